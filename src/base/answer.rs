@@ -1,0 +1,35 @@
+//! What is known of a key: a value, or that there is none.
+
+use super::Value;
+
+/// A real answer. `Null` means "known to be absent" and is remembered like a value.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The record.
+    Value(Value),
+    /// There is no such record.
+    Null,
+}
+
+impl Answer {
+    /// What the value says it costs; 0 for null.
+    pub fn cost(&self) -> u64 {
+        match self {
+            Answer::Value(value) => value.cost(),
+            Answer::Null => 0,
+        }
+    }
+
+    /// The value, if it is one.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Answer::Value(value) => Some(value),
+            Answer::Null => None,
+        }
+    }
+
+    /// Whether dropping the last reference runs code of the host's, which must happen where callbacks run.
+    pub fn runs_host_code_on_drop(&self) -> bool {
+        self.value().is_some_and(Value::runs_host_code_on_drop)
+    }
+}

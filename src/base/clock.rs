@@ -1,0 +1,166 @@
+//! The two clocks (rule S15): suspend-aware time for TTLs, monotonic time for timeouts; and a manual clock for both.
+
+use super::sync::Mutex;
+use super::sync::atomic::{AtomicU64, Ordering};
+use super::{Millis, Moment};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// What has something to do when time passes.
+pub trait Timed: Send + Sync {
+    /// When it next has something to do, on the monotonic clock.
+    fn next_due(&self) -> Option<Moment>;
+    /// Does all that is due.
+    fn fire(&self);
+}
+
+/// Where a cache or an engine reads the time.
+#[derive(Clone)]
+pub enum Clock {
+    /// The system's clocks.
+    System(Arc<SystemClock>),
+    /// A clock that moves only when it is told to.
+    Manual(Arc<ManualClock>),
+}
+
+impl Clock {
+    /// A view on the system's clocks.
+    pub fn system() -> Clock {
+        Clock::System(Arc::new(SystemClock::new()))
+    }
+
+    /// A manual clock that starts at `now`.
+    pub fn manual(now: Millis) -> Clock {
+        Clock::Manual(Arc::new(ManualClock::new(now)))
+    }
+
+    /// Now, for TTLs: coarse (a few milliseconds), cheap, and moving on while the machine sleeps.
+    pub fn millis(&self) -> Millis {
+        match self {
+            Clock::System(clock) => clock.millis(),
+            Clock::Manual(clock) => clock.millis(),
+        }
+    }
+
+    /// Now, for timeouts: precise, and standing still while the machine sleeps.
+    pub fn moment(&self) -> Moment {
+        match self {
+            Clock::System(_) => monotonic(libc::CLOCK_MONOTONIC),
+            Clock::Manual(clock) => clock.moment(),
+        }
+    }
+
+    /// The moment at which the TTL clock will show `at`, as far as can be told now.
+    pub fn moment_of(&self, at: Millis) -> Moment {
+        let ahead = Duration::from_millis(at.since(self.millis()));
+        self.moment().after(ahead)
+    }
+}
+
+/// The system's clocks. Suspend-aware and coarse at once is not on offer from the system, so the coarse monotonic clock is
+/// read and the time spent asleep is added, which is looked up again twice a second of running time.
+pub struct SystemClock {
+    asleep_ms: AtomicU64,
+    looked_up_ms: AtomicU64,
+}
+
+const LOOK_UP_MS: u64 = 500;
+
+impl SystemClock {
+    fn new() -> SystemClock {
+        let clock = SystemClock { asleep_ms: AtomicU64::new(0), looked_up_ms: AtomicU64::new(0) };
+        clock.look_up(coarse().0 / 1_000_000);
+        clock
+    }
+
+    fn millis(&self) -> Millis {
+        let running = coarse().0 / 1_000_000;
+        if running.saturating_sub(self.looked_up_ms.load(Ordering::Relaxed)) >= LOOK_UP_MS {
+            self.look_up(running);
+        }
+        Millis(running + self.asleep_ms.load(Ordering::Relaxed))
+    }
+
+    #[cold]
+    fn look_up(&self, running: u64) {
+        // Two readings apart by the scheduler only ever look like more sleep, never less; `fetch_max` would keep such an
+        // error for good, a plain store mends it half a second later. Time may then seem to step back by that error, which
+        // all arithmetic on it bears.
+        let asleep = monotonic(SUSPEND_AWARE).0.saturating_sub(monotonic(libc::CLOCK_MONOTONIC).0) / 1_000_000;
+        self.asleep_ms.store(asleep, Ordering::Relaxed);
+        self.looked_up_ms.store(running, Ordering::Relaxed);
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_BOOTTIME;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn coarse() -> Moment {
+    monotonic(libc::CLOCK_MONOTONIC_COARSE)
+}
+
+// Elsewhere CLOCK_MONOTONIC itself goes on while the machine sleeps (Darwin), or there is no better clock.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_MONOTONIC;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn coarse() -> Moment {
+    monotonic(libc::CLOCK_MONOTONIC)
+}
+
+fn monotonic(id: libc::clockid_t) -> Moment {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a valid place to write; the ids in use exist on every system we build for.
+    unsafe { libc::clock_gettime(id, &mut now) };
+    Moment(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64)
+}
+
+/// A clock for tests: time stands still until [`ManualClock::advance`].
+pub struct ManualClock {
+    now_ms: AtomicU64,
+    attached: Mutex<Vec<Weak<dyn Timed>>>,
+    /// One advance at a time: two would fire the same deadlines side by side.
+    advancing: Mutex<()>,
+}
+
+impl ManualClock {
+    /// A clock that shows `now`.
+    pub fn new(now: Millis) -> ManualClock {
+        ManualClock { now_ms: AtomicU64::new(now.0), attached: Mutex::default(), advancing: Mutex::default() }
+    }
+
+    /// Now.
+    pub fn millis(&self) -> Millis {
+        Millis(self.now_ms.load(Ordering::SeqCst))
+    }
+
+    fn moment(&self) -> Moment {
+        Moment(self.millis().0.saturating_mul(1_000_000))
+    }
+
+    /// From now on `timed` is fired when time passes.
+    pub fn attach(&self, timed: Weak<dyn Timed>) {
+        self.attached.lock().push(timed);
+    }
+
+    /// Moves time by `by_ms`, stopping at every deadline on the way, and returns when all that fell due has been fired.
+    pub fn advance(&self, by_ms: u64) {
+        let _one = self.advancing.lock();
+        let goal = self.millis().after(by_ms);
+        loop {
+            // Upgraded handles are dropped outside the list's lock: the last of an engine may go with them.
+            let timed: Vec<Arc<dyn Timed>> = {
+                let mut attached = self.attached.lock();
+                attached.retain(|timed| timed.strong_count() > 0);
+                attached.iter().filter_map(Weak::upgrade).collect()
+            };
+            let due = timed.iter().filter_map(|timed| timed.next_due()).min();
+            // Deadlines lie between whole milliseconds too (linger): the first whole one not before them.
+            let stop = due.map_or(goal, |due| Millis(due.0.div_ceil(1_000_000)).clamp(self.millis(), goal));
+            self.now_ms.store(stop.0, Ordering::SeqCst);
+            timed.iter().for_each(|timed| timed.fire());
+            if stop == goal && timed.iter().all(|timed| timed.next_due().is_none_or(|due| due > self.moment())) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,640 @@
+//! Every setting there is: one table makes the parser, `docs/CONFIGURATION.md` and the JSON list that bindings read.
+//!
+//! A setting has a name, a type with its range, a default and a sentence. Those marked per fetch may stand in a fetch's
+//! options too, under the same name, where they override the engine's.
+
+use super::Status;
+use std::ffi::CString;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// What an engine or a cache is made from.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `cache.*`
+    pub cache: CacheSettings,
+    /// `tasks.*`, `queue.*` and `batch.*` but for the per-fetch ones
+    pub tasks: TaskSettings,
+    /// What a fetch may override.
+    pub fetch: FetchSettings,
+}
+
+/// How the store is bounded and when entries end (rules S02 to S09).
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct CacheSettings {
+    pub capacity: u64,
+    pub cost_limit: Option<u64>,
+    /// `None`: as many as the sizes allow.
+    pub shards: Option<u32>,
+    /// `None`: entries live until something removes them.
+    pub ttl_ms: Option<u64>,
+    pub null_ttl_ms: Option<u64>,
+    pub ttl_jitter_ms: u64,
+    pub idle_ttl_ms: Option<u64>,
+    pub timer: bool,
+    pub seed: Option<u64>,
+    pub hash: Hash,
+    pub error_ttl_ms: u64,
+    pub error_capacity: u64,
+}
+
+/// How keys are hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hash {
+    /// foldhash, seeded at random: fast.
+    Fast,
+    /// SipHash-1-3: for keys that an attacker chooses.
+    Sip,
+}
+
+/// How loads are admitted and formed into requests (rules F12 to F16).
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct TaskSettings {
+    pub max_running: u32,
+    pub max_abandoned: u32,
+    pub queue_max_keys: u32,
+    pub queue_order: Order,
+    pub queue_share: f64,
+    pub queue_spill: bool,
+    pub batch_max_keys: u32,
+    pub batch_linger: Duration,
+    pub omitted_is_null: bool,
+}
+
+/// Which of the waiting fetches goes first, among those of one urgency.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The newest: who just scrolled there is still looking.
+    Lifo,
+    /// The oldest.
+    Fifo,
+}
+
+/// What one fetch may set for itself (rule F19).
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct FetchSettings {
+    pub timeout: Option<Duration>,
+    pub attempt_timeout: Option<Duration>,
+    pub retry: Retry,
+    pub read: Read,
+    /// `None`: not stated, which counts as 0.
+    pub priority: Option<f64>,
+    pub batch_mode: BatchMode,
+}
+
+/// How a fetch reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Read {
+    /// The store first, then the provider.
+    Normal,
+    /// Load anew and store, whatever the store holds.
+    Refresh,
+    /// The store only.
+    CacheOnly,
+    /// The store first, then the provider, whose answer is not stored.
+    NoStore,
+}
+
+/// What one failure does to the rest of its batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BatchMode {
+    /// Nothing: deliver what there is.
+    Partial,
+    /// The first final failure ends the batch.
+    AllOrNothing,
+}
+
+/// When a failed key is tried again (rule F11).
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct Retry {
+    /// `None`: for ever.
+    pub count: Option<u32>,
+    pub shape: Shape,
+    pub first: Duration,
+    pub fixed: Duration,
+    pub factor: f64,
+    pub switch_after: u32,
+    pub cap: Duration,
+    pub jitter: f64,
+    pub budget: Option<Duration>,
+}
+
+/// How the pauses between attempts grow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// `retry.fixed_ms` each time.
+    Fixed,
+    /// `retry.first_ms`, times `retry.factor` each time.
+    Exponential,
+    /// Exponential for `retry.switch_after` pauses, then fixed.
+    ExponentialThenFixed,
+    /// Fixed for `retry.switch_after` pauses, then exponential.
+    FixedThenExponential,
+}
+
+/// One setting.
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type and range.
+    pub domain: Domain,
+    /// Its default, as text.
+    pub default: &'static str,
+    /// Whether a fetch's options may set it.
+    pub per_fetch: bool,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+    write: fn(&mut Settings, &Parsed),
+}
+
+/// What a setting accepts.
+#[derive(Clone, Copy)]
+pub enum Domain {
+    /// A whole number from the first to the second.
+    Int(i64, i64),
+    /// A number from the first to the second.
+    Real(f64, f64),
+    /// `true` or `false`.
+    Bool,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+/// A value of a setting, checked against its domain.
+#[derive(Clone, Copy)]
+enum Parsed {
+    Int(i64),
+    Real(f64),
+    Bool(bool),
+    Word(usize),
+}
+
+impl Parsed {
+    fn int(&self) -> i64 {
+        if let Parsed::Int(value) = self { *value } else { unreachable!("the table's domain is Int") }
+    }
+    /// -1 stands for none.
+    fn limit(&self) -> Option<u64> {
+        u64::try_from(self.int()).ok()
+    }
+    fn count(&self) -> u64 {
+        self.int().unsigned_abs()
+    }
+    fn small(&self) -> u32 {
+        u32::try_from(self.int()).unwrap_or(u32::MAX)
+    }
+    fn millis(&self) -> Duration {
+        Duration::from_millis(self.count())
+    }
+    fn maybe_millis(&self) -> Option<Duration> {
+        self.limit().map(Duration::from_millis)
+    }
+    fn real(&self) -> f64 {
+        if let Parsed::Real(value) = self { *value } else { unreachable!("the table's domain is Real") }
+    }
+    fn bool(&self) -> bool {
+        if let Parsed::Bool(value) = self { *value } else { unreachable!("the table's domain is Bool") }
+    }
+    fn word<T: Copy>(&self, words: &[T]) -> T {
+        if let Parsed::Word(index) = self { words[*index] } else { unreachable!("the table's domain is Word") }
+    }
+}
+
+const MAX: i64 = i64::MAX;
+const COUNT: i64 = u32::MAX as i64;
+const ANY: f64 = f64::INFINITY;
+
+macro_rules! rows {
+    ($($name:literal $domain:expr, $default:literal, $scope:ident, $about:literal, $write:expr;)*) => {
+        &[$(Row { name: $name, domain: $domain, default: $default, per_fetch: rows!(@$scope), about: $about, write: $write },)*]
+    };
+    (@engine) => { false };
+    (@fetch) => { true };
+}
+
+use Domain::{Bool, Int, Real, Word};
+
+/// Every setting, in the order of the manual.
+#[rustfmt::skip]
+pub static TABLE: &[Row] = rows! {
+    "cache.capacity" Int(0, MAX), "1024", engine, "How many entries the store holds at most; 0 stores nothing.",
+        |s, v| s.cache.capacity = v.count();
+    "cache.cost_limit" Int(-1, MAX), "-1", engine, "How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST.",
+        |s, v| s.cache.cost_limit = v.limit();
+    "cache.shards" Int(0, 4096), "0", engine, "How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit.",
+        |s, v| s.cache.shards = (v.int() > 0).then(|| v.small());
+    "cache.ttl_ms" Int(-1, MAX), "-1", engine, "How long a value lives, in milliseconds; -1 for ever; 0 stores no values.",
+        |s, v| s.cache.ttl_ms = v.limit();
+    "cache.null_ttl_ms" Int(-1, MAX), "60000", engine, "How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all.",
+        |s, v| s.cache.null_ttl_ms = v.limit();
+    "cache.ttl_jitter_ms" Int(0, MAX), "0", engine, "Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together.",
+        |s, v| s.cache.ttl_jitter_ms = v.count();
+    "cache.idle_ttl_ms" Int(-1, MAX), "-1", engine, "An entry also expires this long after its last use, in milliseconds; -1 never.",
+        |s, v| s.cache.idle_ttl_ms = v.limit().filter(|ms| *ms > 0);
+    "cache.timer" Bool, "true", engine, "Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one.",
+        |s, v| s.cache.timer = v.bool();
+    "cache.seed" Int(-1, MAX), "-1", engine, "Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses.",
+        |s, v| s.cache.seed = v.limit();
+    "cache.hash" Word(&["fast", "sip"]), "fast", engine, "fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses.",
+        |s, v| s.cache.hash = v.word(&[Hash::Fast, Hash::Sip]);
+    "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all.",
+        |s, v| s.cache.error_ttl_ms = v.count();
+    "cache.error_capacity" Int(1, COUNT), "1024", engine, "How many errors are remembered at most.",
+        |s, v| s.cache.error_capacity = v.count();
+    "tasks.max_running" Int(1, 65_536), "4", engine, "How many requests may be with the provider at a time.",
+        |s, v| s.tasks.max_running = v.small();
+    "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them.",
+        |s, v| s.tasks.max_abandoned = v.small();
+    "queue.max_keys" Int(0, COUNT), "256", engine, "How many keys may wait for a slot.",
+        |s, v| s.tasks.queue_max_keys = v.small();
+    "queue.order" Word(&["lifo", "fifo"]), "lifo", engine, "Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer.",
+        |s, v| s.tasks.queue_order = v.word(&[Order::Lifo, Order::Fifo]);
+    "queue.share" Real(0.0, 1.0), "0.5", engine, "Which part of the places one fetch may occupy, at least one; its other keys wait with it.",
+        |s, v| s.tasks.queue_share = v.real();
+    "queue.spill" Bool, "true", engine, "false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL.",
+        |s, v| s.tasks.queue_spill = v.bool();
+    "batch.max_keys" Int(1, 1_000_000), "20", engine, "How many keys a request holds at most; 1 for a provider that answers one key at a time.",
+        |s, v| s.tasks.batch_max_keys = v.small();
+    "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond.",
+        |s, v| s.tasks.batch_linger = Duration::from_micros(v.count());
+    "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered is absent rather than failed.",
+        |s, v| s.tasks.omitted_is_null = v.bool();
+    "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether one key's failure leaves the rest of its batch alone or ends it.",
+        |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
+    "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused.",
+        |s, v| s.fetch.timeout = v.maybe_millis();
+    "attempt_timeout_ms" Int(-1, MAX), "-1", engine, "How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused.",
+        |s, v| s.fetch.attempt_timeout = v.maybe_millis();
+    "read" Word(&["normal", "refresh", "cache_only", "no_store"]), "normal", fetch, "normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads.",
+        |s, v| s.fetch.read = v.word(&[Read::Normal, Read::Refresh, Read::CacheOnly, Read::NoStore]);
+    "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first.",
+        |s, v| s.fetch.priority = Some(v.real());
+    "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is tried again; -1 for ever.",
+        |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    "retry.shape" Word(&["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]), "fixed", fetch, "How the pauses between attempts grow.",
+        |s, v| s.fetch.retry.shape = v.word(&[Shape::Fixed, Shape::Exponential, Shape::ExponentialThenFixed, Shape::FixedThenExponential]);
+    "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
+        |s, v| s.fetch.retry.first = v.millis();
+    "retry.fixed_ms" Int(0, MAX), "0", fetch, "The fixed pause, in milliseconds.",
+        |s, v| s.fetch.retry.fixed = v.millis();
+    "retry.factor" Real(1.0, 1e6), "2", fetch, "By what each exponential pause is longer than the one before.",
+        |s, v| s.fetch.retry.factor = v.real();
+    "retry.switch_after" Int(0, COUNT), "0", fetch, "After how many pauses the shapes of two parts go over to the second.",
+        |s, v| s.fetch.retry.switch_after = v.small();
+    "retry.cap_ms" Int(0, MAX), "60000", fetch, "No pause is longer, in milliseconds.",
+        |s, v| s.fetch.retry.cap = v.millis();
+    "retry.jitter" Real(0.0, 1.0), "0", fetch, "Each pause is drawn uniformly from pause × (1 ± this), never above the cap.",
+        |s, v| s.fetch.retry.jitter = v.real();
+    "retry.budget_ms" Int(-1, MAX), "-1", fetch, "No attempt begins later than this after the first one began, in milliseconds; -1 for ever.",
+        |s, v| s.fetch.retry.budget = v.maybe_millis();
+};
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        CacheSettings {
+            capacity: 1024,
+            cost_limit: None,
+            shards: None,
+            ttl_ms: None,
+            null_ttl_ms: Some(60_000),
+            ttl_jitter_ms: 0,
+            idle_ttl_ms: None,
+            timer: true,
+            seed: None,
+            hash: Hash::Fast,
+            error_ttl_ms: 0,
+            error_capacity: 1024,
+        }
+    }
+}
+
+impl Default for TaskSettings {
+    fn default() -> Self {
+        TaskSettings {
+            max_running: 4,
+            max_abandoned: 4,
+            queue_max_keys: 256,
+            queue_order: Order::Lifo,
+            queue_share: 0.5,
+            queue_spill: true,
+            batch_max_keys: 20,
+            batch_linger: Duration::ZERO,
+            omitted_is_null: false,
+        }
+    }
+}
+
+impl Default for FetchSettings {
+    fn default() -> Self {
+        FetchSettings {
+            timeout: None,
+            attempt_timeout: None,
+            retry: Retry::default(),
+            read: Read::Normal,
+            priority: None,
+            batch_mode: BatchMode::Partial,
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry {
+            count: Some(0),
+            shape: Shape::Fixed,
+            first: Duration::from_secs(1),
+            fixed: Duration::ZERO,
+            factor: 2.0,
+            switch_after: 0,
+            cap: Duration::from_secs(60),
+            jitter: 0.0,
+            budget: None,
+        }
+    }
+}
+
+/// A value as the host wrote it.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Text, of any setting.
+    Text(&'a str),
+    /// A whole number; 0 and 1 for a `Bool`.
+    Int(i64),
+    /// A number.
+    Real(f64),
+}
+
+/// Whose settings are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// An engine's or a cache's: all.
+    Engine,
+    /// A fetch's: those marked per fetch.
+    Fetch,
+}
+
+/// Settings under construction. A refused setting changes nothing and is remembered, so that twenty can be checked once.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    settings: Settings,
+    stated: Vec<(&'static str, String)>,
+    scope: Scope,
+    problem: Option<CString>,
+}
+
+impl Draft {
+    /// All defaults.
+    pub fn new(scope: Scope) -> Draft {
+        Draft { settings: Settings::default(), stated: Vec::new(), scope, problem: None }
+    }
+
+    /// The settings so far.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the first refused setting was, as a sentence.
+    pub fn problem(&self) -> Option<&CString> {
+        self.problem.as_ref()
+    }
+
+    /// Writes one setting, or says why not.
+    pub fn set(&mut self, name: &str, input: Input<'_>) -> Result<(), Status> {
+        let outcome = self.try_set(name, input);
+        if let Err((_, sentence)) = &outcome {
+            // Only the first is kept: the others may follow from it.
+            if self.problem.is_none() {
+                self.problem = Some(CString::new(sentence.replace('\0', "?")).unwrap_or_default());
+            }
+        }
+        outcome.map_err(|(status, _)| status)
+    }
+
+    fn try_set(&mut self, name: &str, input: Input<'_>) -> Result<(), (Status, String)> {
+        let Some(row) = row(name) else {
+            return Err((Status::ERR_UNKNOWN_KEY, format!("there is no setting \"{name}\"; did you mean \"{}\"?", nearest(name))));
+        };
+        if self.scope == Scope::Fetch && !row.per_fetch {
+            return Err((
+                Status::ERR_UNKNOWN_KEY,
+                format!("\"{name}\" is the engine's: set it in the configuration, not in a fetch's options"),
+            ));
+        }
+        let Some(parsed) = row.parse(input) else {
+            return Err((Status::ERR_BAD_VALUE, format!("\"{name}\" takes {}, not {}", row.domain_text(), input.text())));
+        };
+        (row.write)(&mut self.settings, &parsed);
+        self.stated.retain(|(stated, _)| *stated != row.name);
+        self.stated.push((row.name, row.canonical(parsed)));
+        Ok(())
+    }
+
+    /// The text of a setting as it stands: what was set, else its default.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let row = row(name)?;
+        let stated = self.stated.iter().find(|(stated, _)| *stated == row.name);
+        Some(stated.map_or(row.default, |(_, text)| text))
+    }
+
+    /// `base` with what was stated here written over it: answer beats options beats config (rule F19).
+    pub fn over(&self, base: &FetchSettings) -> FetchSettings {
+        let mut all = Settings { fetch: base.clone(), ..Settings::default() };
+        for (name, text) in &self.stated {
+            if let Some((row, parsed)) = row(name).and_then(|row| Some((row, row.parse(Input::Text(text))?))) {
+                (row.write)(&mut all, &parsed);
+            }
+        }
+        all.fetch
+    }
+}
+
+impl Input<'_> {
+    fn text(self) -> String {
+        match self {
+            Input::Text(text) => format!("\"{text}\""),
+            Input::Int(value) => value.to_string(),
+            Input::Real(value) => value.to_string(),
+        }
+    }
+}
+
+impl Row {
+    fn parse(&self, input: Input<'_>) -> Option<Parsed> {
+        match self.domain {
+            Int(low, high) => {
+                let value = match input {
+                    Input::Int(value) => value,
+                    Input::Text(text) => text.trim().parse().ok()?,
+                    Input::Real(value) if value.fract() == 0.0 && value.abs() < 9e15 => value as i64,
+                    Input::Real(_) => return None,
+                };
+                let zero_is_refused = self.name.ends_with("timeout_ms") && value == 0;
+                ((low..=high).contains(&value) && !zero_is_refused).then_some(Parsed::Int(value))
+            }
+            Real(low, high) => {
+                let value = match input {
+                    Input::Real(value) => value,
+                    Input::Int(value) => value as f64,
+                    Input::Text(text) => text.trim().parse().ok()?,
+                };
+                (low..=high).contains(&value).then_some(Parsed::Real(value))
+            }
+            Bool => match input {
+                Input::Text("true" | "1") | Input::Int(1) => Some(Parsed::Bool(true)),
+                Input::Text("false" | "0") | Input::Int(0) => Some(Parsed::Bool(false)),
+                _ => None,
+            },
+            Word(words) => match input {
+                Input::Text(text) => words.iter().position(|word| *word == text).map(Parsed::Word),
+                _ => None,
+            },
+        }
+    }
+
+    fn canonical(&self, parsed: Parsed) -> String {
+        match (parsed, self.domain) {
+            (Parsed::Int(value), _) => value.to_string(),
+            (Parsed::Real(value), _) => value.to_string(),
+            (Parsed::Bool(value), _) => value.to_string(),
+            (Parsed::Word(index), Word(words)) => words[index].to_owned(),
+            (Parsed::Word(_), _) => unreachable!("a word is parsed from a Word"),
+        }
+    }
+
+    fn domain_text(&self) -> String {
+        match self.domain {
+            Int(low, MAX) => format!("a whole number from {low}"),
+            Int(low, high) => format!("a whole number from {low} to {high}"),
+            Real(low, high) if low.is_finite() && high.is_finite() => format!("a number from {low} to {high}"),
+            Real(..) => "a number".to_owned(),
+            Bool => "true or false".to_owned(),
+            Word(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self.domain {
+            Int(..) => "int",
+            Real(..) => "real",
+            Bool => "bool",
+            Word(_) => "word",
+        }
+    }
+}
+
+fn row(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name == name)
+}
+
+/// The setting whose name takes the fewest edits to reach (Levenshtein), for the sentence of a misspelt one.
+fn nearest(name: &str) -> &'static str {
+    let near = TABLE.iter().min_by_key(|row| edits(name, row.name));
+    near.map_or("", |row| row.name)
+}
+
+fn edits(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+/// The list that bindings read: an array of objects with name, type, range, default, per_fetch and about.
+pub fn as_json() -> String {
+    let rows = TABLE.iter().map(|row| {
+        let mut entry = serde_json::json!({ "name": row.name, "type": row.type_name() });
+        match row.domain {
+            Int(low, high) => entry["range"] = serde_json::json!([low, high]),
+            Real(low, high) if low.is_finite() && high.is_finite() => entry["range"] = serde_json::json!([low, high]),
+            Word(words) => entry["words"] = serde_json::json!(words),
+            Real(..) | Bool => {}
+        }
+        entry["default"] = row.default.into();
+        entry["per_fetch"] = row.per_fetch.into();
+        entry["about"] = row.about.into();
+        entry
+    });
+    serde_json::Value::Array(rows.collect()).to_string()
+}
+
+/// `docs/CONFIGURATION.md`.
+pub fn as_markdown() -> String {
+    let mut text = String::from(
+        "# Configuration\n\n\
+         Made from the table in `src/base/config.rs` by `make headers`; a test compares them.\n\n\
+         Every setting is a text key of `kvl_config_set`, `kvl_config_set_int` or `kvl_config_set_real`. Those marked *per fetch* may\n\
+         stand in a fetch's options too (`kvl_options_set`), where they override the engine's; what an answer states overrides both.\n\n\
+         | setting | takes | default | per fetch | what it does |\n|---|---|---|---|---|\n",
+    );
+    for row in TABLE {
+        let scope = if row.per_fetch { "yes" } else { "" };
+        let _ = writeln!(text, "| `{}` | {} | `{}` | {scope} | {} |", row.name, row.domain_text(), row.default, row.about);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_of_the_table_is_the_default_of_the_struct() {
+        let mut draft = Draft::new(Scope::Engine);
+        for row in TABLE {
+            draft.set(row.name, Input::Text(row.default)).expect(row.name);
+        }
+        // The priority alone tells "0" from "not stated".
+        draft.settings.fetch.priority = None;
+        assert_eq!(format!("{:?}", draft.settings()), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn l09_a_misspelt_setting_names_the_nearest() {
+        let mut draft = Draft::new(Scope::Engine);
+        assert_eq!(draft.set("cache.capasity", Input::Int(5)), Err(Status::ERR_UNKNOWN_KEY));
+        assert!(draft.problem().expect("a problem").to_str().expect("text").contains("cache.capacity"));
+        assert_eq!(draft.settings().cache.capacity, 1024);
+    }
+
+    #[test]
+    fn l09_a_value_out_of_range_changes_nothing_and_says_the_range() {
+        let mut draft = Draft::new(Scope::Engine);
+        for (name, input) in [
+            ("cache.capacity", Input::Int(-1)),
+            ("tasks.max_running", Input::Text("0")),
+            ("queue.share", Input::Real(f64::NAN)),
+            ("queue.order", Input::Text("newest")),
+            ("timeout_ms", Input::Int(0)),
+            ("priority", Input::Real(f64::NAN)),
+            ("cache.timer", Input::Int(2)),
+            ("retry.count", Input::Real(1.5)),
+        ] {
+            assert_eq!(draft.set(name, input), Err(Status::ERR_BAD_VALUE), "{name}");
+        }
+        let problem = draft.problem().expect("a problem").to_str().expect("text").to_owned();
+        assert_eq!(problem, "\"cache.capacity\" takes a whole number from 0, not -1");
+        assert_eq!(format!("{:?}", draft.settings()), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn f19_options_override_what_they_state_and_nothing_else() {
+        let mut options = Draft::new(Scope::Fetch);
+        options.set("retry.count", Input::Int(3)).expect("per fetch");
+        assert_eq!(options.set("cache.capacity", Input::Int(3)), Err(Status::ERR_UNKNOWN_KEY));
+        let base = FetchSettings { timeout: Some(Duration::from_secs(5)), ..FetchSettings::default() };
+        let merged = options.over(&base);
+        assert_eq!((merged.timeout, merged.retry.count), (Some(Duration::from_secs(5)), Some(3)));
+    }
+}

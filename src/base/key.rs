@@ -1,0 +1,147 @@
+//! Keys: 0 to 65,535 bytes. Short ones live inside the handle, so that an entry costs one allocation, its value.
+
+/// The longest key that is accepted, in bytes.
+pub const KEY_MAX: usize = 65_535;
+
+const INLINE: usize = 22;
+
+/// An owned key. At most 24 bytes itself; keys of up to 22 bytes allocate nothing.
+#[derive(Clone)]
+pub struct Key(Bytes);
+
+#[derive(Clone)]
+enum Bytes {
+    Inline { len: u8, bytes: [u8; INLINE] },
+    Heap(Box<[u8]>),
+}
+
+impl Key {
+    /// Copies `bytes`, of which there are at most [`KEY_MAX`].
+    pub fn new(bytes: &[u8]) -> Key {
+        debug_assert!(bytes.len() <= KEY_MAX);
+        if bytes.len() <= INLINE {
+            let mut inline = [0; INLINE];
+            inline[..bytes.len()].copy_from_slice(bytes);
+            Key(Bytes::Inline { len: bytes.len() as u8, bytes: inline })
+        } else {
+            Key(Bytes::Heap(bytes.into()))
+        }
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Bytes::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl std::ops::Deref for Key {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Key {}
+
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{}\"", self.as_bytes().escape_ascii())
+    }
+}
+
+/// Many keys end to end in one buffer: what a fetch and a request hold of theirs.
+#[derive(Clone, Default, Debug)]
+pub struct PackedKeys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl PackedKeys {
+    /// Room for `keys` keys of `bytes` bytes in all, or `None` when memory is out.
+    pub fn try_with_capacity(keys: usize, bytes: usize) -> Option<PackedKeys> {
+        let mut packed = PackedKeys::default();
+        packed.bytes.try_reserve_exact(bytes).ok()?;
+        packed.ends.try_reserve_exact(keys).ok()?;
+        Some(packed)
+    }
+
+    /// Appends a key.
+    pub fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The key at `index`, if there is one.
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)?;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        Some(&self.bytes[start..end])
+    }
+
+    /// The keys in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+}
+
+impl std::ops::Index<usize> for PackedKeys {
+    type Output = [u8];
+    fn index(&self, index: usize) -> &[u8] {
+        self.get(index).expect("the index is below the length")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_24_bytes_and_keeps_every_length() {
+        assert_eq!(size_of::<Key>(), 24);
+        for len in [0, 1, INLINE, INLINE + 1, KEY_MAX] {
+            let bytes = vec![0xA5; len];
+            assert_eq!(Key::new(&bytes).as_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn packed_keys_keep_order_and_empty_keys() {
+        let mut packed = PackedKeys::default();
+        for key in [&b"a"[..], b"", b"bcd", b""] {
+            packed.push(key);
+        }
+        assert_eq!(packed.iter().collect::<Vec<_>>(), [&b"a"[..], b"", b"bcd", b""]);
+        assert_eq!(packed.get(4), None);
+    }
+}

@@ -1,0 +1,22 @@
+//! The ground floor: what every other room speaks of, and nothing that acts.
+
+pub mod answer;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod key;
+pub mod object;
+pub mod process;
+pub mod status;
+pub mod sync;
+pub mod time;
+pub mod value;
+
+pub use answer::Answer;
+pub use clock::{Clock, ManualClock};
+pub use error::Error;
+pub use key::{Key, PackedKeys};
+pub use object::{Home, Object};
+pub use status::Status;
+pub use time::{Millis, Moment, Ttl};
+pub use value::{Kind, Value};

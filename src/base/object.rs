@@ -1,0 +1,87 @@
+//! Pointers of the host's that we hold: each with the function that ends it, which runs exactly once (rules L04, S16).
+
+use super::process::calling_host;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// The host's destructor. `C-unwind`, so that an exception of the host's that gets here aborts in a defined way.
+pub type FreeFn = unsafe extern "C-unwind" fn(*mut c_void);
+
+/// The place where objects bound to it are ended, whoever drops the last reference.
+pub trait Home: Send + Sync {
+    /// Takes an object nobody holds any more. Never blocks and never runs the destructor itself.
+    fn bring(&self, object: Orphan);
+}
+
+/// An object nobody holds any more, on its way home.
+pub struct Orphan {
+    pointer: *mut c_void,
+    free: Option<FreeFn>,
+}
+
+// SAFETY: whoever hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
+unsafe impl Send for Orphan {}
+
+impl Orphan {
+    /// The host's pointer.
+    pub fn pointer(&self) -> *mut c_void {
+        self.pointer
+    }
+
+    /// Whether the host gave a destructor; if not, a DROP event tells it of the end.
+    pub fn has_destructor(&self) -> bool {
+        self.free.is_some()
+    }
+
+    /// Runs the destructor, if there is one, on this thread.
+    pub fn end(self) {
+        if let Some(free) = self.free {
+            // SAFETY: the host gave `free` for this pointer; `self` is consumed, so it runs once.
+            calling_host(|| unsafe { free(self.pointer) });
+        }
+    }
+}
+
+/// A pointer of the host's with its destructor. Dropping it ends the object: here, or at its home if it has one.
+pub struct Object {
+    pointer: *mut c_void,
+    free: Option<FreeFn>,
+    home: Option<Arc<dyn Home>>,
+}
+
+// SAFETY: whoever hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
+unsafe impl Send for Object {}
+// SAFETY: as above; we never look through the pointer.
+unsafe impl Sync for Object {}
+
+impl Object {
+    /// Takes over `pointer`: `free` runs when it is dropped.
+    pub fn new(pointer: *mut c_void, free: Option<FreeFn>) -> Object {
+        Object { pointer, free, home: None }
+    }
+
+    /// As [`Object::new`], but the end always comes at `home`.
+    pub fn at_home(pointer: *mut c_void, free: Option<FreeFn>, home: Arc<dyn Home>) -> Object {
+        Object { pointer, free, home: Some(home) }
+    }
+
+    /// The host's pointer.
+    pub fn pointer(&self) -> *mut c_void {
+        self.pointer
+    }
+
+    /// Whether dropping it runs the host's destructor on the dropping thread.
+    pub fn ends_where_dropped(&self) -> bool {
+        self.free.is_some() && self.home.is_none()
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        let orphan = Orphan { pointer: self.pointer, free: self.free.take() };
+        match self.home.take() {
+            Some(home) => home.bring(orphan),
+            None => orphan.end(),
+        }
+    }
+}

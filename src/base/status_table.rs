@@ -1,0 +1,47 @@
+// Every status of the library: its name behind `KVL_`, its number, whether a retry may help, and a sentence that holds the remedy.
+// Numbers stand in blocks and are never used again. Read by `status.rs` and by `build.rs`, each with its own `statuses!`.
+statuses! {
+    OK = 0, final, "done";
+
+    VALUE = 1, final, "a value";
+    NULL = 2, final, "known to be absent";
+    MISS = 3, final, "not in the store";
+    INVALID_KEY = 4, final, "the validator refused the key";
+    PENDING = 5, final, "accepted: exactly the promised events follow";
+    EMPTY = 6, final, "no event within the time given, or woken";
+    REFUSED = 7, final, "not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone";
+    TOO_LARGE = 8, final, "not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone";
+    TRUNCATED = 9, final, "the buffer is too small: ask again with the length that was written";
+    LATE = 10, final, "the attempt was over before this answer came";
+
+    ERR_INVALID_ARG = -1, final, "an argument is out of its range or has unknown flags";
+    ERR_NULL_POINTER = -2, final, "a pointer is NULL that must not be";
+    ERR_UNKNOWN_KEY = -3, final, "no configuration key of that name: kvl_config_keys_json() lists them";
+    ERR_BAD_VALUE = -4, final, "the value is not of the key's type or range: kvl_config_problem() says which";
+    ERR_INVALID_HANDLE = -5, final, "the handle is not one of this kind, or was freed";
+    ERR_KEY_TOO_LONG = -6, final, "a key has at most KVL_KEY_MAX bytes";
+    ERR_WRONG_KIND = -7, final, "bytes were asked of an object value, or an object of a bytes value";
+    ERR_OUT_OF_RANGE = -8, final, "the index is not below the length";
+    ERR_ALREADY_ANSWERED = -9, final, "this key of the request has its answer";
+    ERR_ALREADY_USED = -10, final, "a fetch handle serves one fetch: make a new one";
+    ERR_NO_PROVIDER = -11, final, "the configuration has no provider: kvl_config_set_provider()";
+    ERR_NO_CALLBACK = -12, final, "a callback is NULL and no queue was set that could carry the event";
+    ERR_BUSY = -13, final, "an engine is still attached: free it first";
+
+    ERR_NO_MEMORY = -100, final, "out of memory";
+    ERR_NO_THREAD = -101, final, "the system refused a thread";
+    ERR_NO_FD = -102, final, "the system refused a file descriptor";
+    ERR_UNSUPPORTED = -103, final, "not possible in this mode or on this system";
+
+    ERR_CLOSED = -200, final, "the engine is closed";
+    ERR_FORKED = -201, final, "the handle was made before a fork: make new ones in the child";
+    ERR_REENTRANT = -202, final, "this function may not be called from inside a callback, since it would wait for itself";
+
+    ERR_PROVIDER = -300, retriable, "the provider failed";
+    ERR_TIMEOUT = -301, retriable, "the time given was over before an answer came";
+    ERR_CANCELLED = -302, final, "the fetch was cancelled";
+    ERR_QUEUE_FULL = -303, final, "the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once";
+    ERR_UNANSWERED = -304, retriable, "the provider finished without an answer for this key";
+
+    ERR_PANIC = -900, final, "an internal error was caught: please report it";
+}

@@ -1,0 +1,75 @@
+//! Points in time and spans of it, each clock with a type of its own so that they cannot be mixed up (rule S15).
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// A point on the suspend-aware clock by which entries expire: milliseconds since an arbitrary start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// Later than any clock will ever show.
+    pub const NEVER: Millis = Millis(u64::MAX);
+
+    /// This point moved by `span`, saturating at [`Millis::NEVER`].
+    pub fn after(self, span_ms: u64) -> Millis {
+        Millis(self.0.saturating_add(span_ms))
+    }
+
+    /// How long ago `earlier` was; 0 if it lies ahead.
+    pub fn since(self, earlier: Millis) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A point on the monotonic clock by which timeouts, backoff and linger run: nanoseconds since an arbitrary start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// Later than any clock will ever show.
+    pub const NEVER: Moment = Moment(u64::MAX);
+
+    /// This point moved by `span`, saturating at [`Moment::NEVER`].
+    pub fn after(self, span: Duration) -> Moment {
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        Moment(self.0.saturating_add(nanos))
+    }
+
+    /// How long ago `earlier` was; zero if it lies ahead.
+    pub fn since(self, earlier: Moment) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// How long an entry lives (rule S06).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ttl {
+    /// Until something else removes it.
+    Never,
+    /// This many milliseconds.
+    For(NonZeroU64),
+    /// It is not stored, and what was stored under the key goes.
+    DoNotStore,
+}
+
+impl Ttl {
+    /// The TTL of `ms` milliseconds; 0 means "do not store".
+    pub fn of_ms(ms: u64) -> Ttl {
+        NonZeroU64::new(ms).map_or(Ttl::DoNotStore, Ttl::For)
+    }
+
+    /// Reads the C notation: above 0 milliseconds, 0 do not store, -1 never, -2 `None` (the default); else an error.
+    pub fn from_raw(ms: i64) -> Result<Option<Ttl>, NotATtl> {
+        match ms {
+            -2 => Ok(None),
+            -1 => Ok(Some(Ttl::Never)),
+            0.. => Ok(Some(Ttl::of_ms(ms.unsigned_abs()))),
+            _ => Err(NotATtl),
+        }
+    }
+}
+
+/// A number below [`Ttl::from_raw`]'s notation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotATtl;
