@@ -3,6 +3,7 @@
 use super::sync::Mutex;
 use super::sync::atomic::{AtomicU64, Ordering};
 use super::{Millis, Moment};
+use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -162,5 +163,37 @@ impl ManualClock {
                 return;
             }
         }
+    }
+}
+
+/// The time of one operation: read when it is first needed, then the same until the operation ends. Most operations never ask.
+pub struct Now<'a> {
+    clock: &'a Clock,
+    moment: Cell<Option<Moment>>,
+}
+
+impl<'a> Now<'a> {
+    /// The time of an operation that begins.
+    pub fn of(clock: &'a Clock) -> Now<'a> {
+        Now { clock, moment: Cell::new(None) }
+    }
+
+    /// The monotonic clock.
+    pub fn moment(&self) -> Moment {
+        self.moment.get().unwrap_or_else(|| {
+            let moment = self.clock.moment();
+            self.moment.set(Some(moment));
+            moment
+        })
+    }
+
+    /// The suspend-aware clock.
+    pub fn millis(&self) -> Millis {
+        self.clock.millis()
+    }
+
+    /// The clock itself.
+    pub fn clock(&self) -> &'a Clock {
+        self.clock
     }
 }

@@ -1,0 +1,108 @@
+//! What the table counts (rule S12). Plain numbers under the table's lock.
+
+/// Counters since the last reset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // each name is the thing counted
+pub struct Counts {
+    /// Positions of fetches that the store did not answer, by what became of them.
+    pub missed_started: u64,
+    pub missed_joined: u64,
+    pub missed_cache_only: u64,
+    pub missed_queue_full: u64,
+    pub missed_remembered: u64,
+    /// Positions that ended before they asked: the engine closed, or their batch failed as a whole.
+    pub missed_unasked: u64,
+    /// Flights: started = succeeded + failed + lost + cancelled + in flight.
+    pub flights_started: u64,
+    pub flights_succeeded: u64,
+    pub flights_failed: u64,
+    pub flights_lost: u64,
+    pub flights_cancelled: u64,
+    pub attempts: u64,
+    pub retries: u64,
+    pub attempt_timeouts: u64,
+    pub requests: u64,
+    pub requests_abandoned: u64,
+    pub answers_late: u64,
+    pub extras_stored: u64,
+    pub extras_refused: u64,
+    pub fetch_timeouts: u64,
+    pub fetch_cancels: u64,
+    /// From forming a request to its end, in microseconds.
+    pub latency: Histogram,
+    /// Keys in a request.
+    pub batch_size: Histogram,
+}
+
+impl Counts {
+    /// Positions of fetches that the store did not answer.
+    pub fn misses(&self) -> u64 {
+        self.missed_started
+            + self.missed_joined
+            + self.missed_cache_only
+            + self.missed_queue_full
+            + self.missed_remembered
+            + self.missed_unasked
+    }
+}
+
+/// A histogram whose bucket `i` counts what is at most 2^i and above 2^(i-1); the last one counts the rest too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Histogram {
+    /// The buckets.
+    pub buckets: [u64; Histogram::BUCKETS],
+    /// The sum of all that was counted, saturating.
+    pub sum: u64,
+}
+
+impl Histogram {
+    /// Up to 2^30: a million keys, or some 18 minutes in microseconds.
+    pub const BUCKETS: usize = 31;
+
+    /// Counts one.
+    pub fn count(&mut self, value: u64) {
+        let bucket = (64 - value.saturating_sub(1).leading_zeros()) as usize;
+        self.buckets[bucket.min(Histogram::BUCKETS - 1)] += 1;
+        self.sum = self.sum.saturating_add(value);
+    }
+
+    /// How many were counted.
+    pub fn total(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram { buckets: [0; Histogram::BUCKETS], sum: 0 }
+    }
+}
+
+/// What is so now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Keys that wait in the queue.
+    pub queued: u64,
+    /// Keys that wait with their fetch.
+    pub spilled: u64,
+    /// Requests that hold a slot.
+    pub running: u64,
+    /// Flights.
+    pub in_flight: u64,
+    /// Requests that are abandoned.
+    pub abandoned: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s12_a_bucket_holds_what_is_at_most_its_power_of_two() {
+        let mut histogram = Histogram::default();
+        [0, 1, 2, 3, 4, 5, u64::MAX].into_iter().for_each(|value| histogram.count(value));
+        assert_eq!(histogram.buckets[..4], [2, 1, 2, 1]);
+        assert_eq!(histogram.buckets[Histogram::BUCKETS - 1], 1);
+        assert_eq!((histogram.total(), histogram.sum), (7, u64::MAX));
+    }
+}

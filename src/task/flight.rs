@@ -1,0 +1,119 @@
+//! A flight: one load of one key, shared by everybody who wants it; and the lane: all that is known of a key while anybody
+//! loads it or may still answer it.
+
+use super::queue::Place;
+use super::{FetchId, FlightId, LaneId, RequestId};
+use crate::base::config::FetchSettings;
+use crate::base::{Key, Moment};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// One load of one key.
+pub struct Flight {
+    pub lane: LaneId,
+    pub phase: Phase,
+    pub standing: Standing,
+    /// Who waits. Those who left stay listed until they are many: their positions are settled, so telling them does nothing.
+    pub waiters: SmallVec<[Waiter; 1]>,
+    /// How many of the waiters still wait.
+    pub interest: u32,
+    /// Whether a refresh wants it, which nobody can take back.
+    pub refresh: bool,
+    /// How many attempts began.
+    pub attempts: u32,
+    /// When the first one began.
+    pub first_began: Option<Moment>,
+    /// The first waiter's: its retry policy is the flight's (rule F19).
+    pub settings: Arc<FetchSettings>,
+    /// Whether anybody asked for it to be stored.
+    pub stores: bool,
+    /// The highest entry priority asked.
+    pub priority: Option<f64>,
+    /// The highest urgency asked.
+    pub urgency: i32,
+    /// The fetch that started it, with whose other keys it waits.
+    pub owner: FetchId,
+    /// Its position there.
+    pub position: u32,
+    /// Set while the flight waits, when it came to wait: it was asked, or its pause was over.
+    pub asked_at: Moment,
+}
+
+/// What a flight is doing.
+#[derive(Clone, Copy, Debug)]
+pub enum Phase {
+    /// Its fetch's share of the places is used: it waits with its fetch.
+    Spilled,
+    /// It waits for a slot.
+    Queued(Place),
+    /// The provider has it.
+    Running { request: RequestId, index: usize },
+    /// It failed and pauses.
+    Backoff { due: Moment },
+}
+
+/// Whether a flight can be joined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It is the one a fetch joins.
+    Current,
+    /// The key was written while the provider had it: it serves those who joined before, and never stores.
+    Overtaken,
+}
+
+/// One position that waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiter {
+    pub fetch: FetchId,
+    pub position: u32,
+    /// Whether it came after the flight was started.
+    pub joined: bool,
+}
+
+impl Flight {
+    /// Whether anybody wants it.
+    pub fn is_wanted(&self) -> bool {
+        self.interest > 0 || self.refresh
+    }
+}
+
+/// All that is known of a key while anybody loads it or may still answer it.
+pub struct Lane {
+    pub key: Key,
+    pub hash: u64,
+    /// The flight that a fetch joins.
+    pub current: Option<FlightId>,
+    /// Flights that a write overtook and that still serve somebody.
+    pub overtaken: Vec<FlightId>,
+    /// How often the key was put, removed or cleared.
+    pub writes: u64,
+    /// The youngest attempt whose answer was stored.
+    pub loaded_by: u64,
+    /// How many flights and parts of requests refer to it.
+    pub holders: u32,
+}
+
+/// The state of the key when an attempt began: what decides whether its answer may still be stored (rules F08, F10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    writes: u64,
+    /// The attempt's number among all.
+    attempt: u64,
+}
+
+impl Lane {
+    /// A stamp for the attempt with this number, which begins now.
+    pub fn stamp(&self, attempt: u64) -> Stamp {
+        Stamp { writes: self.writes, attempt }
+    }
+
+    /// Whether nothing newer was written since the attempt began: neither by the host nor by a younger attempt.
+    pub fn is_whole(&self, stamp: Stamp) -> bool {
+        self.writes == stamp.writes && self.loaded_by < stamp.attempt
+    }
+
+    /// The answer of the attempt with this stamp is stored.
+    pub fn loaded(&mut self, stamp: Stamp) {
+        self.loaded_by = self.loaded_by.max(stamp.attempt);
+    }
+}

@@ -1,0 +1,107 @@
+//! What a position is told.
+
+use crate::base::{Answer, Error, Status, Value};
+
+/// How one position of a fetch ended (rules F01, F22).
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Where it came from.
+    pub source: Source,
+    /// How many attempts the flight made.
+    pub attempts: u32,
+    /// How long ago the answer was loaded or put, in milliseconds.
+    pub age_ms: u64,
+    /// How long it will live, in milliseconds: -1 for ever, 0 when it is not stored.
+    pub ttl_left_ms: i64,
+    /// What its entry costs; 0 when it is not stored.
+    pub cost: u64,
+}
+
+/// What came of a position.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The record.
+    Value(Value),
+    /// There is no such record.
+    Null,
+    /// The store does not have it, and the fetch asked no further.
+    Miss,
+    /// The validator refused the key.
+    InvalidKey,
+    /// No answer, and why.
+    Failed(Error),
+}
+
+/// Where an outcome came from. The numbers are the C API's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Source {
+    /// From nowhere: there is no answer.
+    None = 0,
+    /// The store had it.
+    Store = 1,
+    /// This fetch started the load.
+    Provider = 2,
+    /// Another fetch had started the load.
+    Joined = 3,
+    /// A put settled the waiting load.
+    Put = 4,
+    /// The remembered error of an earlier load.
+    ErrorMemory = 5,
+}
+
+impl Outcome {
+    /// An outcome without an answer.
+    pub fn bare(verdict: Verdict) -> Outcome {
+        Outcome { verdict, source: Source::None, attempts: 0, age_ms: 0, ttl_left_ms: 0, cost: 0 }
+    }
+
+    /// A failure.
+    pub fn failed(error: Error) -> Outcome {
+        Outcome::bare(Verdict::Failed(error))
+    }
+
+    /// An answer from somewhere.
+    pub fn of(answer: Answer, source: Source) -> Outcome {
+        Outcome { source, ..Outcome::bare(answer.into()) }
+    }
+
+    /// The error, if it failed.
+    pub fn error(&self) -> Option<&Error> {
+        match &self.verdict {
+            Verdict::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// In the library's vocabulary.
+    pub fn status(&self) -> Status {
+        match &self.verdict {
+            Verdict::Value(_) => Status::VALUE,
+            Verdict::Null => Status::NULL,
+            Verdict::Miss => Status::MISS,
+            Verdict::InvalidKey => Status::INVALID_KEY,
+            Verdict::Failed(error) => error.status(),
+        }
+    }
+}
+
+impl From<Answer> for Verdict {
+    fn from(answer: Answer) -> Verdict {
+        match answer {
+            Answer::Value(value) => Verdict::Value(value),
+            Answer::Null => Verdict::Null,
+        }
+    }
+}
+
+/// How a whole batch ended: a result for each position, in the order asked (rules F05, F17, F18).
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// One for each position.
+    pub outcomes: Vec<Outcome>,
+    /// Why the whole ended early, if it did.
+    pub ended: Option<Error>,
+}

@@ -1,0 +1,123 @@
+//! The admission queue: keys that wait for a slot (rules F13, F14).
+//!
+//! Retried keys stand at the head, in the order in which they fell due, and count against no limit. The others are ordered by
+//! urgency, then by their fetch's arrival (newest or oldest first), then in the order asked.
+
+use super::FlightId;
+use crate::base::config::Order;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Where a fetch's keys stand among those of others; lower goes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Rank {
+    urgency: Reverse<i32>,
+    turn: u64,
+}
+
+impl Rank {
+    /// The rank of a key of this urgency whose fetch arrived as the `arrival`th.
+    pub fn new(urgency: i32, arrival: u64, order: Order) -> Rank {
+        let turn = match order {
+            Order::Fifo => arrival,
+            Order::Lifo => u64::MAX - arrival,
+        };
+        Rank { urgency: Reverse(urgency), turn }
+    }
+}
+
+/// Where a waiting key stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Among the retried.
+    Head(u64),
+    /// With its fetch's other keys, at this position of the fetch.
+    Ranked(Rank, u32),
+}
+
+/// The waiting keys.
+#[derive(Default)]
+pub struct Queue {
+    retried: BTreeMap<u64, FlightId>,
+    retries: u64,
+    ranked: BTreeMap<Rank, VecDeque<(u32, FlightId)>>,
+    ranked_len: usize,
+}
+
+impl Queue {
+    /// How many keys wait.
+    pub fn len(&self) -> usize {
+        self.retried.len() + self.ranked_len
+    }
+
+    /// How many of them occupy a place: all but the retried.
+    pub fn occupied(&self) -> usize {
+        self.ranked_len
+    }
+
+    /// Whether a retried key waits.
+    pub fn has_retried(&self) -> bool {
+        !self.retried.is_empty()
+    }
+
+    /// Puts a retried key at the head's end.
+    pub fn push_retried(&mut self, flight: FlightId) -> Place {
+        self.retries += 1;
+        self.retried.insert(self.retries, flight);
+        Place::Head(self.retries)
+    }
+
+    /// Puts a key where its rank and position say.
+    pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId) -> Place {
+        let keys = self.ranked.entry(rank).or_default();
+        // Keys come in the order asked; only one whose urgency rose later is put between others.
+        let at = keys.partition_point(|(before, _)| *before <= position);
+        keys.insert(at, (position, flight));
+        self.ranked_len += 1;
+        Place::Ranked(rank, position)
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, place: Place, flight: FlightId) {
+        match place {
+            Place::Head(nth) => {
+                self.retried.remove(&nth);
+            }
+            Place::Ranked(rank, position) => {
+                let Some(keys) = self.ranked.get_mut(&rank) else { return };
+                let first = keys.partition_point(|(before, _)| *before < position);
+                let Some(at) = (first..keys.len()).find(|at| keys[*at].1 == flight) else { return };
+                keys.remove(at);
+                self.ranked_len -= 1;
+                if keys.is_empty() {
+                    self.ranked.remove(&rank);
+                }
+            }
+        }
+    }
+
+    /// Takes the key that goes first.
+    pub fn pop(&mut self) -> Option<FlightId> {
+        if let Some((_, flight)) = self.retried.pop_first() {
+            return Some(flight);
+        }
+        let mut keys = self.ranked.first_entry()?;
+        let first = keys.get_mut().pop_front();
+        if keys.get().is_empty() {
+            keys.remove();
+        }
+        self.ranked_len -= usize::from(first.is_some());
+        first.map(|(_, flight)| flight)
+    }
+
+    /// The keys that may have to give way, in the order in which they do: lowest urgency, oldest fetch, first asked. Under
+    /// `Fifo` the newcomer is refused instead, so that this is asked of `Lifo` queues only.
+    pub fn oldest_first(&self) -> impl Iterator<Item = FlightId> {
+        self.ranked.values().rev().flat_map(|keys| keys.iter().map(|(_, flight)| *flight))
+    }
+
+    /// Every waiting key that occupies a place.
+    pub fn ranked(&self) -> impl Iterator<Item = FlightId> {
+        self.ranked.values().flat_map(|keys| keys.iter().map(|(_, flight)| *flight))
+    }
+}

@@ -1,0 +1,152 @@
+//! A request: what the provider is handed; and the slots that bound how many it has at a time (rule F12).
+
+use super::flight::Stamp;
+use super::recent::Tick;
+use super::{FlightId, LaneId, RequestId};
+use crate::base::Moment;
+use std::collections::VecDeque;
+
+/// A request in the provider's hands.
+pub struct Request<R> {
+    pub handle: R,
+    pub parts: Vec<Part>,
+    /// How many parts have no answer yet, whoever waits for it.
+    pub unanswered: usize,
+    /// How many parts are open and have somebody interested.
+    pub wanted: usize,
+    pub call: Call,
+    pub hold: Hold,
+    /// When the attempt's time is over.
+    pub deadline: Option<Moment>,
+    /// When it was formed.
+    pub formed: Moment,
+    pub handed: Tick,
+    /// Its number among all attempts: what its parts' stamps carry.
+    pub attempt: u64,
+}
+
+/// One key of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// The answer settles this flight.
+    Open { flight: FlightId, stamp: Stamp },
+    /// Nobody waited any more: the answer may be stored, and settles nobody.
+    Told(Stray),
+    /// The attempt's time was over: the answer settles the flight, whatever it does by now, if nothing newer was written.
+    Late { stray: Stray, flight: FlightId },
+    /// Answered for good.
+    Answered,
+}
+
+/// What is kept of a flight for an answer that outlives it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stray {
+    pub lane: LaneId,
+    pub stamp: Stamp,
+    pub stores: bool,
+    pub priority: Option<f64>,
+}
+
+/// Where the provider's call is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Call {
+    /// It has not begun.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It came back.
+    Returned,
+}
+
+/// What a request keeps from others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// A slot.
+    Slot,
+    /// A slot, though its time is over: `max_abandoned` others are in the same state.
+    OverdueSlot,
+    /// One of the `max_abandoned`.
+    Abandoned,
+    /// Nothing.
+    Nothing,
+}
+
+impl<R> Request<R> {
+    /// Whether its time was over before it was done.
+    pub fn is_abandoned(&self) -> bool {
+        matches!(self.hold, Hold::OverdueSlot | Hold::Abandoned)
+    }
+
+    /// Whether the provider needs nothing of it any more.
+    pub fn is_done(&self) -> bool {
+        self.unanswered == 0 && self.call == Call::Returned
+    }
+}
+
+/// Who may be with the provider.
+pub struct Slots {
+    max_running: u32,
+    max_abandoned: u32,
+    pub running: u32,
+    pub abandoned: u32,
+    /// Requests that hold a slot though their time is over, oldest first.
+    overdue: VecDeque<RequestId>,
+}
+
+impl Slots {
+    /// All free.
+    pub fn new(max_running: u32, max_abandoned: u32) -> Slots {
+        Slots { max_running, max_abandoned, running: 0, abandoned: 0, overdue: VecDeque::new() }
+    }
+
+    /// Whether a request can be formed.
+    pub fn is_free(&self) -> bool {
+        self.running < self.max_running
+    }
+
+    /// A request takes a slot.
+    pub fn take(&mut self) -> Hold {
+        debug_assert!(self.is_free());
+        self.running += 1;
+        Hold::Slot
+    }
+
+    /// The request's time is over.
+    #[must_use]
+    pub fn abandon(&mut self, id: RequestId, hold: Hold) -> Hold {
+        if hold != Hold::Slot {
+            return hold;
+        }
+        if self.abandoned < self.max_abandoned {
+            self.running -= 1;
+            self.abandoned += 1;
+            return Hold::Abandoned;
+        }
+        self.overdue.push_back(id);
+        Hold::OverdueSlot
+    }
+
+    /// The request is over. If that makes room for an overdue one to be abandoned, its id is answered.
+    #[must_use]
+    pub fn release(&mut self, id: RequestId, hold: Hold) -> Option<RequestId> {
+        match hold {
+            Hold::Nothing => None,
+            Hold::Slot => {
+                self.running -= 1;
+                None
+            }
+            Hold::OverdueSlot => {
+                self.running -= 1;
+                self.overdue.retain(|overdue| *overdue != id);
+                None
+            }
+            Hold::Abandoned => {
+                self.abandoned -= 1;
+                let next = self.overdue.pop_front()?;
+                self.running -= 1;
+                self.abandoned += 1;
+                Some(next)
+            }
+        }
+    }
+}

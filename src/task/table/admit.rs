@@ -1,0 +1,260 @@
+//! Who gets a slot, who a place in the queue, who waits with its fetch, and who is lost (rules F12 to F14).
+
+use super::{Host, Store, Table, Turn};
+use crate::base::PackedKeys;
+use crate::base::config::Order;
+use crate::task::deadlines::Due;
+use crate::task::flight::Phase;
+use crate::task::host::Handout;
+use crate::task::outcome::Outcome;
+use crate::task::queue::{Place, Rank};
+use crate::task::request::{Call, Part, Request};
+use crate::task::{FetchId, FlightId};
+
+impl<H: Host> Table<H> {
+    /// Finds a new flight of `fetch` a slot, a place, or room with its fetch; false if it is lost.
+    pub(super) fn admit<S: Store>(&mut self, id: FlightId, fetch: FetchId, turn: &mut Turn<'_, H, S>) -> bool {
+        if self.settings.batch_linger.is_zero() && self.queue.len() == 0 && (!self.opening.is_empty() || self.slots.is_free()) {
+            self.opening.push(id);
+            if self.opening.len() >= self.settings.batch_max_keys as usize {
+                self.hand_out_opening(turn);
+            }
+            return true;
+        }
+        let spills = self.settings.queue_spill;
+        let owner = &self.fetches[fetch];
+        if spills && (owner.places >= self.share || !owner.spilled.is_empty()) {
+            self.spill(id, fetch);
+            return true;
+        }
+        if self.is_full() {
+            // A full queue whose keys only linger is a request that can be formed.
+            self.form_requests(turn);
+        }
+        if self.is_full() && !self.make_place(fetch, turn) {
+            return false;
+        }
+        self.place(id);
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.queue.occupied() >= self.settings.queue_max_keys as usize
+    }
+
+    /// Gives up the oldest waiting key for one of `newcomer`'s; false if none may be given up.
+    fn make_place<S: Store>(&mut self, newcomer: FetchId, turn: &mut Turn<'_, H, S>) -> bool {
+        if self.settings.queue_order == Order::Fifo {
+            return false;
+        }
+        let own_too = !self.settings.queue_spill;
+        let may_go = |id: &FlightId| own_too || !self.flights[*id].waiters.iter().any(|waiter| waiter.fetch == newcomer);
+        let Some(loser) = self.queue.oldest_first().find(may_go) else { return false };
+        self.stop_waiting(loser);
+        let flight = self.take_flight(loser);
+        self.counts.flights_lost += 1;
+        let error = self.errors.queue_full.clone();
+        self.tell(flight, Outcome::failed(error), turn.out);
+        true
+    }
+
+    fn rank(&self, id: FlightId) -> Rank {
+        let flight = &self.flights[id];
+        // The owner is kept while a flight of its waits.
+        let arrival = self.fetches.get(flight.owner).map_or(0, |fetch| fetch.arrival);
+        Rank::new(flight.urgency, arrival, self.settings.queue_order)
+    }
+
+    fn place(&mut self, id: FlightId) {
+        let rank = self.rank(id);
+        let flight = &mut self.flights[id];
+        flight.phase = Phase::Queued(self.queue.push(rank, flight.position, id));
+        if let Some(owner) = self.fetches.get_mut(flight.owner) {
+            owner.places += 1;
+        }
+    }
+
+    fn spill(&mut self, id: FlightId, fetch: FetchId) {
+        let owner = &mut self.fetches[fetch];
+        owner.spilled.push_back(id);
+        if owner.spilled.len() == 1 {
+            self.spilling.insert(Rank::new(owner.urgency, owner.arrival, self.settings.queue_order), fetch);
+        }
+    }
+
+    /// Gives a free place to the next flight that waits with this fetch, as far as its share goes.
+    fn refill_from(&mut self, fetch: FetchId) {
+        while !self.is_full() {
+            let Some(owner) = self.fetches.get_mut(fetch) else { return };
+            if owner.places >= self.share {
+                return;
+            }
+            let Some(next) = owner.spilled.pop_front() else { return };
+            if owner.spilled.is_empty() {
+                let rank = Rank::new(owner.urgency, owner.arrival, self.settings.queue_order);
+                self.spilling.remove(&rank);
+            }
+            if self.flights.get(next).is_some_and(|flight| matches!(flight.phase, Phase::Spilled)) {
+                self.place(next);
+            }
+        }
+    }
+
+    /// Gives free places to flights that wait with their fetches.
+    pub(super) fn refill(&mut self) {
+        if self.spilling.is_empty() || self.is_full() {
+            return;
+        }
+        let fetches: Vec<FetchId> = self.spilling.values().copied().collect();
+        for fetch in fetches {
+            self.refill_from(fetch);
+            if self.is_full() {
+                return;
+            }
+        }
+    }
+
+    /// A flight's urgency rises; one that waits moves ahead.
+    pub(super) fn raise(&mut self, id: FlightId, urgency: i32) {
+        let flight = &mut self.flights[id];
+        flight.urgency = urgency;
+        if let Phase::Queued(place @ Place::Ranked(_, position)) = flight.phase {
+            self.queue.remove(place, id);
+            let rank = self.rank(id);
+            self.flights[id].phase = Phase::Queued(self.queue.push(rank, position, id));
+        }
+    }
+
+    /// A flight whose pause is over goes to the head of the queue.
+    pub(super) fn requeue(&mut self, id: FlightId) {
+        let place = self.queue.push_retried(id);
+        let flight = &mut self.flights[id];
+        flight.phase = Phase::Queued(place);
+        if let Some(owner) = self.fetches.get_mut(flight.owner) {
+            owner.waiting += 1;
+        }
+    }
+
+    /// Whether a request can be formed of what waits, a slot given.
+    fn is_formable<S>(&self, turn: &Turn<'_, H, S>) -> bool {
+        let waiting = self.queue.len();
+        if waiting == 0 {
+            return false;
+        }
+        let linger = self.settings.batch_linger;
+        linger.is_zero()
+            || self.queue.has_retried()
+            || waiting >= self.settings.batch_max_keys as usize
+            || self.is_full()
+            || self.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
+    }
+
+    fn oldest(&self) -> Option<crate::base::Moment> {
+        self.queue.ranked().map(|id| self.flights[id].asked_at).min()
+    }
+
+    /// Forms requests while there are slots and keys for them.
+    pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+        while self.slots.is_free() && self.is_formable(turn) {
+            let mut taken = Vec::new();
+            while taken.len() < self.settings.batch_max_keys as usize {
+                let Some(id) = self.queue.pop() else { break };
+                taken.push(id);
+                let owner = self.flights[id].owner;
+                let placed = matches!(self.flights[id].phase, Phase::Queued(Place::Ranked(..)));
+                // Counted as waiting until it is handed out, so that its fetch is kept.
+                if let Some(owner) = self.fetches.get_mut(owner) {
+                    owner.places -= usize::from(placed);
+                }
+                self.flights[id].phase = Phase::Spilled;
+                // The fetch's next key follows at once, into this very request if it has room.
+                self.refill_from(owner);
+            }
+            self.hand_out(&taken, turn);
+        }
+        self.arm_linger(turn);
+    }
+
+    fn arm_linger<S>(&mut self, turn: &Turn<'_, H, S>) {
+        if self.settings.batch_linger.is_zero() || self.linger_at.is_some() || !self.slots.is_free() {
+            return;
+        }
+        if let Some(oldest) = self.oldest() {
+            let at = oldest.after(self.settings.batch_linger).max(turn.now.moment());
+            self.linger_at = Some(at);
+            self.deadlines.push(at, Due::Linger);
+        }
+    }
+
+    /// Hands out what the fetch in hand collected for its next request.
+    pub(super) fn hand_out_opening<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+        if !self.opening.is_empty() {
+            let opening = std::mem::take(&mut self.opening);
+            self.hand_out(&opening, turn);
+        }
+    }
+
+    /// Makes one request of waiting flights that are in no queue.
+    fn hand_out<S: Store>(&mut self, ids: &[FlightId], turn: &mut Turn<'_, H, S>) {
+        let formed = turn.now.moment();
+        self.attempts += 1;
+        let attempt = self.attempts;
+        let bytes = ids.iter().map(|id| self.lanes[self.flights[*id].lane].key.len()).sum();
+        let mut keys = PackedKeys::try_with_capacity(ids.len(), bytes).unwrap_or_default();
+        let (mut attempts, mut contexts) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+        let (mut parts, mut urgency) = (Vec::with_capacity(ids.len()), i32::MIN);
+        for id in ids {
+            let flight = &mut self.flights[*id];
+            let lane = &self.lanes[flight.lane];
+            flight.attempts = flight.attempts.saturating_add(1);
+            flight.first_began.get_or_insert(formed);
+            keys.push(&lane.key);
+            attempts.push(flight.attempts);
+            contexts.push(self.fetches.get(flight.owner).and_then(|fetch| fetch.context.clone()));
+            parts.push(Part::Open { flight: *id, stamp: lane.stamp(attempt) });
+            urgency = urgency.max(flight.urgency);
+        }
+        let (host, hold, handed) = (&self.host, self.slots.take(), self.recent.now());
+        let request = self.requests.insert_with_key(|id| Request {
+            handle: host.request(Handout { id, keys, attempts, contexts, urgency }),
+            unanswered: parts.len(),
+            // A flight that waits is wanted.
+            wanted: parts.len(),
+            parts,
+            call: Call::Waiting,
+            hold,
+            deadline: None,
+            formed,
+            handed,
+            attempt,
+        });
+        for (index, id) in ids.iter().enumerate() {
+            let flight = &mut self.flights[*id];
+            flight.phase = Phase::Running { request, index };
+            let owner = flight.owner;
+            self.waits_no_more(owner, false);
+            self.forget_fetch_if_over(owner, turn.out);
+        }
+        self.counts.requests += 1;
+        self.counts.attempts += ids.len() as u64;
+        self.counts.batch_size.count(ids.len() as u64);
+        turn.out.handed.push(self.requests[request].handle.clone());
+    }
+
+    /// The fetch's urgency becomes `urgency`; that of its flights is the highest among their waiters.
+    pub fn set_urgency(&mut self, id: FetchId, urgency: i32) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let order = self.settings.queue_order;
+        let before = Rank::new(fetch.urgency, fetch.arrival, order);
+        fetch.urgency = urgency;
+        if self.spilling.remove(&before).is_some() {
+            self.spilling.insert(Rank::new(urgency, fetch.arrival, order), id);
+        }
+        let open: Vec<FlightId> = fetch.open_flights().map(|(_, flight)| flight).collect();
+        for flight in open {
+            if self.flights.get(flight).is_some_and(|flight| flight.urgency < urgency) {
+                self.raise(flight, urgency);
+            }
+        }
+    }
+}

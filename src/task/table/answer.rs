@@ -1,0 +1,362 @@
+//! The provider speaks: it takes a request, answers keys, and finishes (rules F10 to F12, F15, F16).
+
+use super::{Host, Life, Store, Table, Turn};
+use crate::base::{Answer, Error, Moment, Now, Status};
+use crate::task::deadlines::Due;
+use crate::task::flight::{Phase, Stamp, Standing};
+use crate::task::host::{Cancel, Filled, Litter, Terms};
+use crate::task::outcome::{Outcome, Source};
+use crate::task::request::{Call, Hold, Part, Stray};
+use crate::task::{FlightId, LaneId, RequestId};
+
+/// What the provider says of one key.
+#[derive(Clone, Debug)]
+pub enum Given {
+    /// A value or null, on these terms.
+    Answer(Answer, Terms),
+    /// No answer, and why.
+    Failed(Error),
+}
+
+/// What the provider says of the keys it has not answered when it finishes.
+#[derive(Clone, Debug)]
+pub enum Rest {
+    /// Nothing: they failed, or are null where the configuration says so.
+    Unanswered,
+    /// There are no such records.
+    Null,
+    /// They failed for this reason.
+    Failed(Error),
+}
+
+/// Whether the provider is to be called for a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// Yes.
+    Run,
+    /// No: nobody wants it any more. The request is to be finished.
+    Skip,
+}
+
+impl<H: Host> Table<H> {
+    /// The provider, or the host's queue, takes a request: its attempt's time begins.
+    pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> Taken {
+        let Some(request) = self.requests.get_mut(id) else { return Taken::Skip };
+        request.call = Call::Running;
+        if request.wanted == 0 {
+            return Taken::Skip;
+        }
+        if let Some(timeout) = self.attempt_timeout {
+            let deadline = now.moment().after(timeout);
+            request.deadline = Some(deadline);
+            self.deadlines.push(deadline, Due::Attempt(id));
+        }
+        Taken::Run
+    }
+
+    /// The provider's call came back. It may still answer later.
+    pub fn request_returned<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        request.call = Call::Returned;
+        self.release_if_done(id, turn);
+        self.conclude(turn);
+    }
+
+    /// The provider works on: its attempt's time begins anew.
+    pub fn heartbeat(&mut self, id: RequestId, now: &Now<'_>) -> Status {
+        let (Some(request), Some(timeout)) = (self.requests.get_mut(id), self.attempt_timeout) else { return self.over(id) };
+        if request.is_abandoned() {
+            return Status::LATE;
+        }
+        if request.deadline.is_some() {
+            // The entry in `deadlines` stays; when it comes up it finds that the time is not over yet.
+            request.deadline = Some(now.moment().after(timeout));
+        }
+        Status::OK
+    }
+
+    /// What an answer to a request is told that is over, or OK if it is not.
+    fn over(&self, id: RequestId) -> Status {
+        match (self.requests.contains_key(id), self.life) {
+            (_, Life::Closed) => Status::ERR_CLOSED,
+            (true, _) => Status::OK,
+            (false, _) => Status::ERR_ALREADY_ANSWERED,
+        }
+    }
+
+    /// How much of its attempt's time a request has left; `None`: no end.
+    pub fn time_left(&self, id: RequestId, now: &Now<'_>) -> Option<std::time::Duration> {
+        Some(self.requests.get(id)?.deadline?.since(now.moment()))
+    }
+
+    /// Whether somebody waits for this key of the request.
+    pub fn is_wanted(&self, id: RequestId, index: usize) -> bool {
+        let flight = self.requests.get(id).and_then(|request| request.open_flight(index));
+        flight.and_then(|flight| self.flights.get(flight)).is_some_and(|flight| flight.is_wanted())
+    }
+
+    /// The provider answers one key. `index` is below the request's length.
+    pub fn answer<S: Store>(&mut self, id: RequestId, index: usize, given: Given, turn: &mut Turn<'_, H, S>) -> Status {
+        let status = self.over(id);
+        if status != Status::OK {
+            litter(given, turn);
+            return status;
+        }
+        let part = std::mem::replace(&mut self.requests[id].parts[index], Part::Answered);
+        let status = self.part_answered(id, part, given, turn);
+        self.release_if_done(id, turn);
+        self.conclude(turn);
+        status
+    }
+
+    fn part_answered<S: Store>(&mut self, id: RequestId, part: Part, given: Given, turn: &mut Turn<'_, H, S>) -> Status {
+        if !matches!(part, Part::Answered) {
+            self.requests[id].unanswered -= 1;
+        }
+        match (part, given) {
+            (Part::Answered, given) => {
+                litter(given, turn);
+                return Status::ERR_ALREADY_ANSWERED;
+            }
+            (Part::Open { flight, stamp }, given) => {
+                self.requests[id].wanted -= usize::from(self.flights[flight].is_wanted());
+                match given {
+                    Given::Answer(answer, terms) => self.land(flight, stamp, answer, terms, turn),
+                    Given::Failed(error) => self.fail(flight, error, turn),
+                }
+                return Status::OK;
+            }
+            (Part::Told(stray), Given::Answer(answer, terms)) => {
+                self.store_stray(stray, &answer, terms, turn);
+                turn.out.litter.push(Litter::Answer(answer));
+                self.release_lane(stray.lane);
+            }
+            (Part::Late { stray, flight }, Given::Answer(answer, terms)) => {
+                self.land_late(stray, flight, answer, terms, turn);
+                self.release_lane(stray.lane);
+            }
+            (Part::Told(stray) | Part::Late { stray, .. }, given) => {
+                litter(given, turn);
+                self.release_lane(stray.lane);
+            }
+        }
+        self.counts.answers_late += 1;
+        Status::LATE
+    }
+
+    /// A flight has its answer: the store first, the flight after. Were the flight to end first, a fetch between the two
+    /// would miss and load again (F07).
+    fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
+        let flight = &self.flights[id];
+        let (lane, standing, stores, priority) = (flight.lane, flight.standing, flight.stores, flight.priority);
+        let mut filled = Filled::default();
+        if standing == Standing::Current {
+            if stores {
+                filled = self.store_if_whole(lane, stamp, &answer, Terms { priority: terms.priority.or(priority), ..terms }, turn);
+            }
+            self.forget_failure(lane, turn);
+        }
+        self.end_with(id, answer, Source::Provider, filled, turn);
+    }
+
+    /// Ends a flight with an answer.
+    pub(super) fn end_with<S>(&mut self, id: FlightId, answer: Answer, source: Source, filled: Filled, turn: &mut Turn<'_, H, S>) {
+        let flight = self.take_flight(id);
+        self.counts.flights_succeeded += 1;
+        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, source) };
+        self.tell(flight, outcome, turn.out);
+    }
+
+    fn store_if_whole<S: Store>(&mut self, lane: LaneId, stamp: Stamp, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
+        let watched = self.is_watched();
+        let lane = &mut self.lanes[lane];
+        if !lane.is_whole(stamp) {
+            return Filled::default();
+        }
+        lane.loaded(stamp);
+        self.recent.write(lane.hash, watched);
+        turn.store.fill(&lane.key, answer, terms)
+    }
+
+    fn store_stray<S: Store>(&mut self, stray: Stray, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
+        if stray.stores && self.life != Life::Closed {
+            let terms = Terms { priority: terms.priority.or(stray.priority), ..terms };
+            self.store_if_whole(stray.lane, stray.stamp, answer, terms, turn);
+            self.forget_failure(stray.lane, turn);
+        }
+    }
+
+    fn forget_failure<S>(&mut self, lane: LaneId, turn: &mut Turn<'_, H, S>) {
+        let litter = &mut turn.out.litter;
+        self.failures.forget(&self.lanes[lane].key, &mut |error| litter.push(Litter::Error(error)));
+    }
+
+    /// An answer came after its attempt's time. If nothing newer was written it settles the key's flight, whatever that does
+    /// by now; else only the flight that it was asked for, if that is overtaken too (rule F10).
+    fn land_late<S: Store>(&mut self, stray: Stray, asked_for: FlightId, answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
+        let lane = &self.lanes[stray.lane];
+        if !lane.is_whole(stray.stamp) {
+            let same = self.flights.get(asked_for).is_some_and(|flight| flight.standing == Standing::Overtaken);
+            if same {
+                self.stop_for(asked_for, turn);
+                self.end_with(asked_for, answer, Source::Provider, Filled::default(), turn);
+            } else {
+                turn.out.litter.push(Litter::Answer(answer));
+            }
+            return;
+        }
+        let Some(current) = lane.current else {
+            self.store_stray(stray, &answer, terms, turn);
+            turn.out.litter.push(Litter::Answer(answer));
+            return;
+        };
+        self.stop_for(current, turn);
+        if self.flights[current].stores {
+            // `land` stores if the flight's wish is to store; the attempt's own counts too.
+            self.land(current, stray.stamp, answer, terms, turn);
+        } else {
+            self.store_stray(stray, &answer, terms, turn);
+            self.end_with(current, answer, Source::Provider, Filled::default(), turn);
+        }
+    }
+
+    /// Frees a flight of what it is doing, since it is about to be settled by somebody else: a running attempt becomes told.
+    pub(super) fn stop_for<S>(&mut self, id: FlightId, turn: &mut Turn<'_, H, S>) {
+        self.stop_waiting(id);
+        let flight = &self.flights[id];
+        if let Phase::Running { request, index } = flight.phase {
+            let wanted = flight.is_wanted();
+            let stray =
+                Stray { lane: flight.lane, stamp: self.lanes[flight.lane].stamp(0), stores: flight.stores, priority: flight.priority };
+            let running = &mut self.requests[request];
+            if let Part::Open { stamp, .. } = running.parts[index] {
+                running.parts[index] = Part::Told(Stray { stamp, ..stray });
+                self.lanes[stray.lane].holders += 1;
+                running.wanted -= usize::from(wanted);
+                if running.wanted == 0 {
+                    self.tell_request(request, Cancel::Unwanted, turn.out);
+                }
+            }
+        }
+    }
+
+    /// An attempt failed: the flight pauses, or it ends and everybody hears of it.
+    pub(super) fn fail<S>(&mut self, id: FlightId, error: Error, turn: &mut Turn<'_, H, S>) {
+        if let Some(due) = self.next_attempt(id, &error, turn.now) {
+            turn.out.litter.push(Litter::Error(error));
+            self.counts.retries += 1;
+            if due <= turn.now.moment() {
+                return self.requeue(id);
+            }
+            self.flights[id].phase = Phase::Backoff { due };
+            return self.deadlines.push(due, Due::Retry(id));
+        }
+        let flight = &self.flights[id];
+        if flight.standing == Standing::Current && error.status() == Status::ERR_PROVIDER {
+            let litter = &mut turn.out.litter;
+            let gone = &mut |error| litter.push(Litter::Error(error));
+            self.failures.remember(&self.lanes[flight.lane].key, &error, turn.now.millis(), gone);
+        }
+        let flight = self.take_flight(id);
+        self.counts.flights_failed += 1;
+        let source = if error.status() == Status::ERR_PROVIDER { Source::Provider } else { Source::None };
+        self.tell(flight, Outcome { source, ..Outcome::failed(error) }, turn.out);
+    }
+
+    /// When the flight is tried again after `error`, if it is.
+    fn next_attempt(&mut self, id: FlightId, error: &Error, now: &Now<'_>) -> Option<Moment> {
+        let flight = &self.flights[id];
+        let retry = &flight.settings.retry;
+        if !flight.is_wanted() || !error.is_retriable() || !retry.allows(flight.attempts) || self.life == Life::Closed {
+            return None;
+        }
+        let due = now.moment().after(retry.pause(flight.attempts, &mut self.random));
+        let end = match (retry.budget, flight.first_began) {
+            (Some(budget), Some(began)) => began.after(budget),
+            _ => Moment::NEVER,
+        };
+        (due <= end).then_some(due)
+    }
+
+    /// The provider answers a key that is not in the request (rule F15). OK if it was stored, LATE if it was old news.
+    pub fn extra<S: Store>(&mut self, id: RequestId, key: &[u8], answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Status {
+        let status = self.over(id);
+        let hash = self.hash(key);
+        let (handed, attempt) = self.requests.get(id).map(|request| (request.handed, request.attempt)).unwrap_or_default();
+        if status != Status::OK || self.recent.is_written_since(hash, handed) {
+            self.counts.extras_refused += 1;
+            turn.out.litter.push(Litter::Answer(answer));
+            return if status == Status::OK { Status::LATE } else { status };
+        }
+        self.counts.extras_stored += 1;
+        self.recent.write(hash, true);
+        let filled = turn.store.fill(key, &answer, terms);
+        let litter = &mut turn.out.litter;
+        self.failures.forget(key, &mut |error| litter.push(Litter::Error(error)));
+        let lane = self.lane_of(hash, key);
+        if let Some(lane) = lane {
+            self.lanes[lane].loaded_by = self.lanes[lane].loaded_by.max(attempt);
+            self.settle_waiting(lane, &answer, Source::Provider, filled, turn);
+        }
+        turn.out.litter.push(Litter::Answer(answer));
+        self.conclude(turn);
+        Status::OK
+    }
+
+    /// The provider is through with a request: what is open is settled with `rest`, and the request is forgotten.
+    pub fn finish<S: Store>(&mut self, id: RequestId, rest: Rest, turn: &mut Turn<'_, H, S>) -> Status {
+        let status = self.over(id);
+        if !self.requests.contains_key(id) {
+            if let Rest::Failed(error) = rest {
+                turn.out.litter.push(Litter::Error(error));
+            }
+            return status;
+        }
+        let given = match rest {
+            Rest::Unanswered if !self.settings.omitted_is_null => Given::Failed(self.errors.unanswered.clone()),
+            Rest::Unanswered | Rest::Null => Given::Answer(Answer::Null, Terms::default()),
+            Rest::Failed(error) => Given::Failed(error),
+        };
+        for index in 0..self.requests[id].parts.len() {
+            let part = std::mem::replace(&mut self.requests[id].parts[index], Part::Answered);
+            if !matches!(part, Part::Answered) {
+                self.part_answered(id, part, given.clone(), turn);
+            }
+        }
+        litter(given, turn);
+        self.release(id, turn);
+        if let Some(request) = self.requests.remove(id) {
+            if request.deadline.is_some() {
+                self.deadlines.retire();
+            }
+            turn.out.litter.push(Litter::Request(request.handle));
+        }
+        self.conclude(turn);
+        status
+    }
+
+    fn release_if_done<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+        if self.requests.get(id).is_some_and(|request| request.is_done()) {
+            self.release(id, turn);
+        }
+    }
+
+    fn release<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+        let request = &mut self.requests[id];
+        let hold = std::mem::replace(&mut request.hold, Hold::Nothing);
+        if hold == Hold::Nothing {
+            return;
+        }
+        self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
+        if let Some(abandoned) = self.slots.release(id, hold) {
+            self.requests[abandoned].hold = Hold::Abandoned;
+        }
+    }
+}
+
+fn litter<H: Host, S>(given: Given, turn: &mut Turn<'_, H, S>) {
+    turn.out.litter.push(match given {
+        Given::Answer(answer, _) => Litter::Answer(answer),
+        Given::Failed(error) => Litter::Error(error),
+    });
+}

@@ -1,0 +1,276 @@
+//! A fetch comes: each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
+
+use super::{Host, Store, Table, Turn};
+use crate::base::config::{BatchMode, FetchSettings, Read};
+use crate::base::{Moment, PackedKeys};
+use crate::task::deadlines::Due;
+use crate::task::fetch::{Fetch, Form, Position};
+use crate::task::flight::{Flight, Phase, Standing, Waiter};
+use crate::task::host::Litter;
+use crate::task::outcome::{Outcome, Source, Verdict};
+use crate::task::{FetchId, FlightId, LaneId};
+use slotmap::Key as _;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What the store said of a position before the lock was taken.
+#[derive(Debug)]
+pub enum Probe {
+    /// The store does not have it, or was not asked.
+    Missed,
+    /// It is settled: a hit, an invalid key, a key too long.
+    Settled(Outcome),
+}
+
+/// Memory for the telling, reserved before a fetch is accepted (rule F01).
+pub struct Room {
+    positions: SmallVec<[Position; 1]>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Room {
+    /// Room for `positions` positions; `None` when memory is out.
+    pub fn try_new(positions: usize, form: Form) -> Option<Room> {
+        let mut room = Room { positions: SmallVec::new(), outcomes: Vec::new() };
+        if form == Form::Refresh {
+            return Some(room);
+        }
+        room.positions.try_reserve_exact(positions).ok()?;
+        room.positions.resize(positions, Position::Open(FlightId::null()));
+        if form == Form::All {
+            room.outcomes.try_reserve_exact(positions).ok()?;
+            room.outcomes.resize(positions, Outcome::bare(Verdict::Miss));
+        }
+        Some(room)
+    }
+}
+
+/// One call that asks for positions.
+pub struct Ask<'a, H: Host> {
+    /// The keys, one for each position.
+    pub keys: &'a PackedKeys,
+    /// What the store said of each.
+    pub probes: &'a mut [Probe],
+    /// Whether the store may have been written since it was asked: then it is asked again.
+    pub reprobe: bool,
+    /// How the host wants to be told.
+    pub form: Form,
+    /// The engine's settings with the options over them.
+    pub settings: &'a Arc<FetchSettings>,
+    /// Where its events go; `None` for a refresh.
+    pub mailbox: Option<H::Mailbox>,
+    /// What the provider may see of it.
+    pub context: Option<H::Context>,
+    /// Higher goes first.
+    pub urgency: i32,
+    /// When what is open is told TIMEOUT.
+    pub deadline: Option<Moment>,
+    /// After how many more settled positions progress is told; 0: never.
+    pub progress_step: usize,
+    /// Memory for it.
+    pub room: Room,
+}
+
+impl<H: Host> Table<H> {
+    /// Takes a fetch in. Its id is answered if anything of it is still open.
+    pub fn ask<S: Store>(&mut self, ask: Ask<'_, H>, turn: &mut Turn<'_, H, S>) -> Option<FetchId> {
+        let Ask { keys, probes, reprobe, form, settings, mailbox, context, urgency, deadline, progress_step, room } = ask;
+        self.arrivals += 1;
+        let is_refresh = form == Form::Refresh;
+        let id = self.fetches.insert(Fetch {
+            mailbox,
+            context,
+            form,
+            mode: settings.batch_mode,
+            open: room.positions.len(),
+            positions: room.positions,
+            failed: 0,
+            outcomes: room.outcomes,
+            ended: None,
+            progress_step,
+            progress_at: progress_step,
+            has_deadline: deadline.is_some(),
+            urgency,
+            arrival: self.arrivals,
+            spilled: VecDeque::new(),
+            places: 0,
+            // Held until all its keys are asked; given back below.
+            waiting: 1,
+        });
+        if let Some(deadline) = deadline {
+            self.deadlines.push(deadline, Due::Fetch(id));
+        }
+        if keys.is_empty() && form == Form::All {
+            self.finish_fetch(id, turn.out);
+        }
+        for (position, probe) in probes.iter_mut().enumerate() {
+            match std::mem::replace(probe, Probe::Missed) {
+                Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
+                Probe::Missed if is_refresh => self.refresh_key(id, position as u32, &keys[position], settings, turn),
+                Probe::Missed => self.ask_position(id, position as u32, &keys[position], settings, reprobe, turn),
+            }
+        }
+        self.hand_out_opening(turn);
+        self.waits_no_more(id, false);
+        self.forget_fetch_if_over(id, turn.out);
+        self.conclude(turn);
+        self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
+    }
+
+    fn ask_position<S: Store>(
+        &mut self,
+        id: FetchId,
+        position: u32,
+        key: &[u8],
+        settings: &Arc<FetchSettings>,
+        reprobe: bool,
+        turn: &mut Turn<'_, H, S>,
+    ) {
+        if self.fetches[id].ended.is_some() {
+            // The batch failed as a whole on an earlier position; this one is settled with the rest in `conclude`.
+            self.counts.missed_unasked += 1;
+            return;
+        }
+        if reprobe && settings.read != Read::Refresh {
+            // Whoever stored since we missed ended its flight in the same lock hold: asked again, we hit (F07).
+            if let Some(outcome) = turn.store.probe(key) {
+                return self.settle(id, position, outcome, turn.out);
+            }
+        }
+        if settings.read == Read::CacheOnly {
+            self.counts.missed_cache_only += 1;
+            return self.settle(id, position, Outcome::bare(Verdict::Miss), turn.out);
+        }
+        let hash = self.hash(key);
+        let lane = self.lane_of(hash, key);
+        if let Some(flight) = lane.and_then(|lane| self.lanes[lane].current) {
+            self.counts.missed_joined += 1;
+            return self.join(flight, Waiter { fetch: id, position, joined: true }, settings);
+        }
+        if settings.read != Read::Refresh {
+            let litter = &mut turn.out.litter;
+            let gone = &mut |error| litter.push(Litter::Error(error));
+            if let Some(error) = self.failures.recall(key, turn.now.millis(), gone) {
+                self.counts.missed_remembered += 1;
+                let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
+                return self.settle(id, position, outcome, turn.out);
+            }
+        }
+        let lane = self.hold_lane(hash, key);
+        let flight = self.start(lane, id, position, settings, turn);
+        self.flights[flight].waiters.push(Waiter { fetch: id, position, joined: false });
+        self.flights[flight].interest = 1;
+        if self.admit(flight, id, turn) {
+            self.counts.missed_started += 1;
+            self.counts.flights_started += 1;
+        } else {
+            self.counts.missed_queue_full += 1;
+            self.discard(flight);
+            let error = self.errors.queue_full.clone();
+            self.settle(id, position, Outcome::failed(error), turn.out);
+        }
+    }
+
+    fn refresh_key<S: Store>(&mut self, id: FetchId, position: u32, key: &[u8], settings: &Arc<FetchSettings>, turn: &mut Turn<'_, H, S>) {
+        let hash = self.hash(key);
+        if let Some(current) = self.lane_of(hash, key).and_then(|lane| self.lanes[lane].current) {
+            self.gain_interest(current);
+            let flight = &mut self.flights[current];
+            flight.refresh = true;
+            flight.stores = true;
+            return;
+        }
+        let lane = self.hold_lane(hash, key);
+        let flight = self.start(lane, id, position, settings, turn);
+        self.flights[flight].refresh = true;
+        if self.admit(flight, id, turn) {
+            self.counts.flights_started += 1;
+        } else {
+            self.discard(flight);
+        }
+    }
+
+    /// A new flight of the lane, which waits with its fetch until it is admitted. Takes the caller's hold on the lane.
+    fn start<S>(
+        &mut self,
+        lane: LaneId,
+        owner: FetchId,
+        position: u32,
+        settings: &Arc<FetchSettings>,
+        turn: &mut Turn<'_, H, S>,
+    ) -> FlightId {
+        let fetch = &mut self.fetches[owner];
+        fetch.waiting += 1;
+        // Only a key that lingers has an age.
+        let asked_at = if self.settings.batch_linger.is_zero() { Moment::default() } else { turn.now.moment() };
+        let flight = self.flights.insert(Flight {
+            lane,
+            phase: Phase::Spilled,
+            standing: Standing::Current,
+            waiters: SmallVec::new(),
+            interest: 0,
+            refresh: false,
+            attempts: 0,
+            first_began: None,
+            settings: settings.clone(),
+            stores: settings.read != Read::NoStore,
+            priority: settings.priority,
+            urgency: fetch.urgency,
+            owner,
+            position,
+            asked_at,
+        });
+        if let Some(Position::Open(open)) = fetch.positions.get_mut(position as usize) {
+            *open = flight;
+        }
+        self.lanes[lane].current = Some(flight);
+        flight
+    }
+
+    /// Undoes [`Table::start`] for a flight that was not admitted.
+    fn discard(&mut self, id: FlightId) {
+        let flight = self.take_flight(id);
+        self.waits_no_more(flight.owner, false);
+        self.release_lane(flight.lane);
+    }
+
+    fn join(&mut self, id: FlightId, waiter: Waiter, settings: &Arc<FetchSettings>) {
+        self.gain_interest(id);
+        let fetch = &mut self.fetches[waiter.fetch];
+        if let Some(Position::Open(open)) = fetch.positions.get_mut(waiter.position as usize) {
+            *open = id;
+        }
+        let urgency = fetch.urgency;
+        let flight = &mut self.flights[id];
+        flight.waiters.push(waiter);
+        flight.interest += 1;
+        flight.stores |= settings.read != Read::NoStore;
+        flight.priority = higher(flight.priority, settings.priority);
+        if urgency > flight.urgency {
+            self.raise(id, urgency);
+        }
+    }
+
+    /// Somebody is about to want the flight: if nobody did, its request is wanted again.
+    fn gain_interest(&mut self, id: FlightId) {
+        let flight = &self.flights[id];
+        if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
+            self.requests[request].wanted += 1;
+        }
+    }
+}
+
+fn higher(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.max(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl<H: Host> Fetch<H> {
+    /// Whether one failure ends the rest.
+    pub(super) fn is_all_or_nothing(&self) -> bool {
+        self.mode == BatchMode::AllOrNothing
+    }
+}

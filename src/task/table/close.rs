@@ -1,0 +1,89 @@
+//! The engine closes (rule L05), or has to give up (rule L07).
+
+use super::{Host, Life, Store, Table, Turn};
+use crate::base::Moment;
+use crate::task::deadlines::Due;
+use crate::task::flight::Phase;
+use crate::task::host::{Cancel, Litter, Outbox};
+use crate::task::outcome::Outcome;
+use crate::task::{FetchId, FlightId, RequestId};
+
+/// How an engine closes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Close {
+    /// What was accepted goes on, until this moment at the latest.
+    Drain(Moment),
+    /// What was accepted is told CLOSED.
+    Cancel,
+}
+
+impl<H: Host> Table<H> {
+    /// Accepts nothing new. A second close may only shorten.
+    pub fn close<S: Store>(&mut self, how: Close, turn: &mut Turn<'_, H, S>) {
+        match (self.life, how) {
+            (Life::Closed, _) => {}
+            (Life::Open | Life::Draining(_), Close::Cancel) => self.end_all(turn),
+            (Life::Draining(before), Close::Drain(until)) if before <= until => {}
+            (Life::Open | Life::Draining(_), Close::Drain(until)) => {
+                self.life = Life::Draining(until);
+                self.deadlines.push(until, Due::Drain);
+            }
+        }
+        self.conclude(turn);
+    }
+
+    /// Settles everything with CLOSED and lets go of everything that is not in the provider's hands.
+    pub(super) fn end_all<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+        self.life = Life::Closed;
+        // Marked first, so that a request which loses its last waiter below is told why.
+        let running: Vec<RequestId> = self.requests.keys().collect();
+        let error = self.errors.closed.clone();
+        let fetches: Vec<FetchId> = self.fetches.keys().collect();
+        for flight in self.flights.values_mut() {
+            // Held until the requests are told as a whole; its waiters are settled now.
+            flight.refresh = true;
+        }
+        for fetch in fetches {
+            self.end_fetch(fetch, &error, turn);
+        }
+        for request in running {
+            if self.requests.get(request).is_some_and(|request| request.unanswered > 0) {
+                self.tell_request(request, Cancel::Closed, turn.out);
+            }
+        }
+        let waiting = |id: &FlightId| !matches!(self.flights[*id].phase, Phase::Running { .. });
+        let waiting: Vec<FlightId> = self.flights.keys().filter(waiting).collect();
+        for flight in waiting {
+            self.end_waiting(flight, turn.out);
+        }
+        let litter = &mut turn.out.litter;
+        self.failures.clear(&mut |error| litter.push(Litter::Error(error)));
+        self.deadlines = Default::default();
+    }
+
+    /// Something in here broke. Whatever can still be told is told PANIC, and the table is closed and empty.
+    pub fn wreck(&mut self, out: &mut Outbox<H>) {
+        self.life = Life::Closed;
+        for (_, mut fetch) in self.fetches.drain() {
+            for position in 0..fetch.positions.len() {
+                if fetch.positions[position] != crate::task::fetch::Position::Settled {
+                    fetch.settle(position, Outcome::failed(self.errors.panic.clone()), out);
+                }
+            }
+            fetch.into_litter(out);
+        }
+        for (_, request) in self.requests.drain() {
+            out.cancelled.push((request.handle, Cancel::Closed));
+        }
+        self.flights.clear();
+        self.lanes.clear();
+        self.by_key.clear();
+        self.queue = Default::default();
+        self.spilling.clear();
+        self.opening.clear();
+        self.collapsing.clear();
+        self.deadlines = Default::default();
+        self.slots.running = 0;
+        self.slots.abandoned = 0;
+    }
+}

@@ -1,0 +1,312 @@
+//! The table: all flights, fetches and requests of one engine, and what each event does to them.
+//!
+//! One file per event: [`ask`](self) (a fetch comes), `admit` (who gets a slot), `answer` (the provider speaks), `settle`
+//! (a position is told, a waiter leaves), `write` (the host writes the cache), `time` (something falls due), `close`.
+//!
+//! Every public method ends in `conclude`, which carries out what an event set off elsewhere: batches that fail as a whole,
+//! places that became free, requests that can be formed. Until then ids may be stale and nobody is called.
+//!
+//! What holds whenever a public method has returned:
+//! 1. A lane has at most one current flight. 2. A position is settled once; its last one ends the fetch. 3. A flight that is
+//! spilled, queued or in backoff is wanted. 4. Slots in use are requests handed out and neither over nor abandoned. 5. A
+//! flight ends only after its answer is in the store. 6. An answer is stored only if its stamp is whole. 7. A lane lives as
+//! long as a flight or a stray part refers to it.
+
+mod admit;
+mod answer;
+mod ask;
+mod close;
+mod settle;
+mod time;
+mod write;
+
+pub use answer::{Given, Rest, Taken};
+pub use ask::{Ask, Probe, Room};
+pub use close::Close;
+pub use write::Write;
+
+use super::counts::Gauges;
+use super::deadlines::Deadlines;
+use super::failures::Failures;
+use super::fetch::Fetch;
+use super::flight::{Flight, Lane, Phase, Standing};
+use super::host::{Host, Outbox, Turn};
+use super::queue::{Queue, Rank};
+use super::recent::Recent;
+use super::request::{Part, Request, Slots};
+use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
+use crate::base::config::{Settings, TaskSettings};
+use crate::base::{Error, Key, Moment, Random, Status};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use slotmap::SlotMap;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+/// The state of all loads of one engine.
+pub struct Table<H: Host> {
+    host: H,
+    settings: TaskSettings,
+    attempt_timeout: Option<Duration>,
+    /// How many places of the queue one fetch may occupy.
+    share: usize,
+    life: Life,
+
+    lanes: SlotMap<LaneId, Lane>,
+    by_key: HashTable<LaneId>,
+    hasher: RandomState,
+    flights: SlotMap<FlightId, Flight>,
+    fetches: SlotMap<FetchId, Fetch<H>>,
+    requests: SlotMap<RequestId, Request<H::Request>>,
+
+    queue: Queue,
+    /// Fetches with flights that wait with them, in the order in which they get places.
+    spilling: BTreeMap<Rank, FetchId>,
+    slots: Slots,
+    deadlines: Deadlines,
+    /// The moment for which a linger entry stands in `deadlines`.
+    linger_at: Option<Moment>,
+    failures: Failures,
+    recent: Recent,
+    random: Random,
+
+    /// The newcomers of the fetch in hand that will share the next request: a free slot is kept for them.
+    opening: Vec<FlightId>,
+    /// Batches that fail as a whole, to be ended before the operation is over.
+    collapsing: Vec<FetchId>,
+    arrivals: u64,
+    attempts: u64,
+    errors: Errors,
+    counts: Counts,
+}
+
+/// Whether new fetches are accepted, and what becomes of the old ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    Open,
+    /// What was accepted goes on until this moment.
+    Draining(Moment),
+    Closed,
+}
+
+/// The library's own errors, made once.
+struct Errors {
+    timeout: Error,
+    cancelled: Error,
+    queue_full: Error,
+    unanswered: Error,
+    closed: Error,
+    panic: Error,
+}
+
+impl<H: Host> Table<H> {
+    /// An empty table.
+    pub fn new(host: H, settings: &Settings) -> Table<H> {
+        let tasks = settings.tasks.clone();
+        let share = if tasks.queue_spill { (f64::from(tasks.queue_max_keys) * tasks.queue_share) as usize } else { usize::MAX };
+        Table {
+            host,
+            attempt_timeout: settings.fetch.attempt_timeout,
+            share: share.max(1),
+            life: Life::Open,
+            lanes: SlotMap::with_key(),
+            by_key: HashTable::new(),
+            hasher: RandomState::default(),
+            flights: SlotMap::with_key(),
+            fetches: SlotMap::with_key(),
+            requests: SlotMap::with_key(),
+            queue: Queue::default(),
+            spilling: BTreeMap::new(),
+            slots: Slots::new(tasks.max_running, tasks.max_abandoned),
+            deadlines: Deadlines::default(),
+            linger_at: None,
+            failures: Failures::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
+            recent: Recent::default(),
+            random: Random::new(settings.cache.seed),
+            opening: Vec::new(),
+            collapsing: Vec::new(),
+            arrivals: 0,
+            attempts: 0,
+            errors: Errors {
+                timeout: Error::of(Status::ERR_TIMEOUT),
+                cancelled: Error::of(Status::ERR_CANCELLED),
+                queue_full: Error::of(Status::ERR_QUEUE_FULL),
+                unanswered: Error::of(Status::ERR_UNANSWERED),
+                closed: Error::of(Status::ERR_CLOSED),
+                panic: Error::of(Status::ERR_PANIC),
+            },
+            counts: Counts::default(),
+            settings: tasks,
+        }
+    }
+
+    /// Whether new fetches, puts and refreshes are accepted.
+    pub fn is_open(&self) -> bool {
+        self.life == Life::Open
+    }
+
+    /// Whether nothing is under way: no position is open and no flight either.
+    pub fn is_idle(&self) -> bool {
+        self.fetches.is_empty() && self.flights.is_empty()
+    }
+
+    /// What was counted since the last reset.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What was counted since the last reset; counting begins anew.
+    pub fn reset_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// What is so now.
+    pub fn gauges(&self) -> Gauges {
+        let waiting: usize = self.spilling.values().filter_map(|id| self.fetches.get(*id)).map(|fetch| fetch.waiting).sum();
+        let placed: usize = self.spilling.values().filter_map(|id| self.fetches.get(*id)).map(|fetch| fetch.places).sum();
+        Gauges {
+            queued: self.queue.len() as u64,
+            spilled: waiting.saturating_sub(placed) as u64,
+            running: u64::from(self.slots.running),
+            in_flight: self.flights.len() as u64,
+            abandoned: u64::from(self.slots.abandoned),
+        }
+    }
+
+    /// When something next falls due.
+    pub fn next_due(&self) -> Option<Moment> {
+        self.deadlines.next()
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn lane_of(&self, hash: u64, key: &[u8]) -> Option<LaneId> {
+        self.by_key.find(hash, |id| self.lanes[*id].key.as_bytes() == key).copied()
+    }
+
+    /// The key's lane, made if there is none. The caller holds it.
+    fn hold_lane(&mut self, hash: u64, key: &[u8]) -> LaneId {
+        let id = match self.lane_of(hash, key) {
+            Some(id) => id,
+            None => {
+                let lane = Lane { key: Key::new(key), hash, current: None, overtaken: Vec::new(), writes: 0, loaded_by: 0, holders: 0 };
+                let id = self.lanes.insert(lane);
+                self.by_key.insert_unique(hash, id, |id| self.lanes[*id].hash);
+                id
+            }
+        };
+        self.lanes[id].holders += 1;
+        id
+    }
+
+    /// Gives one hold on a lane up.
+    fn release_lane(&mut self, id: LaneId) {
+        let lane = &mut self.lanes[id];
+        lane.holders -= 1;
+        if lane.holders > 0 {
+            return;
+        }
+        debug_assert!(lane.current.is_none() && lane.overtaken.is_empty());
+        let hash = lane.hash;
+        if let Ok(entry) = self.by_key.find_entry(hash, |other| *other == id) {
+            entry.remove();
+        }
+        self.lanes.remove(id);
+    }
+
+    /// Takes a flight out of the table and of its lane; its hold on the lane goes to the caller.
+    fn take_flight(&mut self, id: FlightId) -> Flight {
+        let flight = self.flights.remove(id).expect("the caller looked it up in the same operation");
+        let lane = &mut self.lanes[flight.lane];
+        match flight.standing {
+            Standing::Current => lane.current = None,
+            Standing::Overtaken => lane.overtaken.retain(|other| *other != id),
+        }
+        flight
+    }
+
+    /// Takes a waiting flight off the queue, its fetch's list or its pause.
+    fn stop_waiting(&mut self, id: FlightId) {
+        let flight = &self.flights[id];
+        let (phase, owner) = (flight.phase, flight.owner);
+        match phase {
+            Phase::Spilled => self.waits_no_more(owner, false),
+            Phase::Queued(place) => {
+                self.queue.remove(place, id);
+                self.waits_no_more(owner, matches!(place, super::queue::Place::Ranked(..)));
+            }
+            Phase::Backoff { .. } => self.deadlines.retire(),
+            Phase::Running { .. } => {}
+        }
+    }
+
+    /// One of the fetch's flights waits no more. `placed`: it occupied a place of the queue.
+    fn waits_no_more(&mut self, owner: FetchId, placed: bool) {
+        let Some(fetch) = self.fetches.get_mut(owner) else { return };
+        fetch.waiting -= 1;
+        fetch.places -= usize::from(placed);
+        if fetch.waiting == 0 && !fetch.spilled.is_empty() {
+            // All that is left in the list ended meanwhile.
+            fetch.spilled.clear();
+            let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
+            self.spilling.remove(&rank);
+        }
+    }
+
+    /// Forgets fetches that are told and whose flights wait no more.
+    fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Outbox<H>) {
+        if self.fetches.get(id).is_some_and(|fetch| fetch.open == 0 && fetch.waiting == 0) {
+            let fetch = self.fetches.remove(id).expect("it was just seen");
+            if fetch.has_deadline {
+                self.deadlines.retire();
+            }
+            fetch.into_litter(out);
+        }
+    }
+
+    /// Carries out what the event set off elsewhere.
+    fn conclude<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+        while let Some(fetch) = self.collapsing.pop() {
+            let error = self.errors.cancelled.clone();
+            self.end_positions(fetch, &error, turn);
+        }
+        self.refill();
+        self.form_requests(turn);
+        if self.deadlines.is_cluttered() {
+            let Table { deadlines, fetches, requests, flights, .. } = self;
+            deadlines.clear_stale(|at, due| is_live(fetches, requests, flights, at, due));
+        }
+    }
+
+    fn is_watched(&self) -> bool {
+        !self.requests.is_empty()
+    }
+}
+
+fn is_live<H: Host>(
+    fetches: &SlotMap<FetchId, Fetch<H>>,
+    requests: &SlotMap<RequestId, Request<H::Request>>,
+    flights: &SlotMap<FlightId, Flight>,
+    at: Moment,
+    due: super::deadlines::Due,
+) -> bool {
+    use super::deadlines::Due;
+    match due {
+        Due::Fetch(id) => fetches.get(id).is_some_and(|fetch| fetch.open > 0),
+        Due::Attempt(id) => requests.get(id).is_some_and(|request| request.deadline.is_some()),
+        Due::Retry(id) => flights.get(id).is_some_and(|flight| matches!(flight.phase, Phase::Backoff { due } if due == at)),
+        Due::Linger | Due::Drain => true,
+    }
+}
+
+impl<R> Request<R> {
+    fn open_flight(&self, index: usize) -> Option<FlightId> {
+        match self.parts.get(index)? {
+            Part::Open { flight, .. } => Some(*flight),
+            _ => None,
+        }
+    }
+}

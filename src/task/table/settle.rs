@@ -1,0 +1,194 @@
+//! A position is told, a waiter leaves, a fetch ends (rules F01, F03, F09, F17).
+
+use super::{Host, Store, Table, Turn};
+use crate::base::Error;
+use crate::task::fetch::{Fetch, Form, Position};
+use crate::task::flight::{Flight, Phase};
+use crate::task::host::{Cancel, Event, Litter, Mailbox, Outbox};
+use crate::task::outcome::{Batch, Outcome, Source};
+use crate::task::request::{Part, Stray};
+use crate::task::{FetchId, FlightId, RequestId};
+
+/// After how many waiters that left their list is cleared of them.
+const LEFT_MOST: usize = 32;
+
+impl<H: Host> Table<H> {
+    /// Tells everybody who waits for a flight that is out of the table. This is the one way out of a flight: it takes the
+    /// waiters by value, and gives the flight's hold on its lane back.
+    pub(super) fn tell(&mut self, flight: Flight, outcome: Outcome, out: &mut Outbox<H>) {
+        self.release_lane(flight.lane);
+        let outcome = Outcome { attempts: flight.attempts, ..outcome };
+        let mut rest = flight.waiters.len();
+        let mut last = Some(outcome);
+        for waiter in flight.waiters {
+            rest -= 1;
+            // The last one gets the original: most flights have one waiter, and need no second reference.
+            let told = if rest == 0 { last.take() } else { last.clone() };
+            let Some(mut told) = told else { continue };
+            if waiter.joined && told.source == Source::Provider {
+                told.source = Source::Joined;
+            }
+            self.settle(waiter.fetch, waiter.position, told, out);
+        }
+        last.into_iter().for_each(|unheard| out.litter_outcome(unheard));
+        self.forget_fetch_if_over(flight.owner, out);
+    }
+
+    /// Settles one position, if nobody did before.
+    pub(super) fn settle(&mut self, id: FetchId, position: u32, outcome: Outcome, out: &mut Outbox<H>) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return out.litter_outcome(outcome) };
+        if fetch.positions[position as usize] == Position::Settled {
+            return out.litter_outcome(outcome);
+        }
+        fetch.settle(position as usize, outcome, out);
+        let collapses = fetch.is_all_or_nothing() && fetch.failed > 0 && fetch.open > 0;
+        if collapses && !self.collapsing.contains(&id) {
+            self.collapsing.push(id);
+        }
+        self.forget_fetch_if_over(id, out);
+    }
+
+    /// Ends a fetch without positions.
+    pub(super) fn finish_fetch(&mut self, id: FetchId, out: &mut Outbox<H>) {
+        if let Some(fetch) = self.fetches.get_mut(id) {
+            fetch.post_batch(out);
+        }
+    }
+
+    /// Settles what is open of a fetch with `error`, which becomes the reason of the whole, and leaves its flights.
+    pub(super) fn end_fetch<S: Store>(&mut self, id: FetchId, error: &Error, turn: &mut Turn<'_, H, S>) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return };
+        if fetch.open > 0 {
+            fetch.ended.get_or_insert_with(|| error.clone());
+        }
+        self.end_positions(id, error, turn);
+    }
+
+    /// Settles what is open of a fetch with `error`, and leaves its flights.
+    pub(super) fn end_positions<S: Store>(&mut self, id: FetchId, error: &Error, turn: &mut Turn<'_, H, S>) {
+        let Some(fetch) = self.fetches.get(id) else { return };
+        let open: Vec<(usize, FlightId)> = fetch.open_flights().collect();
+        for (position, flight) in open {
+            self.settle(id, position as u32, Outcome::failed(error.clone()), turn.out);
+            self.leave(flight, turn.out);
+        }
+    }
+
+    /// Cancels a fetch: what is settled stays (rule F09). False if nothing of it was open.
+    pub fn cancel<S: Store>(&mut self, id: FetchId, turn: &mut Turn<'_, H, S>) -> bool {
+        let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0);
+        if is_open {
+            self.counts.fetch_cancels += 1;
+            let error = self.errors.cancelled.clone();
+            self.end_fetch(id, &error, turn);
+            self.conclude(turn);
+        }
+        is_open
+    }
+
+    /// One waiter of the flight is settled otherwise. A flight that nobody wants leaves queue and pause at once; in the
+    /// provider's hands it stays joinable until nothing of its request is wanted.
+    fn leave(&mut self, id: FlightId, out: &mut Outbox<H>) {
+        let Some(flight) = self.flights.get_mut(id) else { return };
+        flight.interest -= 1;
+        if flight.is_wanted() {
+            if flight.waiters.len() > LEFT_MOST + 2 * flight.interest as usize {
+                let fetches = &self.fetches;
+                flight.waiters.retain(|waiter| {
+                    fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)
+                });
+            }
+            return;
+        }
+        if let Phase::Running { request, .. } = flight.phase {
+            let running = &mut self.requests[request];
+            running.wanted -= 1;
+            if running.wanted == 0 {
+                self.tell_request(request, Cancel::Unwanted, out);
+            }
+        } else {
+            self.end_waiting(id, out);
+        }
+    }
+
+    /// Ends a waiting flight that nobody wants.
+    pub(super) fn end_waiting(&mut self, id: FlightId, out: &mut Outbox<H>) {
+        self.stop_waiting(id);
+        let flight = self.take_flight(id);
+        self.counts.flights_cancelled += 1;
+        self.release_lane(flight.lane);
+        self.forget_fetch_if_over(flight.owner, out);
+    }
+
+    /// Nobody wants anything of the request any more: its flights end, its unanswered parts go on as told ones, and the
+    /// provider hears of it (rule F09).
+    pub(super) fn tell_request(&mut self, id: RequestId, why: Cancel, out: &mut Outbox<H>) {
+        for index in 0..self.requests[id].parts.len() {
+            let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
+            let flight = self.take_flight(flight_id);
+            self.counts.flights_cancelled += 1;
+            // The flight's hold on the lane becomes the part's.
+            let stray = Stray { lane: flight.lane, stamp, stores: flight.stores, priority: flight.priority };
+            self.requests[id].parts[index] = Part::Told(stray);
+        }
+        self.requests[id].wanted = 0;
+        out.cancelled.push((self.requests[id].handle.clone(), why));
+    }
+}
+
+impl<H: Host> Fetch<H> {
+    /// The open positions and the flights they wait for.
+    pub(super) fn open_flights(&self) -> impl Iterator<Item = (usize, FlightId)> {
+        self.positions.iter().enumerate().filter_map(|(position, state)| match state {
+            Position::Open(flight) => Some((position, *flight)),
+            Position::Settled => None,
+        })
+    }
+
+    /// Settles an open position: collects its outcome, and posts what is to be told.
+    pub(super) fn settle(&mut self, position: usize, outcome: Outcome, out: &mut Outbox<H>) {
+        self.positions[position] = Position::Settled;
+        self.open -= 1;
+        if let Some(error) = outcome.error() {
+            self.failed += 1;
+            if self.is_all_or_nothing() {
+                self.ended.get_or_insert_with(|| error.clone());
+            }
+        }
+        let (done, failed, total, last) = (self.done(), self.failed, self.positions.len(), self.open == 0);
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.progress(done, failed);
+        }
+        if self.progress_step > 0 && (done >= self.progress_at || last) {
+            self.progress_at = done.saturating_add(self.progress_step);
+            self.post(Event::Progress { done, failed, total }, out);
+        }
+        if self.form == Form::All {
+            self.outcomes[position] = outcome;
+            if last {
+                self.post_batch(out);
+            }
+        } else {
+            self.post(Event::Result { index: position, outcome, last }, out);
+        }
+    }
+
+    pub(super) fn post_batch(&mut self, out: &mut Outbox<H>) {
+        let outcomes = std::mem::take(&mut self.outcomes);
+        self.post(Event::Batch(Batch { outcomes, ended: self.ended.clone() }), out);
+    }
+
+    fn post(&self, event: Event, out: &mut Outbox<H>) {
+        let Some(mailbox) = &self.mailbox else { return };
+        if mailbox.post(event) {
+            out.scheduled.push(mailbox.clone());
+        }
+    }
+
+    /// What is left of an ended fetch, to be dropped after unlocking.
+    pub(super) fn into_litter(self, out: &mut Outbox<H>) {
+        self.mailbox.into_iter().for_each(|mailbox| out.litter.push(Litter::Mailbox(mailbox)));
+        self.context.into_iter().for_each(|context| out.litter.push(Litter::Context(context)));
+        self.ended.into_iter().for_each(|error| out.litter.push(Litter::Error(error)));
+    }
+}
