@@ -1,1 +1,108 @@
-//! placeholder
+//! Threads, timers, delivery: the only room that names tokio or crossbeam, and the only one whose threads call the host.
+//!
+//! - [`threads`]: how a thread of ours is made: named, and deaf to signals.
+//! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
+//! - [`timer`]: what happens when time passes.
+//! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
+//! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
+//!
+//! It knows nothing of keys in flight: a floor above gives it things that are due and mail to deliver.
+
+pub mod hooks;
+pub mod mail;
+pub mod threads;
+pub mod timer;
+
+use crate::base::process::must_not_wait;
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicUsize, Ordering};
+use mail::{Dispatcher, Mail};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use timer::Timer;
+
+/// The system refused a thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoThread;
+
+/// The threads of one engine, or of several that share them.
+pub struct Runtime {
+    timer: Timer,
+    dispatcher: Dispatcher,
+    /// The timer's and the dispatcher's, until somebody joins them.
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// How many engines and caches use it.
+    attached: AtomicUsize,
+}
+
+/// How long a provider thread stays when there is nothing to do.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// More provider threads than this there are never: requests beyond wait for one. Engines bound themselves far below.
+const MOST_PROVIDERS: usize = 100_000;
+
+impl Runtime {
+    /// Starts the timer thread and the dispatcher thread.
+    pub fn start() -> Result<Arc<Runtime>, NoThread> {
+        let (dispatcher, dispatching) = Dispatcher::start()?;
+        let (timer, timing) = match Timer::start(MOST_PROVIDERS, KEEP_ALIVE) {
+            Ok(started) => started,
+            Err(refused) => {
+                dispatcher.stop();
+                let _ = dispatching.join();
+                return Err(refused);
+            }
+        };
+        let threads = Mutex::new(vec![dispatching, timing]);
+        Ok(Arc::new(Runtime { timer, dispatcher, threads, attached: AtomicUsize::new(0) }))
+    }
+
+    /// The timer.
+    pub fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    /// The dispatcher.
+    pub fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+
+    /// Runs `job` on a provider thread; `Err` gives it back if no thread could be had.
+    pub fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), NoThread> {
+        self.timer.run(job)
+    }
+
+    /// Somebody uses it from now on.
+    pub fn attach(&self) {
+        self.attached.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Somebody uses it no more.
+    pub fn detach(&self) {
+        self.attached.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether nobody uses it.
+    pub fn is_unused(&self) -> bool {
+        self.attached.load(Ordering::Acquire) == 0
+    }
+
+    /// Ends the threads after what they have begun and what was sent to them. Waits for that, unless this is a thread of ours
+    /// or a callback, which would wait for itself.
+    pub fn stop(&self) {
+        self.dispatcher.stop();
+        self.timer.stop();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        if !must_not_wait() {
+            for thread in threads {
+                // A panic of that thread was caught and told where it happened.
+                let _ = thread.join();
+            }
+        }
+    }
+
+    /// Sends mail to the dispatcher; if it has stopped, delivers it here.
+    pub fn send(&self, mail: Arc<dyn Mail>) {
+        self.dispatcher.send(mail);
+    }
+}

@@ -1,0 +1,86 @@
+//! Delivery: mail is sent once however many events it holds, and delivered in the order in which it was sent.
+//!
+//! The dispatcher is one thread. A slow callback delays the callbacks behind it, and nothing else (rule L03): whoever sends
+//! never waits.
+
+use super::{NoThread, threads};
+use crate::base::sync::Mutex;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Something to be delivered: the events of one fetch, removals, an object to be dropped.
+pub trait Mail: Send + Sync {
+    /// Delivers at most `most` events, calling the host, and says how many it delivered. When fewer than `most` were there, it
+    /// is out of the post until it is sent again.
+    fn deliver(self: Arc<Self>, most: usize) -> usize;
+}
+
+enum Parcel {
+    Mail(Arc<dyn Mail>),
+    Stop,
+}
+
+/// One thread that delivers.
+pub struct Dispatcher {
+    sender: Sender<Parcel>,
+    /// Set when nothing can be sent any more: later mail is delivered where it is sent.
+    stopped: Mutex<bool>,
+}
+
+impl Dispatcher {
+    pub(super) fn start() -> Result<(Dispatcher, JoinHandle<()>), NoThread> {
+        let (sender, receiver) = unbounded();
+        let thread = threads::start("kvl-dispatch", move || deliver_all(&receiver))?;
+        Ok((Dispatcher { sender, stopped: Mutex::new(false) }, thread))
+    }
+
+    /// Sends mail. Never waits.
+    pub(super) fn send(&self, mail: Arc<dyn Mail>) {
+        let stopped = self.stopped.lock();
+        if *stopped {
+            drop(stopped);
+            deliver(mail);
+            return;
+        }
+        // Under the lock: nothing may be queued behind the stop.
+        let _ = self.sender.send(Parcel::Mail(mail));
+    }
+
+    pub(super) fn stop(&self) {
+        let mut stopped = self.stopped.lock();
+        if !std::mem::replace(&mut *stopped, true) {
+            let _ = self.sender.send(Parcel::Stop);
+        }
+    }
+}
+
+fn deliver_all(receiver: &Receiver<Parcel>) {
+    while let Ok(Parcel::Mail(mail)) = receiver.recv() {
+        deliver(mail);
+    }
+}
+
+fn deliver(mail: Arc<dyn Mail>) {
+    // The host's panics end in `call_host`; one of ours must not take the thread with it.
+    let _ = catch_unwind(AssertUnwindSafe(|| mail.deliver(usize::MAX)));
+}
+
+/// Something whose drop may run code of the host's, sent to be dropped where callbacks run (rule L04).
+pub struct Drops<T>(Mutex<Option<T>>);
+
+impl<T: Send + 'static> Drops<T> {
+    /// Mail that drops `what` on delivery.
+    pub fn new(what: T) -> Arc<dyn Mail> {
+        Arc::new(Drops(Mutex::new(Some(what))))
+    }
+}
+
+impl<T: Send> Mail for Drops<T> {
+    fn deliver(self: Arc<Self>, _most: usize) -> usize {
+        let what = self.0.lock().take();
+        drop(what);
+        0
+    }
+}

@@ -1,0 +1,112 @@
+//! One thread for time. It sleeps until the earliest deadline of everything it watches; when nothing is due it does not wake.
+//!
+//! Each watched thing has an alarm. Whoever makes it due earlier rings the alarm; who makes it due later says nothing, and the
+//! timer finds out when it wakes.
+
+use super::{NoThread, threads};
+use crate::base::Moment;
+use crate::base::clock::{Clock, Timed};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// The timer's thread, and the pool of provider threads that lives and ends with it.
+pub struct Timer {
+    handle: Handle,
+    stop: Arc<Notify>,
+}
+
+impl Timer {
+    pub(super) fn start(most_providers: usize, keep_alive: Duration) -> Result<(Timer, JoinHandle<()>), NoThread> {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .thread_name("kvl-provider")
+            .max_blocking_threads(most_providers)
+            .thread_keep_alive(keep_alive)
+            .on_thread_start(threads::enter)
+            .build()
+            .map_err(|_| NoThread)?;
+        let stop = Arc::new(Notify::new());
+        let timer = Timer { handle: runtime.handle().clone(), stop: stop.clone() };
+        let thread = threads::start("kvl-timer", move || {
+            runtime.block_on(stop.notified());
+            // Waits for the provider calls that have begun.
+            drop(runtime);
+        })?;
+        Ok((timer, thread))
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.notify_one();
+    }
+
+    pub(super) fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), NoThread> {
+        // tokio panics when the system refuses the first thread of the pool.
+        catch_unwind(AssertUnwindSafe(|| self.handle.spawn_blocking(job))).map(drop).map_err(|_| NoThread)
+    }
+
+    /// Watches `timed` until it is gone.
+    pub fn watch(&self, timed: Weak<dyn Timed>, clock: Clock) -> Alarm {
+        let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), bell: Arc::new(Notify::new()) };
+        self.handle.spawn(watch(timed, clock, alarm.clone()));
+        alarm
+    }
+}
+
+/// By which a watched thing says that it is due earlier than it was.
+#[derive(Clone)]
+pub struct Alarm {
+    /// Until when the timer sleeps, as far as this thing is concerned.
+    armed: Arc<AtomicU64>,
+    bell: Arc<Notify>,
+}
+
+/// The timer looks at the thing right now, and looks again before it sleeps.
+const AWAKE: u64 = 0;
+
+impl Alarm {
+    /// Something falls due at `due`.
+    pub fn ring_for(&self, due: Moment) {
+        // SeqCst, here and below: the deadline was written before this look; the timer writes `armed` before its last look at
+        // the deadline. One of the two sees the other.
+        if due.0 < self.armed.load(Ordering::SeqCst) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// The thing is gone.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+}
+
+async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
+    loop {
+        let Some(thing) = timed.upgrade() else { return };
+        alarm.armed.store(AWAKE, Ordering::SeqCst);
+        if thing.next_due().is_some_and(|due| due <= clock.moment()) {
+            // A panic of ours was told where it happened; the others' time goes on.
+            let _ = catch_unwind(AssertUnwindSafe(|| thing.fire()));
+        }
+        let due = thing.next_due().unwrap_or(Moment::NEVER);
+        alarm.armed.store(due.0, Ordering::SeqCst);
+        let is_earlier = thing.next_due().is_some_and(|again| again < due);
+        // The thing may be the last of its kind: it must not be kept alive by its own alarm.
+        drop(thing);
+        if is_earlier {
+            continue;
+        }
+        if due == Moment::NEVER {
+            alarm.bell.notified().await;
+        } else {
+            // Deadlines beyond a year are looked at again then: the clock's arithmetic need not bear more.
+            let ahead = due.since(clock.moment()).min(Duration::from_secs(365 * 24 * 3600));
+            let _ = timeout_at(Instant::now() + ahead, alarm.bell.notified()).await;
+        }
+    }
+}
