@@ -1,1 +1,33 @@
-//! placeholder
+//! The store: a bounded memory of answers (rules S01 to S14, S16).
+//!
+//! Pure data. Nothing here starts a thread or calls the host: validator, cost function and listeners are run by the floors
+//! above, before and after. `now` comes in with each call as a clock, which is read only where an entry's end is in question.
+//!
+//! ```text
+//!   Store ── hash(key) ──▶ Cell ── one lock ──▶ Shard
+//!                                                ├─ index   key ──▶ node
+//!                                                ├─ slab    the nodes, in one vector
+//!                                                ├─ order   per priority: least to most recently used
+//!                                                ├─ wheel   by the time of their end
+//!                                                └─ ledger, limits, counts
+//! ```
+//!
+//! What leaves is never dropped under a lock: it becomes a [`Departure`], which goes to the [`Outlet`] in store order or to
+//! the caller. Read `shard.rs` first: it holds every operation; the files beside it hold one structure each.
+
+mod cell;
+mod counts;
+mod departure;
+mod entry;
+mod hash;
+mod limits;
+mod order;
+mod shard;
+mod slab;
+mod store;
+mod wheel;
+
+pub use counts::{Counts, Tally};
+pub use departure::{Cause, Departure, Departures, Outlet};
+pub use entry::{ENTRY_COST, Entry, Hit, Put, entry_cost};
+pub use store::Store;

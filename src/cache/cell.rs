@@ -1,0 +1,91 @@
+//! The one door to a shard: its lock, what leaves it, and what happens when a panic passes through (rules S11, L01, L07).
+
+use super::departure::{Departures, Outlet};
+use super::shard::Shard;
+use crate::base::Millis;
+use crate::base::sync::atomic::{AtomicU64, Ordering};
+use crate::base::sync::{Mutex, MutexGuard};
+
+/// A shard behind its lock. Apart from its neighbours' cache lines (two, as processors fetch them in pairs).
+#[repr(align(128))]
+pub(super) struct Cell {
+    shard: Mutex<Shard>,
+    /// The shard's `next_due`, written under its lock, so that a timer can look at all shards without one.
+    next_due: AtomicU64,
+}
+
+impl Cell {
+    pub fn new(shard: Shard) -> Cell {
+        Cell { shard: Mutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0) }
+    }
+
+    pub fn next_due(&self) -> Millis {
+        Millis(self.next_due.load(Ordering::SeqCst))
+    }
+
+    /// Does `work` that nothing leaves by.
+    #[inline]
+    pub fn read<R>(&self, outlet: Option<&dyn Outlet>, work: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut entered = Entered { cell: self, shard: Some(self.shard.lock()), outlet, intact: false };
+        let result = work(entered.shard.as_mut().expect("the lock is held until the drop"));
+        entered.intact = true;
+        result
+    }
+
+    /// Does `work`, and sends what left to the outlet, or to `out` if there is none.
+    pub fn write<R>(&self, outlet: Option<&dyn Outlet>, out: &mut Departures, work: impl FnOnce(&mut Shard) -> R) -> R {
+        self.read(outlet, |shard| {
+            let result = work(shard);
+            self.announce(shard);
+            if !shard.leaving().is_empty() {
+                let mut left = shard.take_leaving();
+                if let Some(outlet) = outlet {
+                    outlet.record(&mut left);
+                }
+                // To the caller also what an outlet left behind: here it would be dropped under the lock.
+                if out.is_empty() { std::mem::swap(out, &mut left) } else { out.append(&mut left) }
+            }
+            result
+        })
+    }
+
+    fn announce(&self, shard: &Shard) {
+        let next_due = shard.next_due();
+        if self.next_due.load(Ordering::Relaxed) != next_due.0 {
+            self.next_due.store(next_due.0, Ordering::SeqCst);
+        }
+    }
+}
+
+/// A shard being worked on. If the work unwinds, nobody knows what state the shard is in: it starts again, empty.
+struct Entered<'a> {
+    cell: &'a Cell,
+    shard: Option<MutexGuard<'a, Shard>>,
+    outlet: Option<&'a dyn Outlet>,
+    intact: bool,
+}
+
+impl Drop for Entered<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.intact {
+            self.salvage();
+        }
+    }
+}
+
+impl Entered<'_> {
+    #[cold]
+    fn salvage(&mut self) {
+        let Some(mut shard) = self.shard.take() else { return };
+        shard.salvage();
+        self.cell.announce(&shard);
+        let mut left = shard.take_leaving();
+        if let Some(outlet) = self.outlet {
+            outlet.record(&mut left);
+        }
+        drop(shard);
+        // Only now: a drop may run host code, and without an outlet there is nobody to hand these to while unwinding.
+        drop(left);
+    }
+}

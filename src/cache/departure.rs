@@ -1,0 +1,64 @@
+//! What is no longer in the store, and why (rule S11). Each value given to the store becomes exactly one departure.
+
+use crate::base::{Answer, Key, Millis};
+use smallvec::SmallVec;
+
+/// Why a value is not in the store any more. The numbers are those of `KVL_CAUSE_*`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u32)]
+pub enum Cause {
+    /// Its time was over.
+    Expired = 1,
+    /// It made room for another entry.
+    Capacity = 2,
+    /// It made room for another entry's cost.
+    Cost = 3,
+    /// A newer value was put under its key, whether or not that one got in.
+    Replaced = 4,
+    /// It was removed, taken or popped, or a value with TTL 0 was put under its key.
+    Removed = 5,
+    /// The store was cleared.
+    Cleared = 6,
+    /// It never got in.
+    Refused = 7,
+    /// The store was trimmed.
+    Trimmed = 8,
+}
+
+impl Cause {
+    /// Every cause, by number.
+    pub const ALL: [Cause; 8] =
+        [Cause::Expired, Cause::Capacity, Cause::Cost, Cause::Replaced, Cause::Removed, Cause::Cleared, Cause::Refused, Cause::Trimmed];
+
+    pub(super) fn index(self) -> usize {
+        self as usize - 1
+    }
+}
+
+/// A value that left the store, or never got in.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    /// The key it was put under.
+    pub key: Key,
+    /// The value, or null.
+    pub answer: Answer,
+    /// What the whole entry cost.
+    pub cost: u64,
+    /// Why it left.
+    pub cause: Cause,
+    /// When it was put.
+    pub stored_at: Millis,
+    /// When it would have expired; `None` for never, and for what was refused.
+    pub expires_at: Option<Millis>,
+    /// When it left.
+    pub left_at: Millis,
+}
+
+/// Departures in the order in which they left. Whoever holds them drops them after all locks: a drop may run host code.
+pub type Departures = SmallVec<[Departure; 1]>;
+
+/// Where departures go at once, so that those of one key arrive in store order whatever threads caused them.
+pub trait Outlet: Send + Sync {
+    /// Takes the departures away. Called under a shard's lock: it must not block, drop a value or call the store.
+    fn record(&self, departures: &mut Departures);
+}

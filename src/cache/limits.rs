@@ -1,0 +1,111 @@
+//! The two budgets of the store, and how they are split (rules S02 to S04).
+
+use super::slab::MAX_NODES;
+
+const SMALLEST_SHARDED_CAPACITY: u64 = 8_192;
+const ENTRIES_PER_SHARD: u64 = 4_096;
+const SMALLEST_COST_PART: u64 = 1 << 20;
+
+/// What a whole store may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Limits {
+    pub capacity: u64,
+    pub cost: Option<u64>,
+}
+
+/// What one shard may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Part {
+    pub entries: u64,
+    pub cost: Option<u64>,
+    /// The dearest entry that is let in: the same for every shard, so that a key's shard does not decide on it.
+    pub max_cost: u64,
+}
+
+impl Limits {
+    /// How many shards to make. What is asked for is kept, but for shards that could hold no entry at all.
+    pub fn shards(self, asked: Option<u32>, cores: usize) -> usize {
+        let most = usize::try_from(self.capacity.max(1)).unwrap_or(usize::MAX);
+        if let Some(asked) = asked {
+            return (asked.max(1) as usize).min(most);
+        }
+        if self.capacity < SMALLEST_SHARDED_CAPACITY {
+            return 1;
+        }
+        let by_cores = (cores * 4).next_power_of_two() as u64;
+        let by_cost = self.cost.map_or(u64::MAX, |cost| cost / SMALLEST_COST_PART);
+        let fit = by_cores.min(self.capacity / ENTRIES_PER_SHARD).min(by_cost).max(1);
+        1 << fit.ilog2()
+    }
+
+    /// The part of the shard at `index` of `shards`: equal parts, and the remainders go to the first.
+    pub fn part(self, index: usize, shards: usize) -> Part {
+        let (index, shards) = (index as u64, shards as u64);
+        let split = |whole: u64| whole / shards + u64::from(index < whole % shards);
+        Part { entries: split(self.capacity).min(MAX_NODES), cost: self.cost.map(split), max_cost: self.max_cost(shards) }
+    }
+
+    /// The dearest entry that any shard takes.
+    pub fn max_cost(self, shards: u64) -> u64 {
+        self.cost.map_or(u64::MAX, |cost| cost / shards)
+    }
+}
+
+/// `ratio` of `whole`, rounded down. In floating point, so that 0.7 of 10 is 7: the decimal that somebody wrote is a little
+/// more or less than the number it became.
+pub(super) fn share(whole: u128, ratio: f64) -> u128 {
+    // What is no ratio keeps everything: the boundary has refused it, and nothing is lost by mistake.
+    if ratio.is_nan() { whole } else { ((whole as f64 * ratio) as u128).min(whole) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(capacity: u64, cost: Option<u64>) -> Limits {
+        Limits { capacity, cost }
+    }
+
+    #[test]
+    fn s02_one_shard_up_to_capacity_8191_then_powers_of_two() {
+        for (capacity, shards) in [(0, 1), (1, 1), (8_191, 1), (8_192, 2), (16_383, 2), (16_384, 4), (100_000, 16), (u64::MAX, 16)] {
+            assert_eq!(limits(capacity, None).shards(None, 4), shards, "capacity {capacity}");
+        }
+        assert_eq!(limits(u64::MAX, None).shards(None, 3), 16, "four times the cores, rounded up");
+    }
+
+    #[test]
+    fn s02_a_cost_limit_leaves_each_shard_a_mebibyte() {
+        for (cost, shards) in [(0, 1), (1 << 20, 1), (3 << 20, 2), (4 << 20, 4), (u64::MAX, 16)] {
+            assert_eq!(limits(100_000, Some(cost)).shards(None, 4), shards, "limit {cost}");
+        }
+    }
+
+    #[test]
+    fn s02_shards_asked_for_are_kept_but_none_is_without_room() {
+        assert_eq!(limits(100, Some(5)).shards(Some(7), 1), 7);
+        assert_eq!(limits(3, None).shards(Some(7), 1), 3);
+        assert_eq!(limits(0, None).shards(Some(7), 1), 1);
+    }
+
+    #[test]
+    fn s02_parts_add_up_to_the_whole() {
+        for (capacity, cost, shards) in [(10, 17, 3), (0, 0, 4), (7, 7, 7), (1 << 20, u64::MAX, 16)] {
+            let whole = limits(capacity, Some(cost));
+            let parts: Vec<Part> = (0..shards).map(|index| whole.part(index, shards)).collect();
+            assert_eq!(parts.iter().map(|part| part.entries).sum::<u64>(), capacity);
+            assert_eq!(parts.iter().map(|part| u128::from(part.cost.expect("a limit"))).sum::<u128>(), u128::from(cost));
+            assert!(parts.iter().all(|part| part.max_cost <= part.cost.expect("a limit")));
+        }
+    }
+
+    #[test]
+    fn s14_a_share_is_what_the_ratio_says_and_never_more_than_all() {
+        for (whole, ratio, part) in [(10, 0.5, 5), (10, 0.7, 7), (10, 0.99, 9), (10, 0.0, 0), (10, -1.0, 0), (10, 1.0, 10), (10, 2.0, 10)] {
+            assert_eq!(share(whole, ratio), part, "{ratio} of {whole}");
+        }
+        assert_eq!(share(1 << 95, 0.25), 1 << 93);
+        assert_eq!(share(u128::from(u64::MAX), 1.0), u128::from(u64::MAX));
+        assert_eq!(share(10, f64::NAN), 10);
+    }
+}

@@ -1,0 +1,432 @@
+//! Every operation of the store, on one shard. The caller holds the lock.
+//!
+//! ```text
+//!            put                      lookup: touch
+//!   given ────────▶ live ◀──────────────────────────┐
+//!     │              │ └────────────────────────────┘
+//!     │ no room      │ dismiss(cause): order, wheel, index, ledger, slab, in one place
+//!     ▼              ▼
+//!   Refused        gone          both are departures in `leaving`, never dropped here
+//! ```
+//!
+//! An entry whose end has come is as good as gone: no operation shows it. It leaves when the wheel hands it out, or when a
+//! write meets it; live entries are asked to make room only when nothing that is due is left.
+
+use super::counts::Counts;
+use super::departure::{Cause, Departure, Departures};
+use super::entry::{Entry, Hit, Put, entry_cost};
+use super::hash::{KeyHasher, Random};
+use super::limits::{Part, share};
+use super::order::{Amount, Order};
+use super::slab::{Held, Place, Slab};
+use super::wheel::Wheel;
+use crate::base::config::CacheSettings;
+use crate::base::{Answer, Clock, Key, Millis, Ttl};
+use hashbrown::HashTable;
+
+/// When entries end if they do not say so themselves.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    value_ttl: Ttl,
+    null_ttl: Ttl,
+    jitter_ms: u64,
+    idle_ms: Option<u64>,
+}
+
+impl Terms {
+    pub fn new(settings: &CacheSettings) -> Terms {
+        let ttl = |ms: Option<u64>| ms.map_or(Ttl::Never, Ttl::of_ms);
+        Terms {
+            value_ttl: ttl(settings.ttl_ms),
+            null_ttl: ttl(settings.null_ttl_ms),
+            jitter_ms: settings.ttl_jitter_ms,
+            idle_ms: settings.idle_ttl_ms,
+        }
+    }
+
+    fn ttl_of(&self, entry: &Entry) -> Ttl {
+        entry.ttl.unwrap_or(match entry.answer {
+            Answer::Value(_) => self.value_ttl,
+            Answer::Null => self.null_ttl,
+        })
+    }
+
+    /// The point at which an entry stored now ends. At most half of the TTL is taken off, so that nothing is born expired.
+    fn deadline(&self, ttl: Ttl, now: Millis, random: &mut Random) -> Millis {
+        let Ttl::For(ttl) = ttl else { return Millis::NEVER };
+        let range = self.jitter_ms.min(ttl.get() / 2);
+        if range == 0 {
+            return now.after(ttl.get());
+        }
+        now.after(ttl.get() - range).after(random.up_to(2 * range))
+    }
+}
+
+/// What looking at an entry does to it and to the statistics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reading {
+    /// Use it, count hit or miss.
+    Lookup,
+    /// Use it, count a hit only: who asks counts the miss in another place.
+    Probe,
+    /// Neither.
+    Peek,
+}
+
+/// How much of what is due a call gives back.
+#[derive(Clone, Copy)]
+pub(super) struct Effort {
+    /// Entries given back.
+    pub entries: usize,
+    /// Entries looked at, those that only move down the wheel included.
+    pub looks: usize,
+}
+
+impl Effort {
+    pub const ALL: Effort = Effort { entries: usize::MAX, looks: usize::MAX };
+    /// What a write does on the side: the looks are bounded too, or one put might move a million entries.
+    const ASIDE: Effort = Effort { entries: 8, looks: 64 };
+    const ONE: Effort = Effort { entries: 1, looks: usize::MAX };
+}
+
+/// A part of the store.
+pub(super) struct Shard {
+    hasher: KeyHasher,
+    index: HashTable<Place>,
+    slab: Slab,
+    order: Order,
+    /// Made when the first entry with an end is stored.
+    wheel: Option<Wheel>,
+    /// By place, and empty unless there is an idle TTL.
+    last_used: Vec<Millis>,
+    /// The ledger: what the live entries cost together. Wider than any cost, so that no sum overflows.
+    cost: u128,
+    part: Part,
+    terms: Terms,
+    random: Random,
+    counts: Counts,
+    /// What left during this operation.
+    leaving: Departures,
+}
+
+impl Shard {
+    pub fn new(hasher: KeyHasher, part: Part, terms: Terms, random: Random) -> Shard {
+        Shard {
+            hasher,
+            index: HashTable::new(),
+            slab: Slab::new(),
+            order: Order::new(),
+            wheel: None,
+            last_used: Vec::new(),
+            cost: 0,
+            part,
+            terms,
+            random,
+            counts: Counts::default(),
+            leaving: Departures::new(),
+        }
+    }
+
+    pub fn entries(&self) -> u64 {
+        self.slab.len()
+    }
+
+    pub fn cost(&self) -> u128 {
+        self.cost
+    }
+
+    pub fn counts_mut(&mut self) -> &mut Counts {
+        &mut self.counts
+    }
+
+    pub fn lowest_priority(&self) -> Option<f64> {
+        self.order.lowest()
+    }
+
+    pub fn next_due(&self) -> Millis {
+        self.wheel.as_ref().map_or(Millis::NEVER, Wheel::next_due)
+    }
+
+    pub fn take_leaving(&mut self) -> Departures {
+        std::mem::take(&mut self.leaving)
+    }
+
+    /// What left during this operation so far.
+    pub fn leaving(&self) -> &[Departure] {
+        &self.leaving
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        self.index.find(hash, |place| self.slab.held(*place).key.as_bytes() == key).copied()
+    }
+
+    /// When the entry at `place` ends as things stand.
+    #[inline]
+    fn end_of(&self, place: Place) -> Millis {
+        let deadline = self.slab.held(place).deadline;
+        match self.terms.idle_ms {
+            None => deadline,
+            Some(idle_ms) => deadline.min(self.last_used[place.index()].after(idle_ms)),
+        }
+    }
+
+    /// Shows the entry under `key` to `see`, if it is alive.
+    #[inline]
+    pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
+        let Some((place, end)) = self.find_alive(hash, key, clock, reading) else {
+            if reading == Reading::Lookup {
+                self.counts.misses += 1;
+            }
+            return None;
+        };
+        if reading != Reading::Peek {
+            self.order.touch(&mut self.slab, place);
+            match self.slab.held(place).answer {
+                Answer::Value(_) => self.counts.hits += 1,
+                Answer::Null => self.counts.null_hits += 1,
+            }
+        }
+        Some(see(self.slab.held(place), end))
+    }
+
+    /// The clock is read only for an entry that can end at all.
+    #[inline]
+    fn find_alive(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading) -> Option<(Place, Millis)> {
+        let place = self.find(hash, key)?;
+        let end = self.end_of(place);
+        if end == Millis::NEVER {
+            return Some((place, end));
+        }
+        let now = clock.millis();
+        if end <= now {
+            return None;
+        }
+        if self.terms.idle_ms.is_some() && reading != Reading::Peek {
+            // The wheel is not told: it finds the later end when the earlier one has come.
+            self.last_used[place.index()] = now;
+        }
+        Some((place, self.end_of(place)))
+    }
+
+    pub fn put(&mut self, hash: u64, key: &[u8], entry: Entry, now: Millis) -> Put {
+        self.reclaim(now, Effort::ASIDE);
+        let cost = entry_cost(key, entry.cost);
+        let ttl = self.terms.ttl_of(&entry);
+        // -0 becomes 0 by the addition: they are one priority.
+        let priority = entry.priority + 0.0;
+        let older = self.find(hash, key).map(|place| {
+            let cause = if ttl == Ttl::DoNotStore { Cause::Removed } else { Cause::Replaced };
+            // Its cost is given back before room is made for the newer one, which is why it goes even if that is refused.
+            self.dismiss_or_expire(place, cause, now)
+        });
+        if let Err(refusal) = self.make_room(cost, priority, ttl, now) {
+            let key = Key::new(key);
+            self.depart(key, entry.answer, cost, Cause::Refused, now, Millis::NEVER, now);
+            return refusal;
+        }
+        self.counts.inserts += 1;
+        self.counts.replacements += u64::from(older == Some(Cause::Replaced));
+        let deadline = self.terms.deadline(ttl, now, &mut self.random);
+        let held = Held { key: Key::new(key), answer: entry.answer, cost, deadline, stored_at: now, level: 0 };
+        let end = self.store(hash, held, priority, now);
+        Put::Stored { cost, expires_at: finite(end) }
+    }
+
+    fn store(&mut self, hash: u64, held: Held, priority: f64, now: Millis) -> Millis {
+        self.cost += u128::from(held.cost);
+        let place = self.slab.insert(held, self.part.entries);
+        self.order.enter(&mut self.slab, place, priority);
+        self.index.insert_unique(hash, place, |place| self.hasher.hash(&self.slab.held(*place).key));
+        if self.terms.idle_ms.is_some() {
+            if self.last_used.len() <= place.index() {
+                self.last_used.reserve_exact(self.slab.room() - self.last_used.len());
+                self.last_used.resize(place.index() + 1, now);
+            }
+            self.last_used[place.index()] = now;
+        }
+        let end = self.end_of(place);
+        if end != Millis::NEVER {
+            self.wheel.get_or_insert_with(|| Wheel::new(now)).insert(place, end, self.slab.room());
+        }
+        end
+    }
+
+    /// Makes room for an entry of `cost`, or says why there is none; then no live entry has left.
+    fn make_room(&mut self, cost: u64, priority: f64, ttl: Ttl, now: Millis) -> Result<(), Put> {
+        if ttl == Ttl::DoNotStore || self.part.entries == 0 || priority.is_nan() {
+            return Err(Put::Refused);
+        }
+        if cost > self.part.max_cost {
+            return Err(Put::TooLarge);
+        }
+        while (!self.lack(1, cost).is_none() || self.order.lacks_level_for(priority)) && self.reclaim(now, Effort::ONE) > 0 {}
+        let lack = self.lack(1, cost);
+        if !lack.is_none() && !self.order.evictable(priority).covers(lack) {
+            return Err(Put::Refused);
+        }
+        if self.order.lacks_level_for(priority) && !self.order.frees_a_level(&self.slab, lack) {
+            return Err(Put::Refused);
+        }
+        self.evict_for(1, cost, now);
+        Ok(())
+    }
+
+    /// What is missing for that many entries of that cost to come in.
+    fn lack(&self, entries: u64, cost: u64) -> Amount {
+        Amount {
+            entries: (self.slab.len() + entries).saturating_sub(self.part.entries),
+            cost: self.part.cost.map_or(0, |limit| (self.cost + u128::from(cost)).saturating_sub(u128::from(limit))),
+        }
+    }
+
+    fn evict_for(&mut self, entries: u64, cost: u64, now: Millis) {
+        loop {
+            let lack = self.lack(entries, cost);
+            let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
+            if lack.is_none() || !self.dismiss_next(cause, now) {
+                return;
+            }
+        }
+    }
+
+    fn dismiss_next(&mut self, cause: Cause, now: Millis) -> bool {
+        self.order.next_victim().map(|place| self.dismiss(place, cause, now)).is_some()
+    }
+
+    fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis) -> Cause {
+        let cause = if self.end_of(place) <= now { Cause::Expired } else { cause };
+        self.dismiss(place, cause, now);
+        cause
+    }
+
+    /// The only way out of the store for a single entry.
+    fn dismiss(&mut self, place: Place, cause: Cause, now: Millis) {
+        let end = self.end_of(place);
+        let hash = self.hasher.hash(&self.slab.held(place).key);
+        let indexed = self.index.find_entry(hash, |other| *other == place);
+        indexed.unwrap_or_else(|_| unreachable!("every entry is in the index")).remove();
+        if let Some(wheel) = &mut self.wheel {
+            wheel.remove(place);
+        }
+        self.release(place, cause, end, now);
+    }
+
+    fn release(&mut self, place: Place, cause: Cause, end: Millis, now: Millis) {
+        self.order.leave(&mut self.slab, place);
+        let held = self.slab.remove(place);
+        self.cost -= u128::from(held.cost);
+        self.depart(held.key, held.answer, held.cost, cause, held.stored_at, end, now);
+    }
+
+    #[allow(clippy::too_many_arguments)] // one for each field of a departure, and two kinds of callers
+    fn depart(&mut self, key: Key, answer: Answer, cost: u64, cause: Cause, stored_at: Millis, end: Millis, left_at: Millis) {
+        self.counts.depart(cause, cost);
+        self.leaving.push(Departure { key, answer, cost, cause, stored_at, expires_at: finite(end), left_at });
+    }
+
+    /// Gives back what is due, within `effort`, and says how many that were.
+    pub fn reclaim(&mut self, now: Millis, effort: Effort) -> usize {
+        let (mut entries, mut looks) = (0, 0);
+        while entries < effort.entries && looks < effort.looks {
+            let Some(place) = self.wheel.as_mut().and_then(|wheel| wheel.take(now)) else { break };
+            looks += 1;
+            let end = self.end_of(place);
+            if end <= now {
+                self.dismiss(place, Cause::Expired, now);
+                entries += 1;
+            } else if let Some(wheel) = &mut self.wheel {
+                wheel.insert(place, end, self.slab.room());
+            }
+        }
+        entries
+    }
+
+    /// As [`Shard::reclaim`], and if nothing is left the memory of the nodes goes too.
+    pub fn sweep(&mut self, now: Millis, effort: Effort) -> usize {
+        let entries = self.reclaim(now, effort);
+        self.shrink_if_empty();
+        entries
+    }
+
+    /// Removes the entry under `key`; if it was alive, it is the last of those leaving.
+    pub fn remove(&mut self, hash: u64, key: &[u8], now: Millis) -> bool {
+        self.reclaim(now, Effort::ASIDE);
+        let found = self.find(hash, key);
+        found.is_some_and(|place| self.dismiss_or_expire(place, Cause::Removed, now) == Cause::Removed)
+    }
+
+    /// Removes the next victim; if there was one, it is the last of those leaving.
+    pub fn pop(&mut self, now: Millis) -> bool {
+        self.reclaim(now, Effort::ALL);
+        self.dismiss_next(Cause::Removed, now)
+    }
+
+    /// Keeps `ratio` of the entries and of their cost.
+    pub fn trim(&mut self, ratio: f64, now: Millis) {
+        self.reclaim(now, Effort::ALL);
+        let entries = share(u128::from(self.slab.len()), ratio);
+        let cost = share(self.cost, ratio);
+        while (u128::from(self.slab.len()) > entries || self.cost > cost) && self.dismiss_next(Cause::Trimmed, now) {}
+        self.shrink_if_empty();
+    }
+
+    /// Keeps `entries` entries.
+    pub fn trim_to(&mut self, entries: u64, now: Millis) {
+        self.reclaim(now, Effort::ALL);
+        while self.slab.len() > entries && self.dismiss_next(Cause::Trimmed, now) {}
+        self.shrink_if_empty();
+    }
+
+    /// Takes on new limits, and makes the entries fit.
+    pub fn resize(&mut self, part: Part, now: Millis) {
+        self.part = part;
+        self.reclaim(now, Effort::ALL);
+        self.evict_for(0, 0, now);
+        self.shrink_if_empty();
+    }
+
+    pub fn clear(&mut self, now: Millis) {
+        self.reclaim(now, Effort::ALL);
+        while let Some(place) = self.order.next_victim() {
+            self.release(place, Cause::Cleared, self.end_of(place), now);
+        }
+        self.start_again();
+    }
+
+    /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
+    pub fn salvage(&mut self) {
+        for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
+            let at = held.stored_at;
+            self.depart(held.key, held.answer, held.cost, Cause::Cleared, at, held.deadline, at);
+        }
+        self.start_again();
+    }
+
+    fn shrink_if_empty(&mut self) {
+        // Below that it is not worth the way to the allocator, for a store that is emptied and filled all the time.
+        const WORTH_IT: usize = 64;
+        if self.slab.len() == 0 && self.slab.room() > WORTH_IT {
+            self.start_again();
+        }
+    }
+
+    fn start_again(&mut self) {
+        self.index = HashTable::new();
+        self.slab = Slab::new();
+        self.order = Order::new();
+        self.wheel = None;
+        self.last_used = Vec::new();
+        self.cost = 0;
+    }
+}
+
+fn finite(end: Millis) -> Option<Millis> {
+    (end != Millis::NEVER).then_some(end)
+}
+
+impl Hit {
+    pub(super) fn of(held: &Held, end: Millis) -> Hit {
+        Hit { answer: held.answer.clone(), cost: held.cost, stored_at: held.stored_at, expires_at: finite(end) }
+    }
+}

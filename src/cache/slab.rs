@@ -1,0 +1,183 @@
+//! The nodes of a shard, in one vector that grows towards the capacity and never beyond. Links are places in it.
+
+use crate::base::{Answer, Key, Millis};
+
+/// More nodes a shard cannot number: the wheel needs the top bit of a place for itself.
+pub(super) const MAX_NODES: u64 = 1 << 31;
+
+const FIRST_GROWTH: usize = 8;
+
+/// A node's place in the slab.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place(u32);
+
+impl Place {
+    /// No node: the end of a list.
+    pub const NONE: Place = Place(u32::MAX);
+
+    pub fn some(self) -> Option<Place> {
+        (self != Place::NONE).then_some(self)
+    }
+
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    pub fn of_number(number: u32) -> Place {
+        Place(number)
+    }
+}
+
+/// An entry as it is kept.
+pub(super) struct Held {
+    pub key: Key,
+    pub answer: Answer,
+    /// What the whole entry cost when it was stored.
+    pub cost: u64,
+    /// The end that its TTL sets; [`Millis::NEVER`] for none.
+    pub deadline: Millis,
+    pub stored_at: Millis,
+    /// Which priority level's list it is in.
+    pub level: u8,
+}
+
+/// A place for an entry. In use its links are those of its level's recency list; free, `newer` leads to the next free one.
+struct Node {
+    held: Option<Held>,
+    older: Place,
+    newer: Place,
+}
+
+/// What a node takes up, for the published entry cost.
+#[cfg(test)]
+pub(super) const NODE_BYTES: usize = size_of::<Node>();
+
+/// The nodes.
+pub(super) struct Slab {
+    nodes: Vec<Node>,
+    free: Place,
+    live: u64,
+}
+
+impl Slab {
+    pub fn new() -> Slab {
+        Slab { nodes: Vec::new(), free: Place::NONE, live: 0 }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.live
+    }
+
+    /// For how many nodes there is memory.
+    pub fn room(&self) -> usize {
+        self.nodes.capacity()
+    }
+
+    /// Finds a place for `held`. There are at most `limit` entries, this one included.
+    pub fn insert(&mut self, held: Held, limit: u64) -> Place {
+        self.live += 1;
+        let node = Node { held: Some(held), older: Place::NONE, newer: Place::NONE };
+        if let Some(place) = self.free.some() {
+            self.free = self.nodes[place.index()].newer;
+            self.nodes[place.index()] = node;
+            return place;
+        }
+        let len = self.nodes.len();
+        if len == self.nodes.capacity() {
+            // Doubling as a vector does, but its last step would overshoot the capacity, by half of the memory on average.
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let room = len.saturating_mul(2).max(FIRST_GROWTH).min(limit).max(len + 1);
+            self.nodes.reserve_exact(room - len);
+        }
+        self.nodes.push(node);
+        Place(u32::try_from(len).expect("a shard holds at most MAX_NODES entries"))
+    }
+
+    /// Takes the entry out; its links must have been cut.
+    pub fn remove(&mut self, place: Place) -> Held {
+        let node = &mut self.nodes[place.index()];
+        let held = node.held.take().expect("a linked node holds an entry");
+        node.newer = self.free;
+        self.free = place;
+        self.live -= 1;
+        held
+    }
+
+    #[inline]
+    pub fn held(&self, place: Place) -> &Held {
+        self.nodes[place.index()].held.as_ref().expect("a linked node holds an entry")
+    }
+
+    pub fn set_level(&mut self, place: Place, level: u8) {
+        self.nodes[place.index()].held.as_mut().expect("a linked node holds an entry").level = level;
+    }
+
+    #[inline]
+    pub fn older(&self, place: Place) -> Place {
+        self.nodes[place.index()].older
+    }
+
+    #[inline]
+    pub fn newer(&self, place: Place) -> Place {
+        self.nodes[place.index()].newer
+    }
+
+    #[inline]
+    pub fn set_older(&mut self, place: Place, older: Place) {
+        self.nodes[place.index()].older = older;
+    }
+
+    #[inline]
+    pub fn set_newer(&mut self, place: Place, newer: Place) {
+        self.nodes[place.index()].newer = newer;
+    }
+
+    /// Every entry there is, in no order, trusting no link.
+    pub fn into_entries(self) -> impl Iterator<Item = Held> {
+        self.nodes.into_iter().filter_map(|node| node.held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ENTRY_COST;
+    use super::*;
+
+    fn held(name: u8) -> Held {
+        Held { key: Key::new(&[name]), answer: Answer::Null, cost: 1, deadline: Millis::NEVER, stored_at: Millis(0), level: 0 }
+    }
+
+    #[test]
+    fn s03_the_published_cost_covers_the_node_and_its_place_in_the_index() {
+        assert_eq!(NODE_BYTES, 72);
+        let index_bytes = (size_of::<Place>() + 1) as f64 * 8.0 / 7.0;
+        assert!(NODE_BYTES as f64 + index_bytes <= ENTRY_COST as f64);
+    }
+
+    #[test]
+    fn s02_the_slab_never_has_room_for_more_than_the_limit() {
+        for limit in [1, 5, 8, 9, 100, 1000] {
+            let mut slab = Slab::new();
+            assert_eq!(slab.room(), 0, "nothing is allocated in advance");
+            for i in 0..limit {
+                slab.insert(held(i as u8), limit);
+            }
+            assert_eq!(slab.room() as u64, limit);
+        }
+    }
+
+    #[test]
+    fn a_free_place_is_used_again_before_the_slab_grows() {
+        let mut slab = Slab::new();
+        let places: Vec<Place> = (0..4).map(|i| slab.insert(held(i), 100)).collect();
+        assert_eq!(&*slab.remove(places[1]).key, [1]);
+        assert_eq!(&*slab.remove(places[2]).key, [2]);
+        assert_eq!(slab.insert(held(9), 100), places[2]);
+        assert_eq!(slab.insert(held(8), 100), places[1]);
+        assert_eq!((slab.len(), &*slab.held(places[2]).key), (4, &[9][..]));
+    }
+}

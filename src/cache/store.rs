@@ -1,0 +1,308 @@
+//! The store as a whole: which shard a key belongs to, how the budgets are split, and the sums over all shards.
+
+use super::cell::Cell;
+use super::counts::Counts;
+use super::departure::{Cause, Departure, Departures, Outlet};
+use super::entry::{Entry, Hit, Put};
+use super::hash::{KeyHasher, Random, random_seed};
+use super::limits::Limits;
+use super::shard::{Effort, Reading, Shard, Terms};
+use crate::base::config::CacheSettings;
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::base::{Answer, Clock, Millis};
+use std::sync::Arc;
+
+/// A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
+const WAKE_GRAIN_MS: u64 = 500;
+
+/// A bounded memory of answers. Every method may be called from any thread; none calls back but the [`Outlet`].
+///
+/// Methods that change something take a place for what leaves. With an outlet it stays empty; without one, the caller
+/// drops or delivers its contents when it holds no lock any more.
+pub struct Store {
+    cells: Box<[Cell]>,
+    hasher: KeyHasher,
+    outlet: Option<Arc<dyn Outlet>>,
+    invalid_keys: AtomicU64,
+    limits: Mutex<Limits>,
+    /// One resize at a time: two would leave shards with parts of different wholes.
+    resizing: Mutex<()>,
+    /// Which shard `pop` asks first.
+    turn: AtomicUsize,
+}
+
+impl Store {
+    /// An empty store. It allocates its shards and nothing in advance for entries.
+    pub fn new(settings: &CacheSettings, outlet: Option<Arc<dyn Outlet>>) -> Store {
+        let mut random = Random::new(settings.seed.unwrap_or_else(random_seed));
+        let hasher = KeyHasher::new(settings.hash, &mut random);
+        let limits = Limits { capacity: settings.capacity, cost: settings.cost_limit };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = limits.shards(settings.shards, cores);
+        let terms = Terms::new(settings);
+        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), terms, Random::new(random.draw()));
+        let cells = (0..shards).map(shard).map(Cell::new).collect();
+        Store {
+            cells,
+            hasher,
+            outlet,
+            invalid_keys: AtomicU64::new(0),
+            limits: Mutex::new(limits),
+            resizing: Mutex::default(),
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    fn outlet(&self) -> Option<&dyn Outlet> {
+        self.outlet.as_deref()
+    }
+
+    #[inline]
+    fn cell_of(&self, hash: u64) -> &Cell {
+        // Bits 16 to 47: the index inside a shard goes by the lowest and the seven highest.
+        let middle = u64::from((hash >> 16) as u32);
+        &self.cells[((middle * self.cells.len() as u64) >> 32) as usize]
+    }
+
+    #[inline]
+    fn read<R>(&self, key: &[u8], work: impl FnOnce(&mut Shard, u64) -> R) -> R {
+        let hash = self.hasher.hash(key);
+        self.cell_of(hash).read(self.outlet(), |shard| work(shard, hash))
+    }
+
+    fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64) -> R) -> R {
+        let hash = self.hasher.hash(key);
+        self.cell_of(hash).write(self.outlet(), out, |shard| work(shard, hash))
+    }
+
+    /// Does `work` on each shard in turn, one lock at a time.
+    fn write_all(&self, out: &mut Departures, mut work: impl FnMut(&mut Shard)) {
+        self.cells.iter().for_each(|cell| cell.write(self.outlet(), out, &mut work));
+    }
+
+    /// Gives back all that is due and looks at what is left, shard by shard.
+    fn look_at_all(&self, now: Millis, out: &mut Departures, mut look: impl FnMut(&Shard)) {
+        self.write_all(out, |shard| {
+            shard.sweep(now, Effort::ALL);
+            look(shard);
+        });
+    }
+
+    /// Looks `key` up: a use, and one hit, null hit or miss.
+    #[inline]
+    pub fn lookup(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
+        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Lookup, Hit::of))
+    }
+
+    /// As [`Store::lookup`], but a miss is left to the caller to count: as a load started, joined and so on.
+    #[inline]
+    pub fn probe(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
+        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Probe, Hit::of))
+    }
+
+    /// Looks without being noticed: no use, no statistics.
+    #[inline]
+    pub fn peek(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
+        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Peek, Hit::of))
+    }
+
+    /// As [`Store::lookup`], but shows the answer to `see` in place, which saves two changes of a shared reference count.
+    /// `see` runs under the shard's lock: it copies bytes and nothing else, above all it never calls the host or the store.
+    #[inline]
+    pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
+        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Lookup, |held, _| see(&held.answer)))
+    }
+
+    /// A lookup ended at the validator.
+    pub fn count_invalid_key(&self) {
+        self.invalid_keys.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Puts an entry, making room first.
+    ///
+    /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to
+    /// store. An entry that does not get in leaves as [`Cause::Refused`].
+    pub fn put(&self, key: &[u8], entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
+        let now = clock.millis();
+        self.write(key, out, |shard, hash| shard.put(hash, key, entry, now))
+    }
+
+    /// As [`Store::put`], and names whom this very put cost the place: live entries that made room, or the newcomer itself if
+    /// it did not get in. What expired and what was under the same key is left out.
+    pub fn put_naming(&self, key: &[u8], entry: Entry, clock: &Clock, out: &mut Departures) -> (Put, Vec<Departure>) {
+        let now = clock.millis();
+        self.write(key, out, |shard, hash| {
+            let put = shard.put(hash, key, entry, now);
+            let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
+            (put, shard.leaving().iter().filter(is_victim).cloned().collect())
+        })
+    }
+
+    /// Removes the entry under `key`; says whether there was a live one.
+    pub fn remove(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
+        let now = clock.millis();
+        self.write(key, out, |shard, hash| shard.remove(hash, key, now))
+    }
+
+    /// Removes the entry under `key` and hands it out, if there was a live one.
+    pub fn take(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> Option<Answer> {
+        let now = clock.millis();
+        self.write(key, out, |shard, hash| if shard.remove(hash, key, now) { last_of(shard) } else { None })
+    }
+
+    /// Removes the next victim and hands it out: of the lowest priority in the store, the least recently used one of a shard.
+    pub fn pop(&self, clock: &Clock, out: &mut Departures) -> Option<Answer> {
+        let now = clock.millis();
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.cells.len();
+        loop {
+            let mut lowest = Vec::with_capacity(self.cells.len());
+            self.look_at_all(now, out, |shard| lowest.push(shard.lowest_priority()));
+            let turns = (first..lowest.len()).chain(0..first);
+            let candidates = turns.filter_map(|index| lowest[index].map(|priority| (index, priority)));
+            let (index, _) = candidates.min_by(|one, other| one.1.total_cmp(&other.1))?;
+            // Another thread may have emptied that shard in between; then the others are asked again.
+            let pop = |shard: &mut Shard| if shard.pop(now) { last_of(shard) } else { None };
+            if let Some(answer) = self.cells[index].write(self.outlet(), out, pop) {
+                return Some(answer);
+            }
+        }
+    }
+
+    /// Keeps `ratio` (0 to 1) of the entries and of the cost, each shard of its own, after what is due left.
+    pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut Departures) {
+        let now = clock.millis();
+        self.write_all(out, |shard| shard.trim(ratio, now));
+    }
+
+    /// Keeps at most `entries` entries, each shard in proportion to what it holds.
+    pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut Departures) {
+        let now = clock.millis();
+        let mut held = Vec::with_capacity(self.cells.len());
+        self.look_at_all(now, out, |shard| held.push(u128::from(shard.entries())));
+        let all: u128 = held.iter().sum();
+        if all <= u128::from(entries) {
+            return;
+        }
+        let (mut so_far, mut given) = (0, 0);
+        for (cell, held) in self.cells.iter().zip(held) {
+            // Rounded on the running sum, so that the parts add up to `entries` to the last one.
+            so_far += held;
+            let part = (so_far * u128::from(entries) / all) as u64 - given;
+            given += part;
+            cell.write(self.outlet(), out, |shard| shard.trim_to(part, now));
+        }
+    }
+
+    /// Removes everything.
+    pub fn clear(&self, clock: &Clock, out: &mut Departures) {
+        let now = clock.millis();
+        self.write_all(out, |shard| shard.clear(now));
+    }
+
+    /// Changes both limits and makes the entries fit. The number of shards stays: with fewer entries than shards allowed, the
+    /// shards that are left without a part refuse every put.
+    pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut Departures) {
+        let now = clock.millis();
+        let limits = Limits { capacity, cost: cost_limit };
+        let _one = self.resizing.lock();
+        *self.limits.lock() = limits;
+        for (index, cell) in self.cells.iter().enumerate() {
+            let part = limits.part(index, self.cells.len());
+            cell.write(self.outlet(), out, |shard| shard.resize(part, now));
+        }
+    }
+
+    /// Removes everything that is due and says how much that was.
+    pub fn remove_expired(&self, clock: &Clock, out: &mut Departures) -> usize {
+        let now = clock.millis();
+        let mut removed = 0;
+        self.write_all(out, |shard| removed += shard.sweep(now, Effort::ALL));
+        removed
+    }
+
+    /// For the timer: gives back what is due, looking at no more than `limit` entries per shard under one lock. Says whether
+    /// there is more to do; then it is to be called again, after others had a chance at the locks.
+    pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
+        let now = clock.millis();
+        let effort = Effort { entries: limit, looks: limit };
+        for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
+            cell.write(self.outlet(), out, |shard| shard.sweep(now, effort));
+        }
+        self.next_due().is_some_and(|due| due <= now)
+    }
+
+    /// The earliest point at which [`Store::sweep`] has something to do; never later than the first end. Takes no lock.
+    ///
+    /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is in here, or the
+    /// putting thread sees the stored point and compares it with [`Put::Stored`]'s end.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.cells.iter().map(Cell::next_due).min().filter(|due| *due != Millis::NEVER)
+    }
+
+    /// [`Store::next_due`] on a grain of half a second, for the system's clock: entries that end one after the other do not
+    /// wake a timer more than twice a second, and none is kept for longer than that.
+    pub fn next_wake(&self) -> Option<Millis> {
+        self.next_due().map(Store::wake_for)
+    }
+
+    /// When a timer wakes for an entry that ends at `end`.
+    pub fn wake_for(end: Millis) -> Millis {
+        Millis(end.0.div_ceil(WAKE_GRAIN_MS).saturating_mul(WAKE_GRAIN_MS))
+    }
+
+    /// How many entries there are, after what is due left.
+    pub fn len(&self, clock: &Clock, out: &mut Departures) -> u64 {
+        let now = clock.millis();
+        let mut entries = 0;
+        self.look_at_all(now, out, |shard| entries += shard.entries());
+        entries
+    }
+
+    /// What the entries cost together, after what is due left. A sum beyond the type's range is shown as its end.
+    pub fn cost(&self, clock: &Clock, out: &mut Departures) -> u64 {
+        let now = clock.millis();
+        let mut cost = 0;
+        self.look_at_all(now, out, |shard| cost += shard.cost());
+        u64::try_from(cost).unwrap_or(u64::MAX)
+    }
+
+    /// How many entries the store may hold.
+    pub fn capacity(&self) -> u64 {
+        self.limits.lock().capacity
+    }
+
+    /// What the entries may cost together; `None` for no limit.
+    pub fn cost_limit(&self) -> Option<u64> {
+        self.limits.lock().cost
+    }
+
+    /// What an entry, key and node included, may cost at most.
+    pub fn max_cost(&self) -> u64 {
+        self.limits.lock().max_cost(self.cells.len() as u64)
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// What happened since the last reset.
+    pub fn counts(&self) -> Counts {
+        let mut sum = Counts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..Counts::default() };
+        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(shard.counts_mut())));
+        sum
+    }
+
+    /// Begins a new window and says what happened in the one before. Each event is in exactly one.
+    pub fn reset_counts(&self) -> Counts {
+        let mut sum = Counts { invalid_keys: self.invalid_keys.swap(0, Ordering::Relaxed), ..Counts::default() };
+        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&std::mem::take(shard.counts_mut()))));
+        sum
+    }
+}
+
+/// Hands out what has just been removed.
+fn last_of(shard: &Shard) -> Option<Answer> {
+    shard.leaving().last().map(|left| left.answer.clone())
+}

@@ -1,0 +1,581 @@
+//! The store beside a model so simple that it can be believed: a list that is sorted when somebody has to leave.
+//!
+//! Any sequence of operations on a manual clock; after each, the outcome, who left in which order and why, and the ledger
+//! are compared. The only freedom the store has is how early it gives expired entries back; that is followed, and checked.
+
+use kvlight::base::config::CacheSettings;
+use kvlight::base::{Answer, Clock, Key, Millis, Ttl, Value};
+use kvlight::cache::{Cause, Counts, Departure, Departures, ENTRY_COST, Entry, Hit, Put, Store};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+const KEYS: u8 = 40;
+
+fn key_bytes(key: u8) -> Vec<u8> {
+    // Empty, short and long keys: the long ones live outside of the node.
+    vec![key; usize::from(key)]
+}
+
+/// Every answer that is put is told apart by its number; null has none.
+fn answer(id: Option<u64>) -> Answer {
+    id.map_or(Answer::Null, |id| Answer::Value(Value::bytes(&id.to_le_bytes()).expect("memory")))
+}
+
+fn id(answer: &Answer) -> Option<u64> {
+    answer.value().map(|value| u64::from_le_bytes(value.as_bytes().expect("bytes").try_into().expect("a number")))
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    key: u8,
+    id: Option<u64>,
+    cost: u64,
+    priority: f64,
+    deadline: u64,
+    stored_at: u64,
+    used_at: u64,
+    /// Ascends with each use.
+    recency: u64,
+}
+
+struct Model {
+    settings: CacheSettings,
+    now: u64,
+    held: Vec<Held>,
+    uses: u64,
+    counts: Expected,
+}
+
+#[derive(Default, PartialEq, Debug)]
+struct Expected {
+    hits: u64,
+    null_hits: u64,
+    misses: u64,
+    inserts: u64,
+    replacements: u64,
+    removed: [(u64, u64); 8],
+}
+
+impl Expected {
+    fn of(counts: &Counts) -> Expected {
+        let removed = Cause::ALL.map(|cause| (counts.removed(cause).entries, counts.removed(cause).cost));
+        let Counts { hits, null_hits, misses, inserts, replacements, .. } = *counts;
+        Expected { hits, null_hits, misses, inserts, replacements, removed }
+    }
+}
+
+/// What a departure is compared by.
+type Left = (u8, Option<u64>, u64, Cause);
+
+impl Model {
+    fn end(&self, held: &Held) -> u64 {
+        self.settings.idle_ttl_ms.map_or(held.deadline, |idle| held.deadline.min(held.used_at.saturating_add(idle)))
+    }
+
+    fn is_due(&self, held: &Held) -> bool {
+        self.end(held) <= self.now
+    }
+
+    fn anything_due(&self) -> bool {
+        self.held.iter().any(|held| self.is_due(held))
+    }
+
+    fn find(&self, key: u8) -> Option<usize> {
+        self.held.iter().position(|held| held.key == key)
+    }
+
+    fn find_alive(&self, key: u8) -> Option<usize> {
+        self.find(key).filter(|at| !self.is_due(&self.held[*at]))
+    }
+
+    fn cost(&self) -> u64 {
+        self.held.iter().map(|held| held.cost).sum()
+    }
+
+    fn leave(&mut self, at: usize, cause: Cause, left: &mut Vec<Left>) {
+        let held = self.held.remove(at);
+        self.count_removed(cause, held.cost);
+        left.push((held.key, held.id, held.cost, cause));
+    }
+
+    fn count_removed(&mut self, cause: Cause, cost: u64) {
+        let tally = &mut self.counts.removed[cause as usize - 1];
+        *tally = (tally.0 + 1, tally.1 + cost);
+    }
+
+    /// Who leaves first.
+    fn victims(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.held.len()).collect();
+        let rank = |at: &usize| (self.held[*at].priority, self.held[*at].recency);
+        order.sort_by(|one, other| rank(one).partial_cmp(&rank(other)).expect("no NaN"));
+        order
+    }
+
+    fn next_victim(&self) -> usize {
+        self.victims()[0]
+    }
+
+    fn use_it(&mut self, at: usize) {
+        self.uses += 1;
+        self.held[at].recency = self.uses;
+        self.held[at].used_at = self.now;
+    }
+
+    fn lookup(&mut self, key: u8, counts_a_miss: bool) -> Option<usize> {
+        let found = self.find_alive(key);
+        match found {
+            Some(at) => {
+                self.use_it(at);
+                if self.held[at].id.is_some() { self.counts.hits += 1 } else { self.counts.null_hits += 1 }
+            }
+            None => self.counts.misses += u64::from(counts_a_miss),
+        }
+        found
+    }
+
+    /// Follows the store in what it gave back of what is due.
+    fn expire(&mut self, departures: &[Departure]) {
+        for departure in departures.iter().filter(|departure| departure.cause == Cause::Expired) {
+            let at = self.held.iter().position(|held| key_bytes(held.key) == *departure.key && held.id == id(&departure.answer));
+            let at = at.expect("what expired was in the store");
+            assert!(self.is_due(&self.held[at]), "{departure:?} left before its end");
+            self.leave(at, Cause::Expired, &mut Vec::new());
+        }
+    }
+
+    fn lack(&self, cost: u64) -> (u64, u64) {
+        let entries = (self.held.len() as u64 + 1).saturating_sub(self.settings.capacity);
+        (entries, self.settings.cost_limit.map_or(0, |limit| (self.cost() + cost).saturating_sub(limit)))
+    }
+
+    fn levels(held: &[&Held]) -> BTreeSet<u64> {
+        held.iter().map(|held| held.priority.to_bits()).collect()
+    }
+
+    fn put(&mut self, key: u8, given: &Given) -> (Put, Vec<Left>) {
+        let mut left = Vec::new();
+        let cost = given.cost + u64::from(key) + ENTRY_COST;
+        let default = if given.id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
+        let ttl = given.ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
+        let mut replaces = false;
+        if let Some(at) = self.find(key) {
+            assert!(!self.is_due(&self.held[at]), "the write met an expired entry and left it");
+            replaces = ttl != Ttl::DoNotStore;
+            self.leave(at, if replaces { Cause::Replaced } else { Cause::Removed }, &mut left);
+        }
+        if let Err(refusal) = self.make_room(cost, given.priority, ttl, &mut left) {
+            self.count_removed(Cause::Refused, cost);
+            left.push((key, given.id, cost, Cause::Refused));
+            return (refusal, left);
+        }
+        self.counts.inserts += 1;
+        self.counts.replacements += u64::from(replaces);
+        self.uses += 1;
+        let deadline = if let Ttl::For(ms) = ttl { self.now.saturating_add(ms.get()) } else { u64::MAX };
+        let (id, priority, recency, now) = (given.id, given.priority + 0.0, self.uses, self.now);
+        let held = Held { key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
+        let end = self.end(&held);
+        self.held.push(held);
+        (Put::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
+    }
+
+    fn make_room(&mut self, cost: u64, priority: f64, ttl: Ttl, left: &mut Vec<Left>) -> Result<(), Put> {
+        if ttl == Ttl::DoNotStore || self.settings.capacity == 0 {
+            return Err(Put::Refused);
+        }
+        if self.settings.cost_limit.is_some_and(|limit| cost > limit) {
+            return Err(Put::TooLarge);
+        }
+        let (mut entries, mut bytes) = self.lack(cost);
+        let mut leaving = Vec::new();
+        for at in self.victims() {
+            if (entries, bytes) == (0, 0) || self.held[at].priority > priority {
+                break;
+            }
+            leaving.push((self.held[at].key, if entries > 0 { Cause::Capacity } else { Cause::Cost }));
+            (entries, bytes) = (entries.saturating_sub(1), bytes.saturating_sub(self.held[at].cost));
+        }
+        let staying: Vec<&Held> = self.held.iter().filter(|held| leaving.iter().all(|(key, _)| *key != held.key)).collect();
+        let mut levels = Model::levels(&staying);
+        levels.insert((priority + 0.0).to_bits());
+        let refused = (entries, bytes) != (0, 0) || levels.len() > 64;
+        assert!(
+            !(refused || !leaving.is_empty()) || !self.anything_due(),
+            "a live entry had to go, or a newcomer to stay out, for one that was due"
+        );
+        if refused {
+            return Err(Put::Refused);
+        }
+        for (key, cause) in leaving {
+            let at = self.find(key).expect("it is leaving");
+            self.leave(at, cause, left);
+        }
+        Ok(())
+    }
+
+    fn evict_while(&mut self, cause: impl Fn(&Model) -> Option<Cause>) -> Vec<Left> {
+        let mut left = Vec::new();
+        while let Some(cause) = cause(self) {
+            self.leave(self.next_victim(), cause, &mut left);
+        }
+        left
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Given {
+    id: Option<u64>,
+    cost: u64,
+    ttl: Option<Ttl>,
+    priority: f64,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Put { key: u8, null: bool, cost: u64, ttl: Option<Ttl>, priority: f64, naming: bool },
+    Lookup(u8),
+    LookupWith(u8),
+    Probe(u8),
+    Peek(u8),
+    Remove(u8),
+    Take(u8),
+    Pop,
+    Trim(f64),
+    TrimTo(u64),
+    Resize(u64, Option<u64>),
+    Clear,
+    RemoveExpired,
+    Sweep(usize),
+    Advance(u64),
+    ResetCounts,
+}
+
+fn any_ttl() -> impl Strategy<Value = Option<Ttl>> {
+    let spans = prop_oneof![5 => 1..100u64, 2 => 100..10_000u64, 1 => Just(u64::MAX)];
+    let ttls = prop_oneof![1 => Just(Ttl::Never), 1 => Just(Ttl::DoNotStore), 8 => spans.prop_map(Ttl::of_ms)];
+    prop_oneof![2 => Just(None), 3 => ttls.prop_map(Some)]
+}
+
+fn any_capacity() -> impl Strategy<Value = u64> {
+    prop_oneof![1 => Just(0), 6 => 1..15u64, 2 => 15..100u64, 1 => Just(u64::MAX)]
+}
+
+fn any_cost_limit() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![4 => Just(None), 1 => 0..300u64 .prop_map(Some), 4 => (300..4_000u64).prop_map(Some)]
+}
+
+fn any_priority(many: bool) -> BoxedStrategy<f64> {
+    if many {
+        return (0..80u8).prop_map(f64::from).boxed();
+    }
+    prop_oneof![6 => Just(0.0), Just(-0.0), Just(1.0), Just(-1.5), Just(f64::INFINITY), Just(f64::NEG_INFINITY)].boxed()
+}
+
+fn any_op(many: bool) -> impl Strategy<Value = Op> {
+    let keys = if many { 0..120u8 } else { 0..KEYS };
+    let cost = prop_oneof![8 => 0..200u64, 1 => 200..5_000u64];
+    let put = (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), any_priority(many), any::<bool>());
+    let put = put.prop_map(move |(key, null, cost, ttl, priority, naming)| {
+        // To get to 64 levels at all, most entries must stay.
+        let ttl = if many { None } else { ttl };
+        Op::Put { key, null, cost, ttl, priority, naming }
+    });
+    let rarely = if many { 0 } else { 1 };
+    prop_oneof![
+        40 => put,
+        12 => keys.clone().prop_map(Op::Lookup),
+        4 => keys.clone().prop_map(Op::LookupWith),
+        4 => keys.clone().prop_map(Op::Probe),
+        4 => keys.clone().prop_map(Op::Peek),
+        4 => keys.clone().prop_map(Op::Remove),
+        2 => keys.prop_map(Op::Take),
+        2 => Just(Op::Pop),
+        rarely => (0.0..1.1f64).prop_map(Op::Trim),
+        rarely => (0..20u64).prop_map(Op::TrimTo),
+        rarely => (any_capacity(), any_cost_limit()).prop_map(|(capacity, limit)| Op::Resize(capacity, limit)),
+        rarely => Just(Op::Clear),
+        1 => Just(Op::RemoveExpired),
+        1 => (1..5usize).prop_map(Op::Sweep),
+        10 => prop_oneof![8 => 0..60u64, 1 => 60..20_000u64].prop_map(Op::Advance),
+        1 => Just(Op::ResetCounts),
+    ]
+}
+
+fn settings(
+    capacity: u64,
+    cost_limit: Option<u64>,
+    ttl_ms: Option<u64>,
+    null_ttl_ms: Option<u64>,
+    idle_ttl_ms: Option<u64>,
+) -> CacheSettings {
+    CacheSettings { capacity, cost_limit, shards: Some(1), ttl_ms, null_ttl_ms, idle_ttl_ms, ..CacheSettings::default() }
+}
+
+fn any_settings() -> impl Strategy<Value = CacheSettings> {
+    let ttl = || prop_oneof![3 => Just(None), 1 => Just(Some(0)), 3 => (1..500u64).prop_map(Some)];
+    let idle = prop_oneof![2 => Just(None), 1 => (1..200u64).prop_map(Some)];
+    (any_capacity(), any_cost_limit(), ttl(), ttl(), idle)
+        .prop_map(|(capacity, limit, ttl, null_ttl, idle)| settings(capacity, limit, ttl, null_ttl, idle))
+}
+
+struct World {
+    store: Store,
+    clock: Clock,
+    model: Model,
+    given: u64,
+    departed: u64,
+}
+
+impl World {
+    fn new(settings: &CacheSettings) -> World {
+        let start = 1_000_000;
+        let model = Model { settings: settings.clone(), now: start, held: Vec::new(), uses: 0, counts: Expected::default() };
+        World { store: Store::new(settings, None), clock: Clock::manual(Millis(start)), model, given: 0, departed: 0 }
+    }
+
+    fn advance(&mut self, by_ms: u64) {
+        if let Clock::Manual(clock) = &self.clock {
+            clock.advance(by_ms);
+        }
+        self.model.now += by_ms;
+    }
+
+    /// Compares who left, and why, but for what expired: that the model has followed.
+    fn check_left(&mut self, out: &Departures, expected: &[Left]) {
+        self.departed += out.len() as u64;
+        let left = out.iter().filter(|departure| departure.cause != Cause::Expired);
+        let left: Vec<_> = left.map(|left| (left.key.to_vec(), id(&left.answer), left.cost, left.cause)).collect();
+        let expected: Vec<_> = expected.iter().map(|(key, id, cost, cause)| (key_bytes(*key), *id, *cost, *cause)).collect();
+        assert_eq!(left, expected);
+        for departure in out {
+            assert_eq!(departure.left_at, self.clock.millis());
+        }
+    }
+
+    fn check_hit(&self, hit: Option<Hit>, expected: Option<usize>) {
+        let hit = hit.map(|hit| (id(&hit.answer), hit.cost, hit.stored_at.0, hit.expires_at.map_or(u64::MAX, |end| end.0)));
+        let expected = expected.map(|at| &self.model.held[at]);
+        assert_eq!(hit, expected.map(|held| (held.id, held.cost, held.stored_at, self.model.end(held))));
+    }
+
+    fn run(&mut self, op: &Op) {
+        let World { store, clock, model, .. } = self;
+        let mut out = Departures::new();
+        let mut expected = Vec::new();
+        match *op {
+            Op::Put { key, null, cost, ttl, priority, naming } => {
+                let given = Given { id: (!null).then_some(self.given), cost, ttl, priority };
+                self.given += 1;
+                let entry = Entry { answer: answer(given.id), cost, ttl, priority };
+                let (put, named) = if naming {
+                    let (put, named) = store.put_naming(&key_bytes(key), entry, clock, &mut out);
+                    (put, Some(named))
+                } else {
+                    (store.put(&key_bytes(key), entry, clock, &mut out), None)
+                };
+                model.expire(&out);
+                let (outcome, left) = model.put(key, &given);
+                assert_eq!(put, outcome);
+                if let Some(named) = named {
+                    let victims = left.iter().filter(|left| matches!(left.3, Cause::Capacity | Cause::Cost | Cause::Refused));
+                    let victims: Vec<_> = victims.map(|left| (Key::new(&key_bytes(left.0)), left.1)).collect();
+                    assert_eq!(named.iter().map(|left| (left.key.clone(), id(&left.answer))).collect::<Vec<_>>(), victims);
+                }
+                expected = left;
+            }
+            Op::Lookup(key) => {
+                let (hit, held) = (store.lookup(&key_bytes(key), clock), model.lookup(key, true));
+                self.check_hit(hit, held);
+            }
+            Op::LookupWith(key) => {
+                let (seen, held) = (store.lookup_with(&key_bytes(key), clock, id), model.lookup(key, true));
+                assert_eq!(seen, held.map(|at| model.held[at].id));
+            }
+            Op::Probe(key) => {
+                let (hit, held) = (store.probe(&key_bytes(key), clock), model.lookup(key, false));
+                self.check_hit(hit, held);
+            }
+            Op::Peek(key) => {
+                let (hit, held) = (store.peek(&key_bytes(key), clock), model.find_alive(key));
+                self.check_hit(hit, held);
+            }
+            Op::Remove(key) => {
+                let removed = store.remove(&key_bytes(key), clock, &mut out);
+                model.expire(&out);
+                assert_eq!(removed, model.find(key).is_some());
+                if let Some(at) = model.find(key) {
+                    model.leave(at, Cause::Removed, &mut expected);
+                }
+            }
+            Op::Take(key) => {
+                let taken = store.take(&key_bytes(key), clock, &mut out);
+                model.expire(&out);
+                assert_eq!(taken.map(|answer| id(&answer)), model.find(key).map(|at| model.held[at].id));
+                if let Some(at) = model.find(key) {
+                    model.leave(at, Cause::Removed, &mut expected);
+                }
+            }
+            Op::Pop => {
+                let popped = store.pop(clock, &mut out);
+                model.expire(&out);
+                assert!(!model.anything_due());
+                assert_eq!(popped.map(|answer| id(&answer)), model.victims().first().map(|at| model.held[*at].id));
+                if !model.held.is_empty() {
+                    model.leave(model.next_victim(), Cause::Removed, &mut expected);
+                }
+            }
+            Op::Trim(ratio) => {
+                store.trim(ratio, clock, &mut out);
+                model.expire(&out);
+                let keep = |whole: u64| whole.min((whole as f64 * ratio) as u64);
+                let (entries, cost) = (keep(model.held.len() as u64), keep(model.cost()));
+                expected = model.evict_while(|m| (m.held.len() as u64 > entries || m.cost() > cost).then_some(Cause::Trimmed));
+            }
+            Op::TrimTo(entries) => {
+                store.trim_to(entries, clock, &mut out);
+                model.expire(&out);
+                expected = model.evict_while(|m| (m.held.len() as u64 > entries).then_some(Cause::Trimmed));
+            }
+            Op::Resize(capacity, cost_limit) => {
+                store.resize(capacity, cost_limit, clock, &mut out);
+                model.expire(&out);
+                (model.settings.capacity, model.settings.cost_limit) = (capacity, cost_limit);
+                expected = model.evict_while(|m| {
+                    let too_many = (m.held.len() as u64 > capacity).then_some(Cause::Capacity);
+                    too_many.or(cost_limit.is_some_and(|limit| m.cost() > limit).then_some(Cause::Cost))
+                });
+                assert_eq!((store.capacity(), store.cost_limit()), (capacity, cost_limit));
+            }
+            Op::Clear => {
+                store.clear(clock, &mut out);
+                model.expire(&out);
+                expected = model.evict_while(|m| (!m.held.is_empty()).then_some(Cause::Cleared));
+            }
+            Op::RemoveExpired => {
+                let due = model.held.iter().filter(|held| model.is_due(held)).count();
+                assert_eq!(store.remove_expired(clock, &mut out), due);
+                model.expire(&out);
+            }
+            Op::Sweep(limit) => {
+                let more = store.sweep(clock, limit, &mut out);
+                assert!(out.len() <= limit);
+                model.expire(&out);
+                assert!(more || !model.anything_due(), "the sweep forgot something");
+            }
+            Op::Advance(by_ms) => self.advance(by_ms),
+            Op::ResetCounts => {
+                assert_eq!(Expected::of(&store.reset_counts()), std::mem::take(&mut model.counts));
+            }
+        }
+        self.check_left(&out, &expected);
+        self.check_at_rest();
+    }
+
+    /// What holds between any two operations.
+    fn check_at_rest(&mut self) {
+        assert_eq!(Expected::of(&self.store.counts()), self.model.counts);
+        let first_end = self.model.held.iter().map(|held| self.model.end(held)).min().unwrap_or(u64::MAX);
+        let next_due = self.store.next_due().unwrap_or(Millis::NEVER);
+        assert!(next_due.0 <= first_end, "the timer would sleep beyond an end");
+        let alive = self.model.held.iter().filter(|held| !self.model.is_due(held));
+        for held in alive {
+            let hit = self.store.peek(&key_bytes(held.key), &self.clock).expect("it is alive");
+            assert_eq!((id(&hit.answer), hit.cost), (held.id, held.cost));
+        }
+    }
+
+    /// Asking for the sums drops what is due, so it is a step of its own: else nothing due would ever be seen by the others.
+    fn check_sums(&mut self, recount: bool) {
+        let mut out = Departures::new();
+        let len = self.store.len(&self.clock, &mut out);
+        let cost = self.store.cost(&self.clock, &mut out);
+        self.model.expire(&out);
+        self.check_left(&out, &[]);
+        assert!(!self.model.anything_due());
+        assert_eq!((len, cost), (self.model.held.len() as u64, self.model.cost()));
+        assert!(len <= self.store.capacity() && self.store.cost_limit().is_none_or(|limit| cost <= limit));
+        if recount {
+            let hits = (0..=u8::MAX).filter_map(|key| self.store.peek(&key_bytes(key), &self.clock));
+            assert_eq!(cost, hits.map(|hit| hit.cost).sum::<u64>(), "the ledger, recounted");
+        }
+    }
+}
+
+fn play(settings: &CacheSettings, ops: &[(Op, bool)]) {
+    let mut world = World::new(settings);
+    for (op, asks_for_sums) in ops {
+        world.run(op);
+        if *asks_for_sums {
+            world.check_sums(true);
+        }
+    }
+    world.check_sums(true);
+    assert_eq!(world.given, world.departed + world.model.held.len() as u64, "each value is heard of exactly once");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// 250 cases of up to 500 operations: about 60,000, and as many again in the two that follow.
+    #[test]
+    fn s01_s14_the_store_is_its_model(
+        settings in any_settings(),
+        ops in prop::collection::vec((any_op(false), prop::bool::weighted(0.3)), 1..500),
+    ) {
+        play(&settings, &ops);
+    }
+
+    /// The ledger and the sums after every single step.
+    #[test]
+    fn s03_the_ledger_is_exact_after_every_step(
+        settings in any_settings(),
+        ops in prop::collection::vec((any_op(false), Just(true)), 1..300),
+    ) {
+        play(&settings, &ops);
+    }
+
+    /// Enough priorities to run into the limit of 64, on stores just above and below it.
+    #[test]
+    fn s05_many_priorities(
+        capacity in 60..70u64,
+        cost_limit in prop_oneof![Just(None), (5_000..40_000u64).prop_map(Some)],
+        ops in prop::collection::vec((any_op(true), prop::bool::weighted(0.05)), 200..700),
+    ) {
+        play(&settings(capacity, cost_limit, None, None, None), &ops);
+    }
+
+    /// With one priority and no TTL it is an LRU cache: the same as a well-known one, entry by entry.
+    #[test]
+    fn s05_of_one_priority_it_is_exactly_lru(
+        capacity in 1..20usize,
+        ops in prop::collection::vec((0..4u8, 0..30u8), 1..500),
+    ) {
+        let store = Store::new(&settings(capacity as u64, None, None, None, None), None);
+        let (clock, mut out) = (Clock::manual(Millis(0)), Departures::new());
+        let mut oracle = lru::LruCache::new(capacity.try_into().expect("not 0"));
+        for (number, (op, key)) in ops.iter().enumerate() {
+            let number = number as u64;
+            match op {
+                0 | 1 => {
+                    prop_assert!(store.put(&[*key], Entry::new(answer(Some(number))), &clock, &mut out).is_stored());
+                    oracle.put(*key, number);
+                }
+                2 => {
+                    let found = store.lookup(&[*key], &clock).and_then(|hit| id(&hit.answer));
+                    prop_assert_eq!(found, oracle.get(key).copied());
+                }
+                _ => {
+                    let taken = store.take(&[*key], &clock, &mut out).and_then(|answer| id(&answer));
+                    prop_assert_eq!(taken, oracle.pop(key));
+                }
+            }
+            for (key, number) in &oracle {
+                prop_assert_eq!(store.peek(&[*key], &clock).and_then(|hit| id(&hit.answer)), Some(*number));
+            }
+            prop_assert_eq!(store.len(&clock, &mut out), oracle.len() as u64);
+        }
+        while let Some((_, number)) = oracle.pop_lru() {
+            prop_assert_eq!(store.pop(&clock, &mut out).and_then(|answer| id(&answer)), Some(number));
+        }
+    }
+}
