@@ -1,2 +1,163 @@
-//! placeholder
-fn main() {}
+//! Makes the C header, and gives the shared library its name.
+//!
+//! The header is put together from src/ffi/preamble.h (what a reader must know first), the version of Cargo.toml, the one table
+//! of statuses, and what cbindgen prints for each file of src/ffi, in the order of [`SECTIONS`]. It goes to OUT_DIR;
+//! tests/header.rs compares it with include/kvlight.h.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// The files of src/ffi that declare something to C, in the order of the header, with the section's title.
+const SECTIONS: &[(&str, &str)] = &[
+    ("types", "Types"),
+    ("version", "Version of the library"),
+    ("status", "Status"),
+    ("clock", "Clock: for tests of time"),
+    ("config", "Config: what a cache or an engine is made from"),
+    ("options", "Options: of one fetch"),
+    ("value", "Values"),
+    ("error", "Errors"),
+    ("slices", "Slices"),
+];
+
+macro_rules! statuses {
+    ($($name:ident = $number:literal, $retry:ident, $message:literal;)*) => {
+        /// Name, number and sentence of every status, from the library's own table.
+        const STATUSES: &[(&str, i32, &str)] = &[$((stringify!($name), $number, $message),)*];
+    };
+}
+include!("src/base/status_table.rs");
+
+fn main() {
+    for input in ["build.rs", "cbindgen.toml", "Cargo.toml", "src/base/status_table.rs", "src/ffi"] {
+        println!("cargo:rerun-if-changed={input}");
+    }
+    let header = Path::new(&var("OUT_DIR")).join("kvlight.h");
+    fs::write(&header, make_header()).expect("OUT_DIR can be written");
+    println!("cargo:rustc-env=KVL_HEADER={}", header.display());
+    println!("cargo:rustc-env=KVL_VERSION_NUMBER={}", version_number());
+    name_the_library();
+}
+
+fn name_the_library() {
+    if var("CARGO_CFG_TARGET_OS") != "linux" {
+        return;
+    }
+    // cargo-c names the library itself, and its links would not match ours.
+    if env::var_os("CARGO_FEATURE_CAPI").is_none() {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{}", soname());
+    }
+    // nodelete: threads and fork handlers may still stand in our code when a host unloads its plugins.
+    for word in ["nodelete", "relro", "now"] {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,{word}");
+    }
+}
+
+/// Before 1.0 every minor version may change the ABI, so it is part of the name.
+fn soname() -> String {
+    match version() {
+        [0, minor, _] => format!("libkvlight.so.0.{minor}"),
+        [major, ..] => format!("libkvlight.so.{major}"),
+    }
+}
+
+fn make_header() -> String {
+    let mut text = include_str!("src/ffi/preamble.h").to_owned();
+    let [major, minor, patch] = version();
+    banner(&mut text, "Version of this header, statuses");
+    put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_MAJOR {major}\n"));
+    put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_MINOR {minor}\n"));
+    put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_PATCH {patch}\n"));
+    put(&mut text, format_args!("/** major * 1000000 + minor * 1000 + patch; beside it, kvl_version_number() is the library's. */\n"));
+    put(&mut text, format_args!("#define KVL_VERSION_NUMBER {}u\n\n", version_number()));
+    for (name, number, message) in STATUSES {
+        let number = if *number < 0 { format!("({number})") } else { number.to_string() };
+        put(&mut text, format_args!("/** {message} */\n#define KVL_{name} {number}\n"));
+    }
+    banner(&mut text, "Closed sets");
+    text.push_str(&declarations("sets"));
+    for (file, title) in SECTIONS {
+        banner(&mut text, title);
+        text.push_str(&declarations(file));
+    }
+    text.push_str("\n#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* KVLIGHT_H */\n");
+    text
+}
+
+/// What cbindgen prints for one file. Types of other files are printed by name, since the header declares them before.
+fn declarations(file: &str) -> String {
+    let path = format!("src/ffi/{file}.rs");
+    let mut config = cbindgen::Config::from_file("cbindgen.toml").expect("cbindgen.toml is valid");
+    if ["sets", "types"].contains(&file) {
+        // No function of those files uses them, so cbindgen has to be told that they are wanted.
+        let source = fs::read_to_string(&path).expect("src/ffi can be read");
+        config.export.include = source.lines().filter_map(declared_type).collect();
+    }
+    let bindings = cbindgen::Builder::new().with_config(config).with_src(&path).generate();
+    let mut printed = Vec::new();
+    bindings.unwrap_or_else(|error| panic!("{path}: {error}")).write(&mut printed);
+    in_house_style(&String::from_utf8(printed).expect("cbindgen prints UTF-8"))
+}
+
+/// Comments of one line on one line, numbers that keep their sign and type in any expression, no `struct` before a type's name.
+fn in_house_style(printed: &str) -> String {
+    let mut text = String::new();
+    let lines: Vec<&str> = printed.trim().lines().collect();
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let comment = lines.get(at + 1).and_then(|next| next.trim_start().strip_prefix("* "));
+        let ends = lines.get(at + 2).is_some_and(|last| last.trim_start() == "*/");
+        if let ("/**", Some(sentence), true) = (line.trim_start(), comment, ends) {
+            put(&mut text, format_args!("{indent}/** {sentence} */\n"));
+            at += 3;
+            continue;
+        }
+        let constant = line.strip_prefix("#define ").and_then(|define| define.split_once(' '));
+        match constant {
+            Some((name, number)) if number.starts_with('-') => put(&mut text, format_args!("#define {name} ({number})\n")),
+            Some((name, number)) => put(&mut text, format_args!("#define {name} {number}u\n")),
+            None if line.starts_with("typedef struct") => put(&mut text, format_args!("{line}\n")),
+            None => put(&mut text, format_args!("{}\n", line.replace("struct kvl_", "kvl_"))),
+        }
+        // Constants of one set stand together; each set stands apart.
+        let next = lines[at + 1..].iter().find_map(|line| line.strip_prefix("#define "));
+        let gap = lines.get(at + 1).is_some_and(|next| next.is_empty());
+        let joined = gap && constant.is_some_and(|(name, _)| next.is_some_and(|next| family(name) == family(next)));
+        at += if joined { 2 } else { 1 };
+    }
+    text
+}
+
+/// `KVL_CAUSE` of `KVL_CAUSE_EXPIRED`.
+fn family(name: &str) -> Vec<&str> {
+    name.split('_').take(2).collect()
+}
+
+fn declared_type(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub type "))?;
+    Some(rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?.to_owned())
+}
+
+fn banner(text: &mut String, title: &str) {
+    put(text, format_args!("\n/* ---- {title} {} */\n\n", "-".repeat(110_usize.saturating_sub(title.len()))));
+}
+
+fn put(text: &mut String, piece: std::fmt::Arguments<'_>) {
+    text.write_fmt(piece).expect("a String takes everything");
+}
+
+fn version_number() -> u32 {
+    let [major, minor, patch] = version();
+    major * 1_000_000 + minor * 1000 + patch
+}
+
+fn version() -> [u32; 3] {
+    ["MAJOR", "MINOR", "PATCH"].map(|part| var(&format!("CARGO_PKG_VERSION_{part}")).parse().expect("a number"))
+}
+
+fn var(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"))
+}

@@ -6,6 +6,7 @@ pub mod config;
 pub mod error;
 pub mod key;
 pub mod object;
+pub mod panics;
 pub mod process;
 pub mod random;
 pub mod status;

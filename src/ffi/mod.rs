@@ -1,1 +1,38 @@
-//! placeholder
+//! The C ABI: the only room with `extern "C"`. One file for each noun of the header, each export three lines under its guard.
+//!
+//! Plumbing: `guard` (panics, thread class), `handle` (which owner stands behind which C type), `bytes` (pointers to slices),
+//! `notify` (user data). Declarations: `sets`, `types`. The rest are nouns. build.rs makes the header from these files, in the
+//! order of its `SECTIONS`, so a comment on an export is read by C programmers: house law on it is in `tests/tidy.rs`.
+//!
+//! This room knows no rule of caching: it checks, converts, and asks the floors below.
+#![allow(non_camel_case_types)] // the names are C's
+#![allow(clippy::missing_safety_doc)] // each @param states its promise
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // the comments are read by C programmers: [borrowed] is no link
+
+pub(crate) mod bytes;
+pub(crate) mod guard;
+pub(crate) mod handle;
+pub(crate) mod notify;
+
+pub mod sets;
+pub mod types;
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod options;
+pub mod slices;
+pub mod status;
+pub mod value;
+pub mod version;
+
+pub use clock::*;
+pub use config::*;
+pub use error::*;
+pub use options::*;
+pub use sets::*;
+pub use slices::*;
+pub use status::*;
+pub use types::*;
+pub use value::*;
+pub use version::*;

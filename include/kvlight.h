@@ -1,0 +1,1197 @@
+/*
+ * kvlight: a loading cache for every language, behind a C ABI.
+ *
+ * This file is the specification. It is generated: `make headers` writes it, a test compares it.
+ *
+ * OWNERSHIP
+ *   A program holds handles: opaque pointers that a function whose name ends in _new, or an `out_` parameter, gave it.
+ *   What goes in is copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Nothing
+ *   but its own _free or _release ends a handle; either does nothing when it is given NULL.
+ *   What a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that queue.
+ *   Values, errors, results and requests are reference counted: _retain keeps them for longer.
+ *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call answered. Every
+ *   other output is written only when the call succeeds (its status is 0 or above).
+ *   Each parameter carries its word: [borrowed] during the call only, [copied], [retained], [owned] by the caller from now on,
+ *   [out] written by the call.
+ *
+ * USER DATA
+ *   A callback travels as three arguments: the function, `user_data`, which is handed to it first, and `user_data_free`, which ends
+ *   `user_data` and may be NULL. user_data_free runs exactly once, whatever happens: on the calling thread before the call returns,
+ *   if the call failed or answered at once; else after the last callback, where callbacks run.
+ *   An object with its destructor keeps the same promise: the destructor runs exactly once, when the last reference is gone, or
+ *   before the call returns if the call that was to take the object over fails.
+ *
+ * THREADS
+ *   any      from every thread, from several at the same time, and from inside callbacks.
+ *   one      from every thread, but from one at a time for each handle.
+ *   outside  from every thread, but inside a callback it answers KVL_ERR_REENTRANT and changes nothing, since it would wait.
+ *   A pointer given to the library (user data, objects) may be used and freed by any thread. Callbacks must return: they must not
+ *   unwind, longjmp or end their thread. No callback runs while the library holds a lock.
+ *
+ * DELIVERY
+ *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
+ *   With a queue, what was routed to it comes out where the program drains it: kvl_queue_poll() runs the callbacks on the polling
+ *   thread; kvl_queue_next() fills an event and calls nothing, and the function arguments may then be NULL.
+ *
+ * SHUTDOWN
+ *   Close (never blocks), be told that it is closed, free (joins the threads). Dispose, for destructors and finalizers, does all
+ *   that without waiting. After a fork, handles made before it answer KVL_ERR_FORKED in the child, and their free does nothing;
+ *   values and errors stay readable there.
+ *
+ * ERRORS
+ *   A status of 0 is done; above 0, an outcome that a program expects; below 0, an error. KVL_PENDING alone means "accepted": only
+ *   then do events follow. There is no last error of a thread: what is to be said about an error is in its kvl_error_t.
+ */
+#ifndef KVLIGHT_H
+#define KVLIGHT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && !defined(KVL_STATIC)
+#define KVL_API __declspec(dllimport)
+#else
+#define KVL_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version of this header, statuses ------------------------------------------------------------------------------ */
+
+/** The version of this header. */
+#define KVL_VERSION_MAJOR 0
+/** The version of this header. */
+#define KVL_VERSION_MINOR 1
+/** The version of this header. */
+#define KVL_VERSION_PATCH 0
+/** major * 1000000 + minor * 1000 + patch; beside it, kvl_version_number() is the library's. */
+#define KVL_VERSION_NUMBER 1000u
+
+/** done */
+#define KVL_OK 0
+/** a value */
+#define KVL_VALUE 1
+/** known to be absent */
+#define KVL_NULL 2
+/** not in the store */
+#define KVL_MISS 3
+/** the validator refused the key */
+#define KVL_INVALID_KEY 4
+/** accepted: exactly the promised events follow */
+#define KVL_PENDING 5
+/** no event within the time given, or woken */
+#define KVL_EMPTY 6
+/** not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone */
+#define KVL_REFUSED 7
+/** not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone */
+#define KVL_TOO_LARGE 8
+/** the buffer is too small: ask again with the length that was written */
+#define KVL_TRUNCATED 9
+/** the attempt was over before this answer came */
+#define KVL_LATE 10
+/** an argument is out of its range or has unknown flags */
+#define KVL_ERR_INVALID_ARG (-1)
+/** a pointer is NULL that must not be */
+#define KVL_ERR_NULL_POINTER (-2)
+/** no configuration key of that name: kvl_config_keys_json() lists them */
+#define KVL_ERR_UNKNOWN_KEY (-3)
+/** the value is not of the key's type or range: kvl_config_problem() says which */
+#define KVL_ERR_BAD_VALUE (-4)
+/** the handle is not one of this kind, or was freed */
+#define KVL_ERR_INVALID_HANDLE (-5)
+/** a key has at most KVL_KEY_MAX bytes */
+#define KVL_ERR_KEY_TOO_LONG (-6)
+/** bytes were asked of an object value, or an object of a bytes value */
+#define KVL_ERR_WRONG_KIND (-7)
+/** the index is not below the length */
+#define KVL_ERR_OUT_OF_RANGE (-8)
+/** this key of the request has its answer */
+#define KVL_ERR_ALREADY_ANSWERED (-9)
+/** a fetch handle serves one fetch: make a new one */
+#define KVL_ERR_ALREADY_USED (-10)
+/** the configuration has no provider: kvl_config_set_provider() */
+#define KVL_ERR_NO_PROVIDER (-11)
+/** a callback is NULL and no queue was set that could carry the event */
+#define KVL_ERR_NO_CALLBACK (-12)
+/** an engine is still attached: free it first */
+#define KVL_ERR_BUSY (-13)
+/** out of memory */
+#define KVL_ERR_NO_MEMORY (-100)
+/** the system refused a thread */
+#define KVL_ERR_NO_THREAD (-101)
+/** the system refused a file descriptor */
+#define KVL_ERR_NO_FD (-102)
+/** not possible in this mode or on this system */
+#define KVL_ERR_UNSUPPORTED (-103)
+/** the engine is closed */
+#define KVL_ERR_CLOSED (-200)
+/** the handle was made before a fork: make new ones in the child */
+#define KVL_ERR_FORKED (-201)
+/** this function may not be called from inside a callback, since it would wait for itself */
+#define KVL_ERR_REENTRANT (-202)
+/** the provider failed */
+#define KVL_ERR_PROVIDER (-300)
+/** the time given was over before an answer came */
+#define KVL_ERR_TIMEOUT (-301)
+/** the fetch was cancelled */
+#define KVL_ERR_CANCELLED (-302)
+/** the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once */
+#define KVL_ERR_QUEUE_FULL (-303)
+/** the provider finished without an answer for this key */
+#define KVL_ERR_UNANSWERED (-304)
+/** an internal error was caught: please report it */
+#define KVL_ERR_PANIC (-900)
+
+/* ---- Closed sets --------------------------------------------------------------------------------------------------- */
+
+/** To the queue go results, progress, the end of a close, and the end of fetches' user data. */
+#define KVL_QUEUE_F_RESULTS 1u
+/** To the queue go requests and cancel hooks. */
+#define KVL_QUEUE_F_PROVIDER 2u
+/** To the queue go removals. */
+#define KVL_QUEUE_F_REMOVALS 4u
+/** All of these. */
+#define KVL_QUEUE_F_ALL 7u
+
+/** Close at once: what is open is told KVL_ERR_CLOSED. */
+#define KVL_CLOSE_CANCEL 0u
+/** Close when what was accepted is done, or at the deadline. */
+#define KVL_CLOSE_DRAIN 1u
+
+/** A value that is bytes. */
+#define KVL_KIND_BYTES 1u
+/** A value that is a pointer of the program's. */
+#define KVL_KIND_OBJECT 2u
+/** The constant that stands for "known to be absent". */
+#define KVL_KIND_NULL 3u
+
+/** In the flags of results and events: nothing more follows for this fetch. */
+#define KVL_F_LAST 1u
+
+/** The request is wanted. */
+#define KVL_CANCEL_NO 0u
+/** Nobody waits for it any more. */
+#define KVL_CANCEL_UNWANTED 1u
+/** The attempt's time is over. */
+#define KVL_CANCEL_TIMEOUT 2u
+/** The engine closes. */
+#define KVL_CANCEL_CLOSED 3u
+
+/** A TTL: until something else removes the entry. */
+#define KVL_TTL_NEVER (-1)
+/** A TTL: what the configuration says. */
+#define KVL_TTL_DEFAULT (-2)
+
+/** A cost: the cost function's, else the value's own. */
+#define KVL_COST_DEFAULT (-1)
+
+/** A priority: not stated. */
+#define KVL_PRIORITY_DEFAULT (-1.7976931348623157e308)
+
+/** A timeout: none. */
+#define KVL_FOREVER (-1)
+
+/** The longest key, in bytes. */
+#define KVL_KEY_MAX 65535u
+
+/** Where a result came from: KVL_SOURCE_*. */
+typedef uint32_t kvl_source_t;
+
+/** Why a value is no longer in the store: KVL_CAUSE_*. */
+typedef uint32_t kvl_cause_t;
+
+/** What an event tells: KVL_EVENT_*. */
+typedef uint32_t kvl_event_kind_t;
+
+/** An outcome or an error: KVL_OK, above 0 an outcome that a program expects, below 0 an error (KVL_ERR_*). */
+typedef int32_t kvl_status_t;
+
+/** From nowhere: the position failed, or was refused before anything was looked up. */
+#define KVL_SOURCE_NONE 0u
+/** From the store. */
+#define KVL_SOURCE_STORE 1u
+/** From the provider, in a load that this fetch started. */
+#define KVL_SOURCE_PROVIDER 2u
+/** From the provider, in a load that was under way. */
+#define KVL_SOURCE_JOINED 3u
+/** From a put that settled the waiting load. */
+#define KVL_SOURCE_PUT 4u
+/** From the memory of recent errors. */
+#define KVL_SOURCE_ERROR_MEMORY 5u
+
+/** Its time was over. */
+#define KVL_CAUSE_EXPIRED 1u
+/** It made room for another entry (cache.capacity). */
+#define KVL_CAUSE_CAPACITY 2u
+/** It made room for another entry's cost (cache.cost_limit). */
+#define KVL_CAUSE_COST 3u
+/** Another value was stored under its key. */
+#define KVL_CAUSE_REPLACED 4u
+/** It was removed, taken or popped. */
+#define KVL_CAUSE_REMOVED 5u
+/** The store was cleared or went away. */
+#define KVL_CAUSE_CLEARED 6u
+/** It never got in. */
+#define KVL_CAUSE_REFUSED 7u
+/** The store was trimmed or made smaller. */
+#define KVL_CAUSE_TRIMMED 8u
+
+/** One position of a fetch is settled. */
+#define KVL_EVENT_RESULT 1u
+/** A whole batch is settled. */
+#define KVL_EVENT_RESULTS 2u
+/** Some positions of a batch are settled. */
+#define KVL_EVENT_PROGRESS 3u
+/** The provider is asked: answer the request. */
+#define KVL_EVENT_REQUEST 4u
+/** A request that the program holds is no longer wanted. */
+#define KVL_EVENT_CANCEL 5u
+/** Nobody holds an object any more that has no destructor: `user_data` is the object. */
+#define KVL_EVENT_DROP 6u
+/** A value is no longer in the store. */
+#define KVL_EVENT_REMOVAL 7u
+/** An engine is closed: its last event. */
+#define KVL_EVENT_CLOSED 8u
+
+/* ---- Types --------------------------------------------------------------------------------------------------------- */
+
+/** A store. */
+typedef struct kvl_cache_t kvl_cache_t;
+
+/** A clock that moves only when it is told to. */
+typedef struct kvl_clock_t kvl_clock_t;
+
+/** What a cache or an engine is made from. */
+typedef struct kvl_config_t kvl_config_t;
+
+/** An error: status, code, message and an object of the program's; reference counted and immutable. */
+typedef struct kvl_error_t kvl_error_t;
+
+/** A fetch: to cancel it, to wait for it, to see its progress. */
+typedef struct kvl_fetch_t kvl_fetch_t;
+
+/** What one fetch may set for itself. */
+typedef struct kvl_options_t kvl_options_t;
+
+/** Events on their way to a thread of the program's. */
+typedef struct kvl_queue_t kvl_queue_t;
+
+/** One thread's window on a store. */
+typedef struct kvl_reader_t kvl_reader_t;
+
+/** Keys that the provider is asked for. */
+typedef struct kvl_request_t kvl_request_t;
+
+/** What a batch came to. */
+typedef struct kvl_results_t kvl_results_t;
+
+/** Threads and timers that several engines share. */
+typedef struct kvl_runtime_t kvl_runtime_t;
+
+/** An engine: a store with a provider behind it. */
+typedef struct kvl_tasks_t kvl_tasks_t;
+
+/** A value: bytes, an object of the program's, or null; reference counted and immutable once shared. */
+typedef struct kvl_value_t kvl_value_t;
+
+/** Bytes of somebody else's. Frozen: this struct never changes. */
+typedef struct kvl_slice_t {
+    /** The bytes; may be NULL if `len` is 0. */
+    const uint8_t *data;
+    /** How many. */
+    size_t len;
+} kvl_slice_t;
+
+/**
+ * What became of one position of a fetch; also what a removal listener is shown of an entry.
+ * The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
+ */
+typedef struct kvl_result_t {
+    /** The size of what the library filled, in bytes. */
+    size_t struct_size;
+    /** The position in the call that asked. */
+    size_t index;
+    /** The key; borrowed, as all pointers here, with the result. */
+    const uint8_t *key;
+    /** The key's length in bytes. */
+    size_t key_len;
+    /** The value if the status is KVL_VALUE, else NULL. */
+    kvl_value_t *value;
+    /** The value's bytes; NULL for objects. */
+    const uint8_t *data;
+    /** The length of `data` in bytes. */
+    size_t data_len;
+    /** The value's object; NULL for bytes. */
+    void *object;
+    /** The error if the status is below 0, and then never NULL; one pointer for all who waited. */
+    kvl_error_t *error;
+    /** Milliseconds since it was loaded or put; 0 when fresh. */
+    int64_t age_ms;
+    /** Milliseconds it will live; KVL_TTL_NEVER; 0 when it is not stored. */
+    int64_t ttl_left_ms;
+    /** What it costs to keep, in bytes. */
+    uint64_t cost;
+    /** KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY, or an error. */
+    kvl_status_t status;
+    /** KVL_SOURCE_*. */
+    kvl_source_t source;
+    /** How many attempts the load took; 0 if there was none. */
+    uint32_t attempts;
+    /** KVL_F_*. */
+    uint32_t flags;
+} kvl_result_t;
+
+/** What kvl_queue_next() hands out. The library fills as much as the caller's size holds. */
+typedef struct kvl_event_t {
+    /** The size of what the library filled, in bytes. */
+    size_t struct_size;
+    /** KVL_EVENT_*. */
+    kvl_event_kind_t kind;
+    /** KVL_F_*. */
+    uint32_t flags;
+    /** The user data of the fetch, the provider or the hook; for KVL_EVENT_DROP the object. */
+    void *user_data;
+    /** Whose event it is, borrowed; NULL for KVL_EVENT_DROP and plain caches. */
+    kvl_tasks_t *tasks;
+    /** KVL_EVENT_RESULT; KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, as all pointers here. */
+    const kvl_result_t *result;
+    /** KVL_EVENT_RESULTS. */
+    kvl_results_t *results;
+    /** KVL_EVENT_REQUEST, KVL_EVENT_CANCEL. */
+    kvl_request_t *request;
+    /** KVL_EVENT_PROGRESS: positions settled. */
+    size_t done;
+    /** KVL_EVENT_PROGRESS: positions that failed, of those settled. */
+    size_t failed;
+    /** KVL_EVENT_PROGRESS: positions in all. */
+    size_t total;
+    /** KVL_EVENT_REMOVAL: KVL_CAUSE_*. */
+    kvl_cause_t cause;
+    /** 0. */
+    uint32_t reserved;
+} kvl_event_t;
+
+/**
+ * What happened since the last reset, and what is the case now. The library fills as much as the caller's size holds.
+ *
+ * hits + null_hits + misses + invalid_keys is the number of lookups. misses = misses_started + misses_joined +
+ * misses_cache_only + misses_queue_lost + misses_remembered, for those of fetches. loads_started = loads_succeeded +
+ * loads_failed + loads_lost + loads_cancelled + in_flight, over all windows together.
+ */
+typedef struct kvl_stats_t {
+    /** The size of what the library filled, in bytes. */
+    size_t struct_size;
+    /** Which window this is: another number after each reset. */
+    uint64_t window_id;
+    /** How long the window has lasted, in milliseconds. */
+    int64_t window_ms;
+    /** Lookups that found a value. */
+    uint64_t hits;
+    /** Lookups that found that there is none. */
+    uint64_t null_hits;
+    /** Lookups that found nothing. */
+    uint64_t misses;
+    /** Lookups whose key the validator refused. */
+    uint64_t invalid_keys;
+    /** Entries stored under a key that had none. */
+    uint64_t inserts;
+    /** Entries stored over another. */
+    uint64_t replacements;
+    /** Removals by KVL_CAUSE_EXPIRED. */
+    uint64_t removed_expired;
+    /** Removals by KVL_CAUSE_CAPACITY. */
+    uint64_t removed_capacity;
+    /** Removals by KVL_CAUSE_COST. */
+    uint64_t removed_cost;
+    /** Removals by KVL_CAUSE_REPLACED. */
+    uint64_t removed_replaced;
+    /** Removals by KVL_CAUSE_REMOVED. */
+    uint64_t removed_removed;
+    /** Removals by KVL_CAUSE_CLEARED. */
+    uint64_t removed_cleared;
+    /** Removals by KVL_CAUSE_TRIMMED. */
+    uint64_t removed_trimmed;
+    /** Values that never got in, KVL_CAUSE_REFUSED. */
+    uint64_t removed_refused;
+    /** What all that left had cost, in bytes. */
+    uint64_t removed_cost_total;
+    /** Loads that began. */
+    uint64_t loads_started;
+    /** Times that a fetch or a refresh joined a load under way. */
+    uint64_t loads_joined;
+    /** Loads that ended with a value or null. */
+    uint64_t loads_succeeded;
+    /** Loads that ended with an error. */
+    uint64_t loads_failed;
+    /** Loads that needed more than one attempt. */
+    uint64_t loads_retried;
+    /** Of loads_failed, those whose error was KVL_ERR_TIMEOUT. */
+    uint64_t loads_timed_out;
+    /** Loads that ended because nobody wanted them any more, or by close. */
+    uint64_t loads_cancelled;
+    /** Now: entries in the store. */
+    uint64_t entries;
+    /** Now: what they cost, in bytes. */
+    uint64_t cost;
+    /** Now: keys that wait for a slot. */
+    uint64_t queued;
+    /** Now: requests that hold a slot. */
+    uint64_t running;
+    /** Now: loads under way, waiting ones included. */
+    uint64_t in_flight;
+    /** Now: requests that ran out of time and are still with the provider. */
+    uint64_t abandoned;
+    /** Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL. */
+    uint64_t loads_lost;
+    /** Misses that started a load. */
+    uint64_t misses_started;
+    /** Misses that joined a load under way. */
+    uint64_t misses_joined;
+    /** Misses of fetches that read the store only. */
+    uint64_t misses_cache_only;
+    /** Misses that found the queue full. */
+    uint64_t misses_queue_lost;
+    /** Misses that were answered from the memory of recent errors. */
+    uint64_t misses_remembered;
+    /** Keys handed to the provider, each time counted. */
+    uint64_t attempts;
+    /** Of attempts, those after a load's first. */
+    uint64_t retries;
+    /** Attempts whose time ran out (attempt_timeout_ms). */
+    uint64_t attempt_timeouts;
+    /** Fetches whose time ran out (timeout_ms). */
+    uint64_t fetch_timeouts;
+    /** Fetches that were cancelled. */
+    uint64_t fetch_cancels;
+    /** Answers that came after their attempt was over, KVL_LATE. */
+    uint64_t late_answers;
+} kvl_stats_t;
+
+/** Ends `user_data` or an object. Runs exactly once. */
+typedef void (*kvl_free_fn)(void *user_data);
+
+/** Tells the result of one position; `result` is borrowed until the function returns. */
+typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
+
+/** Tells the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it. */
+typedef void (*kvl_results_fn)(void *user_data, kvl_results_t *results);
+
+/** Tells how far a batch is, in positions. */
+typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, size_t total);
+
+/** The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later. */
+typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
+
+/** Tells that `request` is no longer wanted; `reason` is KVL_CANCEL_*. */
+typedef void (*kvl_cancel_fn)(void *user_data, kvl_request_t *request, uint32_t reason);
+
+/** Tells that an engine is closed. */
+typedef void (*kvl_closed_fn)(void *user_data);
+
+/** Tells that a queue is no longer empty. Runs on a thread of the library; may only schedule a poll. */
+typedef void (*kvl_wake_fn)(void *user_data);
+
+/** Says whether a key is valid: not 0 if it is. Runs on the calling thread. */
+typedef uint32_t (*kvl_validate_fn)(void *user_data, const uint8_t *key, size_t key_len);
+
+/** Says what a value costs to keep, in bytes. Runs on the thread that stores it. */
+typedef uint64_t (*kvl_cost_fn)(void *user_data, const uint8_t *key, size_t key_len, kvl_value_t *value);
+
+/** Tells that a value is no longer in the store; `entry` is borrowed until the function returns. */
+typedef void (*kvl_removal_fn)(void *user_data, const kvl_result_t *entry, kvl_cause_t cause);
+
+/** Tells how a lookup went: KVL_VALUE, KVL_NULL, KVL_MISS or KVL_INVALID_KEY. Runs on the asking thread. */
+typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len);
+
+/* ---- Version of the library ---------------------------------------------------------------------------------------- */
+
+/**
+ * Returns the version of the library as a number, to be compared with KVL_VERSION_NUMBER.
+ *
+ * @return major * 1000000 + minor * 1000 + patch.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint32_t kvl_version_number(void);
+
+/**
+ * Returns the version of the library as text.
+ *
+ * @return a static text such as "0.1.0", never NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const char *kvl_version_string(void);
+
+/* ---- Status -------------------------------------------------------------------------------------------------------- */
+
+/**
+ * Returns the name of a status.
+ *
+ * @param status any number.
+ * @return a static text such as "KVL_ERR_TIMEOUT", never NULL; "KVL_UNKNOWN" for a number that is no status.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const char *kvl_status_name(kvl_status_t status);
+
+/**
+ * Returns a sentence that says what a status means and what helps.
+ *
+ * @param status any number.
+ * @return a static text in UTF-8, never NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const char *kvl_status_message(kvl_status_t status);
+
+/**
+ * Says whether the same fetch may succeed when it is tried again, so that a retry policy does so.
+ *
+ * @param status any number.
+ * @return 1 if so, else 0.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint32_t kvl_status_is_retriable(kvl_status_t status);
+
+/**
+ * Returns how many statuses there are, for kvl_status_at().
+ *
+ * @return their number, above 0.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_status_count(void);
+
+/**
+ * Returns the status at a place of the table, from which a binding makes its own constants.
+ *
+ * @param i 0 to kvl_status_count() - 1.
+ * @return the status there; KVL_ERR_OUT_OF_RANGE beyond the last, which is a status of the table as well.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_status_at(size_t i);
+
+/* ---- Clock: for tests of time -------------------------------------------------------------------------------------- */
+
+/**
+ * Makes a clock that moves only when it is told to, so that tests of time need no sleep.
+ *
+ * It replaces both of an engine's clocks, that of TTLs and that of timeouts: kvl_config_set_clock().
+ *
+ * @param now_ms     what it shows, in milliseconds, 0 or above.
+ * @param out_clock  [out, owned] the clock: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_clock_new_manual(int64_t now_ms, kvl_clock_t **out_clock);
+
+/**
+ * Moves time on and returns when all that fell due has been fired: its events are queued or handed to the dispatcher.
+ *
+ * One advance of a clock waits for another that is under way.
+ *
+ * @param clock  [borrowed] from kvl_clock_new_manual().
+ * @param by_ms  milliseconds, 0 or above; time stops at the end of its range.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_FORKED, KVL_ERR_REENTRANT (in a callback that runs
+ *         because an advance on this very thread fired it), KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_clock_advance(kvl_clock_t *clock, int64_t by_ms);
+
+/**
+ * Returns what a clock shows.
+ *
+ * @param clock [borrowed] from kvl_clock_new_manual(); may be NULL.
+ * @return milliseconds; 0 for NULL and for a clock from before a fork.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API int64_t kvl_clock_now_ms(const kvl_clock_t *clock);
+
+/**
+ * Gives a clock up; configurations and engines that it was set in keep it.
+ *
+ * @param clock [owned] from kvl_clock_new_manual(); nothing is done to NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_clock_release(kvl_clock_t *clock);
+
+/* ---- Config: what a cache or an engine is made from ---------------------------------------------------------------- */
+
+/**
+ * Returns the list of all settings as JSON, for bindings and tools.
+ *
+ * @return a static text in UTF-8, never NULL: an array of objects with name, type (int, real, bool, word), range or words, default
+ *         (as text), per_fetch and about.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const char *kvl_config_keys_json(void);
+
+/**
+ * Makes a configuration in which every setting has its default.
+ *
+ * It may serve several caches and engines, and may be freed as soon as they are made.
+ *
+ * @param out_config [out, owned] the configuration: free it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_new(kvl_config_t **out_config);
+
+/**
+ * Writes one setting as text: any setting takes its value so.
+ *
+ * A refused setting changes nothing but what kvl_config_problem() says.
+ *
+ * @param config  [borrowed] from kvl_config_new().
+ * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param value   [copied] NUL-terminated.
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set(kvl_config_t *config, const char *key, const char *value);
+
+/**
+ * Writes one setting as a whole number; 1 and 0 for those that are true or false.
+ *
+ * A refused setting changes nothing but what kvl_config_problem() says.
+ *
+ * @param config  [borrowed] from kvl_config_new().
+ * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param value   the number, in the unit that the key names.
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_int(kvl_config_t *config, const char *key, int64_t value);
+
+/**
+ * Writes one setting as a number.
+ *
+ * A refused setting changes nothing but what kvl_config_problem() says.
+ *
+ * @param config  [borrowed] from kvl_config_new().
+ * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param value   the number, in the unit that the key names.
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_real(kvl_config_t *config, const char *key, double value);
+
+/**
+ * Hands out how a setting stands: what was set, else its default.
+ *
+ * @param config    [borrowed] from kvl_config_new().
+ * @param key       [borrowed] its name, NUL-terminated.
+ * @param out_text  [out, owned] a value of its text in UTF-8: release it.
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_get(const kvl_config_t *config, const char *key, kvl_value_t **out_text);
+
+/**
+ * Returns a sentence on the first setting that was refused, with the nearest name where the name was wrong.
+ *
+ * Making a cache or an engine from such a configuration is refused with the same sentence, so that any number of settings can be
+ * checked once.
+ *
+ * @param config [borrowed] from kvl_config_new(); may be NULL.
+ * @return UTF-8, NUL-terminated, borrowed until the configuration is freed; NULL if none was refused, for NULL, and for a
+ *         configuration from before a fork.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API const char *kvl_config_problem(const kvl_config_t *config);
+
+/**
+ * Sets the provider, which answers keys that the store lacks.
+ *
+ * @param config          [borrowed] from kvl_config_new().
+ * @param function        [retained] NULL: requests come as KVL_EVENT_REQUEST events of a queue, with `user_data`.
+ * @param user_data       [retained] what `function` is given first; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+ *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_fn function, void *user_data, kvl_free_fn user_data_free);
+
+/**
+ * Sets the function that says which keys are valid.
+ *
+ * It runs once for each key that is asked for or stored, on the calling thread, before anything is looked up.
+ *
+ * @param config          [borrowed] from kvl_config_new().
+ * @param function        [retained] NULL: every key is.
+ * @param user_data       [retained] what `function` is given first; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+ *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate_fn function, void *user_data, kvl_free_fn user_data_free);
+
+/**
+ * Sets the function that says what a value costs.
+ *
+ * It runs once for each value that is stored without a cost of its own, on the thread that stores it.
+ *
+ * @param config          [borrowed] from kvl_config_new().
+ * @param function        [retained] NULL: a value costs what it says of itself.
+ * @param user_data       [retained] what `function` is given first; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+ *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn function, void *user_data, kvl_free_fn user_data_free);
+
+/**
+ * Sets the function that hears of each value that is no longer in the store.
+ *
+ * @param config          [borrowed] from kvl_config_new().
+ * @param function        [retained] NULL: removals come as KVL_EVENT_REMOVAL events of a queue, with `user_data`.
+ * @param user_data       [retained] what `function` is given first; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+ *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_config_set_removal_listener(kvl_config_t *config,
+                                             kvl_removal_fn function,
+                                             void *user_data,
+                                             kvl_free_fn user_data_free);
+
+/**
+ * Sets the function that hears how each lookup went.
+ *
+ * It runs once for each key that is asked for, on the asking thread, before the call returns.
+ *
+ * @param config          [borrowed] from kvl_config_new().
+ * @param function        [retained] NULL: nobody hears.
+ * @param user_data       [retained] what `function` is given first; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+ *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_config_set_record_listener(kvl_config_t *config,
+                                            kvl_record_fn function,
+                                            void *user_data,
+                                            kvl_free_fn user_data_free);
+
+/**
+ * Sets the clock, instead of the system's.
+ *
+ * @param config  [borrowed] from kvl_config_new().
+ * @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_clock(kvl_config_t *config, kvl_clock_t *clock);
+
+/**
+ * Ends a configuration; what was made from it stays as it is, with its functions.
+ *
+ * @param config [owned] from kvl_config_new(); nothing is done to NULL.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API void kvl_config_free(kvl_config_t *config);
+
+/* ---- Options: of one fetch ----------------------------------------------------------------------------------------- */
+
+/**
+ * Makes options that set nothing: a fetch with them goes by the engine's configuration.
+ *
+ * Any number of fetches may use them, at the same time; they may be freed as soon as the last such call returned.
+ *
+ * @param out_options [out, owned] the options: free them.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_options_new(kvl_options_t **out_options);
+
+/**
+ * Writes one setting as text: any setting takes its value so.
+ *
+ * A refused setting changes nothing but what kvl_options_problem() says.
+ *
+ * @param options [borrowed] from kvl_options_new().
+ * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param value   [copied] NUL-terminated.
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_options_set(kvl_options_t *options, const char *key, const char *value);
+
+/**
+ * Writes one setting as a whole number; 1 and 0 for those that are true or false.
+ *
+ * A refused setting changes nothing but what kvl_options_problem() says.
+ *
+ * @param options [borrowed] from kvl_options_new().
+ * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param value   the number, in the unit that the key names.
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_options_set_int(kvl_options_t *options, const char *key, int64_t value);
+
+/**
+ * Writes one setting as a number.
+ *
+ * A refused setting changes nothing but what kvl_options_problem() says.
+ *
+ * @param options [borrowed] from kvl_options_new().
+ * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param value   the number, in the unit that the key names.
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *key, double value);
+
+/**
+ * Asks for progress: how many positions of a batch are settled.
+ *
+ * @param options    [borrowed] from kvl_options_new().
+ * @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue.
+ * @param step_keys  how many positions are settled from one call to the next, at least; 1 or above.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (a step of 0), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progress_fn function, size_t step_keys);
+
+/**
+ * Returns a sentence on the first setting that was refused; a fetch with such options is refused.
+ *
+ * @param options [borrowed] from kvl_options_new(); may be NULL.
+ * @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if none was refused, for NULL, and for options from
+ *         before a fork.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API const char *kvl_options_problem(const kvl_options_t *options);
+
+/**
+ * Ends options; fetches that were started with them go on.
+ *
+ * @param options [owned] from kvl_options_new(); nothing is done to NULL.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API void kvl_options_free(kvl_options_t *options);
+
+/* ---- Values -------------------------------------------------------------------------------------------------------- */
+
+/**
+ * Returns the constant value that stands for "known to be absent".
+ *
+ * A NULL pointer is no value: it is answered with KVL_ERR_NULL_POINTER, so that an unchecked out-of-memory is never stored as an
+ * absence. kvl_value_retain() and kvl_value_release() do nothing to the constant.
+ *
+ * @return the constant, never NULL, the same at every call.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_value_t *kvl_value_null(void);
+
+/**
+ * Makes a value of bytes by copying them.
+ *
+ * @param data       [copied] `len` bytes; may be NULL if `len` is 0.
+ * @param len        bytes.
+ * @param out_value  [out, owned] the value: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_value_new_bytes(const uint8_t *data, size_t len, kvl_value_t **out_value);
+
+/**
+ * Makes a value of bytes that the caller fills in: zeroes until then.
+ *
+ * Write through `out_data` before the value is given to anything, and never after.
+ *
+ * @param len        bytes.
+ * @param out_data   [out, borrowed with the value] where the `len` bytes are.
+ * @param out_value  [out, owned] the value: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_value_new_space(size_t len, uint8_t **out_data, kvl_value_t **out_value);
+
+/**
+ * Makes a value of bytes that stay where they are: nothing is copied.
+ *
+ * @param data            [borrowed until user_data_free runs] `len` bytes, which do not change; may be NULL if `len` is 0.
+ * @param len             bytes.
+ * @param user_data       [retained] what user_data_free is given; may be NULL.
+ * @param user_data_free  [retained] runs once when the last reference is gone, or before this returns if it fails; may be NULL.
+ * @param out_value       [out, owned] the value: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length that no memory can have), KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_value_new_extern(const uint8_t *data,
+                                  size_t len,
+                                  void *user_data,
+                                  kvl_free_fn user_data_free,
+                                  kvl_value_t **out_value);
+
+/**
+ * Makes a value of an object of the program's: a pointer, with its cost and its destructor.
+ *
+ * @param object       [owned by the value] any pointer but NULL; the library never looks through it.
+ * @param cost         bytes that it costs to keep.
+ * @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if
+ *                     it fails; may be NULL. It does not run for a NULL object.
+ * @param out_value    [out, owned] the value: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_value_new_object(void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
+
+/**
+ * Says what a value is.
+ *
+ * @param value [borrowed] a value; may be NULL.
+ * @return KVL_KIND_BYTES, KVL_KIND_OBJECT, KVL_KIND_NULL; 0 for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint32_t kvl_value_kind(const kvl_value_t *value);
+
+/**
+ * Returns where a value's bytes are, for as long as a reference to the value is held.
+ *
+ * @param value    [borrowed] a value; may be NULL.
+ * @param out_len  [out] their length in bytes, 0 where there are none; may be NULL.
+ * @return the bytes, not NULL even if there are 0 of them; NULL for objects, the null value and NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const uint8_t *kvl_value_data(const kvl_value_t *value, size_t *out_len);
+
+/**
+ * Returns the object that a value was made of.
+ *
+ * @param value [borrowed] a value; may be NULL.
+ * @return the object, for as long as a reference to the value is held; NULL for bytes, the null value and NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void *kvl_value_object(const kvl_value_t *value);
+
+/**
+ * Returns what a value says that it costs to keep: the length of bytes, or what was said of an object.
+ *
+ * @param value [borrowed] a value; may be NULL.
+ * @return bytes; 0 for the null value and NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint64_t kvl_value_cost(const kvl_value_t *value);
+
+/**
+ * Adds a reference to a value.
+ *
+ * @param value [retained] a value; nothing is done to NULL and to the null value.
+ * @return `value`: release it once more.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_value_t *kvl_value_retain(kvl_value_t *value);
+
+/**
+ * Gives a reference up; with the last one the value ends, and its destructor runs on this thread.
+ *
+ * @param value [owned] a value; nothing is done to NULL and to the null value.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_value_release(kvl_value_t *value);
+
+/**
+ * Gives up a reference to each of many values, and sets their places to NULL.
+ *
+ * @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then nothing is done.
+ * @param n       how many.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
+
+/* ---- Errors -------------------------------------------------------------------------------------------------------- */
+
+/** In the flags of an error: trying again is pointless, whatever the retry policy says. */
+#define KVL_ERROR_F_PERMANENT 1u
+
+/**
+ * Makes an error for a provider to fail with: its status is KVL_ERR_PROVIDER.
+ *
+ * @param code         a number of the program's own.
+ * @param message      [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+ * @param message_len  bytes.
+ * @param flags        0 or KVL_ERROR_F_PERMANENT.
+ * @param out_error    [out, owned] the error: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have), KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t message_len, uint32_t flags, kvl_error_t **out_error);
+
+/**
+ * Makes an error that carries an object of the program's, an exception say, to everybody who waits.
+ *
+ * @param code           a number of the program's own.
+ * @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+ * @param message_len    bytes.
+ * @param flags          0 or KVL_ERROR_F_PERMANENT.
+ * @param queue_or_null  [retained] where the object is ended; NULL: on the thread that drops the last reference. Only NULL is
+ *                       supported in this version.
+ * @param object         [owned by the error] any pointer but NULL; the library never looks through it.
+ * @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
+ *                       may be NULL. It does not run for a NULL object.
+ * @param out_error      [out, owned] the error: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
+ *         KVL_ERR_UNSUPPORTED (a queue), KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_error_new_object(int64_t code,
+                                  const char *message,
+                                  size_t message_len,
+                                  uint32_t flags,
+                                  kvl_queue_t *queue_or_null,
+                                  void *object,
+                                  kvl_free_fn object_free,
+                                  kvl_error_t **out_error);
+
+/**
+ * Returns why it failed, in the library's words.
+ *
+ * @param error [borrowed] an error; may be NULL.
+ * @return a status below 0; KVL_ERR_NULL_POINTER for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_error_status(const kvl_error_t *error);
+
+/**
+ * Returns the program's own number of an error.
+ *
+ * @param error [borrowed] an error; may be NULL.
+ * @return the code; 0 for errors of the library's and NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API int64_t kvl_error_code(const kvl_error_t *error);
+
+/**
+ * Returns the sentence of an error, for as long as a reference to the error is held.
+ *
+ * @param error [borrowed] an error; may be NULL.
+ * @return UTF-8, NUL-terminated, never NULL; empty for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const char *kvl_error_message(const kvl_error_t *error);
+
+/**
+ * Returns the object of an error, for as long as a reference to the error is held.
+ *
+ * @param error [borrowed] an error; may be NULL.
+ * @return the object; NULL if it has none, and for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void *kvl_error_object(const kvl_error_t *error);
+
+/**
+ * Says whether trying again is pointless.
+ *
+ * @param error [borrowed] an error; may be NULL.
+ * @return 1 if it was made with KVL_ERROR_F_PERMANENT, else 0.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint32_t kvl_error_is_permanent(const kvl_error_t *error);
+
+/**
+ * Adds a reference to an error.
+ *
+ * @param error [retained] an error; nothing is done to NULL.
+ * @return `error`: release it once more.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_error_t *kvl_error_retain(kvl_error_t *error);
+
+/**
+ * Gives a reference up; with the last one the error ends, and its object's destructor runs on this thread.
+ *
+ * @param error [owned] an error; nothing is done to NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_error_release(kvl_error_t *error);
+
+/* ---- Slices -------------------------------------------------------------------------------------------------------- */
+
+/**
+ * Cuts keys that lie end to end in one buffer into slices, which then point into that buffer.
+ *
+ * @param packed      [borrowed with the slices] the keys, `packed_len` bytes in all; may be NULL if that is 0.
+ * @param packed_len  bytes.
+ * @param lens        [borrowed] `n` lengths in bytes, whose sum is `packed_len`; may be NULL if `n` is 0.
+ * @param n           how many keys.
+ * @param out_slices  [out] `n` slices; may be NULL if `n` is 0.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the lengths do not add up to `packed_len`, a length that no memory
+ *         can have, a misaligned pointer), KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n, kvl_slice_t *out_slices);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* KVLIGHT_H */

@@ -1,0 +1,79 @@
+//! Panics: caught where they must not pass, and silent there (rule L07).
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::sync::{Once, OnceLock};
+
+/// A panic was caught. What state it left is the caller's concern.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Panicked;
+
+thread_local! {
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `run`; a panic in it ends here, and prints nothing.
+pub fn contained<R>(run: impl FnOnce() -> R) -> Result<R, Panicked> {
+    be_silent();
+    // A thread-local may be gone while the thread ends; then a panic is still caught, though heard.
+    let before = CONTAINED.try_with(|contained| contained.replace(true));
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    if let Ok(before) = before {
+        let _ = CONTAINED.try_with(|contained| contained.set(before));
+    }
+    outcome.map_err(|_| Panicked)
+}
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
+static INSTALL: Once = Once::new();
+// In a static and not in the closure: a closure that captures nothing is boxed without memory, so none of ours is left at the
+// program's end (rule L08).
+static PREVIOUS: OnceLock<Hook> = OnceLock::new();
+
+/// Puts a hook before the present one, once, that hears nothing of contained panics and hands the others on.
+fn be_silent() {
+    // The standard library refuses to change hooks on a panicking thread; a later call will do it.
+    if INSTALL.is_completed() || std::thread::panicking() {
+        return;
+    }
+    INSTALL.call_once(|| {
+        let _ = PREVIOUS.set(take_hook());
+        set_hook(Box::new(|info| {
+            if !CONTAINED.try_with(Cell::get).unwrap_or(false)
+                && let Some(previous) = PREVIOUS.get()
+            {
+                previous(info);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same test runs twice: here, and in a process of its own whose standard error is read.
+    #[test]
+    fn l07_a_contained_panic_prints_nothing_and_others_are_heard() {
+        const CHILD: &str = "KVL_TEST_PANICS_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            assert_eq!(contained(|| panic!("inside")).map(|()| 0), Err(Panicked));
+            assert_eq!(contained(|| contained(|| panic!("inside")).is_err()), Ok(true));
+            assert!(std::thread::spawn(|| panic!("outside")).join().is_err());
+            return;
+        }
+        let name = "base::panics::tests::l07_a_contained_panic_prints_nothing_and_others_are_heard";
+        let program = std::env::current_exe().expect("a test knows its program");
+        let child = std::process::Command::new(program)
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, "1")
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .expect("the test program runs");
+        let heard = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success(), "{heard}");
+        assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
+        assert!(heard.contains("outside") && !heard.contains("inside"), "{heard}");
+    }
+}

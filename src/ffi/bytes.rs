@@ -1,0 +1,66 @@
+//! Bytes, keys and texts on their way in: a pointer and a length become a slice, or a status that says what is wrong.
+
+use super::guard::Caller;
+use crate::base::Status;
+use crate::base::key::KEY_MAX;
+use std::borrow::Cow;
+use std::ffi::{CStr, c_char};
+
+impl Caller {
+    /// `n` items at `first`, which may be NULL if there are none.
+    pub(crate) fn items<T>(&self, first: *const T, n: usize) -> Result<&[T], Status> {
+        if n == 0 {
+            return Ok(&[]);
+        }
+        if first.is_null() {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        let fits = n.checked_mul(size_of::<T>()).is_some_and(|size| isize::try_from(size).is_ok());
+        if !fits || !first.is_aligned() {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        // SAFETY: readable until the export returns, by the promise that `self` stands for; size and alignment were checked.
+        Ok(unsafe { std::slice::from_raw_parts(first, n) })
+    }
+
+    /// The bytes of one key.
+    #[allow(dead_code)] // the nouns that take keys stand above the engine
+    pub(crate) fn key(&self, key: *const u8, len: usize) -> Result<&[u8], Status> {
+        if key.is_null() && len > 0 {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        if len > KEY_MAX {
+            return Err(Status::ERR_KEY_TOO_LONG);
+        }
+        self.items(key, len)
+    }
+
+    /// A C string. What is not UTF-8 is replaced, and will be found to be no setting.
+    pub(crate) fn text(&self, text: *const c_char) -> Result<Cow<'_, str>, Status> {
+        if text.is_null() {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        // SAFETY: NUL-terminated and readable until the export returns, by the promise that `self` stands for.
+        Ok(unsafe { CStr::from_ptr(text) }.to_string_lossy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l09_keys_and_items_are_checked_before_they_are_read() {
+        // SAFETY: every pointer below is NULL, or is never read.
+        let caller = unsafe { Caller::trusted() };
+        let (none, some) = (std::ptr::null::<u8>(), c"key".as_ptr().cast::<u8>());
+        assert_eq!(caller.key(none, 0), Ok(&[][..]));
+        assert_eq!(caller.key(none, 1), Err(Status::ERR_NULL_POINTER));
+        assert_eq!(caller.key(some, 3), Ok(&b"key"[..]));
+        assert_eq!(caller.key(some, KEY_MAX + 1), Err(Status::ERR_KEY_TOO_LONG));
+        assert_eq!(caller.key(some, usize::MAX), Err(Status::ERR_KEY_TOO_LONG));
+        assert_eq!(caller.items(some.cast::<u64>(), usize::MAX / 4), Err(Status::ERR_INVALID_ARG));
+        assert_eq!(caller.items(1 as *const u64, 1), Err(Status::ERR_INVALID_ARG));
+        assert_eq!(caller.text(std::ptr::null()), Err(Status::ERR_NULL_POINTER));
+    }
+}

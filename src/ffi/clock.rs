@@ -1,0 +1,157 @@
+//! The manual clock across the ABI (rule S15).
+
+use super::guard::{Caller, guard, guard_or};
+use super::handle::{Born, Handle};
+use super::sets::kvl_status_t;
+use super::types::kvl_clock_t;
+use crate::base::process::Generation;
+use crate::base::{ManualClock, Millis, Status};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// What a clock's handle holds. Configurations and engines hold the clock itself.
+pub(crate) struct ClockHandle {
+    born: Generation,
+    clock: Arc<ManualClock>,
+}
+
+impl ClockHandle {
+    /// The clock, to be kept.
+    pub(crate) fn clock(&self) -> Arc<ManualClock> {
+        Arc::clone(&self.clock)
+    }
+}
+
+impl Born for ClockHandle {
+    fn born(&self) -> Generation {
+        self.born
+    }
+}
+
+impl Handle for kvl_clock_t {
+    type Owner = Box<ClockHandle>;
+}
+
+thread_local! {
+    static ADVANCING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Advances unless this thread is inside an advance, which fires what may run code of the host's, which may come here.
+fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let _ = ADVANCING.try_with(|advancing| advancing.set(false));
+        }
+    }
+    if ADVANCING.try_with(|advancing| advancing.replace(true)).unwrap_or(false) {
+        return Err(Status::ERR_REENTRANT);
+    }
+    let _leave = Leave;
+    clock.advance(by_ms);
+    Ok(Status::OK)
+}
+
+/// Makes a clock that moves only when it is told to, so that tests of time need no sleep.
+///
+/// It replaces both of an engine's clocks, that of TTLs and that of timeouts: kvl_config_set_clock().
+///
+/// @param now_ms     what it shows, in milliseconds, 0 or above.
+/// @param out_clock  [out, owned] the clock: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_clock_new_manual(now_ms: i64, out_clock: *mut *mut kvl_clock_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_clock)?;
+        let now = u64::try_from(now_ms).map_err(|_| Status::ERR_INVALID_ARG)?;
+        let clock = Arc::new(ManualClock::new(Millis(now)));
+        Ok(out.give(Box::new(ClockHandle { born: Generation::now(), clock }), Status::OK))
+    })
+}
+
+/// Moves time on and returns when all that fell due has been fired: its events are queued or handed to the dispatcher.
+///
+/// One advance of a clock waits for another that is under way.
+///
+/// @param clock  [borrowed] from kvl_clock_new_manual().
+/// @param by_ms  milliseconds, 0 or above; time stops at the end of its range.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_FORKED, KVL_ERR_REENTRANT (in a callback that runs
+///         because an advance on this very thread fired it), KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_clock_advance(clock: *mut kvl_clock_t, by_ms: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        // Our own reference: what is fired may release the handle.
+        let clock = caller.borrow(clock)?.clock();
+        advance(&clock, u64::try_from(by_ms).map_err(|_| Status::ERR_INVALID_ARG)?)
+    })
+}
+
+/// Returns what a clock shows.
+///
+/// @param clock [borrowed] from kvl_clock_new_manual(); may be NULL.
+/// @return milliseconds; 0 for NULL and for a clock from before a fork.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_clock_now_ms(clock: *const kvl_clock_t) -> i64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(clock).map_or(0, |clock| i64::try_from(clock.clock.millis().0).unwrap_or(i64::MAX)))
+}
+
+/// Gives a clock up; configurations and engines that it was set in keep it.
+///
+/// @param clock [owned] from kvl_clock_new_manual(); nothing is done to NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_clock_release(clock: *mut kvl_clock_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(clock));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Moment;
+    use crate::base::clock::Timed;
+    use std::sync::{Mutex, Weak};
+
+    /// Fires once at 5 ms, and advances the clock from there.
+    struct Meddler {
+        clock: Arc<ManualClock>,
+        heard: Mutex<Option<Result<Status, Status>>>,
+    }
+
+    impl Timed for Meddler {
+        fn next_due(&self) -> Option<Moment> {
+            self.heard.lock().expect("no panic").is_none().then_some(Moment(5_000_000))
+        }
+        fn fire(&self) {
+            if self.clock.millis() >= Millis(5) {
+                self.heard.lock().expect("no panic").get_or_insert(advance(&self.clock, 1));
+            }
+        }
+    }
+
+    #[test]
+    fn s15_an_advance_inside_an_advance_refuses_and_does_not_wait_for_itself() {
+        let clock = Arc::new(ManualClock::new(Millis(0)));
+        let meddler = Arc::new(Meddler { clock: Arc::clone(&clock), heard: Mutex::new(None) });
+        let timed: Weak<dyn Timed> = Arc::<Meddler>::downgrade(&meddler);
+        clock.attach(timed);
+        assert_eq!(advance(&clock, 10), Ok(Status::OK));
+        assert_eq!(*meddler.heard.lock().expect("no panic"), Some(Err(Status::ERR_REENTRANT)));
+        assert_eq!(clock.millis(), Millis(10));
+        assert_eq!(advance(&clock, 1), Ok(Status::OK));
+    }
+}

@@ -1,0 +1,376 @@
+//! What a cache or an engine is made from: settings by name (`base::config`), and functions with their user data.
+//!
+//! The functions are kept behind `Arc`s, so that a configuration may serve several engines and be freed right after it was used:
+//! user data ends with the last of them. A replaced function is dropped after the lock, since its free is code of the host's.
+
+use super::guard::{Caller, guard, guard_or};
+use super::handle::{Born, Handle};
+use super::notify::Notify;
+use super::sets::kvl_status_t;
+use super::types::{
+    kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_validate_fn, kvl_value_t,
+};
+use crate::base::config::{Draft, Input, Scope};
+use crate::base::process::Generation;
+use crate::base::sync::Mutex;
+use crate::base::{Answer, ManualClock, Status, Value};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::null;
+use std::sync::Arc;
+
+/// The list of settings, written by `make headers` from their table, so that it is static text and no memory of ours.
+const KEYS_JSON: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("config_keys.json"), "\0").as_bytes()) {
+    Ok(text) => text,
+    Err(_) => panic!("src/ffi/config_keys.json holds a NUL"),
+};
+
+/// What a configuration's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption.
+pub(crate) struct Config {
+    born: Generation,
+    parts: Mutex<Parts>,
+}
+
+/// All that an engine is made from. Cloning shares the functions.
+#[derive(Clone)]
+#[allow(dead_code)] // the nouns that are made from it stand above the engine
+pub(crate) struct Parts {
+    /// The settings, and the first one that was refused.
+    pub(crate) draft: Draft,
+    /// kvl_config_set_provider(); its function may be NULL, for a queue.
+    pub(crate) provider: Option<Arc<Notify<kvl_provide_fn>>>,
+    /// kvl_config_set_validator()
+    pub(crate) validator: Option<Arc<Notify<kvl_validate_fn>>>,
+    /// kvl_config_set_cost()
+    pub(crate) cost: Option<Arc<Notify<kvl_cost_fn>>>,
+    /// kvl_config_set_removal_listener(); its function may be NULL, for a queue.
+    pub(crate) removal: Option<Arc<Notify<kvl_removal_fn>>>,
+    /// kvl_config_set_record_listener()
+    pub(crate) record: Option<Arc<Notify<kvl_record_fn>>>,
+    /// kvl_config_set_clock(); `None`: the system's clocks.
+    pub(crate) clock: Option<Arc<ManualClock>>,
+}
+
+#[allow(dead_code)] // the nouns that are made from it stand above the engine
+impl Config {
+    fn new() -> Config {
+        let draft = Draft::new(Scope::Engine);
+        let parts = Parts { draft, provider: None, validator: None, cost: None, removal: None, record: None, clock: None };
+        Config { born: Generation::now(), parts: Mutex::new(parts) }
+    }
+
+    /// What stands in it now.
+    pub(crate) fn parts(&self) -> Parts {
+        self.parts.lock().clone()
+    }
+
+    /// The sentence on the first refused setting, for which making anything from this is refused.
+    pub(crate) fn problem(&self) -> Option<std::ffi::CString> {
+        self.parts.lock().draft.problem().cloned()
+    }
+
+    fn set(&self, key: &str, input: Input<'_>) -> Result<Status, Status> {
+        self.parts.lock().draft.set(key, input).map(|()| Status::OK)
+    }
+
+    /// Puts `new` into the place that `place` finds. What was there ends after the lock.
+    fn replace<T>(&self, place: impl FnOnce(&mut Parts) -> &mut Option<T>, new: Option<T>) -> Status {
+        let old = std::mem::replace(place(&mut self.parts.lock()), new);
+        drop(old);
+        Status::OK
+    }
+}
+
+impl Born for Config {
+    fn born(&self) -> Generation {
+        self.born
+    }
+}
+
+impl Handle for kvl_config_t {
+    type Owner = Box<Config>;
+}
+
+/// Returns the list of all settings as JSON, for bindings and tools.
+///
+/// @return a static text in UTF-8, never NULL: an array of objects with name, type (int, real, bool, word), range or words, default
+///         (as text), per_fetch and about.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub extern "C" fn kvl_config_keys_json() -> *const c_char {
+    guard_or(KEYS_JSON.as_ptr(), || KEYS_JSON.as_ptr())
+}
+
+/// Makes a configuration in which every setting has its default.
+///
+/// It may serve several caches and engines, and may be freed as soon as they are made.
+///
+/// @param out_config [out, owned] the configuration: free it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_new(out_config: *mut *mut kvl_config_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| Ok(caller.out(out_config)?.give(Box::new(Config::new()), Status::OK)))
+}
+
+/// Writes one setting as text: any setting takes its value so.
+///
+/// A refused setting changes nothing but what kvl_config_problem() says.
+///
+/// @param config  [borrowed] from kvl_config_new().
+/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param value   [copied] NUL-terminated.
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set(config: *mut kvl_config_t, key: *const c_char, value: *const c_char) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.borrow(config)?.set(&caller.text(key)?, Input::Text(&caller.text(value)?)))
+}
+
+/// Writes one setting as a whole number; 1 and 0 for those that are true or false.
+///
+/// A refused setting changes nothing but what kvl_config_problem() says.
+///
+/// @param config  [borrowed] from kvl_config_new().
+/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param value   the number, in the unit that the key names.
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_int(config: *mut kvl_config_t, key: *const c_char, value: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.borrow(config)?.set(&caller.text(key)?, Input::Int(value)))
+}
+
+/// Writes one setting as a number.
+///
+/// A refused setting changes nothing but what kvl_config_problem() says.
+///
+/// @param config  [borrowed] from kvl_config_new().
+/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param value   the number, in the unit that the key names.
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_real(config: *mut kvl_config_t, key: *const c_char, value: f64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.borrow(config)?.set(&caller.text(key)?, Input::Real(value)))
+}
+
+/// Hands out how a setting stands: what was set, else its default.
+///
+/// @param config    [borrowed] from kvl_config_new().
+/// @param key       [borrowed] its name, NUL-terminated.
+/// @param out_text  [out, owned] a value of its text in UTF-8: release it.
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_get(config: *const kvl_config_t, key: *const c_char, out_text: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_text)?;
+        let (config, key) = (caller.borrow(config)?, caller.text(key)?);
+        let value = {
+            let parts = config.parts.lock();
+            let text = parts.draft.get(&key).ok_or(Status::ERR_UNKNOWN_KEY)?;
+            Value::bytes(text.as_bytes()).map_err(|_| Status::ERR_NO_MEMORY)?
+        };
+        Ok(out.give(Answer::Value(value), Status::OK))
+    })
+}
+
+/// Returns a sentence on the first setting that was refused, with the nearest name where the name was wrong.
+///
+/// Making a cache or an engine from such a configuration is refused with the same sentence, so that any number of settings can be
+/// checked once.
+///
+/// @param config [borrowed] from kvl_config_new(); may be NULL.
+/// @return UTF-8, NUL-terminated, borrowed until the configuration is freed; NULL if none was refused, for NULL, and for a
+///         configuration from before a fork.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_problem(config: *const kvl_config_t) -> *const c_char {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null(), || {
+        let config = caller.borrow(config).ok();
+        // The text outlives the lock: the first problem is kept until the end, and never written again.
+        config.and_then(|config| config.parts.lock().draft.problem().map(|problem| problem.as_ptr())).unwrap_or(null())
+    })
+}
+
+/// Sets the provider, which answers keys that the store lacks.
+///
+/// @param config          [borrowed] from kvl_config_new().
+/// @param function        [retained] NULL: requests come as KVL_EVENT_REQUEST events of a queue, with `user_data`.
+/// @param user_data       [retained] what `function` is given first; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_provider(
+    config: *mut kvl_config_t,
+    function: kvl_provide_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Arc::new(Notify::new(function, user_data, user_data_free));
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.provider, Some(notify)))
+    })
+}
+
+/// Sets the function that says which keys are valid.
+///
+/// It runs once for each key that is asked for or stored, on the calling thread, before anything is looked up.
+///
+/// @param config          [borrowed] from kvl_config_new().
+/// @param function        [retained] NULL: every key is.
+/// @param user_data       [retained] what `function` is given first; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_validator(
+    config: *mut kvl_config_t,
+    function: kvl_validate_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Arc::new(Notify::new(function, user_data, user_data_free));
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.validator, function.is_some().then_some(notify)))
+    })
+}
+
+/// Sets the function that says what a value costs.
+///
+/// It runs once for each value that is stored without a cost of its own, on the thread that stores it.
+///
+/// @param config          [borrowed] from kvl_config_new().
+/// @param function        [retained] NULL: a value costs what it says of itself.
+/// @param user_data       [retained] what `function` is given first; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_cost(
+    config: *mut kvl_config_t,
+    function: kvl_cost_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Arc::new(Notify::new(function, user_data, user_data_free));
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.cost, function.is_some().then_some(notify)))
+    })
+}
+
+/// Sets the function that hears of each value that is no longer in the store.
+///
+/// @param config          [borrowed] from kvl_config_new().
+/// @param function        [retained] NULL: removals come as KVL_EVENT_REMOVAL events of a queue, with `user_data`.
+/// @param user_data       [retained] what `function` is given first; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_removal_listener(
+    config: *mut kvl_config_t,
+    function: kvl_removal_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Arc::new(Notify::new(function, user_data, user_data_free));
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.removal, Some(notify)))
+    })
+}
+
+/// Sets the function that hears how each lookup went.
+///
+/// It runs once for each key that is asked for, on the asking thread, before the call returns.
+///
+/// @param config          [borrowed] from kvl_config_new().
+/// @param function        [retained] NULL: nobody hears.
+/// @param user_data       [retained] what `function` is given first; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
+///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_record_listener(
+    config: *mut kvl_config_t,
+    function: kvl_record_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Arc::new(Notify::new(function, user_data, user_data_free));
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.record, function.is_some().then_some(notify)))
+    })
+}
+
+/// Sets the clock, instead of the system's.
+///
+/// @param config  [borrowed] from kvl_config_new().
+/// @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_clock(config: *mut kvl_config_t, clock: *mut kvl_clock_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let clock = if clock.is_null() { None } else { Some(caller.borrow(clock)?.clock()) };
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.clock, clock))
+    })
+}
+
+/// Ends a configuration; what was made from it stays as it is, with its functions.
+///
+/// @param config [owned] from kvl_config_new(); nothing is done to NULL.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_free(config: *mut kvl_config_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(config));
+}

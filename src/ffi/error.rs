@@ -1,0 +1,195 @@
+//! Errors across the ABI: a handle is `base`'s own pointer.
+
+use super::guard::{Caller, guard, guard_or};
+use super::handle::Handle;
+use super::sets::kvl_status_t;
+use super::types::{kvl_error_t, kvl_free_fn, kvl_queue_t};
+use super::value::object_in;
+use crate::base::{Error, Object, Status};
+use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
+
+impl Handle for kvl_error_t {
+    type Owner = Error;
+}
+
+/// In the flags of an error: trying again is pointless, whatever the retry policy says.
+pub const KVL_ERROR_F_PERMANENT: u32 = 1;
+
+/// Makes an error for a provider to fail with: its status is KVL_ERR_PROVIDER.
+///
+/// @param code         a number of the program's own.
+/// @param message      [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+/// @param message_len  bytes.
+/// @param flags        0 or KVL_ERROR_F_PERMANENT.
+/// @param out_error    [out, owned] the error: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have), KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_new(
+    code: i64,
+    message: *const c_char,
+    message_len: usize,
+    flags: u32,
+    out_error: *mut *mut kvl_error_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_error)?;
+        let error = caller.error_of(code, message, message_len, flags, None)?;
+        Ok(out.give(error, Status::OK))
+    })
+}
+
+/// Makes an error that carries an object of the program's, an exception say, to everybody who waits.
+///
+/// @param code           a number of the program's own.
+/// @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+/// @param message_len    bytes.
+/// @param flags          0 or KVL_ERROR_F_PERMANENT.
+/// @param queue_or_null  [retained] where the object is ended; NULL: on the thread that drops the last reference. Only NULL is
+///                       supported in this version.
+/// @param object         [owned by the error] any pointer but NULL; the library never looks through it.
+/// @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
+///                       may be NULL. It does not run for a NULL object.
+/// @param out_error      [out, owned] the error: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
+///         KVL_ERR_UNSUPPORTED (a queue), KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_new_object(
+    code: i64,
+    message: *const c_char,
+    message_len: usize,
+    flags: u32,
+    queue_or_null: *mut kvl_queue_t,
+    object: *mut c_void,
+    object_free: kvl_free_fn,
+    out_error: *mut *mut kvl_error_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let object = object_in(object, object_free);
+        let out = caller.out(out_error)?;
+        if !queue_or_null.is_null() {
+            return Err(Status::ERR_UNSUPPORTED);
+        }
+        let error = caller.error_of(code, message, message_len, flags, Some(object?))?;
+        Ok(out.give(error, Status::OK))
+    })
+}
+
+/// Returns why it failed, in the library's words.
+///
+/// @param error [borrowed] an error; may be NULL.
+/// @return a status below 0; KVL_ERR_NULL_POINTER for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_status(error: *const kvl_error_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| Ok(caller.borrow(error)?.status()))
+}
+
+/// Returns the program's own number of an error.
+///
+/// @param error [borrowed] an error; may be NULL.
+/// @return the code; 0 for errors of the library's and NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_code(error: *const kvl_error_t) -> i64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(error).map_or(0, |error| error.code()))
+}
+
+/// Returns the sentence of an error, for as long as a reference to the error is held.
+///
+/// @param error [borrowed] an error; may be NULL.
+/// @return UTF-8, NUL-terminated, never NULL; empty for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_message(error: *const kvl_error_t) -> *const c_char {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(c"".as_ptr(), || caller.borrow(error).map_or(c"", |error| error.message()).as_ptr())
+}
+
+/// Returns the object of an error, for as long as a reference to the error is held.
+///
+/// @param error [borrowed] an error; may be NULL.
+/// @return the object; NULL if it has none, and for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_object(error: *const kvl_error_t) -> *mut c_void {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null_mut(), || {
+        let object = caller.borrow(error).ok().and_then(|error| error.object());
+        object.map_or(null_mut(), Object::pointer)
+    })
+}
+
+/// Says whether trying again is pointless.
+///
+/// @param error [borrowed] an error; may be NULL.
+/// @return 1 if it was made with KVL_ERROR_F_PERMANENT, else 0.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_is_permanent(error: *const kvl_error_t) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(error).map_or(0, |error| u32::from(error.is_permanent())))
+}
+
+/// Adds a reference to an error.
+///
+/// @param error [retained] an error; nothing is done to NULL.
+/// @return `error`: release it once more.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_retain(error: *mut kvl_error_t) -> *mut kvl_error_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(error, || caller.retain(error))
+}
+
+/// Gives a reference up; with the last one the error ends, and its object's destructor runs on this thread.
+///
+/// @param error [owned] an error; nothing is done to NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_release(error: *mut kvl_error_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(error));
+}
+
+impl Caller {
+    /// A provider's error from the arguments that describe one.
+    pub(crate) fn error_of(
+        &self,
+        code: i64,
+        message: *const c_char,
+        message_len: usize,
+        flags: u32,
+        object: Option<Object>,
+    ) -> Result<Error, Status> {
+        if flags & !KVL_ERROR_F_PERMANENT != 0 {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        let message = self.items(message.cast::<u8>(), message_len)?;
+        Ok(Error::of_provider(code, message, flags & KVL_ERROR_F_PERMANENT != 0, object))
+    }
+}

@@ -1,0 +1,166 @@
+//! Handles: which Rust owner stands behind each opaque C type, and the few ways from one to the other.
+//!
+//! A C type names its owner once (`impl Handle for kvl_x_t`), and the compiler refuses a second: `Box` for what has one holder
+//! (_new, _free), `Arc` and the counted types of `base` for what is shared (_retain, _release). A handle made before a fork is
+//! refused before anything behind it is touched (rule L06), and ending it does nothing.
+
+use super::guard::Caller;
+use crate::base::process::Generation;
+use crate::base::{Error, Status, error};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// A C type, by its marker.
+pub(crate) trait Handle {
+    /// What holds the thing behind the pointer.
+    type Owner: Owner;
+}
+
+/// Something that owns, and can be a pointer meanwhile.
+pub(crate) trait Owner: Sized {
+    /// What the pointer points at.
+    type Target;
+    /// Gives the ownership up as a pointer.
+    fn into_raw(self) -> *mut Self::Target;
+    /// Takes the ownership back.
+    ///
+    /// # Safety
+    /// `raw` came from `into_raw`, and each such pointer is taken back once.
+    unsafe fn from_raw(raw: *mut Self::Target) -> Self;
+    /// Whether it was made before a fork and cannot be used here.
+    fn is_stale(target: &Self::Target) -> bool;
+}
+
+/// An owner of which there may be many; each clone is one more reference.
+pub(crate) trait Counted: Owner + Clone {}
+
+/// What remembers in which process it was made.
+pub(crate) trait Born {
+    /// The process, counted in forks.
+    fn born(&self) -> Generation;
+}
+
+impl<T: Born> Owner for Box<T> {
+    type Target = T;
+    fn into_raw(self) -> *mut T {
+        Box::into_raw(self)
+    }
+    unsafe fn from_raw(raw: *mut T) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Box::from_raw(raw) }
+    }
+    fn is_stale(target: &T) -> bool {
+        target.born().is_stale()
+    }
+}
+
+impl<T: Born> Owner for Arc<T> {
+    type Target = T;
+    fn into_raw(self) -> *mut T {
+        Arc::into_raw(self).cast_mut()
+    }
+    unsafe fn from_raw(raw: *mut T) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Arc::from_raw(raw) }
+    }
+    fn is_stale(target: &T) -> bool {
+        target.born().is_stale()
+    }
+}
+
+impl Owner for Error {
+    type Target = error::Body;
+    fn into_raw(self) -> *mut error::Body {
+        Error::into_raw(self).cast_mut()
+    }
+    unsafe fn from_raw(raw: *mut error::Body) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Error::from_raw(raw) }
+    }
+    // Plain memory, as good in the child of a fork as before.
+    fn is_stale(_: &error::Body) -> bool {
+        false
+    }
+}
+
+impl<T: Born> Counted for Arc<T> {}
+impl Counted for Error {}
+
+type Target<H> = <<H as Handle>::Owner as Owner>::Target;
+
+impl Caller {
+    /// What is behind a handle.
+    pub(crate) fn borrow<H: Handle>(&self, handle: *const H) -> Result<&Target<H>, Status> {
+        // SAFETY: NULL or a living handle of its type, by the promise that `self` stands for; it lives as long as `self`.
+        let target = unsafe { handle.cast::<Target<H>>().as_ref() }.ok_or(Status::ERR_NULL_POINTER)?;
+        if H::Owner::is_stale(target) { Err(Status::ERR_FORKED) } else { Ok(target) }
+    }
+
+    /// A reference of our own on what is behind a handle.
+    pub(crate) fn share<H: Handle<Owner: Counted>>(&self, handle: *const H) -> Result<H::Owner, Status> {
+        self.borrow(handle)?;
+        // SAFETY: a living handle, as `borrow` relied on; the reference it stands for stays with the caller.
+        let owner = ManuallyDrop::new(unsafe { H::Owner::from_raw(handle.cast_mut().cast()) });
+        Ok(H::Owner::clone(&owner))
+    }
+
+    /// Adds a reference for the caller and returns the handle; does nothing to NULL and to handles from before a fork.
+    pub(crate) fn retain<H: Handle<Owner: Counted>>(&self, handle: *mut H) -> *mut H {
+        if let Ok(owner) = self.share(handle) {
+            let _ = ManuallyDrop::new(owner);
+        }
+        handle
+    }
+
+    /// Ends a handle: _free and _release. Does nothing to NULL and to handles from before a fork.
+    pub(crate) fn end<H: Handle>(&self, handle: *mut H) {
+        if self.borrow(handle).is_ok() {
+            // SAFETY: a living handle, as `borrow` relied on; the caller gives up the ownership it stands for.
+            drop(unsafe { H::Owner::from_raw(handle.cast()) });
+        }
+    }
+
+    /// The place for a handle that is handed out, NULL from now on. Comes before every other check.
+    pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<Out<'_, H>, Status> {
+        let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
+        // SAFETY: valid to write, by the promise that `self` stands for.
+        unsafe { place.write(std::ptr::null_mut()) };
+        Ok(Out { place, caller: PhantomData })
+    }
+
+    /// The place for a scalar that is written on success only.
+    pub(crate) fn place<T>(&self, place: *mut T) -> Result<Place<'_, T>, Status> {
+        Ok(Place { place: NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?, caller: PhantomData })
+    }
+}
+
+/// The place for a handle that is handed out.
+pub(crate) struct Out<'caller, H> {
+    place: NonNull<*mut H>,
+    caller: PhantomData<&'caller Caller>,
+}
+
+impl<H: Handle> Out<'_, H> {
+    /// Hands `owner` to the caller. The last act of an export.
+    pub(crate) fn give(self, owner: H::Owner, status: Status) -> Status {
+        // SAFETY: valid to write while the caller's promise stands (`Caller::out`).
+        unsafe { self.place.write(owner.into_raw().cast()) };
+        status
+    }
+}
+
+/// The place for a scalar.
+pub(crate) struct Place<'caller, T> {
+    place: NonNull<T>,
+    caller: PhantomData<&'caller Caller>,
+}
+
+impl<T> Place<'_, T> {
+    /// Writes it.
+    pub(crate) fn write(self, value: T) {
+        // SAFETY: valid to write while the caller's promise stands (`Caller::place`).
+        unsafe { self.place.write(value) };
+    }
+}

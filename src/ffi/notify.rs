@@ -1,0 +1,64 @@
+//! User data: a callback of the host's, what it is called with, and the function that ends that (header, USER DATA).
+//!
+//! Dropping a [`Notify`] ends the user data, exactly once, as code of the host's. So an export makes one before it checks
+//! anything, and whatever it then answers, the promise is kept.
+
+use super::types::kvl_free_fn;
+use crate::base::Object;
+use crate::base::process::calling_host;
+use std::ffi::c_void;
+
+/// A callback with its user data. `F` is a callback type of the header, NULL included: then events tell instead.
+pub(crate) struct Notify<F> {
+    function: F,
+    user_data: Object,
+}
+
+#[allow(dead_code)] // who calls stands above the engine
+impl<F: Copy> Notify<F> {
+    /// Takes the triple over.
+    pub(crate) fn new(function: F, user_data: *mut c_void, user_data_free: kvl_free_fn) -> Notify<F> {
+        Notify { function, user_data: Object::new(user_data, user_data_free) }
+    }
+
+    /// The function.
+    pub(crate) fn function(&self) -> F {
+        self.function
+    }
+
+    /// What it is called with.
+    pub(crate) fn user_data(&self) -> *mut c_void {
+        self.user_data.pointer()
+    }
+
+    /// Runs `call`, which calls the function with the user data, as code of the host's.
+    pub(crate) fn call<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
+        calling_host(|| call(self.function, self.user_data()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::process::must_not_wait;
+    use crate::ffi::types::kvl_closed_fn;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    unsafe extern "C-unwind" fn count(user_data: *mut c_void) {
+        assert!(must_not_wait(), "a free runs as code of the host's");
+        // SAFETY: the test passes a counter that outlives the triple.
+        unsafe { (*user_data.cast::<AtomicU32>()).fetch_add(1, Ordering::Relaxed) };
+    }
+
+    #[test]
+    fn l04_user_data_is_freed_once_and_calls_count_as_callbacks() {
+        let calls = AtomicU32::new(0);
+        let user_data = std::ptr::from_ref(&calls).cast_mut().cast();
+        let notify = Notify::<kvl_closed_fn>::new(Some(count), user_data, Some(count));
+        // SAFETY: the function was given for this user data.
+        notify.call(|function, user_data| unsafe { function.expect("given above")(user_data) });
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        drop(notify);
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+    }
+}

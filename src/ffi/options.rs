@@ -1,0 +1,190 @@
+//! What one fetch may set for itself: settings by the configuration's names, and a progress callback.
+//!
+//! The callback has no user data of its own: it is called with the fetch's, so that options can be shared by many fetches.
+
+use super::guard::{Caller, guard, guard_or};
+use super::handle::{Born, Handle};
+use super::sets::kvl_status_t;
+use super::types::{kvl_options_t, kvl_progress_fn};
+use crate::base::Status;
+use crate::base::config::{Draft, FetchSettings, Input, Scope};
+use crate::base::process::Generation;
+use crate::base::sync::Mutex;
+use std::ffi::c_char;
+use std::num::NonZeroUsize;
+use std::ptr::null;
+
+/// What the handle of a fetch's options holds.
+pub(crate) struct Options {
+    born: Generation,
+    parts: Mutex<Parts>,
+}
+
+struct Parts {
+    draft: Draft,
+    progress: Option<Progress>,
+}
+
+/// Who hears how far a batch is, and how often.
+#[derive(Clone, Copy)]
+#[allow(dead_code)] // fetches stand above the engine
+pub(crate) struct Progress {
+    /// NULL: a queue's events.
+    pub(crate) function: kvl_progress_fn,
+    /// Each time that as many more positions are settled.
+    pub(crate) step: NonZeroUsize,
+}
+
+#[allow(dead_code)] // fetches stand above the engine
+impl Options {
+    fn new() -> Options {
+        let parts = Parts { draft: Draft::new(Scope::Fetch), progress: None };
+        Options { born: Generation::now(), parts: Mutex::new(parts) }
+    }
+
+    /// `base` with what was stated here written over it, unless a setting was refused: then the fetch is.
+    pub(crate) fn over(&self, base: &FetchSettings) -> Result<(FetchSettings, Option<Progress>), Status> {
+        let parts = self.parts.lock();
+        match parts.draft.problem() {
+            Some(_) => Err(Status::ERR_BAD_VALUE),
+            None => Ok((parts.draft.over(base), parts.progress)),
+        }
+    }
+
+    fn set(&self, key: &str, input: Input<'_>) -> Result<Status, Status> {
+        self.parts.lock().draft.set(key, input).map(|()| Status::OK)
+    }
+}
+
+impl Born for Options {
+    fn born(&self) -> Generation {
+        self.born
+    }
+}
+
+impl Handle for kvl_options_t {
+    type Owner = Box<Options>;
+}
+
+/// Makes options that set nothing: a fetch with them goes by the engine's configuration.
+///
+/// Any number of fetches may use them, at the same time; they may be freed as soon as the last such call returned.
+///
+/// @param out_options [out, owned] the options: free them.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_options_new(out_options: *mut *mut kvl_options_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| Ok(caller.out(out_options)?.give(Box::new(Options::new()), Status::OK)))
+}
+
+/// Writes one setting as text: any setting takes its value so.
+///
+/// A refused setting changes nothing but what kvl_options_problem() says.
+///
+/// @param options [borrowed] from kvl_options_new().
+/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param value   [copied] NUL-terminated.
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_options_set(options: *mut kvl_options_t, key: *const c_char, value: *const c_char) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.borrow(options)?.set(&caller.text(key)?, Input::Text(&caller.text(value)?)))
+}
+
+/// Writes one setting as a whole number; 1 and 0 for those that are true or false.
+///
+/// A refused setting changes nothing but what kvl_options_problem() says.
+///
+/// @param options [borrowed] from kvl_options_new().
+/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param value   the number, in the unit that the key names.
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_options_set_int(options: *mut kvl_options_t, key: *const c_char, value: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.borrow(options)?.set(&caller.text(key)?, Input::Int(value)))
+}
+
+/// Writes one setting as a number.
+///
+/// A refused setting changes nothing but what kvl_options_problem() says.
+///
+/// @param options [borrowed] from kvl_options_new().
+/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param value   the number, in the unit that the key names.
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_options_set_real(options: *mut kvl_options_t, key: *const c_char, value: f64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.borrow(options)?.set(&caller.text(key)?, Input::Real(value)))
+}
+
+/// Asks for progress: how many positions of a batch are settled.
+///
+/// @param options    [borrowed] from kvl_options_new().
+/// @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue.
+/// @param step_keys  how many positions are settled from one call to the next, at least; 1 or above.
+/// @return KVL_OK; KVL_ERR_INVALID_ARG (a step of 0), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_options_set_progress(
+    options: *mut kvl_options_t,
+    function: kvl_progress_fn,
+    step_keys: usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let options = caller.borrow(options)?;
+        let step = NonZeroUsize::new(step_keys).ok_or(Status::ERR_INVALID_ARG)?;
+        options.parts.lock().progress = Some(Progress { function, step });
+        Ok(Status::OK)
+    })
+}
+
+/// Returns a sentence on the first setting that was refused; a fetch with such options is refused.
+///
+/// @param options [borrowed] from kvl_options_new(); may be NULL.
+/// @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if none was refused, for NULL, and for options from
+///         before a fork.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_options_problem(options: *const kvl_options_t) -> *const c_char {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null(), || {
+        let options = caller.borrow(options).ok();
+        // The text outlives the lock: the first problem is kept until the end, and never written again.
+        options.and_then(|options| options.parts.lock().draft.problem().map(|problem| problem.as_ptr())).unwrap_or(null())
+    })
+}
+
+/// Ends options; fetches that were started with them go on.
+///
+/// @param options [owned] from kvl_options_new(); nothing is done to NULL.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_options_free(options: *mut kvl_options_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(options));
+}

@@ -1,0 +1,59 @@
+/*
+ * kvlight: a loading cache for every language, behind a C ABI.
+ *
+ * This file is the specification. It is generated: `make headers` writes it, a test compares it.
+ *
+ * OWNERSHIP
+ *   A program holds handles: opaque pointers that a function whose name ends in _new, or an `out_` parameter, gave it.
+ *   What goes in is copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Nothing
+ *   but its own _free or _release ends a handle; either does nothing when it is given NULL.
+ *   What a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that queue.
+ *   Values, errors, results and requests are reference counted: _retain keeps them for longer.
+ *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call answered. Every
+ *   other output is written only when the call succeeds (its status is 0 or above).
+ *   Each parameter carries its word: [borrowed] during the call only, [copied], [retained], [owned] by the caller from now on,
+ *   [out] written by the call.
+ *
+ * USER DATA
+ *   A callback travels as three arguments: the function, `user_data`, which is handed to it first, and `user_data_free`, which ends
+ *   `user_data` and may be NULL. user_data_free runs exactly once, whatever happens: on the calling thread before the call returns,
+ *   if the call failed or answered at once; else after the last callback, where callbacks run.
+ *   An object with its destructor keeps the same promise: the destructor runs exactly once, when the last reference is gone, or
+ *   before the call returns if the call that was to take the object over fails.
+ *
+ * THREADS
+ *   any      from every thread, from several at the same time, and from inside callbacks.
+ *   one      from every thread, but from one at a time for each handle.
+ *   outside  from every thread, but inside a callback it answers KVL_ERR_REENTRANT and changes nothing, since it would wait.
+ *   A pointer given to the library (user data, objects) may be used and freed by any thread. Callbacks must return: they must not
+ *   unwind, longjmp or end their thread. No callback runs while the library holds a lock.
+ *
+ * DELIVERY
+ *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
+ *   With a queue, what was routed to it comes out where the program drains it: kvl_queue_poll() runs the callbacks on the polling
+ *   thread; kvl_queue_next() fills an event and calls nothing, and the function arguments may then be NULL.
+ *
+ * SHUTDOWN
+ *   Close (never blocks), be told that it is closed, free (joins the threads). Dispose, for destructors and finalizers, does all
+ *   that without waiting. After a fork, handles made before it answer KVL_ERR_FORKED in the child, and their free does nothing;
+ *   values and errors stay readable there.
+ *
+ * ERRORS
+ *   A status of 0 is done; above 0, an outcome that a program expects; below 0, an error. KVL_PENDING alone means "accepted": only
+ *   then do events follow. There is no last error of a thread: what is to be said about an error is in its kvl_error_t.
+ */
+#ifndef KVLIGHT_H
+#define KVLIGHT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && !defined(KVL_STATIC)
+#define KVL_API __declspec(dllimport)
+#else
+#define KVL_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif

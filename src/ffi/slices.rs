@@ -1,0 +1,49 @@
+//! Many keys for hosts that can build one buffer and an array of numbers, but no array of pointers.
+
+use super::guard::{Caller, guard};
+use super::sets::kvl_status_t;
+use super::types::kvl_slice_t;
+use crate::base::Status;
+
+/// Cuts keys that lie end to end in one buffer into slices, which then point into that buffer.
+///
+/// @param packed      [borrowed with the slices] the keys, `packed_len` bytes in all; may be NULL if that is 0.
+/// @param packed_len  bytes.
+/// @param lens        [borrowed] `n` lengths in bytes, whose sum is `packed_len`; may be NULL if `n` is 0.
+/// @param n           how many keys.
+/// @param out_slices  [out] `n` slices; may be NULL if `n` is 0.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the lengths do not add up to `packed_len`, a length that no memory
+///         can have, a misaligned pointer), KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_slices_unpack(
+    packed: *const u8,
+    packed_len: usize,
+    lens: *const u32,
+    n: usize,
+    out_slices: *mut kvl_slice_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (mut rest, lens) = (caller.items(packed, packed_len)?, caller.items(lens, n)?);
+        if n > 0 && out_slices.is_null() {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        if n > isize::MAX as usize / size_of::<kvl_slice_t>() || !out_slices.is_aligned() {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        // Before the first is written: an output is written on success only. A u64 holds the sum of any array of u32s.
+        if lens.iter().map(|len| u64::from(*len)).sum::<u64>() != packed_len as u64 {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        for (at, len) in lens.iter().enumerate() {
+            let (key, behind) = rest.split_at(*len as usize);
+            rest = behind;
+            // SAFETY: `at` is below `n`, and the caller promises room for as many.
+            unsafe { out_slices.add(at).write(kvl_slice_t { data: key.as_ptr(), len: key.len() }) };
+        }
+        Ok(Status::OK)
+    })
+}

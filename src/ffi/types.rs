@@ -1,0 +1,275 @@
+//! What C sees of the library's types: opaque handles, four plain structs and the
+//! callback types. Only declarations: what a handle points at is said by its noun's file, in one place (`handle.rs`).
+//!
+//! The handles are zero-sized markers, so that what stands behind a pointer can change without the ABI noticing.
+
+use super::sets::{kvl_cause_t, kvl_event_kind_t, kvl_source_t, kvl_status_t};
+use std::ffi::c_void;
+
+/// Threads and timers that several engines share.
+pub struct kvl_runtime_t {
+    _opaque: [u8; 0],
+}
+
+/// A clock that moves only when it is told to.
+pub struct kvl_clock_t {
+    _opaque: [u8; 0],
+}
+
+/// What a cache or an engine is made from.
+pub struct kvl_config_t {
+    _opaque: [u8; 0],
+}
+
+/// What one fetch may set for itself.
+pub struct kvl_options_t {
+    _opaque: [u8; 0],
+}
+
+/// A value: bytes, an object of the program's, or null; reference counted and immutable once shared.
+pub struct kvl_value_t {
+    _opaque: [u8; 0],
+}
+
+/// An error: status, code, message and an object of the program's; reference counted and immutable.
+pub struct kvl_error_t {
+    _opaque: [u8; 0],
+}
+
+/// A store.
+pub struct kvl_cache_t {
+    _opaque: [u8; 0],
+}
+
+/// One thread's window on a store.
+pub struct kvl_reader_t {
+    _opaque: [u8; 0],
+}
+
+/// An engine: a store with a provider behind it.
+pub struct kvl_tasks_t {
+    _opaque: [u8; 0],
+}
+
+/// A fetch: to cancel it, to wait for it, to see its progress.
+pub struct kvl_fetch_t {
+    _opaque: [u8; 0],
+}
+
+/// What a batch came to.
+pub struct kvl_results_t {
+    _opaque: [u8; 0],
+}
+
+/// Keys that the provider is asked for.
+pub struct kvl_request_t {
+    _opaque: [u8; 0],
+}
+
+/// Events on their way to a thread of the program's.
+pub struct kvl_queue_t {
+    _opaque: [u8; 0],
+}
+
+/// Bytes of somebody else's. Frozen: this struct never changes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct kvl_slice_t {
+    /// The bytes; may be NULL if `len` is 0.
+    pub data: *const u8,
+    /// How many.
+    pub len: usize,
+}
+
+/// What became of one position of a fetch; also what a removal listener is shown of an entry.
+/// The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct kvl_result_t {
+    /// The size of what the library filled, in bytes.
+    pub struct_size: usize,
+    /// The position in the call that asked.
+    pub index: usize,
+    /// The key; borrowed, as all pointers here, with the result.
+    pub key: *const u8,
+    /// The key's length in bytes.
+    pub key_len: usize,
+    /// The value if the status is KVL_VALUE, else NULL.
+    pub value: *mut kvl_value_t,
+    /// The value's bytes; NULL for objects.
+    pub data: *const u8,
+    /// The length of `data` in bytes.
+    pub data_len: usize,
+    /// The value's object; NULL for bytes.
+    pub object: *mut c_void,
+    /// The error if the status is below 0, and then never NULL; one pointer for all who waited.
+    pub error: *mut kvl_error_t,
+    /// Milliseconds since it was loaded or put; 0 when fresh.
+    pub age_ms: i64,
+    /// Milliseconds it will live; KVL_TTL_NEVER; 0 when it is not stored.
+    pub ttl_left_ms: i64,
+    /// What it costs to keep, in bytes.
+    pub cost: u64,
+    /// KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY, or an error.
+    pub status: kvl_status_t,
+    /// KVL_SOURCE_*.
+    pub source: kvl_source_t,
+    /// How many attempts the load took; 0 if there was none.
+    pub attempts: u32,
+    /// KVL_F_*.
+    pub flags: u32,
+}
+
+/// What kvl_queue_next() hands out. The library fills as much as the caller's size holds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct kvl_event_t {
+    /// The size of what the library filled, in bytes.
+    pub struct_size: usize,
+    /// KVL_EVENT_*.
+    pub kind: kvl_event_kind_t,
+    /// KVL_F_*.
+    pub flags: u32,
+    /// The user data of the fetch, the provider or the hook; for KVL_EVENT_DROP the object.
+    pub user_data: *mut c_void,
+    /// Whose event it is, borrowed; NULL for KVL_EVENT_DROP and plain caches.
+    pub tasks: *mut kvl_tasks_t,
+    /// KVL_EVENT_RESULT; KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, as all pointers here.
+    pub result: *const kvl_result_t,
+    /// KVL_EVENT_RESULTS.
+    pub results: *mut kvl_results_t,
+    /// KVL_EVENT_REQUEST, KVL_EVENT_CANCEL.
+    pub request: *mut kvl_request_t,
+    /// KVL_EVENT_PROGRESS: positions settled.
+    pub done: usize,
+    /// KVL_EVENT_PROGRESS: positions that failed, of those settled.
+    pub failed: usize,
+    /// KVL_EVENT_PROGRESS: positions in all.
+    pub total: usize,
+    /// KVL_EVENT_REMOVAL: KVL_CAUSE_*.
+    pub cause: kvl_cause_t,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What happened since the last reset, and what is the case now. The library fills as much as the caller's size holds.
+///
+/// hits + null_hits + misses + invalid_keys is the number of lookups. misses = misses_started + misses_joined +
+/// misses_cache_only + misses_queue_lost + misses_remembered, for those of fetches. loads_started = loads_succeeded +
+/// loads_failed + loads_lost + loads_cancelled + in_flight, over all windows together.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct kvl_stats_t {
+    /// The size of what the library filled, in bytes.
+    pub struct_size: usize,
+    /// Which window this is: another number after each reset.
+    pub window_id: u64,
+    /// How long the window has lasted, in milliseconds.
+    pub window_ms: i64,
+    /// Lookups that found a value.
+    pub hits: u64,
+    /// Lookups that found that there is none.
+    pub null_hits: u64,
+    /// Lookups that found nothing.
+    pub misses: u64,
+    /// Lookups whose key the validator refused.
+    pub invalid_keys: u64,
+    /// Entries stored under a key that had none.
+    pub inserts: u64,
+    /// Entries stored over another.
+    pub replacements: u64,
+    /// Removals by KVL_CAUSE_EXPIRED.
+    pub removed_expired: u64,
+    /// Removals by KVL_CAUSE_CAPACITY.
+    pub removed_capacity: u64,
+    /// Removals by KVL_CAUSE_COST.
+    pub removed_cost: u64,
+    /// Removals by KVL_CAUSE_REPLACED.
+    pub removed_replaced: u64,
+    /// Removals by KVL_CAUSE_REMOVED.
+    pub removed_removed: u64,
+    /// Removals by KVL_CAUSE_CLEARED.
+    pub removed_cleared: u64,
+    /// Removals by KVL_CAUSE_TRIMMED.
+    pub removed_trimmed: u64,
+    /// Values that never got in, KVL_CAUSE_REFUSED.
+    pub removed_refused: u64,
+    /// What all that left had cost, in bytes.
+    pub removed_cost_total: u64,
+    /// Loads that began.
+    pub loads_started: u64,
+    /// Times that a fetch or a refresh joined a load under way.
+    pub loads_joined: u64,
+    /// Loads that ended with a value or null.
+    pub loads_succeeded: u64,
+    /// Loads that ended with an error.
+    pub loads_failed: u64,
+    /// Loads that needed more than one attempt.
+    pub loads_retried: u64,
+    /// Of loads_failed, those whose error was KVL_ERR_TIMEOUT.
+    pub loads_timed_out: u64,
+    /// Loads that ended because nobody wanted them any more, or by close.
+    pub loads_cancelled: u64,
+    /// Now: entries in the store.
+    pub entries: u64,
+    /// Now: what they cost, in bytes.
+    pub cost: u64,
+    /// Now: keys that wait for a slot.
+    pub queued: u64,
+    /// Now: requests that hold a slot.
+    pub running: u64,
+    /// Now: loads under way, waiting ones included.
+    pub in_flight: u64,
+    /// Now: requests that ran out of time and are still with the provider.
+    pub abandoned: u64,
+    /// Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
+    pub loads_lost: u64,
+    /// Misses that started a load.
+    pub misses_started: u64,
+    /// Misses that joined a load under way.
+    pub misses_joined: u64,
+    /// Misses of fetches that read the store only.
+    pub misses_cache_only: u64,
+    /// Misses that found the queue full.
+    pub misses_queue_lost: u64,
+    /// Misses that were answered from the memory of recent errors.
+    pub misses_remembered: u64,
+    /// Keys handed to the provider, each time counted.
+    pub attempts: u64,
+    /// Of attempts, those after a load's first.
+    pub retries: u64,
+    /// Attempts whose time ran out (attempt_timeout_ms).
+    pub attempt_timeouts: u64,
+    /// Fetches whose time ran out (timeout_ms).
+    pub fetch_timeouts: u64,
+    /// Fetches that were cancelled.
+    pub fetch_cancels: u64,
+    /// Answers that came after their attempt was over, KVL_LATE.
+    pub late_answers: u64,
+}
+
+/// Ends `user_data` or an object. Runs exactly once.
+pub type kvl_free_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
+/// Tells the result of one position; `result` is borrowed until the function returns.
+pub type kvl_result_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, result: *const kvl_result_t)>;
+/// Tells the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it.
+pub type kvl_results_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, results: *mut kvl_results_t)>;
+/// Tells how far a batch is, in positions.
+pub type kvl_progress_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, done: usize, failed: usize, total: usize)>;
+/// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later.
+pub type kvl_provide_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t)>;
+/// Tells that `request` is no longer wanted; `reason` is KVL_CANCEL_*.
+pub type kvl_cancel_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t, reason: u32)>;
+/// Tells that an engine is closed.
+pub type kvl_closed_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
+/// Tells that a queue is no longer empty. Runs on a thread of the library; may only schedule a poll.
+pub type kvl_wake_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
+/// Says whether a key is valid: not 0 if it is. Runs on the calling thread.
+pub type kvl_validate_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, key: *const u8, key_len: usize) -> u32>;
+/// Says what a value costs to keep, in bytes. Runs on the thread that stores it.
+pub type kvl_cost_fn =
+    Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, key: *const u8, key_len: usize, value: *mut kvl_value_t) -> u64>;
+/// Tells that a value is no longer in the store; `entry` is borrowed until the function returns.
+pub type kvl_removal_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, entry: *const kvl_result_t, cause: kvl_cause_t)>;
+/// Tells how a lookup went: KVL_VALUE, KVL_NULL, KVL_MISS or KVL_INVALID_KEY. Runs on the asking thread.
+pub type kvl_record_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, record: kvl_status_t, key: *const u8, key_len: usize)>;

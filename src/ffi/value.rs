@@ -1,0 +1,299 @@
+//! Values across the ABI. A handle is `base`'s own pointer, or the address of one static that stands for null.
+
+use super::guard::{Caller, guard, guard_or};
+use super::handle::{Counted, Handle, Owner};
+use super::sets::{KVL_KIND_BYTES, KVL_KIND_NULL, KVL_KIND_OBJECT, kvl_status_t};
+use super::types::{kvl_free_fn, kvl_value_t};
+use crate::base::{Answer, Kind, Object, Status, Value};
+use std::ffi::c_void;
+use std::ptr::{NonNull, null, null_mut};
+
+/// Its address is the null value's handle. It is as wide as a pointer, so that a tagged pointer of a host's keeps working.
+static NULL: usize = 0;
+
+fn null_value() -> *mut kvl_value_t {
+    std::ptr::from_ref(&NULL).cast_mut().cast()
+}
+
+impl Handle for kvl_value_t {
+    type Owner = Answer;
+}
+
+impl Owner for Answer {
+    // Nothing is ever read through the handle but by `Value` itself.
+    type Target = ();
+    fn into_raw(self) -> *mut () {
+        match self {
+            Answer::Value(value) => value.into_raw().as_ptr().cast(),
+            Answer::Null => null_value().cast(),
+        }
+    }
+    unsafe fn from_raw(raw: *mut ()) -> Answer {
+        if raw == null_value().cast() {
+            return Answer::Null;
+        }
+        // SAFETY: the caller's promise: it came from `into_raw`, which made it of a value, since it is not null's.
+        Answer::Value(unsafe { Value::from_raw(NonNull::new_unchecked(raw.cast())) })
+    }
+    // Plain memory, as good in the child of a fork as before (rule S16).
+    fn is_stale(_: &()) -> bool {
+        false
+    }
+}
+
+impl Counted for Answer {}
+
+/// Empty bytes are somewhere, too: a host may take NULL for a failure.
+fn start_of(bytes: &[u8]) -> *const u8 {
+    if bytes.is_empty() { c"".as_ptr().cast() } else { bytes.as_ptr() }
+}
+
+/// What a destructor of the host's is for. NULL is refused, so that an unchecked out-of-memory is never stored.
+pub(crate) fn object_in(object: *mut c_void, object_free: kvl_free_fn) -> Result<Object, Status> {
+    if object.is_null() { Err(Status::ERR_NULL_POINTER) } else { Ok(Object::new(object, object_free)) }
+}
+
+/// Returns the constant value that stands for "known to be absent".
+///
+/// A NULL pointer is no value: it is answered with KVL_ERR_NULL_POINTER, so that an unchecked out-of-memory is never stored as an
+/// absence. kvl_value_retain() and kvl_value_release() do nothing to the constant.
+///
+/// @return the constant, never NULL, the same at every call.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub extern "C" fn kvl_value_null() -> *mut kvl_value_t {
+    guard_or(null_value(), null_value)
+}
+
+/// Makes a value of bytes by copying them.
+///
+/// @param data       [copied] `len` bytes; may be NULL if `len` is 0.
+/// @param len        bytes.
+/// @param out_value  [out, owned] the value: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_new_bytes(data: *const u8, len: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_value)?;
+        if isize::try_from(len).is_err() {
+            return Err(Status::ERR_NO_MEMORY);
+        }
+        let value = Value::bytes(caller.items(data, len)?).map_err(|_| Status::ERR_NO_MEMORY)?;
+        Ok(out.give(Answer::Value(value), Status::OK))
+    })
+}
+
+/// Makes a value of bytes that the caller fills in: zeroes until then.
+///
+/// Write through `out_data` before the value is given to anything, and never after.
+///
+/// @param len        bytes.
+/// @param out_data   [out, borrowed with the value] where the `len` bytes are.
+/// @param out_value  [out, owned] the value: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_new_space(len: usize, out_data: *mut *mut u8, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (out, place) = (caller.out(out_value)?, caller.place(out_data)?);
+        let (value, data) = Value::space(len).map_err(|_| Status::ERR_NO_MEMORY)?;
+        place.write(data.as_ptr());
+        Ok(out.give(Answer::Value(value), Status::OK))
+    })
+}
+
+/// Makes a value of bytes that stay where they are: nothing is copied.
+///
+/// @param data            [borrowed until user_data_free runs] `len` bytes, which do not change; may be NULL if `len` is 0.
+/// @param len             bytes.
+/// @param user_data       [retained] what user_data_free is given; may be NULL.
+/// @param user_data_free  [retained] runs once when the last reference is gone, or before this returns if it fails; may be NULL.
+/// @param out_value       [out, owned] the value: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length that no memory can have), KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_new_extern(
+    data: *const u8,
+    len: usize,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+    out_value: *mut *mut kvl_value_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let owner = Object::new(user_data, user_data_free);
+        let out = caller.out(out_value)?;
+        // Half the range is the most that a value's header can note.
+        if isize::try_from(len).is_err() || len > isize::MAX as usize / 2 {
+            return Err(Status::ERR_NO_MEMORY);
+        }
+        caller.items(data, len)?;
+        // SAFETY: the caller promises that the bytes stay until `user_data_free` runs, which `owner` does at its end.
+        let value = unsafe { Value::external(data, len, owner) };
+        Ok(out.give(Answer::Value(value), Status::OK))
+    })
+}
+
+/// Makes a value of an object of the program's: a pointer, with its cost and its destructor.
+///
+/// @param object       [owned by the value] any pointer but NULL; the library never looks through it.
+/// @param cost         bytes that it costs to keep.
+/// @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if
+///                     it fails; may be NULL. It does not run for a NULL object.
+/// @param out_value    [out, owned] the value: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_new_object(
+    object: *mut c_void,
+    cost: u64,
+    object_free: kvl_free_fn,
+    out_value: *mut *mut kvl_value_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let object = object_in(object, object_free);
+        let out = caller.out(out_value)?;
+        Ok(out.give(Answer::Value(Value::object(object?, cost)), Status::OK))
+    })
+}
+
+/// Says what a value is.
+///
+/// @param value [borrowed] a value; may be NULL.
+/// @return KVL_KIND_BYTES, KVL_KIND_OBJECT, KVL_KIND_NULL; 0 for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_kind(value: *const kvl_value_t) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || match caller.look(value).as_deref() {
+        Some(Answer::Null) => KVL_KIND_NULL,
+        Some(Answer::Value(value)) if value.kind() == Kind::Object => KVL_KIND_OBJECT,
+        Some(Answer::Value(_)) => KVL_KIND_BYTES,
+        None => 0,
+    })
+}
+
+/// Returns where a value's bytes are, for as long as a reference to the value is held.
+///
+/// @param value    [borrowed] a value; may be NULL.
+/// @param out_len  [out] their length in bytes, 0 where there are none; may be NULL.
+/// @return the bytes, not NULL even if there are 0 of them; NULL for objects, the null value and NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_data(value: *const kvl_value_t, out_len: *mut usize) -> *const u8 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null(), || {
+        let view = caller.look(value);
+        let bytes = view.as_deref().and_then(Answer::value).and_then(Value::as_bytes);
+        if let Ok(place) = caller.place(out_len) {
+            place.write(bytes.map_or(0, <[u8]>::len));
+        }
+        bytes.map_or(null(), start_of)
+    })
+}
+
+/// Returns the object that a value was made of.
+///
+/// @param value [borrowed] a value; may be NULL.
+/// @return the object, for as long as a reference to the value is held; NULL for bytes, the null value and NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_object(value: *const kvl_value_t) -> *mut c_void {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null_mut(), || {
+        let view = caller.look(value);
+        view.as_deref().and_then(Answer::value).and_then(Value::as_object).unwrap_or(null_mut())
+    })
+}
+
+/// Returns what a value says that it costs to keep: the length of bytes, or what was said of an object.
+///
+/// @param value [borrowed] a value; may be NULL.
+/// @return bytes; 0 for the null value and NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_cost(value: *const kvl_value_t) -> u64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.look(value).map_or(0, |view| view.cost()))
+}
+
+/// Adds a reference to a value.
+///
+/// @param value [retained] a value; nothing is done to NULL and to the null value.
+/// @return `value`: release it once more.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_retain(value: *mut kvl_value_t) -> *mut kvl_value_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(value, || caller.retain(value))
+}
+
+/// Gives a reference up; with the last one the value ends, and its destructor runs on this thread.
+///
+/// @param value [owned] a value; nothing is done to NULL and to the null value.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(value));
+}
+
+/// Gives up a reference to each of many values, and sets their places to NULL.
+///
+/// @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then nothing is done.
+/// @param n       how many.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_value_release_many(values: *mut *mut kvl_value_t, n: usize) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || {
+        for at in 0..if values.is_null() { 0 } else { n } {
+            // SAFETY: `at` is below `n`, and the caller promises as many places.
+            let place = unsafe { values.add(at) };
+            // NULL first, by `out`: a destructor may come here again with the same places.
+            // SAFETY: a place of the caller's, as above.
+            let value = unsafe { place.read() };
+            if caller.out(place).is_ok() {
+                caller.end(value);
+            }
+        }
+    });
+}
+
+impl Caller {
+    /// What is behind a value's handle, looked at without a reference of our own.
+    fn look(&self, value: *const kvl_value_t) -> Option<std::mem::ManuallyDrop<Answer>> {
+        if value.is_null() {
+            return None;
+        }
+        // SAFETY: a living handle, by the promise that `self` stands for; the reference stays with the caller.
+        Some(std::mem::ManuallyDrop::new(unsafe { Answer::from_raw(value.cast_mut().cast()) }))
+    }
+}

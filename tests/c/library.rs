@@ -1,0 +1,37 @@
+//! The shared library as a C program finds it: built by cargo like the tests, under its own name.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The path of `libkvlight.so`, built with the settings of this very test run.
+pub fn shared() -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--lib", "--message-format=json-render-diagnostics", "--manifest-path"]);
+    cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).arg("--target-dir").arg(target());
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo.output().expect("cargo runs the tests, so it runs");
+    assert!(output.status.success(), "cargo build --lib: {}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).expect("cargo writes JSON");
+    let built = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    built
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == "kvlight")
+        .filter_map(|message| message["filenames"].as_array().cloned())
+        .flatten()
+        .filter_map(|file| file.as_str().map(PathBuf::from))
+        .find(|file| file.extension().is_some_and(|extension| extension == "so"))
+        .expect("Cargo.toml asks for a cdylib")
+}
+
+/// The target folder of this test run.
+pub fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the folder for tests' files lies in the target folder")
+}
+
+/// A text that a program prints, or why there is none.
+pub fn run(program: &mut Command) -> Result<String, String> {
+    let output = program.output().map_err(|error| format!("{program:?}: {error}"))?;
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.success() { Ok(text) } else { Err(format!("{program:?}: {}\n{text}", output.status)) }
+}
