@@ -1,10 +1,10 @@
 //! The host's functions, as Rust sees them. Whoever calls one does so through [`call_host`], and under no lock.
 
+use crate::base::panics::contained;
 use crate::base::process::calling_host;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls the host: until it returns, this thread counts as inside a callback. A panic of a Rust host's ends here: it has
 /// nowhere to go, and the engine goes on (rule L07).
 pub fn call_host<R>(run: impl FnOnce() -> R) -> Option<R> {
-    catch_unwind(AssertUnwindSafe(|| calling_host(run))).ok()
+    contained(|| calling_host(run)).ok()
 }

@@ -4,9 +4,10 @@
 //! never waits.
 
 use super::{NoThread, threads};
-use crate::base::sync::Mutex;
+use crate::base::panics::contained;
+use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::base::sync::{Condvar, Mutex, wait};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -25,6 +26,8 @@ enum Parcel {
 /// One thread that delivers.
 pub struct Dispatcher {
     sender: Sender<Parcel>,
+    /// Whether it is delivering just now.
+    busy: Arc<AtomicBool>,
     /// Set when nothing can be sent any more: later mail is delivered where it is sent.
     stopped: Mutex<bool>,
 }
@@ -32,8 +35,10 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub(super) fn start() -> Result<(Dispatcher, JoinHandle<()>), NoThread> {
         let (sender, receiver) = unbounded();
-        let thread = threads::start("kvl-dispatch", move || deliver_all(&receiver))?;
-        Ok((Dispatcher { sender, stopped: Mutex::new(false) }, thread))
+        let busy = Arc::new(AtomicBool::new(false));
+        let at_work = busy.clone();
+        let thread = threads::start("kvl-dispatch", move || deliver_all(&receiver, &at_work))?;
+        Ok((Dispatcher { sender, busy, stopped: Mutex::new(false) }, thread))
     }
 
     /// Sends mail. Never waits.
@@ -48,6 +53,11 @@ impl Dispatcher {
         let _ = self.sender.send(Parcel::Mail(mail));
     }
 
+    /// Whether there is mail on its way, or in delivery.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.sender.is_empty() || self.busy.load(Ordering::Acquire)
+    }
+
     pub(super) fn stop(&self) {
         let mut stopped = self.stopped.lock();
         if !std::mem::replace(&mut *stopped, true) {
@@ -56,15 +66,47 @@ impl Dispatcher {
     }
 }
 
-fn deliver_all(receiver: &Receiver<Parcel>) {
+fn deliver_all(receiver: &Receiver<Parcel>, busy: &AtomicBool) {
     while let Ok(Parcel::Mail(mail)) = receiver.recv() {
+        busy.store(true, Ordering::Release);
         deliver(mail);
+        busy.store(false, Ordering::Release);
     }
 }
 
 fn deliver(mail: Arc<dyn Mail>) {
     // The host's panics end in `call_host`; one of ours must not take the thread with it.
-    let _ = catch_unwind(AssertUnwindSafe(|| mail.deliver(usize::MAX)));
+    let _ = contained(|| mail.deliver(usize::MAX));
+}
+
+/// Mail by which its sender knows that it was delivered.
+pub(super) struct Gate {
+    mail: Mutex<Option<Arc<dyn Mail>>>,
+    delivered: Mutex<bool>,
+    open: Condvar,
+}
+
+impl Gate {
+    pub(super) fn new(mail: Arc<dyn Mail>) -> Gate {
+        Gate { mail: Mutex::new(Some(mail)), delivered: Mutex::new(false), open: Condvar::new() }
+    }
+
+    pub(super) fn wait(&self) {
+        let mut delivered = self.delivered.lock();
+        while !*delivered {
+            delivered = wait(&self.open, delivered);
+        }
+    }
+}
+
+impl Mail for Gate {
+    fn deliver(self: Arc<Self>, most: usize) -> usize {
+        let mail = self.mail.lock().take();
+        let count = mail.map_or(0, |mail| mail.deliver(most));
+        *self.delivered.lock() = true;
+        self.open.notify_all();
+        count
+    }
 }
 
 /// Something whose drop may run code of the host's, sent to be dropped where callbacks run (rule L04).

@@ -101,6 +101,26 @@ impl Runtime {
         }
     }
 
+    /// As [`Runtime::stop`], but where the dispatcher is inside a callback its thread is left to end by itself: who calls this
+    /// must never wait for the host.
+    pub fn stop_if_idle(&self) {
+        if self.dispatcher.is_busy() {
+            self.threads.lock().clear();
+        }
+        self.stop();
+    }
+
+    /// Delivers mail where callbacks run, and returns when it is delivered.
+    pub fn deliver_and_wait(&self, mail: Arc<dyn Mail>) {
+        if must_not_wait() {
+            mail.deliver(usize::MAX);
+            return;
+        }
+        let gate = Arc::new(mail::Gate::new(mail));
+        self.send(gate.clone());
+        gate.wait();
+    }
+
     /// Sends mail to the dispatcher; if it has stopped, delivers it here.
     pub fn send(&self, mail: Arc<dyn Mail>) {
         self.dispatcher.send(mail);

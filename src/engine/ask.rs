@@ -1,0 +1,278 @@
+//! Fetches: the store first, then the table (rules F01 to F05, F19, F21).
+
+use super::Core;
+use super::carry::outcome_of;
+use super::handle::Fetch;
+use super::host::{Receiver, Results};
+use super::inbox::{Inbox, Mailbox};
+use crate::base::config::{FetchSettings, Read};
+use crate::base::key::KEY_MAX;
+use crate::base::sync::atomic::Ordering;
+use crate::base::sync::{Condvar, Mutex, wait};
+use crate::base::{Error, Moment, Now, PackedKeys, Status};
+use crate::task::table::Room;
+use crate::task::{Ask, Batch, Form, Outcome, Probe, Verdict};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// One call.
+pub struct Call<'a> {
+    /// How the host wants to be told.
+    pub form: Form,
+    /// The engine's settings with the options over them.
+    pub settings: Arc<FetchSettings>,
+    /// After how many more settled positions progress is told; 0: never.
+    pub progress_step: usize,
+    /// By which the host cancels it and waits for it.
+    pub handle: Option<&'a Arc<Fetch>>,
+    /// Whether the call itself may answer what is resident; then no event follows.
+    pub at_once: bool,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub enum Asked {
+    /// `Form::Each` with one key: here is its outcome, and no event follows.
+    Now(Outcome),
+    /// `Form::All`: here are the results, and no event follows.
+    Ready(Results),
+    /// Accepted: exactly the promised events follow.
+    Pending,
+}
+
+/// What the store and the validator said of a call's keys.
+struct Probed {
+    keys: PackedKeys,
+    probes: SmallVec<[Probe; 1]>,
+    missed: usize,
+    /// As of before the store was asked.
+    epoch: u64,
+}
+
+impl Core {
+    /// Asks for `keys`, each at most [`KEY_MAX`] bytes or settled alone. `receiver` is made only if events follow.
+    pub fn fetch<'k>(
+        &self,
+        keys: impl ExactSizeIterator<Item = &'k [u8]>,
+        call: &Call<'_>,
+        receiver: impl FnOnce() -> Box<dyn Receiver>,
+    ) -> Result<Asked, Status> {
+        self.fetch_to(keys, call, false, receiver)
+    }
+
+    fn fetch_to<'k>(
+        &self,
+        keys: impl ExactSizeIterator<Item = &'k [u8]>,
+        call: &Call<'_>,
+        direct: bool,
+        receiver: impl FnOnce() -> Box<dyn Receiver>,
+    ) -> Result<Asked, Status> {
+        self.check_open()?;
+        // From the call's entry (rule F10).
+        let deadline = call.settings.timeout.map(|timeout| self.clock.moment().after(timeout));
+        let (urgency, context) = match call.handle {
+            Some(handle) => handle.begin(keys.len())?,
+            None => (0, None),
+        };
+        let result = self.probe_keys(keys, &call.settings).and_then(|probed| {
+            if call.at_once && probed.missed == 0 {
+                if let Some(handle) = call.handle {
+                    handle.note_progress(probed.probes.len(), probed.failures());
+                    handle.end();
+                }
+                return Ok(probed.answer_at_once(call.form));
+            }
+            self.ask(probed, call, direct, deadline, urgency, context, receiver)
+        });
+        if let (Err(_), Some(handle)) = (&result, call.handle) {
+            handle.give_back();
+        }
+        result
+    }
+
+    /// Validates and looks up each key in order, under no lock but the shard's.
+    fn probe_keys<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]>, settings: &FetchSettings) -> Result<Probed, Status> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let count = keys.len();
+        let mut probes = SmallVec::new();
+        probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
+        let packed = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
+        let mut probed = Probed { keys: packed, probes, missed: 0, epoch };
+        let now = Now::of(&self.clock);
+        for key in keys {
+            probed.keys.push(key);
+            let probe = self.probe_key(key, settings, &now);
+            probed.missed += usize::from(matches!(probe, Probe::Missed));
+            probed.probes.push(probe);
+        }
+        Ok(probed)
+    }
+
+    fn probe_key(&self, key: &[u8], settings: &FetchSettings, now: &Now<'_>) -> Probe {
+        if key.len() > KEY_MAX {
+            return Probe::Settled(Outcome::failed(Error::of(Status::ERR_KEY_TOO_LONG)));
+        }
+        if !self.is_valid(key) {
+            self.reject(key);
+            return Probe::Settled(Outcome::bare(Verdict::InvalidKey));
+        }
+        if settings.read != Read::Refresh
+            && let Some(hit) = self.store.probe(key, &self.clock)
+        {
+            let outcome = outcome_of(hit, now);
+            self.record(outcome.status(), key);
+            return Probe::Settled(outcome);
+        }
+        self.record(Status::MISS, key);
+        Probe::Missed
+    }
+
+    #[allow(clippy::too_many_arguments)] // the parts of one call, each with a name of its own
+    fn ask(
+        &self,
+        probed: Probed,
+        call: &Call<'_>,
+        direct: bool,
+        deadline: Option<Moment>,
+        urgency: i32,
+        context: Option<Arc<crate::base::Object>>,
+        receiver: impl FnOnce() -> Box<dyn Receiver>,
+    ) -> Result<Asked, Status> {
+        let Probed { keys, mut probes, epoch, .. } = probed;
+        let room = Room::try_new(keys.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
+        let inbox = Inbox::new(self.me(), call.handle.cloned(), direct, receiver());
+        let sealed = inbox.clone();
+        self.turn(move |table, turn| {
+            if !table.is_open() {
+                return Err(Status::ERR_CLOSED);
+            }
+            self.life.fetch_begins();
+            let ask = Ask {
+                keys: &keys,
+                probes: &mut probes,
+                reprobe: self.is_stale_epoch(epoch),
+                form: call.form,
+                settings: &call.settings,
+                mailbox: Some(Mailbox(inbox.clone())),
+                context,
+                urgency,
+                deadline,
+                progress_step: call.progress_step,
+                room,
+            };
+            let id = table.ask(ask, turn);
+            inbox.keep_keys(keys);
+            if let Some(handle) = call.handle
+                && handle.activate(&self.me(), id)
+                && let Some(id) = id
+            {
+                table.cancel(id, turn);
+            }
+            Ok(Asked::Pending)
+        })
+        // Outside the lock: on failure this is the last reference, and the user data ends with it.
+        .inspect_err(|_| drop(sealed))
+    }
+
+    /// Loads `keys` anew, or joins loads under way, and tells nobody.
+    pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]>, settings: &Arc<FetchSettings>) -> Result<(), Status> {
+        self.check_open()?;
+        let mut packed = PackedKeys::try_with_capacity(keys.len(), 0).ok_or(Status::ERR_NO_MEMORY)?;
+        for key in keys {
+            if key.len() <= KEY_MAX && self.is_valid(key) {
+                packed.push(key);
+            }
+        }
+        let room = Room::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
+        let mut probes: Vec<Probe> = (0..packed.len()).map(|_| Probe::Missed).collect();
+        self.turn(|table, turn| {
+            if !table.is_open() {
+                return Err(Status::ERR_CLOSED);
+            }
+            table.ask(
+                Ask {
+                    keys: &packed,
+                    probes: &mut probes,
+                    reprobe: false,
+                    form: Form::Refresh,
+                    settings,
+                    mailbox: None,
+                    context: None,
+                    urgency: 0,
+                    deadline: None,
+                    progress_step: 0,
+                    room,
+                },
+                turn,
+            );
+            Ok(())
+        })
+    }
+
+    /// Asks and waits. Not from callbacks: a provider or a dispatcher would wait for itself.
+    pub fn fetch_wait<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]>, call: &Call<'_>) -> Result<Asked, Status> {
+        let call = Call { at_once: true, settings: call.settings.clone(), ..*call };
+        let told = Arc::new(Told::default());
+        let receiver = || Box::new(told.clone()) as Box<dyn Receiver>;
+        match self.fetch_to(keys, &call, true, receiver)? {
+            Asked::Pending => Ok(told.wait()),
+            at_once => Ok(at_once),
+        }
+    }
+}
+
+impl Probed {
+    fn failures(&self) -> usize {
+        self.probes.iter().filter(|probe| matches!(probe, Probe::Settled(outcome) if outcome.error().is_some())).count()
+    }
+
+    fn answer_at_once(self, form: Form) -> Asked {
+        let mut outcomes = self.probes.into_iter().filter_map(|probe| match probe {
+            Probe::Settled(outcome) => Some(outcome),
+            Probe::Missed => None,
+        });
+        match (form, outcomes.next()) {
+            (Form::Each, Some(outcome)) => Asked::Now(outcome),
+            (_, first) => {
+                let outcomes = first.into_iter().chain(outcomes).collect();
+                Asked::Ready(Results { keys: self.keys, batch: Batch { outcomes, ended: None } })
+            }
+        }
+    }
+}
+
+/// Where a blocking fetch waits for its answer. Nothing of the host's runs here.
+#[derive(Default)]
+struct Told {
+    answer: Mutex<Option<Asked>>,
+    came: Condvar,
+}
+
+impl Told {
+    fn wait(&self) -> Asked {
+        let mut answer = self.answer.lock();
+        loop {
+            match answer.take() {
+                Some(asked) => return asked,
+                None => answer = wait(&self.came, answer),
+            }
+        }
+    }
+
+    fn come(&self, asked: Asked) {
+        *self.answer.lock() = Some(asked);
+        self.came.notify_all();
+    }
+}
+
+impl Receiver for Arc<Told> {
+    fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, _last: bool) {
+        self.come(Asked::Now(outcome.clone()));
+    }
+
+    fn batch(&mut self, results: Results) {
+        self.come(Asked::Ready(results));
+    }
+
+    fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
+}

@@ -1,0 +1,290 @@
+//! The store's operations, with what a loading cache adds: validator, cost function, record listener, and writes that loads
+//! under way must know of. The same for a cache alone and for an engine's.
+
+use super::Core;
+use super::carry::filled_of;
+use super::request::Stated;
+use crate::base::sync::atomic::Ordering;
+use crate::base::{Answer, Now, Status, Value};
+use crate::cache::{Departure, Departures, Entry, Hit, Put};
+use crate::runtime::hooks::call_host;
+use crate::task::table::Write;
+
+/// What a lookup came to.
+#[derive(Debug)]
+pub enum Lookup {
+    /// A value.
+    Value(Value),
+    /// Known to be absent.
+    Null,
+    /// Not in the store.
+    Miss,
+    /// The validator refused the key.
+    InvalidKey,
+}
+
+impl Lookup {
+    /// In the library's vocabulary.
+    pub fn status(&self) -> Status {
+        match self {
+            Lookup::Value(_) => Status::VALUE,
+            Lookup::Null => Status::NULL,
+            Lookup::Miss => Status::MISS,
+            Lookup::InvalidKey => Status::INVALID_KEY,
+        }
+    }
+}
+
+impl From<Option<Answer>> for Lookup {
+    fn from(answer: Option<Answer>) -> Lookup {
+        match answer {
+            Some(Answer::Value(value)) => Lookup::Value(value),
+            Some(Answer::Null) => Lookup::Null,
+            None => Lookup::Miss,
+        }
+    }
+}
+
+impl Core {
+    fn check_not_over(&self) -> Result<(), Status> {
+        if self.life.is_over() { Err(Status::ERR_CLOSED) } else { Ok(()) }
+    }
+
+    /// Whether the validator lets the key pass. Called once for each position, under no lock (rule S10).
+    pub(super) fn is_valid(&self, key: &[u8]) -> bool {
+        match &self.hooks.validator {
+            None => true,
+            Some(validator) => call_host(|| validator.is_valid(key)).unwrap_or(false),
+        }
+    }
+
+    pub(super) fn record(&self, record: Status, key: &[u8]) {
+        if let Some(listener) = &self.hooks.record {
+            call_host(|| listener.looked_up(record, key));
+        }
+    }
+
+    pub(super) fn reject(&self, key: &[u8]) {
+        self.store.count_invalid_key();
+        self.record(Status::INVALID_KEY, key);
+    }
+
+    /// Looks `key` up: one lookup, and a use.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Result<Lookup, Status> {
+        self.check_not_over()?;
+        if !self.is_valid(key) {
+            self.reject(key);
+            return Ok(Lookup::InvalidKey);
+        }
+        let found: Lookup = self.store.lookup(key, &self.clock).map(|hit| hit.answer).into();
+        self.record(found.status(), key);
+        Ok(found)
+    }
+
+    /// As [`Core::get`], and shows the answer to `see`, which copies bytes and does nothing else: it runs under a lock.
+    #[inline]
+    pub fn get_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<Result<R, Lookup>, Status> {
+        self.check_not_over()?;
+        if !self.is_valid(key) {
+            self.reject(key);
+            return Ok(Err(Lookup::InvalidKey));
+        }
+        let mut record = Status::MISS;
+        let seen = self.store.lookup_with(key, &self.clock, |answer| {
+            record = if answer.value().is_some() { Status::VALUE } else { Status::NULL };
+            see(answer)
+        });
+        self.record(record, key);
+        Ok(seen.ok_or(Lookup::Miss))
+    }
+
+    /// As [`Core::get`] of an engine, but a miss is not counted: a fetch will follow, which counts it.
+    pub fn get_uncounted_miss(&self, key: &[u8]) -> Result<Lookup, Status> {
+        self.check_open()?;
+        if !self.is_valid(key) {
+            self.reject(key);
+            return Ok(Lookup::InvalidKey);
+        }
+        let found: Lookup = self.store.probe(key, &self.clock).map(|hit| hit.answer).into();
+        if !matches!(found, Lookup::Miss) {
+            self.record(found.status(), key);
+        }
+        Ok(found)
+    }
+
+    /// Looks without being noticed (rule S13).
+    pub fn peek(&self, key: &[u8]) -> Result<Option<Hit>, Status> {
+        self.check_not_over()?;
+        Ok(self.store.peek(key, &self.clock))
+    }
+
+    /// Milliseconds that an entry has left, as the C API says it: -1 for ever.
+    pub fn ttl_left_ms(&self, hit: &Hit) -> i64 {
+        super::carry::ttl_left(hit.expires_at, &Now::of(&self.clock))
+    }
+
+    /// Milliseconds since a departed entry was stored.
+    pub fn age_ms(&self, departure: &Departure) -> u64 {
+        departure.left_at.since(departure.stored_at)
+    }
+
+    /// Stores an answer: OK; INVALID_KEY, REFUSED, TOO_LARGE. `naming` hears of each victim of this very put.
+    pub fn put(&self, key: &[u8], answer: Answer, stated: Stated, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+        self.check_open()?;
+        if !self.is_valid(key) {
+            self.store.count_invalid_key();
+            return Ok(Status::INVALID_KEY);
+        }
+        let cost = self.cost_of(key, &answer, stated.cost);
+        let entry = Entry { answer: answer.clone(), cost, ttl: stated.ttl, priority: stated.priority.unwrap_or(0.0) };
+        let named = naming.is_some();
+        let (put, victims) = if self.is_engine() {
+            // The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
+            self.turn(|table, turn| {
+                if !table.is_open() {
+                    return Err(Status::ERR_CLOSED);
+                }
+                let (put, victims) = self.put_into_store(key, entry, named, turn.store.left);
+                turn.store.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
+                let filled = filled_of(put, turn.now);
+                table.written(key, Write::Put(&answer, filled), turn);
+                Ok((put, victims))
+            })?
+        } else {
+            let mut left = Departures::new();
+            let (put, victims) = self.put_into_store(key, entry, named, &mut left);
+            self.let_go(left);
+            if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
+                self.store_due();
+            }
+            (put, victims)
+        };
+        if let Some(name) = naming {
+            victims.iter().for_each(|victim| {
+                call_host(|| name(victim));
+            });
+        }
+        Ok(match put {
+            Put::Stored { .. } => Status::OK,
+            Put::Refused => Status::REFUSED,
+            Put::TooLarge => Status::TOO_LARGE,
+        })
+    }
+
+    fn put_into_store(&self, key: &[u8], entry: Entry, named: bool, left: &mut Departures) -> (Put, Vec<Departure>) {
+        let put = if named {
+            self.store.put_naming(key, entry, &self.clock, left)
+        } else {
+            (self.store.put(key, entry, &self.clock, left), Vec::new())
+        };
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        put
+    }
+
+    /// Removes an entry: OK, or MISS.
+    pub fn remove(&self, key: &[u8]) -> Result<Status, Status> {
+        let removed = self.write(key, |left| self.store.remove(key, &self.clock, left))?;
+        Ok(if removed { Status::OK } else { Status::MISS })
+    }
+
+    /// Removes an entry and hands it out.
+    pub fn take(&self, key: &[u8]) -> Result<Lookup, Status> {
+        Ok(self.write(key, |left| self.store.take(key, &self.clock, left))?.into())
+    }
+
+    /// A removal, of which loads under way must know.
+    fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
+        self.check_not_over()?;
+        if !self.is_engine() {
+            return self.change(work);
+        }
+        Ok(self.turn(|table, turn| {
+            let result = work(turn.store.left);
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+            table.written(key, Write::Removed, turn);
+            result
+        }))
+    }
+
+    /// A change of which loads need not know.
+    fn change<R>(&self, work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
+        self.check_not_over()?;
+        let mut left = Departures::new();
+        let result = work(&mut left);
+        self.let_go(left);
+        Ok(result)
+    }
+
+    /// Hands out the next victim, which is not in the store any more.
+    pub fn pop(&self) -> Result<Lookup, Status> {
+        Ok(self.change(|left| self.store.pop(&self.clock, left))?.into())
+    }
+
+    /// Keeps `ratio` (0 to 1) of entries and cost.
+    pub fn trim(&self, ratio: f64) -> Result<(), Status> {
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        self.change(|left| self.store.trim(ratio, &self.clock, left))
+    }
+
+    /// Keeps at most `entries` entries.
+    pub fn trim_to(&self, entries: u64) -> Result<(), Status> {
+        self.change(|left| self.store.trim_to(entries, &self.clock, left))
+    }
+
+    /// Removes what is due and says how much that was.
+    pub fn remove_expired(&self) -> Result<usize, Status> {
+        self.change(|left| self.store.remove_expired(&self.clock, left))
+    }
+
+    /// Removes everything.
+    pub fn clear(&self) -> Result<(), Status> {
+        self.check_not_over()?;
+        if !self.is_engine() {
+            return self.change(|left| self.store.clear(&self.clock, left));
+        }
+        self.turn(|table, turn| {
+            self.store.clear(&self.clock, turn.store.left);
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+            table.cleared(turn);
+        });
+        Ok(())
+    }
+
+    /// Changes both limits and makes the entries fit.
+    pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), Status> {
+        self.change(|left| self.store.resize(capacity, cost_limit, &self.clock, left))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> u64 {
+        self.change(|left| self.store.len(&self.clock, left)).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the entries cost together.
+    pub fn cost(&self) -> u64 {
+        self.change(|left| self.store.cost(&self.clock, left)).unwrap_or(0)
+    }
+
+    /// How many entries there may be.
+    pub fn capacity(&self) -> u64 {
+        self.store.capacity()
+    }
+
+    /// What the entries may cost together.
+    pub fn cost_limit(&self) -> Option<u64> {
+        self.store.cost_limit()
+    }
+
+    /// What the dearest entry may cost.
+    pub fn max_cost(&self) -> u64 {
+        self.store.max_cost()
+    }
+}

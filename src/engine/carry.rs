@@ -1,0 +1,219 @@
+//! The way into the table and out of it: one lock hold for the protocol, then, with no lock held, everything it set off.
+
+use super::Core;
+use super::inbox::Mailbox;
+use super::request::{Request, Ticket};
+use crate::base::object::Object;
+use crate::base::panics::contained;
+use crate::base::sync::atomic::Ordering;
+use crate::base::{Answer, Now, Ttl};
+use crate::cache::{Departure, Departures, Entry, Hit, Put};
+use crate::runtime::hooks::call_host;
+use crate::runtime::mail::{Drops, Mail};
+use crate::task::host::Litter;
+use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Source, Store, Table, Taken, Terms, Turn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Weak};
+
+/// What the engine lends to its table.
+pub struct Lent(pub(super) Weak<Core>);
+
+impl Host for Lent {
+    type Mailbox = Mailbox;
+    type Request = Arc<Request>;
+    type Context = Arc<Object>;
+
+    fn request(&self, handout: Handout<Arc<Object>>) -> Arc<Request> {
+        let core = self.0.upgrade().expect("the table is worked on through its engine");
+        // Counted under the table's lock, before anybody can find the table idle.
+        core.life.call_begins();
+        Arc::new(Request::new(core, handout))
+    }
+}
+
+/// The store, as the table sees it.
+pub(super) struct Stocked<'a> {
+    pub core: &'a Core,
+    pub now: &'a Now<'a>,
+    pub left: &'a mut Departures,
+    /// Whether something with an end was stored.
+    pub ends: bool,
+}
+
+impl Store for Stocked<'_> {
+    fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
+        self.core.store.probe(key, self.now.clock()).map(|hit| outcome_of(hit, self.now))
+    }
+
+    fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled {
+        let entry = Entry { answer: answer.clone(), cost: terms.cost, ttl: terms.ttl, priority: terms.priority.unwrap_or(0.0) };
+        let put = self.core.store.put(key, entry, self.now.clock(), self.left);
+        self.core.epoch.fetch_add(1, Ordering::AcqRel);
+        self.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
+        filled_of(put, self.now)
+    }
+}
+
+pub(super) fn filled_of(put: Put, now: &Now<'_>) -> Filled {
+    match put {
+        Put::Stored { cost, expires_at } => Filled { ttl_left_ms: ttl_left(expires_at, now), cost },
+        Put::Refused | Put::TooLarge => Filled::default(),
+    }
+}
+
+/// What a hit tells a fetch.
+pub(super) fn outcome_of(hit: Hit, now: &Now<'_>) -> Outcome {
+    Outcome {
+        age_ms: now.millis().since(hit.stored_at),
+        ttl_left_ms: ttl_left(hit.expires_at, now),
+        cost: hit.cost,
+        ..Outcome::of(hit.answer, Source::Store)
+    }
+}
+
+pub(super) fn ttl_left(expires_at: Option<crate::base::Millis>, now: &Now<'_>) -> i64 {
+    expires_at.map_or(-1, |end| i64::try_from(end.since(now.millis())).unwrap_or(i64::MAX))
+}
+
+/// Whether a TTL keeps the answer at all; for statistics of what is worth waking for.
+pub(super) fn keeps(ttl: Option<Ttl>) -> bool {
+    ttl != Some(Ttl::DoNotStore)
+}
+
+type EngineTable = Table<Lent>;
+type EngineTurn<'a, 'b> = Turn<'a, Lent, Stocked<'b>>;
+
+impl Core {
+    /// Works on the table, then carries out what that set off. Only for engines.
+    pub(super) fn turn<R>(&self, work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R) -> R {
+        let now = Now::of(&self.clock);
+        let (mut out, mut left) = (Outbox::default(), Departures::new());
+        let mut store = Stocked { core: self, now: &now, left: &mut left, ends: false };
+        let table = self.table.as_ref().expect("asked of engines only");
+        let (result, due) = {
+            let mut table = table.lock();
+            let mut turn = Turn { now: &now, store: &mut store, out: &mut out };
+            let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
+            if result.is_err() {
+                // Nobody knows what state it is in: everybody hears of it, and the engine closes (rule L07).
+                self.life.shut();
+                table.wreck(&mut out);
+            }
+            (result, table.next_due())
+        };
+        let ends = store.ends;
+        self.carry_out(out);
+        self.let_go(left);
+        self.table_due(due);
+        if ends {
+            self.store_due();
+        }
+        self.conclude_if_closing();
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn carry_out(&self, out: Outbox<Lent>) {
+        for Mailbox(inbox) in out.scheduled {
+            if inbox.is_direct() {
+                inbox.deliver(usize::MAX);
+            } else {
+                self.send(inbox);
+            }
+        }
+        for (request, why) in out.cancelled {
+            request.cancelled(why);
+        }
+        for request in out.handed {
+            self.hand_to_provider(request);
+        }
+        for litter in out.litter {
+            self.drop_litter(litter);
+        }
+    }
+
+    fn hand_to_provider(&self, request: Arc<Request>) {
+        let ticket = Ticket::first(request);
+        let spare = ticket.clone();
+        let job = Box::new(move || ticket.core().provide(ticket.clone()));
+        if self.runtime().is_none_or(|runtime| runtime.run(job).is_err()) {
+            // No thread is to be had: the request fails rather than waits for one.
+            let core = spare.core().clone();
+            spare.finish_without_thread();
+            core.life.call_ends();
+        }
+    }
+
+    /// Calls the provider, on a thread of its own.
+    fn provide(&self, ticket: Ticket) {
+        let now = Now::of(&self.clock);
+        let table = self.table.as_ref().expect("requests are an engine's");
+        let taken = table.lock().take_request(ticket.id(), &now);
+        let due = table.lock().next_due();
+        self.table_due(due);
+        match (taken, &self.hooks.provider) {
+            (Taken::Run, Some(provider)) => {
+                call_host(|| provider.provide(&ticket));
+            }
+            _ => ticket.finish_unwanted(),
+        }
+        let id = ticket.id();
+        // If the host kept no reference, this is the last one, and finishes what was not answered.
+        drop(ticket);
+        let _ = contained(|| self.turn(|table, turn| table.request_returned(id, turn)));
+        self.life.call_ends();
+        self.conclude_if_closing();
+    }
+
+    /// Sends mail to where callbacks run.
+    pub(super) fn send(&self, mail: Arc<dyn Mail>) {
+        match self.running() {
+            Some(runtime) => runtime.send(mail),
+            // A cache without threads delivers where it was called, after its locks.
+            None => {
+                mail.deliver(usize::MAX);
+            }
+        }
+    }
+
+    fn drop_litter(&self, litter: Litter<Lent>) {
+        match litter {
+            // Ours alone: its receiver was dropped with its last event.
+            Litter::Mailbox(_) | Litter::Request(_) => drop(litter),
+            _ if litter.runs_host_code() && self.is_engine() => self.send(Drops::new(litter)),
+            _ => drop(litter),
+        }
+    }
+
+    /// Lets go of what left the store, after all locks, on the thread that caused it: the listener's mail is sent, or on a bare
+    /// cache delivered here; what runs host code is sent to where callbacks run, if there is such a place.
+    pub(super) fn let_go(&self, left: Departures) {
+        if let Some(removals) = &self.removals {
+            if removals.schedule() {
+                if self.is_engine() { self.send(removals.clone()) } else { drop(removals.clone().deliver(usize::MAX)) }
+            }
+        }
+        if self.is_engine() { self.send_departures(left) } else { drop(left) }
+    }
+
+    /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.
+    pub(super) fn send_departures(&self, left: Departures) {
+        if let Some(removals) = &self.removals
+            && removals.schedule()
+        {
+            self.send(removals.clone());
+        }
+        let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
+        if left.iter().any(runs_host_code) {
+            self.send(Drops::new(left));
+        }
+    }
+}
+
+impl Request {
+    fn cancelled(self: Arc<Request>, why: Cancel) {
+        let core = self.core().clone();
+        if self.note_cancel(why) {
+            core.send(self);
+        }
+    }
+}

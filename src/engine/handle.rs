@@ -1,0 +1,190 @@
+//! A fetch as its caller holds it: made before the call, so that it can be cancelled before, during and after.
+
+use super::Core;
+use crate::base::object::Object;
+use crate::base::process::Generation;
+use crate::base::sync::atomic::{AtomicUsize, Ordering};
+use crate::base::sync::{Condvar, Mutex, wait, wait_until};
+use crate::base::{Error, Status};
+use crate::task::FetchId;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One fetch: before, while and after it is asked.
+pub struct Fetch {
+    born: Generation,
+    inner: Mutex<Inner>,
+    ended: Condvar,
+    done: AtomicUsize,
+    failed: AtomicUsize,
+    total: AtomicUsize,
+}
+
+struct Inner {
+    stage: Stage,
+    urgency: i32,
+    context: Option<Arc<Object>>,
+}
+
+enum Stage {
+    /// Not used yet.
+    Unused,
+    /// Cancelled before it was used.
+    Cancelled,
+    /// A call uses it, and has not put it into the table yet.
+    Starting { cancelled: bool },
+    /// Under way.
+    Active { core: Arc<Core>, id: FetchId },
+    /// In the table no more; its last event may not be delivered yet.
+    Settled,
+    /// All is delivered.
+    Ended,
+}
+
+impl Fetch {
+    /// A fetch that is not asked yet.
+    #[allow(clippy::new_without_default)] // it belongs to a process, which a default value would hide
+    pub fn new() -> Fetch {
+        Fetch {
+            born: Generation::now(),
+            inner: Mutex::new(Inner { stage: Stage::Unused, urgency: 0, context: None }),
+            ended: Condvar::new(),
+            done: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
+            total: AtomicUsize::new(0),
+        }
+    }
+
+    /// In which process it was made.
+    pub fn born(&self) -> Generation {
+        self.born
+    }
+
+    /// What the provider will see of it. `Err` gives the object back: it was used already.
+    pub fn set_context(&self, context: Object) -> Result<(), Object> {
+        let mut inner = self.inner.lock();
+        if !matches!(inner.stage, Stage::Unused) {
+            return Err(context);
+        }
+        let before = inner.context.replace(Arc::new(context));
+        drop(inner);
+        // Runs code of the host's.
+        drop(before);
+        Ok(())
+    }
+
+    /// How urgent it is: before it is asked, or while it waits.
+    pub fn set_urgency(&self, urgency: i32) {
+        let active = {
+            let mut inner = self.inner.lock();
+            inner.urgency = urgency;
+            inner.active()
+        };
+        if let Some((core, id)) = active {
+            core.turn(|table, _| table.set_urgency(id, urgency));
+        }
+    }
+
+    /// Ends what is not settled yet with CANCELLED.
+    pub fn cancel(&self) {
+        let active = {
+            let mut inner = self.inner.lock();
+            match &mut inner.stage {
+                Stage::Unused => inner.stage = Stage::Cancelled,
+                Stage::Starting { cancelled } => *cancelled = true,
+                Stage::Cancelled | Stage::Active { .. } | Stage::Settled | Stage::Ended => {}
+            }
+            inner.active()
+        };
+        // The table's lock comes before the handle's, so the handle's is given back first. If the fetch ends in between, its
+        // id is stale and nothing happens.
+        if let Some((core, id)) = active {
+            core.turn(|table, turn| table.cancel(id, turn));
+        }
+    }
+
+    /// A call uses it.
+    pub(super) fn begin(&self, total: usize) -> Result<(i32, Option<Arc<Object>>), Status> {
+        let mut inner = self.inner.lock();
+        match inner.stage {
+            Stage::Unused => inner.stage = Stage::Starting { cancelled: false },
+            Stage::Cancelled => return Err(Status::ERR_CANCELLED),
+            _ => return Err(Status::ERR_ALREADY_USED),
+        }
+        self.total.store(total, Ordering::Relaxed);
+        Ok((inner.urgency, inner.context.clone()))
+    }
+
+    /// The call put it into the table, under whose lock this runs. Says whether it was cancelled meanwhile.
+    pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> bool {
+        let mut inner = self.inner.lock();
+        let Stage::Starting { cancelled } = inner.stage else { return false };
+        inner.stage = match id {
+            Some(id) => Stage::Active { core: core.clone(), id },
+            None => Stage::Settled,
+        };
+        cancelled
+    }
+
+    /// The call failed: it was not used.
+    pub(super) fn give_back(&self) {
+        let mut inner = self.inner.lock();
+        if let Stage::Starting { cancelled } = inner.stage {
+            inner.stage = if cancelled { Stage::Cancelled } else { Stage::Unused };
+        }
+    }
+
+    /// The last event is delivered, or the call answered at once.
+    pub(super) fn end(&self) {
+        let before = {
+            let mut inner = self.inner.lock();
+            (std::mem::replace(&mut inner.stage, Stage::Ended), inner.context.take())
+        };
+        self.ended.notify_all();
+        // The engine's reference and the context go after the lock: either may be the last.
+        drop(before);
+    }
+
+    pub(super) fn note_progress(&self, done: usize, failed: usize) {
+        self.done.store(done, Ordering::Relaxed);
+        self.failed.store(failed, Ordering::Relaxed);
+    }
+
+    /// How many positions are settled, how many of them failed, and how many there are.
+    pub fn progress(&self) -> (usize, usize, usize) {
+        let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        (of(&self.done), of(&self.failed), of(&self.total))
+    }
+
+    /// Waits until the last event was delivered; `None`: as long as it takes. False if the time was over first. One that was
+    /// never used has nothing to wait for.
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut inner = self.inner.lock();
+        while !matches!(inner.stage, Stage::Unused | Stage::Cancelled | Stage::Ended) {
+            match until {
+                None => inner = wait(&self.ended, inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    inner = wait_until(&self.ended, inner, left);
+                }
+            }
+        }
+        true
+    }
+}
+
+impl Inner {
+    fn active(&self) -> Option<(Arc<Core>, FetchId)> {
+        match &self.stage {
+            Stage::Active { core, id } => Some((core.clone(), *id)),
+            _ => None,
+        }
+    }
+}
+
+/// What a fetch that waited was told.
+pub type Waited = Result<crate::task::Outcome, Error>;

@@ -1,0 +1,73 @@
+//! The host's functions, as the engine sees them. All may be called from any thread; none is called under a lock of ours.
+
+use super::request::Ticket;
+use crate::base::{Status, Value};
+use crate::cache::Departure;
+use crate::task::{Batch, Outcome};
+use std::sync::Arc;
+
+/// Answers keys.
+pub trait Provider: Send + Sync {
+    /// Answers the request's keys, now or later, and finishes it.
+    fn provide(&self, request: &Ticket);
+}
+
+/// Says which keys are asked for in vain.
+pub trait Validator: Send + Sync {
+    /// Whether `key` can exist.
+    fn is_valid(&self, key: &[u8]) -> bool;
+}
+
+/// Says what values cost.
+pub trait CostFunction: Send + Sync {
+    /// What it costs to keep `value`, in bytes.
+    fn cost(&self, key: &[u8], value: &Value) -> u64;
+}
+
+/// Hears of what is no longer in the store.
+pub trait RemovalListener: Send + Sync {
+    /// `departure` left, or never got in.
+    fn removed(&self, departure: &Departure);
+}
+
+/// Hears how each lookup went.
+pub trait RecordListener: Send + Sync {
+    /// VALUE, NULL, MISS or INVALID_KEY.
+    fn looked_up(&self, record: Status, key: &[u8]);
+}
+
+/// Hears what came of a fetch. Dropped after the last call, where callbacks run.
+pub trait Receiver: Send {
+    /// One position is settled; `last`: nothing more follows.
+    fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool);
+    /// All positions are settled.
+    fn batch(&mut self, results: Results);
+    /// Some more positions are settled.
+    fn progress(&mut self, done: usize, failed: usize, total: usize);
+}
+
+/// Hears that the engine is closed.
+pub trait Closed: Send {
+    /// It is.
+    fn closed(self: Box<Self>);
+}
+
+/// What a batch came to: its keys, and an outcome for each.
+#[derive(Debug)]
+pub struct Results {
+    /// The keys in the order asked.
+    pub keys: crate::base::PackedKeys,
+    /// What came of them.
+    pub batch: Batch,
+}
+
+/// All of them.
+#[derive(Default, Clone)]
+#[allow(missing_docs)] // each is explained at its trait
+pub struct Hooks {
+    pub provider: Option<Arc<dyn Provider>>,
+    pub validator: Option<Arc<dyn Validator>>,
+    pub cost: Option<Arc<dyn CostFunction>>,
+    pub removal: Option<Arc<dyn RemovalListener>>,
+    pub record: Option<Arc<dyn RecordListener>>,
+}

@@ -1,0 +1,200 @@
+//! The end of an engine (rule L05): close, free, dispose.
+//!
+//! ```text
+//!   open ── close ──▶ closing ── nothing under way, nothing undelivered, no call out ──▶ told ── free, dispose ──▶ over
+//! ```
+//!
+//! Closing is over when the table is idle, every accepted fetch has had its last event, and every provider call came back.
+//! Once the table takes nothing new, each of these can only become true, so that whoever sees all of them at once is right.
+
+use super::Core;
+use super::host::Closed;
+use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::base::sync::{Condvar, Mutex, wait};
+use crate::base::{Now, Status};
+use crate::cache::Departures;
+use crate::runtime::hooks::call_host;
+use crate::runtime::mail::{Drops, Mail};
+use crate::task::Close;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Threads;
+
+/// How far an engine's life has come.
+#[derive(Default)]
+pub(super) struct Life {
+    /// Nothing new is accepted.
+    shut: AtomicBool,
+    /// Somebody waits for the end.
+    closing: AtomicBool,
+    /// Nothing works any more.
+    over: AtomicBool,
+    detached: AtomicBool,
+    /// Accepted fetches whose last event is not delivered.
+    fetches: AtomicUsize,
+    /// Requests handed out whose provider call has not come back.
+    calls: AtomicUsize,
+    ending: Mutex<Ending>,
+    told: Condvar,
+}
+
+#[derive(Default)]
+struct Ending {
+    listeners: Vec<Box<dyn Closed>>,
+    /// The news is on its way.
+    sent: bool,
+    told: bool,
+    /// The handle was given up: whoever tells winds up too.
+    disposed: bool,
+}
+
+impl Life {
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_detached(&self) -> bool {
+        self.detached.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn shut(&self) {
+        self.shut.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn fetch_begins(&self) {
+        self.fetches.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn fetch_ends(&self) {
+        self.fetches.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn call_begins(&self) {
+        self.calls.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn call_ends(&self) {
+        self.calls.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The news that an engine is closed: its last mail.
+struct ClosedMail(Arc<Core>);
+
+impl Mail for ClosedMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> usize {
+        let core = &self.0;
+        let mut delivered = 0;
+        loop {
+            let (listeners, disposed) = {
+                let mut ending = core.life.ending.lock();
+                let listeners = std::mem::take(&mut ending.listeners);
+                if listeners.is_empty() {
+                    ending.told = true;
+                }
+                (listeners, ending.disposed)
+            };
+            if listeners.is_empty() {
+                core.life.told.notify_all();
+                if disposed {
+                    core.wind_up();
+                }
+                return delivered;
+            }
+            for listener in listeners {
+                call_host(|| listener.closed());
+                delivered += 1;
+            }
+        }
+    }
+}
+
+impl Core {
+    pub(super) fn check_open(&self) -> Result<(), Status> {
+        if self.life.is_shut() || self.life.is_over() { Err(Status::ERR_CLOSED) } else { Ok(()) }
+    }
+
+    /// Accepts nothing new; `listener` hears when all is done. `drain`: what was accepted goes on for that long, `None` for as
+    /// long as it takes. Never blocks; a second close may only shorten.
+    pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn Closed>>) {
+        self.life.shut();
+        {
+            let mut ending = self.life.ending.lock();
+            ending.listeners.extend(listener);
+            // Who comes after the news gets it by a mail of its own.
+            ending.sent = ending.sent && !ending.told;
+        }
+        self.life.closing.store(true, Ordering::Release);
+        let how = match drain {
+            None => Close::Cancel,
+            Some(for_long) => {
+                let now = Now::of(&self.clock);
+                Close::Drain(for_long.map_or(crate::base::Moment::NEVER, |span| now.moment().after(span)))
+            }
+        };
+        self.turn(|table, turn| table.close(how, turn));
+    }
+
+    /// Sends the news if the time has come.
+    pub(super) fn conclude_if_closing(&self) {
+        let life = &self.life;
+        if !life.closing.load(Ordering::Acquire) {
+            return;
+        }
+        let is_quiet = || life.fetches.load(Ordering::Acquire) == 0 && life.calls.load(Ordering::Acquire) == 0;
+        if !is_quiet() || !self.table.as_ref().is_some_and(|table| table.lock().is_idle()) || !is_quiet() {
+            return;
+        }
+        if !std::mem::replace(&mut life.ending.lock().sent, true) {
+            self.send(Arc::new(ClosedMail(self.me())));
+        }
+    }
+
+    /// Closes, waits for host code that has begun, and ends the threads. Not from callbacks.
+    pub fn free(self: Arc<Core>) {
+        self.close(None, None);
+        {
+            let mut ending = self.life.ending.lock();
+            while !ending.told {
+                ending = wait(&self.life.told, ending);
+            }
+        }
+        self.wind_up();
+    }
+
+    /// Gives the engine up: it closes, and ends itself when it is idle. Never waits.
+    pub fn dispose(self: Arc<Core>) {
+        self.life.ending.lock().disposed = true;
+        self.close(None, None);
+    }
+
+    /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
+    fn wind_up(&self) {
+        if self.life.over.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(removals) = &self.removals {
+            removals.silence();
+        }
+        let mut left = Departures::new();
+        self.store.clear(&self.clock, &mut left);
+        if let Some(runtime) = self.running() {
+            runtime.deliver_and_wait(Drops::new(left));
+        }
+        if let Some(alarm) = self.alarm.get() {
+            alarm.ring();
+        }
+        match &self.threads {
+            Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop()),
+            Threads::Shared(runtime) => {
+                self.life.detached.store(true, Ordering::Release);
+                runtime.detach();
+            }
+        }
+    }
+}

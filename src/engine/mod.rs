@@ -1,0 +1,273 @@
+//! The safe face: one store, one table and one runtime behind methods that a Rust program, or the C ABI, can call.
+//!
+//! ```text
+//!   fetch ──▶ store ── hit ──▶ answered in the call
+//!               │ miss
+//!               ▼
+//!            table (one lock) ──▶ outbox ──▶ mailboxes ──▶ dispatcher, or the host's queue ──▶ callback
+//!                                   └──────▶ requests ───▶ provider thread, or the host's queue
+//! ```
+//!
+//! A [`Core`] is a cache, with or without an engine around it. Locks are taken in this order and never the other way: table,
+//! shard, mailbox. The table's lock is held for the protocol alone; what it leaves in the outbox is carried out after it, in
+//! [`carry`]. Nothing of the host's is called or dropped under any of them.
+//!
+//! - [`host`]: the host's functions, as traits.
+//! - [`ask`]: fetches. [`inbox`]: where their events are collected. [`handle`]: how the host cancels one and waits for it.
+//! - [`request`]: what the provider holds.
+//! - [`cache`]: the store's operations, with what a loading cache adds to them.
+//! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table. [`life`]: close and free.
+//! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
+
+pub mod ask;
+pub mod cache;
+mod carry;
+pub mod handle;
+pub mod host;
+pub mod inbox;
+pub mod life;
+mod removals;
+pub mod request;
+pub mod stats;
+
+use crate::base::clock::Timed;
+use crate::base::config::{FetchSettings, Settings};
+use crate::base::process::Generation;
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicU64, Ordering};
+use crate::base::{Clock, Moment, Status};
+use crate::cache::{Departures, Outlet, Store};
+use crate::runtime::Runtime;
+use crate::runtime::timer::Alarm;
+use crate::task::Table;
+use carry::Lent;
+use host::Hooks;
+use life::Life;
+use removals::Removals;
+use std::sync::{Arc, OnceLock, Weak};
+
+/// A cache, and around it an engine if it has a provider.
+pub struct Core {
+    born: Generation,
+    me: Weak<Core>,
+    store: Store,
+    /// `None`: a cache without an engine.
+    table: Option<Mutex<Table<Lent>>>,
+    /// Counts the stored answers and writes: who missed in the store knows by it whether to look again.
+    epoch: AtomicU64,
+    clock: Clock,
+    settings: Settings,
+    fetch_settings: Arc<FetchSettings>,
+    hooks: Hooks,
+    removals: Option<Arc<Removals>>,
+    threads: Threads,
+    alarm: OnceLock<Alarm>,
+    life: Life,
+    window: stats::Window,
+}
+
+/// Where threads come from.
+enum Threads {
+    /// Of its own, started when they are first needed.
+    Own(OnceLock<Arc<Runtime>>),
+    /// Somebody else's.
+    Shared(Arc<Runtime>),
+}
+
+/// What a cache or an engine is made from.
+#[derive(Default)]
+pub struct Plan {
+    /// What was configured.
+    pub settings: Settings,
+    /// The host's functions.
+    pub hooks: Hooks,
+    /// `None`: the system's.
+    pub clock: Option<Clock>,
+    /// `None`: threads of its own.
+    pub runtime: Option<Arc<Runtime>>,
+}
+
+impl Core {
+    /// A cache without an engine.
+    pub fn cache(plan: Plan) -> Arc<Core> {
+        Core::make(plan, false)
+    }
+
+    /// An engine. Its threads are started at once, so that a system that refuses them is heard of here.
+    pub fn engine(plan: Plan) -> Result<Arc<Core>, Status> {
+        if plan.hooks.provider.is_none() {
+            return Err(Status::ERR_NO_PROVIDER);
+        }
+        let core = Core::make(plan, true);
+        core.runtime().ok_or(Status::ERR_NO_THREAD)?;
+        core.set_alarm();
+        Ok(core)
+    }
+
+    fn make(plan: Plan, is_engine: bool) -> Arc<Core> {
+        let Plan { settings, hooks, clock, runtime } = plan;
+        let clock = clock.unwrap_or_else(Clock::system);
+        let core = Arc::new_cyclic(|me: &Weak<Core>| {
+            let removals = hooks.removal.clone().map(|listener| Arc::new(Removals::new(listener, me.clone())));
+            let outlet = removals.clone().map(|removals| removals as Arc<dyn Outlet>);
+            Core {
+                born: Generation::now(),
+                me: me.clone(),
+                store: Store::new(&settings.cache, outlet),
+                table: is_engine.then(|| Mutex::new(Table::new(Lent(me.clone()), &settings))),
+                epoch: AtomicU64::new(0),
+                window: stats::Window::new(clock.moment()),
+                clock: clock.clone(),
+                fetch_settings: Arc::new(settings.fetch.clone()),
+                settings,
+                hooks,
+                removals,
+                threads: runtime.map_or(Threads::Own(OnceLock::new()), Threads::Shared),
+                alarm: OnceLock::new(),
+                life: Life::default(),
+            }
+        });
+        if let Threads::Shared(runtime) = &core.threads {
+            runtime.attach();
+        }
+        if let Clock::Manual(manual) = &clock {
+            manual.attach(core.me.clone() as Weak<dyn Timed>);
+        }
+        core
+    }
+
+    /// In which process it was made.
+    pub fn born(&self) -> Generation {
+        self.born
+    }
+
+    /// Whether there is an engine around the cache.
+    pub fn is_engine(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// What a fetch goes by that states nothing else.
+    pub fn fetch_settings(&self) -> &Arc<FetchSettings> {
+        &self.fetch_settings
+    }
+
+    fn me(&self) -> Arc<Core> {
+        self.me.upgrade().expect("whoever calls a method holds a reference")
+    }
+
+    /// The threads, started if need be; `None` if the system refuses them.
+    fn runtime(&self) -> Option<&Arc<Runtime>> {
+        match &self.threads {
+            Threads::Shared(runtime) => Some(runtime),
+            Threads::Own(cell) => {
+                if let Some(runtime) = cell.get() {
+                    return Some(runtime);
+                }
+                let started = Runtime::start().ok()?;
+                if let Err(second) = cell.set(started) {
+                    // Another thread was faster.
+                    second.stop();
+                }
+                cell.get()
+            }
+        }
+    }
+
+    /// The threads, if there are any.
+    fn running(&self) -> Option<&Arc<Runtime>> {
+        match &self.threads {
+            Threads::Shared(runtime) => Some(runtime),
+            Threads::Own(cell) => cell.get(),
+        }
+    }
+
+    /// From now on the timer looks after it. A manual clock does so by itself.
+    fn set_alarm(&self) -> Option<&Alarm> {
+        if let (Clock::System(_), None) = (&self.clock, self.alarm.get()) {
+            let runtime = self.runtime()?;
+            let me = self.me.clone() as Weak<dyn Timed>;
+            self.alarm.get_or_init(|| runtime.timer().watch(me, self.clock.clone()));
+        }
+        self.alarm.get()
+    }
+
+    /// Something in the table falls due at `due`: the timer must not sleep beyond it.
+    fn table_due(&self, due: Option<Moment>) {
+        if let (Some(due), Some(alarm)) = (due, self.alarm.get()) {
+            alarm.ring_for(due);
+        }
+    }
+
+    /// An entry was stored that may expire before the timer wakes.
+    fn store_due(&self) {
+        let Some(wake) = self.store.next_wake() else { return };
+        if let (true, Some(alarm)) = (self.settings.cache.timer || self.is_engine(), self.set_alarm()) {
+            alarm.ring_for(self.clock.moment_of(wake));
+        }
+    }
+}
+
+/// How many entries the timer looks at in one hold of a shard's lock.
+const SWEEP: usize = 256;
+
+impl Timed for Core {
+    fn next_due(&self) -> Option<Moment> {
+        if self.life.is_over() {
+            return None;
+        }
+        let table = self.table.as_ref().and_then(|table| table.lock().next_due());
+        // A manual clock stops at each end; the system's is not woken more than twice a second.
+        let store = match &self.clock {
+            Clock::Manual(_) => self.store.next_due(),
+            Clock::System(_) => self.store.next_wake(),
+        };
+        let store = store.filter(|_| self.settings.cache.timer || self.is_engine());
+        table.into_iter().chain(store.map(|end| self.clock.moment_of(end))).min()
+    }
+
+    fn fire(&self) {
+        if self.life.is_over() {
+            return;
+        }
+        if self.table.is_some() {
+            self.turn(|table, turn| table.advance(turn));
+        }
+        if self.settings.cache.timer || self.is_engine() {
+            loop {
+                let mut left = Departures::new();
+                let more = self.store.sweep(&self.clock, SWEEP, &mut left);
+                // Destructors and the listener run where callbacks run, not on this thread.
+                self.send_departures(left);
+                if !more {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Some(alarm) = self.alarm.get() {
+            alarm.ring();
+        }
+        match &self.threads {
+            Threads::Shared(runtime) => {
+                if !self.life.is_detached() {
+                    runtime.detach();
+                }
+            }
+            Threads::Own(cell) => {
+                if let Some(runtime) = cell.get() {
+                    runtime.stop_if_idle();
+                }
+            }
+        }
+    }
+}
+
+impl Core {
+    fn is_stale_epoch(&self, seen: u64) -> bool {
+        self.epoch.load(Ordering::Acquire) != seen
+    }
+}

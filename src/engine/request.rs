@@ -1,0 +1,298 @@
+//! A request as the provider holds it: reference counted, and valid, though deaf, after everything else has ended.
+//!
+//! The table and the engine's own mail hold [`Request`]s; the host holds [`Ticket`]s. When the last ticket goes and nobody
+//! finished, the request is finished: a promise to answer cannot be dropped silently.
+
+use super::Core;
+use crate::base::object::Object;
+use crate::base::panics::contained;
+use crate::base::process::Generation;
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::base::{Answer, Error, Now, PackedKeys, Status, Ttl};
+use crate::runtime::hooks::call_host;
+use crate::runtime::mail::Mail;
+use crate::task::{Cancel, Given, Handout, RequestId, Rest, Terms};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// What a ticket is a reference to.
+pub struct Request {
+    core: Arc<Core>,
+    handout: Handout<Arc<Object>>,
+    tickets: AtomicUsize,
+    finished: AtomicBool,
+    /// 0, or a [`Cancel`].
+    cancelled: AtomicU32,
+    hook: Mutex<Hook>,
+    by_key: OnceLock<HashMap<Vec<u8>, usize>>,
+}
+
+/// Who hears that the request is no longer wanted. Dropped when it has run, or with the finish.
+pub trait CancelHook: Send {
+    /// It is not.
+    fn cancelled(&self, request: &Ticket, why: Cancel);
+}
+
+enum Hook {
+    /// None was set.
+    Unset,
+    Set(Box<dyn CancelHook>),
+    /// On its way to the thread where callbacks run.
+    Due(Box<dyn CancelHook>, Cancel),
+    /// It ran, or never will.
+    Over,
+}
+
+/// From this many keys on they are looked up by a table.
+const MANY: usize = 32;
+
+impl Request {
+    pub(super) fn new(core: Arc<Core>, handout: Handout<Arc<Object>>) -> Request {
+        Request {
+            core,
+            handout,
+            tickets: AtomicUsize::new(0),
+            finished: AtomicBool::new(false),
+            cancelled: AtomicU32::new(0),
+            hook: Mutex::new(Hook::Unset),
+            by_key: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// In which process it was made.
+    pub fn born(&self) -> Generation {
+        self.core.born()
+    }
+
+    /// Notes why it is no longer wanted; true if the hook is to be sent.
+    pub(super) fn note_cancel(&self, why: Cancel) -> bool {
+        let mut hook = self.hook.lock();
+        // The first reason stays.
+        let _ = self.cancelled.compare_exchange(0, why as u32, Ordering::AcqRel, Ordering::Relaxed);
+        match std::mem::replace(&mut *hook, Hook::Over) {
+            Hook::Set(set) => {
+                *hook = Hook::Due(set, why);
+                true
+            }
+            other => {
+                *hook = other;
+                false
+            }
+        }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &PackedKeys {
+        &self.handout.keys
+    }
+
+    /// Which attempt of its flight a key is in.
+    pub fn attempt(&self, index: usize) -> Option<u32> {
+        self.handout.attempts.get(index).copied()
+    }
+
+    /// What the fetch that started the key's flight carries.
+    pub fn context(&self, index: usize) -> Option<&Object> {
+        self.handout.contexts.get(index)?.as_deref()
+    }
+
+    /// The highest urgency among its keys when it was formed.
+    pub fn urgency(&self) -> i32 {
+        self.handout.urgency
+    }
+
+    /// Why it is no longer wanted, as a number of [`Cancel`]; 0 if it is.
+    pub fn cancel_reason(&self) -> u32 {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// How much time the attempt has left; `None`: no end.
+    pub fn time_left(&self) -> Option<Duration> {
+        let now = Now::of(&self.core.clock);
+        self.core.table.as_ref()?.lock().time_left(self.handout.id, &now)
+    }
+
+    /// Whether somebody waits for this key.
+    pub fn is_wanted(&self, index: usize) -> bool {
+        self.core.table.as_ref().is_some_and(|table| table.lock().is_wanted(self.handout.id, index))
+    }
+
+    fn index_of(&self, key: &[u8]) -> Option<usize> {
+        let keys = &self.handout.keys;
+        if keys.len() < MANY {
+            return keys.iter().position(|other| other == key);
+        }
+        let table = self.by_key.get_or_init(|| keys.iter().enumerate().map(|(index, key)| (key.to_vec(), index)).collect());
+        table.get(key).copied()
+    }
+
+    fn finish(&self, rest: Rest) -> Status {
+        let status = self.core.turn(|table, turn| table.finish(self.handout.id, rest, turn));
+        self.finished.store(true, Ordering::Release);
+        // A hook that has not begun never will. It may hold a ticket of this very request: dropped with no lock held.
+        let hook = std::mem::replace(&mut *self.hook.lock(), Hook::Over);
+        drop(hook);
+        status
+    }
+}
+
+impl Mail for Request {
+    fn deliver(self: Arc<Self>, _most: usize) -> usize {
+        let hook = std::mem::replace(&mut *self.hook.lock(), Hook::Over);
+        let Hook::Due(hook, why) = hook else { return 0 };
+        let ticket = Ticket::first_or_next(self);
+        call_host(|| hook.cancelled(&ticket, why));
+        1
+    }
+}
+
+/// The host's reference to a request.
+pub struct Ticket(Arc<Request>);
+
+/// On which terms the provider gives an answer; what it leaves out is decided by options, configuration and cost function.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)] // the words of the rules
+pub struct Stated {
+    pub ttl: Option<Ttl>,
+    pub priority: Option<f64>,
+    pub cost: Option<u64>,
+}
+
+impl Ticket {
+    pub(super) fn first(request: Arc<Request>) -> Ticket {
+        Ticket::first_or_next(request)
+    }
+
+    fn first_or_next(request: Arc<Request>) -> Ticket {
+        request.tickets.fetch_add(1, Ordering::Relaxed);
+        Ticket(request)
+    }
+
+    pub(super) fn id(&self) -> RequestId {
+        self.0.handout.id
+    }
+
+    /// Answers the key at `index`: OK; LATE, ALREADY_ANSWERED, OUT_OF_RANGE, CLOSED.
+    pub fn resolve(&self, index: usize, answer: Answer, stated: Stated) -> Status {
+        let Some(key) = self.keys().get(index) else { return Status::ERR_OUT_OF_RANGE };
+        let terms = self.core.terms(key, &answer, stated);
+        self.answer(index, Given::Answer(answer, terms))
+    }
+
+    /// Fails the key at `index`; as [`Ticket::resolve`].
+    pub fn fail(&self, index: usize, error: Error) -> Status {
+        if index >= self.keys().len() {
+            return Status::ERR_OUT_OF_RANGE;
+        }
+        self.answer(index, Given::Failed(error))
+    }
+
+    fn answer(&self, index: usize, given: Given) -> Status {
+        self.core.turn(|table, turn| table.answer(self.id(), index, given, turn))
+    }
+
+    /// Answers by key: one of the request's own, or an extra, which is stored if it is news.
+    pub fn supply(&self, key: &[u8], answer: Answer, stated: Stated) -> Status {
+        if let Some(index) = self.0.index_of(key) {
+            return self.resolve(index, answer, stated);
+        }
+        let terms = self.core.terms(key, &answer, stated);
+        self.core.turn(|table, turn| table.extra(self.id(), key, answer, terms, turn))
+    }
+
+    /// Is through with it: what is open is settled with `rest`.
+    pub fn finish(&self, rest: Rest) -> Status {
+        self.0.finish(rest)
+    }
+
+    pub(super) fn finish_unwanted(&self) {
+        self.finish(Rest::Unanswered);
+    }
+
+    pub(super) fn finish_without_thread(self) {
+        self.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD)));
+    }
+
+    /// Works on: the attempt's time begins anew.
+    pub fn heartbeat(&self) -> Status {
+        let now = Now::of(&self.core.clock);
+        match &self.core.table {
+            Some(table) => table.lock().heartbeat(self.id(), &now),
+            None => Status::ERR_CLOSED,
+        }
+    }
+
+    /// Wants to hear when it is no longer wanted. `Err` gives the hook back with the reason why it will not run.
+    pub fn on_cancel(&self, new: Box<dyn CancelHook>) -> Result<(), (Status, Box<dyn CancelHook>)> {
+        let mut hook = self.0.hook.lock();
+        if self.0.finished.load(Ordering::Acquire) {
+            return Err((Status::ERR_CLOSED, new));
+        }
+        if self.0.cancel_reason() != 0 {
+            return Err((Status::ERR_CANCELLED, new));
+        }
+        match *hook {
+            Hook::Unset => {
+                *hook = Hook::Set(new);
+                Ok(())
+            }
+            Hook::Set(_) | Hook::Due(..) | Hook::Over => Err((Status::ERR_ALREADY_USED, new)),
+        }
+    }
+
+    /// Gives the reference up as a pointer, for [`Ticket::from_raw`].
+    pub fn into_raw(self) -> *const Request {
+        let this = std::mem::ManuallyDrop::new(self);
+        Arc::as_ptr(&this.0)
+    }
+
+    /// The pointer, while `self` lives.
+    pub fn as_raw(&self) -> *const Request {
+        Arc::as_ptr(&self.0)
+    }
+}
+
+impl std::ops::Deref for Ticket {
+    type Target = Request;
+    fn deref(&self) -> &Request {
+        &self.0
+    }
+}
+
+impl Clone for Ticket {
+    fn clone(&self) -> Ticket {
+        Ticket::first_or_next(self.0.clone())
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // AcqRel: what other holders did comes before the finish.
+        if self.0.tickets.fetch_sub(1, Ordering::AcqRel) == 1 && !self.0.finished.load(Ordering::Acquire) {
+            let _ = contained(|| self.0.finish(Rest::Unanswered));
+        }
+    }
+}
+
+impl Core {
+    /// What is known of an answer before any lock is taken (rule S03): its own cost, else the cost function's, else the value's.
+    pub(super) fn terms(&self, key: &[u8], answer: &Answer, stated: Stated) -> Terms {
+        Terms { ttl: stated.ttl, priority: stated.priority, cost: self.cost_of(key, answer, stated.cost) }
+    }
+
+    pub(super) fn cost_of(&self, key: &[u8], answer: &Answer, stated: Option<u64>) -> u64 {
+        if let Some(cost) = stated {
+            return cost;
+        }
+        match (&self.hooks.cost, answer) {
+            (Some(function), Answer::Value(value)) => call_host(|| function.cost(key, value)).unwrap_or_else(|| answer.cost()),
+            _ => answer.cost(),
+        }
+    }
+}
