@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(caller.key(some, KEY_MAX + 1), Err(Status::ERR_KEY_TOO_LONG));
         assert_eq!(caller.key(some, usize::MAX), Err(Status::ERR_KEY_TOO_LONG));
         assert_eq!(caller.items(some.cast::<u64>(), usize::MAX / 4), Err(Status::ERR_INVALID_ARG));
-        assert_eq!(caller.items(1 as *const u64, 1), Err(Status::ERR_INVALID_ARG));
+        assert_eq!(caller.items(std::ptr::without_provenance::<u64>(1), 1), Err(Status::ERR_INVALID_ARG));
         assert_eq!(caller.text(std::ptr::null()), Err(Status::ERR_NULL_POINTER));
     }
 }

@@ -1,0 +1,42 @@
+/* Checks for the programs beside this file. CHECK goes on after a failure, so that one run shows all of them; DONE makes the
+ * program's exit code say whether there was one. */
+#ifndef KVL_TESTS_CHECK_H
+#define KVL_TESTS_CHECK_H
+
+#include <kvlight.h>
+#include <stdio.h>
+#include <string.h>
+
+static int checks_done, checks_failed;
+
+static int check_at(int holds, const char *what, const char *file, int line)
+{
+    checks_done++;
+    if (!holds) {
+        checks_failed++;
+        printf("%s:%d: does not hold: %s\n", file, line, what);
+    }
+    return holds;
+}
+
+static int check_status_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
+{
+    if (!check_at(is == wanted, what, file, line))
+        printf("    it is %s, not %s\n", kvl_status_name(is), kvl_status_name(wanted));
+    return is == wanted;
+}
+
+/* holds? */
+#define CHECK(what) ((void)check_at(!!(what), #what, __FILE__, __LINE__))
+/* answers the status? */
+#define STATUS(call, wanted) ((void)check_status_at((call), (wanted), #call, __FILE__, __LINE__))
+/* is the text? */
+#define TEXT(is, wanted) CHECK(strcmp((is), (wanted)) == 0)
+
+#define DONE()                                                           \
+    do {                                                                 \
+        printf("%d checks, %d failed\n", checks_done, checks_failed);    \
+        return checks_failed == 0 && checks_done > 0 ? 0 : 1;            \
+    } while (0)
+
+#endif
