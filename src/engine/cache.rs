@@ -125,7 +125,7 @@ impl Core {
     }
 
     /// Milliseconds since a departed entry was stored.
-    pub fn age_ms(&self, departure: &Departure) -> u64 {
+    pub fn age_ms(departure: &Departure) -> u64 {
         departure.left_at.since(departure.stored_at)
     }
 

@@ -6,7 +6,7 @@ use super::request::{Request, Ticket};
 use crate::base::object::Object;
 use crate::base::panics::contained;
 use crate::base::sync::atomic::Ordering;
-use crate::base::{Answer, Now, Ttl};
+use crate::base::{Answer, Now};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Drops, Mail};
@@ -73,11 +73,6 @@ pub(super) fn outcome_of(hit: Hit, now: &Now<'_>) -> Outcome {
 
 pub(super) fn ttl_left(expires_at: Option<crate::base::Millis>, now: &Now<'_>) -> i64 {
     expires_at.map_or(-1, |end| i64::try_from(end.since(now.millis())).unwrap_or(i64::MAX))
-}
-
-/// Whether a TTL keeps the answer at all; for statistics of what is worth waking for.
-pub(super) fn keeps(ttl: Option<Ttl>) -> bool {
-    ttl != Some(Ttl::DoNotStore)
 }
 
 type EngineTable = Table<Lent>;
@@ -147,8 +142,10 @@ impl Core {
     fn provide(&self, ticket: Ticket) {
         let now = Now::of(&self.clock);
         let table = self.table.as_ref().expect("requests are an engine's");
-        let taken = table.lock().take_request(ticket.id(), &now);
-        let due = table.lock().next_due();
+        let (taken, due) = {
+            let mut table = table.lock();
+            (table.take_request(ticket.id(), &now), table.next_due())
+        };
         self.table_due(due);
         match (taken, &self.hooks.provider) {
             (Taken::Run, Some(provider)) => {
@@ -189,7 +186,11 @@ impl Core {
     pub(super) fn let_go(&self, left: Departures) {
         if let Some(removals) = &self.removals {
             if removals.schedule() {
-                if self.is_engine() { self.send(removals.clone()) } else { drop(removals.clone().deliver(usize::MAX)) }
+                if self.is_engine() {
+                    self.send(removals.clone());
+                } else {
+                    removals.clone().deliver(usize::MAX);
+                }
             }
         }
         if self.is_engine() { self.send_departures(left) } else { drop(left) }

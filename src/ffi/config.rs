@@ -14,6 +14,7 @@ use crate::base::config::{Draft, Input, Scope};
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::{Answer, ManualClock, Status, Value};
+use crate::runtime::Runtime;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
 use std::sync::Arc;
@@ -48,13 +49,15 @@ pub(crate) struct Parts {
     pub(crate) record: Option<Arc<Notify<kvl_record_fn>>>,
     /// kvl_config_set_clock(); `None`: the system's clocks.
     pub(crate) clock: Option<Arc<ManualClock>>,
+    /// kvl_config_set_runtime(); `None`: threads of its own.
+    pub(crate) runtime: Option<Arc<Runtime>>,
 }
 
 #[allow(dead_code)] // the nouns that are made from it stand above the engine
 impl Config {
     fn new() -> Config {
         let draft = Draft::new(Scope::Engine);
-        let parts = Parts { draft, provider: None, validator: None, cost: None, removal: None, record: None, clock: None };
+        let parts = Parts { draft, provider: None, validator: None, cost: None, removal: None, record: None, clock: None, runtime: None };
         Config { born: Generation::now(), parts: Mutex::new(parts) }
     }
 

@@ -12,7 +12,9 @@
 pub(crate) mod bytes;
 pub(crate) mod guard;
 pub(crate) mod handle;
+mod hooks;
 pub(crate) mod notify;
+pub(crate) mod view;
 
 pub mod sets;
 pub mod types;

@@ -44,7 +44,7 @@ impl Owner for Answer {
 impl Counted for Answer {}
 
 /// Empty bytes are somewhere, too: a host may take NULL for a failure.
-fn start_of(bytes: &[u8]) -> *const u8 {
+pub(crate) fn start_of(bytes: &[u8]) -> *const u8 {
     if bytes.is_empty() { c"".as_ptr().cast() } else { bytes.as_ptr() }
 }
 

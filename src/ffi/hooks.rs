@@ -1,0 +1,76 @@
+//! The host's functions: each callback type of a configuration, made into what the engine calls.
+
+use super::config::Parts;
+use super::notify::Notify;
+use super::types::{kvl_cost_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_request_t, kvl_validate_fn};
+use super::view;
+use crate::base::{Answer, Clock, Status, Value};
+use crate::cache::Departure;
+use crate::engine::Plan;
+use crate::engine::host::{CostFunction, Hooks, Provider, RecordListener, RemovalListener, Validator};
+use crate::engine::request::Ticket;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+impl Provider for Notify<kvl_provide_fn> {
+    fn provide(&self, request: &Ticket) {
+        let handle = request.as_raw().cast_mut().cast::<kvl_request_t>();
+        // SAFETY: the host gave the function for this user data; the request lives until it returns.
+        self.call(|function, user_data| function.into_iter().for_each(|provide| unsafe { provide(user_data, handle) }));
+    }
+
+    fn user_data(&self) -> *mut c_void {
+        Notify::user_data(self)
+    }
+}
+
+impl Validator for Notify<kvl_validate_fn> {
+    fn is_valid(&self, key: &[u8]) -> bool {
+        // SAFETY: the host gave the function for this user data; the key lives until it returns.
+        self.call(|function, user_data| function.is_none_or(|validate| unsafe { validate(user_data, key.as_ptr(), key.len()) } != 0))
+    }
+}
+
+impl CostFunction for Notify<kvl_cost_fn> {
+    fn cost(&self, key: &[u8], value: &Value) -> u64 {
+        let handle = value.as_raw().as_ptr().cast();
+        self.call(|function, user_data| match function {
+            // SAFETY: the host gave the function for this user data; key and value live until it returns.
+            Some(cost) => unsafe { cost(user_data, key.as_ptr(), key.len(), handle) },
+            None => Answer::cost(&Answer::Value(value.clone())),
+        })
+    }
+}
+
+impl RemovalListener for Notify<kvl_removal_fn> {
+    fn removed(&self, departure: &Departure) {
+        let entry = view::of_departure(departure);
+        let cause = departure.cause as u32;
+        // SAFETY: the host gave the function for this user data; the entry lives until it returns.
+        self.call(|function, user_data| function.into_iter().for_each(|removed| unsafe { removed(user_data, &entry, cause) }));
+    }
+}
+
+impl RecordListener for Notify<kvl_record_fn> {
+    fn looked_up(&self, record: Status, key: &[u8]) {
+        // SAFETY: the host gave the function for this user data; the key lives until it returns.
+        self.call(|function, user_data| {
+            function.into_iter().for_each(|listen| unsafe { listen(user_data, record.0, key.as_ptr(), key.len()) });
+        });
+    }
+}
+
+impl Parts {
+    /// What a cache or an engine is made from.
+    pub(crate) fn into_plan(self) -> Plan {
+        let Parts { draft, provider, validator, cost, removal, record, clock, runtime } = self;
+        let hooks = Hooks {
+            provider: provider.map(|hook| hook as Arc<dyn Provider>),
+            validator: validator.map(|hook| hook as Arc<dyn Validator>),
+            cost: cost.map(|hook| hook as Arc<dyn CostFunction>),
+            removal: removal.map(|hook| hook as Arc<dyn RemovalListener>),
+            record: record.map(|hook| hook as Arc<dyn RecordListener>),
+        };
+        Plan { settings: draft.settings().clone(), hooks, clock: clock.map(Clock::Manual), runtime }
+    }
+}

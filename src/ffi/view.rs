@@ -1,0 +1,83 @@
+//! What a callback is shown: `kvl_result_t` filled from an outcome, a departure or a batch. All of it borrowed.
+
+use super::sets::{KVL_F_LAST, KVL_SOURCE_NONE};
+use super::types::{kvl_error_t, kvl_result_t, kvl_value_t};
+use crate::base::{Answer, Value};
+use crate::cache::Departure;
+use crate::engine::Core;
+use crate::task::{Outcome, Verdict};
+use std::ffi::c_void;
+use std::ptr::{null, null_mut};
+
+/// Milliseconds and indices as C has them: what is beyond its range is shown as its end.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn empty(key: &[u8]) -> kvl_result_t {
+    kvl_result_t {
+        struct_size: size_of::<kvl_result_t>(),
+        index: 0,
+        key: key.as_ptr(),
+        key_len: key.len(),
+        value: null_mut(),
+        data: null(),
+        data_len: 0,
+        object: null_mut(),
+        error: null_mut(),
+        age_ms: 0,
+        ttl_left_ms: 0,
+        cost: 0,
+        status: 0,
+        source: KVL_SOURCE_NONE,
+        attempts: 0,
+        flags: 0,
+    }
+}
+
+fn show_value(view: &mut kvl_result_t, value: &Value) {
+    view.value = value.as_raw().as_ptr().cast::<kvl_value_t>();
+    match value.as_bytes() {
+        Some(bytes) => (view.data, view.data_len) = (super::value::start_of(bytes), bytes.len()),
+        None => view.object = value.as_object().unwrap_or(null_mut::<c_void>()),
+    }
+}
+
+/// The view of one position.
+pub(crate) fn of_outcome(index: usize, key: &[u8], outcome: &Outcome, last: bool) -> kvl_result_t {
+    let mut view = kvl_result_t {
+        index,
+        age_ms: signed(outcome.age_ms),
+        ttl_left_ms: outcome.ttl_left_ms,
+        cost: outcome.cost,
+        status: outcome.status().0,
+        source: outcome.source as u32,
+        attempts: outcome.attempts,
+        flags: if last { KVL_F_LAST } else { 0 },
+        ..empty(key)
+    };
+    match &outcome.verdict {
+        Verdict::Value(value) => show_value(&mut view, value),
+        Verdict::Failed(error) => view.error = error.as_raw().cast_mut().cast::<kvl_error_t>(),
+        Verdict::Null | Verdict::Miss | Verdict::InvalidKey => {}
+    }
+    view
+}
+
+/// The view of an entry that left.
+pub(crate) fn of_departure(departure: &Departure) -> kvl_result_t {
+    let mut view = kvl_result_t {
+        age_ms: signed(Core::age_ms(departure)),
+        ttl_left_ms: departure.expires_at.map_or(-1, |end| signed(end.since(departure.left_at))),
+        cost: departure.cost,
+        status: match &departure.answer {
+            Answer::Value(_) => crate::base::Status::VALUE.0,
+            Answer::Null => crate::base::Status::NULL.0,
+        },
+        ..empty(&departure.key)
+    };
+    if let Answer::Value(value) = &departure.answer {
+        show_value(&mut view, value);
+    }
+    view
+}
