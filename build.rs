@@ -20,6 +20,10 @@ const SECTIONS: &[(&str, &str)] = &[
     ("value", "Values"),
     ("error", "Errors"),
     ("slices", "Slices"),
+    ("tasks", "The engine"),
+    ("fetch", "A fetch"),
+    ("results", "The results of a batch"),
+    ("request", "What the provider is handed"),
 ];
 
 macro_rules! statuses {

@@ -23,7 +23,7 @@ pub const KVL_COUNT_FAILED: u32 = 3;
 pub const KVL_COUNT_FROM_STORE: u32 = 4;
 /// Positions whose load this fetch had started.
 pub const KVL_COUNT_FROM_PROVIDER: u32 = 5;
-/// Positions that joined a load of another fetch.
+/// Positions that joined a load under way, another position's of this fetch included.
 pub const KVL_COUNT_JOINED: u32 = 6;
 
 /// What the handle holds: the results and, made once, what C sees of them.

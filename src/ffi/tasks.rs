@@ -5,7 +5,7 @@ use super::handle::{Born, Handle};
 use super::notify::Notify;
 use super::options::Progress;
 use super::results::{self, Batch};
-use super::sets::kvl_status_t;
+use super::sets::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
 use super::types::{
     kvl_cache_t, kvl_closed_fn, kvl_config_t, kvl_error_t, kvl_fetch_t, kvl_free_fn, kvl_options_t, kvl_result_fn, kvl_results_fn,
     kvl_results_t, kvl_slice_t, kvl_tasks_t, kvl_value_t,
@@ -26,11 +26,6 @@ use std::time::Duration;
 impl Handle for kvl_tasks_t {
     type Owner = Arc<Core>;
 }
-
-/// Closing settles all that is under way with KVL_ERR_CLOSED.
-pub const KVL_CLOSE_CANCEL: u32 = 0;
-/// Closing lets what was accepted go on, until its deadline.
-pub const KVL_CLOSE_DRAIN: u32 = 1;
 
 /// Tells one fetch's events to the host's function.
 struct Told<F> {
@@ -149,8 +144,8 @@ pub unsafe extern "C" fn kvl_tasks_new(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let out_error = caller.maybe_out(out_error);
-        let out = caller.out(out_tasks)?;
+        let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_tasks));
+        let out = out?;
         let config = caller.borrow(config)?;
         if let Some(problem) = config.problem() {
             let error = Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy());
@@ -216,17 +211,17 @@ pub unsafe extern "C" fn kvl_tasks_get(
 /// Fetches one key.
 ///
 /// What the cache has can be answered by the call itself, if `out_value` is given: then no event follows. Else the key is loaded,
-/// together with everybody else who wants it, and `fn` is called once.
+/// together with everybody else who wants it, and `function` is called once.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param key             [copied] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len         bytes, 0 to KVL_KEY_MAX.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
-/// @param fn              [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
-/// @param user_data       [retained] what `fn` is given.
-/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `fn`; may be NULL.
-/// @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL everything comes by `fn`.
+/// @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param user_data       [retained] what `function` is given.
+/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
+/// @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL everything comes by `function`.
 /// @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
 ///         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
 ///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -239,7 +234,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
     key_len: usize,
     options: *const kvl_options_t,
     fetch: *mut kvl_fetch_t,
-    r#fn: kvl_result_fn,
+    function: kvl_result_fn,
     user_data: *mut c_void,
     user_data_free: kvl_free_fn,
     out_value: *mut *mut kvl_value_t,
@@ -247,7 +242,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let notify = Notify::new(r#fn, user_data, user_data_free);
+        let notify = Notify::new(function, user_data, user_data_free);
         let out = caller.maybe_out(out_value);
         let core = caller.borrow(tasks)?;
         let key = caller.key(key, key_len)?;
@@ -268,7 +263,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
 
 /// Fetches many keys and tells each alone, as it comes.
 ///
-/// `fn` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
+/// `function` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
@@ -276,8 +271,8 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
 /// @param n               how many.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
-/// @param fn              [retained] is called n times, on the dispatcher thread; the last call is marked KVL_F_LAST.
-/// @param user_data       [retained] what `fn` is given.
+/// @param function        [retained] is called n times, on the dispatcher thread; the last call is marked KVL_F_LAST.
+/// @param user_data       [retained] what `function` is given.
 /// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after the last call; may
 ///                        be NULL.
 /// @return KVL_PENDING; KVL_OK if `n` is 0 (no event); KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
@@ -292,14 +287,14 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
     n: usize,
     options: *const kvl_options_t,
     fetch: *mut kvl_fetch_t,
-    r#fn: kvl_result_fn,
+    function: kvl_result_fn,
     user_data: *mut c_void,
     user_data_free: kvl_free_fn,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let notify = Notify::new(r#fn, user_data, user_data_free);
+        let notify = Notify::new(function, user_data, user_data_free);
         let core = caller.borrow(tasks)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
@@ -320,11 +315,11 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
 /// @param n               how many.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
-/// @param fn              [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
-/// @param user_data       [retained] what `fn` is given.
-/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `fn`; may be NULL.
+/// @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param user_data       [retained] what `function` is given.
+/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
 /// @param out_ready       [out, owned] set on KVL_OK, when the cache had everything: release it; NULL otherwise. If this is NULL the
-///                        results always come by `fn`.
+///                        results always come by `function`.
 /// @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
 ///         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -337,7 +332,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
     n: usize,
     options: *const kvl_options_t,
     fetch: *mut kvl_fetch_t,
-    r#fn: kvl_results_fn,
+    function: kvl_results_fn,
     user_data: *mut c_void,
     user_data_free: kvl_free_fn,
     out_ready: *mut *mut kvl_results_t,
@@ -345,7 +340,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let notify = Notify::new(r#fn, user_data, user_data_free);
+        let notify = Notify::new(function, user_data, user_data_free);
         let out = caller.maybe_out(out_ready);
         let core = caller.borrow(tasks)?;
         let keys = caller.keys(keys, n)?;
@@ -388,8 +383,8 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let out_error = caller.maybe_out(out_error);
-        let out = caller.out(out_value)?;
+        let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_value));
+        let out = out?;
         outside()?;
         let core = caller.borrow(tasks)?;
         let key = caller.key(key, key_len)?;
@@ -481,9 +476,9 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param mode            KVL_CLOSE_CANCEL: what is under way is told KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
 /// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED.
-/// @param fn              [retained] is called once when all is done, on the dispatcher thread; may be NULL.
-/// @param user_data       [retained] what `fn` is given.
-/// @param user_data_free  [retained] ends `user_data` after `fn`, or before this returns if it fails; may be NULL.
+/// @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
+/// @param user_data       [retained] what `function` is given.
+/// @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -492,18 +487,18 @@ pub unsafe extern "C" fn kvl_tasks_close(
     tasks: *mut kvl_tasks_t,
     mode: u32,
     deadline_ms: i64,
-    r#fn: kvl_closed_fn,
+    function: kvl_closed_fn,
     user_data: *mut c_void,
     user_data_free: kvl_free_fn,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let notify = Box::new(Notify::new(r#fn, user_data, user_data_free));
+        let notify = Box::new(Notify::new(function, user_data, user_data_free));
         let core = caller.borrow(tasks)?;
         let drain = match (mode, deadline_ms) {
             (KVL_CLOSE_CANCEL, _) => None,
-            (KVL_CLOSE_DRAIN, super::sets::KVL_FOREVER) => Some(None),
+            (KVL_CLOSE_DRAIN, KVL_FOREVER) => Some(None),
             (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
             _ => return Err(Status::ERR_INVALID_ARG),
         };
@@ -558,4 +553,14 @@ impl Handle for kvl_fetch_t {
 
 impl Handle for kvl_results_t {
     type Owner = Arc<results::Batch>;
+}
+
+impl Born for Core {
+    fn born(&self) -> crate::base::process::Generation {
+        Core::born(self)
+    }
+}
+
+impl Handle for kvl_cache_t {
+    type Owner = Arc<Core>;
 }
