@@ -7,7 +7,7 @@ use super::{NoThread, threads};
 use crate::base::Moment;
 use crate::base::clock::{Clock, Timed};
 use crate::base::panics::contained;
-use crossbeam_channel::bounded;
+use crate::base::sync::{Condvar, Mutex, wait};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -26,7 +26,8 @@ impl Timer {
     pub(super) fn start(most_providers: usize, keep_alive: Duration) -> Result<(Timer, JoinHandle<()>), NoThread> {
         let stop = Arc::new(Notify::new());
         let stopped = stop.clone();
-        let (started, handle) = bounded(1);
+        let started = Arc::new(Started::default());
+        let starting = started.clone();
         // Made on its own thread: making it leaves a few bytes in the thread's local storage, and a host's main thread never
         // gives them back (rule L08).
         let thread = threads::start("kvl-timer", move || {
@@ -37,20 +38,18 @@ impl Timer {
                 .thread_keep_alive(keep_alive)
                 .on_thread_start(threads::enter)
                 .build();
-            let Ok(runtime) = runtime else { return };
-            let _ = started.send(runtime.handle().clone());
-            drop(started);
+            let Ok(runtime) = runtime else { return starting.tell(Err(NoThread)) };
+            starting.tell(Ok(runtime.handle().clone()));
+            drop(starting);
             runtime.block_on(stopped.notified());
             // Waits for the provider calls that have begun.
             drop(runtime);
         })?;
-        match handle.recv() {
-            Ok(handle) => Ok((Timer { handle, stop }, thread)),
-            Err(_) => {
-                let _ = thread.join();
-                Err(NoThread)
-            }
+        let handle = started.wait();
+        if handle.is_err() {
+            let _ = thread.join();
         }
+        Ok((Timer { handle: handle?, stop }, thread))
     }
 
     pub(super) fn stop(&self) {
@@ -67,6 +66,30 @@ impl Timer {
         let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), bell: Arc::new(Notify::new()) };
         self.handle.spawn(watch(timed, clock, alarm.clone()));
         alarm
+    }
+}
+
+/// Where who starts the timer waits for it.
+#[derive(Default)]
+struct Started {
+    handle: Mutex<Option<Result<Handle, NoThread>>>,
+    came: Condvar,
+}
+
+impl Started {
+    fn tell(&self, handle: Result<Handle, NoThread>) {
+        *self.handle.lock() = Some(handle);
+        self.came.notify_all();
+    }
+
+    fn wait(&self) -> Result<Handle, NoThread> {
+        let mut handle = self.handle.lock();
+        loop {
+            match handle.take() {
+                Some(handle) => return handle,
+                None => handle = wait(&self.came, handle),
+            }
+        }
     }
 }
 
