@@ -45,11 +45,13 @@ impl Timer {
             // Waits for the provider calls that have begun.
             drop(runtime);
         })?;
-        let handle = started.wait();
-        if handle.is_err() {
-            let _ = thread.join();
+        match started.wait() {
+            Ok(handle) => Ok((Timer { handle, stop }, thread)),
+            Err(refused) => {
+                let _ = thread.join();
+                Err(refused)
+            }
         }
-        Ok((Timer { handle: handle?, stop }, thread))
     }
 
     pub(super) fn stop(&self) {
