@@ -27,6 +27,7 @@ impl Place {
         self.0
     }
 
+    #[cfg(test)]
     pub fn of_number(number: u32) -> Place {
         Place(number)
     }
