@@ -285,7 +285,7 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
     let put = put.prop_map(move |(key, null, cost, ttl, priority, naming)| {
         // To get to 64 levels at all, entries must stay, and of different priorities.
         let ttl = if many { None } else { ttl };
-        let priority = if many && naming { f64::from(key) } else { priority };
+        let priority = if many && cost % 20 != 0 { f64::from(key) } else { priority };
         Op::Put { key, null, cost, ttl, priority, naming }
     });
     // Nor may it be emptied all the time.
@@ -542,6 +542,11 @@ proptest! {
     ) {
         play(&settings, &ops);
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Enough priorities to run into the limit of 64, on stores just above and below it.
     #[test]
