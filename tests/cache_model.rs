@@ -205,7 +205,7 @@ impl Model {
         levels.insert((priority + 0.0).to_bits());
         let refused = (entries, bytes) != (0, 0) || levels.len() > 64;
         assert!(
-            !(refused || !leaving.is_empty()) || !self.anything_due(),
+            !self.anything_due() || (!refused && leaving.is_empty()),
             "a live entry had to go, or a newcomer to stay out, for one that was due"
         );
         if refused {
