@@ -345,6 +345,30 @@ fn s05_what_is_due_makes_room_before_anybody_alive() {
 }
 
 #[test]
+fn s05_one_put_takes_as_much_of_what_is_due_as_it_needs() {
+    let one = 2 + ENTRY_COST;
+    let mut world = World::of_cost(21 * one);
+    assert!(is_stored(world.put_cost("no", 0)), "alive, and the least recently used");
+    for i in 10..30 {
+        world.put_entry(&i.to_string(), Entry { cost: 0, ttl: Some(Ttl::of_ms(10)), priority: 9.0, ..Entry::new(text("")) });
+    }
+    world.advance(10);
+    assert!(is_stored(world.put_cost("in", 19 * one)), "more than a write gives back on the side");
+    assert!(world.has("no"));
+    assert!(world.left().iter().all(|(_, cause)| *cause == Cause::Expired));
+}
+
+#[test]
+fn s05_a_priority_that_only_expired_entries_have_is_free() {
+    let mut world = World::of_capacity(1_000);
+    (1..64).for_each(|i| assert!(is_stored(world.put_priority(&i.to_string(), f64::from(i)))));
+    (100..120).for_each(|i| assert!(is_stored(world.put_ttl(&i.to_string(), 10))));
+    assert_eq!(world.put_priority("new", 0.5), Put::Refused);
+    world.advance(10);
+    assert!(is_stored(world.put_priority("new", 0.5)));
+}
+
+#[test]
 fn s06_an_entry_lives_to_its_end_and_not_a_millisecond_longer() {
     let mut world = World::of_capacity(8);
     world.put_ttl("a", 10);
