@@ -1595,7 +1595,7 @@ KVL_API const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t 
 KVL_API const kvl_result_t *kvl_results_array(const kvl_results_t *results, size_t *out_stride);
 
 /**
- * Counts results.
+ * Counts the results of one kind.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @param what     KVL_COUNT_*.

@@ -55,8 +55,8 @@ impl RemovalListener for Notify<kvl_removal_fn> {
 
 impl RecordListener for Notify<kvl_record_fn> {
     fn looked_up(&self, record: Status, key: &[u8]) {
-        // SAFETY: the host gave the function for this user data; the key lives until it returns.
         self.call(|function, user_data| {
+            // SAFETY: the host gave the function for this user data; the key lives until it returns.
             function.into_iter().for_each(|listen| unsafe { listen(user_data, record.0, key.as_ptr(), key.len()) });
         });
     }
