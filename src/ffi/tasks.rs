@@ -19,6 +19,7 @@ use crate::engine::cache::Lookup;
 use crate::engine::handle::Fetch;
 use crate::engine::host::{Closed, Receiver, Results};
 use crate::task::{Form, Outcome, Verdict};
+use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,14 @@ impl Receiver for Told<kvl_result_fn> {
     fn progress(&mut self, done: usize, failed: usize, total: usize) {
         self.tell_progress(done, failed, total);
     }
+
+    fn is_callable(&self) -> bool {
+        self.notify.function().is_some()
+    }
+
+    fn user_data(&self) -> *mut c_void {
+        self.notify.user_data()
+    }
 }
 
 impl Receiver for Told<kvl_results_fn> {
@@ -71,6 +80,14 @@ impl Receiver for Told<kvl_results_fn> {
     fn progress(&mut self, done: usize, failed: usize, total: usize) {
         self.tell_progress(done, failed, total);
     }
+
+    fn is_callable(&self) -> bool {
+        self.notify.function().is_some()
+    }
+
+    fn user_data(&self) -> *mut c_void {
+        self.notify.user_data()
+    }
 }
 
 impl Closed for Notify<kvl_closed_fn> {
@@ -78,6 +95,20 @@ impl Closed for Notify<kvl_closed_fn> {
         // SAFETY: the host gave the function for this user data.
         self.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data) }));
     }
+
+    // Without a function a close in a thread's mode tells nobody; in a queue it is an event all the same.
+    fn is_callable(&self) -> bool {
+        self.function().is_some()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// A function is needed unless a queue carries the events.
+fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<(), Status> {
+    if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
 }
 
 /// What one call of a fetch function goes by.
@@ -152,7 +183,7 @@ pub unsafe extern "C" fn kvl_tasks_new(
             return Err(out_error.map_or(Status::ERR_BAD_VALUE, |out| out.give(error, Status::ERR_BAD_VALUE)));
         }
         let parts = config.parts();
-        if parts.provider.as_ref().is_some_and(|provider| provider.function().is_none()) {
+        if parts.routes.provider.is_none() && parts.provider.as_ref().is_some_and(|provider| provider.function().is_none()) {
             return Err(Status::ERR_NO_CALLBACK);
         }
         Ok(out.give(Core::engine(parts.into_plan())?, Status::OK))
@@ -247,7 +278,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
         let core = caller.borrow(tasks)?;
         let key = caller.key(key, key_len)?;
         let fetch = maybe_fetch(&caller, fetch)?;
-        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), out.is_some())?;
         let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
         match core.fetch([key].into_iter(), &call, receiver)? {
@@ -298,7 +329,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
         let core = caller.borrow(tasks)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
-        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        check_callable(core, &notify)?;
         let nothing = n == 0;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), nothing)?;
         let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
@@ -345,7 +376,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
         let core = caller.borrow(tasks)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
-        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::All, options, fetch.as_ref(), out.is_some())?;
         let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
         Ok(match (core.fetch(keys, &call, receiver)?, out) {
@@ -387,6 +418,10 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         let out = out?;
         outside()?;
         let core = caller.borrow(tasks)?;
+        if core.provider_is_queued() {
+            // It could be this very thread that would have to answer.
+            return Err(Status::ERR_UNSUPPORTED);
+        }
         let key = caller.key(key, key_len)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         let (call, _) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), true)?;
@@ -430,6 +465,10 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
         let out = caller.out(out_results)?;
         outside()?;
         let core = caller.borrow(tasks)?;
+        if core.provider_is_queued() {
+            // It could be this very thread that would have to answer.
+            return Err(Status::ERR_UNSUPPORTED);
+        }
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         let (call, _) = call_of(&caller, core, Form::All, options, fetch.as_ref(), true)?;
@@ -502,7 +541,9 @@ pub unsafe extern "C" fn kvl_tasks_close(
             (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
             _ => return Err(Status::ERR_INVALID_ARG),
         };
-        core.close(drain, Some(notify));
+        // Without a function nobody is to be told, unless by an event.
+        let listener = (notify.is_callable() || core.results_are_queued()).then_some(notify);
+        core.close(drain, listener.map(|notify| notify as Box<dyn Closed>));
         Ok(Status::OK)
     })
 }

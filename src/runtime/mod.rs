@@ -3,15 +3,18 @@
 //! - [`threads`]: how a thread of ours is made: named, and deaf to signals.
 //! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
 //! - [`postbox`]: a queue of mail, and a way to wait for it.
+//! - [`queue`]: mail that waits until the host asks. [`descriptor`]: how it learns that there is some.
 //! - [`timer`]: what happens when time passes.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
 //! It knows nothing of keys in flight: a floor above gives it things that are due and mail to deliver.
 
+pub mod descriptor;
 pub mod hooks;
 pub mod mail;
 pub mod postbox;
+pub mod queue;
 pub mod threads;
 pub mod timer;
 
@@ -32,8 +35,8 @@ pub struct NoThread;
 pub struct Runtime {
     timer: Timer,
     dispatcher: Dispatcher,
-    /// The timer's and the dispatcher's, until somebody joins them.
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The timer's thread, until somebody joins it.
+    timing: Mutex<Option<JoinHandle<()>>>,
     /// How many engines and caches use it.
     attached: AtomicUsize,
 }
@@ -44,19 +47,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const MOST_PROVIDERS: usize = 100_000;
 
 impl Runtime {
-    /// Starts the timer thread and the dispatcher thread.
+    /// Starts the timer thread. The others come when they are needed.
     pub fn start() -> Result<Arc<Runtime>, NoThread> {
-        let (dispatcher, dispatching) = Dispatcher::start()?;
-        let (timer, timing) = match Timer::start(MOST_PROVIDERS, KEEP_ALIVE) {
-            Ok(started) => started,
-            Err(refused) => {
-                dispatcher.stop();
-                let _ = dispatching.join();
-                return Err(refused);
-            }
-        };
-        let threads = Mutex::new(vec![dispatching, timing]);
-        Ok(Arc::new(Runtime { timer, dispatcher, threads, attached: AtomicUsize::new(0) }))
+        let (timer, timing) = Timer::start(MOST_PROVIDERS, KEEP_ALIVE)?;
+        let timing = Mutex::new(Some(timing));
+        Ok(Arc::new(Runtime { timer, dispatcher: Dispatcher::new(), timing, attached: AtomicUsize::new(0) }))
     }
 
     /// The timer.
@@ -92,24 +87,23 @@ impl Runtime {
     /// Ends the threads after what they have begun and what was sent to them. Waits for that, unless this is a thread of ours
     /// or a callback, which would wait for itself.
     pub fn stop(&self) {
-        self.dispatcher.stop();
-        self.timer.stop();
-        let threads = std::mem::take(&mut *self.threads.lock());
-        if !must_not_wait() {
-            for thread in threads {
-                // A panic of that thread was caught and told where it happened.
-                let _ = thread.join();
-            }
-        }
+        self.end(!must_not_wait());
     }
 
     /// As [`Runtime::stop`], but where the dispatcher is inside a callback its thread is left to end by itself: who calls this
     /// must never wait for the host.
     pub fn stop_if_idle(&self) {
-        if self.dispatcher.is_busy() {
-            self.threads.lock().clear();
+        self.end(!must_not_wait() && !self.dispatcher.is_busy());
+    }
+
+    fn end(&self, joins: bool) {
+        let dispatching = self.dispatcher.stop();
+        self.timer.stop();
+        let timing = self.timing.lock().take();
+        if joins {
+            // A panic of such a thread was caught where it happened.
+            dispatching.into_iter().chain(timing).for_each(|thread| drop(thread.join()));
         }
-        self.stop();
     }
 
     /// Delivers mail where callbacks run, and returns when it is delivered.
