@@ -7,19 +7,18 @@
 //! Closing is over when the table is idle, every accepted fetch has had its last event, and every provider call came back.
 //! Once the table takes nothing new, each of these can only become true, so that whoever sees all of them at once is right.
 
-use super::Core;
 use super::host::Closed;
+use super::{Core, Threads};
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use crate::base::{Now, Status};
 use crate::cache::Departures;
+use crate::runtime::Runtime;
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Drops, Mail};
 use crate::task::Close;
 use std::sync::Arc;
 use std::time::Duration;
-
-use super::Threads;
 
 /// How far an engine's life has come.
 #[derive(Default)]
@@ -31,6 +30,8 @@ pub(super) struct Life {
     /// Nothing works any more.
     over: AtomicBool,
     detached: AtomicBool,
+    /// Those who hold it as a cache.
+    holders: AtomicUsize,
     /// Accepted fetches whose last event is not delivered.
     fetches: AtomicUsize,
     /// Requests handed out whose provider call has not come back.
@@ -54,8 +55,17 @@ impl Life {
         self.over.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_detached(&self) -> bool {
-        self.detached.load(Ordering::Acquire)
+    /// Nothing works any more; false if that was so already.
+    pub(super) fn end(&self) -> bool {
+        !self.over.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn holder_comes(&self) {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_holder_goes(&self) -> bool {
+        self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     pub(super) fn is_shut(&self) -> bool {
@@ -175,7 +185,7 @@ impl Core {
 
     /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
     fn wind_up(&self) {
-        if self.life.over.swap(true, Ordering::AcqRel) {
+        if !self.life.end() {
             return;
         }
         if let Some(removals) = &self.removals {
@@ -191,10 +201,14 @@ impl Core {
         }
         match &self.threads {
             Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop()),
-            Threads::Shared(runtime) => {
-                self.life.detached.store(true, Ordering::Release);
-                runtime.detach();
-            }
+            Threads::Shared(runtime) => self.leave(runtime),
+        }
+    }
+
+    /// Uses `runtime` no more. Once, whoever comes first.
+    pub(super) fn leave(&self, runtime: &Runtime) {
+        if !self.life.detached.swap(true, Ordering::AcqRel) {
+            runtime.detach();
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{NoThread, threads};
 use crate::base::panics::contained;
-use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
@@ -26,8 +26,8 @@ enum Parcel {
 /// One thread that delivers.
 pub struct Dispatcher {
     sender: Sender<Parcel>,
-    /// Whether it is delivering just now.
-    busy: Arc<AtomicBool>,
+    /// Mail that was sent and is not delivered yet.
+    undelivered: Arc<AtomicUsize>,
     /// Set when nothing can be sent any more: later mail is delivered where it is sent.
     stopped: Mutex<bool>,
 }
@@ -35,10 +35,10 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub(super) fn start() -> Result<(Dispatcher, JoinHandle<()>), NoThread> {
         let (sender, receiver) = unbounded();
-        let busy = Arc::new(AtomicBool::new(false));
-        let at_work = busy.clone();
-        let thread = threads::start("kvl-dispatch", move || deliver_all(&receiver, &at_work))?;
-        Ok((Dispatcher { sender, busy, stopped: Mutex::new(false) }, thread))
+        let undelivered = Arc::new(AtomicUsize::new(0));
+        let counted = undelivered.clone();
+        let thread = threads::start("kvl-dispatch", move || deliver_all(&receiver, &counted))?;
+        Ok((Dispatcher { sender, undelivered, stopped: Mutex::new(false) }, thread))
     }
 
     /// Sends mail. Never waits.
@@ -49,13 +49,14 @@ impl Dispatcher {
             deliver(mail);
             return;
         }
+        self.undelivered.fetch_add(1, Ordering::AcqRel);
         // Under the lock: nothing may be queued behind the stop.
         let _ = self.sender.send(Parcel::Mail(mail));
     }
 
     /// Whether there is mail on its way, or in delivery.
     pub(super) fn is_busy(&self) -> bool {
-        !self.sender.is_empty() || self.busy.load(Ordering::Acquire)
+        self.undelivered.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn stop(&self) {
@@ -66,11 +67,10 @@ impl Dispatcher {
     }
 }
 
-fn deliver_all(receiver: &Receiver<Parcel>, busy: &AtomicBool) {
+fn deliver_all(receiver: &Receiver<Parcel>, undelivered: &AtomicUsize) {
     while let Ok(Parcel::Mail(mail)) = receiver.recv() {
-        busy.store(true, Ordering::Release);
         deliver(mail);
-        busy.store(false, Ordering::Release);
+        undelivered.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
