@@ -111,7 +111,7 @@ impl Caller {
 
     /// A getter that cannot fail: 0 for NULL and for a cache from before a fork.
     fn read<R: Default>(&self, cache: *const kvl_cache_t, read: impl FnOnce(&Core) -> R) -> R {
-        guard_or(R::default(), || self.kept(cache).map_or(R::default(), |core| read(&core)))
+        self.kept(cache).map_or(R::default(), |core| read(&core))
     }
 
     fn look_into(&self, core: &Core, key: &[u8], buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<Status, Status> {
@@ -343,7 +343,7 @@ pub unsafe extern "C" fn kvl_cache_contains(cache: *mut kvl_cache_t, key: *const
 pub unsafe extern "C" fn kvl_cache_len(cache: *const kvl_cache_t) -> usize {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    caller.read(cache, |core| size(core.len()))
+    guard_or(0, || caller.read(cache, |core| size(core.len())))
 }
 
 /// Sums up what the entries cost, after those whose time is over have left.
@@ -356,7 +356,7 @@ pub unsafe extern "C" fn kvl_cache_len(cache: *const kvl_cache_t) -> usize {
 pub unsafe extern "C" fn kvl_cache_cost(cache: *const kvl_cache_t) -> u64 {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    caller.read(cache, Core::cost)
+    guard_or(0, || caller.read(cache, Core::cost))
 }
 
 /// Returns how many entries there may be.
@@ -369,7 +369,7 @@ pub unsafe extern "C" fn kvl_cache_cost(cache: *const kvl_cache_t) -> u64 {
 pub unsafe extern "C" fn kvl_cache_capacity(cache: *const kvl_cache_t) -> usize {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    caller.read(cache, |core| size(core.capacity()))
+    guard_or(0, || caller.read(cache, |core| size(core.capacity())))
 }
 
 /// Returns what the entries may cost together.
@@ -382,7 +382,7 @@ pub unsafe extern "C" fn kvl_cache_capacity(cache: *const kvl_cache_t) -> usize 
 pub unsafe extern "C" fn kvl_cache_cost_limit(cache: *const kvl_cache_t) -> i64 {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    caller.read(cache, |core| core.cost_limit().map_or(-1, view::signed))
+    guard_or(0, || caller.read(cache, |core| core.cost_limit().map_or(-1, view::signed)))
 }
 
 /// Returns what the dearest entry may cost that the cache can hold, its key and node included.
@@ -395,7 +395,7 @@ pub unsafe extern "C" fn kvl_cache_cost_limit(cache: *const kvl_cache_t) -> i64 
 pub unsafe extern "C" fn kvl_cache_max_cost(cache: *const kvl_cache_t) -> u64 {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    caller.read(cache, Core::max_cost)
+    guard_or(0, || caller.read(cache, Core::max_cost))
 }
 
 /// Hands out what was counted since the last reset, and how things stand now.
