@@ -24,6 +24,10 @@ const SECTIONS: &[(&str, &str)] = &[
     ("cache", "The cache: made, looked at, given up"),
     ("cache_write", "The cache: what changes it"),
     ("reader", "Readers: a thread's own window on a cache"),
+    ("tasks", "The engine"),
+    ("fetch", "A fetch"),
+    ("results", "The results of a batch"),
+    ("request", "What the provider is handed"),
 ];
 
 macro_rules! statuses {

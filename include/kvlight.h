@@ -1496,9 +1496,8 @@ KVL_API kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_
  * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
  * @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_INVALID_ARG (a TTL or cost below what they may be), KVL_ERR_BAD_VALUE (a
- *         priority that is NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+ *         NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1527,9 +1526,9 @@ kvl_status_t kvl_cache_put_with(kvl_cache_t *cache,
  * @param on_victim  [borrowed] is called for each victim, on this thread; not NULL.
  * @param user_data  [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_INVALID_ARG (a TTL or cost below what they may be), KVL_ERR_BAD_VALUE (a
- *         priority that is NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG,
- *         KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+ *         NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an
+ *         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1555,9 +1554,9 @@ kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
  * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
  * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_INVALID_ARG (a TTL below what it may be, a length that no memory has),
- *         KVL_ERR_BAD_VALUE (a priority that is NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY,
- *         KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL below what it may be, a priority that is NaN),
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no memory has), KVL_ERR_CLOSED (of an
+ *         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1722,6 +1721,788 @@ KVL_API void kvl_reader_done(kvl_reader_t *reader);
  * @since 0.1
  */
 KVL_API void kvl_reader_free(kvl_reader_t *reader);
+
+/* ---- The engine ---------------------------------------------------------------------------------------------------- */
+
+/**
+ * Makes an engine: a cache with a provider behind it.
+ *
+ * Its dispatcher and timer threads are started at once, unless the configuration names a runtime; provider threads come when
+ * they are needed and go when they are idle.
+ *
+ * @param config     [borrowed] from kvl_config_new(), with a provider; may be freed right after.
+ * @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
+ * @param out_error  [out, owned] what was wrong with the configuration: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_THREAD,
+ *         KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out_tasks, kvl_error_t **out_error);
+
+/**
+ * Hands out the engine's cache, to look into it and to write it. Loads under way hear of the writes.
+ *
+ * @param tasks      [borrowed] from kvl_tasks_new().
+ * @param out_cache  [out, owned] the cache: release it. After the engine's end it answers KVL_ERR_CLOSED.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache);
+
+/**
+ * Looks `key` up and starts nothing: ask this before you allocate what a fetch would need.
+ *
+ * Counts one lookup if it hits; a miss is left to the fetch that follows.
+ *
+ * @param tasks      [borrowed] from kvl_tasks_new().
+ * @param key        [borrowed until return] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    bytes, 0 to KVL_KEY_MAX.
+ * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+
+/**
+ * Fetches one key.
+ *
+ * What the cache has can be answered by the call itself, if `out_value` is given: then no event follows. Else the key is loaded,
+ * together with everybody else who wants it, and `function` is called once.
+ *
+ * @param tasks           [borrowed] from kvl_tasks_new().
+ * @param key             [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len         bytes, 0 to KVL_KEY_MAX.
+ * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
+ * @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
+ * @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
+ * @param user_data       [retained] what `function` is given.
+ * @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
+ * @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL everything comes by `function`.
+ * @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
+ *         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
+ *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks,
+                             const uint8_t *key,
+                             size_t key_len,
+                             const kvl_options_t *options,
+                             kvl_fetch_t *fetch,
+                             kvl_result_fn function,
+                             void *user_data,
+                             kvl_free_fn user_data_free,
+                             kvl_value_t **out_value);
+
+/**
+ * Fetches many keys and tells each alone, as it comes.
+ *
+ * `function` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
+ *
+ * @param tasks           [borrowed] from kvl_tasks_new().
+ * @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
+ *                        KVL_KEY_MAX fails alone.
+ * @param n               how many.
+ * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
+ * @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
+ * @param function        [retained] is called n times, on the dispatcher thread; the last call is marked KVL_F_LAST.
+ * @param user_data       [retained] what `function` is given.
+ * @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after the last call; may
+ *                        be NULL.
+ * @return KVL_PENDING; KVL_OK if `n` is 0 (no event); KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
+ *         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
+                                  const kvl_slice_t *keys,
+                                  size_t n,
+                                  const kvl_options_t *options,
+                                  kvl_fetch_t *fetch,
+                                  kvl_result_fn function,
+                                  void *user_data,
+                                  kvl_free_fn user_data_free);
+
+/**
+ * Fetches many keys and tells all of them at once, when the last is settled.
+ *
+ * @param tasks           [borrowed] from kvl_tasks_new().
+ * @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
+ *                        KVL_KEY_MAX fails alone.
+ * @param n               how many.
+ * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
+ * @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
+ * @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
+ * @param user_data       [retained] what `function` is given.
+ * @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
+ * @param out_ready       [out, owned] set on KVL_OK, when the cache had everything: release it; NULL otherwise. If this is NULL the
+ *                        results always come by `function`.
+ * @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
+ *         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
+                                 const kvl_slice_t *keys,
+                                 size_t n,
+                                 const kvl_options_t *options,
+                                 kvl_fetch_t *fetch,
+                                 kvl_results_fn function,
+                                 void *user_data,
+                                 kvl_free_fn user_data_free,
+                                 kvl_results_t **out_ready);
+
+/**
+ * Fetches one key and waits for it.
+ *
+ * @param tasks      [borrowed] from kvl_tasks_new().
+ * @param key        [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    bytes, 0 to KVL_KEY_MAX.
+ * @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
+ * @param fetch      [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+ * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
+ * @param out_error  [out, owned] set when the fetch failed: release it; may be NULL.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
+ *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED,
+ *         KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
+ *         KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_tasks_fetch_wait(kvl_tasks_t *tasks,
+                                  const uint8_t *key,
+                                  size_t key_len,
+                                  const kvl_options_t *options,
+                                  kvl_fetch_t *fetch,
+                                  kvl_value_t **out_value,
+                                  kvl_error_t **out_error);
+
+/**
+ * Fetches many keys and waits until the last is settled.
+ *
+ * @param tasks        [borrowed] from kvl_tasks_new().
+ * @param keys         [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once.
+ * @param n            how many.
+ * @param options      [copied] from kvl_options_new(), or NULL for the engine's settings.
+ * @param fetch        [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+ * @param out_results  [out, owned] set on KVL_OK: release it; NULL otherwise.
+ * @return KVL_OK, whatever came of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
+ *         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
+ *         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
+                                      const kvl_slice_t *keys,
+                                      size_t n,
+                                      const kvl_options_t *options,
+                                      kvl_fetch_t *fetch,
+                                      kvl_results_t **out_results);
+
+/**
+ * Loads keys anew, or joins loads of them that are under way, and tells nobody.
+ *
+ * Others keep hitting the old value meanwhile; if the load fails the old value stays. Keys that are invalid, too long, or find
+ * the queue full are left out.
+ *
+ * @param tasks    [borrowed] from kvl_tasks_new().
+ * @param keys     [copied] `n` slices; may be NULL if `n` is 0.
+ * @param n        how many.
+ * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings.
+ * @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
+
+/**
+ * Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
+ *
+ * A second close may only shorten; its function is told too. After that kvl_tasks_free() does not wait.
+ *
+ * @param tasks           [borrowed] from kvl_tasks_new().
+ * @param mode            KVL_CLOSE_CANCEL: what is under way is told KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
+ * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED.
+ * @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
+ * @param user_data       [retained] what `function` is given.
+ * @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks,
+                             uint32_t mode,
+                             int64_t deadline_ms,
+                             kvl_closed_fn function,
+                             void *user_data,
+                             kvl_free_fn user_data_free);
+
+/**
+ * Ends an engine: closes it (KVL_CLOSE_CANCEL) if that was not done, waits for code of the program's that has begun, and joins
+ * the engine's threads. After it no callback of this engine starts.
+ *
+ * @param tasks  [owned] from kvl_tasks_new(); may be NULL. On an error it stays as it was.
+ * @return KVL_OK; KVL_ERR_REENTRANT (inside a callback: kvl_tasks_dispose() is for there), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
+
+/**
+ * Gives an engine up: it closes (KVL_CLOSE_CANCEL), and ends itself when it is idle. Never waits: for destructors, finalizers
+ * and callbacks.
+ *
+ * @param tasks  [owned] from kvl_tasks_new(); may be NULL. Not to be used again.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
+
+/* ---- A fetch ------------------------------------------------------------------------------------------------------- */
+
+/**
+ * Makes a fetch, to be given to one call.
+ *
+ * @param out_fetch  [out, owned] the fetch: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
+
+/**
+ * Gives a fetch something that the provider sees: kvl_request_context(). A second call replaces the first.
+ *
+ * @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
+ * @param context       [owned by the fetch] what the provider sees; may be NULL.
+ * @param context_free  [retained] ends `context` when fetch and requests are through with it, or before this returns if it fails;
+ *                      may be NULL.
+ * @return KVL_OK; KVL_ERR_ALREADY_USED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kvl_free_fn context_free);
+
+/**
+ * Says how urgent a fetch is: of the keys that wait, those of higher urgency go first. 0 if nothing is said.
+ *
+ * A key that several fetches want has the highest urgency among them.
+ *
+ * @param fetch    [borrowed] from kvl_fetch_new(); also while it waits.
+ * @param urgency  any number.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
+
+/**
+ * Cancels a fetch: what is not settled is told KVL_ERR_CANCELLED; others who wait for the same keys notice nothing.
+ *
+ * Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
+ *
+ * @param fetch  [borrowed] from kvl_fetch_new().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_fetch_cancel(kvl_fetch_t *fetch);
+
+/**
+ * Waits until the last event of a fetch was delivered and its user data was freed. One that was never used is not waited for.
+ *
+ * @param fetch       [borrowed] from kvl_fetch_new().
+ * @param timeout_ms  for how long, in milliseconds, or KVL_FOREVER.
+ * @return KVL_OK, KVL_EMPTY (the time was over first); KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_fetch_wait(kvl_fetch_t *fetch, int64_t timeout_ms);
+
+/**
+ * Says how far a fetch is, in positions. The three numbers are read one after the other.
+ *
+ * @param fetch       [borrowed] from kvl_fetch_new().
+ * @param out_done    [out] how many are settled; may be NULL.
+ * @param out_failed  [out] how many of them failed; may be NULL.
+ * @param out_total   [out] how many there are, 0 before the call; may be NULL.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_fetch_progress(const kvl_fetch_t *fetch, size_t *out_done, size_t *out_failed, size_t *out_total);
+
+/**
+ * Adds a reference.
+ *
+ * @param fetch  [borrowed] from kvl_fetch_new(); may be NULL.
+ * @return `fetch`: release it once more.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_fetch_t *kvl_fetch_retain(kvl_fetch_t *fetch);
+
+/**
+ * Gives a reference up. This does not cancel.
+ *
+ * @param fetch  [owned] from kvl_fetch_new() or kvl_fetch_retain(); may be NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_fetch_release(kvl_fetch_t *fetch);
+
+/* ---- The results of a batch ---------------------------------------------------------------------------------------- */
+
+/** Positions that have a value. */
+#define KVL_COUNT_VALUES 0u
+/** Positions that are known to be absent. */
+#define KVL_COUNT_NULLS 1u
+/** Positions whose key the validator refused. */
+#define KVL_COUNT_INVALID 2u
+/** Positions that failed. */
+#define KVL_COUNT_FAILED 3u
+/** Positions that the store answered. */
+#define KVL_COUNT_FROM_STORE 4u
+/** Positions whose load this fetch had started. */
+#define KVL_COUNT_FROM_PROVIDER 5u
+/** Positions that joined a load under way, another position's of this fetch included. */
+#define KVL_COUNT_JOINED 6u
+
+/**
+ * Says how many results there are: as many as keys were asked.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @return how many; 0 for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_results_len(const kvl_results_t *results);
+
+/**
+ * Says how the whole ended.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @return KVL_OK: every key came to its own end, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
+ *         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the first failure;
+ *         KVL_ERR_NULL_POINTER.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_results_status(const kvl_results_t *results);
+
+/**
+ * Returns one result.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param i        the position in the call that asked.
+ * @return [borrowed with the results] the result; NULL if there is no such position.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t i);
+
+/**
+ * Returns all results at once, for loops without calls: the i-th is at `i * out_stride` bytes behind the first.
+ *
+ * @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param out_stride  [out] bytes from one result to the next; it may be more than sizeof (kvl_result_t) when the library is newer.
+ * @return [borrowed with the results] the first result; NULL if there is none.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const kvl_result_t *kvl_results_array(const kvl_results_t *results, size_t *out_stride);
+
+/**
+ * Counts results.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param what     KVL_COUNT_*.
+ * @return how many; 0 for an unknown `what`.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_results_count(const kvl_results_t *results, uint32_t what);
+
+/**
+ * Counts results by status.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param status   the status.
+ * @return how many have it.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_results_count_status(const kvl_results_t *results, kvl_status_t status);
+
+/**
+ * Counts the distinct errors: one object in many positions is one.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @return how many.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_results_error_len(const kvl_results_t *results);
+
+/**
+ * Returns one of the distinct errors.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+ * @param i        which; 0 is the one of the first position that failed.
+ * @return [borrowed with the results] the error; NULL if there are not so many.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_error_t *kvl_results_error_at(const kvl_results_t *results, size_t i);
+
+/**
+ * Adds a reference.
+ *
+ * @param results  [borrowed] from a callback or kvl_tasks_fetch_all(); may be NULL.
+ * @return `results`: release it once more.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_results_t *kvl_results_retain(kvl_results_t *results);
+
+/**
+ * Gives a reference up; keys, values and errors of the results go with the last.
+ *
+ * @param results  [owned] from kvl_tasks_fetch_all(), kvl_tasks_fetch_all_wait() or kvl_results_retain(); may be NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_results_release(kvl_results_t *results);
+
+/* ---- What the provider is handed ----------------------------------------------------------------------------------- */
+
+/**
+ * Says how many keys are asked.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @return how many; 0 for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_request_len(const kvl_request_t *request);
+
+/**
+ * Shows one key.
+ *
+ * @param request   [borrowed] from the provider's call or kvl_request_retain().
+ * @param i         which, below kvl_request_len().
+ * @param out_data  [out, borrowed with the request] the key's bytes, never NULL.
+ * @param out_len   [out] how many.
+ * @return KVL_OK; KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_key(const kvl_request_t *request, size_t i, const uint8_t **out_data, size_t *out_len);
+
+/**
+ * Returns all keys at once.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @return [borrowed with the request] kvl_request_len() slices; NULL for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API const kvl_slice_t *kvl_request_keys(const kvl_request_t *request);
+
+/**
+ * Says in which attempt a key is: 1 for the first.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @param i        which key.
+ * @return the attempt's number; 0 if there is no such key.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint32_t kvl_request_attempt(const kvl_request_t *request, size_t i);
+
+/**
+ * Returns the context of the fetch that started a key's load: kvl_fetch_set_context().
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @param i        which key.
+ * @return [borrowed with the request] the context; NULL if the fetch has none.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void *kvl_request_context(const kvl_request_t *request, size_t i);
+
+/**
+ * Returns the highest urgency among the keys when the request was formed.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @return the urgency; 0 for NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API int32_t kvl_request_urgency(const kvl_request_t *request);
+
+/**
+ * Says how much time the attempt has left: `attempt_timeout_ms`.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @return milliseconds, 0 when it is over; KVL_FOREVER if there is no timeout, or the request is over.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API int64_t kvl_request_time_left_ms(const kvl_request_t *request);
+
+/**
+ * Returns the provider's user data: kvl_config_set_provider().
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @return [borrowed] the user data.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void *kvl_request_user_data(const kvl_request_t *request);
+
+/**
+ * Says whether the request is no longer wanted, and why.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @return KVL_CANCEL_NO, KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT, KVL_CANCEL_CLOSED.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
+
+/**
+ * Says whether somebody still waits for a key.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @param i        which key.
+ * @return 1 if somebody does, else 0.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
+
+/**
+ * Asks to hear when the request is no longer wanted. At most once a request, before its finish.
+ *
+ * @param request         [borrowed] from the provider's call or kvl_request_retain().
+ * @param function        [retained] is called at most once, on the dispatcher thread, never after kvl_request_finish() returned.
+ * @param user_data       [retained] what `function` is given. It may hold a reference to the request.
+ * @param user_data_free  [retained] ends `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_CANCELLED (it is not wanted already: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
+ *         (it is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn function, void *user_data, kvl_free_fn user_data_free);
+
+/**
+ * Says that the provider is at work: `attempt_timeout_ms` begins anew.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @return KVL_OK, KVL_LATE (the time was over before); KVL_ERR_ALREADY_ANSWERED (finished), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_heartbeat(kvl_request_t *request);
+
+/**
+ * Answers one key with a value, or with kvl_value_null() if there is no such record.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @param i        which key.
+ * @param value    [retained] the answer.
+ * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE,
+ *         KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value);
+
+/**
+ * Answers one key and says on which terms the answer is stored.
+ *
+ * @param request   [borrowed] from the provider's call or kvl_request_retain().
+ * @param i         which key.
+ * @param value     [retained] the answer, or kvl_value_null().
+ * @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
+ * @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
+ * @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
+ * @return KVL_OK, KVL_LATE; KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_request_resolve_with(kvl_request_t *request,
+                                      size_t i,
+                                      kvl_value_t *value,
+                                      int64_t ttl_ms,
+                                      double priority,
+                                      int64_t cost);
+
+/**
+ * Answers one key with bytes.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @param i        which key.
+ * @param data     [copied] `len` bytes; may be NULL if `len` is 0.
+ * @param len      bytes.
+ * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request, size_t i, const uint8_t *data, size_t len);
+
+/**
+ * Answers one key with an object of the program's.
+ *
+ * @param request      [borrowed] from the provider's call or kvl_request_retain().
+ * @param i            which key.
+ * @param object       [owned by the answer] any pointer but NULL.
+ * @param cost         what it costs to keep, in bytes.
+ * @param object_free  [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
+ * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_resolve_object(kvl_request_t *request, size_t i, void *object, uint64_t cost, kvl_free_fn object_free);
+
+/**
+ * Fails one key.
+ *
+ * @param request        [borrowed] from the provider's call or kvl_request_retain().
+ * @param i              which key.
+ * @param error_or_null  [retained] why: everybody who waits gets this very object; NULL for a plain KVL_ERR_PROVIDER.
+ * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_error_t *error_or_null);
+
+/**
+ * Fails one key with a text.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @param i        which key.
+ * @param code     a number of the program's own.
+ * @param message  [copied] UTF-8, NUL-terminated; may be NULL.
+ * @param flags    0 or KVL_ERROR_F_PERMANENT.
+ * @return KVL_OK, KVL_LATE; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int64_t code, const char *message, uint32_t flags);
+
+/**
+ * Answers by key: one of the request's own, or another, which is stored as an extra unless it was written or loaded since the
+ * request was handed out.
+ *
+ * @param request   [borrowed] from the provider's call or kvl_request_retain().
+ * @param key       [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len   bytes, 0 to KVL_KEY_MAX.
+ * @param value     [retained] the answer, or kvl_value_null().
+ * @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
+ * @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
+ * @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
+ * @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
+ *         KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED,
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_request_supply(kvl_request_t *request,
+                                const uint8_t *key,
+                                size_t key_len,
+                                kvl_value_t *value,
+                                int64_t ttl_ms,
+                                double priority,
+                                int64_t cost);
+
+/**
+ * Answers by key with bytes: kvl_request_supply() with everything left to the defaults.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain().
+ * @param key      [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len  bytes, 0 to KVL_KEY_MAX.
+ * @param data     [copied] `len` bytes; may be NULL if `len` is 0.
+ * @param len      bytes.
+ * @return KVL_OK, KVL_LATE, KVL_INVALID_KEY; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_supply_bytes(kvl_request_t *request, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len);
+
+/**
+ * Finishes: what has no answer fails with KVL_ERR_UNANSWERED, or is null where `batch.omitted_is_null` is set.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+ * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_finish(kvl_request_t *request);
+
+/**
+ * Finishes: what has no answer is null, as when a query found no row.
+ *
+ * @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+ * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
+
+/**
+ * Finishes: what has no answer fails with one error.
+ *
+ * @param request        [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+ * @param error_or_null  [retained] why; NULL for a plain KVL_ERR_PROVIDER.
+ * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
+
+/**
+ * Adds a reference: to answer after the provider's call has returned, from any thread.
+ *
+ * @param request  [borrowed] from the provider's call; may be NULL.
+ * @return `request`: release it once more.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_request_t *kvl_request_retain(kvl_request_t *request);
+
+/**
+ * Gives a reference up. The last one without a finish finishes the request: kvl_request_finish().
+ *
+ * @param request  [owned] from kvl_request_retain(); may be NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_request_release(kvl_request_t *request);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -135,3 +135,17 @@ fn the_header_is_cpp_and_documented_for_clang() {
 fn the_header_is_c_for_a_small_compiler() {
     header_passes("tcc", &["c99", "c11"], &["-Wall", "-Werror"], "c");
 }
+
+/// As Swift imports it: through include/module.modulemap. Objective-C alone lets a source say so.
+#[test]
+fn the_header_is_a_module_for_clang() {
+    if !present("clang-19") {
+        return;
+    }
+    let source = installed().join("module.m");
+    fs::write(&source, "@import CKVLight;\nkvl_status_t status_of_this_source(void);\n").expect("the target folder can be written");
+    let mut command = Command::new("clang-19");
+    command.args(STRICT).arg("-fmodules").arg(format!("-fmodules-cache-path={}", installed().join("modules").display()));
+    command.arg("-I").arg(here().join("include")).arg("-fsyntax-only").arg(&source);
+    must(&mut command);
+}

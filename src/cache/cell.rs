@@ -38,12 +38,11 @@ impl Cell {
             let result = work(shard);
             self.announce(shard);
             if !shard.leaving().is_empty() {
-                let mut left = shard.take_leaving();
                 if let Some(outlet) = outlet {
-                    outlet.record(&mut left);
+                    shard.record_leaving(outlet);
                 }
                 // To the caller also what an outlet left behind: here it would be dropped under the lock.
-                if out.is_empty() { std::mem::swap(out, &mut left) } else { out.append(&mut left) }
+                shard.move_leaving_to(out);
             }
             result
         })

@@ -90,7 +90,7 @@ impl Order {
 
     /// Cuts the entry's links; its level goes with its last entry.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
-        let number = slab.held(place).level;
+        let number = slab.held(place).level();
         let level = &mut self.levels[usize::from(number)];
         level.cut(slab, place);
         level.entries -= 1;
@@ -103,7 +103,7 @@ impl Order {
     /// The entry was used.
     #[inline]
     pub fn touch(&mut self, slab: &mut Slab, place: Place) {
-        let level = &mut self.levels[usize::from(slab.held(place).level)];
+        let level = &mut self.levels[usize::from(slab.held(place).level())];
         if level.newest != place {
             level.cut(slab, place);
             level.append(slab, place);
@@ -193,8 +193,7 @@ mod tests {
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
-            let (deadline, stored_at) = (Millis::NEVER, Millis(0));
-            let place = slab.insert(Held { key: Key::new(b""), answer: Answer::Null, cost, deadline, stored_at, level: 0 }, 1000);
+            let place = slab.insert(Held::new(Key::new(b""), Answer::Null, cost, Millis::NEVER, Millis(0)), 1000);
             order.enter(slab, place, priority);
             place
         }

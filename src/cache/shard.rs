@@ -13,7 +13,7 @@
 //! write meets it; live entries are asked to make room only when nothing that is due is left.
 
 use super::counts::Counts;
-use super::departure::{Cause, Departure, Departures};
+use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put, entry_cost};
 use super::hash::{KeyHasher, Random};
 use super::limits::{Part, share};
@@ -147,6 +147,23 @@ impl Shard {
         self.wheel.as_ref().map_or(Millis::NEVER, Wheel::next_due)
     }
 
+    /// Tells `outlet` what left during this operation.
+    pub fn record_leaving(&mut self, outlet: &dyn Outlet) {
+        outlet.record(&mut self.leaving);
+    }
+
+    /// Hands over what left during this operation. One, as most puts have it, is moved alone; of many the buffer goes too, or
+    /// the shard would keep the memory of its greatest clear.
+    pub fn move_leaving_to(&mut self, out: &mut Departures) {
+        if self.leaving.len() == 1 && !self.leaving.spilled() {
+            out.extend(self.leaving.pop());
+        } else if out.is_empty() {
+            *out = self.take_leaving();
+        } else {
+            out.append(&mut self.take_leaving());
+        }
+    }
+
     pub fn take_leaving(&mut self) -> Departures {
         std::mem::take(&mut self.leaving)
     }
@@ -228,7 +245,7 @@ impl Shard {
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
         let deadline = self.terms.deadline(ttl, now, &mut self.random);
-        let held = Held { key: Key::new(key), answer: entry.answer, cost, deadline, stored_at: now, level: 0 };
+        let held = Held::new(Key::new(key), entry.answer, cost, deadline, now);
         let end = self.store(hash, held, priority, now);
         Put::Stored { cost, expires_at: finite(end) }
     }
@@ -316,7 +333,8 @@ impl Shard {
         self.order.leave(&mut self.slab, place);
         let held = self.slab.remove(place);
         self.cost -= u128::from(held.cost);
-        self.depart(held.key, held.answer, held.cost, cause, held.stored_at, end, now);
+        let stored_at = held.stored_at();
+        self.depart(held.key, held.answer, held.cost, cause, stored_at, end, now);
     }
 
     #[allow(clippy::too_many_arguments)] // one for each field of a departure, and two kinds of callers
@@ -397,7 +415,7 @@ impl Shard {
     /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
     pub fn salvage(&mut self) {
         for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
-            let at = held.stored_at;
+            let at = held.stored_at();
             self.depart(held.key, held.answer, held.cost, Cause::Cleared, at, held.deadline, at);
         }
         self.start_again();
@@ -427,6 +445,6 @@ fn finite(end: Millis) -> Option<Millis> {
 
 impl Hit {
     pub(super) fn of(held: &Held, end: Millis) -> Hit {
-        Hit { answer: held.answer.clone(), cost: held.cost, stored_at: held.stored_at, expires_at: finite(end) }
+        Hit { answer: held.answer.clone(), cost: held.cost, stored_at: held.stored_at(), expires_at: finite(end) }
     }
 }

@@ -5,13 +5,14 @@ use super::inbox::Mailbox;
 use super::request::{Request, Ticket};
 use crate::base::object::Object;
 use crate::base::panics::contained;
+use crate::base::sync::Mutex;
 use crate::base::sync::atomic::Ordering;
-use crate::base::{Answer, Now};
+use crate::base::{Answer, Error, Now, Status};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Drops, Mail};
 use crate::task::host::Litter;
-use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Source, Store, Table, Taken, Terms, Turn};
+use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Rest, Source, Store, Table, Taken, Terms, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
@@ -127,35 +128,41 @@ impl Core {
     }
 
     fn hand_to_provider(&self, request: Arc<Request>) {
-        let ticket = Ticket::first(request);
-        let spare = ticket.clone();
-        let job = Box::new(move || ticket.core().provide(ticket.clone()));
+        let core = request.core().clone();
+        // Shared, so that it is still here when no thread is to be had.
+        let ticket = Arc::new(Mutex::new(Some(Ticket::new(request))));
+        let theirs = ticket.clone();
+        let job = Box::new(move || {
+            let ticket = theirs.lock().take();
+            ticket.into_iter().for_each(|ticket| core.provide(ticket));
+        });
         if self.runtime().is_none_or(|runtime| runtime.run(job).is_err()) {
-            // No thread is to be had: the request fails rather than waits for one.
-            let core = spare.core().clone();
-            spare.finish_without_thread();
-            core.life.call_ends();
+            let ticket = ticket.lock().take();
+            if let Some(ticket) = ticket {
+                // The request fails rather than waits for a thread.
+                ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD)));
+                self.life.call_ends();
+            }
         }
     }
 
     /// Calls the provider, on a thread of its own.
     fn provide(&self, ticket: Ticket) {
         let now = Now::of(&self.clock);
+        let id = ticket.id();
         let table = self.table.as_ref().expect("requests are an engine's");
         let (taken, due) = {
             let mut table = table.lock();
-            (table.take_request(ticket.id(), &now), table.next_due())
+            (table.take_request(id, &now), table.next_due())
         };
         self.table_due(due);
         match (taken, &self.hooks.provider) {
+            // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
             (Taken::Run, Some(provider)) => {
-                call_host(|| provider.provide(&ticket));
+                call_host(|| provider.provide(ticket));
             }
-            _ => ticket.finish_unwanted(),
+            _ => drop(ticket),
         }
-        let id = ticket.id();
-        // If the host kept no reference, this is the last one, and finishes what was not answered.
-        drop(ticket);
         let _ = contained(|| self.turn(|table, turn| table.request_returned(id, turn)));
         self.life.call_ends();
         self.conclude_if_closing();

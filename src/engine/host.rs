@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 /// Answers keys.
 pub trait Provider: Send + Sync {
-    /// Answers the request's keys, now or later, and finishes it.
-    fn provide(&self, request: &Ticket);
+    /// Answers the request's keys, now or later, and finishes it, at the latest by dropping it.
+    fn provide(&self, request: Ticket);
     /// What the host gave along, for the request's holder to see; NULL if nothing.
     fn user_data(&self) -> *mut std::ffi::c_void {
         std::ptr::null_mut()

@@ -1,6 +1,6 @@
-//! A request as the provider holds it: reference counted, and valid, though deaf, after everything else has ended.
+//! A request as the provider holds it: valid, though deaf, after everything else has ended.
 //!
-//! The table and the engine's own mail hold [`Request`]s; the host holds [`Ticket`]s. When the last ticket goes and nobody
+//! The table and the engine's own mail hold [`Request`]s; the host holds the one [`Ticket`]. When that goes and nobody
 //! finished, the request is finished: a promise to answer cannot be dropped silently.
 
 use super::Core;
@@ -8,7 +8,7 @@ use crate::base::object::Object;
 use crate::base::panics::contained;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
-use crate::base::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::base::{Answer, Error, Now, PackedKeys, Status, Ttl};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::Mail;
@@ -21,7 +21,6 @@ use std::time::Duration;
 pub struct Request {
     core: Arc<Core>,
     handout: Handout<Arc<Object>>,
-    tickets: AtomicUsize,
     finished: AtomicBool,
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
@@ -32,7 +31,7 @@ pub struct Request {
 /// Who hears that the request is no longer wanted. Dropped when it has run, or with the finish.
 pub trait CancelHook: Send {
     /// It is not.
-    fn cancelled(&self, request: &Ticket, why: Cancel);
+    fn cancelled(&self, why: Cancel);
 }
 
 enum Hook {
@@ -53,7 +52,6 @@ impl Request {
         Request {
             core,
             handout,
-            tickets: AtomicUsize::new(0),
             finished: AtomicBool::new(false),
             cancelled: AtomicU32::new(0),
             hook: Mutex::new(Hook::Unset),
@@ -90,6 +88,11 @@ impl Request {
     /// The keys.
     pub fn keys(&self) -> &PackedKeys {
         &self.handout.keys
+    }
+
+    /// What the host gave along with its provider.
+    pub fn user_data(&self) -> *mut std::ffi::c_void {
+        self.core.hooks.provider.as_ref().map_or(std::ptr::null_mut(), |provider| provider.user_data())
     }
 
     /// Which attempt of its flight a key is in.
@@ -146,13 +149,12 @@ impl Mail for Request {
     fn deliver(self: Arc<Self>, _most: usize) -> usize {
         let hook = std::mem::replace(&mut *self.hook.lock(), Hook::Over);
         let Hook::Due(hook, why) = hook else { return 0 };
-        let ticket = Ticket::first_or_next(self);
-        call_host(|| hook.cancelled(&ticket, why));
+        call_host(|| hook.cancelled(why));
         1
     }
 }
 
-/// The host's reference to a request.
+/// The host's hold on a request. Dropping it finishes the request, if nobody did.
 pub struct Ticket(Arc<Request>);
 
 /// On which terms the provider gives an answer; what it leaves out is decided by options, configuration and cost function.
@@ -165,12 +167,7 @@ pub struct Stated {
 }
 
 impl Ticket {
-    pub(super) fn first(request: Arc<Request>) -> Ticket {
-        Ticket::first_or_next(request)
-    }
-
-    fn first_or_next(request: Arc<Request>) -> Ticket {
-        request.tickets.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn new(request: Arc<Request>) -> Ticket {
         Ticket(request)
     }
 
@@ -202,6 +199,9 @@ impl Ticket {
         if let Some(index) = self.0.index_of(key) {
             return self.resolve(index, answer, stated);
         }
+        if !self.core.is_valid(key) {
+            return Status::INVALID_KEY;
+        }
         let terms = self.core.terms(key, &answer, stated);
         self.core.turn(|table, turn| table.extra(self.id(), key, answer, terms, turn))
     }
@@ -209,14 +209,6 @@ impl Ticket {
     /// Is through with it: what is open is settled with `rest`.
     pub fn finish(&self, rest: Rest) -> Status {
         self.0.finish(rest)
-    }
-
-    pub(super) fn finish_unwanted(&self) {
-        self.finish(Rest::Unanswered);
-    }
-
-    pub(super) fn finish_without_thread(self) {
-        self.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD)));
     }
 
     /// Works on: the attempt's time begins anew.
@@ -245,17 +237,6 @@ impl Ticket {
             Hook::Set(_) | Hook::Due(..) | Hook::Over => Err((Status::ERR_ALREADY_USED, new)),
         }
     }
-
-    /// Gives the reference up as a pointer, for [`Ticket::from_raw`].
-    pub fn into_raw(self) -> *const Request {
-        let this = std::mem::ManuallyDrop::new(self);
-        Arc::as_ptr(&this.0)
-    }
-
-    /// The pointer, while `self` lives.
-    pub fn as_raw(&self) -> *const Request {
-        Arc::as_ptr(&self.0)
-    }
 }
 
 impl std::ops::Deref for Ticket {
@@ -265,16 +246,9 @@ impl std::ops::Deref for Ticket {
     }
 }
 
-impl Clone for Ticket {
-    fn clone(&self) -> Ticket {
-        Ticket::first_or_next(self.0.clone())
-    }
-}
-
 impl Drop for Ticket {
     fn drop(&mut self) {
-        // AcqRel: what other holders did comes before the finish.
-        if self.0.tickets.fetch_sub(1, Ordering::AcqRel) == 1 && !self.0.finished.load(Ordering::Acquire) {
+        if !self.0.finished.load(Ordering::Acquire) {
             let _ = contained(|| self.0.finish(Rest::Unanswered));
         }
     }

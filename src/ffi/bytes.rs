@@ -38,15 +38,13 @@ impl Caller {
         self.items(key, len)
     }
 
-    /// Many keys. One that is too long is let through: it is to be refused alone.
-    pub(crate) fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<Vec<&[u8]>, Status> {
-        let slices = self.items(keys, n)?;
-        let mut keys = Vec::new();
-        keys.try_reserve_exact(n).map_err(|_| Status::ERR_NO_MEMORY)?;
-        for slice in slices {
-            keys.push(self.items(slice.data, slice.len)?);
+    /// Keys as slices. Each is checked before the first is used; one that is too long is its own position's failure.
+    pub(crate) fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]>, Status> {
+        let keys = self.items(keys, n)?;
+        for key in keys {
+            self.items(key.data, key.len)?;
         }
-        Ok(keys)
+        Ok(keys.iter().map(|key| self.items(key.data, key.len).unwrap_or_default()))
     }
 
     /// A C string. What is not UTF-8 is replaced, and will be found to be no setting.

@@ -59,7 +59,7 @@ pub(crate) fn problem_of(config: &Config) -> Result<(), Error> {
 }
 
 /// Looks `keys` up in order; one that is too long is refused alone.
-fn look_up_all(core: &Core, keys: &[&[u8]]) -> Result<Vec<(Status, Option<Answer>)>, Status> {
+fn look_up_all<'k>(core: &Core, keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Result<Vec<(Status, Option<Answer>)>, Status> {
     let mut all = Vec::new();
     all.try_reserve_exact(keys.len()).map_err(|_| Status::ERR_NO_MEMORY)?;
     for key in keys {
@@ -263,7 +263,7 @@ pub unsafe extern "C" fn kvl_cache_get_many(
         let values = caller.outs(out_values, n)?;
         let statuses = caller.places(out_statuses, n)?;
         let (core, _kept) = caller.looked_at(cache)?;
-        let found = look_up_all(core, &caller.keys(keys, n)?)?;
+        let found = look_up_all(core, caller.keys(keys, n)?)?;
         for (at, (status, answer)) in found.into_iter().enumerate() {
             statuses.write(at, status.0);
             if let Some(answer) = answer {

@@ -3,26 +3,13 @@
 //! All of this may run code of the host's (hooks, destructors), so each call keeps the core: see `cache.rs`.
 
 use super::guard::{Caller, guard};
+use super::request::{bytes, stated};
 use super::sets::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_TTL_DEFAULT, kvl_status_t};
 use super::types::{kvl_cache_t, kvl_removal_fn, kvl_value_t};
 use super::view;
-use crate::base::{Answer, Status, Ttl, Value};
+use crate::base::{Answer, Status};
 use crate::cache::Departure;
-use crate::engine::request::Stated;
 use std::ffi::c_void;
-
-/// The notation of C for the terms of an entry.
-pub(crate) fn stated(ttl_ms: i64, priority: f64, cost: i64) -> Result<Stated, Status> {
-    if priority.is_nan() {
-        return Err(Status::ERR_BAD_VALUE);
-    }
-    let cost = match cost {
-        KVL_COST_DEFAULT => None,
-        cost => Some(u64::try_from(cost).map_err(|_| Status::ERR_INVALID_ARG)?),
-    };
-    let ttl = Ttl::from_raw(ttl_ms).map_err(|_| Status::ERR_INVALID_ARG)?;
-    Ok(Stated { ttl, priority: (priority != KVL_PRIORITY_DEFAULT).then_some(priority), cost })
-}
 
 /// A limit on the way in: -1 is none.
 fn limit_in(limit: i64) -> Result<Option<u64>, Status> {
@@ -83,9 +70,8 @@ pub unsafe extern "C" fn kvl_cache_put(cache: *mut kvl_cache_t, key: *const u8, 
 /// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
 /// @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_INVALID_ARG (a TTL or cost below what they may be), KVL_ERR_BAD_VALUE (a
-///         priority that is NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+///         NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -118,9 +104,9 @@ pub unsafe extern "C" fn kvl_cache_put_with(
 /// @param on_victim  [borrowed] is called for each victim, on this thread; not NULL.
 /// @param user_data  [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_INVALID_ARG (a TTL or cost below what they may be), KVL_ERR_BAD_VALUE (a
-///         priority that is NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG,
-///         KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+///         NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an
+///         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -158,9 +144,9 @@ pub unsafe extern "C" fn kvl_cache_put_naming(
 /// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
 /// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_INVALID_ARG (a TTL below what it may be, a length that no memory has),
-///         KVL_ERR_BAD_VALUE (a priority that is NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY,
-///         KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL below what it may be, a priority that is NaN),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no memory has), KVL_ERR_CLOSED (of an
+///         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -175,10 +161,7 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| {
-        let copy = || Value::bytes(caller.items(data, len)?).map(Answer::Value).map_err(|_| Status::ERR_NO_MEMORY);
-        caller.put(cache, (key, key_len), copy, (ttl_ms, priority, KVL_COST_DEFAULT), None)
-    })
+    guard(|| caller.put(cache, (key, key_len), || bytes(&caller, data, len), (ttl_ms, priority, KVL_COST_DEFAULT), None))
 }
 
 /// Removes the entry under a key.

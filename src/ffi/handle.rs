@@ -122,6 +122,18 @@ impl Caller {
         }
     }
 
+    /// Takes over what a handle owns.
+    pub(crate) fn take<H: Handle>(&self, handle: *mut H) -> Result<H::Owner, Status> {
+        self.borrow(handle.cast_const())?;
+        // SAFETY: a living handle, as `borrow` relied on; the caller gives up the ownership it stands for.
+        Ok(unsafe { H::Owner::from_raw(handle.cast()) })
+    }
+
+    /// As [`Caller::out`], where the caller may want nothing.
+    pub(crate) fn maybe_out<H: Handle>(&self, place: *mut *mut H) -> Option<Out<'_, H>> {
+        self.out(place).ok()
+    }
+
     /// The place for a handle that is handed out, NULL from now on. Comes before every other check.
     pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<Out<'_, H>, Status> {
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;

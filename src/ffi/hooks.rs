@@ -2,6 +2,7 @@
 
 use super::config::Parts;
 use super::notify::Notify;
+use super::request::RequestHandle;
 use super::types::{kvl_cost_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_request_t, kvl_validate_fn};
 use super::view;
 use crate::base::{Answer, Clock, Status, Value};
@@ -13,8 +14,9 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 impl Provider for Notify<kvl_provide_fn> {
-    fn provide(&self, request: &Ticket) {
-        let handle = request.as_raw().cast_mut().cast::<kvl_request_t>();
+    fn provide(&self, ticket: Ticket) {
+        let request = RequestHandle::new(ticket);
+        let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_request_t>();
         // SAFETY: the host gave the function for this user data; the request lives until it returns.
         self.call(|function, user_data| function.into_iter().for_each(|provide| unsafe { provide(user_data, handle) }));
     }

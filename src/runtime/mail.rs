@@ -3,11 +3,11 @@
 //! The dispatcher is one thread. A slow callback delays the callbacks behind it, and nothing else (rule L03): whoever sends
 //! never waits.
 
+use super::postbox::Postbox;
 use super::{NoThread, threads};
 use crate::base::panics::contained;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -18,59 +18,65 @@ pub trait Mail: Send + Sync {
     fn deliver(self: Arc<Self>, most: usize) -> usize;
 }
 
-enum Parcel {
-    Mail(Arc<dyn Mail>),
-    Stop,
-}
-
 /// One thread that delivers.
 pub struct Dispatcher {
-    sender: Sender<Parcel>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    post: Postbox,
     /// Mail that was sent and is not delivered yet.
-    undelivered: Arc<AtomicUsize>,
+    undelivered: AtomicUsize,
     /// Set when nothing can be sent any more: later mail is delivered where it is sent.
     stopped: Mutex<bool>,
 }
 
 impl Dispatcher {
     pub(super) fn start() -> Result<(Dispatcher, JoinHandle<()>), NoThread> {
-        let (sender, receiver) = unbounded();
-        let undelivered = Arc::new(AtomicUsize::new(0));
-        let counted = undelivered.clone();
-        let thread = threads::start("kvl-dispatch", move || deliver_all(&receiver, &counted))?;
-        Ok((Dispatcher { sender, undelivered, stopped: Mutex::new(false) }, thread))
+        let inner = Inner { post: Postbox::new(), undelivered: AtomicUsize::new(0), stopped: Mutex::new(false) };
+        let inner = Arc::new(inner);
+        let at_work = inner.clone();
+        let thread = threads::start("kvl-dispatch", move || at_work.deliver_all())?;
+        Ok((Dispatcher { inner: inner }, thread))
     }
 
     /// Sends mail. Never waits.
     pub(super) fn send(&self, mail: Arc<dyn Mail>) {
-        let stopped = self.stopped.lock();
+        let stopped = self.inner.stopped.lock();
         if *stopped {
             drop(stopped);
             deliver(mail);
             return;
         }
-        self.undelivered.fetch_add(1, Ordering::AcqRel);
-        // Under the lock: nothing may be queued behind the stop.
-        let _ = self.sender.send(Parcel::Mail(mail));
+        self.inner.undelivered.fetch_add(1, Ordering::AcqRel);
+        // Under the lock: nothing may be sent behind the stop.
+        self.inner.post.send(mail);
     }
 
     /// Whether there is mail on its way, or in delivery.
     pub(super) fn is_busy(&self) -> bool {
-        self.undelivered.load(Ordering::Acquire) > 0
+        self.inner.undelivered.load(Ordering::Acquire) > 0
     }
 
+    /// Ends the thread after what was sent.
     pub(super) fn stop(&self) {
-        let mut stopped = self.stopped.lock();
-        if !std::mem::replace(&mut *stopped, true) {
-            let _ = self.sender.send(Parcel::Stop);
-        }
+        *self.inner.stopped.lock() = true;
+        self.inner.post.wake();
     }
 }
 
-fn deliver_all(receiver: &Receiver<Parcel>, undelivered: &AtomicUsize) {
-    while let Ok(Parcel::Mail(mail)) = receiver.recv() {
-        deliver(mail);
-        undelivered.fetch_sub(1, Ordering::AcqRel);
+impl Inner {
+    fn deliver_all(&self) {
+        loop {
+            match self.post.take(None) {
+                Some(mail) => {
+                    deliver(mail);
+                    self.undelivered.fetch_sub(1, Ordering::AcqRel);
+                }
+                None if *self.stopped.lock() && self.post.is_empty() => return,
+                None => {}
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`threads`]: how a thread of ours is made: named, and deaf to signals.
 //! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
+//! - [`postbox`]: a queue of mail, and a way to wait for it.
 //! - [`timer`]: what happens when time passes.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
@@ -10,6 +11,7 @@
 
 pub mod hooks;
 pub mod mail;
+pub mod postbox;
 pub mod threads;
 pub mod timer;
 

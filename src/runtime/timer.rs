@@ -6,7 +6,8 @@
 use super::{NoThread, threads};
 use crate::base::Moment;
 use crate::base::clock::{Clock, Timed};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::base::panics::contained;
+use crate::base::sync::{Condvar, Mutex, wait};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -23,22 +24,34 @@ pub struct Timer {
 
 impl Timer {
     pub(super) fn start(most_providers: usize, keep_alive: Duration) -> Result<(Timer, JoinHandle<()>), NoThread> {
-        let runtime = Builder::new_current_thread()
-            .enable_time()
-            .thread_name("kvl-provider")
-            .max_blocking_threads(most_providers)
-            .thread_keep_alive(keep_alive)
-            .on_thread_start(threads::enter)
-            .build()
-            .map_err(|_| NoThread)?;
         let stop = Arc::new(Notify::new());
-        let timer = Timer { handle: runtime.handle().clone(), stop: stop.clone() };
+        let stopped = stop.clone();
+        let started = Arc::new(Started::default());
+        let starting = started.clone();
+        // Made on its own thread: making it leaves a few bytes in the thread's local storage, and a host's main thread never
+        // gives them back (rule L08).
         let thread = threads::start("kvl-timer", move || {
-            runtime.block_on(stop.notified());
+            let runtime = Builder::new_current_thread()
+                .enable_time()
+                .thread_name("kvl-provider")
+                .max_blocking_threads(most_providers)
+                .thread_keep_alive(keep_alive)
+                .on_thread_start(threads::enter)
+                .build();
+            let Ok(runtime) = runtime else { return starting.tell(Err(NoThread)) };
+            starting.tell(Ok(runtime.handle().clone()));
+            drop(starting);
+            runtime.block_on(stopped.notified());
             // Waits for the provider calls that have begun.
             drop(runtime);
         })?;
-        Ok((timer, thread))
+        match started.wait() {
+            Ok(handle) => Ok((Timer { handle, stop }, thread)),
+            Err(refused) => {
+                let _ = thread.join();
+                Err(refused)
+            }
+        }
     }
 
     pub(super) fn stop(&self) {
@@ -47,7 +60,7 @@ impl Timer {
 
     pub(super) fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), NoThread> {
         // tokio panics when the system refuses the first thread of the pool.
-        catch_unwind(AssertUnwindSafe(|| self.handle.spawn_blocking(job))).map(drop).map_err(|_| NoThread)
+        contained(|| self.handle.spawn_blocking(job)).map(drop).map_err(|_| NoThread)
     }
 
     /// Watches `timed` until it is gone.
@@ -55,6 +68,30 @@ impl Timer {
         let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), bell: Arc::new(Notify::new()) };
         self.handle.spawn(watch(timed, clock, alarm.clone()));
         alarm
+    }
+}
+
+/// Where who starts the timer waits for it.
+#[derive(Default)]
+struct Started {
+    handle: Mutex<Option<Result<Handle, NoThread>>>,
+    came: Condvar,
+}
+
+impl Started {
+    fn tell(&self, handle: Result<Handle, NoThread>) {
+        *self.handle.lock() = Some(handle);
+        self.came.notify_all();
+    }
+
+    fn wait(&self) -> Result<Handle, NoThread> {
+        let mut handle = self.handle.lock();
+        loop {
+            match handle.take() {
+                Some(handle) => return handle,
+                None => handle = wait(&self.came, handle),
+            }
+        }
     }
 }
 
@@ -91,7 +128,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         alarm.armed.store(AWAKE, Ordering::SeqCst);
         if thing.next_due().is_some_and(|due| due <= clock.moment()) {
             // A panic of ours was told where it happened; the others' time goes on.
-            let _ = catch_unwind(AssertUnwindSafe(|| thing.fire()));
+            let _ = contained(|| thing.fire());
         }
         let due = thing.next_due().unwrap_or(Moment::NEVER);
         alarm.armed.store(due.0, Ordering::SeqCst);

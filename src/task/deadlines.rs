@@ -69,8 +69,13 @@ impl Deadlines {
         self.heap.pop().map(|Reverse(entry)| entry)
     }
 
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.heap.len()
+    /// Whether this entry is in here. For checks: it reads everything.
+    pub fn holds(&self, at: Moment, due: Due) -> bool {
+        at == Moment::NEVER || self.heap.iter().any(|Reverse(entry)| *entry == (at, due))
+    }
+
+    /// Whether an entry like this is in here. For checks: it reads everything.
+    pub fn holds_any(&self, alike: impl Fn(Due) -> bool) -> bool {
+        self.heap.iter().any(|Reverse((_, due))| alike(*due))
     }
 }

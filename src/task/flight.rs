@@ -107,6 +107,11 @@ impl Lane {
         Stamp { writes: self.writes, attempt }
     }
 
+    /// A stamp for the attempt with this number of a flight that was overtaken: it is never whole.
+    pub fn broken_stamp(attempt: u64) -> Stamp {
+        Stamp { writes: u64::MAX, attempt }
+    }
+
     /// Whether nothing newer was written since the attempt began: neither by the host nor by a younger attempt.
     pub fn is_whole(&self, stamp: Stamp) -> bool {
         self.writes == stamp.writes && self.loaded_by < stamp.attempt

@@ -4,8 +4,10 @@
 //! urgency, then by their fetch's arrival (newest or oldest first), then in the order asked.
 
 use super::FlightId;
+use crate::base::Moment;
 use crate::base::config::Order;
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Where a fetch's keys stand among those of others; lower goes first.
@@ -40,8 +42,16 @@ pub enum Place {
 pub struct Queue {
     retried: BTreeMap<u64, FlightId>,
     retries: u64,
-    ranked: BTreeMap<Rank, VecDeque<(u32, FlightId)>>,
+    ranked: BTreeMap<Rank, VecDeque<Waiting>>,
     ranked_len: usize,
+    /// How many of the ranked were asked when: a lingering queue is asked for its oldest key at every event.
+    ages: BTreeMap<Moment, usize>,
+}
+
+struct Waiting {
+    position: u32,
+    flight: FlightId,
+    asked_at: Moment,
 }
 
 impl Queue {
@@ -68,12 +78,13 @@ impl Queue {
     }
 
     /// Puts a key where its rank and position say.
-    pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId) -> Place {
+    pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId, asked_at: Moment) -> Place {
         let keys = self.ranked.entry(rank).or_default();
         // Keys come in the order asked; only one whose urgency rose later is put between others.
-        let at = keys.partition_point(|(before, _)| *before <= position);
-        keys.insert(at, (position, flight));
+        let at = keys.partition_point(|before| before.position <= position);
+        keys.insert(at, Waiting { position, flight, asked_at });
         self.ranked_len += 1;
+        *self.ages.entry(asked_at).or_default() += 1;
         Place::Ranked(rank, position)
     }
 
@@ -85,15 +96,30 @@ impl Queue {
             }
             Place::Ranked(rank, position) => {
                 let Some(keys) = self.ranked.get_mut(&rank) else { return };
-                let first = keys.partition_point(|(before, _)| *before < position);
-                let Some(at) = (first..keys.len()).find(|at| keys[*at].1 == flight) else { return };
-                keys.remove(at);
-                self.ranked_len -= 1;
+                let first = keys.partition_point(|before| before.position < position);
+                let Some(at) = (first..keys.len()).find(|at| keys[*at].flight == flight) else { return };
+                let gone = keys.remove(at);
                 if keys.is_empty() {
                     self.ranked.remove(&rank);
                 }
+                gone.into_iter().for_each(|gone| self.left(&gone));
             }
         }
+    }
+
+    fn left(&mut self, gone: &Waiting) {
+        self.ranked_len -= 1;
+        if let Entry::Occupied(mut as_old) = self.ages.entry(gone.asked_at) {
+            *as_old.get_mut() -= 1;
+            if *as_old.get() == 0 {
+                as_old.remove();
+            }
+        }
+    }
+
+    /// When the oldest of the keys was asked that occupy a place.
+    pub fn oldest(&self) -> Option<Moment> {
+        self.ages.first_key_value().map(|(asked_at, _)| *asked_at)
     }
 
     /// Takes the key that goes first.
@@ -102,22 +128,28 @@ impl Queue {
             return Some(flight);
         }
         let mut keys = self.ranked.first_entry()?;
-        let first = keys.get_mut().pop_front();
+        let first = keys.get_mut().pop_front()?;
         if keys.get().is_empty() {
             keys.remove();
         }
-        self.ranked_len -= usize::from(first.is_some());
-        first.map(|(_, flight)| flight)
+        self.left(&first);
+        Some(first.flight)
     }
 
     /// The keys that may have to give way, in the order in which they do: lowest urgency, oldest fetch, first asked. Under
     /// `Fifo` the newcomer is refused instead, so that this is asked of `Lifo` queues only.
     pub fn oldest_first(&self) -> impl Iterator<Item = FlightId> {
-        self.ranked.values().rev().flat_map(|keys| keys.iter().map(|(_, flight)| *flight))
+        self.ranked.values().rev().flat_map(|keys| keys.iter().map(|waiting| waiting.flight))
     }
 
-    /// Every waiting key that occupies a place.
-    pub fn ranked(&self) -> impl Iterator<Item = FlightId> {
-        self.ranked.values().flat_map(|keys| keys.iter().map(|(_, flight)| *flight))
+    /// Whether the key stands there. For checks: it reads everything.
+    pub fn holds(&self, place: Place, flight: FlightId) -> bool {
+        match place {
+            Place::Head(nth) => self.retried.get(&nth) == Some(&flight),
+            Place::Ranked(rank, position) => self
+                .ranked
+                .get(&rank)
+                .is_some_and(|keys| keys.iter().any(|waiting| waiting.position == position && waiting.flight == flight)),
+        }
     }
 }

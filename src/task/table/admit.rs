@@ -4,7 +4,7 @@ use super::{Host, Store, Table, Turn};
 use crate::base::PackedKeys;
 use crate::base::config::Order;
 use crate::task::deadlines::Due;
-use crate::task::flight::Phase;
+use crate::task::flight::{Lane, Phase, Standing};
 use crate::task::host::Handout;
 use crate::task::outcome::Outcome;
 use crate::task::queue::{Place, Rank};
@@ -14,7 +14,9 @@ use crate::task::{FetchId, FlightId};
 impl<H: Host> Table<H> {
     /// Finds a new flight of `fetch` a slot, a place, or room with its fetch; false if it is lost.
     pub(super) fn admit<S: Store>(&mut self, id: FlightId, fetch: FetchId, turn: &mut Turn<'_, H, S>) -> bool {
-        if self.settings.batch_linger.is_zero() && self.queue.len() == 0 && (!self.opening.is_empty() || self.slots.is_free()) {
+        // Where there is no place to wait in, nothing can linger.
+        let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
+        if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.slots.is_free()) {
             self.opening.push(id);
             if self.opening.len() >= self.settings.batch_max_keys as usize {
                 self.hand_out_opening(turn);
@@ -58,7 +60,7 @@ impl<H: Host> Table<H> {
         true
     }
 
-    fn rank(&self, id: FlightId) -> Rank {
+    pub(super) fn rank(&self, id: FlightId) -> Rank {
         let flight = &self.flights[id];
         // The owner is kept while a flight of its waits.
         let arrival = self.fetches.get(flight.owner).map_or(0, |fetch| fetch.arrival);
@@ -68,7 +70,7 @@ impl<H: Host> Table<H> {
     fn place(&mut self, id: FlightId) {
         let rank = self.rank(id);
         let flight = &mut self.flights[id];
-        flight.phase = Phase::Queued(self.queue.push(rank, flight.position, id));
+        flight.phase = Phase::Queued(self.queue.push(rank, flight.position, id, flight.asked_at));
         if let Some(owner) = self.fetches.get_mut(flight.owner) {
             owner.places += 1;
         }
@@ -77,6 +79,7 @@ impl<H: Host> Table<H> {
     fn spill(&mut self, id: FlightId, fetch: FetchId) {
         let owner = &mut self.fetches[fetch];
         owner.spilled.push_back(id);
+        self.spilled += 1;
         if owner.spilled.len() == 1 {
             self.spilling.insert(Rank::new(owner.urgency, owner.arrival, self.settings.queue_order), fetch);
         }
@@ -95,13 +98,14 @@ impl<H: Host> Table<H> {
                 self.spilling.remove(&rank);
             }
             if self.flights.get(next).is_some_and(|flight| matches!(flight.phase, Phase::Spilled)) {
+                self.spilled -= 1;
                 self.place(next);
             }
         }
     }
 
     /// Gives free places to flights that wait with their fetches.
-    pub(super) fn refill(&mut self) {
+    fn refill(&mut self) {
         if self.spilling.is_empty() || self.is_full() {
             return;
         }
@@ -121,7 +125,8 @@ impl<H: Host> Table<H> {
         if let Phase::Queued(place @ Place::Ranked(_, position)) = flight.phase {
             self.queue.remove(place, id);
             let rank = self.rank(id);
-            self.flights[id].phase = Phase::Queued(self.queue.push(rank, position, id));
+            let flight = &mut self.flights[id];
+            flight.phase = Phase::Queued(self.queue.push(rank, position, id, flight.asked_at));
         }
     }
 
@@ -144,20 +149,21 @@ impl<H: Host> Table<H> {
         let linger = self.settings.batch_linger;
         linger.is_zero()
             || self.queue.has_retried()
-            || waiting >= self.settings.batch_max_keys as usize
+            || waiting + self.spilled >= self.settings.batch_max_keys as usize
             || self.is_full()
-            || self.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
-    }
-
-    fn oldest(&self) -> Option<crate::base::Moment> {
-        self.queue.ranked().map(|id| self.flights[id].asked_at).min()
+            || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
     }
 
     /// Forms requests while there are slots and keys for them.
     pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+        self.refill();
         while self.slots.is_free() && self.is_formable(turn) {
             let mut taken = Vec::new();
             while taken.len() < self.settings.batch_max_keys as usize {
+                if self.queue.len() == 0 {
+                    // What waits with other fetches goes into this request too.
+                    self.refill();
+                }
                 let Some(id) = self.queue.pop() else { break };
                 taken.push(id);
                 let owner = self.flights[id].owner;
@@ -171,6 +177,7 @@ impl<H: Host> Table<H> {
                 self.refill_from(owner);
             }
             self.hand_out(&taken, turn);
+            self.refill();
         }
         self.arm_linger(turn);
     }
@@ -179,7 +186,7 @@ impl<H: Host> Table<H> {
         if self.settings.batch_linger.is_zero() || self.linger_at.is_some() || !self.slots.is_free() {
             return;
         }
-        if let Some(oldest) = self.oldest() {
+        if let Some(oldest) = self.queue.oldest() {
             let at = oldest.after(self.settings.batch_linger).max(turn.now.moment());
             self.linger_at = Some(at);
             self.deadlines.push(at, Due::Linger);
@@ -211,7 +218,12 @@ impl<H: Host> Table<H> {
             keys.push(&lane.key);
             attempts.push(flight.attempts);
             contexts.push(self.fetches.get(flight.owner).and_then(|fetch| fetch.context.clone()));
-            parts.push(Part::Open { flight: *id, stamp: lane.stamp(attempt) });
+            // An overtaken flight never stores, not even what a later attempt brings: newcomers have a flight of their own.
+            let stamp = match flight.standing {
+                Standing::Current => lane.stamp(attempt),
+                Standing::Overtaken => Lane::broken_stamp(attempt),
+            };
+            parts.push(Part::Open { flight: *id, stamp });
             urgency = urgency.max(flight.urgency);
         }
         let (host, hold, handed) = (&self.host, self.slots.take(), self.recent.now());

@@ -46,8 +46,8 @@ impl<H: Host> Table<H> {
         if request.wanted == 0 {
             return Taken::Skip;
         }
-        if let Some(timeout) = self.attempt_timeout {
-            let deadline = now.moment().after(timeout);
+        let deadline = self.attempt_timeout.map_or(Moment::NEVER, |timeout| now.moment().after(timeout));
+        if deadline < Moment::NEVER {
             request.deadline = Some(deadline);
             self.deadlines.push(deadline, Due::Attempt(id));
         }
@@ -104,6 +104,11 @@ impl<H: Host> Table<H> {
         }
         let part = std::mem::replace(&mut self.requests[id].parts[index], Part::Answered);
         let status = self.part_answered(id, part, given, turn);
+        let request = &self.requests[id];
+        if matches!(part, Part::Open { .. }) && request.wanted == 0 && request.unanswered > 0 {
+            // The last key that somebody waited for is answered; who waited for the others had left before.
+            self.tell_request(id, Cancel::Unwanted, turn.out);
+        }
         self.release_if_done(id, turn);
         self.conclude(turn);
         status
@@ -178,12 +183,13 @@ impl<H: Host> Table<H> {
         turn.store.fill(&lane.key, answer, terms)
     }
 
-    fn store_stray<S: Store>(&mut self, stray: Stray, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
-        if stray.stores && self.life != Life::Closed {
-            let terms = Terms { priority: terms.priority.or(stray.priority), ..terms };
-            self.store_if_whole(stray.lane, stray.stamp, answer, terms, turn);
-            self.forget_failure(stray.lane, turn);
+    fn store_stray<S: Store>(&mut self, stray: Stray, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
+        if !stray.stores || self.life == Life::Closed || !self.lanes[stray.lane].is_whole(stray.stamp) {
+            return Filled::default();
         }
+        self.forget_failure(stray.lane, turn);
+        let terms = Terms { priority: terms.priority.or(stray.priority), ..terms };
+        self.store_if_whole(stray.lane, stray.stamp, answer, terms, turn)
     }
 
     fn forget_failure<S>(&mut self, lane: LaneId, turn: &mut Turn<'_, H, S>) {
@@ -215,8 +221,8 @@ impl<H: Host> Table<H> {
             // `land` stores if the flight's wish is to store; the attempt's own counts too.
             self.land(current, stray.stamp, answer, terms, turn);
         } else {
-            self.store_stray(stray, &answer, terms, turn);
-            self.end_with(current, answer, Source::Provider, Filled::default(), turn);
+            let filled = self.store_stray(stray, &answer, terms, turn);
+            self.end_with(current, answer, Source::Provider, filled, turn);
         }
     }
 

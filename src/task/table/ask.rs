@@ -77,6 +77,7 @@ impl<H: Host> Table<H> {
     pub fn ask<S: Store>(&mut self, ask: Ask<'_, H>, turn: &mut Turn<'_, H, S>) -> Option<FetchId> {
         let Ask { keys, probes, reprobe, form, settings, mailbox, context, urgency, deadline, progress_step, room } = ask;
         self.arrivals += 1;
+        let deadline = deadline.filter(|deadline| *deadline < Moment::NEVER);
         let is_refresh = form == Form::Refresh;
         let id = self.fetches.insert(Fetch {
             mailbox,
@@ -106,6 +107,8 @@ impl<H: Host> Table<H> {
         }
         for (position, probe) in probes.iter_mut().enumerate() {
             match std::mem::replace(probe, Probe::Missed) {
+                // A refresh tells nobody: its invalid keys are left out.
+                Probe::Settled(outcome) if is_refresh => turn.out.litter_outcome(outcome),
                 Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
                 Probe::Missed if is_refresh => self.refresh_key(id, position as u32, &keys[position], settings, turn),
                 Probe::Missed => self.ask_position(id, position as u32, &keys[position], settings, reprobe, turn),
@@ -176,10 +179,10 @@ impl<H: Host> Table<H> {
         let hash = self.hash(key);
         if let Some(current) = self.lane_of(hash, key).and_then(|lane| self.lanes[lane].current) {
             self.gain_interest(current);
+            let urgency = self.fetches[id].urgency;
             let flight = &mut self.flights[current];
             flight.refresh = true;
-            flight.stores = true;
-            return;
+            return self.want_more(current, urgency, settings);
         }
         let lane = self.hold_lane(hash, key);
         let flight = self.start(lane, id, position, settings, turn);
@@ -245,6 +248,12 @@ impl<H: Host> Table<H> {
         let flight = &mut self.flights[id];
         flight.waiters.push(waiter);
         flight.interest += 1;
+        self.want_more(id, urgency, settings);
+    }
+
+    /// What a newcomer asks for is added to what was asked of the flight before (rule F19).
+    fn want_more(&mut self, id: FlightId, urgency: i32, settings: &FetchSettings) {
+        let flight = &mut self.flights[id];
         flight.stores |= settings.read != Read::NoStore;
         flight.priority = higher(flight.priority, settings.priority);
         if urgency > flight.urgency {

@@ -75,11 +75,13 @@ impl<H: Host> Table<H> {
         for (_, request) in self.requests.drain() {
             out.cancelled.push((request.handle, Cancel::Closed));
         }
+        self.counts.flights_cancelled += self.flights.len() as u64;
         self.flights.clear();
         self.lanes.clear();
         self.by_key.clear();
         self.queue = Default::default();
         self.spilling.clear();
+        self.spilled = 0;
         self.opening.clear();
         self.collapsing.clear();
         self.deadlines = Default::default();

@@ -15,6 +15,7 @@
 mod admit;
 mod answer;
 mod ask;
+mod check;
 mod close;
 mod settle;
 mod time;
@@ -63,6 +64,8 @@ pub struct Table<H: Host> {
     queue: Queue,
     /// Fetches with flights that wait with them, in the order in which they get places.
     spilling: BTreeMap<Rank, FetchId>,
+    /// How many flights wait with their fetches.
+    spilled: usize,
     slots: Slots,
     deadlines: Deadlines,
     /// The moment for which a linger entry stands in `deadlines`.
@@ -118,6 +121,7 @@ impl<H: Host> Table<H> {
             requests: SlotMap::with_key(),
             queue: Queue::default(),
             spilling: BTreeMap::new(),
+            spilled: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
             deadlines: Deadlines::default(),
             linger_at: None,
@@ -163,11 +167,9 @@ impl<H: Host> Table<H> {
 
     /// What is so now.
     pub fn gauges(&self) -> Gauges {
-        let waiting: usize = self.spilling.values().filter_map(|id| self.fetches.get(*id)).map(|fetch| fetch.waiting).sum();
-        let placed: usize = self.spilling.values().filter_map(|id| self.fetches.get(*id)).map(|fetch| fetch.places).sum();
         Gauges {
             queued: self.queue.len() as u64,
-            spilled: waiting.saturating_sub(placed) as u64,
+            spilled: self.spilled as u64,
             running: u64::from(self.slots.running),
             in_flight: self.flights.len() as u64,
             abandoned: u64::from(self.slots.abandoned),
@@ -233,7 +235,10 @@ impl<H: Host> Table<H> {
         let flight = &self.flights[id];
         let (phase, owner) = (flight.phase, flight.owner);
         match phase {
-            Phase::Spilled => self.waits_no_more(owner, false),
+            Phase::Spilled => {
+                self.spilled -= 1;
+                self.waits_no_more(owner, false);
+            }
             Phase::Queued(place) => {
                 self.queue.remove(place, id);
                 self.waits_no_more(owner, matches!(place, super::queue::Place::Ranked(..)));
@@ -273,7 +278,6 @@ impl<H: Host> Table<H> {
             let error = self.errors.cancelled.clone();
             self.end_positions(fetch, &error, turn);
         }
-        self.refill();
         self.form_requests(turn);
         if self.deadlines.is_cluttered() {
             let Table { deadlines, fetches, requests, flights, .. } = self;

@@ -40,9 +40,9 @@ impl<H: Host> Table<H> {
         if fetch.positions[position as usize] == Position::Settled {
             return out.litter_outcome(outcome);
         }
+        let failed_before = fetch.failed > 0;
         fetch.settle(position as usize, outcome, out);
-        let collapses = fetch.is_all_or_nothing() && fetch.failed > 0 && fetch.open > 0;
-        if collapses && !self.collapsing.contains(&id) {
+        if fetch.is_all_or_nothing() && fetch.failed > 0 && !failed_before && fetch.open > 0 {
             self.collapsing.push(id);
         }
         self.forget_fetch_if_over(id, out);
@@ -190,5 +190,7 @@ impl<H: Host> Fetch<H> {
         self.mailbox.into_iter().for_each(|mailbox| out.litter.push(Litter::Mailbox(mailbox)));
         self.context.into_iter().for_each(|context| out.litter.push(Litter::Context(context)));
         self.ended.into_iter().for_each(|error| out.litter.push(Litter::Error(error)));
+        // Left only where the table broke.
+        self.outcomes.into_iter().for_each(|outcome| out.litter_outcome(outcome));
     }
 }

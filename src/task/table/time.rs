@@ -5,7 +5,7 @@ use crate::base::Moment;
 use crate::task::deadlines::Due;
 use crate::task::flight::Phase;
 use crate::task::host::Cancel;
-use crate::task::request::{Part, Stray};
+use crate::task::request::{Hold, Part, Stray};
 use crate::task::{FlightId, RequestId};
 
 impl<H: Host> Table<H> {
@@ -14,8 +14,9 @@ impl<H: Host> Table<H> {
         while let Some((at, due)) = self.deadlines.pop(turn.now.moment()) {
             match due {
                 Due::Fetch(id) => {
-                    if let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| fetch.open > 0) {
-                        fetch.has_deadline = false;
+                    let Some(fetch) = self.fetches.get_mut(id) else { continue };
+                    fetch.has_deadline = false;
+                    if fetch.open > 0 {
                         self.counts.fetch_timeouts += 1;
                         let error = self.errors.timeout.clone();
                         self.end_fetch(id, &error, turn);
@@ -47,7 +48,8 @@ impl<H: Host> Table<H> {
             Some(_) => request.deadline = None,
             None => return,
         }
-        if request.unanswered > 0 {
+        // One that answered every key and does not come back keeps its slot no longer either.
+        if request.hold == Hold::Slot {
             self.abandon(id, turn);
         }
     }

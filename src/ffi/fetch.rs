@@ -1,0 +1,156 @@
+//! A fetch across the ABI: made before the call, so that it can be cancelled before, while and after (docs/adr/0003).
+
+use super::guard::{Caller, guard, guard_or, outside};
+use super::sets::{KVL_FOREVER, kvl_status_t};
+use super::types::{kvl_fetch_t, kvl_free_fn};
+use crate::base::{Object, Status};
+use crate::engine::handle::Fetch;
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes a fetch, to be given to one call.
+///
+/// @param out_fetch  [out, owned] the fetch: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_new(out_fetch: *mut *mut kvl_fetch_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| Ok(caller.out(out_fetch)?.give(Arc::new(Fetch::new()), Status::OK)))
+}
+
+/// Gives a fetch something that the provider sees: kvl_request_context(). A second call replaces the first.
+///
+/// @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
+/// @param context       [owned by the fetch] what the provider sees; may be NULL.
+/// @param context_free  [retained] ends `context` when fetch and requests are through with it, or before this returns if it fails;
+///                      may be NULL.
+/// @return KVL_OK; KVL_ERR_ALREADY_USED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_set_context(fetch: *mut kvl_fetch_t, context: *mut c_void, context_free: kvl_free_fn) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let context = Object::new(context, context_free);
+        caller.borrow(fetch)?.set_context(context).map_err(|_| Status::ERR_ALREADY_USED)?;
+        Ok(Status::OK)
+    })
+}
+
+/// Says how urgent a fetch is: of the keys that wait, those of higher urgency go first. 0 if nothing is said.
+///
+/// A key that several fetches want has the highest urgency among them.
+///
+/// @param fetch    [borrowed] from kvl_fetch_new(); also while it waits.
+/// @param urgency  any number.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_set_urgency(fetch: *mut kvl_fetch_t, urgency: i32) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        caller.borrow(fetch)?.set_urgency(urgency);
+        Ok(Status::OK)
+    })
+}
+
+/// Cancels a fetch: what is not settled is told KVL_ERR_CANCELLED; others who wait for the same keys notice nothing.
+///
+/// Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
+///
+/// @param fetch  [borrowed] from kvl_fetch_new().
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_cancel(fetch: *mut kvl_fetch_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        caller.borrow(fetch)?.cancel();
+        Ok(Status::OK)
+    })
+}
+
+/// Waits until the last event of a fetch was delivered and its user data was freed. One that was never used is not waited for.
+///
+/// @param fetch       [borrowed] from kvl_fetch_new().
+/// @param timeout_ms  for how long, in milliseconds, or KVL_FOREVER.
+/// @return KVL_OK, KVL_EMPTY (the time was over first); KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads outside
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_wait(fetch: *mut kvl_fetch_t, timeout_ms: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        outside()?;
+        let fetch = caller.borrow(fetch)?;
+        let timeout = match timeout_ms {
+            KVL_FOREVER => None,
+            0.. => Some(Duration::from_millis(timeout_ms.unsigned_abs())),
+            _ => return Err(Status::ERR_INVALID_ARG),
+        };
+        Ok(if fetch.wait(timeout) { Status::OK } else { Status::EMPTY })
+    })
+}
+
+/// Says how far a fetch is, in positions. The three numbers are read one after the other.
+///
+/// @param fetch       [borrowed] from kvl_fetch_new().
+/// @param out_done    [out] how many are settled; may be NULL.
+/// @param out_failed  [out] how many of them failed; may be NULL.
+/// @param out_total   [out] how many there are, 0 before the call; may be NULL.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_progress(
+    fetch: *const kvl_fetch_t,
+    out_done: *mut usize,
+    out_failed: *mut usize,
+    out_total: *mut usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (done, failed, total) = caller.borrow(fetch)?.progress();
+        for (place, count) in [(out_done, done), (out_failed, failed), (out_total, total)] {
+            caller.place(place).into_iter().for_each(|place| place.write(count));
+        }
+        Ok(Status::OK)
+    })
+}
+
+/// Adds a reference.
+///
+/// @param fetch  [borrowed] from kvl_fetch_new(); may be NULL.
+/// @return `fetch`: release it once more.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_retain(fetch: *mut kvl_fetch_t) -> *mut kvl_fetch_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(fetch, || caller.retain(fetch))
+}
+
+/// Gives a reference up. This does not cancel.
+///
+/// @param fetch  [owned] from kvl_fetch_new() or kvl_fetch_retain(); may be NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_fetch_release(fetch: *mut kvl_fetch_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(fetch));
+}

@@ -1,0 +1,571 @@
+//! What the provider is handed, across the ABI. A handle is a ticket (`engine::request`): valid, though deaf, for as long as it is
+//! held; the last one that goes without a finish finishes.
+
+use super::guard::{Caller, guard, guard_or};
+use super::handle::{Born, Handle};
+use super::notify::Notify;
+use super::sets::{KVL_COST_DEFAULT, KVL_FOREVER, KVL_PRIORITY_DEFAULT, kvl_status_t};
+use super::types::{kvl_cancel_fn, kvl_error_t, kvl_free_fn, kvl_request_t, kvl_slice_t, kvl_value_t};
+use super::value::object_in;
+use super::view::signed;
+use crate::base::process::Generation;
+use crate::base::{Answer, Error, Status, Ttl, Value};
+use crate::engine::request::{CancelHook, Stated, Ticket};
+use crate::task::{Cancel, Rest};
+use std::ffi::{c_char, c_void};
+use std::ptr::{null, null_mut};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// What the handle holds: the ticket, and the keys as C reads them, made when first asked for.
+pub(crate) struct RequestHandle {
+    ticket: Ticket,
+    slices: OnceLock<Slices>,
+    me: Weak<RequestHandle>,
+}
+
+struct Slices(Vec<kvl_slice_t>);
+
+// SAFETY: the pointers lead into the ticket's keys, which do not change and go with the handle.
+unsafe impl Send for Slices {}
+// SAFETY: as above.
+unsafe impl Sync for Slices {}
+
+impl RequestHandle {
+    pub(crate) fn new(ticket: Ticket) -> Arc<RequestHandle> {
+        Arc::new_cyclic(|me| RequestHandle { ticket, slices: OnceLock::new(), me: me.clone() })
+    }
+
+    fn slices(&self) -> &[kvl_slice_t] {
+        let slice = |key: &[u8]| kvl_slice_t { data: super::value::start_of(key), len: key.len() };
+        &self.slices.get_or_init(|| Slices(self.ticket.keys().iter().map(slice).collect())).0
+    }
+}
+
+impl Born for RequestHandle {
+    fn born(&self) -> Generation {
+        self.ticket.born()
+    }
+}
+
+impl std::ops::Deref for RequestHandle {
+    type Target = Ticket;
+    fn deref(&self) -> &Ticket {
+        &self.ticket
+    }
+}
+
+impl Handle for kvl_request_t {
+    type Owner = Arc<RequestHandle>;
+}
+
+/// A cancel hook. It does not keep the request: with the last of the host's references nobody is left to hear.
+struct OnCancel {
+    notify: Notify<kvl_cancel_fn>,
+    request: Weak<RequestHandle>,
+}
+
+// SAFETY: function and user data of the host's are used from any thread, one at a time (header, USER DATA).
+unsafe impl Send for OnCancel {}
+
+impl CancelHook for OnCancel {
+    fn cancelled(&self, why: Cancel) {
+        let Some(request) = self.request.upgrade() else { return };
+        let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_request_t>();
+        // SAFETY: the host gave the function for this user data; the request lives until it returns.
+        self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, handle, why as u32) }));
+    }
+}
+
+/// The terms of an answer as C states them (rule S06): what is not stated is left to options and configuration.
+pub(crate) fn stated(ttl_ms: i64, priority: f64, cost: i64) -> Result<Stated, Status> {
+    let ttl = Ttl::from_raw(ttl_ms).map_err(|_| Status::ERR_BAD_VALUE)?;
+    if priority.is_nan() {
+        return Err(Status::ERR_BAD_VALUE);
+    }
+    let priority = (priority != KVL_PRIORITY_DEFAULT).then_some(priority);
+    let cost = match cost {
+        KVL_COST_DEFAULT => None,
+        0.. => Some(cost.unsigned_abs()),
+        _ => return Err(Status::ERR_BAD_VALUE),
+    };
+    Ok(Stated { ttl, priority, cost })
+}
+
+/// A value of a copy of the caller's bytes.
+pub(crate) fn bytes(caller: &Caller, data: *const u8, len: usize) -> Result<Answer, Status> {
+    if isize::try_from(len).is_err() {
+        return Err(Status::ERR_NO_MEMORY);
+    }
+    Value::bytes(caller.items(data, len)?).map(Answer::Value).map_err(|_| Status::ERR_NO_MEMORY)
+}
+
+fn error_or(caller: &Caller, error: *mut kvl_error_t, status: Status) -> Result<Error, Status> {
+    if error.is_null() { Ok(Error::of(status)) } else { caller.share(error.cast_const()) }
+}
+
+/// An answer's status: below 0 it is an error of the call.
+fn told(status: Status) -> Result<Status, Status> {
+    if status.is_error() { Err(status) } else { Ok(status) }
+}
+
+/// Says how many keys are asked.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @return how many; 0 for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_len(request: *const kvl_request_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).map_or(0, |request| request.keys().len()))
+}
+
+/// Shows one key.
+///
+/// @param request   [borrowed] from the provider's call or kvl_request_retain().
+/// @param i         which, below kvl_request_len().
+/// @param out_data  [out, borrowed with the request] the key's bytes, never NULL.
+/// @param out_len   [out] how many.
+/// @return KVL_OK; KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_key(
+    request: *const kvl_request_t,
+    i: usize,
+    out_data: *mut *const u8,
+    out_len: *mut usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (data, len) = (caller.place(out_data)?, caller.place(out_len)?);
+        let key = caller.borrow(request)?.keys().get(i).ok_or(Status::ERR_OUT_OF_RANGE)?;
+        data.write(super::value::start_of(key));
+        len.write(key.len());
+        Ok(Status::OK)
+    })
+}
+
+/// Returns all keys at once.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @return [borrowed with the request] kvl_request_len() slices; NULL for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_keys(request: *const kvl_request_t) -> *const kvl_slice_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null(), || caller.borrow(request).map_or(null(), |request| request.slices().as_ptr()))
+}
+
+/// Says in which attempt a key is: 1 for the first.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @param i        which key.
+/// @return the attempt's number; 0 if there is no such key.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_attempt(request: *const kvl_request_t, i: usize) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).ok().and_then(|request| request.attempt(i)).unwrap_or(0))
+}
+
+/// Returns the context of the fetch that started a key's load: kvl_fetch_set_context().
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @param i        which key.
+/// @return [borrowed with the request] the context; NULL if the fetch has none.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_context(request: *const kvl_request_t, i: usize) -> *mut c_void {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null_mut(), || {
+        let Ok(request) = caller.borrow(request) else { return null_mut() };
+        request.context(i).map_or(null_mut(), |context| context.pointer())
+    })
+}
+
+/// Returns the highest urgency among the keys when the request was formed.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @return the urgency; 0 for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_urgency(request: *const kvl_request_t) -> i32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).map_or(0, |request| request.urgency()))
+}
+
+/// Says how much time the attempt has left: `attempt_timeout_ms`.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @return milliseconds, 0 when it is over; KVL_FOREVER if there is no timeout, or the request is over.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_time_left_ms(request: *const kvl_request_t) -> i64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(KVL_FOREVER, || {
+        let left = caller.borrow(request).ok().and_then(|request| request.time_left());
+        left.map_or(KVL_FOREVER, |left| signed(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)))
+    })
+}
+
+/// Returns the provider's user data: kvl_config_set_provider().
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @return [borrowed] the user data.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_user_data(request: *const kvl_request_t) -> *mut c_void {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null_mut(), || caller.borrow(request).map_or(null_mut(), |request| request.user_data()))
+}
+
+/// Says whether the request is no longer wanted, and why.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @return KVL_CANCEL_NO, KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT, KVL_CANCEL_CLOSED.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_is_cancelled(request: *const kvl_request_t) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).map_or(0, |request| request.cancel_reason()))
+}
+
+/// Says whether somebody still waits for a key.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @param i        which key.
+/// @return 1 if somebody does, else 0.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_is_wanted(request: *const kvl_request_t, i: usize) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).is_ok_and(|request| request.is_wanted(i)).into())
+}
+
+/// Asks to hear when the request is no longer wanted. At most once a request, before its finish.
+///
+/// @param request         [borrowed] from the provider's call or kvl_request_retain().
+/// @param function        [retained] is called at most once, on the dispatcher thread, never after kvl_request_finish() returned.
+/// @param user_data       [retained] what `function` is given. It may hold a reference to the request.
+/// @param user_data_free  [retained] ends `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_CANCELLED (it is not wanted already: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
+///         (it is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_on_cancel(
+    request: *mut kvl_request_t,
+    function: kvl_cancel_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Notify::new(function, user_data, user_data_free);
+        let ticket = caller.borrow(request)?;
+        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        ticket.on_cancel(Box::new(OnCancel { notify, request: ticket.me.clone() })).map_err(|(status, _)| status)?;
+        Ok(Status::OK)
+    })
+}
+
+/// Says that the provider is at work: `attempt_timeout_ms` begins anew.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @return KVL_OK, KVL_LATE (the time was over before); KVL_ERR_ALREADY_ANSWERED (finished), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_heartbeat(request: *mut kvl_request_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| told(caller.borrow(request)?.heartbeat()))
+}
+
+/// Answers one key with a value, or with kvl_value_null() if there is no such record.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @param i        which key.
+/// @param value    [retained] the answer.
+/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE,
+///         KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_resolve(request: *mut kvl_request_t, i: usize, value: *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| told(caller.borrow(request)?.resolve(i, caller.share(value.cast_const())?, Stated::default())))
+}
+
+/// Answers one key and says on which terms the answer is stored.
+///
+/// @param request   [borrowed] from the provider's call or kvl_request_retain().
+/// @param i         which key.
+/// @param value     [retained] the answer, or kvl_value_null().
+/// @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
+/// @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
+/// @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
+/// @return KVL_OK, KVL_LATE; KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_resolve_with(
+    request: *mut kvl_request_t,
+    i: usize,
+    value: *mut kvl_value_t,
+    ttl_ms: i64,
+    priority: f64,
+    cost: i64,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let ticket = caller.borrow(request)?;
+        told(ticket.resolve(i, caller.share(value.cast_const())?, stated(ttl_ms, priority, cost)?))
+    })
+}
+
+/// Answers one key with bytes.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @param i        which key.
+/// @param data     [copied] `len` bytes; may be NULL if `len` is 0.
+/// @param len      bytes.
+/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_resolve_bytes(request: *mut kvl_request_t, i: usize, data: *const u8, len: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let ticket = caller.borrow(request)?;
+        told(ticket.resolve(i, bytes(&caller, data, len)?, Stated::default()))
+    })
+}
+
+/// Answers one key with an object of the program's.
+///
+/// @param request      [borrowed] from the provider's call or kvl_request_retain().
+/// @param i            which key.
+/// @param object       [owned by the answer] any pointer but NULL.
+/// @param cost         what it costs to keep, in bytes.
+/// @param object_free  [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
+/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_resolve_object(
+    request: *mut kvl_request_t,
+    i: usize,
+    object: *mut c_void,
+    cost: u64,
+    object_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let value = Value::object(object_in(object, object_free)?, cost);
+        told(caller.borrow(request)?.resolve(i, Answer::Value(value), Stated::default()))
+    })
+}
+
+/// Fails one key.
+///
+/// @param request        [borrowed] from the provider's call or kvl_request_retain().
+/// @param i              which key.
+/// @param error_or_null  [retained] why: everybody who waits gets this very object; NULL for a plain KVL_ERR_PROVIDER.
+/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_fail(request: *mut kvl_request_t, i: usize, error_or_null: *mut kvl_error_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| told(caller.borrow(request)?.fail(i, error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
+}
+
+/// Fails one key with a text.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @param i        which key.
+/// @param code     a number of the program's own.
+/// @param message  [copied] UTF-8, NUL-terminated; may be NULL.
+/// @param flags    0 or KVL_ERROR_F_PERMANENT.
+/// @return KVL_OK, KVL_LATE; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_fail_text(
+    request: *mut kvl_request_t,
+    i: usize,
+    code: i64,
+    message: *const c_char,
+    flags: u32,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let ticket = caller.borrow(request)?;
+        let message = if message.is_null() { "".into() } else { caller.text(message)? };
+        let error = caller.error_of(code, message.as_ptr().cast(), message.len(), flags, None)?;
+        told(ticket.fail(i, error))
+    })
+}
+
+/// Answers by key: one of the request's own, or another, which is stored as an extra unless it was written or loaded since the
+/// request was handed out.
+///
+/// @param request   [borrowed] from the provider's call or kvl_request_retain().
+/// @param key       [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len   bytes, 0 to KVL_KEY_MAX.
+/// @param value     [retained] the answer, or kvl_value_null().
+/// @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
+/// @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
+/// @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
+/// @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
+///         KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED,
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_supply(
+    request: *mut kvl_request_t,
+    key: *const u8,
+    key_len: usize,
+    value: *mut kvl_value_t,
+    ttl_ms: i64,
+    priority: f64,
+    cost: i64,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let ticket = caller.borrow(request)?;
+        let (key, stated) = (caller.key(key, key_len)?, stated(ttl_ms, priority, cost)?);
+        told(ticket.supply(key, caller.share(value.cast_const())?, stated))
+    })
+}
+
+/// Answers by key with bytes: kvl_request_supply() with everything left to the defaults.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain().
+/// @param key      [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len  bytes, 0 to KVL_KEY_MAX.
+/// @param data     [copied] `len` bytes; may be NULL if `len` is 0.
+/// @param len      bytes.
+/// @return KVL_OK, KVL_LATE, KVL_INVALID_KEY; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_supply_bytes(
+    request: *mut kvl_request_t,
+    key: *const u8,
+    key_len: usize,
+    data: *const u8,
+    len: usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let ticket = caller.borrow(request)?;
+        let key = caller.key(key, key_len)?;
+        told(ticket.supply(key, bytes(&caller, data, len)?, Stated::default()))
+    })
+}
+
+/// Finishes: what has no answer fails with KVL_ERR_UNANSWERED, or is null where `batch.omitted_is_null` is set.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+/// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| told(caller.borrow(request)?.finish(Rest::Unanswered)))
+}
+
+/// Finishes: what has no answer is null, as when a query found no row.
+///
+/// @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+/// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_finish_nulls(request: *mut kvl_request_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| told(caller.borrow(request)?.finish(Rest::Null)))
+}
+
+/// Finishes: what has no answer fails with one error.
+///
+/// @param request        [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+/// @param error_or_null  [retained] why; NULL for a plain KVL_ERR_PROVIDER.
+/// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_finish_error(request: *mut kvl_request_t, error_or_null: *mut kvl_error_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let ticket = caller.borrow(request)?;
+        told(ticket.finish(Rest::Failed(error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
+    })
+}
+
+/// Adds a reference: to answer after the provider's call has returned, from any thread.
+///
+/// @param request  [borrowed] from the provider's call; may be NULL.
+/// @return `request`: release it once more.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_retain(request: *mut kvl_request_t) -> *mut kvl_request_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(request, || caller.retain(request))
+}
+
+/// Gives a reference up. The last one without a finish finishes the request: kvl_request_finish().
+///
+/// @param request  [owned] from kvl_request_retain(); may be NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_request_release(request: *mut kvl_request_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(request));
+}

@@ -1,0 +1,229 @@
+//! What a batch came to, across the ABI: an array of results, counted and summed up (rules F05, F18).
+
+use super::guard::{Caller, guard_or};
+use super::handle::Born;
+use super::sets::kvl_status_t;
+use super::types::{kvl_error_t, kvl_result_t, kvl_results_t};
+use super::view;
+use crate::base::process::Generation;
+use crate::base::{Error, Status};
+use crate::engine::host::Results;
+use crate::task::Source;
+use std::ptr::{null, null_mut};
+
+/// Positions that have a value.
+pub const KVL_COUNT_VALUES: u32 = 0;
+/// Positions that are known to be absent.
+pub const KVL_COUNT_NULLS: u32 = 1;
+/// Positions whose key the validator refused.
+pub const KVL_COUNT_INVALID: u32 = 2;
+/// Positions that failed.
+pub const KVL_COUNT_FAILED: u32 = 3;
+/// Positions that the store answered.
+pub const KVL_COUNT_FROM_STORE: u32 = 4;
+/// Positions whose load this fetch had started.
+pub const KVL_COUNT_FROM_PROVIDER: u32 = 5;
+/// Positions that joined a load under way, another position's of this fetch included.
+pub const KVL_COUNT_JOINED: u32 = 6;
+
+/// What the handle holds: the results and, made once, what C sees of them.
+pub(crate) struct Batch {
+    born: Generation,
+    results: Results,
+    views: Vec<kvl_result_t>,
+}
+
+// SAFETY: the views point into `results`, which does not change and goes with them; values and errors may be used from any thread.
+unsafe impl Send for Batch {}
+// SAFETY: as above.
+unsafe impl Sync for Batch {}
+
+impl Batch {
+    pub(crate) fn new(results: Results) -> Batch {
+        let last = results.batch.outcomes.len().saturating_sub(1);
+        let outcomes = results.batch.outcomes.iter().enumerate();
+        let views = outcomes.map(|(at, outcome)| view::of_outcome(at, results.keys.get(at).unwrap_or_default(), outcome, at == last));
+        let views = views.collect();
+        Batch { born: Generation::now(), views, results }
+    }
+
+    fn count(&self, wanted: impl Fn(&kvl_result_t) -> bool) -> usize {
+        self.views.iter().filter(|view| wanted(view)).count()
+    }
+
+    /// The distinct errors in the order of their first position.
+    fn errors(&self) -> Vec<&Error> {
+        let mut distinct: Vec<&Error> = Vec::new();
+        for error in self.results.batch.outcomes.iter().filter_map(|outcome| outcome.error()) {
+            // The same object in many positions is the common case, and mostly in a row.
+            if !distinct.iter().rev().any(|known| known.is(error)) {
+                distinct.push(error);
+            }
+        }
+        distinct
+    }
+}
+
+impl Born for Batch {
+    fn born(&self) -> Generation {
+        self.born
+    }
+}
+
+/// Says how many results there are: as many as keys were asked.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @return how many; 0 for NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_len(results: *const kvl_results_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.views.len()))
+}
+
+/// Says how the whole ended.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @return KVL_OK: every key came to its own end, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
+///         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the first failure;
+///         KVL_ERR_NULL_POINTER.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_status(results: *const kvl_results_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(Status::ERR_PANIC.0, || match caller.borrow(results) {
+        Ok(batch) => batch.results.batch.ended.as_ref().map_or(Status::OK, |error| error.status()).0,
+        Err(status) => status.0,
+    })
+}
+
+/// Returns one result.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param i        the position in the call that asked.
+/// @return [borrowed with the results] the result; NULL if there is no such position.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_at(results: *const kvl_results_t, i: usize) -> *const kvl_result_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null(), || caller.borrow(results).ok().and_then(|batch| batch.views.get(i)).map_or(null(), std::ptr::from_ref))
+}
+
+/// Returns all results at once, for loops without calls: the i-th is at `i * out_stride` bytes behind the first.
+///
+/// @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param out_stride  [out] bytes from one result to the next; it may be more than sizeof (kvl_result_t) when the library is newer.
+/// @return [borrowed with the results] the first result; NULL if there is none.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_array(results: *const kvl_results_t, out_stride: *mut usize) -> *const kvl_result_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null(), || {
+        let Ok(batch) = caller.borrow(results) else { return null() };
+        caller.place(out_stride).into_iter().for_each(|place| place.write(size_of::<kvl_result_t>()));
+        batch.views.first().map_or(null(), std::ptr::from_ref)
+    })
+}
+
+/// Counts results.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param what     KVL_COUNT_*.
+/// @return how many; 0 for an unknown `what`.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: u32) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || {
+        let Ok(batch) = caller.borrow(results) else { return 0 };
+        batch.count(|view| match what {
+            KVL_COUNT_VALUES => view.status == Status::VALUE.0,
+            KVL_COUNT_NULLS => view.status == Status::NULL.0,
+            KVL_COUNT_INVALID => view.status == Status::INVALID_KEY.0,
+            KVL_COUNT_FAILED => view.status < 0,
+            KVL_COUNT_FROM_STORE => view.source == Source::Store as u32,
+            KVL_COUNT_FROM_PROVIDER => view.source == Source::Provider as u32,
+            KVL_COUNT_JOINED => view.source == Source::Joined as u32,
+            _ => false,
+        })
+    })
+}
+
+/// Counts results by status.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param status   the status.
+/// @return how many have it.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_count_status(results: *const kvl_results_t, status: kvl_status_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.count(|view| view.status == status)))
+}
+
+/// Counts the distinct errors: one object in many positions is one.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @return how many.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_error_len(results: *const kvl_results_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.errors().len()))
+}
+
+/// Returns one of the distinct errors.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
+/// @param i        which; 0 is the one of the first position that failed.
+/// @return [borrowed with the results] the error; NULL if there are not so many.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_error_at(results: *const kvl_results_t, i: usize) -> *mut kvl_error_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null_mut(), || {
+        let Ok(batch) = caller.borrow(results) else { return null_mut() };
+        batch.errors().get(i).map_or(null_mut(), |error| error.as_raw().cast_mut().cast())
+    })
+}
+
+/// Adds a reference.
+///
+/// @param results  [borrowed] from a callback or kvl_tasks_fetch_all(); may be NULL.
+/// @return `results`: release it once more.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_retain(results: *mut kvl_results_t) -> *mut kvl_results_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(results, || caller.retain(results))
+}
+
+/// Gives a reference up; keys, values and errors of the results go with the last.
+///
+/// @param results  [owned] from kvl_tasks_fetch_all(), kvl_tasks_fetch_all_wait() or kvl_results_retain(); may be NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_results_release(results: *mut kvl_results_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(results));
+}

@@ -1,0 +1,552 @@
+//! The engine across the ABI: made, asked, closed.
+
+use super::guard::{Caller, guard, guard_or, outside};
+use super::handle::{Born, Handle};
+use super::notify::Notify;
+use super::options::Progress;
+use super::results::{self, Batch};
+use super::sets::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
+use super::types::{
+    kvl_cache_t, kvl_closed_fn, kvl_config_t, kvl_error_t, kvl_fetch_t, kvl_free_fn, kvl_options_t, kvl_result_fn, kvl_results_fn,
+    kvl_results_t, kvl_slice_t, kvl_tasks_t, kvl_value_t,
+};
+use super::view;
+use crate::base::key::KEY_MAX;
+use crate::base::{Answer, Error, Status};
+use crate::engine::Core;
+use crate::engine::ask::{Asked, Call};
+use crate::engine::cache::Lookup;
+use crate::engine::handle::Fetch;
+use crate::engine::holder::Holder;
+use crate::engine::host::{Closed, Receiver, Results};
+use crate::task::{Form, Outcome, Verdict};
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Handle for kvl_tasks_t {
+    type Owner = Arc<Core>;
+}
+
+/// Tells one fetch's events to the host's function.
+struct Told<F> {
+    notify: Notify<F>,
+    progress: Option<Progress>,
+}
+
+impl<F: Copy> Told<F> {
+    fn tell_progress(&self, done: usize, failed: usize, total: usize) {
+        let Some(progress) = self.progress.and_then(|progress| progress.function) else { return };
+        // SAFETY: the host gave the function to be called with the fetch's user data.
+        self.notify.call(|_, user_data| unsafe { progress(user_data, done, failed, total) });
+    }
+}
+
+// SAFETY: functions and user data of the host's are used from any thread, one at a time (header, USER DATA).
+unsafe impl<F> Send for Told<F> {}
+
+impl Receiver for Told<kvl_result_fn> {
+    fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
+        let result = view::of_outcome(index, key, outcome, last);
+        // SAFETY: the host gave the function for this user data; the result lives until it returns.
+        self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, &result) }));
+    }
+
+    fn batch(&mut self, _: Results) {}
+
+    fn progress(&mut self, done: usize, failed: usize, total: usize) {
+        self.tell_progress(done, failed, total);
+    }
+}
+
+impl Receiver for Told<kvl_results_fn> {
+    fn result(&mut self, _: usize, _: &[u8], _: &Outcome, _: bool) {}
+
+    fn batch(&mut self, results: Results) {
+        let batch = Arc::new(Batch::new(results));
+        let handle = Arc::as_ptr(&batch).cast_mut().cast::<kvl_results_t>();
+        // SAFETY: the host gave the function for this user data; the results live until it returns.
+        self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, handle) }));
+    }
+
+    fn progress(&mut self, done: usize, failed: usize, total: usize) {
+        self.tell_progress(done, failed, total);
+    }
+}
+
+impl Closed for Notify<kvl_closed_fn> {
+    fn closed(self: Box<Self>) {
+        // SAFETY: the host gave the function for this user data.
+        self.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data) }));
+    }
+}
+
+/// What one call of a fetch function goes by.
+fn call_of<'a>(
+    caller: &'a Caller,
+    core: &Core,
+    form: Form,
+    options: *const kvl_options_t,
+    handle: Option<&'a Arc<Fetch>>,
+    at_once: bool,
+) -> Result<(Call<'a>, Option<Progress>), Status> {
+    let (settings, progress) = if options.is_null() {
+        (core.fetch_settings().clone(), None)
+    } else {
+        let (settings, progress) = caller.borrow(options)?.over(core.fetch_settings())?;
+        (Arc::new(settings), progress)
+    };
+    let progress_step = progress.map_or(0, |progress| progress.step.get());
+    Ok((Call { form, settings, progress_step, handle, at_once }, progress))
+}
+
+fn maybe_fetch(caller: &Caller, fetch: *mut kvl_fetch_t) -> Result<Option<Arc<Fetch>>, Status> {
+    if fetch.is_null() { Ok(None) } else { caller.share(fetch.cast_const()).map(Some) }
+}
+
+fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
+    let status = outcome.status();
+    match outcome.verdict {
+        Verdict::Value(value) => Ok((status, Some(Answer::Value(value)))),
+        Verdict::Null | Verdict::Miss | Verdict::InvalidKey => Ok((status, None)),
+        Verdict::Failed(error) => Err(error),
+    }
+}
+
+/// Makes an engine: a cache with a provider behind it.
+///
+/// Its dispatcher and timer threads are started at once, unless the configuration names a runtime; provider threads come when
+/// they are needed and go when they are idle.
+///
+/// @param config     [borrowed] from kvl_config_new(), with a provider; may be freed right after.
+/// @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
+/// @param out_error  [out, owned] what was wrong with the configuration: release it; may be NULL.
+/// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_THREAD,
+///         KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_new(
+    config: *const kvl_config_t,
+    out_tasks: *mut *mut kvl_tasks_t,
+    out_error: *mut *mut kvl_error_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_tasks));
+        let out = out?;
+        let config = caller.borrow(config)?;
+        if let Some(problem) = config.problem() {
+            let error = Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy());
+            return Err(out_error.map_or(Status::ERR_BAD_VALUE, |out| out.give(error, Status::ERR_BAD_VALUE)));
+        }
+        let parts = config.parts();
+        if parts.provider.as_ref().is_some_and(|provider| provider.function().is_none()) {
+            return Err(Status::ERR_NO_CALLBACK);
+        }
+        Ok(out.give(Core::engine(parts.into_plan())?, Status::OK))
+    })
+}
+
+/// Hands out the engine's cache, to look into it and to write it. Loads under way hear of the writes.
+///
+/// @param tasks      [borrowed] from kvl_tasks_new().
+/// @param out_cache  [out, owned] the cache: release it. After the engine's end it answers KVL_ERR_CLOSED.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mut *mut kvl_cache_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_cache)?;
+        Ok(out.give(Holder::new(caller.share(tasks.cast_const())?), Status::OK))
+    })
+}
+
+/// Looks `key` up and starts nothing: ask this before you allocate what a fetch would need.
+///
+/// Counts one lookup if it hits; a miss is left to the fetch that follows.
+///
+/// @param tasks      [borrowed] from kvl_tasks_new().
+/// @param key        [borrowed until return] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    bytes, 0 to KVL_KEY_MAX.
+/// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_get(
+    tasks: *mut kvl_tasks_t,
+    key: *const u8,
+    key_len: usize,
+    out_value: *mut *mut kvl_value_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_value)?;
+        let found = caller.borrow(tasks)?.get_uncounted_miss(caller.key(key, key_len)?)?;
+        let status = found.status();
+        Ok(match found {
+            Lookup::Value(value) => out.give(Answer::Value(value), status),
+            _ => status,
+        })
+    })
+}
+
+/// Fetches one key.
+///
+/// What the cache has can be answered by the call itself, if `out_value` is given: then no event follows. Else the key is loaded,
+/// together with everybody else who wants it, and `function` is called once.
+///
+/// @param tasks           [borrowed] from kvl_tasks_new().
+/// @param key             [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len         bytes, 0 to KVL_KEY_MAX.
+/// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
+/// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
+/// @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param user_data       [retained] what `function` is given.
+/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
+/// @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL everything comes by `function`.
+/// @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
+///         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
+///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_fetch(
+    tasks: *mut kvl_tasks_t,
+    key: *const u8,
+    key_len: usize,
+    options: *const kvl_options_t,
+    fetch: *mut kvl_fetch_t,
+    function: kvl_result_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+    out_value: *mut *mut kvl_value_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Notify::new(function, user_data, user_data_free);
+        let out = caller.maybe_out(out_value);
+        let core = caller.borrow(tasks)?;
+        let key = caller.key(key, key_len)?;
+        let fetch = maybe_fetch(&caller, fetch)?;
+        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), out.is_some())?;
+        let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
+        match core.fetch([key].into_iter(), &call, receiver)? {
+            Asked::Now(outcome) => match (answer_of(outcome), out) {
+                (Ok((status, Some(answer))), Some(out)) => Ok(out.give(answer, status)),
+                (Ok((status, _)), _) => Ok(status),
+                (Err(error), _) => Err(error.status()),
+            },
+            Asked::Ready(_) | Asked::Pending => Ok(Status::PENDING),
+        }
+    })
+}
+
+/// Fetches many keys and tells each alone, as it comes.
+///
+/// `function` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
+///
+/// @param tasks           [borrowed] from kvl_tasks_new().
+/// @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
+///                        KVL_KEY_MAX fails alone.
+/// @param n               how many.
+/// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
+/// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
+/// @param function        [retained] is called n times, on the dispatcher thread; the last call is marked KVL_F_LAST.
+/// @param user_data       [retained] what `function` is given.
+/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after the last call; may
+///                        be NULL.
+/// @return KVL_PENDING; KVL_OK if `n` is 0 (no event); KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
+///         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_fetch_each(
+    tasks: *mut kvl_tasks_t,
+    keys: *const kvl_slice_t,
+    n: usize,
+    options: *const kvl_options_t,
+    fetch: *mut kvl_fetch_t,
+    function: kvl_result_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Notify::new(function, user_data, user_data_free);
+        let core = caller.borrow(tasks)?;
+        let keys = caller.keys(keys, n)?;
+        let fetch = maybe_fetch(&caller, fetch)?;
+        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        let nothing = n == 0;
+        let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), nothing)?;
+        let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
+        core.fetch(keys, &call, receiver)?;
+        Ok(if nothing { Status::OK } else { Status::PENDING })
+    })
+}
+
+/// Fetches many keys and tells all of them at once, when the last is settled.
+///
+/// @param tasks           [borrowed] from kvl_tasks_new().
+/// @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
+///                        KVL_KEY_MAX fails alone.
+/// @param n               how many.
+/// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
+/// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
+/// @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param user_data       [retained] what `function` is given.
+/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
+/// @param out_ready       [out, owned] set on KVL_OK, when the cache had everything: release it; NULL otherwise. If this is NULL the
+///                        results always come by `function`.
+/// @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
+///         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_fetch_all(
+    tasks: *mut kvl_tasks_t,
+    keys: *const kvl_slice_t,
+    n: usize,
+    options: *const kvl_options_t,
+    fetch: *mut kvl_fetch_t,
+    function: kvl_results_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+    out_ready: *mut *mut kvl_results_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Notify::new(function, user_data, user_data_free);
+        let out = caller.maybe_out(out_ready);
+        let core = caller.borrow(tasks)?;
+        let keys = caller.keys(keys, n)?;
+        let fetch = maybe_fetch(&caller, fetch)?;
+        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        let (call, progress) = call_of(&caller, core, Form::All, options, fetch.as_ref(), out.is_some())?;
+        let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
+        Ok(match (core.fetch(keys, &call, receiver)?, out) {
+            (Asked::Ready(results), Some(out)) => out.give(Arc::new(Batch::new(results)), Status::OK),
+            _ => Status::PENDING,
+        })
+    })
+}
+
+/// Fetches one key and waits for it.
+///
+/// @param tasks      [borrowed] from kvl_tasks_new().
+/// @param key        [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    bytes, 0 to KVL_KEY_MAX.
+/// @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
+/// @param fetch      [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+/// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
+/// @param out_error  [out, owned] set when the fetch failed: release it; may be NULL.
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
+///         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED,
+///         KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
+///         KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads outside
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_fetch_wait(
+    tasks: *mut kvl_tasks_t,
+    key: *const u8,
+    key_len: usize,
+    options: *const kvl_options_t,
+    fetch: *mut kvl_fetch_t,
+    out_value: *mut *mut kvl_value_t,
+    out_error: *mut *mut kvl_error_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_value));
+        let out = out?;
+        outside()?;
+        let core = caller.borrow(tasks)?;
+        let key = caller.key(key, key_len)?;
+        let fetch = maybe_fetch(&caller, fetch)?;
+        let (call, _) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), true)?;
+        let Asked::Now(outcome) = core.fetch_wait([key].into_iter(), &call)? else { return Err(Status::ERR_PANIC) };
+        match answer_of(outcome) {
+            Ok((status, Some(answer))) => Ok(out.give(answer, status)),
+            Ok((status, None)) => Ok(status),
+            Err(error) => {
+                let status = error.status();
+                Err(out_error.map_or(status, |out| out.give(error, status)))
+            }
+        }
+    })
+}
+
+/// Fetches many keys and waits until the last is settled.
+///
+/// @param tasks        [borrowed] from kvl_tasks_new().
+/// @param keys         [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once.
+/// @param n            how many.
+/// @param options      [copied] from kvl_options_new(), or NULL for the engine's settings.
+/// @param fetch        [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+/// @param out_results  [out, owned] set on KVL_OK: release it; NULL otherwise.
+/// @return KVL_OK, whatever came of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
+///         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
+///         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads outside
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
+    tasks: *mut kvl_tasks_t,
+    keys: *const kvl_slice_t,
+    n: usize,
+    options: *const kvl_options_t,
+    fetch: *mut kvl_fetch_t,
+    out_results: *mut *mut kvl_results_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_results)?;
+        outside()?;
+        let core = caller.borrow(tasks)?;
+        let keys = caller.keys(keys, n)?;
+        let fetch = maybe_fetch(&caller, fetch)?;
+        let (call, _) = call_of(&caller, core, Form::All, options, fetch.as_ref(), true)?;
+        let Asked::Ready(results) = core.fetch_wait(keys, &call)? else { return Err(Status::ERR_PANIC) };
+        Ok(out.give(Arc::new(Batch::new(results)), Status::OK))
+    })
+}
+
+/// Loads keys anew, or joins loads of them that are under way, and tells nobody.
+///
+/// Others keep hitting the old value meanwhile; if the load fails the old value stays. Keys that are invalid, too long, or find
+/// the queue full are left out.
+///
+/// @param tasks    [borrowed] from kvl_tasks_new().
+/// @param keys     [copied] `n` slices; may be NULL if `n` is 0.
+/// @param n        how many.
+/// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings.
+/// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_refresh(
+    tasks: *mut kvl_tasks_t,
+    keys: *const kvl_slice_t,
+    n: usize,
+    options: *const kvl_options_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let core = caller.borrow(tasks)?;
+        let keys = caller.keys(keys, n)?;
+        let (call, _) = call_of(&caller, core, Form::Refresh, options, None, false)?;
+        core.refresh(keys.filter(|key| key.len() <= KEY_MAX).collect::<Vec<_>>().into_iter(), &call.settings)?;
+        Ok(Status::OK)
+    })
+}
+
+/// Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
+///
+/// A second close may only shorten; its function is told too. After that kvl_tasks_free() does not wait.
+///
+/// @param tasks           [borrowed] from kvl_tasks_new().
+/// @param mode            KVL_CLOSE_CANCEL: what is under way is told KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
+/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED.
+/// @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
+/// @param user_data       [retained] what `function` is given.
+/// @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_close(
+    tasks: *mut kvl_tasks_t,
+    mode: u32,
+    deadline_ms: i64,
+    function: kvl_closed_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Box::new(Notify::new(function, user_data, user_data_free));
+        let core = caller.borrow(tasks)?;
+        let drain = match (mode, deadline_ms) {
+            (KVL_CLOSE_CANCEL, _) => None,
+            (KVL_CLOSE_DRAIN, KVL_FOREVER) => Some(None),
+            (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
+            _ => return Err(Status::ERR_INVALID_ARG),
+        };
+        core.close(drain, Some(notify));
+        Ok(Status::OK)
+    })
+}
+
+/// Ends an engine: closes it (KVL_CLOSE_CANCEL) if that was not done, waits for code of the program's that has begun, and joins
+/// the engine's threads. After it no callback of this engine starts.
+///
+/// @param tasks  [owned] from kvl_tasks_new(); may be NULL. On an error it stays as it was.
+/// @return KVL_OK; KVL_ERR_REENTRANT (inside a callback: kvl_tasks_dispose() is for there), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads outside
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_free(tasks: *mut kvl_tasks_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        if tasks.is_null() {
+            return Ok(Status::OK);
+        }
+        outside()?;
+        caller.take(tasks)?.free();
+        Ok(Status::OK)
+    })
+}
+
+/// Gives an engine up: it closes (KVL_CLOSE_CANCEL), and ends itself when it is idle. Never waits: for destructors, finalizers
+/// and callbacks.
+///
+/// @param tasks  [owned] from kvl_tasks_new(); may be NULL. Not to be used again.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_dispose(tasks: *mut kvl_tasks_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.take(tasks).into_iter().for_each(Core::dispose));
+}
+
+impl Born for Fetch {
+    fn born(&self) -> crate::base::process::Generation {
+        Fetch::born(self)
+    }
+}
+
+impl Handle for kvl_fetch_t {
+    type Owner = Arc<Fetch>;
+}
+
+impl Handle for kvl_results_t {
+    type Owner = Arc<results::Batch>;
+}
+
+impl Born for Core {
+    fn born(&self) -> crate::base::process::Generation {
+        Core::born(self)
+    }
+}

@@ -1,0 +1,179 @@
+//! The table looks itself over: what its invariants say of its parts, in sentences. For tests only, since it reads everything.
+
+use super::{Host, Life, Table};
+use crate::task::deadlines::Due;
+use crate::task::fetch::Position;
+use crate::task::flight::{Phase, Standing};
+use crate::task::queue::{Place, Rank};
+use crate::task::request::{Call, Hold, Part};
+use crate::task::{FetchId, FlightId, RequestId};
+use std::collections::HashMap;
+
+type Verdict = Result<(), String>;
+
+fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(broken()) }
+}
+
+impl<H: Host> Table<H> {
+    /// Whether everything that belongs together agrees. To be called between operations.
+    #[doc(hidden)]
+    pub fn check(&self) -> Verdict {
+        ensure(self.opening.is_empty(), || "newcomers were left without a request".into())?;
+        ensure(self.collapsing.is_empty(), || "a batch that failed as a whole was left open".into())?;
+        self.check_lanes()?;
+        self.flights.keys().try_for_each(|id| self.check_flight(id))?;
+        self.fetches.keys().try_for_each(|id| self.check_fetch(id))?;
+        self.requests.keys().try_for_each(|id| self.check_request(id))?;
+        self.check_slots()?;
+        self.check_queue()?;
+        let counts = &self.counts;
+        let ended = counts.flights_succeeded + counts.flights_failed + counts.flights_lost + counts.flights_cancelled;
+        ensure(counts.flights_started == ended + self.flights.len() as u64, || {
+            format!("{} flights started, {ended} ended and {} are in flight", counts.flights_started, self.flights.len())
+        })
+    }
+
+    fn check_lanes(&self) -> Verdict {
+        ensure(self.by_key.len() == self.lanes.len(), || "a lane is not found by its key, or twice".into())?;
+        let mut holders: HashMap<_, u32> = HashMap::new();
+        self.flights.values().for_each(|flight| *holders.entry(flight.lane).or_default() += 1);
+        for part in self.requests.values().flat_map(|request| &request.parts) {
+            if let Part::Told(stray) | Part::Late { stray, .. } = part {
+                *holders.entry(stray.lane).or_default() += 1;
+            }
+        }
+        for (id, lane) in &self.lanes {
+            ensure(self.lane_of(lane.hash, &lane.key) == Some(id), || format!("{:?} does not find its lane", lane.key))?;
+            let held = holders.get(&id).copied().unwrap_or_default();
+            ensure(held == lane.holders && held > 0, || format!("{:?} has {held} holders and counts {}", lane.key, lane.holders))?;
+            for (flight, standing) in
+                lane.current.iter().map(|id| (id, Standing::Current)).chain(lane.overtaken.iter().map(|id| (id, Standing::Overtaken)))
+            {
+                let agrees = self.flights.get(*flight).is_some_and(|flight| flight.lane == id && flight.standing == standing);
+                ensure(agrees, || format!("{:?} lists a flight as {standing:?} that is not", lane.key))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_flight(&self, id: FlightId) -> Verdict {
+        let flight = &self.flights[id];
+        let lane = self.lanes.get(flight.lane).ok_or("a flight's lane is gone")?;
+        let key = &lane.key;
+        let listed = match flight.standing {
+            Standing::Current => lane.current == Some(id),
+            Standing::Overtaken => lane.overtaken.iter().filter(|other| **other == id).count() == 1,
+        };
+        ensure(listed, || format!("a flight of {key:?} is {:?} and its lane does not say so", flight.standing))?;
+        let open = |fetch: FetchId, position: u32| {
+            self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
+        };
+        let interest = flight.waiters.iter().filter(|waiter| open(waiter.fetch, waiter.position)).count();
+        ensure(interest == flight.interest as usize, || format!("{interest} wait for {key:?}, which counts {}", flight.interest))?;
+        let wanted = || ensure(flight.is_wanted(), || format!("nobody wants {key:?}, which waits all the same: {:?}", flight.phase));
+        match flight.phase {
+            Phase::Running { request, index } => {
+                let part = self.requests.get(request).and_then(|request| request.open_flight(index));
+                ensure(part == Some(id), || format!("{key:?} runs in a request that does not know it"))
+            }
+            Phase::Backoff { due } => {
+                wanted()?;
+                ensure(self.deadlines.holds(due, Due::Retry(id)), || format!("nothing ends the pause of {key:?}"))
+            }
+            Phase::Spilled => {
+                wanted()?;
+                let with = self.fetches.get(flight.owner).is_some_and(|fetch| fetch.spilled.contains(&id));
+                ensure(with, || format!("{key:?} waits with a fetch that does not know it"))
+            }
+            Phase::Queued(place) => {
+                wanted()?;
+                ensure(self.queue.holds(place, id), || format!("{key:?} is not at its place in the queue"))?;
+                let Place::Ranked(rank, position) = place else { return Ok(()) };
+                let as_asked = rank == self.rank(id) && position == flight.position;
+                ensure(as_asked, || format!("{key:?} does not stand where its urgency and its fetch's arrival say"))
+            }
+        }
+    }
+
+    fn check_fetch(&self, id: FetchId) -> Verdict {
+        let fetch = &self.fetches[id];
+        let nth = fetch.arrival;
+        ensure(fetch.open > 0 || fetch.waiting > 0, || format!("fetch {nth} is over and was not forgotten"))?;
+        let open = fetch.open_flights().count();
+        ensure(open == fetch.open, || format!("fetch {nth} has {open} open positions and counts {}", fetch.open))?;
+        for (position, flight) in fetch.open_flights() {
+            let waits = |waiter: &crate::task::flight::Waiter| waiter.fetch == id && waiter.position as usize == position;
+            let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
+            ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
+        }
+        let own = || self.flights.iter().filter(|(_, flight)| flight.owner == id);
+        let placed = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(Place::Ranked(..)))).count();
+        ensure(placed == fetch.places, || format!("fetch {nth} has {placed} places and counts {}", fetch.places))?;
+        let waiting = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(_) | Phase::Spilled)).count();
+        ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
+        let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
+        let spilling = self.spilling.get(&rank) == Some(&id);
+        ensure(spilling != fetch.spilled.is_empty(), || format!("fetch {nth} is not among those that spill, or need not be"))?;
+        let live: Vec<u32> = fetch.spilled.iter().filter_map(|id| self.flights.get(*id)).map(|flight| flight.position).collect();
+        ensure(live.is_sorted_by(|a, b| a < b), || format!("what waits with fetch {nth} is out of order: {live:?}"))?;
+        let timed = !fetch.has_deadline || self.life == Life::Closed || self.deadlines.holds_any(|due| due == Due::Fetch(id));
+        ensure(timed, || format!("nothing ends fetch {nth}, which has a timeout"))
+    }
+
+    fn check_request(&self, id: RequestId) -> Verdict {
+        let request = &self.requests[id];
+        let nth = request.attempt;
+        let unanswered = request.parts.iter().filter(|part| !matches!(part, Part::Answered)).count();
+        ensure(unanswered == request.unanswered, || format!("request {nth} has {unanswered} open keys, counts {}", request.unanswered))?;
+        let mut wanted = 0;
+        for (at, part) in request.parts.iter().enumerate() {
+            let Part::Open { flight, .. } = part else { continue };
+            let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} has no flight"))?;
+            let runs = matches!(flight.phase, Phase::Running { request, index } if request == id && index == at);
+            ensure(runs, || format!("key {at} of request {nth} belongs to a flight that does something else"))?;
+            wanted += usize::from(flight.is_wanted());
+        }
+        ensure(wanted == request.wanted, || format!("{wanted} keys of request {nth} are wanted, it counts {}", request.wanted))?;
+        let open = (0..request.parts.len()).any(|index| request.open_flight(index).is_some());
+        ensure(wanted > 0 || !open, || format!("nobody wants anything of request {nth}, and it was not told"))?;
+        ensure(!request.is_done() || request.hold == Hold::Nothing, || format!("request {nth} is done and holds a slot"))?;
+        let timed = request.call == Call::Waiting || request.deadline.is_none() || self.life == Life::Closed;
+        ensure(timed || self.deadlines.holds_any(|due| due == Due::Attempt(id)), || format!("nothing ends the attempt of request {nth}"))
+    }
+
+    fn check_slots(&self) -> Verdict {
+        let holding = |hold| self.requests.values().filter(|request| request.hold == hold).count();
+        let (slots, overdue, abandoned) = (holding(Hold::Slot), holding(Hold::OverdueSlot), holding(Hold::Abandoned));
+        let known = &self.slots;
+        ensure(known.running as usize == slots + overdue, || format!("{} slots are taken, {} counted", slots + overdue, known.running))?;
+        ensure(known.abandoned as usize == abandoned, || format!("{abandoned} requests are abandoned, {} counted", known.abandoned))?;
+        ensure(slots + overdue <= self.settings.max_running as usize, || "more requests run than may".into())?;
+        ensure(abandoned <= self.settings.max_abandoned as usize, || "more requests are abandoned than may be".into())?;
+        let full = abandoned == self.settings.max_abandoned as usize;
+        ensure(overdue == 0 || full, || "a request keeps its slot though it could be abandoned".into())
+    }
+
+    fn check_queue(&self) -> Verdict {
+        let queued = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued(_))).count();
+        ensure(queued == self.queue.len(), || format!("{queued} flights are queued, the queue has {}", self.queue.len()))?;
+        let spilled = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Spilled)).count();
+        ensure(spilled == self.spilled, || format!("{spilled} flights wait with their fetches, {} counted", self.spilled))?;
+        let most = self.settings.queue_max_keys as usize;
+        ensure(self.queue.occupied() <= most, || format!("{} keys on {most} places", self.queue.occupied()))?;
+        for fetch in self.spilling.values() {
+            let fetch = self.fetches.get(*fetch).ok_or("a fetch that is over is still spilling")?;
+            let may = self.queue.occupied() < most && fetch.places < self.share;
+            ensure(!may, || format!("there is a free place for a key of fetch {}, and it is not taken", fetch.arrival))?;
+        }
+        let waiting = queued + spilled;
+        if !self.slots.is_free() || waiting == 0 {
+            return Ok(());
+        }
+        ensure(!self.settings.batch_linger.is_zero(), || format!("{waiting} keys wait though a slot is free"))?;
+        ensure(!self.queue.has_retried(), || "a retried key lingers though a slot is free".into())?;
+        ensure(waiting < self.settings.batch_max_keys as usize, || "a full request lingers though a slot is free".into())?;
+        let armed = self.linger_at.is_some_and(|at| self.deadlines.holds(at, Due::Linger));
+        ensure(armed, || "keys linger and nothing ends it".into())
+    }
+}

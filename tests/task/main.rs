@@ -1,0 +1,12 @@
+//! The state machine of a load, told in stories: one rule each, on a clock that moves only when the story says so.
+
+mod admission;
+mod cells;
+mod closing;
+mod faults;
+mod joining;
+mod model;
+mod provider;
+mod telling;
+mod timing;
+mod world;

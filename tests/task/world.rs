@@ -1,0 +1,566 @@
+//! A small world around the table: a store, a provider whose answers the story gives, mailboxes that remember what they were
+//! told, and a manual clock. After every step the table looks itself over.
+
+use kvlight::base::config::{FetchSettings, Read, Settings};
+use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Moment, Now, PackedKeys, Status, Ttl, Value};
+use kvlight::task::host::Litter;
+use kvlight::task::table::{Room, Write};
+use kvlight::task::{Ask, Batch, Cancel, Close, Event, FetchId, Filled, Form, Given, Handout, Host, Mailbox, Outbox, Outcome, Probe};
+use kvlight::task::{RequestId, Rest, Source, Store, Table, Taken, Terms, Turn, Verdict};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a position was told, as a story would say it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Said {
+    /// It was told nothing so far.
+    Nothing,
+    Value(String),
+    Null,
+    Miss,
+    InvalidKey,
+    /// The library's own error.
+    Failed(Status),
+    /// The provider's error with this code.
+    Error(i64),
+}
+
+pub fn failed_with(status: Status) -> Said {
+    Said::Failed(status)
+}
+
+pub fn value(text: &str) -> Said {
+    Said::Value(text.into())
+}
+
+pub fn said(verdict: &Verdict) -> Said {
+    match verdict {
+        Verdict::Value(value) => Said::Value(String::from_utf8_lossy(value.as_bytes().unwrap_or(b"an object")).into_owned()),
+        Verdict::Null => Said::Null,
+        Verdict::Miss => Said::Miss,
+        Verdict::InvalidKey => Said::InvalidKey,
+        Verdict::Failed(error) if error.status() == Status::ERR_PROVIDER => Said::Error(error.code()),
+        Verdict::Failed(error) => Said::Failed(error.status()),
+    }
+}
+
+pub fn bytes(text: &str) -> Answer {
+    Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
+}
+
+pub fn provider_error(code: i64, permanent: bool) -> Error {
+    Error::of_provider(code, b"the record is locked", permanent, None)
+}
+
+/// The store: keeps everything for ever, but for what is not to be stored.
+#[derive(Clone, Default)]
+pub struct Shelf(Rc<RefCell<BTreeMap<Vec<u8>, (Answer, Terms)>>>);
+
+impl Shelf {
+    pub fn lookup(&self, key: &[u8]) -> Said {
+        self.0.borrow().get(key).map_or(Said::Miss, |(answer, _)| said(&answer.clone().into()))
+    }
+
+    pub fn priority(&self, key: &str) -> Option<f64> {
+        self.0.borrow().get(key.as_bytes()).and_then(|(_, terms)| terms.priority)
+    }
+}
+
+impl Store for Shelf {
+    fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
+        self.0.borrow().get(key).map(|(answer, _)| Outcome::of(answer.clone(), Source::Store))
+    }
+
+    fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled {
+        if terms.ttl == Some(Ttl::DoNotStore) {
+            self.0.borrow_mut().remove(key);
+            return Filled::default();
+        }
+        self.0.borrow_mut().insert(key.to_vec(), (answer.clone(), terms));
+        Filled { ttl_left_ms: -1, cost: terms.cost }
+    }
+}
+
+pub struct Floor;
+
+impl Host for Floor {
+    type Mailbox = Post;
+    type Request = Rc<Handout<&'static str>>;
+    type Context = &'static str;
+
+    fn request(&self, handout: Handout<&'static str>) -> Self::Request {
+        Rc::new(handout)
+    }
+}
+
+/// One event as it was told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub index: usize,
+    pub outcome: Outcome,
+    pub last: bool,
+    /// What the store had of the key at the moment the event was posted.
+    pub in_store: Said,
+}
+
+/// Where the events of one fetch are collected.
+#[derive(Clone)]
+pub struct Post(Rc<RefCell<Posted>>);
+
+#[derive(Default)]
+struct Posted {
+    keys: Vec<String>,
+    shelf: Shelf,
+    /// Posted and not delivered.
+    waiting: Vec<Event>,
+    scheduled: bool,
+    told: Vec<Told>,
+    batch: Option<Batch>,
+    progress: Vec<(usize, usize, usize)>,
+    over: bool,
+    polled: (usize, usize),
+    /// The order of all events: `p`rogress, `r`esult, `b`atch.
+    order: String,
+    breaks: bool,
+}
+
+impl Mailbox for Post {
+    fn post(&self, event: Event) -> bool {
+        let mut posted = self.0.borrow_mut();
+        assert!(!posted.breaks, "the mailbox breaks");
+        assert!(!posted.over, "an event came after the last one: {event:?}");
+        match &event {
+            Event::Result { index, outcome, last } => {
+                assert!(posted.told.iter().all(|told| told.index != *index), "position {index} was told twice");
+                let in_store = posted.shelf.lookup(posted.keys[*index].as_bytes());
+                posted.told.push(Told { index: *index, outcome: outcome.clone(), last: *last, in_store });
+                posted.over = *last;
+                posted.order.push('r');
+            }
+            Event::Batch(batch) => {
+                posted.batch = Some(batch.clone());
+                posted.over = true;
+                posted.order.push('b');
+            }
+            Event::Progress { done, failed, total } => {
+                let fell = posted.progress.last().is_some_and(|(before, ..)| before >= done);
+                assert!(!fell, "progress fell or stood still: {done} after {:?}", posted.progress);
+                posted.progress.push((*done, *failed, *total));
+                posted.order.push('p');
+            }
+        }
+        posted.waiting.push(event);
+        !std::mem::replace(&mut posted.scheduled, true)
+    }
+
+    fn progress(&self, done: usize, failed: usize) {
+        let mut posted = self.0.borrow_mut();
+        assert!(done > posted.polled.0, "the number of settled positions fell or stood still");
+        posted.polled = (done, failed);
+    }
+}
+
+impl Post {
+    fn deliver(&self) {
+        let mut posted = self.0.borrow_mut();
+        posted.scheduled = false;
+        posted.waiting.clear();
+    }
+}
+
+/// A fetch as its caller sees it.
+#[derive(Clone)]
+pub struct Waiter {
+    /// `None`: everything was settled in the call.
+    pub id: Option<FetchId>,
+    pub post: Post,
+}
+
+impl Waiter {
+    /// What each position was told, in the order asked.
+    pub fn outcomes(&self) -> Vec<Said> {
+        let posted = self.post.0.borrow();
+        let mut outcomes = vec![Said::Nothing; posted.keys.len()];
+        posted.told.iter().for_each(|told| outcomes[told.index] = said(&told.outcome.verdict));
+        if let Some(batch) = &posted.batch {
+            outcomes = batch.outcomes.iter().map(|outcome| said(&outcome.verdict)).collect();
+        }
+        outcomes
+    }
+
+    /// What the only position was told.
+    pub fn outcome(&self) -> Said {
+        let outcomes = self.outcomes();
+        assert_eq!(outcomes.len(), 1, "the fetch has more than one position");
+        outcomes[0].clone()
+    }
+
+    /// The whole outcome of one position.
+    pub fn details(&self, index: usize) -> Outcome {
+        let posted = self.post.0.borrow();
+        if let Some(batch) = &posted.batch {
+            return batch.outcomes[index].clone();
+        }
+        posted.told.iter().find(|told| told.index == index).expect("the position was told").outcome.clone()
+    }
+
+    pub fn error(&self, index: usize) -> Error {
+        self.details(index).error().expect("the position failed").clone()
+    }
+
+    pub fn told(&self) -> Vec<Told> {
+        self.post.0.borrow().told.clone()
+    }
+
+    /// How the batch ended, if it did: its results and its own status.
+    pub fn batch(&self) -> Option<(Vec<Said>, Status)> {
+        let posted = self.post.0.borrow();
+        let batch = posted.batch.as_ref()?;
+        let status = batch.ended.as_ref().map_or(Status::OK, |error| error.status());
+        Some((batch.outcomes.iter().map(|outcome| said(&outcome.verdict)).collect(), status))
+    }
+
+    pub fn progress(&self) -> Vec<(usize, usize, usize)> {
+        self.post.0.borrow().progress.clone()
+    }
+
+    pub fn order(&self) -> String {
+        self.post.0.borrow().order.clone()
+    }
+
+    /// Whether the last event came.
+    pub fn is_over(&self) -> bool {
+        self.post.0.borrow().over
+    }
+
+    pub fn break_mailbox(&self) {
+        self.post.0.borrow_mut().breaks = true;
+    }
+}
+
+/// How a fetch is asked.
+#[derive(Clone)]
+pub struct Options {
+    pub fetch: FetchSettings,
+    pub urgency: i32,
+    pub step: usize,
+    pub context: Option<&'static str>,
+    /// The store is looked at only once the table is locked, as when it was written in between.
+    pub missed_before: bool,
+}
+
+/// A request as the provider sees it.
+#[derive(Clone)]
+pub struct Handed {
+    pub id: RequestId,
+    pub handout: Rc<Handout<&'static str>>,
+}
+
+impl Handed {
+    pub fn keys(&self) -> Vec<String> {
+        self.handout.keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+    }
+
+    pub fn index(&self, key: &str) -> usize {
+        self.handout.keys.iter().position(|known| known == key.as_bytes()).expect("the key is in the request")
+    }
+}
+
+/// What a provider that answers inside its call says of a key.
+pub type Instant = Box<dyn FnMut(&[u8], u32) -> Given>;
+
+pub struct World {
+    pub table: Table<Floor>,
+    pub shelf: Shelf,
+    pub clock: Clock,
+    manual: Arc<ManualClock>,
+    pub settings: Settings,
+    /// All requests ever handed out.
+    pub requests: Vec<Handed>,
+    /// Which request was told to stop, and why.
+    pub hooks: Vec<(usize, Cancel)>,
+    /// Whether the story takes requests itself; else they are taken, and their call returns, at once.
+    pub by_hand: bool,
+    pub instant: Option<Instant>,
+    /// Whether the table looks itself over after every step.
+    pub checks: bool,
+    pub litter: usize,
+    untaken: VecDeque<usize>,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with(|_| {})
+    }
+
+    pub fn with(set: impl FnOnce(&mut Settings)) -> World {
+        let mut settings = Settings::default();
+        settings.cache.seed = Some(1);
+        set(&mut settings);
+        let manual = Arc::new(ManualClock::new(Millis(1_000)));
+        World {
+            table: Table::new(Floor, &settings),
+            shelf: Shelf::default(),
+            clock: Clock::Manual(manual.clone()),
+            manual,
+            settings,
+            requests: Vec::new(),
+            hooks: Vec::new(),
+            by_hand: false,
+            instant: None,
+            checks: true,
+            litter: 0,
+            untaken: VecDeque::new(),
+        }
+    }
+
+    /// One operation on the table, and what it leaves to be done.
+    pub fn step<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut Turn<'_, Floor, Shelf>) -> T) -> T {
+        let result = self.act(operation);
+        while let Some(nth) = self.untaken.pop_front() {
+            self.run(nth);
+        }
+        result
+    }
+
+    fn act<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut Turn<'_, Floor, Shelf>) -> T) -> T {
+        let (now, mut out) = (Now::of(&self.clock), Outbox::default());
+        let result = operation(&mut self.table, &mut Turn { now: &now, store: &mut self.shelf, out: &mut out });
+        if self.checks
+            && let Err(broken) = self.table.check()
+        {
+            panic!("the table is inconsistent: {broken}");
+        }
+        out.scheduled.iter().for_each(Post::deliver);
+        for handout in out.handed {
+            self.requests.push(Handed { id: handout.id, handout });
+            if !self.by_hand {
+                self.untaken.push_back(self.requests.len() - 1);
+            }
+        }
+        for (handout, why) in out.cancelled {
+            let nth = self.requests.iter().position(|request| request.id == handout.id).expect("it was handed out before");
+            self.hooks.push((nth, why));
+        }
+        self.litter += out.litter.len();
+        for litter in &out.litter {
+            if let Litter::Mailbox(post) = litter {
+                assert!(post.0.borrow().waiting.is_empty(), "an event was posted and its mailbox never scheduled");
+            }
+        }
+        result
+    }
+
+    /// The provider's call for a request.
+    fn run(&mut self, nth: usize) {
+        let request = self.requests[nth].clone();
+        let id = request.id;
+        if self.take(nth) == Taken::Skip {
+            self.act(|table, turn| table.finish(id, Rest::Unanswered, turn));
+        } else if let Some(mut instant) = self.instant.take() {
+            for (index, key) in request.handout.keys.iter().enumerate() {
+                let given = instant(key, request.handout.attempts[index]);
+                self.act(|table, turn| table.answer(id, index, given, turn));
+            }
+            self.act(|table, turn| table.finish(id, Rest::Unanswered, turn));
+            self.instant = Some(instant);
+        }
+        self.act(|table, turn| table.request_returned(id, turn));
+    }
+
+    pub fn options(&self) -> Options {
+        Options { fetch: self.settings.fetch.clone(), urgency: 0, step: 0, context: None, missed_before: false }
+    }
+
+    /// One call of the host's. A key that begins with `!` is refused by the validator.
+    pub fn ask(&mut self, form: Form, keys: &[&str], set: impl FnOnce(&mut Options)) -> Waiter {
+        let mut options = self.options();
+        set(&mut options);
+        let mut packed = PackedKeys::default();
+        let mut probes = Vec::new();
+        for key in keys {
+            packed.push(key.as_bytes());
+            let reads = form != Form::Refresh && options.fetch.read != Read::Refresh && !options.missed_before;
+            let hit = if reads { self.shelf.probe(key.as_bytes()) } else { None };
+            probes.push(match hit {
+                _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
+                Some(outcome) => Probe::Settled(outcome),
+                None => Probe::Missed,
+            });
+        }
+        let posted = Posted { keys: keys.iter().map(|key| key.to_string()).collect(), shelf: self.shelf.clone(), ..Posted::default() };
+        let post = Post(Rc::new(RefCell::new(posted)));
+        let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
+        let settings = Arc::new(options.fetch);
+        let mailbox = (form != Form::Refresh).then(|| post.clone());
+        let room = Room::try_new(keys.len(), form).expect("memory");
+        let (urgency, progress_step, context) = (options.urgency, options.step, options.context);
+        let (keys, probes, settings) = (&packed, &mut probes[..], &settings);
+        let id = self.step(|table, turn| {
+            let ask = Ask { keys, probes, reprobe: true, form, settings, mailbox, context, urgency, deadline, progress_step, room };
+            table.ask(ask, turn)
+        });
+        Waiter { id, post }
+    }
+
+    pub fn fetch(&mut self, key: &str) -> Waiter {
+        self.ask(Form::Each, &[key], |_| {})
+    }
+
+    pub fn fetch_with(&mut self, key: &str, set: impl FnOnce(&mut Options)) -> Waiter {
+        self.ask(Form::Each, &[key], set)
+    }
+
+    pub fn fetch_each(&mut self, keys: &[&str]) -> Waiter {
+        self.ask(Form::Each, keys, |_| {})
+    }
+
+    pub fn fetch_all(&mut self, keys: &[&str]) -> Waiter {
+        self.ask(Form::All, keys, |_| {})
+    }
+
+    pub fn refresh(&mut self, key: &str) {
+        self.ask(Form::Refresh, &[key], |_| {});
+    }
+
+    pub fn cancel(&mut self, waiter: &Waiter) {
+        if let Some(id) = waiter.id {
+            self.step(|table, turn| table.cancel(id, turn));
+        }
+    }
+
+    pub fn set_urgency(&mut self, waiter: &Waiter, urgency: i32) {
+        if let Some(id) = waiter.id {
+            self.step(|table, _| table.set_urgency(id, urgency));
+        }
+    }
+
+    /// The keys of each request that was ever handed out.
+    pub fn handed(&self) -> Vec<Vec<String>> {
+        self.requests.iter().map(Handed::keys).collect()
+    }
+
+    pub fn take(&mut self, nth: usize) -> Taken {
+        let id = self.requests[nth].id;
+        self.act(|table, turn| table.take_request(id, turn.now))
+    }
+
+    pub fn returned(&mut self, nth: usize) {
+        let id = self.requests[nth].id;
+        self.step(|table, turn| table.request_returned(id, turn));
+    }
+
+    pub fn heartbeat(&mut self, nth: usize) -> Status {
+        let id = self.requests[nth].id;
+        self.step(|table, turn| table.heartbeat(id, turn.now))
+    }
+
+    pub fn give(&mut self, nth: usize, key: &str, given: Given) -> Status {
+        let (id, index) = (self.requests[nth].id, self.requests[nth].index(key));
+        self.step(|table, turn| table.answer(id, index, given, turn))
+    }
+
+    pub fn answer(&mut self, nth: usize, key: &str, text: &str) -> Status {
+        self.give(nth, key, Given::Answer(bytes(text), Terms::default()))
+    }
+
+    pub fn answer_null(&mut self, nth: usize, key: &str) -> Status {
+        self.give(nth, key, Given::Answer(Answer::Null, Terms::default()))
+    }
+
+    /// An error that a retry may mend.
+    pub fn fail(&mut self, nth: usize, key: &str, code: i64) -> Status {
+        self.give(nth, key, Given::Failed(provider_error(code, false)))
+    }
+
+    pub fn fail_for_good(&mut self, nth: usize, key: &str, code: i64) -> Status {
+        self.give(nth, key, Given::Failed(provider_error(code, true)))
+    }
+
+    pub fn extra(&mut self, nth: usize, key: &str, text: &str) -> Status {
+        let id = self.requests[nth].id;
+        self.step(|table, turn| table.extra(id, key.as_bytes(), bytes(text), Terms::default(), turn))
+    }
+
+    pub fn finish(&mut self, nth: usize) -> Status {
+        self.finish_with(nth, Rest::Unanswered)
+    }
+
+    pub fn finish_with(&mut self, nth: usize, rest: Rest) -> Status {
+        let id = self.requests[nth].id;
+        self.step(|table, turn| table.finish(id, rest, turn))
+    }
+
+    /// The host puts a value: the store and the table in one step, as under the engine's lock.
+    pub fn put(&mut self, key: &str, text: &str) {
+        self.put_answer(key, &bytes(text));
+    }
+
+    pub fn put_answer(&mut self, key: &str, answer: &Answer) {
+        self.step(|table, turn| {
+            let filled = turn.store.fill(key.as_bytes(), answer, Terms::default());
+            table.written(key.as_bytes(), Write::Put(answer, filled), turn);
+        });
+    }
+
+    pub fn remove(&mut self, key: &str) {
+        self.step(|table, turn| {
+            turn.store.0.borrow_mut().remove(key.as_bytes());
+            table.written(key.as_bytes(), Write::Removed, turn);
+        });
+    }
+
+    pub fn clear(&mut self) {
+        self.step(|table, turn| {
+            turn.store.0.borrow_mut().clear();
+            table.cleared(turn);
+        });
+    }
+
+    pub fn lookup(&self, key: &str) -> Said {
+        self.shelf.lookup(key.as_bytes())
+    }
+
+    /// Time passes, stopping wherever something falls due.
+    pub fn advance(&mut self, ms: u64) {
+        let goal = self.manual.millis().after(ms);
+        loop {
+            let due = self.table.next_due().map_or(goal, |due| Millis(due.0.div_ceil(1_000_000)));
+            let stop = due.clamp(self.manual.millis(), goal);
+            self.manual.advance(stop.since(self.manual.millis()));
+            self.step(|table, turn| table.advance(turn));
+            if stop == goal && self.table.next_due().is_none_or(|due| due > self.clock.moment()) {
+                return;
+            }
+        }
+    }
+
+    pub fn close(&mut self) {
+        self.step(|table, turn| table.close(Close::Cancel, turn));
+    }
+
+    pub fn drain(&mut self, ms: u64) {
+        let until = self.in_ms(ms);
+        self.step(|table, turn| table.close(Close::Drain(until), turn));
+    }
+
+    pub fn in_ms(&self, ms: u64) -> Moment {
+        self.clock.moment().after(Duration::from_millis(ms))
+    }
+}
+
+pub fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// `k0`, `k1`, ... `n` of them.
+pub fn keys(n: usize) -> Vec<String> {
+    (0..n).map(|nth| format!("k{nth}")).collect()
+}
+
+pub fn refs(keys: &[String]) -> Vec<&str> {
+    keys.iter().map(String::as_str).collect()
+}
