@@ -7,20 +7,19 @@
 //! Closing is over when the table is idle, every accepted fetch has had its last event, and every provider call came back.
 //! Once the table takes nothing new, each of these can only become true, so that whoever sees all of them at once is right.
 
-use super::Core;
 use super::host::Closed;
 use super::letter::Letter;
+use super::{Core, Threads};
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use crate::base::{Now, Status};
 use crate::cache::Departures;
+use crate::runtime::Runtime;
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{Delivered, Drops, Mail, Pulled, Rest};
+use crate::runtime::mail::{Delivered, Drops, Mail, Pulled};
 use crate::task::Close;
 use std::sync::Arc;
 use std::time::Duration;
-
-use super::Threads;
 
 /// How far an engine's life has come.
 #[derive(Default)]
@@ -32,6 +31,9 @@ pub(super) struct Life {
     /// Nothing works any more.
     over: AtomicBool,
     detached: AtomicBool,
+    unrouted: AtomicBool,
+    /// Those who hold it as a cache.
+    holders: AtomicUsize,
     /// Accepted fetches whose last event is not delivered.
     fetches: AtomicUsize,
     /// Requests handed out to provider threads whose call has not come back.
@@ -57,8 +59,17 @@ impl Life {
         self.over.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_detached(&self) -> bool {
-        self.detached.load(Ordering::Acquire)
+    /// Nothing works any more; false if that was so already.
+    pub(super) fn end(&self) -> bool {
+        !self.over.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn holder_comes(&self) {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_holder_goes(&self) -> bool {
+        self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     pub(super) fn is_shut(&self) -> bool {
@@ -120,15 +131,12 @@ struct ClosedMail(Arc<Core>);
 
 impl ClosedMail {
     /// The next who is to be told; after the last one, the engine's end.
-    fn take(&self, called: bool) -> Result<Option<Box<dyn Closed>>, Rest> {
+    fn take(&self) -> Option<Box<dyn Closed>> {
         let core = &self.0;
         let disposed = {
             let mut ending = core.life.ending.lock();
-            if let Some(listener) = ending.listeners.first() {
-                if called && !listener.is_callable() {
-                    return Err(Rest::NoFunction);
-                }
-                return Ok(Some(ending.listeners.remove(0)));
+            if !ending.listeners.is_empty() {
+                return Some(ending.listeners.remove(0));
             }
             ending.told = true;
             core.life.told.notify_all();
@@ -137,34 +145,25 @@ impl ClosedMail {
         if disposed {
             core.wind_up();
         }
-        Ok(None)
+        None
     }
 }
 
 impl Mail for ClosedMail {
     fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
         let mut count = 0;
-        loop {
-            match self.take(true) {
-                Ok(Some(listener)) => {
-                    let _begun = self.0.life.begin();
-                    call_host(|| listener.closed());
-                    count += 1;
-                }
-                Ok(None) => return Delivered::all(count),
-                Err(rest) => return Delivered { count, rest },
-            }
+        while let Some(listener) = self.take() {
+            let _begun = self.0.life.begin();
+            count += usize::from(listener.is_callable());
+            call_host(|| listener.closed());
         }
+        Delivered::all(count)
     }
 
     fn pull(self: Arc<Self>) -> Pulled {
-        match self.take(false) {
-            Ok(Some(listener)) => {
-                let letter = Letter::Closed { core: self.0.clone(), listener: listener.into_any() };
-                Pulled { letter: Some(Box::new(letter)), more: true }
-            }
-            Ok(None) | Err(_) => Pulled::nothing(),
-        }
+        let Some(listener) = self.take() else { return Pulled::nothing() };
+        let letter = Letter::Closed { core: self.0.clone(), listener: listener.into_any() };
+        Pulled { letter: Some(Box::new(letter)), more: true }
     }
 }
 
@@ -234,7 +233,7 @@ impl Core {
 
     /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
     fn wind_up(&self) {
-        if self.life.over.swap(true, Ordering::AcqRel) {
+        if !self.life.end() {
             return;
         }
         if let Some(removals) = &self.removals {
@@ -251,11 +250,22 @@ impl Core {
         }
         match &self.threads {
             Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop()),
-            Threads::Shared(runtime) => {
-                self.life.detached.store(true, Ordering::Release);
-                runtime.detach();
-            }
+            Threads::Shared(runtime) => self.leave(runtime),
         }
-        self.routes.detach();
+        self.unroute();
+    }
+
+    /// Uses `runtime` no more. Once, whoever comes first.
+    pub(super) fn leave(&self, runtime: &Runtime) {
+        if !self.life.detached.swap(true, Ordering::AcqRel) {
+            runtime.detach();
+        }
+    }
+
+    /// Sends to queues of the host's no more. Once, whoever comes first.
+    pub(super) fn unroute(&self) {
+        if !self.life.unrouted.swap(true, Ordering::AcqRel) {
+            self.routes.detach();
+        }
     }
 }

@@ -8,7 +8,8 @@ use super::handle::{Born, Handle};
 use super::notify::Notify;
 use super::sets::kvl_status_t;
 use super::types::{
-    kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_validate_fn, kvl_value_t,
+    kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_runtime_t, kvl_validate_fn,
+    kvl_value_t,
 };
 use crate::base::config::{Draft, Input, Scope};
 use crate::base::process::Generation;
@@ -34,7 +35,6 @@ pub(crate) struct Config {
 
 /// All that an engine is made from. Cloning shares the functions.
 #[derive(Clone)]
-#[allow(dead_code)] // the nouns that are made from it stand above the engine
 pub(crate) struct Parts {
     /// The settings, and the first one that was refused.
     pub(crate) draft: Draft,
@@ -56,7 +56,6 @@ pub(crate) struct Parts {
     pub(crate) routes: Routes,
 }
 
-#[allow(dead_code)] // the nouns that are made from it stand above the engine
 impl Config {
     fn new() -> Config {
         let draft = Draft::new(Scope::Engine);
@@ -381,6 +380,24 @@ pub unsafe extern "C" fn kvl_config_set_clock(config: *mut kvl_config_t, clock: 
     guard(|| {
         let clock = if clock.is_null() { None } else { Some(caller.borrow(clock)?.clock()) };
         Ok(caller.borrow(config)?.replace(|parts| &mut parts.clock, clock))
+    })
+}
+
+/// Sets the runtime, whose threads what is made from the configuration shares, instead of having its own.
+///
+/// @param config   [borrowed] from kvl_config_new().
+/// @param runtime  [borrowed] from kvl_runtime_new(); NULL: threads of its own. Once it is freed, nothing can be made from the
+///                 configuration any more: KVL_ERR_INVALID_HANDLE.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_runtime(config: *mut kvl_config_t, runtime: *mut kvl_runtime_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let runtime = if runtime.is_null() { None } else { Some(caller.borrow(runtime)?.runtime()) };
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.runtime, runtime))
     })
 }
 

@@ -142,6 +142,19 @@ impl Caller {
         Ok(Out { place, caller: PhantomData })
     }
 
+    /// The places for `n` handles that are handed out, all NULL from now on.
+    pub(crate) fn outs<H: Handle>(&self, places: *mut *mut H, n: usize) -> Result<Places<'_, *mut H>, Status> {
+        let places = self.places(places, n)?;
+        (0..n).for_each(|at| places.write(at, std::ptr::null_mut()));
+        Ok(places)
+    }
+
+    /// The places for `n` scalars, which may be NULL if there are none.
+    pub(crate) fn places<T>(&self, first: *mut T, n: usize) -> Result<Places<'_, T>, Status> {
+        self.check_array(first, n)?;
+        Ok(Places { first, n, caller: PhantomData })
+    }
+
     /// The place for a scalar that is written on success only.
     pub(crate) fn place<T>(&self, place: *mut T) -> Result<Place<'_, T>, Status> {
         Ok(Place { place: NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?, caller: PhantomData })
@@ -207,5 +220,29 @@ impl<T> Place<'_, T> {
     pub(crate) fn write(self, value: T) {
         // SAFETY: valid to write while the caller's promise stands (`Caller::place`).
         unsafe { self.place.write(value) };
+    }
+}
+
+/// The places for many.
+pub(crate) struct Places<'caller, T> {
+    first: *mut T,
+    n: usize,
+    caller: PhantomData<&'caller Caller>,
+}
+
+impl<T> Places<'_, T> {
+    /// Writes one. Does nothing beyond the last.
+    pub(crate) fn write(&self, at: usize, value: T) {
+        if at < self.n {
+            // SAFETY: below `n`; valid to write while the caller's promise stands (`Caller::places`).
+            unsafe { self.first.add(at).write(value) };
+        }
+    }
+}
+
+impl<H: Handle> Places<'_, *mut H> {
+    /// Hands one to the caller.
+    pub(crate) fn give(&self, at: usize, owner: H::Owner) {
+        self.write(at, owner.into_raw().cast());
     }
 }

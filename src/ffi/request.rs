@@ -100,7 +100,8 @@ pub(crate) fn stated(ttl_ms: i64, priority: f64, cost: i64) -> Result<Stated, St
     Ok(Stated { ttl, priority, cost })
 }
 
-fn bytes(caller: &Caller, data: *const u8, len: usize) -> Result<Answer, Status> {
+/// A value of a copy of the caller's bytes.
+pub(crate) fn bytes(caller: &Caller, data: *const u8, len: usize) -> Result<Answer, Status> {
     if isize::try_from(len).is_err() {
         return Err(Status::ERR_NO_MEMORY);
     }

@@ -6,9 +6,10 @@ use super::notify::Notify;
 use super::options::Progress;
 use super::results::{self, Batch};
 use super::sets::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
+use super::stats::text;
 use super::types::{
     kvl_cache_t, kvl_closed_fn, kvl_config_t, kvl_error_t, kvl_fetch_t, kvl_free_fn, kvl_options_t, kvl_result_fn, kvl_results_fn,
-    kvl_results_t, kvl_slice_t, kvl_tasks_t, kvl_value_t,
+    kvl_results_t, kvl_slice_t, kvl_stats_t, kvl_tasks_t, kvl_value_t,
 };
 use super::view;
 use crate::base::key::KEY_MAX;
@@ -17,6 +18,7 @@ use crate::engine::Core;
 use crate::engine::ask::{Asked, Call};
 use crate::engine::cache::Lookup;
 use crate::engine::handle::Fetch;
+use crate::engine::holder::Holder;
 use crate::engine::host::{Closed, Receiver, Results};
 use crate::task::{Form, Outcome, Verdict};
 use std::any::Any;
@@ -134,17 +136,6 @@ fn maybe_fetch(caller: &Caller, fetch: *mut kvl_fetch_t) -> Result<Option<Arc<Fe
     if fetch.is_null() { Ok(None) } else { caller.share(fetch.cast_const()).map(Some) }
 }
 
-impl Caller {
-    /// Keys as slices. Each is checked before the first is used; one that is too long is its own position's failure.
-    fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]>, Status> {
-        let keys = self.items(keys, n)?;
-        for key in keys {
-            self.items(key.data, key.len)?;
-        }
-        Ok(keys.iter().map(|key| self.items(key.data, key.len).unwrap_or_default()))
-    }
-}
-
 fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
     let status = outcome.status();
     match outcome.verdict {
@@ -203,7 +194,7 @@ pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mu
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_cache)?;
-        Ok(out.give(caller.share(tasks.cast_const())?, Status::OK))
+        Ok(out.give(Holder::new(caller.share(tasks.cast_const())?), Status::OK))
     })
 }
 
@@ -508,6 +499,72 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
     })
 }
 
+/// Hands out what was counted since the last reset, and how things stand now: lookups, store and loads.
+///
+/// @param tasks      [borrowed] from kvl_tasks_new().
+/// @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
+/// @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats(tasks: *mut kvl_tasks_t, out_stats: *mut kvl_stats_t, out_size: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.write_stats(out_stats, out_size, || Ok(caller.borrow(tasks)?.stats())))
+}
+
+/// Hands out all that is counted as one JSON object, with histograms.
+///
+/// @param tasks     [borrowed] from kvl_tasks_new().
+/// @param out_text  [out, owned] a value of the text in UTF-8: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats_json(tasks: *mut kvl_tasks_t, out_text: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_text)?;
+        Ok(out.give(text(&caller.borrow(tasks)?.stats().to_json())?, Status::OK))
+    })
+}
+
+/// Hands out all that is counted as OpenMetrics text, for a scraper.
+///
+/// @param tasks     [borrowed] from kvl_tasks_new().
+/// @param out_text  [out, owned] a value of the text in UTF-8: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats_openmetrics(tasks: *mut kvl_tasks_t, out_text: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_text)?;
+        Ok(out.give(text(&caller.borrow(tasks)?.stats().to_openmetrics())?, Status::OK))
+    })
+}
+
+/// Begins a new window of statistics; what is so now, entries, cost and loads under way, stays.
+///
+/// @param tasks  [borrowed] from kvl_tasks_new().
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats_reset(tasks: *mut kvl_tasks_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        caller.borrow(tasks)?.reset_stats();
+        Ok(Status::OK)
+    })
+}
+
 /// Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
 ///
 /// A second close may only shorten; its function is told too. After that kvl_tasks_free() does not wait.
@@ -600,8 +657,4 @@ impl Born for Core {
     fn born(&self) -> crate::base::process::Generation {
         Core::born(self)
     }
-}
-
-impl Handle for kvl_cache_t {
-    type Owner = Arc<Core>;
 }

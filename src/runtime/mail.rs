@@ -6,7 +6,7 @@
 use super::postbox::Postbox;
 use super::{NoThread, threads};
 use crate::base::panics::contained;
-use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::any::Any;
 use std::sync::Arc;
@@ -74,8 +74,8 @@ pub struct Dispatcher {
 
 struct Inner {
     post: Postbox,
-    /// Whether it is delivering just now.
-    busy: AtomicBool,
+    /// Mail that was sent and is not delivered yet.
+    undelivered: AtomicUsize,
     phase: Mutex<Phase>,
 }
 
@@ -90,7 +90,7 @@ enum Phase {
 
 impl Dispatcher {
     pub(super) fn new() -> Dispatcher {
-        let inner = Inner { post: Postbox::new(), busy: AtomicBool::new(false), phase: Mutex::new(Phase::Idle) };
+        let inner = Inner { post: Postbox::new(), undelivered: AtomicUsize::new(0), phase: Mutex::new(Phase::Idle) };
         Dispatcher { inner: Arc::new(inner), thread: Mutex::new(None) }
     }
 
@@ -114,13 +114,14 @@ impl Dispatcher {
             deliver(mail);
             return;
         }
+        self.inner.undelivered.fetch_add(1, Ordering::AcqRel);
         // Under the lock: nothing may be sent behind the stop.
         self.inner.post.send(mail);
     }
 
     /// Whether there is mail on its way, or in delivery.
     pub(super) fn is_busy(&self) -> bool {
-        !self.inner.post.is_empty() || self.inner.busy.load(Ordering::Acquire)
+        self.inner.undelivered.load(Ordering::Acquire) > 0
     }
 
     /// Ends the thread after what was sent, and hands it out to be joined.
@@ -136,9 +137,8 @@ impl Inner {
         loop {
             match self.post.take(None) {
                 Some(mail) => {
-                    self.busy.store(true, Ordering::Release);
                     deliver(mail);
-                    self.busy.store(false, Ordering::Release);
+                    self.undelivered.fetch_sub(1, Ordering::AcqRel);
                 }
                 None if *self.phase.lock() == Phase::Stopped && self.post.is_empty() => return,
                 None => {}

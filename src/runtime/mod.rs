@@ -31,15 +31,22 @@ use timer::Timer;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoThread;
 
+/// The runtime has been ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended;
+
 /// The threads of one engine, or of several that share them.
 pub struct Runtime {
     timer: Timer,
     dispatcher: Dispatcher,
     /// The timer's thread, until somebody joins it.
     timing: Mutex<Option<JoinHandle<()>>>,
-    /// How many engines and caches use it.
+    /// How many engines and caches use it, or [`ENDED`].
     attached: AtomicUsize,
 }
+
+/// Nobody can attach any more.
+const ENDED: usize = usize::MAX;
 
 /// How long a provider thread stays when there is nothing to do.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -69,9 +76,10 @@ impl Runtime {
         self.timer.run(job)
     }
 
-    /// Somebody uses it from now on.
-    pub fn attach(&self) {
-        self.attached.fetch_add(1, Ordering::AcqRel);
+    /// Somebody uses it from now on, unless it has been ended.
+    pub fn attach(&self) -> Result<(), Ended> {
+        let one_more = |attached| (attached != ENDED).then(|| attached + 1);
+        self.attached.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).map(drop).map_err(|_| Ended)
     }
 
     /// Somebody uses it no more.
@@ -79,30 +87,29 @@ impl Runtime {
         self.attached.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Whether nobody uses it.
-    pub fn is_unused(&self) -> bool {
-        self.attached.load(Ordering::Acquire) == 0
+    /// Ends it for good if nobody uses it, and says whether that was so. Then [`Runtime::stop`] waits for nobody's calls.
+    pub fn end_if_unused(&self) -> bool {
+        self.attached.compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Ends the threads after what they have begun and what was sent to them. Waits for that, unless this is a thread of ours
     /// or a callback, which would wait for itself.
     pub fn stop(&self) {
-        self.end(!must_not_wait());
-    }
-
-    /// As [`Runtime::stop`], but where the dispatcher is inside a callback its thread is left to end by itself: who calls this
-    /// must never wait for the host.
-    pub fn stop_if_idle(&self) {
-        self.end(!must_not_wait() && !self.dispatcher.is_busy());
-    }
-
-    fn end(&self, joins: bool) {
-        let dispatching = self.dispatcher.stop();
         self.timer.stop();
-        let timing = self.timing.lock().take();
-        if joins {
-            // A panic of such a thread was caught where it happened.
-            dispatching.into_iter().chain(timing).for_each(|thread| drop(thread.join()));
+        // First the threads that send mail, then the one that delivers it: nothing is delivered anywhere else.
+        join(self.timing.lock().take());
+        join(self.dispatcher.stop());
+    }
+
+    /// As [`Runtime::stop`], for who must never wait for the host: no provider call is out, and where the dispatcher has mail
+    /// to deliver, its thread is left to end by itself.
+    pub fn stop_if_idle(&self) {
+        self.timer.stop();
+        join(self.timing.lock().take());
+        let is_busy = self.dispatcher.is_busy();
+        let dispatching = self.dispatcher.stop();
+        if !is_busy {
+            join(dispatching);
         }
     }
 
@@ -120,5 +127,13 @@ impl Runtime {
     /// Sends mail to the dispatcher; if it has stopped, delivers it here.
     pub fn send(&self, mail: Arc<dyn Mail>) {
         self.dispatcher.send(mail);
+    }
+}
+
+/// Waits for the end of a thread that was told to end, unless that would be waiting for ourselves.
+fn join(thread: Option<JoinHandle<()>>) {
+    if let (Some(thread), false) = (thread, must_not_wait()) {
+        // A panic of that thread was caught where it happened.
+        let _ = thread.join();
     }
 }
