@@ -154,6 +154,16 @@ impl<H: Host> Table<H> {
             || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
     }
 
+    /// Takes the waiting key that goes first into a request that has `taken` already. An overtaken flight that is tried again and
+    /// the current one of its key travel apart: a key is in a request at most once (rule F04).
+    fn take_next(&mut self, taken: &[FlightId]) -> Option<FlightId> {
+        let Table { queue, flights, lanes, .. } = self;
+        queue.pop(|id| {
+            let lane = flights[id].lane;
+            !lanes[lane].overtaken.is_empty() && taken.iter().any(|other| flights[*other].lane == lane)
+        })
+    }
+
     /// Forms requests while there are slots and keys for them.
     pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
         self.refill();
@@ -164,7 +174,7 @@ impl<H: Host> Table<H> {
                     // What waits with other fetches goes into this request too.
                     self.refill();
                 }
-                let Some(id) = self.queue.pop() else { break };
+                let Some(id) = self.take_next(&taken) else { break };
                 taken.push(id);
                 let owner = self.flights[id].owner;
                 let placed = matches!(self.flights[id].phase, Phase::Queued(Place::Ranked(..)));
