@@ -570,3 +570,24 @@ fn f09_a_told_request_that_was_not_taken_yet_is_skipped() {
     world.finish(0);
     assert_eq!(world.table.gauges().running, 0);
 }
+
+/// A hole that the model found: the late attempt began before a first write, somebody joined after it, then a second write came.
+#[test]
+fn cell_late_answer_on_overtaken_is_refused_if_somebody_joined_after_an_earlier_write() {
+    let mut world = World::with(|settings| {
+        settings.tasks.max_running = 1;
+        settings.fetch.attempt_timeout = Some(ms(1_000));
+        settings.fetch.retry.count = Some(1);
+        settings.fetch.retry.fixed = ms(100);
+    });
+    let first = world.fetch("k");
+    world.advance(1_000);
+    world.remove("k");
+    let second = world.fetch("k");
+    world.advance(100);
+    world.remove("k");
+    assert_eq!(world.answer(0, "k", "before the first remove"), Status::LATE);
+    assert_eq!([first.outcome(), second.outcome()], [Said::Nothing, Said::Nothing], "the second joined after a remove");
+    world.answer(1, "k", "before the second remove");
+    assert_eq!([first.outcome(), second.outcome()], [value("before the second remove"), value("before the second remove")]);
+}

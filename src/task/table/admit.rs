@@ -231,7 +231,7 @@ impl<H: Host> Table<H> {
             // An overtaken flight never stores, not even what a later attempt brings: newcomers have a flight of their own.
             let stamp = match flight.standing {
                 Standing::Current => lane.stamp(attempt),
-                Standing::Overtaken => Lane::broken_stamp(attempt),
+                Standing::Overtaken { .. } => Lane::broken_stamp(attempt),
             };
             parts.push(Part::Open { flight: *id, stamp });
             urgency = urgency.max(flight.urgency);

@@ -3,7 +3,7 @@
 use super::{Host, Life, Table};
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
-use crate::task::flight::{Phase, Standing};
+use crate::task::flight::{Flight, Phase, Standing};
 use crate::task::queue::{Place, Rank};
 use crate::task::request::{Call, Hold, Part};
 use crate::task::{FetchId, FlightId, RequestId};
@@ -47,11 +47,11 @@ impl<H: Host> Table<H> {
             ensure(self.lane_of(lane.hash, &lane.key) == Some(id), || format!("{:?} does not find its lane", lane.key))?;
             let held = holders.get(&id).copied().unwrap_or_default();
             ensure(held == lane.holders && held > 0, || format!("{:?} has {held} holders and counts {}", lane.key, lane.holders))?;
-            for (flight, standing) in
-                lane.current.iter().map(|id| (id, Standing::Current)).chain(lane.overtaken.iter().map(|id| (id, Standing::Overtaken)))
-            {
-                let agrees = self.flights.get(*flight).is_some_and(|flight| flight.lane == id && flight.standing == standing);
-                ensure(agrees, || format!("{:?} lists a flight as {standing:?} that is not", lane.key))?;
+            let current = lane.current.iter().map(|id| (id, true));
+            for (flight, current) in current.chain(lane.overtaken.iter().map(|id| (id, false))) {
+                let agrees = |flight: &Flight| flight.lane == id && (flight.standing == Standing::Current) == current;
+                let agrees = self.flights.get(*flight).is_some_and(agrees);
+                ensure(agrees, || format!("{:?} lists a flight of another key or standing", lane.key))?;
             }
         }
         Ok(())
@@ -63,7 +63,7 @@ impl<H: Host> Table<H> {
         let key = &lane.key;
         let listed = match flight.standing {
             Standing::Current => lane.current == Some(id),
-            Standing::Overtaken => lane.overtaken.iter().filter(|other| **other == id).count() == 1,
+            Standing::Overtaken { .. } => lane.overtaken.iter().filter(|other| **other == id).count() == 1,
         };
         ensure(listed, || format!("a flight of {key:?} is {:?} and its lane does not say so", flight.standing))?;
         let open = |fetch: FetchId, position: u32| {

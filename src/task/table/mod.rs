@@ -225,7 +225,7 @@ impl<H: Host> Table<H> {
         let lane = &mut self.lanes[flight.lane];
         match flight.standing {
             Standing::Current => lane.current = None,
-            Standing::Overtaken => lane.overtaken.retain(|other| *other != id),
+            Standing::Overtaken { .. } => lane.overtaken.retain(|other| *other != id),
         }
         flight
     }
