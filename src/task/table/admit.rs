@@ -80,41 +80,43 @@ impl<H: Host> Table<H> {
         let owner = &mut self.fetches[fetch];
         owner.spilled.push_back(id);
         self.spilled += 1;
-        if owner.spilled.len() == 1 {
-            self.spilling.insert(Rank::new(owner.urgency, owner.arrival, self.settings.queue_order), fetch);
+        self.tend(fetch);
+    }
+
+    /// Lists the fetch among those that free places go to, or strikes it off, after its places or what waits with it changed.
+    pub(super) fn tend(&mut self, id: FetchId) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
+        if std::mem::replace(&mut fetch.hungry, hungry) == hungry {
+            return;
+        }
+        let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
+        if hungry {
+            self.hungry.insert(rank, id);
+        } else {
+            self.hungry.remove(&rank);
         }
     }
 
-    /// Gives a free place to the next flight that waits with this fetch, as far as its share goes.
+    /// Gives free places to flights that wait with this fetch, as far as its share goes.
     fn refill_from(&mut self, fetch: FetchId) {
         while !self.is_full() {
-            let Some(owner) = self.fetches.get_mut(fetch) else { return };
-            if owner.places >= self.share {
-                return;
-            }
-            let Some(next) = owner.spilled.pop_front() else { return };
-            if owner.spilled.is_empty() {
-                let rank = Rank::new(owner.urgency, owner.arrival, self.settings.queue_order);
-                self.spilling.remove(&rank);
-            }
+            let Some(owner) = self.fetches.get_mut(fetch).filter(|owner| owner.places < self.share) else { break };
+            let Some(next) = owner.spilled.pop_front() else { break };
             if self.flights.get(next).is_some_and(|flight| matches!(flight.phase, Phase::Spilled)) {
                 self.spilled -= 1;
                 self.place(next);
             }
         }
+        self.tend(fetch);
     }
 
     /// Gives free places to flights that wait with their fetches.
     fn refill(&mut self) {
-        if self.spilling.is_empty() || self.is_full() {
-            return;
-        }
-        let fetches: Vec<FetchId> = self.spilling.values().copied().collect();
-        for fetch in fetches {
-            self.refill_from(fetch);
-            if self.is_full() {
-                return;
-            }
+        while !self.is_full() {
+            // Either the places run out here, or the fetch's share or flights do, which strikes it off.
+            let Some((_, fetch)) = self.hungry.first_key_value() else { return };
+            self.refill_from(*fetch);
         }
     }
 
@@ -269,8 +271,8 @@ impl<H: Host> Table<H> {
         let order = self.settings.queue_order;
         let before = Rank::new(fetch.urgency, fetch.arrival, order);
         fetch.urgency = urgency;
-        if self.spilling.remove(&before).is_some() {
-            self.spilling.insert(Rank::new(urgency, fetch.arrival, order), id);
+        if self.hungry.remove(&before).is_some() {
+            self.hungry.insert(Rank::new(urgency, fetch.arrival, order), id);
         }
         let open: Vec<FlightId> = fetch.open_flights().map(|(_, flight)| flight).collect();
         for flight in open {

@@ -350,12 +350,13 @@ impl<H: Host> Table<H> {
 
     fn release<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
         let request = &mut self.requests[id];
+        let attempt = request.attempt;
         let hold = std::mem::replace(&mut request.hold, Hold::Nothing);
         if hold == Hold::Nothing {
             return;
         }
         self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
-        if let Some(abandoned) = self.slots.release(id, hold) {
+        if let Some(abandoned) = self.slots.release(attempt, hold) {
             self.requests[abandoned].hold = Hold::Abandoned;
         }
     }

@@ -113,8 +113,9 @@ impl<H: Host> Table<H> {
         let waiting = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(_) | Phase::Spilled)).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
         let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
-        let spilling = self.spilling.get(&rank) == Some(&id);
-        ensure(spilling != fetch.spilled.is_empty(), || format!("fetch {nth} is not among those that spill, or need not be"))?;
+        let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
+        let listed = self.hungry.get(&rank) == Some(&id);
+        ensure(hungry == fetch.hungry && hungry == listed, || format!("fetch {nth} is overlooked by free places, or need not be seen"))?;
         let live: Vec<u32> = fetch.spilled.iter().filter_map(|id| self.flights.get(*id)).map(|flight| flight.position).collect();
         ensure(live.is_sorted_by(|a, b| a < b), || format!("what waits with fetch {nth} is out of order: {live:?}"))?;
         let timed = !fetch.has_deadline || self.life == Life::Closed || self.deadlines.holds_any(|due| due == Due::Fetch(id));
@@ -150,6 +151,7 @@ impl<H: Host> Table<H> {
         ensure(known.abandoned as usize == abandoned, || format!("{abandoned} requests are abandoned, {} counted", known.abandoned))?;
         ensure(slots + overdue <= self.settings.max_running as usize, || "more requests run than may".into())?;
         ensure(abandoned <= self.settings.max_abandoned as usize, || "more requests are abandoned than may be".into())?;
+        ensure(known.overdue() == overdue, || format!("{overdue} requests are overdue, {} listed", known.overdue()))?;
         let full = abandoned == self.settings.max_abandoned as usize;
         ensure(overdue == 0 || full, || "a request keeps its slot though it could be abandoned".into())
     }
@@ -161,10 +163,10 @@ impl<H: Host> Table<H> {
         ensure(spilled == self.spilled, || format!("{spilled} flights wait with their fetches, {} counted", self.spilled))?;
         let most = self.settings.queue_max_keys as usize;
         ensure(self.queue.occupied() <= most, || format!("{} keys on {most} places", self.queue.occupied()))?;
-        for fetch in self.spilling.values() {
-            let fetch = self.fetches.get(*fetch).ok_or("a fetch that is over is still spilling")?;
-            let may = self.queue.occupied() < most && fetch.places < self.share;
-            ensure(!may, || format!("there is a free place for a key of fetch {}, and it is not taken", fetch.arrival))?;
+        for fetch in self.hungry.values() {
+            let fetch = self.fetches.get(*fetch).ok_or("a fetch that is over still waits for places")?;
+            let full = self.queue.occupied() == most;
+            ensure(full, || format!("there is a free place for a key of fetch {}, and it is not taken", fetch.arrival))?;
         }
         let waiting = queued + spilled;
         if !self.slots.is_free() || waiting == 0 {

@@ -62,8 +62,8 @@ pub struct Table<H: Host> {
     requests: SlotMap<RequestId, Request<H::Request>>,
 
     queue: Queue,
-    /// Fetches with flights that wait with them, in the order in which they get places.
-    spilling: BTreeMap<Rank, FetchId>,
+    /// Fetches with flights that wait with them and a share that is not used, in the order in which they get places.
+    hungry: BTreeMap<Rank, FetchId>,
     /// How many flights wait with their fetches.
     spilled: usize,
     slots: Slots,
@@ -120,7 +120,7 @@ impl<H: Host> Table<H> {
             fetches: SlotMap::with_key(),
             requests: SlotMap::with_key(),
             queue: Queue::default(),
-            spilling: BTreeMap::new(),
+            hungry: BTreeMap::new(),
             spilled: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
             deadlines: Deadlines::default(),
@@ -256,9 +256,8 @@ impl<H: Host> Table<H> {
         if fetch.waiting == 0 && !fetch.spilled.is_empty() {
             // All that is left in the list ended meanwhile.
             fetch.spilled.clear();
-            let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
-            self.spilling.remove(&rank);
         }
+        self.tend(owner);
     }
 
     /// Forgets fetches that are told and whose flights wait no more.
