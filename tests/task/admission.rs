@@ -309,6 +309,20 @@ fn f14_spilled_keys_fill_a_request_too() {
 }
 
 #[test]
+fn f14_a_request_with_room_takes_what_waits_with_other_fetches_too() {
+    let mut world = World::with(|settings| {
+        settings.tasks.max_running = 1;
+        settings.tasks.queue_max_keys = 1;
+    });
+    world.fetch("busy");
+    let older = world.fetch_each(&["a1", "a2", "a3"]);
+    world.fetch_each(&["b1", "b2"]);
+    assert_eq!(older.outcomes()[0], failed_with(Status::ERR_QUEUE_FULL), "the one place goes to the newer fetch");
+    world.finish(0);
+    assert_eq!(world.handed()[1], ["b1", "b2", "a2", "a3"]);
+}
+
+#[test]
 fn f14_single_fetches_that_wait_travel_together() {
     let mut world = World::with(|settings| {
         settings.tasks.max_running = 1;

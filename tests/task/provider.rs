@@ -1,6 +1,6 @@
 //! What the provider may say, in which order, how often, how late (rules F15, F16).
 
-use super::world::{Said, World, bytes, failed_with, ms, provider_error, value};
+use super::world::{Happening, Said, World, bytes, failed_with, ms, provider_error, value};
 use kvlight::base::{Answer, Status, Ttl};
 use kvlight::task::{Given, Rest, Terms};
 
@@ -68,7 +68,7 @@ fn f15_an_extra_is_stored() {
 
 #[test]
 fn f15_an_extra_that_was_written_since_the_handing_out_is_old_news() {
-    let writes: [(&str, fn(&mut World)); 5] = [
+    let writes: [Happening; 5] = [
         ("a put", |world| world.put("x", "new")),
         ("a remove", |world| world.remove("x")),
         ("a clear", |world| world.clear()),

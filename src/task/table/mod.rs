@@ -6,11 +6,15 @@
 //! Every public method ends in `conclude`, which carries out what an event set off elsewhere: batches that fail as a whole,
 //! places that became free, requests that can be formed. Until then ids may be stale and nobody is called.
 //!
-//! What holds whenever a public method has returned:
-//! 1. A lane has at most one current flight. 2. A position is settled once; its last one ends the fetch. 3. A flight that is
-//! spilled, queued or in backoff is wanted. 4. Slots in use are requests handed out and neither over nor abandoned. 5. A
-//! flight ends only after its answer is in the store. 6. An answer is stored only if its stamp is whole. 7. A lane lives as
-//! long as a flight or a stray part refers to it.
+//! What holds whenever a public method has returned (`check` looks it over):
+//! - A lane has at most one current flight.
+//! - A position is settled once; its last one ends the fetch.
+//! - A flight that is spilled, queued or in backoff is wanted.
+//! - Slots in use are requests handed out and neither over nor abandoned.
+//! - A flight ends only after its answer is in the store.
+//! - An answer is stored only if its stamp is whole.
+//! - A lane lives as long as a flight or a stray part refers to it.
+//! - No key waits while a slot is free, unless it lingers; none waits with its fetch while a place is free for it.
 
 mod admit;
 mod answer;
