@@ -28,6 +28,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("fetch", "A fetch"),
     ("results", "The results of a batch"),
     ("request", "What the provider is handed"),
+    ("queue", "The queue: events for a thread of the program's own"),
 ];
 
 macro_rules! statuses {

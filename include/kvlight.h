@@ -1129,14 +1129,14 @@ KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t mes
  * @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
  * @param message_len    bytes.
  * @param flags          0 or KVL_ERROR_F_PERMANENT.
- * @param queue_or_null  [retained] where the object is ended; NULL: on the thread that drops the last reference. Only NULL is
- *                       supported in this version.
+ * @param queue_or_null  [retained] where the object is ended: inside kvl_queue_poll() or kvl_queue_next(); NULL: on the thread that
+ *                       drops the last reference.
  * @param object         [owned by the error] any pointer but NULL; the library never looks through it.
  * @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
- *                       may be NULL. It does not run for a NULL object.
+ *                       may be NULL (with a queue KVL_EVENT_DROP tells of the end). It does not run for a NULL object.
  * @param out_error      [out, owned] the error: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
- *         KVL_ERR_UNSUPPORTED (a queue), KVL_ERR_PANIC.
+ *         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1928,6 +1928,51 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
 KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
 
 /**
+ * Hands out what was counted since the last reset, and how things stand now: lookups, store and loads.
+ *
+ * @param tasks      [borrowed] from kvl_tasks_new().
+ * @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
+ * @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats(kvl_tasks_t *tasks, kvl_stats_t *out_stats, size_t out_size);
+
+/**
+ * Hands out all that is counted as one JSON object, with histograms.
+ *
+ * @param tasks     [borrowed] from kvl_tasks_new().
+ * @param out_text  [out, owned] a value of the text in UTF-8: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_text);
+
+/**
+ * Hands out all that is counted as OpenMetrics text, for a scraper.
+ *
+ * @param tasks     [borrowed] from kvl_tasks_new().
+ * @param out_text  [out, owned] a value of the text in UTF-8: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t **out_text);
+
+/**
+ * Begins a new window of statistics; what is so now, entries, cost and loads under way, stays.
+ *
+ * @param tasks  [borrowed] from kvl_tasks_new().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
+
+/**
  * Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
  *
  * A second close may only shorten; its function is told too. After that kvl_tasks_free() does not wait.
@@ -2127,7 +2172,7 @@ KVL_API const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t 
 KVL_API const kvl_result_t *kvl_results_array(const kvl_results_t *results, size_t *out_stride);
 
 /**
- * Counts results.
+ * Counts the results of one kind.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @param what     KVL_COUNT_*.
@@ -2503,6 +2548,131 @@ KVL_API kvl_request_t *kvl_request_retain(kvl_request_t *request);
  * @since 0.1
  */
 KVL_API void kvl_request_release(kvl_request_t *request);
+
+/* ---- The queue: events for a thread of the program's own ----------------------------------------------------------- */
+
+/** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. */
+#define KVL_QUEUE_NEW_PIPE 1u
+
+/**
+ * Makes a queue, to be named in configurations: kvl_config_set_queue().
+ *
+ * @param flags      0 or KVL_QUEUE_NEW_PIPE.
+ * @param out_queue  [out, owned] the queue: free it after the engines that use it.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
+
+/**
+ * Hands out a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
+ *
+ * You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+ *
+ * @param queue   [borrowed] from kvl_queue_new().
+ * @param out_fd  [out] the descriptor; it never blocks.
+ * @return KVL_OK; KVL_ERR_NO_FD, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
+
+/**
+ * Asks to be called when the queue stops being empty: for executors. Replaces the function before, which will not run any more.
+ *
+ * @param queue           [borrowed] from kvl_queue_new().
+ * @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: none.
+ * @param user_data       [retained] what `function` is given.
+ * @param user_data_free  [retained] ends `user_data` with the queue, when it is replaced, or before this returns if it fails; may be
+ *                        NULL.
+ * @return KVL_OK; KVL_ERR_NO_THREAD, KVL_ERR_REENTRANT, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, void *user_data, kvl_free_fn user_data_free);
+
+/**
+ * Runs the callbacks of at most `max` events on this thread.
+ *
+ * @param queue       [borrowed] from kvl_queue_new().
+ * @param max         how many events at most.
+ * @param timeout_ms  how long to wait for the first one, in milliseconds; 0: not at all; KVL_FOREVER.
+ * @param out_ran     [out] how many ran; may be NULL.
+ * @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has none: it is for
+ *         kvl_queue_next()), KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one, outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
+
+/**
+ * Takes the next event out. No function of the program's is called but destructors.
+ *
+ * What the event points at is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain what is to stay.
+ *
+ * @param queue       [borrowed] from kvl_queue_new().
+ * @param timeout_ms  how long to wait for it, in milliseconds; 0: not at all; KVL_FOREVER.
+ * @param out_event   [out] the event.
+ * @param out_size    sizeof *out_event.
+ * @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
+ *         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one, outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
+
+/**
+ * Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, say KVL_EMPTY.
+ *
+ * @param queue  [borrowed] from kvl_queue_new().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
+
+/**
+ * Frees a queue. What waits in it is dropped: user data and destructors run, here; no callback does.
+ *
+ * @param queue  [owned] from kvl_queue_new(); may be NULL. On an error it stays as it was.
+ * @return KVL_OK; KVL_ERR_BUSY (an engine or a cache still sends to it), KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_free(kvl_queue_t *queue);
+
+/**
+ * Sends events to a queue instead of to threads of the library.
+ *
+ * @param config  [borrowed] from kvl_config_new().
+ * @param queue   [retained] from kvl_queue_new(); NULL: threads again.
+ * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS, added; KVL_QUEUE_F_ALL.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
+
+/**
+ * Makes a value of an object that ends where a queue is read, whoever drops the last reference.
+ *
+ * @param queue        [retained] from kvl_queue_new(). If it was freed by then, the object ends where the reference is dropped.
+ * @param object       [owned by the value] any pointer but NULL.
+ * @param cost         what it costs to keep, in bytes.
+ * @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP tells of the end.
+ * @param out_value    [out, owned] the value: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_value_new_object_on(kvl_queue_t *queue,
+                                     void *object,
+                                     uint64_t cost,
+                                     kvl_free_fn object_free,
+                                     kvl_value_t **out_value);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -33,3 +33,20 @@ impl Random {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draw_reaches_both_ends_and_nothing_beyond() {
+        let mut random = Random::new(Some(1));
+        let mut seen = [0; 5];
+        for _ in 0..1000 {
+            seen[random.up_to(4) as usize] += 1;
+        }
+        assert!(seen.iter().all(|times| (120..280).contains(times)), "{seen:?}");
+        assert_eq!(random.up_to(0), 0);
+        random.up_to(u64::MAX);
+    }
+}

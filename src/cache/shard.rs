@@ -15,13 +15,13 @@
 use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put, entry_cost};
-use super::hash::{KeyHasher, Random};
+use super::hash::KeyHasher;
 use super::limits::{Part, share};
 use super::order::{Amount, Order};
 use super::slab::{Held, Place, Slab};
 use super::wheel::Wheel;
 use crate::base::config::CacheSettings;
-use crate::base::{Answer, Clock, Key, Millis, Ttl};
+use crate::base::{Answer, Clock, Key, Millis, Random, Ttl};
 use hashbrown::HashTable;
 
 /// When entries end if they do not say so themselves.

@@ -4,13 +4,13 @@ use super::cell::Cell;
 use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put};
-use super::hash::{KeyHasher, Random, random_seed};
+use super::hash::KeyHasher;
 use super::limits::Limits;
 use super::shard::{Effort, Reading, Shard, Terms};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::base::{Answer, Clock, Millis};
+use crate::base::{Answer, Clock, Millis, Random};
 use std::sync::Arc;
 
 /// A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
@@ -35,13 +35,13 @@ pub struct Store {
 impl Store {
     /// An empty store. It allocates its shards and nothing in advance for entries.
     pub fn new(settings: &CacheSettings, outlet: Option<Arc<dyn Outlet>>) -> Store {
-        let mut random = Random::new(settings.seed.unwrap_or_else(random_seed));
+        let mut random = Random::new(settings.seed);
         let hasher = KeyHasher::new(settings.hash, &mut random);
         let limits = Limits { capacity: settings.capacity, cost: settings.cost_limit };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = limits.shards(settings.shards, cores);
         let terms = Terms::new(settings);
-        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), terms, Random::new(random.draw()));
+        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), terms, Random::new(Some(random.bits())));
         let cells = (0..shards).map(shard).map(Cell::new).collect();
         Store {
             cells,

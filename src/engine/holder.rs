@@ -63,5 +63,6 @@ impl Core {
             Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop_if_idle()),
             Threads::Shared(runtime) => self.leave(runtime),
         }
+        self.unroute();
     }
 }

@@ -17,6 +17,7 @@
 //! - [`request`]: what the provider holds.
 //! - [`cache`]: the store's operations, with what a loading cache adds to them. [`holder`]: who holds one.
 //! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table. [`life`]: close and free.
+//! - [`letter`]: events as a host takes them out of its queue.
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
 pub mod ask;
@@ -26,6 +27,7 @@ pub mod handle;
 pub mod holder;
 pub mod host;
 pub mod inbox;
+pub mod letter;
 pub mod life;
 mod removals;
 pub mod request;
@@ -38,6 +40,7 @@ use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::{Clock, Moment, Status};
 use crate::cache::{Departures, Outlet, Store};
+use crate::runtime::queue::Queue;
 use crate::runtime::timer::Alarm;
 use crate::runtime::{Ended, Runtime};
 use crate::task::Table;
@@ -61,6 +64,7 @@ pub struct Core {
     fetch_settings: Arc<FetchSettings>,
     hooks: Hooks,
     removals: Option<Arc<Removals>>,
+    routes: Routes,
     threads: Threads,
     alarm: OnceLock<Alarm>,
     life: Life,
@@ -75,6 +79,31 @@ enum Threads {
     Shared(Arc<Runtime>),
 }
 
+/// What goes to a host's queue instead of to threads of ours (rule L02).
+#[derive(Default, Clone)]
+pub struct Routes {
+    /// Results, progress, the news of the end, the end of user data.
+    pub results: Option<Arc<Queue>>,
+    /// Requests and cancel hooks.
+    pub provider: Option<Arc<Queue>>,
+    /// Removals.
+    pub removals: Option<Arc<Queue>>,
+}
+
+impl Routes {
+    fn each(&self, act: impl Fn(&Queue)) {
+        [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
+    }
+
+    fn attach(&self) {
+        self.each(Queue::attach);
+    }
+
+    fn detach(&self) {
+        self.each(Queue::detach);
+    }
+}
+
 /// What a cache or an engine is made from.
 #[derive(Default)]
 pub struct Plan {
@@ -86,6 +115,8 @@ pub struct Plan {
     pub clock: Option<Clock>,
     /// `None`: threads of its own.
     pub runtime: Option<Arc<Runtime>>,
+    /// What goes to a host's queue.
+    pub routes: Routes,
 }
 
 impl Core {
@@ -100,13 +131,16 @@ impl Core {
             return Err(Status::ERR_NO_PROVIDER);
         }
         let core = Core::make(plan, true)?;
-        core.runtime().ok_or(Status::ERR_NO_THREAD)?;
+        let runtime = core.runtime().ok_or(Status::ERR_NO_THREAD)?;
+        if !core.results_are_queued() {
+            runtime.dispatcher().start().map_err(|_| Status::ERR_NO_THREAD)?;
+        }
         core.set_alarm();
         Ok(core)
     }
 
     fn make(plan: Plan, is_engine: bool) -> Result<Arc<Core>, Status> {
-        let Plan { settings, hooks, clock, runtime } = plan;
+        let Plan { settings, hooks, clock, runtime, routes } = plan;
         if let Some(runtime) = &runtime {
             runtime.attach().map_err(|Ended| Status::ERR_INVALID_HANDLE)?;
         }
@@ -126,11 +160,13 @@ impl Core {
                 settings,
                 hooks,
                 removals,
+                routes,
                 threads: runtime.map_or(Threads::Own(OnceLock::new()), Threads::Shared),
                 alarm: OnceLock::new(),
                 life: Life::default(),
             }
         });
+        core.routes.attach();
         if let Clock::Manual(manual) = &clock {
             manual.attach(core.me.clone() as Weak<dyn Timed>);
         }
@@ -140,6 +176,21 @@ impl Core {
     /// In which process it was made.
     pub fn born(&self) -> Generation {
         self.born
+    }
+
+    /// The queue to which objects of this engine's provider are bound, if it has one.
+    pub fn home(&self) -> Option<Arc<Queue>> {
+        self.routes.results.clone()
+    }
+
+    /// Whether its provider is a host's queue: then nobody may wait for it.
+    pub fn provider_is_queued(&self) -> bool {
+        self.routes.provider.is_some()
+    }
+
+    /// Whether results go to a host's queue.
+    pub fn results_are_queued(&self) -> bool {
+        self.routes.results.is_some()
     }
 
     /// Whether there is an engine around the cache.
@@ -250,6 +301,7 @@ impl Timed for Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
+        self.unroute();
         if let Some(alarm) = self.alarm.get() {
             alarm.ring();
         }

@@ -15,6 +15,7 @@ use crate::base::config::{Draft, Input, Scope};
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::{Answer, ManualClock, Status, Value};
+use crate::engine::Routes;
 use crate::runtime::Runtime;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
@@ -51,12 +52,24 @@ pub(crate) struct Parts {
     pub(crate) clock: Option<Arc<ManualClock>>,
     /// kvl_config_set_runtime(); `None`: threads of its own.
     pub(crate) runtime: Option<Arc<Runtime>>,
+    /// kvl_config_set_queue(); none: threads of ours.
+    pub(crate) routes: Routes,
 }
 
 impl Config {
     fn new() -> Config {
         let draft = Draft::new(Scope::Engine);
-        let parts = Parts { draft, provider: None, validator: None, cost: None, removal: None, record: None, clock: None, runtime: None };
+        let parts = Parts {
+            draft,
+            provider: None,
+            validator: None,
+            cost: None,
+            removal: None,
+            record: None,
+            clock: None,
+            runtime: None,
+            routes: Routes::default(),
+        };
         Config { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
@@ -68,6 +81,11 @@ impl Config {
     /// The sentence on the first refused setting, for which making anything from this is refused.
     pub(crate) fn problem(&self) -> Option<std::ffi::CString> {
         self.parts.lock().draft.problem().cloned()
+    }
+
+    /// Changes what goes to queues.
+    pub(crate) fn route(&self, change: impl FnOnce(&mut Routes)) {
+        change(&mut self.parts.lock().routes);
     }
 
     fn set(&self, key: &str, input: Input<'_>) -> Result<Status, Status> {

@@ -176,6 +176,39 @@ impl<H: Handle> Out<'_, H> {
     }
 }
 
+impl Caller {
+    /// The place for a struct that grows with the library: `size` is what the caller knows of it. All its fields are of eight
+    /// bytes or fill eight together, and the first says how much was filled.
+    pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<Room<'_, T>, Status> {
+        let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
+        if size < size_of::<usize>() || !place.is_aligned() {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        let size = size.min(size_of::<T>()) / size_of::<u64>() * size_of::<u64>();
+        Ok(Room { place, size, caller: PhantomData })
+    }
+}
+
+/// The place for a struct of which the caller may know a part.
+pub(crate) struct Room<'caller, T> {
+    place: NonNull<T>,
+    size: usize,
+    caller: PhantomData<&'caller Caller>,
+}
+
+impl<T> Room<'_, T> {
+    /// How many bytes will be written.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Writes as much of it as there is room for: an older program has a smaller struct, and behind it something else.
+    pub(crate) fn write(self, value: &T) {
+        // SAFETY: the caller promises as many bytes (`Caller::room`); `value` holds no fewer.
+        unsafe { std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), self.place.as_ptr().cast::<u8>(), self.size) };
+    }
+}
+
 /// The place for a scalar.
 pub(crate) struct Place<'caller, T> {
     place: NonNull<T>,

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn kvl_results_array(results: *const kvl_results_t, out_st
     })
 }
 
-/// Counts results.
+/// Counts the results of one kind.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @param what     KVL_COUNT_*.

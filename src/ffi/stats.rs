@@ -6,7 +6,6 @@ use super::view::signed;
 use crate::base::{Answer, Status, Value};
 use crate::cache::Cause;
 use crate::engine::stats::Stats;
-use std::mem::offset_of;
 
 fn view(stats: &Stats) -> kvl_stats_t {
     let Stats { window_id, window_ms, store, tasks, gauges, entries, cost } = stats;
@@ -62,25 +61,16 @@ fn view(stats: &Stats) -> kvl_stats_t {
 }
 
 impl Caller {
-    /// Writes as much of the statistics as `out_size` bytes hold, and into `struct_size` how much that was: an older program has
-    /// a smaller struct, and behind it something else. They are asked for when the place for them was found good.
+    /// Writes as much of the statistics as `out_size` bytes hold. They are asked for when the place for them was found good.
     pub(crate) fn write_stats(
         &self,
         out_stats: *mut kvl_stats_t,
         out_size: usize,
         stats: impl FnOnce() -> Result<Stats, Status>,
     ) -> Result<Status, Status> {
-        if out_stats.is_null() {
-            return Err(Status::ERR_NULL_POINTER);
-        }
-        if out_size < offset_of!(kvl_stats_t, window_id) || !out_stats.is_aligned() {
-            return Err(Status::ERR_INVALID_ARG);
-        }
-        // Whole fields only, all of eight bytes.
-        let size = out_size.min(size_of::<kvl_stats_t>()) / size_of::<u64>() * size_of::<u64>();
-        let view = kvl_stats_t { struct_size: size, ..view(&stats()?) };
-        // SAFETY: the caller promises `out_size` bytes, which are no fewer; `view` holds as many.
-        unsafe { std::ptr::copy_nonoverlapping((&raw const view).cast::<u8>(), out_stats.cast::<u8>(), size) };
+        let room = self.room(out_stats, out_size)?;
+        let view = kvl_stats_t { struct_size: room.size(), ..view(&stats()?) };
+        room.write(&view);
         Ok(Status::OK)
     }
 }

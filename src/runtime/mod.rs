@@ -3,15 +3,18 @@
 //! - [`threads`]: how a thread of ours is made: named, and deaf to signals.
 //! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
 //! - [`postbox`]: a queue of mail, and a way to wait for it.
+//! - [`queue`]: mail that waits until the host asks. [`descriptor`]: how it learns that there is some.
 //! - [`timer`]: what happens when time passes.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
 //! It knows nothing of keys in flight: a floor above gives it things that are due and mail to deliver.
 
+pub mod descriptor;
 pub mod hooks;
 pub mod mail;
 pub mod postbox;
+pub mod queue;
 pub mod threads;
 pub mod timer;
 
@@ -36,10 +39,8 @@ pub struct Ended;
 pub struct Runtime {
     timer: Timer,
     dispatcher: Dispatcher,
-    /// The timer's, until somebody joins it.
+    /// The timer's thread, until somebody joins it.
     timing: Mutex<Option<JoinHandle<()>>>,
-    /// The dispatcher's, until somebody joins it.
-    dispatching: Mutex<Option<JoinHandle<()>>>,
     /// How many engines and caches use it, or [`ENDED`].
     attached: AtomicUsize,
 }
@@ -53,19 +54,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const MOST_PROVIDERS: usize = 100_000;
 
 impl Runtime {
-    /// Starts the timer thread and the dispatcher thread.
+    /// Starts the timer thread. The others come when they are needed.
     pub fn start() -> Result<Arc<Runtime>, NoThread> {
-        let (dispatcher, dispatching) = Dispatcher::start()?;
-        let (timer, timing) = match Timer::start(MOST_PROVIDERS, KEEP_ALIVE) {
-            Ok(started) => started,
-            Err(refused) => {
-                dispatcher.stop();
-                let _ = dispatching.join();
-                return Err(refused);
-            }
-        };
-        let (timing, dispatching) = (Mutex::new(Some(timing)), Mutex::new(Some(dispatching)));
-        Ok(Arc::new(Runtime { timer, dispatcher, timing, dispatching, attached: AtomicUsize::new(0) }))
+        let (timer, timing) = Timer::start(MOST_PROVIDERS, KEEP_ALIVE)?;
+        let timing = Mutex::new(Some(timing));
+        Ok(Arc::new(Runtime { timer, dispatcher: Dispatcher::new(), timing, attached: AtomicUsize::new(0) }))
     }
 
     /// The timer.
@@ -104,20 +97,20 @@ impl Runtime {
     pub fn stop(&self) {
         self.timer.stop();
         // First the threads that send mail, then the one that delivers it: nothing is delivered anywhere else.
-        join(&self.timing);
-        self.dispatcher.stop();
-        join(&self.dispatching);
+        join(self.timing.lock().take());
+        join(self.dispatcher.stop());
     }
 
     /// As [`Runtime::stop`], for who must never wait for the host: no provider call is out, and where the dispatcher has mail
     /// to deliver, its thread is left to end by itself.
     pub fn stop_if_idle(&self) {
         self.timer.stop();
-        join(&self.timing);
-        if self.dispatcher.is_busy() {
-            drop(self.dispatching.lock().take());
+        join(self.timing.lock().take());
+        let is_busy = self.dispatcher.is_busy();
+        let dispatching = self.dispatcher.stop();
+        if !is_busy {
+            join(dispatching);
         }
-        self.stop();
     }
 
     /// Delivers mail where callbacks run, and returns when it is delivered.
@@ -138,10 +131,9 @@ impl Runtime {
 }
 
 /// Waits for the end of a thread that was told to end, unless that would be waiting for ourselves.
-fn join(thread: &Mutex<Option<JoinHandle<()>>>) {
-    let thread = thread.lock().take();
+fn join(thread: Option<JoinHandle<()>>) {
     if let (Some(thread), false) = (thread, must_not_wait()) {
-        // A panic of that thread was caught and told where it happened.
+        // A panic of that thread was caught where it happened.
         let _ = thread.join();
     }
 }
