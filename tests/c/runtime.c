@@ -127,10 +127,11 @@ static void s07_a_cache_has_threads_from_its_first_ttl_to_its_end(void)
     STATUS(put_for(cache, "a", KVL_TTL_NEVER), KVL_OK);
     CHECK(threads() == before);
     STATUS(put_for(cache, "b", 1), KVL_OK);
-    CHECK(threads() == before + 2);
+    CHECK(threads() > before);
     CHECK(wait_for(&heard, &heard.times, 1));
     CHECK(!pthread_equal(heard.thread, pthread_self()));
-    CHECK(kvl_cache_len(cache) == 1);
+    /* one for the timer, one for the listener */
+    CHECK(threads() == before + 2 && kvl_cache_len(cache) == 1);
     /* the timer sleeps until then: its thread has to be woken to end */
     STATUS(put_for(cache, "c", 3600000), KVL_OK);
     kvl_cache_release(cache);
@@ -184,14 +185,13 @@ static void l04_a_shared_runtime_carries_many_caches(void)
 
     prepare(&heard);
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
-    CHECK(threads() == before + 2);
     for (i = 0; i < CACHES; i++) {
         caches[i] = cache_of(runtime, &heard);
         STATUS(put_for(caches[i], "a", 1 + i), KVL_OK);
         STATUS(put_for(caches[i], "b", 3600000), KVL_OK);
     }
-    CHECK(threads() == before + 2);
     CHECK(wait_for(&heard, &heard.times, CACHES));
+    CHECK(threads() == before + 2);
     for (i = 0; i < CACHES; i++) {
         STATUS(kvl_runtime_free(runtime), KVL_ERR_BUSY);
         CHECK(kvl_cache_len(caches[i]) == 1);
