@@ -303,7 +303,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         self.unroute();
         if let Some(alarm) = self.alarm.get() {
-            alarm.ring();
+            alarm.end();
         }
         match &self.threads {
             Threads::Shared(runtime) => self.leave(runtime),
