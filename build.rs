@@ -14,16 +14,21 @@ const SECTIONS: &[(&str, &str)] = &[
     ("types", "Types"),
     ("version", "Version of the library"),
     ("status", "Status"),
+    ("runtime", "Runtime: threads to share"),
     ("clock", "Clock: for tests of time"),
     ("config", "Config: what a cache or an engine is made from"),
     ("options", "Options: of one fetch"),
     ("value", "Values"),
     ("error", "Errors"),
     ("slices", "Slices"),
+    ("cache", "The cache: made, looked at, given up"),
+    ("cache_write", "The cache: what changes it"),
+    ("reader", "Readers: a thread's own window on a cache"),
     ("tasks", "The engine"),
     ("fetch", "A fetch"),
     ("results", "The results of a batch"),
     ("request", "What the provider is handed"),
+    ("queue", "The queue: events for a thread of the program's own"),
 ];
 
 macro_rules! statuses {

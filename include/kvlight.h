@@ -376,9 +376,10 @@ typedef struct kvl_event_t {
 /**
  * What happened since the last reset, and what is the case now. The library fills as much as the caller's size holds.
  *
- * hits + null_hits + misses + invalid_keys is the number of lookups. misses = misses_started + misses_joined +
- * misses_cache_only + misses_queue_lost + misses_remembered, for those of fetches. loads_started = loads_succeeded +
- * loads_failed + loads_lost + loads_cancelled + in_flight, over all windows together.
+ * hits + null_hits + misses + invalid_keys is the number of lookups. The misses of fetches are misses_started + loads_joined +
+ * misses_cache_only + misses_queue_lost + misses_remembered + misses_unasked; the others are of calls that only look.
+ * loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight, over all windows together.
+ * A cache without an engine around it has no loads.
  */
 typedef struct kvl_stats_t {
     /** The size of what the library filled, in bytes. */
@@ -395,9 +396,9 @@ typedef struct kvl_stats_t {
     uint64_t misses;
     /** Lookups whose key the validator refused. */
     uint64_t invalid_keys;
-    /** Entries stored under a key that had none. */
+    /** Values that were stored, those over an older value included. */
     uint64_t inserts;
-    /** Entries stored over another. */
+    /** Of inserts, those over an older value. */
     uint64_t replacements;
     /** Removals by KVL_CAUSE_EXPIRED. */
     uint64_t removed_expired;
@@ -415,19 +416,19 @@ typedef struct kvl_stats_t {
     uint64_t removed_trimmed;
     /** Values that never got in, KVL_CAUSE_REFUSED. */
     uint64_t removed_refused;
-    /** What all that left had cost, in bytes. */
+    /** What all these had cost, those that never got in excepted, in bytes. */
     uint64_t removed_cost_total;
     /** Loads that began. */
     uint64_t loads_started;
-    /** Times that a fetch or a refresh joined a load under way. */
+    /** Misses that joined a load under way. */
     uint64_t loads_joined;
     /** Loads that ended with a value or null. */
     uint64_t loads_succeeded;
     /** Loads that ended with an error. */
     uint64_t loads_failed;
-    /** Loads that needed more than one attempt. */
+    /** Attempts after a load's first. */
     uint64_t loads_retried;
-    /** Of loads_failed, those whose error was KVL_ERR_TIMEOUT. */
+    /** Attempts whose time ran out (attempt_timeout_ms). */
     uint64_t loads_timed_out;
     /** Loads that ended because nobody wanted them any more, or by close. */
     uint64_t loads_cancelled;
@@ -447,26 +448,32 @@ typedef struct kvl_stats_t {
     uint64_t loads_lost;
     /** Misses that started a load. */
     uint64_t misses_started;
-    /** Misses that joined a load under way. */
-    uint64_t misses_joined;
     /** Misses of fetches that read the store only. */
     uint64_t misses_cache_only;
     /** Misses that found the queue full. */
     uint64_t misses_queue_lost;
     /** Misses that were answered from the memory of recent errors. */
     uint64_t misses_remembered;
+    /** Misses that ended before they asked: the engine closed, or their batch failed as a whole. */
+    uint64_t misses_unasked;
     /** Keys handed to the provider, each time counted. */
     uint64_t attempts;
-    /** Of attempts, those after a load's first. */
-    uint64_t retries;
-    /** Attempts whose time ran out (attempt_timeout_ms). */
-    uint64_t attempt_timeouts;
+    /** Requests handed to the provider. */
+    uint64_t requests;
+    /** Of requests, those that ran out of time while the provider held them. */
+    uint64_t requests_abandoned;
+    /** Answers to keys that were not asked for and were stored. */
+    uint64_t extras_stored;
+    /** Answers to keys that were not asked for and came too late to be stored. */
+    uint64_t extras_refused;
     /** Fetches whose time ran out (timeout_ms). */
     uint64_t fetch_timeouts;
     /** Fetches that were cancelled. */
     uint64_t fetch_cancels;
     /** Answers that came after their attempt was over, KVL_LATE. */
     uint64_t late_answers;
+    /** Now: keys that wait with their fetch, for a place among the queued. */
+    uint64_t spilled;
 } kvl_stats_t;
 
 /** Ends `user_data` or an object. Runs exactly once. */
@@ -575,6 +582,33 @@ KVL_API size_t kvl_status_count(void);
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_status_at(size_t i);
+
+/* ---- Runtime: threads to share ------------------------------------------------------------------------------------- */
+
+/**
+ * Starts threads that several caches and engines can share: one for timers, one that callbacks run on, and some for providers.
+ *
+ * Without one, each engine has threads of its own, and so has each cache from its first finite TTL on.
+ *
+ * @param out_runtime [out, owned] the runtime: free it, after all that uses it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_THREAD, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_runtime_new(kvl_runtime_t **out_runtime);
+
+/**
+ * Ends a runtime and its threads, after what was sent to them has been delivered.
+ *
+ * A configuration that still names it makes nothing any more: KVL_ERR_INVALID_HANDLE.
+ *
+ * @param runtime [owned] from kvl_runtime_new(); nothing is done to NULL.
+ * @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime goes on),
+ *         KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
 
 /* ---- Clock: for tests of time -------------------------------------------------------------------------------------- */
 
@@ -813,6 +847,18 @@ kvl_status_t kvl_config_set_record_listener(kvl_config_t *config,
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_config_set_clock(kvl_config_t *config, kvl_clock_t *clock);
+
+/**
+ * Sets the runtime, whose threads what is made from the configuration shares, instead of having its own.
+ *
+ * @param config   [borrowed] from kvl_config_new().
+ * @param runtime  [borrowed] from kvl_runtime_new(); NULL: threads of its own. Once it is freed, nothing can be made from the
+ *                 configuration any more: KVL_ERR_INVALID_HANDLE.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_runtime(kvl_config_t *config, kvl_runtime_t *runtime);
 
 /**
  * Ends a configuration; what was made from it stays as it is, with its functions.
@@ -1083,14 +1129,14 @@ KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t mes
  * @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
  * @param message_len    bytes.
  * @param flags          0 or KVL_ERROR_F_PERMANENT.
- * @param queue_or_null  [retained] where the object is ended; NULL: on the thread that drops the last reference. Only NULL is
- *                       supported in this version.
+ * @param queue_or_null  [retained] where the object is ended: inside kvl_queue_poll() or kvl_queue_next(); NULL: on the thread that
+ *                       drops the last reference.
  * @param object         [owned by the error] any pointer but NULL; the library never looks through it.
  * @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
- *                       may be NULL. It does not run for a NULL object.
+ *                       may be NULL (with a queue KVL_EVENT_DROP tells of the end). It does not run for a NULL object.
  * @param out_error      [out, owned] the error: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
- *         KVL_ERR_UNSUPPORTED (a queue), KVL_ERR_PANIC.
+ *         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1189,6 +1235,492 @@ KVL_API void kvl_error_release(kvl_error_t *error);
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n, kvl_slice_t *out_slices);
+
+/* ---- The cache: made, looked at, given up -------------------------------------------------------------------------- */
+
+/**
+ * Makes a cache: a store without a provider.
+ *
+ * A provider in the configuration is no concern of it. Its timer, if it needs one, starts with the first finite TTL.
+ *
+ * @param config     [borrowed] from kvl_config_new(); may be freed at once, or serve again.
+ * @param out_cache  [out, owned] the cache: release it.
+ * @param out_error  [out, owned] if this fails, what is wrong, in a sentence: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without
+ *         a function), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_new(const kvl_config_t *config, kvl_cache_t **out_cache, kvl_error_t **out_error);
+
+/**
+ * Looks a key up and hands out its value.
+ *
+ * It is a use of the entry, and counts as a lookup.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for the other outcomes.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of
+ *         an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_get(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+
+/**
+ * Looks a key up and copies its value's bytes into a buffer of the caller's.
+ *
+ * It is a use of the entry, and counts as a lookup, whether or not the buffer is large enough.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param buf        [out] room for `cap` bytes; may be NULL if that is 0.
+ * @param cap        bytes.
+ * @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; else untouched.
+ * @return KVL_VALUE, KVL_TRUNCATED (nothing was copied: `cap` is less than the length), KVL_NULL, KVL_MISS, KVL_INVALID_KEY;
+ *         KVL_ERR_WRONG_KIND (the value is an object), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
+ *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_get_into(kvl_cache_t *cache, const uint8_t *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len);
+
+/**
+ * Looks many keys up, each as kvl_cache_get() does, in order.
+ *
+ * @param cache         [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param keys          [borrowed] `n` keys, duplicates allowed; may be NULL if `n` is 0.
+ * @param n             how many.
+ * @param out_values    [out, owned] `n` places: a value, kvl_value_null(), or NULL for the other outcomes: kvl_value_release_many().
+ *                      May be NULL if `n` is 0.
+ * @param out_statuses  [out] `n` places: KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key alone.
+ *                      May be NULL if `n` is 0.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER (one of the keys' too), KVL_ERR_INVALID_ARG (a number that no memory has room for, a
+ *         misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_cache_get_many(kvl_cache_t *cache,
+                                const kvl_slice_t *keys,
+                                size_t n,
+                                kvl_value_t **out_values,
+                                kvl_status_t *out_statuses);
+
+/**
+ * Looks at an entry without being noticed: no use, no lookup, no validator.
+ *
+ * @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len          bytes, at most KVL_KEY_MAX.
+ * @param out_value        [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS; may be NULL.
+ * @param out_ttl_left_ms  [out] milliseconds that the entry has left if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
+ *                         may be NULL.
+ * @param out_cost         [out] what the entry costs, its key and node included, in bytes; untouched on KVL_MISS; may be NULL.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
+ *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_cache_peek(kvl_cache_t *cache,
+                            const uint8_t *key,
+                            size_t key_len,
+                            kvl_value_t **out_value,
+                            int64_t *out_ttl_left_ms,
+                            uint64_t *out_cost);
+
+/**
+ * Says what kvl_cache_peek() would, and hands out nothing.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
+ *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_contains(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
+
+/**
+ * Counts the entries, after those whose time is over have left.
+ *
+ * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+ * @return how many there are; 0 for NULL and for a cache from before a fork.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_cache_len(const kvl_cache_t *cache);
+
+/**
+ * Sums up what the entries cost, after those whose time is over have left.
+ *
+ * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+ * @return bytes; 0 for NULL and for a cache from before a fork.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint64_t kvl_cache_cost(const kvl_cache_t *cache);
+
+/**
+ * Returns how many entries there may be.
+ *
+ * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+ * @return entries; 0 for NULL and for a cache from before a fork.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API size_t kvl_cache_capacity(const kvl_cache_t *cache);
+
+/**
+ * Returns what the entries may cost together.
+ *
+ * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+ * @return bytes, or -1 for no limit; 0 for NULL and for a cache from before a fork.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API int64_t kvl_cache_cost_limit(const kvl_cache_t *cache);
+
+/**
+ * Returns what the dearest entry may cost that the cache can hold, its key and node included.
+ *
+ * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+ * @return bytes; 0 for NULL and for a cache from before a fork.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API uint64_t kvl_cache_max_cost(const kvl_cache_t *cache);
+
+/**
+ * Hands out what was counted since the last reset, and how things stand now.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
+ * @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_stats(kvl_cache_t *cache, kvl_stats_t *out_stats, size_t out_size);
+
+/**
+ * Hands out all that is counted as one JSON object, with histograms.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param out_text   [out, owned] a value of the text in UTF-8: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_stats_json(kvl_cache_t *cache, kvl_value_t **out_text);
+
+/**
+ * Hands out all that is counted as OpenMetrics text, for a scraper.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param out_text   [out, owned] a value of the text in UTF-8: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_stats_openmetrics(kvl_cache_t *cache, kvl_value_t **out_text);
+
+/**
+ * Begins a new window of statistics; what is so now, entries and cost, stays.
+ *
+ * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
+
+/**
+ * Adds a reference to a cache.
+ *
+ * @param cache [retained] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+ * @return `cache`: release it once more.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
+
+/**
+ * Gives a reference up; with the last one, readers' included, the cache ends with its entries, of which no listener hears.
+ *
+ * Its own threads have ended when this returns, but not if this is called from inside a callback, or while something of the program's
+ * runs on them: it never waits for that.
+ *
+ * @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API void kvl_cache_release(kvl_cache_t *cache);
+
+/* ---- The cache: what changes it ------------------------------------------------------------------------------------ */
+
+/**
+ * Stores a value under a key, on the configuration's terms, over whatever was there.
+ *
+ * If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+ * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's
+ *         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value);
+
+/**
+ * Stores a value under a key, on terms of its own, over whatever was there.
+ *
+ * If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+ * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
+ * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+ * @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
+ * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+ *         NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_cache_put_with(kvl_cache_t *cache,
+                                const uint8_t *key,
+                                size_t key_len,
+                                kvl_value_t *value,
+                                int64_t ttl_ms,
+                                double priority,
+                                int64_t cost);
+
+/**
+ * Stores a value as kvl_cache_put_with() does, and names its victims before it returns.
+ *
+ * Victims are the entries that made room for this very value, and the value itself if it did not get in. What had expired, and what
+ * was stored under the same key, are none. The removal listener hears of all of them as ever.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+ * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
+ * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+ * @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
+ * @param on_victim  [borrowed] is called for each victim, on this thread; not NULL.
+ * @param user_data  [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
+ * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+ *         NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an
+ *         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
+                                  const uint8_t *key,
+                                  size_t key_len,
+                                  kvl_value_t *value,
+                                  int64_t ttl_ms,
+                                  double priority,
+                                  int64_t cost,
+                                  kvl_removal_fn on_victim,
+                                  void *user_data);
+
+/**
+ * Stores bytes under a key by copying them: a value and its kvl_cache_put_with() in one call.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param data       [copied] `len` bytes; may be NULL if `len` is 0.
+ * @param len        bytes.
+ * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
+ * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+ * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL below what it may be, a priority that is NaN),
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no memory has), KVL_ERR_CLOSED (of an
+ *         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
+                                 const uint8_t *key,
+                                 size_t key_len,
+                                 const uint8_t *data,
+                                 size_t len,
+                                 int64_t ttl_ms,
+                                 double priority);
+
+/**
+ * Removes the entry under a key.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
+ *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
+
+/**
+ * Removes every entry whose time is over, without waiting for the timer.
+ *
+ * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param out_removed  [out] how many there were; may be NULL.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
+
+/**
+ * Removes the entry under a key and hands its value out; no lookup is counted.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
+ *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+
+/**
+ * Removes the next victim and hands its value out: of the lowest priority, the least recently used (with several shards: of one).
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS (the cache is empty); KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that
+ *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
+
+/**
+ * Shrinks the cache to a share of what it holds now, victims first.
+ *
+ * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param keep_ratio  from 0 to 1: neither entries nor cost are above that share of what they were after the expired left.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (not from 0 to 1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was
+ *         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
+
+/**
+ * Shrinks the cache to a number of entries, victims first; limits stay.
+ *
+ * @param cache    [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param entries  how many may stay.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
+
+/**
+ * Removes every entry.
+ *
+ * @param cache  [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
+
+/**
+ * Changes both limits, and makes the entries fit, victims first.
+ *
+ * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param capacity    how many entries there may be; 0 stores nothing.
+ * @param cost_limit  what they may cost together, in bytes; -1 is no limit.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (a cost limit below -1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that
+ *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
+
+/* ---- Readers: a thread's own window on a cache --------------------------------------------------------------------- */
+
+/**
+ * Makes a window on a cache for one thread, or one fiber, through which values are read where they lie.
+ *
+ * @param cache       [retained] from kvl_cache_new() or kvl_tasks_cache().
+ * @param out_reader  [out, owned] the reader: free it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_reader_new(kvl_cache_t *cache, kvl_reader_t **out_reader);
+
+/**
+ * Looks a key up and shows the value until the next call on this reader, whatever becomes of the entry meanwhile.
+ *
+ * It is a use of the entry, and counts as a lookup.
+ *
+ * @param reader      [borrowed] from kvl_reader_new().
+ * @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len     bytes, at most KVL_KEY_MAX.
+ * @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL
+ *                    for an object and without a value.
+ * @param out_len     [out] their length in bytes; 0 for an object and without a value.
+ * @param out_object  [out, borrowed until the next call on this reader] the object; NULL for bytes and without a value; may be
+ *                    NULL, then an object is KVL_ERR_WRONG_KIND.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_WRONG_KIND,
+ *         KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_reader_get(kvl_reader_t *reader,
+                            const uint8_t *key,
+                            size_t key_len,
+                            const uint8_t **out_data,
+                            size_t *out_len,
+                            void **out_object);
+
+/**
+ * Lets go of the value in view; the next call on the reader does so too.
+ *
+ * @param reader [borrowed] from kvl_reader_new(); nothing is done to NULL.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API void kvl_reader_done(kvl_reader_t *reader);
+
+/**
+ * Ends a reader, lets go of the value in view, and gives the cache up.
+ *
+ * @param reader [owned] from kvl_reader_new(); nothing is done to NULL.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API void kvl_reader_free(kvl_reader_t *reader);
 
 /* ---- The engine ---------------------------------------------------------------------------------------------------- */
 
@@ -1394,6 +1926,51 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
+
+/**
+ * Hands out what was counted since the last reset, and how things stand now: lookups, store and loads.
+ *
+ * @param tasks      [borrowed] from kvl_tasks_new().
+ * @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
+ * @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats(kvl_tasks_t *tasks, kvl_stats_t *out_stats, size_t out_size);
+
+/**
+ * Hands out all that is counted as one JSON object, with histograms.
+ *
+ * @param tasks     [borrowed] from kvl_tasks_new().
+ * @param out_text  [out, owned] a value of the text in UTF-8: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_text);
+
+/**
+ * Hands out all that is counted as OpenMetrics text, for a scraper.
+ *
+ * @param tasks     [borrowed] from kvl_tasks_new().
+ * @param out_text  [out, owned] a value of the text in UTF-8: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t **out_text);
+
+/**
+ * Begins a new window of statistics; what is so now, entries, cost and loads under way, stays.
+ *
+ * @param tasks  [borrowed] from kvl_tasks_new().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 
 /**
  * Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
@@ -1971,6 +2548,131 @@ KVL_API kvl_request_t *kvl_request_retain(kvl_request_t *request);
  * @since 0.1
  */
 KVL_API void kvl_request_release(kvl_request_t *request);
+
+/* ---- The queue: events for a thread of the program's own ----------------------------------------------------------- */
+
+/** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. */
+#define KVL_QUEUE_NEW_PIPE 1u
+
+/**
+ * Makes a queue, to be named in configurations: kvl_config_set_queue().
+ *
+ * @param flags      0 or KVL_QUEUE_NEW_PIPE.
+ * @param out_queue  [out, owned] the queue: free it after the engines that use it.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
+
+/**
+ * Hands out a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
+ *
+ * You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+ *
+ * @param queue   [borrowed] from kvl_queue_new().
+ * @param out_fd  [out] the descriptor; it never blocks.
+ * @return KVL_OK; KVL_ERR_NO_FD, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
+
+/**
+ * Asks to be called when the queue stops being empty: for executors. Replaces the function before, which will not run any more.
+ *
+ * @param queue           [borrowed] from kvl_queue_new().
+ * @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: none.
+ * @param user_data       [retained] what `function` is given.
+ * @param user_data_free  [retained] ends `user_data` with the queue, when it is replaced, or before this returns if it fails; may be
+ *                        NULL.
+ * @return KVL_OK; KVL_ERR_NO_THREAD, KVL_ERR_REENTRANT, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, void *user_data, kvl_free_fn user_data_free);
+
+/**
+ * Runs the callbacks of at most `max` events on this thread.
+ *
+ * @param queue       [borrowed] from kvl_queue_new().
+ * @param max         how many events at most.
+ * @param timeout_ms  how long to wait for the first one, in milliseconds; 0: not at all; KVL_FOREVER.
+ * @param out_ran     [out] how many ran; may be NULL.
+ * @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has none: it is for
+ *         kvl_queue_next()), KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one, outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
+
+/**
+ * Takes the next event out. No function of the program's is called but destructors.
+ *
+ * What the event points at is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain what is to stay.
+ *
+ * @param queue       [borrowed] from kvl_queue_new().
+ * @param timeout_ms  how long to wait for it, in milliseconds; 0: not at all; KVL_FOREVER.
+ * @param out_event   [out] the event.
+ * @param out_size    sizeof *out_event.
+ * @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
+ *         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one, outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
+
+/**
+ * Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, say KVL_EMPTY.
+ *
+ * @param queue  [borrowed] from kvl_queue_new().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
+
+/**
+ * Frees a queue. What waits in it is dropped: user data and destructors run, here; no callback does.
+ *
+ * @param queue  [owned] from kvl_queue_new(); may be NULL. On an error it stays as it was.
+ * @return KVL_OK; KVL_ERR_BUSY (an engine or a cache still sends to it), KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_queue_free(kvl_queue_t *queue);
+
+/**
+ * Sends events to a queue instead of to threads of the library.
+ *
+ * @param config  [borrowed] from kvl_config_new().
+ * @param queue   [retained] from kvl_queue_new(); NULL: threads again.
+ * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS, added; KVL_QUEUE_F_ALL.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
+
+/**
+ * Makes a value of an object that ends where a queue is read, whoever drops the last reference.
+ *
+ * @param queue        [retained] from kvl_queue_new(). If it was freed by then, the object ends where the reference is dropped.
+ * @param object       [owned by the value] any pointer but NULL.
+ * @param cost         what it costs to keep, in bytes.
+ * @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP tells of the end.
+ * @param out_value    [out, owned] the value: release it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API
+kvl_status_t kvl_value_new_object_on(kvl_queue_t *queue,
+                                     void *object,
+                                     uint64_t cost,
+                                     kvl_free_fn object_free,
+                                     kvl_value_t **out_value);
 
 #ifdef __cplusplus
 } /* extern "C" */

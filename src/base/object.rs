@@ -60,9 +60,10 @@ impl Object {
         Object { pointer, free, home: None }
     }
 
-    /// As [`Object::new`], but the end always comes at `home`.
-    pub fn at_home(pointer: *mut c_void, free: Option<FreeFn>, home: Arc<dyn Home>) -> Object {
-        Object { pointer, free, home: Some(home) }
+    /// The same object, but its end comes at `home`.
+    pub fn to_home(mut self, home: Arc<dyn Home>) -> Object {
+        self.home = Some(home);
+        self
     }
 
     /// The host's pointer.

@@ -170,8 +170,8 @@ impl Core {
             }
             Ok(Asked::Pending)
         })
-        // Outside the lock: on failure this is the last reference, and the user data ends with it.
-        .inspect_err(|_| drop(sealed))
+        // Under no lock: the user data ends here if the fetch was not accepted.
+        .inspect_err(|_| sealed.discard())
     }
 
     /// Loads `keys` anew, or joins loads under way, and tells nobody.

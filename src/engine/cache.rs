@@ -46,6 +46,11 @@ impl From<Option<Answer>> for Lookup {
 }
 
 impl Core {
+    /// Whether a lookup runs code of the host's.
+    pub fn lookups_call_host(&self) -> bool {
+        self.hooks.validator.is_some() || self.hooks.record.is_some()
+    }
+
     fn check_not_over(&self) -> Result<(), Status> {
         if self.life.is_over() { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }

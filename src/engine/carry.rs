@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::inbox::Mailbox;
+use super::letter::Letter;
 use super::request::{Request, Ticket};
 use crate::base::object::Object;
 use crate::base::panics::contained;
@@ -10,9 +11,9 @@ use crate::base::sync::atomic::Ordering;
 use crate::base::{Answer, Error, Now, Status};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{Drops, Mail};
+use crate::runtime::mail::{self, Delivered, Drops, Mail, Pulled};
 use crate::task::host::Litter;
-use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Rest, Source, Store, Table, Taken, Terms, Turn};
+use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, RequestId, Rest, Source, Store, Table, Taken, Terms, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
@@ -26,8 +27,11 @@ impl Host for Lent {
 
     fn request(&self, handout: Handout<Arc<Object>>) -> Arc<Request> {
         let core = self.0.upgrade().expect("the table is worked on through its engine");
-        // Counted under the table's lock, before anybody can find the table idle.
-        core.life.call_begins();
+        // Counted under the table's lock, before anybody can find the table idle. What goes to a host's queue counts from when
+        // the host takes it.
+        if !core.provider_is_queued() {
+            core.life.call_begins();
+        }
         Arc::new(Request::new(core, handout))
     }
 }
@@ -129,12 +133,20 @@ impl Core {
 
     fn hand_to_provider(&self, request: Arc<Request>) {
         let core = request.core().clone();
+        if let Some(queue) = &self.routes.provider {
+            let ticket = Mutex::new(Some(Ticket::new(request)));
+            return queue.send(Arc::new(RequestMail { core, ticket }));
+        }
         // Shared, so that it is still here when no thread is to be had.
         let ticket = Arc::new(Mutex::new(Some(Ticket::new(request))));
         let theirs = ticket.clone();
         let job = Box::new(move || {
             let ticket = theirs.lock().take();
-            ticket.into_iter().for_each(|ticket| core.provide(ticket));
+            if let Some(ticket) = ticket {
+                core.provide(ticket);
+            }
+            core.life.call_ends();
+            core.conclude_if_closing();
         });
         if self.runtime().is_none_or(|runtime| runtime.run(job).is_err()) {
             let ticket = ticket.lock().take();
@@ -146,30 +158,41 @@ impl Core {
         }
     }
 
-    /// Calls the provider, on a thread of its own.
-    fn provide(&self, ticket: Ticket) {
-        let now = Now::of(&self.clock);
+    /// Calls the provider, on a thread of its own or on the one that polls.
+    fn provide(&self, ticket: Ticket) -> bool {
         let id = ticket.id();
+        let runs = self.take_request(id) == Taken::Run;
+        match &self.hooks.provider {
+            // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
+            Some(provider) if runs => {
+                call_host(|| provider.provide(ticket));
+            }
+            _ => drop(ticket),
+        }
+        self.request_returned(id);
+        runs
+    }
+
+    fn take_request(&self, id: RequestId) -> Taken {
+        let now = Now::of(&self.clock);
         let table = self.table.as_ref().expect("requests are an engine's");
         let (taken, due) = {
             let mut table = table.lock();
             (table.take_request(id, &now), table.next_due())
         };
         self.table_due(due);
-        match (taken, &self.hooks.provider) {
-            // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
-            (Taken::Run, Some(provider)) => {
-                call_host(|| provider.provide(ticket));
-            }
-            _ => drop(ticket),
-        }
+        taken
+    }
+
+    fn request_returned(&self, id: RequestId) {
         let _ = contained(|| self.turn(|table, turn| table.request_returned(id, turn)));
-        self.life.call_ends();
-        self.conclude_if_closing();
     }
 
     /// Sends mail to where callbacks run.
     pub(super) fn send(&self, mail: Arc<dyn Mail>) {
+        if let Some(queue) = &self.routes.results {
+            return queue.send(mail);
+        }
         match self.running() {
             Some(runtime) => runtime.send(mail),
             // A cache without threads delivers where it was called, after its locks.
@@ -193,10 +216,12 @@ impl Core {
     pub(super) fn let_go(&self, left: Departures) {
         if let Some(removals) = &self.removals {
             if removals.schedule() {
-                if self.is_engine() {
-                    self.send(removals.clone());
-                } else {
-                    removals.clone().deliver(usize::MAX);
+                match &self.routes.removals {
+                    Some(queue) => queue.send(removals.clone()),
+                    None if self.is_engine() => self.send(removals.clone()),
+                    None => {
+                        removals.clone().deliver(usize::MAX);
+                    }
                 }
             }
         }
@@ -208,7 +233,10 @@ impl Core {
         if let Some(removals) = &self.removals
             && removals.schedule()
         {
-            self.send(removals.clone());
+            match &self.routes.removals {
+                Some(queue) => queue.send(removals.clone()),
+                None => self.send(removals.clone()),
+            }
         }
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
         if left.iter().any(runs_host_code) {
@@ -221,7 +249,42 @@ impl Request {
     fn cancelled(self: Arc<Request>, why: Cancel) {
         let core = self.core().clone();
         if self.note_cancel(why) {
-            core.send(self);
+            match &core.routes.provider {
+                Some(queue) => queue.send(self),
+                None => core.send(self),
+            }
         }
+    }
+}
+
+/// A request on its way through the host's queue.
+struct RequestMail {
+    core: Arc<Core>,
+    ticket: Mutex<Option<Ticket>>,
+}
+
+impl Mail for RequestMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        if !self.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable()) {
+            return Delivered { count: 0, rest: mail::Rest::NoFunction };
+        }
+        let _begun = self.core.life.begin();
+        let ticket = self.ticket.lock().take();
+        let Some(ticket) = ticket else { return Delivered::all(0) };
+        let ran = self.core.provide(ticket);
+        Delivered::all(usize::from(ran))
+    }
+
+    /// Who takes requests out answers when it likes: nothing is out that could come back.
+    fn pull(self: Arc<Self>) -> Pulled {
+        let ticket = self.ticket.lock().take();
+        let Some(ticket) = ticket else { return Pulled::nothing() };
+        let taken = self.core.take_request(ticket.id());
+        self.core.request_returned(ticket.id());
+        if taken == Taken::Skip {
+            return Pulled::nothing();
+        }
+        let letter = Letter::Request { core: self.core.clone(), ticket };
+        Pulled { letter: Some(Box::new(letter)), more: false }
     }
 }

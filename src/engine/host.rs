@@ -4,14 +4,20 @@ use super::request::Ticket;
 use crate::base::{Status, Value};
 use crate::cache::Departure;
 use crate::task::{Batch, Outcome};
+use std::any::Any;
+use std::ffi::c_void;
 use std::sync::Arc;
 
 /// Answers keys.
 pub trait Provider: Send + Sync {
     /// Answers the request's keys, now or later, and finishes it, at the latest by dropping it.
     fn provide(&self, request: Ticket);
+    /// Whether there is a function to call; if not, requests are for a host's queue.
+    fn is_callable(&self) -> bool {
+        true
+    }
     /// What the host gave along, for the request's holder to see; NULL if nothing.
-    fn user_data(&self) -> *mut std::ffi::c_void {
+    fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
 }
@@ -32,6 +38,14 @@ pub trait CostFunction: Send + Sync {
 pub trait RemovalListener: Send + Sync {
     /// `departure` left, or never got in.
     fn removed(&self, departure: &Departure);
+    /// Whether there is a function to call; if not, removals are for a host's queue.
+    fn is_callable(&self) -> bool {
+        true
+    }
+    /// What the host gave along.
+    fn user_data(&self) -> *mut c_void {
+        std::ptr::null_mut()
+    }
 }
 
 /// Hears how each lookup went.
@@ -48,12 +62,26 @@ pub trait Receiver: Send {
     fn batch(&mut self, results: Results);
     /// Some more positions are settled.
     fn progress(&mut self, done: usize, failed: usize, total: usize);
+    /// Whether there is a function to call; if not, its events are for a host's queue.
+    fn is_callable(&self) -> bool {
+        true
+    }
+    /// What the host gave along.
+    fn user_data(&self) -> *mut c_void {
+        std::ptr::null_mut()
+    }
 }
 
 /// Hears that the engine is closed.
 pub trait Closed: Send {
     /// It is.
     fn closed(self: Box<Self>);
+    /// Whether there is a function to call; if not, the news is for a host's queue.
+    fn is_callable(&self) -> bool {
+        true
+    }
+    /// As it was given, for who takes the news out of a queue.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 /// What a batch came to: its keys, and an outcome for each.

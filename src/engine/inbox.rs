@@ -3,10 +3,11 @@
 use super::Core;
 use super::handle::Fetch;
 use super::host::{Receiver, Results};
+use super::letter::{FetchEvent, Letter};
 use crate::base::PackedKeys;
 use crate::base::sync::Mutex;
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::Mail;
+use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
 use crate::task::{Event, Mailbox as Post};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -51,6 +52,12 @@ impl Inbox {
         }
     }
 
+    /// The fetch was not accepted: its user data ends, and nothing else does.
+    pub(super) fn discard(&self) {
+        let desk = self.held.lock().desk.take();
+        drop(desk);
+    }
+
     pub(super) fn is_direct(&self) -> bool {
         self.direct
     }
@@ -78,7 +85,7 @@ impl Inbox {
         }
     }
 
-    fn end(&self, desk: Desk) {
+    fn end_with(&self, desk: Desk) {
         // The user data ends here, then who waits for the fetch may go on, then the engine may be closed.
         drop(desk);
         if let Some(handle) = &self.handle {
@@ -107,34 +114,88 @@ impl Post for Mailbox {
     }
 }
 
+/// Ends a fetch when it is dropped: its last event was read.
+pub struct End {
+    inbox: Arc<Inbox>,
+    desk: Option<Desk>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(desk) = self.desk.take() {
+            self.inbox.end_with(desk);
+        }
+    }
+}
+
 impl Mail for Inbox {
-    fn deliver(self: Arc<Self>, most: usize) -> usize {
-        let mut delivered = 0;
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+        let _begun = self.core.life.begin();
+        let mut count = 0;
         loop {
             let (events, mut desk) = {
                 let mut held = self.held.lock();
-                let wanted = held.events.len().min(most - delivered);
+                if held.desk.as_ref().is_some_and(|desk| !desk.receiver.is_callable()) && !held.events.is_empty() {
+                    return Delivered { count, rest: Rest::NoFunction };
+                }
+                let wanted = held.events.len().min(most - count);
                 if wanted == 0 {
-                    // With events left it stays scheduled: who limited the delivery goes on with it.
                     held.scheduled = !held.events.is_empty();
-                    return delivered;
+                    let rest = if held.scheduled { Rest::More } else { Rest::Nothing };
+                    return Delivered { count, rest };
                 }
                 let events: SmallVec<[Event; 1]> =
                     if wanted == held.events.len() { std::mem::take(&mut held.events) } else { held.events.drain(..wanted).collect() };
                 (events, held.desk.take())
             };
             for event in events {
-                delivered += 1;
+                count += 1;
                 let Some(present) = &mut desk else { continue };
                 if Inbox::tell(present, event)
                     && let Some(done) = desk.take()
                 {
-                    self.end(done);
+                    self.end_with(done);
                 }
             }
             if desk.is_some() {
                 self.held.lock().desk = desk;
             }
+        }
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        let mut held = self.held.lock();
+        if held.events.is_empty() || held.desk.is_none() {
+            held.scheduled = false;
+            return Pulled::nothing();
+        }
+        let event = held.events.remove(0);
+        let more = !held.events.is_empty();
+        held.scheduled = more;
+        let is_last = matches!(&event, Event::Batch(_) | Event::Result { last: true, .. });
+        let Some(desk) = held.desk.as_mut() else { return Pulled::nothing() };
+        let user_data = desk.receiver.user_data();
+        let event = match event {
+            Event::Result { index, outcome, last } => {
+                FetchEvent::Result { index, key: desk.keys.get(index).unwrap_or_default().to_vec(), outcome, last }
+            }
+            Event::Batch(batch) => FetchEvent::Results(Results { keys: std::mem::take(&mut desk.keys), batch }),
+            Event::Progress { done, failed, total } => FetchEvent::Progress { done, failed, total },
+        };
+        let desk = if is_last { held.desk.take() } else { None };
+        drop(held);
+        let end = desk.map(|desk| End { inbox: self.clone(), desk: Some(desk) });
+        let letter = Letter::Fetch { core: self.core.clone(), user_data, event, end };
+        Pulled { letter: Some(Box::new(letter)), more }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        // A queue was freed with its mail inside: the user data ends here, and so does the fetch.
+        let desk = self.held.lock().desk.take();
+        if let Some(desk) = desk {
+            self.end_with(desk);
         }
     }
 }

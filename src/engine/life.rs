@@ -7,19 +7,19 @@
 //! Closing is over when the table is idle, every accepted fetch has had its last event, and every provider call came back.
 //! Once the table takes nothing new, each of these can only become true, so that whoever sees all of them at once is right.
 
-use super::Core;
 use super::host::Closed;
+use super::letter::Letter;
+use super::{Core, Threads};
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use crate::base::{Now, Status};
 use crate::cache::Departures;
+use crate::runtime::Runtime;
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{Drops, Mail};
+use crate::runtime::mail::{Delivered, Drops, Mail, Pulled};
 use crate::task::Close;
 use std::sync::Arc;
 use std::time::Duration;
-
-use super::Threads;
 
 /// How far an engine's life has come.
 #[derive(Default)]
@@ -31,10 +31,15 @@ pub(super) struct Life {
     /// Nothing works any more.
     over: AtomicBool,
     detached: AtomicBool,
+    unrouted: AtomicBool,
+    /// Those who hold it as a cache.
+    holders: AtomicUsize,
     /// Accepted fetches whose last event is not delivered.
     fetches: AtomicUsize,
-    /// Requests handed out whose provider call has not come back.
+    /// Requests handed out to provider threads whose call has not come back.
     calls: AtomicUsize,
+    /// Deliveries at work.
+    begun: AtomicUsize,
     ending: Mutex<Ending>,
     told: Condvar,
 }
@@ -54,8 +59,17 @@ impl Life {
         self.over.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_detached(&self) -> bool {
-        self.detached.load(Ordering::Acquire)
+    /// Nothing works any more; false if that was so already.
+    pub(super) fn end(&self) -> bool {
+        !self.over.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn holder_comes(&self) {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_holder_goes(&self) -> bool {
+        self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     pub(super) fn is_shut(&self) -> bool {
@@ -80,37 +94,76 @@ impl Life {
 
     pub(super) fn call_ends(&self) {
         self.calls.fetch_sub(1, Ordering::AcqRel);
+        self.stir();
+    }
+
+    /// A delivery begins; it ends when the result is dropped.
+    pub(super) fn begin(&self) -> Begun<'_> {
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        Begun(self)
+    }
+
+    /// Whoever waits for the end looks again.
+    fn stir(&self) {
+        if self.closing.load(Ordering::Acquire) {
+            let _ending = self.ending.lock();
+            self.told.notify_all();
+        }
+    }
+
+    fn is_host_code_out(&self) -> bool {
+        self.calls.load(Ordering::Acquire) > 0 || self.begun.load(Ordering::Acquire) > 0
+    }
+}
+
+/// A delivery at work.
+pub(super) struct Begun<'a>(&'a Life);
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.begun.fetch_sub(1, Ordering::AcqRel);
+        self.0.stir();
     }
 }
 
 /// The news that an engine is closed: its last mail.
 struct ClosedMail(Arc<Core>);
 
-impl Mail for ClosedMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> usize {
+impl ClosedMail {
+    /// The next who is to be told; after the last one, the engine's end.
+    fn take(&self) -> Option<Box<dyn Closed>> {
         let core = &self.0;
-        let mut delivered = 0;
-        loop {
-            let (listeners, disposed) = {
-                let mut ending = core.life.ending.lock();
-                let listeners = std::mem::take(&mut ending.listeners);
-                if listeners.is_empty() {
-                    ending.told = true;
-                }
-                (listeners, ending.disposed)
-            };
-            if listeners.is_empty() {
-                core.life.told.notify_all();
-                if disposed {
-                    core.wind_up();
-                }
-                return delivered;
+        let disposed = {
+            let mut ending = core.life.ending.lock();
+            if !ending.listeners.is_empty() {
+                return Some(ending.listeners.remove(0));
             }
-            for listener in listeners {
-                call_host(|| listener.closed());
-                delivered += 1;
-            }
+            ending.told = true;
+            core.life.told.notify_all();
+            ending.disposed
+        };
+        if disposed {
+            core.wind_up();
         }
+        None
+    }
+}
+
+impl Mail for ClosedMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let mut count = 0;
+        while let Some(listener) = self.take() {
+            let _begun = self.0.life.begin();
+            count += usize::from(listener.is_callable());
+            call_host(|| listener.closed());
+        }
+        Delivered::all(count)
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        let Some(listener) = self.take() else { return Pulled::nothing() };
+        let letter = Letter::Closed { core: self.0.clone(), listener: listener.into_any() };
+        Pulled { letter: Some(Box::new(letter)), more: true }
     }
 }
 
@@ -159,8 +212,13 @@ impl Core {
     pub fn free(self: Arc<Core>) {
         self.close(None, None);
         {
+            // What lies in a host's queue stays there: it may be this very thread that would read it.
+            let is_waited_for = |ending: &Ending| match self.routes.results {
+                None => !ending.told,
+                Some(_) => self.life.is_host_code_out(),
+            };
             let mut ending = self.life.ending.lock();
-            while !ending.told {
+            while is_waited_for(&ending) {
                 ending = wait(&self.life.told, ending);
             }
         }
@@ -175,7 +233,7 @@ impl Core {
 
     /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
     fn wind_up(&self) {
-        if self.life.over.swap(true, Ordering::AcqRel) {
+        if !self.life.end() {
             return;
         }
         if let Some(removals) = &self.removals {
@@ -183,18 +241,31 @@ impl Core {
         }
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
-        if let Some(runtime) = self.running() {
-            runtime.deliver_and_wait(Drops::new(left));
+        match (self.running(), &self.routes.results) {
+            (Some(runtime), None) => runtime.deliver_and_wait(Drops::new(left)),
+            _ => drop(left),
         }
         if let Some(alarm) = self.alarm.get() {
             alarm.ring();
         }
         match &self.threads {
             Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop()),
-            Threads::Shared(runtime) => {
-                self.life.detached.store(true, Ordering::Release);
-                runtime.detach();
-            }
+            Threads::Shared(runtime) => self.leave(runtime),
+        }
+        self.unroute();
+    }
+
+    /// Uses `runtime` no more. Once, whoever comes first.
+    pub(super) fn leave(&self, runtime: &Runtime) {
+        if !self.life.detached.swap(true, Ordering::AcqRel) {
+            runtime.detach();
+        }
+    }
+
+    /// Sends to queues of the host's no more. Once, whoever comes first.
+    pub(super) fn unroute(&self) {
+        if !self.life.unrouted.swap(true, Ordering::AcqRel) {
+            self.routes.detach();
         }
     }
 }

@@ -15,16 +15,19 @@
 //! - [`host`]: the host's functions, as traits.
 //! - [`ask`]: fetches. [`inbox`]: where their events are collected. [`handle`]: how the host cancels one and waits for it.
 //! - [`request`]: what the provider holds.
-//! - [`cache`]: the store's operations, with what a loading cache adds to them.
+//! - [`cache`]: the store's operations, with what a loading cache adds to them. [`holder`]: who holds one.
 //! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table. [`life`]: close and free.
+//! - [`letter`]: events as a host takes them out of its queue.
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
 pub mod ask;
 pub mod cache;
 mod carry;
 pub mod handle;
+pub mod holder;
 pub mod host;
 pub mod inbox;
+pub mod letter;
 pub mod life;
 mod removals;
 pub mod request;
@@ -37,8 +40,9 @@ use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::{Clock, Moment, Status};
 use crate::cache::{Departures, Outlet, Store};
-use crate::runtime::Runtime;
+use crate::runtime::queue::Queue;
 use crate::runtime::timer::Alarm;
+use crate::runtime::{Ended, Runtime};
 use crate::task::Table;
 use carry::Lent;
 use host::Hooks;
@@ -60,6 +64,7 @@ pub struct Core {
     fetch_settings: Arc<FetchSettings>,
     hooks: Hooks,
     removals: Option<Arc<Removals>>,
+    routes: Routes,
     threads: Threads,
     alarm: OnceLock<Alarm>,
     life: Life,
@@ -74,6 +79,31 @@ enum Threads {
     Shared(Arc<Runtime>),
 }
 
+/// What goes to a host's queue instead of to threads of ours (rule L02).
+#[derive(Default, Clone)]
+pub struct Routes {
+    /// Results, progress, the news of the end, the end of user data.
+    pub results: Option<Arc<Queue>>,
+    /// Requests and cancel hooks.
+    pub provider: Option<Arc<Queue>>,
+    /// Removals.
+    pub removals: Option<Arc<Queue>>,
+}
+
+impl Routes {
+    fn each(&self, act: impl Fn(&Queue)) {
+        [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
+    }
+
+    fn attach(&self) {
+        self.each(Queue::attach);
+    }
+
+    fn detach(&self) {
+        self.each(Queue::detach);
+    }
+}
+
 /// What a cache or an engine is made from.
 #[derive(Default)]
 pub struct Plan {
@@ -85,27 +115,35 @@ pub struct Plan {
     pub clock: Option<Clock>,
     /// `None`: threads of its own.
     pub runtime: Option<Arc<Runtime>>,
+    /// What goes to a host's queue.
+    pub routes: Routes,
 }
 
 impl Core {
-    /// A cache without an engine.
-    pub fn cache(plan: Plan) -> Arc<Core> {
+    /// A cache without an engine; INVALID_HANDLE if the runtime it is to share has been ended.
+    pub fn cache(plan: Plan) -> Result<Arc<Core>, Status> {
         Core::make(plan, false)
     }
 
-    /// An engine. Its threads are started at once, so that a system that refuses them is heard of here.
+    /// An engine; as [`Core::cache`]. Its threads are started at once, so that a system that refuses them is heard of here.
     pub fn engine(plan: Plan) -> Result<Arc<Core>, Status> {
         if plan.hooks.provider.is_none() {
             return Err(Status::ERR_NO_PROVIDER);
         }
-        let core = Core::make(plan, true);
-        core.runtime().ok_or(Status::ERR_NO_THREAD)?;
+        let core = Core::make(plan, true)?;
+        let runtime = core.runtime().ok_or(Status::ERR_NO_THREAD)?;
+        if !core.results_are_queued() {
+            runtime.dispatcher().start().map_err(|_| Status::ERR_NO_THREAD)?;
+        }
         core.set_alarm();
         Ok(core)
     }
 
-    fn make(plan: Plan, is_engine: bool) -> Arc<Core> {
-        let Plan { settings, hooks, clock, runtime } = plan;
+    fn make(plan: Plan, is_engine: bool) -> Result<Arc<Core>, Status> {
+        let Plan { settings, hooks, clock, runtime, routes } = plan;
+        if let Some(runtime) = &runtime {
+            runtime.attach().map_err(|Ended| Status::ERR_INVALID_HANDLE)?;
+        }
         let clock = clock.unwrap_or_else(Clock::system);
         let core = Arc::new_cyclic(|me: &Weak<Core>| {
             let removals = hooks.removal.clone().map(|listener| Arc::new(Removals::new(listener, me.clone())));
@@ -122,23 +160,37 @@ impl Core {
                 settings,
                 hooks,
                 removals,
+                routes,
                 threads: runtime.map_or(Threads::Own(OnceLock::new()), Threads::Shared),
                 alarm: OnceLock::new(),
                 life: Life::default(),
             }
         });
-        if let Threads::Shared(runtime) = &core.threads {
-            runtime.attach();
-        }
+        core.routes.attach();
         if let Clock::Manual(manual) = &clock {
             manual.attach(core.me.clone() as Weak<dyn Timed>);
         }
-        core
+        Ok(core)
     }
 
     /// In which process it was made.
     pub fn born(&self) -> Generation {
         self.born
+    }
+
+    /// The queue to which objects of this engine's provider are bound, if it has one.
+    pub fn home(&self) -> Option<Arc<Queue>> {
+        self.routes.results.clone()
+    }
+
+    /// Whether its provider is a host's queue: then nobody may wait for it.
+    pub fn provider_is_queued(&self) -> bool {
+        self.routes.provider.is_some()
+    }
+
+    /// Whether results go to a host's queue.
+    pub fn results_are_queued(&self) -> bool {
+        self.routes.results.is_some()
     }
 
     /// Whether there is an engine around the cache.
@@ -151,7 +203,8 @@ impl Core {
         &self.fetch_settings
     }
 
-    fn me(&self) -> Arc<Core> {
+    /// A reference of the caller's own.
+    pub fn me(&self) -> Arc<Core> {
         self.me.upgrade().expect("whoever calls a method holds a reference")
     }
 
@@ -248,15 +301,12 @@ impl Timed for Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
+        self.unroute();
         if let Some(alarm) = self.alarm.get() {
             alarm.ring();
         }
         match &self.threads {
-            Threads::Shared(runtime) => {
-                if !self.life.is_detached() {
-                    runtime.detach();
-                }
-            }
+            Threads::Shared(runtime) => self.leave(runtime),
             Threads::Own(cell) => {
                 if let Some(runtime) = cell.get() {
                     runtime.stop_if_idle();

@@ -6,10 +6,11 @@
 
 use super::Core;
 use super::host::RemovalListener;
+use super::letter::Letter;
 use crate::base::sync::Mutex;
 use crate::cache::{Departure, Departures, Outlet};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::Mail;
+use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
@@ -54,22 +55,35 @@ impl Outlet for Removals {
     }
 }
 
+impl Removals {
+    /// The next one, or the end of this delivery.
+    fn take(&self) -> Option<Departure> {
+        let mut post = self.post.lock();
+        let first = post.departures.pop_front();
+        post.scheduled = first.is_some();
+        first
+    }
+}
+
 impl Mail for Removals {
-    fn deliver(self: Arc<Self>, most: usize) -> usize {
-        // While mail waits the engine is kept: its listener's user data ends with it.
-        let _core = self.core.upgrade();
-        let mut delivered = 0;
-        while delivered < most {
-            let departure = {
-                let mut post = self.post.lock();
-                let first = post.departures.pop_front();
-                post.scheduled = first.is_some();
-                first
-            };
-            let Some(departure) = departure else { break };
-            call_host(|| self.listener.removed(&departure));
-            delivered += 1;
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+        if !self.listener.is_callable() {
+            return Delivered { count: 0, rest: Rest::NoFunction };
         }
-        delivered
+        // While mail waits the engine is kept: its listener's user data ends with it.
+        let core = self.core.upgrade();
+        let _begun = core.as_ref().map(|core| core.life.begin());
+        for count in 0..most {
+            let Some(departure) = self.take() else { return Delivered::all(count) };
+            call_host(|| self.listener.removed(&departure));
+        }
+        Delivered { count: most, rest: Rest::More }
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        let Some(departure) = self.take() else { return Pulled::nothing() };
+        let core = self.core.upgrade().filter(|core| core.is_engine());
+        let letter = Letter::Removal { core, user_data: self.listener.user_data(), departure };
+        Pulled { letter: Some(Box::new(letter)), more: true }
     }
 }

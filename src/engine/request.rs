@@ -4,6 +4,7 @@
 //! finished, the request is finished: a promise to answer cannot be dropped silently.
 
 use super::Core;
+use super::letter::Letter;
 use crate::base::object::Object;
 use crate::base::panics::contained;
 use crate::base::process::Generation;
@@ -11,8 +12,9 @@ use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::base::{Answer, Error, Now, PackedKeys, Status, Ttl};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::Mail;
+use crate::runtime::mail::{self, Delivered, Mail, Pulled};
 use crate::task::{Cancel, Given, Handout, RequestId, Rest, Terms};
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,6 +34,12 @@ pub struct Request {
 pub trait CancelHook: Send {
     /// It is not.
     fn cancelled(&self, why: Cancel);
+    /// Whether there is a function to call; if not, the news is for a host's queue.
+    fn is_callable(&self) -> bool {
+        true
+    }
+    /// As it was given, for who takes the news out of a queue.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 enum Hook {
@@ -59,7 +67,8 @@ impl Request {
         }
     }
 
-    pub(super) fn core(&self) -> &Arc<Core> {
+    /// The engine whose request it is.
+    pub fn core(&self) -> &Arc<Core> {
         &self.core
     }
 
@@ -145,12 +154,43 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The hook, if it is due and there is a function to call.
+    fn take_due(&self, called: bool) -> Result<Option<(Box<dyn CancelHook>, Cancel)>, NoFunction> {
+        let mut held = self.hook.lock();
+        match std::mem::replace(&mut *held, Hook::Over) {
+            Hook::Due(hook, why) if called && !hook.is_callable() => {
+                *held = Hook::Due(hook, why);
+                Err(NoFunction)
+            }
+            Hook::Due(hook, why) => Ok(Some((hook, why))),
+            other => {
+                *held = other;
+                Ok(None)
+            }
+        }
+    }
+}
+
+struct NoFunction;
+
 impl Mail for Request {
-    fn deliver(self: Arc<Self>, _most: usize) -> usize {
-        let hook = std::mem::replace(&mut *self.hook.lock(), Hook::Over);
-        let Hook::Due(hook, why) = hook else { return 0 };
-        call_host(|| hook.cancelled(why));
-        1
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let _begun = self.core.life.begin();
+        match self.take_due(true) {
+            Ok(Some((hook, why))) => {
+                call_host(|| hook.cancelled(why));
+                Delivered::all(1)
+            }
+            Ok(None) => Delivered::all(0),
+            Err(NoFunction) => Delivered { count: 0, rest: mail::Rest::NoFunction },
+        }
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        let Ok(Some((hook, why))) = self.take_due(false) else { return Pulled::nothing() };
+        let letter = Letter::Cancel { core: self.core.clone(), hook, why };
+        Pulled { letter: Some(Box::new(letter)), more: false }
     }
 }
 

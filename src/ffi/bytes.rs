@@ -1,6 +1,7 @@
 //! Bytes, keys and texts on their way in: a pointer and a length become a slice, or a status that says what is wrong.
 
 use super::guard::Caller;
+use super::types::kvl_slice_t;
 use crate::base::Status;
 use crate::base::key::KEY_MAX;
 use std::borrow::Cow;
@@ -12,19 +13,21 @@ impl Caller {
         if n == 0 {
             return Ok(&[]);
         }
-        if first.is_null() {
-            return Err(Status::ERR_NULL_POINTER);
-        }
-        let fits = n.checked_mul(size_of::<T>()).is_some_and(|size| isize::try_from(size).is_ok());
-        if !fits || !first.is_aligned() {
-            return Err(Status::ERR_INVALID_ARG);
-        }
+        self.check_array(first, n)?;
         // SAFETY: readable until the export returns, by the promise that `self` stands for; size and alignment were checked.
         Ok(unsafe { std::slice::from_raw_parts(first, n) })
     }
 
+    /// Whether `first` can be the start of an array of `n` items; NULL can if there are none.
+    pub(crate) fn check_array<T>(&self, first: *const T, n: usize) -> Result<(), Status> {
+        if first.is_null() && n > 0 {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        let fits = n.checked_mul(size_of::<T>()).is_some_and(|size| isize::try_from(size).is_ok());
+        if fits && first.is_aligned() { Ok(()) } else { Err(Status::ERR_INVALID_ARG) }
+    }
+
     /// The bytes of one key.
-    #[allow(dead_code)] // the nouns that take keys stand above the engine
     pub(crate) fn key(&self, key: *const u8, len: usize) -> Result<&[u8], Status> {
         if key.is_null() && len > 0 {
             return Err(Status::ERR_NULL_POINTER);
@@ -33,6 +36,15 @@ impl Caller {
             return Err(Status::ERR_KEY_TOO_LONG);
         }
         self.items(key, len)
+    }
+
+    /// Keys as slices. Each is checked before the first is used; one that is too long is its own position's failure.
+    pub(crate) fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]>, Status> {
+        let keys = self.items(keys, n)?;
+        for key in keys {
+            self.items(key.data, key.len)?;
+        }
+        Ok(keys.iter().map(|key| self.items(key.data, key.len).unwrap_or_default()))
     }
 
     /// A C string. What is not UTF-8 is replaced, and will be found to be no setting.

@@ -8,12 +8,14 @@ use super::handle::{Born, Handle};
 use super::notify::Notify;
 use super::sets::kvl_status_t;
 use super::types::{
-    kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_validate_fn, kvl_value_t,
+    kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_runtime_t, kvl_validate_fn,
+    kvl_value_t,
 };
 use crate::base::config::{Draft, Input, Scope};
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::{Answer, ManualClock, Status, Value};
+use crate::engine::Routes;
 use crate::runtime::Runtime;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
@@ -33,7 +35,6 @@ pub(crate) struct Config {
 
 /// All that an engine is made from. Cloning shares the functions.
 #[derive(Clone)]
-#[allow(dead_code)] // the nouns that are made from it stand above the engine
 pub(crate) struct Parts {
     /// The settings, and the first one that was refused.
     pub(crate) draft: Draft,
@@ -51,13 +52,24 @@ pub(crate) struct Parts {
     pub(crate) clock: Option<Arc<ManualClock>>,
     /// kvl_config_set_runtime(); `None`: threads of its own.
     pub(crate) runtime: Option<Arc<Runtime>>,
+    /// kvl_config_set_queue(); none: threads of ours.
+    pub(crate) routes: Routes,
 }
 
-#[allow(dead_code)] // the nouns that are made from it stand above the engine
 impl Config {
     fn new() -> Config {
         let draft = Draft::new(Scope::Engine);
-        let parts = Parts { draft, provider: None, validator: None, cost: None, removal: None, record: None, clock: None, runtime: None };
+        let parts = Parts {
+            draft,
+            provider: None,
+            validator: None,
+            cost: None,
+            removal: None,
+            record: None,
+            clock: None,
+            runtime: None,
+            routes: Routes::default(),
+        };
         Config { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
@@ -69,6 +81,11 @@ impl Config {
     /// The sentence on the first refused setting, for which making anything from this is refused.
     pub(crate) fn problem(&self) -> Option<std::ffi::CString> {
         self.parts.lock().draft.problem().cloned()
+    }
+
+    /// Changes what goes to queues.
+    pub(crate) fn route(&self, change: impl FnOnce(&mut Routes)) {
+        change(&mut self.parts.lock().routes);
     }
 
     fn set(&self, key: &str, input: Input<'_>) -> Result<Status, Status> {
@@ -363,6 +380,24 @@ pub unsafe extern "C" fn kvl_config_set_clock(config: *mut kvl_config_t, clock: 
     guard(|| {
         let clock = if clock.is_null() { None } else { Some(caller.borrow(clock)?.clock()) };
         Ok(caller.borrow(config)?.replace(|parts| &mut parts.clock, clock))
+    })
+}
+
+/// Sets the runtime, whose threads what is made from the configuration shares, instead of having its own.
+///
+/// @param config   [borrowed] from kvl_config_new().
+/// @param runtime  [borrowed] from kvl_runtime_new(); NULL: threads of its own. Once it is freed, nothing can be made from the
+///                 configuration any more: KVL_ERR_INVALID_HANDLE.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_runtime(config: *mut kvl_config_t, runtime: *mut kvl_runtime_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let runtime = if runtime.is_null() { None } else { Some(caller.borrow(runtime)?.runtime()) };
+        Ok(caller.borrow(config)?.replace(|parts| &mut parts.runtime, runtime))
     })
 }
 

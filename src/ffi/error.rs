@@ -5,9 +5,10 @@ use super::handle::Handle;
 use super::sets::kvl_status_t;
 use super::types::{kvl_error_t, kvl_free_fn, kvl_queue_t};
 use super::value::object_in;
-use crate::base::{Error, Object, Status};
+use crate::base::{Error, Home, Object, Status};
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 impl Handle for kvl_error_t {
     type Owner = Error;
@@ -49,14 +50,14 @@ pub unsafe extern "C" fn kvl_error_new(
 /// @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
 /// @param message_len    bytes.
 /// @param flags          0 or KVL_ERROR_F_PERMANENT.
-/// @param queue_or_null  [retained] where the object is ended; NULL: on the thread that drops the last reference. Only NULL is
-///                       supported in this version.
+/// @param queue_or_null  [retained] where the object is ended: inside kvl_queue_poll() or kvl_queue_next(); NULL: on the thread that
+///                       drops the last reference.
 /// @param object         [owned by the error] any pointer but NULL; the library never looks through it.
 /// @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
-///                       may be NULL. It does not run for a NULL object.
+///                       may be NULL (with a queue KVL_EVENT_DROP tells of the end). It does not run for a NULL object.
 /// @param out_error      [out, owned] the error: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
-///         KVL_ERR_UNSUPPORTED (a queue), KVL_ERR_PANIC.
+///         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -75,10 +76,12 @@ pub unsafe extern "C" fn kvl_error_new_object(
     guard(|| {
         let object = object_in(object, object_free);
         let out = caller.out(out_error)?;
+        let mut object = object?;
         if !queue_or_null.is_null() {
-            return Err(Status::ERR_UNSUPPORTED);
+            let queue: Arc<dyn Home> = caller.borrow(queue_or_null)?.queue();
+            object = object.to_home(queue);
         }
-        let error = caller.error_of(code, message, message_len, flags, Some(object?))?;
+        let error = caller.error_of(code, message, message_len, flags, Some(object))?;
         Ok(out.give(error, Status::OK))
     })
 }

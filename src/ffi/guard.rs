@@ -38,7 +38,6 @@ pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
 }
 
 /// For functions marked `outside`: refuses inside callbacks and on threads of ours.
-#[allow(dead_code)] // the nouns that wait stand above the engine
 pub(crate) fn outside() -> Result<(), Status> {
     if must_not_wait() { Err(Status::ERR_REENTRANT) } else { Ok(()) }
 }

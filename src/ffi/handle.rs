@@ -142,6 +142,19 @@ impl Caller {
         Ok(Out { place, caller: PhantomData })
     }
 
+    /// The places for `n` handles that are handed out, all NULL from now on.
+    pub(crate) fn outs<H: Handle>(&self, places: *mut *mut H, n: usize) -> Result<Places<'_, *mut H>, Status> {
+        let places = self.places(places, n)?;
+        (0..n).for_each(|at| places.write(at, std::ptr::null_mut()));
+        Ok(places)
+    }
+
+    /// The places for `n` scalars, which may be NULL if there are none.
+    pub(crate) fn places<T>(&self, first: *mut T, n: usize) -> Result<Places<'_, T>, Status> {
+        self.check_array(first, n)?;
+        Ok(Places { first, n, caller: PhantomData })
+    }
+
     /// The place for a scalar that is written on success only.
     pub(crate) fn place<T>(&self, place: *mut T) -> Result<Place<'_, T>, Status> {
         Ok(Place { place: NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?, caller: PhantomData })
@@ -163,6 +176,39 @@ impl<H: Handle> Out<'_, H> {
     }
 }
 
+impl Caller {
+    /// The place for a struct that grows with the library: `size` is what the caller knows of it. All its fields are of eight
+    /// bytes or fill eight together, and the first says how much was filled.
+    pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<Room<'_, T>, Status> {
+        let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
+        if size < size_of::<usize>() || !place.is_aligned() {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        let size = size.min(size_of::<T>()) / size_of::<u64>() * size_of::<u64>();
+        Ok(Room { place, size, caller: PhantomData })
+    }
+}
+
+/// The place for a struct of which the caller may know a part.
+pub(crate) struct Room<'caller, T> {
+    place: NonNull<T>,
+    size: usize,
+    caller: PhantomData<&'caller Caller>,
+}
+
+impl<T> Room<'_, T> {
+    /// How many bytes will be written.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Writes as much of it as there is room for: an older program has a smaller struct, and behind it something else.
+    pub(crate) fn write(self, value: &T) {
+        // SAFETY: the caller promises as many bytes (`Caller::room`); `value` holds no fewer.
+        unsafe { std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), self.place.as_ptr().cast::<u8>(), self.size) };
+    }
+}
+
 /// The place for a scalar.
 pub(crate) struct Place<'caller, T> {
     place: NonNull<T>,
@@ -174,5 +220,29 @@ impl<T> Place<'_, T> {
     pub(crate) fn write(self, value: T) {
         // SAFETY: valid to write while the caller's promise stands (`Caller::place`).
         unsafe { self.place.write(value) };
+    }
+}
+
+/// The places for many.
+pub(crate) struct Places<'caller, T> {
+    first: *mut T,
+    n: usize,
+    caller: PhantomData<&'caller Caller>,
+}
+
+impl<T> Places<'_, T> {
+    /// Writes one. Does nothing beyond the last.
+    pub(crate) fn write(&self, at: usize, value: T) {
+        if at < self.n {
+            // SAFETY: below `n`; valid to write while the caller's promise stands (`Caller::places`).
+            unsafe { self.first.add(at).write(value) };
+        }
+    }
+}
+
+impl<H: Handle> Places<'_, *mut H> {
+    /// Hands one to the caller.
+    pub(crate) fn give(&self, at: usize, owner: H::Owner) {
+        self.write(at, owner.into_raw().cast());
     }
 }

@@ -21,6 +21,10 @@ impl Provider for Notify<kvl_provide_fn> {
         self.call(|function, user_data| function.into_iter().for_each(|provide| unsafe { provide(user_data, handle) }));
     }
 
+    fn is_callable(&self) -> bool {
+        self.function().is_some()
+    }
+
     fn user_data(&self) -> *mut c_void {
         Notify::user_data(self)
     }
@@ -51,6 +55,14 @@ impl RemovalListener for Notify<kvl_removal_fn> {
         // SAFETY: the host gave the function for this user data; the entry lives until it returns.
         self.call(|function, user_data| function.into_iter().for_each(|removed| unsafe { removed(user_data, &entry, cause) }));
     }
+
+    fn is_callable(&self) -> bool {
+        self.function().is_some()
+    }
+
+    fn user_data(&self) -> *mut c_void {
+        Notify::user_data(self)
+    }
 }
 
 impl RecordListener for Notify<kvl_record_fn> {
@@ -65,7 +77,7 @@ impl RecordListener for Notify<kvl_record_fn> {
 impl Parts {
     /// What a cache or an engine is made from.
     pub(crate) fn into_plan(self) -> Plan {
-        let Parts { draft, provider, validator, cost, removal, record, clock, runtime } = self;
+        let Parts { draft, provider, validator, cost, removal, record, clock, runtime, routes } = self;
         let hooks = Hooks {
             provider: provider.map(|hook| hook as Arc<dyn Provider>),
             validator: validator.map(|hook| hook as Arc<dyn Validator>),
@@ -73,6 +85,6 @@ impl Parts {
             removal: removal.map(|hook| hook as Arc<dyn RemovalListener>),
             record: record.map(|hook| hook as Arc<dyn RecordListener>),
         };
-        Plan { settings: draft.settings().clone(), hooks, clock: clock.map(Clock::Manual), runtime }
+        Plan { settings: draft.settings().clone(), hooks, clock: clock.map(Clock::Manual), runtime, routes }
     }
 }

@@ -1,7 +1,7 @@
 //! The C ABI: the only room with `extern "C"`. One file for each noun of the header, each export three lines under its guard.
 //!
 //! Plumbing: `guard` (panics, thread class), `handle` (which owner stands behind which C type), `bytes` (pointers to slices),
-//! `notify` (user data). Declarations: `sets`, `types`. The rest are nouns. build.rs makes the header from these files, in the
+//! `notify` (user data), `stats`. Declarations: `sets`, `types`. The rest are nouns. build.rs makes the header from these files, in the
 //! order of its `SECTIONS`, so a comment on an export is read by C programmers: house law on it is in `tests/tidy.rs`.
 //!
 //! This room knows no rule of caching: it checks, converts, and asks the floors below.
@@ -14,31 +14,42 @@ pub(crate) mod guard;
 pub(crate) mod handle;
 mod hooks;
 pub(crate) mod notify;
+pub(crate) mod stats;
 pub(crate) mod view;
 
 pub mod sets;
 pub mod types;
 
+pub mod cache;
+pub mod cache_write;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod fetch;
 pub mod options;
+pub mod queue;
+pub mod reader;
 pub mod request;
 pub mod results;
+pub mod runtime;
 pub mod slices;
 pub mod status;
 pub mod tasks;
 pub mod value;
 pub mod version;
 
+pub use cache::*;
+pub use cache_write::*;
 pub use clock::*;
 pub use config::*;
 pub use error::*;
 pub use fetch::*;
 pub use options::*;
+pub use queue::*;
+pub use reader::*;
 pub use request::*;
 pub use results::*;
+pub use runtime::*;
 pub use sets::*;
 pub use slices::*;
 pub use status::*;

@@ -14,7 +14,6 @@ pub(crate) struct Notify<F> {
     user_data: Object,
 }
 
-#[allow(dead_code)] // who calls stands above the engine
 impl<F: Copy> Notify<F> {
     /// Takes the triple over.
     pub(crate) fn new(function: F, user_data: *mut c_void, user_data_free: kvl_free_fn) -> Notify<F> {

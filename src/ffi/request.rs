@@ -12,6 +12,7 @@ use crate::base::process::Generation;
 use crate::base::{Answer, Error, Status, Ttl, Value};
 use crate::engine::request::{CancelHook, Stated, Ticket};
 use crate::task::{Cancel, Rest};
+use std::any::Any;
 use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, OnceLock, Weak};
@@ -59,9 +60,9 @@ impl Handle for kvl_request_t {
 }
 
 /// A cancel hook. It does not keep the request: with the last of the host's references nobody is left to hear.
-struct OnCancel {
-    notify: Notify<kvl_cancel_fn>,
-    request: Weak<RequestHandle>,
+pub(crate) struct OnCancel {
+    pub(crate) notify: Notify<kvl_cancel_fn>,
+    pub(crate) request: Weak<RequestHandle>,
 }
 
 // SAFETY: function and user data of the host's are used from any thread, one at a time (header, USER DATA).
@@ -73,6 +74,14 @@ impl CancelHook for OnCancel {
         let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_request_t>();
         // SAFETY: the host gave the function for this user data; the request lives until it returns.
         self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, handle, why as u32) }));
+    }
+
+    fn is_callable(&self) -> bool {
+        self.notify.function().is_some()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
 
@@ -91,7 +100,8 @@ pub(crate) fn stated(ttl_ms: i64, priority: f64, cost: i64) -> Result<Stated, St
     Ok(Stated { ttl, priority, cost })
 }
 
-fn bytes(caller: &Caller, data: *const u8, len: usize) -> Result<Answer, Status> {
+/// A value of a copy of the caller's bytes.
+pub(crate) fn bytes(caller: &Caller, data: *const u8, len: usize) -> Result<Answer, Status> {
     if isize::try_from(len).is_err() {
         return Err(Status::ERR_NO_MEMORY);
     }
@@ -282,7 +292,9 @@ pub unsafe extern "C" fn kvl_request_on_cancel(
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
         let ticket = caller.borrow(request)?;
-        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        if notify.function().is_none() && !ticket.core().provider_is_queued() {
+            return Err(Status::ERR_NO_CALLBACK);
+        }
         ticket.on_cancel(Box::new(OnCancel { notify, request: ticket.me.clone() })).map_err(|(status, _)| status)?;
         Ok(Status::OK)
     })
@@ -389,8 +401,14 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let value = Value::object(object_in(object, object_free)?, cost);
-        told(caller.borrow(request)?.resolve(i, Answer::Value(value), Stated::default()))
+        let object = object_in(object, object_free)?;
+        let ticket = caller.borrow(request)?;
+        let object = match ticket.core().home() {
+            Some(queue) => object.to_home(queue),
+            None => object,
+        };
+        let value = Value::object(object, cost);
+        told(ticket.resolve(i, Answer::Value(value), Stated::default()))
     })
 }
 

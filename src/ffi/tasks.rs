@@ -6,9 +6,10 @@ use super::notify::Notify;
 use super::options::Progress;
 use super::results::{self, Batch};
 use super::sets::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
+use super::stats::text;
 use super::types::{
     kvl_cache_t, kvl_closed_fn, kvl_config_t, kvl_error_t, kvl_fetch_t, kvl_free_fn, kvl_options_t, kvl_result_fn, kvl_results_fn,
-    kvl_results_t, kvl_slice_t, kvl_tasks_t, kvl_value_t,
+    kvl_results_t, kvl_slice_t, kvl_stats_t, kvl_tasks_t, kvl_value_t,
 };
 use super::view;
 use crate::base::key::KEY_MAX;
@@ -17,8 +18,10 @@ use crate::engine::Core;
 use crate::engine::ask::{Asked, Call};
 use crate::engine::cache::Lookup;
 use crate::engine::handle::Fetch;
+use crate::engine::holder::Holder;
 use crate::engine::host::{Closed, Receiver, Results};
 use crate::task::{Form, Outcome, Verdict};
+use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +59,14 @@ impl Receiver for Told<kvl_result_fn> {
     fn progress(&mut self, done: usize, failed: usize, total: usize) {
         self.tell_progress(done, failed, total);
     }
+
+    fn is_callable(&self) -> bool {
+        self.notify.function().is_some()
+    }
+
+    fn user_data(&self) -> *mut c_void {
+        self.notify.user_data()
+    }
 }
 
 impl Receiver for Told<kvl_results_fn> {
@@ -71,6 +82,14 @@ impl Receiver for Told<kvl_results_fn> {
     fn progress(&mut self, done: usize, failed: usize, total: usize) {
         self.tell_progress(done, failed, total);
     }
+
+    fn is_callable(&self) -> bool {
+        self.notify.function().is_some()
+    }
+
+    fn user_data(&self) -> *mut c_void {
+        self.notify.user_data()
+    }
 }
 
 impl Closed for Notify<kvl_closed_fn> {
@@ -78,6 +97,20 @@ impl Closed for Notify<kvl_closed_fn> {
         // SAFETY: the host gave the function for this user data.
         self.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data) }));
     }
+
+    // Without a function a close in a thread's mode tells nobody; in a queue it is an event all the same.
+    fn is_callable(&self) -> bool {
+        self.function().is_some()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// A function is needed unless a queue carries the events.
+fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<(), Status> {
+    if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
 }
 
 /// What one call of a fetch function goes by.
@@ -101,17 +134,6 @@ fn call_of<'a>(
 
 fn maybe_fetch(caller: &Caller, fetch: *mut kvl_fetch_t) -> Result<Option<Arc<Fetch>>, Status> {
     if fetch.is_null() { Ok(None) } else { caller.share(fetch.cast_const()).map(Some) }
-}
-
-impl Caller {
-    /// Keys as slices. Each is checked before the first is used; one that is too long is its own position's failure.
-    fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]>, Status> {
-        let keys = self.items(keys, n)?;
-        for key in keys {
-            self.items(key.data, key.len)?;
-        }
-        Ok(keys.iter().map(|key| self.items(key.data, key.len).unwrap_or_default()))
-    }
 }
 
 fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
@@ -152,7 +174,7 @@ pub unsafe extern "C" fn kvl_tasks_new(
             return Err(out_error.map_or(Status::ERR_BAD_VALUE, |out| out.give(error, Status::ERR_BAD_VALUE)));
         }
         let parts = config.parts();
-        if parts.provider.as_ref().is_some_and(|provider| provider.function().is_none()) {
+        if parts.routes.provider.is_none() && parts.provider.as_ref().is_some_and(|provider| provider.function().is_none()) {
             return Err(Status::ERR_NO_CALLBACK);
         }
         Ok(out.give(Core::engine(parts.into_plan())?, Status::OK))
@@ -172,7 +194,7 @@ pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mu
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_cache)?;
-        Ok(out.give(caller.share(tasks.cast_const())?, Status::OK))
+        Ok(out.give(Holder::new(caller.share(tasks.cast_const())?), Status::OK))
     })
 }
 
@@ -247,7 +269,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
         let core = caller.borrow(tasks)?;
         let key = caller.key(key, key_len)?;
         let fetch = maybe_fetch(&caller, fetch)?;
-        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), out.is_some())?;
         let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
         match core.fetch([key].into_iter(), &call, receiver)? {
@@ -298,7 +320,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
         let core = caller.borrow(tasks)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
-        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        check_callable(core, &notify)?;
         let nothing = n == 0;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), nothing)?;
         let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
@@ -345,7 +367,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
         let core = caller.borrow(tasks)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
-        notify.function().ok_or(Status::ERR_NO_CALLBACK)?;
+        check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::All, options, fetch.as_ref(), out.is_some())?;
         let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
         Ok(match (core.fetch(keys, &call, receiver)?, out) {
@@ -387,6 +409,10 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         let out = out?;
         outside()?;
         let core = caller.borrow(tasks)?;
+        if core.provider_is_queued() {
+            // It could be this very thread that would have to answer.
+            return Err(Status::ERR_UNSUPPORTED);
+        }
         let key = caller.key(key, key_len)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         let (call, _) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), true)?;
@@ -430,6 +456,10 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
         let out = caller.out(out_results)?;
         outside()?;
         let core = caller.borrow(tasks)?;
+        if core.provider_is_queued() {
+            // It could be this very thread that would have to answer.
+            return Err(Status::ERR_UNSUPPORTED);
+        }
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         let (call, _) = call_of(&caller, core, Form::All, options, fetch.as_ref(), true)?;
@@ -469,6 +499,72 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
     })
 }
 
+/// Hands out what was counted since the last reset, and how things stand now: lookups, store and loads.
+///
+/// @param tasks      [borrowed] from kvl_tasks_new().
+/// @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
+/// @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats(tasks: *mut kvl_tasks_t, out_stats: *mut kvl_stats_t, out_size: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.write_stats(out_stats, out_size, || Ok(caller.borrow(tasks)?.stats())))
+}
+
+/// Hands out all that is counted as one JSON object, with histograms.
+///
+/// @param tasks     [borrowed] from kvl_tasks_new().
+/// @param out_text  [out, owned] a value of the text in UTF-8: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats_json(tasks: *mut kvl_tasks_t, out_text: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_text)?;
+        Ok(out.give(text(&caller.borrow(tasks)?.stats().to_json())?, Status::OK))
+    })
+}
+
+/// Hands out all that is counted as OpenMetrics text, for a scraper.
+///
+/// @param tasks     [borrowed] from kvl_tasks_new().
+/// @param out_text  [out, owned] a value of the text in UTF-8: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats_openmetrics(tasks: *mut kvl_tasks_t, out_text: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_text)?;
+        Ok(out.give(text(&caller.borrow(tasks)?.stats().to_openmetrics())?, Status::OK))
+    })
+}
+
+/// Begins a new window of statistics; what is so now, entries, cost and loads under way, stays.
+///
+/// @param tasks  [borrowed] from kvl_tasks_new().
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_stats_reset(tasks: *mut kvl_tasks_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        caller.borrow(tasks)?.reset_stats();
+        Ok(Status::OK)
+    })
+}
+
 /// Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
 ///
 /// A second close may only shorten; its function is told too. After that kvl_tasks_free() does not wait.
@@ -502,7 +598,9 @@ pub unsafe extern "C" fn kvl_tasks_close(
             (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
             _ => return Err(Status::ERR_INVALID_ARG),
         };
-        core.close(drain, Some(notify));
+        // Without a function nobody is to be told, unless by an event.
+        let listener = (notify.is_callable() || core.results_are_queued()).then_some(notify);
+        core.close(drain, listener.map(|notify| notify as Box<dyn Closed>));
         Ok(Status::OK)
     })
 }
@@ -559,8 +657,4 @@ impl Born for Core {
     fn born(&self) -> crate::base::process::Generation {
         Core::born(self)
     }
-}
-
-impl Handle for kvl_cache_t {
-    type Owner = Arc<Core>;
 }

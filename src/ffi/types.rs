@@ -154,9 +154,10 @@ pub struct kvl_event_t {
 
 /// What happened since the last reset, and what is the case now. The library fills as much as the caller's size holds.
 ///
-/// hits + null_hits + misses + invalid_keys is the number of lookups. misses = misses_started + misses_joined +
-/// misses_cache_only + misses_queue_lost + misses_remembered, for those of fetches. loads_started = loads_succeeded +
-/// loads_failed + loads_lost + loads_cancelled + in_flight, over all windows together.
+/// hits + null_hits + misses + invalid_keys is the number of lookups. The misses of fetches are misses_started + loads_joined +
+/// misses_cache_only + misses_queue_lost + misses_remembered + misses_unasked; the others are of calls that only look.
+/// loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight, over all windows together.
+/// A cache without an engine around it has no loads.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct kvl_stats_t {
@@ -174,9 +175,9 @@ pub struct kvl_stats_t {
     pub misses: u64,
     /// Lookups whose key the validator refused.
     pub invalid_keys: u64,
-    /// Entries stored under a key that had none.
+    /// Values that were stored, those over an older value included.
     pub inserts: u64,
-    /// Entries stored over another.
+    /// Of inserts, those over an older value.
     pub replacements: u64,
     /// Removals by KVL_CAUSE_EXPIRED.
     pub removed_expired: u64,
@@ -194,19 +195,19 @@ pub struct kvl_stats_t {
     pub removed_trimmed: u64,
     /// Values that never got in, KVL_CAUSE_REFUSED.
     pub removed_refused: u64,
-    /// What all that left had cost, in bytes.
+    /// What all these had cost, those that never got in excepted, in bytes.
     pub removed_cost_total: u64,
     /// Loads that began.
     pub loads_started: u64,
-    /// Times that a fetch or a refresh joined a load under way.
+    /// Misses that joined a load under way.
     pub loads_joined: u64,
     /// Loads that ended with a value or null.
     pub loads_succeeded: u64,
     /// Loads that ended with an error.
     pub loads_failed: u64,
-    /// Loads that needed more than one attempt.
+    /// Attempts after a load's first.
     pub loads_retried: u64,
-    /// Of loads_failed, those whose error was KVL_ERR_TIMEOUT.
+    /// Attempts whose time ran out (attempt_timeout_ms).
     pub loads_timed_out: u64,
     /// Loads that ended because nobody wanted them any more, or by close.
     pub loads_cancelled: u64,
@@ -226,26 +227,32 @@ pub struct kvl_stats_t {
     pub loads_lost: u64,
     /// Misses that started a load.
     pub misses_started: u64,
-    /// Misses that joined a load under way.
-    pub misses_joined: u64,
     /// Misses of fetches that read the store only.
     pub misses_cache_only: u64,
     /// Misses that found the queue full.
     pub misses_queue_lost: u64,
     /// Misses that were answered from the memory of recent errors.
     pub misses_remembered: u64,
+    /// Misses that ended before they asked: the engine closed, or their batch failed as a whole.
+    pub misses_unasked: u64,
     /// Keys handed to the provider, each time counted.
     pub attempts: u64,
-    /// Of attempts, those after a load's first.
-    pub retries: u64,
-    /// Attempts whose time ran out (attempt_timeout_ms).
-    pub attempt_timeouts: u64,
+    /// Requests handed to the provider.
+    pub requests: u64,
+    /// Of requests, those that ran out of time while the provider held them.
+    pub requests_abandoned: u64,
+    /// Answers to keys that were not asked for and were stored.
+    pub extras_stored: u64,
+    /// Answers to keys that were not asked for and came too late to be stored.
+    pub extras_refused: u64,
     /// Fetches whose time ran out (timeout_ms).
     pub fetch_timeouts: u64,
     /// Fetches that were cancelled.
     pub fetch_cancels: u64,
     /// Answers that came after their attempt was over, KVL_LATE.
     pub late_answers: u64,
+    /// Now: keys that wait with their fetch, for a place among the queued.
+    pub spilled: u64,
 }
 
 /// Ends `user_data` or an object. Runs exactly once.

@@ -6,61 +6,129 @@
 use super::postbox::Postbox;
 use super::{NoThread, threads};
 use crate::base::panics::contained;
-use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
+use std::any::Any;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// Something to be delivered: the events of one fetch, removals, an object to be dropped.
+/// Something to be delivered: the events of one fetch, a request, removals, an object to be dropped.
 pub trait Mail: Send + Sync {
-    /// Delivers at most `most` events, calling the host, and says how many it delivered. When fewer than `most` were there, it
-    /// is out of the post until it is sent again.
-    fn deliver(self: Arc<Self>, most: usize) -> usize;
+    /// Delivers at most `most` events, calling the host.
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered;
+    /// Takes one event out, for a host that is not called but asks.
+    fn pull(self: Arc<Self>) -> Pulled;
 }
 
-/// One thread that delivers.
+/// An event that was taken out. Who asked knows its type. Dropping it ends what was lent with it.
+pub type Letter = Box<dyn Any>;
+
+/// What a delivery did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Delivered {
+    /// How many of the host's functions were called.
+    pub count: usize,
+    /// What is left.
+    pub rest: Rest,
+}
+
+/// What is left of mail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// Nothing: it is out of the post until it is sent again.
+    Nothing,
+    /// More than was asked for: it is to be delivered on.
+    More,
+    /// Its next event has no function to call.
+    NoFunction,
+}
+
+impl Delivered {
+    /// All of it, in so many calls.
+    pub fn all(count: usize) -> Delivered {
+        Delivered { count, rest: Rest::Nothing }
+    }
+}
+
+/// What was taken out.
+pub struct Pulled {
+    /// `None`: there was nothing to show.
+    pub letter: Option<Letter>,
+    /// Whether there is more.
+    pub more: bool,
+}
+
+impl Pulled {
+    /// Nothing to show, and nothing more.
+    pub fn nothing() -> Pulled {
+        Pulled { letter: None, more: false }
+    }
+}
+
+/// One thread that delivers, started with the first mail: a host that reads its queues itself never gets one.
 pub struct Dispatcher {
     inner: Arc<Inner>,
+    /// Until somebody joins it.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Inner {
     post: Postbox,
-    /// Whether it is delivering just now.
-    busy: AtomicBool,
-    /// Set when nothing can be sent any more: later mail is delivered where it is sent.
-    stopped: Mutex<bool>,
+    /// Mail that was sent and is not delivered yet.
+    undelivered: AtomicUsize,
+    phase: Mutex<Phase>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No mail was sent yet.
+    Idle,
+    Running,
+    /// Nothing can be sent any more: later mail is delivered where it is sent.
+    Stopped,
 }
 
 impl Dispatcher {
-    pub(super) fn start() -> Result<(Dispatcher, JoinHandle<()>), NoThread> {
-        let inner = Inner { post: Postbox::new(), busy: AtomicBool::new(false), stopped: Mutex::new(false) };
-        let inner = Arc::new(inner);
-        let at_work = inner.clone();
-        let thread = threads::start("kvl-dispatch", move || at_work.deliver_all())?;
-        Ok((Dispatcher { inner: inner }, thread))
+    pub(super) fn new() -> Dispatcher {
+        let inner = Inner { post: Postbox::new(), undelivered: AtomicUsize::new(0), phase: Mutex::new(Phase::Idle) };
+        Dispatcher { inner: Arc::new(inner), thread: Mutex::new(None) }
+    }
+
+    /// Starts the thread, if it does not run yet.
+    pub fn start(&self) -> Result<(), NoThread> {
+        let mut phase = self.inner.phase.lock();
+        if *phase == Phase::Idle {
+            let at_work = self.inner.clone();
+            *self.thread.lock() = Some(threads::start("kvl-dispatch", move || at_work.deliver_all())?);
+            *phase = Phase::Running;
+        }
+        Ok(())
     }
 
     /// Sends mail. Never waits.
     pub(super) fn send(&self, mail: Arc<dyn Mail>) {
-        let stopped = self.inner.stopped.lock();
-        if *stopped {
-            drop(stopped);
+        let started = self.start();
+        let phase = self.inner.phase.lock();
+        if *phase == Phase::Stopped || started.is_err() {
+            drop(phase);
             deliver(mail);
             return;
         }
+        self.inner.undelivered.fetch_add(1, Ordering::AcqRel);
         // Under the lock: nothing may be sent behind the stop.
         self.inner.post.send(mail);
     }
 
     /// Whether there is mail on its way, or in delivery.
     pub(super) fn is_busy(&self) -> bool {
-        !self.inner.post.is_empty() || self.inner.busy.load(Ordering::Acquire)
+        self.inner.undelivered.load(Ordering::Acquire) > 0
     }
 
-    /// Ends the thread after what was sent.
-    pub(super) fn stop(&self) {
-        *self.inner.stopped.lock() = true;
+    /// Ends the thread after what was sent, and hands it out to be joined.
+    pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
+        *self.inner.phase.lock() = Phase::Stopped;
         self.inner.post.wake();
+        self.thread.lock().take()
     }
 }
 
@@ -69,11 +137,10 @@ impl Inner {
         loop {
             match self.post.take(None) {
                 Some(mail) => {
-                    self.busy.store(true, Ordering::Release);
                     deliver(mail);
-                    self.busy.store(false, Ordering::Release);
+                    self.undelivered.fetch_sub(1, Ordering::AcqRel);
                 }
-                None if *self.stopped.lock() && self.post.is_empty() => return,
+                None if *self.phase.lock() == Phase::Stopped && self.post.is_empty() => return,
                 None => {}
             }
         }
@@ -106,12 +173,17 @@ impl Gate {
 }
 
 impl Mail for Gate {
-    fn deliver(self: Arc<Self>, most: usize) -> usize {
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
         let mail = self.mail.lock().take();
-        let count = mail.map_or(0, |mail| mail.deliver(most));
+        let delivered = mail.map_or(Delivered::all(0), |mail| mail.deliver(most));
         *self.delivered.lock() = true;
         self.open.notify_all();
-        count
+        delivered
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        self.deliver(usize::MAX);
+        Pulled::nothing()
     }
 }
 
@@ -126,9 +198,14 @@ impl<T: Send + 'static> Drops<T> {
 }
 
 impl<T: Send> Mail for Drops<T> {
-    fn deliver(self: Arc<Self>, _most: usize) -> usize {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
         let what = self.0.lock().take();
         drop(what);
-        0
+        Delivered::all(0)
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        self.deliver(1);
+        Pulled::nothing()
     }
 }

@@ -3,15 +3,18 @@
 //! - [`threads`]: how a thread of ours is made: named, and deaf to signals.
 //! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
 //! - [`postbox`]: a queue of mail, and a way to wait for it.
+//! - [`queue`]: mail that waits until the host asks. [`descriptor`]: how it learns that there is some.
 //! - [`timer`]: what happens when time passes.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
 //! It knows nothing of keys in flight: a floor above gives it things that are due and mail to deliver.
 
+pub mod descriptor;
 pub mod hooks;
 pub mod mail;
 pub mod postbox;
+pub mod queue;
 pub mod threads;
 pub mod timer;
 
@@ -28,15 +31,22 @@ use timer::Timer;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoThread;
 
+/// The runtime has been ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended;
+
 /// The threads of one engine, or of several that share them.
 pub struct Runtime {
     timer: Timer,
     dispatcher: Dispatcher,
-    /// The timer's and the dispatcher's, until somebody joins them.
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    /// How many engines and caches use it.
+    /// The timer's thread, until somebody joins it.
+    timing: Mutex<Option<JoinHandle<()>>>,
+    /// How many engines and caches use it, or [`ENDED`].
     attached: AtomicUsize,
 }
+
+/// Nobody can attach any more.
+const ENDED: usize = usize::MAX;
 
 /// How long a provider thread stays when there is nothing to do.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -44,19 +54,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const MOST_PROVIDERS: usize = 100_000;
 
 impl Runtime {
-    /// Starts the timer thread and the dispatcher thread.
+    /// Starts the timer thread. The others come when they are needed.
     pub fn start() -> Result<Arc<Runtime>, NoThread> {
-        let (dispatcher, dispatching) = Dispatcher::start()?;
-        let (timer, timing) = match Timer::start(MOST_PROVIDERS, KEEP_ALIVE) {
-            Ok(started) => started,
-            Err(refused) => {
-                dispatcher.stop();
-                let _ = dispatching.join();
-                return Err(refused);
-            }
-        };
-        let threads = Mutex::new(vec![dispatching, timing]);
-        Ok(Arc::new(Runtime { timer, dispatcher, threads, attached: AtomicUsize::new(0) }))
+        let (timer, timing) = Timer::start(MOST_PROVIDERS, KEEP_ALIVE)?;
+        let timing = Mutex::new(Some(timing));
+        Ok(Arc::new(Runtime { timer, dispatcher: Dispatcher::new(), timing, attached: AtomicUsize::new(0) }))
     }
 
     /// The timer.
@@ -74,9 +76,10 @@ impl Runtime {
         self.timer.run(job)
     }
 
-    /// Somebody uses it from now on.
-    pub fn attach(&self) {
-        self.attached.fetch_add(1, Ordering::AcqRel);
+    /// Somebody uses it from now on, unless it has been ended.
+    pub fn attach(&self) -> Result<(), Ended> {
+        let one_more = |attached| (attached != ENDED).then(|| attached + 1);
+        self.attached.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).map(drop).map_err(|_| Ended)
     }
 
     /// Somebody uses it no more.
@@ -84,32 +87,30 @@ impl Runtime {
         self.attached.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Whether nobody uses it.
-    pub fn is_unused(&self) -> bool {
-        self.attached.load(Ordering::Acquire) == 0
+    /// Ends it for good if nobody uses it, and says whether that was so. Then [`Runtime::stop`] waits for nobody's calls.
+    pub fn end_if_unused(&self) -> bool {
+        self.attached.compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Ends the threads after what they have begun and what was sent to them. Waits for that, unless this is a thread of ours
     /// or a callback, which would wait for itself.
     pub fn stop(&self) {
-        self.dispatcher.stop();
         self.timer.stop();
-        let threads = std::mem::take(&mut *self.threads.lock());
-        if !must_not_wait() {
-            for thread in threads {
-                // A panic of that thread was caught and told where it happened.
-                let _ = thread.join();
-            }
-        }
+        // First the threads that send mail, then the one that delivers it: nothing is delivered anywhere else.
+        join(self.timing.lock().take());
+        join(self.dispatcher.stop());
     }
 
-    /// As [`Runtime::stop`], but where the dispatcher is inside a callback its thread is left to end by itself: who calls this
-    /// must never wait for the host.
+    /// As [`Runtime::stop`], for who must never wait for the host: no provider call is out, and where the dispatcher has mail
+    /// to deliver, its thread is left to end by itself.
     pub fn stop_if_idle(&self) {
-        if self.dispatcher.is_busy() {
-            self.threads.lock().clear();
+        self.timer.stop();
+        join(self.timing.lock().take());
+        let is_busy = self.dispatcher.is_busy();
+        let dispatching = self.dispatcher.stop();
+        if !is_busy {
+            join(dispatching);
         }
-        self.stop();
     }
 
     /// Delivers mail where callbacks run, and returns when it is delivered.
@@ -126,5 +127,13 @@ impl Runtime {
     /// Sends mail to the dispatcher; if it has stopped, delivers it here.
     pub fn send(&self, mail: Arc<dyn Mail>) {
         self.dispatcher.send(mail);
+    }
+}
+
+/// Waits for the end of a thread that was told to end, unless that would be waiting for ourselves.
+fn join(thread: Option<JoinHandle<()>>) {
+    if let (Some(thread), false) = (thread, must_not_wait()) {
+        // A panic of that thread was caught where it happened.
+        let _ = thread.join();
     }
 }

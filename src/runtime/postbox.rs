@@ -16,8 +16,9 @@ pub struct Postbox {
     sender: Sender<Arc<dyn Mail>>,
     receiver: Receiver<Arc<dyn Mail>>,
     sleepers: AtomicUsize,
-    /// How often somebody woke the sleepers for another reason than mail.
-    wakes: Mutex<u64>,
+    /// Whether the reader is to stop waiting, for another reason than mail. Kept until it waits: a wake that comes just before
+    /// is not lost.
+    woken: Mutex<bool>,
     bell: Condvar,
 }
 
@@ -26,7 +27,7 @@ impl Postbox {
     #[allow(clippy::new_without_default)] // a postbox is a thing, not a value
     pub fn new() -> Postbox {
         let (sender, receiver) = unbounded();
-        Postbox { sender, receiver, sleepers: AtomicUsize::new(0), wakes: Mutex::new(0), bell: Condvar::new() }
+        Postbox { sender, receiver, sleepers: AtomicUsize::new(0), woken: Mutex::new(false), bell: Condvar::new() }
     }
 
     /// Sends mail. Never waits for the reader.
@@ -37,7 +38,7 @@ impl Postbox {
         fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::Relaxed) > 0 {
             // Under the lock the reader is either before its last look, or asleep.
-            let _wakes = self.wakes.lock();
+            let _woken = self.woken.lock();
             self.bell.notify_all();
         }
     }
@@ -61,8 +62,7 @@ impl Postbox {
             return Some(mail);
         }
         let until = timeout.map(|timeout| Instant::now().checked_add(timeout));
-        let mut wakes = self.wakes.lock();
-        let before = *wakes;
+        let mut woken = self.woken.lock();
         loop {
             self.sleepers.fetch_add(1, Ordering::Relaxed);
             fence(Ordering::SeqCst);
@@ -71,21 +71,22 @@ impl Postbox {
                 Some(Some(until)) => Some(until.saturating_duration_since(Instant::now())),
                 _ => None,
             };
-            if mail.is_some() || *wakes != before || left.is_some_and(|left| left.is_zero()) {
+            let is_over = mail.is_some() || std::mem::take(&mut *woken) || left.is_some_and(|left| left.is_zero());
+            if is_over {
                 self.sleepers.fetch_sub(1, Ordering::Relaxed);
                 return mail;
             }
-            wakes = match left {
-                Some(left) => wait_until(&self.bell, wakes, left),
-                None => wait(&self.bell, wakes),
+            woken = match left {
+                Some(left) => wait_until(&self.bell, woken, left),
+                None => wait(&self.bell, woken),
             };
             self.sleepers.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Whoever waits in [`Postbox::take`] stops waiting.
+    /// Whoever waits in [`Postbox::take`], or does so next, stops waiting.
     pub fn wake(&self) {
-        *self.wakes.lock() += 1;
+        *self.woken.lock() = true;
         self.bell.notify_all();
     }
 }

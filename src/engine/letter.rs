@@ -1,0 +1,85 @@
+//! Events as a host takes them out of its queue one by one, instead of being called. What a letter lends ends when it is dropped:
+//! after the last letter of a fetch that is the user data, too.
+
+use super::Core;
+use super::host::Results;
+use super::inbox::End;
+use super::request::{CancelHook, Ticket};
+use crate::cache::Departure;
+use crate::task::{Cancel, Outcome};
+use std::any::Any;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// One event.
+pub enum Letter {
+    /// Something of a fetch.
+    Fetch {
+        /// Whose event it is.
+        core: Arc<Core>,
+        /// The fetch's.
+        user_data: *mut c_void,
+        /// What happened.
+        event: FetchEvent,
+        /// Dropped last: ends the fetch after its last event.
+        end: Option<End>,
+    },
+    /// The provider is asked.
+    Request {
+        /// Whose event it is.
+        core: Arc<Core>,
+        /// What it is asked. Dropping it finishes it.
+        ticket: Ticket,
+    },
+    /// A request is no longer wanted.
+    Cancel {
+        /// Whose event it is.
+        core: Arc<Core>,
+        /// Who asked to hear of it.
+        hook: Box<dyn CancelHook>,
+        /// Why.
+        why: Cancel,
+    },
+    /// A value is no longer in the store.
+    Removal {
+        /// Whose event it is; `None` for a cache without an engine.
+        core: Option<Arc<Core>>,
+        /// The listener's.
+        user_data: *mut c_void,
+        /// What left.
+        departure: Departure,
+    },
+    /// The engine is closed.
+    Closed {
+        /// Whose event it is.
+        core: Arc<Core>,
+        /// Who asked to hear of it, as it was given.
+        listener: Box<dyn Any>,
+    },
+}
+
+/// What happened to a fetch.
+pub enum FetchEvent {
+    /// One position is settled.
+    Result {
+        /// Its index in the call.
+        index: usize,
+        /// Its key.
+        key: Vec<u8>,
+        /// What came of it.
+        outcome: Outcome,
+        /// Whether nothing more follows.
+        last: bool,
+    },
+    /// All positions are settled.
+    Results(Results),
+    /// Some more positions are settled.
+    Progress {
+        /// How many are.
+        done: usize,
+        /// How many of them failed.
+        failed: usize,
+        /// How many there are.
+        total: usize,
+    },
+}

@@ -1,0 +1,493 @@
+//! Caches across the ABI, a store on its own or an engine's: made, looked at, given up. What changes one is in `cache_write.rs`.
+//!
+//! What a call may run of the host's (hooks, destructors) may release the very cache that the call works on. So a call that may
+//! run such code keeps the core through itself; a lookup on a cache without hooks runs none, and spares itself that.
+
+use super::config::Config;
+use super::guard::{Caller, guard, guard_or};
+use super::handle::{Counted, Handle, Owner};
+use super::sets::kvl_status_t;
+use super::stats::text;
+use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_stats_t, kvl_value_t};
+use super::view;
+use crate::base::key::KEY_MAX;
+use crate::base::{Answer, Error, Status};
+use crate::engine::Core;
+use crate::engine::cache::Lookup;
+use crate::engine::holder::Holder;
+use std::sync::Arc;
+
+impl Handle for kvl_cache_t {
+    type Owner = Holder;
+}
+
+impl Owner for Holder {
+    type Target = Core;
+    fn into_raw(self) -> *mut Core {
+        Holder::into_raw(self).cast_mut()
+    }
+    unsafe fn from_raw(raw: *mut Core) -> Holder {
+        // SAFETY: the caller's promise: the pointer is that of an `Arc`, whose reference was given up with it.
+        Holder::of_counted(unsafe { Arc::from_raw(raw) })
+    }
+    fn is_stale(target: &Core) -> bool {
+        target.born().is_stale()
+    }
+}
+
+impl Counted for Holder {}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// What a lookup found, to be handed out.
+fn found(lookup: Lookup) -> (Status, Option<Answer>) {
+    let status = lookup.status();
+    let answer = match lookup {
+        Lookup::Value(value) => Some(Answer::Value(value)),
+        Lookup::Null => Some(Answer::Null),
+        Lookup::Miss | Lookup::InvalidKey => None,
+    };
+    (status, answer)
+}
+
+/// The sentence on a configuration that nothing can be made from.
+pub(crate) fn problem_of(config: &Config) -> Result<(), Error> {
+    let problem = config.problem();
+    problem.map_or(Ok(()), |problem| Err(Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy())))
+}
+
+/// Looks `keys` up in order; one that is too long is refused alone.
+fn look_up_all<'k>(core: &Core, keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Result<Vec<(Status, Option<Answer>)>, Status> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(keys.len()).map_err(|_| Status::ERR_NO_MEMORY)?;
+    for key in keys {
+        all.push(if key.len() > KEY_MAX { (Status::ERR_KEY_TOO_LONG, None) } else { found(core.get(key)?) });
+    }
+    Ok(all)
+}
+
+impl Caller {
+    /// Hands out what `make` makes, or the error that says why it did not, if the caller has a place for one.
+    pub(crate) fn make<H: Handle>(
+        &self,
+        out_handle: *mut *mut H,
+        out_error: *mut *mut kvl_error_t,
+        make: impl FnOnce() -> Result<H::Owner, Error>,
+    ) -> Result<Status, Status> {
+        let error_place = self.out(out_error).ok();
+        let made = self.out(out_handle).map_err(Error::of).and_then(|out| Ok(out.give(make()?, Status::OK)));
+        made.map_err(|error| {
+            let status = error.status();
+            error_place.map_or(status, |place| place.give(error, status))
+        })
+    }
+
+    /// A cache, kept through a call that may run code of the host's.
+    pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Arc<Core>, Status> {
+        Ok(self.borrow(cache)?.me())
+    }
+
+    /// A cache for a lookup, and what keeps it if lookups run code of the host's.
+    fn looked_at(&self, cache: *const kvl_cache_t) -> Result<(&Core, Option<Arc<Core>>), Status> {
+        let core = self.borrow(cache)?;
+        Ok((core, core.lookups_call_host().then(|| core.me())))
+    }
+
+    /// Hands out what a lookup found.
+    pub(super) fn hand_out(
+        &self,
+        out_value: *mut *mut kvl_value_t,
+        look: impl FnOnce() -> Result<Lookup, Status>,
+    ) -> Result<Status, Status> {
+        let out = self.out(out_value)?;
+        let (status, answer) = found(look()?);
+        Ok(match answer {
+            Some(answer) => out.give(answer, status),
+            None => status,
+        })
+    }
+
+    /// A getter that cannot fail: 0 for NULL and for a cache from before a fork.
+    fn read<R: Default>(&self, cache: *const kvl_cache_t, read: impl FnOnce(&Core) -> R) -> R {
+        self.kept(cache).map_or(R::default(), |core| read(&core))
+    }
+
+    fn look_into(&self, core: &Core, key: &[u8], buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<Status, Status> {
+        let place = self.place(out_len)?;
+        if buf.is_null() && cap > 0 {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        let seen = core.get_with(key, |answer| {
+            let Some(value) = answer.value() else { return Ok((Status::NULL, None)) };
+            let bytes = value.as_bytes().ok_or(Status::ERR_WRONG_KIND)?;
+            if bytes.len() > cap {
+                return Ok((Status::TRUNCATED, Some(bytes.len())));
+            }
+            if !bytes.is_empty() {
+                // SAFETY: the caller promises `cap` bytes, which are no fewer, and that nothing else uses them meanwhile.
+                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buf, bytes.len()) };
+            }
+            Ok((Status::VALUE, Some(bytes.len())))
+        })?;
+        let (status, len) = match seen {
+            Ok(seen) => seen?,
+            Err(lookup) => (lookup.status(), None),
+        };
+        if let Some(len) = len {
+            place.write(len);
+        }
+        Ok(status)
+    }
+}
+
+/// Makes a cache: a store without a provider.
+///
+/// A provider in the configuration is no concern of it. Its timer, if it needs one, starts with the first finite TTL.
+///
+/// @param config     [borrowed] from kvl_config_new(); may be freed at once, or serve again.
+/// @param out_cache  [out, owned] the cache: release it.
+/// @param out_error  [out, owned] if this fails, what is wrong, in a sentence: release it; may be NULL.
+/// @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without
+///         a function), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_new(
+    config: *const kvl_config_t,
+    out_cache: *mut *mut kvl_cache_t,
+    out_error: *mut *mut kvl_error_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        caller.make(out_cache, out_error, || {
+            let config = caller.borrow(config).map_err(Error::of)?;
+            problem_of(config)?;
+            let parts = config.parts();
+            if parts.removal.as_ref().is_some_and(|listener| listener.function().is_none()) {
+                return Err(Error::of(Status::ERR_NO_CALLBACK));
+            }
+            Core::cache(parts.into_plan()).map(Holder::new).map_err(Error::of)
+        })
+    })
+}
+
+/// Looks a key up and hands out its value.
+///
+/// It is a use of the entry, and counts as a lookup.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for the other outcomes.
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of
+///         an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_get(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    out_value: *mut *mut kvl_value_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        caller.hand_out(out_value, || {
+            let (core, _kept) = caller.looked_at(cache)?;
+            core.get(caller.key(key, key_len)?)
+        })
+    })
+}
+
+/// Looks a key up and copies its value's bytes into a buffer of the caller's.
+///
+/// It is a use of the entry, and counts as a lookup, whether or not the buffer is large enough.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param buf        [out] room for `cap` bytes; may be NULL if that is 0.
+/// @param cap        bytes.
+/// @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; else untouched.
+/// @return KVL_VALUE, KVL_TRUNCATED (nothing was copied: `cap` is less than the length), KVL_NULL, KVL_MISS, KVL_INVALID_KEY;
+///         KVL_ERR_WRONG_KIND (the value is an object), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
+///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_get_into(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    buf: *mut u8,
+    cap: usize,
+    out_len: *mut usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (core, _kept) = caller.looked_at(cache)?;
+        caller.look_into(core, caller.key(key, key_len)?, buf, cap, out_len)
+    })
+}
+
+/// Looks many keys up, each as kvl_cache_get() does, in order.
+///
+/// @param cache         [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param keys          [borrowed] `n` keys, duplicates allowed; may be NULL if `n` is 0.
+/// @param n             how many.
+/// @param out_values    [out, owned] `n` places: a value, kvl_value_null(), or NULL for the other outcomes: kvl_value_release_many().
+///                      May be NULL if `n` is 0.
+/// @param out_statuses  [out] `n` places: KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key alone.
+///                      May be NULL if `n` is 0.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER (one of the keys' too), KVL_ERR_INVALID_ARG (a number that no memory has room for, a
+///         misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_get_many(
+    cache: *mut kvl_cache_t,
+    keys: *const kvl_slice_t,
+    n: usize,
+    out_values: *mut *mut kvl_value_t,
+    out_statuses: *mut kvl_status_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let values = caller.outs(out_values, n)?;
+        let statuses = caller.places(out_statuses, n)?;
+        let (core, _kept) = caller.looked_at(cache)?;
+        let found = look_up_all(core, caller.keys(keys, n)?)?;
+        for (at, (status, answer)) in found.into_iter().enumerate() {
+            statuses.write(at, status.0);
+            if let Some(answer) = answer {
+                values.give(at, answer);
+            }
+        }
+        Ok(Status::OK)
+    })
+}
+
+/// Looks at an entry without being noticed: no use, no lookup, no validator.
+///
+/// @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len          bytes, at most KVL_KEY_MAX.
+/// @param out_value        [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS; may be NULL.
+/// @param out_ttl_left_ms  [out] milliseconds that the entry has left if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
+///                         may be NULL.
+/// @param out_cost         [out] what the entry costs, its key and node included, in bytes; untouched on KVL_MISS; may be NULL.
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
+///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_peek(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    out_value: *mut *mut kvl_value_t,
+    out_ttl_left_ms: *mut i64,
+    out_cost: *mut u64,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_value).ok();
+        let core = caller.borrow(cache)?;
+        let Some(hit) = core.peek(caller.key(key, key_len)?)? else { return Ok(Status::MISS) };
+        if let Ok(place) = caller.place(out_ttl_left_ms) {
+            place.write(core.ttl_left_ms(&hit));
+        }
+        if let Ok(place) = caller.place(out_cost) {
+            place.write(hit.cost);
+        }
+        let status = Lookup::from(Some(hit.answer.clone())).status();
+        Ok(out.map_or(status, |out| out.give(hit.answer, status)))
+    })
+}
+
+/// Says what kvl_cache_peek() would, and hands out nothing.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
+///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_contains(cache: *mut kvl_cache_t, key: *const u8, key_len: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let core = caller.borrow(cache)?;
+        let hit = core.peek(caller.key(key, key_len)?)?;
+        Ok(Lookup::from(hit.map(|hit| hit.answer)).status())
+    })
+}
+
+/// Counts the entries, after those whose time is over have left.
+///
+/// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+/// @return how many there are; 0 for NULL and for a cache from before a fork.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_len(cache: *const kvl_cache_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.read(cache, |core| size(core.len())))
+}
+
+/// Sums up what the entries cost, after those whose time is over have left.
+///
+/// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+/// @return bytes; 0 for NULL and for a cache from before a fork.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_cost(cache: *const kvl_cache_t) -> u64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.read(cache, Core::cost))
+}
+
+/// Returns how many entries there may be.
+///
+/// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+/// @return entries; 0 for NULL and for a cache from before a fork.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_capacity(cache: *const kvl_cache_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.read(cache, |core| size(core.capacity())))
+}
+
+/// Returns what the entries may cost together.
+///
+/// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+/// @return bytes, or -1 for no limit; 0 for NULL and for a cache from before a fork.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_cost_limit(cache: *const kvl_cache_t) -> i64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.read(cache, |core| core.cost_limit().map_or(-1, view::signed)))
+}
+
+/// Returns what the dearest entry may cost that the cache can hold, its key and node included.
+///
+/// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
+/// @return bytes; 0 for NULL and for a cache from before a fork.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_max_cost(cache: *const kvl_cache_t) -> u64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.read(cache, Core::max_cost))
+}
+
+/// Hands out what was counted since the last reset, and how things stand now.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
+/// @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_stats(cache: *mut kvl_cache_t, out_stats: *mut kvl_stats_t, out_size: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.write_stats(out_stats, out_size, || Ok(caller.kept(cache)?.stats())))
+}
+
+/// Hands out all that is counted as one JSON object, with histograms.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param out_text   [out, owned] a value of the text in UTF-8: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_stats_json(cache: *mut kvl_cache_t, out_text: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_text)?;
+        Ok(out.give(text(&caller.kept(cache)?.stats().to_json())?, Status::OK))
+    })
+}
+
+/// Hands out all that is counted as OpenMetrics text, for a scraper.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param out_text   [out, owned] a value of the text in UTF-8: release it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_stats_openmetrics(cache: *mut kvl_cache_t, out_text: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_text)?;
+        Ok(out.give(text(&caller.kept(cache)?.stats().to_openmetrics())?, Status::OK))
+    })
+}
+
+/// Begins a new window of statistics; what is so now, entries and cost, stays.
+///
+/// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_stats_reset(cache: *mut kvl_cache_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        caller.kept(cache)?.reset_stats();
+        Ok(Status::OK)
+    })
+}
+
+/// Adds a reference to a cache.
+///
+/// @param cache [retained] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+/// @return `cache`: release it once more.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_retain(cache: *mut kvl_cache_t) -> *mut kvl_cache_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(cache, || caller.retain(cache))
+}
+
+/// Gives a reference up; with the last one, readers' included, the cache ends with its entries, of which no listener hears.
+///
+/// Its own threads have ended when this returns, but not if this is called from inside a callback, or while something of the program's
+/// runs on them: it never waits for that.
+///
+/// @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_release(cache: *mut kvl_cache_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(cache));
+}

@@ -1,0 +1,299 @@
+//! Caches across the ABI: what changes one.
+//!
+//! All of this may run code of the host's (hooks, destructors), so each call keeps the core: see `cache.rs`.
+
+use super::guard::{Caller, guard};
+use super::request::{bytes, stated};
+use super::sets::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_TTL_DEFAULT, kvl_status_t};
+use super::types::{kvl_cache_t, kvl_removal_fn, kvl_value_t};
+use super::view;
+use crate::base::{Answer, Status};
+use crate::cache::Departure;
+use std::ffi::c_void;
+
+/// A limit on the way in: -1 is none.
+fn limit_in(limit: i64) -> Result<Option<u64>, Status> {
+    match limit {
+        -1 => Ok(None),
+        limit => u64::try_from(limit).map(Some).map_err(|_| Status::ERR_INVALID_ARG),
+    }
+}
+
+impl Caller {
+    #[allow(clippy::too_many_arguments)] // those of the exports
+    fn put(
+        &self,
+        cache: *mut kvl_cache_t,
+        key: (*const u8, usize),
+        answer: impl FnOnce() -> Result<Answer, Status>,
+        terms: (i64, f64, i64),
+        naming: Option<&mut dyn FnMut(&Departure)>,
+    ) -> Result<Status, Status> {
+        let (core, key) = (self.kept(cache)?, self.key(key.0, key.1)?);
+        let stated = stated(terms.0, terms.1, terms.2)?;
+        core.put(key, answer()?, stated, naming)
+    }
+}
+
+/// Stores a value under a key, on the configuration's terms, over whatever was there.
+///
+/// If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's
+///         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_put(cache: *mut kvl_cache_t, key: *const u8, key_len: usize, value: *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let terms = (KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT);
+        caller.put(cache, (key, key_len), || caller.share(value), terms, None)
+    })
+}
+
+/// Stores a value under a key, on terms of its own, over whatever was there.
+///
+/// If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+/// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
+/// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+/// @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
+/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+///         NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_put_with(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    value: *mut kvl_value_t,
+    ttl_ms: i64,
+    priority: f64,
+    cost: i64,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.put(cache, (key, key_len), || caller.share(value), (ttl_ms, priority, cost), None))
+}
+
+/// Stores a value as kvl_cache_put_with() does, and names its victims before it returns.
+///
+/// Victims are the entries that made room for this very value, and the value itself if it did not get in. What had expired, and what
+/// was stored under the same key, are none. The removal listener hears of all of them as ever.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+/// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
+/// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+/// @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
+/// @param on_victim  [borrowed] is called for each victim, on this thread; not NULL.
+/// @param user_data  [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
+/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
+///         NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an
+///         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_put_naming(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    value: *mut kvl_value_t,
+    ttl_ms: i64,
+    priority: f64,
+    cost: i64,
+    on_victim: kvl_removal_fn,
+    user_data: *mut c_void,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let name = on_victim.ok_or(Status::ERR_NO_CALLBACK)?;
+        let mut naming = |departure: &Departure| {
+            let entry = view::of_departure(departure);
+            // SAFETY: the caller gave the function for this user data; the entry lives until it returns.
+            unsafe { name(user_data, &entry, departure.cause as u32) };
+        };
+        caller.put(cache, (key, key_len), || caller.share(value), (ttl_ms, priority, cost), Some(&mut naming))
+    })
+}
+
+/// Stores bytes under a key by copying them: a value and its kvl_cache_put_with() in one call.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param data       [copied] `len` bytes; may be NULL if `len` is 0.
+/// @param len        bytes.
+/// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
+/// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL below what it may be, a priority that is NaN),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no memory has), KVL_ERR_CLOSED (of an
+///         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_put_bytes(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    data: *const u8,
+    len: usize,
+    ttl_ms: i64,
+    priority: f64,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.put(cache, (key, key_len), || bytes(&caller, data, len), (ttl_ms, priority, KVL_COST_DEFAULT), None))
+}
+
+/// Removes the entry under a key.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
+///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_remove(cache: *mut kvl_cache_t, key: *const u8, key_len: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.kept(cache)?.remove(caller.key(key, key_len)?))
+}
+
+/// Removes every entry whose time is over, without waiting for the timer.
+///
+/// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param out_removed  [out] how many there were; may be NULL.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_remove_expired(cache: *mut kvl_cache_t, out_removed: *mut usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let removed = caller.kept(cache)?.remove_expired()?;
+        if let Ok(place) = caller.place(out_removed) {
+            place.write(removed);
+        }
+        Ok(Status::OK)
+    })
+}
+
+/// Removes the entry under a key and hands its value out; no lookup is counted.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
+///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_take(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    out_value: *mut *mut kvl_value_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let kept = || Ok((caller.kept(cache)?, caller.key(key, key_len)?));
+        caller.hand_out(out_value, || kept().and_then(|(core, key)| core.take(key)))
+    })
+}
+
+/// Removes the next victim and hands its value out: of the lowest priority, the least recently used (with several shards: of one).
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
+/// @return KVL_VALUE, KVL_NULL, KVL_MISS (the cache is empty); KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that
+///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_pop(cache: *mut kvl_cache_t, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.hand_out(out_value, || caller.kept(cache)?.pop()))
+}
+
+/// Shrinks the cache to a share of what it holds now, victims first.
+///
+/// @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param keep_ratio  from 0 to 1: neither entries nor cost are above that share of what they were after the expired left.
+/// @return KVL_OK; KVL_ERR_INVALID_ARG (not from 0 to 1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was
+///         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_trim(cache: *mut kvl_cache_t, keep_ratio: f64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.kept(cache)?.trim(keep_ratio).map(|()| Status::OK))
+}
+
+/// Shrinks the cache to a number of entries, victims first; limits stay.
+///
+/// @param cache    [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param entries  how many may stay.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_trim_to(cache: *mut kvl_cache_t, entries: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.kept(cache)?.trim_to(entries as u64).map(|()| Status::OK))
+}
+
+/// Removes every entry.
+///
+/// @param cache  [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_clear(cache: *mut kvl_cache_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.kept(cache)?.clear().map(|()| Status::OK))
+}
+
+/// Changes both limits, and makes the entries fit, victims first.
+///
+/// @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param capacity    how many entries there may be; 0 stores nothing.
+/// @param cost_limit  what they may cost together, in bytes; -1 is no limit.
+/// @return KVL_OK; KVL_ERR_INVALID_ARG (a cost limit below -1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that
+///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_resize(cache: *mut kvl_cache_t, capacity: usize, cost_limit: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.kept(cache)?.resize(capacity as u64, limit_in(cost_limit)?).map(|()| Status::OK))
+}

@@ -1,0 +1,80 @@
+//! Threads that several caches and engines share, across the ABI.
+
+use super::guard::{Caller, guard, outside};
+use super::handle::{Born, Handle};
+use super::sets::kvl_status_t;
+use super::types::kvl_runtime_t;
+use crate::base::Status;
+use crate::base::process::Generation;
+use crate::runtime::{NoThread, Runtime};
+use std::sync::Arc;
+
+/// What a runtime's handle holds. Configurations and engines hold the runtime itself, which can be at its end before them.
+pub(crate) struct RuntimeHandle {
+    born: Generation,
+    runtime: Arc<Runtime>,
+}
+
+impl RuntimeHandle {
+    /// The runtime, to be kept.
+    pub(crate) fn runtime(&self) -> Arc<Runtime> {
+        Arc::clone(&self.runtime)
+    }
+}
+
+impl Born for RuntimeHandle {
+    fn born(&self) -> Generation {
+        self.born
+    }
+}
+
+impl Handle for kvl_runtime_t {
+    type Owner = Box<RuntimeHandle>;
+}
+
+/// Starts threads that several caches and engines can share: one for timers, one that callbacks run on, and some for providers.
+///
+/// Without one, each engine has threads of its own, and so has each cache from its first finite TTL on.
+///
+/// @param out_runtime [out, owned] the runtime: free it, after all that uses it.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_THREAD, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_runtime_new(out_runtime: *mut *mut kvl_runtime_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_runtime)?;
+        let runtime = Runtime::start().map_err(|NoThread| Status::ERR_NO_THREAD)?;
+        Ok(out.give(Box::new(RuntimeHandle { born: Generation::now(), runtime }), Status::OK))
+    })
+}
+
+/// Ends a runtime and its threads, after what was sent to them has been delivered.
+///
+/// A configuration that still names it makes nothing any more: KVL_ERR_INVALID_HANDLE.
+///
+/// @param runtime [owned] from kvl_runtime_new(); nothing is done to NULL.
+/// @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime goes on),
+///         KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads outside
+/// @since 0.1
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_runtime_free(runtime: *mut kvl_runtime_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        if runtime.is_null() {
+            return Ok(Status::OK);
+        }
+        let shared = caller.borrow(runtime)?.runtime();
+        outside()?;
+        if !shared.end_if_unused() {
+            return Err(Status::ERR_BUSY);
+        }
+        shared.stop();
+        caller.end(runtime);
+        Ok(Status::OK)
+    })
+}

@@ -1,0 +1,357 @@
+//! The host's queue (rule L02): mail that waits until a thread of the host's asks for it, so that a single-threaded host never
+//! sees a foreign thread.
+//!
+//! The host learns that mail waits by a descriptor that is readable for as long, by a wake function, or by waiting in
+//! [`Queue::poll`] or [`Queue::next`]. Sending never blocks, and nothing is lost: what was sent stays until it is read, or until
+//! the queue is freed.
+//!
+//! Whether the flag is up is decided under one lock, by the sender after it sent and by the reader after it found nothing: were
+//! the reader's look outside, it could lower the flag over mail that came in between.
+
+use super::descriptor::{Descriptor, NoDescriptor};
+use super::hooks::call_host;
+use super::mail::{Delivered, Letter, Mail, Pulled, Rest};
+use super::postbox::Postbox;
+use super::{NoThread, threads};
+use crate::base::object::{Home, Orphan};
+use crate::base::process::Generation;
+use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::base::sync::{Condvar, Mutex, wait};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Mail for a thread of the host's.
+pub struct Queue {
+    born: Generation,
+    post: Postbox,
+    /// Whether somebody reads: one at a time.
+    reading: AtomicBool,
+    /// Mail of which part was read.
+    begun: Mutex<Option<Arc<dyn Mail>>>,
+    signal: Mutex<Signal>,
+    /// Whether anybody looks at the signal.
+    signals: AtomicBool,
+    /// How many engines and caches send to it.
+    attached: AtomicUsize,
+    freed: AtomicBool,
+    pipe: bool,
+}
+
+#[derive(Default)]
+struct Signal {
+    raised: bool,
+    descriptor: Option<Descriptor>,
+    waker: Option<Waker>,
+}
+
+/// Tells that a queue is no longer empty.
+pub trait WakeHook: Send {
+    /// It is not.
+    fn wake(&mut self);
+}
+
+/// Why a queue cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unread {
+    /// Nothing came within the time given, or somebody woke us.
+    Empty,
+    /// The next event has no function to call: it is for [`Queue::next`].
+    NoFunction,
+    /// Another thread reads just now.
+    Busy,
+}
+
+impl Queue {
+    /// An empty queue. `pipe`: its descriptor is a pipe even where there are eventfds.
+    pub fn new(pipe: bool) -> Queue {
+        Queue {
+            born: Generation::now(),
+            post: Postbox::new(),
+            reading: AtomicBool::new(false),
+            begun: Mutex::new(None),
+            signal: Mutex::default(),
+            signals: AtomicBool::new(false),
+            attached: AtomicUsize::new(0),
+            freed: AtomicBool::new(false),
+            pipe,
+        }
+    }
+
+    /// In which process it was made.
+    pub fn born(&self) -> Generation {
+        self.born
+    }
+
+    /// Somebody sends to it from now on.
+    pub fn attach(&self) {
+        self.attached.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Somebody sends to it no more.
+    pub fn detach(&self) {
+        self.attached.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether nobody sends to it.
+    pub fn is_unused(&self) -> bool {
+        self.attached.load(Ordering::Acquire) == 0
+    }
+
+    /// Sends mail. Never blocks.
+    pub fn send(&self, mail: Arc<dyn Mail>) {
+        if self.freed.load(Ordering::Acquire) {
+            // Nobody will ever ask. Its end runs here, as the last reference.
+            return drop(mail);
+        }
+        self.post.send(mail);
+        if self.signals.load(Ordering::Acquire) {
+            self.raise();
+        }
+    }
+
+    fn raise(&self) {
+        let mut signal = self.signal.lock();
+        if !std::mem::replace(&mut signal.raised, true) {
+            signal.descriptor.iter().for_each(Descriptor::raise);
+            signal.waker.iter().for_each(Waker::ring);
+        }
+    }
+
+    /// Lowers the flag if nothing waits.
+    fn lower_if_empty(&self) {
+        if self.signals.load(Ordering::Acquire) {
+            let mut signal = self.signal.lock();
+            if signal.raised && self.is_empty() {
+                signal.raised = false;
+                signal.descriptor.iter().for_each(Descriptor::lower);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.post.is_empty() && self.begun.lock().is_none()
+    }
+
+    /// The descriptor, which is readable while mail waits. It is the queue's, and ends with it.
+    pub fn descriptor(&self) -> Result<RawFd, NoDescriptor> {
+        let mut signal = self.signal.lock();
+        if signal.descriptor.is_none() {
+            signal.descriptor = Some(Descriptor::new(self.pipe)?);
+            // As `set_wake`: who sends from now on signals; what was sent before is signalled here.
+            self.signals.store(true, Ordering::SeqCst);
+            signal.raised = !self.is_empty();
+            if signal.raised {
+                signal.descriptor.iter().for_each(Descriptor::raise);
+            }
+        }
+        signal.descriptor.as_ref().map(Descriptor::raw).ok_or(NoDescriptor)
+    }
+
+    /// From now on `hook` runs, on a thread of its own, when the queue stops being empty; at once if it is not. Replaces the one
+    /// before, which has ended when this returns.
+    pub fn set_wake(&self, hook: Option<Box<dyn WakeHook>>) -> Result<(), NoThread> {
+        let waker = hook.map(Waker::start).transpose()?;
+        let before = {
+            let mut signal = self.signal.lock();
+            let before = std::mem::replace(&mut signal.waker, waker);
+            self.signals.store(true, Ordering::SeqCst);
+            if !self.is_empty() {
+                signal.raised = true;
+                signal.descriptor.iter().for_each(Descriptor::raise);
+                signal.waker.iter().for_each(Waker::ring);
+            }
+            before
+        };
+        // Ends its thread and runs code of the host's.
+        drop(before);
+        Ok(())
+    }
+
+    /// Whoever waits in `poll` or `next`, or does so next, stops waiting.
+    pub fn wake(&self) {
+        self.post.wake();
+    }
+
+    /// Calls the functions of at most `most` events, on this thread; waits for the first for at most `timeout` (`None`: as long as
+    /// it takes). Says how many it called.
+    pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, Unread> {
+        let _reader = self.read()?;
+        let mut count = 0;
+        let mut patience = timeout;
+        while count < most {
+            let Some(mail) = self.next_mail(patience) else { break };
+            let delivered = mail.clone().deliver(most - count);
+            count += delivered.count;
+            if delivered.rest != Rest::Nothing {
+                *self.begun.lock() = Some(mail);
+            }
+            if delivered.rest == Rest::NoFunction {
+                return if count > 0 { Ok(count) } else { Err(Unread::NoFunction) };
+            }
+            if count > 0 {
+                // Who has something to do does not wait for more.
+                patience = Some(Duration::ZERO);
+            }
+        }
+        self.lower_if_empty();
+        if count == 0 && most > 0 { Err(Unread::Empty) } else { Ok(count) }
+    }
+
+    /// Takes the next event out; waits for it for at most `timeout` (`None`: as long as it takes).
+    pub fn next(&self, timeout: Option<Duration>) -> Result<Letter, Unread> {
+        let _reader = self.read()?;
+        loop {
+            let Some(mail) = self.next_mail(timeout) else {
+                self.lower_if_empty();
+                return Err(Unread::Empty);
+            };
+            let pulled = mail.clone().pull();
+            if pulled.more {
+                *self.begun.lock() = Some(mail);
+            }
+            self.lower_if_empty();
+            if let Some(letter) = pulled.letter {
+                return Ok(letter);
+            }
+        }
+    }
+
+    fn next_mail(&self, timeout: Option<Duration>) -> Option<Arc<dyn Mail>> {
+        let begun = self.begun.lock().take();
+        begun.or_else(|| self.post.take(timeout))
+    }
+
+    fn read(&self) -> Result<Reader<'_>, Unread> {
+        if self.reading.swap(true, Ordering::Acquire) { Err(Unread::Busy) } else { Ok(Reader(self)) }
+    }
+
+    /// Nobody will ask any more: what waits is dropped, here, and so is what is sent later.
+    pub fn free(&self) {
+        self.freed.store(true, Ordering::Release);
+        let signal = std::mem::take(&mut *self.signal.lock());
+        drop(signal);
+        let begun = self.begun.lock().take();
+        drop(begun);
+        while let Some(mail) = self.post.try_take() {
+            drop(mail);
+        }
+    }
+}
+
+struct Reader<'a>(&'a Queue);
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.0.reading.store(false, Ordering::Release);
+    }
+}
+
+/// Objects bound to a queue end there, whoever drops the last reference (rule L04).
+impl Home for Queue {
+    fn bring(&self, object: Orphan) {
+        if self.freed.load(Ordering::Acquire) {
+            // There is no "there" any more.
+            return object.end();
+        }
+        self.send(Arc::new(DropMail(Mutex::new(Some(object)))));
+    }
+}
+
+/// An object on its way home.
+struct DropMail(Mutex<Option<Orphan>>);
+
+impl Mail for DropMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let mut held = self.0.lock();
+        if held.as_ref().is_some_and(|object| !object.has_destructor()) {
+            return Delivered { count: 0, rest: Rest::NoFunction };
+        }
+        let object = held.take();
+        drop(held);
+        object.into_iter().for_each(Orphan::end);
+        Delivered::all(1)
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        let object = self.0.lock().take();
+        match object {
+            // Its destructor runs here, on the thread that reads.
+            Some(object) if object.has_destructor() => {
+                object.end();
+                Pulled::nothing()
+            }
+            object => Pulled { letter: object.map(|object| Box::new(object) as Letter), more: false },
+        }
+    }
+}
+
+impl Drop for DropMail {
+    fn drop(&mut self) {
+        // A queue was freed with it inside.
+        let object = self.0.lock().take();
+        object.into_iter().for_each(Orphan::end);
+    }
+}
+
+/// The thread on which a wake function runs, so that it never runs inside a call of the host's.
+struct Waker {
+    bell: Arc<Bell>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Bell {
+    state: Mutex<BellState>,
+    rung: Condvar,
+}
+
+#[derive(Default)]
+struct BellState {
+    rung: bool,
+    over: bool,
+}
+
+impl Waker {
+    fn start(mut hook: Box<dyn WakeHook>) -> Result<Waker, NoThread> {
+        let bell = Arc::new(Bell::default());
+        let theirs = bell.clone();
+        let thread = threads::start("kvl-wake", move || {
+            while theirs.wait() {
+                call_host(|| hook.wake());
+            }
+        })?;
+        Ok(Waker { bell, thread: Some(thread) })
+    }
+
+    fn ring(&self) {
+        self.bell.state.lock().rung = true;
+        self.bell.rung.notify_one();
+    }
+}
+
+impl Bell {
+    /// True when it was rung, false when it is over.
+    fn wait(&self) -> bool {
+        let mut state = self.state.lock();
+        loop {
+            if state.over {
+                return false;
+            }
+            if std::mem::take(&mut state.rung) {
+                return true;
+            }
+            state = wait(&self.rung, state);
+        }
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        self.bell.state.lock().over = true;
+        self.bell.rung.notify_one();
+        // Those who drop it do so outside callbacks: kvl_queue_set_wake() and kvl_queue_free() see to that.
+        self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
+    }
+}
