@@ -15,7 +15,7 @@ let package = Package(
         .target(name: "KVLight", dependencies: ["CKVLight"], path: "swift/Sources/KVLight"),
         .target(
             name: "KVLightCompat",
-            dependencies: ["KVLight"],
+            dependencies: ["CKVLight", "KVLight"],
             path: "swift/Sources/KVLightCompat",
             swiftSettings: [.swiftLanguageMode(.v5)]
         ),

@@ -25,7 +25,7 @@ package final class CacheHandle: @unchecked Sendable {
         engine = nil
     }
 
-    init(of engine: EngineHandle) {
+    package init(of engine: EngineHandle) {
         var made: OpaquePointer?
         kvl_tasks_cache(engine.raw, &made)
         raw = made
