@@ -536,7 +536,7 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
 
 #[test]
 fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
-    for round in 0..200 {
+    for round in 0..40 {
         let freed = Arc::new(AtomicBool::new(false));
         let late = Arc::new(AtomicUsize::new(0));
         let check = || {
