@@ -1,7 +1,7 @@
 # `make` lists what there is to make. Needs GNU make and cargo; `make test` installs what else the tests need, where it may.
 SHELL = /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build stage demo test test-rust test-swift test-hosts headers lint install uninstall clean tools
+.PHONY: help build stage demo test test-rust test-swift test-hosts headers proof planted lint install uninstall clean tools
 
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
@@ -47,6 +47,12 @@ test-hosts: ## Run the twelve scenarios in every host.
 
 headers: ## Write include/kvlight.h, docs/CONFIGURATION.md and the list of settings anew from the sources.
 	KVL_BLESS=1 $(CARGO) test --test header the_
+
+proof: ## Write docs/PROOF.md anew from the names of the tests.
+	KVL_BLESS=1 $(CARGO) test --test proof
+
+planted: ## Break the code on purpose, once for each of tests/planted, and see that the tests notice.
+	tests/planted/run
 
 lint: ## Check formatting and run clippy, warnings being errors.
 	$(CARGO) fmt --check
