@@ -1,7 +1,7 @@
 # `make` lists what there is to make. Needs GNU make and cargo; `make test` installs what else the tests need, where it may.
 SHELL = /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build stage demo test test-rust test-swift test-hosts headers proof planted lint install uninstall clean tools
+.PHONY: help build stage demo test test-rust test-models test-swift test-hosts headers lint install uninstall clean tools
 
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
@@ -39,6 +39,9 @@ test: ## Run every test there is; the last line counts them.
 test-rust: ## Run the tests of cargo alone: Rust, C, the header, the demo.
 	tests/run rust
 
+test-models: ## Explore the models of the engine under every interleaving (loom).
+	tests/run models
+
 test-swift: ## Run the Swift package's tests alone.
 	tests/run swift
 
@@ -48,6 +51,7 @@ test-hosts: ## Run the twelve scenarios in every host.
 headers: ## Write include/kvlight.h, docs/CONFIGURATION.md and the list of settings anew from the sources.
 	KVL_BLESS=1 $(CARGO) test --test header the_
 
+.PHONY: proof planted
 proof: ## Write docs/PROOF.md anew from the names of the tests.
 	KVL_BLESS=1 $(CARGO) test --test proof
 

@@ -1247,7 +1247,8 @@ KVL_API kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len,
  * @param out_cache  [out, owned] the cache: release it.
  * @param out_error  [out, owned] if this fails, what is wrong, in a sentence: release it; may be NULL.
  * @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without
- *         a function), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         a function, and no queue for it), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */

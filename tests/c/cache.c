@@ -502,6 +502,30 @@ static void s11_the_end_of_a_cache_is_no_removal(void)
     CHECK(object.ended == 1);
 }
 
+static void l02_removals_come_out_of_a_queue(void)
+{
+    kvl_config_t *config = config_of(3);
+    kvl_queue_t *queue = NULL;
+    kvl_cache_t *cache;
+    kvl_event_t event;
+    int mark = 0;
+
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_REMOVALS), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, NULL, &mark, NULL), KVL_OK);
+    cache = cache_of(config);
+    STATUS(put(cache, "a", "apple"), KVL_OK);
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
+    STATUS(kvl_cache_remove(cache, KEY("a")), KVL_OK);
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_REMOVAL && event.cause == KVL_CAUSE_REMOVED && event.user_data == &mark && event.tasks == NULL);
+    CHECK(event.result->data_len == 5 && memcmp(event.result->data, "apple", 5) == 0 && event.result->key[0] == 'a');
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
+    STATUS(kvl_queue_free(queue), KVL_ERR_BUSY);
+    kvl_cache_release(cache);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+}
+
 static int contains(kvl_value_t *text, const char *part)
 {
     size_t len = 0, i, n = strlen(part);
@@ -789,6 +813,7 @@ int main(void)
     s09_idle_entries_expire();
     s11_each_value_is_heard_of_once();
     s11_the_end_of_a_cache_is_no_removal();
+    l02_removals_come_out_of_a_queue();
     s12_everything_is_counted();
     s14_take_pop_trim_resize();
     s14_naming_leaves_out_what_is_no_victim();
