@@ -193,6 +193,9 @@ extern "C" {
 /** A timeout: none. */
 #define KVL_FOREVER (-1)
 
+/** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
+#define KVL_ENTRY_COST 80u
+
 /** The longest key, in bytes. */
 #define KVL_KEY_MAX 65535u
 
