@@ -1,7 +1,7 @@
 //! What the documents show is true: their programs compile, run and print what is said; their links lead somewhere; the tests
 //! they name exist.
 //!
-//! A block marked `c` is a whole program. If the next block after it is marked `text`, that is what it prints.
+//! A block marked `c`, `cpp` or `python` is a whole program. If the next block after it is marked `text`, that is what it prints.
 
 #[path = "c/library.rs"]
 mod library;
@@ -89,24 +89,37 @@ fn trimmed(text: &str) -> Vec<&str> {
     text.trim_end().lines().map(str::trim_end).collect()
 }
 
+const LANGUAGES: &[&str] = &["c", "cpp", "python"];
+
+/// What runs a source: the program that it is compiled to, or its interpreter.
+fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Command {
+    if language == "python" {
+        let mut python = Command::new("python3");
+        python.arg(source).env("PYTHONPATH", here().join("examples/python")).env("KVL_LIBRARY", folder.join("libkvlight.so"));
+        python.env("PYTHONDONTWRITEBYTECODE", "1");
+        return python;
+    }
+    let program = source.with_extension("");
+    let (compiler, standard) = if language == "c" { ("gcc", "-std=c11") } else { ("g++", "-std=c++17") };
+    let mut compile = Command::new(compiler);
+    compile.args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]).arg(here().join("include"));
+    compile.arg(source).arg("-o").arg(&program).arg("-L").arg(folder).args(["-lkvlight", "-lpthread"]);
+    run(&mut compile, place);
+    Command::new(program)
+}
+
 #[test]
 fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
     let folder = installed();
     let mut programs = 0;
     for page in pages() {
         let blocks = blocks(&page.text);
-        for (nth, block) in blocks.iter().enumerate().filter(|(_, block)| ["c", "cpp"].contains(&block.language)) {
+        for (nth, block) in blocks.iter().enumerate().filter(|(_, block)| LANGUAGES.contains(&block.language)) {
             programs += 1;
             let place = format!("{}:{}", page.path.display(), block.line);
-            let (compiler, standard) = if block.language == "c" { ("gcc", "-std=c11") } else { ("g++", "-std=c++17") };
-            let program = folder.join(format!("program_{programs}"));
-            let source = program.with_extension(block.language);
+            let source = folder.join(format!("program_{programs}")).with_extension(block.language);
             fs::write(&source, &block.text).expect("the target folder can be written");
-            let mut compile = Command::new(compiler);
-            compile.args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]).arg(here().join("include"));
-            compile.arg(&source).arg("-o").arg(&program).arg("-L").arg(&folder).args(["-lkvlight", "-lpthread"]);
-            run(&mut compile, &place);
-            let printed = run(Command::new(&program).env("LD_LIBRARY_PATH", &folder), &place);
+            let printed = run(program_of(&source, block.language, &folder, &place).env("LD_LIBRARY_PATH", &folder), &place);
             if let Some(said) = blocks.get(nth + 1).filter(|next| next.language == "text") {
                 assert_eq!(trimmed(&printed), trimmed(&said.text), "{place}: it prints something else than is said");
             }
@@ -144,6 +157,28 @@ fn every_link_leads_somewhere() {
     assert!(lost.is_empty(), "links that lead nowhere:\n  {}", lost.join("\n  "));
 }
 
+/// Functions, types and constants that the documents and the manual page name are the header's.
+#[test]
+fn every_name_of_the_library_is_one_of_its_header() {
+    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("it is there");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let known: std::collections::BTreeSet<&str> = header.split(|c: char| !is_part(c)).collect();
+    let manual = here().join("packaging/kvlight.3");
+    let mut texts: Vec<(String, String)> = pages().into_iter().map(|page| (page.path.display().to_string(), page.text)).collect();
+    texts.push(("packaging/kvlight.3".to_owned(), fs::read_to_string(manual).expect("it is there")));
+    let mut unknown = Vec::new();
+    for (place, text) in &texts {
+        let names = text.split(|c: char| !is_part(c)).filter(|name| name.starts_with("kvl_") || name.starts_with("KVL_"));
+        for name in names.filter(|name| !known.contains(name) && !NOT_OF_THE_HEADER.contains(name)) {
+            unknown.push(format!("{place}: {name}"));
+        }
+    }
+    assert!(unknown.is_empty(), "names that the header does not have:\n  {}", unknown.join("\n  "));
+}
+
+/// Variables of the environment and of the build.
+const NOT_OF_THE_HEADER: &[&str] = &["KVL_BLESS", "KVL_LIBRARY", "kvl_model"];
+
 fn sources_below(folder: &str, found: &mut String) {
     for path in list(&here().join(folder)) {
         let name = path.strip_prefix(here()).expect("it lies there").to_string_lossy().into_owned();
@@ -158,11 +193,14 @@ fn sources_below(folder: &str, found: &mut String) {
 #[test]
 fn every_test_that_is_named_exists() {
     let mut sources = String::new();
-    ["tests", "src"].iter().for_each(|folder| sources_below(folder, &mut sources));
+    ["tests", "src", "swift", "examples"]
+        .iter()
+        .filter(|folder| here().join(folder).exists())
+        .for_each(|folder| sources_below(folder, &mut sources));
     let mut missing = Vec::new();
     for page in pages() {
         for name in page.text.split('`').filter(|word| is_test_name(word)) {
-            if !sources.contains(&format!("fn {name}(")) && !sources.contains(&format!("mod {name} ")) {
+            if !sources.contains(&format!(" {name}(")) && !sources.contains(&format!("mod {name} ")) {
                 missing.push(format!("{}: {name}", page.path.display()));
             }
         }
