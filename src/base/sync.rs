@@ -3,14 +3,14 @@
 //! Locks are the standard library's: they hold no memory of their own, so that a program that freed its handles has
 //! nothing of ours left (rule L08).
 
-#[cfg(loom)]
+#[cfg(kvl_model)]
 pub use loom::sync::{Condvar, MutexGuard, atomic};
-#[cfg(not(loom))]
+#[cfg(not(kvl_model))]
 pub use std::sync::{Condvar, MutexGuard, atomic};
 
-#[cfg(loom)]
+#[cfg(kvl_model)]
 use loom::sync::Mutex as Inner;
-#[cfg(not(loom))]
+#[cfg(not(kvl_model))]
 use std::sync::Mutex as Inner;
 
 /// A mutex without poisoning: who catches a panic under the lock mends what it guards before others see it (rule L07).
@@ -35,7 +35,13 @@ pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a
 }
 
 /// Waits on `condvar` for at most `timeout`, without poisoning.
-#[cfg(not(loom))]
+#[cfg(not(kvl_model))]
 pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout: std::time::Duration) -> MutexGuard<'a, T> {
     condvar.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner()).0
+}
+
+/// In a model time stands still: what waits is woken, or the model finds that nobody does.
+#[cfg(kvl_model)]
+pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: std::time::Duration) -> MutexGuard<'a, T> {
+    wait(condvar, guard)
 }
