@@ -84,9 +84,12 @@ fn l04_what_a_refused_call_was_given_is_ended_once() {
     }
     answers!("ERR_NULL_POINTER", kvl_value_new_object(given, 0, Some(count), null_mut()));
     once_more("object, no output");
-    let queue = dirty::<kvl_queue_t>();
-    answers!("ERR_UNSUPPORTED", kvl_error_new_object(0, null(), 0, 0, queue, given, Some(count), &mut error));
-    once_more("error, a queue");
+    let mut queue = dirty::<kvl_queue_t>();
+    answers!("OK", kvl_queue_new(0, &mut queue));
+    answers!("ERR_INVALID_ARG", kvl_error_new_object(0, null(), 0, u32::MAX, queue, given, Some(count), &mut error));
+    answers!("OK", kvl_queue_poll(queue, 9, 0, null_mut()));
+    answers!("OK", kvl_queue_free(queue));
+    once_more("error on a queue, unknown flags");
     answers!("ERR_INVALID_ARG", kvl_error_new_object(0, null(), 0, u32::MAX, null_mut(), given, Some(count), &mut error));
     once_more("error, unknown flags");
     answers!("ERR_NULL_POINTER", kvl_config_set_validator(null_mut(), Some(valid), given, Some(count)));

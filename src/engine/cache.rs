@@ -139,6 +139,7 @@ impl Core {
     pub fn put(&self, key: &[u8], answer: Answer, stated: Stated, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
         self.check_open()?;
         if !self.is_valid(key) {
+            // No lookup, so not counted as one.
             return Ok(Status::INVALID_KEY);
         }
         let cost = self.cost_of(key, &answer, stated.cost);

@@ -2,6 +2,7 @@
 
 use super::inbox::Mailbox;
 use super::letter::Letter;
+use super::removals::Removals;
 use super::request::{Request, Ticket};
 use super::{Core, Threads};
 use crate::base::object::Object;
@@ -230,51 +231,48 @@ impl Core {
             // Ours alone: its receiver was dropped with its last event.
             Litter::Mailbox(_) => drop(litter),
             Litter::Request(request) => self.drop_request(request),
-            _ if litter.runs_host_code() && self.is_engine() => self.send(Drops::new(litter)),
+            _ if litter.runs_host_code() && self.is_engine() => self.send(Drops::mail(litter)),
             _ => drop(litter),
         }
     }
 
     /// A fetch's context, which may be the last reference, goes where callbacks run.
     pub(super) fn drop_context(&self, context: Arc<Object>) {
-        if context.ends_where_dropped() { self.send(Drops::new(context)) } else { drop(context) }
+        if context.ends_where_dropped() { self.send(Drops::mail(context)) } else { drop(context) }
     }
 
     /// A request carries contexts of the host's, and this may be the last reference.
     fn drop_request(&self, request: Arc<Request>) {
-        if request.runs_host_code_on_drop() { self.send(Drops::new(request)) } else { drop(request) }
+        if request.runs_host_code_on_drop() { self.send(Drops::mail(request)) } else { drop(request) }
     }
 
     /// Lets go of what left the store, after all locks, on the thread that caused it: the listener's mail is sent, or on a bare
     /// cache delivered here; what runs host code is sent to where callbacks run, if there is such a place.
     pub(super) fn let_go(&self, left: Departures) {
-        if let Some(removals) = &self.removals {
-            if removals.schedule() {
-                match &self.routes.removals {
-                    Some(queue) => queue.send(removals.clone()),
-                    None if self.is_engine() => self.send(removals.clone()),
-                    None => {
-                        removals.clone().deliver(usize::MAX);
-                    }
-                }
-            }
+        if self.is_engine() {
+            return self.send_departures(left);
         }
-        if self.is_engine() { self.send_departures(left) } else { drop(left) }
+        self.send_removals(|removals| {
+            removals.deliver(usize::MAX);
+        });
+        drop(left);
     }
 
     /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.
     pub(super) fn send_departures(&self, left: Departures) {
-        if let Some(removals) = &self.removals
-            && removals.schedule()
-        {
-            match &self.routes.removals {
-                Some(queue) => queue.send(removals.clone()),
-                None => self.send(removals.clone()),
-            }
-        }
+        self.send_removals(|removals| self.send(removals));
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
         if left.iter().any(runs_host_code) {
-            self.send(Drops::new(left));
+            self.send(Drops::mail(left));
+        }
+    }
+
+    /// Sends what the removal listener has not heard yet, if nobody does: to the host's queue, or else `elsewhere`.
+    fn send_removals(&self, elsewhere: impl FnOnce(Arc<Removals>)) {
+        let Some(removals) = self.removals.as_ref().filter(|removals| removals.schedule()) else { return };
+        match &self.routes.removals {
+            Some(queue) => queue.send(removals.clone()),
+            None => elsewhere(removals.clone()),
         }
     }
 }

@@ -293,7 +293,7 @@ impl Core {
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
         match (self.running(), &self.routes.results) {
-            (Some(runtime), None) => runtime.deliver_and_wait(Drops::new(left)),
+            (Some(runtime), None) => runtime.deliver_and_wait(Drops::mail(left)),
             _ => drop(left),
         }
         self.end_alarm();

@@ -161,7 +161,7 @@ impl Request {
 
 impl Request {
     /// The hook, if it is due and there is a function to call.
-    fn take_due(&self, called: bool) -> Result<Option<(Box<dyn CancelHook>, Cancel)>, NoFunction> {
+    fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
         match std::mem::replace(&mut *held, Hook::Over) {
             Hook::Due(hook, why) if called && !hook.is_callable() => {
@@ -176,6 +176,9 @@ impl Request {
         }
     }
 }
+
+/// A hook, and why it is due.
+type DueHook = (Box<dyn CancelHook>, Cancel);
 
 struct NoFunction;
 

@@ -21,7 +21,7 @@ impl Failures {
     pub fn new(ttl_ms: u64, capacity: u64) -> Failures {
         // Unbounded as far as the crate knows, since it allocates a bounded one ahead; the bound is kept below.
         let wanted = ttl_ms > 0 && capacity > 0;
-        Failures { errors: wanted.then(|| LruCache::unbounded()).map(|errors| bounded(errors, capacity)), ttl_ms }
+        Failures { errors: wanted.then(LruCache::unbounded).map(|errors| bounded(errors, capacity)), ttl_ms }
     }
 
     /// The error remembered of `key`. What is past its time is handed out through `gone`.

@@ -47,6 +47,8 @@ pub struct Fetch<H: Host> {
     pub spilled: VecDeque<FlightId>,
     /// How many places of the queue its flights occupy.
     pub places: usize,
+    /// Whether it stands among those that free places go to: something waits with it, and its share is not used.
+    pub hungry: bool,
     /// How many of its flights wait, spilled or queued: while any does, the fetch is kept for their order's sake.
     pub waiting: usize,
 }

@@ -58,7 +58,10 @@ pub enum Standing {
     /// It is the one a fetch joins.
     Current,
     /// The key was written while the provider had it: it serves those who joined before, and never stores.
-    Overtaken,
+    Overtaken {
+        /// How often the key had been written when it could last be joined.
+        joined_by: u64,
+    },
 }
 
 /// One position that waits.
@@ -99,6 +102,14 @@ pub struct Stamp {
     writes: u64,
     /// The attempt's number among all.
     attempt: u64,
+}
+
+impl Stamp {
+    /// Whether the attempt began after everybody had joined the flight that was overtaken then: its answer is not older than
+    /// any of their calls.
+    pub fn is_after_all_who_joined(&self, joined_by: u64) -> bool {
+        self.writes >= joined_by
+    }
 }
 
 impl Lane {

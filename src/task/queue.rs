@@ -122,15 +122,18 @@ impl Queue {
         self.ages.first_key_value().map(|(asked_at, _)| *asked_at)
     }
 
-    /// Takes the key that goes first.
-    pub fn pop(&mut self) -> Option<FlightId> {
-        if let Some((_, flight)) = self.retried.pop_first() {
-            return Some(flight);
+    /// Takes the key that goes first among those that need not be `passed` over.
+    pub fn pop(&mut self, passed: impl Fn(FlightId) -> bool) -> Option<FlightId> {
+        let retried = self.retried.iter().find(|(_, flight)| !passed(**flight)).map(|(nth, _)| *nth);
+        if let Some(nth) = retried {
+            return self.retried.remove(&nth);
         }
-        let mut keys = self.ranked.first_entry()?;
-        let first = keys.get_mut().pop_front()?;
-        if keys.get().is_empty() {
-            keys.remove();
+        let goes = |waiting: &Waiting| !passed(waiting.flight);
+        let (rank, at) = self.ranked.iter().find_map(|(rank, keys)| Some((*rank, keys.iter().position(goes)?)))?;
+        let keys = self.ranked.get_mut(&rank)?;
+        let first = keys.remove(at)?;
+        if keys.is_empty() {
+            self.ranked.remove(&rank);
         }
         self.left(&first);
         Some(first.flight)

@@ -4,7 +4,7 @@ use super::flight::Stamp;
 use super::recent::Tick;
 use super::{FlightId, LaneId, RequestId};
 use crate::base::Moment;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 /// A request in the provider's hands.
 pub struct Request<R> {
@@ -89,14 +89,14 @@ pub struct Slots {
     max_abandoned: u32,
     pub running: u32,
     pub abandoned: u32,
-    /// Requests that hold a slot though their time is over, oldest first.
-    overdue: VecDeque<RequestId>,
+    /// Requests that hold a slot though their time is over, by attempt, so that the oldest comes first.
+    overdue: BTreeMap<u64, RequestId>,
 }
 
 impl Slots {
     /// All free.
     pub fn new(max_running: u32, max_abandoned: u32) -> Slots {
-        Slots { max_running, max_abandoned, running: 0, abandoned: 0, overdue: VecDeque::new() }
+        Slots { max_running, max_abandoned, running: 0, abandoned: 0, overdue: BTreeMap::new() }
     }
 
     /// Whether a request can be formed.
@@ -113,7 +113,7 @@ impl Slots {
 
     /// The request's time is over.
     #[must_use]
-    pub fn abandon(&mut self, id: RequestId, hold: Hold) -> Hold {
+    pub fn abandon(&mut self, id: RequestId, attempt: u64, hold: Hold) -> Hold {
         if hold != Hold::Slot {
             return hold;
         }
@@ -122,13 +122,13 @@ impl Slots {
             self.abandoned += 1;
             return Hold::Abandoned;
         }
-        self.overdue.push_back(id);
+        self.overdue.insert(attempt, id);
         Hold::OverdueSlot
     }
 
     /// The request is over. If that makes room for an overdue one to be abandoned, its id is answered.
     #[must_use]
-    pub fn release(&mut self, id: RequestId, hold: Hold) -> Option<RequestId> {
+    pub fn release(&mut self, attempt: u64, hold: Hold) -> Option<RequestId> {
         match hold {
             Hold::Nothing => None,
             Hold::Slot => {
@@ -137,16 +137,21 @@ impl Slots {
             }
             Hold::OverdueSlot => {
                 self.running -= 1;
-                self.overdue.retain(|overdue| *overdue != id);
+                self.overdue.remove(&attempt);
                 None
             }
             Hold::Abandoned => {
                 self.abandoned -= 1;
-                let next = self.overdue.pop_front()?;
+                let (_, next) = self.overdue.pop_first()?;
                 self.running -= 1;
                 self.abandoned += 1;
                 Some(next)
             }
         }
+    }
+
+    /// How many requests hold a slot though their time is over.
+    pub fn overdue(&self) -> usize {
+        self.overdue.len()
     }
 }

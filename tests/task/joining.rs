@@ -1,9 +1,9 @@
 //! One flight per key: who joins it, what a write and a cancel do to it (rules F06 to F09, F19, F20).
 
-use super::world::{Said, World, failed_with, value};
+use super::world::{Happening, Said, World, failed_with, value};
 use kvlight::base::Status;
 use kvlight::base::config::Read;
-use kvlight::task::{Cancel, Form, Rest, Source};
+use kvlight::task::{Cancel, Form, Rest, Source, Taken};
 
 #[test]
 fn f06_all_forms_of_fetch_share_one_flight() {
@@ -239,6 +239,17 @@ fn f09_a_told_flight_is_not_retried() {
 }
 
 #[test]
+fn f09_a_told_request_that_was_not_taken_yet_is_skipped() {
+    let mut world = World::new();
+    world.by_hand = true;
+    let waiter = world.fetch("k");
+    world.cancel(&waiter);
+    assert_eq!(world.take(0), Taken::Skip);
+    world.finish(0);
+    assert_eq!(world.table.gauges().running, 0);
+}
+
+#[test]
 fn f09_a_refresh_keeps_a_flight_that_its_waiters_left() {
     let mut world = World::new();
     let waiter = world.fetch("k");
@@ -349,7 +360,7 @@ fn f20_a_final_error_is_remembered_for_its_time() {
 
 #[test]
 fn f20_writes_refresh_and_later_answers_forget_a_remembered_error() {
-    let forgets: [(&str, fn(&mut World)); 5] = [
+    let forgets: [Happening; 5] = [
         ("put", |world| world.put("k", "v")),
         ("remove", |world| world.remove("k")),
         ("clear", |world| world.clear()),

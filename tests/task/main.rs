@@ -2,11 +2,14 @@
 
 mod admission;
 mod cells;
+mod cells_host;
 mod closing;
 mod faults;
 mod joining;
 mod model;
 mod provider;
+mod scene;
 mod telling;
 mod timing;
+mod told;
 mod world;

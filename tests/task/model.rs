@@ -1,1 +1,414 @@
-//! to come
+//! Any sequence of events on any settings: after every step the table looks itself over, and what was told and stored is
+//! compared with what may have been.
+//!
+//! What is compared: every value says which request brought it, every request knows how often each of its keys had been written
+//! when it was handed out. So a stored value must be as new as the last write of its key, and a waiter must never be told what
+//! is older than its own call.
+
+use super::world::{Said, Waiter, World, bytes, ms, provider_error};
+use kvlight::base::config::{BatchMode, Order, Read, Settings};
+use kvlight::base::{Answer, Status};
+use kvlight::task::{Form, Given, Rest, Source, Taken, Terms};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+/// The keys of the model; the validator refuses the last.
+const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "!h"];
+
+#[derive(Clone, Debug)]
+enum Event {
+    Fetch(Call),
+    Refresh(Vec<usize>),
+    Answer(usize, usize, Reply),
+    Extra(usize, usize),
+    Finish(usize, Close),
+    Put(usize),
+    Remove(usize),
+    Clear,
+    Cancel(usize),
+    Urgency(usize, i32),
+    Advance(u64),
+    Take(usize),
+    Return(usize),
+    Heartbeat(usize),
+    Drain(u64),
+    Close,
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    all: bool,
+    keys: Vec<usize>,
+    read: Read,
+    all_or_nothing: bool,
+    urgency: i32,
+    timeout_ms: Option<u64>,
+    retries: u32,
+    pause_ms: u64,
+    step: usize,
+    missed_before: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reply {
+    Value,
+    Null,
+    Failed,
+    FailedForGood,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Close {
+    Unanswered,
+    Null,
+    Failed,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let some = 0..64usize;
+    let event = prop_oneof![
+        12 => call().prop_map(Event::Fetch),
+        2 => prop::collection::vec(0..8usize, 1..4).prop_map(Event::Refresh),
+        14 => (some.clone(), some.clone(), reply()).prop_map(|(request, key, reply)| Event::Answer(request, key, reply)),
+        3 => (some.clone(), 0..7usize).prop_map(|(request, key)| Event::Extra(request, key)),
+        5 => (some.clone(), prop_oneof![Just(Close::Unanswered), Just(Close::Null), Just(Close::Failed)])
+            .prop_map(|(request, rest)| Event::Finish(request, rest)),
+        3 => (0..7usize).prop_map(Event::Put),
+        3 => (0..7usize).prop_map(Event::Remove),
+        1 => Just(Event::Clear),
+        4 => some.clone().prop_map(Event::Cancel),
+        2 => (some.clone(), -2..3i32).prop_map(|(fetch, urgency)| Event::Urgency(fetch, urgency)),
+        6 => (1..60u64).prop_map(Event::Advance),
+        6 => some.clone().prop_map(Event::Take),
+        5 => some.clone().prop_map(Event::Return),
+        1 => some.prop_map(Event::Heartbeat),
+    ];
+    let end = prop_oneof![6 => Just(vec![]), 2 => (0..50u64).prop_map(|ms| vec![Event::Drain(ms)]), 1 => Just(vec![Event::Close])];
+    (prop::collection::vec(event.clone(), 1..90), end, prop::collection::vec(event, 0..20))
+        .prop_map(|(before, end, after)| [before, end, after].concat())
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let read = prop_oneof![6 => Just(Read::Normal), 1 => Just(Read::Refresh), 1 => Just(Read::CacheOnly), 1 => Just(Read::NoStore)];
+    let keys = prop::collection::vec(0..8usize, 0..9);
+    let timeout = prop_oneof![3 => Just(None), 1 => (1..80u64).prop_map(Some)];
+    let modes = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>());
+    (keys, read, modes, -2..3i32, timeout, 0..3u32, prop_oneof![Just(0), Just(10u64)], 0..3usize).prop_map(
+        |(keys, read, (all, all_or_nothing, missed_before), urgency, timeout_ms, retries, pause_ms, step)| Call {
+            all,
+            keys,
+            read,
+            all_or_nothing,
+            urgency,
+            timeout_ms,
+            retries,
+            pause_ms,
+            step,
+            missed_before,
+        },
+    )
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![4 => Just(Reply::Value), 1 => Just(Reply::Null), 3 => Just(Reply::Failed), 1 => Just(Reply::FailedForGood)]
+}
+
+fn settings() -> impl Strategy<Value = (Settings, bool)> {
+    let slots = (1..4u32, 0..3u32);
+    let queue = (0..7u32, any::<bool>(), prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
+    let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
+    (slots, queue, batch, prop::option::of(Just(30u64)), prop_oneof![Just(0), Just(50u64)], any::<bool>()).prop_map(
+        |((running, abandoned), (places, lifo, share, spill), (keys, linger, omitted), attempt, errors, by_hand)| {
+            let mut settings = Settings::default();
+            let tasks = &mut settings.tasks;
+            (tasks.max_running, tasks.max_abandoned) = (running, abandoned);
+            (tasks.queue_max_keys, tasks.queue_share, tasks.queue_spill) = (places, share, spill);
+            tasks.queue_order = if lifo { Order::Lifo } else { Order::Fifo };
+            (tasks.batch_max_keys, tasks.batch_linger, tasks.omitted_is_null) = (keys, ms(linger), omitted);
+            settings.fetch.attempt_timeout = attempt.map(ms);
+            settings.cache.error_ttl_ms = errors;
+            (settings, by_hand)
+        },
+    )
+}
+
+/// A fetch, and what may become of it.
+struct Asked {
+    call: Call,
+    waiter: Waiter,
+    /// How often each position's key had been written when it was asked.
+    writes: Vec<u64>,
+    cancelled: bool,
+}
+
+struct Run {
+    world: World,
+    fetches: Vec<Asked>,
+    /// How often each key was written.
+    writes: HashMap<String, u64>,
+    /// How often each key had been written when each request was handed out.
+    handed: Vec<HashMap<String, u64>>,
+    closed: bool,
+}
+
+impl Run {
+    fn writes(&self, key: &str) -> u64 {
+        self.writes.get(key).copied().unwrap_or_default()
+    }
+
+    fn write(&mut self, key: &str) -> u64 {
+        let writes = self.writes.entry(key.to_owned()).or_default();
+        *writes += 1;
+        *writes
+    }
+
+    fn request(&self, nth: usize) -> Option<usize> {
+        // Young requests are the interesting ones.
+        let count = self.world.requests.len();
+        (count > 0).then(|| count - 1 - nth % count.min(8))
+    }
+
+    fn fetch(&self, nth: usize) -> Option<usize> {
+        let count = self.fetches.len();
+        (count > 0).then(|| count - 1 - nth % count.min(12))
+    }
+
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Fetch(call) => self.ask(call),
+            Event::Refresh(keys) => {
+                let keys: Vec<&str> = keys.iter().map(|key| KEYS[*key]).collect();
+                if self.world.table.is_open() {
+                    self.world.ask(Form::Refresh, &keys, |_| {});
+                }
+            }
+            Event::Answer(request, key, reply) => self.answer(request, key, reply),
+            Event::Extra(request, key) => {
+                let Some(request) = self.request(request) else { return };
+                let key = KEYS[key];
+                if !self.world.requests[request].keys().iter().any(|known| known == key) {
+                    let at = self.world.requests.len();
+                    self.world.extra(request, key, &format!("request {request} {at}"));
+                }
+            }
+            Event::Finish(request, rest) => {
+                let Some(request) = self.request(request) else { return };
+                self.world.finish_with(
+                    request,
+                    match rest {
+                        Close::Unanswered => Rest::Unanswered,
+                        Close::Null => Rest::Null,
+                        Close::Failed => Rest::Failed(provider_error(1, false)),
+                    },
+                );
+            }
+            Event::Put(_) if !self.world.table.is_open() => {}
+            Event::Put(key) => {
+                let nth = self.write(KEYS[key]);
+                self.world.put(KEYS[key], &format!("put {nth}"));
+            }
+            Event::Remove(key) => {
+                self.write(KEYS[key]);
+                self.world.remove(KEYS[key]);
+            }
+            Event::Clear => {
+                for key in KEYS {
+                    self.write(key);
+                }
+                self.world.clear();
+            }
+            Event::Cancel(fetch) => {
+                let Some(fetch) = self.fetch(fetch) else { return };
+                self.fetches[fetch].cancelled = true;
+                self.world.cancel(&self.fetches[fetch].waiter.clone());
+            }
+            Event::Urgency(fetch, urgency) => {
+                let Some(fetch) = self.fetch(fetch) else { return };
+                self.world.set_urgency(&self.fetches[fetch].waiter.clone(), urgency);
+            }
+            Event::Advance(ms) => self.world.advance(ms),
+            Event::Take(request) => {
+                let Some(request) = self.request(request) else { return };
+                if self.world.by_hand && self.world.take(request) == Taken::Skip {
+                    self.world.finish(request);
+                }
+            }
+            Event::Return(request) => {
+                let Some(request) = self.request(request) else { return };
+                self.world.returned(request);
+            }
+            Event::Heartbeat(request) => {
+                let Some(request) = self.request(request) else { return };
+                self.world.heartbeat(request);
+            }
+            Event::Drain(ms) => {
+                self.closed = true;
+                self.world.drain(ms);
+            }
+            Event::Close => {
+                self.closed = true;
+                self.world.close();
+            }
+        }
+    }
+
+    fn ask(&mut self, call: Call) {
+        if !self.world.table.is_open() {
+            return;
+        }
+        let keys: Vec<&str> = call.keys.iter().map(|key| KEYS[*key]).collect();
+        let form = if call.all { Form::All } else { Form::Each };
+        let waiter = self.world.ask(form, &keys, |options| {
+            options.fetch.read = call.read;
+            options.fetch.timeout = call.timeout_ms.map(ms);
+            (options.fetch.retry.count, options.fetch.retry.fixed) = (Some(call.retries), ms(call.pause_ms));
+            options.fetch.batch_mode = if call.all_or_nothing { BatchMode::AllOrNothing } else { BatchMode::Partial };
+            (options.urgency, options.step, options.missed_before) = (call.urgency, call.step, call.missed_before);
+        });
+        let writes = keys.iter().map(|key| self.writes(key)).collect();
+        self.fetches.push(Asked { call, waiter, writes, cancelled: false });
+    }
+
+    fn answer(&mut self, request: usize, key: usize, reply: Reply) {
+        let Some(request) = self.request(request) else { return };
+        let keys = self.world.requests[request].keys();
+        let given = match reply {
+            Reply::Value => Given::Answer(bytes(&format!("request {request}")), Terms::default()),
+            Reply::Null => Given::Answer(Answer::Null, Terms::default()),
+            Reply::Failed => Given::Failed(provider_error(1, false)),
+            Reply::FailedForGood => Given::Failed(provider_error(2, true)),
+        };
+        self.world.give(request, &keys[key % keys.len()], given);
+    }
+
+    /// Remembers what was written before the requests that are new.
+    fn note_handed(&mut self) {
+        for nth in self.handed.len()..self.world.requests.len() {
+            let keys = self.world.requests[nth].keys();
+            let mut unique = keys.clone();
+            unique.sort();
+            unique.dedup();
+            assert_eq!(unique.len(), keys.len(), "a key is twice in a request: {keys:?}");
+            self.handed.push(self.writes.clone());
+        }
+    }
+
+    /// As of which write of its key a value is, from what it says of itself.
+    fn age(&self, key: &str, text: &str) -> u64 {
+        let (origin, nth) = text.split_once(' ').expect("values of the model have two words or three");
+        if origin == "put" {
+            return nth.parse().expect("a number");
+        }
+        let request: usize = nth.split(' ').next().and_then(|nth| nth.parse().ok()).expect("a number");
+        self.handed[request].get(key).copied().unwrap_or_default()
+    }
+
+    fn check_store(&self) {
+        for key in KEYS {
+            if let Said::Value(text) = self.world.lookup(key) {
+                assert_eq!(self.age(key, &text), self.writes(key), "{key} was written since, and the store holds {text:?}");
+            }
+        }
+    }
+
+    fn check_told(&self) {
+        for asked in &self.fetches {
+            for (at, said) in asked.waiter.outcomes().into_iter().enumerate() {
+                let key = KEYS[asked.call.keys[at]];
+                match said {
+                    Said::Value(text) => {
+                        assert!(self.age(key, &text) >= asked.writes[at], "{key} was told {text:?}, which is older than the call")
+                    }
+                    Said::Failed(Status::ERR_CANCELLED) => {
+                        assert!(asked.cancelled || asked.call.all_or_nothing, "{key} was told of a cancel that nobody asked for")
+                    }
+                    Said::Failed(Status::ERR_CLOSED) => assert!(self.closed, "{key} was told of a close"),
+                    Said::Failed(Status::ERR_TIMEOUT) => {
+                        let timed = asked.call.timeout_ms.is_some() || self.world.settings.fetch.attempt_timeout.is_some();
+                        assert!(timed, "{key} was told of a timeout");
+                    }
+                    Said::Failed(Status::ERR_UNANSWERED) => assert!(!self.world.settings.tasks.omitted_is_null, "{key} is null"),
+                    Said::Failed(Status::ERR_QUEUE_FULL) => {}
+                    Said::Failed(status) => panic!("{key} was told {status:?}"),
+                    Said::InvalidKey => assert!(key.starts_with('!')),
+                    Said::Miss => assert!(asked.call.read == Read::CacheOnly || !asked.waiter.is_over(), "{key} missed"),
+                    Said::Nothing | Said::Null | Said::Error(_) => {}
+                }
+            }
+            for told in asked.waiter.told() {
+                let loaded = matches!(told.outcome.source, Source::Provider | Source::Joined) && told.outcome.ttl_left_ms != 0;
+                let said = super::world::said(&told.outcome.verdict);
+                assert!(!loaded || told.in_store == said, "told {said:?}, and the store had {:?}", told.in_store);
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        self.apply(event);
+        self.note_handed();
+        self.check_store();
+        self.check_told();
+    }
+
+    /// Lets the provider finish whatever it has, until nothing is under way.
+    fn wind_up(&mut self) {
+        for _ in 0..200 {
+            for nth in 0..self.world.requests.len() {
+                self.world.finish(nth);
+            }
+            self.note_handed();
+            self.world.advance(100);
+            if self.world.table.is_idle() {
+                break;
+            }
+        }
+        assert!(self.world.table.is_idle(), "the provider finishes everything, and something is still under way");
+        self.world.close();
+        for nth in 0..self.world.requests.len() {
+            self.world.finish(nth);
+        }
+        self.check_store();
+        self.check_told();
+    }
+
+    fn check_end(&self) {
+        let (mut positions, mut answered_at_once) = (0, 0);
+        for Asked { call, waiter, .. } in &self.fetches {
+            let outcomes = waiter.outcomes();
+            assert!(!outcomes.contains(&Said::Nothing), "a position was never told: {outcomes:?}");
+            let events = waiter.order();
+            let results = events.chars().filter(|event| *event == 'r').count();
+            let batches = events.chars().filter(|event| *event == 'b').count();
+            assert_eq!((results, batches), if call.all { (0, 1) } else { (call.keys.len(), 0) });
+            assert_eq!(waiter.is_over(), call.all || !call.keys.is_empty(), "the last event is not marked");
+            let told = waiter.progress().last().map(|(done, _, total)| (*done, *total));
+            let wanted = (call.step > 0 && !call.keys.is_empty()).then_some((call.keys.len(), call.keys.len()));
+            assert_eq!(told, wanted, "progress does not end with all");
+            positions += outcomes.len();
+            let at_once = |at: &usize| outcomes[*at] == Said::InvalidKey || waiter.details(*at).source == Source::Store;
+            answered_at_once += (0..outcomes.len()).filter(at_once).count();
+        }
+        let counts = self.world.table.counts();
+        assert_eq!(counts.misses(), (positions - answered_at_once) as u64, "each miss is counted as one thing: {counts:?}");
+        assert_eq!(counts.requests, self.world.requests.len() as u64);
+        assert_eq!(counts.attempts, self.world.requests.iter().map(|request| request.keys().len() as u64).sum::<u64>());
+        let gauges = self.world.table.gauges();
+        assert_eq!(gauges, Default::default(), "something is left");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn f01_to_f20_any_sequence_of_events_keeps_the_invariants(((settings, by_hand), events) in (settings(), events())) {
+        let mut world = World::with(|all| *all = settings);
+        world.by_hand = by_hand;
+        let mut run = Run { world, fetches: Vec::new(), writes: HashMap::new(), handed: Vec::new(), closed: false };
+        for event in events {
+            run.step(event);
+        }
+        run.wind_up();
+        run.check_end();
+    }
+}

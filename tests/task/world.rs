@@ -1,51 +1,18 @@
-//! A small world around the table: a store, a provider whose answers the story gives, mailboxes that remember what they were
-//! told, and a manual clock. After every step the table looks itself over.
+//! A small world around the table: a store, a provider whose answers the story gives, mailboxes (`told`), and a manual clock.
+//! After every step the table looks itself over.
 
+pub use super::told::{Post, Said, Waiter, failed_with, said, value};
 use kvlight::base::config::{FetchSettings, Read, Settings};
 use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Moment, Now, PackedKeys, Status, Ttl, Value};
 use kvlight::task::host::Litter;
 use kvlight::task::table::{Room, Write};
-use kvlight::task::{Ask, Batch, Cancel, Close, Event, FetchId, Filled, Form, Given, Handout, Host, Mailbox, Outbox, Outcome, Probe};
+use kvlight::task::{Ask, Cancel, Close, Filled, Form, Given, Handout, Host, Outbox, Outcome, Probe};
 use kvlight::task::{RequestId, Rest, Source, Store, Table, Taken, Terms, Turn, Verdict};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What a position was told, as a story would say it.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Said {
-    /// It was told nothing so far.
-    Nothing,
-    Value(String),
-    Null,
-    Miss,
-    InvalidKey,
-    /// The library's own error.
-    Failed(Status),
-    /// The provider's error with this code.
-    Error(i64),
-}
-
-pub fn failed_with(status: Status) -> Said {
-    Said::Failed(status)
-}
-
-pub fn value(text: &str) -> Said {
-    Said::Value(text.into())
-}
-
-pub fn said(verdict: &Verdict) -> Said {
-    match verdict {
-        Verdict::Value(value) => Said::Value(String::from_utf8_lossy(value.as_bytes().unwrap_or(b"an object")).into_owned()),
-        Verdict::Null => Said::Null,
-        Verdict::Miss => Said::Miss,
-        Verdict::InvalidKey => Said::InvalidKey,
-        Verdict::Failed(error) if error.status() == Status::ERR_PROVIDER => Said::Error(error.code()),
-        Verdict::Failed(error) => Said::Failed(error.status()),
-    }
-}
 
 pub fn bytes(text: &str) -> Answer {
     Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
@@ -57,7 +24,9 @@ pub fn provider_error(code: i64, permanent: bool) -> Error {
 
 /// The store: keeps everything for ever, but for what is not to be stored.
 #[derive(Clone, Default)]
-pub struct Shelf(Rc<RefCell<BTreeMap<Vec<u8>, (Answer, Terms)>>>);
+pub struct Shelf(Rc<RefCell<Entries>>);
+
+type Entries = BTreeMap<Vec<u8>, (Answer, Terms)>;
 
 impl Shelf {
     pub fn lookup(&self, key: &[u8]) -> Said {
@@ -96,151 +65,6 @@ impl Host for Floor {
     }
 }
 
-/// One event as it was told.
-#[derive(Debug, Clone)]
-pub struct Told {
-    pub index: usize,
-    pub outcome: Outcome,
-    pub last: bool,
-    /// What the store had of the key at the moment the event was posted.
-    pub in_store: Said,
-}
-
-/// Where the events of one fetch are collected.
-#[derive(Clone)]
-pub struct Post(Rc<RefCell<Posted>>);
-
-#[derive(Default)]
-struct Posted {
-    keys: Vec<String>,
-    shelf: Shelf,
-    /// Posted and not delivered.
-    waiting: Vec<Event>,
-    scheduled: bool,
-    told: Vec<Told>,
-    batch: Option<Batch>,
-    progress: Vec<(usize, usize, usize)>,
-    over: bool,
-    polled: (usize, usize),
-    /// The order of all events: `p`rogress, `r`esult, `b`atch.
-    order: String,
-    breaks: bool,
-}
-
-impl Mailbox for Post {
-    fn post(&self, event: Event) -> bool {
-        let mut posted = self.0.borrow_mut();
-        assert!(!posted.breaks, "the mailbox breaks");
-        assert!(!posted.over, "an event came after the last one: {event:?}");
-        match &event {
-            Event::Result { index, outcome, last } => {
-                assert!(posted.told.iter().all(|told| told.index != *index), "position {index} was told twice");
-                let in_store = posted.shelf.lookup(posted.keys[*index].as_bytes());
-                posted.told.push(Told { index: *index, outcome: outcome.clone(), last: *last, in_store });
-                posted.over = *last;
-                posted.order.push('r');
-            }
-            Event::Batch(batch) => {
-                posted.batch = Some(batch.clone());
-                posted.over = true;
-                posted.order.push('b');
-            }
-            Event::Progress { done, failed, total } => {
-                let fell = posted.progress.last().is_some_and(|(before, ..)| before >= done);
-                assert!(!fell, "progress fell or stood still: {done} after {:?}", posted.progress);
-                posted.progress.push((*done, *failed, *total));
-                posted.order.push('p');
-            }
-        }
-        posted.waiting.push(event);
-        !std::mem::replace(&mut posted.scheduled, true)
-    }
-
-    fn progress(&self, done: usize, failed: usize) {
-        let mut posted = self.0.borrow_mut();
-        assert!(done > posted.polled.0, "the number of settled positions fell or stood still");
-        posted.polled = (done, failed);
-    }
-}
-
-impl Post {
-    fn deliver(&self) {
-        let mut posted = self.0.borrow_mut();
-        posted.scheduled = false;
-        posted.waiting.clear();
-    }
-}
-
-/// A fetch as its caller sees it.
-#[derive(Clone)]
-pub struct Waiter {
-    /// `None`: everything was settled in the call.
-    pub id: Option<FetchId>,
-    pub post: Post,
-}
-
-impl Waiter {
-    /// What each position was told, in the order asked.
-    pub fn outcomes(&self) -> Vec<Said> {
-        let posted = self.post.0.borrow();
-        let mut outcomes = vec![Said::Nothing; posted.keys.len()];
-        posted.told.iter().for_each(|told| outcomes[told.index] = said(&told.outcome.verdict));
-        if let Some(batch) = &posted.batch {
-            outcomes = batch.outcomes.iter().map(|outcome| said(&outcome.verdict)).collect();
-        }
-        outcomes
-    }
-
-    /// What the only position was told.
-    pub fn outcome(&self) -> Said {
-        let outcomes = self.outcomes();
-        assert_eq!(outcomes.len(), 1, "the fetch has more than one position");
-        outcomes[0].clone()
-    }
-
-    /// The whole outcome of one position.
-    pub fn details(&self, index: usize) -> Outcome {
-        let posted = self.post.0.borrow();
-        if let Some(batch) = &posted.batch {
-            return batch.outcomes[index].clone();
-        }
-        posted.told.iter().find(|told| told.index == index).expect("the position was told").outcome.clone()
-    }
-
-    pub fn error(&self, index: usize) -> Error {
-        self.details(index).error().expect("the position failed").clone()
-    }
-
-    pub fn told(&self) -> Vec<Told> {
-        self.post.0.borrow().told.clone()
-    }
-
-    /// How the batch ended, if it did: its results and its own status.
-    pub fn batch(&self) -> Option<(Vec<Said>, Status)> {
-        let posted = self.post.0.borrow();
-        let batch = posted.batch.as_ref()?;
-        let status = batch.ended.as_ref().map_or(Status::OK, |error| error.status());
-        Some((batch.outcomes.iter().map(|outcome| said(&outcome.verdict)).collect(), status))
-    }
-
-    pub fn progress(&self) -> Vec<(usize, usize, usize)> {
-        self.post.0.borrow().progress.clone()
-    }
-
-    pub fn order(&self) -> String {
-        self.post.0.borrow().order.clone()
-    }
-
-    /// Whether the last event came.
-    pub fn is_over(&self) -> bool {
-        self.post.0.borrow().over
-    }
-
-    pub fn break_mailbox(&self) {
-        self.post.0.borrow_mut().breaks = true;
-    }
-}
-
 /// How a fetch is asked.
 #[derive(Clone)]
 pub struct Options {
@@ -268,6 +92,9 @@ impl Handed {
         self.handout.keys.iter().position(|known| known == key.as_bytes()).expect("the key is in the request")
     }
 }
+
+/// Something that happens in a story, with its name.
+pub type Happening = (&'static str, fn(&mut World));
 
 /// What a provider that answers inside its call says of a key.
 pub type Instant = Box<dyn FnMut(&[u8], u32) -> Given>;
@@ -348,7 +175,7 @@ impl World {
         self.litter += out.litter.len();
         for litter in &out.litter {
             if let Litter::Mailbox(post) = litter {
-                assert!(post.0.borrow().waiting.is_empty(), "an event was posted and its mailbox never scheduled");
+                assert!(!post.waits(), "an event was posted and its mailbox never scheduled");
             }
         }
         result
@@ -391,8 +218,7 @@ impl World {
                 None => Probe::Missed,
             });
         }
-        let posted = Posted { keys: keys.iter().map(|key| key.to_string()).collect(), shelf: self.shelf.clone(), ..Posted::default() };
-        let post = Post(Rc::new(RefCell::new(posted)));
+        let post = Post::new(keys, &self.shelf);
         let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
         let settings = Arc::new(options.fetch);
         let mailbox = (form != Form::Refresh).then(|| post.clone());

@@ -80,41 +80,43 @@ impl<H: Host> Table<H> {
         let owner = &mut self.fetches[fetch];
         owner.spilled.push_back(id);
         self.spilled += 1;
-        if owner.spilled.len() == 1 {
-            self.spilling.insert(Rank::new(owner.urgency, owner.arrival, self.settings.queue_order), fetch);
+        self.tend(fetch);
+    }
+
+    /// Lists the fetch among those that free places go to, or strikes it off, after its places or what waits with it changed.
+    pub(super) fn tend(&mut self, id: FetchId) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
+        if std::mem::replace(&mut fetch.hungry, hungry) == hungry {
+            return;
+        }
+        let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
+        if hungry {
+            self.hungry.insert(rank, id);
+        } else {
+            self.hungry.remove(&rank);
         }
     }
 
-    /// Gives a free place to the next flight that waits with this fetch, as far as its share goes.
+    /// Gives free places to flights that wait with this fetch, as far as its share goes.
     fn refill_from(&mut self, fetch: FetchId) {
         while !self.is_full() {
-            let Some(owner) = self.fetches.get_mut(fetch) else { return };
-            if owner.places >= self.share {
-                return;
-            }
-            let Some(next) = owner.spilled.pop_front() else { return };
-            if owner.spilled.is_empty() {
-                let rank = Rank::new(owner.urgency, owner.arrival, self.settings.queue_order);
-                self.spilling.remove(&rank);
-            }
+            let Some(owner) = self.fetches.get_mut(fetch).filter(|owner| owner.places < self.share) else { break };
+            let Some(next) = owner.spilled.pop_front() else { break };
             if self.flights.get(next).is_some_and(|flight| matches!(flight.phase, Phase::Spilled)) {
                 self.spilled -= 1;
                 self.place(next);
             }
         }
+        self.tend(fetch);
     }
 
     /// Gives free places to flights that wait with their fetches.
     fn refill(&mut self) {
-        if self.spilling.is_empty() || self.is_full() {
-            return;
-        }
-        let fetches: Vec<FetchId> = self.spilling.values().copied().collect();
-        for fetch in fetches {
-            self.refill_from(fetch);
-            if self.is_full() {
-                return;
-            }
+        while !self.is_full() {
+            // Either the places run out here, or the fetch's share or flights do, which strikes it off.
+            let Some((_, fetch)) = self.hungry.first_key_value() else { return };
+            self.refill_from(*fetch);
         }
     }
 
@@ -154,6 +156,16 @@ impl<H: Host> Table<H> {
             || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
     }
 
+    /// Takes the waiting key that goes first into a request that has `taken` already. An overtaken flight that is tried again and
+    /// the current one of its key travel apart: a key is in a request at most once (rule F04).
+    fn take_next(&mut self, taken: &[FlightId]) -> Option<FlightId> {
+        let Table { queue, flights, lanes, .. } = self;
+        queue.pop(|id| {
+            let lane = flights[id].lane;
+            !lanes[lane].overtaken.is_empty() && taken.iter().any(|other| flights[*other].lane == lane)
+        })
+    }
+
     /// Forms requests while there are slots and keys for them.
     pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
         self.refill();
@@ -164,7 +176,7 @@ impl<H: Host> Table<H> {
                     // What waits with other fetches goes into this request too.
                     self.refill();
                 }
-                let Some(id) = self.queue.pop() else { break };
+                let Some(id) = self.take_next(&taken) else { break };
                 taken.push(id);
                 let owner = self.flights[id].owner;
                 let placed = matches!(self.flights[id].phase, Phase::Queued(Place::Ranked(..)));
@@ -221,7 +233,7 @@ impl<H: Host> Table<H> {
             // An overtaken flight never stores, not even what a later attempt brings: newcomers have a flight of their own.
             let stamp = match flight.standing {
                 Standing::Current => lane.stamp(attempt),
-                Standing::Overtaken => Lane::broken_stamp(attempt),
+                Standing::Overtaken { .. } => Lane::broken_stamp(attempt),
             };
             parts.push(Part::Open { flight: *id, stamp });
             urgency = urgency.max(flight.urgency);
@@ -259,8 +271,8 @@ impl<H: Host> Table<H> {
         let order = self.settings.queue_order;
         let before = Rank::new(fetch.urgency, fetch.arrival, order);
         fetch.urgency = urgency;
-        if self.spilling.remove(&before).is_some() {
-            self.spilling.insert(Rank::new(urgency, fetch.arrival, order), id);
+        if self.hungry.remove(&before).is_some() {
+            self.hungry.insert(Rank::new(urgency, fetch.arrival, order), id);
         }
         let open: Vec<FlightId> = fetch.open_flights().map(|(_, flight)| flight).collect();
         for flight in open {

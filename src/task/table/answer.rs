@@ -202,8 +202,9 @@ impl<H: Host> Table<H> {
     fn land_late<S: Store>(&mut self, stray: Stray, asked_for: FlightId, answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
         let lane = &self.lanes[stray.lane];
         if !lane.is_whole(stray.stamp) {
-            let same = self.flights.get(asked_for).is_some_and(|flight| flight.standing == Standing::Overtaken);
-            if same {
+            // An earlier write may lie between the attempt and the last who joined: they must not be told what is older.
+            let serves = |standing| matches!(standing, Standing::Overtaken { joined_by } if stray.stamp.is_after_all_who_joined(joined_by));
+            if self.flights.get(asked_for).is_some_and(|flight| serves(flight.standing)) {
                 self.stop_for(asked_for, turn);
                 self.end_with(asked_for, answer, Source::Provider, Filled::default(), turn);
             } else {
@@ -349,12 +350,13 @@ impl<H: Host> Table<H> {
 
     fn release<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
         let request = &mut self.requests[id];
+        let attempt = request.attempt;
         let hold = std::mem::replace(&mut request.hold, Hold::Nothing);
         if hold == Hold::Nothing {
             return;
         }
         self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
-        if let Some(abandoned) = self.slots.release(id, hold) {
+        if let Some(abandoned) = self.slots.release(attempt, hold) {
             self.requests[abandoned].hold = Hold::Abandoned;
         }
     }

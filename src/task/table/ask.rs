@@ -96,6 +96,7 @@ impl<H: Host> Table<H> {
             arrival: self.arrivals,
             spilled: VecDeque::new(),
             places: 0,
+            hungry: false,
             // Held until all its keys are asked; given back below.
             waiting: 1,
         });

@@ -3,7 +3,7 @@
 use super::{Host, Life, Table};
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
-use crate::task::flight::{Phase, Standing};
+use crate::task::flight::{Flight, Phase, Standing};
 use crate::task::queue::{Place, Rank};
 use crate::task::request::{Call, Hold, Part};
 use crate::task::{FetchId, FlightId, RequestId};
@@ -47,11 +47,11 @@ impl<H: Host> Table<H> {
             ensure(self.lane_of(lane.hash, &lane.key) == Some(id), || format!("{:?} does not find its lane", lane.key))?;
             let held = holders.get(&id).copied().unwrap_or_default();
             ensure(held == lane.holders && held > 0, || format!("{:?} has {held} holders and counts {}", lane.key, lane.holders))?;
-            for (flight, standing) in
-                lane.current.iter().map(|id| (id, Standing::Current)).chain(lane.overtaken.iter().map(|id| (id, Standing::Overtaken)))
-            {
-                let agrees = self.flights.get(*flight).is_some_and(|flight| flight.lane == id && flight.standing == standing);
-                ensure(agrees, || format!("{:?} lists a flight as {standing:?} that is not", lane.key))?;
+            let current = lane.current.iter().map(|id| (id, true));
+            for (flight, current) in current.chain(lane.overtaken.iter().map(|id| (id, false))) {
+                let agrees = |flight: &Flight| flight.lane == id && (flight.standing == Standing::Current) == current;
+                let agrees = self.flights.get(*flight).is_some_and(agrees);
+                ensure(agrees, || format!("{:?} lists a flight of another key or standing", lane.key))?;
             }
         }
         Ok(())
@@ -63,7 +63,7 @@ impl<H: Host> Table<H> {
         let key = &lane.key;
         let listed = match flight.standing {
             Standing::Current => lane.current == Some(id),
-            Standing::Overtaken => lane.overtaken.iter().filter(|other| **other == id).count() == 1,
+            Standing::Overtaken { .. } => lane.overtaken.iter().filter(|other| **other == id).count() == 1,
         };
         ensure(listed, || format!("a flight of {key:?} is {:?} and its lane does not say so", flight.standing))?;
         let open = |fetch: FetchId, position: u32| {
@@ -113,8 +113,9 @@ impl<H: Host> Table<H> {
         let waiting = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(_) | Phase::Spilled)).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
         let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
-        let spilling = self.spilling.get(&rank) == Some(&id);
-        ensure(spilling != fetch.spilled.is_empty(), || format!("fetch {nth} is not among those that spill, or need not be"))?;
+        let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
+        let listed = self.hungry.get(&rank) == Some(&id);
+        ensure(hungry == fetch.hungry && hungry == listed, || format!("fetch {nth} is overlooked by free places, or need not be seen"))?;
         let live: Vec<u32> = fetch.spilled.iter().filter_map(|id| self.flights.get(*id)).map(|flight| flight.position).collect();
         ensure(live.is_sorted_by(|a, b| a < b), || format!("what waits with fetch {nth} is out of order: {live:?}"))?;
         let timed = !fetch.has_deadline || self.life == Life::Closed || self.deadlines.holds_any(|due| due == Due::Fetch(id));
@@ -150,6 +151,7 @@ impl<H: Host> Table<H> {
         ensure(known.abandoned as usize == abandoned, || format!("{abandoned} requests are abandoned, {} counted", known.abandoned))?;
         ensure(slots + overdue <= self.settings.max_running as usize, || "more requests run than may".into())?;
         ensure(abandoned <= self.settings.max_abandoned as usize, || "more requests are abandoned than may be".into())?;
+        ensure(known.overdue() == overdue, || format!("{overdue} requests are overdue, {} listed", known.overdue()))?;
         let full = abandoned == self.settings.max_abandoned as usize;
         ensure(overdue == 0 || full, || "a request keeps its slot though it could be abandoned".into())
     }
@@ -161,10 +163,10 @@ impl<H: Host> Table<H> {
         ensure(spilled == self.spilled, || format!("{spilled} flights wait with their fetches, {} counted", self.spilled))?;
         let most = self.settings.queue_max_keys as usize;
         ensure(self.queue.occupied() <= most, || format!("{} keys on {most} places", self.queue.occupied()))?;
-        for fetch in self.spilling.values() {
-            let fetch = self.fetches.get(*fetch).ok_or("a fetch that is over is still spilling")?;
-            let may = self.queue.occupied() < most && fetch.places < self.share;
-            ensure(!may, || format!("there is a free place for a key of fetch {}, and it is not taken", fetch.arrival))?;
+        for fetch in self.hungry.values() {
+            let fetch = self.fetches.get(*fetch).ok_or("a fetch that is over still waits for places")?;
+            let full = self.queue.occupied() == most;
+            ensure(full, || format!("there is a free place for a key of fetch {}, and it is not taken", fetch.arrival))?;
         }
         let waiting = queued + spilled;
         if !self.slots.is_free() || waiting == 0 {

@@ -6,6 +6,7 @@ use crate::task::deadlines::Due;
 use crate::task::flight::Phase;
 use crate::task::host::{Cancel, Litter, Outbox};
 use crate::task::outcome::Outcome;
+use crate::task::request::Slots;
 use crate::task::{FetchId, FlightId, RequestId};
 
 /// How an engine closes.
@@ -80,12 +81,11 @@ impl<H: Host> Table<H> {
         self.lanes.clear();
         self.by_key.clear();
         self.queue = Default::default();
-        self.spilling.clear();
+        self.hungry.clear();
         self.spilled = 0;
         self.opening.clear();
         self.collapsing.clear();
         self.deadlines = Default::default();
-        self.slots.running = 0;
-        self.slots.abandoned = 0;
+        self.slots = Slots::new(self.settings.max_running, self.settings.max_abandoned);
     }
 }

@@ -6,11 +6,15 @@
 //! Every public method ends in `conclude`, which carries out what an event set off elsewhere: batches that fail as a whole,
 //! places that became free, requests that can be formed. Until then ids may be stale and nobody is called.
 //!
-//! What holds whenever a public method has returned:
-//! 1. A lane has at most one current flight. 2. A position is settled once; its last one ends the fetch. 3. A flight that is
-//! spilled, queued or in backoff is wanted. 4. Slots in use are requests handed out and neither over nor abandoned. 5. A
-//! flight ends only after its answer is in the store. 6. An answer is stored only if its stamp is whole. 7. A lane lives as
-//! long as a flight or a stray part refers to it.
+//! What holds whenever a public method has returned (`check` looks it over):
+//! - A lane has at most one current flight.
+//! - A position is settled once; its last one ends the fetch.
+//! - A flight that is spilled, queued or in backoff is wanted.
+//! - Slots in use are requests handed out and neither over nor abandoned.
+//! - A flight ends only after its answer is in the store.
+//! - An answer is stored only if its stamp is whole.
+//! - A lane lives as long as a flight or a stray part refers to it.
+//! - No key waits while a slot is free, unless it lingers; none waits with its fetch while a place is free for it.
 
 mod admit;
 mod answer;
@@ -62,8 +66,8 @@ pub struct Table<H: Host> {
     requests: SlotMap<RequestId, Request<H::Request>>,
 
     queue: Queue,
-    /// Fetches with flights that wait with them, in the order in which they get places.
-    spilling: BTreeMap<Rank, FetchId>,
+    /// Fetches with flights that wait with them and a share that is not used, in the order in which they get places.
+    hungry: BTreeMap<Rank, FetchId>,
     /// How many flights wait with their fetches.
     spilled: usize,
     slots: Slots,
@@ -120,7 +124,7 @@ impl<H: Host> Table<H> {
             fetches: SlotMap::with_key(),
             requests: SlotMap::with_key(),
             queue: Queue::default(),
-            spilling: BTreeMap::new(),
+            hungry: BTreeMap::new(),
             spilled: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
             deadlines: Deadlines::default(),
@@ -225,7 +229,7 @@ impl<H: Host> Table<H> {
         let lane = &mut self.lanes[flight.lane];
         match flight.standing {
             Standing::Current => lane.current = None,
-            Standing::Overtaken => lane.overtaken.retain(|other| *other != id),
+            Standing::Overtaken { .. } => lane.overtaken.retain(|other| *other != id),
         }
         flight
     }
@@ -256,9 +260,8 @@ impl<H: Host> Table<H> {
         if fetch.waiting == 0 && !fetch.spilled.is_empty() {
             // All that is left in the list ended meanwhile.
             fetch.spilled.clear();
-            let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
-            self.spilling.remove(&rank);
         }
+        self.tend(owner);
     }
 
     /// Forgets fetches that are told and whose flights wait no more.

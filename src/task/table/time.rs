@@ -69,7 +69,7 @@ impl<H: Host> Table<H> {
             }
         }
         request.wanted = 0;
-        request.hold = self.slots.abandon(id, request.hold);
+        request.hold = self.slots.abandon(id, request.attempt, request.hold);
         turn.out.cancelled.push((request.handle.clone(), Cancel::Timeout));
         for flight in failed {
             self.counts.attempt_timeouts += 1;

@@ -48,12 +48,13 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The flight that the provider has in its hands serves those who joined it, and nobody else.
+    /// The lane was just written: the flight that the provider has in its hands serves those who joined it, and nobody else.
     fn overtake(&mut self, lane: LaneId) {
         let Some(id) = self.lanes[lane].current else { return };
+        let joined_by = self.lanes[lane].writes - 1;
         let flight = &mut self.flights[id];
         if let Phase::Running { .. } = flight.phase {
-            flight.standing = Standing::Overtaken;
+            flight.standing = Standing::Overtaken { joined_by };
             self.lanes[lane].current = None;
             self.lanes[lane].overtaken.push(id);
         }

@@ -1,0 +1,152 @@
+// A store of the library's, for keys that are bytes and values that are boxes.
+
+import CKVLight
+
+/// What a lookup found.
+package enum Found<Element> {
+    case element(Element)
+    case null
+    case miss
+    case invalidKey
+}
+
+package final class CacheHandle: @unchecked Sendable {
+    // The library's own handle may be used from every thread; it is set once.
+    package let raw: OpaquePointer?
+
+    /// The engine around the cache, which lives as long as the cache is held.
+    private let engine: EngineHandle?
+
+    package init(_ config: borrowing ConfigHandle) {
+        var made: OpaquePointer?
+        let status = kvl_cache_new(config.raw, &made, nil)
+        precondition(status == KVL_OK, "the cache was refused: \(String(cString: kvl_status_message(status)))")
+        raw = made
+        engine = nil
+    }
+
+    package init(of engine: EngineHandle) {
+        var made: OpaquePointer?
+        kvl_tasks_cache(engine.raw, &made)
+        raw = made
+        self.engine = engine
+    }
+
+    deinit {
+        kvl_cache_release(raw)
+    }
+
+    package func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Found<Element> {
+        var value: OpaquePointer?
+        let status = withBytes(of: key) { kvl_cache_get(raw, $0, $1, &value) }
+        return found(status, value)
+    }
+
+    package func peek<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Found<Element> {
+        var value: OpaquePointer?
+        let status = withBytes(of: key) { kvl_cache_peek(raw, $0, $1, &value, nil, nil) }
+        return found(status, value)
+    }
+
+    package func contains(_ key: some KVLightKey) -> Bool {
+        let status = withBytes(of: key) { kvl_cache_contains(raw, $0, $1) }
+        return status == KVL_VALUE || status == KVL_NULL
+    }
+
+    package func put<Element>(
+        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64
+    ) -> kvl_status_t {
+        let value = makeValue(element, cost: cost)
+        defer { kvl_value_release(value) }
+        return withBytes(of: key) { kvl_cache_put_with(raw, $0, $1, value, ttl, priority, Int64(KVL_COST_DEFAULT)) }
+    }
+
+    /// As ``put(_:for:ttl:priority:cost:)``, and names what had to leave for it, the element itself if it did not get in.
+    package func putNaming<Element>(
+        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64
+    ) -> (status: kvl_status_t, victims: [Element]) {
+        let value = makeValue(element, cost: cost)
+        defer { kvl_value_release(value) }
+        let victims = Victims<Element>()
+        let name: kvl_removal_fn = { victims, entry, _ in
+            guard let object = entry?.pointee.object else { return }
+            borrowed(victims, as: AnyVictims.self).add(object)
+        }
+        let status = withExtendedLifetime(victims) {
+            withBytes(of: key) {
+                kvl_cache_put_naming(
+                    raw, $0, $1, value, ttl, priority, Int64(KVL_COST_DEFAULT), name,
+                    Unmanaged<AnyVictims>.passUnretained(victims).toOpaque()
+                )
+            }
+        }
+        return (status, victims.elements)
+    }
+
+    package func take<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Found<Element> {
+        var value: OpaquePointer?
+        let status = withBytes(of: key) { kvl_cache_take(raw, $0, $1, &value) }
+        return found(status, value)
+    }
+
+    package func pop<Element>(as _: Element.Type = Element.self) -> Found<Element> {
+        var value: OpaquePointer?
+        let status = kvl_cache_pop(raw, &value)
+        return found(status, value)
+    }
+
+    package func removeExpired() -> Int {
+        var removed = 0
+        kvl_cache_remove_expired(raw, &removed)
+        return removed
+    }
+
+    package func trim(to entries: Int) {
+        kvl_cache_trim_to(raw, max(entries, 0))
+    }
+
+    func trim(keeping ratio: Double) {
+        kvl_cache_trim(raw, min(max(ratio.isNaN ? 1 : ratio, 0), 1))
+    }
+
+    package func clear() {
+        kvl_cache_clear(raw)
+    }
+
+    func resize(capacity: Int, costLimit: Int?) {
+        kvl_cache_resize(raw, max(capacity, 0), costLimit.map { Int64(max($0, 0)) } ?? -1)
+    }
+
+    package var count: Int { kvl_cache_len(raw) }
+    package var cost: Int { Int(clamping: kvl_cache_cost(raw)) }
+    package var capacity: Int { kvl_cache_capacity(raw) }
+
+    var costLimit: Int? {
+        let limit = kvl_cache_cost_limit(raw)
+        return limit < 0 ? nil : Int(limit)
+    }
+
+    var maximumCost: Int { Int(clamping: kvl_cache_max_cost(raw)) }
+
+    func found<Element>(_ status: kvl_status_t, _ value: OpaquePointer?) -> Found<Element> {
+        switch status {
+        case KVL_VALUE: .element(KVLight.take(value))
+        case KVL_NULL: .null
+        case KVL_INVALID_KEY: .invalidKey
+        default: .miss
+        }
+    }
+}
+
+/// The victims of one put, behind a pointer that knows no type.
+private class AnyVictims {
+    func add(_ object: UnsafeMutableRawPointer) {}
+}
+
+private final class Victims<Element>: AnyVictims {
+    var elements: [Element] = []
+
+    override func add(_ object: UnsafeMutableRawPointer) {
+        elements.append(borrowed(object, as: Box<Element>.self).element)
+    }
+}

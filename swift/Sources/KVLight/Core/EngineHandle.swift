@@ -1,0 +1,89 @@
+// An engine of the library's: asks it, and says what it answered at once.
+
+import CKVLight
+
+package final class EngineHandle: @unchecked Sendable {
+    // The library's own handle may be used from every thread; it is set once.
+    let raw: OpaquePointer?
+
+    /// Why there is no engine: the system refused its threads. Every call then fails with this.
+    private let refusal: kvl_status_t
+
+    package init(_ config: borrowing ConfigHandle) {
+        var made: OpaquePointer?
+        refusal = kvl_tasks_new(config.raw, &made, nil)
+        raw = made
+    }
+
+    deinit {
+        kvl_tasks_dispose(raw)
+    }
+
+    /// Asks the store and starts nothing. `nil`: fetch it.
+    func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Element?? {
+        var value: OpaquePointer?
+        switch withBytes(of: key, { kvl_tasks_get(raw, $0, $1, &value) }) {
+        case KVL_VALUE: return .some(.some(take(value)))
+        case KVL_NULL, KVL_INVALID_KEY: return .some(.none)
+        default: return .none
+        }
+    }
+
+    /// Fetches one key. Tells `receiver` once if the answer is `KVL_PENDING`, and never otherwise.
+    package func fetch(
+        _ key: some KVLightKey, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
+    ) -> kvl_status_t {
+        let (userData, options) = (retained(receiver), options.raw)
+        return answered(
+            withBytes(of: key) {
+                kvl_tasks_fetch(raw, $0, $1, options, handle?.raw, receivePosition, userData, releaseObject, nil)
+            }
+        )
+    }
+
+    /// Fetches many keys and tells each alone: n times if the answer is `KVL_PENDING`, and never otherwise.
+    package func fetchEach(
+        _ keys: [some KVLightKey], options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
+    ) -> kvl_status_t {
+        let (userData, options) = (retained(receiver), options.raw)
+        return answered(
+            withSlices(of: keys) {
+                kvl_tasks_fetch_each(raw, $0, $1, options, handle?.raw, receivePosition, userData, releaseObject)
+            }
+        )
+    }
+
+    /// Fetches many keys and tells them at once: here if all were resident and `ready` is wanted, else through `receiver`.
+    package func fetchAll(
+        _ keys: [some KVLightKey], options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver, atOnce: Bool
+    ) -> (status: kvl_status_t, ready: ResultsHandle?) {
+        let (userData, options) = (retained(receiver), options.raw)
+        var ready: OpaquePointer?
+        let status = withSlices(of: keys) { slices, count in
+            if atOnce {
+                kvl_tasks_fetch_all(raw, slices, count, options, handle?.raw, receiveBatch, userData, releaseObject, &ready)
+            } else {
+                kvl_tasks_fetch_all(raw, slices, count, options, handle?.raw, receiveBatch, userData, releaseObject, nil)
+            }
+        }
+        return (answered(status), ready.map { ResultsHandle(owning: $0) })
+    }
+
+    func refresh(_ keys: [some KVLightKey], options: borrowing OptionsHandle) -> kvl_status_t {
+        let options = options.raw
+        return answered(withSlices(of: keys) { kvl_tasks_refresh(raw, $0, $1, options) })
+    }
+
+    /// Tells `done` once, when nothing of the program's runs any more.
+    func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
+        let call: kvl_closed_fn = { hook in borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() }
+        // The engine stays until it has told.
+        let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in withExtendedLifetime(self, done) }), releaseObject)
+        if status != KVL_OK { done() }
+    }
+
+    /// An engine that never started answers NULL_POINTER: what is to be said is why.
+    private func answered(_ status: kvl_status_t) -> kvl_status_t {
+        status == KVL_ERR_NULL_POINTER && raw == nil ? refusal : status
+    }
+}

@@ -1,0 +1,43 @@
+// Swift errors on their way through the library and back.
+
+import CKVLight
+
+/// A thrown error as the library carries it to everybody who waits: the same one arrives everywhere.
+package final class FailureBox {
+    package let error: any Error
+
+    package init(_ error: any Error) {
+        self.error = error
+    }
+}
+
+/// An error of the library's that carries `error`. The caller releases it.
+package func makeError(_ error: any Error) -> OpaquePointer? {
+    let carried = (error as? PermanentFailure)?.underlying ?? error
+    let flags: UInt32 = error is PermanentFailure ? KVL_ERROR_F_PERMANENT : 0
+    var made: OpaquePointer?
+    var message = String(describing: carried)
+    let status = message.withUTF8 { text in
+        text.withMemoryRebound(to: CChar.self) { text in
+            kvl_error_new_object(0, text.baseAddress, text.count, flags, nil, retained(FailureBox(carried)), releaseObject, &made)
+        }
+    }
+    precondition(status == KVL_OK, "no memory for an error")
+    return made
+}
+
+/// What to throw for a position that failed.
+package func thrown(_ status: kvl_status_t, _ error: OpaquePointer?) -> any Error {
+    if let object = kvl_error_object(error) {
+        return borrowed(object, as: FailureBox.self).error
+    }
+    if status == KVL_ERR_PROVIDER, let message = kvl_error_message(error) {
+        return KVLightError.provider(code: Int(kvl_error_code(error)), message: String(cString: message))
+    }
+    return thrown(status)
+}
+
+/// What to throw for a call that was not accepted, or a batch that ended early.
+package func thrown(_ status: kvl_status_t) -> any Error {
+    status == KVL_ERR_CANCELLED ? CancellationError() : KVLightError(status: status)
+}

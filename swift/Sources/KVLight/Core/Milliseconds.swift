@@ -1,0 +1,24 @@
+// Durations as the library counts them: whole milliseconds, rounded up, within an Int64.
+
+import CKVLight
+
+extension Duration {
+    /// At least `least`; what is more than an `Int64` holds is as much as it holds.
+    package func milliseconds(atLeast least: Int64 = 0) -> Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        if overflow { return seconds < 0 ? least : Int64.max }
+        let perMillisecond: Int64 = 1_000_000_000_000_000
+        let part = attoseconds > 0 ? (attoseconds - 1) / perMillisecond + 1 : attoseconds / perMillisecond
+        let (sum, beyond) = whole.addingReportingOverflow(part)
+        return beyond ? Int64.max : max(sum, least)
+    }
+}
+
+extension Optional where Wrapped == Duration {
+    /// `nil` is for ever.
+    var timeoutMilliseconds: Int64 {
+        // 0 is no timeout: who leaves no time gets the shortest there is.
+        map { $0.milliseconds(atLeast: 1) } ?? Int64(KVL_FOREVER)
+    }
+}

@@ -1,0 +1,60 @@
+// Swift objects as the C library holds them: one pointer, one reference, one release.
+//
+// Knows nothing of caches and fetches. Everything that crosses, an element, an error, a callback, is an instance of a final
+// class behind such a pointer, so one function ends them all.
+
+import CKVLight
+
+/// An element inside a value of the library's.
+package final class Box<Element> {
+    package let element: Element
+
+    package init(_ element: Element) {
+        self.element = element
+    }
+}
+
+/// A reference that the library owns from now on and gives back through ``releaseObject(_:)``.
+package func retained(_ object: AnyObject) -> UnsafeMutableRawPointer {
+    Unmanaged.passRetained(object).toOpaque()
+}
+
+/// The `kvl_free_fn` of all that Swift hands over.
+package func releaseObject(_ object: UnsafeMutableRawPointer?) {
+    guard let object else { return }
+    Unmanaged<AnyObject>.fromOpaque(object).release()
+}
+
+/// The object behind a pointer that the library still owns.
+package func borrowed<Object: AnyObject>(_ pointer: UnsafeMutableRawPointer?, as _: Object.Type = Object.self) -> Object {
+    guard let pointer else { preconditionFailure("the library gave back no user data") }
+    return Unmanaged<Object>.fromOpaque(pointer).takeUnretainedValue()
+}
+
+/// The element of a value that the library lends.
+package func element<Element>(of value: OpaquePointer?, as _: Element.Type = Element.self) -> Element {
+    borrowed(kvl_value_object(value), as: Box<Element>.self).element
+}
+
+/// The element of a value that the library handed out; the value is released.
+package func take<Element>(_ value: OpaquePointer?, as _: Element.Type = Element.self) -> Element {
+    defer { kvl_value_release(value) }
+    return element(of: value)
+}
+
+/// A value of the library's made of an element; `nil` is the null value. The caller releases it.
+package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePointer? {
+    guard let element else { return kvl_value_null() }
+    var value: OpaquePointer?
+    let status = kvl_value_new_object(retained(Box(element)), cost, releaseObject, &value)
+    precondition(status == KVL_OK, "no memory for a value")
+    return value
+}
+
+/// The text of a value of bytes; the value is released.
+func takeText(_ value: OpaquePointer?) -> String {
+    defer { kvl_value_release(value) }
+    var count = 0
+    guard let data = kvl_value_data(value, &count) else { return "" }
+    return String(decoding: UnsafeBufferPointer(start: data, count: count), as: UTF8.self)
+}

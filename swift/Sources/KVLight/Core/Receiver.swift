@@ -1,0 +1,37 @@
+// What the library calls when a fetch has something to tell: the user data of one call.
+//
+// It lives from the call to its last event, and keeps the engine alive as long: who asks is answered.
+
+import CKVLight
+
+package final class Receiver {
+    fileprivate let engine: EngineHandle
+    fileprivate let position: ((kvl_result_t) -> Void)?
+    fileprivate let batch: ((OpaquePointer?) -> Void)?
+    fileprivate let progress: ((FetchProgress) -> Void)?
+
+    package init(
+        of engine: EngineHandle,
+        position: ((kvl_result_t) -> Void)? = nil,
+        batch: ((OpaquePointer?) -> Void)? = nil,
+        progress: ((FetchProgress) -> Void)? = nil
+    ) {
+        self.engine = engine
+        self.position = position
+        self.batch = batch
+        self.progress = progress
+    }
+}
+
+func receivePosition(_ receiver: UnsafeMutableRawPointer?, _ result: UnsafePointer<kvl_result_t>?) {
+    guard let result else { return }
+    borrowed(receiver, as: Receiver.self).position?(result.pointee)
+}
+
+func receiveBatch(_ receiver: UnsafeMutableRawPointer?, _ results: OpaquePointer?) {
+    borrowed(receiver, as: Receiver.self).batch?(results)
+}
+
+func receiveProgress(_ receiver: UnsafeMutableRawPointer?, _ done: Int, _ failed: Int, _ total: Int) {
+    borrowed(receiver, as: Receiver.self).progress?(FetchProgress(done: done, failed: failed, total: total))
+}

@@ -1,0 +1,76 @@
+// A request of the library's, held until it is answered. The last reference without a finish finishes it.
+
+import CKVLight
+
+package final class RequestHandle: @unchecked Sendable {
+    // The library's own handle may be used from every thread.
+    let raw: OpaquePointer
+
+    package init(retaining request: OpaquePointer) {
+        raw = kvl_request_retain(request) ?? request
+    }
+
+    deinit {
+        kvl_request_release(raw)
+    }
+
+    package var count: Int { kvl_request_len(raw) }
+
+    package func key<K: KVLightKey>(_ i: Int, as _: K.Type = K.self) -> K? {
+        var data: UnsafePointer<UInt8>?
+        var count = 0
+        guard kvl_request_key(raw, i, &data, &count) == KVL_OK else { return nil }
+        return K(keyBytes: UnsafeRawBufferPointer(start: data, count: count))
+    }
+
+    package var priority: TaskPriority {
+        let urgency = kvl_request_urgency(raw)
+        return urgency <= 0 ? .medium : TaskPriority(rawValue: UInt8(clamping: urgency))
+    }
+
+    @discardableResult
+    package func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64) -> kvl_status_t {
+        guard let element else { return kvl_request_resolve(raw, i, kvl_value_null()) }
+        return kvl_request_resolve_object(raw, i, retained(Box(element)), cost, releaseObject)
+    }
+
+    func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double) -> kvl_status_t {
+        let value = makeValue(element, cost: cost)
+        defer { kvl_value_release(value) }
+        return kvl_request_resolve_with(raw, i, value, ttl, priority, Int64(KVL_COST_DEFAULT))
+    }
+
+    func supply<Element>(_ key: some KVLightKey, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double) -> kvl_status_t {
+        let value = makeValue(element, cost: cost)
+        defer { kvl_value_release(value) }
+        return withBytes(of: key) { kvl_request_supply(raw, $0, $1, value, ttl, priority, Int64(KVL_COST_DEFAULT)) }
+    }
+
+    @discardableResult
+    package func fail(_ i: Int, _ error: any Error) -> kvl_status_t {
+        let made = makeError(error)
+        defer { kvl_error_release(made) }
+        return kvl_request_fail(raw, i, made)
+    }
+
+    package func finish() {
+        kvl_request_finish(raw)
+    }
+
+    package func finishWithNulls() {
+        kvl_request_finish_nulls(raw)
+    }
+
+    package func finish(throwing error: any Error) {
+        let made = makeError(error)
+        defer { kvl_error_release(made) }
+        kvl_request_finish_error(raw, made)
+    }
+
+    /// Calls `cancelled` once when nobody waits any more, the time is over or the engine closes; at once if that is so already.
+    package func onCancel(_ cancelled: @escaping @Sendable () -> Void) {
+        let call: kvl_cancel_fn = { hook, _, _ in borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() }
+        let status = kvl_request_on_cancel(raw, call, retained(Hook(cancelled)), releaseObject)
+        if status == KVL_ERR_CANCELLED { cancelled() }
+    }
+}

@@ -1,0 +1,69 @@
+// The results of a batch, read where they lie.
+
+import CKVLight
+
+package final class ResultsHandle: @unchecked Sendable {
+    // Immutable once made, and reference counted.
+    private let raw: OpaquePointer?
+
+    /// Takes over a reference.
+    package init(owning raw: OpaquePointer?) {
+        self.raw = raw
+    }
+
+    /// Keeps what a callback is shown.
+    package convenience init(retaining raw: OpaquePointer?) {
+        self.init(owning: kvl_results_retain(raw))
+    }
+
+    deinit {
+        kvl_results_release(raw)
+    }
+
+    package var status: kvl_status_t { kvl_results_status(raw) }
+
+    func count(_ what: UInt32) -> Int { kvl_results_count(raw, what) }
+
+    /// Each distinct error once; the first is that of the first position that failed.
+    var errors: [any Error] {
+        (0..<kvl_results_error_len(raw)).map { i in
+            let error = kvl_results_error_at(raw, i)
+            return thrown(kvl_error_status(error), error)
+        }
+    }
+
+    /// Why the whole ended early, if it did: in an all-or-nothing batch the failure that ended it.
+    var endedEarly: (any Error)? {
+        let status = self.status
+        guard status != KVL_OK else { return nil }
+        var failure: (any Error)?
+        forEach { result in
+            if failure == nil, result.status == status {
+                failure = thrown(status, result.error)
+            }
+        }
+        return failure ?? thrown(status)
+    }
+
+    /// Shows the positions in the order asked.
+    package func forEach(_ body: (kvl_result_t) throws -> Void) rethrows {
+        var stride = 0
+        let first = kvl_results_array(raw, &stride)
+        for i in 0..<kvl_results_len(raw) {
+            guard let first else { return }
+            let result = UnsafeRawPointer(first).advanced(by: i * stride)
+            try body(result.assumingMemoryBound(to: kvl_result_t.self).pointee)
+        }
+    }
+}
+
+extension kvl_result_t {
+    /// What the position came to: an element, `nil` for what is known to be absent, invalid or not in the store, or an error.
+    package func outcome<Element>(as _: Element.Type = Element.self) -> Result<Element?, any Error> {
+        switch status {
+        case KVL_VALUE: .success(borrowed(object, as: Box<Element>.self).element)
+        case ..<0: .failure(thrown(status, error))
+        default: .success(nil)
+        }
+    }
+}

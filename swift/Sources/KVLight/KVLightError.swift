@@ -1,0 +1,65 @@
+// What can go wrong, apart from what a provider throws and from cancellation.
+
+import CKVLight
+
+/// Why a fetch failed. An error that the provider threw arrives as it was thrown, and a cancelled fetch throws `CancellationError`.
+public enum KVLightError: Error, Hashable, Sendable {
+    /// The time given was over before an answer came: ``FetchOptions/timeout``, or the attempt's.
+    case timeout
+    /// The queue was full: raise `maximumQueuedKeys` or `maximumRunningRequests`, or ask for less at once.
+    case queueFull
+    /// The provider finished without an answer for this key.
+    case unanswered
+    /// ``KVLightTasks/close(_:)`` was called.
+    case closed
+    /// A key has at most 65,535 bytes.
+    case keyTooLong
+    /// A provider failed without a Swift error.
+    case provider(code: Int, message: String)
+    /// Bytes came back that are no key: `init(keyBytes:)` refused what `withKeyBytes(_:)` had said.
+    case undecodableKey
+    /// Any other status of the library's.
+    case other(status: Int32)
+
+    init(status: kvl_status_t) {
+        self =
+            switch status {
+            case KVL_ERR_TIMEOUT: .timeout
+            case KVL_ERR_QUEUE_FULL: .queueFull
+            case KVL_ERR_UNANSWERED: .unanswered
+            case KVL_ERR_CLOSED: .closed
+            case KVL_ERR_KEY_TOO_LONG: .keyTooLong
+            case KVL_ERR_PROVIDER: .provider(code: 0, message: "")
+            default: .other(status: status)
+            }
+    }
+}
+
+extension KVLightError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .timeout: Self.sentence(KVL_ERR_TIMEOUT)
+        case .queueFull: Self.sentence(KVL_ERR_QUEUE_FULL)
+        case .unanswered: Self.sentence(KVL_ERR_UNANSWERED)
+        case .closed: Self.sentence(KVL_ERR_CLOSED)
+        case .keyTooLong: Self.sentence(KVL_ERR_KEY_TOO_LONG)
+        case .provider(_, let message): message.isEmpty ? Self.sentence(KVL_ERR_PROVIDER) : message
+        case .undecodableKey: "the bytes are those of no key"
+        case .other(let status): Self.sentence(status)
+        }
+    }
+
+    private static func sentence(_ status: kvl_status_t) -> String {
+        String(cString: kvl_status_message(status))
+    }
+}
+
+/// Throw this from a provider to say that trying again is pointless: no retry follows, and `underlying` arrives at everybody
+/// who waits.
+public struct PermanentFailure: Error {
+    public let underlying: any Error
+
+    public init(_ underlying: any Error) {
+        self.underlying = underlying
+    }
+}

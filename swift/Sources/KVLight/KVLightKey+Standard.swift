@@ -1,0 +1,145 @@
+// The standard library's and Foundation's types as keys.
+
+import Foundation
+
+extension String: KVLightKey {
+    /// UTF-8, composed: strings that are equal in Swift are one key, however they were put together.
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        var text = self
+        if !text.utf8.allSatisfy({ $0 < 0x80 }) {
+            text = text.precomposedStringWithCanonicalMapping
+        }
+        return try text.withUTF8 { try body(UnsafeRawBufferPointer($0)) }
+    }
+
+    public init?(keyBytes: UnsafeRawBufferPointer) {
+        self.init(validating: keyBytes, as: UTF8.self)
+    }
+}
+
+extension Substring: KVLightKey {
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try String(self).withKeyBytes(body)
+    }
+
+    public init?(keyBytes: UnsafeRawBufferPointer) {
+        guard let text = String(keyBytes: keyBytes) else { return nil }
+        self.init(text)
+    }
+}
+
+extension Data: KVLightKey {
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try withUnsafeBytes(body)
+    }
+
+    public init?(keyBytes: UnsafeRawBufferPointer) {
+        self.init(keyBytes)
+    }
+}
+
+extension UUID: KVLightKey {
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try withUnsafeBytes(of: uuid, body)
+    }
+
+    public init?(keyBytes: UnsafeRawBufferPointer) {
+        guard keyBytes.count == MemoryLayout<uuid_t>.size else { return nil }
+        self.init(uuid: keyBytes.loadUnaligned(as: uuid_t.self))
+    }
+}
+
+extension URL: KVLightKey {
+    /// The absolute address: a relative URL is the same key as the one that it leads to.
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try absoluteString.withKeyBytes(body)
+    }
+
+    public init?(keyBytes: UnsafeRawBufferPointer) {
+        guard let text = String(keyBytes: keyBytes) else { return nil }
+        self.init(string: text)
+    }
+}
+
+extension FixedWidthInteger {
+    @usableFromInline
+    func withLittleEndianBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try withUnsafeBytes(of: littleEndian, body)
+    }
+
+    @usableFromInline
+    init?(littleEndianBytes bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == MemoryLayout<Self>.size else { return nil }
+        self.init(littleEndian: bytes.loadUnaligned(as: Self.self))
+    }
+}
+
+extension Int: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension Int8: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension Int16: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension Int32: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension Int64: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension UInt: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension UInt8: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension UInt16: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension UInt32: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}
+
+extension UInt64: KVLightKey {
+    @inlinable
+    public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try withLittleEndianBytes(body) }
+    @inlinable
+    public init?(keyBytes: UnsafeRawBufferPointer) { self.init(littleEndianBytes: keyBytes) }
+}

@@ -1,0 +1,140 @@
+// Fetches to await.
+//
+// A resident key is answered on the spot: no closure is allocated, no thread is changed, and the caller's actor is not left. Else a
+// fetch handle is made before anything can be cancelled, and one receiver carries the continuation into the library. The library
+// says "pending", and calls the receiver once, or it says anything else, and never does: then the continuation is resumed here.
+
+import CKVLight
+
+extension KVLightTasks {
+    /// Fetches one key: from the store, else from the provider, together with all others who want it.
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait; instead of the options' and the configuration's.
+    /// - Returns: the element; `nil` if there is none, if the validator refuses the key, or if the store lacks it and
+    ///   ``ReadMode/cacheOnly`` is asked.
+    /// - Throws: what the provider threw; ``KVLightError``; `CancellationError` as soon as the task is cancelled.
+    public func fetch(
+        key: K, timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Element? {
+        try Task.checkCancellation()
+        if asksStoreFirst(options), let found = engine.get(key, as: Element.self) {
+            return found
+        }
+        return try await load(key, options.waiting(timeout)).get()
+    }
+
+    /// Fetches many keys: a dictionary, in which a key without an element has `nil`.
+    ///
+    /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
+    public func fetch(
+        keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    ) async throws -> [K: Element?] {
+        var elements: [K: Element?] = Dictionary(minimumCapacity: keys.count)
+        try await collect(keys, timeout, options) { key, element in elements.updateValue(element, forKey: key) }
+        return elements
+    }
+
+    /// Fetches many keys: pairs in the order asked, duplicates repeated.
+    ///
+    /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
+    public func fetch(
+        keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    ) async throws -> [(K, Element?)] {
+        var pairs: [(K, Element?)] = []
+        pairs.reserveCapacity(keys.count)
+        try await collect(keys, timeout, options) { pairs.append(($0, $1)) }
+        return pairs
+    }
+
+    /// Fetches many keys, each with its own outcome, in the order asked, duplicates repeated. Never throws: keys that are open when
+    /// the task is cancelled have a `CancellationError`.
+    public func results(
+        for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    ) async -> [(K, Result<Element?, any Error>)] {
+        switch await gather(keys, options.waiting(timeout)) {
+        case .success(let results): Self.pairs(keys, results)
+        case .failure(let error): keys.map { ($0, .failure(error)) }
+        }
+    }
+
+    /// Fetches many keys and says all that is known of each, with counts and errors gathered.
+    public func outcomes(
+        for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    ) async throws -> BatchOutcome<K, Element> {
+        BatchOutcome(keys: keys, results: try await gather(keys, options.waiting(timeout)).get())
+    }
+
+    // MARK: How
+
+    private func asksStoreFirst(_ options: FetchOptions) -> Bool {
+        switch options.read {
+        case .refresh: false
+        case nil: settings.readsStore
+        default: true
+        }
+    }
+
+    private func load(
+        _ key: K, _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
+    ) async -> Result<Element?, any Error> {
+        let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
+        return await withTaskCancellationHandler {
+            // A closure stays on the caller's actor only if it captures it.
+            _ = isolation
+            return await withCheckedContinuation { continuation in
+                let receiver = Receiver(of: engine, position: { continuation.resume(returning: $0.outcome()) })
+                let status = engine.fetch(key, options: OptionsHandle(options), handle: handle, receiver: receiver)
+                if status != KVL_PENDING {
+                    continuation.resume(returning: .failure(thrown(status)))
+                }
+            }
+        } onCancel: {
+            handle.cancel()
+        }
+    }
+
+    private func gather(
+        _ keys: [K], _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
+    ) async -> Result<ResultsHandle, any Error> {
+        let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
+        return await withTaskCancellationHandler {
+            // A closure stays on the caller's actor only if it captures it.
+            _ = isolation
+            return await withCheckedContinuation { continuation in
+                let receiver = Receiver(
+                    of: engine,
+                    batch: { continuation.resume(returning: .success(ResultsHandle(retaining: $0))) },
+                    progress: settings.deliver.progress(options.progress))
+                let (status, ready) = engine.fetchAll(
+                    keys, options: OptionsHandle(options), handle: handle, receiver: receiver, atOnce: true)
+                if let ready {
+                    continuation.resume(returning: .success(ready))
+                } else if status != KVL_PENDING {
+                    continuation.resume(returning: .failure(thrown(status)))
+                }
+            }
+        } onCancel: {
+            handle.cancel()
+        }
+    }
+
+    private func collect(
+        _ keys: [K], _ timeout: Duration?, _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation,
+        _ add: (K, Element?) -> Void
+    ) async throws {
+        try Task.checkCancellation()
+        var options = options.waiting(timeout)
+        options.batchMode = options.batchMode ?? .allOrNothing
+        let results = try await gather(keys, options).get()
+        if let error = results.endedEarly { throw error }
+        try results.forEach { add(keys[$0.index], try $0.outcome().get()) }
+    }
+
+    static func pairs(_ keys: [K], _ results: ResultsHandle) -> [(K, Result<Element?, any Error>)] {
+        var pairs: [(K, Result<Element?, any Error>)] = []
+        pairs.reserveCapacity(keys.count)
+        results.forEach { pairs.append((keys[$0.index], $0.outcome())) }
+        return pairs
+    }
+}

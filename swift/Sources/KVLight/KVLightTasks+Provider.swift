@@ -1,0 +1,145 @@
+// The provider: six ways to write it, and two for those who want more.
+
+extension KVLightTasks {
+    /// What answers the keys that the store lacks: one key or many, by a return value, an `async` one, or a callback.
+    ///
+    /// An `async` provider runs as a `Task` at the priority of whoever asks, and is cancelled when the last of them has left. One
+    /// that returns at once runs on a thread that may block. An error that it throws arrives at everybody who waits, the very same.
+    public struct Provider: Sendable {
+        let maximumBatchCount: Int
+        let answer: @Sendable (KVLightRequest<K, Element>) -> Void
+
+        /// Tells what one key came to.
+        public typealias Completion = @Sendable (Result<Element?, any Error>) -> Void
+        /// Tells what many keys came to.
+        public typealias BatchCompletion = @Sendable (Result<[K: Element?], any Error>) -> Void
+
+        // MARK: One key
+
+        /// Answers one key by calling back, once, from any thread.
+        public static func single(_ load: @escaping @Sendable (K, @escaping Completion) -> Void) -> Provider {
+            Provider(maximumBatchCount: 1) { request in
+                load(request.keys[0]) { result in request.settle(result.map { [request.keys[0]: $0] }) }
+            }
+        }
+
+        /// Answers one key, in a task.
+        public static func single(_ load: @escaping @Sendable (K) async throws -> Element?) -> Provider {
+            Provider(maximumBatchCount: 1) { request in
+                request.runTask { request in
+                    let element = try await load(request.keys[0])
+                    request.resolve(at: 0, with: element)
+                }
+            }
+        }
+
+        /// Answers one key, on a thread that may block.
+        public static func single(_ load: @escaping @Sendable (K) throws -> Element?) -> Provider {
+            Provider(maximumBatchCount: 1) { request in
+                request.run { request in
+                    let element = try load(request.keys[0])
+                    request.resolve(at: 0, with: element)
+                }
+            }
+        }
+
+        // MARK: Many keys
+
+        /// Answers many keys by calling back, once, from any thread. A key without an entry is left unanswered.
+        public static func batch(
+            maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K], @escaping BatchCompletion) -> Void
+        ) -> Provider {
+            Provider(maximumBatchCount: maximumBatchCount) { request in
+                load(request.keys) { result in request.settle(result) }
+            }
+        }
+
+        /// Answers many keys, in a task. A key without an entry is left unanswered.
+        public static func batch(
+            maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Element?]
+        ) -> Provider {
+            Provider(maximumBatchCount: maximumBatchCount) { request in
+                request.runTask { request in request.settle(elements: try await load(request.keys)) }
+            }
+        }
+
+        /// Answers many keys, on a thread that may block. A key without an entry is left unanswered.
+        public static func batch(
+            maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) throws -> [K: Element?]
+        ) -> Provider {
+            Provider(maximumBatchCount: maximumBatchCount) { request in
+                request.run { request in request.settle(elements: try load(request.keys)) }
+            }
+        }
+
+        // MARK: More
+
+        /// Answers many keys, each with an element or an error of its own, in a task.
+        public static func results(
+            maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Result<Element?, any Error>]
+        ) -> Provider {
+            Provider(maximumBatchCount: maximumBatchCount) { request in
+                request.runTask { request in
+                    let results = try await load(request.keys)
+                    for (i, key) in request.keys.enumerated() {
+                        switch results[key] {
+                        case .success(let element): request.resolve(at: i, with: element)
+                        case .failure(let error): request.fail(at: i, with: error)
+                        case nil: break
+                        }
+                    }
+                }
+            }
+        }
+
+        /// Takes the request itself: answers key by key, in its own time, on terms of its own.
+        public static func requests(
+            maximumBatchCount: Int = 20, _ take: @escaping @Sendable (KVLightRequest<K, Element>) -> Void
+        ) -> Provider {
+            Provider(maximumBatchCount: maximumBatchCount, answer: take)
+        }
+    }
+}
+
+extension KVLightRequest {
+    /// Answers from a thread of the library's.
+    fileprivate func run(_ body: (KVLightRequest) throws -> Void) {
+        do {
+            try body(self)
+            finish()
+        } catch {
+            finish(throwing: error)
+        }
+    }
+
+    /// Answers from a task, which ends with the last who waits.
+    fileprivate func runTask(_ body: @escaping @Sendable (KVLightRequest) async throws -> Void) {
+        let task = Task(priority: priority) {
+            do {
+                try await body(self)
+                finish()
+            } catch {
+                finish(throwing: error)
+            }
+        }
+        onCancel { task.cancel() }
+    }
+
+    fileprivate func settle(_ result: Result<[K: Element?], any Error>) {
+        switch result {
+        case .success(let elements):
+            settle(elements: elements)
+            finish()
+        case .failure(let error):
+            finish(throwing: error)
+        }
+    }
+
+    fileprivate func settle(elements: [K: Element?]) {
+        for (i, key) in keys.enumerated() {
+            if let element = elements[key] {
+                resolve(at: i, with: element)
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// Results as they arrive.
+
+import CKVLight
+
+/// Results as they arrive, each with its key: as many as keys were asked, duplicates included.
+///
+/// The fetch begins with the iteration. Leaving the loop early, or cancelling its task, cancels what is open.
+public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Sendable {
+    let tasks: KVLightTasks<K, Element>
+    let keys: [K]
+    let options: FetchOptions
+
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        var base: AsyncThrowingStream<(K, Result<Element?, any Error>), any Error>.Iterator
+
+        /// - Throws: `CancellationError` if the task was cancelled; ``KVLightError`` if the fetch was not accepted.
+        public mutating func next() async throws -> (K, Result<Element?, any Error>)? {
+            guard let next = try await base.next() else {
+                // The stream below ends silently when its task is cancelled.
+                try Task.checkCancellation()
+                return nil
+            }
+            return next
+        }
+    }
+
+    public func makeAsyncIterator() -> AsyncIterator {
+        let fetch = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
+        // A task that is cancelled before it starts asks nobody.
+        if Task.isCancelled { fetch.cancel() }
+        let (stream, continuation) = AsyncThrowingStream<(K, Result<Element?, any Error>), any Error>.makeStream()
+        continuation.onTermination = { _ in fetch.cancel() }
+        let keys = keys
+        let receiver = Receiver(
+            of: tasks.engine,
+            position: { position in
+                continuation.yield((keys[position.index], position.outcome()))
+                if position.flags & KVL_F_LAST != 0 { continuation.finish() }
+            },
+            progress: tasks.settings.deliver.progress(options.progress))
+        let status = tasks.engine.fetchEach(keys, options: OptionsHandle(options), handle: fetch, receiver: receiver)
+        if status != KVL_PENDING {
+            continuation.finish(throwing: status == KVL_OK ? nil : thrown(status))
+        }
+        return AsyncIterator(base: stream.makeAsyncIterator())
+    }
+}
+
+extension KVLightTasks {
+    /// Fetches many keys and hands each on as it comes.
+    public func stream(keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions()) -> KVLightStream<K, Element> {
+        KVLightStream(tasks: self, keys: keys, options: options.waiting(timeout))
+    }
+}

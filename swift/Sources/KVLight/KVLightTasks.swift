@@ -1,0 +1,102 @@
+// A cache with a provider behind it.
+
+import CKVLight
+
+/// A loading cache: elements come from memory, and what is not there from the program's provider.
+///
+/// Each key is loaded once however many ask for it; many keys travel in one request; a bounded number of requests runs at a time,
+/// with retry, timeout and cancellation; what has no element is remembered as absent.
+///
+/// ```swift
+/// let posts = KVLightTasks<PostID, Post>(config: .init(provider: .batch(maximumBatchCount: 64) { ids in try await api.posts(ids) }))
+///
+/// let post = try await posts.fetch(key: id)                           // Post?
+/// let map = try await posts.fetch(keys: ids) as [PostID: Post?]
+/// let list = try await posts.fetch(keys: ids) as [(PostID, Post?)]    // in order, duplicates kept
+/// let each = await posts.results(for: ids)                            // [(PostID, Result<Post?, any Error>)]
+/// for try await (id, result) in posts.stream(keys: ids) { … }         // as they arrive
+/// ```
+///
+/// When the last reference goes nothing new is asked; fetches under way keep it alive until they are settled. A provider that
+/// captures the instance strongly keeps it alive for ever: capture it weakly.
+public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
+    let engine: EngineHandle
+    let settings: Settings
+
+    /// The store: to look into it and to write it. Loads under way hear of the writes.
+    public let cache: MemoryCache<K, Element>
+
+    /// What the fetches need to know of the configuration.
+    struct Settings: Sendable {
+        /// Whether a fetch without options asks the store first.
+        let readsStore: Bool
+        let deliver: Delivery
+    }
+
+    public init(config: Config) {
+        let settings = ConfigHandle()
+        let reported = ReportedCache()
+        let pricing = config.cache.pricing
+        config.write(to: settings, reported: reported)
+        let provide = config.provider.answer
+        settings.setProvider { request in
+            guard let request = KVLightRequest<K, Element>(RequestHandle(retaining: request), pricing: pricing) else { return }
+            provide(request)
+        }
+        engine = EngineHandle(settings)
+        let store = CacheHandle(of: engine)
+        reported.raw = store.raw
+        cache = MemoryCache(handle: store, pricing: pricing)
+        self.settings = Settings(readsStore: config.readMode != .refresh, deliver: Delivery(queue: config.callbackQueue))
+    }
+
+    /// With everything but the provider left to the defaults.
+    public convenience init(provider: Provider) {
+        self.init(config: Config(provider: provider))
+    }
+
+    /// Loads keys anew, or joins loads of them under way, and tells nobody. Others keep reading the old elements meanwhile; if a load
+    /// fails the old element stays.
+    public func refresh(keys: [K], options: FetchOptions = FetchOptions()) throws {
+        let status = engine.refresh(keys, options: OptionsHandle(options))
+        guard status == KVL_OK else { throw thrown(status) }
+    }
+
+    // MARK: The end
+
+    /// What becomes of the fetches under way.
+    public enum CloseMode: Sendable {
+        /// They fail with ``KVLightError/closed``.
+        case cancel
+        /// They go on, for as long as this if a time is given, then they fail with ``KVLightError/closed``.
+        case drain(within: Duration? = nil)
+    }
+
+    /// Accepts nothing new, and returns when every fetch is settled and every call of the provider has come back.
+    ///
+    /// A second close may only shorten the first.
+    public func close(_ mode: CloseMode = .cancel) async {
+        let (code, deadline): (UInt32, Int64) =
+            switch mode {
+            case .cancel: (KVL_CLOSE_CANCEL, 0)
+            case .drain(let time): (KVL_CLOSE_DRAIN, time.map { $0.milliseconds() } ?? Int64(KVL_FOREVER))
+            }
+        await withCheckedContinuation { continuation in
+            engine.close(mode: code, deadline: deadline) { continuation.resume() }
+        }
+    }
+
+    // MARK: Statistics
+
+    /// Counters of the store and of the loads.
+    public var statistics: KVLightStatistics { cache.statistics }
+
+    /// Starts a new window of statistics; gauges stay.
+    public func resetStatistics() {
+        cache.resetStatistics()
+    }
+
+    public func statistics(as format: StatisticsFormat) -> String {
+        cache.statistics(as: format)
+    }
+}

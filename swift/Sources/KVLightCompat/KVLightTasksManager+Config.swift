@@ -1,0 +1,86 @@
+// What the manager is made from.
+
+import Foundation
+import KVLight
+
+extension KVLightTasksManager {
+    public struct Config {
+        /// Which of the waiting fetches goes first.
+        public enum PriorityStrategy {
+            /// The newest; when the queue is full the oldest is given up.
+            case LIFO
+            /// The oldest; when the queue is full the newcomer is refused.
+            case FIFO
+        }
+
+        public let dataProvider: DataProvider
+        public let maxNumberOfQueueingTasks: Int
+        public let maxNumberOfRunningTasks: Int
+        public let retryCount: RetryCount
+        public let PriorityStrategy: PriorityStrategy
+        public let cacheConfig: MemoryCache<K, Element>.Configuration
+        public let cacheStatisticsReport: ((CacheStatistics, CacheRecord) -> Void)?
+
+        public init(
+            dataProvider: DataProvider,
+            maxNumberOfQueueingTasks: Int = 256,
+            maxNumberOfRunningTasks: Int = 4,
+            retryCount: RetryCount = 0,
+            PriorityStrategy: PriorityStrategy = .LIFO,
+            cacheConfig: MemoryCache<K, Element>.Configuration = .defaultConfig,
+            cacheStatisticsReport: ((CacheStatistics, CacheRecord) -> Void)? = nil
+        ) {
+            self.dataProvider = dataProvider
+            self.maxNumberOfQueueingTasks = maxNumberOfQueueingTasks
+            self.maxNumberOfRunningTasks = maxNumberOfRunningTasks
+            self.retryCount = retryCount
+            self.PriorityStrategy = PriorityStrategy
+            self.cacheConfig = cacheConfig
+            self.cacheStatisticsReport = cacheStatisticsReport
+        }
+
+        func write(to config: borrowing ConfigHandle, keys: KeyTable<K>) {
+            cacheConfig.write(to: config, keys: keys, book: StatisticsBook(report: cacheStatisticsReport))
+            config.set("tasks.max_running", min(max(maxNumberOfRunningTasks, 1), 65_536))
+            config.set("queue.max_keys", min(max(maxNumberOfQueueingTasks, 0), Int(UInt32.max)))
+            config.set("queue.spill", false)
+            config.set("batch.max_keys", Int(min(max(dataProvider.maximumBatchCount, 1), 1_000_000)))
+            config.set("batch.omitted_is_null", true)
+            switch self.PriorityStrategy {
+            case .LIFO: config.set("queue.order", "lifo")
+            case .FIFO: config.set("queue.order", "fifo")
+            }
+            config.set(retryCount.policy)
+        }
+    }
+
+    // MARK: Initialisers that leave the rest to the defaults
+
+    public convenience init(dataProvider: DataProvider) {
+        self.init(config: Config(dataProvider: dataProvider))
+    }
+
+    public convenience init(_ monoprovide: @escaping DataProvider.Monoprovide) {
+        self.init(dataProvider: .monoprovide(monoprovide))
+    }
+
+    public convenience init(_ asyncMonoprovide: @escaping DataProvider.AsyncMonoprovide) {
+        self.init(dataProvider: .asyncMonoprovide(asyncMonoprovide))
+    }
+
+    public convenience init(_ syncMonoprovide: @escaping DataProvider.SyncMonoprovide) {
+        self.init(dataProvider: .syncMonoprovide(syncMonoprovide))
+    }
+
+    public convenience init(maximumBatchCount: UInt = 20, _ multiprovide: @escaping DataProvider.Multiprovide) {
+        self.init(dataProvider: .multiprovide(maximumBatchCount: maximumBatchCount, multiprovide))
+    }
+
+    public convenience init(maximumBatchCount: UInt = 20, _ asyncMultiprovide: @escaping DataProvider.AsyncMultiprovide) {
+        self.init(dataProvider: .asyncMultiprovide(maximumBatchCount: maximumBatchCount, asyncMultiprovide))
+    }
+
+    public convenience init(maximumBatchCount: UInt = 20, _ syncMultiprovide: @escaping DataProvider.SyncMultiprovide) {
+        self.init(dataProvider: .syncMultiprovide(maximumBatchCount: maximumBatchCount, syncMultiprovide))
+    }
+}

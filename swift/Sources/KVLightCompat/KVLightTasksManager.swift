@@ -1,0 +1,111 @@
+// The earlier library's manager, over the library's engine.
+
+import CKVLight
+import Foundation
+import KVLight
+
+/// Fetches elements by key: from a cache, else from a provider, each key once however many ask.
+///
+/// Callbacks run on global queues: one may wait there for what another brings.
+public final class KVLightTasksManager<K: Hashable, Element> {
+    public typealias ResultCallback = (K, Result<Element?, Error>) -> Void
+    public typealias BatchResultCallback = ([(K, Result<Element?, Error>)]) -> Void
+
+    public enum Errors: Error {
+        /// The queue was full.
+        case evictedByPriorityStrategy
+    }
+
+    private let engine: EngineHandle
+    private let store: CacheHandle
+    private let keys: KeyTable<K>
+
+    public init(config: Config) {
+        let keys = KeyTable<K>()
+        let settings = ConfigHandle()
+        config.write(to: settings, keys: keys)
+        let terms = StoreTerms(config.cacheConfig)
+        let provide = config.dataProvider.answerer
+        settings.setProvider { request in
+            provide(ManagerRequest(RequestHandle(retaining: request), keys: keys, terms: terms))
+        }
+        engine = EngineHandle(settings)
+        store = CacheHandle(of: engine)
+        self.keys = keys
+    }
+
+    // MARK: Callbacks
+
+    /// Calls `completion` once.
+    public func fetch(key: K, completion: @escaping ResultCallback) {
+        fetch(keys: [key], completion: completion)
+    }
+
+    /// Calls `completion` once for each position, one after the other.
+    public func fetch(keys: [K], completion: @escaping ResultCallback) {
+        let numbers = self.keys.pin(keys)
+        // One at a time for this fetch, and beside all others.
+        let queue = DispatchQueue(label: "KVLightTasksManager.fetch", target: .global())
+        let completion = Unchecked(completion)
+        let tell: (Int, Result<Element?, Error>) -> Void = { [keyTable = self.keys, store] i, result in
+            keyTable.unpin(numbers[i], stored: store.contains)
+            let told = Unchecked((keys[i], result))
+            queue.async { completion.value(told.value.0, told.value.1) }
+        }
+        let receiver = Receiver(of: engine, position: { tell($0.index, Self.result($0)) })
+        let status = engine.fetchEach(numbers, options: OptionsHandle(), handle: nil, receiver: receiver)
+        if status < 0 {
+            keys.indices.forEach { tell($0, .failure(thrown(status))) }
+        }
+    }
+
+    /// Calls `multiCallback` once, when all are done: results in the order asked.
+    public func fetch(keys: [K], multiCallback: @escaping BatchResultCallback) {
+        let callback = Unchecked(multiCallback)
+        gather(keys) { results in
+            let results = Unchecked(results)
+            DispatchQueue.global().async { callback.value(results.value) }
+        }
+    }
+
+    // MARK: Await
+
+    public func asyncFetch(keys: [K]) async -> [(K, Result<Element?, Error>)] {
+        await withCheckedContinuation { continuation in
+            gather(keys) { continuation.resume(returning: Unchecked($0)) }
+        }.value
+    }
+
+    public func asyncFetch(key: K) async -> Result<Element?, Error> {
+        await asyncFetch(keys: [key]).first?.1 ?? .success(nil)
+    }
+
+    public func asyncFetchThrowing(key: K) async throws -> Element? {
+        try await asyncFetch(key: key).get()
+    }
+
+    // MARK: How
+
+    /// Tells once, on a thread of the library's or on this one.
+    private func gather(_ keys: [K], _ done: @escaping ([(K, Result<Element?, Error>)]) -> Void) {
+        let numbers = self.keys.pin(keys)
+        let finish: ([(K, Result<Element?, Error>)]) -> Void = { [keyTable = self.keys, store] results in
+            keyTable.unpin(numbers, stored: store.contains)
+            done(results)
+        }
+        let receiver = Receiver(of: engine, batch: { batch in
+            var results: [(K, Result<Element?, Error>)] = []
+            results.reserveCapacity(keys.count)
+            ResultsHandle(retaining: batch).forEach { results.append((keys[$0.index], Self.result($0))) }
+            finish(results)
+        })
+        let (status, _) = engine.fetchAll(numbers, options: OptionsHandle(), handle: nil, receiver: receiver, atOnce: false)
+        if status != KVL_PENDING {
+            finish(keys.map { ($0, .failure(thrown(status))) })
+        }
+    }
+
+    private static func result(_ position: kvl_result_t) -> Result<Element?, Error> {
+        position.status == KVL_ERR_QUEUE_FULL ? .failure(Errors.evictedByPriorityStrategy) : position.outcome()
+    }
+}

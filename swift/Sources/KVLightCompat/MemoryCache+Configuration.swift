@@ -1,0 +1,107 @@
+// What the earlier library's cache is made from, and how that is said to the store.
+
+import CKVLight
+import Foundation
+import KVLight
+
+extension MemoryCache {
+    public struct Configuration {
+        /// Kept for the sake of its name: the store is always synchronised.
+        public let enableThreadSynchronization: Bool
+        public let memoryUsageLimitation: MemoryUsageLimitation
+        /// Seconds.
+        public let defaultTTL: TimeInterval
+        /// Seconds, for what has no element.
+        public let defaultTTLForNullElement: TimeInterval
+        /// Seconds, more or less.
+        public let ttlRandomizationRange: TimeInterval
+        public let keyValidator: (Key) -> Bool
+        /// Bytes, beside what the element itself takes.
+        public let costProvider: (Element) -> Int
+
+        public init(
+            enableThreadSynchronization: Bool = true,
+            memoryUsageLimitation: MemoryUsageLimitation = .init(),
+            defaultTTL: TimeInterval = .infinity,
+            defaultTTLForNullElement: TimeInterval = .infinity,
+            ttlRandomizationRange: TimeInterval = 0,
+            keyValidator: @escaping (Key) -> Bool = { _ in true },
+            costProvider: @escaping (Element) -> Int = { _ in 0 }
+        ) {
+            self.enableThreadSynchronization = enableThreadSynchronization
+            self.memoryUsageLimitation = memoryUsageLimitation
+            self.defaultTTL = defaultTTL
+            self.defaultTTLForNullElement = defaultTTLForNullElement
+            self.ttlRandomizationRange = ttlRandomizationRange
+            self.keyValidator = keyValidator
+            self.costProvider = costProvider
+        }
+
+        public static var defaultConfig: Configuration { Configuration() }
+
+        func write(to config: borrowing ConfigHandle, keys: KeyTable<Key>, book: StatisticsBook) {
+            config.set("cache.capacity", memoryUsageLimitation.capacity)
+            config.set("cache.cost_limit", memoryUsageLimitation.costLimit)
+            // One order of use over all entries.
+            config.set("cache.shards", 1)
+            config.set("cache.ttl_ms", Milliseconds.timeToLive(defaultTTL))
+            config.set("cache.null_ttl_ms", Milliseconds.timeToLive(defaultTTLForNullElement))
+            config.set("cache.ttl_jitter_ms", Milliseconds.roundedDown(ttlRandomizationRange))
+            let isValid = keyValidator
+            config.setValidator { bytes in
+                UInt64(keyBytes: bytes).flatMap(keys.key).map(isValid) ?? false
+            }
+            config.setRecordListener { status, _ in
+                book.record(CacheRecord(status: status))
+            }
+        }
+    }
+}
+
+extension CacheRecord {
+    init(status: kvl_status_t) {
+        self =
+            switch status {
+            case KVL_VALUE: .hitNonNullElement
+            case KVL_NULL: .hitNullElement
+            case KVL_INVALID_KEY: .invalidKey
+            default: .miss
+            }
+    }
+}
+
+/// On which terms elements are stored.
+struct StoreTerms<Element> {
+    private let costProvider: (Element) -> Int
+    private let defaultTTL: Int64
+    private let defaultNullTTL: Int64
+
+    init<Key: Hashable>(_ configuration: MemoryCache<Key, Element>.Configuration) {
+        costProvider = configuration.costProvider
+        defaultTTL = Milliseconds.timeToLive(configuration.defaultTTL)
+        defaultNullTTL = Milliseconds.timeToLive(configuration.defaultTTLForNullElement)
+    }
+
+    /// 0 is not at all.
+    func timeToLive(_ seconds: TimeInterval?, isNull: Bool) -> Int64 {
+        seconds.map(Milliseconds.timeToLive) ?? (isNull ? defaultNullTTL : defaultTTL)
+    }
+
+    /// What an element costs, less what the store itself counts for each entry: the limit is on elements alone here.
+    func cost(of element: Element?) -> UInt64 {
+        guard let element else { return 0 }
+        let own = MemoryLayout<Element>.size + min(max(0, costProvider(element)), 1 << 30)
+        return UInt64(max(0, own - StoreOverhead.perEntry))
+    }
+}
+
+/// What the store counts for an entry with a number for a key and a value without cost.
+enum StoreOverhead {
+    static let perEntry: Int = {
+        let config = ConfigHandle()
+        config.set("cache.timer", false)
+        let probe = CacheHandle(config)
+        _ = probe.put(Void?.none, for: UInt64(0), ttl: Int64(KVL_TTL_NEVER), priority: 0, cost: 0)
+        return probe.cost
+    }()
+}

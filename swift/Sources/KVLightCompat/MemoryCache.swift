@@ -1,0 +1,113 @@
+// The earlier library's cache, over the library's store.
+
+import CKVLight
+import Foundation
+import KVLight
+
+/// A cache in memory for keys of any kind: bounded by entries and by memory, with a time to live for each entry.
+public final class MemoryCache<Key: Hashable, Element> {
+    /// What a lookup found.
+    public enum FetchResult {
+        case invalidKey
+        case hitNullElement
+        case hitNonNullElement(element: Element)
+        case miss
+
+        public var element: Element? {
+            if case .hitNonNullElement(let element) = self { element } else { nil }
+        }
+
+        public var isMiss: Bool {
+            if case .miss = self { true } else { false }
+        }
+    }
+
+    private let store: CacheHandle
+    private let keys: KeyTable<Key>
+    private let book: StatisticsBook
+    private let terms: StoreTerms<Element>
+
+    public init(
+        configuration: Configuration = .defaultConfig, statisticsReport: ((CacheStatistics, CacheRecord) -> Void)? = nil
+    ) {
+        keys = KeyTable()
+        book = StatisticsBook(report: statisticsReport)
+        terms = StoreTerms(configuration)
+        let config = ConfigHandle()
+        configuration.write(to: config, keys: keys, book: book)
+        store = CacheHandle(config)
+    }
+
+    public var isEmpty: Bool { count == 0 }
+    public var isFull: Bool { count >= capacity }
+    public var count: Int { store.count }
+    public var capacity: Int { store.capacity }
+
+    /// How the lookups went.
+    public internal(set) var statistics: CacheStatistics {
+        get { book.current }
+        set { book.current = newValue }
+    }
+
+    /// Stores `element`, or that there is none.
+    ///
+    /// - Returns: the elements that had to leave for it; `element` itself if it is too large, or if its priority may claim no room.
+    @discardableResult
+    public func set(element: Element?, for key: Key, priority: Double = 0, expiredIn: TimeInterval? = nil) -> [Element] {
+        let ttl = terms.timeToLive(expiredIn, isNull: element == nil)
+        let put: (status: kvl_status_t, victims: [Element]) = pinned(key) { number in
+            store.putNaming(
+                element, for: number, ttl: ttl, priority: priority.isNaN ? 0 : priority, cost: terms.cost(of: element))
+        }
+        // Nobody made room for what was not to be stored at all.
+        let isUnwanted = put.status == KVL_INVALID_KEY || ttl == 0 || capacity == 0
+        return isUnwanted ? [] : put.victims
+    }
+
+    public func getElement(for key: Key) -> FetchResult {
+        let found: Found<Element> = pinned(key) { store.get($0) }
+        return switch found {
+        case .element(let element): .hitNonNullElement(element: element)
+        case .null: .hitNullElement
+        case .invalidKey: .invalidKey
+        case .miss: .miss
+        }
+    }
+
+    /// Removes the entry of `key`.
+    @discardableResult
+    public func removeElement(for key: Key) -> Element? {
+        let found: Found<Element> = pinned(key) { store.take($0) }
+        return Self.element(found)
+    }
+
+    /// Removes the next victim: of the lowest priority, the one used least recently.
+    @discardableResult
+    public func removeElement() -> Element? {
+        Self.element(store.pop())
+    }
+
+    public func removeExpiredElements() {
+        _ = store.removeExpired()
+    }
+
+    /// Keeps a share, 0 to 1, of the entries; victims go first.
+    public func removeElements(toPercent: Double) {
+        guard !toPercent.isNaN else { return }
+        store.trim(to: Int(min(max(toPercent, 0), 1) * Double(count)))
+    }
+
+    public func resetStatistics() {
+        book.reset()
+    }
+
+    private func pinned<R>(_ key: Key, _ body: (UInt64) -> R) -> R {
+        let number = keys.pin(key)
+        defer { keys.unpin(number, stored: store.contains) }
+        return body(number)
+    }
+
+    private static func element(_ found: Found<Element>) -> Element? {
+        if case .element(let element) = found { element } else { nil }
+    }
+}
