@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Builds the Swift package against this checkout's library and runs all its tests; ends with `N passed, N failed`.
+#
+# Four tiers: the package in Swift 6 mode with warnings as errors; its tests; the same tests under AddressSanitizer; the example
+# against the output of standard tools.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR=$target
+scratch=$target/swift
+strict=(-Xswiftc -warnings-as-errors -Xswiftc -strict-concurrency=complete)
+passed=0 failed=0
+
+row() {
+    passed=$((passed + $2)) failed=$((failed + $3))
+    printf 'ROW %-28s %5s passed %3s failed\n' "$1" "$2" "$3"
+}
+
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+if ! swift/toolchain --where >/dev/null; then
+    echo "FAIL: no Swift toolchain: nothing of the Swift package was tested" >&2
+    row toolchain 0 1
+    finish
+fi
+if ! make --no-print-directory stage >"$target/swift-stage.log" 2>&1; then
+    tail -n 20 "$target/swift-stage.log" >&2
+    row library 0 1
+    finish
+fi
+export PKG_CONFIG_PATH=$target/stage/lib/pkgconfig LD_LIBRARY_PATH=$target/stage/lib
+# What the compiler knows of the header it keeps; a new one must reach it.
+in_swift() { swift/toolchain "$@"; }
+
+# counts LOG: what a run of `swift test` says of Swift Testing's and XCTest's tests, as `passed failed`.
+counts() {
+    python3 - "$1" <<'PY'
+import re, sys
+text = open(sys.argv[1], errors="replace").read()
+passed = len(set(re.findall(r"Test (\S+\(.*?\)) passed after", text)))
+failed = len(set(re.findall(r"Test (\S+\(.*?\)) failed after", text)))
+for cases, bad in re.findall(r"Executed (\d+) tests?, with (\d+) failures?", text)[-1:]:
+    passed, failed = passed + int(cases) - int(bad), failed + int(bad)
+print(passed, failed)
+PY
+}
+
+# tier NAME FOLDER OPTION...: builds and runs the tests in a build folder of their own.
+tier() {
+    local name=$1 folder=$scratch/$2 log=$scratch/$2.log status good bad
+    shift 2
+    mkdir -p "$folder"
+    echo "== $name"
+    in_swift swift build --build-tests --scratch-path "$folder" "${strict[@]}" "$@" >"$log" 2>&1
+    if [ $? -ne 0 ]; then
+        grep -E 'error:|warning:' "$log" | sort -u | head -n 30 >&2
+        row "$name" 0 1
+        return
+    fi
+    in_swift env ${SANITIZER_OPTIONS:-} timeout -s KILL 900 \
+        swift test --skip-build --scratch-path "$folder" "${strict[@]}" "$@" >"$log" 2>&1
+    status=$?
+    read -r good bad < <(counts "$log")
+    # A crash or a hang leaves no count.
+    [ $status -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    if [ "$bad" -ne 0 ]; then
+        grep -E '✘|^↳|error:|ERROR: |SUMMARY: ' "$log" | head -n 40 >&2
+        tail -n 5 "$log" >&2
+    fi
+    row "$name" "$good" "$bad"
+}
+
+example() {
+    echo "== example: word-count"
+    local log=$scratch/example.log folder=swift/Sources/KVLight
+    in_swift swift build --product word-count --scratch-path "$scratch/plain" "${strict[@]}" >"$log" 2>&1 || {
+        grep -E 'error:' "$log" | sort -u | head -n 20 >&2
+        row example 0 1
+        return
+    }
+    local wanted got
+    wanted=$(find "$folder" -type f -exec cat {} + | wc -w)
+    got=$(in_swift "$scratch/plain/debug/word-count" "$folder" 2>>"$log" | sed -n 's/^total *//p')
+    if [ "$wanted" = "$got" ]; then row example 1 0; else
+        echo "FAIL: word-count says '$got', wc says '$wanted'" >&2
+        row example 0 1
+    fi
+}
+
+tier "swift test" plain
+example
+if [ -z "${KVL_SWIFT_QUICK:-}" ]; then
+    SANITIZER_OPTIONS="ASAN_OPTIONS=detect_leaks=0" tier "AddressSanitizer" asan --sanitize=address
+fi
+finish
