@@ -126,8 +126,9 @@ import Testing
             #expect(cache.count == 2)
         }
         let odd = MemoryCache<String, Int>(configuration: .init(ttlRandomizationRange: -.infinity))
-        odd.set(element: 1, for: "a", expiredIn: 0.000_001)
-        #expect(odd.getElement(for: "a").element == 1, "the shortest time is a millisecond")
+        odd.set(element: 1, for: "a", expiredIn: 100)
+        #expect(odd.getElement(for: "a").element == 1)
+        #expect([-1, 0, .nan, 0.000_001, 0.001, 1.000_01].map(Milliseconds.roundedUp) == [0, 0, 0, 1, 1, 1001])
     }
 
     @Test func entriesExpire() {
