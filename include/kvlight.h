@@ -193,6 +193,9 @@ extern "C" {
 /** A timeout: none. */
 #define KVL_FOREVER (-1)
 
+/** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
+#define KVL_ENTRY_COST 80u
+
 /** The longest key, in bytes. */
 #define KVL_KEY_MAX 65535u
 
@@ -1247,7 +1250,8 @@ KVL_API kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len,
  * @param out_cache  [out, owned] the cache: release it.
  * @param out_error  [out, owned] if this fails, what is wrong, in a sentence: release it; may be NULL.
  * @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without
- *         a function), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         a function, and no queue for it), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */

@@ -70,9 +70,10 @@ fn the_demo_finds_the_digests_that_the_standard_command_finds() {
     let folder = a_folder();
     let ours = digest().arg("--list").arg(folder).output().expect("the demo runs");
     assert!(ours.status.success(), "{}", String::from_utf8_lossy(&ours.stderr));
-    let find = Command::new("find").arg(folder).args(["-type", "f", "-print0"]).stdout(Stdio::piped()).spawn().expect("find runs");
-    let input = find.stdout.expect("it is piped");
+    let mut find = Command::new("find").arg(folder).args(["-type", "f", "-print0"]).stdout(Stdio::piped()).spawn().expect("find runs");
+    let input = find.stdout.take().expect("it is piped");
     let theirs = Command::new("xargs").args(["-0", "sha256sum", "--zero"]).stdin(input).output().expect("sha256sum runs");
+    assert!(find.wait().expect("find ends").success());
     // --zero: it would escape strange names otherwise; ours have no newline in them.
     let theirs: Vec<u8> = theirs.stdout.iter().map(|byte| if *byte == 0 { b'\n' } else { *byte }).collect();
     let (ours, theirs) = (lines(&ours.stdout), lines(&theirs));

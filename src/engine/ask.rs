@@ -4,15 +4,16 @@ use super::Core;
 use super::carry::outcome_of;
 use super::handle::Fetch;
 use super::host::{Receiver, Results};
-use super::inbox::{Inbox, Mailbox};
-use crate::base::config::{FetchSettings, Read};
+use super::inbox::{EventRoom, Inbox, Mailbox};
+use crate::base::config::{BatchMode, FetchSettings, Read};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
 use crate::base::sync::{Condvar, Mutex, wait};
-use crate::base::{Error, Moment, Now, PackedKeys, Status};
+use crate::base::{Error, Key, Moment, Now, PackedKeys, Status};
 use crate::task::table::Room;
 use crate::task::{Ask, Batch, Form, Outcome, Probe, Verdict};
 use smallvec::SmallVec;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 /// One call.
@@ -47,6 +48,8 @@ struct Probed {
     missed: usize,
     /// As of before the store was asked.
     epoch: u64,
+    /// What the record listener will hear, if there is one: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
+    records: Vec<Option<Status>>,
 }
 
 impl Core {
@@ -75,12 +78,17 @@ impl Core {
             None => (0, None),
         };
         let result = self.probe_keys(keys, &call.settings).and_then(|probed| {
-            if call.at_once && probed.missed == 0 {
+            // Nothing to tell one by one is nothing to tell.
+            let is_empty = probed.probes.is_empty() && call.form == Form::Each;
+            if (call.at_once || is_empty) && probed.missed == 0 {
+                // The user data first: who waits for the fetch may rely on its end.
+                drop(receiver);
                 if let Some(handle) = call.handle {
                     handle.note_progress(probed.probes.len(), probed.failures());
-                    handle.end();
+                    drop(handle.end());
                 }
-                return Ok(probed.answer_at_once(call.form));
+                self.tell_records(&probed.keys, &probed.records);
+                return Ok(probed.answer_at_once(call));
             }
             self.ask(probed, call, direct, deadline, urgency, context, receiver)
         });
@@ -97,12 +105,15 @@ impl Core {
         let mut probes = SmallVec::new();
         probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
         let packed = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
-        let mut probed = Probed { keys: packed, probes, missed: 0, epoch };
+        let mut probed = Probed { keys: packed, probes, missed: 0, epoch, records: Vec::new() };
         let now = Now::of(&self.clock);
         for key in keys {
             probed.keys.push(key);
             let probe = self.probe_key(key, settings, &now);
             probed.missed += usize::from(matches!(probe, Probe::Missed));
+            if self.hooks.record.is_some() {
+                probed.records.push(record_of(&probe));
+            }
             probed.probes.push(probe);
         }
         Ok(probed)
@@ -113,18 +124,22 @@ impl Core {
             return Probe::Settled(Outcome::failed(Error::of(Status::ERR_KEY_TOO_LONG)));
         }
         if !self.is_valid(key) {
-            self.reject(key);
+            self.store.count_invalid_key();
             return Probe::Settled(Outcome::bare(Verdict::InvalidKey));
         }
         if settings.read != Read::Refresh
             && let Some(hit) = self.store.probe(key, &self.clock)
         {
-            let outcome = outcome_of(hit, now);
-            self.record(outcome.status(), key);
-            return Probe::Settled(outcome);
+            return Probe::Settled(outcome_of(hit, now));
         }
-        self.record(Status::MISS, key);
         Probe::Missed
+    }
+
+    /// Tells the record listener of each position in the order asked, after all locks (rule S12).
+    fn tell_records(&self, keys: &PackedKeys, records: &[Option<Status>]) {
+        for (key, record) in keys.iter().zip(records) {
+            record.iter().for_each(|record| self.record(*record, key));
+        }
     }
 
     #[allow(clippy::too_many_arguments)] // the parts of one call, each with a name of its own
@@ -138,40 +153,68 @@ impl Core {
         context: Option<Arc<crate::base::Object>>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
     ) -> Result<Asked, Status> {
-        let Probed { keys, mut probes, epoch, .. } = probed;
+        let Probed { mut keys, mut probes, epoch, mut records, .. } = probed;
         let room = Room::try_new(keys.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
-        let inbox = Inbox::new(self.me(), call.handle.cloned(), direct, receiver());
-        let sealed = inbox.clone();
-        self.turn(move |table, turn| {
-            if !table.is_open() {
-                return Err(Status::ERR_CLOSED);
+        let events = EventRoom::try_new(keys.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
+        let inbox = Inbox::new(self.me(), call.handle.cloned(), direct, events, receiver());
+        let recorded = if records.is_empty() { PackedKeys::default() } else { keys.clone() };
+        let (mut context, mut unaccepted) = (context, None);
+        // It borrows what may hold values of the host's: whatever becomes of the call, they are dropped under no lock.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            self.turn(|table, turn| {
+                if !table.is_open() {
+                    return Err(Status::ERR_CLOSED);
+                }
+                self.life.fetch_begins();
+                let ask = Ask {
+                    keys: &keys,
+                    probes: &mut probes,
+                    reprobe: self.is_stale_epoch(epoch),
+                    form: call.form,
+                    settings: &call.settings,
+                    mailbox: Some(Mailbox(inbox.clone())),
+                    context: context.take(),
+                    urgency,
+                    deadline,
+                    progress_step: call.progress_step,
+                    room,
+                };
+                let id = catch_unwind(AssertUnwindSafe(|| table.ask(ask, turn))).unwrap_or_else(|panic| {
+                    // The table is about to tell everybody; this call fails, and of what failed nothing is told (rule F01).
+                    unaccepted = inbox.withdraw();
+                    self.life.fetch_ends();
+                    resume_unwind(panic)
+                });
+                inbox.keep_keys(std::mem::take(&mut keys));
+                if let Some(handle) = call.handle {
+                    let meanwhile = handle.activate(&self.me(), id);
+                    let id = id.unwrap_or_default();
+                    if meanwhile.urgency != urgency {
+                        table.set_urgency(id, meanwhile.urgency);
+                    }
+                    if meanwhile.cancelled {
+                        table.cancel(id, turn);
+                    }
+                }
+                note_found(&recorded, &mut records, &turn.store.found);
+                Ok(Asked::Pending)
+            })
+        }));
+        match result {
+            Ok(Ok(asked)) => {
+                self.tell_records(&recorded, &records);
+                Ok(asked)
             }
-            self.life.fetch_begins();
-            let ask = Ask {
-                keys: &keys,
-                probes: &mut probes,
-                reprobe: self.is_stale_epoch(epoch),
-                form: call.form,
-                settings: &call.settings,
-                mailbox: Some(Mailbox(inbox.clone())),
-                context,
-                urgency,
-                deadline,
-                progress_step: call.progress_step,
-                room,
-            };
-            let id = table.ask(ask, turn);
-            inbox.keep_keys(keys);
-            if let Some(handle) = call.handle
-                && handle.activate(&self.me(), id)
-                && let Some(id) = id
-            {
-                table.cancel(id, turn);
+            // Under no lock: the user data ends here if the fetch was not accepted.
+            Ok(Err(refused)) => {
+                drop(inbox.withdraw());
+                Err(refused)
             }
-            Ok(Asked::Pending)
-        })
-        // Under no lock: the user data ends here if the fetch was not accepted.
-        .inspect_err(|_| sealed.discard())
+            Err(_) => {
+                drop(unaccepted);
+                Err(Status::ERR_PANIC)
+            }
+        }
     }
 
     /// Loads `keys` anew, or joins loads under way, and tells nobody.
@@ -226,17 +269,40 @@ impl Probed {
         self.probes.iter().filter(|probe| matches!(probe, Probe::Settled(outcome) if outcome.error().is_some())).count()
     }
 
-    fn answer_at_once(self, form: Form) -> Asked {
+    fn answer_at_once(self, call: &Call<'_>) -> Asked {
         let mut outcomes = self.probes.into_iter().filter_map(|probe| match probe {
             Probe::Settled(outcome) => Some(outcome),
             Probe::Missed => None,
         });
-        match (form, outcomes.next()) {
+        match (call.form, outcomes.next()) {
             (Form::Each, Some(outcome)) => Asked::Now(outcome),
             (_, first) => {
-                let outcomes = first.into_iter().chain(outcomes).collect();
-                Asked::Ready(Results { keys: self.keys, batch: Batch { outcomes, ended: None } })
+                let outcomes: Vec<Outcome> = first.into_iter().chain(outcomes).collect();
+                let is_whole = call.settings.batch_mode == BatchMode::AllOrNothing;
+                let ended = outcomes.iter().find_map(Outcome::error).filter(|_| is_whole).cloned();
+                Asked::Ready(Results { keys: self.keys, batch: Batch { outcomes, ended } })
             }
+        }
+    }
+}
+
+/// What the record listener hears of a position as the store had it; nothing of one that was not looked up.
+fn record_of(probe: &Probe) -> Option<Status> {
+    match probe {
+        Probe::Missed => Some(Status::MISS),
+        Probe::Settled(outcome) => Some(outcome.status()).filter(|status| !status.is_error()),
+    }
+}
+
+/// Positions that missed at first, and that the store had when it was asked again: `found` names them in the order asked, and
+/// who is not among the next missed.
+fn note_found(keys: &PackedKeys, records: &mut [Option<Status>], found: &[(Key, Status)]) {
+    let mut found = found.iter().peekable();
+    for (key, record) in keys.iter().zip(records) {
+        if *record == Some(Status::MISS)
+            && let Some((_, status)) = found.next_if(|(name, _)| name.as_bytes() == key)
+        {
+            *record = Some(*status);
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::Core;
 use super::carry::filled_of;
 use super::request::Stated;
+use crate::base::panics::contained;
 use crate::base::sync::atomic::Ordering;
 use crate::base::{Answer, Now, Status, Value};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
@@ -138,7 +139,7 @@ impl Core {
     pub fn put(&self, key: &[u8], answer: Answer, stated: Stated, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
         self.check_open()?;
         if !self.is_valid(key) {
-            self.store.count_invalid_key();
+            // No lookup, so not counted as one.
             return Ok(Status::INVALID_KEY);
         }
         let cost = self.cost_of(key, &answer, stated.cost);
@@ -150,7 +151,12 @@ impl Core {
                 if !table.is_open() {
                     return Err(Status::ERR_CLOSED);
                 }
-                let (put, victims) = self.put_into_store(key, entry, named, turn.store.left);
+                // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
+                // not there.
+                let Ok((put, victims)) = contained(|| self.put_into_store(key, entry, named, turn.store.left)) else {
+                    table.written(key, Write::Removed, turn);
+                    return Err(Status::ERR_PANIC);
+                };
                 turn.store.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
                 let filled = filled_of(put, turn.now);
                 table.written(key, Write::Put(&answer, filled), turn);
@@ -199,17 +205,17 @@ impl Core {
     }
 
     /// A removal, of which loads under way must know.
-    fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
+    pub(super) fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
         if !self.is_engine() {
             return self.change(work);
         }
-        Ok(self.turn(|table, turn| {
-            let result = work(turn.store.left);
+        self.turn(|table, turn| {
+            let result = contained(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
             self.epoch.fetch_add(1, Ordering::AcqRel);
             table.written(key, Write::Removed, turn);
             result
-        }))
+        })
     }
 
     /// A change of which loads need not know.
@@ -251,11 +257,11 @@ impl Core {
             return self.change(|left| self.store.clear(&self.clock, left));
         }
         self.turn(|table, turn| {
-            self.store.clear(&self.clock, turn.store.left);
+            let result = contained(|| self.store.clear(&self.clock, turn.store.left)).map_err(|_| Status::ERR_PANIC);
             self.epoch.fetch_add(1, Ordering::AcqRel);
             table.cleared(turn);
-        });
-        Ok(())
+            result
+        })
     }
 
     /// Changes both limits and makes the entries fit.

@@ -1,14 +1,15 @@
 //! The way into the table and out of it: one lock hold for the protocol, then, with no lock held, everything it set off.
 
-use super::Core;
 use super::inbox::Mailbox;
 use super::letter::Letter;
+use super::removals::Removals;
 use super::request::{Request, Ticket};
+use super::{Core, Threads};
 use crate::base::object::Object;
 use crate::base::panics::contained;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::Ordering;
-use crate::base::{Answer, Error, Now, Status};
+use crate::base::{Answer, Error, Key, Now, Status};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{self, Delivered, Drops, Mail, Pulled};
@@ -43,17 +44,26 @@ pub(super) struct Stocked<'a> {
     pub left: &'a mut Departures,
     /// Whether something with an end was stored.
     pub ends: bool,
+    /// Positions that the store had after all, in the order asked: their keys, and what was found.
+    pub found: Vec<(Key, Status)>,
 }
 
 impl Store for Stocked<'_> {
     fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
-        self.core.store.probe(key, self.now.clock()).map(|hit| outcome_of(hit, self.now))
+        // A shard that broke is empty, and the table goes on (rule L07).
+        let hit = contained(|| self.core.store.probe(key, self.now.clock())).unwrap_or_default()?;
+        let outcome = outcome_of(hit, self.now);
+        if self.core.hooks.record.is_some() {
+            self.found.push((Key::new(key), outcome.status()));
+        }
+        Some(outcome)
     }
 
     fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled {
         let entry = Entry { answer: answer.clone(), cost: terms.cost, ttl: terms.ttl, priority: terms.priority.unwrap_or(0.0) };
-        let put = self.core.store.put(key, entry, self.now.clock(), self.left);
+        let put = contained(|| self.core.store.put(key, entry, self.now.clock(), self.left));
         self.core.epoch.fetch_add(1, Ordering::AcqRel);
+        let Ok(put) = put else { return Filled::default() };
         self.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
         filled_of(put, self.now)
     }
@@ -88,9 +98,9 @@ impl Core {
     pub(super) fn turn<R>(&self, work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R) -> R {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Outbox::default(), Departures::new());
-        let mut store = Stocked { core: self, now: &now, left: &mut left, ends: false };
+        let mut store = Stocked { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
         let table = self.table.as_ref().expect("asked of engines only");
-        let (result, due) = {
+        let (result, due, carries) = {
             let mut table = table.lock();
             let mut turn = Turn { now: &now, store: &mut store, out: &mut out };
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
@@ -99,11 +109,19 @@ impl Core {
                 self.life.shut();
                 table.wreck(&mut out);
             }
-            (result, table.next_due())
+            // Results and requests on their way are counted for themselves.
+            let carries = !(out.cancelled.is_empty() && out.litter.is_empty() && store.left.is_empty());
+            if carries {
+                self.life.carry_begins();
+            }
+            (result, table.next_due(), carries)
         };
         let ends = store.ends;
         self.carry_out(out);
         self.let_go(left);
+        if carries {
+            self.life.carry_ends();
+        }
         self.table_due(due);
         if ends {
             self.store_due();
@@ -140,20 +158,26 @@ impl Core {
         // Shared, so that it is still here when no thread is to be had.
         let ticket = Arc::new(Mutex::new(Some(Ticket::new(request))));
         let theirs = ticket.clone();
+        // Threads of its own are joined.
+        let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
         let job = Box::new(move || {
             let ticket = theirs.lock().take();
+            // Gone if this thread came only after the request had failed for want of one.
             if let Some(ticket) = ticket {
-                core.provide(ticket);
+                // A panic of ours must not be printed, nor keep the engine from its end.
+                let _ = contained(|| core.provide(ticket));
+                core.life.call_ends();
+                core.conclude_if_closing();
             }
-            core.life.call_ends();
-            core.conclude_if_closing();
+            drop(core);
+            drop(lease);
         });
         if self.runtime().is_none_or(|runtime| runtime.run(job).is_err()) {
             let ticket = ticket.lock().take();
             if let Some(ticket) = ticket {
-                // The request fails rather than waits for a thread.
-                ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD)));
-                self.life.call_ends();
+                // The request fails rather than waits for a thread. Not here: the next one may fail likewise, and so would
+                // as many as wait, each on the stack of the one before.
+                self.send(Arc::new(NoThreadMail(Mutex::new(Some(ticket)))));
             }
         }
     }
@@ -205,42 +229,50 @@ impl Core {
     fn drop_litter(&self, litter: Litter<Lent>) {
         match litter {
             // Ours alone: its receiver was dropped with its last event.
-            Litter::Mailbox(_) | Litter::Request(_) => drop(litter),
-            _ if litter.runs_host_code() && self.is_engine() => self.send(Drops::new(litter)),
+            Litter::Mailbox(_) => drop(litter),
+            Litter::Request(request) => self.drop_request(request),
+            _ if litter.runs_host_code() && self.is_engine() => self.send(Drops::mail(litter)),
             _ => drop(litter),
         }
+    }
+
+    /// A fetch's context, which may be the last reference, goes where callbacks run.
+    pub(super) fn drop_context(&self, context: Arc<Object>) {
+        if context.ends_where_dropped() { self.send(Drops::mail(context)) } else { drop(context) }
+    }
+
+    /// A request carries contexts of the host's, and this may be the last reference.
+    fn drop_request(&self, request: Arc<Request>) {
+        if request.runs_host_code_on_drop() { self.send(Drops::mail(request)) } else { drop(request) }
     }
 
     /// Lets go of what left the store, after all locks, on the thread that caused it: the listener's mail is sent, or on a bare
     /// cache delivered here; what runs host code is sent to where callbacks run, if there is such a place.
     pub(super) fn let_go(&self, left: Departures) {
-        if let Some(removals) = &self.removals {
-            if removals.schedule() {
-                match &self.routes.removals {
-                    Some(queue) => queue.send(removals.clone()),
-                    None if self.is_engine() => self.send(removals.clone()),
-                    None => {
-                        removals.clone().deliver(usize::MAX);
-                    }
-                }
-            }
+        if self.is_engine() {
+            return self.send_departures(left);
         }
-        if self.is_engine() { self.send_departures(left) } else { drop(left) }
+        self.send_removals(|removals| {
+            removals.deliver(usize::MAX);
+        });
+        drop(left);
     }
 
     /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.
     pub(super) fn send_departures(&self, left: Departures) {
-        if let Some(removals) = &self.removals
-            && removals.schedule()
-        {
-            match &self.routes.removals {
-                Some(queue) => queue.send(removals.clone()),
-                None => self.send(removals.clone()),
-            }
-        }
+        self.send_removals(|removals| self.send(removals));
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
         if left.iter().any(runs_host_code) {
-            self.send(Drops::new(left));
+            self.send(Drops::mail(left));
+        }
+    }
+
+    /// Sends what the removal listener has not heard yet, if nobody does: to the host's queue, or else `elsewhere`.
+    fn send_removals(&self, elsewhere: impl FnOnce(Arc<Removals>)) {
+        let Some(removals) = self.removals.as_ref().filter(|removals| removals.schedule()) else { return };
+        match &self.routes.removals {
+            Some(queue) => queue.send(removals.clone()),
+            None => elsewhere(removals.clone()),
         }
     }
 }
@@ -253,7 +285,31 @@ impl Request {
                 Some(queue) => queue.send(self),
                 None => core.send(self),
             }
+        } else {
+            core.drop_request(self);
         }
+    }
+}
+
+/// A request for which there was no thread.
+struct NoThreadMail(Mutex<Option<Ticket>>);
+
+impl Mail for NoThreadMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let ticket = self.0.lock().take();
+        if let Some(ticket) = ticket {
+            let core = ticket.core().clone();
+            let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD))));
+            drop(ticket);
+            core.life.call_ends();
+            core.conclude_if_closing();
+        }
+        Delivered::all(0)
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        self.deliver(1);
+        Pulled::nothing()
     }
 }
 

@@ -115,15 +115,16 @@ impl Fetch {
         Ok((inner.urgency, inner.context.clone()))
     }
 
-    /// The call put it into the table, under whose lock this runs. Says whether it was cancelled meanwhile.
-    pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> bool {
+    /// The call put it into the table, under whose lock this runs. Says what the host did with it meanwhile.
+    pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> Meanwhile {
         let mut inner = self.inner.lock();
-        let Stage::Starting { cancelled } = inner.stage else { return false };
+        let urgency = inner.urgency;
+        let Stage::Starting { cancelled } = inner.stage else { return Meanwhile { cancelled: false, urgency } };
         inner.stage = match id {
             Some(id) => Stage::Active { core: core.clone(), id },
             None => Stage::Settled,
         };
-        cancelled
+        Meanwhile { cancelled, urgency }
     }
 
     /// The call failed: it was not used.
@@ -134,15 +135,17 @@ impl Fetch {
         }
     }
 
-    /// The last event is delivered, or the call answered at once.
-    pub(super) fn end(&self) {
-        let before = {
+    /// The last event is delivered, or the call answered at once. The context is the caller's to drop.
+    #[must_use]
+    pub(super) fn end(&self) -> Option<Arc<Object>> {
+        let (before, context) = {
             let mut inner = self.inner.lock();
             (std::mem::replace(&mut inner.stage, Stage::Ended), inner.context.take())
         };
         self.ended.notify_all();
-        // The engine's reference and the context go after the lock: either may be the last.
+        // The engine's reference goes after the lock: it may be the last.
         drop(before);
+        context
     }
 
     pub(super) fn note_progress(&self, done: usize, failed: usize) {
@@ -175,6 +178,12 @@ impl Fetch {
         }
         true
     }
+}
+
+/// What the host did with a fetch while its call was on the way to the table.
+pub(super) struct Meanwhile {
+    pub cancelled: bool,
+    pub urgency: i32,
 }
 
 impl Inner {

@@ -59,6 +59,7 @@ impl Core {
     /// runs on them; those of others it leaves. What is in it goes with the last reference, and the listener hears nothing of that.
     fn retire(&self) {
         self.life.end();
+        self.end_alarm();
         match &self.threads {
             Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop_if_idle()),
             Threads::Shared(runtime) => self.leave(runtime),

@@ -8,7 +8,7 @@ use crate::base::PackedKeys;
 use crate::base::sync::Mutex;
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
-use crate::task::{Event, Mailbox as Post};
+use crate::task::{Event, Form, Mailbox as Post};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -26,23 +26,65 @@ pub struct Inbox {
 }
 
 struct Held {
-    events: SmallVec<[Event; 1]>,
+    /// Those told already are at the front, and are gone when all are told: so the room that was reserved is never given back
+    /// while events may come (rule F01).
+    events: SmallVec<[Option<Event>; 1]>,
+    told: usize,
     /// Whether somebody is about to deliver, or at it.
     scheduled: bool,
     /// Away while somebody delivers; gone after the last event.
     desk: Option<Desk>,
 }
 
+/// Memory for the events of one fetch, reserved before it is accepted (rule F01).
+pub(super) struct EventRoom(SmallVec<[Option<Event>; 1]>);
+
+impl EventRoom {
+    /// Room for what `positions` positions come to; `None` when memory is out.
+    pub(super) fn try_new(positions: usize, form: Form, progress_step: usize) -> Option<EventRoom> {
+        let told = if form == Form::Each { positions } else { 1 };
+        // One at each step and one at the end.
+        let progress = positions.checked_div(progress_step).map_or(0, |steps| steps + 1);
+        let mut events = SmallVec::new();
+        events.try_reserve_exact(told.checked_add(progress)?).ok()?;
+        Some(EventRoom(events))
+    }
+}
+
+impl Held {
+    fn take(&mut self) -> Option<Event> {
+        let event = self.events.get_mut(self.told)?.take();
+        self.told += 1;
+        if self.told == self.events.len() {
+            self.events.clear();
+            self.told = 0;
+        }
+        event
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
 /// What one delivery works with.
-struct Desk {
+pub(super) struct Desk {
     receiver: Box<dyn Receiver>,
     keys: PackedKeys,
 }
 
 impl Inbox {
-    pub(super) fn new(core: Arc<Core>, handle: Option<Arc<Fetch>>, direct: bool, receiver: Box<dyn Receiver>) -> Arc<Inbox> {
+    /// An inbox with room for so many events.
+    pub(super) fn new(
+        core: Arc<Core>,
+        handle: Option<Arc<Fetch>>,
+        direct: bool,
+        room: EventRoom,
+        receiver: Box<dyn Receiver>,
+    ) -> Arc<Inbox> {
         let desk = Some(Desk { receiver, keys: PackedKeys::default() });
-        Arc::new(Inbox { core, handle, direct, held: Mutex::new(Held { events: SmallVec::new(), scheduled: false, desk }) })
+        let held = Held { events: room.0, told: 0, scheduled: false, desk };
+        Arc::new(Inbox { core, handle, direct, held: Mutex::new(held) })
     }
 
     /// The keys whose positions it tells of. Given once they were asked, before the first delivery can begin.
@@ -52,10 +94,10 @@ impl Inbox {
         }
     }
 
-    /// The fetch was not accepted: its user data ends, and nothing else does.
-    pub(super) fn discard(&self) {
-        let desk = self.held.lock().desk.take();
-        drop(desk);
+    /// The fetch was not accepted: nobody is told anything. The user data ends with what this answers.
+    #[must_use]
+    pub(super) fn withdraw(&self) -> Option<Desk> {
+        self.held.lock().desk.take()
     }
 
     pub(super) fn is_direct(&self) -> bool {
@@ -70,7 +112,7 @@ impl Inbox {
                 let key = keys.get(index).unwrap_or_default();
                 call_host(|| receiver.result(index, key, &outcome, last));
                 // Dropped here, where callbacks run: it may be the last reference to the value.
-                drop(outcome);
+                call_host(|| drop(outcome));
                 last
             }
             Event::Batch(batch) => {
@@ -86,10 +128,11 @@ impl Inbox {
     }
 
     fn end_with(&self, desk: Desk) {
-        // The user data ends here, then who waits for the fetch may go on, then the engine may be closed.
-        drop(desk);
-        if let Some(handle) = &self.handle {
-            handle.end();
+        // The user data ends here, then who waits for the fetch may go on, then the engine may be closed. The context before
+        // the waiter goes on, too; but a direct inbox is delivered anywhere, and nothing of the host's may run there.
+        call_host(|| drop(desk));
+        if let Some(context) = self.handle.as_ref().and_then(|handle| handle.end()) {
+            if self.direct { self.core.drop_context(context) } else { drop(context) }
         }
         self.core.life.fetch_ends();
         self.core.conclude_if_closing();
@@ -101,8 +144,8 @@ impl Post for Mailbox {
         let mut held = self.0.held.lock();
         match (held.events.last_mut(), &event) {
             // Progress may skip: what was not told yet is brought up to date.
-            (Some(before @ Event::Progress { .. }), Event::Progress { .. }) => *before = event,
-            _ => held.events.push(event),
+            (Some(before @ Some(Event::Progress { .. })), Event::Progress { .. }) => *before = Some(event),
+            _ => held.events.push(Some(event)),
         }
         !std::mem::replace(&mut held.scheduled, true)
     }
@@ -133,44 +176,39 @@ impl Mail for Inbox {
         let _begun = self.core.life.begin();
         let mut count = 0;
         loop {
-            let (events, mut desk) = {
+            let (event, desk) = {
                 let mut held = self.held.lock();
-                if held.desk.as_ref().is_some_and(|desk| !desk.receiver.is_callable()) && !held.events.is_empty() {
+                held.scheduled = !held.is_empty();
+                if !held.scheduled {
+                    return Delivered::all(count);
+                }
+                if held.desk.as_ref().is_some_and(|desk| !desk.receiver.is_callable()) {
                     return Delivered { count, rest: Rest::NoFunction };
                 }
-                let wanted = held.events.len().min(most - count);
-                if wanted == 0 {
-                    held.scheduled = !held.events.is_empty();
-                    let rest = if held.scheduled { Rest::More } else { Rest::Nothing };
-                    return Delivered { count, rest };
+                if count == most {
+                    return Delivered { count, rest: Rest::More };
                 }
-                let events: SmallVec<[Event; 1]> =
-                    if wanted == held.events.len() { std::mem::take(&mut held.events) } else { held.events.drain(..wanted).collect() };
-                (events, held.desk.take())
+                (held.take(), held.desk.take())
             };
-            for event in events {
-                count += 1;
-                let Some(present) = &mut desk else { continue };
-                if Inbox::tell(present, event)
-                    && let Some(done) = desk.take()
-                {
-                    self.end_with(done);
-                }
-            }
-            if desk.is_some() {
-                self.held.lock().desk = desk;
+            count += 1;
+            // Without a desk the fetch has ended, or was never accepted: its table broke.
+            let (Some(event), Some(mut desk)) = (event, desk) else { continue };
+            if Inbox::tell(&mut desk, event) {
+                self.end_with(desk);
+            } else {
+                self.held.lock().desk = Some(desk);
             }
         }
     }
 
     fn pull(self: Arc<Self>) -> Pulled {
         let mut held = self.held.lock();
-        if held.events.is_empty() || held.desk.is_none() {
+        let event = if held.desk.is_some() { held.take() } else { None };
+        let Some(event) = event else {
             held.scheduled = false;
             return Pulled::nothing();
-        }
-        let event = held.events.remove(0);
-        let more = !held.events.is_empty();
+        };
+        let more = !held.is_empty();
         held.scheduled = more;
         let is_last = matches!(&event, Event::Batch(_) | Event::Result { last: true, .. });
         let Some(desk) = held.desk.as_mut() else { return Pulled::nothing() };

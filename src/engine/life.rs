@@ -40,6 +40,9 @@ pub(super) struct Life {
     calls: AtomicUsize,
     /// Deliveries at work.
     begun: AtomicUsize,
+    /// Turns of the table that have yet to send what they set off.
+    carrying: AtomicUsize,
+    leases: Arc<Leases>,
     ending: Mutex<Ending>,
     told: Condvar,
 }
@@ -97,6 +100,21 @@ impl Life {
         self.stir();
     }
 
+    /// A turn of the table leaves something to send. Said under the table's lock, so that nobody finds the engine quiet first.
+    pub(super) fn carry_begins(&self) {
+        self.carrying.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn carry_ends(&self) {
+        self.carrying.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// A thread that is not joined holds the engine; dropped after what it holds.
+    pub(super) fn lease(&self) -> Lease {
+        *self.leases.out.lock() += 1;
+        Lease(self.leases.clone())
+    }
+
     /// A delivery begins; it ends when the result is dropped.
     pub(super) fn begin(&self) -> Begun<'_> {
         self.begun.fetch_add(1, Ordering::AcqRel);
@@ -113,6 +131,32 @@ impl Life {
 
     fn is_host_code_out(&self) -> bool {
         self.calls.load(Ordering::Acquire) > 0 || self.begun.load(Ordering::Acquire) > 0
+    }
+}
+
+/// How many threads of a shared runtime hold the engine. Apart from the engine, which a thread lets go of first.
+#[derive(Default)]
+struct Leases {
+    out: Mutex<usize>,
+    back: Condvar,
+}
+
+impl Leases {
+    fn wait(&self) {
+        let mut out = self.out.lock();
+        while *out > 0 {
+            out = wait(&self.back, out);
+        }
+    }
+}
+
+/// A thread's hold on the engine.
+pub(super) struct Lease(Arc<Leases>);
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        *self.0.out.lock() -= 1;
+        self.0.back.notify_all();
     }
 }
 
@@ -199,7 +243,7 @@ impl Core {
         if !life.closing.load(Ordering::Acquire) {
             return;
         }
-        let is_quiet = || life.fetches.load(Ordering::Acquire) == 0 && life.calls.load(Ordering::Acquire) == 0;
+        let is_quiet = || [&life.fetches, &life.calls, &life.carrying].iter().all(|count| count.load(Ordering::Acquire) == 0);
         if !is_quiet() || !self.table.as_ref().is_some_and(|table| table.lock().is_idle()) || !is_quiet() {
             return;
         }
@@ -223,6 +267,9 @@ impl Core {
             }
         }
         self.wind_up();
+        // Threads that are not joined may still hold the engine for a moment: were one of them the last, the hooks' user data
+        // would end behind our back.
+        self.life.leases.wait();
     }
 
     /// Gives the engine up: it closes, and ends itself when it is idle. Never waits.
@@ -238,21 +285,31 @@ impl Core {
         }
         if let Some(removals) = &self.removals {
             removals.silence();
+            if let (Some(runtime), None, None) = (self.running(), &self.routes.results, &self.routes.removals) {
+                // Recorded by a write that has yet to send it: told now, for afterwards nobody is called any more.
+                runtime.deliver_and_wait(removals.clone());
+            }
         }
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
         match (self.running(), &self.routes.results) {
-            (Some(runtime), None) => runtime.deliver_and_wait(Drops::new(left)),
+            (Some(runtime), None) => runtime.deliver_and_wait(Drops::mail(left)),
             _ => drop(left),
         }
-        if let Some(alarm) = self.alarm.get() {
-            alarm.ring();
-        }
+        self.end_alarm();
         match &self.threads {
             Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop()),
             Threads::Shared(runtime) => self.leave(runtime),
         }
         self.unroute();
+    }
+
+    /// The timer looks after it no more, and does not hold it: it never is the one to drop the last reference.
+    pub(super) fn end_alarm(&self) {
+        if let (Some(alarm), Some(runtime)) = (self.alarm.get(), self.running()) {
+            alarm.end();
+            runtime.timer().pass();
+        }
     }
 
     /// Uses `runtime` no more. Once, whoever comes first.

@@ -21,6 +21,8 @@
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
 pub mod ask;
+#[cfg(test)]
+mod broken;
 pub mod cache;
 mod carry;
 pub mod handle;
@@ -125,15 +127,19 @@ impl Core {
         Core::make(plan, false)
     }
 
-    /// An engine; as [`Core::cache`]. Its threads are started at once, so that a system that refuses them is heard of here.
+    /// An engine; as [`Core::cache`]. Its threads are started at once, so that a system that refuses them is heard of here. One
+    /// whose events all go to the host's queue, and whose time the host moves, has none.
     pub fn engine(plan: Plan) -> Result<Arc<Core>, Status> {
         if plan.hooks.provider.is_none() {
             return Err(Status::ERR_NO_PROVIDER);
         }
         let core = Core::make(plan, true)?;
-        let runtime = core.runtime().ok_or(Status::ERR_NO_THREAD)?;
-        if !core.results_are_queued() {
-            runtime.dispatcher().start().map_err(|_| Status::ERR_NO_THREAD)?;
+        let is_driven = core.results_are_queued() && core.provider_is_queued() && matches!(core.clock, Clock::Manual(_));
+        if !is_driven {
+            let runtime = core.runtime().ok_or(Status::ERR_NO_THREAD)?;
+            if !core.results_are_queued() {
+                runtime.dispatcher().start().map_err(|_| Status::ERR_NO_THREAD)?;
+            }
         }
         core.set_alarm();
         Ok(core)
@@ -303,7 +309,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         self.unroute();
         if let Some(alarm) = self.alarm.get() {
-            alarm.ring();
+            alarm.end();
         }
         match &self.threads {
             Threads::Shared(runtime) => self.leave(runtime),

@@ -76,6 +76,8 @@ impl Mail for Removals {
         for count in 0..most {
             let Some(departure) = self.take() else { return Delivered::all(count) };
             call_host(|| self.listener.removed(&departure));
+            // It may be the last reference to the value.
+            call_host(|| drop(departure));
         }
         Delivered { count: most, rest: Rest::More }
     }

@@ -114,6 +114,11 @@ impl Request {
         self.handout.contexts.get(index)?.as_deref()
     }
 
+    /// Whether dropping the last reference may run code of the host's.
+    pub(super) fn runs_host_code_on_drop(&self) -> bool {
+        self.handout.contexts.iter().flatten().any(|context| context.ends_where_dropped())
+    }
+
     /// The highest urgency among its keys when it was formed.
     pub fn urgency(&self) -> i32 {
         self.handout.urgency
@@ -156,7 +161,7 @@ impl Request {
 
 impl Request {
     /// The hook, if it is due and there is a function to call.
-    fn take_due(&self, called: bool) -> Result<Option<(Box<dyn CancelHook>, Cancel)>, NoFunction> {
+    fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
         match std::mem::replace(&mut *held, Hook::Over) {
             Hook::Due(hook, why) if called && !hook.is_callable() => {
@@ -171,6 +176,9 @@ impl Request {
         }
     }
 }
+
+/// A hook, and why it is due.
+type DueHook = (Box<dyn CancelHook>, Cancel);
 
 struct NoFunction;
 
@@ -236,11 +244,11 @@ impl Ticket {
 
     /// Answers by key: one of the request's own, or an extra, which is stored if it is news.
     pub fn supply(&self, key: &[u8], answer: Answer, stated: Stated) -> Status {
-        if let Some(index) = self.0.index_of(key) {
-            return self.resolve(index, answer, stated);
-        }
         if !self.core.is_valid(key) {
             return Status::INVALID_KEY;
+        }
+        if let Some(index) = self.0.index_of(key) {
+            return self.resolve(index, answer, stated);
         }
         let terms = self.core.terms(key, &answer, stated);
         self.core.turn(|table, turn| table.extra(self.id(), key, answer, terms, turn))

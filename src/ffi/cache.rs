@@ -150,7 +150,8 @@ impl Caller {
 /// @param out_cache  [out, owned] the cache: release it.
 /// @param out_error  [out, owned] if this fails, what is wrong, in a sentence: release it; may be NULL.
 /// @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without
-///         a function), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         a function, and no queue for it), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -166,7 +167,7 @@ pub unsafe extern "C" fn kvl_cache_new(
             let config = caller.borrow(config).map_err(Error::of)?;
             problem_of(config)?;
             let parts = config.parts();
-            if parts.removal.as_ref().is_some_and(|listener| listener.function().is_none()) {
+            if parts.routes.removals.is_none() && parts.removal.as_ref().is_some_and(|listener| listener.function().is_none()) {
                 return Err(Error::of(Status::ERR_NO_CALLBACK));
             }
             Core::cache(parts.into_plan()).map(Holder::new).map_err(Error::of)

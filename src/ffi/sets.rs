@@ -101,5 +101,8 @@ pub const KVL_COST_DEFAULT: i64 = -1;
 pub const KVL_PRIORITY_DEFAULT: f64 = -1.7976931348623157e308;
 /// A timeout: none.
 pub const KVL_FOREVER: i64 = -1;
+/// What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
+pub const KVL_ENTRY_COST: u64 = 80;
+const _: () = assert!(KVL_ENTRY_COST == crate::cache::ENTRY_COST);
 /// The longest key, in bytes.
 pub const KVL_KEY_MAX: u32 = 65535;

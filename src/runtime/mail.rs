@@ -192,7 +192,7 @@ pub struct Drops<T>(Mutex<Option<T>>);
 
 impl<T: Send + 'static> Drops<T> {
     /// Mail that drops `what` on delivery.
-    pub fn new(what: T) -> Arc<dyn Mail> {
+    pub fn mail(what: T) -> Arc<dyn Mail> {
         Arc::new(Drops(Mutex::new(Some(what))))
     }
 }

@@ -7,7 +7,7 @@
 use super::mail::Mail;
 use crate::base::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::base::sync::{Condvar, Mutex, wait, wait_until};
-use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,10 +50,7 @@ impl Postbox {
 
     /// The next mail, if there is some.
     pub fn try_take(&self) -> Option<Arc<dyn Mail>> {
-        match self.receiver.try_recv() {
-            Ok(mail) => Some(mail),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.receiver.try_recv().ok()
     }
 
     /// The next mail; waits for it, for at most `timeout` (`None`: as long as it takes), or until [`Postbox::wake`].

@@ -113,7 +113,8 @@ impl Queue {
 
     fn raise(&self) {
         let mut signal = self.signal.lock();
-        if !std::mem::replace(&mut signal.raised, true) {
+        // A reader may have been faster, and looked at the flag before we came: then there is nothing to tell.
+        if !self.is_empty() && !std::mem::replace(&mut signal.raised, true) {
             signal.descriptor.iter().for_each(Descriptor::raise);
             signal.waker.iter().for_each(Waker::ring);
         }
@@ -132,6 +133,13 @@ impl Queue {
 
     fn is_empty(&self) -> bool {
         self.post.is_empty() && self.begun.lock().is_none()
+    }
+
+    /// Whether the flag is up, for models of it.
+    #[doc(hidden)]
+    pub fn is_raised(&self) -> bool {
+        self.signals.store(true, Ordering::SeqCst);
+        self.signal.lock().raised
     }
 
     /// The descriptor, which is readable while mail waits. It is the queue's, and ends with it.

@@ -8,7 +8,7 @@ use crate::base::Moment;
 use crate::base::clock::{Clock, Timed};
 use crate::base::panics::contained;
 use crate::base::sync::{Condvar, Mutex, wait};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -65,9 +65,18 @@ impl Timer {
 
     /// Watches `timed` until it is gone.
     pub fn watch(&self, timed: Weak<dyn Timed>, clock: Clock) -> Alarm {
-        let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), bell: Arc::new(Notify::new()) };
+        let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), ended: Arc::default(), bell: Arc::new(Notify::new()) };
         self.handle.spawn(watch(timed, clock, alarm.clone()));
         alarm
+    }
+
+    /// Returns when the timer is through with what it is doing just now. Never waits for the host: nothing of its runs there.
+    /// Not from the timer's own thread.
+    pub fn pass(&self) {
+        let passed = Arc::new(Passed::default());
+        let passing = Pass(passed.clone());
+        self.handle.spawn(async move { drop(passing) });
+        passed.wait();
     }
 }
 
@@ -95,11 +104,39 @@ impl Started {
     }
 }
 
+/// Where who passes the timer waits.
+#[derive(Default)]
+struct Passed {
+    through: Mutex<bool>,
+    came: Condvar,
+}
+
+impl Passed {
+    fn wait(&self) {
+        let mut through = self.through.lock();
+        while !*through {
+            through = wait(&self.came, through);
+        }
+    }
+}
+
+/// Told by its drop: a timer that has ended drops what it is given, and is through with everything, too.
+struct Pass(Arc<Passed>);
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        *self.0.through.lock() = true;
+        self.0.came.notify_all();
+    }
+}
+
 /// By which a watched thing says that it is due earlier than it was.
 #[derive(Clone)]
 pub struct Alarm {
     /// Until when the timer sleeps, as far as this thing is concerned.
     armed: Arc<AtomicU64>,
+    /// Whether the timer is to look no more.
+    ended: Arc<AtomicBool>,
     bell: Arc<Notify>,
 }
 
@@ -116,14 +153,18 @@ impl Alarm {
         }
     }
 
-    /// The thing is gone.
-    pub fn ring(&self) {
+    /// The thing has nothing to do any more: after the next [`Timer::pass`] the timer does not hold it, not even for a moment.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
         self.bell.notify_one();
     }
 }
 
 async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
     loop {
+        if alarm.ended.load(Ordering::SeqCst) {
+            return;
+        }
         let Some(thing) = timed.upgrade() else { return };
         alarm.armed.store(AWAKE, Ordering::SeqCst);
         if thing.next_due().is_some_and(|due| due <= clock.moment()) {

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Runs kvlight under LuaJIT: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
+# KVL_LIB_DIR and KVL_INCLUDE_DIR say where library and header are.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+: "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
+KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
+
+if ! command -v luajit >/dev/null; then
+    if [ "$(id -u)" != 0 ]; then
+        echo "luajit is missing: install Debian's package luajit" >&2
+        exit 1
+    fi
+    echo "# installing luajit"
+    apt-get install -y --no-install-recommends luajit >/dev/null
+fi
+
+LUA_PATH="$root/examples/lua/?.lua;;"
+KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
+export LUA_PATH KVL_LIBRARY
+
+if [ "${1:-}" = stress ]; then
+    for run in $(seq "${2:-20}"); do
+        echo "# run $run"
+        luajit "$here/stress.lua" "$run"
+    done
+    exit 0
+fi
+
+echo "# kvlight_h.lua is what the header says"
+luajit "$here/generate.lua" "$KVL_INCLUDE_DIR/kvlight.h" - | diff - "$root/examples/lua/kvlight_h.lua" || {
+    echo "make it anew: luajit tests/hosts/lua/generate.lua include/kvlight.h examples/lua/kvlight_h.lua" >&2
+    exit 1
+}
+echo "# the demo, with the library found by its name"
+(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" luajit "$root/examples/lua/demo.lua")
+luajit "$here/scenarios.lua"

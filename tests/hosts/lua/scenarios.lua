@@ -1,0 +1,320 @@
+-- The twelve scenarios, and what is LuaJIT's own, while the interpreter is busy: nothing here waits inside a C call, but where a
+-- scenario is about waiting. Prints TAP; run.sh tells it where module and library are.
+
+local kvlight = require "kvlight"
+local K = kvlight.K
+
+-- Work that is compiled to a trace, with polls that do not wait in between, until `is_done`.
+local function busy_until(tasks, is_done)
+  local sum = 0
+  while not is_done() do
+    for i = 1, 20000 do
+      sum = (sum + i * i) % 1000003
+    end
+    tasks:poll()
+  end
+  return sum
+end
+
+local function equal(got, wanted, what)
+  if got ~= wanted then
+    error(("%s: got %s, wanted %s"):format(what, tostring(got), tostring(wanted)), 2)
+  end
+end
+
+-- A provider that answers "user <key>" to every key but those that begin with "no", and remembers what it was asked.
+local function users(settings)
+  local asked = {}
+  settings = settings or {}
+  settings.provider = settings.provider or function(keys)
+    local rows = {}
+    for _, key in ipairs(keys) do
+      asked[#asked + 1] = key
+      if not key:find("^no") then
+        rows[key] = "user " .. key
+      end
+    end
+    return rows
+  end
+  return kvlight.tasks(settings), asked
+end
+
+-- A provider that answers nothing: its requests are for the test.
+local function held(settings)
+  local requests = {}
+  settings = settings or {}
+  settings.provider = function(_, request) requests[#requests + 1] = request end
+  return kvlight.tasks(settings), requests
+end
+
+local function result_of(tasks, key, options)
+  local result
+  tasks:start(key, options, function(told) result = told end)
+  busy_until(tasks, function() return result end)
+  return result
+end
+
+local function results_of(tasks, keys, options)
+  local results
+  tasks:start_all(keys, options, function(told) results = told end)
+  busy_until(tasks, function() return results end)
+  return results
+end
+
+local scenarios = {}
+local function scenario(name, run)
+  scenarios[#scenarios + 1] = { name = name, run = run }
+end
+
+scenario("hit", function()
+  local tasks, asked = users()
+  equal(result_of(tasks, "7").value, "user 7", "loaded")
+  equal(tasks:fetch("7"), "user 7", "from the store")
+  equal(#asked, 1, "requests")
+  equal(tonumber(tasks:stats().hits), 1, "hits")
+  equal(tasks:put("8", "put"), true, "put")
+  equal(tasks:fetch("8"), "put", "what was put")
+  tasks:close()
+end)
+
+scenario("null hit", function()
+  local tasks, asked = users()
+  equal(result_of(tasks, "nobody").status, K.NULL, "loaded")
+  equal(tasks:fetch("nobody"), nil, "from the store")
+  equal(#asked, 1, "requests")
+  equal(tonumber(tasks:stats().null_hits), 1, "null hits")
+  tasks:close()
+end)
+
+scenario("miss", function()
+  local tasks, asked = users()
+  local value, status = tasks:get("7")
+  equal(value, nil, "nothing")
+  equal(status, K.MISS, "a look")
+  equal(result_of(tasks, "7", { read = "cache_only" }).status, K.MISS, "a fetch of the store only")
+  equal(#asked, 0, "requests")
+  equal(result_of(tasks, "7").source, K.SOURCE_PROVIDER, "a fetch")
+  equal(#asked, 1, "requests")
+  tasks:close()
+end)
+
+scenario("batch with duplicates", function()
+  local tasks, asked = users()
+  local results = results_of(tasks, { "1", "2", "1", "nobody", "2" })
+  equal(#results, 5, "results")
+  for i, wanted in ipairs { "user 1", "user 2", "user 1", "nil", "user 2" } do
+    equal(tostring(results[i].value), wanted, "position " .. i)
+  end
+  equal(#asked, 3, "keys asked for")
+  tasks:close()
+end)
+
+scenario("one failing key in a batch", function()
+  local tasks = users { provider = function() return { a = "A", b = kvlight.failure("b is broken", 42), c = "C" } end }
+  local results = results_of(tasks, { "a", "b", "c", "b" })
+  equal(results[1].value, "A", "the first")
+  equal(results[3].value, "C", "the third")
+  equal(results[2].status, K.ERR_PROVIDER, "the one that fails")
+  equal(results[2].error.code, 42, "its code")
+  equal(results[2].error, results[4].error, "one error for both")
+  local went_well, raised = pcall(tasks.fetch_all, tasks, { "a", "b" })
+  equal(went_well, false, "fetch_all raises")
+  equal(tostring(raised), "b is broken", "what it raises")
+  tasks:close()
+end)
+
+scenario("retry then success", function()
+  local attempts = 0
+  local tasks = kvlight.tasks {
+    provider = function()
+      attempts = attempts + 1
+      if attempts < 3 then
+        error { reason = "not yet" }
+      end
+      return { a = "at last" }
+    end,
+    ["retry.count"] = 5,
+  }
+  local result = result_of(tasks, "a")
+  equal(result.value, "at last", "value")
+  equal(result.attempts, 3, "attempts")
+  equal(attempts, 3, "calls of the provider")
+  tasks:close()
+end)
+
+scenario("timeout", function()
+  local tasks, requests = held()
+  local result = result_of(tasks, "a", { timeout_ms = 20 })
+  equal(result.error.name, "KVL_ERR_TIMEOUT", "name")
+  equal(result.status, K.ERR_TIMEOUT, "status")
+  local went_well, raised = pcall(tasks.fetch, tasks, "b", { timeout_ms = 20 })
+  equal(went_well, false, "fetch raises")
+  equal(raised.status, K.ERR_TIMEOUT, "what it raises")
+  equal(requests[1]:is_cancelled(), true, "the provider is told")
+  tasks:close()
+end)
+
+scenario("cancel", function()
+  local tasks, requests = held()
+  local one, other
+  local fetch = tasks:start("a", nil, function(result) one = result end)
+  tasks:start("a", nil, function(result) other = result end)
+  busy_until(tasks, function() return #requests > 0 end)
+  fetch:cancel()
+  busy_until(tasks, function() return one end)
+  equal(one.status, K.ERR_CANCELLED, "the cancelled")
+  equal(other, nil, "the other waits on")
+  requests[1]:answer { a = "A" }
+  busy_until(tasks, function() return other end)
+  equal(other.value, "A", "the other")
+  fetch:cancel()
+  tasks:close()
+end)
+
+scenario("close while loading", function()
+  local tasks, requests = held { ["tasks.max_running"] = 1 }
+  local told = {}
+  for i = 1, 3 do
+    tasks:start("key " .. i, nil, function(result) told[#told + 1] = result.status end)
+  end
+  busy_until(tasks, function() return #requests > 0 end)
+  tasks:close()
+  equal(table.concat(told, " "), "-200 -200 -200", "each is told once")
+  equal(pcall(tasks.fetch, tasks, "a"), false, "a fetch afterwards")
+  equal(pcall(requests[1].resolve, requests[1], 1, "late"), false, "an answer afterwards")
+  tasks:close()
+end)
+
+scenario("10,000 keys", function()
+  local tasks, asked = users { ["cache.capacity"] = 20000, ["batch.max_keys"] = 500 }
+  local keys = {}
+  for i = 1, 10000 do
+    keys[i] = "key " .. i
+  end
+  local results = results_of(tasks, keys)
+  equal(#results, 10000, "results")
+  for i, result in ipairs(results) do
+    equal(result.value, "user key " .. i, "position " .. i)
+  end
+  equal(#asked, 10000, "keys asked for")
+  local again = tasks:fetch_all(keys)
+  equal(#again, 10000, "hits")
+  equal(#asked, 10000, "keys asked for, still")
+  tasks:close()
+end)
+
+scenario("callback that fetches", function()
+  local tasks = users()
+  local inner, waited
+  tasks:start("a", nil, function(first)
+    tasks:start(first.value .. " once more", nil, function(second) inner = second.value end)
+    waited = tasks:fetch("b")
+  end)
+  busy_until(tasks, function() return inner end)
+  equal(waited, "user b", "a fetch that waits, inside a callback")
+  equal(inner, "user user a once more", "a fetch begun inside a callback")
+  tasks:close()
+end)
+
+scenario("object value whose destructor is counted", function()
+  local dropped, made = {}, 0
+  local tasks = users {
+    provider = function(keys)
+      local rows = {}
+      for _, key in ipairs(keys) do
+        made = made + 1
+        rows[key] = { name = key }
+      end
+      return rows
+    end,
+    dropped = function(object) dropped[object] = (dropped[object] or 0) + 1 end,
+    ["cache.capacity"] = 10,
+  }
+  local kept = result_of(tasks, "key 1").value
+  equal(tasks:fetch("key 1"), kept, "the very table")
+  for i = 1, 100 do
+    equal(result_of(tasks, "key " .. i).value.name, "key " .. i, "name")
+  end
+  tasks:remove("key 100")
+  tasks:close()
+  local count = 0
+  for _, times in pairs(dropped) do
+    equal(times, 1, "times that an object was dropped")
+    count = count + 1
+  end
+  equal(count, made, "objects dropped")
+  equal(kept.name, "key 1", "what Lua keeps stays")
+  equal(next(tasks.objects), nil, "objects left")
+end)
+
+-- ---- LuaJIT's own --------------------------------------------------------------------------------------------------
+
+scenario("a function that the library would call is refused with a sentence", function()
+  for name, settings in pairs {
+    validator = { provider = print, validator = print },
+    removal_listener = { provider = print, removal_listener = print },
+    ["another thread"] = { provider = print, delivery = "thread" },
+    ["is missing"] = {},
+  } do
+    local went_well, sentence = pcall(kvlight.tasks, settings)
+    equal(went_well, false, name)
+    equal(sentence:find(name, 1, true) ~= nil, true, sentence)
+  end
+end)
+
+scenario("a wrong setting is refused with a sentence", function()
+  local went_well, sentence = pcall(kvlight.tasks, { provider = print, ["cache.capacty"] = 10 })
+  equal(went_well, false, "made")
+  equal(tostring(sentence):find("cache.capacity", 1, true) ~= nil, true, tostring(sentence))
+  local tasks = users()
+  went_well, sentence = pcall(tasks.fetch, tasks, "a", { timeout_ms = 0 })
+  equal(went_well, false, "fetched")
+  equal(tostring(sentence):find("timeout_ms", 1, true) ~= nil, true, tostring(sentence))
+  tasks:close()
+end)
+
+scenario("an error arrives as it was raised, at everybody", function()
+  local reason = { why = "the database is away" }
+  local tasks = users { provider = function() error(reason) end }
+  local results = results_of(tasks, { "a", "b" })
+  equal(results[1].error, reason, "the first")
+  equal(results[2].error, reason, "the second")
+  tasks:close()
+  equal(next(tasks.errors), nil, "errors left")
+end)
+
+scenario("keys and values of any bytes", function()
+  local tasks = users { provider = function(keys) return { [keys[1]] = keys[1] .. "\0\255" } end }
+  for _, key in ipairs { "", "a\0b", "\255\254", ("x"):rep(65535) } do
+    equal(result_of(tasks, key).value, key .. "\0\255", "value")
+    equal(tasks:fetch(key), key .. "\0\255", "hit")
+  end
+  equal(pcall(tasks.fetch, tasks, ("x"):rep(65536)), false, "a key that is too long")
+  tasks:close()
+end)
+
+scenario("an engine that is forgotten ends with the collector", function()
+  for _ = 1, 50 do
+    local tasks = held()
+    tasks:start("a")
+    tasks:poll()
+  end
+  collectgarbage()
+  collectgarbage()
+end)
+
+local passed = 0
+local failed = 0
+print("1.." .. #scenarios)
+for i, each in ipairs(scenarios) do
+  local went_well, why = xpcall(each.run, function(why) return debug.traceback(tostring(why), 2) end)
+  print(("%s %d - %s"):format(went_well and "ok" or "not ok", i, each.name))
+  if not went_well then
+    print("# " .. tostring(why):gsub("\n", "\n# "))
+    failed = failed + 1
+  elseif i <= 12 then
+    passed = passed + 1
+  end
+end
+print(("ROW LuaJIT | %s | next | %d of 12"):format(jit.version:gsub("^LuaJIT ", ""), passed))
+os.exit(failed == 0 and 0 or 1, true)

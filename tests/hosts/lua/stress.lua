@@ -1,0 +1,80 @@
+-- 100,000 fetches while the interpreter runs compiled code: single ones, batches, objects, errors, cancels, answers that come
+-- later. Each must be told exactly once. `luajit stress.lua SEED`; run.sh stress starts it many times.
+
+local kvlight = require "kvlight"
+math.randomseed(tonumber(arg[1]) or 1)
+
+local FETCHES = 100000
+local asked, told, errors, made, dropped = 0, 0, 0, 0, 0
+local later = {}
+
+local function answer(keys, request)
+  for i, key in ipairs(keys) do
+    local dice = math.random(10)
+    if dice == 1 then
+      request:fail(i, { key = key })
+    elseif dice <= 3 then
+      made = made + 1
+      request:resolve(i, { key = key })
+    elseif dice <= 8 then
+      request:resolve(i, "value of " .. key)
+    end
+  end
+  request:finish()
+end
+
+local tasks = kvlight.tasks {
+  provider = function(keys, request)
+    if math.random(4) == 1 then
+      later[#later + 1] = request
+    else
+      answer(keys, request)
+    end
+  end,
+  dropped = function() dropped = dropped + 1 end,
+  ["cache.capacity"] = 2000,
+  ["retry.count"] = 1,
+  ["tasks.max_running"] = 64,
+}
+
+local function tell(result)
+  told = told + 1
+  errors = errors + (result.error and 1 or 0)
+end
+
+local open, sum = {}, 0
+while told < FETCHES do
+  if asked < FETCHES and math.random(8) == 1 then
+    local keys = {}
+    for i = 1, math.min(50, FETCHES - asked) do
+      keys[i] = "key " .. math.random(5000)
+    end
+    asked = asked + #keys
+    tasks:start_all(keys, nil, function(results)
+      for _, result in ipairs(results) do
+        tell(result)
+      end
+    end)
+  elseif asked < FETCHES and asked - told < 5000 then
+    asked = asked + 1
+    open[#open + 1] = tasks:start("key " .. math.random(5000), nil, tell)
+    if #open > 20 then
+      open[math.random(20)]:cancel()
+      open = {}
+    end
+  end
+  for i = 1, 200 do
+    sum = (sum + i * told) % 1000003
+  end
+  tasks:poll()
+  if math.random(3) == 1 then
+    for _, request in ipairs(later) do
+      answer(request.keys, request)
+    end
+    later = {}
+  end
+end
+tasks:close()
+assert(asked == FETCHES and told == FETCHES, "each is told once")
+assert(next(tasks.objects) == nil and next(tasks.errors) == nil and dropped == made, "each object is dropped once")
+print(("# %d fetches, %d errors, %d objects dropped"):format(told, errors, dropped))

@@ -1,0 +1,247 @@
+"""The twelve scenarios in Python: `scenarios.py asyncio`, `scenarios.py uvloop`. One line of TAP each."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import weakref
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples" / "python"))
+import kvlight
+
+
+class Shelf:
+    """A provider whose behaviour the key's name says."""
+
+    def __init__(self) -> None:
+        self.requests: list[list[str]] = []
+        self.attempts: dict[str, int] = {}
+        self.open = asyncio.Event()  # lets go of the slow ones
+        self.asked = asyncio.Event()
+        self.cancelled = 0
+        self.lost = KeyError("no such shelf")
+
+    async def __call__(self, keys: list[str]) -> dict[str, Any]:
+        self.requests.append(keys)
+        self.asked.set()
+        if any(key.startswith("slow") for key in keys):
+            try:
+                await self.open.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        return {key: self.one(key) for key in keys if not key.startswith("null")}
+
+    def one(self, key: str) -> Any:
+        self.attempts[key] = self.attempts.get(key, 0) + 1
+        if key.startswith("bad") or key.startswith("flaky") and self.attempts[key] < 3:
+            return self.lost
+        return "value of " + key
+
+
+async def hit(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf) as tasks:
+        assert await tasks.fetch("a") == "value of a"
+        assert tasks.get("a") == "value of a" and "a" in tasks
+        assert await tasks.fetch("a") == "value of a"
+        assert shelf.requests == [["a"]] and tasks.stats()["lookups"]["hits"] == 2
+
+
+async def null_hit(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf) as tasks:
+        assert await tasks.fetch("null") is None
+        assert await tasks.fetch("null") is None and tasks.get("null", "miss") is None
+        assert len(shelf.requests) == 1 and tasks.stats()["lookups"]["null_hits"] == 2
+
+
+async def miss(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf) as tasks:
+        assert tasks.get("a", "miss") == "miss" and "a" not in tasks
+        try:
+            await tasks.fetch("a", read="cache_only")
+            raise AssertionError("a miss came back as something else")
+        except kvlight.Miss:
+            assert shelf.requests == []
+        assert await tasks.fetch("a") == "value of a" and shelf.requests == [["a"]]
+
+
+async def batch_with_duplicates(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf) as tasks:
+        steps: list[tuple[int, int, int]] = []
+        rows = await tasks.fetch_all(["a", "b", "a", "c", "b"], progress=lambda *step: steps.append(step))
+        assert rows == ["value of a", "value of b", "value of a", "value of c", "value of b"]
+        assert shelf.requests == [["a", "b", "c"]] and steps[-1] == (5, 0, 5)
+        assert await tasks.fetch_map(["b", "null"]) == {"b": "value of b", "null": None}
+        assert await tasks.fetch_all([]) == []
+
+
+async def one_failing_key(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf) as tasks:
+        rows = await tasks.fetch_all(["a", "bad", "c"], return_exceptions=True)
+        assert rows[0] == "value of a" and rows[1] is shelf.lost and rows[2] == "value of c"
+        for fetch in (tasks.fetch_all(["a", "bad"]), tasks.fetch("bad")):
+            try:
+                await fetch
+                raise AssertionError("a failure came back as something else")
+            except KeyError as error:
+                assert error is shelf.lost
+        each = {key: row async for key, row in tasks.fetch_each(["a", "bad"])}
+        assert each == {"a": "value of a", "bad": shelf.lost}
+
+
+async def retry_then_success(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf, retry_count=3, retry_fixed_ms=0) as tasks:
+        assert await tasks.fetch("flaky") == "value of flaky"
+        assert shelf.attempts["flaky"] == 3 and tasks.stats()["loads"]["retries"] == 2
+
+
+async def timeout(shelf: Shelf) -> None:
+    clock = kvlight.Clock()
+    async with kvlight.Tasks(provider=shelf, clock=clock) as tasks:
+        fetch = asyncio.create_task(tasks.fetch("slow", timeout_ms=1000))
+        await shelf.asked.wait()
+        clock.advance(999)
+        await asyncio.sleep(0)
+        assert not fetch.done()
+        clock.advance(1)
+        try:
+            await fetch
+            raise AssertionError("no timeout")
+        except TimeoutError as error:
+            assert isinstance(error, kvlight.Timeout) and error.name == "KVL_ERR_TIMEOUT"
+    assert shelf.cancelled == 1  # nobody waited any more
+
+
+async def cancel(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf) as tasks:
+        leaves, stays = asyncio.create_task(tasks.fetch("slow")), asyncio.create_task(tasks.fetch("slow"))
+        await shelf.asked.wait()
+        leaves.cancel()
+        assert isinstance((await asyncio.gather(leaves, return_exceptions=True))[0], asyncio.CancelledError)
+        shelf.open.set()
+        assert await stays == "value of slow" and shelf.cancelled == 0
+        shelf.open.clear()
+        shelf.asked.clear()
+        alone = asyncio.create_task(tasks.fetch("slow too"))
+        await shelf.asked.wait()
+        alone.cancel()
+        await asyncio.gather(alone, return_exceptions=True)
+    assert shelf.cancelled == 1 and len(shelf.requests) == 2
+
+
+async def close_while_loading(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf) as tasks:
+        fetch, batch = asyncio.create_task(tasks.fetch("slow")), asyncio.create_task(tasks.fetch_all(["slow", "b"], return_exceptions=True))
+        await shelf.asked.wait()
+    assert isinstance((await asyncio.gather(fetch, return_exceptions=True))[0], kvlight.Closed)
+    assert isinstance((await batch)[0], kvlight.Closed) and shelf.cancelled >= 1
+    try:
+        await tasks.fetch("a")
+        raise AssertionError("a closed engine answered")
+    except kvlight.Closed as error:
+        assert "closed" in str(error)
+
+
+async def ten_thousand_keys(shelf: Shelf) -> None:
+    async with kvlight.Tasks(provider=shelf, cache_capacity=20_000, batch_max_keys=100) as tasks:
+        keys = [f"k{i}" for i in range(10_000)]
+        assert await tasks.fetch_all(keys) == ["value of " + key for key in keys]
+        assert sorted(sum(shelf.requests, [])) == sorted(keys) and len(tasks) == 10_000
+        asked = len(shelf.requests)
+        assert await asyncio.gather(*map(tasks.fetch, keys)) == ["value of " + key for key in keys] and len(shelf.requests) == asked
+
+
+async def callback_that_fetches(shelf: Shelf) -> None:
+    """Callbacks here are those of futures and of progress, and the provider itself."""
+
+    async def provider(keys: list[str]) -> dict[str, Any]:
+        if keys == ["sum"]:
+            return {"sum": await tasks.fetch_all(["a", "b"])}
+        return await shelf(keys)
+
+    async with kvlight.Tasks[str, Any](provider=provider) as tasks:
+        assert await tasks.fetch("sum") == ["value of a", "value of b"]
+        later: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        first = asyncio.create_task(tasks.fetch("c"))
+        first.add_done_callback(lambda _: asyncio.create_task(tasks.fetch("d")).add_done_callback(lambda task: later.set_result(task.result())))
+        assert await later == "value of d" and first.result() == "value of c"
+
+
+async def object_value(_: Shelf) -> None:
+    class Row:
+        pass
+
+    ended: list[str] = []
+
+    async def provider(keys: list[str]) -> list[Row]:
+        rows = [Row() for _ in keys]
+        for key, row in zip(keys, rows):
+            weakref.finalize(row, ended.append, key)
+        return rows
+
+    async with kvlight.Tasks(provider=provider) as tasks:
+        one, same = await tasks.fetch_all(["one", "one"])
+        assert one is same and await tasks.fetch("one") is one
+        del same
+        await tasks.fetch("two")
+        assert tasks.remove("one") and not tasks.remove("one")
+        await tasks.fetch("three")  # a turn of the loop: the library lets go
+        gc.collect()
+        assert ended == []  # the program holds it
+        del one
+        gc.collect()
+        assert ended == ["one"]
+    assert len(tasks._objects) == 0
+    gc.collect()
+    assert sorted(ended) == ["one", "three", "two"]
+
+
+SCENARIOS: list[tuple[str, Callable[[Shelf], Awaitable[None]]]] = [
+    ("hit", hit),
+    ("null hit", null_hit),
+    ("miss", miss),
+    ("batch with duplicates", batch_with_duplicates),
+    ("one failing key in a batch", one_failing_key),
+    ("retry then success", retry_then_success),
+    ("timeout", timeout),
+    ("cancel", cancel),
+    ("close while loading", close_while_loading),
+    ("10,000 keys", ten_thousand_keys),
+    ("callback that fetches", callback_that_fetches),
+    ("object value whose destructor is counted", object_value),
+]
+
+
+def main() -> int:
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    if sys.argv[1:] == ["uvloop"]:
+        import uvloop
+
+        new_loop = uvloop.new_event_loop
+    failed = 0
+    print(f"1..{len(SCENARIOS)}", flush=True)
+    for number, (name, scenario) in enumerate(SCENARIOS, 1):
+        try:
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+
+                async def run() -> None:
+                    await asyncio.wait_for(scenario(Shelf()), 60)
+
+                runner.run(run())
+            print(f"ok {number} - {name}", flush=True)
+        except BaseException as error:
+            failed += 1
+            print(f"not ok {number} - {name}", flush=True)
+            place = error.__traceback__
+            while place is not None and place.tb_next is not None:
+                place = place.tb_next
+            print(f"# {type(error).__name__}: {error}, line {place.tb_lineno if place else 0}", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main() != 0)

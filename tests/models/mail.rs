@@ -1,0 +1,80 @@
+//! Waiting for mail: no wake is lost, and the flag that event loops look at is up while mail waits, and only then.
+
+use super::explore;
+use kvlight::runtime::mail::{Delivered, Mail, Pulled};
+use kvlight::runtime::postbox::Postbox;
+use kvlight::runtime::queue::{Queue, Unread};
+use std::sync::Arc;
+
+struct Letter;
+
+impl Mail for Letter {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        Delivered::all(1)
+    }
+    fn pull(self: Arc<Self>) -> Pulled {
+        Pulled { letter: Some(Box::new(1_u8)), more: false }
+    }
+}
+
+/// Who waits for mail gets it, whenever it was sent; else the model would find everybody asleep.
+#[test]
+fn l02_a_reader_that_waits_hears_of_every_letter() {
+    explore("a reader that waits", 3, || {
+        let post = Arc::new(Postbox::new());
+        let senders: Vec<_> = (0..2)
+            .map(|_| {
+                let post = post.clone();
+                loom::thread::spawn(move || post.send(Arc::new(Letter)))
+            })
+            .collect();
+        for _ in 0..2 {
+            assert!(post.take(None).is_some());
+        }
+        senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
+        assert!(post.is_empty());
+    });
+}
+
+/// A wake is not lost when it comes just before the reader waits.
+#[test]
+fn l02_a_wake_ends_the_wait_that_it_meets_or_the_next() {
+    explore("a wake", 3, || {
+        let post = Arc::new(Postbox::new());
+        let waker = {
+            let post = post.clone();
+            loom::thread::spawn(move || post.wake())
+        };
+        assert!(post.take(None).is_none());
+        waker.join().expect("it ends");
+    });
+}
+
+/// The flag says what is so when all is quiet, however senders and reader met.
+#[test]
+fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
+    explore("the flag", 3, || {
+        let queue = Arc::new(Queue::new(false));
+        assert!(!queue.is_raised());
+        let senders: Vec<_> = (0..2)
+            .map(|_| {
+                let queue = queue.clone();
+                loom::thread::spawn(move || queue.send(Arc::new(Letter)))
+            })
+            .collect();
+        let mut read = 0;
+        for _ in 0..2 {
+            match queue.next(Some(std::time::Duration::ZERO)) {
+                Ok(_) => read += 1,
+                Err(unread) => assert_eq!(unread, Unread::Empty),
+            }
+        }
+        senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
+        assert_eq!(queue.is_raised(), read < 2, "{read} of 2 were read");
+        while queue.next(Some(std::time::Duration::ZERO)).is_ok() {
+            read += 1;
+        }
+        assert_eq!(read, 2);
+        assert!(!queue.is_raised());
+    });
+}
