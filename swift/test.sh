@@ -5,9 +5,6 @@
 # tools; the same tests under AddressSanitizer, which also looks for leaks ($KVL_SWIFT_QUICK leaves that out).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-export CARGO_TARGET_DIR=$target
-scratch=$target/swift
 strict=(-Xswiftc -warnings-as-errors)
 passed=0 failed=0
 
@@ -27,25 +24,18 @@ if ! swift/toolchain --where >/dev/null; then
     row toolchain 0 1
     finish
 fi
-if ! make --no-print-directory stage >"$target/swift-stage.log" 2>&1; then
-    tail -n 20 "$target/swift-stage.log" >&2
+if ! . swift/environment; then
     row library 0 1
     finish
 fi
-export PKG_CONFIG_PATH=$target/stage/lib/pkgconfig LD_LIBRARY_PATH=$target/stage/lib
 in_swift() { swift/toolchain "$@"; }
 
-# counts LOG: what a run of `swift test` says of Swift Testing's and XCTest's tests, as `passed failed`.
+# counts LOG: what a run of `swift test` says, as `passed failed`.
 counts() {
-    python3 - "$1" <<'PY'
-import re, sys
-text = open(sys.argv[1], errors="replace").read()
-passed = len(set(re.findall(r"Test (\S+\(.*?\)) passed after", text)))
-failed = len(set(re.findall(r"Test (\S+\(.*?\)) failed after", text)))
-for cases, bad in re.findall(r"Executed (\d+) tests?, with (\d+) failures?", text)[-1:]:
-    passed, failed = passed + int(cases) - int(bad), failed + int(bad)
-print(passed, failed)
-PY
+    local all bad
+    all=$(sed -n 's/.*Test run with \([0-9]*\) tests\{0,1\} .*/\1/p' "$1" | tail -n 1)
+    bad=$(grep -cE '✘ Test [^ ].*\) failed after' "$1")
+    echo "$((${all:-0} - bad)) $bad"
 }
 
 # tier NAME FOLDER OPTION...: builds and runs the tests in a build folder of their own.
@@ -103,7 +93,6 @@ strictly() {
     fi
 }
 
-mkdir -p "$scratch"
 strictly
 tier "swift test" plain
 example
