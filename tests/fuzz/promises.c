@@ -162,7 +162,8 @@ void check_store(struct machine *machine)
         kvl_status_t status = sane(kvl_cache_peek(machine->cache, key.data, key.len, NULL, NULL, &one));
         if (status == KVL_VALUE || status == KVL_NULL) {
             entries++;
-            cost += one;
+            /* sums stop at the end of their range */
+            cost = one > UINT64_MAX - cost ? UINT64_MAX : cost + one;
             MUST(machine->cost_limit < 0 || one <= kvl_cache_max_cost(machine->cache));
         }
     }
