@@ -131,6 +131,20 @@ fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
     assert!(programs > 0, "README.md has a program");
 }
 
+/// Swift's toolchain is not everywhere, so what the documents show of it is taken word for word from what its tests compile.
+#[test]
+fn swift_in_the_documents_is_of_programs_that_are_tested() {
+    let mut sources = String::new();
+    ["examples/swift", "swift/Tests"].iter().for_each(|folder| sources_below(folder, &mut sources));
+    for page in pages() {
+        for block in blocks(&page.text).into_iter().filter(|block| block.language == "swift") {
+            for part in block.text.split("\n\n") {
+                assert!(sources.contains(part.trim_end()), "{}:{}: no program has\n{part}", page.path.display(), block.line);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_example_is_short() {
     let readme = fs::read_to_string(here().join("README.md")).expect("it is there");
