@@ -1,0 +1,1141 @@
+/*
+ * kvlight for C++17 and C++20: header only, over kvlight.h.
+ *
+ *     auto rows = kvl::tasks(kvl::config()
+ *         .set("cache.capacity", 10'000)
+ *         .load([](std::string_view id) -> std::optional<std::string> { return query(id); }));
+ *
+ *     kvl::expected<kvl::value> row = rows.fetch_wait("7");          // or fetch(key, callback), fetch_future, co_await co_fetch
+ *     if (!row) std::cerr << row.error().message();                  // failed
+ *     else if (*row) use(row->bytes());                              // a value; else there is no such row
+ *
+ * HANDLES    move, and share what the library counts (value, error, request, results, fetch, cache). The destructor of `tasks` is
+ *            dispose: it never waits. join() is free: it waits for code of the program's that has begun.
+ * KEYS       are bytes: anything that is a std::string_view.
+ * VALUES     text is kept as bytes; everything else as an object, held by std::shared_ptr and read by value::get<T>(). An empty
+ *            optional, a null shared_ptr and nullptr say "there is none".
+ * FAILURE    fetches answer with an expected. expected::value() throws: what a provider threw comes out as the very exception, at each
+ *            waiter. A constructor throws kvl::failure with the library's sentence. Where exceptions are off, tasks::make() and
+ *            cache::make() answer with an expected, and what would throw ends the program with that sentence.
+ * CALLBACKS  run on the library's dispatcher thread, or where a queue is polled. They must not throw: that is std::terminate.
+ * COROUTINES resume there too. fetch_wait() and join() are not for them, nor for callbacks: they would wait for themselves.
+ */
+#ifndef KVLIGHT_HPP
+#define KVLIGHT_HPP
+
+#include "kvlight.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <future>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#if defined(__cpp_exceptions)
+#define KVL_EXCEPTIONS 1
+#else
+#define KVL_EXCEPTIONS 0
+#endif
+#if defined(__cpp_impl_coroutine) && defined(__has_include)
+#if __has_include(<coroutine>)
+#include <coroutine>
+#define KVL_COROUTINES 1
+#endif
+#endif
+#ifndef KVL_COROUTINES
+#define KVL_COROUTINES 0
+#endif
+
+namespace kvl {
+
+using status = kvl_status_t;
+using std::chrono::milliseconds;
+
+inline const char *name_of(status s) noexcept { return kvl_status_name(s); }
+
+namespace detail {
+
+inline const uint8_t *bytes(std::string_view text) noexcept { return reinterpret_cast<const uint8_t *>(text.data()); }
+inline std::string_view text(const uint8_t *data, size_t len) noexcept { return {reinterpret_cast<const char *>(data), len}; }
+
+/* One address for each type: tells objects apart where there is no RTTI. */
+template <class T> struct tag {
+    static inline const char here = 0;
+};
+
+/* What the library holds for an object. */
+struct box {
+    const void *type;
+    std::shared_ptr<const void> object;
+
+    template <class T> static box *make(std::shared_ptr<T> object) { return new box{&tag<std::remove_cv_t<T>>::here, std::move(object)}; }
+    template <class T> static std::shared_ptr<const T> open(void *held) noexcept
+    {
+        auto *is = static_cast<box *>(held);
+        if (is == nullptr || is->type != &tag<std::remove_cv_t<T>>::here)
+            return nullptr;
+        return std::static_pointer_cast<const T>(is->object);
+    }
+    static void end(void *held) noexcept { delete static_cast<box *>(held); }
+};
+
+/* Closures are erased to a pointer, a function and this. */
+template <class F> void end(void *closure) noexcept { delete static_cast<F *>(closure); }
+
+/* A handle that the library counts: Retain and Release are its functions. */
+template <class T, T *(*Retain)(T *), void (*Release)(T *)> class counted {
+public:
+    counted() noexcept = default;
+    explicit counted(T *owned) noexcept : handle_(owned) {}
+    static counted share(T *borrowed) noexcept { return counted(Retain(borrowed)); }
+    counted(const counted &other) noexcept : handle_(Retain(other.handle_)) {}
+    counted(counted &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    counted &operator=(counted other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~counted() { Release(handle_); }
+    T *get() const noexcept { return handle_; }
+
+private:
+    T *handle_ = nullptr;
+};
+
+/* A handle that one holds: End gives it up. */
+template <class T, auto End> struct ender {
+    void operator()(T *handle) const noexcept { static_cast<void>(End(handle)); }
+};
+template <class T, auto End> using owned = std::unique_ptr<T, ender<T, End>>;
+
+[[noreturn]] inline void die(const char *sentence) noexcept
+{
+    std::fprintf(stderr, "kvlight: %s\n", sentence);
+    std::abort();
+}
+
+} // namespace detail
+
+/* ---- Errors ---------------------------------------------------------------------------------------------------------- */
+
+/* Why something failed: a status, and what the provider said of it. */
+class error {
+public:
+    explicit error(kvl::status status, const char *sentence = nullptr) : status_(status), sentence_(sentence ? sentence : "") {}
+    error(int64_t code, std::string_view message, bool permanent = false) : status_(KVL_ERR_PROVIDER)
+    {
+        kvl_error_t *made = nullptr;
+        kvl_error_new(code, message.data(), message.size(), permanent ? KVL_ERROR_F_PERMANENT : 0, &made);
+        handle_ = handle(made);
+    }
+    /* Carries an exception to everybody who waits. */
+    explicit error(std::exception_ptr thrown, bool permanent = false) : status_(KVL_ERR_PROVIDER)
+    {
+        std::string said = said_by(thrown);
+        kvl_error_t *made = nullptr;
+        kvl_error_new_object(0, said.data(), said.size(), permanent ? KVL_ERROR_F_PERMANENT : 0, nullptr,
+                             detail::box::make(std::make_shared<std::exception_ptr>(std::move(thrown))), detail::box::end, &made);
+        handle_ = handle(made);
+    }
+    static error share(kvl_error_t *borrowed) { return error(handle::share(borrowed)); }
+    static error own(kvl::status status, kvl_error_t *owned) { return owned ? error(handle(owned)) : error(status); }
+
+    kvl::status status() const noexcept { return status_; }
+    const char *name() const noexcept { return kvl_status_name(status_); }
+    int64_t code() const noexcept { return kvl_error_code(handle_.get()); }
+    const char *message() const noexcept
+    {
+        if (handle_.get() != nullptr)
+            return kvl_error_message(handle_.get());
+        return sentence_.empty() ? kvl_status_message(status_) : sentence_.c_str();
+    }
+    bool is_permanent() const noexcept { return kvl_error_is_permanent(handle_.get()) != 0; }
+    /* What the provider threw; null if it threw nothing. */
+    std::exception_ptr exception() const noexcept
+    {
+        auto thrown = detail::box::open<std::exception_ptr>(kvl_error_object(handle_.get()));
+        return thrown ? *thrown : nullptr;
+    }
+    /* Throws what the provider threw, else a kvl::failure. */
+    [[noreturn]] void raise() const;
+
+    kvl_error_t *get() const noexcept { return handle_.get(); }
+
+private:
+    using handle = detail::counted<kvl_error_t, kvl_error_retain, kvl_error_release>;
+    explicit error(handle is) noexcept : status_(kvl_error_status(is.get())), handle_(std::move(is)) {}
+    static std::string said_by([[maybe_unused]] const std::exception_ptr &thrown)
+    {
+#if KVL_EXCEPTIONS
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::exception &exception) {
+            return exception.what();
+        } catch (...) {
+        }
+#endif
+        return "the provider threw something that is no std::exception";
+    }
+
+    kvl::status status_;
+    std::string sentence_;
+    handle handle_;
+};
+
+/* A failure of the library's, thrown. */
+class failure : public std::runtime_error {
+public:
+    explicit failure(kvl::error why) : std::runtime_error(why.message()), why_(std::move(why)) {}
+    const kvl::error &error() const noexcept { return why_; }
+    kvl::status status() const noexcept { return why_.status(); }
+
+private:
+    kvl::error why_;
+};
+
+inline void error::raise() const
+{
+#if KVL_EXCEPTIONS
+    if (auto thrown = exception())
+        std::rethrow_exception(thrown);
+    throw failure(*this);
+#else
+    detail::die(message());
+#endif
+}
+
+/* A T, or the error in its place. */
+template <class T> class [[nodiscard]] expected {
+public:
+    expected(T value) : is_(std::in_place_index<0>, std::move(value)) {}
+    expected(kvl::error error) : is_(std::in_place_index<1>, std::move(error)) {}
+
+    bool has_value() const noexcept { return is_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+    /* Throws the error if there is one. */
+    T &value() &
+    {
+        check();
+        return std::get<0>(is_);
+    }
+    const T &value() const &
+    {
+        check();
+        return std::get<0>(is_);
+    }
+    T &&value() &&
+    {
+        check();
+        return std::move(std::get<0>(is_));
+    }
+    T value_or(T other) const { return has_value() ? std::get<0>(is_) : std::move(other); }
+    T &operator*() & { return value(); }
+    const T &operator*() const & { return value(); }
+    T &&operator*() && { return std::move(*this).value(); }
+    T *operator->() { return &value(); }
+    const T *operator->() const { return &value(); }
+    const kvl::error &error() const
+    {
+        if (has_value())
+            detail::die("expected::error() of one that has a value");
+        return std::get<1>(is_);
+    }
+
+private:
+    void check() const
+    {
+        if (!has_value())
+            std::get<1>(is_).raise();
+    }
+    std::variant<T, kvl::error> is_;
+};
+
+namespace detail {
+
+inline void check(status s, const char *sentence = nullptr)
+{
+    if (s < 0)
+        error(s, sentence).raise();
+}
+
+} // namespace detail
+
+/* ---- Values ---------------------------------------------------------------------------------------------------------- */
+
+/* Bytes, an object, or null: "there is none". Shared, immutable, cheap to copy. */
+class value {
+public:
+    value() noexcept : handle_(kvl_value_null()) {}
+    value(std::nullptr_t) noexcept : value() {}
+    value(std::nullopt_t) noexcept : value() {}
+    value(std::string_view bytes) : handle_(nullptr)
+    {
+        kvl_value_t *made = nullptr;
+        detail::check(kvl_value_new_bytes(detail::bytes(bytes), bytes.size(), &made));
+        handle_ = handle(made);
+    }
+    value(const char *text) : value(std::string_view(text)) {}
+    value(const std::string &text) : value(std::string_view(text)) {}
+    /* An object, which several may hold; what it costs is for cache.cost_limit. */
+    template <class T> value(std::shared_ptr<T> object, uint64_t cost = sizeof(T)) : value()
+    {
+        if (object == nullptr)
+            return;
+        kvl_value_t *made = nullptr;
+        detail::check(kvl_value_new_object(detail::box::make(std::move(object)), cost, detail::box::end, &made));
+        handle_ = handle(made);
+    }
+    template <class T> value(std::optional<T> maybe) : value() { if (maybe) *this = of(std::move(*maybe)); }
+    /* Of anything: text as bytes, other things as objects. */
+    template <class T> static value of(T &&thing)
+    {
+        if constexpr (std::is_convertible_v<T &&, value>)
+            return std::forward<T>(thing);
+        else
+            return value(std::make_shared<std::decay_t<T>>(std::forward<T>(thing)));
+    }
+    static value share(kvl_value_t *borrowed) noexcept { return value(handle::share(borrowed)); }
+    static value own(kvl_value_t *owned) noexcept { return owned ? value(handle(owned)) : value(); }
+
+    /* Whether there is one. */
+    explicit operator bool() const noexcept { return !is_null(); }
+    bool is_null() const noexcept { return handle_.get() == nullptr || handle_.get() == kvl_value_null(); }
+    /* The bytes, for as long as this is held; empty for objects. */
+    std::string_view bytes() const noexcept
+    {
+        size_t len = 0;
+        const uint8_t *data = kvl_value_data(handle_.get(), &len);
+        return detail::text(data, len);
+    }
+    /* The object if it is a T, else null. For objects that were put by way of this header. */
+    template <class T> std::shared_ptr<const T> get() const noexcept { return detail::box::open<T>(kvl_value_object(handle_.get())); }
+    uint64_t cost() const noexcept { return kvl_value_cost(handle_.get()); }
+    kvl_value_t *c_handle() const noexcept { return handle_.get(); }
+
+private:
+    using handle = detail::counted<kvl_value_t, kvl_value_retain, kvl_value_release>;
+    explicit value(handle is) noexcept : handle_(std::move(is)) {}
+    handle handle_;
+};
+
+/* On which terms a value is stored. */
+struct terms {
+    int64_t ttl_ms = KVL_TTL_DEFAULT;
+    double priority = KVL_PRIORITY_DEFAULT;
+    int64_t cost = KVL_COST_DEFAULT;
+
+    terms &ttl(milliseconds time) { return ttl_ms = time.count(), *this; }
+    terms &with_priority(double is) { return priority = is, *this; }
+    terms &with_cost(int64_t bytes) { return cost = bytes, *this; }
+};
+
+/* ---- Keys ------------------------------------------------------------------------------------------------------------ */
+
+/* Many keys, of any range of things that are string_views; they stay where they are. */
+class keys {
+public:
+    keys(std::initializer_list<std::string_view> of) { take(of); }
+    template <class R, class = decltype(std::string_view(*std::begin(std::declval<const R &>())))> keys(const R &range) { take(range); }
+    const kvl_slice_t *data() const noexcept { return slices_.data(); }
+    size_t size() const noexcept { return slices_.size(); }
+
+private:
+    template <class R> void take(const R &range)
+    {
+        for (const auto &key : range) {
+            std::string_view text(key);
+            slices_.push_back({detail::bytes(text), text.size()});
+        }
+    }
+    std::vector<kvl_slice_t> slices_;
+};
+
+/* ---- What the provider is handed ------------------------------------------------------------------------------------- */
+
+/* Keys to be answered. Keep it, move it to another thread, answer later: the last one that goes finishes the request. Answers come
+   back with a status: KVL_LATE and KVL_ERR_ALREADY_ANSWERED are nothing that a provider must avoid. */
+class request {
+public:
+    explicit request(kvl_request_t *borrowed) noexcept : handle_(handle::share(borrowed)) {}
+
+    size_t size() const noexcept { return kvl_request_len(handle_.get()); }
+    std::string_view operator[](size_t i) const noexcept { return detail::text(slices()[i].data, slices()[i].len); }
+    std::vector<std::string_view> keys() const
+    {
+        std::vector<std::string_view> all;
+        for (size_t i = 0; i < size(); i++)
+            all.push_back((*this)[i]);
+        return all;
+    }
+    uint32_t attempt(size_t i) const noexcept { return kvl_request_attempt(handle_.get(), i); }
+    int32_t urgency() const noexcept { return kvl_request_urgency(handle_.get()); }
+    /* KVL_CANCEL_*: whether and why nobody wants it any more. */
+    uint32_t cancelled() const noexcept { return kvl_request_is_cancelled(handle_.get()); }
+    bool is_wanted(size_t i) const noexcept { return kvl_request_is_wanted(handle_.get(), i) != 0; }
+    std::optional<milliseconds> time_left() const noexcept
+    {
+        int64_t left = kvl_request_time_left_ms(handle_.get());
+        return left == KVL_FOREVER ? std::nullopt : std::optional(milliseconds(left));
+    }
+    status heartbeat() const noexcept { return kvl_request_heartbeat(handle_.get()); }
+    /* `hook(reason)` runs once if the request is no longer wanted before it is finished. */
+    template <class F> status on_cancel(F &&hook) const
+    {
+        using closure = std::decay_t<F>;
+        return kvl_request_on_cancel(
+            handle_.get(), [](void *data, kvl_request_t *, uint32_t reason) noexcept { (*static_cast<closure *>(data))(reason); },
+            new closure(std::forward<F>(hook)), detail::end<closure>);
+    }
+
+    /* Text, an object, an optional of one, nullptr; or an expected of one, or an error: then the key fails. */
+    template <class T> status resolve(size_t i, T &&answer, const terms &on = {}) const
+    {
+        if constexpr (std::is_same_v<std::decay_t<T>, error>)
+            return fail(i, answer);
+        else
+            return kvl_request_resolve_with(handle_.get(), i, value::of(std::forward<T>(answer)).c_handle(), on.ttl_ms, on.priority, on.cost);
+    }
+    template <class T> status resolve(size_t i, expected<T> answer, const terms &on = {}) const
+    {
+        return answer ? resolve(i, *std::move(answer), on) : fail(i, answer.error());
+    }
+    status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.get()); }
+    status fail(size_t i, int64_t code, const char *message) const { return kvl_request_fail_text(handle_.get(), i, code, message, 0); }
+    status fail(size_t i, std::exception_ptr thrown) const { return fail(i, error(std::move(thrown))); }
+    /* Answers by key; one that was not asked for is stored as an extra. */
+    template <class T> status supply(std::string_view key, T &&answer, const terms &on = {}) const
+    {
+        return kvl_request_supply(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(answer)).c_handle(), on.ttl_ms,
+                                  on.priority, on.cost);
+    }
+    status finish() const noexcept { return kvl_request_finish(handle_.get()); }
+    /* What has no answer does not exist. */
+    status finish_nulls() const noexcept { return kvl_request_finish_nulls(handle_.get()); }
+    status finish(const error &why) const noexcept { return kvl_request_finish_error(handle_.get(), why.get()); }
+    kvl_request_t *get() const noexcept { return handle_.get(); }
+
+private:
+    using handle = detail::counted<kvl_request_t, kvl_request_retain, kvl_request_release>;
+    const kvl_slice_t *slices() const noexcept { return kvl_request_keys(handle_.get()); }
+    handle handle_;
+};
+
+namespace detail {
+
+/* No exception leaves here: it becomes the error of every key that has no answer yet. */
+template <class F> void provide(void *closure, kvl_request_t *asked) noexcept
+{
+#if KVL_EXCEPTIONS
+    try {
+        (*static_cast<F *>(closure))(request(asked));
+    } catch (...) {
+        kvl_request_finish_error(asked, error(std::current_exception()).get());
+    }
+#else
+    (*static_cast<F *>(closure))(request(asked));
+#endif
+}
+
+/* A provider of one key, in a loop: what it throws is that key's alone. */
+template <class F> struct one_by_one {
+    F load;
+    void operator()(const request &asked)
+    {
+        for (size_t i = 0; i < asked.size(); i++) {
+            if (!asked.is_wanted(i))
+                continue;
+#if KVL_EXCEPTIONS
+            try {
+                asked.resolve(i, load(asked[i]));
+            } catch (...) {
+                asked.fail(i, std::current_exception());
+            }
+#else
+            asked.resolve(i, load(asked[i]));
+#endif
+        }
+        asked.finish();
+    }
+};
+
+} // namespace detail
+
+/* ---- What comes out -------------------------------------------------------------------------------------------------- */
+
+/* What became of one position. A view: for as long as the callback runs, or the results are held. Converts to what can be kept. */
+class result {
+public:
+    explicit result(const kvl_result_t *is) noexcept : is_(is) {}
+    size_t index() const noexcept { return is_->index; }
+    std::string_view key() const noexcept { return detail::text(is_->key, is_->key_len); }
+    kvl::status status() const noexcept { return is_->status; }
+    bool failed() const noexcept { return is_->status < 0; }
+    bool is_null() const noexcept { return is_->status == KVL_NULL; }
+    std::string_view bytes() const noexcept { return detail::text(is_->data, is_->data_len); }
+    template <class T> std::shared_ptr<const T> get() const noexcept { return detail::box::open<T>(is_->object); }
+    kvl_source_t source() const noexcept { return is_->source; }
+    uint32_t attempts() const noexcept { return is_->attempts; }
+    milliseconds age() const noexcept { return milliseconds(is_->age_ms); }
+    bool is_last() const noexcept { return (is_->flags & KVL_F_LAST) != 0; }
+    operator expected<kvl::value>() const
+    {
+        if (is_->status < 0)
+            return error::share(is_->error);
+        if (is_->status == KVL_VALUE)
+            return kvl::value::share(is_->value);
+        if (is_->status == KVL_NULL)
+            return kvl::value();
+        return error(is_->status);
+    }
+    /* Throws if it failed. */
+    kvl::value value() const { return expected<kvl::value>(*this).value(); }
+    kvl::error error_or(kvl::status otherwise) const { return failed() ? error::share(is_->error) : error(otherwise); }
+    const kvl_result_t *get() const noexcept { return is_; }
+
+private:
+    const kvl_result_t *is_;
+};
+
+/* All results of a batch, in the order asked. */
+class results {
+public:
+    class iterator {
+    public:
+        using value_type = result;
+        using difference_type = std::ptrdiff_t;
+        using reference = result;
+        using pointer = void;
+        using iterator_category = std::input_iterator_tag;
+        iterator(const results *of, size_t at) noexcept : of_(of), at_(at) {}
+        result operator*() const noexcept { return (*of_)[at_]; }
+        iterator &operator++() noexcept { return ++at_, *this; }
+        bool operator==(const iterator &other) const noexcept { return at_ == other.at_; }
+        bool operator!=(const iterator &other) const noexcept { return at_ != other.at_; }
+
+    private:
+        const results *of_;
+        size_t at_;
+    };
+
+    static results own(kvl_results_t *owned) noexcept { return results(handle(owned)); }
+    static results share(kvl_results_t *borrowed) noexcept { return results(handle::share(borrowed)); }
+    size_t size() const noexcept { return kvl_results_len(handle_.get()); }
+    /* KVL_OK, or why the whole ended early. */
+    kvl::status status() const noexcept { return kvl_results_status(handle_.get()); }
+    result operator[](size_t i) const noexcept
+    {
+        const kvl_result_t *is = kvl_results_at(handle_.get(), i);
+        if (is == nullptr)
+            detail::die("results have no such position");
+        return result(is);
+    }
+    iterator begin() const noexcept { return {this, 0}; }
+    iterator end() const noexcept { return {this, size()}; }
+    /* KVL_COUNT_* */
+    size_t count(uint32_t what) const noexcept { return kvl_results_count(handle_.get(), what); }
+    /* The distinct errors, each once. */
+    std::vector<error> errors() const
+    {
+        std::vector<error> all;
+        for (size_t i = 0; i < kvl_results_error_len(handle_.get()); i++)
+            all.push_back(error::share(kvl_results_error_at(handle_.get(), i)));
+        return all;
+    }
+    /* The values in order; throws the first error. */
+    std::vector<value> values() const
+    {
+        std::vector<value> all;
+        for (result is : *this)
+            all.push_back(is.value());
+        return all;
+    }
+
+private:
+    using handle = detail::counted<kvl_results_t, kvl_results_retain, kvl_results_release>;
+    explicit results(handle is) noexcept : handle_(std::move(is)) {}
+    handle handle_;
+};
+
+/* ---- What things are made from --------------------------------------------------------------------------------------- */
+
+/* A clock that moves only when told to. */
+class clock {
+public:
+    explicit clock(milliseconds now = milliseconds(0))
+    {
+        kvl_clock_t *made = nullptr;
+        detail::check(kvl_clock_new_manual(now.count(), &made));
+        handle_.reset(made);
+    }
+    void advance(milliseconds by) const { detail::check(kvl_clock_advance(handle_.get(), by.count())); }
+    kvl_clock_t *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::owned<kvl_clock_t, kvl_clock_release> handle_;
+};
+
+/* Events for a thread of the program's own, which polls. Copies share it; what is made from a config that names it shares it too. It
+   ends with the last of them, draining what is left: not inside a callback. */
+class queue {
+public:
+    explicit queue(uint32_t flags = 0)
+    {
+        kvl_queue_t *made = nullptr;
+        detail::check(kvl_queue_new(flags, &made));
+        handle_ = std::shared_ptr<kvl_queue_t>(made, end);
+    }
+    /* Runs at most `max` callbacks here; how many ran. */
+    size_t poll(size_t max, std::optional<milliseconds> timeout = milliseconds(0)) const
+    {
+        size_t ran = 0;
+        detail::check(kvl_queue_poll(handle_.get(), max, timeout ? timeout->count() : KVL_FOREVER, &ran));
+        return ran;
+    }
+    int fd() const
+    {
+        int32_t is = -1;
+        detail::check(kvl_queue_fd(handle_.get(), &is));
+        return is;
+    }
+    void wake() const { detail::check(kvl_queue_wake(handle_.get())); }
+    /* `hook` runs on a thread of the library when there is something to poll; it may only schedule a poll. */
+    template <class F> void on_wake(F &&hook) const
+    {
+        using closure = std::decay_t<F>;
+        detail::check(kvl_queue_set_wake(
+            handle_.get(), [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<F>(hook)),
+            detail::end<closure>));
+    }
+    kvl_queue_t *get() const noexcept { return handle_.get(); }
+
+private:
+    static void end(kvl_queue_t *is) noexcept
+    {
+        /* An engine that was disposed of ends when its last events have been read. */
+        while (kvl_queue_free(is) == KVL_ERR_BUSY)
+            kvl_queue_poll(is, 256, 10, nullptr);
+    }
+    std::shared_ptr<kvl_queue_t> handle_;
+};
+
+/* Settings by their names in docs/CONFIGURATION.md, and functions. Refusals are kept until something is made from it. */
+class config {
+public:
+    config()
+    {
+        kvl_config_t *made = nullptr;
+        detail::check(kvl_config_new(&made));
+        handle_.reset(made);
+    }
+    config &set(const char *key, const char *value) & { return kvl_config_set(handle_.get(), key, value), *this; }
+    config &set(const char *key, bool value) & { return set(key, value ? "true" : "false"); }
+    config &set(const char *key, double value) & { return kvl_config_set_real(handle_.get(), key, value), *this; }
+    template <class I, class = std::enable_if_t<std::is_integral_v<I> && !std::is_same_v<I, bool>>> config &set(const char *key, I value) &
+    {
+        return kvl_config_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
+    }
+    template <class R, class P> config &set(const char *key, std::chrono::duration<R, P> time) &
+    {
+        return set(key, std::chrono::duration_cast<milliseconds>(time).count());
+    }
+    template <class T> config &&set(const char *key, T value) && { return std::move(set(key, value)); }
+
+    /* `provide(kvl::request)` answers the keys, now or later. */
+    template <class F> config &provider(F &&provide) &
+    {
+        using closure = std::decay_t<F>;
+        static_assert(std::is_invocable_v<closure &, request>, "a provider is called with a kvl::request");
+        kvl_config_set_provider(handle_.get(), detail::provide<closure>, new closure(std::forward<F>(provide)), detail::end<closure>);
+        return *this;
+    }
+    template <class F> config &&provider(F &&provide) && { return std::move(provider(std::forward<F>(provide))); }
+    /* `load(std::string_view key)` answers one key: with text, an object, an optional of one, an expected of one. */
+    template <class F> config &load(F &&load) & { return provider(detail::one_by_one<std::decay_t<F>>{std::forward<F>(load)}); }
+    template <class F> config &&load(F &&load) && { return std::move(this->load(std::forward<F>(load))); }
+    /* `valid(std::string_view key)` says which keys are. */
+    template <class F> config &validator(F &&valid) &
+    {
+        using closure = std::decay_t<F>;
+        kvl_config_set_validator(
+            handle_.get(),
+            [](void *data, const uint8_t *key, size_t len) noexcept -> uint32_t {
+                return (*static_cast<closure *>(data))(detail::text(key, len));
+            },
+            new closure(std::forward<F>(valid)), detail::end<closure>);
+        return *this;
+    }
+    template <class F> config &&validator(F &&valid) && { return std::move(validator(std::forward<F>(valid))); }
+    /* `gone(const kvl::result &, kvl_cause_t)` hears of each value that is no longer in the store. */
+    template <class F> config &removal_listener(F &&gone) &
+    {
+        using closure = std::decay_t<F>;
+        kvl_config_set_removal_listener(
+            handle_.get(),
+            [](void *data, const kvl_result_t *entry, kvl_cause_t why) noexcept { (*static_cast<closure *>(data))(result(entry), why); },
+            new closure(std::forward<F>(gone)), detail::end<closure>);
+        return *this;
+    }
+    template <class F> config &&removal_listener(F &&gone) && { return std::move(removal_listener(std::forward<F>(gone))); }
+    config &clock(const kvl::clock &is) & { return kvl_config_set_clock(handle_.get(), is.get()), *this; }
+    config &&clock(const kvl::clock &is) && { return std::move(clock(is)); }
+    /* Sends events to a queue: KVL_QUEUE_F_*. */
+    config &deliver_to(const kvl::queue &is, uint32_t what = KVL_QUEUE_F_ALL) &
+    {
+        kvl_config_set_queue(handle_.get(), is.get(), what);
+        queues_.push_back(is);
+        return *this;
+    }
+    config &&deliver_to(const kvl::queue &is, uint32_t what = KVL_QUEUE_F_ALL) && { return std::move(deliver_to(is, what)); }
+
+    /* The sentence on the first setting that was refused; null if none was. */
+    const char *problem() const noexcept { return kvl_config_problem(handle_.get()); }
+    kvl_config_t *get() const noexcept { return handle_.get(); }
+    const std::vector<kvl::queue> &queues() const noexcept { return queues_; }
+
+private:
+    std::vector<kvl::queue> queues_;
+    detail::owned<kvl_config_t, kvl_config_free> handle_;
+};
+
+/* Settings of one fetch. */
+class options {
+public:
+    options()
+    {
+        kvl_options_t *made = nullptr;
+        detail::check(kvl_options_new(&made));
+        handle_.reset(made);
+    }
+    options &set(const char *key, const char *value) & { return kvl_options_set(handle_.get(), key, value), *this; }
+    options &set(const char *key, double value) & { return kvl_options_set_real(handle_.get(), key, value), *this; }
+    template <class I, class = std::enable_if_t<std::is_integral_v<I>>> options &set(const char *key, I value) &
+    {
+        return kvl_options_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
+    }
+    template <class T> options &&set(const char *key, T value) && { return std::move(set(key, value)); }
+    options &timeout(milliseconds time) & { return set("timeout_ms", time.count()); }
+    options &&timeout(milliseconds time) && { return std::move(timeout(time)); }
+    const char *problem() const noexcept { return kvl_options_problem(handle_.get()); }
+    kvl_options_t *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::owned<kvl_options_t, kvl_options_free> handle_;
+};
+
+/* Something to cancel a fetch by: made before, given to the call, for one call. */
+class fetch {
+public:
+    fetch()
+    {
+        kvl_fetch_t *made = nullptr;
+        detail::check(kvl_fetch_new(&made));
+        handle_ = handle(made);
+    }
+    void cancel() const noexcept { kvl_fetch_cancel(handle_.get()); }
+    void urgency(int32_t is) const noexcept { kvl_fetch_set_urgency(handle_.get(), is); }
+    /* Until the last callback has returned; whether that came within the time. */
+    bool wait(std::optional<milliseconds> timeout = std::nullopt) const
+    {
+        status s = kvl_fetch_wait(handle_.get(), timeout ? timeout->count() : KVL_FOREVER);
+        detail::check(s);
+        return s == KVL_OK;
+    }
+    kvl_fetch_t *get() const noexcept { return handle_.get(); }
+
+private:
+    using handle = detail::counted<kvl_fetch_t, kvl_fetch_retain, kvl_fetch_release>;
+    handle handle_;
+};
+
+/* How one call is to be made: options, something to cancel it by, or both. */
+struct how {
+    how() noexcept = default;
+    how(const kvl::options &is) noexcept : options(&is) {}
+    how(const kvl::fetch &is) noexcept : fetch(is.get()) {}
+    how(const kvl::options &is, const kvl::fetch &by) noexcept : options(&is), fetch(by.get()) {}
+
+    bool is_plain() const noexcept { return options == nullptr && fetch == nullptr; }
+    kvl_options_t *settings() const noexcept { return options ? options->get() : nullptr; }
+    /* The error of a call that was not accepted. */
+    error refused(status s) const { return error(s, s == KVL_ERR_BAD_VALUE && options ? options->problem() : nullptr); }
+
+    const kvl::options *options = nullptr;
+    kvl_fetch_t *fetch = nullptr;
+};
+
+/* ---- The cache ------------------------------------------------------------------------------------------------------- */
+
+/* A store; copies share it. */
+class cache {
+public:
+    explicit cache(const config &from) : cache(make(from).value()) {}
+    static expected<cache> make(const config &from)
+    {
+        kvl_cache_t *made = nullptr;
+        kvl_error_t *why = nullptr;
+        status s = kvl_cache_new(from.get(), &made, &why);
+        if (s != KVL_OK)
+            return error::own(s, why);
+        return cache(made, from.queues());
+    }
+    cache(kvl_cache_t *owned, std::vector<kvl::queue> queues) noexcept : queues_(std::move(queues)), handle_(owned) {}
+    cache(const cache &) = default;
+    cache(cache &&) noexcept = default;
+    cache &operator=(cache other) noexcept
+    {
+        std::swap(queues_, other.queues_);
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+
+    /* A value, which may be null: "there is none"; nothing if it is not in the store. */
+    std::optional<value> get(std::string_view key) const
+    {
+        kvl_value_t *found = nullptr;
+        return answer(kvl_cache_get(handle_.get(), detail::bytes(key), key.size(), &found), found);
+    }
+    /* As get, without being counted as a use. */
+    std::optional<value> peek(std::string_view key) const
+    {
+        kvl_value_t *found = nullptr;
+        return answer(kvl_cache_peek(handle_.get(), detail::bytes(key), key.size(), &found, nullptr, nullptr), found);
+    }
+    bool contains(std::string_view key) const
+    {
+        status s = kvl_cache_contains(handle_.get(), detail::bytes(key), key.size());
+        detail::check(s);
+        return s == KVL_VALUE || s == KVL_NULL;
+    }
+    /* KVL_OK, KVL_REFUSED, KVL_TOO_LARGE, KVL_INVALID_KEY. */
+    template <class T> status put(std::string_view key, T &&thing, const terms &on = {}) const
+    {
+        status s = kvl_cache_put_with(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(thing)).c_handle(), on.ttl_ms,
+                                      on.priority, on.cost);
+        detail::check(s);
+        return s;
+    }
+    bool remove(std::string_view key) const
+    {
+        status s = kvl_cache_remove(handle_.get(), detail::bytes(key), key.size());
+        detail::check(s);
+        return s == KVL_OK;
+    }
+    /* Removes and hands out. */
+    std::optional<value> take(std::string_view key) const
+    {
+        kvl_value_t *found = nullptr;
+        return answer(kvl_cache_take(handle_.get(), detail::bytes(key), key.size(), &found), found);
+    }
+    void clear() const { detail::check(kvl_cache_clear(handle_.get())); }
+    size_t size() const noexcept { return kvl_cache_len(handle_.get()); }
+    uint64_t cost() const noexcept { return kvl_cache_cost(handle_.get()); }
+    kvl_cache_t *get() const noexcept { return handle_.get(); }
+
+    /* `found` by reference: it is written by the call that makes the other argument. */
+    static std::optional<value> answer(status s, kvl_value_t *const &found)
+    {
+        detail::check(s);
+        if (s == KVL_VALUE)
+            return value::own(found);
+        return s == KVL_NULL ? std::optional(value()) : std::nullopt;
+    }
+
+private:
+    std::vector<kvl::queue> queues_; /* first, so that they outlive the store */
+    detail::counted<kvl_cache_t, kvl_cache_retain, kvl_cache_release> handle_;
+};
+
+/* ---- The engine ------------------------------------------------------------------------------------------------------ */
+
+class tasks {
+public:
+    explicit tasks(const config &from) : tasks(make(from).value()) {}
+    static expected<tasks> make(const config &from)
+    {
+        kvl_tasks_t *made = nullptr;
+        kvl_error_t *why = nullptr;
+        status s = kvl_tasks_new(from.get(), &made, &why);
+        if (s != KVL_OK)
+            return error::own(s, why);
+        return tasks(made, from.queues());
+    }
+    tasks(tasks &&) noexcept = default;
+    tasks &operator=(tasks &&other) noexcept
+    {
+        tasks before(std::move(other)); /* ends what was here, the engine before its queues */
+        std::swap(queues_, before.queues_);
+        std::swap(handle_, before.handle_);
+        return *this;
+    }
+
+    /* Ends the engine and waits for code of the program's that has begun. */
+    void join()
+    {
+        detail::check(kvl_tasks_free(handle_.get()));
+        static_cast<void>(handle_.release());
+    }
+    /* Accepts nothing new; `closed()` is called when all is done. What is under way fails with KVL_ERR_CLOSED, or goes on for as long
+       as `drain`. */
+    template <class F> void close(F &&closed, std::optional<milliseconds> drain = std::nullopt) const
+    {
+        using closure = std::decay_t<F>;
+        detail::check(kvl_tasks_close(
+            handle_.get(), drain ? KVL_CLOSE_DRAIN : KVL_CLOSE_CANCEL, drain ? drain->count() : 0,
+            [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<F>(closed)), detail::end<closure>));
+    }
+    kvl::cache cache() const
+    {
+        kvl_cache_t *is = nullptr;
+        detail::check(kvl_tasks_cache(handle_.get(), &is));
+        return kvl::cache(is, queues_);
+    }
+
+    /* What is resident; starts nothing, allocates nothing. Nothing: a miss. A null value: there is none. */
+    std::optional<value> get(std::string_view key) const
+    {
+        kvl_value_t *found = nullptr;
+        return kvl::cache::answer(kvl_tasks_get(handle_.get(), detail::bytes(key), key.size(), &found), found);
+    }
+
+    /* `told(const kvl::result &)` is called once, never inside this call, if the answer is KVL_PENDING; else nothing follows. */
+    template <class F> [[nodiscard]] status fetch(std::string_view key, F &&told, const how &by = {}) const
+    {
+        using closure = std::decay_t<F>;
+        return kvl_tasks_fetch(handle_.get(), detail::bytes(key), key.size(), by.settings(), by.fetch, tell<closure>,
+                               new closure(std::forward<F>(told)), detail::end<closure>, nullptr);
+    }
+    /* `told(const kvl::result &)` is called once for each position, as it comes. KVL_OK if there are none. */
+    template <class F> [[nodiscard]] status fetch_each(const keys &all, F &&told, const how &by = {}) const
+    {
+        using closure = std::decay_t<F>;
+        return kvl_tasks_fetch_each(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell<closure>,
+                                    new closure(std::forward<F>(told)), detail::end<closure>);
+    }
+    /* `told(kvl::results)` is called once, when all are settled. */
+    template <class F> [[nodiscard]] status fetch_all(const keys &all, F &&told, const how &by = {}) const
+    {
+        using closure = std::decay_t<F>;
+        return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell_all<closure>,
+                                   new closure(std::forward<F>(told)), detail::end<closure>, nullptr);
+    }
+    /* The same, and `progress(done, failed, total)` as positions are settled, at least `step` at a time. */
+    template <class F, class P>
+    [[nodiscard]] status fetch_all(const keys &all, F &&told, P &&progress, size_t step, options settings = {},
+                                   const kvl::fetch *by = nullptr) const
+    {
+        struct closure {
+            std::decay_t<F> told;
+            std::decay_t<P> progress;
+            void operator()(results are) { told(std::move(are)); }
+        };
+        kvl_options_set_progress(
+            settings.get(),
+            [](void *data, size_t done, size_t failed, size_t total) noexcept { static_cast<closure *>(data)->progress(done, failed, total); },
+            step);
+        return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), settings.get(), by ? by->get() : nullptr, tell_all<closure>,
+                                   new closure{std::forward<F>(told), std::forward<P>(progress)}, detail::end<closure>, nullptr);
+    }
+
+    /* Not inside a callback, nor with a provider that a queue delivers: KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED. */
+    expected<value> fetch_wait(std::string_view key, const how &by = {}) const
+    {
+        kvl_value_t *found = nullptr;
+        kvl_error_t *why = nullptr;
+        status s = kvl_tasks_fetch_wait(handle_.get(), detail::bytes(key), key.size(), by.settings(), by.fetch, &found, &why);
+        if (why != nullptr)
+            return error::own(s, why);
+        return at_once(s, found, by);
+    }
+    expected<results> fetch_all_wait(const keys &all, const how &by = {}) const
+    {
+        kvl_results_t *are = nullptr;
+        status s = kvl_tasks_fetch_all_wait(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, &are);
+        if (s != KVL_OK)
+            return by.refused(s);
+        return results::own(are);
+    }
+
+    /* Ready at once for what is resident, or if the call is refused. */
+    std::future<expected<value>> fetch_future(std::string_view key, const how &by = {}) const
+    {
+        std::promise<expected<value>> promise;
+        auto future = promise.get_future();
+        if (auto found = resident(key, by)) {
+            promise.set_value(*std::move(found));
+            return future;
+        }
+        /* Shared with the closure, which a call that is refused ends before it returns. */
+        auto shared = std::make_shared<std::promise<expected<value>>>(std::move(promise));
+        status s = fetch(key, [shared](const result &is) { shared->set_value(is); }, by);
+        if (s != KVL_PENDING)
+            shared->set_value(by.refused(s));
+        return future;
+    }
+    std::future<expected<results>> fetch_all_future(const keys &all, const how &by = {}) const
+    {
+        auto shared = std::make_shared<std::promise<expected<results>>>();
+        auto future = shared->get_future();
+        status s = fetch_all(all, [shared](results are) { shared->set_value(std::move(are)); }, by);
+        if (s != KVL_PENDING)
+            shared->set_value(by.refused(s));
+        return future;
+    }
+#if KVL_COROUTINES
+    class one_awaiter;
+    class all_awaiter;
+    /* co_await it, there and then: it keeps views of the key and of `by`. */
+    [[nodiscard]] one_awaiter co_fetch(std::string_view key, const how &by = {}) const;
+    [[nodiscard]] all_awaiter co_fetch_all(keys all, const how &by = {}) const;
+#endif
+
+    /* Loads anew in the background. */
+    void refresh(const keys &all, const how &by = {}) const
+    {
+        status s = kvl_tasks_refresh(handle_.get(), all.data(), all.size(), by.settings());
+        if (s < 0)
+            by.refused(s).raise();
+    }
+    kvl_stats_t stats() const
+    {
+        kvl_stats_t is;
+        detail::check(kvl_tasks_stats(handle_.get(), &is, sizeof is));
+        return is;
+    }
+    std::string stats_json() const
+    {
+        kvl_value_t *text = nullptr;
+        detail::check(kvl_tasks_stats_json(handle_.get(), &text));
+        return std::string(value::own(text).bytes());
+    }
+    kvl_tasks_t *get() const noexcept { return handle_.get(); }
+
+private:
+    tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues) : queues_(std::move(queues)), handle_(owned) {}
+
+    template <class F> static void tell(void *data, const kvl_result_t *is) noexcept
+    {
+        static_assert(std::is_invocable_v<F &, const result &>, "the callback is called with a const kvl::result &");
+        (*static_cast<F *>(data))(result(is));
+    }
+    template <class F> static void tell_all(void *data, kvl_results_t *are) noexcept
+    {
+        static_assert(std::is_invocable_v<F &, results>, "the callback is called with a kvl::results");
+        (*static_cast<F *>(data))(results::share(are));
+    }
+    static expected<value> at_once(status s, kvl_value_t *found, const how &by)
+    {
+        if (s == KVL_VALUE)
+            return value::own(found);
+        if (s == KVL_NULL)
+            return value();
+        return by.refused(s);
+    }
+    /* The answer that needs no closure; options may say that what is resident does not count. */
+    std::optional<expected<value>> resident(std::string_view key, const how &by) const
+    {
+        if (!by.is_plain())
+            return std::nullopt;
+        kvl_value_t *found = nullptr;
+        status s = kvl_tasks_get(handle_.get(), detail::bytes(key), key.size(), &found);
+        if (s == KVL_MISS)
+            return std::nullopt;
+        return at_once(s, found, by);
+    }
+
+    std::vector<kvl::queue> queues_; /* first, so that they outlive the engine */
+    detail::owned<kvl_tasks_t, kvl_tasks_dispose> handle_;
+};
+
+#if KVL_COROUTINES
+/* It lies in the coroutine's frame, which may be gone as soon as the call has said KVL_PENDING: another thread resumes it. So nothing
+   of it is touched after that. */
+class tasks::one_awaiter {
+public:
+    one_awaiter(const tasks &of, std::string_view key, const how &by) noexcept : of_(of), key_(key), by_(by) {}
+    one_awaiter(const one_awaiter &) = delete;
+    one_awaiter &operator=(const one_awaiter &) = delete;
+    bool await_ready()
+    {
+        answer_ = of_.resident(key_, by_);
+        return answer_.has_value();
+    }
+    bool await_suspend(std::coroutine_handle<> waiting)
+    {
+        waiting_ = waiting;
+        kvl_value_t *found = nullptr;
+        status s = kvl_tasks_fetch(of_.get(), detail::bytes(key_), key_.size(), by_.settings(), by_.fetch, told, this, nullptr, &found);
+        if (s == KVL_PENDING)
+            return true;
+        answer_.emplace(at_once(s, found, by_));
+        return false;
+    }
+    expected<value> await_resume() { return *std::move(answer_); }
+
+private:
+    static void told(void *data, const kvl_result_t *is) noexcept
+    {
+        auto *self = static_cast<one_awaiter *>(data);
+        self->answer_.emplace(result(is));
+        self->waiting_.resume();
+    }
+    const tasks &of_;
+    std::string_view key_;
+    how by_;
+    std::coroutine_handle<> waiting_;
+    std::optional<expected<value>> answer_;
+};
+
+class tasks::all_awaiter {
+public:
+    all_awaiter(const tasks &of, keys all, const how &by) noexcept : of_(of), all_(std::move(all)), by_(by) {}
+    all_awaiter(const all_awaiter &) = delete;
+    all_awaiter &operator=(const all_awaiter &) = delete;
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> waiting)
+    {
+        waiting_ = waiting;
+        kvl_results_t *ready = nullptr;
+        status s = kvl_tasks_fetch_all(of_.get(), all_.data(), all_.size(), by_.settings(), by_.fetch, told, this, nullptr, &ready);
+        if (s == KVL_PENDING)
+            return true;
+        if (s == KVL_OK)
+            answer_.emplace(results::own(ready));
+        else
+            answer_.emplace(by_.refused(s));
+        return false;
+    }
+    expected<results> await_resume() { return *std::move(answer_); }
+
+private:
+    static void told(void *data, kvl_results_t *are) noexcept
+    {
+        auto *self = static_cast<all_awaiter *>(data);
+        self->answer_.emplace(results::share(are));
+        self->waiting_.resume();
+    }
+    const tasks &of_;
+    keys all_;
+    how by_;
+    std::coroutine_handle<> waiting_;
+    std::optional<expected<results>> answer_;
+};
+
+inline tasks::one_awaiter tasks::co_fetch(std::string_view key, const how &by) const { return one_awaiter(*this, key, by); }
+inline tasks::all_awaiter tasks::co_fetch_all(keys all, const how &by) const { return all_awaiter(*this, std::move(all), by); }
+#endif
+
+} // namespace kvl
+
+#endif /* KVLIGHT_HPP */
