@@ -36,4 +36,15 @@ fi
 
 echo "# the demo, with the library found by its name"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" node "$root/examples/node/demo.js")
+echo "# the same beside a checkout, and with a library that is not there"
+beside=$(mktemp -d)
+trap 'rm -rf "$beside"' EXIT
+mkdir -p "$beside/examples" "$beside/target/release"
+cp -r "$root/examples/node" "$beside/examples/node"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
+(unset KVL_LIBRARY && node "$beside/examples/node/demo.js" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so node "$beside/examples/node/demo.js" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+    exit 1
+fi
 node "$here/scenarios.js"
