@@ -51,6 +51,28 @@ test-hosts: ## Run the twelve scenarios in every host.
 headers: ## Write include/kvlight.h, docs/CONFIGURATION.md and the list of settings anew from the sources.
 	KVL_BLESS=1 $(CARGO) test --test header the_
 
+.PHONY: dashboard docs proof planted test-install
+# Where the live page is served.
+PORT ?= 9464
+
+dashboard: stage ## Serve metrics and a live page of an engine under load on the loopback interface: make dashboard PORT=...
+	@mkdir -p $(TARGET)/demo
+	cc -std=c11 -O2 -Wall -Wextra -I$(STAGE)/include examples/c/metrics.c -o $(TARGET)/demo/metrics -L$(STAGE)/lib -lkvlight -lpthread -Wl,-rpath,$(STAGE)/lib
+	$(TARGET)/demo/metrics $(PORT)
+
+docs: ## Make the manual (guide, C API, settings, search) as static pages in target/docs. Needs Python 3.
+	python3 packaging/manual.py $(TARGET)/docs
+	@echo 'Open $(TARGET)/docs/index.html'
+
+test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen.
+	tests/consumer/run
+
+proof: ## Write docs/PROOF.md anew from the names of the tests.
+	KVL_BLESS=1 $(CARGO) test --test proof
+
+planted: ## Break the code on purpose, once for each of tests/planted, and see that the tests notice.
+	tests/planted/run
+
 lint: ## Check formatting and run clippy, warnings being errors.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
@@ -58,21 +80,45 @@ lint: ## Check formatting and run clippy, warnings being errors.
 tools: ## Install what the tests need: Debian packages, as root.
 	tests/tools
 
-install: ## Install libraries, headers and pkg-config file: make install PREFIX=... DESTDIR=...
+# What is found relative to what, so that the installed tree can be moved; below /usr the names are plain, since compilers search there anyway.
+relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
+PC_PREFIX = $(if $(filter /usr,$(PREFIX)),/usr,$${pcfiledir}/$(call relative,$(LIBDIR)/pkgconfig,$(PREFIX)))
+# PLACE below $${prefix} if it lies there, else as it is.
+below_prefix = $(if $(filter $(PREFIX)/%,$(1)),$${prefix}/$(patsubst $(PREFIX)/%,%,$(1)),$(1))
+CMAKEDIR = $(LIBDIR)/cmake/kvlight
+DOCDIR ?= $(PREFIX)/share/doc/kvlight
+MANDIR ?= $(PREFIX)/share/man
+HEADERS := $(notdir $(wildcard include/*))
+DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE docs/CONFIGURATION.md
+MANUALS := $(notdir $(wildcard packaging/*.3))
+empty :=
+space := $(empty) $(empty)
+FILL = sed -e 's|@PC_PREFIX@|$(PC_PREFIX)|; s|@PC_LIBDIR@|$(call below_prefix,$(LIBDIR))|; s|@PC_INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' \
+	-e 's|@VERSION@|$(VERSION)|; s|@SONAME@|$(SONAME)|; s|@ABI_VERSION@|$(basename $(VERSION))|; s|@MAJOR_VERSION@|$(firstword $(subst ., ,$(VERSION)))|' \
+	-e 's|@LIBS_PRIVATE@|$(LIBS_PRIVATE)|; s|@CMAKE_LIBS_PRIVATE@|$(subst $(space),;,$(LIBS_PRIVATE))|; s|@SIZEOF_VOID_P@|$(shell echo $$(($$(getconf LONG_BIT) / 8)))|' \
+	-e 's|@REL_INCLUDEDIR@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|'
+
+install: ## Install libraries, headers, pkg-config file, CMake package: make install PREFIX=... DESTDIR=...
 	@test -f $(TARGET)/release/libkvlight.so || { echo 'Nothing is built yet: run make build first.' >&2; exit 1; }
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(DOCDIR)
 	install -m 755 $(TARGET)/release/libkvlight.so $(DESTDIR)$(LIBDIR)/libkvlight.so.$(VERSION)
 	ln -sf libkvlight.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libkvlight.so
 	install -m 644 $(TARGET)/release/libkvlight.a $(DESTDIR)$(LIBDIR)/libkvlight.a
-	install -m 644 $(wildcard include/*) $(DESTDIR)$(INCLUDEDIR)
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS_PRIVATE@|$(LIBS_PRIVATE)|' \
-		packaging/kvlight.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/kvlight.pc
+	install -m 644 $(addprefix include/,$(HEADERS)) $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
+	$(if $(MANUALS),install -d $(DESTDIR)$(MANDIR)/man3 && install -m 644 $(addprefix packaging/,$(MANUALS)) $(DESTDIR)$(MANDIR)/man3)
+	@$(FILL) packaging/kvlight.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/kvlight.pc
+	@$(FILL) packaging/kvlight-config.cmake.in > $(DESTDIR)$(CMAKEDIR)/kvlight-config.cmake
+	@$(FILL) packaging/kvlight-config-version.cmake.in > $(DESTDIR)$(CMAKEDIR)/kvlight-config-version.cmake
 
-uninstall: ## Remove what install put there.
+uninstall: ## Remove what install put there: the same PREFIX and DESTDIR.
 	rm -f $(DESTDIR)$(LIBDIR)/libkvlight.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libkvlight.so \
 		$(DESTDIR)$(LIBDIR)/libkvlight.a $(DESTDIR)$(LIBDIR)/pkgconfig/kvlight.pc \
-		$(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(wildcard include/*)))
+		$(addprefix $(DESTDIR)$(CMAKEDIR)/,kvlight-config.cmake kvlight-config-version.cmake) \
+		$(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS)) $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS))) \
+		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(MANUALS))
+	@rmdir $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 
 clean: ## Remove all that was built.
 	$(CARGO) clean

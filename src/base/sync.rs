@@ -1,16 +1,23 @@
-//! The one place where the standard library or the model checker is chosen.
+//! The one place where the standard library, the model checker or what the race detector can see through is chosen.
 //!
 //! Locks are the standard library's: they hold no memory of their own, so that a program that freed its handles has
-//! nothing of ours left (rule L08).
+//! nothing of ours left (rule L08). But they are compiled before the race detector comes (tests/race), which would then see
+//! nothing of who waited for whom; parking_lot is compiled with us.
 
 #[cfg(kvl_model)]
 pub use loom::sync::{Condvar, MutexGuard, atomic};
+#[cfg(kvl_race)]
+pub use parking_lot::{Condvar, MutexGuard};
 #[cfg(not(kvl_model))]
-pub use std::sync::{Condvar, MutexGuard, atomic};
+pub use std::sync::atomic;
+#[cfg(not(any(kvl_model, kvl_race)))]
+pub use std::sync::{Condvar, MutexGuard};
 
 #[cfg(kvl_model)]
 use loom::sync::Mutex as Inner;
-#[cfg(not(kvl_model))]
+#[cfg(kvl_race)]
+use parking_lot::Mutex as Inner;
+#[cfg(not(any(kvl_model, kvl_race)))]
 use std::sync::Mutex as Inner;
 
 /// A mutex without poisoning: who catches a panic under the lock mends what it guards before others see it (rule L07).
@@ -24,18 +31,40 @@ impl<T> Mutex<T> {
     }
 
     /// Waits for the lock.
+    #[cfg(not(kvl_race))]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Waits for the lock.
+    #[cfg(kvl_race)]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock()
     }
 }
 
 /// Waits on `condvar`, without poisoning.
+#[cfg(kvl_race)]
+pub fn wait<'a, T>(condvar: &Condvar, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condvar.wait(&mut guard);
+    guard
+}
+
+/// Waits on `condvar` for at most `timeout`, without poisoning.
+#[cfg(kvl_race)]
+pub fn wait_until<'a, T>(condvar: &Condvar, mut guard: MutexGuard<'a, T>, timeout: std::time::Duration) -> MutexGuard<'a, T> {
+    let _ = condvar.wait_for(&mut guard, timeout);
+    guard
+}
+
+/// Waits on `condvar`, without poisoning.
+#[cfg(not(kvl_race))]
 pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
     condvar.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Waits on `condvar` for at most `timeout`, without poisoning.
-#[cfg(not(kvl_model))]
+#[cfg(not(any(kvl_model, kvl_race)))]
 pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout: std::time::Duration) -> MutexGuard<'a, T> {
     condvar.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner()).0
 }
@@ -44,4 +73,16 @@ pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout: s
 #[cfg(kvl_model)]
 pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: std::time::Duration) -> MutexGuard<'a, T> {
     wait(condvar, guard)
+}
+
+/// What others did before they released `count` comes before what we do next.
+#[cfg(not(kvl_race))]
+pub fn acquire(_count: &std::sync::atomic::AtomicUsize) {
+    std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
+}
+
+/// The same for the race detector, which is blind to fences.
+#[cfg(kvl_race)]
+pub fn acquire(count: &std::sync::atomic::AtomicUsize) {
+    count.load(std::sync::atomic::Ordering::Acquire);
 }

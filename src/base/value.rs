@@ -9,11 +9,12 @@
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
 use super::object::{FreeFn, Object};
+use super::sync::acquire;
 use std::alloc::{Layout, alloc, dealloc};
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -217,7 +218,7 @@ impl Drop for Value {
             return;
         }
         // What other holders did with the value comes before its end.
-        fence(Ordering::Acquire);
+        acquire(&self.header().refs);
         let (tag, len) = (self.tag(), self.len());
         match tag {
             // SAFETY: the last reference; allocated by `space` with this very layout.

@@ -205,7 +205,7 @@ impl Core {
     }
 
     /// A removal, of which loads under way must know.
-    fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
+    pub(super) fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
         if !self.is_engine() {
             return self.change(work);

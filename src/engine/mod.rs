@@ -21,6 +21,8 @@
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
 pub mod ask;
+#[cfg(test)]
+mod broken;
 pub mod cache;
 mod carry;
 pub mod handle;

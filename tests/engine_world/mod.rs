@@ -579,19 +579,30 @@ impl Receiver for Deaf {
     fn progress(&mut self, _: usize, _: usize, _: usize) {}
 }
 
-/// Where objects of one story ended: on which thread, and whether inside a callback.
-pub struct Ends(Mutex<Vec<(ThreadId, bool)>>);
+/// Where objects of one story ended: by the names of the threads, in order.
+pub struct Ends {
+    threads: Mutex<Vec<(ThreadId, String)>>,
+    then: Option<Box<dyn Fn() + Send + Sync>>,
+}
 
 impl Ends {
     pub fn new() -> Arc<Ends> {
-        Arc::new(Ends(Mutex::default()))
+        Arc::new(Ends { threads: Mutex::default(), then: None })
+    }
+
+    /// Each end also does `then`.
+    pub fn with(then: impl Fn() + Send + Sync + 'static) -> Arc<Ends> {
+        Arc::new(Ends { threads: Mutex::default(), then: Some(Box::new(then)) })
     }
 
     unsafe extern "C-unwind" fn end(pointer: *mut std::ffi::c_void) {
         // SAFETY: `object` below gave an `Arc` up for this pointer, and this runs once for it.
         let ends = unsafe { Arc::from_raw(pointer.cast_const().cast::<Ends>()) };
-        let inside = kvlight::base::process::must_not_wait();
-        ends.0.lock().expect("no panic").push((std::thread::current().id(), inside));
+        assert!(kvlight::base::process::must_not_wait(), "a destructor runs as code of the host's");
+        if let Some(then) = &ends.then {
+            then();
+        }
+        ends.threads.lock().expect("no panic").push((std::thread::current().id(), thread_name()));
     }
 
     /// An object whose end is noted here.
@@ -607,7 +618,12 @@ impl Ends {
 
     /// On which threads objects ended so far.
     pub fn threads(&self) -> Vec<ThreadId> {
-        self.0.lock().expect("no panic").iter().map(|(thread, _)| *thread).collect()
+        self.threads.lock().expect("no panic").iter().map(|(thread, _)| *thread).collect()
+    }
+
+    /// The names of those threads.
+    pub fn names(&self) -> Vec<String> {
+        self.threads.lock().expect("no panic").iter().map(|(_, name)| name.clone()).collect()
     }
 
     pub fn count(&self) -> usize {

@@ -80,7 +80,9 @@ extension KVLightTasks {
     ) async -> Result<Element?, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            // A closure stays on the caller's actor only if it captures it.
+            _ = isolation
+            return await withCheckedContinuation { continuation in
                 let receiver = Receiver(of: engine, position: { continuation.resume(returning: $0.outcome()) })
                 let status = engine.fetch(key, options: OptionsHandle(options), handle: handle, receiver: receiver)
                 if status != KVL_PENDING {
@@ -97,7 +99,9 @@ extension KVLightTasks {
     ) async -> Result<ResultsHandle, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            // A closure stays on the caller's actor only if it captures it.
+            _ = isolation
+            return await withCheckedContinuation { continuation in
                 let receiver = Receiver(
                     of: engine,
                     batch: { continuation.resume(returning: .success(ResultsHandle(retaining: $0))) },

@@ -26,6 +26,8 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
 
     public func makeAsyncIterator() -> AsyncIterator {
         let fetch = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
+        // A task that is cancelled before it starts asks nobody.
+        if Task.isCancelled { fetch.cancel() }
         let (stream, continuation) = AsyncThrowingStream<(K, Result<Element?, any Error>), any Error>.makeStream()
         continuation.onTermination = { _ in fetch.cancel() }
         let keys = keys

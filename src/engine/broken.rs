@@ -1,0 +1,88 @@
+//! What breaks inside the engine itself, which no host can bring about: panics in the table and in a shard (rule L07).
+
+use super::host::{Hooks, Provider, Receiver, Results};
+use super::request::{Stated, Ticket};
+use super::{Core, Plan};
+use crate::base::panics::contained;
+use crate::base::{Answer, Clock, Millis, Status, Value};
+use crate::engine::ask::{Asked, Call};
+use crate::task::{Form, Outcome};
+use std::sync::mpsc::{Receiver as Inbox, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+/// Keeps its requests until the test is over.
+struct Holds(Mutex<Sender<Ticket>>);
+
+impl Provider for Holds {
+    fn provide(&self, request: Ticket) {
+        // A test that is over holds nothing any more.
+        let _ = self.0.lock().expect("no panic").send(request);
+    }
+}
+
+struct Hears(Sender<Status>);
+
+impl Receiver for Hears {
+    fn result(&mut self, _: usize, _: &[u8], outcome: &Outcome, _: bool) {
+        let _ = self.0.send(outcome.status());
+    }
+    fn batch(&mut self, results: Results) {
+        for outcome in &results.batch.outcomes {
+            let _ = self.0.send(outcome.status());
+        }
+    }
+    fn progress(&mut self, _: usize, _: usize, _: usize) {}
+}
+
+fn engine() -> (Arc<Core>, Inbox<Ticket>) {
+    let (story, tickets) = channel();
+    let hooks = Hooks { provider: Some(Arc::new(Holds(Mutex::new(story)))), ..Hooks::default() };
+    let plan = Plan { hooks, clock: Some(Clock::manual(Millis(0))), ..Plan::default() };
+    (Core::engine(plan).expect("threads"), tickets)
+}
+
+fn ask(core: &Core, form: Form, keys: &[&[u8]]) -> (Result<Asked, Status>, Inbox<Status>) {
+    let (story, heard) = channel();
+    let call = Call { form, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
+    (core.fetch(keys.iter().copied(), &call, || Box::new(Hears(story))), heard)
+}
+
+fn value() -> Answer {
+    Answer::Value(Value::bytes(b"v").expect("memory"))
+}
+
+#[test]
+fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
+    let (core, tickets) = engine();
+    let (_, one) = ask(&core, Form::Each, &[b"a", b"b"]);
+    let (_, batch) = ask(&core, Form::All, &[b"a", b"c"]);
+    let held = tickets.recv().expect("the provider is asked");
+    assert!(contained(|| core.turn(|_, _| panic!("in the table"))).is_err());
+    for heard in [one, batch] {
+        assert_eq!(heard.iter().collect::<Vec<_>>(), [Status::ERR_PANIC, Status::ERR_PANIC]);
+    }
+    assert_ne!(held.cancel_reason(), 0);
+    assert_eq!(held.resolve(0, value(), Stated::default()), Status::ERR_CLOSED);
+    let (asked, nothing) = ask(&core, Form::Each, &[b"d"]);
+    assert_eq!((asked.err(), nothing.iter().count()), (Some(Status::ERR_CLOSED), 0));
+    assert_eq!(core.put(b"k", value(), Stated::default(), None), Err(Status::ERR_CLOSED));
+    assert!(core.get(b"k").is_ok(), "it can be looked into until it is freed");
+    drop((held, tickets));
+    core.free();
+}
+
+#[test]
+fn l07_a_panic_inside_a_shard_on_the_way_through_the_table_leaves_the_table_alone() {
+    let (core, tickets) = engine();
+    core.put(b"k", value(), Stated::default(), None).expect("open");
+    let (_, heard) = ask(&core, Form::Each, &[b"a"]);
+    let held = tickets.recv().expect("the provider is asked");
+    let breaks = |_: &Answer| -> () { panic!("in the shard") };
+    let broken = core.write(b"k", |_| core.store.lookup_with(b"k", &core.clock, breaks));
+    assert_eq!(broken, Err(Status::ERR_PANIC));
+    assert_eq!(core.len(), 0, "the shard is empty");
+    assert_eq!(held.resolve(0, value(), Stated::default()), Status::OK);
+    assert_eq!(heard.iter().collect::<Vec<_>>(), [Status::VALUE], "and the engine goes on");
+    drop(held);
+    core.free();
+}

@@ -1,0 +1,93 @@
+// Every setting of a cache.
+
+import Foundation
+import KVLight
+import Testing
+
+@Suite struct CacheConfigurationTests {
+    @Test func theDefaultsAreThoseOfTheManual() {
+        let cache = MemoryCache<String, Int>()
+        #expect(cache.capacity == 1024 && cache.costLimit == nil)
+    }
+
+    @Test func valuesOutOfRangeAreBroughtIntoIt() {
+        var configuration = CacheConfiguration<String, Int>(capacity: -5, costLimit: -5)
+        configuration.shards = 1_000_000
+        configuration.seed = -9
+        configuration.errorCapacity = -1
+        configuration.timeToLiveJitter = .seconds(-1)
+        configuration.idleTimeToLive = .zero
+        configuration.errorTimeToLive = .seconds(-3)
+        let cache = MemoryCache(configuration: configuration)
+        #expect(cache.capacity == 0 && cache.costLimit == 0)
+    }
+
+    @Test(arguments: [1, 4, 64]) func shardsHoldTheWholeCapacityTogether(shards: Int) {
+        var configuration = CacheConfiguration<Int, Int>(capacity: 640)
+        configuration.shards = shards
+        let cache = MemoryCache(configuration: configuration)
+        for i in 0..<10_000 { cache.set(element: i, for: i) }
+        #expect(cache.count == 640)
+    }
+
+    @Test(arguments: [CacheConfiguration<String, Int>.Hash.fast, .sip]) func bothHashesFind(hash: CacheConfiguration<String, Int>.Hash) {
+        var configuration = CacheConfiguration<String, Int>()
+        configuration.hash = hash
+        configuration.seed = 42
+        let cache = MemoryCache(configuration: configuration)
+        for i in 0..<500 { cache.set(element: i, for: "key \(i)") }
+        #expect((0..<500).allSatisfy { (i: Int) in cache.getElement(for: "key \(i)").element == i })
+    }
+
+    @Test func theCostFunctionIsAskedOnceForEachElement() {
+        let asked = Locked(0)
+        let cache = MemoryCache<Int, Int>(
+            configuration: .init(cost: { _ in
+                asked.add()
+                return 10
+            }))
+        for i in 0..<50 { cache.set(element: i, for: i) }
+        #expect(asked.current == 50)
+        #expect(cache.cost > 500)
+    }
+
+    @Test func aNegativeCostIsNone() {
+        let free = MemoryCache<Int, Int>(configuration: .init(cost: { _ in -100 }))
+        let zero = MemoryCache<Int, Int>(configuration: .init(cost: { _ in 0 }))
+        free.set(element: 1, for: 1)
+        zero.set(element: 1, for: 1)
+        #expect(free.cost == zero.cost)
+    }
+
+    @Test func s10_theValidatorIsGivenTheKeyItself() {
+        let seen = Locked<[UUID]>([])
+        let cache = MemoryCache<UUID, Int>(
+            configuration: .init(keyValidator: { key in
+                seen.update { $0.append(key) }
+                return true
+            }))
+        let key = UUID()
+        cache.set(element: 1, for: key)
+        _ = cache.getElement(for: key)
+        _ = cache.contains(key)
+        #expect(seen.current == [key, key], "once for each of set and get, and not for contains")
+    }
+
+    @Test func f20_anErrorIsRememberedAsLongAsConfigured() async {
+        let clock = ManualClock()
+        let calls = Locked(0)
+        var config = KVLightTasks<String, Int>.Config(
+            provider: .single { (_: String) throws -> Int? in
+                calls.add()
+                throw Broken()
+            })
+        config.cache.errorTimeToLive = .seconds(10)
+        config.cache.clock = clock
+        let tasks = KVLightTasks(config: config)
+        for _ in 0..<3 { await #expect(throws: Broken.self) { try await tasks.fetch(key: "k") } }
+        #expect(calls.current == 1)
+        clock.advance(by: .seconds(11))
+        await #expect(throws: Broken.self) { try await tasks.fetch(key: "k") }
+        #expect(calls.current == 2)
+    }
+}

@@ -1,0 +1,129 @@
+// Fetches that call back.
+
+import Foundation
+import KVLight
+import Testing
+
+@Suite struct CallbackTests {
+    @Test func f01_oneKeyCallsBackOnce() async {
+        let posts = echo()
+        let calls = Locked(0)
+        let (key, result) = await withCheckedContinuation { done in
+            posts.fetch(key: "k") { key, result in
+                calls.add()
+                done.resume(returning: (key, result))
+            }
+        }
+        #expect(key == "k" && (try? result.get()) == "value of k")
+        await posts.close()
+        #expect(calls.current == 1)
+    }
+
+    @Test func f02_aResidentKeyIsNotToldInsideTheCall() async {
+        let posts = echo()
+        posts.cache.set(element: "there", for: "k")
+        let inside = Locked(true)
+        let told = Locked<Bool?>(nil)
+        posts.fetch(key: "k") { _, _ in
+            // The call that asked holds this lock until it has returned.
+            told.update { $0 = inside.current }
+        }
+        inside.update { $0 = false }
+        #expect(await eventually { told.current != nil })
+    }
+
+    @Test func f04_eachPositionIsToldDuplicatesIncluded() async {
+        let posts = echo()
+        let told = Locked<[String]>([])
+        posts.fetch(keys: ["a", "b", "a", "no c"]) { key, result in
+            told.update { $0.append("\(key)=\((try? result.get()) ?? "-")") }
+        }
+        #expect(await eventually { told.current.count == 4 })
+        await posts.close()
+        #expect(told.current.sorted() == ["a=value of a", "a=value of a", "b=value of b", "no c=-"])
+    }
+
+    @Test func f05_oneCallForAll() async {
+        let posts = echo()
+        let results: [(String, Result<String?, any Error>)] = await withCheckedContinuation { done in
+            posts.fetch(keys: ["b", "a", "b"]) { (all: [(String, Result<String?, any Error>)]) in done.resume(returning: all) }
+        }
+        #expect(results.map(\.0) == ["b", "a", "b"])
+        #expect(results.map { try? $0.1.get() } == ["value of b", "value of a", "value of b"])
+    }
+
+    @Test func f05_noKeysAreToldOnce() async {
+        let posts = echo()
+        let count: Int = await withCheckedContinuation { done in
+            posts.fetch(keys: []) { (all: [(String, Result<String?, any Error>)]) in done.resume(returning: all.count) }
+        }
+        #expect(count == 0)
+    }
+
+    @Test func f09_aFetchIsCancelledByItsHandle() async {
+        let gate = Gate()
+        let posts = gated(gate)
+        let told = Locked<[any Error]>([])
+        let fetch = posts.fetch(keys: ["a", "b"]) { _, result in
+            if case .failure(let error) = result { told.update { $0.append(error) } }
+        }
+        #expect(fetch.progress.total == 2)
+        fetch.cancel()
+        fetch.cancel()
+        #expect(await eventually { told.current.count == 2 })
+        #expect(told.current.allSatisfy { $0 is CancellationError })
+        #expect(fetch.progress.done == 2 && fetch.progress.failed == 2)
+        await gate.open()
+    }
+
+    @Test func l05_afterCloseEveryFormIsToldOnceThatItIsClosed() async {
+        let posts = echo()
+        await posts.close()
+        let told = Locked<[String]>([])
+        posts.fetch(key: "a") { key, result in told.update { $0.append("\(key) \(Self.name(result))") } }
+        posts.fetch(keys: ["b", "c"]) { key, result in told.update { $0.append("\(key) \(Self.name(result))") } }
+        posts.fetch(keys: ["d"]) { (all: [(String, Result<String?, any Error>)]) in
+            told.update { $0 += all.map { "\($0.0) \(Self.name($0.1))" } }
+        }
+        #expect(await eventually { told.current.count == 4 })
+        #expect(told.current.sorted() == ["a closed", "b closed", "c closed", "d closed"])
+    }
+
+    private static func name(_ result: Result<String?, any Error>) -> String {
+        if case .failure(let error) = result, error as? KVLightError == .closed { "closed" } else { "other" }
+    }
+
+    @Test func callbacksRunWhereTheyAreWanted() async {
+        nonisolated(unsafe) let key = DispatchSpecificKey<String>()
+        let queue = DispatchQueue(label: "callbacks")
+        queue.setSpecific(key: key, value: "here")
+        let posts = echo { $0.callbackQueue = queue }
+        let name: String? = await withCheckedContinuation { done in
+            posts.fetch(key: "k") { _, _ in done.resume(returning: DispatchQueue.getSpecific(key: key)) }
+        }
+        #expect(name == "here")
+    }
+
+    @Test func aFetchKeepsItsEngineAliveUntilItIsSettled() async {
+        let gate = Gate()
+        let told = Locked<String?>(nil)
+        do {
+            let posts = gated(gate)
+            posts.fetch(key: "k") { _, result in told.update { $0 = try? result.get() } }
+        }
+        await gate.open()
+        #expect(await eventually { told.current == "value of k" }, "the engine went before its fetch was settled")
+    }
+
+    @Test func l04_theClosureEndsAfterItsLastCall() async {
+        let live = Locked(0)
+        let posts = echo()
+        do {
+            let captured = Tracked("captured", live)
+            posts.fetch(keys: ["a", "b"]) { _, _ in withExtendedLifetime(captured) {} }
+            posts.fetch(keys: ["a", "b"]) { (_: [(String, Result<String?, any Error>)]) in withExtendedLifetime(captured) {} }
+            posts.fetch(key: "a") { _, _ in withExtendedLifetime(captured) {} }
+        }
+        #expect(await eventually { live.current == 0 })
+    }
+}

@@ -1,0 +1,69 @@
+//! Nothing stays behind (rule L08): threads and descriptors of this very process are counted, so this file has one test only.
+
+mod engine_world;
+
+use engine_world::*;
+use kvlight::base::Clock;
+use kvlight::engine::Core;
+use kvlight::engine::holder::Holder;
+use kvlight::engine::request::Stated;
+use kvlight::runtime::Runtime;
+
+const CYCLES: usize = 1000;
+
+fn count(folder: &str) -> usize {
+    std::fs::read_dir(folder).expect("the system tells of this process").count()
+}
+
+/// Threads and descriptors.
+fn held() -> (usize, usize) {
+    (count("/proc/self/task"), count("/proc/self/fd"))
+}
+
+fn use_it(world: &World) {
+    assert_eq!(world.fetch("k").said(), "k!");
+    world.put("l", "v");
+}
+
+fn begin() -> Beginning {
+    story().on_system_time().with(|settings| settings.cache.ttl_ms = Some(1)).echo()
+}
+
+#[test]
+fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
+    let before = held();
+    for _ in 0..CYCLES {
+        let world = begin().begin();
+        use_it(&world);
+        world.free();
+        assert_eq!(held(), before, "after each free");
+    }
+    for _ in 0..CYCLES {
+        let world = begin().begin();
+        use_it(&world);
+        world.core.dispose();
+    }
+    until("disposed engines freed themselves", || held() == before);
+
+    let shared = Runtime::start().expect("threads");
+    for _ in 0..CYCLES {
+        let mut beginning = begin();
+        beginning.plan.runtime = Some(shared.clone());
+        let world = beginning.begin();
+        use_it(&world);
+        world.free();
+    }
+    assert!(shared.end_if_unused());
+    shared.stop();
+    drop(shared);
+    assert_eq!(held(), before, "after the end of a shared runtime");
+
+    for _ in 0..CYCLES {
+        let mut plan = begin().plan;
+        plan.clock = Some(Clock::system());
+        let cache = Holder::new(Core::cache(plan).expect("no runtime is shared"));
+        cache.put(b"k", value("v"), Stated::default(), None).expect("open");
+        drop(cache);
+        assert_eq!(held(), before, "after a cache with a timer");
+    }
+}

@@ -1,0 +1,367 @@
+<?php
+// The twelve scenarios, and what is PHP's own, while the interpreter is busy: nothing here waits inside a C call, but where a
+// scenario is about waiting. Prints TAP; run.sh tells it where library and header are.
+declare(strict_types=1);
+
+require __DIR__ . '/../../../examples/php/kvlight.php';
+
+use Kvlight\{Error, Header, Permanent, Request, Result, Tasks};
+
+/** Work, with polls that do not wait in between, until `$isDone`. */
+function busyUntil(Tasks $tasks, callable $isDone): int
+{
+    $sum = 0;
+    while (!$isDone()) {
+        for ($i = 0; $i < 5000; $i++) {
+            $sum = ($sum + $i * $i) % 1000003;
+        }
+        $tasks->poll();
+    }
+    return $sum;
+}
+
+function equal(mixed $got, mixed $wanted, string $what): void
+{
+    if ($got !== $wanted) {
+        throw new Exception("$what: got " . substr(var_export($got, true), 0, 500) . ', wanted ' . substr(var_export($wanted, true), 0, 500));
+    }
+}
+
+function thrown(callable $call): Throwable
+{
+    try {
+        $call();
+    } catch (Throwable $error) {
+        return $error;
+    }
+    throw new Exception('nothing was thrown');
+}
+
+/** What a provider was asked, or was given. */
+final class Seen
+{
+    public array $keys = [];
+    /** @var list<Request> */
+    public array $requests = [];
+}
+
+/** A provider that answers "user <key>" to every key but those that begin with "no". */
+function users(array $settings = [], ?Seen $seen = null): Tasks
+{
+    return new Tasks(function (array $keys) use ($seen): array {
+        $rows = [];
+        foreach ($keys as $key) {
+            if ($seen !== null) {
+                $seen->keys[] = $key;
+            }
+            if (!str_starts_with($key, 'no')) {
+                $rows[$key] = "user $key";
+            }
+        }
+        return $rows;
+    }, $settings);
+}
+
+/** A provider that answers nothing: its requests are for the test. */
+function held(Seen $seen, array $settings = []): Tasks
+{
+    return new Tasks(function (array $keys, Request $request) use ($seen): void {
+        $seen->requests[] = $request;
+    }, $settings);
+}
+
+function told(Tasks $tasks, string $key, array $options = []): Result
+{
+    $told = null;
+    $tasks->start($key, function (Result $result) use (&$told) { $told = $result; }, $options);
+    busyUntil($tasks, function () use (&$told) { return $told !== null; });
+    return $told;
+}
+
+function allTold(Tasks $tasks, array $keys, array $options = []): array
+{
+    $told = null;
+    $tasks->startAll($keys, function (array $results) use (&$told) { $told = $results; }, $options);
+    busyUntil($tasks, function () use (&$told) { return $told !== null; });
+    return $told;
+}
+
+/** Runs a program in an interpreter of its own, which must end by itself; its exit code, and what it said. */
+function program(string $text): array
+{
+    $file = tempnam(sys_get_temp_dir(), 'kvlight');
+    file_put_contents($file, "<?php require '" . realpath(__DIR__ . '/../../../examples/php/kvlight.php') . "';\n$text\n");
+    exec('timeout 60 ' . escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($file) . ' 2>&1', $said, $code);
+    unlink($file);
+    return [$code, implode("\n", $said)];
+}
+
+$scenarios = [];
+
+$scenarios['hit'] = function () {
+    $tasks = users([], $seen = new Seen());
+    equal(told($tasks, '7')->value, 'user 7', 'loaded');
+    equal($tasks->fetch('7'), 'user 7', 'from the store');
+    equal($seen->keys, ['7'], 'keys asked for');
+    equal($tasks->stats()['lookups']['hits'], 1, 'hits');
+    equal($tasks->put('8', 'put'), true, 'put');
+    equal($tasks->fetch('8'), 'put', 'what was put');
+    $tasks->close();
+};
+
+$scenarios['null hit'] = function () {
+    $tasks = users([], $seen = new Seen());
+    equal(told($tasks, 'nobody')->status, Header::NULL, 'loaded');
+    equal($tasks->fetch('nobody'), null, 'from the store');
+    equal($seen->keys, ['nobody'], 'keys asked for');
+    equal($tasks->stats()['lookups']['null_hits'], 1, 'null hits');
+    $tasks->close();
+};
+
+$scenarios['miss'] = function () {
+    $tasks = users([], $seen = new Seen());
+    equal($tasks->get('7'), null, 'a look');
+    equal(told($tasks, '7', ['read' => 'cache_only'])->status, Header::MISS, 'a fetch of the store only');
+    equal($seen->keys, [], 'keys asked for');
+    equal(told($tasks, '7')->source, Header::SOURCE_PROVIDER, 'a fetch');
+    equal($seen->keys, ['7'], 'keys asked for');
+    $tasks->close();
+};
+
+$scenarios['batch with duplicates'] = function () {
+    $tasks = users([], $seen = new Seen());
+    $results = allTold($tasks, ['1', '2', '1', 'nobody', '2']);
+    equal(array_column($results, 'value'), ['user 1', 'user 2', 'user 1', null, 'user 2'], 'values');
+    equal(array_column($results, 'key'), ['1', '2', '1', 'nobody', '2'], 'keys');
+    equal(count($seen->keys), 3, 'keys asked for');
+    equal($tasks->fetchAll([]), [], 'a batch of none');
+    $tasks->close();
+};
+
+$scenarios['one failing key in a batch'] = function () {
+    $broken = new DomainException('b is broken');
+    $tasks = new Tasks(fn () => ['a' => 'A', 'b' => $broken, 'c' => 'C']);
+    $results = allTold($tasks, ['a', 'b', 'c', 'b']);
+    equal([$results[0]->value, $results[2]->value], ['A', 'C'], 'those that do not fail');
+    equal($results[1]->status, Header::ERR_PROVIDER, 'the one that fails');
+    equal([$results[1]->error, $results[3]->error], [$broken, $broken], 'the very error');
+    equal(thrown(fn () => $tasks->fetchAll(['a', 'b'])), $broken, 'what fetchAll throws');
+    $tasks->close();
+};
+
+$scenarios['retry then success'] = function () {
+    $attempts = 0;
+    $tasks = new Tasks(function () use (&$attempts) {
+        return ++$attempts < 3 ? throw new Exception('not yet') : ['a' => 'at last'];
+    }, ['retry.count' => 5]);
+    $result = told($tasks, 'a');
+    equal($result->value, 'at last', 'value');
+    equal($result->attempts, 3, 'attempts');
+    equal($attempts, 3, 'calls of the provider');
+    $tasks->close();
+};
+
+$scenarios['timeout'] = function () {
+    $tasks = held($seen = new Seen());
+    equal(told($tasks, 'a', ['timeout_ms' => 20])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
+    equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Header::ERR_TIMEOUT, 'what fetch throws');
+    equal($seen->requests[0]->isCancelled(), true, 'the provider is told');
+    $tasks->close();
+};
+
+$scenarios['cancel'] = function () {
+    $tasks = held($seen = new Seen());
+    $one = $tasks->start('a');
+    $other = $tasks->start('a');
+    busyUntil($tasks, fn () => $seen->requests !== []);
+    $one->cancel();
+    busyUntil($tasks, $one->isDone(...));
+    equal($one->wait()->status, Header::ERR_CANCELLED, 'the cancelled');
+    equal($other->isDone(), false, 'the other waits on');
+    $seen->requests[0]->answer(['a' => 'A']);
+    busyUntil($tasks, $other->isDone(...));
+    equal($other->wait()->value, 'A', 'the other');
+    $one->cancel();
+    $tasks->close();
+};
+
+$scenarios['close while loading'] = function () {
+    $tasks = held($seen = new Seen(), ['tasks.max_running' => 1]);
+    $told = [];
+    for ($i = 0; $i < 3; $i++) {
+        $tasks->start("key $i", function (Result $result) use (&$told) { $told[] = $result->status; });
+    }
+    busyUntil($tasks, fn () => $seen->requests !== []);
+    $tasks->close();
+    equal($told, array_fill(0, 3, Header::ERR_CLOSED), 'each is told once');
+    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Header::ERR_CLOSED, 'a fetch afterwards');
+    equal(thrown(fn () => $seen->requests[0]->resolve(0, 'late'))->getCode(), Header::ERR_CLOSED, 'an answer afterwards');
+    $tasks->close();
+};
+
+$scenarios['10,000 keys'] = function () {
+    $tasks = users(['cache.capacity' => 20_000, 'batch.max_keys' => 500], $seen = new Seen());
+    $keys = array_map(fn (int $i) => "key $i", range(1, 10_000));
+    $wanted = array_map(fn (string $key) => "user $key", $keys);
+    equal(array_column(allTold($tasks, $keys), 'value'), $wanted, 'values');
+    equal(count($seen->keys), 10_000, 'keys asked for');
+    equal($tasks->fetchAll($keys), $wanted, 'hits');
+    equal(count($seen->keys), 10_000, 'keys asked for, still');
+    $tasks->close();
+};
+
+$scenarios['callback that fetches'] = function () {
+    $tasks = users();
+    $inner = $waited = null;
+    $tasks->start('a', function (Result $first) use ($tasks, &$inner, &$waited) {
+        $tasks->start("$first->value once more", function (Result $second) use (&$inner) { $inner = $second->value; });
+        $waited = $tasks->fetch('b');
+    });
+    busyUntil($tasks, function () use (&$inner) { return $inner !== null; });
+    equal($waited, 'user b', 'a fetch that waits, inside a callback');
+    equal($inner, 'user user a once more', 'a fetch begun inside a callback');
+    $tasks->close();
+};
+
+$scenarios['object value whose destructor is counted'] = function () {
+    $made = [];
+    $dropped = [];
+    $tasks = new Tasks(
+        function (array $keys) use (&$made) {
+            foreach ($keys as $key) {
+                $rows[$key] = $made[] = (object) ['name' => $key];
+            }
+            return $rows;
+        },
+        ['cache.capacity' => 10],
+        function (object $value) use (&$dropped) { $dropped[] = spl_object_id($value); },
+    );
+    $kept = told($tasks, 'key 1')->value;
+    equal($tasks->fetch('key 1'), $kept, 'the very object');
+    for ($i = 1; $i <= 100; $i++) {
+        equal(told($tasks, "key $i")->value->name, "key $i", 'name');
+    }
+    $tasks->remove('key 100');
+    $tasks->close();
+    equal(count($dropped), count($made), 'objects dropped');
+    equal(count(array_unique($dropped)), count($made), 'objects dropped, each counted once');
+};
+
+// -- PHP's own -------------------------------------------------------------------------------------------------------------
+
+$scenarios['a function that the library would call is refused with a sentence'] = function () {
+    foreach (['validator', 'removal_listener'] as $name) {
+        $error = thrown(fn () => new Tasks(fn () => [], [$name => fn () => 1]));
+        equal(str_contains($error->getMessage(), $name), true, $error->getMessage());
+    }
+    $error = thrown(fn () => new Tasks(fn () => [], delivery: 'thread'));
+    equal(str_contains($error->getMessage(), 'another thread'), true, $error->getMessage());
+};
+
+$scenarios['a wrong setting is refused with a sentence'] = function () {
+    $error = thrown(fn () => new Tasks(fn () => [], ['cache.capacty' => 10]));
+    equal(str_contains($error->getMessage(), 'cache.capacity'), true, $error->getMessage());
+    $tasks = users();
+    $error = thrown(fn () => $tasks->fetch('a', ['timeout_ms' => 0]));
+    equal(str_contains($error->getMessage(), 'timeout_ms'), true, $error->getMessage());
+    $tasks->close();
+};
+
+$scenarios['a permanent error is not tried again'] = function () {
+    $calls = 0;
+    $tasks = new Tasks(function () use (&$calls) {
+        $calls++;
+        throw new Permanent('gone for good');
+    }, ['retry.count' => 5]);
+    equal(told($tasks, 'a')->error->getMessage(), 'gone for good', 'the error');
+    equal($calls, 1, 'calls of the provider');
+    $tasks->close();
+};
+
+$scenarios['keys and values of any bytes'] = function () {
+    $tasks = new Tasks(fn (array $keys) => [$keys[0] => "$keys[0]\0\xff"]);
+    foreach (['', "a\0b", "\xff\xfe", str_repeat('x', 65535)] as $key) {
+        equal(told($tasks, $key)->value, "$key\0\xff", 'value');
+        equal($tasks->fetch($key), "$key\0\xff", 'hit');
+    }
+    equal(thrown(fn () => $tasks->fetch(str_repeat('x', 65536)))->getCode(), Header::ERR_KEY_TOO_LONG, 'a key that is too long');
+    $tasks->close();
+};
+
+$scenarios['an engine that is forgotten ends with the collector'] = function () {
+    for ($i = 0; $i < 50; $i++) {
+        $tasks = held(new Seen());
+        $tasks->start('a');
+        $tasks->poll();
+    }
+    unset($tasks);
+    gc_collect_cycles();
+    equal(count(glob('/proc/self/task/*')), 1, 'threads left');
+};
+
+$scenarios['a fork: the child is refused and ends, makes one of its own, the parent goes on'] = function () {
+    [$code, $said] = program(<<<'PHP'
+        $requests = [];
+        $tasks = new Kvlight\Tasks(function ($keys, $request) use (&$requests) { $requests[] = $request; });
+        $fetch = $tasks->start('a');
+        while ($requests === []) { $tasks->poll(); }
+        $child = pcntl_fork();
+        if ($child === 0) {
+            try {
+                $tasks->fetch('b');
+                exit(3);
+            } catch (Kvlight\Error $error) {
+                if ($error->getCode() !== Kvlight\Header::ERR_FORKED) { exit(4); }
+            }
+            $mine = new Kvlight\Tasks(fn ($keys) => ['b' => 'B']);
+            exit($mine->fetch('b') === 'B' ? 7 : 5);
+        }
+        pcntl_waitpid($child, $status);
+        if (!pcntl_wifexited($status) || pcntl_wexitstatus($status) !== 7) { echo "the child: $status"; exit(6); }
+        $requests[0]->answer(['a' => 'A']);
+        $value = $fetch->wait()->value;
+        $tasks->close();
+        exit($value === 'A' ? 0 : 8);
+        PHP);
+    equal($code, 0, "the program, which said: $said");
+};
+
+$scenarios['the interpreter exits with fetches under way'] = function () {
+    $underWay = <<<'PHP'
+        $tasks = new Kvlight\Tasks(function ($keys, $request) {
+            global $held;
+            $held = $request;
+            return in_array('a', $keys) ? ['a' => [1]] : null;
+        });
+        $tasks->fetch('a');
+        for ($i = 0; $i < 20; $i++) { $tasks->start("key $i", fn () => null); }
+        $tasks->poll();
+        PHP;
+    foreach (
+        [
+            '' => 0, 'exit(0);' => 0, 'unset($tasks); gc_collect_cycles();' => 0, '$held = null; $tasks = null;' => 0,
+            'register_shutdown_function(fn () => $tasks->close());' => 0, 'throw new Exception("on its way out");' => 255,
+            '$tasks->start("a", fn () => exit(9)); $tasks->fetchAll(["a", "a"]); while (true) { $tasks->poll(); }' => 9,
+            'set_time_limit(1); while (true) { $tasks->poll(); }' => 255, 'posix_kill(posix_getpid(), SIGTERM); while (true) {}' => 143,
+        ] as $ending => $wanted
+    ) {
+        [$code, $said] = program("$underWay\n$ending");
+        equal($code, $wanted, "$ending: $said");
+    }
+};
+
+$failed = $passed = $i = 0;
+echo '1..', count($scenarios), "\n";
+foreach ($scenarios as $name => $run) {
+    $i++;
+    try {
+        $run();
+        echo "ok $i - $name\n";
+        $passed += $i <= 12 ? 1 : 0;
+    } catch (Throwable $error) {
+        echo "not ok $i - $name\n# ", str_replace("\n", "\n# ", (string) $error), "\n";
+        $failed++;
+    }
+}
+echo 'ROW PHP | ', PHP_VERSION, " | next | $passed of 12\n";
+exit($failed === 0 ? 0 : 1);

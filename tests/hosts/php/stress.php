@@ -1,0 +1,78 @@
+<?php
+// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, answers that come later. Each must
+// be told exactly once. `php stress.php SEED`; run.sh stress starts it many times.
+declare(strict_types=1);
+
+require __DIR__ . '/../../../examples/php/kvlight.php';
+
+use Kvlight\{Request, Result, Tasks};
+
+const FETCHES = 100_000;
+mt_srand((int) ($argv[1] ?? 1));
+
+$asked = $told = $errors = $made = $dropped = 0;
+$later = $open = [];
+
+$answer = function (Request $request) use (&$made) {
+    foreach ($request->keys as $at => $key) {
+        $dice = mt_rand(1, 10);
+        if ($dice === 1) {
+            $request->fail($at, new RuntimeException($key));
+        } elseif ($dice <= 3) {
+            $made++;
+            $request->resolve($at, [$key]);
+        } elseif ($dice <= 8) {
+            $request->resolve($at, "value of $key");
+        }
+    }
+    $request->finish();
+};
+
+$tasks = new Tasks(
+    function (array $keys, Request $request) use ($answer, &$later) {
+        if (mt_rand(1, 4) === 1) {
+            $later[] = $request;
+        } else {
+            $answer($request);
+        }
+    },
+    ['cache.capacity' => 2000, 'retry.count' => 1, 'tasks.max_running' => 64],
+    function () use (&$dropped) { $dropped++; },
+);
+
+$tell = function (Result $result) use (&$told, &$errors) {
+    $told++;
+    $errors += $result->error === null ? 0 : 1;
+};
+
+while ($told < FETCHES) {
+    if ($asked < FETCHES && mt_rand(1, 8) === 1) {
+        $keys = [];
+        for ($i = min(50, FETCHES - $asked); $i > 0; $i--) {
+            $keys[] = 'key ' . mt_rand(1, 5000);
+        }
+        $asked += count($keys);
+        $tasks->startAll($keys, function (array $results) use ($tell) { array_map($tell, $results); });
+    } elseif ($asked < FETCHES && $asked - $told < 5000) {
+        $asked++;
+        $open[] = $tasks->start('key ' . mt_rand(1, 5000), $tell);
+        if (count($open) > 20) {
+            $open[mt_rand(0, 19)]->cancel();
+            $open = [];
+        }
+    }
+    for ($i = $sum = 0; $i < 100; $i++) {
+        $sum = ($sum + $i * $told) % 1000003;
+    }
+    $tasks->poll();
+    if (mt_rand(1, 3) === 1) {
+        [$now, $later] = [$later, []];
+        array_map($answer, $now);
+    }
+}
+$tasks->close();
+if ($asked !== FETCHES || $told !== FETCHES || $made !== $dropped) {
+    echo "$asked asked, $told told; $made objects made, $dropped dropped\n";
+    exit(1);
+}
+echo "# $told fetches, $errors errors, $dropped objects dropped\n";

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Runs kvlight under Ruby: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
+# KVL_LIB_DIR and KVL_INCLUDE_DIR say where library and header are.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+: "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
+KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
+
+if ! command -v ruby >/dev/null; then
+    if [ "$(id -u)" != 0 ]; then
+        echo "ruby is missing: install Debian's package ruby" >&2
+        exit 1
+    fi
+    echo "# installing ruby"
+    apt-get install -y --no-install-recommends ruby >/dev/null
+fi
+
+KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
+export KVL_LIBRARY KVL_INCLUDE_DIR
+
+if [ "${1:-}" = stress ]; then
+    for run in $(seq "${2:-20}"); do
+        echo "# run $run"
+        ruby "$here/stress.rb" "$run"
+    done
+    exit 0
+fi
+
+echo "# the demo, with the library found by its name"
+(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" ruby -w "$root/examples/ruby/demo.rb")
+echo "# the same beside a checkout, and with a library that is not there"
+beside=$(mktemp -d)
+trap 'rm -rf "$beside"' EXIT
+mkdir -p "$beside/examples" "$beside/target/release"
+cp -r "$root/examples/ruby" "$beside/examples/ruby"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
+(unset KVL_LIBRARY && ruby "$beside/examples/ruby/demo.rb" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so ruby "$beside/examples/ruby/demo.rb" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+    exit 1
+fi
+ruby -w "$here/scenarios.rb"

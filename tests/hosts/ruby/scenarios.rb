@@ -1,0 +1,324 @@
+# frozen_string_literal: true
+
+# The twelve scenarios, and what is Ruby's own, while this thread is busy and not asleep in a call: what happens comes by blocks of
+# start, on the pump. Prints TAP; run.sh tells it where the library is.
+
+require_relative "../../../examples/ruby/kvlight"
+require_relative "tap"
+include Tap # rubocop:disable Style/MixinUsage
+
+N = Kvlight::Native
+Thread.report_on_exception = true
+
+# A provider that answers "user <key>" to every key but those that begin with "no", and what it was asked.
+def users(**settings, &provider)
+  asked = Thread::Queue.new
+  provider ||= lambda do |keys|
+    keys.each { |key| asked << key }
+    keys.reject { |key| key.start_with?("no") }.to_h { |key| [key, "user #{key}"] }
+  end
+  [Kvlight::Tasks.new(**settings, &provider), asked]
+end
+
+# A provider that answers nothing: its requests are for the test.
+def held(**settings)
+  requests = Thread::Queue.new
+  [Kvlight::Tasks.new(**settings) { |_, request| requests << request }, requests]
+end
+
+def told(tasks, key, **options)
+  result = nil
+  tasks.start(key, **options) { |each| result = each }
+  busy_until { result }
+  result
+end
+
+def all_told(tasks, keys, **options)
+  results = nil
+  tasks.start_all(keys, **options) { |each| results = each }
+  busy_until { results }
+  results
+end
+
+# Runs a block in a process of its own, which must end by itself; what it says on its way out.
+def apart(what)
+  reader, writer = IO.pipe
+  child = fork do
+    reader.close
+    $stdout.reopen(writer)
+    $stderr.reopen(writer)
+    yield
+  end
+  writer.close
+  watch = Thread.new do
+    Process.kill(:KILL, child) unless IO.select([reader], nil, nil, 60) && (said = reader.read)
+    said
+  end
+  _, status = Process.wait2(child)
+  equal(status.exitstatus, 0, "#{what}: #{status.inspect} #{watch.value}")
+end
+
+# Likewise in a fresh interpreter, since a fork of this one would have the handles of the parent.
+def program(text)
+  said = IO.popen([RbConfig.ruby, "-I", File.expand_path("../../../examples/ruby", __dir__), "-r", "kvlight", "-e", text], err: %i[child out], &:read)
+  [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
+end
+
+scenario "hit" do
+  tasks, asked = users
+  equal told(tasks, "7").value, "user 7", "loaded"
+  equal tasks.fetch("7"), "user 7", "from the store"
+  equal asked.size, 1, "keys asked for"
+  equal tasks.stats[:lookups][:hits], 1, "hits"
+  equal tasks.put("8", "put"), true, "put"
+  equal tasks.fetch("8"), "put", "what was put"
+  tasks.close
+end
+
+scenario "null hit" do
+  tasks, asked = users
+  equal told(tasks, "nobody").status, N::KVL_NULL, "loaded"
+  equal tasks.fetch("nobody"), nil, "from the store"
+  equal asked.size, 1, "keys asked for"
+  equal tasks.stats[:lookups][:null_hits], 1, "null hits"
+  tasks.close
+end
+
+scenario "miss" do
+  tasks, asked = users
+  equal tasks.get("7"), nil, "a look"
+  equal told(tasks, "7", read: :cache_only).status, N::KVL_MISS, "a fetch of the store only"
+  equal asked.size, 0, "keys asked for"
+  equal told(tasks, "7").value, "user 7", "a fetch"
+  equal asked.size, 1, "keys asked for"
+  tasks.close
+end
+
+scenario "batch with duplicates" do
+  tasks, asked = users
+  results = all_told(tasks, %w[1 2 1 nobody 2])
+  equal results.map(&:value), ["user 1", "user 2", "user 1", nil, "user 2"], "values"
+  equal results.map(&:key), %w[1 2 1 nobody 2], "keys"
+  equal asked.size, 3, "keys asked for"
+  equal tasks.fetch_all([]), [], "a batch of none"
+  tasks.close
+end
+
+scenario "one failing key in a batch" do
+  broken = ArgumentError.new("b is broken")
+  tasks, = users { { "a" => "A", "b" => broken, "c" => "C" } }
+  results = all_told(tasks, %w[a b c b])
+  equal results.values_at(0, 2).map(&:value), %w[A C], "those that do not fail"
+  equal results[1].status, N::KVL_ERR_PROVIDER, "the one that fails"
+  equal results.values_at(1, 3).all? { |result| result.error.equal?(broken) }, true, "the very error"
+  equal raised(ArgumentError, "fetch_all") { tasks.fetch_all(%w[a b]) }.equal?(broken), true, "what fetch_all raises"
+  tasks.close
+end
+
+scenario "retry then success" do
+  attempts = 0
+  tasks, = users("retry.count" => 5) do
+    attempts += 1
+    raise "not yet" if attempts < 3
+
+    { "a" => "at last" }
+  end
+  result = told(tasks, "a")
+  equal result.value, "at last", "value"
+  equal result.attempts, 3, "attempts"
+  equal attempts, 3, "calls of the provider"
+  tasks.close
+end
+
+scenario "timeout" do
+  tasks, requests = held
+  equal told(tasks, "a", timeout_ms: 20).error.name, "KVL_ERR_TIMEOUT", "the error"
+  equal raised(Kvlight::Error, "fetch") { tasks.fetch("b", timeout_ms: 20) }.status, N::KVL_ERR_TIMEOUT, "what fetch raises"
+  equal requests.pop.cancelled?, true, "the provider is told"
+  tasks.close
+end
+
+scenario "cancel" do
+  tasks, requests = held
+  one = other = nil
+  fetch = tasks.start("a") { |result| one = result }
+  tasks.start("a") { |result| other = result }
+  busy_until { !requests.empty? }
+  fetch.cancel
+  busy_until { one }
+  equal one.status, N::KVL_ERR_CANCELLED, "the cancelled"
+  equal other, nil, "the other waits on"
+  requests.pop.answer("a" => "A")
+  busy_until { other }
+  equal other.value, "A", "the other"
+  fetch.cancel
+  tasks.close
+end
+
+scenario "close while loading" do
+  tasks, requests = held("tasks.max_running" => 1)
+  told = []
+  3.times { |i| tasks.start("key #{i}") { |result| told << result.status } }
+  busy_until { !requests.empty? }
+  tasks.close
+  equal told, [N::KVL_ERR_CLOSED] * 3, "each is told once"
+  equal raised(Kvlight::Error, "a fetch afterwards") { tasks.fetch("a") }.status, N::KVL_ERR_CLOSED, "a fetch afterwards"
+  equal raised(Kvlight::Error, "an answer afterwards") { requests.pop.resolve("key 0", "late") }.status, N::KVL_ERR_CLOSED, "an answer"
+  tasks.close
+end
+
+scenario "10,000 keys" do
+  tasks, asked = users("cache.capacity" => 20_000, "batch.max_keys" => 500)
+  keys = Array.new(10_000) { |i| "key #{i}" }
+  results = all_told(tasks, keys)
+  equal results.map(&:value), keys.map { |key| "user #{key}" }, "values"
+  equal asked.size, 10_000, "keys asked for"
+  equal tasks.fetch_all(keys).size, 10_000, "hits"
+  equal asked.size, 10_000, "keys asked for, still"
+  tasks.close
+end
+
+scenario "callback that fetches" do
+  tasks, = users
+  inner = waited = nil
+  tasks.start("a") do |first|
+    tasks.start("#{first.value} once more") { |second| inner = second.value }
+    waited = tasks.fetch("b")
+  end
+  busy_until { inner && waited }
+  equal waited, "user b", "a fetch that waits, inside a callback"
+  equal inner, "user user a once more", "a fetch begun inside a callback"
+  tasks.close
+end
+
+scenario "object value whose destructor is counted" do
+  made = Thread::Queue.new
+  dropped = Hash.new(0).compare_by_identity
+  provider = ->(keys) { keys.to_h { |key| [key, { name: key }.tap { |value| made << value }] } }
+  tasks, = users("cache.capacity" => 10, dropped: ->(value) { dropped[value] += 1 }, &provider)
+  kept = told(tasks, "key 1").value
+  equal tasks.fetch("key 1").equal?(kept), true, "the very Hash"
+  100.times { |i| equal told(tasks, "key #{i}").value[:name], "key #{i}", "name" }
+  tasks.remove("key 99")
+  tasks.close
+  equal dropped.values.uniq, [1], "times that an object was dropped"
+  equal dropped.size, made.size, "objects dropped"
+end
+
+# -- Ruby's own --------------------------------------------------------------------------------------------------------
+
+scenario "every declaration and constant is the header's" do
+  header = File.read(File.join(ENV.fetch("KVL_INCLUDE_DIR"), "kvlight.h"))
+  lines = header.gsub(/^KVL_API\s+/, "").gsub(/,\s+/, ", ").gsub(/\(\s+/, "(").lines(chomp: true)
+  N::FUNCTIONS.each { |declaration| equal lines.include?(declaration), true, declaration }
+  N::CONSTANTS.each do |name, value|
+    text = header[/^#define #{name} \(?([^)u\n]+)/, 1]
+    equal text && Float(text), value.to_f, name
+  end
+  fields = ->(type) { header[/typedef struct #{type} \{(.*?)\} #{type};/m, 1].scan(/^ {4}[\w ]+[ *](\w+);$/).flatten }
+  equal fields["kvl_result_t"].size, [1].pack("Q").unpack(N::RESULT).size, "fields of a result"
+  equal fields["kvl_slice_t"], %w[data len], "fields of a slice"
+end
+
+scenario "a function that the library would call is refused with a sentence" do
+  { validator: proc {}, removal_listener: proc {}, delivery: :thread }.each do |name, value|
+    error = raised(ArgumentError, name) { Kvlight::Tasks.new(**{ name => value }) { {} } }
+    equal error.message.match?(/#{name}/), true, error.message
+  end
+  equal raised(ArgumentError, "no block") { Kvlight::Tasks.new }.message.match?(/provider/), true, "no provider"
+end
+
+scenario "a wrong setting is refused with a sentence" do
+  error = raised(Kvlight::Error, "a setting") { Kvlight::Tasks.new("cache.capacty" => 10) { {} } }
+  equal error.message.match?(/cache\.capacity/), true, error.message
+  tasks, = users
+  error = raised(Kvlight::Error, "an option") { tasks.fetch("a", timeout_ms: 0) }
+  equal error.message.match?(/timeout_ms/), true, error.message
+  equal raised(TypeError, "a key") { tasks.fetch(7) }.message.match?(/Strings/), true, "a key that is no String"
+  tasks.close
+end
+
+scenario "a permanent error is not tried again" do
+  calls = 0
+  tasks, = users("retry.count" => 5) { (calls += 1) && raise(Kvlight::Permanent, "gone for good") }
+  equal told(tasks, "a").error.message, "gone for good", "the error"
+  equal calls, 1, "calls of the provider"
+  tasks.close
+end
+
+scenario "keys and values of any bytes" do
+  tasks, = users { |keys| keys.to_h { |key| [key, "#{key}\0é"] } }
+  ["", "a\0b", "é", "x" * 65_535].each do |key|
+    equal told(tasks, key).value, "#{key}\0é", "value"
+    equal tasks.fetch(key), "#{key}\0é", "hit"
+  end
+  equal raised(Kvlight::Error, "a key that is too long") { tasks.fetch("x" * 65_536) }.status, N::KVL_ERR_KEY_TOO_LONG, "its status"
+  tasks.close
+end
+
+scenario "many threads fetch, and close comes in between" do
+  tasks, = users("cache.capacity" => 100)
+  threads = Array.new(8) do |n|
+    Thread.new do
+      loop { tasks.fetch("key #{rand(n * 100)}") }
+    rescue Kvlight::Error => e
+      e.status
+    end
+  end
+  busy_until { tasks.stats[:lookups][:misses] > 500 }
+  tasks.close
+  equal threads.map(&:value).uniq, [N::KVL_ERR_CLOSED], "what each was told"
+end
+
+scenario "close inside a block of start" do
+  tasks, requests = held
+  told = []
+  tasks.start("b") { |result| told << result.status }
+  tasks.start("a", timeout_ms: 20) do |result|
+    told << result.status
+    tasks.close
+    told << :closed
+  end
+  busy_until { told.include?(:closed) }
+  equal told, [N::KVL_ERR_TIMEOUT, N::KVL_ERR_CLOSED, :closed], "in this order"
+  equal requests.size.positive?, true, "requests"
+end
+
+scenario "a fork: the child is refused and ends, makes one of its own, the parent goes on" do
+  tasks, requests = held
+  result = nil
+  tasks.start("a") { |each| result = each }
+  busy_until { !requests.empty? }
+  apart("a child") do
+    status = begin
+      tasks.fetch("a")
+    rescue Kvlight::Error => e
+      e.status
+    end
+    exit 3 unless status == N::KVL_ERR_FORKED
+    mine, = users
+    exit 4 unless mine.fetch("b") == "user b"
+    mine.close
+    exit 0
+  end
+  requests.pop.answer("a" => "A")
+  busy_until { result }
+  equal result.value, "A", "the parent's"
+  tasks.close
+end
+
+scenario "the interpreter exits with fetches under way" do
+  under_way = <<~RUBY
+    tasks = Kvlight::Tasks.new { |keys, request| $held = request; keys.include?("slow") ? sleep : { "a" => [1] } }
+    tasks.fetch("a")
+    20.times { |i| tasks.start("key \#{i}") { } }
+    tasks.start("slow") { }
+  RUBY
+  ["", "exit", "Thread.new { tasks.fetch('b') }; Thread.pass", "exit!(0)", "tasks.start('a') { exit }; sleep 0.01",
+   "tasks = nil; GC.start", "at_exit { tasks.close }", "raise 'on its way out'"].each do |ending|
+    code, said = program("#{under_way}\n#{ending}")
+    equal code, ending.start_with?("raise") ? 1 : 0, "#{ending.inspect}: #{said}"
+  end
+end
+
+exit run_scenarios("Ruby", RUBY_VERSION, "poll")

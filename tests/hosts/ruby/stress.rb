@@ -1,0 +1,56 @@
+# frozen_string_literal: true
+
+# 100,000 fetches while this thread computes: single ones, batches, objects, errors, cancels, answers that come later. Each must be
+# told exactly once. `ruby stress.rb SEED`; run.sh stress starts it many times.
+
+require_relative "../../../examples/ruby/kvlight"
+
+FETCHES = 100_000
+srand(Integer(ARGV.fetch(0, 1)))
+
+made = Thread::Queue.new
+later = Thread::Queue.new
+told = errors = dropped = 0
+
+answer = lambda do |request|
+  request.keys.each do |key|
+    case rand(10)
+    when 0 then request.fail(key, RuntimeError.new(key))
+    when 1..2 then request.resolve(key, { key: key }.tap { made << key })
+    when 3..7 then request.resolve(key, "value of #{key}")
+    end
+  end
+  request.finish
+end
+
+settings = { "cache.capacity" => 2000, "retry.count" => 1, "tasks.max_running" => 16, "batch.max_keys" => 100 }
+tasks = Kvlight::Tasks.new(**settings, dropped: ->(_) { dropped += 1 }) do |_, request|
+  rand(4).zero? ? later << request : answer.call(request)
+  request
+end
+
+tell = lambda do |result|
+  told += 1
+  errors += 1 if result.error
+end
+
+asked = sum = 0
+while told < FETCHES
+  if asked < FETCHES && rand(4).zero?
+    keys = Array.new([50, FETCHES - asked].min) { "key #{rand(5000)}" }
+    asked += keys.size
+    tasks.start_all(keys) { |results| results.each(&tell) }
+  elsif asked < FETCHES && asked - told < 5000
+    asked += 1
+    fetch = tasks.start("key #{rand(5000)}", &tell)
+    fetch.cancel if rand(50).zero?
+  end
+  200.times { |i| sum = (sum + (i * told)) % 1_000_003 }
+  Thread.pass
+  answer.call(later.pop) until later.empty?
+end
+tasks.close
+raise "each is told once: #{asked} asked, #{told} told" unless asked == told
+raise "each object is dropped once: #{made.size} made, #{dropped} dropped" unless dropped == made.size
+
+puts "# #{told} fetches, #{errors} errors, #{dropped} objects dropped"

@@ -1,0 +1,51 @@
+# frozen_string_literal: true
+
+# What scenarios are written in: each is run, its line of TAP printed, and the first twelve counted for the row.
+module Tap
+  SCENARIOS = [] # rubocop:disable Style/MutableConstant
+
+  Failed = Class.new(StandardError)
+
+  def scenario(name, &run)
+    SCENARIOS << [name, run]
+  end
+
+  def equal(got, wanted, what)
+    raise Failed, "#{what}: got #{got.inspect[..500]}, wanted #{wanted.inspect[..500]}" unless got == wanted
+  end
+
+  def raised(kind, what)
+    yield
+  rescue kind => e
+    e
+  else
+    raise Failed, "#{what}: nothing was raised"
+  end
+
+  # Work, that the interpreter is busy with, until the block says yes.
+  def busy_until
+    sum = 0
+    until yield
+      1000.times { |i| sum += i * i }
+      # Without it each turn of another thread waits until this one's tenth of a second is over.
+      Thread.pass
+    end
+    sum
+  end
+
+  def run_scenarios(host, version, mode)
+    puts "1..#{SCENARIOS.size}"
+    outcomes = SCENARIOS.each.with_index(1).map do |(name, run), i|
+      run.call
+      puts "ok #{i} - #{name}"
+      true
+    rescue StandardError => e
+      puts "not ok #{i} - #{name}", e.full_message(highlight: false).gsub(/^/, "# ")
+      false
+    ensure
+      $stdout.flush
+    end
+    puts "ROW #{host} | #{version} | #{mode} | #{outcomes.first(12).count(true)} of 12"
+    outcomes.all?
+  end
+end

@@ -1,0 +1,122 @@
+/* The soak: every entry of the matrix, then engines that come and go. Each is one check; the last line counts them.
+ *
+ *     soak KEYS [SEED] [WORD...]     that many keys an entry; only entries whose name has every word
+ */
+#include "soak.h"
+#include <dirent.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const mode_names[MODES] = {"thread", "poll", "next", "wake"};
+const char *const fault_names[FAULTS] = {"storm", "close", "fails", "hangs", "twice", "eight", "slow"};
+
+atomic_int failures;
+static int passed, failed;
+
+bool holds_at(bool holds, const char *what, long long is, const char *file, int line)
+{
+    /* a broken promise breaks often: what comes first says enough */
+    if (!holds && atomic_fetch_add(&failures, 1) < 20)
+        printf("%s:%d: does not hold: %s (%lld)\n", file, line, what, is);
+    return holds;
+}
+
+bool says_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
+{
+    if (is != wanted && atomic_fetch_add(&failures, 1) < 20)
+        printf("%s:%d: says %s, not %s: %s\n", file, line, kvl_status_name(is), kvl_status_name(wanted), what);
+    return is == wanted;
+}
+
+/* SplitMix64, Steele, Lea and Flood 2014. */
+uint64_t random_of(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static void report(bool ok, const char *form, ...)
+{
+    va_list words;
+
+    *(ok ? &passed : &failed) += 1;
+    printf(ok ? "ok " : "not ok ");
+    va_start(words, form);
+    vprintf(form, words);
+    va_end(words);
+    printf("\n");
+    fflush(stdout);
+}
+
+static int files_in(const char *path)
+{
+    DIR *folder = opendir(path);
+    int count = 0;
+
+    if (folder == NULL)
+        return -1;
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* Engines that come and go, each way of delivery in turn: what the first ones took is what the last ones take. */
+static void come_and_go(int engines, uint64_t seed)
+{
+    enum { WARM = 16 };
+    int i, threads = 0, descriptors = 0, before = atomic_load(&failures);
+    size_t memory = 0, now;
+
+    for (i = 0; i < WARM + engines; i++) {
+        run_entry((enum mode)(i % MODES), 1, (enum fault)(i / MODES % FAULTS), 100, seed + (uint64_t)i);
+        if (i == WARM - 1) {
+            threads = files_in("/proc/self/task");
+            descriptors = files_in("/proc/self/fd");
+            memory = mallinfo2().uordblks;
+        }
+    }
+    now = mallinfo2().uordblks;
+    holds_at(files_in("/proc/self/task") == threads, "as many threads as before", files_in("/proc/self/task"), __FILE__, __LINE__);
+    holds_at(files_in("/proc/self/fd") == descriptors, "as many descriptors as before", files_in("/proc/self/fd"), __FILE__, __LINE__);
+    /* the C library keeps a cache of small blocks for each thread's arena: far less than a byte an engine and key */
+    holds_at(now <= memory + 16384, "as much memory as before", (long long)(now - memory), __FILE__, __LINE__);
+    report(atomic_load(&failures) == before, "%d engines came and went: %d threads, %d descriptors, %lld bytes more", engines,
+           files_in("/proc/self/task") - threads, files_in("/proc/self/fd") - descriptors, (long long)now - (long long)memory);
+}
+
+static bool is_wanted(const char *name, int words, char **word)
+{
+    int i;
+
+    for (i = 0; i < words; i++)
+        if (strstr(name, word[i]) == NULL)
+            return false;
+    return true;
+}
+
+int main(int count, char **word)
+{
+    unsigned long long keys = count > 1 ? strtoull(word[1], NULL, 10) : 1000;
+    uint64_t seed = count > 2 ? strtoull(word[2], NULL, 10) : 1;
+    int mode, submitters, fault, words = count > 3 ? count - 3 : 0;
+    char name[80];
+
+    printf("%llu keys an entry, seed %llu\n", keys, (unsigned long long)seed);
+    for (fault = 0; fault < FAULTS; fault++)
+        for (mode = 0; mode < MODES; mode++)
+            for (submitters = 1; submitters <= 4; submitters += 3) {
+                snprintf(name, sizeof name, "%s, %s, %d submitter%s", fault_names[fault], mode_names[mode], submitters, submitters == 1 ? "" : "s");
+                if (is_wanted(name, words, word + 3))
+                    report(run_entry((enum mode)mode, submitters, (enum fault)fault, keys, seed++), "%s", name);
+            }
+    if (is_wanted("engines", words, word + 3))
+        come_and_go(keys < 1000 ? 28 : 1000, seed);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed == 0 && passed > 0 ? 0 : 1;
+}

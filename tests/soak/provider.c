@@ -1,0 +1,251 @@
+/* The provider of the soak and what goes wrong with it. Part of the requests it answers inside the call, the others it hands to
+ * eight threads, or keeps back until their time is over. */
+#include "soak.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORKERS = 8, KEPT_BACK = 5 };
+
+/* A request on its way to a worker, or a part of one. */
+struct job {
+    struct job *next;
+    kvl_request_t *request;
+    /* the worker answers the keys `part`, `part + parts`, ... */
+    size_t part, parts;
+    /* how many parts are not begun; the last to begin gives the slot up, and the last to end finishes */
+    atomic_int *begun, *ended;
+};
+
+struct provider {
+    struct entry *entry;
+    pthread_t threads[WORKERS];
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    struct job *jobs, **last;
+    struct job *kept, **kept_last;
+    int kept_count;
+    bool over, gave_in;
+    _Atomic uint64_t random;
+};
+
+/* A slot is given up here at the latest: the answer that follows may already have somebody else in it. */
+static void leave_slot(struct entry *entry)
+{
+    atomic_fetch_sub(&entry->with_provider, 1);
+}
+
+static bool answered(kvl_status_t status, enum fault fault)
+{
+    if (status == KVL_OK || status == KVL_ERR_CLOSED)
+        return true;
+    /* told, abandoned or settled by a write: then the answer is late */
+    if (status == KVL_LATE)
+        return true;
+    return status == KVL_ERR_ALREADY_ANSWERED && fault == TWICE;
+}
+
+static void answer(struct entry *entry, kvl_request_t *request, size_t i)
+{
+    const uint8_t *data = NULL;
+    size_t len = 0;
+    uint64_t key;
+    uint8_t bytes[VALUE_MAX];
+    kvl_status_t status;
+    uint32_t attempt = kvl_request_attempt(request, i);
+
+    if (!SAYS(kvl_request_key(request, i, &data, &len), KVL_OK) || !HOLDS(len == sizeof key))
+        return;
+    memcpy(&key, data, sizeof key);
+    HOLDS(!key_is_invalid(key));
+    HOLDS(attempt >= 1);
+    if (entry->fault == FAILS && (key / 7 + attempt) % 3 == 0) {
+        switch (key % 3) {
+        case 0: status = kvl_request_fail_text(request, i, (int64_t)key, "out of order", 0); break;
+        case 1: status = kvl_request_fail_text(request, i, (int64_t)key, NULL, KVL_ERROR_F_PERMANENT); break;
+        default: return; /* left out */
+        }
+    } else if (key_is_absent(key)) {
+        status = kvl_request_resolve(request, i, kvl_value_null());
+    } else if (key % 2 == 0) {
+        status = kvl_request_resolve_bytes(request, i, bytes, bytes_of(key, bytes));
+    } else {
+        kvl_value_t *value = value_of(key);
+        status = kvl_request_supply(request, data, len, value, key % 5 == 0 ? 0 : KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT);
+        kvl_value_release(value);
+    }
+    holds_at(answered(status, entry->fault), "an answer is taken, late or closed", status, __FILE__, __LINE__);
+    if (entry->fault == TWICE) {
+        status = kvl_request_resolve(request, i, kvl_value_null());
+        holds_at(status == KVL_ERR_ALREADY_ANSWERED || status == KVL_LATE || status == KVL_ERR_CLOSED, "a second answer changes nothing",
+                 status, __FILE__, __LINE__);
+    }
+}
+
+static void finish(struct entry *entry, kvl_request_t *request)
+{
+    kvl_status_t status = kvl_request_finish(request);
+    holds_at(status == KVL_OK || status == KVL_ERR_CLOSED, "the first finish is taken", status, __FILE__, __LINE__);
+    if (entry->fault == TWICE) {
+        status = kvl_request_finish(request);
+        holds_at(status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED, "a second finish is not", status, __FILE__, __LINE__);
+    }
+}
+
+static void answer_part(struct provider *provider, struct job *job)
+{
+    size_t i, n = kvl_request_len(job->request);
+
+    if (atomic_fetch_sub(job->begun, 1) == 1)
+        leave_slot(provider->entry);
+    for (i = job->part; i < n; i += job->parts)
+        answer(provider->entry, job->request, i);
+    if (atomic_fetch_sub(job->ended, 1) == 1) {
+        /* else the last release is the finish */
+        if (n % 2 == 0)
+            finish(provider->entry, job->request);
+        free(job->begun);
+        free(job->ended);
+    }
+    kvl_request_release(job->request);
+    free(job);
+}
+
+static void give(struct provider *provider, struct job ***last, kvl_request_t *request, size_t parts)
+{
+    atomic_int *begun = malloc(sizeof *begun), *ended = malloc(sizeof *ended);
+    size_t part;
+
+    if (begun == NULL || ended == NULL)
+        abort();
+    atomic_init(begun, (int)parts);
+    atomic_init(ended, (int)parts);
+    pthread_mutex_lock(&provider->lock);
+    for (part = 0; part < parts; part++) {
+        struct job *job = malloc(sizeof *job);
+        if (job == NULL)
+            abort();
+        *job = (struct job){NULL, kvl_request_retain(request), part, parts, begun, ended};
+        **last = job;
+        *last = &job->next;
+    }
+    pthread_cond_broadcast(&provider->news);
+    pthread_mutex_unlock(&provider->lock);
+}
+
+static void move_kept(struct provider *provider)
+{
+    *provider->last = provider->kept;
+    if (provider->kept != NULL)
+        provider->last = provider->kept_last;
+    provider->kept = NULL;
+    provider->kept_last = &provider->kept;
+    provider->kept_count = 0;
+    pthread_cond_broadcast(&provider->news);
+}
+
+static bool keep_back(struct provider *provider, kvl_request_t *request)
+{
+    bool kept;
+
+    pthread_mutex_lock(&provider->lock);
+    kept = !provider->gave_in;
+    if (kept && ++provider->kept_count > KEPT_BACK)
+        move_kept(provider);
+    pthread_mutex_unlock(&provider->lock);
+    if (kept)
+        give(provider, &provider->kept_last, request, 1);
+    return kept;
+}
+
+void provide(void *user_data, kvl_request_t *request)
+{
+    struct entry *entry = user_data;
+    struct provider *provider = entry->provider;
+    size_t i, n = kvl_request_len(request);
+    int most = MAX_RUNNING + (entry->fault == HANGS ? MAX_ABANDONED : 0);
+    int now = atomic_fetch_add(&entry->with_provider, 1) + 1;
+    uint64_t state = atomic_fetch_add(&provider->random, 0x9e3779b97f4a7c15u), dice = random_of(&state) % 16;
+
+    holds_at(now <= most, "no more requests than slots", now, __FILE__, __LINE__);
+    HOLDS(n >= 1 && n <= 8);
+    if (entry->fault == HANGS && dice == 0 && keep_back(provider, request))
+        return;
+    if (entry->fault == EIGHT || (entry->fault != HANGS && dice < 4)) {
+        /* a part without a key would give the slot up after the last answer */
+        give(provider, &provider->last, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
+        return;
+    }
+    leave_slot(entry);
+    for (i = 0; i < n; i++)
+        answer(entry, request, i);
+    if (entry->fault == FAILS && dice == 5)
+        SAYS(kvl_request_finish_error(request, NULL), KVL_OK);
+    else if (dice != 6) /* without a finish: the last release is one */
+        finish(entry, request);
+}
+
+static void *work(void *user_data)
+{
+    struct provider *provider = user_data;
+
+    pthread_mutex_lock(&provider->lock);
+    for (;;) {
+        struct job *job = provider->jobs;
+        if (job != NULL) {
+            provider->jobs = job->next;
+            if (provider->jobs == NULL)
+                provider->last = &provider->jobs;
+            pthread_mutex_unlock(&provider->lock);
+            answer_part(provider, job);
+            pthread_mutex_lock(&provider->lock);
+        } else if (provider->over) {
+            break;
+        } else {
+            pthread_cond_wait(&provider->news, &provider->lock);
+        }
+    }
+    pthread_mutex_unlock(&provider->lock);
+    return NULL;
+}
+
+struct provider *provider_start(struct entry *entry)
+{
+    struct provider *provider = calloc(1, sizeof *provider);
+    int i;
+
+    if (provider == NULL)
+        abort();
+    provider->entry = entry;
+    provider->last = &provider->jobs;
+    provider->kept_last = &provider->kept;
+    pthread_mutex_init(&provider->lock, NULL);
+    pthread_cond_init(&provider->news, NULL);
+    for (i = 0; i < WORKERS; i++)
+        if (pthread_create(&provider->threads[i], NULL, work, provider) != 0)
+            abort();
+    return provider;
+}
+
+void provider_give_in(struct provider *provider)
+{
+    pthread_mutex_lock(&provider->lock);
+    provider->gave_in = true;
+    move_kept(provider);
+    pthread_mutex_unlock(&provider->lock);
+}
+
+void provider_stop(struct provider *provider)
+{
+    int i;
+
+    pthread_mutex_lock(&provider->lock);
+    move_kept(provider);
+    provider->over = true;
+    pthread_cond_broadcast(&provider->news);
+    pthread_mutex_unlock(&provider->lock);
+    for (i = 0; i < WORKERS; i++)
+        pthread_join(provider->threads[i], NULL);
+    pthread_cond_destroy(&provider->news);
+    pthread_mutex_destroy(&provider->lock);
+    free(provider);
+}
