@@ -51,7 +51,19 @@ test-hosts: ## Run the twelve scenarios in every host.
 headers: ## Write include/kvlight.h, docs/CONFIGURATION.md and the list of settings anew from the sources.
 	KVL_BLESS=1 $(CARGO) test --test header the_
 
-.PHONY: proof planted test-install
+.PHONY: dashboard docs proof planted test-install
+# Where the live page is served.
+PORT ?= 9464
+
+dashboard: stage ## Serve metrics and a live page of an engine under load on the loopback interface: make dashboard PORT=...
+	@mkdir -p $(TARGET)/demo
+	cc -std=c11 -O2 -Wall -Wextra -I$(STAGE)/include examples/c/metrics.c -o $(TARGET)/demo/metrics -L$(STAGE)/lib -lkvlight -lpthread -Wl,-rpath,$(STAGE)/lib
+	$(TARGET)/demo/metrics $(PORT)
+
+docs: ## Make the manual (guide, C API, settings, search) as static pages in target/docs. Needs Python 3.
+	python3 packaging/manual.py $(TARGET)/docs
+	@echo 'Open $(TARGET)/docs/index.html'
+
 test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen.
 	tests/consumer/run
 

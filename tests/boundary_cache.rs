@@ -253,7 +253,7 @@ fn l09_readers_and_runtimes_refuse_null() {
 
 /// What a program holds that was compiled against an earlier header: a smaller struct, and something else behind it.
 #[test]
-fn s12_statistics_never_overrun_a_smaller_struct() {
+fn s12_fault_39_statistics_never_overrun_a_smaller_struct() {
     let cache = cache_with_key();
     let full = size_of::<kvl_stats_t>();
     let hits_end = offset_of!(kvl_stats_t, hits) + size_of::<u64>();

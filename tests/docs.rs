@@ -111,7 +111,7 @@ fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Comm
 #[test]
 fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
     let folder = installed();
-    let mut programs = 0;
+    let (mut programs, mut wrong) = (0, Vec::new());
     for page in pages() {
         let blocks = blocks(&page.text);
         for (nth, block) in blocks.iter().enumerate().filter(|(_, block)| LANGUAGES.contains(&block.language)) {
@@ -121,11 +121,28 @@ fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
             fs::write(&source, &block.text).expect("the target folder can be written");
             let printed = run(program_of(&source, block.language, &folder, &place).env("LD_LIBRARY_PATH", &folder), &place);
             if let Some(said) = blocks.get(nth + 1).filter(|next| next.language == "text") {
-                assert_eq!(trimmed(&printed), trimmed(&said.text), "{place}: it prints something else than is said");
+                if trimmed(&printed) != trimmed(&said.text) {
+                    wrong.push(format!("{place} prints:\n{printed}and not:\n{}", said.text));
+                }
             }
         }
     }
+    assert!(wrong.is_empty(), "programs that print something else than is said:\n{}", wrong.join("\n"));
     assert!(programs > 0, "README.md has a program");
+}
+
+/// Swift's toolchain is not everywhere, so what the documents show of it is taken word for word from what its tests compile.
+#[test]
+fn swift_in_the_documents_is_of_programs_that_are_tested() {
+    let mut sources = String::new();
+    ["examples/swift", "swift/Tests"].iter().for_each(|folder| sources_below(folder, &mut sources));
+    for page in pages() {
+        for block in blocks(&page.text).into_iter().filter(|block| block.language == "swift") {
+            for part in block.text.split("\n\n") {
+                assert!(sources.contains(part.trim_end()), "{}:{}: no program has\n{part}", page.path.display(), block.line);
+            }
+        }
+    }
 }
 
 #[test]
@@ -138,23 +155,72 @@ fn the_first_example_is_short() {
     assert!(count <= 34 && longest <= 140, "{count} lines, the longest of {longest} characters");
 }
 
+/// The text without its fenced blocks.
+fn prose(text: &str) -> String {
+    let mut open = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        let fence = line.starts_with("```");
+        open ^= fence;
+        if !open && !fence {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+/// By what a heading is linked to: `## A cache alone` by `a-cache-alone`.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    headings
+        .map(|title| title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let mut lost = Vec::new();
     for page in pages() {
-        let folder = page.path.parent().expect("a page lies in a folder");
-        for piece in page.text.split("](").skip(1) {
+        let (folder, text) = (page.path.parent().expect("a page lies in a folder"), prose(&page.text));
+        for piece in text.split("](").skip(1) {
             let target = piece.split(')').next().unwrap_or_default();
-            let file = target.split('#').next().unwrap_or_default();
-            if target.contains("://") || file.is_empty() {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            if target.contains("://") {
                 continue;
             }
-            if !here().join(folder).join(file).exists() {
+            let path = if file.is_empty() { here().join(&page.path) } else { here().join(folder).join(file) };
+            let is_there = path.exists()
+                && (anchor.is_empty()
+                    || anchors(&prose(&fs::read_to_string(&path).unwrap_or_default())).iter().any(|known| known == anchor));
+            if !is_there {
                 lost.push(format!("{}: {target}", page.path.display()));
             }
         }
     }
     assert!(lost.is_empty(), "links that lead nowhere:\n  {}", lost.join("\n  "));
+}
+
+/// `make docs`: it tries every link of its own, and stops at what it cannot read.
+#[test]
+fn the_manual_has_every_name_of_the_header() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manual");
+    run(Command::new("python3").arg(here().join("packaging/manual.py")).arg(&folder), "packaging/manual.py");
+    let page = |name: &str| fs::read_to_string(folder.join(name)).expect("the manual has this page");
+    let (api, search) = (page("api.html"), page("search.js"));
+    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("it is there");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let functions = header.split("KVL_API").skip(3).filter_map(|rest| rest.split('(').next()?.split(|c: char| !is_part(c)).next_back());
+    let defined = header.lines().filter_map(|line| line.strip_prefix("#define KVL_")?.split_whitespace().next());
+    let defined = defined.filter(|name| *name != "API").map(|name| format!("KVL_{name}"));
+    let names: Vec<String> = functions.map(str::to_owned).chain(defined).collect();
+    assert!(names.len() > 200 && names.contains(&"kvl_tasks_fetch".to_owned()), "the header was read: {}", names.len());
+    for name in names {
+        assert!(api.contains(&format!("id=\"{name}\"")), "the reference has no {name}");
+        assert!(search.contains(&format!("[\"{name}\",")), "the search does not find {name}");
+    }
+    assert!(page("guide.html").contains("<a href=\"api.html#kvl_tasks_fetch\">"), "names in programs lead to the reference");
+    assert!(page("configuration.html").contains("id=\"cache.capacity\""), "a setting has a place of its own");
 }
 
 /// Functions, types and constants that the documents and the manual page name are the header's.

@@ -111,7 +111,7 @@ const FAULTS: &[&str] = &[
 ];
 
 /// What has no test yet. To be struck off as soon as there is one, which this test notices.
-const OPEN: &[&str] = &["fault20", "fault26", "fault34", "fault37", "fault39", "fault42"];
+const OPEN: &[&str] = &[];
 
 const FOLDERS: &[&str] = &["src", "tests", "swift", "examples"];
 const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php"];
@@ -150,6 +150,8 @@ fn numbers(name: &str) -> Vec<String> {
         digits.is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let name = name.strip_prefix("test_").or_else(|| name.strip_prefix("test")).unwrap_or(name).to_ascii_lowercase();
+    // `fault_20` is `fault20`.
+    let name = name.replace("fault_", "fault");
     let parts: Vec<&str> = name.split('_').collect();
     let mut found: Vec<String> = Vec::new();
     for (at, part) in parts.iter().enumerate() {
@@ -352,6 +354,7 @@ fn the_reader_of_names_sees_what_it_must() {
     assert_eq!(numbers("s01_s14_the_store"), ["s01", "s14"]);
     assert_eq!(numbers("f01_to_f04_any"), ["f01", "f02", "f03", "f04"]);
     assert_eq!(numbers("fault44_a_huge_fetch"), ["fault44"]);
+    assert_eq!(numbers("f05_fault_20_an_empty_batch"), ["f05", "fault20"]);
     assert_eq!(numbers("test_f09_cancel"), ["f09"]);
     assert_eq!(numbers("the_f09_is_not_a_number_here"), Vec::<String>::new());
     assert_eq!(numbers("f9_x"), Vec::<String>::new());
