@@ -78,3 +78,36 @@ fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
         assert!(!queue.is_raised());
     });
 }
+
+/// An event loop that reads the descriptor and then drains the queue misses nothing: what came while it drained raises the flag
+/// anew, though its reading had lowered what it sees.
+#[test]
+fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
+    use std::io::Read;
+    use std::os::fd::BorrowedFd;
+    explore("a descriptor that is read", 3, || {
+        let queue = Arc::new(Queue::new(false));
+        let fd = queue.descriptor().expect("a descriptor");
+        // SAFETY: the queue, whose descriptor it is, outlives it.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().expect("a descriptor");
+        let mut descriptor = std::fs::File::from(fd);
+        let senders: Vec<_> = (0..2)
+            .map(|_| {
+                let queue = queue.clone();
+                loom::thread::spawn(move || queue.send(Arc::new(Letter)))
+            })
+            .collect();
+        let mut read = 0;
+        let mut turn = || {
+            let was_readable = descriptor.read(&mut [0; 8]).is_ok();
+            while was_readable && queue.next(Some(std::time::Duration::ZERO)).is_ok() {
+                read += 1;
+            }
+            was_readable
+        };
+        turn();
+        senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
+        while turn() {}
+        assert_eq!(read, 2);
+    });
+}

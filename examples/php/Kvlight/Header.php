@@ -67,6 +67,7 @@ final class Header
     public const COST_DEFAULT = -1;
     public const PRIORITY_DEFAULT = -1.7976931348623157e308;
     public const FOREVER = -1;
+    public const ENTRY_COST = 80;
     public const KEY_MAX = 65535;
     public const SOURCE_NONE = 0;
     public const SOURCE_STORE = 1;

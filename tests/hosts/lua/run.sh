@@ -14,6 +14,7 @@ if ! command -v luajit >/dev/null; then
         exit 1
     fi
     echo "# installing luajit"
+    apt-get update -qq
     apt-get install -y --no-install-recommends luajit >/dev/null
 fi
 
@@ -36,4 +37,15 @@ luajit "$here/generate.lua" "$KVL_INCLUDE_DIR/kvlight.h" - | diff - "$root/examp
 }
 echo "# the demo, with the library found by its name"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" luajit "$root/examples/lua/demo.lua")
+echo "# the same beside a checkout, and with a library that is not there"
+beside=$(mktemp -d)
+trap 'rm -rf "$beside"' EXIT
+mkdir -p "$beside/examples" "$beside/target/release"
+cp -r "$root/examples/lua" "$beside/examples/lua"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
+(unset KVL_LIBRARY && LUA_PATH="$beside/examples/lua/?.lua;;" luajit "$beside/examples/lua/demo.lua" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so LUA_PATH="$beside/examples/lua/?.lua;;" luajit "$beside/examples/lua/demo.lua" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+    exit 1
+fi
 luajit "$here/scenarios.lua"

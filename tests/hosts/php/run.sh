@@ -14,6 +14,7 @@ if ! command -v php >/dev/null || ! php -r 'exit(extension_loaded("ffi") && exte
         exit 1
     fi
     echo "# installing php-cli"
+    apt-get update -qq
     apt-get install -y --no-install-recommends php-cli >/dev/null
 fi
 
@@ -35,4 +36,15 @@ php "$here/generate.php" "$KVL_INCLUDE_DIR/kvlight.h" | diff - "$root/examples/p
 }
 echo "# the demo, with the library found by its name"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" php "$root/examples/php/demo.php")
+echo "# the same beside a checkout, and with a library that is not there"
+beside=$(mktemp -d)
+trap 'rm -rf "$beside"' EXIT
+mkdir -p "$beside/examples" "$beside/target/release"
+cp -r "$root/examples/php" "$beside/examples/php"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
+(unset KVL_LIBRARY && php "$beside/examples/php/demo.php" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so php "$beside/examples/php/demo.php" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+    exit 1
+fi
 php "$here/scenarios.php"

@@ -14,6 +14,7 @@ if ! command -v ruby >/dev/null; then
         exit 1
     fi
     echo "# installing ruby"
+    apt-get update -qq
     apt-get install -y --no-install-recommends ruby >/dev/null
 fi
 
@@ -30,4 +31,15 @@ fi
 
 echo "# the demo, with the library found by its name"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" ruby -w "$root/examples/ruby/demo.rb")
+echo "# the same beside a checkout, and with a library that is not there"
+beside=$(mktemp -d)
+trap 'rm -rf "$beside"' EXIT
+mkdir -p "$beside/examples" "$beside/target/release"
+cp -r "$root/examples/ruby" "$beside/examples/ruby"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
+(unset KVL_LIBRARY && ruby "$beside/examples/ruby/demo.rb" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so ruby "$beside/examples/ruby/demo.rb" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+    exit 1
+fi
 ruby -w "$here/scenarios.rb"

@@ -1,0 +1,18 @@
+// A loading cache in ten lines:
+//     c++ -std=c++17 hello.cpp $(pkg-config --cflags --libs kvlight) -o hello && ./hello
+#include <kvlight.hpp>
+
+#include <iostream>
+
+int main()
+{
+    kvl::tasks squares(kvl::config().set("cache.capacity", 10'000).load([](std::string_view number) {
+        std::cout << "computes " << number << "\n"; // once each, however many ask
+        long n = std::strtol(std::string(number).c_str(), nullptr, 10);
+        return std::to_string(n * n);
+    }));
+    for (kvl::result is : squares.fetch_all_wait({"7", "8", "7"}).value())
+        std::cout << is.key() << " squared is " << is.bytes() << "\n";
+    std::cout << "and again " << squares.fetch_wait("7")->bytes() << "\n";
+    squares.join();
+}

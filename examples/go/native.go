@@ -1,0 +1,163 @@
+package kvlight
+
+// #cgo pkg-config: kvlight
+// #include "shim.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Status is an outcome, or an error of the library's: errors.Is(err, kvlight.ErrTimeout).
+type Status int32
+
+// Statuses that a program may meet.
+const (
+	Value          Status = C.KVL_VALUE
+	Null           Status = C.KVL_NULL
+	Miss           Status = C.KVL_MISS
+	InvalidKey     Status = C.KVL_INVALID_KEY
+	ErrBadValue    Status = C.KVL_ERR_BAD_VALUE
+	ErrUnknownKey  Status = C.KVL_ERR_UNKNOWN_KEY
+	ErrKeyTooLong  Status = C.KVL_ERR_KEY_TOO_LONG
+	ErrOutOfRange  Status = C.KVL_ERR_OUT_OF_RANGE
+	ErrAnswered    Status = C.KVL_ERR_ALREADY_ANSWERED
+	ErrClosed      Status = C.KVL_ERR_CLOSED
+	ErrForked      Status = C.KVL_ERR_FORKED
+	ErrProvider    Status = C.KVL_ERR_PROVIDER
+	ErrTimeout     Status = C.KVL_ERR_TIMEOUT
+	ErrCancelled   Status = C.KVL_ERR_CANCELLED
+	ErrQueueFull   Status = C.KVL_ERR_QUEUE_FULL
+	ErrUnanswered  Status = C.KVL_ERR_UNANSWERED
+	ErrUnsupported Status = C.KVL_ERR_UNSUPPORTED
+)
+
+// Error is the status's name and sentence.
+func (s Status) Error() string {
+	return C.GoString(C.kvl_status_name(C.kvl_status_t(s))) + ": " + C.GoString(C.kvl_status_message(C.kvl_status_t(s)))
+}
+
+// Source says where a result came from.
+type Source uint32
+
+// Sources.
+const (
+	FromNowhere     Source = C.KVL_SOURCE_NONE
+	FromStore       Source = C.KVL_SOURCE_STORE
+	FromProvider    Source = C.KVL_SOURCE_PROVIDER
+	FromJoined      Source = C.KVL_SOURCE_JOINED
+	FromPut         Source = C.KVL_SOURCE_PUT
+	FromErrorMemory Source = C.KVL_SOURCE_ERROR_MEMORY
+)
+
+func check(status C.kvl_status_t) error {
+	if status < 0 {
+		return Status(status)
+	}
+	return nil
+}
+
+// explained is a status with a sentence of its own.
+func explained(status Status, sentence *C.char) error {
+	return fmt.Errorf("%w: %s", status, C.GoString(sentence))
+}
+
+// bytesOf is where a string's bytes are. C may read them during one call.
+func bytesOf(s string) *C.uint8_t {
+	if len(s) == 0 {
+		return nil
+	}
+	return (*C.uint8_t)(*(*unsafe.Pointer)(unsafe.Pointer(&s)))
+}
+
+func charsOf(s string) *C.char { return (*C.char)(unsafe.Pointer(bytesOf(s))) }
+
+func stringOf(data *C.uint8_t, length C.size_t) string {
+	return string(unsafe.Slice((*byte)(data), int(length)))
+}
+
+// Settings are those of docs/CONFIGURATION.md by name; of a fetch, those that are "per fetch".
+type Settings map[string]any
+
+// written hands each setting to the writer of its type. What is refused is said by the problem of what it was written to.
+func (s Settings) written(text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
+	for key, value := range s {
+		name := C.CString(key)
+		switch value := value.(type) {
+		case string:
+			word := C.CString(value)
+			text(name, word)
+			C.free(unsafe.Pointer(word))
+		case bool:
+			whole(name, map[bool]C.int64_t{true: 1}[value])
+		case int:
+			whole(name, C.int64_t(value))
+		case int64:
+			whole(name, C.int64_t(value))
+		case float64:
+			real(name, C.double(value))
+		default:
+			C.free(unsafe.Pointer(name))
+			return fmt.Errorf("kvlight: the setting %q takes a string, a number or a bool, not a %T; "+
+				"functions are not lent to the library, whose events come by its queue: %w", key, value, ErrBadValue)
+		}
+		C.free(unsafe.Pointer(name))
+	}
+	return nil
+}
+
+func (s Settings) config() (*C.kvl_config_t, error) {
+	var config *C.kvl_config_t
+	if err := check(C.kvl_config_new(&config)); err != nil {
+		return nil, err
+	}
+	err := s.written(
+		func(key, value *C.char) { C.kvl_config_set(config, key, value) },
+		func(key *C.char, value C.int64_t) { C.kvl_config_set_int(config, key, value) },
+		func(key *C.char, value C.double) { C.kvl_config_set_real(config, key, value) })
+	if problem := C.kvl_config_problem(config); err == nil && problem != nil {
+		err = explained(ErrBadValue, problem)
+	}
+	if err != nil {
+		C.kvl_config_free(config)
+		return nil, err
+	}
+	return config, nil
+}
+
+func (s Settings) options() (*C.kvl_options_t, error) {
+	if len(s) == 0 {
+		return nil, nil
+	}
+	var options *C.kvl_options_t
+	if err := check(C.kvl_options_new(&options)); err != nil {
+		return nil, err
+	}
+	err := s.written(
+		func(key, value *C.char) { C.kvl_options_set(options, key, value) },
+		func(key *C.char, value C.int64_t) { C.kvl_options_set_int(options, key, value) },
+		func(key *C.char, value C.double) { C.kvl_options_set_real(options, key, value) })
+	if problem := C.kvl_options_problem(options); err == nil && problem != nil {
+		err = explained(ErrBadValue, problem)
+	}
+	if err != nil {
+		C.kvl_options_free(options)
+		return nil, err
+	}
+	return options, nil
+}
+
+// packed lays keys end to end, with their lengths beside.
+func packed(keys []string) ([]byte, []C.uint32_t) {
+	size := 0
+	for _, key := range keys {
+		size += len(key)
+	}
+	bytes, lengths := make([]byte, 0, size+1), make([]C.uint32_t, 0, len(keys)+1)
+	for _, key := range keys {
+		bytes, lengths = append(bytes, key...), append(lengths, C.uint32_t(len(key)))
+	}
+	// One more than is told, so that both have a first element to point at.
+	return append(bytes, 0), append(lengths, 0)
+}

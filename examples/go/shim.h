@@ -1,0 +1,36 @@
+/* What Go cannot say itself: ids travel where C has pointers, and a number in a variable of a pointer type would disturb Go's
+ * collector, so they become pointers here, on C's side. */
+#ifndef KVLIGHT_GO_SHIM_H
+#define KVLIGHT_GO_SHIM_H
+
+#include <stdlib.h>
+#include <kvlight.h>
+
+static inline kvl_status_t go_provider(kvl_config_t *config) { return kvl_config_set_provider(config, NULL, NULL, NULL); }
+static inline uintptr_t go_user_data(const kvl_event_t *event) { return (uintptr_t)event->user_data; }
+static inline uintptr_t go_object(const kvl_result_t *result) { return (uintptr_t)result->object; }
+static inline uintptr_t go_value_object(const kvl_value_t *value) { return (uintptr_t)kvl_value_object(value); }
+static inline uintptr_t go_error_object(const kvl_error_t *error) { return (uintptr_t)kvl_error_object(error); }
+static inline kvl_status_t go_value(kvl_queue_t *queue, uintptr_t object, uint64_t cost, kvl_value_t **out_value) {
+    return kvl_value_new_object_on(queue, (void *)object, cost, NULL, out_value);
+}
+static inline kvl_status_t go_error(kvl_queue_t *queue, const char *message, size_t len, uint32_t flags, uintptr_t object, kvl_error_t **out_error) {
+    return kvl_error_new_object(0, message, len, flags, queue, (void *)object, NULL, out_error);
+}
+static inline kvl_status_t go_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id) {
+    return kvl_tasks_fetch(tasks, key, key_len, options, fetch, NULL, (void *)id, NULL, NULL);
+}
+static inline kvl_status_t go_fetch_all(kvl_tasks_t *tasks, const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n,
+                                 kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id) {
+    kvl_slice_t *keys = malloc((n ? n : 1) * sizeof *keys);
+    if (!keys)
+        return KVL_ERR_NO_MEMORY;
+    kvl_status_t status = kvl_slices_unpack(packed, packed_len, lens, n, keys);
+    if (status >= 0)
+        status = kvl_tasks_fetch_all(tasks, keys, n, options, fetch, NULL, (void *)id, NULL, NULL);
+    free(keys);
+    return status;
+}
+static inline kvl_status_t go_on_cancel(kvl_request_t *request, uintptr_t id) { return kvl_request_on_cancel(request, NULL, (void *)id, NULL); }
+
+#endif

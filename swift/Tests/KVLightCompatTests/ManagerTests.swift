@@ -1,0 +1,316 @@
+// The earlier library's manager.
+
+import Foundation
+import Testing
+
+@testable import KVLightCompat
+
+@Suite struct CompatManagerTests {
+    typealias Manager = KVLightTasksManager<String, Int>
+
+    /// All eight initialisers, their closures told apart by their types.
+    @Test func everyProviderAnswers() async {
+        let managers: [Manager] = [
+            Manager { key, callback in DispatchQueue.global().async { callback(.success(key.count)) } },
+            Manager { (key: String) async throws -> Int? in key.count },
+            Manager { (key: String) throws -> Int? in key.count },
+            Manager { keys, callback in callback(.success(Dictionary(uniqueKeysWithValues: keys.map { ($0, $0.count) }))) },
+            Manager(maximumBatchCount: 3) { (keys: [String]) async throws -> [String: Int?] in
+                Dictionary(uniqueKeysWithValues: keys.map { ($0, $0.count) })
+            },
+            Manager { (keys: [String]) throws -> [String: Int?] in Dictionary(uniqueKeysWithValues: keys.map { ($0, $0.count) }) },
+            Manager(dataProvider: .syncMonoprovide { $0.count }),
+            Manager(config: .init(dataProvider: .syncMultiprovide { Dictionary(uniqueKeysWithValues: $0.map { ($0, $0.count) }) })),
+        ]
+        for (i, manager) in managers.enumerated() {
+            let results = await manager.asyncFetch(keys: ["a", "bbb", "a", "cc"])
+            #expect(results.map(\.0) == ["a", "bbb", "a", "cc"])
+            #expect(results.map { try? $0.1.get() } == [1, 3, 1, 2], "initialiser \(i)")
+            #expect((try? await manager.asyncFetchThrowing(key: "dddd")) == 4)
+        }
+    }
+
+    @Test func trailingClosuresAreToldApartWithoutAnnotations() async throws {
+        let mono = KVLightTasksManager<String, String> { key in "\(key)!" }
+        let callback = KVLightTasksManager<String, String> { key, callback in callback(.success("\(key)!")) }
+        let multi = KVLightTasksManager<String, String> { keys in [keys[0]: "\(keys[0])!"] }
+        #expect(try await mono.asyncFetchThrowing(key: "a") == "a!")
+        #expect(try await callback.asyncFetchThrowing(key: "a") == "a!")
+        #expect(try await multi.asyncFetchThrowing(key: "a") == "a!")
+        #expect(try await mono.lowercased("A").get() == "a!")
+    }
+
+    @Test func eachPositionCallsBackOnceDuplicatesIncluded() {
+        let manager = Manager { (key: String) throws -> Int? in key.count }
+        let told = Locked<[String]>([])
+        waitFor(4) { done in
+            manager.fetch(keys: ["a", "bb", "a", "ccc"]) { key, result in
+                told.update { $0.append("\(key)\((try? result.get()) ?? -1)") }
+                done()
+            }
+        }
+        #expect(told.current.sorted() == ["a1", "a1", "bb2", "ccc3"])
+    }
+
+    @Test func oneCallbackForAll() {
+        let manager = Manager { (key: String) throws -> Int? in
+            if key == "bad" { throw Broken() }
+            return key == "nil" ? nil : key.count
+        }
+        let told = Locked<[(String, Result<Int?, Error>)]>([])
+        waitFor { done in
+            manager.fetch(keys: ["a", "bad", "nil", "a"], multiCallback: { results in
+                told.update { $0 = results }
+                done()
+            })
+        }
+        #expect(told.current.map(\.0) == ["a", "bad", "nil", "a"])
+        #expect((try? told.current[3].1.get()) == 1)
+        #expect(throws: Broken.self) { try told.current[1].1.get() }
+        if case .success(let absence) = told.current[2].1 { #expect(absence == nil) } else { Issue.record("an absence is no failure") }
+    }
+
+    @Test func noKeysAreAnsweredNotInline() {
+        let manager = Manager { (key: String) throws -> Int? in 1 }
+        let inline = Locked(true)
+        let told = Locked<Bool?>(nil)
+        waitFor { done in
+            manager.fetch(keys: [], multiCallback: { results in
+                while inline.current { Thread.sleep(forTimeInterval: 0.001) }
+                told.update { $0 = results.isEmpty && !inline.current }
+                done()
+            })
+            inline.update { $0 = false }
+        }
+        #expect(told.current == true)
+    }
+
+    @Test func aCallbackMayBlockOnAnothersResult() {
+        let manager = Manager { (key: String) throws -> Int? in key.count }
+        let inner = Locked<Int?>(nil)
+        waitFor { done in
+            manager.fetch(key: "outer") { _, _ in
+                waitFor { innerDone in
+                    manager.fetch(key: "inner!") { _, result in
+                        inner.update { $0 = try? result.get() }
+                        innerDone()
+                    }
+                }
+                done()
+            }
+        }
+        #expect(inner.current == 6)
+    }
+
+    @Test func aMissingKeyIsAbsentAndRemembered() async throws {
+        let calls = Locked(0)
+        let manager = Manager { (keys: [String]) throws -> [String: Int?] in
+            calls.update { $0 += 1 }
+            return [:]
+        }
+        for _ in 0..<3 { #expect(try await manager.asyncFetchThrowing(key: "gone") == nil) }
+        #expect(calls.current == 1)
+    }
+
+    @Test func anInvalidKeyIsNilAndAsksNobody() async throws {
+        let calls = Locked(0)
+        let manager = Manager(
+            config: .init(
+                dataProvider: .syncMonoprovide { key in
+                    calls.update { $0 += 1 }
+                    return key.count
+                }, cacheConfig: .init(keyValidator: { $0 != "bad" })))
+        #expect(try await manager.asyncFetchThrowing(key: "bad") == nil)
+        #expect(calls.current == 0)
+    }
+
+    @Test func anElementMayBeOptionalItself() async throws {
+        let manager = KVLightTasksManager<String, String?> { (keys: [String]) throws -> [String: String??] in
+            ["inner": .some(.none), "text": .some(.some("x"))]
+        }
+        let inner = try await manager.asyncFetchThrowing(key: "inner")
+        #expect(inner != nil && inner! == nil)
+        let missing = try await manager.asyncFetchThrowing(key: "missing")
+        #expect(missing == nil)
+        #expect(try await manager.asyncFetchThrowing(key: "text") == "x")
+    }
+
+    @Test func requestsAreFilledInTheOrderAsked() async {
+        let calls = Locked<[[Int]]>([])
+        let manager = KVLightTasksManager<Int, Int>(
+            config: .init(
+                dataProvider: .multiprovide(maximumBatchCount: 3) { keys, callback in
+                    calls.update { $0.append(keys) }
+                    DispatchQueue.global().async {
+                        callback(.success(Dictionary(uniqueKeysWithValues: keys.map { ($0, $0) })))
+                    }
+                }, maxNumberOfRunningTasks: 4))
+        _ = await manager.asyncFetch(keys: Array(0..<8))
+        #expect(calls.current.sorted { $0[0] < $1[0] } == [[0, 1, 2], [3, 4, 5], [6, 7]])
+    }
+
+    @Test(arguments: [false, true]) func anOverflowFailsKeysEvenWithinOneFetch(isFIFO: Bool) async {
+        let held = Locked<[() -> Void]>([])
+        let manager = KVLightTasksManager<Int, Int>(
+            config: .init(
+                dataProvider: .monoprovide { key, callback in
+                    held.update { $0.append { callback(.success(key)) } }
+                },
+                maxNumberOfQueueingTasks: 3, maxNumberOfRunningTasks: 2, PriorityStrategy: isFIFO ? .FIFO : .LIFO))
+        let told = Locked<[Int: Bool]>([:])
+        manager.fetch(keys: Array(0..<10)) { key, result in
+            if case .failure(let error) = result {
+                #expect(error as? KVLightTasksManager<Int, Int>.Errors == .evictedByPriorityStrategy)
+                told.update { $0[key] = false }
+            } else {
+                told.update { $0[key] = true }
+            }
+        }
+        let end = Date().addingTimeInterval(20)
+        while told.current.count < 10, Date() < end {
+            held.update { answers in
+                defer { answers = [] }
+                return answers
+            }.forEach { $0() }
+            try? await Task.sleep(nanoseconds: 1_000_000)
+        }
+        #expect(told.current.values.filter { $0 }.count == 5, "two run at once and three wait")
+        #expect(told.current[0] == true && told.current[1] == true)
+    }
+
+    @Test func failuresAreTriedAgain() async throws {
+        let calls = Locked(0)
+        let manager = Manager(
+            config: .init(
+                dataProvider: .syncMonoprovide { key in
+                    if calls.update({ $0 += 1; return $0 }) < 4 { throw Broken() }
+                    return key.count
+                }, retryCount: 3))
+        #expect(try await manager.asyncFetchThrowing(key: "k") == 1)
+        #expect(calls.current == 4)
+    }
+
+    @Test func countZeroTriesOnce() async {
+        for count in [RetryCount.never, 0, .count(count: 0)] {
+            let calls = Locked(0)
+            let manager = Manager(
+                config: .init(
+                    dataProvider: .syncMonoprovide { _ in
+                        calls.update { $0 += 1 }
+                        throw Broken()
+                    }, retryCount: count))
+            await #expect(throws: Broken.self) { _ = try await manager.asyncFetchThrowing(key: "k") }
+            #expect(calls.current == 1)
+        }
+    }
+
+    @Test func pausesOfAllKindsReachTheEngine() async throws {
+        let proxies: [RetryCount.IntervalProxy] = [
+            .fixed(timeInterval: 0.001), .fixed(timeInterval: -5), .exponentialBackoff(initialTimeInterval: 0.001, scaleRate: 2),
+            .exponentialBackoffBeforeFixed(
+                initialTimeInterval: 0.001, originalInitialInterval: 0.001, maxExponentialBackoffCount: 1, scaleRate: 2),
+            .exponentialBackoffAfterFixed(initialTimeInterval: 0.001, originalInitialInterval: 0.001, maxFixedCount: 1, scaleRate: 2),
+        ]
+        for proxy in proxies {
+            let calls = Locked(0)
+            let manager = Manager(
+                config: .init(
+                    dataProvider: .syncMonoprovide { key in
+                        if calls.update({ $0 += 1; return $0 }) < 4 { throw Broken() }
+                        return key.count
+                    }, retryCount: .infinity(intervalProxy: proxy)))
+            #expect(try await manager.asyncFetchThrowing(key: "k") == 1)
+        }
+    }
+
+    @Test func manyWhoAskShareOneLoad() async {
+        let calls = Locked(0)
+        let manager = KVLightTasksManager<Int, Int> { (key: Int) async throws -> Int? in
+            calls.update { $0 += 1 }
+            try await Task.sleep(nanoseconds: 20_000_000)
+            return key
+        }
+        await withTaskGroup(of: Int?.self) { group in
+            for _ in 0..<100 { group.addTask { try? await manager.asyncFetchThrowing(key: 7) } }
+            for await element in group { #expect(element == 7) }
+        }
+        #expect(calls.current == 1)
+    }
+
+    @Test func oneErrorArrivesTheSameEverywhere() async {
+        final class Fault: Error {}
+        let fault = Fault()
+        let manager = Manager { (keys: [String]) throws -> [String: Int?] in throw fault }
+        let results = await manager.asyncFetch(keys: ["a", "b", "c"])
+        for (_, result) in results {
+            if case .failure(let error) = result { #expect(error as AnyObject === fault) } else { Issue.record("it failed") }
+        }
+    }
+
+    @Test func itLivesUntilItsFetchesAreSettled() {
+        let held = Locked<[() -> Void]>([])
+        let told = Locked<Int?>(nil)
+        waitFor { done in
+            do {
+                let manager = Manager(
+                    dataProvider: .monoprovide { key, callback in held.update { $0.append { callback(.success(key.count)) } } })
+                manager.fetch(key: "k") { _, result in
+                    told.update { $0 = try? result.get() }
+                    done()
+                }
+            }
+            while held.current.isEmpty { Thread.sleep(forTimeInterval: 0.001) }
+            // What is held holds the engine, and the engine its provider, which holds this.
+            held.update { answers in
+                defer { answers = [] }
+                return answers
+            }.forEach { $0() }
+        }
+        #expect(told.current == 1)
+    }
+
+    @Test func limitsOfAllSizesAreTaken() async throws {
+        let configs: [(Int, Int, UInt)] = [(-5, -5, 0), (0, 0, 1), (.max, .max, .max)]
+        for (queue, running, batch) in configs {
+            let manager = Manager(
+                config: .init(
+                    dataProvider: .syncMultiprovide(maximumBatchCount: batch) { keys in
+                        Dictionary(uniqueKeysWithValues: keys.map { ($0, $0.count) })
+                    }, maxNumberOfQueueingTasks: queue, maxNumberOfRunningTasks: running))
+            #expect(try await manager.asyncFetchThrowing(key: "abc") == 3)
+        }
+    }
+
+    @Test func theStatisticsReportHearsOfFetches() async {
+        let records = Locked<[CacheRecord]>([])
+        let manager = Manager(
+            config: .init(
+                dataProvider: .syncMonoprovide { $0.count }, cacheConfig: .init(keyValidator: { $0 != "bad" }),
+                cacheStatisticsReport: { _, record in records.update { $0.append(record) } }))
+        _ = await manager.asyncFetch(keys: ["a", "bad"])
+        _ = await manager.asyncFetch(key: "a")
+        #expect(records.current == [.miss, .invalidKey, .hitNonNullElement])
+    }
+
+    @Test func elementsEndWithTheirManager() async {
+        final class Tracked {
+            let live: Locked<Int>
+            init(_ live: Locked<Int>) {
+                self.live = live
+                live.update { $0 += 1 }
+            }
+            deinit { live.update { $0 -= 1 } }
+        }
+        let live = Locked(0)
+        do {
+            let manager = KVLightTasksManager<Int, Tracked> { (keys: [Int]) throws -> [Int: Tracked?] in
+                Dictionary(uniqueKeysWithValues: keys.map { ($0, Tracked(live)) })
+            }
+            _ = await manager.asyncFetch(keys: Array(0..<100))
+            #expect(live.current == 100)
+        }
+        let end = Date().addingTimeInterval(20)
+        while live.current > 0, Date() < end { try? await Task.sleep(nanoseconds: 1_000_000) }
+        #expect(live.current == 0)
+    }
+}

@@ -1,0 +1,37 @@
+// What the tests share.
+
+import Foundation
+import Testing
+
+@testable import KVLightCompat
+
+struct Broken: Error, Equatable {}
+
+/// A value that many threads use.
+final class Locked<Value>: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value: Value
+
+    init(_ value: Value) { self.value = value }
+
+    var current: Value { lock.withLock { value } }
+
+    @discardableResult
+    func update<R>(_ body: (inout Value) -> R) -> R { lock.withLock { body(&value) } }
+}
+
+/// Waits on this thread, as callers of callbacks do.
+func waitFor(_ count: Int = 1, _ start: (@escaping () -> Void) -> Void) {
+    let semaphore = DispatchSemaphore(value: 0)
+    start { semaphore.signal() }
+    for _ in 0..<count { #expect(semaphore.wait(timeout: .now() + 20) == .success, "a callback never came") }
+}
+
+// A program may extend the earlier library's classes by their parameters' names.
+extension MemoryCache where Key == String {
+    func shout(_ key: Key) -> Element? { getElement(for: key.uppercased()).element }
+}
+
+extension KVLightTasksManager where K == String {
+    func lowercased(_ key: K) async -> Result<Element?, Error> { await asyncFetch(key: key.lowercased()) }
+}

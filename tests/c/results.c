@@ -1,0 +1,202 @@
+/* What a fetch of many keys comes to, and how its results are read (rules F05, F17, F18, F22). */
+#define _POSIX_C_SOURCE 200809L
+#include "engine.h"
+
+static kvl_results_t *fetch_all(struct world *world, const kvl_slice_t *keys, size_t n, const kvl_options_t *options)
+{
+    struct heard heard;
+    kvl_results_t *results;
+
+    listen(&heard, world);
+    STATUS(kvl_tasks_fetch_all(world->tasks, keys, n, options, NULL, hear_all, &heard, heard_ends, NULL), KVL_PENDING);
+    ends(&heard);
+    CHECK(heard.times == 1);
+    results = heard.results;
+    CHECK(results != NULL);
+    return results;
+}
+
+static void put(struct world *world, const char *key, const char *text)
+{
+    kvl_cache_t *cache = NULL;
+    STATUS(kvl_tasks_cache(world->tasks, &cache), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY(key), KEY(text), KVL_TTL_NEVER, 0), KVL_OK);
+    kvl_cache_release(cache);
+}
+
+static uint32_t is_not_bad(void *user_data, const uint8_t *key, size_t key_len)
+{
+    (void)user_data;
+    return !(key_len == 3 && memcmp(key, "bad", 3) == 0);
+}
+
+static void f05_f18_f22_each_position_in_the_order_asked_with_its_source_and_its_error(void)
+{
+    static const kvl_slice_t keys[] = { SLICE("stored"), SLICE("k"), SLICE("fail"), SLICE("bad"), SLICE("null"),
+                                        SLICE("k"), SLICE("fail"), SLICE("nothing") };
+    struct world world;
+    kvl_config_t *config = prepare(&world);
+    kvl_results_t *results;
+    const kvl_result_t *result, *array;
+    size_t i, stride = 0;
+
+    STATUS(kvl_config_set_validator(config, is_not_bad, NULL, NULL), KVL_OK);
+    begin(&world, config);
+    put(&world, "stored", "v");
+    STATUS(kvl_clock_advance(world.clock, 40), KVL_OK);
+    results = fetch_all(&world, keys, COUNT(keys), NULL);
+    CHECK(kvl_results_len(results) == COUNT(keys));
+    STATUS(kvl_results_status(results), KVL_OK);
+
+    array = kvl_results_array(results, &stride);
+    CHECK(stride >= sizeof *array);
+    for (i = 0; i < COUNT(keys); i++) {
+        result = kvl_results_at(results, i);
+        CHECK(result == (const kvl_result_t *)(const void *)((const char *)array + i * stride));
+        CHECK(result->struct_size == sizeof *result && result->index == i);
+        CHECK(result->key_len == keys[i].len && memcmp(result->key, keys[i].data, keys[i].len) == 0);
+        CHECK((result->flags & KVL_F_LAST) == (i + 1 == COUNT(keys) ? KVL_F_LAST : 0));
+    }
+    CHECK(kvl_results_at(results, COUNT(keys)) == NULL);
+
+    result = kvl_results_at(results, 0);
+    STATUS(result->status, KVL_VALUE);
+    CHECK(result->source == KVL_SOURCE_STORE && result->age_ms == 40 && result->ttl_left_ms == KVL_TTL_NEVER && result->cost > 0);
+    CHECK(result->data_len == 1 && result->data[0] == 'v' && result->object == NULL && result->error == NULL);
+    result = kvl_results_at(results, 1);
+    CHECK(result->status == KVL_VALUE && result->source == KVL_SOURCE_PROVIDER && result->attempts == 1);
+    result = kvl_results_at(results, 2);
+    CHECK(result->status == KVL_ERR_PROVIDER && result->value == NULL && kvl_error_code(result->error) == 7);
+    TEXT(kvl_error_message(result->error), "no such host");
+    STATUS(kvl_results_at(results, 3)->status, KVL_INVALID_KEY);
+    STATUS(kvl_results_at(results, 4)->status, KVL_NULL);
+    CHECK(kvl_results_at(results, 5)->source == KVL_SOURCE_JOINED);
+    CHECK(kvl_results_at(results, 6)->error == result->error); /* one error, the same object */
+    STATUS(kvl_results_at(results, 7)->status, KVL_ERR_UNANSWERED);
+
+    CHECK(kvl_results_count(results, KVL_COUNT_VALUES) == 3);
+    CHECK(kvl_results_count(results, KVL_COUNT_NULLS) == 1);
+    CHECK(kvl_results_count(results, KVL_COUNT_INVALID) == 1);
+    CHECK(kvl_results_count(results, KVL_COUNT_FAILED) == 3);
+    CHECK(kvl_results_count(results, KVL_COUNT_FROM_STORE) == 1);
+    CHECK(kvl_results_count(results, KVL_COUNT_FROM_PROVIDER) == 3);
+    CHECK(kvl_results_count(results, KVL_COUNT_JOINED) == 2);
+    CHECK(kvl_results_count(results, 99) == 0);
+    CHECK(kvl_results_count_status(results, KVL_ERR_PROVIDER) == 2);
+    CHECK(kvl_results_count_status(results, KVL_VALUE) == 3);
+    CHECK(kvl_results_error_len(results) == 2);
+    CHECK(kvl_results_error_at(results, 0) == result->error);
+    STATUS(kvl_error_status(kvl_results_error_at(results, 1)), KVL_ERR_UNANSWERED);
+    CHECK(kvl_results_error_at(results, 2) == NULL);
+    kvl_results_release(results);
+    end(&world);
+}
+
+static void f05_an_empty_batch_is_told_too(void)
+{
+    struct world world;
+    kvl_results_t *results;
+    size_t stride = 0;
+
+    begin(&world, prepare(&world));
+    results = fetch_all(&world, NULL, 0, NULL);
+    CHECK(kvl_results_len(results) == 0 && kvl_results_at(results, 0) == NULL);
+    CHECK(kvl_results_array(results, &stride) == NULL && stride > 0);
+    STATUS(kvl_results_status(results), KVL_OK);
+    kvl_results_release(results);
+    end(&world);
+}
+
+static void f17_how_the_whole_ended(void)
+{
+    static const kvl_slice_t both[] = { SLICE("fail"), SLICE("hold") }, late[] = { SLICE("late"), SLICE("hold too") },
+                             cancel[] = { SLICE("cancel"), SLICE("hold three") }, closed[] = { SLICE("k"), SLICE("hold four") };
+    struct world world;
+    struct heard heard;
+    kvl_options_t *options;
+    kvl_results_t *results;
+
+    begin(&world, prepare(&world));
+
+    options = option("batch.mode", "all_or_nothing");
+    results = fetch_all(&world, both, 2, options);
+    STATUS(kvl_results_status(results), KVL_ERR_PROVIDER);
+    CHECK(kvl_results_count_status(results, KVL_ERR_PROVIDER) == 1 && kvl_results_count_status(results, KVL_ERR_CANCELLED) == 1);
+    kvl_results_release(results);
+    kvl_options_free(options);
+
+    options = option("timeout_ms", "500");
+    results = fetch_all(&world, late, 2, options);
+    STATUS(kvl_results_status(results), KVL_ERR_TIMEOUT);
+    CHECK(kvl_results_at(results, 1)->status == KVL_ERR_TIMEOUT);
+    kvl_results_release(results);
+    kvl_options_free(options);
+
+    STATUS(kvl_fetch_new(&world.cancel), KVL_OK);
+    listen(&heard, &world);
+    STATUS(kvl_tasks_fetch_all(world.tasks, cancel, 2, NULL, world.cancel, hear_all, &heard, heard_ends, NULL), KVL_PENDING);
+    ends(&heard);
+    STATUS(heard.status, KVL_ERR_CANCELLED);
+    let_go(&heard);
+    kvl_fetch_release(world.cancel);
+
+    listen(&heard, &world);
+    STATUS(kvl_tasks_fetch_all(world.tasks, closed, 2, NULL, NULL, hear_all, &heard, heard_ends, NULL), KVL_PENDING);
+    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
+    ends(&heard);
+    STATUS(heard.status, KVL_ERR_CLOSED);
+    STATUS(kvl_tasks_free(world.tasks), KVL_OK);
+    /* what was asked for and never answered; the first was not even taken if its batch had failed before */
+    while (world.taken < world.came)
+        kvl_request_release(world.held[world.taken++]);
+    CHECK(wait_for(&world, &world.ended, 1));
+    /* results outlive their engine */
+    CHECK(kvl_results_len(heard.results) == 2 && kvl_results_retain(heard.results) == heard.results);
+    kvl_results_release(heard.results);
+    STATUS(kvl_results_at(heard.results, 1)->status, KVL_ERR_CLOSED);
+    let_go(&heard);
+    forget(&world);
+}
+
+static void f02_what_is_resident_is_answered_by_the_call(void)
+{
+    static const kvl_slice_t keys[] = { SLICE("a"), SLICE("b"), SLICE("a") };
+    struct world world;
+    struct heard heard;
+    kvl_results_t *ready = NULL;
+
+    begin(&world, prepare(&world));
+    put(&world, "a", "1");
+    put(&world, "b", "2");
+    listen(&heard, &world);
+    STATUS(kvl_tasks_fetch_all(world.tasks, keys, 3, NULL, NULL, hear_all, &heard, heard_ends, &ready), KVL_OK);
+    CHECK(heard.times == 0 && heard.ended == 1);
+    CHECK(kvl_results_len(ready) == 3 && kvl_results_count(ready, KVL_COUNT_FROM_STORE) == 3);
+    CHECK(kvl_results_at(ready, 1)->data[0] == '2');
+    kvl_results_release(ready);
+    end(&world);
+}
+
+static void l09_null(void)
+{
+    size_t stride = 7;
+
+    CHECK(kvl_results_len(NULL) == 0 && kvl_results_at(NULL, 0) == NULL);
+    STATUS(kvl_results_status(NULL), KVL_ERR_NULL_POINTER);
+    CHECK(kvl_results_array(NULL, &stride) == NULL && stride == 7);
+    CHECK(kvl_results_count(NULL, KVL_COUNT_VALUES) == 0 && kvl_results_count_status(NULL, KVL_OK) == 0);
+    CHECK(kvl_results_error_len(NULL) == 0 && kvl_results_error_at(NULL, 0) == NULL);
+    CHECK(kvl_results_retain(NULL) == NULL);
+    kvl_results_release(NULL);
+}
+
+int main(void)
+{
+    use_all();
+    f05_f18_f22_each_position_in_the_order_asked_with_its_source_and_its_error();
+    f05_an_empty_batch_is_told_too();
+    f17_how_the_whole_ended();
+    f02_what_is_resident_is_answered_by_the_call();
+    l09_null();
+    DONE();
+}

@@ -1,0 +1,57 @@
+// Checks for the programs beside this file. CHECK goes on after a failure, so that one run shows all of them; done() makes the
+// program's exit code.
+#ifndef KVL_TESTS_CHECK_HPP
+#define KVL_TESTS_CHECK_HPP
+
+#include <kvlight.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <iostream>
+#include <mutex>
+#include <optional>
+
+inline std::atomic<int> checks_done{0}, checks_failed{0};
+
+inline void check_at(bool holds, const char *what, const char *file, int line)
+{
+    checks_done++;
+    if (!holds) {
+        checks_failed++;
+        std::cout << file << ":" << line << ": does not hold: " << what << std::endl;
+    }
+}
+#define CHECK(...) check_at(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
+
+// Where a callback leaves what it was told. Not a std::promise: that one must outlive the call of set_value() that wakes us, and
+// here the callback is done with it before the waiter can go on.
+template <class T> class inbox {
+public:
+    void put(T is)
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+        is_.emplace(std::move(is));
+        changed_.notify_all();
+    }
+    T take()
+    {
+        std::unique_lock<std::mutex> guard(lock_);
+        changed_.wait(guard, [this] { return is_.has_value(); });
+        T is = *std::move(is_);
+        is_.reset();
+        return is;
+    }
+
+private:
+    std::mutex lock_;
+    std::condition_variable changed_;
+    std::optional<T> is_;
+};
+
+inline int done()
+{
+    std::cout << checks_done << " checks, " << checks_failed << " failed" << std::endl;
+    return checks_failed == 0 && checks_done > 0 ? 0 : 1;
+}
+
+#endif

@@ -1,0 +1,123 @@
+// What goes wrong: exceptions of a provider come out as they are, refusals of the library in its sentence.
+#include "check.hpp"
+
+#include <thread>
+
+namespace {
+
+struct no_such_shelf : std::runtime_error {
+    no_such_shelf() : std::runtime_error("no such shelf") {}
+};
+
+#if KVL_EXCEPTIONS
+void f20_an_exception_is_rethrown_at_each_waiter()
+{
+    kvl::tasks tasks(kvl::config().provider([](const kvl::request &asked) {
+        asked.resolve(0, "first");
+        throw no_such_shelf();
+    }));
+    auto are = tasks.fetch_all_wait({"a", "b", "c"}).value();
+    const no_such_shelf *thrown = nullptr;
+    CHECK(are[0].bytes() == "first"); // what was answered before stays answered
+    for (size_t i = 1; i < 3; i++) {
+        try {
+            are[i].value();
+            CHECK(!"it throws");
+        } catch (const no_such_shelf &is) {
+            CHECK(thrown == nullptr || thrown == &is); // the very object
+            thrown = &is;
+        }
+    }
+    CHECK(are.errors().size() == 1 && are.errors()[0].message() == std::string("no such shelf"));
+}
+
+void a_loader_fails_its_own_key_alone()
+{
+    kvl::tasks tasks(kvl::config().load([](std::string_view key) -> std::string {
+        if (key == "bad")
+            throw 42;
+        return std::string(key);
+    }));
+    auto are = tasks.fetch_all_wait({"a", "bad", "c"}).value();
+    CHECK(are[0].bytes() == "a" && are[1].status() == KVL_ERR_PROVIDER && are[2].bytes() == "c");
+    try {
+        are.values();
+        CHECK(!"it throws");
+    } catch (int is) {
+        CHECK(is == 42);
+    }
+    try {
+        tasks.fetch_future("bad").get().value();
+        CHECK(!"it throws");
+    } catch (int is) {
+        CHECK(is == 42);
+    }
+}
+
+void refusals_are_thrown_in_a_sentence()
+{
+    auto says = [](const char *sentence, auto call) {
+        try {
+            call();
+            CHECK(!"it throws");
+        } catch (const kvl::failure &is) {
+            CHECK(std::string(is.what()).find(sentence) != std::string::npos);
+            CHECK(is.status() < 0);
+        }
+    };
+    says("cache.capacity", [] { kvl::cache cache(kvl::config().set("cache.capacitty", 5)); });
+    says("provider", [] { kvl::tasks tasks{kvl::config()}; });
+    kvl::tasks tasks(kvl::config().load([](std::string_view) { return "x"; }));
+    says("timeout_ms", [&] { tasks.fetch_wait("a", kvl::options().set("timeout_mss", 5)).value(); });
+    says("cancelled", [&] {
+        kvl::fetch fetch;
+        fetch.cancel();
+        tasks.fetch_wait("a", fetch).value();
+    });
+    says("most", [&] { tasks.fetch_wait(std::string(70'000, 'k')).value(); });
+    kvl::cache cache = tasks.cache();
+    tasks.join();
+    says("closed", [&] { cache.put("a", "b"); });
+}
+#endif
+
+void without_exceptions_there_is_make()
+{
+    auto refused = kvl::cache::make(kvl::config().set("cache.capacity", "many"));
+    CHECK(!refused && refused.error().status() == KVL_ERR_BAD_VALUE);
+    CHECK(std::string(refused.error().message()).find("cache.capacity") != std::string::npos);
+    CHECK(kvl::tasks::make(kvl::config()).error().status() == KVL_ERR_NO_PROVIDER);
+    auto made = kvl::tasks::make(kvl::config().load([](std::string_view key) -> kvl::expected<std::string> {
+        if (key == "bad")
+            return kvl::error(404, "no such shelf", true);
+        return std::string(key);
+    }));
+    CHECK(made.has_value());
+    auto failed = made->fetch_wait("bad");
+    CHECK(!failed && failed.error().code() == 404 && failed.error().message() == std::string("no such shelf"));
+    CHECK(failed.error().is_permanent() && failed.error().exception() == nullptr);
+    CHECK(failed.value_or("otherwise").bytes() == "otherwise" && made->fetch_wait("good").value_or("x").bytes() == "good");
+    kvl::error kept = failed.error();
+    failed = kvl::value("now");
+    CHECK(kept.code() == 404 && failed->bytes() == "now");
+}
+
+void f16_who_forgets_a_key_hears_of_it()
+{
+    kvl::tasks tasks(kvl::config().provider([](const kvl::request &) {}));
+    CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNANSWERED);
+}
+
+} // namespace
+
+int main()
+{
+#if KVL_EXCEPTIONS
+    f20_an_exception_is_rethrown_at_each_waiter();
+    a_loader_fails_its_own_key_alone();
+    refusals_are_thrown_in_a_sentence();
+#endif
+    without_exceptions_there_is_make();
+    f16_who_forgets_a_key_hears_of_it();
+    return done();
+}

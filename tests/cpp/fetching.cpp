@@ -1,0 +1,195 @@
+// The forms of a fetch: callback, wait, future, co_await; what a request may be used for; coroutines on a polling thread.
+#include "check.hpp"
+
+#include <mutex>
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+kvl::config echo()
+{
+    return kvl::config().load([](std::string_view key) -> std::optional<std::string> {
+        if (key == "null")
+            return std::nullopt;
+        return "value of " + std::string(key);
+    });
+}
+
+void every_form_says_the_same()
+{
+    kvl::tasks tasks(echo());
+    for (int again = 0; again < 2; again++) { // loaded, then resident
+        CHECK(tasks.fetch_wait("a")->bytes() == "value of a" && tasks.fetch_wait("null")->is_null());
+        CHECK(tasks.fetch_future("b").get()->bytes() == "value of b" && tasks.fetch_future("null").get()->is_null());
+        inbox<kvl::expected<kvl::value>> told;
+        CHECK(tasks.fetch("c", [&](kvl::expected<kvl::value> is) { told.put(std::move(is)); }) == KVL_PENDING);
+        CHECK(told.take()->bytes() == "value of c");
+        std::vector<std::string_view> views{"a", "null"};
+        auto are = tasks.fetch_all_future(views).get().value();
+        CHECK(are.size() == 2 && are.values()[0].bytes() == "value of a" && are[1].is_null());
+        CHECK(are.count(KVL_COUNT_NULLS) == 1);
+    }
+    CHECK(tasks.stats().loads_started == 4 && tasks.stats_json().find("\"lookups\"") != std::string::npos);
+    CHECK(tasks.fetch_all_wait({}).value().size() == 0 && tasks.fetch_each({}, [](const kvl::result &) {}) == KVL_OK);
+}
+
+void closures_move_in_and_end_once()
+{
+    auto counted = std::make_shared<int>(0);
+    kvl::tasks tasks(echo());
+    kvl::fetch fetch;
+    // A closure that cannot be copied, and ends after its last call.
+    auto only = std::make_unique<std::shared_ptr<int>>(counted);
+    CHECK(tasks.fetch("a", [only = std::move(only)](const kvl::result &) { ++**only; }, fetch) == KVL_PENDING);
+    CHECK(fetch.wait() && *counted == 1 && counted.use_count() == 1);
+    kvl::fetch used = fetch;
+    CHECK(tasks.fetch("a", [counted](const kvl::result &) {}, used) == KVL_ERR_ALREADY_USED && counted.use_count() == 1);
+}
+
+void f15_a_request_is_answered_later_by_others()
+{
+    std::vector<std::thread> threads;
+    std::mutex lock;
+    kvl::tasks tasks(kvl::config().set("batch.max_keys", 2).provider([&](kvl::request asked) {
+        std::lock_guard<std::mutex> guard(lock);
+        threads.emplace_back([asked = std::move(asked)] {
+            asked.supply("extra", "supplied");
+            for (size_t i = asked.size(); i-- > 0;) // backwards: any order
+                asked.resolve(i, std::string(asked[i]), kvl::terms().ttl(1h).with_priority(2).with_cost(7));
+            asked.heartbeat();
+            asked.finish_nulls();
+        });
+    }));
+    auto are = tasks.fetch_all_wait({"a", "b", "c", "d", "e"}).value();
+    for (kvl::result is : are)
+        CHECK(is.bytes() == is.key() && is.source() == KVL_SOURCE_PROVIDER && is.attempts() == 1 && is.get()->cost >= 7);
+    CHECK(tasks.get("extra")->bytes() == "supplied");
+    tasks.join(); // the provider refers to what is on this stack, and may still be putting its thread away
+    for (std::thread &thread : threads)
+        thread.join();
+}
+
+void f09_a_provider_hears_that_nobody_waits()
+{
+    inbox<uint32_t> told;
+    inbox<bool> asked;
+    kvl::tasks tasks(kvl::config().provider([&](kvl::request request) {
+        request.on_cancel([&told, request](uint32_t why) { // the hook holds its request: it ends with it
+            CHECK(!request.is_wanted(0));
+            told.put(why);
+        });
+        asked.put(true);
+    }));
+    kvl::fetch fetch;
+    CHECK(tasks.fetch("a", [](const kvl::result &) {}, fetch) == KVL_PENDING);
+    asked.take();
+    fetch.cancel();
+    CHECK(told.take() == KVL_CANCEL_UNWANTED);
+    tasks.join();
+}
+
+#if KVL_COROUTINES
+// The least coroutine that can be waited for.
+struct routine {
+    struct promise_type {
+        std::promise<int> done;
+        routine get_return_object() { return {done.get_future()}; }
+        std::suspend_never initial_suspend() noexcept { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; }
+        void return_value(int is) { done.set_value(is); }
+        void unhandled_exception() noexcept
+        {
+#if KVL_EXCEPTIONS
+            done.set_exception(std::current_exception());
+#endif
+        }
+    };
+    std::future<int> done;
+};
+
+routine ask(const kvl::tasks &tasks)
+{
+    // Not a braced list within co_await: gcc 12 cannot compile that.
+    const kvl::keys several{"c", "d", "c"};
+    int good = 0;
+    for (int again = 0; again < 2; again++) {
+        good += (co_await tasks.co_fetch("a"))->bytes() == "value of a";
+        good += (co_await tasks.co_fetch("null")).value().is_null();
+        good += (co_await tasks.co_fetch("b", kvl::options().timeout(1h)))->bytes() == "value of b";
+        good += (co_await tasks.co_fetch_all(several)).value()[2].bytes() == "value of c";
+    }
+    kvl::fetch cancelled;
+    cancelled.cancel();
+    good += (co_await tasks.co_fetch("e", cancelled)).error().status() == KVL_ERR_CANCELLED;
+    co_return good;
+}
+
+void coroutines_resume_on_the_dispatcher()
+{
+    kvl::tasks tasks(echo());
+    std::vector<routine> many;
+    for (int i = 0; i < 100; i++)
+        many.push_back(ask(tasks));
+    for (routine &one : many)
+        CHECK(one.done.get() == 9);
+}
+
+void coroutines_resume_where_a_queue_is_polled()
+{
+    kvl::queue queue;
+    kvl::tasks tasks(echo().deliver_to(queue));
+    bool here = true;
+    std::thread::id me = std::this_thread::get_id();
+    auto look = [](const kvl::tasks &of, bool &still_here, std::thread::id where) -> routine {
+        int good = 0;
+        for (int i = 0; i < 50; i++) {
+            good += (co_await of.co_fetch(std::to_string(i))).has_value();
+            still_here = still_here && std::this_thread::get_id() == where;
+        }
+        co_return good;
+    };
+    routine one = look(tasks, here, me);
+    while (one.done.wait_for(0s) != std::future_status::ready)
+        queue.poll(16, std::nullopt);
+    CHECK(one.done.get() == 50 && here);
+}
+
+#if KVL_EXCEPTIONS
+routine ask_in_vain(const kvl::tasks &tasks)
+{
+    CHECK(!(co_await tasks.co_fetch("a")));
+    co_return static_cast<int>((co_await tasks.co_fetch("b")).value().bytes().size());
+}
+
+void exceptions_come_out_of_co_await()
+{
+    kvl::tasks tasks(kvl::config().load([](std::string_view) -> std::string { throw 42; }));
+    try {
+        ask_in_vain(tasks).done.get();
+        CHECK(!"it throws");
+    } catch (int is) {
+        CHECK(is == 42);
+    }
+}
+#endif
+#endif
+
+} // namespace
+
+int main()
+{
+    every_form_says_the_same();
+    closures_move_in_and_end_once();
+    f15_a_request_is_answered_later_by_others();
+    f09_a_provider_hears_that_nobody_waits();
+#if KVL_COROUTINES
+    coroutines_resume_on_the_dispatcher();
+    coroutines_resume_where_a_queue_is_polled();
+#if KVL_EXCEPTIONS
+    exceptions_come_out_of_co_await();
+#endif
+#endif
+    return done();
+}

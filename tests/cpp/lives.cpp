@@ -1,0 +1,138 @@
+// Handles that move, destructors that do not wait, queues that outlive their engines.
+#include "check.hpp"
+
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+kvl::config echo()
+{
+    return kvl::config().load([](std::string_view key) { return std::string(key); });
+}
+
+static_assert(std::is_nothrow_move_constructible_v<kvl::tasks> && std::is_nothrow_move_assignable_v<kvl::tasks>);
+static_assert(!std::is_copy_constructible_v<kvl::tasks> && !std::is_copy_constructible_v<kvl::config>);
+static_assert(std::is_nothrow_copy_constructible_v<kvl::value> && std::is_nothrow_copy_constructible_v<kvl::request>);
+
+void handles_move()
+{
+    kvl::tasks one(echo());
+    kvl::tasks two(std::move(one));
+    CHECK(one.get() == nullptr && two.fetch_wait("a")->bytes() == "a");
+    one = std::move(two);
+    CHECK(two.get() == nullptr && one.get("a"));
+    one = kvl::tasks(echo()); // the old one ends
+    CHECK(!one.get("a"));
+    kvl::value value = one.fetch_wait("b").value();
+    one.join();
+    CHECK(one.get() == nullptr && value.bytes() == "b"); // s16
+    kvl::value moved = std::move(value);
+    value = moved;
+    CHECK(value.bytes() == "b");
+}
+
+void f02_an_engine_in_a_moved_from_place_is_refused()
+{
+    kvl::tasks one(echo());
+    kvl::tasks two(std::move(one));
+    CHECK(one.fetch("a", [](const kvl::result &) {}) == KVL_ERR_NULL_POINTER);
+    CHECK(one.fetch_future("a").get().error().status() == KVL_ERR_NULL_POINTER);
+}
+
+void l05_a_destructor_does_not_wait()
+{
+    std::optional<kvl::request> held;
+    inbox<bool> asked;
+    std::future<kvl::expected<kvl::value>> future;
+    {
+        kvl::tasks tasks(kvl::config().provider([&](kvl::request request) {
+            held = std::move(request);
+            asked.put(true);
+        }));
+        future = tasks.fetch_future("a");
+        asked.take();
+    }
+    CHECK(future.get().error().status() == KVL_ERR_CLOSED);
+    CHECK(held->resolve(0, "late") != KVL_OK);
+}
+
+void the_last_reference_may_go_in_a_callback()
+{
+    auto tasks = std::make_shared<kvl::tasks>(echo());
+    inbox<bool> gone;
+    const kvl::tasks &is = *tasks;
+    CHECK(is.fetch("a", [tasks, &gone](const kvl::result &) mutable {
+        tasks.reset();
+        gone.put(true);
+    }) == KVL_PENDING);
+    tasks.reset();
+    gone.take();
+}
+
+void joining_inside_a_callback_is_refused()
+{
+    kvl::tasks tasks(echo());
+    inbox<kvl::status> told;
+    CHECK(tasks.fetch("a", [&](const kvl::result &) { told.put(kvl_tasks_free(tasks.get())); }) == KVL_PENDING);
+    CHECK(told.take() == KVL_ERR_REENTRANT);
+    inbox<kvl::status> waited;
+    CHECK(tasks.fetch("b", [&](const kvl::result &) { waited.put(tasks.fetch_wait("c").error().status()); }) == KVL_PENDING);
+    CHECK(waited.take() == KVL_ERR_REENTRANT);
+    tasks.join();
+}
+
+void a_queue_outlives_what_sends_to_it()
+{
+    int told = 0;
+    inbox<bool> woken;
+    std::optional<kvl::tasks> tasks;
+    {
+        kvl::queue queue;
+        queue.on_wake([&] { woken.put(true); });
+        tasks.emplace(echo().deliver_to(queue));
+        CHECK(queue.fd() >= 0);
+        CHECK(tasks->fetch_all({"a", "b"}, [&](kvl::results are) { told += static_cast<int>(are.size()); }) == KVL_PENDING);
+        while (told == 0)
+            queue.poll(16, std::nullopt);
+        CHECK(told == 2 && queue.poll(16) == 0 && woken.take());
+        CHECK(tasks->fetch("c", [&](const kvl::result &) { told++; }) == KVL_PENDING);
+    } // the engine holds the queue
+    tasks->cache().put("d", "e");
+    tasks.reset(); // the queue goes with the engine, and what was not read is dropped or told
+    kvl::queue queue;
+    kvl::tasks first(echo().deliver_to(queue)), second(echo().deliver_to(queue));
+    first = std::move(second);
+    CHECK(first.fetch("a", [&](const kvl::result &) { told = 100; }) == KVL_PENDING);
+    while (told != 100)
+        queue.poll(16, std::nullopt);
+    CHECK(told == 100);
+}
+
+void closing_by_draining_tells_everything()
+{
+    std::atomic<int> told{0};
+    inbox<bool> closed;
+    kvl::tasks tasks(echo().set("queue.max_keys", 1000));
+    for (int i = 0; i < 200; i++)
+        CHECK(tasks.fetch(std::to_string(i), [&](const kvl::result &is) { told += !is.failed(); }) == KVL_PENDING);
+    tasks.close([&] { closed.put(true); }, 1h);
+    closed.take();
+    CHECK(told == 200);
+    tasks.join();
+}
+
+} // namespace
+
+int main()
+{
+    handles_move();
+    f02_an_engine_in_a_moved_from_place_is_refused();
+    l05_a_destructor_does_not_wait();
+    the_last_reference_may_go_in_a_callback();
+    joining_inside_a_callback_is_refused();
+    a_queue_outlives_what_sends_to_it();
+    closing_by_draining_tells_everything();
+    return done();
+}

@@ -1,0 +1,98 @@
+// Values of any type: bytes, objects by shared_ptr, null; and how a provider's and a put's arguments become one.
+#include "check.hpp"
+
+namespace {
+
+struct row {
+    int id;
+    std::string name;
+};
+
+struct counted {
+    explicit counted(int &alive) : alive_(&alive) { ++*alive_; }
+    counted(const counted &other) : alive_(other.alive_) { ++*alive_; }
+    ~counted() { --*alive_; }
+    int *alive_;
+};
+
+void bytes_are_copied_and_shared()
+{
+    std::string text = "seven";
+    kvl::value value(text);
+    kvl::value copy = value;
+    text = "eight";
+    CHECK(copy.bytes() == "seven" && copy.bytes().data() == value.bytes().data());
+    CHECK(value && !value.is_null() && value.get<row>() == nullptr && value.cost() == 5);
+    kvl::value empty("");
+    CHECK(empty && empty.bytes().empty());
+}
+
+void absence_has_many_names()
+{
+    CHECK(kvl::value().is_null() && !kvl::value(nullptr) && !kvl::value(std::nullopt));
+    CHECK(!kvl::value(std::shared_ptr<row>()) && !kvl::value(std::optional<std::string>()));
+    CHECK(kvl::value(std::optional<std::string>("x")).bytes() == "x");
+}
+
+void objects_keep_their_type()
+{
+    auto is = std::make_shared<row>(row{7, "seven"});
+    kvl::value value(is);
+    CHECK(value.get<row>() == is && value.get<row>()->name == "seven" && value.cost() == sizeof(row));
+    CHECK(value.get<const row>() == is && value.get<int>() == nullptr && value.get<std::string>() == nullptr);
+    kvl::value constant(std::shared_ptr<const row>(is), 1000);
+    CHECK(constant.get<row>() == is && constant.cost() == 1000);
+    CHECK(kvl::value::of(row{8, "eight"}).get<row>()->id == 8);
+    CHECK(kvl::value::of(std::vector<int>{1, 2}).get<std::vector<int>>()->size() == 2);
+    CHECK(kvl::value::of(std::string("text")).bytes() == "text" && kvl::value::of("text").bytes() == "text");
+    CHECK(kvl::value::of(std::optional<row>(row{9, "nine"})).get<row>()->id == 9);
+}
+
+void l04_an_object_ends_once()
+{
+    int alive = 0;
+    std::shared_ptr<const counted> kept;
+    {
+        kvl::cache cache{kvl::config().set("cache.capacity", 2)};
+        for (int i = 0; i < 5; i++)
+            CHECK(cache.put(std::to_string(i), std::make_shared<counted>(alive)) == KVL_OK);
+        CHECK(alive == 2);
+        kept = cache.get("4")->get<counted>();
+        CHECK(cache.remove("4") && alive == 2);
+        CHECK(cache.put("5", counted(alive), kvl::terms().ttl(kvl::milliseconds(0))) == KVL_REFUSED);
+        CHECK(alive == 2); // the one refused ended with the call, and so did the arguments
+    }
+    CHECK(alive == 1); // s16: what was handed out outlives the store
+    kept.reset();
+    CHECK(alive == 0);
+}
+
+void a_cache_stands_alone()
+{
+    kvl::clock clock;
+    int gone = 0;
+    kvl::cache cache(kvl::config().clock(clock).validator([](std::string_view key) { return key != "bad"; }).removal_listener(
+        [&](const kvl::result &entry, kvl_cause_t why) { gone += entry.key() == "a" && why == KVL_CAUSE_EXPIRED; }));
+    CHECK(!cache.get("a") && cache.put("a", "1", kvl::terms().ttl(kvl::milliseconds(1000))) == KVL_OK);
+    CHECK(cache.put("null", nullptr) == KVL_OK && cache.get("null") && !*cache.get("null"));
+    CHECK(cache.put("bad", "1") == KVL_INVALID_KEY && !cache.contains("bad"));
+    kvl::cache same = cache;
+    CHECK(same.peek("a")->bytes() == "1" && same.size() == 2);
+    clock.advance(kvl::milliseconds(2000));
+    CHECK(!cache.contains("a") && same.size() == 1 && gone == 1);
+    CHECK(cache.put("b", "2") == KVL_OK && cache.take("b")->bytes() == "2" && !cache.take("b"));
+    cache = kvl::cache(kvl::config());
+    CHECK(cache.size() == 0 && same.size() == 1);
+}
+
+} // namespace
+
+int main()
+{
+    bytes_are_copied_and_shared();
+    absence_has_many_names();
+    objects_keep_their_type();
+    l04_an_object_ends_once();
+    a_cache_stands_alone();
+    return done();
+}

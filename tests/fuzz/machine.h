@@ -1,0 +1,72 @@
+/* An engine that is driven by bytes: each byte is a call, and what the call is given. One thread, a manual clock, and a queue for
+ * everything, so that the same bytes always do the same.
+ *
+ *   machine.c   the calls
+ *   promises.c  what must hold whatever was called: each fetch is told exactly once, costs add up, no internal error
+ */
+#ifndef KVL_FUZZ_MACHINE_H
+#define KVL_FUZZ_MACHINE_H
+
+#include <kvlight.h>
+#include <stdbool.h>
+
+enum { KEYS = 12, HANDLES = 4, REQUESTS = 4, MOST_KEYS = 9 };
+
+struct bytes {
+    const uint8_t *at, *end;
+};
+
+/* The next byte; 0 when there are no more. */
+uint8_t next_of(struct bytes *bytes);
+
+struct machine {
+    struct bytes bytes;
+    kvl_clock_t *clock;
+    kvl_queue_t *queue;
+    kvl_tasks_t *tasks;
+    kvl_cache_t *cache;
+    kvl_reader_t *reader;
+    kvl_fetch_t *handles[HANDLES];
+    kvl_request_t *requests[REQUESTS];
+    /* calls inside calls */
+    int depth;
+    bool closed;
+    /* fetches that were given to the engine, and those whose user data came back */
+    int tickets, tickets_freed, objects, objects_freed, close_told, closes;
+    int64_t capacity, cost_limit;
+    /* requests with us that are neither finished nor over */
+    int max_running;
+};
+
+/* Runs them all; `look` after every call. */
+void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine));
+extern kvl_runtime_t *machine_runtime;
+
+/* ---- promises */
+
+#define MUST(what) must((what), #what, 0, __FILE__, __LINE__)
+#define MUST_SAY(call, wanted) must_say((call), (wanted), #call, __FILE__, __LINE__)
+void must(bool holds, const char *what, long long is, const char *file, int line);
+void must_say(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line);
+/* Any status but an internal error; hands it on. */
+kvl_status_t sane(kvl_status_t status);
+
+struct ticket;
+struct ticket *ticket_new(struct machine *machine, const uint8_t *keys, size_t n, bool alone);
+void ticket_result(void *ticket, const kvl_result_t *result);
+void ticket_results(void *ticket, kvl_results_t *results);
+void ticket_progress(void *ticket, size_t done, size_t failed, size_t total);
+void ticket_free(void *ticket);
+void ticket_accepted(struct ticket *ticket, bool accepted);
+
+/* Key number `i`: the empty one, some short ones, one that the validator refuses, one that is too long. */
+kvl_slice_t key_of(uint8_t i);
+enum { INVALID = 10, TOO_LONG = 11 };
+
+/* Costs add up, limits hold. */
+void check_store(struct machine *machine);
+
+/* One call, from inside a callback. */
+void machine_step(struct machine *machine);
+
+#endif

@@ -1,0 +1,7 @@
+module kvlighthosts
+
+go 1.19
+
+require kvlight v0.0.0
+
+replace kvlight => ../../../examples/go

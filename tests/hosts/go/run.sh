@@ -1,0 +1,54 @@
+#!/bin/sh
+# Runs kvlight under Go: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
+# KVL_LIB_DIR and KVL_INCLUDE_DIR say where library and header are.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+: "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
+KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
+
+for need in go:golang-go gcc:gcc pkg-config:pkg-config; do
+    if ! command -v "${need%%:*}" >/dev/null; then
+        if [ "$(id -u)" != 0 ]; then
+            echo "${need%%:*} is missing: install Debian's package ${need#*:}" >&2
+            exit 1
+        fi
+        echo "# installing ${need#*:}"
+        apt-get update -qq
+        apt-get install -y --no-install-recommends "${need#*:}" >/dev/null
+    fi
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# The library as it would be found if it were installed.
+cat >"$work/kvlight.pc" <<PC
+Name: kvlight
+Description: a loading cache
+Version: 0
+Cflags: -I$KVL_INCLUDE_DIR
+Libs: -L$KVL_LIB_DIR -lkvlight
+PC
+PKG_CONFIG_PATH=$work LD_LIBRARY_PATH=$KVL_LIB_DIR GOFLAGS=-mod=mod GOPROXY=off
+export PKG_CONFIG_PATH LD_LIBRARY_PATH GOFLAGS GOPROXY
+
+cd "$here"
+if [ "${1:-}" = stress ]; then
+    go build -o "$work/stress" ./stress
+    for run in $(seq "${2:-20}"); do
+        echo "# run $run"
+        "$work/stress" "$run"
+    done
+    exit 0
+fi
+
+(cd "$root/examples/go" && test -z "$(gofmt -l .)" && go vet ./... && go build -o "$work/demo" ./demo)
+"$work/demo"
+go vet ./...
+go build -race -o "$work/stress" ./stress
+echo "# under the race detector"
+"$work/stress"
+go build -o "$work/scenarios" ./scenarios
+# GODEBUG: Go's own checks of what crosses to C, at their strictest.
+GODEBUG=cgocheck=2 timeout 300 "$work/scenarios"

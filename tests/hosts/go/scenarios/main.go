@@ -1,0 +1,423 @@
+// The twelve scenarios, and what is Go's own, while a goroutine on every processor computes. Prints TAP.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kvlight"
+)
+
+var ctx = context.Background()
+
+type scenario struct {
+	name string
+	run  func()
+}
+
+// failed is what a scenario panics with.
+type failed string
+
+func equal[T any](got, wanted T, what string) {
+	if any(got) != any(wanted) {
+		panic(failed(fmt.Sprintf("%s: got %.300v, wanted %.300v", what, got, wanted)))
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(failed(err.Error()))
+	}
+	return value
+}
+
+// eventually gives other goroutines the processor until something is so. A test that waits in vain is ended from outside.
+func eventually(isSo func() bool) {
+	for !isSo() {
+		runtime.Gosched()
+	}
+}
+
+// users answers "user <key>" to every key but those that begin with "no", and counts keys and requests.
+func users(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
+	asked := new(atomic.Int64)
+	return must(kvlight.New(func(_ context.Context, keys []string) (map[string]string, error) {
+		asked.Add(int64(len(keys)))
+		rows := map[string]string{}
+		for _, key := range keys {
+			if !strings.HasPrefix(key, "no") {
+				rows[key] = "user " + key
+			}
+		}
+		return rows, nil
+	}, settings)), asked
+}
+
+// held answers nothing: its requests are for the test.
+func held(settings kvlight.Settings) (*kvlight.Tasks[string], chan *kvlight.Request[string]) {
+	requests := make(chan *kvlight.Request[string], 100)
+	return must(kvlight.NewWithRequests(func(request *kvlight.Request[string]) { requests <- request }, settings)), requests
+}
+
+func fetched(tasks *kvlight.Tasks[string], key string) string {
+	value, _, err := tasks.Fetch(ctx, key)
+	return must(value, err)
+}
+
+func hit() {
+	tasks, asked := users(nil)
+	defer tasks.Close()
+	equal(fetched(tasks, "7"), "user 7", "loaded")
+	equal(fetched(tasks, "7"), "user 7", "from the store")
+	equal(asked.Load(), 1, "keys asked for")
+	equal(must(tasks.Stats()).Hits, 1, "hits")
+	equal(must(tasks.Put("8", "put", kvlight.Terms{TTL: time.Hour})), true, "put")
+	equal(fetched(tasks, "8"), "put", "what was put")
+}
+
+func nullHit() {
+	tasks, asked := users(nil)
+	defer tasks.Close()
+	for i := 0; i < 2; i++ {
+		_, found, err := tasks.Fetch(ctx, "nobody")
+		equal(found, false, "found")
+		equal(err, nil, "error")
+	}
+	equal(asked.Load(), 1, "keys asked for")
+	equal(must(tasks.Stats()).NullHits, 1, "null hits")
+	equal(must(tasks.PutNull("7")), true, "put")
+	_, found, _ := tasks.Fetch(ctx, "7")
+	equal(found, false, "found")
+}
+
+func miss() {
+	tasks, asked := users(nil)
+	defer tasks.Close()
+	_, found, err := tasks.Get("7")
+	equal(found, false, "a look")
+	equal(err, nil, "error")
+	results := must(tasks.Results(ctx, []string{"7"}, kvlight.Settings{"read": "cache_only"}))
+	equal(results[0].Status, kvlight.Miss, "a fetch of the store only")
+	equal(asked.Load(), 0, "keys asked for")
+	equal(must(tasks.Results(ctx, []string{"7"}))[0].Source, kvlight.FromProvider, "a fetch")
+	equal(asked.Load(), 1, "keys asked for")
+}
+
+func batchWithDuplicates() {
+	tasks, asked := users(nil)
+	defer tasks.Close()
+	keys := []string{"1", "2", "1", "nobody", "2"}
+	for i, result := range must(tasks.Results(ctx, keys)) {
+		equal(result.Key, keys[i], "key")
+		equal(result.Found, keys[i] != "nobody", "found")
+		if result.Found {
+			equal(result.Value, "user "+keys[i], "value")
+		}
+	}
+	equal(asked.Load(), 3, "keys asked for")
+	equal(len(must(tasks.FetchAll(ctx, keys))), 2, "values in a map")
+	equal(len(must(tasks.FetchAll(ctx, nil))), 0, "a batch of none")
+}
+
+var errBroken = errors.New("b is broken")
+
+func oneFailingKey() {
+	tasks := must(kvlight.New(func(context.Context, []string) (map[string]string, error) {
+		return map[string]string{"a": "A", "c": "C"}, kvlight.KeyErrors{"b": errBroken}
+	}, nil))
+	defer tasks.Close()
+	results := must(tasks.Results(ctx, []string{"a", "b", "c", "b"}))
+	equal(results[0].Value+results[2].Value, "AC", "those that do not fail")
+	equal(results[1].Status, kvlight.ErrProvider, "the one that fails")
+	equal(results[1].Err, errBroken, "the very error")
+	equal(results[3].Err, errBroken, "the very error")
+	_, err := tasks.FetchAll(ctx, []string{"a", "b"})
+	equal(err, errBroken, "what FetchAll returns")
+}
+
+func retryThenSuccess() {
+	attempts := 0
+	tasks := must(kvlight.New(func(context.Context, []string) (map[string]string, error) {
+		if attempts++; attempts < 3 {
+			return nil, errors.New("not yet")
+		}
+		return map[string]string{"a": "at last"}, nil
+	}, kvlight.Settings{"retry.count": 5}))
+	defer tasks.Close()
+	result := must(tasks.Results(ctx, []string{"a"}))[0]
+	equal(result.Value, "at last", "value")
+	equal(result.Attempts, 3, "attempts")
+	equal(attempts, 3, "calls of the provider")
+}
+
+func timeout() {
+	tasks, requests := held(nil)
+	defer tasks.Close()
+	_, _, err := tasks.Fetch(ctx, "a", kvlight.Settings{"timeout_ms": 20})
+	equal(errors.Is(err, kvlight.ErrTimeout), true, fmt.Sprint(err))
+	<-(<-requests).Context().Done()
+	within, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	_, _, err = tasks.Fetch(within, "b")
+	equal(err, context.DeadlineExceeded, "a deadline of Go's")
+}
+
+func cancelled() {
+	tasks, requests := held(nil)
+	defer tasks.Close()
+	within, cancel := context.WithCancel(ctx)
+	one := make(chan error)
+	other := make(chan string)
+	go func() {
+		_, _, err := tasks.Fetch(within, "a")
+		one <- err
+	}()
+	request := <-requests
+	go func() { other <- fetched(tasks, "a") }()
+	eventually(func() bool { return must(tasks.Stats()).Misses == 2 })
+	cancel()
+	equal(<-one, context.Canceled, "the cancelled")
+	equal(request.Context().Err(), nil, "the request goes on")
+	equal(request.Resolve(0, "A"), nil, "an answer")
+	equal(<-other, "A", "the other")
+	equal(request.Finish(), nil, "the finish")
+	_, _, err := tasks.Fetch(within, "a", kvlight.Settings{"read": "refresh"})
+	equal(err, context.Canceled, "a fetch with a context that is over")
+}
+
+func closeWhileLoading() {
+	tasks, requests := held(kvlight.Settings{"tasks.max_running": 1})
+	told := make(chan error, 3)
+	for i := 0; i < 3; i++ {
+		go func(key string) {
+			_, _, err := tasks.Fetch(ctx, key)
+			told <- err
+		}(fmt.Sprint("key ", i))
+	}
+	request := <-requests
+	eventually(func() bool { return must(tasks.Stats()).Misses == 3 })
+	tasks.Close()
+	for i := 0; i < 3; i++ {
+		equal(errors.Is(<-told, kvlight.ErrClosed), true, "each is told")
+	}
+	<-request.Context().Done()
+	_, _, err := tasks.Fetch(ctx, "a")
+	equal(err, error(kvlight.ErrClosed), "a fetch afterwards")
+	equal(request.Resolve(0, "late"), error(kvlight.ErrClosed), "an answer afterwards")
+	tasks.Close()
+}
+
+func tenThousandKeys() {
+	tasks, asked := users(kvlight.Settings{"cache.capacity": 20_000, "batch.max_keys": 500})
+	defer tasks.Close()
+	keys := make([]string, 10_000)
+	for i := range keys {
+		keys[i] = fmt.Sprint("key ", i)
+	}
+	for round := 0; round < 2; round++ {
+		for i, result := range must(tasks.Results(ctx, keys)) {
+			equal(result.Value, "user "+keys[i], "value")
+		}
+		equal(asked.Load(), 10_000, "keys asked for")
+	}
+}
+
+func callbackThatFetches() {
+	inner, asked := users(nil)
+	defer inner.Close()
+	outer := must(kvlight.New(func(ctx context.Context, keys []string) (map[string]string, error) {
+		value, _, err := inner.Fetch(ctx, "b")
+		return map[string]string{keys[0]: value + " for " + keys[0]}, err
+	}, nil))
+	defer outer.Close()
+	chained := make(chan string)
+	go func() { chained <- fetched(inner, fetched(outer, "a")+" once more") }()
+	equal(<-chained, "user user b for a once more", "value")
+	equal(asked.Load(), 2, "keys asked for")
+}
+
+func objectsAreCounted() {
+	type row struct{ name string }
+	var made, dropped sync.Map
+	var count atomic.Int64
+	tasks := must(kvlight.New(func(_ context.Context, keys []string) (map[string]*row, error) {
+		rows := map[string]*row{}
+		for _, key := range keys {
+			rows[key] = &row{key}
+			made.Store(rows[key], true)
+			count.Add(1)
+		}
+		return rows, nil
+	}, kvlight.Settings{"cache.capacity": 10}, kvlight.Dropped(func(r *row) {
+		_, again := dropped.LoadOrStore(r, true)
+		equal(again, false, "an object is dropped once")
+		count.Add(-1)
+	})))
+	kept, _, err := tasks.Fetch(ctx, "key 1")
+	equal(err, nil, "error")
+	again, _, _ := tasks.Fetch(ctx, "key 1")
+	equal(again, kept, "the very object")
+	for i := 0; i < 100; i++ {
+		r, _, err := tasks.Fetch(ctx, fmt.Sprint("key ", i))
+		equal(must(r, err).name, fmt.Sprint("key ", i), "name")
+	}
+	equal(must(tasks.Remove("key 99")), true, "removed")
+	tasks.Close()
+	equal(count.Load(), 0, "objects made less objects dropped")
+}
+
+func wrongSettings() {
+	provider := func(context.Context, []string) (map[string]string, error) { return nil, nil }
+	_, err := kvlight.New(provider, kvlight.Settings{"cache.capacty": 10})
+	equal(err != nil && strings.Contains(err.Error(), "cache.capacity"), true, fmt.Sprint(err))
+	equal(errors.Is(err, kvlight.ErrBadValue), true, fmt.Sprint(err))
+	_, err = kvlight.New(provider, kvlight.Settings{"validator": func() {}})
+	equal(err != nil && strings.Contains(err.Error(), "functions are not lent"), true, fmt.Sprint(err))
+	tasks, _ := users(nil)
+	defer tasks.Close()
+	_, _, err = tasks.Fetch(ctx, "a", kvlight.Settings{"timeout_ms": 0})
+	equal(err != nil && strings.Contains(err.Error(), "timeout_ms"), true, fmt.Sprint(err))
+}
+
+func permanentErrors() {
+	calls := 0
+	tasks := must(kvlight.New(func(context.Context, []string) (map[string]string, error) {
+		calls++
+		return nil, kvlight.Permanent(errBroken)
+	}, kvlight.Settings{"retry.count": 5}))
+	defer tasks.Close()
+	_, _, err := tasks.Fetch(ctx, "a")
+	equal(errors.Is(err, errBroken), true, fmt.Sprint(err))
+	equal(calls, 1, "calls of the provider")
+}
+
+func keysOfAnyBytes() {
+	tasks, _ := users(nil)
+	defer tasks.Close()
+	for _, key := range []string{"", "a\x00b", "\xff\xfe", strings.Repeat("x", 65_535)} {
+		for i := 0; i < 2; i++ {
+			equal(fetched(tasks, key), "user "+key, "value")
+		}
+	}
+	_, _, err := tasks.Fetch(ctx, strings.Repeat("x", 65_536))
+	equal(err, error(kvlight.ErrKeyTooLong), "a key that is too long")
+}
+
+func forgottenRequests() {
+	tasks := must(kvlight.NewWithRequests(func(*kvlight.Request[string]) {}, nil))
+	defer tasks.Close()
+	told := make(chan error)
+	go func() {
+		_, _, err := tasks.Fetch(ctx, "a")
+		told <- err
+	}()
+	for {
+		select {
+		case err := <-told:
+			equal(errors.Is(err, kvlight.ErrUnanswered), true, fmt.Sprint(err))
+			return
+		default:
+			runtime.GC()
+		}
+	}
+}
+
+func closeAmongMany() {
+	for round := 0; round < 3; round++ {
+		tasks, asked := users(kvlight.Settings{"cache.capacity": 50})
+		var all sync.WaitGroup
+		for i := 0; i < 16; i++ {
+			all.Add(1)
+			go func(i int) {
+				defer all.Done()
+				for n := 0; ; n++ {
+					if _, _, err := tasks.Fetch(ctx, fmt.Sprint("key ", i*n%200)); err != nil {
+						equal(errors.Is(err, kvlight.ErrClosed), true, fmt.Sprint(err))
+						return
+					}
+				}
+			}(i)
+		}
+		eventually(func() bool { return asked.Load() > 100 })
+		tasks.Close()
+		all.Wait()
+	}
+}
+
+func noThreadIsLeft() {
+	before := runtime.NumGoroutine()
+	for i := 0; i < 20; i++ {
+		tasks, _ := users(nil)
+		fetched(tasks, "a")
+		tasks.Close()
+	}
+	eventually(func() bool { return runtime.NumGoroutine() <= before })
+	files, err := os.ReadDir("/proc/self/task")
+	for _, file := range must(files, err) {
+		name, _ := os.ReadFile("/proc/self/task/" + file.Name() + "/comm")
+		equal(strings.HasPrefix(string(name), "kvl"), false, "a thread of the library's is left")
+	}
+}
+
+func main() {
+	for i := 0; i < runtime.NumCPU(); i++ {
+		go func() {
+			for sum := 0; ; sum = (sum*31 + 7) % 1000003 {
+			}
+		}()
+	}
+	scenarios := []scenario{
+		{"hit", hit},
+		{"null hit", nullHit},
+		{"miss", miss},
+		{"batch with duplicates", batchWithDuplicates},
+		{"one failing key in a batch", oneFailingKey},
+		{"retry then success", retryThenSuccess},
+		{"timeout", timeout},
+		{"cancel", cancelled},
+		{"close while loading", closeWhileLoading},
+		{"10,000 keys", tenThousandKeys},
+		{"callback that fetches", callbackThatFetches},
+		{"object value whose destructor is counted", objectsAreCounted},
+		{"a wrong setting is refused with a sentence", wrongSettings},
+		{"a permanent error is not tried again", permanentErrors},
+		{"keys of any bytes", keysOfAnyBytes},
+		{"a request that is forgotten is finished", forgottenRequests},
+		{"many goroutines fetch, and close comes in between", closeAmongMany},
+		{"an engine leaves no thread and no goroutine", noThreadIsLeft},
+	}
+	fmt.Printf("1..%d\n", len(scenarios))
+	passed, isGood := 0, true
+	for i, each := range scenarios {
+		if why := failure(each.run); why == "" {
+			fmt.Printf("ok %d - %s\n", i+1, each.name)
+			if i < 12 {
+				passed++
+			}
+		} else {
+			isGood = false
+			fmt.Printf("not ok %d - %s\n# %s\n", i+1, each.name, why)
+		}
+	}
+	fmt.Printf("ROW Go | %s | next | %d of 12\n", strings.TrimPrefix(runtime.Version(), "go"), passed)
+	if !isGood {
+		os.Exit(1)
+	}
+}
+
+func failure(run func()) (why string) {
+	defer func() {
+		if reason, isFailed := recover().(failed); isFailed {
+			why = string(reason)
+		}
+	}()
+	run()
+	return ""
+}

@@ -1,0 +1,109 @@
+// 100,000 fetches while other goroutines compute: single ones, batches, errors, cancels, answers that come later. Each must be told
+// exactly once, each value dropped exactly once. `stress SEED`; run.sh stress starts it many times.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"math/rand"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"kvlight"
+)
+
+const (
+	fetches = 100_000
+	askers  = 16
+)
+
+func main() {
+	seed := int64(1)
+	if len(os.Args) > 1 {
+		seed, _ = strconv.ParseInt(os.Args[1], 10, 64)
+	}
+	go func() {
+		for sum := 0; ; sum = (sum*31 + 7) % 1000003 {
+		}
+	}()
+
+	var told, failed, made, dropped atomic.Int64
+	provide := func(request *kvlight.Request[string]) {
+		if rand.Intn(4) == 0 {
+			runtime.Gosched()
+		}
+		for i, key := range request.Keys() {
+			switch dice := rand.Intn(10); {
+			case dice == 0:
+				_ = request.Fail(i, errors.New(key))
+			case dice <= 7:
+				made.Add(1)
+				if request.Resolve(i, "value of "+key) != nil {
+					// It was refused, and is dropped all the same.
+					continue
+				}
+			}
+		}
+		_ = request.Finish()
+	}
+	tasks, err := kvlight.NewWithRequests(provide,
+		kvlight.Settings{"cache.capacity": 2000, "retry.count": 1, "tasks.max_running": 32},
+		kvlight.Dropped(func(string) { dropped.Add(1) }))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var all sync.WaitGroup
+	for asker := 0; asker < askers; asker++ {
+		all.Add(1)
+		go func(dice *rand.Rand) {
+			defer all.Done()
+			key := func() string { return fmt.Sprint("key ", dice.Intn(5000)) }
+			for left := fetches / askers; left > 0; {
+				if dice.Intn(8) == 0 {
+					keys := make([]string, 50)
+					if left < len(keys) {
+						keys = keys[:left]
+					}
+					for i := range keys {
+						keys[i] = key()
+					}
+					results, err := tasks.Results(context.Background(), keys)
+					if err != nil {
+						log.Fatal(err)
+					}
+					for _, result := range results {
+						told.Add(1)
+						if result.Err != nil {
+							failed.Add(1)
+						}
+					}
+					left -= len(keys)
+					continue
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				if dice.Intn(50) == 0 {
+					go cancel()
+				}
+				if _, _, err := tasks.Fetch(ctx, key()); err != nil {
+					failed.Add(1)
+				}
+				cancel()
+				told.Add(1)
+				left--
+			}
+		}(rand.New(rand.NewSource(seed*100 + int64(asker))))
+	}
+	all.Wait()
+	tasks.Close()
+	// A load that everybody left may still be answered, after the close to no effect: only those that were accepted are dropped.
+	if told.Load() != fetches || dropped.Load() > made.Load() {
+		log.Fatalf("%d told; %d made, %d dropped", told.Load(), made.Load(), dropped.Load())
+	}
+	fmt.Printf("# %d fetches, %d errors, %d values dropped of %d\n", told.Load(), failed.Load(), dropped.Load(), made.Load())
+}

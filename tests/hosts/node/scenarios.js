@@ -1,0 +1,321 @@
+// The twelve scenarios, and what is Node's own, while the interpreter is busy between the turns of its loop. Prints TAP; run.sh tells
+// it where library and header are.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { K, KvlightError, PermanentError, Tasks } from '../../../examples/node/kvlight.js';
+import { CONSTANTS, EVENT, FUNCTIONS, RESULT } from '../../../examples/node/native.js';
+
+const MODULE = new URL('../../../examples/node/kvlight.js', import.meta.url);
+
+/** Work, that the interpreter is busy with, and a turn of the loop, until `isDone`. */
+async function busyUntil(isDone) {
+  let sum = 0;
+  while (!isDone()) {
+    for (let i = 0; i < 100_000; i++) {
+      sum = (sum + i * i) % 1000003;
+    }
+    await turn();
+  }
+  return sum;
+}
+
+/** What a promise comes to, while the interpreter is busy. */
+async function busyFor(promise) {
+  let isDone = false;
+  promise.then(() => (isDone = true), () => (isDone = true));
+  await busyUntil(() => isDone);
+  return promise;
+}
+
+/** A provider that answers "user <key>" to every key but those that begin with "no", and what it was asked. */
+function users(settings = {}) {
+  const asked = [];
+  const provider = async (keys) => {
+    asked.push(...keys);
+    return new Map(keys.filter((key) => !key.startsWith('no')).map((key) => [key, `user ${key}`]));
+  };
+  return { tasks: new Tasks({ provider, ...settings }), asked };
+}
+
+/** A provider that answers nothing: its requests are for the test. */
+function held(settings = {}) {
+  const requests = [];
+  const provider = (_, request) => void requests.push(request);
+  return { tasks: new Tasks({ provider, ...settings }), requests };
+}
+
+/** Runs a program in a Node of its own, which must end by itself. */
+function program(text) {
+  const ended = spawnSync(process.execPath, ['--input-type=module', '-e', `import { Tasks } from '${MODULE}';\n${text}`], { timeout: 60_000 });
+  return { code: ended.status, said: `${ended.signal ?? ''} ${ended.stdout}${ended.stderr}` };
+}
+
+const scenarios = {
+  async 'hit'() {
+    const { tasks, asked } = users();
+    assert.equal(await busyFor(tasks.fetch('7')), 'user 7');
+    assert.equal(await tasks.fetch('7'), 'user 7');
+    assert.deepEqual(asked, ['7']);
+    assert.equal(tasks.stats().lookups.hits, 1);
+    assert.equal(tasks.put('8', Buffer.from('put')), true);
+    assert.equal(String(await tasks.fetch('8')), 'put');
+    await tasks.close();
+  },
+
+  async 'null hit'() {
+    const { tasks, asked } = users();
+    assert.equal(await busyFor(tasks.fetch('nobody')), null);
+    assert.equal(await tasks.fetch('nobody'), null);
+    assert.deepEqual(asked, ['nobody']);
+    assert.equal(tasks.stats().lookups.null_hits, 1);
+    await tasks.close();
+  },
+
+  async 'miss'() {
+    const { tasks, asked } = users();
+    assert.equal(tasks.get('7'), null);
+    const [looked] = await busyFor(tasks.results(['7'], { read: 'cache_only' }));
+    assert.equal(looked.status, K.MISS);
+    assert.deepEqual(asked, []);
+    assert.equal(await busyFor(tasks.fetch('7')), 'user 7');
+    assert.deepEqual(asked, ['7']);
+    await tasks.close();
+  },
+
+  async 'batch with duplicates'() {
+    const { tasks, asked } = users();
+    const results = await busyFor(tasks.results(['1', '2', '1', 'nobody', '2']));
+    assert.deepEqual(results.map(({ value }) => value), ['user 1', 'user 2', 'user 1', null, 'user 2']);
+    assert.deepEqual(results.map(({ key }) => key), ['1', '2', '1', 'nobody', '2']);
+    assert.equal(asked.length, 3);
+    assert.deepEqual(await busyFor(tasks.fetchAll([])), []);
+    await tasks.close();
+  },
+
+  async 'one failing key in a batch'() {
+    const broken = new RangeError('b is broken');
+    const tasks = new Tasks({ provider: () => ({ a: 'A', b: broken, c: 'C' }) });
+    const [a, b, c, again] = await busyFor(tasks.results(['a', 'b', 'c', 'b']));
+    assert.deepEqual([a.value, c.value], ['A', 'C']);
+    assert.equal(b.status, K.ERR_PROVIDER);
+    assert.ok(b.error === broken && again.error === broken);
+    await assert.rejects(busyFor(tasks.fetchAll(['a', 'b'])), (error) => error === broken);
+    await tasks.close();
+  },
+
+  async 'retry then success'() {
+    let attempts = 0;
+    const provider = async () => {
+      if (++attempts < 3) {
+        throw new Error('not yet');
+      }
+      return { a: 'at last' };
+    };
+    const tasks = new Tasks({ provider, 'retry.count': 5 });
+    const [result] = await busyFor(tasks.results(['a']));
+    assert.deepEqual([result.value, result.attempts, attempts], ['at last', 3, 3]);
+    await tasks.close();
+  },
+
+  async 'timeout'() {
+    const { tasks, requests } = held();
+    await assert.rejects(busyFor(tasks.fetch('a', { timeout_ms: 20 })), { name: 'KvlightError', code: 'KVL_ERR_TIMEOUT' });
+    await busyUntil(() => requests[0].signal.aborted);
+    await tasks.close();
+  },
+
+  async 'cancel'() {
+    const { tasks, requests } = held();
+    const controller = new AbortController();
+    const one = tasks.fetch('a', { signal: controller.signal });
+    const other = tasks.fetch('a');
+    await busyUntil(() => requests.length > 0);
+    controller.abort();
+    await assert.rejects(busyFor(one), { name: 'AbortError' });
+    requests[0].answer({ a: 'A' });
+    assert.equal(await busyFor(other), 'A');
+    await assert.rejects(tasks.fetch('a', { signal: controller.signal }), { name: 'AbortError' });
+    await tasks.close();
+  },
+
+  async 'close while loading'() {
+    const { tasks, requests } = held({ 'tasks.max_running': 1 });
+    const told = [];
+    const all = [1, 2, 3].map((i) => tasks.fetch(`key ${i}`).catch((error) => told.push(error.code)));
+    await busyUntil(() => requests.length > 0);
+    await tasks.close();
+    await Promise.all(all);
+    assert.deepEqual(told, Array(3).fill('KVL_ERR_CLOSED'));
+    await assert.rejects(tasks.fetch('a'), { code: 'KVL_ERR_CLOSED' });
+    assert.throws(() => requests[0].resolve(0, 'late'), { code: 'KVL_ERR_CLOSED' });
+    await tasks.close();
+  },
+
+  async '10,000 keys'() {
+    const { tasks, asked } = users({ 'cache.capacity': 20_000, 'batch.max_keys': 500 });
+    const keys = Array.from({ length: 10_000 }, (_, i) => `key ${i}`);
+    const wanted = keys.map((key) => `user ${key}`);
+    assert.deepEqual(await busyFor(tasks.fetchAll(keys)), wanted);
+    assert.equal(asked.length, 10_000);
+    assert.deepEqual(await busyFor(tasks.fetchAll(keys)), wanted);
+    assert.equal(asked.length, 10_000);
+    await tasks.close();
+  },
+
+  async 'callback that fetches'() {
+    const { tasks } = users();
+    const chain = tasks.fetch('a').then((first) => tasks.fetch(`${first} once more`)).then((second) => tasks.fetch(`${second}!`));
+    assert.equal(await busyFor(chain), 'user user user a once more!');
+    const nested = new Tasks({ provider: async ([key]) => ({ [key]: `${await tasks.fetch('b')} for ${key}` }) });
+    assert.equal(await busyFor(nested.fetch('c')), 'user b for c');
+    await Promise.all([tasks.close(), nested.close()]);
+  },
+
+  async 'object value whose destructor is counted'() {
+    const made = [];
+    const dropped = new Map();
+    const tasks = new Tasks({
+      provider: (keys) => new Map(keys.map((key) => [key, made[made.push({ name: key }) - 1]])),
+      dropped: (value) => dropped.set(value, (dropped.get(value) ?? 0) + 1),
+      'cache.capacity': 10,
+    });
+    const kept = await busyFor(tasks.fetch('key 1'));
+    assert.equal(await tasks.fetch('key 1'), kept);
+    for (let i = 1; i <= 100; i++) {
+      assert.equal((await tasks.fetch(`key ${i}`)).name, `key ${i}`);
+    }
+    tasks.remove('key 100');
+    await tasks.close();
+    assert.deepEqual(new Set(dropped.values()), new Set([1]));
+    assert.equal(dropped.size, made.length);
+  },
+
+  // ---- Node's own ------------------------------------------------------------------------------------------------------------
+
+  async 'every declaration, constant and offset is the header\'s'() {
+    const header = readFileSync(join(process.env.KVL_INCLUDE_DIR, 'kvlight.h'), 'utf8');
+    const lines = new Set(header.replace(/^KVL_API\s+/gm, '').replace(/,\s+/g, ', ').replace(/\(\s+/g, '(').split('\n'));
+    for (const declaration of FUNCTIONS) {
+      assert.ok(lines.has(declaration), declaration);
+    }
+    for (const [name, value] of Object.entries(CONSTANTS)) {
+      assert.equal(Number(new RegExp(`^#define KVL_${name} \\(?([^)u\\n]+)`, 'm').exec(header)?.[1]), value, name);
+    }
+    for (const [type, offsets] of [['event', EVENT], ['result', RESULT]]) {
+      const body = new RegExp(`typedef struct kvl_${type}_t \\{(.*?)\\} kvl_${type}_t;`, 's').exec(header)[1];
+      const fields = [...body.matchAll(/^ {4}([\w ]+?)\s*(\*?)(\w+);$/gm)];
+      let offset = 0;
+      for (const [, kind, pointer, name] of fields) {
+        const size = pointer || /size_t|64_t/.test(kind) ? 8 : 4;
+        offset = Math.ceil(offset / size) * size;
+        assert.equal(offsets[name] ?? offset, offset, `${type}.${name}`);
+        offset += size;
+      }
+      assert.equal(offsets.size, offset, `the size of an ${type}`);
+    }
+  },
+
+  async 'a function that the library would call is refused with a sentence'() {
+    const provider = () => ({});
+    assert.throws(() => new Tasks({ provider, validator: () => 1 }), /validator/);
+    assert.throws(() => new Tasks({ provider, removal_listener: () => 1 }), /removal_listener/);
+    assert.throws(() => new Tasks({ provider, delivery: 'thread' }), /another thread/);
+    assert.throws(() => new Tasks({}), /provider/);
+  },
+
+  async 'a wrong setting is refused with a sentence'() {
+    assert.throws(() => new Tasks({ provider: () => ({}), 'cache.capacty': 10 }), /cache\.capacity/);
+    const { tasks } = users();
+    await assert.rejects(tasks.fetch('a', { timeout_ms: 0 }), /timeout_ms/);
+    await assert.rejects(tasks.fetch(7), /keys are strings/);
+    await tasks.close();
+  },
+
+  async 'a permanent error is not tried again'() {
+    let calls = 0;
+    const provider = () => {
+      calls++;
+      throw new PermanentError('gone for good');
+    };
+    const tasks = new Tasks({ provider, 'retry.count': 5 });
+    await assert.rejects(busyFor(tasks.fetch('a')), /gone for good/);
+    assert.equal(calls, 1);
+    await tasks.close();
+  },
+
+  async 'keys of any text, values of any bytes'() {
+    const tasks = new Tasks({ provider: ([key]) => new Map([[key, Buffer.from(`${key}\0ÿ`)]]) });
+    for (const key of ['', 'a\0b', 'é', '__proto__', 'x'.repeat(65_535)]) {
+      assert.equal(String(await busyFor(tasks.fetch(key))), `${key}\0ÿ`);
+      assert.equal(String(await tasks.fetch(key)), `${key}\0ÿ`);
+    }
+    await assert.rejects(tasks.fetch('x'.repeat(65_536)), { code: 'KVL_ERR_KEY_TOO_LONG' });
+    await tasks.close();
+  },
+
+  async 'an engine leaves no thread and no descriptor'() {
+    const count = () => [readdirSync('/proc/self/task').length, readdirSync('/proc/self/fd').length];
+    const before = count();
+    for (let i = 0; i < 20; i++) {
+      const { tasks } = users();
+      await busyFor(tasks.fetch('a'));
+      await tasks.close();
+      await turn();
+    }
+    await busyUntil(() => String(count()) === String(before));
+  },
+
+  async 'Node exits with fetches under way, and by itself with none'() {
+    const underWay = `
+      const tasks = new Tasks({ provider: (keys) => (keys.includes('a') ? { a: [1] } : new Promise(() => {})) });
+      await tasks.fetch('a');
+      for (let i = 0; i < 20; i++) tasks.fetch('key ' + i).catch(() => {});`;
+    for (const [ending, wanted] of [
+      ['process.exit(3);', 3],
+      ['setImmediate(() => process.exit(4));', 4],
+      ['throw new Error("on its way out");', 1],
+      ['process.on("exit", () => tasks.close()); process.exit(0);', 0],
+      ['await tasks.close();', 0],
+    ]) {
+      const { code, said } = program(underWay + ending);
+      assert.equal(code, wanted, `${ending}: ${said}`);
+    }
+    const { code, said } = program('const tasks = new Tasks({ provider: () => ({ a: [1] }) }); await tasks.fetch("a");');
+    assert.equal(code, 0, said);
+  },
+
+  async 'a worker is ended with fetches under way'() {
+    const text = `
+      import { parentPort } from 'node:worker_threads';
+      import { Tasks } from '${MODULE}';
+      const tasks = new Tasks({ provider: (keys) => (keys.includes('a') ? { a: 'A' } : undefined) });
+      tasks.fetch('b').catch(() => {});
+      parentPort.postMessage(await tasks.fetch('a'));`;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`));
+    const said = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    assert.equal(said, 'A');
+    await worker.terminate();
+  },
+};
+
+assert.ok(KvlightError.prototype instanceof Error);
+const names = Object.keys(scenarios);
+let [passed, failed] = [0, 0];
+console.log(`1..${names.length}`);
+for (const [i, name] of names.entries()) {
+  try {
+    await scenarios[name]();
+    console.log(`ok ${i + 1} - ${name}`);
+    passed += i < 12 ? 1 : 0;
+  } catch (error) {
+    console.log(`not ok ${i + 1} - ${name}\n# ${String(error.stack).slice(0, 2000).replaceAll('\n', '\n# ')}`);
+    failed++;
+  }
+}
+console.log(`ROW Node | ${process.version.slice(1)} | next | ${passed} of 12`);
+process.exitCode = failed === 0 ? 0 : 1;

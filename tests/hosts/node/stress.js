@@ -1,0 +1,68 @@
+// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, answers that come later. Each must
+// be told exactly once. `node stress.js SEED`; run.sh stress starts it many times.
+
+import { setImmediate as turn } from 'node:timers/promises';
+import { Tasks } from '../../../examples/node/kvlight.js';
+
+const FETCHES = 100_000;
+
+let state = Number(process.argv[2] ?? 1);
+/** A whole number below `n`, repeatable. */
+function dice(n) {
+  state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+  return (state >>> 8) % n;
+}
+
+let [asked, told, errors, made, dropped, sum] = [0, 0, 0, 0, 0, 0];
+
+async function provider(keys, request) {
+  if (dice(4) === 0) {
+    await turn();
+  }
+  keys.forEach((key, i) => {
+    const number = dice(10);
+    if (number === 0) {
+      request.fail(i, new Error(key));
+    } else if (number <= 2) {
+      made++;
+      request.resolve(i, { key });
+    } else if (number <= 7) {
+      request.resolve(i, Buffer.from(`value of ${key}`));
+    }
+  });
+  request.finish();
+}
+
+const tasks = new Tasks({ provider, dropped: () => dropped++, 'cache.capacity': 2000, 'retry.count': 1, 'tasks.max_running': 64 });
+
+const key = () => `key ${dice(5000)}`;
+const heard = (error) => {
+  told++;
+  errors += error ? 1 : 0;
+};
+
+while (told < FETCHES) {
+  for (let i = 0; i < 20 && asked < FETCHES && asked - told < 5000; i++) {
+    if (dice(8) === 0) {
+      const keys = Array.from({ length: Math.min(50, FETCHES - asked) }, key);
+      asked += keys.length;
+      tasks.results(keys).then((results) => results.forEach(({ error }) => heard(error)));
+    } else {
+      asked++;
+      const controller = new AbortController();
+      tasks.fetch(key(), { signal: controller.signal }).then(() => heard(), heard);
+      if (dice(50) === 0) {
+        controller.abort();
+      }
+    }
+  }
+  for (let i = 0; i < 2000; i++) {
+    sum = (sum + i * told) % 1000003;
+  }
+  await turn();
+}
+await tasks.close();
+if (asked !== FETCHES || told !== FETCHES || made !== dropped) {
+  throw new Error(`${asked} asked, ${told} told; ${made} objects made, ${dropped} dropped`);
+}
+console.log(`# ${told} fetches, ${errors} errors, ${dropped} objects dropped`);

@@ -1,0 +1,33 @@
+//! Mutants: small errors planted in a copy of the project, to see which of them the tests find.
+//!
+//! All of them are compiled in at once, each behind `crate::mutant(number)`; the environment says which one is awake. So one build
+//! serves thousands, where a build for each would take days.
+//!
+//! ```text
+//! mutants plant PROJECT LIST FOLDER...   rewrites the sources under PROJECT/FOLDER and writes LIST; leaves out what does not compile
+//! mutants hunt LIST SEED COUNT SECONDS PROGRAM...
+//!                                        wakes COUNT of them, drawn by SEED, one after the other, and runs the test programs with
+//!                                        each until one fails; prints who survived
+//! ```
+
+mod hunt;
+mod operators;
+mod plant;
+
+use std::path::Path;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["plant", project, list, folders @ ..] if !folders.is_empty() => plant::run(Path::new(project), Path::new(list), folders),
+        ["hunt", list, seed, count, seconds, programs @ ..] if !programs.is_empty() => {
+            let numbers = [seed, count, seconds].map(|word| word.parse().expect("SEED, COUNT and SECONDS are numbers"));
+            hunt::run(Path::new(list), numbers, programs);
+        }
+        _ => {
+            eprintln!("usage: mutants plant PROJECT LIST FOLDER... | mutants hunt LIST SEED COUNT SECONDS PROGRAM...");
+            std::process::exit(2);
+        }
+    }
+}
