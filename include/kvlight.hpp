@@ -10,7 +10,8 @@
  *     else if (*row) use(row->bytes());                              // a value; else there is no such row
  *
  * HANDLES    move, and share what the library counts (value, error, request, results, fetch, cache). The destructor of `tasks` is
- *            dispose: it never waits. join() is free: it waits for code of the program's that has begun.
+ *            dispose: it never waits, so providers and callbacks may still run after it. join() is free: it waits until none does.
+ *            Lambdas that refer to what is on the stack want join() before that goes.
  * KEYS       are bytes: anything that is a std::string_view.
  * VALUES     text is kept as bytes; everything else as an object, held by std::shared_ptr and read by value::get<T>(). An empty
  *            optional, a null shared_ptr and nullptr say "there is none".

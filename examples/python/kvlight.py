@@ -143,6 +143,8 @@ class Tasks(Generic[K, V]):
         self._options: dict[tuple[Any, ...], int] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Future[None] | None = None
+        self._out = P()  # of calls on the loop's thread
+        self._out_at = ctypes.byref(self._out)
         self._event = Event()
         self._take = (ctypes.byref(self._event), ctypes.sizeof(self._event))
         self._make(settings, clock)
@@ -216,18 +218,22 @@ class Tasks(Generic[K, V]):
 
     async def fetch(self, key: K, *, urgency: int = 0, **options: int | float | str) -> V | None:
         """The value of a key, None if there is none; raises what the provider raised. Options: timeout_ms, read, retry_count, ..."""
-        self._here()
-        self._alive()
-        data = self._encode(key)
-        out = P()
+        if asyncio.get_running_loop() is not self._loop:
+            self._here()
+        tasks, data, out = self._tasks or self._alive(), self._encode(key), self._out
         if not options:  # a resident key needs no handle, no future and no turn of the loop
-            status = lib.kvl_tasks_get(self._tasks, data, len(data), ctypes.byref(out))
+            status = lib.kvl_tasks_get(tasks, data, len(data), self._out_at)
+            if status == VALUE:
+                value = out.value
+                found = self._objects[lib.kvl_value_object(value)]
+                lib.kvl_value_release(value)
+                return cast(V, found)
             if status != MISS:
                 return self._shown(status, out)
         answer, number = self._expect()
         fetch = self._new_fetch(urgency)
         try:
-            status = lib.kvl_tasks_fetch(self._tasks, data, len(data), self._options_for(options), fetch, None, number, None, ctypes.byref(out))
+            status = lib.kvl_tasks_fetch(self._tasks, data, len(data), self._options_for(options), fetch, None, number, None, self._out_at)
             if status != PENDING:
                 del self._waiting[number]
                 return self._shown(status, out)

@@ -22,7 +22,11 @@ command -v clang-19 >/dev/null || command -v clang >/dev/null || install clang
 command -v tcc >/dev/null || install tcc
 clang=$(command -v clang-19 || command -v clang)
 
+[ -f /usr/include/sqlite3.h ] || install libsqlite3-dev
+[ -f /usr/include/uv.h ] || install libuv1-dev
+
 passed=12
+wrong=0
 names=
 try() { # a name for the reader, the program's path and its arguments
     echo "# $1"
@@ -55,5 +59,18 @@ if gcc -std=c11 -I"$include" "$here/host.c" "$here/scenarios.c" -o "$build/stati
 else
     passed=0
 fi
+echo "# examples"
+example() { # source, library, arguments
+    source=$1 with=$2
+    shift 2
+    gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -I"$include" "$top/examples/c/$source.c" -o "$build/$source" -L"$lib" -lkvlight \
+        -l"$with" -lpthread -Wl,-rpath,"$lib" && timeout 120 env LD_LIBRARY_PATH="$lib" "$build/$source" "$@" || wrong=1
+}
+example libuv_loop uv
+if command -v dpkg-query >/dev/null; then
+    example sqlite_batch sqlite3 "$build/packages.db"
+else
+    echo "NOT RUN: sqlite_batch: its table is what dpkg-query lists, and there is none" >&2
+fi
 echo "ROW C | $names | thread, poll, next | $passed of 12"
-[ "$passed" = 12 ]
+[ "$passed" = 12 ] && [ "$wrong" = 0 ]

@@ -1,0 +1,148 @@
+"""Figures beside aiodataloader with cachetools, on the same work: `bench.py [FOLDER]` prints a table, and writes it to
+python.md and python.json in FOLDER.
+
+Three kinds of work, Zipf 0.99 over 100,000 keys, a provider that takes a millisecond a call, batches of at most 100:
+  resident   one key at a time, everything in memory
+  tenth      100 coroutines, one key at a time each, room for a tenth of the keys, least recently used out
+  pages      20 coroutines, 50 keys at a time each, room for a tenth
+aiodataloader waits for a turn of the loop before it calls its provider; kvlight calls at once where a slot is free, unless it is told
+to linger. Rounds are interleaved, and each figure is the median of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import itertools
+import json
+import os
+import platform
+import random
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples" / "python"))
+import aiodataloader
+import cachetools
+import kvlight
+
+KEYS, ROUNDS, ASKED = 100_000, 5, 100_000
+
+
+def zipf(n: int, seed: int) -> list[int]:
+    draw = random.Random(seed)
+    heights = list(itertools.accumulate(1 / rank**0.99 for rank in range(1, KEYS + 1)))
+    names = list(range(KEYS))
+    draw.shuffle(names)
+    return [names[bisect.bisect(heights, draw.random() * heights[-1])] for _ in range(n)]
+
+
+class Provider:
+    def __init__(self) -> None:
+        self.calls = self.keys = 0
+
+    async def __call__(self, keys: list[int]) -> list[str]:
+        self.calls += 1
+        self.keys += len(keys)
+        await asyncio.sleep(0.001)
+        return [f"row {key}" for key in keys]
+
+
+One = Callable[[int], Awaitable[Any]]
+Many = Callable[[list[int]], Awaitable[list[Any]]]
+Work = Callable[[One, Many], Awaitable[None]]
+
+
+async def of_kvlight(work: Work, warm: bool, capacity: int, linger_us: int = 0) -> tuple[float, float, Provider]:
+    provider = Provider()
+    async with kvlight.Tasks[int, str](provider=provider, cache_capacity=capacity, batch_max_keys=100, batch_linger_us=linger_us) as tasks:
+        return await timed(work, tasks.fetch, tasks.fetch_all, warm, provider)
+
+
+async def of_kvlight_that_lingers(work: Work, warm: bool, capacity: int) -> tuple[float, float, Provider]:
+    return await of_kvlight(work, warm, capacity, 1000)
+
+
+async def of_aiodataloader(work: Work, warm: bool, capacity: int) -> tuple[float, float, Provider]:
+    provider = Provider()
+    loader: Any = aiodataloader.DataLoader(provider.__call__, max_batch_size=100, cache_map=cachetools.LRUCache(capacity))
+    return await timed(work, loader.load, loader.load_many, warm, provider)
+
+
+async def timed(work: Work, one: One, many: Many, warm: bool, provider: Provider) -> tuple[float, float, Provider]:
+    if warm:
+        for start in range(0, KEYS, 1000):
+            await many(list(range(start, start + 1000)))
+        provider.calls = provider.keys = 0
+    begun, begun_cpu = time.perf_counter(), time.process_time()
+    await work(one, many)
+    return time.perf_counter() - begun, time.process_time() - begun_cpu, provider
+
+
+def resident(asked: list[int]) -> Work:
+    async def work(one: One, many: Many) -> None:
+        for key in asked:
+            await one(key)
+
+    return work
+
+
+def tenth(asked: list[int]) -> Work:
+    async def work(one: One, many: Many) -> None:
+        async def client(mine: list[int]) -> None:
+            for key in mine:
+                assert await one(key) == f"row {key}"
+
+        await asyncio.gather(*(client(asked[i::100]) for i in range(100)))
+
+    return work
+
+
+def pages(asked: list[int]) -> Work:
+    async def work(one: One, many: Many) -> None:
+        async def client(mine: list[int]) -> None:
+            for start in range(0, len(mine), 50):
+                rows = await many(mine[start:start + 50])
+                assert rows[0] == f"row {mine[start]}"
+
+        await asyncio.gather(*(client(asked[i::20]) for i in range(20)))
+
+    return work
+
+
+def main() -> None:
+    asked = zipf(ASKED, 1)
+    kinds = [("resident", resident(asked), True, 2 * KEYS), ("tenth", tenth(asked), False, KEYS // 10), ("pages", pages(asked), False, KEYS // 10)]
+    hosts = [("kvlight", of_kvlight), ("kvlight, batch_linger_us=1000", of_kvlight_that_lingers),
+             ("aiodataloader + cachetools", of_aiodataloader)]
+    lines = [f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; median of {ROUNDS} rounds of {ASKED:,} keys", "",
+             "| work | with | keys/s | CPU µs a key | provider calls | keys loaded |", "|---|---|---|---|---|---|"]
+    figures = []
+    for name, work, warm, capacity in kinds:
+        seconds: dict[str, list[float]] = {host: [] for host, _ in hosts}
+        cpu: dict[str, list[float]] = {host: [] for host, _ in hosts}
+        loads: dict[str, Provider] = {}
+        for _ in range(ROUNDS):
+            for host, run in hosts:
+                took, used, loads[host] = asyncio.run(run(work, warm, capacity))
+                seconds[host].append(took)
+                cpu[host].append(used)
+        for host, _ in hosts:
+            took, used = statistics.median(seconds[host]), statistics.median(cpu[host]) / ASKED * 1e6
+            figures.append({"work": name, "with": host, "keys_per_s": ASKED / took, "cpu_us_a_key": used, "provider_calls": loads[host].calls,
+                            "keys_loaded": loads[host].keys})
+            lines.append(f"| {name} | {host} | {ASKED / took:,.0f} | {used:.2f} | {loads[host].calls:,} | {loads[host].keys:,} |")
+    print("\n".join(lines))
+    if len(sys.argv) > 1:
+        folder = Path(sys.argv[1])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "python.md").write_text("\n".join(lines) + "\n")
+        (folder / "python.json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
