@@ -1,7 +1,7 @@
 # `make` lists what there is to make. Needs GNU make and cargo; `make test` installs what else the tests need, where it may.
 SHELL = /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build stage demo test test-rust test-models test-swift test-hosts headers lint install uninstall clean tools
+.PHONY: help build stage demo test test-rust test-models test-abi test-memory test-race test-soak test-fuzz test-mutants test-coverage test-long test-swift test-hosts headers lint install uninstall clean tools
 
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
@@ -41,6 +41,30 @@ test-rust: ## Run the tests of cargo alone: Rust, C, the header, the demo.
 
 test-models: ## Explore the models of the engine under every interleaving (loom).
 	tests/run models
+
+test-abi: ## Compare layout, constants and symbols with what programs rely on.
+	tests/run abi
+
+test-memory: ## Run the C programs and a soak under AddressSanitizer.
+	tests/run memory
+
+test-race: ## Run them under ThreadSanitizer.
+	tests/run race
+
+test-soak: ## Run one workload over every way of delivery and every fault; then a thousand engines.
+	tests/run soak
+
+test-fuzz: ## Fuzz the C API, the settings and the statistics, 20 seconds each.
+	tests/run fuzz
+
+test-mutants: ## Plant 400 small errors, one after the other, and see which of them no test finds (long).
+	tests/run mutants
+
+test-coverage: ## Say how much of src the tests run through.
+	tests/run coverage
+
+test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, mutants, coverage.
+	tests/run long
 
 test-swift: ## Run the Swift package's tests alone.
 	tests/run swift

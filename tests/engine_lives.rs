@@ -207,6 +207,56 @@ fn l03_a_slow_callback_delays_neither_providers_nor_admission_nor_time() {
 }
 
 #[test]
+fn l03_removals_that_never_end_do_not_hold_up_results() {
+    let core: Arc<OnceLock<Weak<Core>>> = Arc::default();
+    let (engine, enough) = (core.clone(), Arc::new(AtomicBool::new(false)));
+    let ends = enough.clone();
+    // Each removal that is heard of causes the next one.
+    let listener = move |_: &kvlight::cache::Departure| {
+        if let (Some(core), false) = (engine.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
+            core.put(b"k", value("v"), Stated::default(), None).expect("open");
+            core.remove(b"k").expect("open");
+        }
+    };
+    let world = story().hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).echo().begin();
+    assert!(core.set(Arc::downgrade(&world.core)).is_ok());
+    world.put("k", "v");
+    world.remove("k");
+    for n in 0..10 {
+        assert_eq!(world.fetch(&format!("k{n}")).said(), format!("k{n}!"));
+    }
+    enough.store(true, Ordering::SeqCst);
+    world.free();
+}
+
+#[test]
+fn l04_what_a_refused_fetch_had_found_is_dropped_under_no_lock() {
+    let core: Arc<OnceLock<Weak<Core>>> = Arc::default();
+    let engine = core.clone();
+    // Between the look into the store and the way into the table the engine closes, and the value found is removed.
+    let validator = move |key: &[u8]| {
+        if let (b"absent", Some(core)) = (key, engine.get().and_then(Weak::upgrade)) {
+            core.remove(b"object").expect("open");
+            core.close(None, None);
+        }
+        true
+    };
+    let world = story().hooks(|hooks| hooks.validator = Some(Arc::new(By(validator)))).begin();
+    assert!(core.set(Arc::downgrade(&world.core)).is_ok());
+    let engine = core.clone();
+    let ends = Ends::with(move || {
+        // Would wait for ever under the table's lock.
+        let core = engine.get().and_then(Weak::upgrade).expect("it is not freed yet");
+        let _ = core.stats();
+    });
+    world.put_answer("object", ends.value());
+    let refused = world.try_ask(Form::All, &["object", "absent"], |_| {}, Arc::new(Fetch::new()), 0, None);
+    assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
+    until("the object has ended", || ends.count() == 1);
+    world.free();
+}
+
+#[test]
 fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
     let world = story().with(|settings| settings.cache.capacity = 2).begin();
     let core = Arc::downgrade(&world.core);

@@ -153,8 +153,9 @@ fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
 /// @param config     [borrowed] from kvl_config_new(), with a provider; may be freed right after.
 /// @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
 /// @param out_error  [out, owned] what was wrong with the configuration: release it; may be NULL.
-/// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_THREAD,
-///         KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and no queue carries requests), KVL_ERR_BAD_VALUE
+///         (a setting was refused: kvl_config_problem()), KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]

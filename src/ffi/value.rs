@@ -43,9 +43,10 @@ impl Owner for Answer {
 
 impl Counted for Answer {}
 
-/// Empty bytes are somewhere, too: a host may take NULL for a failure.
+/// Empty bytes are somewhere, too, and always at the same place: a host may take NULL for a failure.
 pub(crate) fn start_of(bytes: &[u8]) -> *const u8 {
-    if bytes.is_empty() { c"".as_ptr().cast() } else { bytes.as_ptr() }
+    static EMPTY: u8 = 0;
+    if bytes.is_empty() { &raw const EMPTY } else { bytes.as_ptr() }
 }
 
 /// What a destructor of the host's is for. NULL is refused, so that an unchecked out-of-memory is never stored.

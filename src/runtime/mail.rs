@@ -111,7 +111,7 @@ impl Dispatcher {
         let phase = self.inner.phase.lock();
         if *phase == Phase::Stopped || started.is_err() {
             drop(phase);
-            deliver(mail);
+            deliver(mail, usize::MAX);
             return;
         }
         self.inner.undelivered.fetch_add(1, Ordering::AcqRel);
@@ -137,7 +137,11 @@ impl Inner {
         loop {
             match self.post.take(None) {
                 Some(mail) => {
-                    deliver(mail);
+                    if deliver(mail.clone(), BURST) == Rest::More {
+                        self.post.send(mail);
+                        continue;
+                    }
+                    let _ = contained(|| drop(mail));
                     self.undelivered.fetch_sub(1, Ordering::AcqRel);
                 }
                 None if *self.phase.lock() == Phase::Stopped && self.post.is_empty() => return,
@@ -147,9 +151,13 @@ impl Inner {
     }
 }
 
-fn deliver(mail: Arc<dyn Mail>) {
+/// How many events of one mail are delivered before the next mail has its turn: mail that never ends, as removals may while
+/// others write, does not hold up the rest.
+const BURST: usize = 256;
+
+fn deliver(mail: Arc<dyn Mail>, most: usize) -> Rest {
     // The host's panics end in `call_host`; one of ours must not take the thread with it.
-    let _ = contained(|| mail.deliver(usize::MAX));
+    contained(|| mail.deliver(most)).map_or(Rest::Nothing, |delivered| delivered.rest)
 }
 
 /// Mail by which its sender knows that it was delivered.
@@ -173,9 +181,10 @@ impl Gate {
 }
 
 impl Mail for Gate {
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
         let mail = self.mail.lock().take();
-        let delivered = mail.map_or(Delivered::all(0), |mail| mail.deliver(most));
+        // All of it: its sender waits for that.
+        let delivered = mail.map_or(Delivered::all(0), |mail| mail.deliver(usize::MAX));
         *self.delivered.lock() = true;
         self.open.notify_all();
         delivered

@@ -4,10 +4,12 @@
 #define KVL_TESTS_CHECK_H
 
 #include <kvlight.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-static int checks_done, checks_failed;
+/* Callbacks check too, on threads of their own. */
+static atomic_int checks_done, checks_failed;
 
 static int check_at(int holds, const char *what, const char *file, int line)
 {

@@ -84,7 +84,11 @@ static int threads(void)
     return count;
 }
 
-/* A release does not wait for threads that run code of the program's: they end by themselves, and here they are waited for. */
+/* how many there are before the library has any */
+static int alone;
+
+/* The system may list a thread for a moment after it was joined; and those that run code of the program's are not joined by a
+ * release, they end by themselves. So the number is waited for. */
 static int threads_come_to(int wanted)
 {
     const struct timespec pause = {0, 1000000};
@@ -120,18 +124,18 @@ static void s07_a_cache_has_threads_from_its_first_ttl_to_its_end(void)
 {
     struct heard heard;
     kvl_cache_t *cache;
-    int before = threads();
+    int before = alone;
 
     prepare(&heard);
     cache = cache_of(NULL, &heard);
     STATUS(put_for(cache, "a", KVL_TTL_NEVER), KVL_OK);
-    CHECK(threads() == before);
+    CHECK(threads_come_to(before));
     STATUS(put_for(cache, "b", 1), KVL_OK);
     CHECK(threads() > before);
     CHECK(wait_for(&heard, &heard.times, 1));
     CHECK(!pthread_equal(heard.thread, pthread_self()));
     /* one for the timer, one for the listener */
-    CHECK(threads() == before + 2 && kvl_cache_len(cache) == 1);
+    CHECK(threads_come_to(before + 2) && kvl_cache_len(cache) == 1);
     /* the timer sleeps until then: its thread has to be woken to end */
     STATUS(put_for(cache, "c", 3600000), KVL_OK);
     kvl_cache_release(cache);
@@ -143,13 +147,13 @@ static void s07_a_cache_has_threads_from_its_first_ttl_to_its_end(void)
 
 static void l08_no_thread_is_left_when_the_release_returns(void)
 {
-    int i, before = threads();
+    int i, before = alone;
 
     for (i = 0; i < 50; i++) {
         kvl_cache_t *cache = cache_of(NULL, NULL);
         STATUS(put_for(cache, "a", i % 2 == 0 ? 1 : 3600000), KVL_OK);
         kvl_cache_release(cache);
-        CHECK(threads() == before);
+        CHECK(threads_come_to(before));
     }
 }
 
@@ -157,7 +161,7 @@ static void l03_a_release_does_not_wait_for_a_listener(void)
 {
     struct heard heard;
     kvl_cache_t *cache;
-    int before = threads();
+    int before = alone;
 
     prepare(&heard);
     heard.held = 1;
@@ -181,7 +185,7 @@ static void l04_a_shared_runtime_carries_many_caches(void)
     struct heard heard;
     kvl_runtime_t *runtime = NULL;
     kvl_cache_t *caches[CACHES];
-    int i, before = threads();
+    int i, before = alone;
 
     prepare(&heard);
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
@@ -191,7 +195,7 @@ static void l04_a_shared_runtime_carries_many_caches(void)
         STATUS(put_for(caches[i], "b", 3600000), KVL_OK);
     }
     CHECK(wait_for(&heard, &heard.times, CACHES));
-    CHECK(threads() == before + 2);
+    CHECK(threads_come_to(before + 2));
     for (i = 0; i < CACHES; i++) {
         STATUS(kvl_runtime_free(runtime), KVL_ERR_BUSY);
         CHECK(kvl_cache_len(caches[i]) == 1);
@@ -199,7 +203,7 @@ static void l04_a_shared_runtime_carries_many_caches(void)
     }
     STATUS(kvl_runtime_free(runtime), KVL_OK);
     /* joined: all that was on its way is done */
-    CHECK(threads() == before && heard.ended == CACHES && heard.times == CACHES);
+    CHECK(threads_come_to(before) && heard.ended == CACHES && heard.times == CACHES);
     finish(&heard);
 }
 
@@ -262,6 +266,7 @@ static void l05_a_runtime_that_ended_is_refused(void)
 
 int main(void)
 {
+    alone = threads();
     s07_a_cache_has_threads_from_its_first_ttl_to_its_end();
     l08_no_thread_is_left_when_the_release_returns();
     l03_a_release_does_not_wait_for_a_listener();

@@ -138,7 +138,6 @@ static void f21_blocking_forms(void)
     static const kvl_slice_t keys[] = { SLICE("a"), SLICE("fail") };
     static uint8_t longest[KVL_KEY_MAX + 1];
     struct world world;
-    struct heard busy;
     kvl_config_t *config = prepare(&world);
     kvl_options_t *cache_only = option("read", "cache_only"), *hurried = option("timeout_ms", "500"), *bad = NULL;
     kvl_fetch_t *fetch = NULL;
@@ -148,8 +147,6 @@ static void f21_blocking_forms(void)
     kvl_tasks_t *tasks;
 
     STATUS(kvl_config_set_validator(config, is_not_bad, NULL, NULL), KVL_OK);
-    STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
-    STATUS(kvl_config_set_int(config, "queue.max_keys", 0), KVL_OK);
     begin(&world, config);
     tasks = world.tasks;
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), cache_only, NULL, &value, &error), KVL_MISS);
@@ -195,12 +192,6 @@ static void f21_blocking_forms(void)
     STATUS(kvl_tasks_fetch_all_wait(tasks, NULL, 2, NULL, NULL, &results), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_fetch_all_wait(tasks, keys, SIZE_MAX, NULL, NULL, &results), KVL_ERR_INVALID_ARG);
 
-    /* one slot and no queue: what comes while it is taken is lost */
-    ask(&busy, &world, "hold", NULL, NULL);
-    STATUS(kvl_tasks_fetch_wait(tasks, KEY("lost"), NULL, NULL, &value, NULL), KVL_ERR_QUEUE_FULL);
-    answer(next_request(&world), "v");
-    ends(&busy);
-
     STATUS(kvl_tasks_fetch_all_wait(tasks, keys, 1, NULL, NULL, &results), KVL_OK);
     CHECK(kvl_results_len(results) == 1 && kvl_results_at(results, 0)->status == KVL_VALUE);
     kvl_results_release(results);
@@ -214,6 +205,23 @@ static void f21_blocking_forms(void)
     kvl_options_free(bad);
     kvl_options_free(cache_only);
     kvl_options_free(hurried);
+    end(&world);
+}
+
+static void f13_what_finds_no_place_is_lost(void)
+{
+    struct world world;
+    struct heard busy;
+    kvl_config_t *config = prepare(&world);
+    kvl_value_t *value = NULL;
+
+    STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
+    STATUS(kvl_config_set_int(config, "queue.max_keys", 0), KVL_OK);
+    begin(&world, config);
+    ask(&busy, &world, "hold", NULL, NULL);
+    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("lost"), NULL, NULL, &value, NULL), KVL_ERR_QUEUE_FULL);
+    answer(next_request(&world), "v");
+    ends(&busy);
     end(&world);
 }
 
@@ -237,8 +245,11 @@ static void f21_l02_an_engine_whose_provider_is_drained_does_not_block(void)
     while (heard.ended == 0)
         STATUS(kvl_queue_poll(queue, 10, KVL_FOREVER, &ran), KVL_OK);
     CHECK(heard.status == KVL_VALUE && pthread_equal(heard.thread, pthread_self()));
-    end(&world);
-    STATUS(kvl_queue_free(queue), KVL_OK);
+    STATUS(kvl_queue_free(queue), KVL_ERR_BUSY);
+    STATUS(kvl_tasks_free(world.tasks), KVL_OK);
+    STATUS(kvl_queue_free(queue), KVL_OK); /* with the news of the end inside */
+    CHECK(world.ended == 1);
+    forget(&world);
 }
 
 static void f19_refresh(void)
@@ -704,6 +715,7 @@ int main(void)
     f04_many_keys_one_by_one();
     f03_progress();
     f21_blocking_forms();
+    f13_what_finds_no_place_is_lost();
     f21_l02_an_engine_whose_provider_is_drained_does_not_block();
     f19_refresh();
     l04_what_fails_ends_the_user_data_in_the_call();

@@ -6,10 +6,13 @@
 #include <kvlight.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <iostream>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 inline std::atomic<int> checks_done{0}, checks_failed{0};
 
@@ -48,8 +51,25 @@ private:
     std::optional<T> is_;
 };
 
+// Engines that were not joined end by themselves, a moment later: waits for their threads, so that what is looked for at exit is
+// what was left, and not what was just going.
+inline void wait_for_threads()
+{
+    for (int left = 10000; left > 0; left--) {
+        std::size_t threads = 0;
+        for (const auto &entry : std::filesystem::directory_iterator("/proc/self/task")) {
+            (void)entry;
+            threads++;
+        }
+        if (threads == 1)
+            return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
 inline int done()
 {
+    wait_for_threads();
     std::cout << checks_done << " checks, " << checks_failed << " failed" << std::endl;
     return checks_failed == 0 && checks_done > 0 ? 0 : 1;
 }

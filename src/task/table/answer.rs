@@ -64,7 +64,11 @@ impl<H: Host> Table<H> {
 
     /// The provider works on: its attempt's time begins anew.
     pub fn heartbeat(&mut self, id: RequestId, now: &Now<'_>) -> Status {
-        let (Some(request), Some(timeout)) = (self.requests.get_mut(id), self.attempt_timeout) else { return self.over(id) };
+        let status = self.over(id);
+        if status != Status::OK {
+            return status;
+        }
+        let (Some(request), Some(timeout)) = (self.requests.get_mut(id), self.attempt_timeout) else { return Status::OK };
         if request.is_abandoned() {
             return Status::LATE;
         }

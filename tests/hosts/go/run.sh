@@ -15,6 +15,7 @@ for need in go:golang-go gcc:gcc pkg-config:pkg-config; do
             exit 1
         fi
         echo "# installing ${need#*:}"
+        apt-get update -qq
         apt-get install -y --no-install-recommends "${need#*:}" >/dev/null
     fi
 done

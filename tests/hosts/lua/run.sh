@@ -14,6 +14,7 @@ if ! command -v luajit >/dev/null; then
         exit 1
     fi
     echo "# installing luajit"
+    apt-get update -qq
     apt-get install -y --no-install-recommends luajit >/dev/null
 fi
 

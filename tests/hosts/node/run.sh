@@ -14,6 +14,7 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
         exit 1
     fi
     echo "# installing nodejs and npm"
+    apt-get update -qq
     apt-get install -y --no-install-recommends nodejs npm >/dev/null
 fi
 cd "$root/examples/node"

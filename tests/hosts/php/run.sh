@@ -14,6 +14,7 @@ if ! command -v php >/dev/null || ! php -r 'exit(extension_loaded("ffi") && exte
         exit 1
     fi
     echo "# installing php-cli"
+    apt-get update -qq
     apt-get install -y --no-install-recommends php-cli >/dev/null
 fi
 

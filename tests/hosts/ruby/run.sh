@@ -14,6 +14,7 @@ if ! command -v ruby >/dev/null; then
         exit 1
     fi
     echo "# installing ruby"
+    apt-get update -qq
     apt-get install -y --no-install-recommends ruby >/dev/null
 fi
 
