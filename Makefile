@@ -69,6 +69,13 @@ test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, mutants, 
 test-swift: ## Run the Swift package's tests alone.
 	tests/run swift
 
+.PHONY: bench-swift bench-python
+bench-swift: ## Measure the Swift package: ns for each key.
+	swift/bench.sh
+
+bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
+	KVL_LIB_DIR=$(STAGE)/lib tests/hosts/python/bench.sh
+
 test-hosts: ## Run the twelve scenarios in every host.
 	tests/run hosts
 
