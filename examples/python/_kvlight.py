@@ -172,6 +172,11 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "queue_free": (I32, [P]),
 }
 
+# Calls whose work grows with what they are given, or which wait for code under way: they let go of the interpreter's lock. All others
+# are shorter than getting that lock back, for which a busy thread makes one wait 5 ms; and nothing of the library ever wants the lock.
+LETS_GO = {"clock_advance", "cache_clear", "cache_release", "tasks_new", "tasks_fetch_each", "tasks_fetch_all", "tasks_refresh",
+           "tasks_stats_json", "tasks_close", "tasks_free", "tasks_dispose", "results_release", "queue_free"}
+
 
 def load() -> Any:
     here = Path(__file__).resolve()
@@ -182,14 +187,15 @@ def load() -> Any:
     problems = []
     for place in filter(None, places):
         try:
-            lib = ctypes.CDLL(place)  # not PyDLL: calls let go of the interpreter's lock
+            lib, going = ctypes.PyDLL(place), ctypes.CDLL(place)
             lib.kvl_version_number.restype = U32
             version = lib.kvl_version_number()
             if version // 1000 != 1:
                 raise ImportError(f"kvlight.py is for libkvlight 0.1, and {place} has the version number {version}")
             for name, (result, arguments) in SIGNATURES.items():
-                function = getattr(lib, "kvl_" + name)
+                function = getattr(going if name in LETS_GO else lib, "kvl_" + name)
                 function.restype, function.argtypes = result, arguments
+                setattr(lib, "kvl_" + name, function)
             return lib
         except (OSError, AttributeError) as problem:
             problems.append(str(problem))
