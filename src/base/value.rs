@@ -120,25 +120,30 @@ impl Value {
         Layout::from_size_align(size, align_of::<Header>()).ok()
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: a value's pointer is valid while a reference is held, and `self` is one.
         unsafe { self.0.as_ref() }
     }
 
+    #[inline]
     fn tag(&self) -> usize {
         self.header().shape & MASK
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.header().shape >> SHIFT
     }
 
     /// Whether it is bytes or an object.
+    #[inline]
     pub fn kind(&self) -> Kind {
         if self.tag() == OBJECT { Kind::Object } else { Kind::Bytes }
     }
 
     /// The bytes; `None` for an object.
+    #[inline]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         let data = match self.tag() {
             // SAFETY: inline data follows the header in the same allocation.
@@ -181,6 +186,7 @@ impl Value {
     }
 
     /// Gives the reference up as a pointer, for [`Value::from_raw`].
+    #[inline]
     pub fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).0
     }
@@ -194,12 +200,14 @@ impl Value {
     ///
     /// # Safety
     /// `raw` came from [`Value::into_raw`], and each such pointer is taken back once.
+    #[inline]
     pub unsafe fn from_raw(raw: NonNull<Header>) -> Value {
         Value(raw)
     }
 }
 
 impl Clone for Value {
+    #[inline]
     fn clone(&self) -> Value {
         // Relaxed, as in `Arc`: a new reference is made from one that is held, so nothing is published by the count.
         let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
@@ -212,10 +220,34 @@ impl Clone for Value {
 }
 
 impl Drop for Value {
+    #[inline]
     fn drop(&mut self) {
-        if self.header().refs.fetch_sub(1, Ordering::Release) != 1 {
-            return;
+        if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
+            self.end();
         }
+    }
+}
+
+/// The last reference to a value, already given up: whoever drops this ends the value.
+pub struct Last(ManuallyDrop<Value>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Value {
+    /// Gives the reference up without running code of anybody's; if it was the last, what is left to do is in the result.
+    #[inline]
+    pub fn give_up(self) -> Option<Last> {
+        let value = ManuallyDrop::new(self);
+        (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| Last(value))
+    }
+
+    /// The count is 0: frees the value. Called once.
+    #[inline(never)]
+    fn end(&self) {
         // What other holders did with the value comes before its end.
         fence(Ordering::Acquire);
         let (tag, len) = (self.tag(), self.len());

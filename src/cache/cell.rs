@@ -24,7 +24,7 @@ impl Cell {
     }
 
     /// Does `work` that nothing leaves by.
-    #[inline]
+    #[inline(always)]
     pub fn read<R>(&self, outlet: Option<&dyn Outlet>, work: impl FnOnce(&mut Shard) -> R) -> R {
         let mut entered = Entered { cell: self, shard: Some(self.shard.lock()), outlet, intact: false };
         let result = work(entered.shard.as_mut().expect("the lock is held until the drop"));

@@ -16,13 +16,13 @@ use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put, entry_cost};
 use super::hash::KeyHasher;
+use super::index::Index;
 use super::limits::{Part, share};
 use super::order::{Amount, Order};
 use super::slab::{Held, Place, Slab};
 use super::wheel::Wheel;
 use crate::base::config::CacheSettings;
 use crate::base::{Answer, Clock, Key, Millis, Random, Ttl};
-use hashbrown::HashTable;
 
 /// When entries end if they do not say so themselves.
 #[derive(Clone, Copy)]
@@ -92,7 +92,7 @@ impl Effort {
 /// A part of the store.
 pub(super) struct Shard {
     hasher: KeyHasher,
-    index: HashTable<Place>,
+    index: Index,
     slab: Slab,
     order: Order,
     /// Made when the first entry with an end is stored.
@@ -113,7 +113,7 @@ impl Shard {
     pub fn new(hasher: KeyHasher, part: Part, terms: Terms, random: Random) -> Shard {
         Shard {
             hasher,
-            index: HashTable::new(),
+            index: Index::new(),
             slab: Slab::new(),
             order: Order::new(),
             wheel: None,
@@ -173,9 +173,9 @@ impl Shard {
         &self.leaving
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
-        self.index.find(hash, |place| self.slab.held(*place).key.as_bytes() == key).copied()
+        self.index.find(hash, |place| self.slab.held(place).key.is(key))
     }
 
     /// When the entry at `place` ends as things stand.
@@ -188,8 +188,9 @@ impl Shard {
         }
     }
 
-    /// Shows the entry under `key` to `see`, if it is alive.
-    #[inline]
+    /// Shows the entry under `key` to `see`, if it is alive. This and what it goes through are inlined by force: what `see`
+    /// leaves alone is not fetched then.
+    #[inline(always)]
     pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
         let Some((place, end)) = self.find_alive(hash, key, clock, reading) else {
             if reading == Reading::Lookup {
@@ -208,7 +209,7 @@ impl Shard {
     }
 
     /// The clock is read only for an entry that can end at all.
-    #[inline]
+    #[inline(always)]
     fn find_alive(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading) -> Option<(Place, Millis)> {
         let place = self.find(hash, key)?;
         let end = self.end_of(place);
@@ -254,7 +255,7 @@ impl Shard {
         self.cost += u128::from(held.cost);
         let place = self.slab.insert(held, self.part.entries);
         self.order.enter(&mut self.slab, place, priority);
-        self.index.insert_unique(hash, place, |place| self.hasher.hash(&self.slab.held(*place).key));
+        self.index.insert(hash, place, self.part.entries);
         if self.terms.idle_ms.is_some() {
             if self.last_used.len() <= place.index() {
                 self.last_used.reserve_exact(self.slab.room() - self.last_used.len());
@@ -282,7 +283,7 @@ impl Shard {
         if !lack.is_none() && !self.order.evictable(priority).covers(lack) {
             return Err(Put::Refused);
         }
-        if self.order.lacks_level_for(priority) && !self.order.frees_a_level(&self.slab, lack) {
+        if self.order.lacks_level_for(priority) && !self.order.frees_a_level(&mut self.slab, lack) {
             return Err(Put::Refused);
         }
         self.evict_for(1, cost, now);
@@ -308,7 +309,7 @@ impl Shard {
     }
 
     fn dismiss_next(&mut self, cause: Cause, now: Millis) -> bool {
-        self.order.next_victim().map(|place| self.dismiss(place, cause, now)).is_some()
+        self.order.next_victim(&mut self.slab).map(|place| self.dismiss(place, cause, now)).is_some()
     }
 
     fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis) -> Cause {
@@ -321,8 +322,7 @@ impl Shard {
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis) {
         let end = self.end_of(place);
         let hash = self.hasher.hash(&self.slab.held(place).key);
-        let indexed = self.index.find_entry(hash, |other| *other == place);
-        indexed.unwrap_or_else(|_| unreachable!("every entry is in the index")).remove();
+        self.index.remove(hash, place);
         if let Some(wheel) = &mut self.wheel {
             wheel.remove(place);
         }
@@ -406,7 +406,7 @@ impl Shard {
 
     pub fn clear(&mut self, now: Millis) {
         self.reclaim(now, Effort::ALL);
-        while let Some(place) = self.order.next_victim() {
+        while let Some(place) = self.order.next_victim(&mut self.slab) {
             self.release(place, Cause::Cleared, self.end_of(place), now);
         }
         self.start_again();
@@ -430,7 +430,7 @@ impl Shard {
     }
 
     fn start_again(&mut self) {
-        self.index = HashTable::new();
+        self.index = Index::new();
         self.slab = Slab::new();
         self.order = Order::new();
         self.wheel = None;

@@ -54,6 +54,7 @@ impl Store {
         }
     }
 
+    #[inline]
     fn outlet(&self) -> Option<&dyn Outlet> {
         self.outlet.as_deref()
     }
@@ -65,7 +66,7 @@ impl Store {
         &self.cells[((middle * self.cells.len() as u64) >> 32) as usize]
     }
 
-    #[inline]
+    #[inline(always)]
     fn read<R>(&self, key: &[u8], work: impl FnOnce(&mut Shard, u64) -> R) -> R {
         let hash = self.hasher.hash(key);
         self.cell_of(hash).read(self.outlet(), |shard| work(shard, hash))

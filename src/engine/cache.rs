@@ -26,6 +26,7 @@ pub enum Lookup {
 
 impl Lookup {
     /// In the library's vocabulary.
+    #[inline]
     pub fn status(&self) -> Status {
         match self {
             Lookup::Value(_) => Status::VALUE,
@@ -37,6 +38,7 @@ impl Lookup {
 }
 
 impl From<Option<Answer>> for Lookup {
+    #[inline]
     fn from(answer: Option<Answer>) -> Lookup {
         match answer {
             Some(Answer::Value(value)) => Lookup::Value(value),
@@ -48,15 +50,18 @@ impl From<Option<Answer>> for Lookup {
 
 impl Core {
     /// Whether a lookup runs code of the host's.
+    #[inline]
     pub fn lookups_call_host(&self) -> bool {
         self.hooks.validator.is_some() || self.hooks.record.is_some()
     }
 
+    #[inline]
     fn check_not_over(&self) -> Result<(), Status> {
         if self.life.is_over() { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
     /// Whether the validator lets the key pass. Called once for each position, under no lock (rule S10).
+    #[inline]
     pub(super) fn is_valid(&self, key: &[u8]) -> bool {
         match &self.hooks.validator {
             None => true,
@@ -64,6 +69,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn record(&self, record: Status, key: &[u8]) {
         if let Some(listener) = &self.hooks.record {
             call_host(|| listener.looked_up(record, key));
@@ -79,13 +85,21 @@ impl Core {
     #[inline]
     pub fn get(&self, key: &[u8]) -> Result<Lookup, Status> {
         self.check_not_over()?;
+        if self.lookups_call_host() {
+            return Ok(self.get_with_hooks(key));
+        }
+        Ok(self.store.lookup(key, &self.clock).map(|hit| hit.answer).into())
+    }
+
+    #[inline(never)]
+    fn get_with_hooks(&self, key: &[u8]) -> Lookup {
         if !self.is_valid(key) {
             self.reject(key);
-            return Ok(Lookup::InvalidKey);
+            return Lookup::InvalidKey;
         }
         let found: Lookup = self.store.lookup(key, &self.clock).map(|hit| hit.answer).into();
         self.record(found.status(), key);
-        Ok(found)
+        found
     }
 
     /// As [`Core::get`], and shows the answer to `see`, which copies bytes and does nothing else: it runs under a lock.

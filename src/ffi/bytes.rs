@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_char};
 
 impl Caller {
     /// `n` items at `first`, which may be NULL if there are none.
+    #[inline]
     pub(crate) fn items<T>(&self, first: *const T, n: usize) -> Result<&[T], Status> {
         if n == 0 {
             return Ok(&[]);
@@ -19,6 +20,7 @@ impl Caller {
     }
 
     /// Whether `first` can be the start of an array of `n` items; NULL can if there are none.
+    #[inline]
     pub(crate) fn check_array<T>(&self, first: *const T, n: usize) -> Result<(), Status> {
         if first.is_null() && n > 0 {
             return Err(Status::ERR_NULL_POINTER);
@@ -28,6 +30,7 @@ impl Caller {
     }
 
     /// The bytes of one key.
+    #[inline]
     pub(crate) fn key(&self, key: *const u8, len: usize) -> Result<&[u8], Status> {
         if key.is_null() && len > 0 {
             return Err(Status::ERR_NULL_POINTER);
