@@ -34,9 +34,17 @@ static INSTALL: Once = Once::new();
 static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 
 /// Puts a hook before the present one, once, that hears nothing of contained panics and hands the others on.
+#[inline]
 fn be_silent() {
+    if !INSTALL.is_completed() {
+        install();
+    }
+}
+
+#[cold]
+fn install() {
     // The standard library refuses to change hooks on a panicking thread; a later call will do it.
-    if INSTALL.is_completed() || std::thread::panicking() {
+    if std::thread::panicking() {
         return;
     }
     INSTALL.call_once(|| {

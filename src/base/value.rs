@@ -145,18 +145,23 @@ impl Value {
     /// The bytes; `None` for an object.
     #[inline]
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        let data = match self.tag() {
-            // SAFETY: inline data follows the header in the same allocation.
-            INLINE => unsafe { self.0.cast::<u8>().add(size_of::<Header>()).as_ptr().cast_const() },
-            // SAFETY: the tag says that this allocation is an `External`.
-            EXTERNAL => unsafe { self.0.cast::<External>().as_ref().data },
-            _ => return None,
-        };
-        if self.len() == 0 {
-            return Some(&[]);
+        let shape = self.header().shape;
+        let (tag, len) = (shape & MASK, shape >> SHIFT);
+        if tag == INLINE {
+            // SAFETY: inline data follows the header in the same allocation, and was initialised by `space`.
+            return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(size_of::<Header>()), len) });
         }
-        // SAFETY: inline data is initialised by `space`; external data is readable by the promise given to `external`.
-        Some(unsafe { std::slice::from_raw_parts(data, self.len()) })
+        self.external_bytes(tag, len)
+    }
+
+    #[inline(never)]
+    fn external_bytes(&self, tag: usize, len: usize) -> Option<&[u8]> {
+        match (tag, len) {
+            (EXTERNAL, 0) => Some(&[]),
+            // SAFETY: the tag says that this allocation is an `External`, whose data is readable by the promise given to `external`.
+            (EXTERNAL, _) => Some(unsafe { std::slice::from_raw_parts(self.0.cast::<External>().as_ref().data, len) }),
+            _ => None,
+        }
     }
 
     /// The host's pointer; `None` for bytes.

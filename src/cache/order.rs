@@ -112,19 +112,22 @@ impl Order {
         }
     }
 
-    /// The entry was used.
+    /// Whether there is no room for another note.
     #[inline]
-    pub fn touch(&mut self, slab: &mut Slab, place: Place) {
+    pub fn is_page_full(&self) -> bool {
+        self.noted as usize >= NOTES
+    }
+
+    /// The entry was used. There must be room for the note.
+    #[inline]
+    pub fn note_use(&mut self, place: Place) {
         self.notes[self.noted as usize] = place;
         self.noted += 1;
-        if self.noted as usize == NOTES {
-            self.settle(slab);
-        }
     }
 
     /// Works the noted uses into the lists, in the order in which they happened.
     #[inline]
-    fn settle(&mut self, slab: &mut Slab) {
+    pub fn settle(&mut self, slab: &mut Slab) {
         if self.noted > 0 {
             self.settle_notes(slab);
         }
@@ -258,7 +261,8 @@ mod tests {
         let mut world = World::default();
         let [a, b, c, d] = [1.0, f64::NEG_INFINITY, 1.0, f64::INFINITY].map(|priority| world.enter(priority, 1));
         let (slab, order) = world.parts();
-        order.touch(slab, a);
+        order.note_use(a);
+        order.settle(slab);
         assert_eq!(order.lowest(), Some(f64::NEG_INFINITY));
         assert_eq!(world.leaving_order(), [b, c, a, d]);
     }

@@ -192,39 +192,49 @@ impl Shard {
     /// leaves alone is not fetched then.
     #[inline(always)]
     pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
-        let Some((place, end)) = self.find_alive(hash, key, clock, reading) else {
+        if self.order.is_page_full() {
+            self.order.settle(&mut self.slab);
+        }
+        let mut found = self.find(hash, key);
+        let mut end = Millis::NEVER;
+        // The clock is read only for an entry that can end at all.
+        if let Some(place) = found
+            && (self.terms.idle_ms.is_some() || self.slab.held(place).deadline != Millis::NEVER)
+        {
+            match self.end_if_alive(place, clock, reading) {
+                Some(alive) => end = alive,
+                None => found = None,
+            }
+        }
+        let Some(place) = found else {
             if reading == Reading::Lookup {
                 self.counts.misses += 1;
             }
             return None;
         };
+        let held = self.slab.held(place);
         if reading != Reading::Peek {
-            self.order.touch(&mut self.slab, place);
-            match self.slab.held(place).answer {
+            self.order.note_use(place);
+            match held.answer {
                 Answer::Value(_) => self.counts.hits += 1,
                 Answer::Null => self.counts.null_hits += 1,
             }
         }
-        Some(see(self.slab.held(place), end))
+        Some(see(held, end))
     }
 
-    /// The clock is read only for an entry that can end at all.
-    #[inline(always)]
-    fn find_alive(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading) -> Option<(Place, Millis)> {
-        let place = self.find(hash, key)?;
-        let end = self.end_of(place);
-        if end == Millis::NEVER {
-            return Some((place, end));
-        }
+    /// When an entry that can end does so, unless it has.
+    #[inline(never)]
+    fn end_if_alive(&mut self, place: Place, clock: &Clock, reading: Reading) -> Option<Millis> {
         let now = clock.millis();
-        if end <= now {
+        if self.end_of(place) <= now {
             return None;
         }
         if self.terms.idle_ms.is_some() && reading != Reading::Peek {
             // The wheel is not told: it finds the later end when the earlier one has come.
             self.last_used[place.index()] = now;
         }
-        Some((place, self.end_of(place)))
+        Some(self.end_of(place))
     }
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: Entry, now: Millis) -> Put {

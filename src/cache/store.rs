@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// Looks `key` up: a use, and one hit, null hit or miss.
-    #[inline]
+    #[inline(always)]
     pub fn lookup(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Lookup, Hit::of))
     }
@@ -110,7 +110,7 @@ impl Store {
 
     /// As [`Store::lookup`], but shows the answer to `see` in place, which saves two changes of a shared reference count.
     /// `see` runs under the shard's lock: it copies bytes and nothing else, above all it never calls the host or the store.
-    #[inline]
+    #[inline(always)]
     pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
         self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Lookup, |held, _| see(&held.answer)))
     }

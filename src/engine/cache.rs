@@ -82,17 +82,17 @@ impl Core {
     }
 
     /// Looks `key` up: one lookup, and a use.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Result<Lookup, Status> {
         self.check_not_over()?;
         if self.lookups_call_host() {
-            return Ok(self.get_with_hooks(key));
+            return Ok(self.get_and_tell(key));
         }
         Ok(self.store.lookup(key, &self.clock).map(|hit| hit.answer).into())
     }
 
     #[inline(never)]
-    fn get_with_hooks(&self, key: &[u8]) -> Lookup {
+    fn get_and_tell(&self, key: &[u8]) -> Lookup {
         if !self.is_valid(key) {
             self.reject(key);
             return Lookup::InvalidKey;
@@ -103,12 +103,20 @@ impl Core {
     }
 
     /// As [`Core::get`], and shows the answer to `see`, which copies bytes and does nothing else: it runs under a lock.
-    #[inline]
+    #[inline(always)]
     pub fn get_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<Result<R, Lookup>, Status> {
         self.check_not_over()?;
+        if self.lookups_call_host() {
+            return Ok(self.see_and_tell(key, see));
+        }
+        Ok(self.store.lookup_with(key, &self.clock, see).ok_or(Lookup::Miss))
+    }
+
+    #[inline(never)]
+    fn see_and_tell<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<R, Lookup> {
         if !self.is_valid(key) {
             self.reject(key);
-            return Ok(Err(Lookup::InvalidKey));
+            return Err(Lookup::InvalidKey);
         }
         let mut record = Status::MISS;
         let seen = self.store.lookup_with(key, &self.clock, |answer| {
@@ -116,7 +124,7 @@ impl Core {
             see(answer)
         });
         self.record(record, key);
-        Ok(seen.ok_or(Lookup::Miss))
+        seen.ok_or(Lookup::Miss)
     }
 
     /// As [`Core::get`] of an engine, but a miss is not counted: a fetch will follow, which counts it.
