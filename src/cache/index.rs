@@ -7,8 +7,9 @@
 
 use super::slab::Place;
 
-/// A table has slots for four thirds of its entries at least: beyond that, a search for what is not there gets long.
-const FULL: (u64, u64) = (3, 4);
+/// A table has this many slots for each entry at least: then two or three looks say that a key is not there. With four slots
+/// for three entries it is nine, and a put that evicts searches in vain twice.
+const SLOTS_PER_ENTRY: u64 = 2;
 
 const FIRST_GROWTH: u64 = 16;
 
@@ -22,7 +23,7 @@ const EMPTY: Slot = Slot { tag: 0, place: Place::NONE };
 
 /// What a slot takes up for each entry of a full table, for the published entry cost.
 #[cfg(test)]
-pub(super) const BYTES_PER_ENTRY: f64 = size_of::<Slot>() as f64 * FULL.1 as f64 / FULL.0 as f64;
+pub(super) const BYTES_PER_ENTRY: f64 = size_of::<Slot>() as f64 * SLOTS_PER_ENTRY as f64;
 
 /// The table.
 pub(super) struct Index {
@@ -83,7 +84,7 @@ impl Index {
 
     fn slots_for(entries: u64) -> u64 {
         // One more, so that there is always an empty one.
-        entries * FULL.1 / FULL.0 + 1
+        entries * SLOTS_PER_ENTRY + 1
     }
 
     #[cold]

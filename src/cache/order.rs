@@ -55,8 +55,14 @@ impl Order {
         Order { levels: Vec::new(), ranking: Vec::new(), notes: [Place::NONE; NOTES], noted: 0 }
     }
 
+    #[inline]
     fn rank(&self, priority: f64) -> Result<usize, usize> {
-        // The newest level is most often the only one, and the one asked for.
+        // Most often there is one level, and it is the one asked for.
+        if let [level] = self.ranking[..]
+            && self.levels[usize::from(level)].priority == priority
+        {
+            return Ok(0);
+        }
         self.ranking.binary_search_by(|level| self.levels[usize::from(*level)].priority.total_cmp(&priority))
     }
 

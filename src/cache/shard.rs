@@ -290,6 +290,9 @@ impl Shard {
         }
         while (!self.lack(1, cost).is_none() || self.order.lacks_level_for(priority)) && self.reclaim(now, Effort::ONE) > 0 {}
         let lack = self.lack(1, cost);
+        if lack.is_none() && !self.order.lacks_level_for(priority) {
+            return Ok(());
+        }
         if !lack.is_none() && !self.order.evictable(priority).covers(lack) {
             return Err(Put::Refused);
         }
@@ -354,7 +357,13 @@ impl Shard {
     }
 
     /// Gives back what is due, within `effort`, and says how many that were.
+    #[inline]
     pub fn reclaim(&mut self, now: Millis, effort: Effort) -> usize {
+        if self.wheel.is_some() { self.reclaim_due(now, effort) } else { 0 }
+    }
+
+    #[inline(never)]
+    fn reclaim_due(&mut self, now: Millis, effort: Effort) -> usize {
         let (mut entries, mut looks) = (0, 0);
         while entries < effort.entries && looks < effort.looks {
             let Some(place) = self.wheel.as_mut().and_then(|wheel| wheel.take(now)) else { break };
