@@ -1,5 +1,6 @@
 //! Panics: caught where they must not pass, and silent there (rule L07).
 
+use super::hint::rarely;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::{Once, OnceLock};
@@ -36,7 +37,7 @@ static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 /// Puts a hook before the present one, once, that hears nothing of contained panics and hands the others on.
 #[inline]
 fn be_silent() {
-    if !INSTALL.is_completed() {
+    if rarely(!INSTALL.is_completed()) {
         install();
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
+use super::hint::rarely;
 use super::object::{FreeFn, Object};
 use std::alloc::{Layout, alloc, dealloc};
 use std::ffi::c_void;
@@ -154,6 +155,7 @@ impl Value {
         self.external_bytes(tag, len)
     }
 
+    #[cold]
     #[inline(never)]
     fn external_bytes(&self, tag: usize, len: usize) -> Option<&[u8]> {
         match (tag, len) {
@@ -217,7 +219,7 @@ impl Clone for Value {
         // Relaxed, as in `Arc`: a new reference is made from one that is held, so nothing is published by the count.
         let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
         // Half the range is beyond what memory can hold in handles: somebody leaks references in a loop.
-        if before > usize::MAX / 2 {
+        if rarely(before > usize::MAX / 2) {
             std::process::abort();
         }
         Value(self.0)

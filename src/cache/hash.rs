@@ -34,7 +34,8 @@ impl KeyHasher {
     }
 }
 
-/// Apart, so that the fast hash is small enough to stand where it is used.
+/// Apart, and called rare, so that the fast hash stands where it is used.
+#[cold]
 #[inline(never)]
 fn sip(hasher: &SipHasher13, key: &[u8]) -> u64 {
     hasher.hash(key)

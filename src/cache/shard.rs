@@ -22,6 +22,7 @@ use super::order::{Amount, Order};
 use super::slab::{Held, Place, Slab};
 use super::wheel::Wheel;
 use crate::base::config::CacheSettings;
+use crate::base::hint::rarely;
 use crate::base::{Answer, Clock, Key, Millis, Random, Ttl};
 
 /// When entries end if they do not say so themselves.
@@ -192,14 +193,14 @@ impl Shard {
     /// leaves alone is not fetched then.
     #[inline(always)]
     pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
-        if self.order.is_page_full() {
+        if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }
         let mut found = self.find(hash, key);
         let mut end = Millis::NEVER;
         // The clock is read only for an entry that can end at all.
         if let Some(place) = found
-            && (self.terms.idle_ms.is_some() || self.slab.held(place).deadline != Millis::NEVER)
+            && rarely(self.terms.idle_ms.is_some() || self.slab.held(place).deadline != Millis::NEVER)
         {
             match self.end_if_alive(place, clock, reading) {
                 Some(alive) => end = alive,
@@ -463,6 +464,7 @@ fn finite(end: Millis) -> Option<Millis> {
 }
 
 impl Hit {
+    #[inline(always)]
     pub(super) fn of(held: &Held, end: Millis) -> Hit {
         Hit { answer: held.answer.clone(), cost: held.cost, stored_at: held.stored_at(), expires_at: finite(end) }
     }

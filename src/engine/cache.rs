@@ -4,6 +4,7 @@
 use super::Core;
 use super::carry::filled_of;
 use super::request::Stated;
+use crate::base::hint::rarely;
 use crate::base::panics::contained;
 use crate::base::sync::atomic::Ordering;
 use crate::base::{Answer, Now, Status, Value};
@@ -52,12 +53,12 @@ impl Core {
     /// Whether a lookup runs code of the host's.
     #[inline]
     pub fn lookups_call_host(&self) -> bool {
-        self.hooks.validator.is_some() || self.hooks.record.is_some()
+        rarely(self.hooks.validator.is_some()) || rarely(self.hooks.record.is_some())
     }
 
     #[inline]
     fn check_not_over(&self) -> Result<(), Status> {
-        if self.life.is_over() { Err(Status::ERR_CLOSED) } else { Ok(()) }
+        if rarely(self.life.is_over()) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
     /// Whether the validator lets the key pass. Called once for each position, under no lock (rule S10).

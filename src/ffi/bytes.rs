@@ -3,6 +3,7 @@
 use super::guard::Caller;
 use super::types::kvl_slice_t;
 use crate::base::Status;
+use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
@@ -32,10 +33,10 @@ impl Caller {
     /// The bytes of one key.
     #[inline]
     pub(crate) fn key(&self, key: *const u8, len: usize) -> Result<&[u8], Status> {
-        if key.is_null() {
+        if rarely(key.is_null()) {
             return if len == 0 { Ok(&[]) } else { Err(Status::ERR_NULL_POINTER) };
         }
-        if len > KEY_MAX {
+        if rarely(len > KEY_MAX) {
             return Err(Status::ERR_KEY_TOO_LONG);
         }
         // SAFETY: not NULL, short, and readable until the export returns, by the promise that `self` stands for.

@@ -5,6 +5,7 @@
 //! refused before anything behind it is touched (rule L06), and ending it does nothing.
 
 use super::guard::Caller;
+use crate::base::hint::rarely;
 use crate::base::process::Generation;
 use crate::base::{Error, Status, error};
 use std::marker::PhantomData;
@@ -95,8 +96,12 @@ impl Caller {
     #[inline]
     pub(crate) fn borrow<H: Handle>(&self, handle: *const H) -> Result<&Target<H>, Status> {
         // SAFETY: NULL or a living handle of its type, by the promise that `self` stands for; it lives as long as `self`.
-        let target = unsafe { handle.cast::<Target<H>>().as_ref() }.ok_or(Status::ERR_NULL_POINTER)?;
-        if H::Owner::is_stale(target) { Err(Status::ERR_FORKED) } else { Ok(target) }
+        let target = unsafe { handle.cast::<Target<H>>().as_ref() };
+        if rarely(target.is_none()) {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        let target = target.ok_or(Status::ERR_NULL_POINTER)?;
+        if rarely(H::Owner::is_stale(target)) { Err(Status::ERR_FORKED) } else { Ok(target) }
     }
 
     /// A reference of our own on what is behind a handle.
@@ -142,6 +147,9 @@ impl Caller {
     /// The place for a handle that is handed out, NULL from now on. Comes before every other check.
     #[inline]
     pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<Out<'_, H>, Status> {
+        if rarely(place.is_null()) {
+            return Err(Status::ERR_NULL_POINTER);
+        }
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         // SAFETY: valid to write, by the promise that `self` stands for.
         unsafe { place.write(std::ptr::null_mut()) };
