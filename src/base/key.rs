@@ -28,7 +28,23 @@ impl Key {
         }
     }
 
+    /// Whether it is `key`. Lengths that keys often have are compared as words: a call to compare memory costs more.
+    #[inline]
+    pub fn is(&self, key: &[u8]) -> bool {
+        let own = self.as_bytes();
+        if own.len() != key.len() {
+            return false;
+        }
+        let ends = |bytes: &[u8]| Some((u64::from_ne_bytes(*bytes.first_chunk()?), u64::from_ne_bytes(*bytes.last_chunk()?)));
+        match key.len() {
+            // The two words overlap, or meet.
+            8..=16 => ends(own) == ends(key),
+            _ => own == key,
+        }
+    }
+
     /// The bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Bytes::Inline { len, bytes } => &bytes[..usize::from(*len)],

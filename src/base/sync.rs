@@ -32,8 +32,12 @@ impl<T> Mutex<T> {
 
     /// Waits for the lock.
     #[cfg(not(kvl_race))]
+    #[inline(always)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.lock().unwrap_or_else(
+            #[cold]
+            |poisoned| poisoned.into_inner(),
+        )
     }
 
     /// Waits for the lock.

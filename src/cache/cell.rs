@@ -3,6 +3,7 @@
 use super::departure::{Departures, Outlet};
 use super::shard::Shard;
 use crate::base::Millis;
+use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::sync::{Mutex, MutexGuard};
 
@@ -23,12 +24,17 @@ impl Cell {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
+    /// The shard, locked, for work that nothing leaves by; ended by [`Entered::done`].
+    #[inline(always)]
+    pub fn enter<'a>(&'a self, outlet: Option<&'a dyn Outlet>) -> Entered<'a> {
+        Entered { shard: self.shard.lock(), cell: self, outlet, intact: false, salvaged: None }
+    }
+
     /// Does `work` that nothing leaves by.
-    #[inline]
     pub fn read<R>(&self, outlet: Option<&dyn Outlet>, work: impl FnOnce(&mut Shard) -> R) -> R {
-        let mut entered = Entered { cell: self, shard: Some(self.shard.lock()), outlet, intact: false };
-        let result = work(entered.shard.as_mut().expect("the lock is held until the drop"));
-        entered.intact = true;
+        let mut entered = self.enter(outlet);
+        let result = work(&mut entered.shard);
+        entered.done();
         result
     }
 
@@ -57,34 +63,41 @@ impl Cell {
 }
 
 /// A shard being worked on. If the work unwinds, nobody knows what state the shard is in: it starts again, empty.
-struct Entered<'a> {
+pub(super) struct Entered<'a> {
+    pub shard: MutexGuard<'a, Shard>,
     cell: &'a Cell,
-    shard: Option<MutexGuard<'a, Shard>>,
     outlet: Option<&'a dyn Outlet>,
     intact: bool,
-}
-
-impl Drop for Entered<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.intact {
-            self.salvage();
-        }
-    }
+    /// Dropped after the lock, for it stands behind it: a drop may run host code, and without an outlet there is nobody to hand
+    /// these to while unwinding.
+    salvaged: Option<Box<Departures>>,
 }
 
 impl Entered<'_> {
+    /// The work ended as it should.
+    #[inline(always)]
+    pub fn done(mut self) {
+        self.intact = true;
+    }
+
     #[cold]
+    #[inline(never)]
     fn salvage(&mut self) {
-        let Some(mut shard) = self.shard.take() else { return };
-        shard.salvage();
-        self.cell.announce(&shard);
-        let mut left = shard.take_leaving();
+        self.shard.salvage();
+        self.cell.announce(&self.shard);
+        let mut left = self.shard.take_leaving();
         if let Some(outlet) = self.outlet {
             outlet.record(&mut left);
         }
-        drop(shard);
-        // Only now: a drop may run host code, and without an outlet there is nobody to hand these to while unwinding.
-        drop(left);
+        self.salvaged = Some(Box::new(left));
+    }
+}
+
+impl Drop for Entered<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if rarely(!self.intact) {
+            self.salvage();
+        }
     }
 }
