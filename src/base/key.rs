@@ -31,15 +31,15 @@ impl Key {
     /// Whether it is `key`. Lengths that keys often have are compared as words: a call to compare memory costs more.
     #[inline]
     pub fn is(&self, key: &[u8]) -> bool {
-        let own = self.as_bytes();
-        if own.len() != key.len() {
+        let Bytes::Inline { len, bytes } = &self.0 else { return self.as_bytes() == key };
+        if usize::from(*len) != key.len() {
             return false;
         }
-        let ends = |bytes: &[u8]| Some((u64::from_ne_bytes(*bytes.first_chunk()?), u64::from_ne_bytes(*bytes.last_chunk()?)));
+        let word = |bytes: &[u8]| bytes.first_chunk().map(|word| u64::from_ne_bytes(*word));
         match key.len() {
-            // The two words overlap, or meet.
-            8..=16 => ends(own) == ends(key),
-            _ => own == key,
+            8 => word(bytes) == word(key),
+            16 => word(bytes) == word(key) && word(&bytes[8..]) == word(&key[8..]),
+            _ => self.as_bytes() == key,
         }
     }
 

@@ -141,12 +141,11 @@ impl Order {
 
     #[inline(never)]
     fn settle_notes(&mut self, slab: &mut Slab) {
-        for place in &self.notes[..self.noted as usize] {
-            let level = &mut self.levels[usize::from(slab.held(*place).level())];
-            if level.newest != *place {
-                level.cut(slab, *place);
-                level.append(slab, *place);
-            }
+        let notes = &self.notes[..self.noted as usize];
+        if let [level] = &mut self.levels[..] {
+            notes.iter().for_each(|place| level.renew(slab, *place));
+        } else {
+            notes.iter().for_each(|place| self.levels[usize::from(slab.held(*place).level())].renew(slab, *place));
         }
         self.noted = 0;
     }
@@ -192,6 +191,23 @@ impl Order {
 }
 
 impl Level {
+    /// The entry becomes the newest.
+    #[inline]
+    fn renew(&mut self, slab: &mut Slab, place: Place) {
+        if self.newest == place {
+            return;
+        }
+        let (older, newer) = (slab.older(place), slab.newer(place));
+        // Not the newest, so there is a newer one.
+        slab.set_older(newer, older);
+        match older.some() {
+            Some(older) => slab.set_newer(older, newer),
+            None => self.oldest = newer,
+        }
+        slab.link_last(self.newest, place);
+        self.newest = place;
+    }
+
     #[inline]
     fn append(&mut self, slab: &mut Slab, place: Place) {
         slab.set_older(place, self.newest);

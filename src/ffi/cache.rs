@@ -105,10 +105,10 @@ impl Caller {
         look: impl FnOnce() -> Result<Lookup, Status>,
     ) -> Result<Status, Status> {
         let out = self.out(out_value)?;
-        let (status, answer) = found(look()?);
-        Ok(match answer {
-            Some(answer) => out.give(answer, status),
-            None => status,
+        Ok(match look()? {
+            Lookup::Value(value) => out.give(Answer::Value(value), Status::VALUE),
+            Lookup::Null => out.give(Answer::Null, Status::NULL),
+            missed => missed.status(),
         })
     }
 
