@@ -1,6 +1,6 @@
 /* fetch: what a key costs that is absent, and many that are not, beside other ways to load.
  *
- *     fetch WORK ROUNDS
+ *     fetch WORK ROUNDS SECONDS
  *
  * WORK    absent     1,000 absent keys in one call, an instant provider, 64 keys a request, one worker: ns a key.
  *                    The channel designs have one worker too; the async peers load on the thread that asks
@@ -10,7 +10,7 @@
  *                    Everything on one thread, by the host's own queue, as the peers' executor has it
  *
  * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is thrown out since this
- * thread did not have its processor.
+ * thread did not have its processor; it is tried again. No round begins after SECONDS.
  */
 #include "common.h"
 
@@ -189,7 +189,7 @@ static int counts(const struct work *work, struct watch passed)
 
 static void run(const struct work *work, const struct subject *subject)
 {
-    for (int attempt = 0; attempt < 12; attempt++) {
+    for (int attempt = 0; attempt < 40; attempt++) {
         struct watch begin = watch_begin();
         double ns = subject->once(work->n);
         if (counts(work, watch_end(begin))) {
@@ -202,8 +202,8 @@ static void run(const struct work *work, const struct subject *subject)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3)
-        DIE("usage: fetch WORK ROUNDS");
+    if (argc < 4)
+        DIE("usage: fetch WORK ROUNDS SECONDS");
     const struct work *work = NULL;
     for (size_t i = 0; i < sizeof works / sizeof *works; i++)
         if (strcmp(argv[1], works[i].name) == 0)
@@ -221,7 +221,8 @@ int main(int argc, char **argv)
     /* What is made at first use: threads, caches, channels. */
     for (size_t i = 0; i < subjects; i++)
         work->subjects[i].once(work->n);
-    for (size_t round = 0; round < rounds; round++) {
+    uint64_t began = clock_ns(CLOCK_MONOTONIC), most_ns = strtoul(argv[3], NULL, 10) * 1000000000u;
+    for (size_t round = 0; round < rounds && clock_ns(CLOCK_MONOTONIC) - began < most_ns; round++) {
         printf("round\n");
         for (size_t i = 0; i < subjects; i++)
             run(work, &work->subjects[(i + round) % subjects]);

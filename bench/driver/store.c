@@ -1,6 +1,6 @@
 /* store: lookups and writes, kvlight and its peers by turns in one process.
  *
- *     store WORK FORM THREADS KEYS ROUNDS [subjects]
+ *     store WORK FORM THREADS KEYS ROUNDS SECONDS [subjects]
  *
  * WORK    resident  all keys fit; drawn by Zipf 0.99
  *         tenth     room for a tenth of the keys; drawn by Zipf 0.99; what is missed is put
@@ -14,7 +14,7 @@
  * order in which they were stored. Where all keys fit, a run in which a lookup missed ends the bench: a miss would be cheap.
  *
  * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is thrown out since a thread did
- * not have its processor; it is tried again a few times. At the end `share SUBJECT PART`: which part of the lookups hit.
+ * not have its processor; it is tried again a few times. No round begins after SECONDS: where little is undisturbed, fewer count. At the end `share SUBJECT PART`: which part of the lookups hit.
  * For `bytes`: `run SUBJECT BYTES`.
  */
 #include "common.h"
@@ -399,14 +399,15 @@ static int number_of(const char *name, const char *const *names)
 
 int main(int argc, char **argv)
 {
-    if (argc < 6)
-        DIE("usage: store WORK FORM THREADS KEYS ROUNDS [subjects]");
+    if (argc < 7)
+        DIE("usage: store WORK FORM THREADS KEYS ROUNDS SECONDS [subjects]");
     work = (enum work)number_of(argv[1], (const char *const[]){"resident", "tenth", "uniform", "churn", "careful", "bytes", NULL});
     form = (enum form)number_of(argv[2], (const char *const[]){"retained", "copied", "batch", NULL});
     threads = atoi(argv[3]);
     key_count = strtoul(argv[4], NULL, 10);
     size_t rounds = strtoul(argv[5], NULL, 10);
-    const char *list = argc > 6 ? argv[6] : NULL;
+    uint64_t most_ns = strtoul(argv[6], NULL, 10) * 1000000000u;
+    const char *list = argc > 7 ? argv[7] : NULL;
     memset(value, 7, sizeof value);
     draw_keys(work != UNIFORM && work != CHURN);
 
@@ -422,14 +423,15 @@ int main(int argc, char **argv)
         else
             fill(&subjects[i], capacity);
     }
-    for (size_t round = 0; round < rounds && work != BYTES; round++) {
+    uint64_t began = clock_ns(CLOCK_MONOTONIC);
+    for (size_t round = 0; round < rounds && work != BYTES && clock_ns(CLOCK_MONOTONIC) - began < most_ns; round++) {
         printf("round\n");
         for (size_t i = 0; i < SUBJECTS; i++) {
             struct subject *subject = &subjects[(i + round) % SUBJECTS];
             if (!subject->cache)
                 continue;
             double ns = 0;
-            for (int attempt = 0; attempt < 12 && ns == 0; attempt++)
+            for (int attempt = 0; attempt < 8 && ns == 0; attempt++)
                 if ((ns = measure(subject, ops)) == 0)
                     printf("lost %s\n", subject->name);
             if (ns > 0)
