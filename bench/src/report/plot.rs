@@ -1,10 +1,11 @@
 //! The plots, as SVG: ratios by work, a hit's time by the number of entries, memory by peer.
 
 use crate::work::Chapter;
+use crate::write::called;
 use crate::{Row, Size};
 use std::fmt::Write as _;
 
-const STYLE: &str = "<style>text{font:12px sans-serif;fill:#333}.small{font-size:11px;fill:#666}.title{font-weight:bold;font-size:14px}\
+const STYLE: &str = "<style>text{font:12px sans-serif;fill:#333}.small{font-size:11px;fill:#666}.title{font-weight:bold;font-size:14px}.chapter{font-weight:bold}.in{fill:#fff}\
                      .grid{stroke:#ddd}.one{stroke:#666}</style>";
 
 /// One colour for one subject, in every plot.
@@ -18,15 +19,12 @@ fn colour(subject: &str) -> &'static str {
         "lru_mutex" => "#4c9a52",
         "lru_sharded" => "#9ac79d",
         "hashbrown" => "#888888",
-        "channel_std" | "parked_worker" => "#b0892a",
+        "channel_std" => "#b0892a",
+        "parked_worker" => "#2f8f8f",
         "channel_crossbeam" => "#d6c07a",
         "channel_by_64" => "#6b5b1e",
         _ => "#111111",
     }
-}
-
-fn named(subject: &str) -> String {
-    subject.replace('_', " ")
 }
 
 fn open(width: usize, height: usize, title: &str) -> String {
@@ -48,8 +46,8 @@ pub fn ratios(rows: &[Row]) -> String {
             None => works.push((row, vec![row])),
         }
     }
-    let least = rows.iter().map(|row| row.ratio).fold(0.5, f64::min).log2().floor();
-    let most = rows.iter().map(|row| row.ratio).fold(2.0, f64::max).log2().ceil();
+    let shown = || rows.iter().flat_map(|row| [row.ratio, row.asked.unwrap_or(1.0)]);
+    let (least, most) = (shown().fold(0.5, f64::min).log2().floor(), shown().fold(2.0, f64::max).log2().ceil());
     let place = |ratio: f64| LEFT + (ratio.log2() - least) / (most - least) * (RIGHT - LEFT);
     let mut peers: Vec<&str> = Vec::new();
     for row in rows {
@@ -70,7 +68,7 @@ pub fn ratios(rows: &[Row]) -> String {
             y - 4,
             colour(peer),
             x + 10,
-            named(peer)
+            called(peer)
         );
     }
     let _ = writeln!(
@@ -92,7 +90,7 @@ pub fn ratios(rows: &[Row]) -> String {
         if of_it.is_empty() {
             continue;
         }
-        let _ = writeln!(svg, "<text x=\"12\" y=\"{}\" font-weight=\"bold\">{}</text>", y + 16, chapter.title());
+        let _ = writeln!(svg, "<text class=\"chapter\" x=\"12\" y=\"{}\">{}</text>", y + 16, chapter.title());
         y += LINE;
         for (first, rows) in of_it {
             let middle = y + LINE / 2;
@@ -114,7 +112,7 @@ pub fn ratios(rows: &[Row]) -> String {
                 let _ = writeln!(
                     svg,
                     "<circle cx=\"{x:.1}\" cy=\"{middle}\" r=\"5\" fill=\"{fill}\" stroke=\"{paint}\" stroke-width=\"2\"><title>{}: {:.2}</title></circle>",
-                    named(&row.peer),
+                    called(&row.peer),
                     row.ratio
                 );
             }
@@ -178,7 +176,7 @@ pub fn by_size(sizes: &[Size]) -> String {
             svg,
             "<text x=\"{:.1}\" y=\"{at:.1}\" style=\"fill:{paint}\">{} {:.0} ns</text>",
             x(last.entries) + 10.0,
-            named(subject),
+            called(subject),
             last.ns
         );
     }
@@ -194,19 +192,21 @@ pub fn memory(rows: &[Row]) -> String {
         ours.into_iter().chain(rows.iter().filter(|row| row.peer != "bound").map(|row| (row.peer.as_str(), row.theirs))).collect();
     bars.sort_by(|a, b| a.1.total_cmp(&b.1));
     let most = bars.iter().map(|bar| bar.1).fold(1.0, f64::max);
-    let mut svg = open(680, 50 + bars.len() * 26, "Bytes of heap an entry: keys of 16 bytes, values of 64");
+    let mut svg = open(680, 60 + bars.len() * 26, "Bytes of heap an entry: keys of 16 bytes, values of 64");
     for (at, (subject, bytes)) in bars.iter().enumerate() {
-        let (y, width) = (40 + at * 26, bytes / most * 470.0);
-        let _ = writeln!(svg, "<text text-anchor=\"end\" x=\"105\" y=\"{}\">{}</text>", y + 14, named(subject));
-        let _ = writeln!(svg, "<rect x=\"112\" y=\"{y}\" width=\"{width:.1}\" height=\"19\" fill=\"{}\"/>", colour(subject));
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{}\">{bytes:.0}</text>", 118.0 + width, y + 14);
+        let (y, width) = (40 + at * 26, bytes / most * 520.0);
+        let _ = writeln!(svg, "<text text-anchor=\"end\" x=\"115\" y=\"{}\">{}</text>", y + 14, called(subject));
+        let _ = writeln!(svg, "<rect x=\"122\" y=\"{y}\" width=\"{width:.1}\" height=\"19\" fill=\"{}\"/>", colour(subject));
+        let _ = writeln!(svg, "<text class=\"in\" text-anchor=\"end\" x=\"{:.1}\" y=\"{}\">{bytes:.0}</text>", 116.0 + width, y + 14);
     }
     if let Some(bound) = rows.iter().find(|row| row.peer == "bound") {
-        let x = 112.0 + bound.theirs / most * 470.0;
+        let (x, bottom) = (122.0 + bound.theirs / most * 520.0, 40 + bars.len() * 26);
+        let _ = writeln!(svg, "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"34\" y2=\"{bottom}\" stroke=\"#111\" stroke-dasharray=\"4,3\"/>");
         let _ = writeln!(
             svg,
-            "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"34\" y2=\"{}\" stroke=\"#111\" stroke-dasharray=\"4,3\"/>",
-            42 + bars.len() * 26
+            "<text class=\"small\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">asked: {:.0}</text>",
+            bottom + 12,
+            bound.theirs
         );
     }
     svg.push_str("</svg>\n");

@@ -40,7 +40,7 @@ pub fn spelled(number: u64) -> String {
 }
 
 /// What a peer is called in a table.
-fn called(peer: &str) -> &str {
+pub fn called(peer: &str) -> &str {
     match peer {
         "bound" => "(bound)",
         "lru_mutex" => "lru, one mutex",
