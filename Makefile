@@ -120,6 +120,7 @@ planted: ## Break the code on purpose, once for each of tests/planted, and see t
 lint: ## Check formatting and run clippy, warnings being errors.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	cd bench && $(CARGO) fmt --check && $(CARGO) clippy --quiet --release --all-targets --target-dir $(abspath $(TARGET))/bench-crate -- -D warnings
 
 tools: ## Install what the tests need: Debian packages, as root.
 	tests/tools
