@@ -3,7 +3,6 @@
 use super::departure::{Departures, Outlet};
 use super::shard::Shard;
 use crate::base::Millis;
-use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::sync::{Mutex, MutexGuard};
 
@@ -24,18 +23,14 @@ impl Cell {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
-    /// The shard, locked, for work that nothing leaves by; ended by [`Entered::done`].
+    /// Does `work` that nothing leaves by. If it unwinds, nobody knows what state the shard is in: the next to come finds it empty.
     #[inline(always)]
-    pub fn enter<'a>(&'a self, outlet: Option<&'a dyn Outlet>) -> Entered<'a> {
-        Entered { shard: self.shard.lock(), cell: self, outlet, intact: false, salvaged: None }
-    }
-
-    /// Does `work` that nothing leaves by.
     pub fn read<R>(&self, outlet: Option<&dyn Outlet>, work: impl FnOnce(&mut Shard) -> R) -> R {
-        let mut entered = self.enter(outlet);
-        let result = work(&mut entered.shard);
-        entered.done();
-        result
+        let mut shard = match self.shard.lock_unless_broken() {
+            Ok(shard) => shard,
+            Err(broken) => self.salvage(broken, outlet),
+        };
+        work(&mut shard)
     }
 
     /// Does `work`, and sends what left to the outlet, or to `out` if there is none.
@@ -60,44 +55,23 @@ impl Cell {
             self.next_due.store(next_due.0, Ordering::SeqCst);
         }
     }
-}
-
-/// A shard being worked on. If the work unwinds, nobody knows what state the shard is in: it starts again, empty.
-pub(super) struct Entered<'a> {
-    pub shard: MutexGuard<'a, Shard>,
-    cell: &'a Cell,
-    outlet: Option<&'a dyn Outlet>,
-    intact: bool,
-    /// Dropped after the lock, for it stands behind it: a drop may run host code, and without an outlet there is nobody to hand
-    /// these to while unwinding.
-    salvaged: Option<Box<Departures>>,
-}
-
-impl Entered<'_> {
-    /// The work ended as it should.
-    #[inline(always)]
-    pub fn done(mut self) {
-        self.intact = true;
-    }
 
     #[cold]
     #[inline(never)]
-    fn salvage(&mut self) {
-        self.shard.salvage();
-        self.cell.announce(&self.shard);
-        let mut left = self.shard.take_leaving();
-        if let Some(outlet) = self.outlet {
+    fn salvage<'a>(&'a self, mut shard: MutexGuard<'a, Shard>, outlet: Option<&dyn Outlet>) -> MutexGuard<'a, Shard> {
+        shard.salvage();
+        self.announce(&shard);
+        let mut left = shard.take_leaving();
+        if let Some(outlet) = outlet {
             outlet.record(&mut left);
         }
-        self.salvaged = Some(Box::new(left));
-    }
-}
-
-impl Drop for Entered<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if rarely(!self.intact) {
-            self.salvage();
+        self.shard.mended();
+        // Without an outlet there is nobody to hand these to, and a drop may run host code: not under the lock.
+        drop(shard);
+        drop(left);
+        match self.shard.lock_unless_broken() {
+            Ok(shard) => shard,
+            Err(broken) => self.salvage(broken, outlet),
         }
     }
 }

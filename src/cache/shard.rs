@@ -196,23 +196,20 @@ impl Shard {
         if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }
-        let mut found = self.find(hash, key);
-        let mut end = Millis::NEVER;
+        let Some(place) = self.find(hash, key) else { return self.not_found(reading) };
+        let held = self.slab.held(place);
         // The clock is read only for an entry that can end at all.
-        if let Some(place) = found
-            && rarely(self.terms.idle_ms.is_some() || self.slab.held(place).deadline != Millis::NEVER)
-        {
-            match self.end_if_alive(place, clock, reading) {
-                Some(alive) => end = alive,
-                None => found = None,
-            }
+        if rarely(self.terms.idle_ms.is_some() || held.deadline != Millis::NEVER) {
+            return match self.end_if_alive(place, clock, reading) {
+                Some(end) => Some(see(self.used(place, reading), end)),
+                None => self.not_found(reading),
+            };
         }
-        let Some(place) = found else {
-            if reading == Reading::Lookup {
-                self.counts.misses += 1;
-            }
-            return None;
-        };
+        Some(see(self.used(place, reading), Millis::NEVER))
+    }
+
+    #[inline(always)]
+    fn used(&mut self, place: Place, reading: Reading) -> &Held {
         let held = self.slab.held(place);
         if reading != Reading::Peek {
             self.order.note_use(place);
@@ -221,7 +218,15 @@ impl Shard {
                 Answer::Null => self.counts.null_hits += 1,
             }
         }
-        Some(see(held, end))
+        held
+    }
+
+    #[inline(always)]
+    fn not_found<R>(&mut self, reading: Reading) -> Option<R> {
+        if reading == Reading::Lookup {
+            self.counts.misses += 1;
+        }
+        None
     }
 
     /// When an entry that can end does so, unless it has.

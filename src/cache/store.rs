@@ -71,10 +71,11 @@ impl Store {
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
-        let mut entered = self.cell_of(hash).enter(self.outlet());
-        let seen = entered.shard.read(hash, key, clock, reading, see);
-        entered.done();
-        seen
+        self.cell_of(hash).read(
+            self.outlet(),
+            #[inline(always)]
+            |shard| shard.read(hash, key, clock, reading, see),
+        )
     }
 
     fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64) -> R) -> R {

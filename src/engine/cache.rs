@@ -53,7 +53,7 @@ impl Core {
     /// Whether a lookup runs code of the host's.
     #[inline]
     pub fn lookups_call_host(&self) -> bool {
-        rarely(self.hooks.validator.is_some()) || rarely(self.hooks.record.is_some())
+        rarely(self.lookups_call_host)
     }
 
     #[inline]
@@ -89,7 +89,7 @@ impl Core {
         if self.lookups_call_host() {
             return Ok(self.get_and_tell(key));
         }
-        Ok(self.store.lookup(key, &self.clock).map(|hit| hit.answer).into())
+        Ok(self.store.lookup_with(key, &self.clock, Answer::clone).into())
     }
 
     #[inline(never)]
@@ -98,7 +98,7 @@ impl Core {
             self.reject(key);
             return Lookup::InvalidKey;
         }
-        let found: Lookup = self.store.lookup(key, &self.clock).map(|hit| hit.answer).into();
+        let found: Lookup = self.store.lookup_with(key, &self.clock, Answer::clone).into();
         self.record(found.status(), key);
         found
     }

@@ -65,6 +65,8 @@ pub struct Core {
     settings: Settings,
     fetch_settings: Arc<FetchSettings>,
     hooks: Hooks,
+    /// Whether there is a hook that a lookup runs.
+    lookups_call_host: bool,
     removals: Option<Arc<Removals>>,
     routes: Routes,
     threads: Threads,
@@ -164,6 +166,7 @@ impl Core {
                 clock: clock.clone(),
                 fetch_settings: Arc::new(settings.fetch.clone()),
                 settings,
+                lookups_call_host: hooks.validator.is_some() || hooks.record.is_some(),
                 hooks,
                 removals,
                 routes,

@@ -196,8 +196,9 @@ pub unsafe extern "C" fn kvl_cache_get(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         caller.hand_out(out_value, || {
-            let (core, _kept) = caller.looked_at(cache)?;
-            core.get(caller.key(key, key_len)?)
+            let core = caller.borrow(cache)?;
+            let key = caller.key(key, key_len)?;
+            if core.lookups_call_host() { core.me().get(key) } else { core.get(key) }
         })
     })
 }
@@ -229,8 +230,13 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let (core, _kept) = caller.looked_at(cache)?;
-        caller.look_into(core, caller.key(key, key_len)?, buf, cap, out_len)
+        let core = caller.borrow(cache)?;
+        let key = caller.key(key, key_len)?;
+        if core.lookups_call_host() {
+            caller.look_into(&core.me(), key, buf, cap, out_len)
+        } else {
+            caller.look_into(core, key, buf, cap, out_len)
+        }
     })
 }
 
