@@ -39,6 +39,7 @@ struct subject {
     void *cache;
     size_t turn[2]; /* where each thread stands among the draws: half of them apart */
     size_t asked, hit; /* in the runs that were timed */
+    double ns; /* of the last run that counted */
 };
 
 #define PEER(name)                                                                                                       \
@@ -113,7 +114,7 @@ static void kvl_release(void *value)
 }
 
 #define SUBJECT(prefix, title, release)                                                                                  \
-    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {0, DRAWS / 2}, 0, 0}
+    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {0, DRAWS / 2}, 0, 0, 0}
 
 static struct subject subjects[] = {
     SUBJECT(kvl, "kvlight", kvl_release),
@@ -307,6 +308,8 @@ static int all_fit(void)
     return work == RESIDENT || work == UNIFORM || work == CAREFUL;
 }
 
+enum { WARMING = 16384, STEP = 64 }; /* whole batches */
+
 struct runner {
     struct subject *subject;
     int thread;
@@ -318,7 +321,9 @@ struct runner {
 static void *run_one(void *argument)
 {
     struct runner *runner = argument;
-    run(runner->subject, runner->thread, runner->ops); /* the caches of the processor are the last subject's */
+    run(runner->subject, runner->thread, WARMING); /* the caches of the processor are the last subject's */
+    nanosleep(&(struct timespec){0, 200000}, NULL); /* who has slept is not the next who must make room for others */
+    run(runner->subject, runner->thread, WARMING / 8);
     atomic_fetch_add(runner->ready, 1);
     while (atomic_load(runner->ready) < threads)
         ;
@@ -329,8 +334,11 @@ static void *run_one(void *argument)
 }
 
 /* Nanoseconds per operation of one thread, or 0 if some thread did not have its processor. */
-static double measure(struct subject *subject, size_t ops)
+static double measure(struct subject *subject)
 {
+    /* A millisecond or two: on a machine with others on it, few runs that take longer are undisturbed. */
+    size_t ops = subject->ns > 0 ? (size_t)(1500000 / subject->ns) / STEP * STEP : 4096;
+    ops = ops < 2048 ? 2048 : ops > 2 * WARMING ? 2 * WARMING : ops;
     atomic_int ready = 0;
     struct runner runners[2];
     pthread_t others[2];
@@ -354,7 +362,10 @@ static double measure(struct subject *subject, size_t ops)
         if (work == CHURN && runners[i].hits != 0)
             DIE("%s knew a key that was never put", subject->name);
     }
-    return counts ? (double)wall / (double)ops : 0;
+    double ns = (double)wall / (double)ops;
+    if (counts)
+        subject->ns = ns;
+    return counts ? ns : 0;
 }
 
 static void fill(struct subject *subject, size_t capacity)
@@ -413,8 +424,6 @@ int main(int argc, char **argv)
 
     /* Sharded caches are never filled evenly: where all keys are to fit, there is room for a quarter more. */
     size_t capacity = work == TENTH ? key_count / 10 : work == CHURN || work == BYTES ? key_count : key_count + key_count / 4 + 1024;
-    /* Some milliseconds: long enough to be timed, short enough that a run undisturbed is not rare on a machine with others on it. */
-    size_t ops = work == CHURN || work == TENTH ? 16384 : 32768;
     for (int i = 0; i < SUBJECTS; i++) {
         if (!chosen(list, subjects[i].name))
             continue;
@@ -432,7 +441,7 @@ int main(int argc, char **argv)
                 continue;
             double ns = 0;
             for (int attempt = 0; attempt < 8 && ns == 0; attempt++)
-                if ((ns = measure(subject, ops)) == 0)
+                if ((ns = measure(subject)) == 0)
                     printf("lost %s\n", subject->name);
             if (ns > 0)
                 printf("run %s %.3f\n", subject->name, ns);

@@ -54,6 +54,8 @@ pub struct Found {
     pub shares: Vec<(&'static str, f64)>,
     /// What has no figure, since no run of it was undisturbed.
     pub missing: Vec<String>,
+    /// Of those, how many something is asked of.
+    pub asked_and_missing: usize,
     pub counted: usize,
     pub thrown_out: usize,
 }
@@ -70,7 +72,8 @@ impl Found {
     fn push(&mut self, subject: &Subject, peer: &str, compared: Option<driver::Compared>, asked: Option<f64>) {
         let Subject { chapter, work, label, threads } = *subject;
         let Some(driver::Compared { ours, theirs, ratio }) = compared else {
-            self.missing.push(format!("{work}, {threads}, {peer}"));
+            self.missing.push(format!("{label} ({threads}) beside {peer}"));
+            self.asked_and_missing += usize::from(asked.is_some());
             return;
         };
         let (work, label, peer) = (work.to_owned(), label.to_owned(), peer.to_owned());

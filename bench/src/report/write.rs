@@ -83,8 +83,10 @@ fn measured(quick: bool) -> String {
 }
 
 fn reached(found: &Found) -> String {
-    let asked = found.rows.iter().filter(|row| row.asked.is_some());
-    format!("{} of {} that something is asked of are reached.", asked.clone().filter(|row| row.is_reached()).count(), asked.count())
+    let asked: Vec<&Row> = found.rows.iter().filter(|row| row.asked.is_some()).collect();
+    let (missing, reached) = (found.asked_and_missing, asked.iter().filter(|row| row.is_reached()).count());
+    let unknown = if missing == 0 { String::new() } else { format!(", {missing} have no figure") };
+    format!("Of {} rows that something is asked of, {reached} are reached{unknown}.", asked.len() + missing)
 }
 
 fn figure(figure: f64) -> String {
