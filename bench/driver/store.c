@@ -323,7 +323,7 @@ static void *run_one(void *argument)
     struct runner *runner = argument;
     run(runner->subject, runner->thread, WARMING); /* the caches of the processor are the last subject's */
     nanosleep(&(struct timespec){0, 200000}, NULL); /* who has slept is not the next who must make room for others */
-    run(runner->subject, runner->thread, WARMING / 8);
+    run(runner->subject, runner->thread, runner->ops); /* but others have had their things in the caches meanwhile */
     atomic_fetch_add(runner->ready, 1);
     while (atomic_load(runner->ready) < threads)
         ;
@@ -336,9 +336,9 @@ static void *run_one(void *argument)
 /* Nanoseconds per operation of one thread, or 0 if some thread did not have its processor. */
 static double measure(struct subject *subject)
 {
-    /* A millisecond or two: on a machine with others on it, few runs that take longer are undisturbed. */
-    size_t ops = subject->ns > 0 ? (size_t)(1500000 / subject->ns) / STEP * STEP : 4096;
-    ops = ops < 2048 ? 2048 : ops > 2 * WARMING ? 2 * WARMING : ops;
+    /* A millisecond, and one more before it: on a machine with others on it, few runs that take longer are undisturbed. */
+    size_t ops = subject->ns > 0 ? (size_t)(1200000 / subject->ns) / STEP * STEP : 4096;
+    ops = ops < 512 ? 512 : ops > 2 * WARMING ? 2 * WARMING : ops;
     atomic_int ready = 0;
     struct runner runners[2];
     pthread_t others[2];

@@ -55,13 +55,13 @@ pub fn ratios(rows: &[Row]) -> String {
             peers.push(&row.peer);
         }
     }
-    let legend_lines = peers.len().div_ceil(5);
+    let legend_lines = peers.len().div_ceil(4);
     let top = 62 + legend_lines * 18;
     let chapters = Chapter::ALL.iter().filter(|chapter| works.iter().any(|(first, _)| first.chapter == **chapter)).count();
     let bottom = top + (works.len() + chapters) * LINE;
     let mut svg = open(940, bottom + 40, "How many times as good as the peer, or as the bound; right of 1 is better");
     for (at, peer) in peers.iter().enumerate() {
-        let (x, y) = (20 + at % 5 * 180, 46 + at / 5 * 18);
+        let (x, y) = (20 + at % 4 * 225, 46 + at / 4 * 18);
         let _ = writeln!(
             svg,
             "<circle cx=\"{x}\" cy=\"{}\" r=\"5\" fill=\"{}\"/><text x=\"{}\" y=\"{y}\">{}</text>",

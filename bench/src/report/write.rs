@@ -85,7 +85,7 @@ fn measured(quick: bool) -> String {
 fn reached(found: &Found) -> String {
     let asked: Vec<&Row> = found.rows.iter().filter(|row| row.asked.is_some()).collect();
     let (missing, reached) = (found.asked_and_missing, asked.iter().filter(|row| row.is_reached()).count());
-    let unknown = if missing == 0 { String::new() } else { format!(", {missing} have no figure") };
+    let unknown = if missing == 0 { String::new() } else { format!(", {missing} without a figure") };
     format!("Of {} rows that something is asked of, {reached} are reached{unknown}.", asked.len() + missing)
 }
 
