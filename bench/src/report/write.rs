@@ -139,8 +139,13 @@ fn short(found: &Found, quick: bool) -> String {
         let (label, threads, peer, ratio) = (&row.label, row.threads, called(&row.peer), row.ratio);
         let unit = if row.chapter == Chapter::Memory { "bytes" } else { "ns" };
         let (ours, theirs) = (figure(row.ours), figure(row.theirs));
-        let hit = if row.work.starts_with("resident") { "hit, " } else { "" };
-        let _ = writeln!(text, "| {hit}{label} | {threads} | {ours} {unit} | {peer} | {theirs} {unit} | {ratio:.2} |");
+        let what = match row.chapter {
+            Chapter::Lookups => "hit, ",
+            Chapter::Fetching => "fetch: ",
+            Chapter::Swift => "from Swift: ",
+            Chapter::Writes | Chapter::Memory => "",
+        };
+        let _ = writeln!(text, "| {what}{label} | {threads} | {ours} {unit} | {peer} | {theirs} {unit} | {ratio:.2} |");
     }
     let _ = write!(text, "\n{}\n", measured(quick));
     text
