@@ -23,6 +23,7 @@ DOCUMENTS = [
     ("docs/GUIDE.md", "Guide"),
     ("docs/CONFIGURATION.md", "Settings"),
     ("ARCHITECTURE.md", "Architecture"),
+    ("docs/PERFORMANCE.md", "Performance"),
     ("docs/PROOF.md", "Proof"),
     ("CONTRIBUTING.md", "Contributing"),
     ("CHANGELOG.md", "Changelog"),
@@ -85,7 +86,7 @@ class Markdown:
         out = []
         while self.at < len(self.lines):
             line = self.lines[self.at]
-            if not line.strip():
+            if not line.strip() or line.startswith("<!-- "):
                 self.at += 1
             elif line.startswith("```"):
                 out.append(self.fence(line[3:].strip()))
