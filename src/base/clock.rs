@@ -170,12 +170,13 @@ impl ManualClock {
 pub struct Now<'a> {
     clock: &'a Clock,
     moment: Cell<Option<Moment>>,
+    millis: Cell<Option<Millis>>,
 }
 
 impl<'a> Now<'a> {
     /// The time of an operation that begins.
     pub fn of(clock: &'a Clock) -> Now<'a> {
-        Now { clock, moment: Cell::new(None) }
+        Now { clock, moment: Cell::new(None), millis: Cell::new(None) }
     }
 
     /// The monotonic clock.
@@ -189,7 +190,11 @@ impl<'a> Now<'a> {
 
     /// The suspend-aware clock.
     pub fn millis(&self) -> Millis {
-        self.clock.millis()
+        self.millis.get().unwrap_or_else(|| {
+            let millis = self.clock.millis();
+            self.millis.set(Some(millis));
+            millis
+        })
     }
 
     /// The clock itself.

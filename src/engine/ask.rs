@@ -10,8 +10,9 @@ use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
 use crate::base::sync::{Condvar, Mutex, wait};
 use crate::base::{Error, Key, Moment, Now, PackedKeys, Status};
+use crate::cache::Hit;
 use crate::task::table::Room;
-use crate::task::{Ask, Batch, Form, Outcome, Probe, Verdict};
+use crate::task::{Ask, Batch, Form, Outcome, Probe, Source, Verdict};
 use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -77,7 +78,7 @@ impl Core {
             Some(handle) => handle.begin(keys.len())?,
             None => (0, None),
         };
-        let result = self.probe_keys(keys, &call.settings).and_then(|probed| {
+        let result = self.probe_keys(keys, call).and_then(|probed| {
             // Nothing to tell one by one is nothing to tell.
             let is_empty = probed.probes.is_empty() && call.form == Form::Each;
             if (call.at_once || is_empty) && probed.missed == 0 {
@@ -99,17 +100,27 @@ impl Core {
     }
 
     /// Validates and looks up each key in order, under no lock but the shard's.
-    fn probe_keys<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]>, settings: &FetchSettings) -> Result<Probed, Status> {
+    fn probe_keys<'k>(&self, mut keys: impl ExactSizeIterator<Item = &'k [u8]>, call: &Call<'_>) -> Result<Probed, Status> {
         let epoch = self.epoch.load(Ordering::Acquire);
         let count = keys.len();
-        let mut probes = SmallVec::new();
-        probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
-        let packed = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
-        let mut probed = Probed { keys: packed, probes, missed: 0, epoch, records: Vec::new() };
         let now = Now::of(&self.clock);
-        for key in keys {
+        let mut probed = Probed { keys: PackedKeys::default(), probes: SmallVec::new(), missed: 0, epoch, records: Vec::new() };
+        // One resident key that the call itself answers: nobody will see the key again, so it is not copied.
+        let mut first = None;
+        if call.at_once && call.form == Form::Each && count == 1 && self.hooks.record.is_none() {
+            // Nor are its age and what it cost.
+            let bare = |hit: Hit| Outcome::of(hit.answer, Source::Store);
+            first = keys.next().map(|key| (key, self.probe_key(key, &call.settings, bare)));
+            if let Some((_, probe @ Probe::Settled(_))) = first {
+                probed.probes.push(probe);
+                return Ok(probed);
+            }
+        }
+        probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
+        probed.keys = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
+        let probe = |key| (key, self.probe_key(key, &call.settings, |hit| outcome_of(hit, &now)));
+        for (key, probe) in first.into_iter().chain(keys.map(probe)) {
             probed.keys.push(key);
-            let probe = self.probe_key(key, settings, &now);
             probed.missed += usize::from(matches!(probe, Probe::Missed));
             if self.hooks.record.is_some() {
                 probed.records.push(record_of(&probe));
@@ -119,7 +130,8 @@ impl Core {
         Ok(probed)
     }
 
-    fn probe_key(&self, key: &[u8], settings: &FetchSettings, now: &Now<'_>) -> Probe {
+    #[inline]
+    fn probe_key(&self, key: &[u8], settings: &FetchSettings, outcome: impl FnOnce(Hit) -> Outcome) -> Probe {
         if key.len() > KEY_MAX {
             return Probe::Settled(Outcome::failed(Error::of(Status::ERR_KEY_TOO_LONG)));
         }
@@ -130,7 +142,7 @@ impl Core {
         if settings.read != Read::Refresh
             && let Some(hit) = self.store.probe(key, &self.clock)
         {
-            return Probe::Settled(outcome_of(hit, now));
+            return Probe::Settled(outcome(hit));
         }
         Probe::Missed
     }

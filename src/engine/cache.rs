@@ -56,8 +56,9 @@ impl Core {
         rarely(self.lookups_call_host)
     }
 
+    /// Refuses a cache whose engine was freed.
     #[inline]
-    fn check_not_over(&self) -> Result<(), Status> {
+    pub fn check_not_over(&self) -> Result<(), Status> {
         if rarely(self.life.is_over()) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
@@ -86,14 +87,17 @@ impl Core {
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Result<Lookup, Status> {
         self.check_not_over()?;
-        if self.lookups_call_host() {
-            return Ok(self.get_and_tell(key));
-        }
-        Ok(self.store.lookup_with(key, &self.clock, Answer::clone).into())
+        Ok(self.look_up(key))
+    }
+
+    /// As [`Core::get`], once [`Core::check_not_over`] was asked.
+    #[inline(always)]
+    pub fn look_up(&self, key: &[u8]) -> Lookup {
+        if self.lookups_call_host() { self.look_up_and_tell(key) } else { self.store.lookup_with(key, &self.clock, Answer::clone).into() }
     }
 
     #[inline(never)]
-    fn get_and_tell(&self, key: &[u8]) -> Lookup {
+    fn look_up_and_tell(&self, key: &[u8]) -> Lookup {
         if !self.is_valid(key) {
             self.reject(key);
             return Lookup::InvalidKey;

@@ -41,32 +41,10 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// What a lookup found, to be handed out.
-#[inline(always)]
-fn found(lookup: Lookup) -> (Status, Option<Answer>) {
-    let status = lookup.status();
-    let answer = match lookup {
-        Lookup::Value(value) => Some(Answer::Value(value)),
-        Lookup::Null => Some(Answer::Null),
-        Lookup::Miss | Lookup::InvalidKey => None,
-    };
-    (status, answer)
-}
-
 /// The sentence on a configuration that nothing can be made from.
 pub(crate) fn problem_of(config: &Config) -> Result<(), Error> {
     let problem = config.problem();
     problem.map_or(Ok(()), |problem| Err(Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy())))
-}
-
-/// Looks `keys` up in order; one that is too long is refused alone.
-fn look_up_all<'k>(core: &Core, keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Result<Vec<(Status, Option<Answer>)>, Status> {
-    let mut all = Vec::new();
-    all.try_reserve_exact(keys.len()).map_err(|_| Status::ERR_NO_MEMORY)?;
-    for key in keys {
-        all.push(if key.len() > KEY_MAX { (Status::ERR_KEY_TOO_LONG, None) } else { found(core.get(key)?) });
-    }
-    Ok(all)
 }
 
 impl Caller {
@@ -88,13 +66,6 @@ impl Caller {
     /// A cache, kept through a call that may run code of the host's.
     pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Arc<Core>, Status> {
         Ok(self.borrow(cache)?.me())
-    }
-
-    /// A cache for a lookup, and what keeps it if lookups run code of the host's.
-    #[inline(always)]
-    fn looked_at(&self, cache: *const kvl_cache_t) -> Result<(&Core, Option<Arc<Core>>), Status> {
-        let core = self.borrow(cache)?;
-        Ok((core, core.lookups_call_host().then(|| core.me())))
     }
 
     /// Hands out what a lookup found.
@@ -267,12 +238,18 @@ pub unsafe extern "C" fn kvl_cache_get_many(
     guard(|| {
         let values = caller.outs(out_values, n)?;
         let statuses = caller.places(out_statuses, n)?;
-        let (core, _kept) = caller.looked_at(cache)?;
-        let found = look_up_all(core, caller.keys(keys, n)?)?;
-        for (at, (status, answer)) in found.into_iter().enumerate() {
-            statuses.write(at, status.0);
-            if let Some(answer) = answer {
-                values.give(at, answer);
+        let core = caller.borrow(cache)?;
+        let kept = core.lookups_call_host().then(|| core.me());
+        let core = kept.as_deref().unwrap_or(core);
+        let keys = caller.keys(keys, n)?;
+        core.check_not_over()?;
+        for (at, key) in keys.enumerate() {
+            let found = if key.len() > KEY_MAX { Err(Status::ERR_KEY_TOO_LONG) } else { Ok(core.look_up(key)) };
+            statuses.write(at, found.as_ref().map_or_else(|status| *status, Lookup::status).0);
+            match found {
+                Ok(Lookup::Value(value)) => values.give(at, Answer::Value(value)),
+                Ok(Lookup::Null) => values.give(at, Answer::Null),
+                _ => {}
             }
         }
         Ok(Status::OK)
