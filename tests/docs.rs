@@ -269,34 +269,6 @@ fn every_link_leads_somewhere() {
     assert!(lost.is_empty(), "links that lead nowhere:\n  {}", lost.join("\n  "));
 }
 
-/// `make docs`: it tries every link of its own, and stops at what it cannot read.
-#[test]
-fn the_manual_has_every_name_of_the_header_and_every_setting() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manual");
-    run(Command::new("python3").arg(here().join("packaging/manual.py")).arg(&folder), "packaging/manual.py");
-    let page = |name: &str| fs::read_to_string(folder.join(name)).expect("the manual has this page");
-    let (api, search) = (page("api.html"), page("manual.js"));
-    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("it is there");
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let functions = header.split("KVL_API").skip(3).filter_map(|rest| rest.split('(').next()?.split(|c: char| !is_part(c)).next_back());
-    let defined = header.lines().filter_map(|line| line.strip_prefix("#define KVL_")?.split_whitespace().next());
-    let defined = defined.filter(|name| *name != "API").map(|name| format!("KVL_{name}"));
-    let names: Vec<String> = functions.map(str::to_owned).chain(defined).collect();
-    assert!(names.len() > 200 && names.contains(&"kvl_tasks_fetch".to_owned()), "the header was read: {}", names.len());
-    for name in names {
-        assert!(api.contains(&format!("id=\"{name}\"")), "the reference has no {name}");
-        assert!(search.contains(&format!("[\"{name}\",")), "the search does not find {name}");
-    }
-    assert!(page("guide.html").contains("<a href=\"api.html#kvl_tasks_fetch\">"), "names in programs lead to the reference");
-    let list = page("configuration.html");
-    let settings = settings();
-    assert!(settings.len() > 30, "the settings were read: {}", settings.len());
-    for setting in settings {
-        assert!(list.contains(&format!("id=\"{setting}\"")), "the manual has no {setting}");
-        assert!(search.contains(&format!("[\"{setting}\",\"setting\"")), "the search does not find {setting}");
-    }
-}
-
 /// Functions, types and constants that the documents and the manual page name are the header's.
 #[test]
 fn every_name_of_the_library_is_one_of_its_header() {
