@@ -186,7 +186,10 @@ class Markdown:
         out = []
         for i, part in enumerate(re.split(r"`([^`]+)`", text)):
             if i % 2:
-                out.append("<code>" + linked(html.escape(part, quote=False), self.names) + "</code>")
+                said = linked(html.escape(part, quote=False), self.names)
+                if part in SETTINGS and "." not in part:
+                    said = f'<a href="configuration.html#{part}">{part}</a>'
+                out.append(f"<code>{said}</code>")
             else:
                 part = html.escape(part, quote=False)
                 part = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", part)
@@ -270,8 +273,13 @@ def heading(level, anchor, inside):
 # ---- The header ---------------------------------------------------------------------------------------------------------
 
 
+SETTINGS = {key["name"] for key in json.loads((TOP / "src/ffi/config_keys.json").read_text(encoding="utf-8"))}
+
+
 def linked(escaped, names):
-    """Names of the library in text that is HTML already become links into the reference."""
+    """Names of the library in text that is HTML already become links into the reference, and names of settings into their list."""
+    escaped = re.sub(
+        r"\b[a-z]+\.[a-z_]+\b", lambda m: f'<a href="configuration.html#{m[0]}">{m[0]}</a>' if m[0] in SETTINGS else m[0], escaped)
     return re.sub(r"\b(kvl_\w+|KVL_\w+)\b", lambda m: f'<a href="{API}#{m[1]}">{m[1]}</a>' if m[1] in names else m[1], escaped)
 
 

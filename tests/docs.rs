@@ -197,6 +197,26 @@ fn settings() -> Vec<String> {
 }
 
 #[test]
+fn every_dependency_has_its_line() {
+    let manifest = fs::read_to_string(here().join("Cargo.toml")).expect("it is there");
+    let architecture = fs::read_to_string(here().join("ARCHITECTURE.md")).expect("it is there");
+    let chapter = architecture.split("\n## ").find(|chapter| chapter.starts_with("Dependencies\n")).expect("there is a chapter of them");
+    let lines: String =
+        chapter.lines().filter(|line| line.starts_with('|')).map(|line| line.split('|').nth(1).unwrap_or_default()).collect();
+    let named: Vec<&str> = lines.split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c))).collect();
+    let (mut is_list, mut count) = (false, 0);
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_list = line.ends_with("dependencies]");
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_list) {
+            count += 1;
+            assert!(named.contains(&name), "{name} is used, and ARCHITECTURE.md does not say why");
+        }
+    }
+    assert!(count > 10, "the list was read: {count}");
+}
+
+#[test]
 fn every_setting_that_is_named_exists() {
     let (known, mut unknown) = (settings(), Vec::new());
     let groups: Vec<&str> = known.iter().filter_map(|key| key.split_once('.')).map(|(group, _)| group).collect();
@@ -289,7 +309,7 @@ fn every_name_of_the_library_is_one_of_its_header() {
 }
 
 /// Variables of the environment and of the build.
-const NOT_OF_THE_HEADER: &[&str] = &["KVL_BLESS", "KVL_LIBRARY", "kvl_model"];
+const NOT_OF_THE_HEADER: &[&str] = &["KVL_BLESS", "KVL_LIBRARY", "kvl_model", "kvl_race"];
 
 fn sources_below(folder: &str, found: &mut String) {
     for path in list(&here().join(folder)) {
