@@ -28,7 +28,23 @@ impl Key {
         }
     }
 
+    /// Whether it is `key`. Lengths that keys often have are compared as words: a call to compare memory costs more.
+    #[inline]
+    pub fn is(&self, key: &[u8]) -> bool {
+        let Bytes::Inline { len, bytes } = &self.0 else { return self.as_bytes() == key };
+        if usize::from(*len) != key.len() {
+            return false;
+        }
+        let word = |bytes: &[u8]| bytes.first_chunk().map(|word| u64::from_ne_bytes(*word));
+        match key.len() {
+            8 => word(bytes) == word(key),
+            16 => word(bytes) == word(key) && word(&bytes[8..]) == word(&key[8..]),
+            _ => self.as_bytes() == key,
+        }
+    }
+
     /// The bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Bytes::Inline { len, bytes } => &bytes[..usize::from(*len)],

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod hint;
 pub mod key;
 pub mod object;
 pub mod panics;

@@ -1,5 +1,6 @@
 //! Panics: caught where they must not pass, and silent there (rule L07).
 
+use super::hint::rarely;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::{Once, OnceLock};
@@ -34,9 +35,17 @@ static INSTALL: Once = Once::new();
 static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 
 /// Puts a hook before the present one, once, that hears nothing of contained panics and hands the others on.
+#[inline]
 fn be_silent() {
+    if rarely(!INSTALL.is_completed()) {
+        install();
+    }
+}
+
+#[cold]
+fn install() {
     // The standard library refuses to change hooks on a panicking thread; a later call will do it.
-    if INSTALL.is_completed() || std::thread::panicking() {
+    if std::thread::panicking() {
         return;
     }
     INSTALL.call_once(|| {

@@ -18,9 +18,10 @@ use loom::sync::Mutex as Inner;
 #[cfg(kvl_race)]
 use parking_lot::Mutex as Inner;
 #[cfg(not(any(kvl_model, kvl_race)))]
-use std::sync::Mutex as Inner;
+use std::sync::{Mutex as Inner, PoisonError};
 
-/// A mutex without poisoning: who catches a panic under the lock mends what it guards before others see it (rule L07).
+/// A mutex without poisoning: who catches a panic under the lock mends what it guards before others see it (rule L07), or who
+/// comes next does.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(Inner<T>);
 
@@ -32,14 +33,37 @@ impl<T> Mutex<T> {
 
     /// Waits for the lock.
     #[cfg(not(kvl_race))]
+    #[inline(always)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.lock().unwrap_or_else(
+            #[cold]
+            |poisoned| poisoned.into_inner(),
+        )
     }
 
     /// Waits for the lock.
     #[cfg(kvl_race)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock()
+    }
+
+    /// Waits for the lock; in `Err` if a panic passed through it since [`Mutex::mended`].
+    #[cfg(not(any(kvl_model, kvl_race)))]
+    #[inline(always)]
+    pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
+        self.0.lock().map_err(PoisonError::into_inner)
+    }
+
+    /// Where locks are others than the standard library's, no test panics under one.
+    #[cfg(any(kvl_model, kvl_race))]
+    pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
+        Ok(self.lock())
+    }
+
+    /// What it guards is whole again.
+    pub fn mended(&self) {
+        #[cfg(not(any(kvl_model, kvl_race)))]
+        self.0.clear_poison();
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
+use super::hint::rarely;
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
 use std::alloc::{Layout, alloc, dealloc};
@@ -121,38 +122,49 @@ impl Value {
         Layout::from_size_align(size, align_of::<Header>()).ok()
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: a value's pointer is valid while a reference is held, and `self` is one.
         unsafe { self.0.as_ref() }
     }
 
+    #[inline]
     fn tag(&self) -> usize {
         self.header().shape & MASK
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.header().shape >> SHIFT
     }
 
     /// Whether it is bytes or an object.
+    #[inline]
     pub fn kind(&self) -> Kind {
         if self.tag() == OBJECT { Kind::Object } else { Kind::Bytes }
     }
 
     /// The bytes; `None` for an object.
+    #[inline]
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        let data = match self.tag() {
-            // SAFETY: inline data follows the header in the same allocation.
-            INLINE => unsafe { self.0.cast::<u8>().add(size_of::<Header>()).as_ptr().cast_const() },
-            // SAFETY: the tag says that this allocation is an `External`.
-            EXTERNAL => unsafe { self.0.cast::<External>().as_ref().data },
-            _ => return None,
-        };
-        if self.len() == 0 {
-            return Some(&[]);
+        let shape = self.header().shape;
+        let (tag, len) = (shape & MASK, shape >> SHIFT);
+        if tag == INLINE {
+            // SAFETY: inline data follows the header in the same allocation, and was initialised by `space`.
+            return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(size_of::<Header>()), len) });
         }
-        // SAFETY: inline data is initialised by `space`; external data is readable by the promise given to `external`.
-        Some(unsafe { std::slice::from_raw_parts(data, self.len()) })
+        self.external_bytes(tag, len)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn external_bytes(&self, tag: usize, len: usize) -> Option<&[u8]> {
+        match (tag, len) {
+            (EXTERNAL, 0) => Some(&[]),
+            // SAFETY: the tag says that this allocation is an `External`, whose data is readable by the promise given to `external`.
+            (EXTERNAL, _) => Some(unsafe { std::slice::from_raw_parts(self.0.cast::<External>().as_ref().data, len) }),
+            _ => None,
+        }
     }
 
     /// The host's pointer; `None` for bytes.
@@ -182,6 +194,7 @@ impl Value {
     }
 
     /// Gives the reference up as a pointer, for [`Value::from_raw`].
+    #[inline]
     pub fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).0
     }
@@ -195,17 +208,19 @@ impl Value {
     ///
     /// # Safety
     /// `raw` came from [`Value::into_raw`], and each such pointer is taken back once.
+    #[inline]
     pub unsafe fn from_raw(raw: NonNull<Header>) -> Value {
         Value(raw)
     }
 }
 
 impl Clone for Value {
+    #[inline]
     fn clone(&self) -> Value {
         // Relaxed, as in `Arc`: a new reference is made from one that is held, so nothing is published by the count.
         let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
         // Half the range is beyond what memory can hold in handles: somebody leaks references in a loop.
-        if before > usize::MAX / 2 {
+        if rarely(before > usize::MAX / 2) {
             std::process::abort();
         }
         Value(self.0)
@@ -213,10 +228,34 @@ impl Clone for Value {
 }
 
 impl Drop for Value {
+    #[inline]
     fn drop(&mut self) {
-        if self.header().refs.fetch_sub(1, Ordering::Release) != 1 {
-            return;
+        if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
+            self.end();
         }
+    }
+}
+
+/// The last reference to a value, already given up: whoever drops this ends the value.
+pub struct Last(ManuallyDrop<Value>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Value {
+    /// Gives the reference up without running code of anybody's; if it was the last, what is left to do is in the result.
+    #[inline]
+    pub fn give_up(self) -> Option<Last> {
+        let value = ManuallyDrop::new(self);
+        (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| Last(value))
+    }
+
+    /// The count is 0: frees the value. Called once.
+    #[inline(never)]
+    fn end(&self) {
         // What other holders did with the value comes before its end.
         acquire(&self.header().refs);
         let (tag, len) = (self.tag(), self.len());

@@ -23,13 +23,14 @@ impl Cell {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
-    /// Does `work` that nothing leaves by.
-    #[inline]
+    /// Does `work` that nothing leaves by. If it unwinds, nobody knows what state the shard is in: the next to come finds it empty.
+    #[inline(always)]
     pub fn read<R>(&self, outlet: Option<&dyn Outlet>, work: impl FnOnce(&mut Shard) -> R) -> R {
-        let mut entered = Entered { cell: self, shard: Some(self.shard.lock()), outlet, intact: false };
-        let result = work(entered.shard.as_mut().expect("the lock is held until the drop"));
-        entered.intact = true;
-        result
+        let mut shard = match self.shard.lock_unless_broken() {
+            Ok(shard) => shard,
+            Err(broken) => self.salvage(broken, outlet),
+        };
+        work(&mut shard)
     }
 
     /// Does `work`, and sends what left to the outlet, or to `out` if there is none.
@@ -54,37 +55,23 @@ impl Cell {
             self.next_due.store(next_due.0, Ordering::SeqCst);
         }
     }
-}
 
-/// A shard being worked on. If the work unwinds, nobody knows what state the shard is in: it starts again, empty.
-struct Entered<'a> {
-    cell: &'a Cell,
-    shard: Option<MutexGuard<'a, Shard>>,
-    outlet: Option<&'a dyn Outlet>,
-    intact: bool,
-}
-
-impl Drop for Entered<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.intact {
-            self.salvage();
-        }
-    }
-}
-
-impl Entered<'_> {
     #[cold]
-    fn salvage(&mut self) {
-        let Some(mut shard) = self.shard.take() else { return };
+    #[inline(never)]
+    fn salvage<'a>(&'a self, mut shard: MutexGuard<'a, Shard>, outlet: Option<&dyn Outlet>) -> MutexGuard<'a, Shard> {
         shard.salvage();
-        self.cell.announce(&shard);
+        self.announce(&shard);
         let mut left = shard.take_leaving();
-        if let Some(outlet) = self.outlet {
+        if let Some(outlet) = outlet {
             outlet.record(&mut left);
         }
+        self.shard.mended();
+        // Without an outlet there is nobody to hand these to, and a drop may run host code: not under the lock.
         drop(shard);
-        // Only now: a drop may run host code, and without an outlet there is nobody to hand these to while unwinding.
         drop(left);
+        match self.shard.lock_unless_broken() {
+            Ok(shard) => shard,
+            Err(broken) => self.salvage(broken, outlet),
+        }
     }
 }

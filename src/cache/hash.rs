@@ -21,7 +21,7 @@ impl KeyHasher {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn hash(&self, key: &[u8]) -> u64 {
         match self {
             KeyHasher::Fast(state) => {
@@ -29,9 +29,16 @@ impl KeyHasher {
                 hasher.write(key);
                 hasher.finish()
             }
-            KeyHasher::Sip(hasher) => hasher.hash(key),
+            KeyHasher::Sip(hasher) => sip(hasher, key),
         }
     }
+}
+
+/// Apart, and called rare, so that the fast hash stands where it is used.
+#[cold]
+#[inline(never)]
+fn sip(hasher: &SipHasher13, key: &[u8]) -> u64 {
+    hasher.hash(key)
 }
 
 #[cfg(test)]

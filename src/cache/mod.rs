@@ -20,6 +20,7 @@ mod counts;
 mod departure;
 mod entry;
 mod hash;
+mod index;
 mod limits;
 mod order;
 mod shard;

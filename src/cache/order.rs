@@ -2,11 +2,17 @@
 //!
 //! One list per priority in use, from the least to the most recently used, linked through the nodes. Each level keeps its
 //! totals, so that whether room can be made is decided by adding up at most 64 numbers, before anybody has to go.
+//!
+//! A use is only noted. Notes are worked into the lists when they fill their page, and before anybody asks who is where: to
+//! move one entry waits for two neighbours far away in memory, to move many waits for all of them at once.
 
 use super::slab::{Place, Slab};
 
 /// How many different priorities there may be at a time.
 pub(super) const MAX_LEVELS: usize = 64;
+
+/// How many uses are noted before they are settled.
+const NOTES: usize = 63;
 
 struct Level {
     priority: f64,
@@ -39,15 +45,24 @@ pub(super) struct Order {
     levels: Vec<Level>,
     /// The numbers of those in use, by ascending priority.
     ranking: Vec<u8>,
+    /// Uses that the lists do not show yet, oldest first.
+    notes: [Place; NOTES],
+    noted: u32,
 }
 
 impl Order {
     pub fn new() -> Order {
-        Order { levels: Vec::new(), ranking: Vec::new() }
+        Order { levels: Vec::new(), ranking: Vec::new(), notes: [Place::NONE; NOTES], noted: 0 }
     }
 
+    #[inline]
     fn rank(&self, priority: f64) -> Result<usize, usize> {
-        // The newest level is most often the only one, and the one asked for.
+        // Most often there is one level, and it is the one asked for.
+        if let [level] = self.ranking[..]
+            && self.levels[usize::from(level)].priority == priority
+        {
+            return Ok(0);
+        }
         self.ranking.binary_search_by(|level| self.levels[usize::from(*level)].priority.total_cmp(&priority))
     }
 
@@ -58,6 +73,7 @@ impl Order {
 
     /// Puts the entry at `place` at the recent end of its priority. -0 must have been made 0 before.
     pub fn enter(&mut self, slab: &mut Slab, place: Place, priority: f64) {
+        self.settle(slab);
         let number = match self.rank(priority) {
             Ok(rank) => self.ranking[rank],
             Err(rank) => {
@@ -90,6 +106,8 @@ impl Order {
 
     /// Cuts the entry's links; its level goes with its last entry.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
+        // Notes of it must not be found when its place is another's.
+        self.settle(slab);
         let number = slab.held(place).level();
         let level = &mut self.levels[usize::from(number)];
         level.cut(slab, place);
@@ -100,18 +118,41 @@ impl Order {
         }
     }
 
-    /// The entry was used.
+    /// Whether there is no room for another note.
     #[inline]
-    pub fn touch(&mut self, slab: &mut Slab, place: Place) {
-        let level = &mut self.levels[usize::from(slab.held(place).level())];
-        if level.newest != place {
-            level.cut(slab, place);
-            level.append(slab, place);
+    pub fn is_page_full(&self) -> bool {
+        self.noted as usize >= NOTES
+    }
+
+    /// The entry was used. There must be room for the note.
+    #[inline]
+    pub fn note_use(&mut self, place: Place) {
+        self.notes[self.noted as usize] = place;
+        self.noted += 1;
+    }
+
+    /// Works the noted uses into the lists, in the order in which they happened.
+    #[inline]
+    pub fn settle(&mut self, slab: &mut Slab) {
+        if self.noted > 0 {
+            self.settle_notes(slab);
         }
     }
 
+    #[inline(never)]
+    fn settle_notes(&mut self, slab: &mut Slab) {
+        let notes = &self.notes[..self.noted as usize];
+        if let [level] = &mut self.levels[..] {
+            notes.iter().for_each(|place| level.renew(slab, *place));
+        } else {
+            notes.iter().for_each(|place| self.levels[usize::from(slab.held(*place).level())].renew(slab, *place));
+        }
+        self.noted = 0;
+    }
+
     /// Who leaves next.
-    pub fn next_victim(&self) -> Option<Place> {
+    pub fn next_victim(&mut self, slab: &mut Slab) -> Option<Place> {
+        self.settle(slab);
         self.ranking.first().and_then(|level| self.levels[usize::from(*level)].oldest.some())
     }
 
@@ -132,7 +173,8 @@ impl Order {
 
     /// Whether those who would leave to give back `need` are the last of their level. Walks them; asked only when there are
     /// 64 levels and a newcomer would be the 65th.
-    pub fn frees_a_level(&self, slab: &Slab, need: Amount) -> bool {
+    pub fn frees_a_level(&mut self, slab: &mut Slab, need: Amount) -> bool {
+        self.settle(slab);
         let Some(lowest) = self.ranking.first().map(|level| &self.levels[usize::from(*level)]) else { return false };
         let mut given = Amount::default();
         let mut next = lowest.oldest.some();
@@ -149,6 +191,23 @@ impl Order {
 }
 
 impl Level {
+    /// The entry becomes the newest.
+    #[inline]
+    fn renew(&mut self, slab: &mut Slab, place: Place) {
+        if self.newest == place {
+            return;
+        }
+        let (older, newer) = (slab.older(place), slab.newer(place));
+        // Not the newest, so there is a newer one.
+        slab.set_older(newer, older);
+        match older.some() {
+            Some(older) => slab.set_newer(older, newer),
+            None => self.oldest = newer,
+        }
+        slab.link_last(self.newest, place);
+        self.newest = place;
+    }
+
     #[inline]
     fn append(&mut self, slab: &mut Slab, place: Place) {
         slab.set_older(place, self.newest);
@@ -204,9 +263,14 @@ mod tests {
             slab.remove(place);
         }
 
+        fn next_victim(&mut self) -> Option<Place> {
+            let (slab, order) = self.parts();
+            order.next_victim(slab)
+        }
+
         fn leaving_order(&mut self) -> Vec<Place> {
             let mut left = Vec::new();
-            while let Some(victim) = self.parts().1.next_victim() {
+            while let Some(victim) = self.next_victim() {
                 left.push(victim);
                 self.leave(victim);
             }
@@ -219,7 +283,8 @@ mod tests {
         let mut world = World::default();
         let [a, b, c, d] = [1.0, f64::NEG_INFINITY, 1.0, f64::INFINITY].map(|priority| world.enter(priority, 1));
         let (slab, order) = world.parts();
-        order.touch(slab, a);
+        order.note_use(a);
+        order.settle(slab);
         assert_eq!(order.lowest(), Some(f64::NEG_INFINITY));
         assert_eq!(world.leaving_order(), [b, c, a, d]);
     }

@@ -16,13 +16,14 @@ use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put, entry_cost};
 use super::hash::KeyHasher;
+use super::index::Index;
 use super::limits::{Part, share};
 use super::order::{Amount, Order};
 use super::slab::{Held, Place, Slab};
 use super::wheel::Wheel;
 use crate::base::config::CacheSettings;
+use crate::base::hint::rarely;
 use crate::base::{Answer, Clock, Key, Millis, Random, Ttl};
-use hashbrown::HashTable;
 
 /// When entries end if they do not say so themselves.
 #[derive(Clone, Copy)]
@@ -92,7 +93,7 @@ impl Effort {
 /// A part of the store.
 pub(super) struct Shard {
     hasher: KeyHasher,
-    index: HashTable<Place>,
+    index: Index,
     slab: Slab,
     order: Order,
     /// Made when the first entry with an end is stored.
@@ -113,7 +114,7 @@ impl Shard {
     pub fn new(hasher: KeyHasher, part: Part, terms: Terms, random: Random) -> Shard {
         Shard {
             hasher,
-            index: HashTable::new(),
+            index: Index::new(),
             slab: Slab::new(),
             order: Order::new(),
             wheel: None,
@@ -173,9 +174,9 @@ impl Shard {
         &self.leaving
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
-        self.index.find(hash, |place| self.slab.held(*place).key.as_bytes() == key).copied()
+        self.index.find(hash, |place| self.slab.held(place).key.is(key))
     }
 
     /// When the entry at `place` ends as things stand.
@@ -188,42 +189,58 @@ impl Shard {
         }
     }
 
-    /// Shows the entry under `key` to `see`, if it is alive.
-    #[inline]
+    /// Shows the entry under `key` to `see`, if it is alive. This and what it goes through are inlined by force: what `see`
+    /// leaves alone is not fetched then.
+    #[inline(always)]
     pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
-        let Some((place, end)) = self.find_alive(hash, key, clock, reading) else {
-            if reading == Reading::Lookup {
-                self.counts.misses += 1;
-            }
-            return None;
-        };
+        if rarely(self.order.is_page_full()) {
+            self.order.settle(&mut self.slab);
+        }
+        let Some(place) = self.find(hash, key) else { return self.not_found(reading) };
+        let held = self.slab.held(place);
+        // The clock is read only for an entry that can end at all.
+        if rarely(self.terms.idle_ms.is_some() || held.deadline != Millis::NEVER) {
+            return match self.end_if_alive(place, clock, reading) {
+                Some(end) => Some(see(self.used(place, reading), end)),
+                None => self.not_found(reading),
+            };
+        }
+        Some(see(self.used(place, reading), Millis::NEVER))
+    }
+
+    #[inline(always)]
+    fn used(&mut self, place: Place, reading: Reading) -> &Held {
+        let held = self.slab.held(place);
         if reading != Reading::Peek {
-            self.order.touch(&mut self.slab, place);
-            match self.slab.held(place).answer {
+            self.order.note_use(place);
+            match held.answer {
                 Answer::Value(_) => self.counts.hits += 1,
                 Answer::Null => self.counts.null_hits += 1,
             }
         }
-        Some(see(self.slab.held(place), end))
+        held
     }
 
-    /// The clock is read only for an entry that can end at all.
-    #[inline]
-    fn find_alive(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading) -> Option<(Place, Millis)> {
-        let place = self.find(hash, key)?;
-        let end = self.end_of(place);
-        if end == Millis::NEVER {
-            return Some((place, end));
+    #[inline(always)]
+    fn not_found<R>(&mut self, reading: Reading) -> Option<R> {
+        if reading == Reading::Lookup {
+            self.counts.misses += 1;
         }
+        None
+    }
+
+    /// When an entry that can end does so, unless it has.
+    #[inline(never)]
+    fn end_if_alive(&mut self, place: Place, clock: &Clock, reading: Reading) -> Option<Millis> {
         let now = clock.millis();
-        if end <= now {
+        if self.end_of(place) <= now {
             return None;
         }
         if self.terms.idle_ms.is_some() && reading != Reading::Peek {
             // The wheel is not told: it finds the later end when the earlier one has come.
             self.last_used[place.index()] = now;
         }
-        Some((place, self.end_of(place)))
+        Some(self.end_of(place))
     }
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: Entry, now: Millis) -> Put {
@@ -254,7 +271,7 @@ impl Shard {
         self.cost += u128::from(held.cost);
         let place = self.slab.insert(held, self.part.entries);
         self.order.enter(&mut self.slab, place, priority);
-        self.index.insert_unique(hash, place, |place| self.hasher.hash(&self.slab.held(*place).key));
+        self.index.insert(hash, place, self.part.entries);
         if self.terms.idle_ms.is_some() {
             if self.last_used.len() <= place.index() {
                 self.last_used.reserve_exact(self.slab.room() - self.last_used.len());
@@ -279,10 +296,13 @@ impl Shard {
         }
         while (!self.lack(1, cost).is_none() || self.order.lacks_level_for(priority)) && self.reclaim(now, Effort::ONE) > 0 {}
         let lack = self.lack(1, cost);
+        if lack.is_none() && !self.order.lacks_level_for(priority) {
+            return Ok(());
+        }
         if !lack.is_none() && !self.order.evictable(priority).covers(lack) {
             return Err(Put::Refused);
         }
-        if self.order.lacks_level_for(priority) && !self.order.frees_a_level(&self.slab, lack) {
+        if self.order.lacks_level_for(priority) && !self.order.frees_a_level(&mut self.slab, lack) {
             return Err(Put::Refused);
         }
         self.evict_for(1, cost, now);
@@ -308,7 +328,7 @@ impl Shard {
     }
 
     fn dismiss_next(&mut self, cause: Cause, now: Millis) -> bool {
-        self.order.next_victim().map(|place| self.dismiss(place, cause, now)).is_some()
+        self.order.next_victim(&mut self.slab).map(|place| self.dismiss(place, cause, now)).is_some()
     }
 
     fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis) -> Cause {
@@ -321,8 +341,7 @@ impl Shard {
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis) {
         let end = self.end_of(place);
         let hash = self.hasher.hash(&self.slab.held(place).key);
-        let indexed = self.index.find_entry(hash, |other| *other == place);
-        indexed.unwrap_or_else(|_| unreachable!("every entry is in the index")).remove();
+        self.index.remove(hash, place);
         if let Some(wheel) = &mut self.wheel {
             wheel.remove(place);
         }
@@ -344,7 +363,13 @@ impl Shard {
     }
 
     /// Gives back what is due, within `effort`, and says how many that were.
+    #[inline]
     pub fn reclaim(&mut self, now: Millis, effort: Effort) -> usize {
+        if self.wheel.is_some() { self.reclaim_due(now, effort) } else { 0 }
+    }
+
+    #[inline(never)]
+    fn reclaim_due(&mut self, now: Millis, effort: Effort) -> usize {
         let (mut entries, mut looks) = (0, 0);
         while entries < effort.entries && looks < effort.looks {
             let Some(place) = self.wheel.as_mut().and_then(|wheel| wheel.take(now)) else { break };
@@ -406,7 +431,7 @@ impl Shard {
 
     pub fn clear(&mut self, now: Millis) {
         self.reclaim(now, Effort::ALL);
-        while let Some(place) = self.order.next_victim() {
+        while let Some(place) = self.order.next_victim(&mut self.slab) {
             self.release(place, Cause::Cleared, self.end_of(place), now);
         }
         self.start_again();
@@ -430,7 +455,7 @@ impl Shard {
     }
 
     fn start_again(&mut self) {
-        self.index = HashTable::new();
+        self.index = Index::new();
         self.slab = Slab::new();
         self.order = Order::new();
         self.wheel = None;
@@ -444,6 +469,7 @@ fn finite(end: Millis) -> Option<Millis> {
 }
 
 impl Hit {
+    #[inline(always)]
     pub(super) fn of(held: &Held, end: Millis) -> Hit {
         Hit { answer: held.answer.clone(), cost: held.cost, stored_at: held.stored_at(), expires_at: finite(end) }
     }

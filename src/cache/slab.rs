@@ -15,14 +15,17 @@ impl Place {
     /// No node: the end of a list.
     pub const NONE: Place = Place(u32::MAX);
 
+    #[inline]
     pub fn some(self) -> Option<Place> {
         (self != Place::NONE).then_some(self)
     }
 
+    #[inline]
     pub fn index(self) -> usize {
         self.0 as usize
     }
 
+    #[inline]
     pub const fn number(self) -> u32 {
         self.0
     }
@@ -54,6 +57,7 @@ impl Held {
         Held { key, answer, cost, deadline, stored_and_level: stored_at.0.min(latest) << LEVEL_BITS }
     }
 
+    #[inline]
     pub fn stored_at(&self) -> Millis {
         Millis(self.stored_and_level >> LEVEL_BITS)
     }
@@ -66,13 +70,27 @@ impl Held {
     fn set_level(&mut self, level: u8) {
         self.stored_and_level = self.stored_at().0 << LEVEL_BITS | u64::from(level);
     }
+
+    /// What stands in a place that is free, so that a lookup need not ask whether there is an entry.
+    fn vacant() -> Held {
+        let mut held = Held::new(Key::new(&[]), Answer::Null, 0, Millis::NEVER, Millis(0));
+        held.set_level(VACANT);
+        held
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.level() == VACANT
+    }
 }
+
+/// No level has this number.
+const VACANT: u8 = u8::MAX;
 
 /// A place for an entry. In use its links are those of its level's recency list; free, `newer` leads to the next free one.
 /// One cache line, so that a hit waits for one.
 #[repr(align(64))]
 struct Node {
-    held: Option<Held>,
+    held: Held,
     older: Place,
     newer: Place,
 }
@@ -105,7 +123,7 @@ impl Slab {
     /// Finds a place for `held`. There are at most `limit` entries, this one included.
     pub fn insert(&mut self, held: Held, limit: u64) -> Place {
         self.live += 1;
-        let node = Node { held: Some(held), older: Place::NONE, newer: Place::NONE };
+        let node = Node { held, older: Place::NONE, newer: Place::NONE };
         if let Some(place) = self.free.some() {
             self.free = self.nodes[place.index()].newer;
             self.nodes[place.index()] = node;
@@ -125,7 +143,8 @@ impl Slab {
     /// Takes the entry out; its links must have been cut.
     pub fn remove(&mut self, place: Place) -> Held {
         let node = &mut self.nodes[place.index()];
-        let held = node.held.take().expect("a linked node holds an entry");
+        let held = std::mem::replace(&mut node.held, Held::vacant());
+        assert!(!held.is_vacant(), "a linked node holds an entry");
         node.newer = self.free;
         self.free = place;
         self.live -= 1;
@@ -134,11 +153,11 @@ impl Slab {
 
     #[inline]
     pub fn held(&self, place: Place) -> &Held {
-        self.nodes[place.index()].held.as_ref().expect("a linked node holds an entry")
+        &self.nodes[place.index()].held
     }
 
     pub fn set_level(&mut self, place: Place, level: u8) {
-        self.nodes[place.index()].held.as_mut().expect("a linked node holds an entry").set_level(level);
+        self.nodes[place.index()].held.set_level(level);
     }
 
     #[inline]
@@ -149,6 +168,14 @@ impl Slab {
     #[inline]
     pub fn newer(&self, place: Place) -> Place {
         self.nodes[place.index()].newer
+    }
+
+    /// Links the node at `place` behind the one that was the last.
+    #[inline]
+    pub fn link_last(&mut self, last: Place, place: Place) {
+        self.nodes[last.index()].newer = place;
+        let node = &mut self.nodes[place.index()];
+        (node.older, node.newer) = (last, Place::NONE);
     }
 
     #[inline]
@@ -163,13 +190,14 @@ impl Slab {
 
     /// Every entry there is, in no order, trusting no link.
     pub fn into_entries(self) -> impl Iterator<Item = Held> {
-        self.nodes.into_iter().filter_map(|node| node.held)
+        self.nodes.into_iter().map(|node| node.held).filter(|held| !held.is_vacant())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::ENTRY_COST;
+    use super::super::index::BYTES_PER_ENTRY;
     use super::*;
 
     fn held(name: u8) -> Held {
@@ -189,8 +217,7 @@ mod tests {
     #[test]
     fn s03_the_published_cost_covers_the_node_and_its_place_in_the_index() {
         assert_eq!(NODE_BYTES, 64);
-        let index_bytes = (size_of::<Place>() + 1) as f64 * 8.0 / 7.0;
-        assert!(NODE_BYTES as f64 + index_bytes <= ENTRY_COST as f64);
+        assert!(NODE_BYTES as f64 + BYTES_PER_ENTRY <= ENTRY_COST as f64);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::entry::{Entry, Hit, Put};
 use super::hash::KeyHasher;
 use super::limits::Limits;
 use super::shard::{Effort, Reading, Shard, Terms};
+use super::slab::Held;
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -54,21 +55,27 @@ impl Store {
         }
     }
 
+    #[inline]
     fn outlet(&self) -> Option<&dyn Outlet> {
         self.outlet.as_deref()
     }
 
     #[inline]
     fn cell_of(&self, hash: u64) -> &Cell {
-        // Bits 16 to 47: the index inside a shard goes by the lowest and the seven highest.
+        // Bits 16 to 47, of which the highest say most: the index inside a shard goes by the lowest 32, in the same manner.
         let middle = u64::from((hash >> 16) as u32);
         &self.cells[((middle * self.cells.len() as u64) >> 32) as usize]
     }
 
-    #[inline]
-    fn read<R>(&self, key: &[u8], work: impl FnOnce(&mut Shard, u64) -> R) -> R {
+    /// Reads under a key. All that is on the way of a hit is inlined by force, for a hit is little more than its calls else.
+    #[inline(always)]
+    fn read<R>(&self, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
-        self.cell_of(hash).read(self.outlet(), |shard| work(shard, hash))
+        self.cell_of(hash).read(
+            self.outlet(),
+            #[inline(always)]
+            |shard| shard.read(hash, key, clock, reading, see),
+        )
     }
 
     fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64) -> R) -> R {
@@ -90,28 +97,28 @@ impl Store {
     }
 
     /// Looks `key` up: a use, and one hit, null hit or miss.
-    #[inline]
+    #[inline(always)]
     pub fn lookup(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
-        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Lookup, Hit::of))
+        self.read(key, clock, Reading::Lookup, Hit::of)
     }
 
     /// As [`Store::lookup`], but a miss is left to the caller to count: as a load started, joined and so on.
     #[inline]
     pub fn probe(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
-        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Probe, Hit::of))
+        self.read(key, clock, Reading::Probe, Hit::of)
     }
 
     /// Looks without being noticed: no use, no statistics.
     #[inline]
     pub fn peek(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
-        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Peek, Hit::of))
+        self.read(key, clock, Reading::Peek, Hit::of)
     }
 
     /// As [`Store::lookup`], but shows the answer to `see` in place, which saves two changes of a shared reference count.
     /// `see` runs under the shard's lock: it copies bytes and nothing else, above all it never calls the host or the store.
-    #[inline]
+    #[inline(always)]
     pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
-        self.read(key, |shard, hash| shard.read(hash, key, clock, Reading::Lookup, |held, _| see(&held.answer)))
+        self.read(key, clock, Reading::Lookup, |held, _| see(&held.answer))
     }
 
     /// A lookup ended at the validator.

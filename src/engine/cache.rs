@@ -4,6 +4,7 @@
 use super::Core;
 use super::carry::filled_of;
 use super::request::Stated;
+use crate::base::hint::rarely;
 use crate::base::panics::contained;
 use crate::base::sync::atomic::Ordering;
 use crate::base::{Answer, Now, Status, Value};
@@ -26,6 +27,7 @@ pub enum Lookup {
 
 impl Lookup {
     /// In the library's vocabulary.
+    #[inline]
     pub fn status(&self) -> Status {
         match self {
             Lookup::Value(_) => Status::VALUE,
@@ -37,6 +39,7 @@ impl Lookup {
 }
 
 impl From<Option<Answer>> for Lookup {
+    #[inline]
     fn from(answer: Option<Answer>) -> Lookup {
         match answer {
             Some(Answer::Value(value)) => Lookup::Value(value),
@@ -48,15 +51,18 @@ impl From<Option<Answer>> for Lookup {
 
 impl Core {
     /// Whether a lookup runs code of the host's.
+    #[inline]
     pub fn lookups_call_host(&self) -> bool {
-        self.hooks.validator.is_some() || self.hooks.record.is_some()
+        rarely(self.lookups_call_host)
     }
 
+    #[inline]
     fn check_not_over(&self) -> Result<(), Status> {
-        if self.life.is_over() { Err(Status::ERR_CLOSED) } else { Ok(()) }
+        if rarely(self.life.is_over()) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
     /// Whether the validator lets the key pass. Called once for each position, under no lock (rule S10).
+    #[inline]
     pub(super) fn is_valid(&self, key: &[u8]) -> bool {
         match &self.hooks.validator {
             None => true,
@@ -64,6 +70,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn record(&self, record: Status, key: &[u8]) {
         if let Some(listener) = &self.hooks.record {
             call_host(|| listener.looked_up(record, key));
@@ -76,25 +83,41 @@ impl Core {
     }
 
     /// Looks `key` up: one lookup, and a use.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Result<Lookup, Status> {
         self.check_not_over()?;
+        if self.lookups_call_host() {
+            return Ok(self.get_and_tell(key));
+        }
+        Ok(self.store.lookup_with(key, &self.clock, Answer::clone).into())
+    }
+
+    #[inline(never)]
+    fn get_and_tell(&self, key: &[u8]) -> Lookup {
         if !self.is_valid(key) {
             self.reject(key);
-            return Ok(Lookup::InvalidKey);
+            return Lookup::InvalidKey;
         }
-        let found: Lookup = self.store.lookup(key, &self.clock).map(|hit| hit.answer).into();
+        let found: Lookup = self.store.lookup_with(key, &self.clock, Answer::clone).into();
         self.record(found.status(), key);
-        Ok(found)
+        found
     }
 
     /// As [`Core::get`], and shows the answer to `see`, which copies bytes and does nothing else: it runs under a lock.
-    #[inline]
+    #[inline(always)]
     pub fn get_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<Result<R, Lookup>, Status> {
         self.check_not_over()?;
+        if self.lookups_call_host() {
+            return Ok(self.see_and_tell(key, see));
+        }
+        Ok(self.store.lookup_with(key, &self.clock, see).ok_or(Lookup::Miss))
+    }
+
+    #[inline(never)]
+    fn see_and_tell<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<R, Lookup> {
         if !self.is_valid(key) {
             self.reject(key);
-            return Ok(Err(Lookup::InvalidKey));
+            return Err(Lookup::InvalidKey);
         }
         let mut record = Status::MISS;
         let seen = self.store.lookup_with(key, &self.clock, |answer| {
@@ -102,7 +125,7 @@ impl Core {
             see(answer)
         });
         self.record(record, key);
-        Ok(seen.ok_or(Lookup::Miss))
+        seen.ok_or(Lookup::Miss)
     }
 
     /// As [`Core::get`] of an engine, but a miss is not counted: a fetch will follow, which counts it.
@@ -189,7 +212,10 @@ impl Core {
         } else {
             (self.store.put(key, entry, &self.clock, left), Vec::new())
         };
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        // Nobody else reads it.
+        if self.is_engine() {
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+        }
         put
     }
 

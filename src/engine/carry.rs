@@ -1,20 +1,17 @@
 //! The way into the table and out of it: one lock hold for the protocol, then, with no lock held, everything it set off.
 
+use super::Core;
 use super::inbox::Mailbox;
-use super::letter::Letter;
 use super::removals::Removals;
-use super::request::{Request, Ticket};
-use super::{Core, Threads};
+use super::request::Request;
 use crate::base::object::Object;
 use crate::base::panics::contained;
-use crate::base::sync::Mutex;
 use crate::base::sync::atomic::Ordering;
-use crate::base::{Answer, Error, Key, Now, Status};
+use crate::base::{Answer, Key, Now, Status};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
-use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{self, Delivered, Drops, Mail, Pulled};
+use crate::runtime::mail::{Drops, Mail};
 use crate::task::host::Litter;
-use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, RequestId, Rest, Source, Store, Table, Taken, Terms, Turn};
+use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Source, Store, Table, Terms, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
@@ -96,6 +93,15 @@ type EngineTurn<'a, 'b> = Turn<'a, Lent, Stocked<'b>>;
 impl Core {
     /// Works on the table, then carries out what that set off. Only for engines.
     pub(super) fn turn<R>(&self, work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R) -> R {
+        self.turn_handing(work, |request| self.hand_to_provider(request))
+    }
+
+    /// As [`Core::turn`]; requests that were formed go to `hand`.
+    pub(super) fn turn_handing<R>(
+        &self,
+        work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R,
+        hand: impl FnMut(Arc<Request>),
+    ) -> R {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Outbox::default(), Departures::new());
         let mut store = Stocked { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
@@ -117,8 +123,12 @@ impl Core {
             (result, table.next_due(), carries)
         };
         let ends = store.ends;
-        self.carry_out(out);
-        self.let_go(left);
+        if !out.is_empty() {
+            self.carry_out(out, hand);
+        }
+        if !left.is_empty() || self.removals.is_some() {
+            self.let_go(left);
+        }
         if carries {
             self.life.carry_ends();
         }
@@ -130,7 +140,7 @@ impl Core {
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    fn carry_out(&self, out: Outbox<Lent>) {
+    fn carry_out(&self, out: Outbox<Lent>, hand: impl FnMut(Arc<Request>)) {
         for Mailbox(inbox) in out.scheduled {
             if inbox.is_direct() {
                 inbox.deliver(usize::MAX);
@@ -141,75 +151,10 @@ impl Core {
         for (request, why) in out.cancelled {
             request.cancelled(why);
         }
-        for request in out.handed {
-            self.hand_to_provider(request);
-        }
+        out.handed.into_iter().for_each(hand);
         for litter in out.litter {
             self.drop_litter(litter);
         }
-    }
-
-    fn hand_to_provider(&self, request: Arc<Request>) {
-        let core = request.core().clone();
-        if let Some(queue) = &self.routes.provider {
-            let ticket = Mutex::new(Some(Ticket::new(request)));
-            return queue.send(Arc::new(RequestMail { core, ticket }));
-        }
-        // Shared, so that it is still here when no thread is to be had.
-        let ticket = Arc::new(Mutex::new(Some(Ticket::new(request))));
-        let theirs = ticket.clone();
-        // Threads of its own are joined.
-        let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
-        let job = Box::new(move || {
-            let ticket = theirs.lock().take();
-            // Gone if this thread came only after the request had failed for want of one.
-            if let Some(ticket) = ticket {
-                // A panic of ours must not be printed, nor keep the engine from its end.
-                let _ = contained(|| core.provide(ticket));
-                core.life.call_ends();
-                core.conclude_if_closing();
-            }
-            drop(core);
-            drop(lease);
-        });
-        if self.runtime().is_none_or(|runtime| runtime.run(job).is_err()) {
-            let ticket = ticket.lock().take();
-            if let Some(ticket) = ticket {
-                // The request fails rather than waits for a thread. Not here: the next one may fail likewise, and so would
-                // as many as wait, each on the stack of the one before.
-                self.send(Arc::new(NoThreadMail(Mutex::new(Some(ticket)))));
-            }
-        }
-    }
-
-    /// Calls the provider, on a thread of its own or on the one that polls.
-    fn provide(&self, ticket: Ticket) -> bool {
-        let id = ticket.id();
-        let runs = self.take_request(id) == Taken::Run;
-        match &self.hooks.provider {
-            // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
-            Some(provider) if runs => {
-                call_host(|| provider.provide(ticket));
-            }
-            _ => drop(ticket),
-        }
-        self.request_returned(id);
-        runs
-    }
-
-    fn take_request(&self, id: RequestId) -> Taken {
-        let now = Now::of(&self.clock);
-        let table = self.table.as_ref().expect("requests are an engine's");
-        let (taken, due) = {
-            let mut table = table.lock();
-            (table.take_request(id, &now), table.next_due())
-        };
-        self.table_due(due);
-        taken
-    }
-
-    fn request_returned(&self, id: RequestId) {
-        let _ = contained(|| self.turn(|table, turn| table.request_returned(id, turn)));
     }
 
     /// Sends mail to where callbacks run.
@@ -288,59 +233,5 @@ impl Request {
         } else {
             core.drop_request(self);
         }
-    }
-}
-
-/// A request for which there was no thread.
-struct NoThreadMail(Mutex<Option<Ticket>>);
-
-impl Mail for NoThreadMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
-        let ticket = self.0.lock().take();
-        if let Some(ticket) = ticket {
-            let core = ticket.core().clone();
-            let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD))));
-            drop(ticket);
-            core.life.call_ends();
-            core.conclude_if_closing();
-        }
-        Delivered::all(0)
-    }
-
-    fn pull(self: Arc<Self>) -> Pulled {
-        self.deliver(1);
-        Pulled::nothing()
-    }
-}
-
-/// A request on its way through the host's queue.
-struct RequestMail {
-    core: Arc<Core>,
-    ticket: Mutex<Option<Ticket>>,
-}
-
-impl Mail for RequestMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
-        if !self.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable()) {
-            return Delivered { count: 0, rest: mail::Rest::NoFunction };
-        }
-        let _begun = self.core.life.begin();
-        let ticket = self.ticket.lock().take();
-        let Some(ticket) = ticket else { return Delivered::all(0) };
-        let ran = self.core.provide(ticket);
-        Delivered::all(usize::from(ran))
-    }
-
-    /// Who takes requests out answers when it likes: nothing is out that could come back.
-    fn pull(self: Arc<Self>) -> Pulled {
-        let ticket = self.ticket.lock().take();
-        let Some(ticket) = ticket else { return Pulled::nothing() };
-        let taken = self.core.take_request(ticket.id());
-        self.core.request_returned(ticket.id());
-        if taken == Taken::Skip {
-            return Pulled::nothing();
-        }
-        let letter = Letter::Request { core: self.core.clone(), ticket };
-        Pulled { letter: Some(Box::new(letter)), more: false }
     }
 }

@@ -58,6 +58,7 @@ struct Ending {
 }
 
 impl Life {
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }

@@ -14,7 +14,7 @@
 //!
 //! - [`host`]: the host's functions, as traits.
 //! - [`ask`]: fetches. [`inbox`]: where their events are collected. [`handle`]: how the host cancels one and waits for it.
-//! - [`request`]: what the provider holds.
+//! - [`request`]: what the provider holds. [`provide`]: how it gets there.
 //! - [`cache`]: the store's operations, with what a loading cache adds to them. [`holder`]: who holds one.
 //! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table. [`life`]: close and free.
 //! - [`letter`]: events as a host takes them out of its queue.
@@ -31,6 +31,7 @@ pub mod host;
 pub mod inbox;
 pub mod letter;
 pub mod life;
+mod provide;
 mod removals;
 pub mod request;
 pub mod stats;
@@ -49,6 +50,7 @@ use crate::task::Table;
 use carry::Lent;
 use host::Hooks;
 use life::Life;
+use provide::Ready;
 use removals::Removals;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -59,12 +61,15 @@ pub struct Core {
     store: Store,
     /// `None`: a cache without an engine.
     table: Option<Mutex<Table<Lent>>>,
+    ready: Mutex<Ready>,
     /// Counts the stored answers and writes: who missed in the store knows by it whether to look again.
     epoch: AtomicU64,
     clock: Clock,
     settings: Settings,
     fetch_settings: Arc<FetchSettings>,
     hooks: Hooks,
+    /// Whether there is a hook that a lookup runs.
+    lookups_call_host: bool,
     removals: Option<Arc<Removals>>,
     routes: Routes,
     threads: Threads,
@@ -159,11 +164,13 @@ impl Core {
                 me: me.clone(),
                 store: Store::new(&settings.cache, outlet),
                 table: is_engine.then(|| Mutex::new(Table::new(Lent(me.clone()), &settings))),
+                ready: Mutex::default(),
                 epoch: AtomicU64::new(0),
                 window: stats::Window::new(clock.moment()),
                 clock: clock.clone(),
                 fetch_settings: Arc::new(settings.fetch.clone()),
                 settings,
+                lookups_call_host: hooks.validator.is_some() || hooks.record.is_some(),
                 hooks,
                 removals,
                 routes,

@@ -3,12 +3,14 @@
 use super::guard::Caller;
 use super::types::kvl_slice_t;
 use crate::base::Status;
+use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 
 impl Caller {
     /// `n` items at `first`, which may be NULL if there are none.
+    #[inline]
     pub(crate) fn items<T>(&self, first: *const T, n: usize) -> Result<&[T], Status> {
         if n == 0 {
             return Ok(&[]);
@@ -19,6 +21,7 @@ impl Caller {
     }
 
     /// Whether `first` can be the start of an array of `n` items; NULL can if there are none.
+    #[inline]
     pub(crate) fn check_array<T>(&self, first: *const T, n: usize) -> Result<(), Status> {
         if first.is_null() && n > 0 {
             return Err(Status::ERR_NULL_POINTER);
@@ -28,14 +31,16 @@ impl Caller {
     }
 
     /// The bytes of one key.
+    #[inline]
     pub(crate) fn key(&self, key: *const u8, len: usize) -> Result<&[u8], Status> {
-        if key.is_null() && len > 0 {
-            return Err(Status::ERR_NULL_POINTER);
+        if rarely(key.is_null()) {
+            return if len == 0 { Ok(&[]) } else { Err(Status::ERR_NULL_POINTER) };
         }
-        if len > KEY_MAX {
+        if rarely(len > KEY_MAX) {
             return Err(Status::ERR_KEY_TOO_LONG);
         }
-        self.items(key, len)
+        // SAFETY: not NULL, short, and readable until the export returns, by the promise that `self` stands for.
+        Ok(unsafe { std::slice::from_raw_parts(key, len) })
     }
 
     /// Keys as slices. Each is checked before the first is used; one that is too long is its own position's failure.

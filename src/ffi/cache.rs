@@ -42,6 +42,7 @@ fn size(number: u64) -> usize {
 }
 
 /// What a lookup found, to be handed out.
+#[inline(always)]
 fn found(lookup: Lookup) -> (Status, Option<Answer>) {
     let status = lookup.status();
     let answer = match lookup {
@@ -90,22 +91,24 @@ impl Caller {
     }
 
     /// A cache for a lookup, and what keeps it if lookups run code of the host's.
+    #[inline(always)]
     fn looked_at(&self, cache: *const kvl_cache_t) -> Result<(&Core, Option<Arc<Core>>), Status> {
         let core = self.borrow(cache)?;
         Ok((core, core.lookups_call_host().then(|| core.me())))
     }
 
     /// Hands out what a lookup found.
+    #[inline(always)]
     pub(super) fn hand_out(
         &self,
         out_value: *mut *mut kvl_value_t,
         look: impl FnOnce() -> Result<Lookup, Status>,
     ) -> Result<Status, Status> {
         let out = self.out(out_value)?;
-        let (status, answer) = found(look()?);
-        Ok(match answer {
-            Some(answer) => out.give(answer, status),
-            None => status,
+        Ok(match look()? {
+            Lookup::Value(value) => out.give(Answer::Value(value), Status::VALUE),
+            Lookup::Null => out.give(Answer::Null, Status::NULL),
+            missed => missed.status(),
         })
     }
 
@@ -114,31 +117,26 @@ impl Caller {
         self.kept(cache).map_or(R::default(), |core| read(&core))
     }
 
+    #[inline(always)]
     fn look_into(&self, core: &Core, key: &[u8], buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<Status, Status> {
         let place = self.place(out_len)?;
         if buf.is_null() && cap > 0 {
             return Err(Status::ERR_NULL_POINTER);
         }
         let seen = core.get_with(key, |answer| {
-            let Some(value) = answer.value() else { return Ok((Status::NULL, None)) };
-            let bytes = value.as_bytes().ok_or(Status::ERR_WRONG_KIND)?;
+            let Some(value) = answer.value() else { return Status::NULL };
+            let Some(bytes) = value.as_bytes() else { return Status::ERR_WRONG_KIND };
+            place.write(bytes.len());
             if bytes.len() > cap {
-                return Ok((Status::TRUNCATED, Some(bytes.len())));
+                return Status::TRUNCATED;
             }
             if !bytes.is_empty() {
                 // SAFETY: the caller promises `cap` bytes, which are no fewer, and that nothing else uses them meanwhile.
                 unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buf, bytes.len()) };
             }
-            Ok((Status::VALUE, Some(bytes.len())))
+            Status::VALUE
         })?;
-        let (status, len) = match seen {
-            Ok(seen) => seen?,
-            Err(lookup) => (lookup.status(), None),
-        };
-        if let Some(len) = len {
-            place.write(len);
-        }
-        Ok(status)
+        Ok(seen.unwrap_or_else(|lookup| lookup.status()))
     }
 }
 
@@ -198,8 +196,9 @@ pub unsafe extern "C" fn kvl_cache_get(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         caller.hand_out(out_value, || {
-            let (core, _kept) = caller.looked_at(cache)?;
-            core.get(caller.key(key, key_len)?)
+            let core = caller.borrow(cache)?;
+            let key = caller.key(key, key_len)?;
+            if core.lookups_call_host() { core.me().get(key) } else { core.get(key) }
         })
     })
 }
@@ -231,8 +230,13 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let (core, _kept) = caller.looked_at(cache)?;
-        caller.look_into(core, caller.key(key, key_len)?, buf, cap, out_len)
+        let core = caller.borrow(cache)?;
+        let key = caller.key(key, key_len)?;
+        if core.lookups_call_host() {
+            caller.look_into(&core.me(), key, buf, cap, out_len)
+        } else {
+            caller.look_into(core, key, buf, cap, out_len)
+        }
     })
 }
 

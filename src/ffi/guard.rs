@@ -24,6 +24,7 @@ impl Caller {
 }
 
 /// Runs an export that answers a status.
+#[inline]
 pub(crate) fn guard(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_t {
     let status = match contained(run) {
         Ok(Ok(status) | Err(status)) => status,
@@ -33,6 +34,7 @@ pub(crate) fn guard(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_
 }
 
 /// Runs an export that answers something else; `fallback` stands for a panic.
+#[inline]
 pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
     contained(run).unwrap_or(fallback)
 }

@@ -5,6 +5,7 @@
 //! refused before anything behind it is touched (rule L06), and ending it does nothing.
 
 use super::guard::Caller;
+use crate::base::hint::rarely;
 use crate::base::process::Generation;
 use crate::base::{Error, Status, error};
 use std::marker::PhantomData;
@@ -92,13 +93,19 @@ type Target<H> = <<H as Handle>::Owner as Owner>::Target;
 
 impl Caller {
     /// What is behind a handle.
+    #[inline]
     pub(crate) fn borrow<H: Handle>(&self, handle: *const H) -> Result<&Target<H>, Status> {
         // SAFETY: NULL or a living handle of its type, by the promise that `self` stands for; it lives as long as `self`.
-        let target = unsafe { handle.cast::<Target<H>>().as_ref() }.ok_or(Status::ERR_NULL_POINTER)?;
-        if H::Owner::is_stale(target) { Err(Status::ERR_FORKED) } else { Ok(target) }
+        let target = unsafe { handle.cast::<Target<H>>().as_ref() };
+        if rarely(target.is_none()) {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        let target = target.ok_or(Status::ERR_NULL_POINTER)?;
+        if rarely(H::Owner::is_stale(target)) { Err(Status::ERR_FORKED) } else { Ok(target) }
     }
 
     /// A reference of our own on what is behind a handle.
+    #[inline]
     pub(crate) fn share<H: Handle<Owner: Counted>>(&self, handle: *const H) -> Result<H::Owner, Status> {
         self.borrow(handle)?;
         // SAFETY: a living handle, as `borrow` relied on; the reference it stands for stays with the caller.
@@ -107,6 +114,7 @@ impl Caller {
     }
 
     /// Adds a reference for the caller and returns the handle; does nothing to NULL and to handles from before a fork.
+    #[inline]
     pub(crate) fn retain<H: Handle<Owner: Counted>>(&self, handle: *mut H) -> *mut H {
         if let Ok(owner) = self.share(handle) {
             let _ = ManuallyDrop::new(owner);
@@ -115,6 +123,7 @@ impl Caller {
     }
 
     /// Ends a handle: _free and _release. Does nothing to NULL and to handles from before a fork.
+    #[inline]
     pub(crate) fn end<H: Handle>(&self, handle: *mut H) {
         if self.borrow(handle).is_ok() {
             // SAFETY: a living handle, as `borrow` relied on; the caller gives up the ownership it stands for.
@@ -123,6 +132,7 @@ impl Caller {
     }
 
     /// Takes over what a handle owns.
+    #[inline]
     pub(crate) fn take<H: Handle>(&self, handle: *mut H) -> Result<H::Owner, Status> {
         self.borrow(handle.cast_const())?;
         // SAFETY: a living handle, as `borrow` relied on; the caller gives up the ownership it stands for.
@@ -135,7 +145,11 @@ impl Caller {
     }
 
     /// The place for a handle that is handed out, NULL from now on. Comes before every other check.
+    #[inline]
     pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<Out<'_, H>, Status> {
+        if rarely(place.is_null()) {
+            return Err(Status::ERR_NULL_POINTER);
+        }
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         // SAFETY: valid to write, by the promise that `self` stands for.
         unsafe { place.write(std::ptr::null_mut()) };
@@ -156,6 +170,7 @@ impl Caller {
     }
 
     /// The place for a scalar that is written on success only.
+    #[inline]
     pub(crate) fn place<T>(&self, place: *mut T) -> Result<Place<'_, T>, Status> {
         Ok(Place { place: NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?, caller: PhantomData })
     }
@@ -169,6 +184,7 @@ pub(crate) struct Out<'caller, H> {
 
 impl<H: Handle> Out<'_, H> {
     /// Hands `owner` to the caller. The last act of an export.
+    #[inline]
     pub(crate) fn give(self, owner: H::Owner, status: Status) -> Status {
         // SAFETY: valid to write while the caller's promise stands (`Caller::out`).
         unsafe { self.place.write(owner.into_raw().cast()) };
@@ -203,6 +219,7 @@ impl<T> Room<'_, T> {
     }
 
     /// Writes as much of it as there is room for: an older program has a smaller struct, and behind it something else.
+    #[inline]
     pub(crate) fn write(self, value: &T) {
         // SAFETY: the caller promises as many bytes (`Caller::room`); `value` holds no fewer.
         unsafe { std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), self.place.as_ptr().cast::<u8>(), self.size) };
@@ -217,6 +234,7 @@ pub(crate) struct Place<'caller, T> {
 
 impl<T> Place<'_, T> {
     /// Writes it.
+    #[inline]
     pub(crate) fn write(self, value: T) {
         // SAFETY: valid to write while the caller's promise stands (`Caller::place`).
         unsafe { self.place.write(value) };

@@ -261,7 +261,12 @@ pub unsafe extern "C" fn kvl_value_retain(value: *mut kvl_value_t) -> *mut kvl_v
 pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or((), || caller.end(value));
+    // The guard is for the last reference alone: to give another one up cannot panic.
+    if let Ok(Answer::Value(value)) = caller.take(value)
+        && let Some(last) = value.give_up()
+    {
+        guard_or((), || drop(last));
+    }
 }
 
 /// Gives up a reference to each of many values, and sets their places to NULL.

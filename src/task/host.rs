@@ -163,6 +163,11 @@ impl<H: Host> Default for Outbox<H> {
 }
 
 impl<H: Host> Outbox<H> {
+    /// Whether there is nothing to be done.
+    pub fn is_empty(&self) -> bool {
+        self.scheduled.is_empty() && self.handed.is_empty() && self.cancelled.is_empty() && self.litter.is_empty()
+    }
+
     pub(super) fn litter_outcome(&mut self, outcome: Outcome) {
         match outcome.verdict {
             super::Verdict::Value(value) => self.litter.push(Litter::Answer(Answer::Value(value))),

@@ -38,14 +38,13 @@ pub enum Place {
 }
 
 /// The waiting keys.
-#[derive(Default)]
 pub struct Queue {
     retried: BTreeMap<u64, FlightId>,
     retries: u64,
     ranked: BTreeMap<Rank, VecDeque<Waiting>>,
     ranked_len: usize,
-    /// How many of the ranked were asked when: a lingering queue is asked for its oldest key at every event.
-    ages: BTreeMap<Moment, usize>,
+    /// How many of the ranked were asked when: a lingering queue is asked for its oldest key at every event. `None`: nothing lingers.
+    ages: Option<BTreeMap<Moment, usize>>,
 }
 
 struct Waiting {
@@ -55,6 +54,11 @@ struct Waiting {
 }
 
 impl Queue {
+    /// An empty queue, in which keys linger or not.
+    pub fn new(lingers: bool) -> Queue {
+        Queue { retried: BTreeMap::new(), retries: 0, ranked: BTreeMap::new(), ranked_len: 0, ages: lingers.then(BTreeMap::new) }
+    }
+
     /// How many keys wait.
     pub fn len(&self) -> usize {
         self.retried.len() + self.ranked_len
@@ -80,11 +84,18 @@ impl Queue {
     /// Puts a key where its rank and position say.
     pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId, asked_at: Moment) -> Place {
         let keys = self.ranked.entry(rank).or_default();
+        let waiting = Waiting { position, flight, asked_at };
         // Keys come in the order asked; only one whose urgency rose later is put between others.
-        let at = keys.partition_point(|before| before.position <= position);
-        keys.insert(at, Waiting { position, flight, asked_at });
+        if keys.back().is_none_or(|last| last.position <= position) {
+            keys.push_back(waiting);
+        } else {
+            let at = keys.partition_point(|before| before.position <= position);
+            keys.insert(at, waiting);
+        }
         self.ranked_len += 1;
-        *self.ages.entry(asked_at).or_default() += 1;
+        if let Some(ages) = &mut self.ages {
+            *ages.entry(asked_at).or_default() += 1;
+        }
         Place::Ranked(rank, position)
     }
 
@@ -109,7 +120,8 @@ impl Queue {
 
     fn left(&mut self, gone: &Waiting) {
         self.ranked_len -= 1;
-        if let Entry::Occupied(mut as_old) = self.ages.entry(gone.asked_at) {
+        let Some(ages) = &mut self.ages else { return };
+        if let Entry::Occupied(mut as_old) = ages.entry(gone.asked_at) {
             *as_old.get_mut() -= 1;
             if *as_old.get() == 0 {
                 as_old.remove();
@@ -119,7 +131,7 @@ impl Queue {
 
     /// When the oldest of the keys was asked that occupy a place.
     pub fn oldest(&self) -> Option<Moment> {
-        self.ages.first_key_value().map(|(asked_at, _)| *asked_at)
+        self.ages.as_ref()?.first_key_value().map(|(asked_at, _)| *asked_at)
     }
 
     /// Takes the key that goes first among those that need not be `passed` over.
@@ -129,6 +141,17 @@ impl Queue {
             return self.retried.remove(&nth);
         }
         let goes = |waiting: &Waiting| !passed(waiting.flight);
+        // Nearly always the first of the first goes.
+        if let Some(mut first) = self.ranked.first_entry()
+            && first.get().front().is_some_and(goes)
+        {
+            let gone = first.get_mut().pop_front()?;
+            if first.get().is_empty() {
+                first.remove();
+            }
+            self.left(&gone);
+            return Some(gone.flight);
+        }
         let (rank, at) = self.ranked.iter().find_map(|(rank, keys)| Some((*rank, keys.iter().position(goes)?)))?;
         let keys = self.ranked.get_mut(&rank)?;
         let first = keys.remove(at)?;

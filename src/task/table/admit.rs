@@ -178,15 +178,17 @@ impl<H: Host> Table<H> {
                 }
                 let Some(id) = self.take_next(&taken) else { break };
                 taken.push(id);
-                let owner = self.flights[id].owner;
-                let placed = matches!(self.flights[id].phase, Phase::Queued(Place::Ranked(..)));
+                let flight = &mut self.flights[id];
+                let owner = flight.owner;
+                let placed = matches!(flight.phase, Phase::Queued(Place::Ranked(..)));
+                flight.phase = Phase::Spilled;
                 // Counted as waiting until it is handed out, so that its fetch is kept.
-                if let Some(owner) = self.fetches.get_mut(owner) {
-                    owner.places -= usize::from(placed);
+                let Some(fetch) = self.fetches.get_mut(owner) else { continue };
+                fetch.places -= usize::from(placed);
+                if !fetch.spilled.is_empty() {
+                    // The fetch's next key follows at once, into this very request if it has room.
+                    self.refill_from(owner);
                 }
-                self.flights[id].phase = Phase::Spilled;
-                // The fetch's next key follows at once, into this very request if it has room.
-                self.refill_from(owner);
             }
             self.hand_out(&taken, turn);
             self.refill();
@@ -252,12 +254,17 @@ impl<H: Host> Table<H> {
             handed,
             attempt,
         });
+        // Most often they are all one fetch's.
+        let mut first = 0;
         for (index, id) in ids.iter().enumerate() {
             let flight = &mut self.flights[*id];
             flight.phase = Phase::Running { request, index };
             let owner = flight.owner;
-            self.waits_no_more(owner, false);
-            self.forget_fetch_if_over(owner, turn.out);
+            if ids.get(index + 1).is_none_or(|next| self.flights[*next].owner != owner) {
+                self.wait_no_more(owner, index + 1 - first, 0);
+                self.forget_fetch_if_over(owner, turn.out);
+                first = index + 1;
+            }
         }
         self.counts.requests += 1;
         self.counts.attempts += ids.len() as u64;

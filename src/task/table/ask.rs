@@ -116,7 +116,7 @@ impl<H: Host> Table<H> {
             }
         }
         self.hand_out_opening(turn);
-        self.waits_no_more(id, false);
+        self.wait_no_more(id, 1, 0);
         self.forget_fetch_if_over(id, turn.out);
         self.conclude(turn);
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
@@ -161,10 +161,8 @@ impl<H: Host> Table<H> {
                 return self.settle(id, position, outcome, turn.out);
             }
         }
-        let lane = self.hold_lane(hash, key);
-        let flight = self.start(lane, id, position, settings, turn);
-        self.flights[flight].waiters.push(Waiter { fetch: id, position, joined: false });
-        self.flights[flight].interest = 1;
+        let lane = lane.unwrap_or_else(|| self.make_lane(hash, key));
+        let flight = self.start(lane, id, position, false, settings, turn);
         if self.admit(flight, id, turn) {
             self.counts.missed_started += 1;
             self.counts.flights_started += 1;
@@ -178,16 +176,16 @@ impl<H: Host> Table<H> {
 
     fn refresh_key<S: Store>(&mut self, id: FetchId, position: u32, key: &[u8], settings: &Arc<FetchSettings>, turn: &mut Turn<'_, H, S>) {
         let hash = self.hash(key);
-        if let Some(current) = self.lane_of(hash, key).and_then(|lane| self.lanes[lane].current) {
+        let lane = self.lane_of(hash, key);
+        if let Some(current) = lane.and_then(|lane| self.lanes[lane].current) {
             self.gain_interest(current);
             let urgency = self.fetches[id].urgency;
             let flight = &mut self.flights[current];
             flight.refresh = true;
             return self.want_more(current, urgency, settings);
         }
-        let lane = self.hold_lane(hash, key);
-        let flight = self.start(lane, id, position, settings, turn);
-        self.flights[flight].refresh = true;
+        let lane = lane.unwrap_or_else(|| self.make_lane(hash, key));
+        let flight = self.start(lane, id, position, true, settings, turn);
         if self.admit(flight, id, turn) {
             self.counts.flights_started += 1;
         } else {
@@ -195,12 +193,14 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A new flight of the lane, which waits with its fetch until it is admitted. Takes the caller's hold on the lane.
+    /// A new flight of the lane, which waits with its fetch until it is admitted. Its position waits for it, unless it is a
+    /// refresh's.
     fn start<S>(
         &mut self,
         lane: LaneId,
         owner: FetchId,
         position: u32,
+        refresh: bool,
         settings: &Arc<FetchSettings>,
         turn: &mut Turn<'_, H, S>,
     ) -> FlightId {
@@ -208,13 +208,14 @@ impl<H: Host> Table<H> {
         fetch.waiting += 1;
         // Only a key that lingers has an age.
         let asked_at = if self.settings.batch_linger.is_zero() { Moment::default() } else { turn.now.moment() };
+        let waiter = (!refresh).then_some(Waiter { fetch: owner, position, joined: false });
         let flight = self.flights.insert(Flight {
             lane,
             phase: Phase::Spilled,
             standing: Standing::Current,
-            waiters: SmallVec::new(),
-            interest: 0,
-            refresh: false,
+            waiters: waiter.into_iter().collect(),
+            interest: u32::from(!refresh),
+            refresh,
             attempts: 0,
             first_began: None,
             settings: settings.clone(),
@@ -228,14 +229,16 @@ impl<H: Host> Table<H> {
         if let Some(Position::Open(open)) = fetch.positions.get_mut(position as usize) {
             *open = flight;
         }
-        self.lanes[lane].current = Some(flight);
+        let lane = &mut self.lanes[lane];
+        lane.current = Some(flight);
+        lane.holders += 1;
         flight
     }
 
     /// Undoes [`Table::start`] for a flight that was not admitted.
     fn discard(&mut self, id: FlightId) {
         let flight = self.take_flight(id);
-        self.waits_no_more(flight.owner, false);
+        self.wait_no_more(flight.owner, 1, 0);
         self.release_lane(flight.lane);
     }
 

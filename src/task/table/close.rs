@@ -6,6 +6,7 @@ use crate::task::deadlines::Due;
 use crate::task::flight::Phase;
 use crate::task::host::{Cancel, Litter, Outbox};
 use crate::task::outcome::Outcome;
+use crate::task::queue::Queue;
 use crate::task::request::Slots;
 use crate::task::{FetchId, FlightId, RequestId};
 
@@ -80,7 +81,7 @@ impl<H: Host> Table<H> {
         self.flights.clear();
         self.lanes.clear();
         self.by_key.clear();
-        self.queue = Default::default();
+        self.queue = Queue::new(!self.settings.batch_linger.is_zero());
         self.hungry.clear();
         self.spilled = 0;
         self.opening.clear();

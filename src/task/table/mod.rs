@@ -123,7 +123,7 @@ impl<H: Host> Table<H> {
             flights: SlotMap::with_key(),
             fetches: SlotMap::with_key(),
             requests: SlotMap::with_key(),
-            queue: Queue::default(),
+            queue: Queue::new(!tasks.batch_linger.is_zero()),
             hungry: BTreeMap::new(),
             spilled: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
@@ -190,21 +190,14 @@ impl<H: Host> Table<H> {
     }
 
     fn lane_of(&self, hash: u64, key: &[u8]) -> Option<LaneId> {
-        self.by_key.find(hash, |id| self.lanes[*id].key.as_bytes() == key).copied()
+        self.by_key.find(hash, |id| self.lanes[*id].key.is(key)).copied()
     }
 
-    /// The key's lane, made if there is none. The caller holds it.
-    fn hold_lane(&mut self, hash: u64, key: &[u8]) -> LaneId {
-        let id = match self.lane_of(hash, key) {
-            Some(id) => id,
-            None => {
-                let lane = Lane { key: Key::new(key), hash, current: None, overtaken: Vec::new(), writes: 0, loaded_by: 0, holders: 0 };
-                let id = self.lanes.insert(lane);
-                self.by_key.insert_unique(hash, id, |id| self.lanes[*id].hash);
-                id
-            }
-        };
-        self.lanes[id].holders += 1;
+    /// A lane for a key that has none.
+    fn make_lane(&mut self, hash: u64, key: &[u8]) -> LaneId {
+        let lane = Lane { key: Key::new(key), hash, current: None, overtaken: Vec::new(), writes: 0, loaded_by: 0, holders: 0 };
+        let id = self.lanes.insert(lane);
+        self.by_key.insert_unique(hash, id, |id| self.lanes[*id].hash);
         id
     }
 
@@ -241,22 +234,22 @@ impl<H: Host> Table<H> {
         match phase {
             Phase::Spilled => {
                 self.spilled -= 1;
-                self.waits_no_more(owner, false);
+                self.wait_no_more(owner, 1, 0);
             }
             Phase::Queued(place) => {
                 self.queue.remove(place, id);
-                self.waits_no_more(owner, matches!(place, super::queue::Place::Ranked(..)));
+                self.wait_no_more(owner, 1, usize::from(matches!(place, super::queue::Place::Ranked(..))));
             }
             Phase::Backoff { .. } => self.deadlines.retire(),
             Phase::Running { .. } => {}
         }
     }
 
-    /// One of the fetch's flights waits no more. `placed`: it occupied a place of the queue.
-    fn waits_no_more(&mut self, owner: FetchId, placed: bool) {
+    /// So many of the fetch's flights wait no more, of which so many occupied places of the queue.
+    fn wait_no_more(&mut self, owner: FetchId, flights: usize, places: usize) {
         let Some(fetch) = self.fetches.get_mut(owner) else { return };
-        fetch.waiting -= 1;
-        fetch.places -= usize::from(placed);
+        fetch.waiting -= flights;
+        fetch.places -= places;
         if fetch.waiting == 0 && !fetch.spilled.is_empty() {
             // All that is left in the list ended meanwhile.
             fetch.spilled.clear();

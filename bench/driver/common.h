@@ -1,0 +1,90 @@
+/* What the drivers share: time, keys, and the rule by which a run counts. */
+#ifndef KVL_BENCH_COMMON_H
+#define KVL_BENCH_COMMON_H
+
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <kvlight.h>
+
+#define DIE(...) (fprintf(stderr, "bench: " __VA_ARGS__), fputc('\n', stderr), exit(1))
+
+static inline uint64_t clock_ns(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* A thread's way through a run. */
+struct watch {
+    uint64_t wall, cpu, queued;
+};
+
+/* How long this thread has stood ready without a processor, or 0 where the system does not say. */
+static inline uint64_t time_queued(void)
+{
+    char text[96];
+    int file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    ssize_t len = read(file, text, sizeof text - 1);
+    close(file);
+    if (len <= 0)
+        return 0;
+    text[len] = '\0';
+    unsigned long long ran, queued = 0;
+    return sscanf(text, "%llu %llu", &ran, &queued) == 2 ? queued : 0;
+}
+
+static inline struct watch watch_begin(void)
+{
+    struct watch now;
+    now.queued = time_queued();
+    now.cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    now.wall = clock_ns(CLOCK_MONOTONIC);
+    return now;
+}
+
+/* What passed since. */
+static inline struct watch watch_end(struct watch begin)
+{
+    struct watch passed;
+    passed.wall = clock_ns(CLOCK_MONOTONIC) - begin.wall;
+    passed.cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin.cpu;
+    passed.queued = time_queued() - begin.queued;
+    return passed;
+}
+
+/* A run counts only if its thread had its processor. Alone, all that is not processor time was taken from it; beside
+   others it may have waited for a lock, which is part of what is measured, so only time in the run queue speaks against it. */
+static inline int had_its_processor(struct watch passed, int alone)
+{
+    uint64_t lost = alone && passed.wall > passed.cpu ? passed.wall - passed.cpu : passed.queued;
+    return lost * 50 <= passed.wall;
+}
+
+enum { KEY_LEN = 16, VALUE_LEN = 64 };
+
+static inline uint64_t mixed(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+static inline void make_key(uint8_t *key, uint64_t number)
+{
+    uint64_t halves[2] = {mixed(number), number};
+    memcpy(key, halves, KEY_LEN);
+}
+
+#endif

@@ -1,0 +1,359 @@
+/* store: lookups and writes, kvlight and its peers by turns in one process.
+ *
+ *     store WORK FORM THREADS KEYS ROUNDS [subjects]
+ *
+ * WORK    resident  all keys fit; drawn by Zipf 0.99
+ *         tenth     room for a tenth of the keys; drawn by Zipf 0.99; what is missed is put
+ *         uniform   all keys fit; drawn evenly
+ *         churn     every key is new: a miss, a put, and someone has to go
+ *         careful   as resident, with a time to live and, in kvlight, a validator
+ *         bytes     no time: heap bytes per entry when full
+ * FORM    retained (a reference is taken and given back), copied, batch (64 keys a call)
+ *
+ * Prints, per round and subject, `run SUBJECT NANOSECONDS`; runs in which a thread did not have its processor are not printed
+ * but tried again a few times. For `bytes`: `run SUBJECT BYTES`.
+ */
+#include "common.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef int get_fn(void *cache, const uint8_t *key, size_t key_len, void **out_value);
+typedef int get_into_fn(void *cache, const uint8_t *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len);
+typedef int put_fn(void *cache, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len);
+
+struct subject {
+    const char *name;
+    void *(*make)(size_t capacity, int careful);
+    get_fn *get;
+    get_into_fn *get_into;
+    put_fn *put;
+    size_t (*len)(void *cache);
+    void (*free)(void *cache);
+    void (*release)(void *value);
+    void *cache;
+    size_t turn[2]; /* where each thread stands among the keys */
+};
+
+#define PEER(name)                                                                                                       \
+    void *name##_new(size_t capacity, int careful);                                                                      \
+    get_fn name##_get;                                                                                                   \
+    get_into_fn name##_get_into;                                                                                         \
+    put_fn name##_put;                                                                                                   \
+    size_t name##_len(void *cache);                                                                                      \
+    void name##_free(void *cache);
+PEER(quick)
+PEER(moka)
+PEER(lru)
+PEER(lrus)
+PEER(floor)
+void peer_value_release(void *value);
+
+/* ---- kvlight behind the same functions -------------------------------------------------------------------------- */
+
+static uint32_t accept(void *user_data, const uint8_t *key, size_t key_len)
+{
+    (void)user_data;
+    (void)key;
+    return key_len > 0;
+}
+
+static void *kvl_new(size_t capacity, int careful)
+{
+    kvl_config_t *config;
+    kvl_cache_t *cache;
+    kvl_config_new(&config);
+    kvl_config_set_int(config, "cache.capacity", (int64_t)capacity);
+    if (careful) {
+        kvl_config_set_int(config, "cache.ttl_ms", 3600000);
+        kvl_config_set_validator(config, accept, NULL, NULL);
+    }
+    if (kvl_cache_new(config, &cache, NULL) != KVL_OK)
+        DIE("kvl_cache_new");
+    kvl_config_free(config);
+    return cache;
+}
+
+static int kvl_get(void *cache, const uint8_t *key, size_t key_len, void **out_value)
+{
+    return kvl_cache_get(cache, key, key_len, (kvl_value_t **)out_value);
+}
+
+static int kvl_get_into(void *cache, const uint8_t *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len)
+{
+    return kvl_cache_get_into(cache, key, key_len, buf, cap, out_len);
+}
+
+static int kvl_put(void *cache, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len)
+{
+    return kvl_cache_put_bytes(cache, key, key_len, data, len, KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT);
+}
+
+static size_t kvl_len(void *cache)
+{
+    return kvl_cache_len(cache);
+}
+
+static void kvl_free(void *cache)
+{
+    kvl_cache_release(cache);
+}
+
+static void kvl_release(void *value)
+{
+    kvl_value_release(value);
+}
+
+#define SUBJECT(prefix, title, release)                                                                                  \
+    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {0, 0}}
+
+static struct subject subjects[] = {
+    SUBJECT(kvl, "kvlight", kvl_release),
+    SUBJECT(quick, "quick_cache", peer_value_release),
+    SUBJECT(moka, "moka", peer_value_release),
+    SUBJECT(lru, "lru_mutex", peer_value_release),
+    SUBJECT(lrus, "lru_sharded", peer_value_release),
+    SUBJECT(floor, "hashbrown", peer_value_release),
+};
+enum { SUBJECTS = sizeof subjects / sizeof *subjects };
+
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
+
+enum { DRAWS = 1 << 20 };
+static size_t key_count;
+static uint8_t (*keys)[KEY_LEN];
+static uint32_t *draws;
+static uint8_t value[VALUE_LEN];
+
+
+static void draw_keys(int zipf)
+{
+    keys = malloc(key_count * sizeof *keys);
+    draws = malloc(DRAWS * sizeof *draws);
+    double *sums = zipf ? malloc(key_count * sizeof *sums) : NULL;
+    if (!keys || !draws || (zipf && !sums))
+        DIE("out of memory");
+    double sum = 0;
+    for (size_t i = 0; i < key_count; i++) {
+        make_key(keys[i], i);
+        if (zipf)
+            sums[i] = sum += 1 / pow((double)(i + 1), 0.99);
+    }
+    for (size_t i = 0; i < DRAWS; i++) {
+        uint64_t random = mixed(i ^ 0x5bd1e995u);
+        size_t low = 0, high = key_count - 1;
+        double at = (double)(random >> 11) / 9007199254740992.0 * sum;
+        while (zipf && low < high) {
+            size_t middle = (low + high) / 2;
+            if (sums[middle] < at)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        draws[i] = (uint32_t)(zipf ? low : random % key_count);
+    }
+    free(sums);
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------- */
+
+enum form { RETAINED, COPIED, BATCH };
+enum work { RESIDENT, TENTH, UNIFORM, CHURN, CAREFUL, BYTES };
+static enum form form;
+static enum work work;
+static int threads;
+
+static void run_hits(struct subject *subject, int thread, size_t ops)
+{
+    size_t turn = subject->turn[thread];
+    uint8_t buffer[VALUE_LEN];
+    for (size_t i = 0; i < ops; i++) {
+        const uint8_t *key = keys[draws[turn++ % DRAWS]];
+        if (form == RETAINED) {
+            void *found;
+            if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE)
+                subject->release(found);
+            else if (work == TENTH)
+                subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+        } else {
+            size_t len;
+            if (subject->get_into(subject->cache, key, KEY_LEN, buffer, sizeof buffer, &len) != KVL_VALUE && work == TENTH)
+                subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+        }
+    }
+    subject->turn[thread] = turn;
+}
+
+/* kvlight looks 64 keys up in a call; the peers have no such call. */
+static void run_batches(struct subject *subject, int thread, size_t ops)
+{
+    enum { MOST = 64 };
+    size_t turn = subject->turn[thread];
+    void *found[MOST];
+    kvl_slice_t asked[MOST];
+    kvl_status_t statuses[MOST];
+    for (size_t done = 0; done < ops; done += MOST) {
+        if (subject == subjects) {
+            for (size_t i = 0; i < MOST; i++)
+                asked[i] = (kvl_slice_t){keys[draws[turn++ % DRAWS]], KEY_LEN};
+            kvl_cache_get_many(subject->cache, asked, MOST, (kvl_value_t **)found, statuses);
+            kvl_value_release_many((kvl_value_t **)found, MOST);
+        } else {
+            for (size_t i = 0; i < MOST; i++)
+                subject->get(subject->cache, keys[draws[turn++ % DRAWS]], KEY_LEN, &found[i]);
+            for (size_t i = 0; i < MOST; i++)
+                subject->release(found[i]);
+        }
+    }
+    subject->turn[thread] = turn;
+}
+
+static void run_churn(struct subject *subject, int thread, size_t ops)
+{
+    size_t turn = subject->turn[thread];
+    for (size_t i = 0; i < ops; i++) {
+        uint8_t key[KEY_LEN];
+        make_key(key, ((uint64_t)thread + 1) << 40 | turn++);
+        void *found;
+        if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE)
+            subject->release(found);
+        else
+            subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+    }
+    subject->turn[thread] = turn;
+}
+
+static void run(struct subject *subject, int thread, size_t ops)
+{
+    if (work == CHURN)
+        run_churn(subject, thread, ops);
+    else if (form == BATCH)
+        run_batches(subject, thread, ops);
+    else
+        run_hits(subject, thread, ops);
+}
+
+struct runner {
+    struct subject *subject;
+    int thread;
+    size_t ops;
+    atomic_int *ready;
+    struct watch passed;
+};
+
+static void *run_one(void *argument)
+{
+    struct runner *runner = argument;
+    run(runner->subject, runner->thread, runner->ops / 4); /* the caches of the processor are the last subject's */
+    atomic_fetch_add(runner->ready, 1);
+    while (atomic_load(runner->ready) < threads)
+        ;
+    struct watch begin = watch_begin();
+    run(runner->subject, runner->thread, runner->ops);
+    runner->passed = watch_end(begin);
+    return NULL;
+}
+
+/* Nanoseconds per operation of one thread, or 0 if some thread did not have its processor. */
+static double measure(struct subject *subject, size_t ops)
+{
+    atomic_int ready = 0;
+    struct runner runners[2];
+    pthread_t others[2];
+    for (int i = 0; i < threads; i++) {
+        runners[i] = (struct runner){subject, i, ops, &ready, {0, 0, 0}};
+        if (i > 0 && pthread_create(&others[i], NULL, run_one, &runners[i]) != 0)
+            DIE("no thread");
+    }
+    run_one(&runners[0]);
+    uint64_t wall = 0;
+    int counts = 1;
+    for (int i = 0; i < threads; i++) {
+        if (i > 0)
+            pthread_join(others[i], NULL);
+        counts &= had_its_processor(runners[i].passed, threads == 1);
+        wall = runners[i].passed.wall > wall ? runners[i].passed.wall : wall;
+    }
+    return counts ? (double)wall / (double)ops : 0;
+}
+
+static void fill(struct subject *subject, size_t capacity)
+{
+    subject->cache = subject->make(capacity, work == CAREFUL);
+    for (size_t i = 0; i < (work == TENTH ? capacity : key_count); i++)
+        subject->put(subject->cache, keys[i], KEY_LEN, value, VALUE_LEN);
+    /* Others note uses aside and work them in later: here, so that no run pays for the filling. */
+    subject->len(subject->cache);
+}
+
+static void print_bytes(struct subject *subject, size_t capacity)
+{
+    struct mallinfo2 before = mallinfo2();
+    fill(subject, capacity);
+    size_t len = subject->len(subject->cache);
+    struct mallinfo2 after = mallinfo2();
+    double bytes = (double)(after.uordblks + after.hblkhd) - (double)(before.uordblks + before.hblkhd);
+    printf("run %s %.1f\n", subject->name, bytes / (double)len);
+    subject->free(subject->cache);
+}
+
+static int chosen(const char *list, const char *name)
+{
+    const char *at = list ? strstr(list, name) : NULL;
+    return !list || (at && (at[strlen(name)] == ',' || at[strlen(name)] == '\0'));
+}
+
+static int number_of(const char *name, const char *const *names)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    DIE("what is %s?", name);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 6)
+        DIE("usage: store WORK FORM THREADS KEYS ROUNDS [subjects]");
+    work = (enum work)number_of(argv[1], (const char *const[]){"resident", "tenth", "uniform", "churn", "careful", "bytes", NULL});
+    form = (enum form)number_of(argv[2], (const char *const[]){"retained", "copied", "batch", NULL});
+    threads = atoi(argv[3]);
+    key_count = strtoul(argv[4], NULL, 10);
+    size_t rounds = strtoul(argv[5], NULL, 10);
+    const char *list = argc > 6 ? argv[6] : NULL;
+    memset(value, 7, sizeof value);
+    draw_keys(work != UNIFORM && work != CHURN);
+
+    /* Sharded caches are never filled evenly: where all keys are to fit, there is room for twice as many. */
+    size_t capacity = work == TENTH ? key_count / 10 : work == CHURN || work == BYTES ? key_count : 2 * key_count;
+    size_t ops = work == CHURN ? 8192 : 16384;
+    for (int i = 0; i < SUBJECTS; i++) {
+        if (!chosen(list, subjects[i].name))
+            continue;
+        if (work == BYTES)
+            print_bytes(&subjects[i], capacity);
+        else
+            fill(&subjects[i], capacity);
+    }
+    for (size_t round = 0; round < rounds && work != BYTES; round++) {
+        printf("round\n");
+        for (size_t i = 0; i < SUBJECTS; i++) {
+            struct subject *subject = &subjects[(i + round) % SUBJECTS];
+            if (!subject->cache)
+                continue;
+            double ns = 0;
+            for (int attempt = 0; attempt < 12 && ns == 0; attempt++)
+                ns = measure(subject, ops);
+            if (ns > 0)
+                printf("run %s %.3f\n", subject->name, ns);
+        }
+        fflush(stdout);
+    }
+    for (int i = 0; i < SUBJECTS && work != BYTES; i++)
+        if (subjects[i].cache)
+            subjects[i].free(subjects[i].cache);
+    free(keys);
+    free(draws);
+    return 0;
+}

@@ -1,0 +1,178 @@
+//! Requests on their way to the host's provider: on threads of ours, or through the host's queue (rules F12, L02).
+
+use super::letter::Letter;
+use super::request::{Request, Ticket};
+use super::{Core, Threads};
+use crate::base::panics::contained;
+use crate::base::sync::Mutex;
+use crate::base::{Error, Now, Status};
+use crate::runtime::hooks::call_host;
+use crate::runtime::mail::{self, Delivered, Mail, Pulled};
+use crate::task::{RequestId, Rest, Taken};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Requests that no thread has taken to the provider yet, and the threads that are on their way to them.
+///
+/// There is a thread for each request: `summoned >= tickets.len()` whenever the lock is free. But a thread that comes back from
+/// the host takes what is there, and is faster than one that has yet to wake up; so a thread may find nothing.
+#[derive(Default)]
+pub(super) struct Ready {
+    tickets: VecDeque<Ticket>,
+    summoned: usize,
+}
+
+impl Core {
+    pub(super) fn hand_to_provider(&self, request: Arc<Request>) {
+        let ticket = Ticket::new(request);
+        if let Some(queue) = &self.routes.provider {
+            let ticket = Mutex::new(Some(ticket));
+            return queue.send(Arc::new(RequestMail { core: self.me(), ticket }));
+        }
+        {
+            let mut ready = self.ready.lock();
+            ready.tickets.push_back(ticket);
+            if ready.summoned >= ready.tickets.len() {
+                return;
+            }
+            ready.summoned += 1;
+        }
+        let core = self.me();
+        // Threads of its own are joined.
+        let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
+        let job = Box::new(move || {
+            core.provide_ready();
+            drop(core);
+            drop(lease);
+        });
+        if self.runtime().is_none_or(|runtime| runtime.run(job).is_err()) {
+            let refused = {
+                let mut ready = self.ready.lock();
+                ready.summoned -= 1;
+                // Not if a thread that came back has taken one meanwhile.
+                if ready.tickets.len() > ready.summoned { ready.tickets.pop_back() } else { None }
+            };
+            if let Some(ticket) = refused {
+                // The request fails rather than waits for a thread. Not here: the next one may fail likewise, and so would
+                // as many as wait, each on the stack of the one before.
+                self.send(Arc::new(NoThreadMail(Mutex::new(Some(ticket)))));
+            }
+        }
+    }
+
+    /// What a summoned thread does.
+    fn provide_ready(&self) {
+        let mut next = {
+            let mut ready = self.ready.lock();
+            ready.summoned -= 1;
+            ready.tickets.pop_front()
+        };
+        while let Some(ticket) = next.take() {
+            let id = ticket.id();
+            // A panic of ours must not be printed, nor keep the engine from its end.
+            let _ = contained(|| self.provide(ticket));
+            let _ = contained(|| {
+                self.turn_handing(
+                    |table, turn| table.request_returned(id, turn),
+                    |request| {
+                        // One of them needs no other thread: this one is back.
+                        if next.is_none() {
+                            next = Some(Ticket::new(request));
+                        } else {
+                            self.hand_to_provider(request);
+                        }
+                    },
+                )
+            });
+            self.life.call_ends();
+            self.conclude_if_closing();
+            if next.is_none() {
+                next = self.ready.lock().tickets.pop_front();
+            }
+        }
+    }
+
+    /// Calls the provider, unless nobody wants its answer any more.
+    fn provide(&self, ticket: Ticket) -> bool {
+        let runs = self.take_request(ticket.id()) == Taken::Run;
+        match &self.hooks.provider {
+            // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
+            Some(provider) if runs => {
+                call_host(|| provider.provide(ticket));
+            }
+            _ => drop(ticket),
+        }
+        runs
+    }
+
+    fn take_request(&self, id: RequestId) -> Taken {
+        let now = Now::of(&self.clock);
+        let table = self.table.as_ref().expect("requests are an engine's");
+        let (taken, due) = {
+            let mut table = table.lock();
+            (table.take_request(id, &now), table.next_due())
+        };
+        self.table_due(due);
+        taken
+    }
+
+    fn request_returned(&self, id: RequestId) {
+        let _ = contained(|| self.turn(|table, turn| table.request_returned(id, turn)));
+    }
+}
+
+/// A request for which there was no thread.
+struct NoThreadMail(Mutex<Option<Ticket>>);
+
+impl Mail for NoThreadMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let ticket = self.0.lock().take();
+        if let Some(ticket) = ticket {
+            let core = ticket.core().clone();
+            let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD))));
+            drop(ticket);
+            core.life.call_ends();
+            core.conclude_if_closing();
+        }
+        Delivered::all(0)
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        self.deliver(1);
+        Pulled::nothing()
+    }
+}
+
+/// A request on its way through the host's queue.
+struct RequestMail {
+    core: Arc<Core>,
+    ticket: Mutex<Option<Ticket>>,
+}
+
+impl Mail for RequestMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        if !self.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable()) {
+            return Delivered { count: 0, rest: mail::Rest::NoFunction };
+        }
+        let _begun = self.core.life.begin();
+        let ticket = self.ticket.lock().take();
+        let Some(ticket) = ticket else { return Delivered::all(0) };
+        let id = ticket.id();
+        let ran = self.core.provide(ticket);
+        self.core.request_returned(id);
+        Delivered::all(usize::from(ran))
+    }
+
+    /// Who takes requests out answers when it likes: nothing is out that could come back.
+    fn pull(self: Arc<Self>) -> Pulled {
+        let ticket = self.ticket.lock().take();
+        let Some(ticket) = ticket else { return Pulled::nothing() };
+        let taken = self.core.take_request(ticket.id());
+        self.core.request_returned(ticket.id());
+        if taken == Taken::Skip {
+            return Pulled::nothing();
+        }
+        let letter = Letter::Request { core: self.core.clone(), ticket };
+        Pulled { letter: Some(Box::new(letter)), more: false }
+    }
+}
