@@ -214,6 +214,25 @@ fn every_dependency_has_its_line() {
         }
     }
     assert!(count > 10, "the list was read: {count}");
+    // And where it is said to be used, it is.
+    let rows = chapter.lines().filter(|line| line.starts_with('|') && line.contains('`'));
+    let mut places = 0;
+    for cells in rows.map(|line| line.split('|').collect::<Vec<_>>()) {
+        let name = cells[1].split_whitespace().next().unwrap_or_default().trim_end_matches(',').replace('-', "_");
+        for place in cells[2].split('`').skip(1).step_by(2).filter(|place| !place.starts_with("tests")) {
+            let path = place.replace("::", "/");
+            let found =
+                [place.to_owned(), format!("src/{path}.rs"), format!("src/{path}")].into_iter().find(|path| here().join(path).exists());
+            let found = found.unwrap_or_else(|| panic!("ARCHITECTURE.md: {name} is said to be used in {place}, which is not there"));
+            let mut text = fs::read_to_string(here().join(&found)).unwrap_or_default();
+            if text.is_empty() {
+                sources_below(&found, &mut text);
+            }
+            assert!(text.contains(&name), "ARCHITECTURE.md: {name} is said to be used in {place}, and is not");
+            places += 1;
+        }
+    }
+    assert!(places > 10, "the places were read: {places}");
 }
 
 #[test]
