@@ -20,7 +20,7 @@ STAGE := $(abspath $(TARGET))/stage
 
 help: ## List these targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target about; do \
-		printf '  make %-14s %s\n' "$$target" "$$about"; done
+		printf '  make %-18s %s\n' "$$target" "$$about"; done
 
 build: ## Build the shared and the static library, optimised, into target/release.
 	$(CARGO) build --release --lib
@@ -69,9 +69,22 @@ test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, mutants, 
 test-swift: ## Run the Swift package's tests alone.
 	tests/run swift
 
-.PHONY: bench-swift bench-python
-bench-swift: ## Measure the Swift package: ns for each key.
-	swift/bench.sh
+.PHONY: bench bench-quick bench-instructions bench-swift bench-python performance
+bench: build ## Measure beside other caches, with tables, plots and JSON in target/bench: some 6 minutes.
+	bench/run
+
+bench-quick: build ## The same with fewer rounds, and up to a million entries: under 2 minutes.
+	bench/run --quick
+
+bench-instructions: ## Count the instructions of single operations under callgrind, and compare with bench/instructions.txt.
+	bench/instructions
+
+performance: ## Put the tables of the last make bench into README.md and docs/PERFORMANCE.md.
+	bench/publish $(TARGET)/bench
+
+bench-swift: ## Measure the Swift package: ns for each key. The next make bench takes the figures in.
+	@mkdir -p $(TARGET)/bench
+	set -o pipefail; swift/bench.sh | tee $(TARGET)/bench/swift.new && mv $(TARGET)/bench/swift.new $(TARGET)/bench/swift.txt
 
 bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
 	KVL_LIB_DIR=$(STAGE)/lib tests/hosts/python/bench.sh
@@ -107,6 +120,7 @@ planted: ## Break the code on purpose, once for each of tests/planted, and see t
 lint: ## Check formatting and run clippy, warnings being errors.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	cd bench && $(CARGO) fmt --check && $(CARGO) clippy --quiet --release --all-targets --target-dir $(abspath $(TARGET))/bench-crate -- -D warnings
 
 tools: ## Install what the tests need: Debian packages, as root.
 	tests/tools

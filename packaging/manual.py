@@ -34,6 +34,7 @@ PLACES = [
     ("Reference", [
         (API, "C API", "Every function, type and constant of the header."),
         ("docs/CONFIGURATION.md", "Settings", "Every setting with its range and its default."),
+        ("docs/PERFORMANCE.md", "Performance", ""),
     ]),
     ("Inside", [
         ("ARCHITECTURE.md", "Architecture", ""),
@@ -110,7 +111,7 @@ class Markdown:
             line = self.lines[self.at]
             if line.strip() and not line.startswith("```"):
                 self.program = False
-            if not line.strip():
+            if not line.strip() or line.startswith("<!-- "):
                 self.at += 1
             elif line.startswith("```"):
                 out.append(self.fence(line[3:].strip()))
@@ -157,15 +158,19 @@ class Markdown:
         while self.at < len(self.lines) and self.lines[self.at].startswith("|"):
             rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", self.lines[self.at].strip().strip("|"))])
             self.at += 1
-        head = "".join(f"<th>{self.inline(cell)}</th>" for cell in rows[0])
+        # Columns of numbers stand to the right, as their second line says.
+        sides = [' class="number"' if mark.endswith(":") else "" for mark in rows[1]]
+        head = "".join(f"<th{side}>{self.inline(cell)}</th>" for side, cell in zip(sides, rows[0], strict=True))
         body = []
         for row in rows[2:]:
             first = re.fullmatch(r"`([a-z_]+\.[a-z_]+|[a-z_]+)`", row[0])
             anchor = f' id="{first[1]}"' if first and self.page == "configuration.html" else ""
             if anchor:
                 self.index.add(first[1], "setting", f"{self.page}#{first[1]}", row[-1])
-            body.append(f"<tr{anchor}>" + "".join(f'<td data-head="{html.escape(plain(title))}">{self.inline(cell)}</td>' for title, cell in zip(rows[0], row, strict=True)) + "</tr>")
-        many = ' class="many"' if len(rows[0]) > 5 else ""
+            cells = zip(sides, rows[0], row, strict=True)
+            said = "".join(f'<td{side} data-head="{html.escape(plain(title))}">{self.inline(cell)}</td>' for side, title, cell in cells)
+            body.append(f"<tr{anchor}>{said}</tr>")
+        many = ' class="many"' if len(rows[0]) > 5 and max(len(cell) for row in rows for cell in row) > 80 else ""
         return f'<div class="wide"><table{many}><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
     def a_list(self, kind):
@@ -536,6 +541,9 @@ def main():
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     header, index, pages = Header(), Index(), {}
+    left_out = {str(path.relative_to(TOP)) for path in (TOP / "docs").glob("*.md")} - set(DOCUMENTS)
+    if left_out:
+        raise SystemExit(f"manual: it has no page for {', '.join(sorted(left_out))}")
     for path in DOCUMENTS:
         document = Markdown(path, header.names, index)
         body = document.html()

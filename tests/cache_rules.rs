@@ -922,6 +922,7 @@ fn fault07_a_destructor_that_calls_back_does_not_deadlock() {
     store.put(b"a", entry(Ttl::Never), clock, &mut Departures::new());
     let panic = catch_unwind(AssertUnwindSafe(|| store.lookup_with(b"a", clock, |_| panic!("on purpose"))));
     assert!(panic.is_err());
+    assert_eq!(store.len(clock, &mut Departures::new()), 0, "who comes next finds it empty");
     assert_eq!(caller.seen.load(Ordering::SeqCst), 8, "all that were put");
 }
 

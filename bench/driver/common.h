@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,9 +29,14 @@ struct watch {
     uint64_t wall, cpu, queued;
 };
 
-/* How long this thread has stood ready without a processor, or 0 where the system does not say. */
+/* How long this thread has stood ready without a processor. Where the system does not say, a millisecond for each time that it
+   had to give its processor up. */
 static inline uint64_t time_queued(void)
 {
+    struct rusage used;
+    if (access("/proc/thread-self/schedstat", R_OK) != 0)
+        return getrusage(RUSAGE_THREAD, &used) == 0 ? (uint64_t)used.ru_nivcsw * 1000000 : 0;
+
     char text[96];
     int file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     if (file < 0)

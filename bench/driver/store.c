@@ -1,17 +1,21 @@
 /* store: lookups and writes, kvlight and its peers by turns in one process.
  *
- *     store WORK FORM THREADS KEYS ROUNDS [subjects]
+ *     store WORK FORM THREADS KEYS ROUNDS SECONDS [subjects]
  *
  * WORK    resident  all keys fit; drawn by Zipf 0.99
  *         tenth     room for a tenth of the keys; drawn by Zipf 0.99; what is missed is put
  *         uniform   all keys fit; drawn evenly
  *         churn     every key is new: a miss, a put, and someone has to go
- *         careful   as resident, with a time to live and, in kvlight, a validator
+ *         careful   as resident, with a time to live, a validator and statistics
  *         bytes     no time: heap bytes per entry when full
- * FORM    retained (a reference is taken and given back), copied, batch (64 keys a call)
+ * FORM    retained (a reference is taken and given back), copied, batch (64 keys a call; the peers: 64 calls)
  *
- * Prints, per round and subject, `run SUBJECT NANOSECONDS`; runs in which a thread did not have its processor are not printed
- * but tried again a few times. For `bytes`: `run SUBJECT BYTES`.
+ * Every subject has the same keys, drawn in the same order, and the same room. Which keys are popular has nothing to do with the
+ * order in which they were stored. Where all keys fit, a run in which a lookup missed ends the bench: a miss would be cheap.
+ *
+ * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is thrown out since a thread did
+ * not have its processor; it is tried again a few times. No round begins after SECONDS: where little is undisturbed, fewer count. At the end `share SUBJECT PART`: which part of the lookups hit.
+ * For `bytes`: `run SUBJECT BYTES`.
  */
 #include "common.h"
 
@@ -33,7 +37,9 @@ struct subject {
     void (*free)(void *cache);
     void (*release)(void *value);
     void *cache;
-    size_t turn[2]; /* where each thread stands among the keys */
+    size_t turn[2]; /* where each thread stands among the draws: half of them apart */
+    size_t asked, hit; /* in the runs that were timed */
+    double ns; /* of processor time an operation took last */
 };
 
 #define PEER(name)                                                                                                       \
@@ -49,6 +55,8 @@ PEER(lru)
 PEER(lrus)
 PEER(floor)
 void peer_value_release(void *value);
+
+enum { DRAWS = 1 << 20 };
 
 /* ---- kvlight behind the same functions -------------------------------------------------------------------------- */
 
@@ -106,7 +114,7 @@ static void kvl_release(void *value)
 }
 
 #define SUBJECT(prefix, title, release)                                                                                  \
-    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {0, 0}}
+    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {0, DRAWS / 2}, 0, 0, 0}
 
 static struct subject subjects[] = {
     SUBJECT(kvl, "kvlight", kvl_release),
@@ -120,26 +128,38 @@ enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 
-enum { DRAWS = 1 << 20 };
 static size_t key_count;
-static uint8_t (*keys)[KEY_LEN];
-static uint32_t *draws;
+/* In the order in which they are asked for, so that finding the next key costs the driver no miss of the processor's caches. */
+static uint8_t (*drawn)[KEY_LEN];
 static uint8_t value[VALUE_LEN];
 
+static uint32_t *shuffled(size_t count)
+{
+    uint32_t *numbers = malloc(count * sizeof *numbers);
+    if (!numbers)
+        DIE("out of memory");
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = (uint32_t)i;
+    for (size_t i = count - 1; i > 0; i--) {
+        size_t other = mixed(i ^ 0x2545f491u) % (i + 1);
+        uint32_t kept = numbers[i];
+        numbers[i] = numbers[other];
+        numbers[other] = kept;
+    }
+    return numbers;
+}
 
 static void draw_keys(int zipf)
 {
-    keys = malloc(key_count * sizeof *keys);
-    draws = malloc(DRAWS * sizeof *draws);
+    drawn = malloc(DRAWS * sizeof *drawn);
     double *sums = zipf ? malloc(key_count * sizeof *sums) : NULL;
-    if (!keys || !draws || (zipf && !sums))
+    if (!drawn || (zipf && !sums))
         DIE("out of memory");
+    /* The most popular is any key, not the one that was stored first. */
+    uint32_t *by_rank = zipf ? shuffled(key_count) : NULL;
     double sum = 0;
-    for (size_t i = 0; i < key_count; i++) {
-        make_key(keys[i], i);
-        if (zipf)
-            sums[i] = sum += 1 / pow((double)(i + 1), 0.99);
-    }
+    for (size_t i = 0; zipf && i < key_count; i++)
+        sums[i] = sum += 1 / pow((double)(i + 1), 0.99);
     for (size_t i = 0; i < DRAWS; i++) {
         uint64_t random = mixed(i ^ 0x5bd1e995u);
         size_t low = 0, high = key_count - 1;
@@ -151,8 +171,9 @@ static void draw_keys(int zipf)
             else
                 high = middle;
         }
-        draws[i] = (uint32_t)(zipf ? low : random % key_count);
+        make_key(drawn[i], zipf ? by_rank[low] : random % key_count);
     }
+    free(by_rank);
     free(sums);
 }
 
@@ -164,80 +185,135 @@ static enum form form;
 static enum work work;
 static int threads;
 
-static void run_hits(struct subject *subject, int thread, size_t ops)
+/* Each run answers how many lookups hit. */
+
+static size_t run_retained(struct subject *subject, int thread, size_t ops)
 {
-    size_t turn = subject->turn[thread];
-    uint8_t buffer[VALUE_LEN];
+    size_t turn = subject->turn[thread], hits = 0;
     for (size_t i = 0; i < ops; i++) {
-        const uint8_t *key = keys[draws[turn++ % DRAWS]];
-        if (form == RETAINED) {
-            void *found;
-            if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE)
-                subject->release(found);
-            else if (work == TENTH)
-                subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
-        } else {
-            size_t len;
-            if (subject->get_into(subject->cache, key, KEY_LEN, buffer, sizeof buffer, &len) != KVL_VALUE && work == TENTH)
-                subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+        const uint8_t *key = drawn[turn++ % DRAWS];
+        void *found;
+        if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE) {
+            subject->release(found);
+            hits++;
+        } else if (work == TENTH) {
+            subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
         }
     }
     subject->turn[thread] = turn;
+    return hits;
 }
 
-/* kvlight looks 64 keys up in a call; the peers have no such call. */
-static void run_batches(struct subject *subject, int thread, size_t ops)
+static size_t run_copied(struct subject *subject, int thread, size_t ops)
+{
+    size_t turn = subject->turn[thread], hits = 0;
+    uint8_t buffer[VALUE_LEN];
+    for (size_t i = 0; i < ops; i++) {
+        const uint8_t *key = drawn[turn++ % DRAWS];
+        size_t len;
+        if (subject->get_into(subject->cache, key, KEY_LEN, buffer, sizeof buffer, &len) == KVL_VALUE)
+            hits++;
+        else if (work == TENTH)
+            subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+    }
+    subject->turn[thread] = turn;
+    return hits;
+}
+
+/* What kvlight does inside, done outside for who lacks it: the key is judged, and the outcome counted, for each thread apart. */
+static uint32_t (*volatile judge)(void *user_data, const uint8_t *key, size_t key_len) = accept;
+static struct {
+    _Alignas(128) volatile uint64_t hits;
+    volatile uint64_t misses;
+} counted[2];
+
+static size_t run_careful(struct subject *subject, int thread, size_t ops)
+{
+    size_t turn = subject->turn[thread], hits = 0;
+    for (size_t i = 0; i < ops; i++) {
+        const uint8_t *key = drawn[turn++ % DRAWS];
+        void *found;
+        if (!judge(NULL, key, KEY_LEN))
+            continue;
+        if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE) {
+            counted[thread].hits++;
+            subject->release(found);
+            hits++;
+        } else {
+            counted[thread].misses++;
+        }
+    }
+    subject->turn[thread] = turn;
+    return hits;
+}
+
+/* kvlight looks 64 keys up in a call; the peers have no such call. All then have 64 values in hand, and give them back. */
+static size_t run_batches(struct subject *subject, int thread, size_t ops)
 {
     enum { MOST = 64 };
-    size_t turn = subject->turn[thread];
+    size_t turn = subject->turn[thread], hits = 0;
     void *found[MOST];
     kvl_slice_t asked[MOST];
     kvl_status_t statuses[MOST];
     for (size_t done = 0; done < ops; done += MOST) {
         if (subject == subjects) {
             for (size_t i = 0; i < MOST; i++)
-                asked[i] = (kvl_slice_t){keys[draws[turn++ % DRAWS]], KEY_LEN};
+                asked[i] = (kvl_slice_t){drawn[turn++ % DRAWS], KEY_LEN};
             kvl_cache_get_many(subject->cache, asked, MOST, (kvl_value_t **)found, statuses);
+            for (size_t i = 0; i < MOST; i++)
+                hits += statuses[i] == KVL_VALUE;
             kvl_value_release_many((kvl_value_t **)found, MOST);
         } else {
             for (size_t i = 0; i < MOST; i++)
-                subject->get(subject->cache, keys[draws[turn++ % DRAWS]], KEY_LEN, &found[i]);
+                hits += subject->get(subject->cache, drawn[turn++ % DRAWS], KEY_LEN, &found[i]) == KVL_VALUE;
             for (size_t i = 0; i < MOST; i++)
                 subject->release(found[i]);
         }
     }
     subject->turn[thread] = turn;
+    return hits;
 }
 
-static void run_churn(struct subject *subject, int thread, size_t ops)
+static size_t run_churn(struct subject *subject, int thread, size_t ops)
 {
-    size_t turn = subject->turn[thread];
+    size_t turn = subject->turn[thread], hits = 0;
     for (size_t i = 0; i < ops; i++) {
         uint8_t key[KEY_LEN];
         make_key(key, ((uint64_t)thread + 1) << 40 | turn++);
         void *found;
-        if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE)
+        if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE) {
             subject->release(found);
-        else
+            hits++;
+        } else {
             subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+        }
     }
     subject->turn[thread] = turn;
+    return hits;
 }
 
-static void run(struct subject *subject, int thread, size_t ops)
+static size_t run(struct subject *subject, int thread, size_t ops)
 {
     if (work == CHURN)
-        run_churn(subject, thread, ops);
-    else if (form == BATCH)
-        run_batches(subject, thread, ops);
-    else
-        run_hits(subject, thread, ops);
+        return run_churn(subject, thread, ops);
+    if (work == CAREFUL && subject != subjects)
+        return run_careful(subject, thread, ops);
+    if (form == BATCH)
+        return run_batches(subject, thread, ops);
+    return form == COPIED ? run_copied(subject, thread, ops) : run_retained(subject, thread, ops);
 }
+
+static int all_fit(void)
+{
+    return work == RESIDENT || work == UNIFORM || work == CAREFUL;
+}
+
+enum { WARMING = 16384, STEP = 64 }; /* whole batches */
 
 struct runner {
     struct subject *subject;
     int thread;
-    size_t ops;
+    size_t ops, hits;
     atomic_int *ready;
     struct watch passed;
 };
@@ -245,24 +321,29 @@ struct runner {
 static void *run_one(void *argument)
 {
     struct runner *runner = argument;
-    run(runner->subject, runner->thread, runner->ops / 4); /* the caches of the processor are the last subject's */
+    run(runner->subject, runner->thread, WARMING); /* the caches of the processor are the last subject's */
+    nanosleep(&(struct timespec){0, 200000}, NULL); /* who has slept is not the next who must make room for others */
+    run(runner->subject, runner->thread, runner->ops); /* but others have had their things in the caches meanwhile */
     atomic_fetch_add(runner->ready, 1);
     while (atomic_load(runner->ready) < threads)
         ;
     struct watch begin = watch_begin();
-    run(runner->subject, runner->thread, runner->ops);
+    runner->hits = run(runner->subject, runner->thread, runner->ops);
     runner->passed = watch_end(begin);
     return NULL;
 }
 
 /* Nanoseconds per operation of one thread, or 0 if some thread did not have its processor. */
-static double measure(struct subject *subject, size_t ops)
+static double measure(struct subject *subject)
 {
+    /* A millisecond, and one more before it: on a machine with others on it, few runs that take longer are undisturbed. */
+    size_t ops = subject->ns > 0 ? (size_t)(1200000 / subject->ns) / STEP * STEP : 4096;
+    ops = ops < 512 ? 512 : ops > 2 * WARMING ? 2 * WARMING : ops;
     atomic_int ready = 0;
     struct runner runners[2];
     pthread_t others[2];
     for (int i = 0; i < threads; i++) {
-        runners[i] = (struct runner){subject, i, ops, &ready, {0, 0, 0}};
+        runners[i] = (struct runner){subject, i, ops, 0, &ready, {0, 0, 0}};
         if (i > 0 && pthread_create(&others[i], NULL, run_one, &runners[i]) != 0)
             DIE("no thread");
     }
@@ -274,17 +355,30 @@ static double measure(struct subject *subject, size_t ops)
             pthread_join(others[i], NULL);
         counts &= had_its_processor(runners[i].passed, threads == 1);
         wall = runners[i].passed.wall > wall ? runners[i].passed.wall : wall;
+        subject->asked += ops;
+        subject->hit += runners[i].hits;
+        if (all_fit() && runners[i].hits != ops)
+            DIE("%s lost a key for which it had room", subject->name);
+        if (work == CHURN && runners[i].hits != 0)
+            DIE("%s knew a key that was never put", subject->name);
     }
+    subject->ns = (double)runners[0].passed.cpu / (double)ops;
     return counts ? (double)wall / (double)ops : 0;
 }
 
 static void fill(struct subject *subject, size_t capacity)
 {
     subject->cache = subject->make(capacity, work == CAREFUL);
-    for (size_t i = 0; i < (work == TENTH ? capacity : key_count); i++)
-        subject->put(subject->cache, keys[i], KEY_LEN, value, VALUE_LEN);
+    for (size_t i = 0; i < key_count; i++) {
+        uint8_t key[KEY_LEN];
+        make_key(key, i);
+        subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+    }
     /* Others note uses aside and work them in later: here, so that no run pays for the filling. */
     subject->len(subject->cache);
+    /* Who stays when there is room for a tenth shows only after some time. */
+    for (int thread = 0; thread < 2 && work == TENTH; thread++)
+        run(subject, thread, 4 * key_count);
 }
 
 static void print_bytes(struct subject *subject, size_t capacity)
@@ -314,20 +408,20 @@ static int number_of(const char *name, const char *const *names)
 
 int main(int argc, char **argv)
 {
-    if (argc < 6)
-        DIE("usage: store WORK FORM THREADS KEYS ROUNDS [subjects]");
+    if (argc < 7)
+        DIE("usage: store WORK FORM THREADS KEYS ROUNDS SECONDS [subjects]");
     work = (enum work)number_of(argv[1], (const char *const[]){"resident", "tenth", "uniform", "churn", "careful", "bytes", NULL});
     form = (enum form)number_of(argv[2], (const char *const[]){"retained", "copied", "batch", NULL});
     threads = atoi(argv[3]);
     key_count = strtoul(argv[4], NULL, 10);
     size_t rounds = strtoul(argv[5], NULL, 10);
-    const char *list = argc > 6 ? argv[6] : NULL;
+    uint64_t most_ns = strtoul(argv[6], NULL, 10) * 1000000000u;
+    const char *list = argc > 7 ? argv[7] : NULL;
     memset(value, 7, sizeof value);
     draw_keys(work != UNIFORM && work != CHURN);
 
-    /* Sharded caches are never filled evenly: where all keys are to fit, there is room for twice as many. */
-    size_t capacity = work == TENTH ? key_count / 10 : work == CHURN || work == BYTES ? key_count : 2 * key_count;
-    size_t ops = work == CHURN ? 8192 : 16384;
+    /* Sharded caches are never filled evenly: where all keys are to fit, there is room for a quarter more. */
+    size_t capacity = work == TENTH ? key_count / 10 : work == CHURN || work == BYTES ? key_count : key_count + key_count / 4 + 1024;
     for (int i = 0; i < SUBJECTS; i++) {
         if (!chosen(list, subjects[i].name))
             continue;
@@ -336,24 +430,29 @@ int main(int argc, char **argv)
         else
             fill(&subjects[i], capacity);
     }
-    for (size_t round = 0; round < rounds && work != BYTES; round++) {
+    uint64_t began = clock_ns(CLOCK_MONOTONIC);
+    for (size_t round = 0; round < rounds && work != BYTES && clock_ns(CLOCK_MONOTONIC) - began < most_ns; round++) {
         printf("round\n");
         for (size_t i = 0; i < SUBJECTS; i++) {
             struct subject *subject = &subjects[(i + round) % SUBJECTS];
             if (!subject->cache)
                 continue;
             double ns = 0;
-            for (int attempt = 0; attempt < 12 && ns == 0; attempt++)
-                ns = measure(subject, ops);
+            for (int attempt = 0; attempt < 8 && ns == 0; attempt++)
+                if ((ns = measure(subject)) == 0)
+                    printf("lost %s\n", subject->name);
             if (ns > 0)
                 printf("run %s %.3f\n", subject->name, ns);
         }
         fflush(stdout);
     }
-    for (int i = 0; i < SUBJECTS && work != BYTES; i++)
-        if (subjects[i].cache)
-            subjects[i].free(subjects[i].cache);
-    free(keys);
-    free(draws);
+    for (int i = 0; i < SUBJECTS && work != BYTES; i++) {
+        if (!subjects[i].cache)
+            continue;
+        if (subjects[i].asked > 0)
+            printf("share %s %.4f\n", subjects[i].name, (double)subjects[i].hit / (double)subjects[i].asked);
+        subjects[i].free(subjects[i].cache);
+    }
+    free(drawn);
     return 0;
 }

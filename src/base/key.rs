@@ -1,5 +1,7 @@
 //! Keys: 0 to 65,535 bytes. Short ones live inside the handle, so that an entry costs one allocation, its value.
 
+use smallvec::SmallVec;
+
 /// The longest key that is accepted, in bytes.
 pub const KEY_MAX: usize = 65_535;
 
@@ -21,7 +23,11 @@ impl Key {
         debug_assert!(bytes.len() <= KEY_MAX);
         if bytes.len() <= INLINE {
             let mut inline = [0; INLINE];
-            inline[..bytes.len()].copy_from_slice(bytes);
+            match bytes.first_chunk::<16>() {
+                // Not by a call to copy memory.
+                Some(sixteen) if bytes.len() == 16 => inline[..16].copy_from_slice(sixteen),
+                _ => inline[..bytes.len()].copy_from_slice(bytes),
+            }
             Key(Bytes::Inline { len: bytes.len() as u8, bytes: inline })
         } else {
             Key(Bytes::Heap(bytes.into()))
@@ -86,11 +92,11 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// Many keys end to end in one buffer: what a fetch and a request hold of theirs.
+/// Many keys end to end in one buffer: what a fetch and a request hold of theirs. The bytes stay where they are when this is moved.
 #[derive(Clone, Default, Debug)]
 pub struct PackedKeys {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: SmallVec<[usize; 1]>,
 }
 
 impl PackedKeys {

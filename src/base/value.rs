@@ -174,6 +174,7 @@ impl Value {
     }
 
     /// What it costs to keep: the length of bytes, or what was said of the object.
+    #[inline]
     pub fn cost(&self) -> u64 {
         match self.tag() {
             // SAFETY: the tag says that this allocation is a `Held`.
@@ -183,6 +184,7 @@ impl Value {
     }
 
     /// Whether dropping the last reference runs code of the host's on the dropping thread.
+    #[inline]
     pub fn runs_host_code_on_drop(&self) -> bool {
         match self.tag() {
             // SAFETY: the tag says that this allocation is an `External`.

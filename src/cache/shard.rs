@@ -294,15 +294,19 @@ impl Shard {
         if cost > self.part.max_cost {
             return Err(Put::TooLarge);
         }
-        while (!self.lack(1, cost).is_none() || self.order.lacks_level_for(priority)) && self.reclaim(now, Effort::ONE) > 0 {}
-        let lack = self.lack(1, cost);
-        if lack.is_none() && !self.order.lacks_level_for(priority) {
+        let mut lack = self.lack(1, cost);
+        let mut lacks_level = self.order.lacks_level_for(priority);
+        while (!lack.is_none() || lacks_level) && self.reclaim(now, Effort::ONE) > 0 {
+            lack = self.lack(1, cost);
+            lacks_level = self.order.lacks_level_for(priority);
+        }
+        if lack.is_none() && !lacks_level {
             return Ok(());
         }
         if !lack.is_none() && !self.order.evictable(priority).covers(lack) {
             return Err(Put::Refused);
         }
-        if self.order.lacks_level_for(priority) && !self.order.frees_a_level(&mut self.slab, lack) {
+        if lacks_level && !self.order.frees_a_level(&mut self.slab, lack) {
             return Err(Put::Refused);
         }
         self.evict_for(1, cost, now);

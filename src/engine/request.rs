@@ -308,6 +308,7 @@ impl Core {
         Terms { ttl: stated.ttl, priority: stated.priority, cost: self.cost_of(key, answer, stated.cost) }
     }
 
+    #[inline]
     pub(super) fn cost_of(&self, key: &[u8], answer: &Answer, stated: Option<u64>) -> u64 {
         if let Some(cost) = stated {
             return cost;

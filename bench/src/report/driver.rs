@@ -4,8 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a driver printed: per round, a figure for each subject that had an undisturbed run.
-pub struct Rounds(Vec<BTreeMap<String, f64>>);
+/// What a driver printed.
+#[derive(Default)]
+pub struct Rounds {
+    /// Per round, a figure for each subject that had an undisturbed run.
+    figures: Vec<BTreeMap<String, f64>>,
+    /// Which part of the lookups hit, where the driver says so.
+    shares: Vec<(String, f64)>,
+    pub counted: usize,
+    /// Runs that were thrown out since a thread did not have its processor.
+    pub thrown_out: usize,
+}
 
 pub fn run(driver: &Path, arguments: &[&str]) -> Result<Rounds, String> {
     let named = || format!("{} {}", driver.display(), arguments.join(" "));
@@ -13,19 +22,26 @@ pub fn run(driver: &Path, arguments: &[&str]) -> Result<Rounds, String> {
     if !output.status.success() {
         return Err(format!("{}: {}", named(), output.status));
     }
-    let mut rounds = vec![BTreeMap::new()];
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        match words[..] {
-            ["round"] => rounds.push(BTreeMap::new()),
+    read(&String::from_utf8_lossy(&output.stdout)).map_err(|line| format!("{}: it printed {line:?}", named()))
+}
+
+/// An error is the line that cannot be read.
+fn read(text: &str) -> Result<Rounds, String> {
+    let mut rounds = Rounds { figures: vec![BTreeMap::new()], ..Rounds::default() };
+    for line in text.lines() {
+        let number = |text: &str| text.parse::<f64>().map_err(|_| line.to_owned());
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["round"] => rounds.figures.push(BTreeMap::new()),
             ["run", subject, figure] => {
-                let figure = figure.parse().map_err(|_| format!("{}: {line}", named()))?;
-                rounds.last_mut().expect("it begins with one").insert(subject.to_owned(), figure);
+                rounds.figures.last_mut().expect("it begins with one").insert(subject.to_owned(), number(figure)?);
+                rounds.counted += 1;
             }
-            _ => return Err(format!("{}: {line}", named())),
+            ["lost", _] => rounds.thrown_out += 1,
+            ["share", subject, share] => rounds.shares.push((subject.to_owned(), number(share)?)),
+            _ => return Err(line.to_owned()),
         }
     }
-    Ok(Rounds(rounds))
+    Ok(rounds)
 }
 
 fn median(mut figures: Vec<f64>) -> Option<f64> {
@@ -33,26 +49,43 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
     figures.get(figures.len() / 2).copied()
 }
 
+/// Our figure, the peer's, and how many times as good ours is.
+pub struct Compared {
+    pub ours: f64,
+    pub theirs: f64,
+    pub ratio: f64,
+}
+
 impl Rounds {
-    pub fn peers(&self) -> Vec<String> {
-        let mut peers: Vec<String> = Vec::new();
-        for name in self.0.iter().flat_map(BTreeMap::keys) {
-            if name != "kvlight" && !peers.contains(name) {
-                peers.push(name.clone());
-            }
-        }
-        peers
-    }
-
     pub fn median(&self, subject: &str) -> Option<f64> {
-        median(self.0.iter().filter_map(|round| round.get(subject).copied()).collect())
+        median(self.figures.iter().filter_map(|round| round.get(subject).copied()).collect())
     }
 
-    /// Our figure, the peer's, and how many times as good ours is: medians over the rounds that have both.
-    pub fn compare(&self, peer: &str) -> Option<(f64, f64, f64)> {
-        let both: Vec<(f64, f64)> = self.0.iter().filter_map(|round| Some((*round.get("kvlight")?, *round.get(peer)?))).collect();
+    pub fn share(&self, subject: &str) -> Option<f64> {
+        self.shares.iter().find(|(name, _)| name == subject).map(|(_, share)| *share)
+    }
+
+    /// Medians over the rounds that have both, so that what slows a whole round down does not favour either.
+    pub fn compare(&self, peer: &str) -> Option<Compared> {
+        let both: Vec<(f64, f64)> = self.figures.iter().filter_map(|round| Some((*round.get("kvlight")?, *round.get(peer)?))).collect();
         let ours = median(both.iter().map(|pair| pair.0).collect())?;
         let theirs = median(both.iter().map(|pair| pair.1).collect())?;
-        Some((ours, theirs, median(both.iter().map(|pair| pair.1 / pair.0).collect())?))
+        Some(Compared { ours, theirs, ratio: median(both.iter().map(|pair| pair.1 / pair.0).collect())? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_of_rounds_and_not_of_medians() {
+        let text = "round\nrun kvlight 10\nrun moka 40\nround\nlost moka\nrun kvlight 1000\nround\nrun kvlight 100\nrun moka 200\n\
+                    round\nrun kvlight 20\nrun moka 60\nshare kvlight 0.5\n";
+        let rounds = read(text).expect("it can be read");
+        let compared = rounds.compare("moka").expect("there are rounds with both");
+        assert_eq!((compared.ours, compared.theirs, compared.ratio), (20.0, 60.0, 3.0));
+        assert_eq!((rounds.counted, rounds.thrown_out, rounds.share("kvlight"), rounds.share("moka")), (7, 1, Some(0.5), None));
+        assert!(rounds.compare("lru").is_none() && read("run kvlight fast").is_err());
     }
 }

@@ -1,21 +1,31 @@
-//! Runs the drivers, and writes what they found as a table, plots and JSON.
+//! Runs the drivers, and writes what they found as tables, plots and JSON.
 //!
-//!     report [--quick] FOLDER       FOLDER holds the drivers `store` and `fetch`, and takes the results
+//!     report [--quick] FOLDER       FOLDER holds the drivers `store` and `fetch`, and takes the results. If `make bench-swift` has
+//!                                   left its figures there (`swift.txt`), they are taken in
 //!
-//! - [`work`]: what is measured and what is asked. [`driver`]: one run of a driver, and medians. [`write`]: the files.
+//! - [`work`]: what is measured and what is asked. [`driver`]: one run of a driver, and medians.
+//! - [`write`]: tables and JSON. [`plot`]: the plots.
 
 mod driver;
+mod plot;
 mod work;
 mod write;
 
 use driver::{Rounds, run};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
+use work::Chapter;
 
 /// A line of the table.
 pub struct Row {
+    pub chapter: Chapter,
+    /// By what it is known, in the JSON too.
     pub work: String,
+    /// What a reader is told.
+    pub label: String,
     pub threads: u32,
+    /// Or `bound`, where there is a limit and no peer.
     pub peer: String,
     pub ours: f64,
     pub theirs: f64,
@@ -29,64 +39,140 @@ impl Row {
     }
 }
 
-fn beside(rows: &mut Vec<Row>, work: &str, threads: u32, rounds: &Rounds, asked: &[(&str, f64)]) {
-    for peer in rounds.peers() {
-        let Some((ours, theirs, ratio)) = rounds.compare(&peer) else {
-            eprintln!("  {work}: no undisturbed run beside {peer}");
-            continue;
+/// A point of the plot by size.
+pub struct Size {
+    pub subject: &'static str,
+    pub entries: u64,
+    pub ns: f64,
+}
+
+#[derive(Default)]
+pub struct Found {
+    pub rows: Vec<Row>,
+    pub sizes: Vec<Size>,
+    /// Which part of the lookups hit when there is room for a tenth.
+    pub shares: Vec<(&'static str, f64)>,
+    /// What has no figure, since no run of it was undisturbed.
+    pub missing: Vec<String>,
+    /// Of those, how many something is asked of.
+    pub asked_and_missing: usize,
+    pub counted: usize,
+    pub thrown_out: usize,
+}
+
+/// What rows have in common.
+struct Subject<'a> {
+    chapter: Chapter,
+    work: &'a str,
+    label: &'a str,
+    threads: u32,
+}
+
+impl Found {
+    fn push(&mut self, subject: &Subject, peer: &str, compared: Option<driver::Compared>, asked: Option<f64>) {
+        let Subject { chapter, work, label, threads } = *subject;
+        let Some(driver::Compared { ours, theirs, ratio }) = compared else {
+            self.missing.push(format!("{label} ({threads}) beside {peer}"));
+            self.asked_and_missing += usize::from(asked.is_some());
+            return;
         };
-        let asked = asked.iter().find(|(name, _)| *name == peer).map(|(_, times)| *times);
-        rows.push(Row { work: work.to_owned(), threads, peer, ours, theirs, ratio, asked });
+        let (work, label, peer) = (work.to_owned(), label.to_owned(), peer.to_owned());
+        self.rows.push(Row { chapter, work, label, threads, peer, ours, theirs, ratio, asked });
     }
-}
 
-fn bound(rows: &mut Vec<Row>, work: &str, threads: u32, rounds: &Rounds, most: f64) {
-    let Some(ours) = rounds.median("kvlight") else { return };
-    let (work, peer) = (work.to_owned(), "bound".to_owned());
-    rows.push(Row { work, threads, peer, ours, theirs: most, ratio: most / ours, asked: Some(1.0) });
-}
-
-fn measure(folder: &Path, quick: bool) -> Result<(Vec<Row>, Vec<write::Size>), String> {
-    let (store, fetch) = (folder.join("store"), folder.join("fetch"));
-    let mut rows = Vec::new();
-    let rounds = if quick { "7" } else { "41" };
-    let keys = "100000";
-    let steps = work::STORE.len() + 1 + work::FETCH.len() + work::SIZES.len() - usize::from(quick);
-    let mut step = 0;
-    let mut tell = |what: &str| {
-        step += 1;
-        eprintln!("[{step}/{steps}] {what}");
-    };
-    for item in work::STORE {
-        let name = format!("{}, {}", item.work, item.form);
-        tell(&format!("{name}, {} thread(s)", item.threads));
-        let found = run(&store, &[item.work, item.form, &item.threads.to_string(), keys, rounds, item.subjects])?;
-        beside(&mut rows, &name, item.threads, &found, item.asked);
-    }
-    tell("heap bytes an entry");
-    let found = run(&store, &["bytes", "retained", "1", keys, "1", "kvlight,quick_cache,moka,lru_mutex,lru_sharded,hashbrown"])?;
-    bound(&mut rows, "heap bytes an entry", 1, &found, work::MOST_BYTES);
-    beside(&mut rows, "heap bytes an entry", 1, &found, &[]);
-    for (work, name, most) in work::FETCH {
-        tell(name);
-        let found = run(&fetch, &[work, if quick { "15" } else { "101" }])?;
-        bound(&mut rows, name, 1, &found, *most);
-        beside(&mut rows, name, 1, &found, &[]);
-    }
-    let mut sizes = Vec::new();
-    for entries in work::SIZES.iter().take(work::SIZES.len() - usize::from(quick)) {
-        tell(&format!("a copied hit among {entries} entries, drawn evenly"));
-        let rounds = if quick { "5" } else { "15" };
-        let found = run(&store, &["uniform", "copied", "1", &entries.to_string(), rounds, work::SIZE_SUBJECTS])?;
-        let name = format!("uniform, copied, {entries} entries");
-        beside(&mut rows, &name, 1, &found, &[]);
-        for subject in work::SIZE_SUBJECTS.split(',') {
-            if let Some(ns) = found.median(subject) {
-                sizes.push(write::Size { subject: subject.to_owned(), entries: *entries, ns });
-            }
+    fn beside(&mut self, subject: &Subject, rounds: &Rounds, peers: &[&str], asked: &[(&str, f64)]) {
+        self.counted += rounds.counted;
+        self.thrown_out += rounds.thrown_out;
+        for peer in peers {
+            let asked = asked.iter().find(|(name, _)| name == peer).map(|(_, times)| *times);
+            self.push(subject, peer, rounds.compare(peer), asked);
         }
     }
-    Ok((rows, sizes))
+
+    fn bound(&mut self, subject: &Subject, rounds: &Rounds, most: f64) {
+        let ours = rounds.median("kvlight");
+        self.push(subject, "bound", ours.map(|ours| driver::Compared { ours, theirs: most, ratio: most / ours }), Some(1.0));
+    }
+}
+
+/// Says what is being done, and how long it has been going on.
+struct Progress {
+    began: Instant,
+    step: usize,
+    steps: usize,
+}
+
+impl Progress {
+    fn tell(&mut self, what: &str) {
+        self.step += 1;
+        let seconds = self.began.elapsed().as_secs();
+        eprintln!("[{:2}/{}, {}:{:02}] {what}", self.step, self.steps, seconds / 60, seconds % 60);
+    }
+}
+
+/// kvlight and its peers, as the drivers take them.
+fn list(peers: &[&str]) -> String {
+    format!("kvlight,{}", peers.join(","))
+}
+
+fn measure(folder: &Path, quick: bool) -> Result<Found, String> {
+    let (store, fetch) = (folder.join("store"), folder.join("fetch"));
+    let mut found = Found::default();
+    let keys = work::KEYS.to_string();
+    let sizes = &work::SIZES[..work::SIZES.len() - usize::from(quick)];
+    let steps = work::STORE.len() + 1 + work::FETCH.len() + sizes.len();
+    let mut progress = Progress { began: Instant::now(), step: 0, steps };
+    for item in work::STORE {
+        let name = format!("{}, {}", item.work, item.form);
+        progress.tell(&format!("{name}, {} thread{}", item.threads, if item.threads == 1 { "" } else { "s" }));
+        let (rounds, seconds) = if quick { ("9", "3") } else { ("61", "16") };
+        let rounds = run(&store, &[item.work, item.form, &item.threads.to_string(), &keys, rounds, seconds, &list(item.subjects)])?;
+        let subject = Subject { chapter: item.chapter, work: &name, label: item.label, threads: item.threads };
+        found.beside(&subject, &rounds, item.subjects, item.asked);
+        if item.work == "tenth" && item.threads == 1 {
+            let subjects = ["kvlight"].iter().chain(item.subjects);
+            found.shares = subjects.filter_map(|subject| Some((*subject, rounds.share(subject)?))).collect();
+        }
+    }
+    progress.tell("heap bytes an entry");
+    let subject = Subject { chapter: Chapter::Memory, work: "heap bytes an entry", label: "heap bytes an entry", threads: 1 };
+    let rounds = run(&store, &["bytes", "retained", "1", &keys, "1", "0", &list(work::BYTES_SUBJECTS)])?;
+    found.bound(&subject, &rounds, work::MOST_BYTES);
+    found.beside(&subject, &rounds, work::BYTES_SUBJECTS, &[]);
+    for item in work::FETCH {
+        progress.tell(item.name);
+        let (rounds, seconds) = if quick { ("41", "3") } else { ("201", "12") };
+        let rounds = run(&fetch, &[item.work, rounds, seconds])?;
+        let subject = Subject { chapter: Chapter::Fetching, work: item.name, label: item.label, threads: 1 };
+        found.bound(&subject, &rounds, item.most);
+        found.beside(&subject, &rounds, item.subjects, &[]);
+    }
+    for &entries in sizes {
+        progress.tell(&format!("a copied hit among {}, drawn evenly", write::spelled(entries)));
+        let (rounds, seconds) = if quick { ("7", "3") } else { ("31", "12") };
+        let rounds = run(&store, &["uniform", "copied", "1", &entries.to_string(), rounds, seconds, &list(work::SIZE_SUBJECTS)])?;
+        let (name, label) = (format!("uniform, copied, {entries} entries"), format!("copied out, of {}", write::spelled(entries)));
+        let subject = Subject { chapter: Chapter::Lookups, work: &name, label: &label, threads: 1 };
+        found.beside(&subject, &rounds, work::SIZE_SUBJECTS, &[]);
+        for subject in ["kvlight"].iter().chain(work::SIZE_SUBJECTS) {
+            found.sizes.extend(rounds.median(subject).map(|ns| Size { subject, entries, ns }));
+        }
+    }
+    found.swift(&std::fs::read_to_string(folder.join("swift.txt")).unwrap_or_default());
+    Ok(found)
+}
+
+impl Found {
+    /// Rows of what `make bench-swift` printed, if it has run.
+    fn swift(&mut self, printed: &str) {
+        for (line, label, published, asked) in work::SWIFT {
+            let figure = printed.lines().find_map(|printed| printed.strip_prefix(line)?.trim().parse::<f64>().ok());
+            let Some(ours) = figure.filter(|figure| *figure > 0.0) else { continue };
+            let subject = Subject { chapter: Chapter::Swift, work: &format!("swift, {label}"), label, threads: 1 };
+            let compared = driver::Compared { ours, theirs: *published, ratio: published / ours };
+            self.push(&subject, "earlier_library", Some(compared), Some(*asked));
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -100,12 +186,27 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let folder = PathBuf::from(folder);
-    let written = measure(&folder, quick).and_then(|(rows, sizes)| write::all(&folder, &rows, &sizes, quick));
+    let written = measure(&folder, quick).and_then(|found| write::all(&folder, &found, quick));
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("bench: {problem}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_of_swift_are_found_by_name() {
+        let mut found = Found::default();
+        found.swift(
+            "ns per key\ngetElement, Int key, of 100,000                    218\nfetch(key:), resident, of 1,000                    300\n",
+        );
+        let row = &found.rows[0];
+        assert_eq!((found.rows.len(), row.ours, row.ratio, row.is_reached()), (1, 218.0, 5.0, true));
     }
 }

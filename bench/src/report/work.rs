@@ -1,55 +1,131 @@
-//! What is measured, beside whom, and what is asked: the column of goals that this state of the library is held to.
+//! What is measured, beside whom, and what is asked of this state of the library.
 
 /// A work of the store driver.
 pub struct StoreWork {
     pub work: &'static str,
     pub form: &'static str,
     pub threads: u32,
+    /// What a reader is told.
+    pub label: &'static str,
+    pub chapter: Chapter,
+    pub subjects: &'static [&'static str],
     /// Those that something is asked of.
     pub asked: &'static [(&'static str, f64)],
-    pub subjects: &'static str,
 }
 
-const ALL: &str = "kvlight,quick_cache,moka,lru_mutex,lru_sharded,hashbrown";
-/// The bare table has no lock and no limit.
-const BOUNDED: &str = "kvlight,quick_cache,moka,lru_mutex,lru_sharded";
-
-const fn store(
-    work: &'static str,
-    form: &'static str,
-    threads: u32,
-    subjects: &'static str,
-    asked: &'static [(&'static str, f64)],
-) -> StoreWork {
-    StoreWork { work, form, threads, asked, subjects }
+/// Under which heading a row stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Chapter {
+    Lookups,
+    Writes,
+    Fetching,
+    Memory,
+    Swift,
 }
 
-pub const STORE: &[StoreWork] = &[
-    store("resident", "retained", 1, ALL, &[("quick_cache", 1.0), ("moka", 4.0)]),
-    store("resident", "retained", 2, ALL, &[("quick_cache", 0.9), ("moka", 4.0)]),
-    store("resident", "copied", 1, ALL, &[("quick_cache", 1.1), ("moka", 4.0)]),
-    store("resident", "copied", 2, ALL, &[("quick_cache", 1.0), ("moka", 4.0)]),
-    store("resident", "batch", 1, ALL, &[]),
-    store("uniform", "retained", 1, ALL, &[]),
-    store("uniform", "copied", 1, ALL, &[]),
-    store("tenth", "retained", 1, BOUNDED, &[]),
-    store("tenth", "retained", 2, BOUNDED, &[]),
-    store("churn", "retained", 1, BOUNDED, &[("quick_cache", 1.1), ("moka", 10.0)]),
-    store("churn", "retained", 2, BOUNDED, &[]),
-    store("careful", "retained", 1, "kvlight,moka", &[]),
-];
+impl Chapter {
+    pub const ALL: [Chapter; 5] = [Chapter::Lookups, Chapter::Writes, Chapter::Fetching, Chapter::Memory, Chapter::Swift];
 
+    pub fn title(self) -> &'static str {
+        match self {
+            Chapter::Lookups => "Lookups that hit",
+            Chapter::Writes => "Lookups that miss, and writes",
+            Chapter::Fetching => "Fetching",
+            Chapter::Memory => "Memory",
+            Chapter::Swift => "From Swift",
+        }
+    }
+}
+
+/// The bare table is the floor: no lock, no order, no limit.
+const ALL: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded", "hashbrown"];
+const BOUNDED: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded"];
+/// quick_cache has no time to live: it is shown for what it saves by that.
+const CAREFUL: &[&str] = &["moka", "quick_cache"];
+
+const HITS: &[(&str, f64)] = &[("quick_cache", 1.0), ("moka", 4.0)];
+const HITS_2: &[(&str, f64)] = &[("quick_cache", 0.9), ("moka", 4.0)];
+const COPIES: &[(&str, f64)] = &[("quick_cache", 1.1), ("moka", 4.0)];
+const COPIES_2: &[(&str, f64)] = &[("quick_cache", 1.0), ("moka", 4.0)];
+const CHURN: &[(&str, f64)] = &[("quick_cache", 1.1), ("moka", 10.0)];
+
+macro_rules! store {
+    ($($chapter:ident $work:literal $form:literal $threads:literal $label:literal $subjects:ident $asked:expr;)*) => {
+        pub const STORE: &[StoreWork] = &[$(StoreWork {
+            work: $work, form: $form, threads: $threads, label: $label, chapter: Chapter::$chapter, subjects: $subjects, asked: $asked,
+        }),*];
+    };
+}
+
+store! {
+    Lookups "resident" "retained" 1 "a reference taken and given back" ALL HITS;
+    Lookups "resident" "retained" 2 "a reference taken and given back" ALL HITS_2;
+    Lookups "resident" "copied" 1 "64 bytes copied out" ALL COPIES;
+    Lookups "resident" "copied" 2 "64 bytes copied out" ALL COPIES_2;
+    Lookups "resident" "batch" 1 "64 keys in a call; the others: in 64" ALL &[];
+    Lookups "uniform" "retained" 1 "keys drawn evenly, a reference" ALL &[];
+    Lookups "uniform" "copied" 1 "keys drawn evenly, copied out" ALL &[];
+    Lookups "careful" "retained" 1 "with TTL, validator, statistics" CAREFUL &[];
+    Lookups "careful" "retained" 2 "with TTL, validator, statistics" CAREFUL &[];
+    Writes "tenth" "retained" 1 "room for a tenth: what is missed is put" BOUNDED &[];
+    Writes "tenth" "retained" 2 "room for a tenth: what is missed is put" BOUNDED &[];
+    Writes "churn" "retained" 1 "miss, put, evict" BOUNDED CHURN;
+    Writes "churn" "retained" 2 "miss, put, evict" BOUNDED &[];
+}
+
+/// How many keys there are, in all works of the store but those by size.
+pub const KEYS: u64 = 100_000;
+
+pub const BYTES_SUBJECTS: &[&str] = ALL;
 /// Bytes of heap an entry, at most.
 pub const MOST_BYTES: f64 = 190.0;
 
-/// A work of the fetch driver: its name there, its name here, and the nanoseconds that it may take.
-pub const FETCH: &[(&str, &str, f64)] = &[
-    ("absent", "fetch 1,000 absent keys, 64 a request, one worker, a key", 250.0),
-    ("resident", "fetch 1,000 resident keys, a key", 100.0),
-    ("trip", "fetch one absent key, round trip, median", 12_000.0),
-    ("waiters", "100 waiters on one key, a waiter", 60.0),
+/// A work of the fetch driver.
+pub struct FetchWork {
+    pub work: &'static str,
+    pub name: &'static str,
+    pub label: &'static str,
+    /// The nanoseconds that it may take.
+    pub most: f64,
+    pub subjects: &'static [&'static str],
+}
+
+const LOADERS: &[&str] =
+    &["channel_std", "channel_crossbeam", "channel_by_64", "quick_cache", "quick_cache_in_turn", "moka", "moka_in_turn"];
+
+pub const FETCH: &[FetchWork] = &[
+    FetchWork { work: "absent", name: "fetch 1,000 absent", label: "1,000 absent keys, ns a key", most: 250.0, subjects: LOADERS },
+    FetchWork {
+        work: "resident",
+        name: "fetch 1,000 resident",
+        label: "1,000 resident keys, ns a key",
+        most: 100.0,
+        subjects: &["quick_cache", "moka"],
+    },
+    FetchWork {
+        work: "trip",
+        name: "fetch one absent",
+        label: "one absent key, there and back",
+        most: 12_000.0,
+        subjects: &["parked_worker", "quick_cache", "moka"],
+    },
+    FetchWork {
+        work: "waiters",
+        name: "100 waiters on one key",
+        label: "100 waiters on one key, ns a waiter",
+        most: 60.0,
+        subjects: &["quick_cache", "moka"],
+    },
 ];
 
 /// Sizes at which a hit is measured; the quick run leaves the last out.
 pub const SIZES: &[u64] = &[10_000, 100_000, 1_000_000, 10_000_000];
-pub const SIZE_SUBJECTS: &str = "kvlight,quick_cache,hashbrown";
+pub const SIZE_SUBJECTS: &[&str] = &["quick_cache", "hashbrown"];
+
+/// Lines of what `make bench-swift` prints, with the nanoseconds that an earlier library of this kind in Swift publishes for the like,
+/// measured on another machine, and how many times as good is asked.
+pub const SWIFT: &[(&str, &str, f64, f64)] = &[
+    ("getElement, Int key, of 100,000", "get", 1090.0, 5.0),
+    ("fetch(key:), resident, of 100,000", "fetch of a resident key", 3500.0, 5.0),
+    ("fetch(keys:), 100,000 absent by 64", "100,000 absent keys by 64, ns a key", 14_900.0, 20.0),
+];

@@ -1,49 +1,153 @@
-//! The results as files: `table.md`, `ratios.json`, `ratios.svg`, `sizes.svg`; the table is printed too.
+//! The results as files: `table.md`, `short.md` for the README, `ratios.json`, and the plots; the table is printed too.
 
-use crate::Row;
+use crate::work::Chapter;
+use crate::{Found, Row, plot};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-/// A point of the plot by size.
-pub struct Size {
-    pub subject: String,
-    pub entries: u64,
-    pub ns: f64,
-}
-
-pub fn all(folder: &Path, rows: &[Row], sizes: &[Size], quick: bool) -> Result<(), String> {
-    let table = table(rows, quick);
+pub fn all(folder: &Path, found: &Found, quick: bool) -> Result<(), String> {
+    let table = table(found, quick);
     print!("{table}");
-    let files = [("table.md", table), ("ratios.json", json(rows)), ("ratios.svg", ratios(rows)), ("sizes.svg", by_size(sizes))];
-    for (name, text) in files {
+    let files = [
+        ("table.md", table),
+        ("short.md", short(found, quick)),
+        ("ratios.json", json(&found.rows)),
+        ("ratios.svg", plot::ratios(&found.rows)),
+        ("sizes.svg", plot::by_size(&found.sizes)),
+        ("memory.svg", plot::memory(&found.rows)),
+    ];
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    for (name, text) in &files {
         fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
     }
-    println!("\nwritten: table.md, ratios.json, ratios.svg, sizes.svg in {}", folder.display());
+    println!("\nwritten: {} in {}", names.join(", "), folder.display());
     Ok(())
 }
 
-/// The kind of processor, and how many there are of it for this program.
-fn machine() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or("unknown processor").trim();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let date = std::process::Command::new("date").arg("+%Y-%m-%d").output().map(|output| output.stdout).unwrap_or_default();
-    format!("{model}, {cores} cores, {}, {}", std::env::consts::OS, String::from_utf8_lossy(&date).trim())
+/// 10,000,000 as a reader reads it.
+pub fn spelled(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
-fn table(rows: &[Row], quick: bool) -> String {
-    let mut text = format!("Measured by `make bench{}` on {}.\n\n", if quick { "-quick" } else { "" }, machine());
-    text.push_str("| work | threads | beside | ours | theirs, or the bound | times as good | asked | |\n|---|---|---|---|---|---|---|---|\n");
-    for row in rows {
-        let asked = row.asked.map_or_else(String::new, |asked| format!("{asked:.1}"));
-        let verdict = if row.asked.is_none() { "" } else if row.is_reached() { "reached" } else { "not reached" };
-        let Row { work, threads, peer, ours, theirs, ratio, .. } = row;
-        let _ = writeln!(text, "| {work} | {threads} | {peer} | {ours:.1} | {theirs:.1} | {ratio:.2} | {asked} | {verdict} |");
+/// What a peer is called in a table.
+pub fn called(peer: &str) -> &str {
+    match peer {
+        "bound" => "(bound)",
+        "lru_mutex" => "lru, one mutex",
+        "lru_sharded" => "lru, sharded",
+        "hashbrown" => "bare hashbrown",
+        "channel_std" => "channel (std)",
+        "channel_crossbeam" => "channel (crossbeam)",
+        "channel_by_64" => "channel, 64 keys a message",
+        "parked_worker" => "parked worker",
+        "quick_cache_in_turn" => "quick_cache, in turn",
+        "moka_in_turn" => "moka, in turn",
+        "earlier_library" => "an earlier library, as published",
+        other => other,
     }
-    let asked = rows.iter().filter(|row| row.asked.is_some()).count();
-    let reached = rows.iter().filter(|row| row.asked.is_some() && row.is_reached()).count();
-    let _ = writeln!(text, "\n{reached} of {asked} reached. Nanoseconds, but for bytes; medians of interleaved runs, ratios of per-round ratios.");
+}
+
+/// The first line of what a program prints.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&output).lines().next().unwrap_or("unknown").trim().to_owned()
+}
+
+/// When, by what, on what.
+fn measured(quick: bool) -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or("unknown processor").trim();
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let rustc: Vec<String> = said("rustc", &["-V"]).split(' ').take(2).map(str::to_owned).collect();
+    format!(
+        "Measured by `make bench{}` on {}: {model}, {cores} cores, {} GiB, {} {}, {}.",
+        if quick { "-quick" } else { "" },
+        said("date", &["+%Y-%m-%d"]),
+        (kib + (1 << 19)) >> 20,
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        rustc.join(" ")
+    )
+}
+
+fn reached(found: &Found) -> String {
+    let asked: Vec<&Row> = found.rows.iter().filter(|row| row.asked.is_some()).collect();
+    let (missing, reached) = (found.asked_and_missing, asked.iter().filter(|row| row.is_reached()).count());
+    let unknown = if missing == 0 { String::new() } else { format!(", {missing} without a figure") };
+    format!("Of {} rows that something is asked of, {reached} are reached{unknown}.", asked.len() + missing)
+}
+
+fn figure(figure: f64) -> String {
+    if figure >= 1000.0 { spelled(figure.round() as u64) } else { format!("{figure:.1}") }
+}
+
+fn table(found: &Found, quick: bool) -> String {
+    let mut text = format!("{}\n{}\n", measured(quick), reached(found));
+    for chapter in Chapter::ALL {
+        let rows: Vec<&Row> = found.rows.iter().filter(|row| row.chapter == chapter).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let unit = if chapter == Chapter::Memory { "bytes" } else { "ns" };
+        let _ =
+            write!(text, "\n### {}\n\n| work | threads | kvlight, {unit} | beside | {unit} | times as good | asked | |\n", chapter.title());
+        text.push_str("|---|--:|--:|---|--:|--:|--:|---|\n");
+        for row in rows {
+            let asked = row.asked.map_or_else(String::new, |asked| format!("{asked:.1}"));
+            let verdict = if row.asked.is_none() {
+                ""
+            } else if row.is_reached() {
+                "reached"
+            } else {
+                "not reached"
+            };
+            let (label, threads, peer) = (&row.label, row.threads, called(&row.peer));
+            let (ours, theirs, ratio) = (figure(row.ours), figure(row.theirs), row.ratio);
+            let _ = writeln!(text, "| {label} | {threads} | {ours} | {peer} | {theirs} | {ratio:.2} | {asked} | {verdict} |");
+        }
+    }
+    if !found.shares.is_empty() {
+        text.push_str("\n### What room for a tenth is worth\n\n| | lookups that hit |\n|---|--:|\n");
+        for (subject, share) in &found.shares {
+            let _ = writeln!(text, "| {} | {:.1} % |", called(subject), 100.0 * share);
+        }
+    }
+    let (counted, thrown_out) = (found.counted, found.thrown_out);
+    let _ = write!(text, "\nOf {} runs {thrown_out} were thrown out, since a thread did not have its processor.\n", counted + thrown_out);
+    if !found.missing.is_empty() {
+        let _ = writeln!(text, "No run was undisturbed of: {}.", found.missing.join("; "));
+    }
+    text
+}
+
+/// The rows that something is asked of: for the README.
+fn short(found: &Found, quick: bool) -> String {
+    let mut text = String::from("| work | threads | kvlight | beside | | times as good |\n|---|--:|--:|---|--:|--:|\n");
+    for row in found.rows.iter().filter(|row| row.asked.is_some()) {
+        let (label, threads, peer, ratio) = (&row.label, row.threads, called(&row.peer), row.ratio);
+        let unit = if row.chapter == Chapter::Memory { "bytes" } else { "ns" };
+        let (ours, theirs) = (figure(row.ours), figure(row.theirs));
+        let what = match row.chapter {
+            Chapter::Lookups => "hit, ",
+            Chapter::Fetching => "fetch: ",
+            Chapter::Swift => "from Swift: ",
+            Chapter::Writes | Chapter::Memory => "",
+        };
+        let _ = writeln!(text, "| {what}{label} | {threads} | {ours} {unit} | {peer} | {theirs} {unit} | {ratio:.2} |");
+    }
+    let _ = write!(text, "\n{}\n", measured(quick));
     text
 }
 
@@ -54,65 +158,20 @@ fn json(rows: &[Row]) -> String {
             let asked = row.asked.map_or("null".to_owned(), |asked| asked.to_string());
             let Row { work, threads, peer, ours, theirs, ratio, .. } = row;
             format!(
-                "  {{\"work\": \"{work}\", \"threads\": {threads}, \"peer\": \"{peer}\", \"ns\": {ours:.3}, \"peer_ns\": {theirs:.3}, \"ratio\": {ratio:.4}, \"asked\": {asked}}}"
+                "  {{\"work\": \"{work}\", \"threads\": {threads}, \"peer\": \"{peer}\", \"ns\": {ours:.3}, \"peer_ns\": {theirs:.3}, \
+                 \"ratio\": {ratio:.4}, \"asked\": {asked}}}"
             )
         })
         .collect();
     format!("[\n{}\n]\n", lines.join(",\n"))
 }
 
-const STYLE: &str = "<style>text{font:12px sans-serif;fill:#333}.bar{fill:#4a78b5}.short{fill:#c0604a}.line{stroke:#999}</style>";
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A bar for each row, on a logarithmic scale from a tenth to a hundred; a tick where it should end.
-fn ratios(rows: &[Row]) -> String {
-    let place = |ratio: f64| 420.0 + (ratio.clamp(0.1, 100.0).log10() + 1.0) * 140.0;
-    let height = rows.len() * 18 + 40;
-    let mut svg = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"920\" height=\"{height}\">{STYLE}\n");
-    for (at, row) in rows.iter().enumerate() {
-        let y = at * 18 + 10;
-        let (from, to) = (place(1.0).min(place(row.ratio)), place(1.0).max(place(row.ratio)));
-        let class = if row.is_reached() { "bar" } else { "short" };
-        let _ = writeln!(svg, "<text x=\"5\" y=\"{}\">{}, {} thr., {}</text>", y + 11, row.work, row.threads, row.peer);
-        let _ = writeln!(svg, "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{y}\" width=\"{:.1}\" height=\"13\"/>", to - from);
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{}\">{:.2}</text>", to + 4.0, y + 11, row.ratio);
-        if let Some(asked) = row.asked {
-            let x = place(asked);
-            let _ = writeln!(svg, "<line class=\"line\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{}\" y2=\"{}\" stroke-width=\"3\"/>", y - 1, y + 14);
-        }
+    #[test]
+    fn numbers_are_spelled_by_thousands() {
+        assert_eq!([7, 999, 1000, 10_000_000].map(spelled), ["7", "999", "1,000", "10,000,000"]);
     }
-    let one = place(1.0);
-    let _ = writeln!(svg, "<line class=\"line\" x1=\"{one}\" x2=\"{one}\" y1=\"5\" y2=\"{}\"/>", height - 25);
-    let _ = writeln!(svg, "<text x=\"5\" y=\"{}\">times as good as the peer, logarithmic; right of the line: better; tick: asked</text></svg>", height - 8);
-    svg
-}
-
-/// Nanoseconds by entries, both logarithmic.
-fn by_size(sizes: &[Size]) -> String {
-    const COLOURS: [&str; 4] = ["#4a78b5", "#c0604a", "#5a9a5a", "#888"];
-    let x = |entries: u64| 60.0 + ((entries as f64).log10() - 4.0) * 150.0;
-    let y = |ns: f64| 320.0 - (ns.max(1.0).log10()) * 95.0;
-    let mut subjects: Vec<&str> = Vec::new();
-    for size in sizes {
-        if !subjects.contains(&size.subject.as_str()) {
-            subjects.push(&size.subject);
-        }
-    }
-    let mut svg = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"370\">{STYLE}\n");
-    for ns in [1.0, 10.0, 100.0, 1000.0] {
-        let at = y(ns);
-        let _ = writeln!(svg, "<line class=\"line\" x1=\"55\" x2=\"520\" y1=\"{at:.0}\" y2=\"{at:.0}\" stroke-dasharray=\"2,4\"/><text x=\"5\" y=\"{:.0}\">{ns} ns</text>", at + 4.0);
-    }
-    for (subject, colour) in subjects.iter().zip(COLOURS.iter().cycle()) {
-        let own: Vec<&Size> = sizes.iter().filter(|size| size.subject == *subject).collect();
-        let points: Vec<String> = own.iter().map(|size| format!("{:.1},{:.1}", x(size.entries), y(size.ns))).collect();
-        let _ = writeln!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>", points.join(" "));
-        if let Some(last) = own.last() {
-            let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">{subject} {:.0}</text>", x(last.entries) + 6.0, y(last.ns) + 4.0, last.ns);
-        }
-    }
-    for (power, label) in ["10 thousand", "100 thousand", "1 million", "10 million"].iter().enumerate() {
-        let _ = writeln!(svg, "<text x=\"{}\" y=\"340\">{label}</text>", 30 + power * 150);
-    }
-    svg.push_str("<text x=\"5\" y=\"362\">a hit, 64 bytes copied out, keys drawn evenly; by entries</text></svg>\n");
-    svg
 }
