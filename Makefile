@@ -108,7 +108,7 @@ docs: ## Make the manual (guide, C API, settings, search) as static pages in tar
 	python3 packaging/manual.py $(TARGET)/docs
 	@echo 'Open $(TARGET)/docs/index.html'
 
-test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen.
+test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen, Swift, Python, a manual page.
 	tests/consumer/run
 
 proof: ## Write docs/PROOF.md anew from the names of the tests.

@@ -217,7 +217,7 @@ typedef int32_t kvl_status_t;
 #define KVL_SOURCE_STORE 1u
 /** From the provider, in a load that this fetch started. */
 #define KVL_SOURCE_PROVIDER 2u
-/** From the provider, in a load that was under way. */
+/** From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one. */
 #define KVL_SOURCE_JOINED 3u
 /** From a put that settled the waiting load. */
 #define KVL_SOURCE_PUT 4u
@@ -2147,7 +2147,7 @@ KVL_API size_t kvl_results_len(const kvl_results_t *results);
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @return KVL_OK: every key came to its own end, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
- *         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the first failure;
+ *         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the failure that ended it;
  *         KVL_ERR_NULL_POINTER.
  * @threads any
  * @since 0.1
@@ -2210,6 +2210,9 @@ KVL_API size_t kvl_results_error_len(const kvl_results_t *results);
 
 /**
  * Returns one of the distinct errors.
+ *
+ * In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that another one's failure cut off. The failure itself is
+ * the first error here whose kvl_error_status() is kvl_results_status().
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @param i        which; 0 is the one of the first position that failed.

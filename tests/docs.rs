@@ -131,18 +131,125 @@ fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
     assert!(programs > 0, "README.md has a program");
 }
 
-/// Swift's toolchain is not everywhere, so what the documents show of it is taken word for word from what its tests compile.
+/// Their toolchains are not everywhere, so what the documents show of them is taken word for word from what their own tests run.
+const QUOTED: &[(&str, &[&str])] = &[
+    ("swift", &["examples/swift", "swift/Tests"]),
+    ("lua", &["examples/lua"]),
+    ("js", &["examples/node"]),
+    ("ruby", &["examples/ruby"]),
+    ("go", &["examples/go"]),
+    ("php", &["examples/php"]),
+    ("cmake", &["tests/consumer"]),
+];
+
 #[test]
-fn swift_in_the_documents_is_of_programs_that_are_tested() {
-    let mut sources = String::new();
-    ["examples/swift", "swift/Tests"].iter().for_each(|folder| sources_below(folder, &mut sources));
+fn what_is_not_run_here_is_of_programs_that_are_tested_elsewhere() {
+    let mut quoted = Vec::new();
     for page in pages() {
-        for block in blocks(&page.text).into_iter().filter(|block| block.language == "swift") {
+        for block in blocks(&page.text) {
+            let place = format!("{}:{}", page.path.display(), block.line);
+            let Some((language, folders)) = QUOTED.iter().find(|(language, _)| *language == block.language) else {
+                let is_checked = LANGUAGES.contains(&block.language) || ["text", "sh"].contains(&block.language);
+                assert!(is_checked, "{place}: nobody checks what is marked {:?}", block.language);
+                continue;
+            };
+            let mut sources = String::new();
+            folders.iter().for_each(|folder| sources_below(folder, &mut sources));
             for part in block.text.split("\n\n") {
-                assert!(sources.contains(part.trim_end()), "{}:{}: no program has\n{part}", page.path.display(), block.line);
+                assert!(sources.contains(part.trim_end()), "{place}: no program has\n{part}");
+            }
+            quoted.push(*language);
+        }
+    }
+    assert!(QUOTED.iter().all(|(language, _)| quoted.contains(language)), "only these are shown: {quoted:?}");
+}
+
+/// In words between backticks and in blocks for a shell.
+#[test]
+fn every_target_of_make_that_is_named_exists() {
+    let makefile = fs::read_to_string(here().join("Makefile")).expect("it is there");
+    let (mut named, mut unknown) = (0, Vec::new());
+    for page in pages() {
+        let spans = page.text.split('`').map(str::to_owned);
+        let lines = blocks(&page.text).into_iter().filter(|block| block.language == "sh").flat_map(|block| lines_of(&block.text));
+        for said in spans.chain(lines) {
+            let Some(target) = said.strip_prefix("make ").and_then(|rest| rest.split_whitespace().next()) else { continue };
+            named += 1;
+            if !target.contains('=') && target != "#" && !makefile.contains(&format!("\n{target}:")) {
+                unknown.push(format!("{}: make {target}", page.path.display()));
             }
         }
     }
+    assert!(named > 10, "the documents were read: {named}");
+    assert!(unknown.is_empty(), "what make cannot make:\n  {}", unknown.join("\n  "));
+}
+
+fn lines_of(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The names of all settings.
+fn settings() -> Vec<String> {
+    let text = fs::read_to_string(here().join("src/ffi/config_keys.json")).expect("it is there");
+    let keys: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let list = keys.as_array().expect("it is a list");
+    list.iter().map(|key| key["name"].as_str().expect("a setting has a name").to_owned()).collect()
+}
+
+#[test]
+fn every_dependency_has_its_line() {
+    let manifest = fs::read_to_string(here().join("Cargo.toml")).expect("it is there");
+    let architecture = fs::read_to_string(here().join("ARCHITECTURE.md")).expect("it is there");
+    let chapter = architecture.split("\n## ").find(|chapter| chapter.starts_with("Dependencies\n")).expect("there is a chapter of them");
+    let lines: String =
+        chapter.lines().filter(|line| line.starts_with('|')).map(|line| line.split('|').nth(1).unwrap_or_default()).collect();
+    let named: Vec<&str> = lines.split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c))).collect();
+    let (mut is_list, mut count) = (false, 0);
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_list = line.ends_with("dependencies]");
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_list) {
+            count += 1;
+            assert!(named.contains(&name), "{name} is used, and ARCHITECTURE.md does not say why");
+        }
+    }
+    assert!(count > 10, "the list was read: {count}");
+    // And where it is said to be used, it is.
+    let rows = chapter.lines().filter(|line| line.starts_with('|') && line.contains('`'));
+    let mut places = 0;
+    for cells in rows.map(|line| line.split('|').collect::<Vec<_>>()) {
+        let name = cells[1].split_whitespace().next().unwrap_or_default().trim_end_matches(',').replace('-', "_");
+        for place in cells[2].split('`').skip(1).step_by(2).filter(|place| !place.starts_with("tests")) {
+            let path = place.replace("::", "/");
+            let found =
+                [place.to_owned(), format!("src/{path}.rs"), format!("src/{path}")].into_iter().find(|path| here().join(path).exists());
+            let found = found.unwrap_or_else(|| panic!("ARCHITECTURE.md: {name} is said to be used in {place}, which is not there"));
+            let mut text = fs::read_to_string(here().join(&found)).unwrap_or_default();
+            if text.is_empty() {
+                sources_below(&found, &mut text);
+            }
+            assert!(text.contains(&name), "ARCHITECTURE.md: {name} is said to be used in {place}, and is not");
+            places += 1;
+        }
+    }
+    assert!(places > 10, "the places were read: {places}");
+}
+
+#[test]
+fn every_setting_that_is_named_exists() {
+    let (known, mut unknown) = (settings(), Vec::new());
+    let groups: Vec<&str> = known.iter().filter_map(|key| key.split_once('.')).map(|(group, _)| group).collect();
+    for page in pages() {
+        for word in page.text.split('`') {
+            let is_setting = word.split_once('.').is_some_and(|(group, rest)| {
+                groups.contains(&group) && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !["rs", "c", "h"].contains(&rest)
+            });
+            if is_setting && !known.iter().any(|key| key == word) {
+                unknown.push(format!("{}: {word}", page.path.display()));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "settings that do not exist:\n  {}", unknown.join("\n  "));
 }
 
 #[test]
@@ -201,28 +308,6 @@ fn every_link_leads_somewhere() {
     assert!(lost.is_empty(), "links that lead nowhere:\n  {}", lost.join("\n  "));
 }
 
-/// `make docs`: it tries every link of its own, and stops at what it cannot read.
-#[test]
-fn the_manual_has_every_name_of_the_header() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manual");
-    run(Command::new("python3").arg(here().join("packaging/manual.py")).arg(&folder), "packaging/manual.py");
-    let page = |name: &str| fs::read_to_string(folder.join(name)).expect("the manual has this page");
-    let (api, search) = (page("api.html"), page("search.js"));
-    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("it is there");
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let functions = header.split("KVL_API").skip(3).filter_map(|rest| rest.split('(').next()?.split(|c: char| !is_part(c)).next_back());
-    let defined = header.lines().filter_map(|line| line.strip_prefix("#define KVL_")?.split_whitespace().next());
-    let defined = defined.filter(|name| *name != "API").map(|name| format!("KVL_{name}"));
-    let names: Vec<String> = functions.map(str::to_owned).chain(defined).collect();
-    assert!(names.len() > 200 && names.contains(&"kvl_tasks_fetch".to_owned()), "the header was read: {}", names.len());
-    for name in names {
-        assert!(api.contains(&format!("id=\"{name}\"")), "the reference has no {name}");
-        assert!(search.contains(&format!("[\"{name}\",")), "the search does not find {name}");
-    }
-    assert!(page("guide.html").contains("<a href=\"api.html#kvl_tasks_fetch\">"), "names in programs lead to the reference");
-    assert!(page("configuration.html").contains("id=\"cache.capacity\""), "a setting has a place of its own");
-}
-
 /// Functions, types and constants that the documents and the manual page name are the header's.
 #[test]
 fn every_name_of_the_library_is_one_of_its_header() {
@@ -243,7 +328,7 @@ fn every_name_of_the_library_is_one_of_its_header() {
 }
 
 /// Variables of the environment and of the build.
-const NOT_OF_THE_HEADER: &[&str] = &["KVL_BLESS", "KVL_LIBRARY", "kvl_model"];
+const NOT_OF_THE_HEADER: &[&str] = &["KVL_BLESS", "KVL_LIBRARY", "kvl_model", "kvl_race"];
 
 fn sources_below(folder: &str, found: &mut String) {
     for path in list(&here().join(folder)) {

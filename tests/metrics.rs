@@ -1,7 +1,11 @@
 //! What a scraper and the live page see: examples/c/metrics.c, asked over the loopback interface, and examples/dashboard.
 
+mod browser;
 #[path = "c/library.rs"]
 mod library;
+
+use browser::Browser;
+use serde_json::json;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -20,8 +24,8 @@ struct Metrics {
 }
 
 impl Metrics {
-    fn start() -> Metrics {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("metrics");
+    fn start(name: &str) -> Metrics {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).expect("the target folder can be written");
         let built = library::shared();
         for name in ["libkvlight.so", "libkvlight.so.0.1"] {
@@ -84,7 +88,7 @@ impl Drop for Metrics {
 
 #[test]
 fn s12_a_scraper_and_the_page_are_served_what_is_counted() {
-    let metrics = Metrics::start();
+    let metrics = Metrics::start("metrics");
     let stats = metrics.stats();
 
     let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("it is there");
@@ -118,4 +122,47 @@ fn the_page_fetches_nothing_but_the_statistics() {
     let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("it is there");
     assert!(!page.contains("://") && !page.contains("src=") && !page.contains("<link"), "the page fetches something");
     assert_eq!(page.matches("fetch(").count(), 1);
+}
+
+/// What is drawn of an engine at work, once enough was seen of it; what is missing, if that does not come about.
+const DRAWN: &str = r#"new Promise(done => {
+    let looks = 0;
+    const look = () => {
+        const figures = Object.fromEntries([...document.querySelectorAll('#figures div')].map(each => [each.children[1].textContent, each.children[0].textContent]));
+        const charts = [...document.querySelectorAll("section")].map(each => ({
+            title: each.querySelector("h2").textContent,
+            lines: [...each.querySelectorAll("polyline")].map(line => line.getAttribute("points").split(" ").length),
+            bars: [...each.querySelectorAll("rect")].filter(bar => bar.getAttribute("height") > 0).length,
+        }));
+        const is_drawn = charts.length > 0 && charts.every(chart => chart.bars > 0 || chart.lines.length > 0 && chart.lines.every(points => points > 2));
+        if (is_drawn || ++looks > 600) done({ figures, charts, is_drawn });
+        else setTimeout(look, 100);
+    };
+    look();
+})"#;
+
+#[test]
+fn s12_the_page_draws_an_engine_at_work_on_a_desk_and_on_a_phone() {
+    let Some(mut browser) = Browser::start("dashboard") else { return };
+    let metrics = Metrics::start("metrics_drawn");
+    metrics.stats();
+    for (width, scheme) in [(1280, "light"), (390, "dark")] {
+        browser.open(&format!("http://{}/", metrics.address), width, scheme);
+        let drawn = browser.value(DRAWN);
+        assert_eq!(drawn["is_drawn"], json!(true), "at {width} something is not drawn: {drawn}");
+        let (figures, charts) = (&drawn["figures"], drawn["charts"].as_array().expect("it is a list"));
+        let rate = figures["hit rate"].as_str().and_then(|rate| rate.split('\u{202f}').next()).map(str::parse::<f64>);
+        assert!(matches!(rate, Some(Ok(rate)) if rate > 0.0 && rate <= 100.0), "the hit rate is a figure: {figures}");
+        assert_eq!(figures["entries"].as_str().map(|entries| entries == "0" || entries == "–"), Some(false), "{figures}");
+        assert_eq!(charts.iter().filter(|chart| chart["bars"] != json!(0)).count(), 1, "one chart has bars, for latency: {drawn}");
+        assert_eq!(browser.overflow(), json!(0), "at {width} it is wider than the screen");
+        assert_eq!(browser.value("document.getElementById('state').textContent"), json!("live, once a second"));
+    }
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+
+    // Its engine goes: the page says so instead of showing what was.
+    metrics.end();
+    let said = "new Promise(done => { let looks = 0; const look = () => { const state = document.getElementById('state'); \
+                if (state.className || ++looks > 100) done(state.className); else setTimeout(look, 100); }; look(); })";
+    assert_eq!(browser.value(said), json!("trouble"));
 }

@@ -213,6 +213,8 @@ static void serve(int to, kvl_tasks_t *tasks, const char *page)
         answer_text(to, "application/openmetrics-text; version=1.0.0; charset=utf-8", kvl_tasks_stats_openmetrics, tasks);
     else if (strcmp(path, "/stats.json") == 0)
         answer_text(to, "application/json", kvl_tasks_stats_json, tasks);
+    else if (strcmp(path, "/favicon.ico") == 0)
+        answer(to, "204 No Content", "image/x-icon", "", 0); /* browsers ask; there is none */
     else if (strcmp(path, "/") == 0)
         answer_page(to, page);
     else

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn kvl_results_len(results: *const kvl_results_t) -> usize
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @return KVL_OK: every key came to its own end, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
-///         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the first failure;
+///         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the failure that ended it;
 ///         KVL_ERR_NULL_POINTER.
 /// @threads any
 /// @since 0.1
@@ -187,6 +187,9 @@ pub unsafe extern "C" fn kvl_results_error_len(results: *const kvl_results_t) ->
 }
 
 /// Returns one of the distinct errors.
+///
+/// In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that another one's failure cut off. The failure itself is
+/// the first error here whose kvl_error_status() is kvl_results_status().
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @param i        which; 0 is the one of the first position that failed.

@@ -13,7 +13,7 @@ pub const KVL_SOURCE_NONE: kvl_source_t = 0;
 pub const KVL_SOURCE_STORE: kvl_source_t = 1;
 /// From the provider, in a load that this fetch started.
 pub const KVL_SOURCE_PROVIDER: kvl_source_t = 2;
-/// From the provider, in a load that was under way.
+/// From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one.
 pub const KVL_SOURCE_JOINED: kvl_source_t = 3;
 /// From a put that settled the waiting load.
 pub const KVL_SOURCE_PUT: kvl_source_t = 4;

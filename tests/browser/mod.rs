@@ -1,0 +1,120 @@
+//! A browser without a window, for tests of pages: Chromium, spoken to through a pipe in its own protocol (one JSON object after the
+//! other, a NUL behind each).
+
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+pub struct Browser {
+    program: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    profile: PathBuf,
+    session: Value,
+    last: u64,
+    /// What pages complained of: exceptions that nobody caught, things that could not be loaded.
+    complaints: Vec<String>,
+}
+
+impl Browser {
+    /// None where there is none. In CI there must be one; elsewhere it is said loudly.
+    pub fn start(name: &str) -> Option<Browser> {
+        let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
+            let asked = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+            asked.is_ok_and(|status| status.success())
+        });
+        assert!(found.is_some() || !strict, "there is no Chromium, and CI looks at the pages");
+        let Some(found) = found else {
+            eprintln!("NOT RUN: there is no Chromium to look at the pages with");
+            return None;
+        };
+        let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("browser_{name}"));
+        // It reads descriptor 3 and writes descriptor 4, which are the ends of our pipes.
+        let line = "exec \"$0\" --headless=new --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe --user-data-dir=\"$1\" \
+                    about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1";
+        let mut command = Command::new("sh");
+        command.args(["-c", line, found]).arg(&profile).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut program = command.spawn().expect("sh runs");
+        let (to, from) = (program.stdin.take().expect("it is piped"), program.stdout.take().expect("it is piped"));
+        let from = BufReader::new(from);
+        let mut browser = Browser { program, to, from, profile, session: Value::Null, last: 0, complaints: Vec::new() };
+        let page = browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
+        browser.session = browser.call("Target.attachToTarget", json!({ "targetId": page, "flatten": true }))["sessionId"].clone();
+        for part in ["Runtime", "Log", "Page"] {
+            browser.call(&format!("{part}.enable"), json!({}));
+        }
+        Some(browser)
+    }
+
+    /// Opens a page as a screen of this width shows it.
+    pub fn open(&mut self, address: &str, width: u32, scheme: &str) {
+        let screen = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.call("Emulation.setDeviceMetricsOverride", screen);
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }));
+        self.call("Page.navigate", json!({ "url": address }));
+        let ready = "document.readyState === 'complete' && location.href !== 'about:blank'";
+        while self.asked(ready) != Some(json!(true)) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// What an expression comes to in the page, a promise being waited for.
+    pub fn value(&mut self, expression: &str) -> Value {
+        self.asked(expression).unwrap_or_else(|| panic!("it throws: {expression}"))
+    }
+
+    /// The same; None if it throws, or if the page goes meanwhile.
+    pub fn asked(&mut self, expression: &str) -> Option<Value> {
+        let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer = self.say("Runtime.evaluate", &asked).ok()?;
+        answer.get("exceptionDetails").is_none().then(|| answer["result"]["value"].clone())
+    }
+
+    /// How far the page reaches beyond the screen's right edge.
+    pub fn overflow(&mut self) -> Value {
+        self.value("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    }
+
+    pub fn complaints(&self) -> &[String] {
+        &self.complaints
+    }
+
+    /// One command of the protocol.
+    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.say(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn say(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
+        self.last += 1;
+        let mut message = json!({ "id": self.last, "method": method, "params": parameters });
+        if self.session.is_string() {
+            message["sessionId"] = self.session.clone();
+        }
+        let bytes = format!("{message}\0");
+        self.to.write_all(bytes.as_bytes()).and_then(|()| self.to.flush()).expect("the browser reads");
+        loop {
+            let mut said = Vec::new();
+            self.from.read_until(0, &mut said).expect("the browser writes");
+            assert_eq!(said.pop(), Some(0), "the browser ended in the middle of {method}");
+            let said: Value = serde_json::from_slice(&said).expect("it is JSON");
+            match said["method"].as_str() {
+                Some("Runtime.exceptionThrown") => self.complaints.push(said["params"]["exceptionDetails"].to_string()),
+                Some("Log.entryAdded") => self.complaints.push(said["params"]["entry"]["text"].to_string()),
+                _ => {}
+            }
+            if said["id"] == json!(self.last) {
+                return said.get("error").map_or_else(|| Ok(said["result"].clone()), |error| Err(error.clone()));
+            }
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+        let _ = std::fs::remove_dir_all(&self.profile);
+    }
+}

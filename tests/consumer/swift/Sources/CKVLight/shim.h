@@ -1,0 +1,1 @@
+#include <kvlight.h>
