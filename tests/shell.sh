@@ -24,7 +24,8 @@ check() {
     else
         failed=$((failed + 1))
         echo "not ok $what"
-        tail -n 60 <<<"$said" | sed 's/^/    /'
+        # What a sanitizer says first matters most, and what a program says last.
+        { head -n 40 <<<"$said"; [ "$(wc -l <<<"$said")" -le 60 ] || echo ...; tail -n +41 <<<"$said" | tail -n 20; } | sed 's/^/    /'
     fi
 }
 
