@@ -6,7 +6,7 @@ use kvlight::base::config::{BatchMode, Read};
 use kvlight::base::{Answer, Error, Random, Status, Value};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
-use kvlight::engine::host::{Closed, Provider, Receiver, Results};
+use kvlight::engine::host::{Closed, Kept, Provider, Receiver, Results};
 use kvlight::engine::request::{Stated, Ticket};
 use kvlight::engine::{Core, Plan};
 use kvlight::task::{Form, Outcome, Rest, Verdict};
@@ -180,7 +180,7 @@ impl Moody {
 }
 
 impl Provider for Moody {
-    fn provide(&self, ticket: Ticket) {
+    fn provide(&self, ticket: Ticket) -> Kept {
         let mut random = Random::new(Some(self.seed.fetch_add(1, Ordering::Relaxed)));
         match random.up_to(199) {
             // Returns with neither answer nor hold.
@@ -209,6 +209,7 @@ impl Provider for Moody {
             50 => panic!("as a provider might"),
             _ => Moody::answer(&ticket, &mut random),
         }
+        None
     }
 }
 

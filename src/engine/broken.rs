@@ -1,6 +1,6 @@
 //! What breaks inside the engine itself, which no host can bring about: panics in the table and in a shard (rule L07).
 
-use super::host::{Hooks, Provider, Receiver, Results};
+use super::host::{Hooks, Kept, Provider, Receiver, Results};
 use super::request::{Stated, Ticket};
 use super::{Core, Plan};
 use crate::base::panics::contained;
@@ -14,9 +14,10 @@ use std::sync::{Arc, Mutex};
 struct Holds(Mutex<Sender<Ticket>>);
 
 impl Provider for Holds {
-    fn provide(&self, request: Ticket) {
+    fn provide(&self, request: Ticket) -> Kept {
         // A test that is over holds nothing any more.
         let _ = self.0.lock().expect("no panic").send(request);
+        None
     }
 }
 

@@ -13,6 +13,7 @@ use crate::base::{Answer, Error, Key, Now, Status};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{self, Delivered, Drops, Mail, Pulled};
+use crate::runtime::providers::Worker;
 use crate::task::host::Litter;
 use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, RequestId, Rest, Source, Store, Table, Taken, Terms, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -160,12 +161,12 @@ impl Core {
         let theirs = ticket.clone();
         // Threads of its own are joined.
         let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
-        let job = Box::new(move || {
+        let job = Box::new(move |worker: &Worker<'_>| {
             let ticket = theirs.lock().take();
             // Gone if this thread came only after the request had failed for want of one.
             if let Some(ticket) = ticket {
                 // A panic of ours must not be printed, nor keep the engine from its end.
-                let _ = contained(|| core.provide(ticket));
+                let _ = contained(|| core.provide(ticket, || worker.call_is_over()));
                 core.life.call_ends();
                 core.conclude_if_closing();
             }
@@ -182,16 +183,21 @@ impl Core {
         }
     }
 
-    /// Calls the provider, on a thread of its own or on the one that polls.
-    fn provide(&self, ticket: Ticket) -> bool {
+    /// Calls the provider, on a thread of its own or on the one that polls; `returned` hears of it when the host's function is through.
+    fn provide(&self, ticket: Ticket, returned: impl FnOnce()) -> bool {
         let id = ticket.id();
         let runs = self.take_request(id) == Taken::Run;
         match &self.hooks.provider {
             // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
             Some(provider) if runs => {
-                call_host(|| provider.provide(ticket));
+                let kept = call_host(|| provider.provide(ticket));
+                returned();
+                drop(kept);
             }
-            _ => drop(ticket),
+            _ => {
+                returned();
+                drop(ticket);
+            }
         }
         self.request_returned(id);
         runs
@@ -327,7 +333,7 @@ impl Mail for RequestMail {
         let _begun = self.core.life.begin();
         let ticket = self.ticket.lock().take();
         let Some(ticket) = ticket else { return Delivered::all(0) };
-        let ran = self.core.provide(ticket);
+        let ran = self.core.provide(ticket, || ());
         Delivered::all(usize::from(ran))
     }
 

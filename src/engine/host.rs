@@ -8,10 +8,14 @@ use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 
+/// What a provider leaves to be dropped after its call.
+pub type Kept = Option<Arc<dyn Any + Send + Sync>>;
+
 /// Answers keys.
 pub trait Provider: Send + Sync {
-    /// Answers the request's keys, now or later, and finishes it, at the latest by dropping it.
-    fn provide(&self, request: Ticket);
+    /// Answers the request's keys, now or later, and finishes it, at the latest by dropping it. What it hands back is dropped
+    /// when the call is over: a request that ends inside the call begins the next one while this thread still is at it.
+    fn provide(&self, request: Ticket) -> Kept;
     /// Whether there is a function to call; if not, requests are for a host's queue.
     fn is_callable(&self) -> bool {
         true

@@ -8,17 +8,18 @@ use super::view;
 use crate::base::{Answer, Clock, Status, Value};
 use crate::cache::Departure;
 use crate::engine::Plan;
-use crate::engine::host::{CostFunction, Hooks, Provider, RecordListener, RemovalListener, Validator};
+use crate::engine::host::{CostFunction, Hooks, Kept, Provider, RecordListener, RemovalListener, Validator};
 use crate::engine::request::Ticket;
 use std::ffi::c_void;
 use std::sync::Arc;
 
 impl Provider for Notify<kvl_provide_fn> {
-    fn provide(&self, ticket: Ticket) {
+    fn provide(&self, ticket: Ticket) -> Kept {
         let request = RequestHandle::new(ticket);
         let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_request_t>();
         // SAFETY: the host gave the function for this user data; the request lives until it returns.
         self.call(|function, user_data| function.into_iter().for_each(|provide| unsafe { provide(user_data, handle) }));
+        Some(request)
     }
 
     fn is_callable(&self) -> bool {

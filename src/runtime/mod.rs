@@ -5,6 +5,7 @@
 //! - [`postbox`]: a queue of mail, and a way to wait for it.
 //! - [`queue`]: mail that waits until the host asks. [`descriptor`]: how it learns that there is some.
 //! - [`timer`]: what happens when time passes.
+//! - [`providers`]: which thread calls the provider next.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
@@ -14,6 +15,7 @@ pub mod descriptor;
 pub mod hooks;
 pub mod mail;
 pub mod postbox;
+pub mod providers;
 pub mod queue;
 pub mod threads;
 pub mod timer;
@@ -22,6 +24,7 @@ use crate::base::process::must_not_wait;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use mail::{Dispatcher, Mail};
+use providers::{Job, Providers};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,6 +41,7 @@ pub struct Ended;
 /// The threads of one engine, or of several that share them.
 pub struct Runtime {
     timer: Timer,
+    providers: Arc<Providers>,
     dispatcher: Dispatcher,
     /// The timer's thread, until somebody joins it.
     timing: Mutex<Option<JoinHandle<()>>>,
@@ -58,7 +62,7 @@ impl Runtime {
     pub fn start() -> Result<Arc<Runtime>, NoThread> {
         let (timer, timing) = Timer::start(MOST_PROVIDERS, KEEP_ALIVE)?;
         let timing = Mutex::new(Some(timing));
-        Ok(Arc::new(Runtime { timer, dispatcher: Dispatcher::new(), timing, attached: AtomicUsize::new(0) }))
+        Ok(Arc::new(Runtime { timer, providers: Arc::default(), dispatcher: Dispatcher::new(), timing, attached: AtomicUsize::new(0) }))
     }
 
     /// The timer.
@@ -72,8 +76,8 @@ impl Runtime {
     }
 
     /// Runs `job` on a provider thread; `Err` gives it back if no thread could be had.
-    pub fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), NoThread> {
-        self.timer.run(job)
+    pub fn run(&self, job: Job) -> Result<(), NoThread> {
+        self.providers.run(job, &self.timer)
     }
 
     /// Somebody uses it from now on, unless it has been ended.
@@ -98,6 +102,7 @@ impl Runtime {
         self.timer.stop();
         // First the threads that send mail, then the one that delivers it: nothing is delivered anywhere else.
         join(self.timing.lock().take());
+        self.providers.clear();
         join(self.dispatcher.stop());
     }
 
@@ -106,6 +111,7 @@ impl Runtime {
     pub fn stop_if_idle(&self) {
         self.timer.stop();
         join(self.timing.lock().take());
+        self.providers.clear();
         let is_busy = self.dispatcher.is_busy();
         let dispatching = self.dispatcher.stop();
         if !is_busy {

@@ -11,7 +11,7 @@ use kvlight::cache::{Cause, Departure};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::handle::Fetch;
-use kvlight::engine::host::{Closed, CostFunction, Provider, Receiver, RecordListener, RemovalListener, Results, Validator};
+use kvlight::engine::host::{Closed, CostFunction, Kept, Provider, Receiver, RecordListener, RemovalListener, Results, Validator};
 use kvlight::engine::request::{CancelHook, Stated, Ticket};
 use kvlight::engine::stats::Stats;
 use kvlight::engine::{Core, Plan};
@@ -236,12 +236,16 @@ struct Provides {
 }
 
 impl Provider for Provides {
-    fn provide(&self, ticket: Ticket) {
+    fn provide(&self, ticket: Ticket) -> Kept {
         self.calls.fetch_add(1, Ordering::SeqCst);
         match &self.by {
-            Some(answer) => answer(&ticket),
+            Some(answer) => {
+                answer(&ticket);
+                Some(Arc::new(ticket))
+            }
             None => {
                 let _ = self.story.lock().expect("no panic").send(Request(ticket));
+                None
             }
         }
     }

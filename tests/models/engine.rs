@@ -7,7 +7,7 @@ use kvlight::cache::Departure;
 use kvlight::engine::ask::Call;
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::handle::Fetch;
-use kvlight::engine::host::{Closed, Hooks, Provider, Receiver, RemovalListener, Results};
+use kvlight::engine::host::{Closed, Hooks, Kept, Provider, Receiver, RemovalListener, Results};
 use kvlight::engine::request::{Stated, Ticket};
 use kvlight::engine::{Core, Plan, Routes};
 use kvlight::runtime::queue::Queue;
@@ -21,11 +21,12 @@ use std::time::Duration;
 struct Old(AtomicUsize);
 
 impl Provider for Old {
-    fn provide(&self, request: Ticket) {
+    fn provide(&self, request: Ticket) -> Kept {
         self.0.fetch_add(1, Ordering::Relaxed);
         for index in 0..request.keys().len() {
             request.resolve(index, value("old"), Stated::default());
         }
+        None
     }
 }
 
