@@ -120,10 +120,10 @@ fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
             let source = folder.join(format!("program_{programs}")).with_extension(block.language);
             fs::write(&source, &block.text).expect("the target folder can be written");
             let printed = run(program_of(&source, block.language, &folder, &place).env("LD_LIBRARY_PATH", &folder), &place);
-            if let Some(said) = blocks.get(nth + 1).filter(|next| next.language == "text") {
-                if trimmed(&printed) != trimmed(&said.text) {
-                    wrong.push(format!("{place} prints:\n{printed}and not:\n{}", said.text));
-                }
+            if let Some(said) = blocks.get(nth + 1).filter(|next| next.language == "text")
+                && trimmed(&printed) != trimmed(&said.text)
+            {
+                wrong.push(format!("{place} prints:\n{printed}and not:\n{}", said.text));
             }
         }
     }

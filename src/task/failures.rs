@@ -93,6 +93,7 @@ mod tests {
         failures.remember(&Key::new(b"a"), &error, Millis(10), &mut count);
         failures.remember(&Key::new(b"b"), &error, Millis(10), &mut count);
         assert!(failures.recall(b"b", Millis(15), &mut count).is_none(), "its time is over");
+        failures.forget(b"b", &mut |_| panic!("it was forgotten when its time was over"));
         failures.remember(&Key::new(b"c"), &error, Millis(10), &mut count);
         failures.forget(b"c", &mut count);
         failures.remember(&Key::new(b"d"), &error, Millis(10), &mut count);

@@ -30,6 +30,16 @@ fn s12_each_request_is_timed_once_from_its_forming_to_its_end() {
 }
 
 #[test]
+fn s12_extra_answers_are_counted_as_stored_or_refused() {
+    let mut world = World::new();
+    world.fetch("k");
+    world.put("written", "1");
+    assert_eq!([world.extra(0, "written", "2"), world.extra(0, "new", "3")], [Status::LATE, Status::OK]);
+    let counts = world.table.counts();
+    assert_eq!((counts.extras_stored, counts.extras_refused), (1, 1));
+}
+
+#[test]
 fn f10_a_request_says_how_much_of_its_time_is_left() {
     let mut world = World::with(|settings| settings.fetch.attempt_timeout = Some(ms(10)));
     world.fetch("k");
