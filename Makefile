@@ -54,7 +54,7 @@ test-race: ## Run them under ThreadSanitizer.
 test-soak: ## Run one workload over every way of delivery and every fault; then a thousand engines.
 	tests/run soak
 
-test-fuzz: ## Fuzz the C API, the settings and the statistics, 20 seconds each.
+test-fuzz: ## Try 26,000 strange inputs on the C API, the settings and the statistics; the same ones every time.
 	tests/run fuzz
 
 test-mutants: ## Plant 400 small errors, one after the other, and see which of them no test finds (long).

@@ -522,8 +522,13 @@ fn play(settings: &CacheSettings, ops: &[(Op, bool)]) {
     assert_eq!(world.given, world.departed + world.model.held.len() as u64, "each value is heard of exactly once");
 }
 
+/// How many sequences are tried, unless the environment says so, as for mutants.
+fn cases(usually: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(250), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// 250 cases of up to 500 operations: about 60,000, and as many again in the two that follow.
     #[test]
@@ -546,7 +551,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(100), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Enough priorities to run into the limit of 64, on stores just above and below it.
     #[test]

@@ -9,6 +9,7 @@ use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::request::Stated;
 use kvlight::task::{Form, Rest, Source};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -460,6 +461,24 @@ fn f11_fault_15_retries_do_not_grow_the_stack() {
     let outcome = world.fetch("k").outcome();
     assert_eq!((said(&outcome), outcome.attempts), ("ERR_PROVIDER".into(), TRIES + 1));
     assert_eq!(world.calls(), TRIES as usize + 1);
+    world.free();
+}
+
+#[test]
+fn f12_loads_that_follow_upon_each_other_share_few_threads() {
+    let threads = Arc::new(Mutex::new(HashSet::new()));
+    let seen = threads.clone();
+    let world = story()
+        .with(|settings| settings.fetch.retry.count = Some(10_000))
+        .answered(move |ticket| {
+            seen.lock().expect("no panic").insert(std::thread::current().id());
+            ticket.fail(0, error(1));
+        })
+        .begin();
+    assert_eq!(world.fetch("k").outcome().attempts, 10_001);
+    // A thread each would be ten thousand; how many meet on their way is the system's affair.
+    let threads = threads.lock().expect("no panic").len();
+    assert!(threads < 100, "{threads} threads were started though another one's call had come back");
     world.free();
 }
 

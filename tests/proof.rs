@@ -257,7 +257,7 @@ fn page(proofs: &Proofs) -> String {
     let mut page = String::from(
         "# Proof\n\nMade by `make proof` from the names of the tests; a test compares. Each rule that the library keeps has a number, and a test that proves one carries \
          it in its name.\n\n[The store](#the-store) · [Fetching](#fetching) · [Lives and threads](#lives-and-threads) · \
-         [Faults of earlier systems](#faults-of-earlier-systems) · [Broken on purpose](#broken-on-purpose)\n",
+         [Faults of earlier systems](#faults-of-earlier-systems) · [Broken on purpose](#broken-on-purpose) · [Figures](#figures)\n",
     );
     for (number, words) in RULES {
         let _ = match *number {
@@ -281,7 +281,28 @@ fn page(proofs: &Proofs) -> String {
         let test = test.rsplit(' ').next().unwrap_or_default().rsplit("::").next().unwrap_or_default().to_owned();
         let _ = writeln!(page, "| {rule} | {fault} | `{test}` | [{file}](../tests/planted/{file}) |");
     }
+    let _ = write!(
+        page,
+        "\nThe tiers that look from outside plant what they must see themselves, whenever they run (`make test`; \
+         [tests/planted/tiers](../tests/planted/tiers)):\n\n{}\n\n## Figures\n\nTaken by these commands, on the day that stands behind \
+         each; `KVL_BLESS=1` writes them down.\n\n- `tests/mutants/run`: {}\n- `tests/coverage/run`: {}\n",
+        planted_in_tiers(),
+        figure("mutants"),
+        figure("coverage")
+    );
     page
+}
+
+/// What the tier counted when its figure was last written down.
+fn figure(name: &str) -> String {
+    let path = here().join("tests/figures").join(name).with_extension("txt");
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).trim().to_owned()
+}
+
+/// The defects by which the tiers are proved: the table of tests/planted/tiers/README.md.
+fn planted_in_tiers() -> String {
+    let text = fs::read_to_string(here().join("tests/planted/tiers/README.md")).expect("tests/planted/tiers has its README");
+    text.lines().filter(|line| line.starts_with('|')).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether a test of its own proves the rule. One that sweeps over a range of rules is listed with each, and does not suffice for any.

@@ -457,9 +457,14 @@ impl Input<'_> {
         match self {
             Input::Text(text) => format!("\"{text}\""),
             Input::Int(value) => value.to_string(),
-            Input::Real(value) => value.to_string(),
+            Input::Real(value) => real_text(value),
         }
     }
+}
+
+/// With an exponent where it would have hundreds of digits without.
+fn real_text(value: f64) -> String {
+    if value == 0.0 || (1e-5..1e16).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 impl Row {
@@ -498,7 +503,7 @@ impl Row {
     fn canonical(&self, parsed: Parsed) -> String {
         match (parsed, self.domain) {
             (Parsed::Int(value), _) => value.to_string(),
-            (Parsed::Real(value), _) => value.to_string(),
+            (Parsed::Real(value), _) => real_text(value),
             (Parsed::Bool(value), _) => value.to_string(),
             (Parsed::Word(index), Word(words)) => words[index].to_owned(),
             (Parsed::Word(_), _) => unreachable!("a word is parsed from a Word"),
@@ -626,6 +631,18 @@ mod tests {
         let problem = draft.problem().expect("a problem").to_str().expect("text").to_owned();
         assert_eq!(problem, "\"cache.capacity\" takes a whole number from 0, not -1");
         assert_eq!(format!("{:?}", draft.settings()), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn l09_a_real_of_any_size_is_told_in_few_digits_and_taken_again() {
+        for value in [0.0, -0.0, 0.5, 3.0, 1e-5, 1e-6, 1.5e15, 1e16, -1e300, 5e-324, f64::MIN_POSITIVE, f64::MAX, f64::INFINITY] {
+            let mut draft = Draft::new(Scope::Engine);
+            draft.set("priority", Input::Real(value)).expect("any number but NaN");
+            let text = draft.get("priority").expect("it is a setting").to_owned();
+            assert!(text.len() <= 25, "{value:e} is told as {text}");
+            draft.set("priority", Input::Text(&text)).expect("what is told is taken");
+            assert_eq!((draft.get("priority"), draft.settings().fetch.priority), (Some(&*text), Some(value)));
+        }
     }
 
     #[test]

@@ -79,3 +79,34 @@ impl Deadlines {
         self.heap.iter().any(|Reverse((_, due))| alike(*due))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f10_what_never_comes_is_not_kept() {
+        let mut deadlines = Deadlines::default();
+        deadlines.push(Moment::NEVER, Due::Drain);
+        assert_eq!(deadlines.next(), None);
+        deadlines.push(Moment(5), Due::Linger);
+        assert!(deadlines.holds(Moment::NEVER, Due::Drain) && deadlines.holds(Moment(5), Due::Linger));
+        assert!(!deadlines.holds(Moment(5), Due::Drain));
+        assert_eq!((deadlines.pop(Moment(4)), deadlines.pop(Moment(5))), (None, Some((Moment(5), Due::Linger))));
+    }
+
+    #[test]
+    fn f10_stale_deadlines_go_when_they_are_more_than_64_and_more_than_half() {
+        let mut deadlines = Deadlines::default();
+        let cluttered_after = |deadlines: &mut Deadlines, stale: usize| {
+            deadlines.stale = stale;
+            deadlines.is_cluttered()
+        };
+        assert!(!cluttered_after(&mut deadlines, 64) && cluttered_after(&mut deadlines, 65));
+        (0..200).for_each(|at| deadlines.push(Moment(at), Due::Linger));
+        assert!(!cluttered_after(&mut deadlines, 65), "most are still to come");
+        assert!(!cluttered_after(&mut deadlines, 100) && cluttered_after(&mut deadlines, 101));
+        deadlines.clear_stale(|at, _| at.0 >= 150);
+        assert_eq!((deadlines.heap.len(), deadlines.stale), (50, 0));
+    }
+}

@@ -66,3 +66,38 @@ fn bounded(mut errors: LruCache<Key, Remembered>, capacity: u64) -> LruCache<Key
     }
     errors
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remembers(failures: &mut Failures) -> bool {
+        let error = Error::of_provider(1, b"no", true, None);
+        failures.remember(&Key::new(b"k"), &error, Millis(10), &mut |_| {});
+        failures.recall(b"k", Millis(10), &mut |_| {}).is_some()
+    }
+
+    #[test]
+    fn f20_no_time_or_no_room_remembers_nothing() {
+        for (ttl_ms, capacity, wanted) in [(0, 5, false), (5, 0, false), (1, 1, true)] {
+            let mut failures = Failures::new(ttl_ms, capacity);
+            assert_eq!((failures.errors.is_some(), remembers(&mut failures)), (wanted, wanted), "{ttl_ms} ms, room for {capacity}");
+        }
+    }
+
+    #[test]
+    fn f20_each_error_that_goes_is_handed_out() {
+        let (mut failures, mut gone) = (Failures::new(5, 1), 0);
+        let error = Error::of_provider(1, b"no", true, None);
+        let mut count = |_| gone += 1;
+        failures.remember(&Key::new(b"a"), &error, Millis(10), &mut count);
+        failures.remember(&Key::new(b"b"), &error, Millis(10), &mut count);
+        assert!(failures.recall(b"b", Millis(15), &mut count).is_none(), "its time is over");
+        failures.forget(b"b", &mut |_| panic!("it was forgotten when its time was over"));
+        failures.remember(&Key::new(b"c"), &error, Millis(10), &mut count);
+        failures.forget(b"c", &mut count);
+        failures.remember(&Key::new(b"d"), &error, Millis(10), &mut count);
+        failures.clear(&mut count);
+        assert_eq!(gone, 4);
+    }
+}

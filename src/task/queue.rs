@@ -179,3 +179,21 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f13_a_rank_without_keys_is_not_kept() {
+        let mut queue = Queue::new(true);
+        let rank = Rank::new(0, 1, Order::Fifo);
+        let (first, second) = (FlightId::default(), FlightId::default());
+        let place = queue.push(rank, 0, first, Moment(1));
+        queue.remove(place, first);
+        assert!(queue.ranked.is_empty() && queue.len() == 0 && queue.oldest().is_none());
+        queue.push(rank, 0, second, Moment(1));
+        assert_eq!(queue.pop(|_| false), Some(second));
+        assert!(queue.ranked.is_empty() && queue.len() == 0 && queue.oldest().is_none());
+    }
+}

@@ -53,3 +53,24 @@ impl Recent {
         self.floor > since || self.written.get(&hash).is_some_and(|at| *at > since)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f15_what_is_forgotten_counts_as_written() {
+        let mut recent = Recent::default();
+        let handed = recent.now();
+        recent.write(1, false);
+        assert!(recent.is_written_since(1, handed) && recent.is_written_since(2, handed), "nothing is kept while nobody asks");
+
+        let handed = recent.now();
+        (0..MOST as u64).for_each(|hash| recent.write(hash, true));
+        assert_eq!(recent.written.len(), MOST);
+        assert!(recent.is_written_since(0, handed) && !recent.is_written_since(MOST as u64, handed));
+        recent.write(0, true);
+        assert_eq!(recent.written.len(), 1, "no more than so many are kept");
+        assert!(recent.is_written_since(MOST as u64, handed), "what was kept of others is gone, so any may have been written");
+    }
+}

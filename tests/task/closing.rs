@@ -3,6 +3,7 @@
 use super::world::{Said, World, failed_with, value};
 use kvlight::base::Status;
 use kvlight::task::{Cancel, Form, Outbox};
+use std::time::Duration;
 
 #[test]
 fn l05_drain_finishes_what_was_accepted() {
@@ -123,6 +124,7 @@ fn l07_a_wrecked_table_tells_all_that_was_open_and_closes() {
         settings.tasks.max_running = 1;
         settings.tasks.batch_max_keys = 1;
         settings.tasks.queue_max_keys = 2;
+        settings.fetch.timeout = Some(Duration::from_secs(5));
     });
     let each = world.fetch_each(&["a", "b", "c", "d"]);
     let all = world.ask(Form::All, &["a", "b"], |options| options.step = 1);
@@ -132,6 +134,7 @@ fn l07_a_wrecked_table_tells_all_that_was_open_and_closes() {
     assert_eq!(each.outcomes(), [value("1"), panicked.clone(), panicked.clone(), panicked.clone()]);
     assert_eq!(all.outcomes(), [value("1"), panicked]);
     assert!(world.table.is_idle() && !world.table.is_open());
+    assert_eq!(world.table.next_due(), None, "a wreck waits for nothing");
     assert_eq!(wreck(&mut world), [], "a second wreck finds nothing");
 }
 

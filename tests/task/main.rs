@@ -4,6 +4,7 @@ mod admission;
 mod cells;
 mod cells_host;
 mod closing;
+mod counting;
 mod faults;
 mod joining;
 mod model;

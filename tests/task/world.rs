@@ -3,34 +3,61 @@
 
 pub use super::told::{Post, Said, Waiter, failed_with, said, value};
 use kvlight::base::config::{FetchSettings, Read, Settings};
-use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Moment, Now, PackedKeys, Status, Ttl, Value};
+use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, Ttl, Value};
 use kvlight::task::host::Litter;
 use kvlight::task::table::{Room, Write};
 use kvlight::task::{Ask, Cancel, Close, Filled, Form, Given, Handout, Host, Outbox, Outcome, Probe};
 use kvlight::task::{RequestId, Rest, Source, Store, Table, Taken, Terms, Turn, Verdict};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+thread_local! {
+    static UNDER_LOCK: Cell<bool> = const { Cell::new(false) };
+    static ENDED_UNDER_LOCK: Cell<usize> = const { Cell::new(0) };
+}
+
+extern "C-unwind" fn end(_: *mut c_void) {
+    ENDED_UNDER_LOCK.set(ENDED_UNDER_LOCK.get() + usize::from(UNDER_LOCK.get()));
+}
+
+/// What the host would free: the world notices if it ends during an operation on the table, which is under its lock (rule L01).
+fn object() -> Object {
+    Object::new(std::ptr::null_mut(), Some(end))
+}
+
 pub fn bytes(text: &str) -> Answer {
-    Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
+    let data = text.to_owned().leak();
+    // SAFETY: what is leaked is readable for ever.
+    Answer::Value(unsafe { Value::external(data.as_ptr(), data.len(), object()) })
 }
 
 pub fn provider_error(code: i64, permanent: bool) -> Error {
-    Error::of_provider(code, b"the record is locked", permanent, None)
+    Error::of_provider(code, b"the record is locked", permanent, Some(object()))
 }
 
 /// The store: keeps everything for ever, but for what is not to be stored.
 #[derive(Clone, Default)]
-pub struct Shelf(Rc<RefCell<Entries>>);
+pub struct Shelf(Rc<RefCell<Entries>>, Rc<RefCell<Vec<Answer>>>);
 
 type Entries = BTreeMap<Vec<u8>, (Answer, Terms)>;
 
 impl Shelf {
     pub fn lookup(&self, key: &[u8]) -> Said {
         self.0.borrow().get(key).map_or(Said::Miss, |(answer, _)| said(&answer.clone().into()))
+    }
+
+    /// What leaves is dropped after the lock, as the store's departures are.
+    fn take_out(&self, key: &[u8]) {
+        self.1.borrow_mut().extend(self.0.borrow_mut().remove(key).map(|(answer, _)| answer));
+    }
+
+    /// The entry's time is over.
+    pub fn lose(&self, key: &str) {
+        self.take_out(key.as_bytes());
     }
 
     pub fn priority(&self, key: &str) -> Option<f64> {
@@ -44,8 +71,8 @@ impl Store for Shelf {
     }
 
     fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled {
+        self.take_out(key);
         if terms.ttl == Some(Ttl::DoNotStore) {
-            self.0.borrow_mut().remove(key);
             return Filled::default();
         }
         self.0.borrow_mut().insert(key.to_vec(), (answer.clone(), terms));
@@ -155,7 +182,11 @@ impl World {
 
     fn act<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut Turn<'_, Floor, Shelf>) -> T) -> T {
         let (now, mut out) = (Now::of(&self.clock), Outbox::default());
+        UNDER_LOCK.set(true);
         let result = operation(&mut self.table, &mut Turn { now: &now, store: &mut self.shelf, out: &mut out });
+        UNDER_LOCK.set(false);
+        assert_eq!(ENDED_UNDER_LOCK.take(), 0, "values or errors were dropped under the table's lock (L01)");
+        self.shelf.1.borrow_mut().clear();
         if self.checks
             && let Err(broken) = self.table.check()
         {
@@ -334,14 +365,15 @@ impl World {
 
     pub fn remove(&mut self, key: &str) {
         self.step(|table, turn| {
-            turn.store.0.borrow_mut().remove(key.as_bytes());
+            turn.store.take_out(key.as_bytes());
             table.written(key.as_bytes(), Write::Removed, turn);
         });
     }
 
     pub fn clear(&mut self) {
         self.step(|table, turn| {
-            turn.store.0.borrow_mut().clear();
+            let keys: Vec<Vec<u8>> = turn.store.0.borrow().keys().cloned().collect();
+            keys.iter().for_each(|key| turn.store.take_out(key));
             table.cleared(turn);
         });
     }
