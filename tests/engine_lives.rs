@@ -332,7 +332,7 @@ fn l04_nothing_of_the_hosts_runs_on_the_timers_thread() {
     let call = Call { form: Form::Each, settings: Arc::new(settings), progress_step: 0, handle: Some(&handle), at_once: true };
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
     assert!(matches!(asked, Asked::Now(outcome) if said(&outcome) == "ERR_TIMEOUT"));
-    drop(world.request());
+    // Whether the provider was asked before those 2 ms were over is the machine's affair: a request that nobody wants is not handed out.
     drop(handle);
     world.free();
     assert_eq!(ends.count(), 1);
