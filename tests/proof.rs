@@ -357,15 +357,20 @@ fn every_planted_fault_can_still_be_planted() {
         if !RULES.iter().any(|(number, _)| number.to_ascii_uppercase() == rule) {
             complaints.push(format!("{file}: there is no rule {rule}"));
         }
-        let mut git = std::process::Command::new("git");
-        // Outside of any repository, so that nothing but the text counts.
-        git.args(["apply", "--check", "-C1"]).arg(here().join("tests/planted").join(&file)).current_dir(here());
-        let output = git.output().expect("git runs");
-        if !output.status.success() {
-            complaints.push(format!("{file}: does not apply: {}", String::from_utf8_lossy(&output.stderr).trim()));
-        }
+        complaints.extend(does_not_apply(&file));
     }
+    let tiers = fs::read_dir(here().join("tests/planted/tiers")).expect("tests/planted/tiers can be listed");
+    let tiers = tiers.map(|entry| entry.expect("tests/planted/tiers can be listed").file_name().to_string_lossy().into_owned());
+    complaints.extend(tiers.filter(|file| file.ends_with(".patch")).filter_map(|file| does_not_apply(&format!("tiers/{file}"))));
     assert!(complaints.is_empty(), "the sources moved on under tests/planted:\n  {}", complaints.join("\n  "));
+}
+
+/// What is wrong with a patch under tests/planted, if it cannot be applied to the tree as it is.
+fn does_not_apply(file: &str) -> Option<String> {
+    let mut git = std::process::Command::new("git");
+    git.args(["apply", "--check", "-C1"]).arg(here().join("tests/planted").join(file)).current_dir(here());
+    let output = git.output().expect("git runs");
+    (!output.status.success()).then(|| format!("{file}: does not apply: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
 #[test]

@@ -177,13 +177,15 @@ impl<H: Host> Table<H> {
     }
 
     fn store_if_whole<S: Store>(&mut self, lane: LaneId, stamp: Stamp, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
-        let watched = self.is_watched();
         let lane = &mut self.lanes[lane];
         if !lane.is_whole(stamp) {
             return Filled::default();
         }
         lane.loaded(stamp);
-        self.recent.write(lane.hash, watched);
+        // News to other requests that are out: to the one that brought it, and to those to come, it is none.
+        if self.requests.len() > 1 {
+            self.recent.write(lane.hash, true);
+        }
         turn.store.fill(&lane.key, answer, terms)
     }
 
