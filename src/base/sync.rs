@@ -99,6 +99,29 @@ pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: 
     wait(condvar, guard)
 }
 
+/// Looks a few times, over some microseconds and giving way to others, before it is worth going to sleep: to be woken up takes longer.
+#[cfg(not(kvl_model))]
+pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
+    /// Of 1, 2, 4, ... pauses each; then as many that give the processor to whoever waits for it.
+    const ROUNDS: u32 = 6;
+    for round in 0..2 * ROUNDS {
+        if let found @ Some(_) = look() {
+            return found;
+        }
+        match round.checked_sub(ROUNDS) {
+            None => (0..1 << round).for_each(|_| std::hint::spin_loop()),
+            Some(_) => std::thread::yield_now(),
+        }
+    }
+    look()
+}
+
+/// In a model time stands still: who would linger looks once.
+#[cfg(kvl_model)]
+pub fn linger<R>(look: impl FnOnce() -> Option<R>) -> Option<R> {
+    look()
+}
+
 /// What others did before they released `count` comes before what we do next.
 #[cfg(not(kvl_race))]
 pub fn acquire(_count: &std::sync::atomic::AtomicUsize) {

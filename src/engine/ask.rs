@@ -8,7 +8,7 @@ use super::inbox::{EventRoom, Inbox, Mailbox};
 use crate::base::config::{BatchMode, FetchSettings, Read};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
-use crate::base::sync::{Condvar, Mutex, wait};
+use crate::base::sync::{Condvar, Mutex, linger, wait};
 use crate::base::{Error, Key, Moment, Now, PackedKeys, Status};
 use crate::cache::Hit;
 use crate::task::table::Room;
@@ -328,6 +328,9 @@ struct Told {
 
 impl Told {
     fn wait(&self) -> Asked {
+        if let Some(asked) = linger(|| self.answer.lock().take()) {
+            return asked;
+        }
         let mut answer = self.answer.lock();
         loop {
             match answer.take() {

@@ -4,7 +4,7 @@ use super::letter::Letter;
 use super::request::{Request, Ticket};
 use super::{Core, Threads};
 use crate::base::panics::contained;
-use crate::base::sync::Mutex;
+use crate::base::sync::{Mutex, linger};
 use crate::base::{Error, Now, Status};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{self, Delivered, Mail, Pulled};
@@ -15,7 +15,8 @@ use std::sync::Arc;
 /// Requests that no thread has taken to the provider yet, and the threads that are on their way to them.
 ///
 /// There is a thread for each request: `summoned >= tickets.len()` whenever the lock is free. But a thread that comes back from
-/// the host takes what is there, and is faster than one that has yet to wake up; so a thread may find nothing.
+/// the host takes what is there, and is faster than one that has yet to wake up; so a thread may find nothing. Then it lingers,
+/// and counts as summoned while it does.
 #[derive(Default)]
 pub(super) struct Ready {
     tickets: VecDeque<Ticket>,
@@ -62,11 +63,7 @@ impl Core {
 
     /// What a summoned thread does.
     fn provide_ready(&self) {
-        let mut next = {
-            let mut ready = self.ready.lock();
-            ready.summoned -= 1;
-            ready.tickets.pop_front()
-        };
+        let mut next = self.next_ready();
         while let Some(ticket) = next.take() {
             let id = ticket.id();
             // A panic of ours must not be printed, nor keep the engine from its end.
@@ -87,9 +84,21 @@ impl Core {
             self.life.call_ends();
             self.conclude_if_closing();
             if next.is_none() {
-                next = self.ready.lock().tickets.pop_front();
+                self.ready.lock().summoned += 1;
+                next = self.next_ready();
             }
         }
+    }
+
+    /// What a summoned thread takes, which then counts as summoned no more.
+    fn next_ready(&self) -> Option<Ticket> {
+        let take = |gives_up: bool| {
+            let mut ready = self.ready.lock();
+            let ticket = ready.tickets.pop_front();
+            ready.summoned -= usize::from(ticket.is_some() || gives_up);
+            ticket
+        };
+        linger(|| take(false)).or_else(|| take(true))
     }
 
     /// Calls the provider, unless nobody wants its answer any more.
