@@ -63,16 +63,7 @@ fn named(folder: &str) -> Vec<String> {
 /// A folder with the library under the names by which it is linked and loaded.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cpp");
-        fs::create_dir_all(&folder).expect("the target folder can be written");
-        let built = library::shared();
-        let soname = format!("libkvlight.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
-        for name in ["libkvlight.so", &soname] {
-            fs::copy(&built, folder.join(name)).expect("the target folder can be written");
-        }
-        folder
-    })
+    FOLDER.get_or_init(|| library::installed_in("cpp"))
 }
 
 fn must(program: &mut Command) -> String {

@@ -4,7 +4,6 @@
 #[path = "c/library.rs"]
 mod library;
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,13 +14,7 @@ fn must(program: &mut Command) -> String {
 #[test]
 fn a_hit_takes_no_memory_no_precise_clock_and_no_system_call() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hits");
-    fs::create_dir_all(&folder).expect("the target folder can be written");
-    let built = library::shared();
-    let soname = format!("libkvlight.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
-    for name in ["libkvlight.so", &soname] {
-        fs::copy(&built, folder.join(name)).expect("the target folder can be written");
-    }
+    let folder = library::installed_in("hits");
     let program = folder.join("hits");
     let mut compiler = Command::new("gcc");
     // The program's own functions must not be taken for the compiler's builtins, nor calls of them be left out.

@@ -1,5 +1,9 @@
 //! The shared library as a C program finds it: built by cargo like the tests, under its own name.
 
+// Not every test needs all of it.
+#![allow(dead_code)]
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,6 +26,18 @@ pub fn shared() -> PathBuf {
         .filter_map(|file| file.as_str().map(PathBuf::from))
         .find(|file| file.extension().is_some_and(|extension| extension == "so"))
         .expect("Cargo.toml asks for a cdylib")
+}
+
+/// A folder of this name with the library in it, under the names by which it is linked and loaded.
+pub fn installed_in(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    let built = shared();
+    let soname = format!("libkvlight.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    for name in ["libkvlight.so", &soname] {
+        fs::copy(&built, folder.join(name)).expect("the target folder can be written");
+    }
+    folder
 }
 
 /// The target folder of this test run.
