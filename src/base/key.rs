@@ -137,6 +137,43 @@ impl PackedKeys {
     }
 }
 
+/// The keys of a call, one for each position, wherever they lie: a single one needs no copy to be asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Keys<'a> {
+    /// One.
+    One(&'a [u8]),
+    /// Any number.
+    Many(&'a PackedKeys),
+}
+
+impl Keys<'_> {
+    /// How many keys there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Keys::One(_) => 1,
+            Keys::Many(keys) => keys.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl std::ops::Index<usize> for Keys<'_> {
+    type Output = [u8];
+    #[inline]
+    fn index(&self, index: usize) -> &[u8] {
+        match self {
+            Keys::One(key) => key,
+            Keys::Many(keys) => &keys[index],
+        }
+    }
+}
+
 impl std::ops::Index<usize> for PackedKeys {
     type Output = [u8];
     fn index(&self, index: usize) -> &[u8] {

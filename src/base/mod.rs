@@ -18,7 +18,7 @@ pub mod value;
 pub use answer::Answer;
 pub use clock::{Clock, ManualClock, Now};
 pub use error::Error;
-pub use key::{Key, PackedKeys};
+pub use key::{Key, Keys, PackedKeys};
 pub use object::{Home, Object};
 pub use random::Random;
 pub use status::Status;

@@ -47,6 +47,18 @@ impl<T> Mutex<T> {
         self.0.lock()
     }
 
+    /// What it guards, where nobody else can hold it.
+    #[cfg(not(kvl_race))]
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// What it guards, where nobody else can hold it.
+    #[cfg(kvl_race)]
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
     /// Waits for the lock; in `Err` if a panic passed through it since [`Mutex::mended`].
     #[cfg(not(any(kvl_model, kvl_race)))]
     #[inline(always)]

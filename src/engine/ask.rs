@@ -4,17 +4,15 @@ use super::Core;
 use super::carry::outcome_of;
 use super::handle::Fetch;
 use super::host::{Receiver, Results};
-use super::inbox::{EventRoom, Inbox, Mailbox};
+use super::inbox::{Desk, EventRoom, Inbox, Kept, Mailbox};
 use crate::base::config::{BatchMode, FetchSettings, Read};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
 use crate::base::sync::{Condvar, Mutex, linger, wait};
-use crate::base::{Error, Key, Moment, Now, PackedKeys, Status};
+use crate::base::{Error, Key, Keys, Moment, Now, Object, PackedKeys, Status};
 use crate::cache::Hit;
 use crate::task::table::Room;
 use crate::task::{Ask, Batch, Form, Outcome, Probe, Source, Verdict};
-use smallvec::SmallVec;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 /// One call.
@@ -42,15 +40,44 @@ pub enum Asked {
     Pending,
 }
 
+/// The keys of a call: a single one is its caller's until the call returns, many are copied.
+enum Named<'k> {
+    One(&'k [u8]),
+    Many(PackedKeys),
+}
+
+impl Named<'_> {
+    fn lent(&self) -> Keys<'_> {
+        match self {
+            Named::One(key) => Keys::One(key),
+            Named::Many(keys) => Keys::Many(keys),
+        }
+    }
+}
+
 /// What the store and the validator said of a call's keys.
 struct Probed {
     keys: PackedKeys,
-    probes: SmallVec<[Probe; 1]>,
+    probes: Vec<Probe>,
     missed: usize,
+    records: Option<Records>,
+}
+
+/// What the record listener will hear: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
+struct Records {
+    keys: PackedKeys,
+    seen: Vec<Option<Status>>,
+}
+
+/// The parts of a call that hold for all of its keys.
+struct Asking<'a> {
+    call: &'a Call<'a>,
+    direct: bool,
+    deadline: Option<Moment>,
+    urgency: i32,
+    context: Option<Arc<Object>>,
     /// As of before the store was asked.
     epoch: u64,
-    /// What the record listener will hear, if there is one: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
-    records: Vec<Option<Status>>,
 }
 
 impl Core {
@@ -66,7 +93,7 @@ impl Core {
 
     fn fetch_to<'k>(
         &self,
-        keys: impl ExactSizeIterator<Item = &'k [u8]>,
+        mut keys: impl ExactSizeIterator<Item = &'k [u8]>,
         call: &Call<'_>,
         direct: bool,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
@@ -78,52 +105,79 @@ impl Core {
             Some(handle) => handle.begin(keys.len())?,
             None => (0, None),
         };
-        let result = self.probe_keys(keys, call).and_then(|probed| {
-            // Nothing to tell one by one is nothing to tell.
-            let is_empty = probed.probes.is_empty() && call.form == Form::Each;
-            if (call.at_once || is_empty) && probed.missed == 0 {
-                // The user data first: who waits for the fetch may rely on its end.
-                drop(receiver);
-                if let Some(handle) = call.handle {
-                    handle.note_progress(probed.probes.len(), probed.failures());
-                    drop(handle.end());
-                }
-                self.tell_records(&probed.keys, &probed.records);
-                return Ok(probed.answer_at_once(call));
-            }
-            self.ask(probed, call, direct, deadline, urgency, context, receiver)
-        });
+        let asking = Asking { call, direct, deadline, urgency, context, epoch: self.epoch.load(Ordering::Acquire) };
+        // Most fetches have one key, and need no lists. What a record listener hears does.
+        let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
+        let result = match keys.next() {
+            Some(key) if is_one => self.fetch_one(key, asking, receiver),
+            first => self.fetch_many(first.into_iter().chain(keys), asking, receiver),
+        };
         if let (Err(_), Some(handle)) = (&result, call.handle) {
             handle.give_back();
         }
         result
     }
 
-    /// Validates and looks up each key in order, under no lock but the shard's.
-    fn probe_keys<'k>(&self, mut keys: impl ExactSizeIterator<Item = &'k [u8]>, call: &Call<'_>) -> Result<Probed, Status> {
-        let epoch = self.epoch.load(Ordering::Acquire);
-        let count = keys.len();
-        let now = Now::of(&self.clock);
-        let mut probed = Probed { keys: PackedKeys::default(), probes: SmallVec::new(), missed: 0, epoch, records: Vec::new() };
-        // One resident key that the call itself answers: nobody will see the key again, so it is not copied.
-        let mut first = None;
-        if call.at_once && call.form == Form::Each && count == 1 && self.hooks.record.is_none() {
-            // Nor are its age and what it cost.
-            let bare = |hit: Hit| Outcome::of(hit.answer, Source::Store);
-            first = keys.next().map(|key| (key, self.probe_key(key, &call.settings, bare)));
-            if let Some((_, probe @ Probe::Settled(_))) = first {
-                probed.probes.push(probe);
-                return Ok(probed);
-            }
+    fn fetch_one(&self, key: &[u8], asking: Asking<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>) -> Result<Asked, Status> {
+        let call = asking.call;
+        let mut probe = match call.at_once {
+            // Nobody will see the hit's age and cost.
+            true => self.probe_key(key, &call.settings, |hit| Outcome::of(hit.answer, Source::Store)),
+            false => self.probe_key(key, &call.settings, |hit| outcome_of(hit, &Now::of(&self.clock))),
+        };
+        if call.at_once
+            && let Probe::Settled(outcome) = probe
+        {
+            self.end_at_once(call, receiver, 1, usize::from(outcome.error().is_some()));
+            return Ok(Asked::Now(outcome));
         }
+        self.ask(Named::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
+    }
+
+    fn fetch_many<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        asking: Asking<'_>,
+        receiver: impl FnOnce() -> Box<dyn Receiver>,
+    ) -> Result<Asked, Status> {
+        let call = asking.call;
+        let mut probed = self.probe_keys(keys, call)?;
+        // Nothing to tell one by one is nothing to tell.
+        let is_empty = probed.probes.is_empty() && call.form == Form::Each;
+        if (call.at_once || is_empty) && probed.missed == 0 {
+            self.end_at_once(call, receiver, probed.probes.len(), probed.failures());
+            probed.records.take().into_iter().for_each(|records| self.tell_records(&records));
+            return Ok(probed.answer_at_once(call));
+        }
+        let Probed { keys, mut probes, records, .. } = probed;
+        self.ask(Named::Many(keys), &mut probes, records, asking, receiver)
+    }
+
+    /// The call answers all of it: no event follows.
+    fn end_at_once(&self, call: &Call<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>, settled: usize, failed: usize) {
+        // The user data first: who waits for the fetch may rely on its end.
+        drop(receiver);
+        if let Some(handle) = call.handle {
+            handle.note_progress(settled, failed);
+            drop(handle.end());
+        }
+    }
+
+    /// Validates and looks up each key in order, under no lock but the shard's.
+    fn probe_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, call: &Call<'_>) -> Result<Probed, Status> {
+        let now = Now::of(&self.clock);
+        let count = keys.size_hint().0;
+        let records = self.hooks.record.is_some().then(|| Records { keys: PackedKeys::default(), seen: Vec::new() });
+        let keys_room = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
+        let mut probed = Probed { keys: keys_room, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
-        probed.keys = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
-        let probe = |key| (key, self.probe_key(key, &call.settings, |hit| outcome_of(hit, &now)));
-        for (key, probe) in first.into_iter().chain(keys.map(probe)) {
+        for key in keys {
+            let probe = self.probe_key(key, &call.settings, |hit| outcome_of(hit, &now));
             probed.keys.push(key);
             probed.missed += usize::from(matches!(probe, Probe::Missed));
-            if self.hooks.record.is_some() {
-                probed.records.push(record_of(&probe));
+            if let Some(records) = &mut probed.records {
+                records.keys.push(key);
+                records.seen.push(record_of(&probe));
             }
             probed.probes.push(probe);
         }
@@ -148,56 +202,55 @@ impl Core {
     }
 
     /// Tells the record listener of each position in the order asked, after all locks (rule S12).
-    fn tell_records(&self, keys: &PackedKeys, records: &[Option<Status>]) {
-        for (key, record) in keys.iter().zip(records) {
+    fn tell_records(&self, records: &Records) {
+        for (key, record) in records.keys.iter().zip(&records.seen) {
             record.iter().for_each(|record| self.record(*record, key));
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // the parts of one call, each with a name of its own
     fn ask(
         &self,
-        probed: Probed,
-        call: &Call<'_>,
-        direct: bool,
-        deadline: Option<Moment>,
-        urgency: i32,
-        context: Option<Arc<crate::base::Object>>,
+        mut keys: Named<'_>,
+        probes: &mut [Probe],
+        mut records: Option<Records>,
+        asking: Asking<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
     ) -> Result<Asked, Status> {
-        let Probed { mut keys, mut probes, epoch, mut records, .. } = probed;
-        let room = Room::try_new(keys.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
-        let events = EventRoom::try_new(keys.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
-        let inbox = Inbox::new(self.me(), call.handle.cloned(), direct, events, receiver());
-        let recorded = if records.is_empty() { PackedKeys::default() } else { keys.clone() };
-        let (mut context, mut unaccepted) = (context, None);
-        // It borrows what may hold values of the host's: whatever becomes of the call, they are dropped under no lock.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            self.turn(|table, turn| {
+        let Asking { call, direct, deadline, urgency, mut context, epoch } = asking;
+        let room = Room::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
+        let events = EventRoom::try_new(probes.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
+        let kept = match &keys {
+            Named::One(key) => Kept::One(Key::new(key)),
+            Named::Many(_) => Kept::Many(PackedKeys::default()),
+        };
+        let inbox = Inbox::new(self.me(), call.handle.cloned(), direct, events, receiver(), kept);
+        let mut unaccepted = None;
+        let result = self.try_turn(
+            |table, turn| {
                 if !table.is_open() {
                     return Err(Status::ERR_CLOSED);
                 }
                 self.life.fetch_begins();
                 let ask = Ask {
-                    keys: &keys,
-                    probes: &mut probes,
+                    keys: keys.lent(),
+                    probes,
                     reprobe: self.is_stale_epoch(epoch),
                     form: call.form,
                     settings: &call.settings,
                     mailbox: Some(Mailbox(inbox.clone())),
+                    // Taken, not moved: it may be the host's, and whatever becomes of the call it is dropped under no lock.
                     context: context.take(),
                     urgency,
                     deadline,
                     progress_step: call.progress_step,
                     room,
                 };
-                let id = catch_unwind(AssertUnwindSafe(|| table.ask(ask, turn))).unwrap_or_else(|panic| {
-                    // The table is about to tell everybody; this call fails, and of what failed nothing is told (rule F01).
-                    unaccepted = inbox.withdraw();
-                    self.life.fetch_ends();
-                    resume_unwind(panic)
-                });
-                inbox.keep_keys(std::mem::take(&mut keys));
+                let refused = Refused { core: self, inbox: &inbox, desk: &mut unaccepted };
+                let id = table.ask(ask, turn);
+                std::mem::forget(refused);
+                if let Named::Many(keys) = &mut keys {
+                    inbox.keep_keys(std::mem::take(keys));
+                }
                 if let Some(handle) = call.handle {
                     let meanwhile = handle.activate(&self.me(), id);
                     let id = id.unwrap_or_default();
@@ -208,13 +261,16 @@ impl Core {
                         table.cancel(id, turn);
                     }
                 }
-                note_found(&recorded, &mut records, &turn.store.found);
+                if let Some(records) = &mut records {
+                    note_found(records, &turn.store.found);
+                }
                 Ok(Asked::Pending)
-            })
-        }));
+            },
+            |request| self.hand_to_provider(request),
+        );
         match result {
             Ok(Ok(asked)) => {
-                self.tell_records(&recorded, &records);
+                records.into_iter().for_each(|records| self.tell_records(&records));
                 Ok(asked)
             }
             // Under no lock: the user data ends here if the fetch was not accepted.
@@ -246,7 +302,7 @@ impl Core {
             }
             table.ask(
                 Ask {
-                    keys: &packed,
+                    keys: Keys::Many(&packed),
                     probes: &mut probes,
                     reprobe: false,
                     form: Form::Refresh,
@@ -273,6 +329,21 @@ impl Core {
             Asked::Pending => Ok(told.wait()),
             at_once => Ok(at_once),
         }
+    }
+}
+
+/// The table breaks while it takes a fetch in: it is about to tell everybody, and of a call that fails nothing is told (rule F01).
+struct Refused<'a> {
+    core: &'a Core,
+    inbox: &'a Inbox,
+    /// What ends the user data, for where no lock is held.
+    desk: &'a mut Option<Desk>,
+}
+
+impl Drop for Refused<'_> {
+    fn drop(&mut self) {
+        *self.desk = self.inbox.withdraw();
+        self.core.life.fetch_ends();
     }
 }
 
@@ -308,9 +379,9 @@ fn record_of(probe: &Probe) -> Option<Status> {
 
 /// Positions that missed at first, and that the store had when it was asked again: `found` names them in the order asked, and
 /// who is not among the next missed.
-fn note_found(keys: &PackedKeys, records: &mut [Option<Status>], found: &[(Key, Status)]) {
+fn note_found(records: &mut Records, found: &[(Key, Status)]) {
     let mut found = found.iter().peekable();
-    for (key, record) in keys.iter().zip(records) {
+    for (key, record) in records.keys.iter().zip(&mut records.seen) {
         if *record == Some(Status::MISS)
             && let Some((_, status)) = found.next_if(|(name, _)| name.as_bytes() == key)
         {

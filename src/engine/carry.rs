@@ -93,7 +93,7 @@ type EngineTurn<'a, 'b> = Turn<'a, Lent, Stocked<'b>>;
 impl Core {
     /// Works on the table, then carries out what that set off. Only for engines.
     pub(super) fn turn<R>(&self, work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R) -> R {
-        self.turn_handing(work, |request| self.hand_to_provider(request))
+        self.try_turn(work, |request| self.hand_to_provider(request)).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// As [`Core::turn`]; requests that were formed go to `hand`.
@@ -102,6 +102,15 @@ impl Core {
         work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R,
         hand: impl FnMut(Arc<Request>),
     ) -> R {
+        self.try_turn(work, hand).unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// As [`Core::turn_handing`]; a panic in `work` is answered once everybody was told of it.
+    pub(super) fn try_turn<R>(
+        &self,
+        work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R,
+        hand: impl FnMut(Arc<Request>),
+    ) -> std::thread::Result<R> {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Outbox::default(), Departures::new());
         let mut store = Stocked { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
@@ -137,7 +146,7 @@ impl Core {
             self.store_due();
         }
         self.conclude_if_closing();
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        result
     }
 
     fn carry_out(&self, out: Outbox<Lent>, hand: impl FnMut(Arc<Request>)) {

@@ -54,7 +54,7 @@ pub trait RecordListener: Send + Sync {
     fn looked_up(&self, record: Status, key: &[u8]);
 }
 
-/// Hears what came of a fetch. Dropped after the last call, where callbacks run.
+/// Hears what came of a fetch. Told, and after the last call dropped, as code of the host's, where callbacks run.
 pub trait Receiver: Send {
     /// One position is settled; `last`: nothing more follows.
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool);

@@ -4,8 +4,8 @@ use super::Core;
 use super::handle::Fetch;
 use super::host::{Receiver, Results};
 use super::letter::{FetchEvent, Letter};
-use crate::base::PackedKeys;
 use crate::base::sync::Mutex;
+use crate::base::{Key, PackedKeys};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
 use crate::task::{Event, Form, Mailbox as Post};
@@ -46,6 +46,9 @@ impl EventRoom {
         // One at each step and one at the end.
         let progress = positions.checked_div(progress_step).map_or(0, |steps| steps + 1);
         let mut events = SmallVec::new();
+        if told + progress <= 1 {
+            return Some(EventRoom(events));
+        }
         events.try_reserve_exact(told.checked_add(progress)?).ok()?;
         Some(EventRoom(events))
     }
@@ -70,7 +73,33 @@ impl Held {
 /// What one delivery works with.
 pub(super) struct Desk {
     receiver: Box<dyn Receiver>,
-    keys: PackedKeys,
+    keys: Kept,
+}
+
+/// The keys whose positions are told.
+pub(super) enum Kept {
+    /// The one of a fetch that is told each alone: seen by a callback while it runs, so that it may move before and after.
+    One(Key),
+    /// Results lead into these, wherever they go.
+    Many(PackedKeys),
+}
+
+impl Kept {
+    fn get(&self, index: usize) -> &[u8] {
+        match self {
+            Kept::One(key) => key,
+            Kept::Many(keys) => keys.get(index).unwrap_or_default(),
+        }
+    }
+
+    fn take(&mut self) -> PackedKeys {
+        let mut packed = PackedKeys::default();
+        match self {
+            Kept::One(key) => packed.push(key),
+            Kept::Many(keys) => packed = std::mem::take(keys),
+        }
+        packed
+    }
 }
 
 impl Inbox {
@@ -81,16 +110,17 @@ impl Inbox {
         direct: bool,
         room: EventRoom,
         receiver: Box<dyn Receiver>,
+        keys: Kept,
     ) -> Arc<Inbox> {
-        let desk = Some(Desk { receiver, keys: PackedKeys::default() });
+        let desk = Some(Desk { receiver, keys });
         let held = Held { events: room.0, told: 0, scheduled: false, desk };
         Arc::new(Inbox { core, handle, direct, held: Mutex::new(held) })
     }
 
-    /// The keys whose positions it tells of. Given once they were asked, before the first delivery can begin.
+    /// The many keys whose positions it tells of. Given once they were asked, before the first delivery can begin.
     pub(super) fn keep_keys(&self, keys: PackedKeys) {
         if let Some(desk) = &mut self.held.lock().desk {
-            desk.keys = keys;
+            desk.keys = Kept::Many(keys);
         }
     }
 
@@ -109,14 +139,16 @@ impl Inbox {
         let Desk { receiver, keys } = desk;
         match event {
             Event::Result { index, outcome, last } => {
-                let key = keys.get(index).unwrap_or_default();
+                let key = keys.get(index);
                 call_host(|| receiver.result(index, key, &outcome, last));
                 // Dropped here, where callbacks run: it may be the last reference to the value.
-                call_host(|| drop(outcome));
+                if outcome.runs_host_code_on_drop() {
+                    call_host(|| drop(outcome));
+                }
                 last
             }
             Event::Batch(batch) => {
-                let results = Results { keys: std::mem::take(keys), batch };
+                let results = Results { keys: keys.take(), batch };
                 call_host(|| receiver.batch(results));
                 true
             }
@@ -195,9 +227,9 @@ impl Mail for Inbox {
             let (Some(event), Some(mut desk)) = (event, desk) else { continue };
             if Inbox::tell(&mut desk, event) {
                 self.end_with(desk);
-            } else {
-                self.held.lock().desk = Some(desk);
+                return Delivered::all(count);
             }
+            self.held.lock().desk = Some(desk);
         }
     }
 
@@ -214,10 +246,8 @@ impl Mail for Inbox {
         let Some(desk) = held.desk.as_mut() else { return Pulled::nothing() };
         let user_data = desk.receiver.user_data();
         let event = match event {
-            Event::Result { index, outcome, last } => {
-                FetchEvent::Result { index, key: desk.keys.get(index).unwrap_or_default().to_vec(), outcome, last }
-            }
-            Event::Batch(batch) => FetchEvent::Results(Results { keys: std::mem::take(&mut desk.keys), batch }),
+            Event::Result { index, outcome, last } => FetchEvent::Result { index, key: desk.keys.get(index).to_vec(), outcome, last },
+            Event::Batch(batch) => FetchEvent::Results(Results { keys: desk.keys.take(), batch }),
             Event::Progress { done, failed, total } => FetchEvent::Progress { done, failed, total },
         };
         let desk = if is_last { held.desk.take() } else { None };
@@ -231,7 +261,7 @@ impl Mail for Inbox {
 impl Drop for Inbox {
     fn drop(&mut self) {
         // A queue was freed with its mail inside: the user data ends here, and so does the fetch.
-        let desk = self.held.lock().desk.take();
+        let desk = self.held.get_mut().desk.take();
         if let Some(desk) = desk {
             self.end_with(desk);
         }

@@ -51,7 +51,7 @@ impl Receiver for Told<kvl_result_fn> {
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
         let result = view::of_outcome(index, key, outcome, last);
         // SAFETY: the host gave the function for this user data; the result lives until it returns.
-        self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, &result) }));
+        self.notify.function().into_iter().for_each(|told| unsafe { told(self.notify.user_data(), &result) });
     }
 
     fn batch(&mut self, _: Results) {}

@@ -21,7 +21,7 @@ pub enum Form {
 
 /// A fetch under way.
 pub struct Fetch<H: Host> {
-    /// `None` for a refresh.
+    /// `None` for a refresh, and after the last event.
     pub mailbox: Option<H::Mailbox>,
     pub context: Option<H::Context>,
     pub form: Form,

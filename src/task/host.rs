@@ -118,17 +118,18 @@ pub struct Turn<'a, H: Host, S> {
     pub out: &'a mut Outbox<H>,
 }
 
-/// What must be carried out once the table's lock is gone, in this order. Dropping one unread loses somebody's answer.
+/// What must be carried out once the table's lock is gone, in this order. Dropping one unread loses somebody's answer. Most turns leave
+/// nothing, or a mailbox: to make and drop an empty one is cheap.
 #[must_use]
 pub struct Outbox<H: Host> {
     /// Mailboxes to deliver.
     pub scheduled: SmallVec<[H::Mailbox; 2]>,
     /// Requests to hand to the provider.
-    pub handed: SmallVec<[H::Request; 2]>,
+    pub handed: Vec<H::Request>,
     /// Requests whose provider must hear that they are no longer wanted.
-    pub cancelled: SmallVec<[(H::Request, Cancel); 1]>,
+    pub cancelled: Vec<(H::Request, Cancel)>,
     /// What may be the last reference to something of the host's: dropped where callbacks run, under no lock.
-    pub litter: SmallVec<[Litter<H>; 2]>,
+    pub litter: Vec<Litter<H>>,
 }
 
 /// Something whose drop may run code of the host's. Held only to be dropped.
@@ -158,7 +159,7 @@ impl<H: Host> Litter<H> {
 
 impl<H: Host> Default for Outbox<H> {
     fn default() -> Self {
-        Outbox { scheduled: SmallVec::new(), handed: SmallVec::new(), cancelled: SmallVec::new(), litter: SmallVec::new() }
+        Outbox { scheduled: SmallVec::new(), handed: Vec::new(), cancelled: Vec::new(), litter: Vec::new() }
     }
 }
 

@@ -76,6 +76,15 @@ impl Outcome {
         }
     }
 
+    /// Whether dropping it may run code of the host's.
+    pub fn runs_host_code_on_drop(&self) -> bool {
+        match &self.verdict {
+            Verdict::Value(value) => value.runs_host_code_on_drop(),
+            Verdict::Failed(error) => error.runs_host_code_on_drop(),
+            Verdict::Null | Verdict::Miss | Verdict::InvalidKey => false,
+        }
+    }
+
     /// In the library's vocabulary.
     pub fn status(&self) -> Status {
         match &self.verdict {

@@ -3,7 +3,7 @@
 
 pub use super::told::{Post, Said, Waiter, failed_with, said, value};
 use kvlight::base::config::{FetchSettings, Read, Settings};
-use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, Ttl, Value};
+use kvlight::base::{Answer, Clock, Error, Keys, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, Ttl, Value};
 use kvlight::task::host::Litter;
 use kvlight::task::table::{Room, Write};
 use kvlight::task::{Ask, Cancel, Close, Filled, Form, Given, Handout, Host, Outbox, Outcome, Probe};
@@ -255,7 +255,7 @@ impl World {
         let mailbox = (form != Form::Refresh).then(|| post.clone());
         let room = Room::try_new(keys.len(), form).expect("memory");
         let (urgency, progress_step, context) = (options.urgency, options.step, options.context);
-        let (keys, probes, settings) = (&packed, &mut probes[..], &settings);
+        let (keys, probes, settings) = (Keys::Many(&packed), &mut probes[..], &settings);
         let id = self.step(|table, turn| {
             let ask = Ask { keys, probes, reprobe: true, form, settings, mailbox, context, urgency, deadline, progress_step, room };
             table.ask(ask, turn)

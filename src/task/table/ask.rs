@@ -2,7 +2,7 @@
 
 use super::{Host, Store, Table, Turn};
 use crate::base::config::{BatchMode, FetchSettings, Read};
-use crate::base::{Moment, PackedKeys};
+use crate::base::{Keys, Moment};
 use crate::task::deadlines::Due;
 use crate::task::fetch::{Fetch, Form, Position};
 use crate::task::flight::{Flight, Phase, Standing, Waiter};
@@ -32,6 +32,9 @@ pub struct Room {
 impl Room {
     /// Room for `positions` positions; `None` when memory is out.
     pub fn try_new(positions: usize, form: Form) -> Option<Room> {
+        if (form, positions) == (Form::Each, 1) {
+            return Some(Room { positions: SmallVec::from_buf([Position::Open(FlightId::null())]), outcomes: Vec::new() });
+        }
         let mut room = Room { positions: SmallVec::new(), outcomes: Vec::new() };
         if form == Form::Refresh {
             return Some(room);
@@ -49,7 +52,7 @@ impl Room {
 /// One call that asks for positions.
 pub struct Ask<'a, H: Host> {
     /// The keys, one for each position.
-    pub keys: &'a PackedKeys,
+    pub keys: Keys<'a>,
     /// What the store said of each.
     pub probes: &'a mut [Probe],
     /// Whether the store may have been written since it was asked: then it is asked again.

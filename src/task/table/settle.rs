@@ -168,6 +168,8 @@ impl<H: Host> Fetch<H> {
             if last {
                 self.post_batch(out);
             }
+        } else if last {
+            self.post_last(Event::Result { index: position, outcome, last }, out);
         } else {
             self.post(Event::Result { index: position, outcome, last }, out);
         }
@@ -175,7 +177,17 @@ impl<H: Host> Fetch<H> {
 
     pub(super) fn post_batch(&mut self, out: &mut Outbox<H>) {
         let outcomes = std::mem::take(&mut self.outcomes);
-        self.post(Event::Batch(Batch { outcomes, ended: self.ended.clone() }), out);
+        self.post_last(Event::Batch(Batch { outcomes, ended: self.ended.clone() }), out);
+    }
+
+    /// Posts the event after which none follows: the mailbox itself goes along.
+    fn post_last(&mut self, event: Event, out: &mut Outbox<H>) {
+        let Some(mailbox) = self.mailbox.take() else { return };
+        if mailbox.post(event) {
+            out.scheduled.push(mailbox);
+        } else {
+            out.litter.push(Litter::Mailbox(mailbox));
+        }
     }
 
     fn post(&self, event: Event, out: &mut Outbox<H>) {
