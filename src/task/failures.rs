@@ -49,6 +49,11 @@ impl Failures {
         }
     }
 
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.errors.as_ref().is_none_or(LruCache::is_empty)
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self, gone: &mut impl FnMut(Error)) {
         if let Some(errors) = self.errors.as_mut() {

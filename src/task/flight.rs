@@ -21,8 +21,8 @@ pub struct Flight {
     pub refresh: bool,
     /// How many attempts began.
     pub attempts: u32,
-    /// When the first one began.
-    pub first_began: Option<Moment>,
+    /// When the first one began; never, as long as none did.
+    pub first_began: Moment,
     /// The first waiter's: its retry policy is the flight's (rule F19).
     pub settings: Arc<FetchSettings>,
     /// Whether anybody asked for it to be stored.
@@ -35,19 +35,20 @@ pub struct Flight {
     pub owner: FetchId,
     /// Its position there.
     pub position: u32,
-    /// Set while the flight waits, when it came to wait: it was asked, or its pause was over.
-    pub asked_at: Moment,
 }
 
 /// What a flight is doing.
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
     /// Its fetch's share of the places is used: it waits with its fetch.
-    Spilled,
+    Spilled {
+        /// When it was asked, where keys linger.
+        asked_at: Moment,
+    },
     /// It waits for a slot.
     Queued(Place),
     /// The provider has it.
-    Running { request: RequestId, index: usize },
+    Running { request: RequestId, index: u32 },
     /// It failed and pauses.
     Backoff { due: Moment },
 }

@@ -33,8 +33,8 @@ impl Rank {
 pub enum Place {
     /// Among the retried.
     Head(u64),
-    /// With its fetch's other keys, at this position of the fetch.
-    Ranked(Rank, u32),
+    /// With its fetch's other keys, where its urgency, the fetch's arrival and its position there say.
+    Ranked,
 }
 
 /// The waiting keys.
@@ -96,26 +96,25 @@ impl Queue {
         if let Some(ages) = &mut self.ages {
             *ages.entry(asked_at).or_default() += 1;
         }
-        Place::Ranked(rank, position)
+        Place::Ranked
     }
 
-    /// Takes a key out.
-    pub fn remove(&mut self, place: Place, flight: FlightId) {
-        match place {
-            Place::Head(nth) => {
-                self.retried.remove(&nth);
-            }
-            Place::Ranked(rank, position) => {
-                let Some(keys) = self.ranked.get_mut(&rank) else { return };
-                let first = keys.partition_point(|before| before.position < position);
-                let Some(at) = (first..keys.len()).find(|at| keys[*at].flight == flight) else { return };
-                let gone = keys.remove(at);
-                if keys.is_empty() {
-                    self.ranked.remove(&rank);
-                }
-                gone.into_iter().for_each(|gone| self.left(&gone));
-            }
+    /// Takes a retried key out.
+    pub fn remove_retried(&mut self, nth: u64) {
+        self.retried.remove(&nth);
+    }
+
+    /// Takes a key out that stands where its rank and position say. When it was asked is answered.
+    pub fn remove_ranked(&mut self, rank: Rank, position: u32, flight: FlightId) -> Option<Moment> {
+        let keys = self.ranked.get_mut(&rank)?;
+        let first = keys.partition_point(|before| before.position < position);
+        let at = (first..keys.len()).find(|at| keys[*at].flight == flight)?;
+        let gone = keys.remove(at)?;
+        if keys.is_empty() {
+            self.ranked.remove(&rank);
         }
+        self.left(&gone);
+        Some(gone.asked_at)
     }
 
     fn left(&mut self, gone: &Waiting) {
@@ -136,9 +135,11 @@ impl Queue {
 
     /// Takes the key that goes first among those that need not be `passed` over.
     pub fn pop(&mut self, passed: impl Fn(FlightId) -> bool) -> Option<FlightId> {
-        let retried = self.retried.iter().find(|(_, flight)| !passed(**flight)).map(|(nth, _)| *nth);
-        if let Some(nth) = retried {
-            return self.retried.remove(&nth);
+        if !self.retried.is_empty() {
+            let retried = self.retried.iter().find(|(_, flight)| !passed(**flight)).map(|(nth, _)| *nth);
+            if let Some(nth) = retried {
+                return self.retried.remove(&nth);
+            }
         }
         let goes = |waiting: &Waiting| !passed(waiting.flight);
         // Nearly always the first of the first goes.
@@ -168,15 +169,15 @@ impl Queue {
         self.ranked.values().rev().flat_map(|keys| keys.iter().map(|waiting| waiting.flight))
     }
 
-    /// Whether the key stands there. For checks: it reads everything.
-    pub fn holds(&self, place: Place, flight: FlightId) -> bool {
-        match place {
-            Place::Head(nth) => self.retried.get(&nth) == Some(&flight),
-            Place::Ranked(rank, position) => self
-                .ranked
-                .get(&rank)
-                .is_some_and(|keys| keys.iter().any(|waiting| waiting.position == position && waiting.flight == flight)),
-        }
+    /// Whether the key is the nth retried.
+    pub fn holds_retried(&self, nth: u64, flight: FlightId) -> bool {
+        self.retried.get(&nth) == Some(&flight)
+    }
+
+    /// Whether the key stands where this rank and position say. For checks: it reads everything.
+    pub fn holds_ranked(&self, rank: Rank, position: u32, flight: FlightId) -> bool {
+        let holds = |keys: &VecDeque<Waiting>| keys.iter().any(|waiting| waiting.position == position && waiting.flight == flight);
+        self.ranked.get(&rank).is_some_and(holds)
     }
 }
 
@@ -189,8 +190,8 @@ mod tests {
         let mut queue = Queue::new(true);
         let rank = Rank::new(0, 1, Order::Fifo);
         let (first, second) = (FlightId::default(), FlightId::default());
-        let place = queue.push(rank, 0, first, Moment(1));
-        queue.remove(place, first);
+        queue.push(rank, 0, first, Moment(1));
+        assert_eq!(queue.remove_ranked(rank, 0, first), Some(Moment(1)));
         assert!(queue.ranked.is_empty() && queue.len() == 0 && queue.oldest().is_none());
         queue.push(rank, 0, second, Moment(1));
         assert_eq!(queue.pop(|_| false), Some(second));

@@ -72,6 +72,13 @@ pub enum Hold {
 }
 
 impl<R> Request<R> {
+    /// What was open of the part, which is answered from now on.
+    pub fn take_part(&mut self, index: usize) -> Part {
+        let part = std::mem::replace(&mut self.parts[index], Part::Answered);
+        self.unanswered -= usize::from(!matches!(part, Part::Answered));
+        part
+    }
+
     /// Whether its time was over before it was done.
     pub fn is_abandoned(&self) -> bool {
         matches!(self.hold, Hold::OverdueSlot | Hold::Abandoned)

@@ -1,8 +1,8 @@
 //! Who gets a slot, who a place in the queue, who waits with its fetch, and who is lost (rules F12 to F14).
 
 use super::{Host, Store, Table, Turn};
-use crate::base::PackedKeys;
 use crate::base::config::Order;
+use crate::base::{Moment, PackedKeys};
 use crate::task::deadlines::Due;
 use crate::task::flight::{Lane, Phase, Standing};
 use crate::task::host::Handout;
@@ -10,34 +10,41 @@ use crate::task::outcome::Outcome;
 use crate::task::queue::{Place, Rank};
 use crate::task::request::{Call, Part, Request};
 use crate::task::{FetchId, FlightId};
+use smallvec::SmallVec;
+
+/// How a new flight comes in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayIn {
+    /// Into the next request, together with other newcomers of its fetch.
+    Opening,
+    /// It waits with its fetch.
+    Spilled,
+    /// It takes a place of the queue.
+    Place,
+}
 
 impl<H: Host> Table<H> {
-    /// Finds a new flight of `fetch` a slot, a place, or room with its fetch; false if it is lost.
-    pub(super) fn admit<S: Store>(&mut self, id: FlightId, fetch: FetchId, turn: &mut Turn<'_, H, S>) -> bool {
+    /// Finds a newcomer of `fetch` a slot, a place, or room with its fetch; `None` if it is lost. For its sake others may go.
+    pub(super) fn way_in<S: Store>(&mut self, fetch: FetchId, turn: &mut Turn<'_, H, S>) -> Option<WayIn> {
         // Where there is no place to wait in, nothing can linger.
         let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
         if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.slots.is_free()) {
-            self.opening.push(id);
-            if self.opening.len() >= self.settings.batch_max_keys as usize {
-                self.hand_out_opening(turn);
-            }
-            return true;
+            return Some(WayIn::Opening);
         }
-        let spills = self.settings.queue_spill;
-        let owner = &self.fetches[fetch];
-        if spills && (owner.places >= self.share || !owner.spilled.is_empty()) {
-            self.spill(id, fetch);
-            return true;
+        if self.settings.queue_spill {
+            let owner = &self.fetches[fetch];
+            if owner.places >= self.share || !owner.spilled.is_empty() {
+                return Some(WayIn::Spilled);
+            }
         }
         if self.is_full() {
             // A full queue whose keys only linger is a request that can be formed.
             self.form_requests(turn);
+            if self.is_full() && !self.make_place(fetch, turn) {
+                return None;
+            }
         }
-        if self.is_full() && !self.make_place(fetch, turn) {
-            return false;
-        }
-        self.place(id);
-        true
+        Some(WayIn::Place)
     }
 
     fn is_full(&self) -> bool {
@@ -67,20 +74,13 @@ impl<H: Host> Table<H> {
         Rank::new(flight.urgency, arrival, self.settings.queue_order)
     }
 
-    fn place(&mut self, id: FlightId) {
+    fn place(&mut self, id: FlightId, asked_at: Moment) {
         let rank = self.rank(id);
         let flight = &mut self.flights[id];
-        flight.phase = Phase::Queued(self.queue.push(rank, flight.position, id, flight.asked_at));
+        flight.phase = Phase::Queued(self.queue.push(rank, flight.position, id, asked_at));
         if let Some(owner) = self.fetches.get_mut(flight.owner) {
             owner.places += 1;
         }
-    }
-
-    fn spill(&mut self, id: FlightId, fetch: FetchId) {
-        let owner = &mut self.fetches[fetch];
-        owner.spilled.push_back(id);
-        self.spilled += 1;
-        self.tend(fetch);
     }
 
     /// Lists the fetch among those that free places go to, or strikes it off, after its places or what waits with it changed.
@@ -103,9 +103,9 @@ impl<H: Host> Table<H> {
         while !self.is_full() {
             let Some(owner) = self.fetches.get_mut(fetch).filter(|owner| owner.places < self.share) else { break };
             let Some(next) = owner.spilled.pop_front() else { break };
-            if self.flights.get(next).is_some_and(|flight| matches!(flight.phase, Phase::Spilled)) {
+            if let Some(Phase::Spilled { asked_at }) = self.flights.get(next).map(|flight| flight.phase) {
                 self.spilled -= 1;
-                self.place(next);
+                self.place(next, asked_at);
             }
         }
         self.tend(fetch);
@@ -122,13 +122,13 @@ impl<H: Host> Table<H> {
 
     /// A flight's urgency rises; one that waits moves ahead.
     pub(super) fn raise(&mut self, id: FlightId, urgency: i32) {
+        let before = self.rank(id);
         let flight = &mut self.flights[id];
         flight.urgency = urgency;
-        if let Phase::Queued(place @ Place::Ranked(_, position)) = flight.phase {
-            self.queue.remove(place, id);
-            let rank = self.rank(id);
-            let flight = &mut self.flights[id];
-            flight.phase = Phase::Queued(self.queue.push(rank, position, id, flight.asked_at));
+        if let Phase::Queued(Place::Ranked) = flight.phase {
+            let position = flight.position;
+            let asked_at = self.queue.remove_ranked(before, position, id).unwrap_or_default();
+            self.queue.push(self.rank(id), position, id, asked_at);
         }
     }
 
@@ -160,17 +160,25 @@ impl<H: Host> Table<H> {
     /// the current one of its key travel apart: a key is in a request at most once (rule F04).
     fn take_next(&mut self, taken: &[FlightId]) -> Option<FlightId> {
         let Table { queue, flights, lanes, .. } = self;
+        if self.overtaken == 0 {
+            return queue.pop(|_| false);
+        }
         queue.pop(|id| {
             let lane = flights[id].lane;
             !lanes[lane].overtaken.is_empty() && taken.iter().any(|other| flights[*other].lane == lane)
         })
     }
 
+    /// Whether a slot or a place can have become free for somebody who waits for one.
+    pub(super) fn may_admit(&self) -> bool {
+        self.queue.len() + self.spilled > 0 && (self.slots.is_free() || !self.hungry.is_empty())
+    }
+
     /// Forms requests while there are slots and keys for them.
     pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
         self.refill();
         while self.slots.is_free() && self.is_formable(turn) {
-            let mut taken = Vec::new();
+            let mut taken = std::mem::take(&mut self.forming);
             while taken.len() < self.settings.batch_max_keys as usize {
                 if self.queue.len() == 0 {
                     // What waits with other fetches goes into this request too.
@@ -178,19 +186,19 @@ impl<H: Host> Table<H> {
                 }
                 let Some(id) = self.take_next(&taken) else { break };
                 taken.push(id);
-                let flight = &mut self.flights[id];
+                let flight = &self.flights[id];
                 let owner = flight.owner;
-                let placed = matches!(flight.phase, Phase::Queued(Place::Ranked(..)));
-                flight.phase = Phase::Spilled;
                 // Counted as waiting until it is handed out, so that its fetch is kept.
                 let Some(fetch) = self.fetches.get_mut(owner) else { continue };
-                fetch.places -= usize::from(placed);
+                fetch.places -= usize::from(matches!(flight.phase, Phase::Queued(Place::Ranked)));
                 if !fetch.spilled.is_empty() {
                     // The fetch's next key follows at once, into this very request if it has room.
                     self.refill_from(owner);
                 }
             }
             self.hand_out(&taken, turn);
+            taken.clear();
+            self.forming = taken;
             self.refill();
         }
         self.arm_linger(turn);
@@ -210,8 +218,10 @@ impl<H: Host> Table<H> {
     /// Hands out what the fetch in hand collected for its next request.
     pub(super) fn hand_out_opening<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
         if !self.opening.is_empty() {
-            let opening = std::mem::take(&mut self.opening);
+            let mut opening = std::mem::take(&mut self.opening);
             self.hand_out(&opening, turn);
+            opening.clear();
+            self.opening = opening;
         }
     }
 
@@ -219,51 +229,47 @@ impl<H: Host> Table<H> {
     fn hand_out<S: Store>(&mut self, ids: &[FlightId], turn: &mut Turn<'_, H, S>) {
         let formed = turn.now.moment();
         self.attempts += 1;
-        let attempt = self.attempts;
-        let bytes = ids.iter().map(|id| self.lanes[self.flights[*id].lane].key.len()).sum();
-        let mut keys = PackedKeys::try_with_capacity(ids.len(), bytes).unwrap_or_default();
-        let (mut attempts, mut contexts) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
-        let (mut parts, mut urgency) = (Vec::with_capacity(ids.len()), i32::MIN);
-        for id in ids {
-            let flight = &mut self.flights[*id];
-            let lane = &self.lanes[flight.lane];
-            flight.attempts = flight.attempts.saturating_add(1);
-            flight.first_began.get_or_insert(formed);
-            keys.push(&lane.key);
-            attempts.push(flight.attempts);
-            contexts.push(self.fetches.get(flight.owner).and_then(|fetch| fetch.context.clone()));
-            // An overtaken flight never stores, not even what a later attempt brings: newcomers have a flight of their own.
-            let stamp = match flight.standing {
-                Standing::Current => lane.stamp(attempt),
-                Standing::Overtaken { .. } => Lane::broken_stamp(attempt),
-            };
-            parts.push(Part::Open { flight: *id, stamp });
-            urgency = urgency.max(flight.urgency);
-        }
-        let (host, hold, handed) = (&self.host, self.slots.take(), self.recent.now());
-        let request = self.requests.insert_with_key(|id| Request {
-            handle: host.request(Handout { id, keys, attempts, contexts, urgency }),
-            unanswered: parts.len(),
+        let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
+        // How many keys in a row are of one fetch: most often all.
+        let mut owners: SmallVec<[(FetchId, usize); 1]> = SmallVec::new();
+        let Table { host, requests, flights, lanes, fetches, .. } = self;
+        let request = requests.insert_with_key(|request| {
+            let count = ids.len();
+            let mut keys = PackedKeys::try_with_capacity(count, 16 * count).unwrap_or_default();
+            let (mut attempts, mut contexts) = (Vec::with_capacity(count), Vec::with_capacity(count));
+            let (mut parts, mut urgency, mut context) = (Vec::with_capacity(count), i32::MIN, None);
+            for (index, id) in (0..).zip(ids) {
+                let flight = &mut flights[*id];
+                let lane = &lanes[flight.lane];
+                flight.phase = Phase::Running { request, index };
+                flight.attempts = flight.attempts.saturating_add(1);
+                flight.first_began = flight.first_began.min(formed);
+                match owners.last_mut() {
+                    Some((owner, keys)) if *owner == flight.owner => *keys += 1,
+                    _ => {
+                        owners.push((flight.owner, 1));
+                        context = fetches.get(flight.owner).and_then(|fetch| fetch.context.clone());
+                    }
+                }
+                keys.push(&lane.key);
+                attempts.push(flight.attempts);
+                contexts.push(context.clone());
+                // An overtaken flight never stores, not even what a later attempt brings: newcomers have a flight of their own.
+                let stamp = match flight.standing {
+                    Standing::Current => lane.stamp(attempt),
+                    Standing::Overtaken { .. } => Lane::broken_stamp(attempt),
+                };
+                parts.push(Part::Open { flight: *id, stamp });
+                urgency = urgency.max(flight.urgency);
+            }
             // A flight that waits is wanted.
-            wanted: parts.len(),
-            parts,
-            call: Call::Waiting,
-            hold,
-            deadline: None,
-            formed,
-            handed,
-            attempt,
+            let (unanswered, wanted) = (count, count);
+            let handle = host.request(Handout { id: request, keys, attempts, contexts, urgency });
+            Request { handle, parts, unanswered, wanted, call: Call::Waiting, hold, deadline: None, formed, handed, attempt }
         });
-        // Most often they are all one fetch's.
-        let mut first = 0;
-        for (index, id) in ids.iter().enumerate() {
-            let flight = &mut self.flights[*id];
-            flight.phase = Phase::Running { request, index };
-            let owner = flight.owner;
-            if ids.get(index + 1).is_none_or(|next| self.flights[*next].owner != owner) {
-                self.wait_no_more(owner, index + 1 - first, 0);
-                self.forget_fetch_if_over(owner, turn.out);
-                first = index + 1;
+        for (owner, keys) in owners {
+            if self.wait_no_more(owner, keys, 0) {
+                self.forget_fetch(owner, turn.out);
             }
         }
         self.counts.requests += 1;

@@ -101,34 +101,36 @@ impl<H: Host> Table<H> {
 
     /// The provider answers one key. `index` is below the request's length.
     pub fn answer<S: Store>(&mut self, id: RequestId, index: usize, given: Given, turn: &mut Turn<'_, H, S>) -> Status {
-        let status = self.over(id);
-        if status != Status::OK {
+        let Some(request) = self.requests.get_mut(id).filter(|_| self.life != Life::Closed) else {
             litter(given, turn);
-            return status;
-        }
-        let part = std::mem::replace(&mut self.requests[id].parts[index], Part::Answered);
+            return self.over(id);
+        };
+        let part = request.take_part(index);
         let status = self.part_answered(id, part, given, turn);
         let request = &self.requests[id];
-        if matches!(part, Part::Open { .. }) && request.wanted == 0 && request.unanswered > 0 {
+        let (is_unwanted, is_done) = (request.wanted == 0 && request.unanswered > 0, request.is_done());
+        if is_unwanted && matches!(part, Part::Open { .. }) {
             // The last key that somebody waited for is answered; who waited for the others had left before.
             self.tell_request(id, Cancel::Unwanted, turn.out);
         }
-        self.release_if_done(id, turn);
+        if is_done {
+            self.release(id, turn);
+        }
         self.conclude(turn);
         status
     }
 
+    /// What was open of a part that the request counts as answered.
     fn part_answered<S: Store>(&mut self, id: RequestId, part: Part, given: Given, turn: &mut Turn<'_, H, S>) -> Status {
-        if !matches!(part, Part::Answered) {
-            self.requests[id].unanswered -= 1;
-        }
         match (part, given) {
             (Part::Answered, given) => {
                 litter(given, turn);
                 return Status::ERR_ALREADY_ANSWERED;
             }
             (Part::Open { flight, stamp }, given) => {
-                self.requests[id].wanted -= usize::from(self.flights[flight].is_wanted());
+                if self.flights[flight].is_wanted() {
+                    self.requests[id].wanted -= 1;
+                }
                 match given {
                     Given::Answer(answer, terms) => self.land(flight, stamp, answer, terms, turn),
                     Given::Failed(error) => self.fail(flight, error, turn),
@@ -199,6 +201,9 @@ impl<H: Host> Table<H> {
     }
 
     fn forget_failure<S>(&mut self, lane: LaneId, turn: &mut Turn<'_, H, S>) {
+        if self.failures.is_empty() {
+            return;
+        }
         let litter = &mut turn.out.litter;
         self.failures.forget(&self.lanes[lane].key, &mut |error| litter.push(Litter::Error(error)));
     }
@@ -242,8 +247,8 @@ impl<H: Host> Table<H> {
             let stray =
                 Stray { lane: flight.lane, stamp: self.lanes[flight.lane].stamp(0), stores: flight.stores, priority: flight.priority };
             let running = &mut self.requests[request];
-            if let Part::Open { stamp, .. } = running.parts[index] {
-                running.parts[index] = Part::Told(Stray { stamp, ..stray });
+            if let Part::Open { stamp, .. } = running.parts[index as usize] {
+                running.parts[index as usize] = Part::Told(Stray { stamp, ..stray });
                 self.lanes[stray.lane].holders += 1;
                 running.wanted -= usize::from(wanted);
                 if running.wanted == 0 {
@@ -284,10 +289,7 @@ impl<H: Host> Table<H> {
             return None;
         }
         let due = now.moment().after(retry.pause(flight.attempts, &mut self.random));
-        let end = match (retry.budget, flight.first_began) {
-            (Some(budget), Some(began)) => began.after(budget),
-            _ => Moment::NEVER,
-        };
+        let end = retry.budget.map_or(Moment::NEVER, |budget| flight.first_began.after(budget));
         (due <= end).then_some(due)
     }
 
@@ -331,7 +333,7 @@ impl<H: Host> Table<H> {
             Rest::Failed(error) => Given::Failed(error),
         };
         for index in 0..self.requests[id].parts.len() {
-            let part = std::mem::replace(&mut self.requests[id].parts[index], Part::Answered);
+            let part = self.requests[id].take_part(index);
             if !matches!(part, Part::Answered) {
                 self.part_answered(id, part, given.clone(), turn);
             }

@@ -1,5 +1,6 @@
 //! A fetch comes: each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
 
+use super::admit::WayIn;
 use super::{Host, Store, Table, Turn};
 use crate::base::config::{BatchMode, FetchSettings, Read};
 use crate::base::{Keys, Moment};
@@ -8,6 +9,7 @@ use crate::task::fetch::{Fetch, Form, Position};
 use crate::task::flight::{Flight, Phase, Standing, Waiter};
 use crate::task::host::Litter;
 use crate::task::outcome::{Outcome, Source, Verdict};
+use crate::task::queue::Rank;
 use crate::task::{FetchId, FlightId, LaneId};
 use slotmap::Key as _;
 use smallvec::SmallVec;
@@ -43,7 +45,7 @@ impl Room {
         room.positions.resize(positions, Position::Open(FlightId::null()));
         if form == Form::All {
             room.outcomes.try_reserve_exact(positions).ok()?;
-            room.outcomes.resize(positions, Outcome::bare(Verdict::Miss));
+            room.outcomes.resize_with(positions, || Outcome::bare(Verdict::Miss));
         }
         Some(room)
     }
@@ -119,8 +121,9 @@ impl<H: Host> Table<H> {
             }
         }
         self.hand_out_opening(turn);
-        self.wait_no_more(id, 1, 0);
-        self.forget_fetch_if_over(id, turn.out);
+        if self.wait_no_more(id, 1, 0) {
+            self.forget_fetch(id, turn.out);
+        }
         self.conclude(turn);
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
@@ -153,7 +156,12 @@ impl<H: Host> Table<H> {
         let lane = self.lane_of(hash, key);
         if let Some(flight) = lane.and_then(|lane| self.lanes[lane].current) {
             self.counts.missed_joined += 1;
-            return self.join(flight, Waiter { fetch: id, position, joined: true }, settings);
+            let fetch = &mut self.fetches[id];
+            if let Some(Position::Open(open)) = fetch.positions.get_mut(position as usize) {
+                *open = flight;
+            }
+            let urgency = fetch.urgency;
+            return self.join(flight, Some(Waiter { fetch: id, position, joined: true }), urgency, settings);
         }
         if settings.read != Read::Refresh {
             let litter = &mut turn.out.litter;
@@ -164,14 +172,11 @@ impl<H: Host> Table<H> {
                 return self.settle(id, position, outcome, turn.out);
             }
         }
-        let lane = lane.unwrap_or_else(|| self.make_lane(hash, key));
-        let flight = self.start(lane, id, position, false, settings, turn);
-        if self.admit(flight, id, turn) {
+        if let Some(way) = self.way_in(id, turn) {
             self.counts.missed_started += 1;
-            self.counts.flights_started += 1;
+            self.start(way, Newcomer { lane, hash, key, owner: id, position, refresh: false }, settings, turn);
         } else {
             self.counts.missed_queue_full += 1;
-            self.discard(flight);
             let error = self.errors.queue_full.clone();
             self.settle(id, position, Outcome::failed(error), turn.out);
         }
@@ -181,100 +186,99 @@ impl<H: Host> Table<H> {
         let hash = self.hash(key);
         let lane = self.lane_of(hash, key);
         if let Some(current) = lane.and_then(|lane| self.lanes[lane].current) {
-            self.gain_interest(current);
             let urgency = self.fetches[id].urgency;
-            let flight = &mut self.flights[current];
-            flight.refresh = true;
-            return self.want_more(current, urgency, settings);
+            return self.join(current, None, urgency, settings);
         }
-        let lane = lane.unwrap_or_else(|| self.make_lane(hash, key));
-        let flight = self.start(lane, id, position, true, settings, turn);
-        if self.admit(flight, id, turn) {
-            self.counts.flights_started += 1;
-        } else {
-            self.discard(flight);
+        if let Some(way) = self.way_in(id, turn) {
+            self.start(way, Newcomer { lane, hash, key, owner: id, position, refresh: true }, settings, turn);
         }
     }
 
-    /// A new flight of the lane, which waits with its fetch until it is admitted. Its position waits for it, unless it is a
-    /// refresh's.
-    fn start<S>(
-        &mut self,
-        lane: LaneId,
-        owner: FetchId,
-        position: u32,
-        refresh: bool,
-        settings: &Arc<FetchSettings>,
-        turn: &mut Turn<'_, H, S>,
-    ) -> FlightId {
-        let fetch = &mut self.fetches[owner];
+    /// A new flight, which comes in on the way found for it. Its position waits for it, unless it is a refresh's.
+    fn start<S: Store>(&mut self, way: WayIn, new: Newcomer<'_>, settings: &Arc<FetchSettings>, turn: &mut Turn<'_, H, S>) {
+        let Newcomer { lane, hash, key, owner, position, refresh } = new;
+        // Who went for its sake may have been the last of the lane.
+        let lane = lane.filter(|lane| self.lanes.contains_key(*lane)).unwrap_or_else(|| self.make_lane(hash, key));
+        let Table { flights, fetches, queue, opening, lanes, .. } = self;
+        let fetch = &mut fetches[owner];
         fetch.waiting += 1;
+        let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
         // Only a key that lingers has an age.
         let asked_at = if self.settings.batch_linger.is_zero() { Moment::default() } else { turn.now.moment() };
-        let waiter = (!refresh).then_some(Waiter { fetch: owner, position, joined: false });
-        let flight = self.flights.insert(Flight {
+        let waiter = Waiter { fetch: owner, position, joined: false };
+        let flight = flights.insert_with_key(|id| Flight {
             lane,
-            phase: Phase::Spilled,
+            phase: match way {
+                WayIn::Opening | WayIn::Spilled => Phase::Spilled { asked_at },
+                WayIn::Place => Phase::Queued(queue.push(rank, position, id, asked_at)),
+            },
             standing: Standing::Current,
-            waiters: waiter.into_iter().collect(),
+            waiters: if refresh { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
             interest: u32::from(!refresh),
             refresh,
             attempts: 0,
-            first_began: None,
+            first_began: Moment::NEVER,
             settings: settings.clone(),
             stores: settings.read != Read::NoStore,
             priority: settings.priority,
             urgency: fetch.urgency,
             owner,
             position,
-            asked_at,
         });
         if let Some(Position::Open(open)) = fetch.positions.get_mut(position as usize) {
             *open = flight;
         }
-        let lane = &mut self.lanes[lane];
+        let lane = &mut lanes[lane];
         lane.current = Some(flight);
         lane.holders += 1;
-        flight
-    }
-
-    /// Undoes [`Table::start`] for a flight that was not admitted.
-    fn discard(&mut self, id: FlightId) {
-        let flight = self.take_flight(id);
-        self.wait_no_more(flight.owner, 1, 0);
-        self.release_lane(flight.lane);
-    }
-
-    fn join(&mut self, id: FlightId, waiter: Waiter, settings: &Arc<FetchSettings>) {
-        self.gain_interest(id);
-        let fetch = &mut self.fetches[waiter.fetch];
-        if let Some(Position::Open(open)) = fetch.positions.get_mut(waiter.position as usize) {
-            *open = id;
+        self.counts.flights_started += 1;
+        match way {
+            WayIn::Place => fetch.places += 1,
+            WayIn::Opening => {
+                opening.push(flight);
+                if opening.len() >= self.settings.batch_max_keys as usize {
+                    self.hand_out_opening(turn);
+                }
+            }
+            WayIn::Spilled => {
+                fetch.spilled.push_back(flight);
+                self.spilled += 1;
+                self.tend(owner);
+            }
         }
-        let urgency = fetch.urgency;
-        let flight = &mut self.flights[id];
-        flight.waiters.push(waiter);
-        flight.interest += 1;
-        self.want_more(id, urgency, settings);
     }
 
-    /// What a newcomer asks for is added to what was asked of the flight before (rule F19).
-    fn want_more(&mut self, id: FlightId, urgency: i32, settings: &FetchSettings) {
+    /// What a newcomer asks for is added to what was asked of the flight before (rule F19). Without a waiter it is a refresh.
+    fn join(&mut self, id: FlightId, waiter: Option<Waiter>, urgency: i32, settings: &FetchSettings) {
         let flight = &mut self.flights[id];
+        if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
+            // Nobody wanted it: its request is wanted again.
+            self.requests[request].wanted += 1;
+        }
+        match waiter {
+            Some(waiter) => {
+                flight.waiters.push(waiter);
+                flight.interest += 1;
+            }
+            None => flight.refresh = true,
+        }
         flight.stores |= settings.read != Read::NoStore;
         flight.priority = higher(flight.priority, settings.priority);
         if urgency > flight.urgency {
             self.raise(id, urgency);
         }
     }
+}
 
-    /// Somebody is about to want the flight: if nobody did, its request is wanted again.
-    fn gain_interest(&mut self, id: FlightId) {
-        let flight = &self.flights[id];
-        if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
-            self.requests[request].wanted += 1;
-        }
-    }
+/// A key that nobody loads yet, and for which position of which fetch it will be.
+struct Newcomer<'a> {
+    /// The key's, if it has one.
+    lane: Option<LaneId>,
+    hash: u64,
+    key: &'a [u8],
+    owner: FetchId,
+    position: u32,
+    refresh: bool,
 }
 
 fn higher(one: Option<f64>, other: Option<f64>) -> Option<f64> {

@@ -26,6 +26,8 @@ impl<H: Host> Table<H> {
         self.fetches.keys().try_for_each(|id| self.check_fetch(id))?;
         self.requests.keys().try_for_each(|id| self.check_request(id))?;
         self.check_slots()?;
+        let overtaken = self.flights.values().filter(|flight| flight.standing != Standing::Current).count();
+        ensure(overtaken == self.overtaken, || format!("{overtaken} flights are overtaken, {} counted", self.overtaken))?;
         self.check_queue()?;
         let counts = &self.counts;
         let ended = counts.flights_succeeded + counts.flights_failed + counts.flights_lost + counts.flights_cancelled;
@@ -74,23 +76,25 @@ impl<H: Host> Table<H> {
         let wanted = || ensure(flight.is_wanted(), || format!("nobody wants {key:?}, which waits all the same: {:?}", flight.phase));
         match flight.phase {
             Phase::Running { request, index } => {
-                let part = self.requests.get(request).and_then(|request| request.open_flight(index));
+                let part = self.requests.get(request).and_then(|request| request.open_flight(index as usize));
                 ensure(part == Some(id), || format!("{key:?} runs in a request that does not know it"))
             }
             Phase::Backoff { due } => {
                 wanted()?;
                 ensure(self.deadlines.holds(due, Due::Retry(id)), || format!("nothing ends the pause of {key:?}"))
             }
-            Phase::Spilled => {
+            Phase::Spilled { .. } => {
                 wanted()?;
                 let with = self.fetches.get(flight.owner).is_some_and(|fetch| fetch.spilled.contains(&id));
                 ensure(with, || format!("{key:?} waits with a fetch that does not know it"))
             }
-            Phase::Queued(place) => {
+            Phase::Queued(Place::Head(nth)) => {
                 wanted()?;
-                ensure(self.queue.holds(place, id), || format!("{key:?} is not at its place in the queue"))?;
-                let Place::Ranked(rank, position) = place else { return Ok(()) };
-                let as_asked = rank == self.rank(id) && position == flight.position;
+                ensure(self.queue.holds_retried(nth, id), || format!("{key:?} is not at its place in the queue"))
+            }
+            Phase::Queued(Place::Ranked) => {
+                wanted()?;
+                let as_asked = self.queue.holds_ranked(self.rank(id), flight.position, id);
                 ensure(as_asked, || format!("{key:?} does not stand where its urgency and its fetch's arrival say"))
             }
         }
@@ -108,9 +112,9 @@ impl<H: Host> Table<H> {
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }
         let own = || self.flights.iter().filter(|(_, flight)| flight.owner == id);
-        let placed = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(Place::Ranked(..)))).count();
+        let placed = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(Place::Ranked))).count();
         ensure(placed == fetch.places, || format!("fetch {nth} has {placed} places and counts {}", fetch.places))?;
-        let waiting = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(_) | Phase::Spilled)).count();
+        let waiting = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(_) | Phase::Spilled { .. })).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
         let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
         let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
@@ -131,7 +135,7 @@ impl<H: Host> Table<H> {
         for (at, part) in request.parts.iter().enumerate() {
             let Part::Open { flight, .. } = part else { continue };
             let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} has no flight"))?;
-            let runs = matches!(flight.phase, Phase::Running { request, index } if request == id && index == at);
+            let runs = matches!(flight.phase, Phase::Running { request, index } if request == id && index as usize == at);
             ensure(runs, || format!("key {at} of request {nth} belongs to a flight that does something else"))?;
             wanted += usize::from(flight.is_wanted());
         }
@@ -159,7 +163,7 @@ impl<H: Host> Table<H> {
     fn check_queue(&self) -> Verdict {
         let queued = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued(_))).count();
         ensure(queued == self.queue.len(), || format!("{queued} flights are queued, the queue has {}", self.queue.len()))?;
-        let spilled = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Spilled)).count();
+        let spilled = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Spilled { .. })).count();
         ensure(spilled == self.spilled, || format!("{spilled} flights wait with their fetches, {} counted", self.spilled))?;
         let most = self.settings.queue_max_keys as usize;
         ensure(self.queue.occupied() <= most, || format!("{} keys on {most} places", self.queue.occupied()))?;

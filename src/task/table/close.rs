@@ -84,6 +84,7 @@ impl<H: Host> Table<H> {
         self.queue = Queue::new(!self.settings.batch_linger.is_zero());
         self.hungry.clear();
         self.spilled = 0;
+        self.overtaken = 0;
         self.opening.clear();
         self.collapsing.clear();
         self.deadlines = Default::default();

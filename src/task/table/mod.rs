@@ -36,7 +36,7 @@ use super::failures::Failures;
 use super::fetch::Fetch;
 use super::flight::{Flight, Lane, Phase, Standing};
 use super::host::{Host, Outbox, Turn};
-use super::queue::{Queue, Rank};
+use super::queue::{Place, Queue, Rank};
 use super::recent::Recent;
 use super::request::{Part, Request, Slots};
 use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
@@ -70,6 +70,8 @@ pub struct Table<H: Host> {
     hungry: BTreeMap<Rank, FetchId>,
     /// How many flights wait with their fetches.
     spilled: usize,
+    /// How many flights are overtaken: while none is, no key has two.
+    overtaken: usize,
     slots: Slots,
     deadlines: Deadlines,
     /// The moment for which a linger entry stands in `deadlines`.
@@ -80,6 +82,8 @@ pub struct Table<H: Host> {
 
     /// The newcomers of the fetch in hand that will share the next request: a free slot is kept for them.
     opening: Vec<FlightId>,
+    /// Empty room for the keys of a request that is formed.
+    forming: Vec<FlightId>,
     /// Batches that fail as a whole, to be ended before the operation is over.
     collapsing: Vec<FetchId>,
     arrivals: u64,
@@ -126,6 +130,7 @@ impl<H: Host> Table<H> {
             queue: Queue::new(!tasks.batch_linger.is_zero()),
             hungry: BTreeMap::new(),
             spilled: 0,
+            overtaken: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
             deadlines: Deadlines::default(),
             linger_at: None,
@@ -133,6 +138,7 @@ impl<H: Host> Table<H> {
             recent: Recent::default(),
             random: Random::new(settings.cache.seed),
             opening: Vec::new(),
+            forming: Vec::new(),
             collapsing: Vec::new(),
             arrivals: 0,
             attempts: 0,
@@ -222,7 +228,10 @@ impl<H: Host> Table<H> {
         let lane = &mut self.lanes[flight.lane];
         match flight.standing {
             Standing::Current => lane.current = None,
-            Standing::Overtaken { .. } => lane.overtaken.retain(|other| *other != id),
+            Standing::Overtaken { .. } => {
+                lane.overtaken.retain(|other| *other != id);
+                self.overtaken -= 1;
+            }
         }
         flight
     }
@@ -230,41 +239,57 @@ impl<H: Host> Table<H> {
     /// Takes a waiting flight off the queue, its fetch's list or its pause.
     fn stop_waiting(&mut self, id: FlightId) {
         let flight = &self.flights[id];
-        let (phase, owner) = (flight.phase, flight.owner);
+        let (phase, owner, position) = (flight.phase, flight.owner, flight.position);
         match phase {
-            Phase::Spilled => {
+            Phase::Spilled { .. } => {
                 self.spilled -= 1;
                 self.wait_no_more(owner, 1, 0);
             }
-            Phase::Queued(place) => {
-                self.queue.remove(place, id);
-                self.wait_no_more(owner, 1, usize::from(matches!(place, super::queue::Place::Ranked(..))));
+            Phase::Queued(Place::Head(nth)) => {
+                self.queue.remove_retried(nth);
+                self.wait_no_more(owner, 1, 0);
+            }
+            Phase::Queued(Place::Ranked) => {
+                self.queue.remove_ranked(self.rank(id), position, id);
+                self.wait_no_more(owner, 1, 1);
             }
             Phase::Backoff { .. } => self.deadlines.retire(),
             Phase::Running { .. } => {}
         }
     }
 
-    /// So many of the fetch's flights wait no more, of which so many occupied places of the queue.
-    fn wait_no_more(&mut self, owner: FetchId, flights: usize, places: usize) {
-        let Some(fetch) = self.fetches.get_mut(owner) else { return };
+    /// So many of the fetch's flights wait no more, of which so many occupied places of the queue. True if the fetch is over.
+    fn wait_no_more(&mut self, owner: FetchId, flights: usize, places: usize) -> bool {
+        let Some(fetch) = self.fetches.get_mut(owner) else { return false };
         fetch.waiting -= flights;
         fetch.places -= places;
-        if fetch.waiting == 0 && !fetch.spilled.is_empty() {
-            // All that is left in the list ended meanwhile.
-            fetch.spilled.clear();
+        if !fetch.spilled.is_empty() {
+            if fetch.waiting == 0 {
+                // All that is left in the list ended meanwhile.
+                fetch.spilled.clear();
+            }
+            self.tend(owner);
         }
-        self.tend(owner);
+        self.is_over(owner)
     }
 
-    /// Forgets fetches that are told and whose flights wait no more.
+    /// Whether the fetch is told, and no flight of its waits.
+    fn is_over(&self, id: FetchId) -> bool {
+        self.fetches.get(id).is_some_and(|fetch| fetch.open == 0 && fetch.waiting == 0)
+    }
+
+    /// Forgets a fetch that is over.
+    fn forget_fetch(&mut self, id: FetchId, out: &mut Outbox<H>) {
+        let Some(fetch) = self.fetches.remove(id) else { return };
+        if fetch.has_deadline {
+            self.deadlines.retire();
+        }
+        fetch.into_litter(out);
+    }
+
     fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Outbox<H>) {
-        if self.fetches.get(id).is_some_and(|fetch| fetch.open == 0 && fetch.waiting == 0) {
-            let fetch = self.fetches.remove(id).expect("it was just seen");
-            if fetch.has_deadline {
-                self.deadlines.retire();
-            }
-            fetch.into_litter(out);
+        if self.is_over(id) {
+            self.forget_fetch(id, out);
         }
     }
 
@@ -274,7 +299,9 @@ impl<H: Host> Table<H> {
             let error = self.errors.cancelled.clone();
             self.end_positions(fetch, &error, turn);
         }
-        self.form_requests(turn);
+        if self.may_admit() {
+            self.form_requests(turn);
+        }
         if self.deadlines.is_cluttered() {
             let Table { deadlines, fetches, requests, flights, .. } = self;
             deadlines.clear_stale(|at, due| is_live(fetches, requests, flights, at, due));

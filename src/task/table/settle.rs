@@ -3,7 +3,7 @@
 use super::{Host, Store, Table, Turn};
 use crate::base::Error;
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Flight, Phase};
+use crate::task::flight::{Flight, Phase, Waiter};
 use crate::task::host::{Cancel, Event, Litter, Mailbox, Outbox};
 use crate::task::outcome::{Batch, Outcome, Source};
 use crate::task::request::{Part, Stray};
@@ -18,32 +18,43 @@ impl<H: Host> Table<H> {
     pub(super) fn tell(&mut self, flight: Flight, outcome: Outcome, out: &mut Outbox<H>) {
         self.release_lane(flight.lane);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
-        let mut rest = flight.waiters.len();
-        let mut last = Some(outcome);
-        for waiter in flight.waiters {
-            rest -= 1;
-            // The last one gets the original: most flights have one waiter, and need no second reference.
-            let told = if rest == 0 { last.take() } else { last.clone() };
-            let Some(mut told) = told else { continue };
-            if waiter.joined && told.source == Source::Provider {
-                told.source = Source::Joined;
-            }
-            self.settle(waiter.fetch, waiter.position, told, out);
+        let mut told = flight.waiters.into_iter();
+        // The last one gets the original: most flights have one waiter, and need no second reference.
+        let last = told.next_back();
+        for waiter in told {
+            self.settle_waiter(waiter, outcome.clone(), out);
         }
-        last.into_iter().for_each(|unheard| out.litter_outcome(unheard));
-        self.forget_fetch_if_over(flight.owner, out);
+        match last {
+            Some(waiter) => self.settle_waiter(waiter, outcome, out),
+            None => out.litter_outcome(outcome),
+        }
+        // Who started it and does not wait for it any more, or never did.
+        if last.is_none_or(|last| last.fetch != flight.owner) {
+            self.forget_fetch_if_over(flight.owner, out);
+        }
+    }
+
+    fn settle_waiter(&mut self, waiter: Waiter, mut outcome: Outcome, out: &mut Outbox<H>) {
+        if waiter.joined && outcome.source == Source::Provider {
+            outcome.source = Source::Joined;
+        }
+        self.settle(waiter.fetch, waiter.position, outcome, out);
     }
 
     /// Settles one position, if nobody did before.
     pub(super) fn settle(&mut self, id: FetchId, position: u32, outcome: Outcome, out: &mut Outbox<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return out.litter_outcome(outcome) };
         if fetch.positions[position as usize] == Position::Settled {
-            return out.litter_outcome(outcome);
-        }
-        let failed_before = fetch.failed > 0;
-        fetch.settle(position as usize, outcome, out);
-        if fetch.is_all_or_nothing() && fetch.failed > 0 && !failed_before && fetch.open > 0 {
-            self.collapsing.push(id);
+            out.litter_outcome(outcome);
+        } else {
+            let failed_before = fetch.failed > 0;
+            fetch.settle(position as usize, outcome, out);
+            if fetch.open > 0 {
+                if fetch.failed > 0 && !failed_before && fetch.is_all_or_nothing() {
+                    self.collapsing.push(id);
+                }
+                return;
+            }
         }
         self.forget_fetch_if_over(id, out);
     }

@@ -57,6 +57,7 @@ impl<H: Host> Table<H> {
             flight.standing = Standing::Overtaken { joined_by };
             self.lanes[lane].current = None;
             self.lanes[lane].overtaken.push(id);
+            self.overtaken += 1;
         }
     }
 
