@@ -110,7 +110,11 @@ impl PackedKeys {
 
     /// Appends a key.
     pub fn push(&mut self, key: &[u8]) {
-        self.bytes.extend_from_slice(key);
+        match key.first_chunk::<16>() {
+            // Not by a call to copy memory.
+            Some(sixteen) if key.len() == 16 => self.bytes.extend_from_slice(sixteen),
+            _ => self.bytes.extend_from_slice(key),
+        }
         self.ends.push(self.bytes.len());
     }
 

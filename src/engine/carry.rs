@@ -132,7 +132,10 @@ impl Core {
             (result, table.next_due(), carries)
         };
         let ends = store.ends;
-        if !out.is_empty() {
+        if out.is_empty() {
+            // Most often. There is nothing to drop, which takes a while to find out.
+            std::mem::forget(out);
+        } else {
             self.carry_out(out, hand);
         }
         if !left.is_empty() || self.removals.is_some() {

@@ -187,9 +187,8 @@ impl Queue {
     pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, Unread> {
         let _reader = self.read()?;
         let mut count = 0;
-        let mut patience = timeout;
-        while count < most {
-            let Some(mail) = self.next_mail(patience) else { break };
+        let mut next = if most > 0 { self.next_mail(timeout) } else { None };
+        while let Some(mail) = next {
             let delivered = mail.clone().deliver(most - count);
             count += delivered.count;
             if delivered.rest != Rest::Nothing {
@@ -198,10 +197,14 @@ impl Queue {
             if delivered.rest == Rest::NoFunction {
                 return if count > 0 { Ok(count) } else { Err(Unread::NoFunction) };
             }
-            if count > 0 {
-                // Who has something to do does not wait for more.
-                patience = Some(Duration::ZERO);
-            }
+            // Who has something to do does not wait for more.
+            let patience = if count > 0 { Some(Duration::ZERO) } else { timeout };
+            next = match delivered.rest {
+                _ if count >= most => None,
+                // Nothing is begun.
+                Rest::Nothing => self.post.take(patience),
+                Rest::More | Rest::NoFunction => self.next_mail(patience),
+            };
         }
         self.lower_if_empty();
         if count == 0 && most > 0 { Err(Unread::Empty) } else { Ok(count) }

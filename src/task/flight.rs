@@ -1,7 +1,6 @@
 //! A flight: one load of one key, shared by everybody who wants it; and the lane: all that is known of a key while anybody
 //! loads it or may still answer it.
 
-use super::queue::Place;
 use super::{FetchId, FlightId, LaneId, RequestId};
 use crate::base::config::FetchSettings;
 use crate::base::{Key, Moment};
@@ -45,8 +44,10 @@ pub enum Phase {
         /// When it was asked, where keys linger.
         asked_at: Moment,
     },
-    /// It waits for a slot.
-    Queued(Place),
+    /// It waits for a slot, among others where its urgency, its fetch's arrival and its position there say.
+    Queued,
+    /// It waits for a slot at the head of the queue, as the nth that is tried again.
+    Retried { nth: u64 },
     /// The provider has it.
     Running { request: RequestId, index: u32 },
     /// It failed and pauses.

@@ -28,15 +28,6 @@ impl Rank {
     }
 }
 
-/// Where a waiting key stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// Among the retried.
-    Head(u64),
-    /// With its fetch's other keys, where its urgency, the fetch's arrival and its position there say.
-    Ranked,
-}
-
 /// The waiting keys.
 pub struct Queue {
     retried: BTreeMap<u64, FlightId>,
@@ -74,15 +65,15 @@ impl Queue {
         !self.retried.is_empty()
     }
 
-    /// Puts a retried key at the head's end.
-    pub fn push_retried(&mut self, flight: FlightId) -> Place {
+    /// Puts a retried key at the head's end. The how manieth it is is answered.
+    pub fn push_retried(&mut self, flight: FlightId) -> u64 {
         self.retries += 1;
         self.retried.insert(self.retries, flight);
-        Place::Head(self.retries)
+        self.retries
     }
 
     /// Puts a key where its rank and position say.
-    pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId, asked_at: Moment) -> Place {
+    pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId, asked_at: Moment) {
         let keys = self.ranked.entry(rank).or_default();
         let waiting = Waiting { position, flight, asked_at };
         // Keys come in the order asked; only one whose urgency rose later is put between others.
@@ -96,7 +87,6 @@ impl Queue {
         if let Some(ages) = &mut self.ages {
             *ages.entry(asked_at).or_default() += 1;
         }
-        Place::Ranked
     }
 
     /// Takes a retried key out.

@@ -7,7 +7,7 @@ use crate::task::deadlines::Due;
 use crate::task::flight::{Lane, Phase, Standing};
 use crate::task::host::Handout;
 use crate::task::outcome::Outcome;
-use crate::task::queue::{Place, Rank};
+use crate::task::queue::Rank;
 use crate::task::request::{Call, Part, Request};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
@@ -77,7 +77,8 @@ impl<H: Host> Table<H> {
     fn place(&mut self, id: FlightId, asked_at: Moment) {
         let rank = self.rank(id);
         let flight = &mut self.flights[id];
-        flight.phase = Phase::Queued(self.queue.push(rank, flight.position, id, asked_at));
+        flight.phase = Phase::Queued;
+        self.queue.push(rank, flight.position, id, asked_at);
         if let Some(owner) = self.fetches.get_mut(flight.owner) {
             owner.places += 1;
         }
@@ -125,7 +126,7 @@ impl<H: Host> Table<H> {
         let before = self.rank(id);
         let flight = &mut self.flights[id];
         flight.urgency = urgency;
-        if let Phase::Queued(Place::Ranked) = flight.phase {
+        if let Phase::Queued = flight.phase {
             let position = flight.position;
             let asked_at = self.queue.remove_ranked(before, position, id).unwrap_or_default();
             self.queue.push(self.rank(id), position, id, asked_at);
@@ -134,9 +135,9 @@ impl<H: Host> Table<H> {
 
     /// A flight whose pause is over goes to the head of the queue.
     pub(super) fn requeue(&mut self, id: FlightId) {
-        let place = self.queue.push_retried(id);
+        let nth = self.queue.push_retried(id);
         let flight = &mut self.flights[id];
-        flight.phase = Phase::Queued(place);
+        flight.phase = Phase::Retried { nth };
         if let Some(owner) = self.fetches.get_mut(flight.owner) {
             owner.waiting += 1;
         }
@@ -190,7 +191,7 @@ impl<H: Host> Table<H> {
                 let owner = flight.owner;
                 // Counted as waiting until it is handed out, so that its fetch is kept.
                 let Some(fetch) = self.fetches.get_mut(owner) else { continue };
-                fetch.places -= usize::from(matches!(flight.phase, Phase::Queued(Place::Ranked)));
+                fetch.places -= usize::from(matches!(flight.phase, Phase::Queued));
                 if !fetch.spilled.is_empty() {
                     // The fetch's next key follows at once, into this very request if it has room.
                     self.refill_from(owner);

@@ -210,7 +210,10 @@ impl<H: Host> Table<H> {
             lane,
             phase: match way {
                 WayIn::Opening | WayIn::Spilled => Phase::Spilled { asked_at },
-                WayIn::Place => Phase::Queued(queue.push(rank, position, id, asked_at)),
+                WayIn::Place => {
+                    queue.push(rank, position, id, asked_at);
+                    Phase::Queued
+                }
             },
             standing: Standing::Current,
             waiters: if refresh { SmallVec::new() } else { SmallVec::from_buf([waiter]) },

@@ -4,7 +4,7 @@ use super::{Host, Life, Table};
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
 use crate::task::flight::{Flight, Phase, Standing};
-use crate::task::queue::{Place, Rank};
+use crate::task::queue::Rank;
 use crate::task::request::{Call, Hold, Part};
 use crate::task::{FetchId, FlightId, RequestId};
 use std::collections::HashMap;
@@ -88,11 +88,11 @@ impl<H: Host> Table<H> {
                 let with = self.fetches.get(flight.owner).is_some_and(|fetch| fetch.spilled.contains(&id));
                 ensure(with, || format!("{key:?} waits with a fetch that does not know it"))
             }
-            Phase::Queued(Place::Head(nth)) => {
+            Phase::Retried { nth } => {
                 wanted()?;
                 ensure(self.queue.holds_retried(nth, id), || format!("{key:?} is not at its place in the queue"))
             }
-            Phase::Queued(Place::Ranked) => {
+            Phase::Queued => {
                 wanted()?;
                 let as_asked = self.queue.holds_ranked(self.rank(id), flight.position, id);
                 ensure(as_asked, || format!("{key:?} does not stand where its urgency and its fetch's arrival say"))
@@ -112,9 +112,10 @@ impl<H: Host> Table<H> {
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }
         let own = || self.flights.iter().filter(|(_, flight)| flight.owner == id);
-        let placed = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(Place::Ranked))).count();
+        let placed = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued)).count();
         ensure(placed == fetch.places, || format!("fetch {nth} has {placed} places and counts {}", fetch.places))?;
-        let waiting = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued(_) | Phase::Spilled { .. })).count();
+        let waiting =
+            own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued | Phase::Retried { .. } | Phase::Spilled { .. })).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
         let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
         let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
@@ -161,7 +162,7 @@ impl<H: Host> Table<H> {
     }
 
     fn check_queue(&self) -> Verdict {
-        let queued = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued(_))).count();
+        let queued = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
         ensure(queued == self.queue.len(), || format!("{queued} flights are queued, the queue has {}", self.queue.len()))?;
         let spilled = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Spilled { .. })).count();
         ensure(spilled == self.spilled, || format!("{spilled} flights wait with their fetches, {} counted", self.spilled))?;

@@ -36,7 +36,7 @@ use super::failures::Failures;
 use super::fetch::Fetch;
 use super::flight::{Flight, Lane, Phase, Standing};
 use super::host::{Host, Outbox, Turn};
-use super::queue::{Place, Queue, Rank};
+use super::queue::{Queue, Rank};
 use super::recent::Recent;
 use super::request::{Part, Request, Slots};
 use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
@@ -245,11 +245,11 @@ impl<H: Host> Table<H> {
                 self.spilled -= 1;
                 self.wait_no_more(owner, 1, 0);
             }
-            Phase::Queued(Place::Head(nth)) => {
+            Phase::Retried { nth } => {
                 self.queue.remove_retried(nth);
                 self.wait_no_more(owner, 1, 0);
             }
-            Phase::Queued(Place::Ranked) => {
+            Phase::Queued => {
                 self.queue.remove_ranked(self.rank(id), position, id);
                 self.wait_no_more(owner, 1, 1);
             }

@@ -18,18 +18,17 @@ impl<H: Host> Table<H> {
     pub(super) fn tell(&mut self, flight: Flight, outcome: Outcome, out: &mut Outbox<H>) {
         self.release_lane(flight.lane);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
-        let mut told = flight.waiters.into_iter();
         // The last one gets the original: most flights have one waiter, and need no second reference.
-        let last = told.next_back();
-        for waiter in told {
-            self.settle_waiter(waiter, outcome.clone(), out);
-        }
+        let last = flight.waiters.split_last();
         match last {
-            Some(waiter) => self.settle_waiter(waiter, outcome, out),
+            Some((last, others)) => {
+                others.iter().for_each(|waiter| self.settle_waiter(*waiter, outcome.clone(), out));
+                self.settle_waiter(*last, outcome, out);
+            }
             None => out.litter_outcome(outcome),
         }
         // Who started it and does not wait for it any more, or never did.
-        if last.is_none_or(|last| last.fetch != flight.owner) {
+        if last.is_none_or(|(last, _)| last.fetch != flight.owner) {
             self.forget_fetch_if_over(flight.owner, out);
         }
     }
