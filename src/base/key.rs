@@ -23,9 +23,12 @@ impl Key {
         debug_assert!(bytes.len() <= KEY_MAX);
         if bytes.len() <= INLINE {
             let mut inline = [0; INLINE];
-            match bytes.first_chunk::<16>() {
-                // Not by a call to copy memory.
-                Some(sixteen) if bytes.len() == 16 => inline[..16].copy_from_slice(sixteen),
+            match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+                // As words: not by a call to copy memory, which the compiler makes of anything it can.
+                (Some(first), Some(last)) if bytes.len() == 16 => {
+                    inline[..8].copy_from_slice(&u64::from_ne_bytes(*first).to_ne_bytes());
+                    inline[8..16].copy_from_slice(&u64::from_ne_bytes(*last).to_ne_bytes());
+                }
                 _ => inline[..bytes.len()].copy_from_slice(bytes),
             }
             Key(Bytes::Inline { len: bytes.len() as u8, bytes: inline })

@@ -60,10 +60,11 @@ struct Probed {
     keys: PackedKeys,
     probes: Vec<Probe>,
     missed: usize,
-    records: Option<Records>,
+    records: Option<Box<Records>>,
 }
 
 /// What the record listener will hear: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
+#[derive(Default)]
 struct Records {
     keys: PackedKeys,
     seen: Vec<Option<Status>>,
@@ -167,7 +168,7 @@ impl Core {
     fn probe_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, call: &Call<'_>) -> Result<Probed, Status> {
         let now = Now::of(&self.clock);
         let count = keys.size_hint().0;
-        let records = self.hooks.record.is_some().then(|| Records { keys: PackedKeys::default(), seen: Vec::new() });
+        let records = self.hooks.record.is_some().then(Box::default);
         let keys_room = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probed = Probed { keys: keys_room, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
@@ -212,7 +213,7 @@ impl Core {
         &self,
         mut keys: Named<'_>,
         probes: &mut [Probe],
-        mut records: Option<Records>,
+        mut records: Option<Box<Records>>,
         asking: Asking<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
     ) -> Result<Asked, Status> {

@@ -55,6 +55,7 @@ impl EventRoom {
 }
 
 impl Held {
+    #[inline]
     fn take(&mut self) -> Option<Event> {
         let event = self.events.get_mut(self.told)?.take();
         self.told += 1;

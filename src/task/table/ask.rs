@@ -84,7 +84,8 @@ impl<H: Host> Table<H> {
         self.arrivals += 1;
         let deadline = deadline.filter(|deadline| *deadline < Moment::NEVER);
         let is_refresh = form == Form::Refresh;
-        let id = self.fetches.insert(Fetch {
+        let arrival = self.arrivals;
+        let id = self.fetches.insert_with_key(|_| Fetch {
             mailbox,
             context,
             form,
@@ -98,7 +99,7 @@ impl<H: Host> Table<H> {
             progress_at: progress_step,
             has_deadline: deadline.is_some(),
             urgency,
-            arrival: self.arrivals,
+            arrival,
             spilled: VecDeque::new(),
             places: 0,
             hungry: false,

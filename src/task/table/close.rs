@@ -72,7 +72,7 @@ impl<H: Host> Table<H> {
                     fetch.settle(position, Outcome::failed(self.errors.panic.clone()), out);
                 }
             }
-            fetch.into_litter(out);
+            fetch.litter(out);
         }
         for (_, request) in self.requests.drain() {
             out.cancelled.push((request.handle, Cancel::Closed));

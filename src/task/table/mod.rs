@@ -201,8 +201,10 @@ impl<H: Host> Table<H> {
 
     /// A lane for a key that has none.
     fn make_lane(&mut self, hash: u64, key: &[u8]) -> LaneId {
-        let lane = Lane { key: Key::new(key), hash, current: None, overtaken: Vec::new(), writes: 0, loaded_by: 0, holders: 0 };
-        let id = self.lanes.insert(lane);
+        let key = Key::new(key);
+        // Made in its place: one that is moved there is copied twice.
+        let made = |_| Lane { key, hash, current: None, overtaken: Vec::new(), writes: 0, loaded_by: 0, holders: 0 };
+        let id = self.lanes.insert_with_key(made);
         self.by_key.insert_unique(hash, id, |id| self.lanes[*id].hash);
         id
     }
@@ -280,11 +282,12 @@ impl<H: Host> Table<H> {
 
     /// Forgets a fetch that is over.
     fn forget_fetch(&mut self, id: FetchId, out: &mut Outbox<H>) {
-        let Some(fetch) = self.fetches.remove(id) else { return };
+        let Some(fetch) = self.fetches.get_mut(id) else { return };
         if fetch.has_deadline {
             self.deadlines.retire();
         }
-        fetch.into_litter(out);
+        fetch.litter(out);
+        self.fetches.remove(id);
     }
 
     fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Outbox<H>) {

@@ -208,11 +208,11 @@ impl<H: Host> Fetch<H> {
     }
 
     /// What is left of an ended fetch, to be dropped after unlocking.
-    pub(super) fn into_litter(self, out: &mut Outbox<H>) {
-        self.mailbox.into_iter().for_each(|mailbox| out.litter.push(Litter::Mailbox(mailbox)));
-        self.context.into_iter().for_each(|context| out.litter.push(Litter::Context(context)));
-        self.ended.into_iter().for_each(|error| out.litter.push(Litter::Error(error)));
+    pub(super) fn litter(&mut self, out: &mut Outbox<H>) {
+        self.mailbox.take().into_iter().for_each(|mailbox| out.litter.push(Litter::Mailbox(mailbox)));
+        self.context.take().into_iter().for_each(|context| out.litter.push(Litter::Context(context)));
+        self.ended.take().into_iter().for_each(|error| out.litter.push(Litter::Error(error)));
         // Left only where the table broke.
-        self.outcomes.into_iter().for_each(|outcome| out.litter_outcome(outcome));
+        self.outcomes.drain(..).for_each(|outcome| out.litter_outcome(outcome));
     }
 }
