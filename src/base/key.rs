@@ -112,6 +112,7 @@ impl PackedKeys {
     }
 
     /// Appends a key.
+    #[inline(always)]
     pub fn push(&mut self, key: &[u8]) {
         match key.first_chunk::<16>() {
             // Not by a call to copy memory.

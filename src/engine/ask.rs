@@ -4,7 +4,7 @@ use super::Core;
 use super::carry::outcome_of;
 use super::handle::Fetch;
 use super::host::{Receiver, Results};
-use super::inbox::{Desk, EventRoom, Inbox, Kept, Mailbox};
+use super::inbox::{Desk, Events, Inbox, Kept, Mailbox};
 use crate::base::config::{BatchMode, FetchSettings, Read};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
@@ -219,7 +219,7 @@ impl Core {
     ) -> Result<Asked, Status> {
         let Asking { call, direct, deadline, urgency, mut context, epoch } = asking;
         let room = Room::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
-        let events = EventRoom::try_new(probes.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
+        let events = Events::try_new(probes.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
         let kept = match &keys {
             Named::One(key) => Kept::One(Key::new(key)),
             Named::Many(_) => Kept::Many(PackedKeys::default()),

@@ -56,6 +56,7 @@ impl Store for Stocked<'_> {
         Some(outcome)
     }
 
+    #[inline(always)]
     fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled {
         let entry = Entry { answer: answer.clone(), cost: terms.cost, ttl: terms.ttl, priority: terms.priority.unwrap_or(0.0) };
         let put = contained(|| self.core.store.put(key, entry, self.now.clock(), self.left));
@@ -139,7 +140,7 @@ impl Core {
             self.carry_out(out, hand);
         }
         if !left.is_empty() || self.removals.is_some() {
-            self.let_go(left);
+            self.send_departures(left);
         }
         if carries {
             self.life.carry_ends();
@@ -216,6 +217,7 @@ impl Core {
     }
 
     /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.
+    #[inline(always)]
     pub(super) fn send_departures(&self, left: Departures) {
         self.send_removals(|removals| self.send(removals));
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
@@ -225,6 +227,7 @@ impl Core {
     }
 
     /// Sends what the removal listener has not heard yet, if nobody does: to the host's queue, or else `elsewhere`.
+    #[inline(always)]
     fn send_removals(&self, elsewhere: impl FnOnce(Arc<Removals>)) {
         let Some(removals) = self.removals.as_ref().filter(|removals| removals.schedule()) else { return };
         match &self.routes.removals {

@@ -70,6 +70,10 @@ pub trait Receiver: Send {
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
+    /// Whether dropping it may run code of the host's.
+    fn runs_host_code_on_drop(&self) -> bool {
+        true
+    }
 }
 
 /// Hears that the engine is closed.

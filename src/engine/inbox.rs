@@ -9,7 +9,6 @@ use crate::base::{Key, PackedKeys};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
 use crate::task::{Event, Form, Mailbox as Post};
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The inbox as the table knows it.
@@ -26,48 +25,69 @@ pub struct Inbox {
 }
 
 struct Held {
-    /// Those told already are at the front, and are gone when all are told: so the room that was reserved is never given back
-    /// while events may come (rule F01).
-    events: SmallVec<[Option<Event>; 1]>,
-    told: usize,
+    events: Events,
     /// Whether somebody is about to deliver, or at it.
     scheduled: bool,
     /// Away while somebody delivers; gone after the last event.
     desk: Option<Desk>,
 }
 
-/// Memory for the events of one fetch, reserved before it is accepted (rule F01).
-pub(super) struct EventRoom(SmallVec<[Option<Event>; 1]>);
+/// Events that are not told yet. Their memory is reserved before the fetch is accepted (rule F01).
+pub(super) enum Events {
+    /// Of a fetch that comes to a single one.
+    One(Option<Event>),
+    /// Those told already are at the front, and are gone when all are told: so the room that was reserved is never given back
+    /// while events may come.
+    Many { listed: Vec<Option<Event>>, told: usize },
+}
 
-impl EventRoom {
+impl Events {
     /// Room for what `positions` positions come to; `None` when memory is out.
-    pub(super) fn try_new(positions: usize, form: Form, progress_step: usize) -> Option<EventRoom> {
+    pub(super) fn try_new(positions: usize, form: Form, progress_step: usize) -> Option<Events> {
         let told = if form == Form::Each { positions } else { 1 };
         // One at each step and one at the end.
         let progress = positions.checked_div(progress_step).map_or(0, |steps| steps + 1);
-        let mut events = SmallVec::new();
-        if told + progress <= 1 {
-            return Some(EventRoom(events));
+        let count = told.checked_add(progress)?;
+        if count <= 1 {
+            return Some(Events::One(None));
         }
-        events.try_reserve_exact(told.checked_add(progress)?).ok()?;
-        Some(EventRoom(events))
+        let mut listed = Vec::new();
+        listed.try_reserve_exact(count).ok()?;
+        Some(Events::Many { listed, told: 0 })
     }
-}
 
-impl Held {
+    fn push(&mut self, event: Event) {
+        match self {
+            Events::One(place) => *place = Some(event),
+            Events::Many { listed, .. } => match (listed.last_mut(), &event) {
+                // Progress may skip: what was not told yet is brought up to date.
+                (Some(before @ Some(Event::Progress { .. })), Event::Progress { .. }) => *before = Some(event),
+                _ => listed.push(Some(event)),
+            },
+        }
+    }
+
     #[inline]
     fn take(&mut self) -> Option<Event> {
-        let event = self.events.get_mut(self.told)?.take();
-        self.told += 1;
-        if self.told == self.events.len() {
-            self.events.clear();
-            self.told = 0;
+        match self {
+            Events::One(event) => event.take(),
+            Events::Many { listed, told } => {
+                let event = listed.get_mut(*told)?.take();
+                *told += 1;
+                if *told == listed.len() {
+                    listed.clear();
+                    *told = 0;
+                }
+                event
+            }
         }
-        event
     }
 
     fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        match self {
+            Events::One(event) => event.is_none(),
+            Events::Many { listed, .. } => listed.is_empty(),
+        }
     }
 }
 
@@ -109,12 +129,12 @@ impl Inbox {
         core: Arc<Core>,
         handle: Option<Arc<Fetch>>,
         direct: bool,
-        room: EventRoom,
+        events: Events,
         receiver: Box<dyn Receiver>,
         keys: Kept,
     ) -> Arc<Inbox> {
         let desk = Some(Desk { receiver, keys });
-        let held = Held { events: room.0, told: 0, scheduled: false, desk };
+        let held = Held { events, scheduled: false, desk };
         Arc::new(Inbox { core, handle, direct, held: Mutex::new(held) })
     }
 
@@ -163,7 +183,11 @@ impl Inbox {
     fn end_with(&self, desk: Desk) {
         // The user data ends here, then who waits for the fetch may go on, then the engine may be closed. The context before
         // the waiter goes on, too; but a direct inbox is delivered anywhere, and nothing of the host's may run there.
-        call_host(|| drop(desk));
+        if desk.receiver.runs_host_code_on_drop() {
+            call_host(|| drop(desk));
+        } else {
+            drop(desk);
+        }
         if let Some(context) = self.handle.as_ref().and_then(|handle| handle.end()) {
             if self.direct { self.core.drop_context(context) } else { drop(context) }
         }
@@ -175,11 +199,7 @@ impl Inbox {
 impl Post for Mailbox {
     fn post(&self, event: Event) -> bool {
         let mut held = self.0.held.lock();
-        match (held.events.last_mut(), &event) {
-            // Progress may skip: what was not told yet is brought up to date.
-            (Some(before @ Some(Event::Progress { .. })), Event::Progress { .. }) => *before = Some(event),
-            _ => held.events.push(Some(event)),
-        }
+        held.events.push(event);
         !std::mem::replace(&mut held.scheduled, true)
     }
 
@@ -211,7 +231,7 @@ impl Mail for Inbox {
         loop {
             let (event, desk) = {
                 let mut held = self.held.lock();
-                held.scheduled = !held.is_empty();
+                held.scheduled = !held.events.is_empty();
                 if !held.scheduled {
                     return Delivered::all(count);
                 }
@@ -221,7 +241,7 @@ impl Mail for Inbox {
                 if count == most {
                     return Delivered { count, rest: Rest::More };
                 }
-                (held.take(), held.desk.take())
+                (held.events.take(), held.desk.take())
             };
             count += 1;
             // Without a desk the fetch has ended, or was never accepted: its table broke.
@@ -236,12 +256,12 @@ impl Mail for Inbox {
 
     fn pull(self: Arc<Self>) -> Pulled {
         let mut held = self.held.lock();
-        let event = if held.desk.is_some() { held.take() } else { None };
+        let event = if held.desk.is_some() { held.events.take() } else { None };
         let Some(event) = event else {
             held.scheduled = false;
             return Pulled::nothing();
         };
-        let more = !held.is_empty();
+        let more = !held.events.is_empty();
         held.scheduled = more;
         let is_last = matches!(&event, Event::Batch(_) | Event::Result { last: true, .. });
         let Some(desk) = held.desk.as_mut() else { return Pulled::nothing() };

@@ -4,13 +4,14 @@
 //! finished, the request is finished: a promise to answer cannot be dropped silently.
 
 use super::Core;
+use super::host::CostFunction;
 use super::letter::Letter;
 use crate::base::object::Object;
 use crate::base::panics::contained;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::base::{Answer, Error, Now, PackedKeys, Status, Ttl};
+use crate::base::{Answer, Error, Now, PackedKeys, Status, Ttl, Value};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{self, Delivered, Mail, Pulled};
 use crate::task::{Cancel, Given, Handout, RequestId, Rest, Terms};
@@ -238,6 +239,7 @@ impl Ticket {
         self.answer(index, Given::Failed(error))
     }
 
+    #[inline]
     fn answer(&self, index: usize, given: Given) -> Status {
         self.core.turn(|table, turn| table.answer(self.id(), index, given, turn))
     }
@@ -314,8 +316,13 @@ impl Core {
             return cost;
         }
         match (&self.hooks.cost, answer) {
-            (Some(function), Answer::Value(value)) => call_host(|| function.cost(key, value)).unwrap_or_else(|| answer.cost()),
+            (Some(function), Answer::Value(value)) => told_cost(&**function, key, value),
             _ => answer.cost(),
         }
     }
+}
+
+#[inline(never)]
+fn told_cost(function: &dyn CostFunction, key: &[u8], value: &Value) -> u64 {
+    call_host(|| function.cost(key, value)).unwrap_or_else(|| value.cost())
 }

@@ -30,6 +30,11 @@ impl<F: Copy> Notify<F> {
         self.user_data.pointer()
     }
 
+    /// Whether dropping it ends the user data by a function of the host's.
+    pub(crate) fn runs_host_code_on_drop(&self) -> bool {
+        self.user_data.ends_where_dropped()
+    }
+
     /// Runs `call`, which calls the function with the user data, as code of the host's.
     pub(crate) fn call<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
         calling_host(|| call(self.function, self.user_data()))

@@ -67,6 +67,10 @@ impl Receiver for Told<kvl_result_fn> {
     fn user_data(&self) -> *mut c_void {
         self.notify.user_data()
     }
+
+    fn runs_host_code_on_drop(&self) -> bool {
+        self.notify.runs_host_code_on_drop()
+    }
 }
 
 impl Receiver for Told<kvl_results_fn> {
@@ -89,6 +93,10 @@ impl Receiver for Told<kvl_results_fn> {
 
     fn user_data(&self) -> *mut c_void {
         self.notify.user_data()
+    }
+
+    fn runs_host_code_on_drop(&self) -> bool {
+        self.notify.runs_host_code_on_drop()
     }
 }
 

@@ -73,6 +73,7 @@ impl Queue {
     }
 
     /// Puts a key where its rank and position say.
+    #[inline(always)]
     pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId, asked_at: Moment) {
         let keys = self.ranked.entry(rank).or_default();
         let waiting = Waiting { position, flight, asked_at };

@@ -25,6 +25,7 @@ pub(super) enum WayIn {
 
 impl<H: Host> Table<H> {
     /// Finds a newcomer of `fetch` a slot, a place, or room with its fetch; `None` if it is lost. For its sake others may go.
+    #[inline(always)]
     pub(super) fn way_in<S: Store>(&mut self, fetch: FetchId, turn: &mut Turn<'_, H, S>) -> Option<WayIn> {
         // Where there is no place to wait in, nothing can linger.
         let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;

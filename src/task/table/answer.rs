@@ -120,22 +120,27 @@ impl<H: Host> Table<H> {
         status
     }
 
-    /// What was open of a part that the request counts as answered.
+    /// What was open of a part that the request counts as answered. Nearly always that is its flight: all that is on the way of an
+    /// answer to it is inlined, for each step is little more than its call.
+    #[inline(always)]
     fn part_answered<S: Store>(&mut self, id: RequestId, part: Part, given: Given, turn: &mut Turn<'_, H, S>) -> Status {
+        let Part::Open { flight, stamp } = part else { return self.late_part_answered(part, given, turn) };
+        if self.flights[flight].is_wanted() {
+            self.requests[id].wanted -= 1;
+        }
+        match given {
+            Given::Answer(answer, terms) => self.land(flight, stamp, answer, terms, turn),
+            Given::Failed(error) => self.fail(flight, error, turn),
+        }
+        Status::OK
+    }
+
+    #[inline(never)]
+    fn late_part_answered<S: Store>(&mut self, part: Part, given: Given, turn: &mut Turn<'_, H, S>) -> Status {
         match (part, given) {
-            (Part::Answered, given) => {
+            (Part::Answered | Part::Open { .. }, given) => {
                 litter(given, turn);
                 return Status::ERR_ALREADY_ANSWERED;
-            }
-            (Part::Open { flight, stamp }, given) => {
-                if self.flights[flight].is_wanted() {
-                    self.requests[id].wanted -= 1;
-                }
-                match given {
-                    Given::Answer(answer, terms) => self.land(flight, stamp, answer, terms, turn),
-                    Given::Failed(error) => self.fail(flight, error, turn),
-                }
-                return Status::OK;
             }
             (Part::Told(stray), Given::Answer(answer, terms)) => {
                 self.store_stray(stray, &answer, terms, turn);
@@ -157,6 +162,7 @@ impl<H: Host> Table<H> {
 
     /// A flight has its answer: the store first, the flight after. Were the flight to end first, a fetch between the two
     /// would miss and load again (F07).
+    #[inline(always)]
     fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
         let flight = &self.flights[id];
         let (lane, standing, stores, priority) = (flight.lane, flight.standing, flight.stores, flight.priority);
@@ -171,6 +177,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends a flight with an answer.
+    #[inline(always)]
     pub(super) fn end_with<S>(&mut self, id: FlightId, answer: Answer, source: Source, filled: Filled, turn: &mut Turn<'_, H, S>) {
         let flight = self.take_flight(id);
         self.counts.flights_succeeded += 1;
@@ -178,6 +185,7 @@ impl<H: Host> Table<H> {
         self.tell(flight, outcome, turn.out);
     }
 
+    #[inline(always)]
     fn store_if_whole<S: Store>(&mut self, lane: LaneId, stamp: Stamp, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
         let lane = &mut self.lanes[lane];
         if !lane.is_whole(stamp) {
@@ -200,6 +208,7 @@ impl<H: Host> Table<H> {
         self.store_if_whole(stray.lane, stray.stamp, answer, terms, turn)
     }
 
+    #[inline]
     fn forget_failure<S>(&mut self, lane: LaneId, turn: &mut Turn<'_, H, S>) {
         if self.failures.is_empty() {
             return;

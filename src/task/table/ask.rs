@@ -112,13 +112,21 @@ impl<H: Host> Table<H> {
         if keys.is_empty() && form == Form::All {
             self.finish_fetch(id, turn.out);
         }
-        for (position, probe) in probes.iter_mut().enumerate() {
-            match std::mem::replace(probe, Probe::Missed) {
-                // A refresh tells nobody: its invalid keys are left out.
-                Probe::Settled(outcome) if is_refresh => turn.out.litter_outcome(outcome),
-                Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
-                Probe::Missed if is_refresh => self.refresh_key(id, position as u32, &keys[position], settings, turn),
-                Probe::Missed => self.ask_position(id, position as u32, &keys[position], settings, reprobe, turn),
+        for (position, probe) in (0..).zip(probes) {
+            if let Probe::Missed = probe {
+                let key = &keys[position as usize];
+                if is_refresh {
+                    self.refresh_key(id, position, key, settings, turn);
+                } else {
+                    self.ask_position(id, position, key, settings, reprobe, turn);
+                }
+            } else if let Probe::Settled(outcome) = std::mem::replace(probe, Probe::Missed) {
+                if is_refresh {
+                    // A refresh tells nobody: its invalid keys are left out.
+                    turn.out.litter_outcome(outcome);
+                } else {
+                    self.settle(id, position, outcome, turn.out);
+                }
             }
         }
         self.hand_out_opening(turn);
@@ -164,7 +172,7 @@ impl<H: Host> Table<H> {
             let urgency = fetch.urgency;
             return self.join(flight, Some(Waiter { fetch: id, position, joined: true }), urgency, settings);
         }
-        if settings.read != Read::Refresh {
+        if settings.read != Read::Refresh && !self.failures.is_empty() {
             let litter = &mut turn.out.litter;
             let gone = &mut |error| litter.push(Litter::Error(error));
             if let Some(error) = self.failures.recall(key, turn.now.millis(), gone) {
@@ -207,14 +215,11 @@ impl<H: Host> Table<H> {
         // Only a key that lingers has an age.
         let asked_at = if self.settings.batch_linger.is_zero() { Moment::default() } else { turn.now.moment() };
         let waiter = Waiter { fetch: owner, position, joined: false };
-        let flight = flights.insert_with_key(|id| Flight {
+        let flight = flights.insert_with_key(|_| Flight {
             lane,
             phase: match way {
                 WayIn::Opening | WayIn::Spilled => Phase::Spilled { asked_at },
-                WayIn::Place => {
-                    queue.push(rank, position, id, asked_at);
-                    Phase::Queued
-                }
+                WayIn::Place => Phase::Queued,
             },
             standing: Standing::Current,
             waiters: if refresh { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
@@ -237,7 +242,10 @@ impl<H: Host> Table<H> {
         lane.holders += 1;
         self.counts.flights_started += 1;
         match way {
-            WayIn::Place => fetch.places += 1,
+            WayIn::Place => {
+                fetch.places += 1;
+                queue.push(rank, position, flight, asked_at);
+            }
             WayIn::Opening => {
                 opening.push(flight);
                 if opening.len() >= self.settings.batch_max_keys as usize {

@@ -210,6 +210,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Gives one hold on a lane up.
+    #[inline(always)]
     fn release_lane(&mut self, id: LaneId) {
         let lane = &mut self.lanes[id];
         lane.holders -= 1;
@@ -225,6 +226,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Takes a flight out of the table and of its lane; its hold on the lane goes to the caller.
+    #[inline(always)]
     fn take_flight(&mut self, id: FlightId) -> Flight {
         let flight = self.flights.remove(id).expect("the caller looked it up in the same operation");
         let lane = &mut self.lanes[flight.lane];

@@ -15,6 +15,7 @@ const LEFT_MOST: usize = 32;
 impl<H: Host> Table<H> {
     /// Tells everybody who waits for a flight that is out of the table. This is the one way out of a flight: it takes the
     /// waiters by value, and gives the flight's hold on its lane back.
+    #[inline(always)]
     pub(super) fn tell(&mut self, flight: Flight, outcome: Outcome, out: &mut Outbox<H>) {
         self.release_lane(flight.lane);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
@@ -33,6 +34,7 @@ impl<H: Host> Table<H> {
         }
     }
 
+    #[inline(always)]
     fn settle_waiter(&mut self, waiter: Waiter, mut outcome: Outcome, out: &mut Outbox<H>) {
         if waiter.joined && outcome.source == Source::Provider {
             outcome.source = Source::Joined;
@@ -41,6 +43,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Settles one position, if nobody did before.
+    #[inline(always)]
     pub(super) fn settle(&mut self, id: FetchId, position: u32, outcome: Outcome, out: &mut Outbox<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return out.litter_outcome(outcome) };
         if fetch.positions[position as usize] == Position::Settled {
@@ -156,6 +159,7 @@ impl<H: Host> Fetch<H> {
     }
 
     /// Settles an open position: collects its outcome, and posts what is to be told.
+    #[inline(always)]
     pub(super) fn settle(&mut self, position: usize, outcome: Outcome, out: &mut Outbox<H>) {
         self.positions[position] = Position::Settled;
         self.open -= 1;
