@@ -225,7 +225,7 @@ impl Drop for End {
 }
 
 impl Mail for Inbox {
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+    fn deliver(&self, most: usize) -> Delivered {
         let _begun = self.core.life.begin();
         let mut count = 0;
         loop {

@@ -195,11 +195,11 @@ impl ClosedMail {
 }
 
 impl Mail for ClosedMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         let core = &self.0;
         if let (Some(removals), None, None) = (&core.removals, &core.routes.results, &core.routes.removals) {
             // A long row of them may have been put behind this mail; the news is the last that is told.
-            removals.clone().deliver(usize::MAX);
+            removals.deliver(usize::MAX);
         }
         let mut count = 0;
         while let Some(listener) = self.take() {

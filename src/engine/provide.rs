@@ -134,7 +134,7 @@ impl Core {
 struct NoThreadMail(Mutex<Option<Ticket>>);
 
 impl Mail for NoThreadMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         let ticket = self.0.lock().take();
         if let Some(ticket) = ticket {
             let core = ticket.core().clone();
@@ -159,7 +159,7 @@ struct RequestMail {
 }
 
 impl Mail for RequestMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         if !self.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable()) {
             return Delivered { count: 0, rest: mail::Rest::NoFunction };
         }

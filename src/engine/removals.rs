@@ -66,7 +66,7 @@ impl Removals {
 }
 
 impl Mail for Removals {
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+    fn deliver(&self, most: usize) -> Delivered {
         if !self.listener.is_callable() {
             return Delivered { count: 0, rest: Rest::NoFunction };
         }

@@ -184,7 +184,7 @@ type DueHook = (Box<dyn CancelHook>, Cancel);
 struct NoFunction;
 
 impl Mail for Request {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         let _begun = self.core.life.begin();
         match self.take_due(true) {
             Ok(Some((hook, why))) => {

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 /// Something to be delivered: the events of one fetch, a request, removals, an object to be dropped.
 pub trait Mail: Send + Sync {
     /// Delivers at most `most` events, calling the host.
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered;
+    fn deliver(&self, most: usize) -> Delivered;
     /// Takes one event out, for a host that is not called but asks.
     fn pull(self: Arc<Self>) -> Pulled;
 }
@@ -157,7 +157,7 @@ const BURST: usize = 256;
 
 fn deliver(mail: Arc<dyn Mail>, most: usize) -> Rest {
     // The host's panics end in `call_host`; one of ours must not take the thread with it.
-    contained(|| mail.deliver(most)).map_or(Rest::Nothing, |delivered| delivered.rest)
+    contained(move || mail.deliver(most)).map_or(Rest::Nothing, |delivered| delivered.rest)
 }
 
 /// Mail by which its sender knows that it was delivered.
@@ -181,7 +181,7 @@ impl Gate {
 }
 
 impl Mail for Gate {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         let mail = self.mail.lock().take();
         // All of it: its sender waits for that.
         let delivered = mail.map_or(Delivered::all(0), |mail| mail.deliver(usize::MAX));
@@ -207,7 +207,7 @@ impl<T: Send + 'static> Drops<T> {
 }
 
 impl<T: Send> Mail for Drops<T> {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         let what = self.0.lock().take();
         drop(what);
         Delivered::all(0)

@@ -189,10 +189,12 @@ impl Queue {
         let mut count = 0;
         let mut next = if most > 0 { self.next_mail(timeout) } else { None };
         while let Some(mail) = next {
-            let delivered = mail.clone().deliver(most - count);
+            let delivered = mail.deliver(most - count);
             count += delivered.count;
-            if delivered.rest != Rest::Nothing {
-                *self.begun.lock() = Some(mail);
+            match delivered.rest {
+                // Before the next is waited for: what it holds is not kept meanwhile.
+                Rest::Nothing => drop(mail),
+                Rest::More | Rest::NoFunction => *self.begun.lock() = Some(mail),
             }
             if delivered.rest == Rest::NoFunction {
                 return if count > 0 { Ok(count) } else { Err(Unread::NoFunction) };
@@ -274,7 +276,7 @@ impl Home for Queue {
 struct DropMail(Mutex<Option<Orphan>>);
 
 impl Mail for DropMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         let mut held = self.0.lock();
         if held.as_ref().is_some_and(|object| !object.has_destructor()) {
             return Delivered { count: 0, rest: Rest::NoFunction };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 struct Letter;
 
 impl Mail for Letter {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+    fn deliver(&self, _most: usize) -> Delivered {
         Delivered::all(1)
     }
     fn pull(self: Arc<Self>) -> Pulled {
