@@ -33,6 +33,12 @@ impl Cell {
         work(&mut shard)
     }
 
+    /// As [`Cell::read`], if that can be had without waiting or mending. `None`: nothing was done.
+    #[inline(always)]
+    pub fn glance<R>(&self, work: impl FnOnce(&mut Shard) -> Option<R>) -> Option<R> {
+        work(&mut *self.shard.try_lock_unless_broken()?)
+    }
+
     /// Does `work`, and sends what left to the outlet, or to `out` if there is none.
     pub fn write<R>(&self, outlet: Option<&dyn Outlet>, out: &mut Departures, work: impl FnOnce(&mut Shard) -> R) -> R {
         self.read(outlet, |shard| {

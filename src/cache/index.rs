@@ -47,9 +47,9 @@ impl Index {
         if at + 1 == self.slots.len() { 0 } else { at + 1 }
     }
 
-    /// The place under `hash` that `is_it` agrees to.
+    /// The place under `hash` in which `look` finds something, and what that is.
     #[inline(always)]
-    pub fn find(&self, hash: u64, is_it: impl Fn(Place) -> bool) -> Option<Place> {
+    pub fn find<R>(&self, hash: u64, look: impl Fn(Place) -> Option<R>) -> Option<(Place, R)> {
         let tag = hash as u32;
         let mut at = self.home(tag);
         loop {
@@ -58,8 +58,10 @@ impl Index {
             if slot.place == Place::NONE {
                 return None;
             }
-            if slot.tag == tag && is_it(slot.place) {
-                return Some(slot.place);
+            if slot.tag == tag
+                && let Some(found) = look(slot.place)
+            {
+                return Some((slot.place, found));
             }
             at = self.after(at);
         }
@@ -135,7 +137,7 @@ mod tests {
     #[test]
     fn an_empty_table_has_no_memory_and_finds_nothing() {
         let index = Index::new();
-        assert_eq!((index.slots.capacity(), index.find(hash(7), |_| true)), (0, None));
+        assert_eq!((index.slots.capacity(), index.find(hash(7), |_| Some(()))), (0, None));
     }
 
     #[test]
@@ -172,8 +174,8 @@ mod tests {
                 }
                 for number in 0..40 {
                     let tag = held.iter().find(|(other, _)| *other == number).map(|(_, tag)| *tag);
-                    let found = tag.and_then(|tag| index.find(hash(tag), |at| at == place(number)));
-                    prop_assert_eq!(found, tag.map(|_| place(number)));
+                    let found = tag.and_then(|tag| index.find(hash(tag), |at| (at == place(number)).then_some(())));
+                    prop_assert_eq!(found, tag.map(|_| (place(number), ())));
                 }
                 prop_assert_eq!(index.len, held.len() as u64);
                 prop_assert_eq!(index.slots.iter().filter(|slot| slot.place != Place::NONE).count(), held.len());

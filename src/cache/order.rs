@@ -85,7 +85,7 @@ impl Order {
         slab.set_level(place, number);
         let level = &mut self.levels[usize::from(number)];
         level.entries += 1;
-        level.cost += u128::from(slab.held(place).cost);
+        level.cost += u128::from(slab.cost(place));
         level.append(slab, place);
     }
 
@@ -108,11 +108,11 @@ impl Order {
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
         // Notes of it must not be found when its place is another's.
         self.settle(slab);
-        let number = slab.held(place).level();
+        let number = slab.level(place);
         let level = &mut self.levels[usize::from(number)];
         level.cut(slab, place);
         level.entries -= 1;
-        level.cost -= u128::from(slab.held(place).cost);
+        level.cost -= u128::from(slab.cost(place));
         if level.entries == 0 {
             self.ranking.retain(|ranked| *ranked != number);
         }
@@ -125,10 +125,13 @@ impl Order {
     }
 
     /// The entry was used. There must be room for the note.
-    #[inline]
+    #[inline(always)]
     pub fn note_use(&mut self, place: Place) {
-        self.notes[self.noted as usize] = place;
-        self.noted += 1;
+        debug_assert!(!self.is_page_full());
+        if let Some(note) = self.notes.get_mut(self.noted as usize) {
+            *note = place;
+            self.noted += 1;
+        }
     }
 
     /// Works the noted uses into the lists, in the order in which they happened.
@@ -145,7 +148,7 @@ impl Order {
         if let [level] = &mut self.levels[..] {
             notes.iter().for_each(|place| level.renew(slab, *place));
         } else {
-            notes.iter().for_each(|place| self.levels[usize::from(slab.held(*place).level())].renew(slab, *place));
+            notes.iter().for_each(|place| self.levels[usize::from(slab.level(*place))].renew(slab, *place));
         }
         self.noted = 0;
     }
@@ -183,7 +186,7 @@ impl Order {
                 return false;
             }
             given.entries += 1;
-            given.cost += u128::from(slab.held(place).cost);
+            given.cost += u128::from(slab.cost(place));
             next = slab.newer(place).some();
         }
         true
@@ -252,7 +255,8 @@ mod tests {
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
-            let place = slab.insert(Held::new(Key::new(b""), Answer::Null, cost, Millis::NEVER, Millis(0)), 1000);
+            let held = Held { key: Key::new(b""), answer: Answer::Null, cost, deadline: Millis::NEVER, stored_at: Millis(0) };
+            let place = slab.insert(held, 1000);
             order.enter(slab, place, priority);
             place
         }

@@ -176,13 +176,13 @@ impl Shard {
 
     #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
-        self.index.find(hash, |place| self.slab.held(place).key.is(key))
+        self.index.find(hash, |place| self.slab.key(place).is(key).then_some(())).map(|(place, ())| place)
     }
 
     /// When the entry at `place` ends as things stand.
     #[inline]
     fn end_of(&self, place: Place) -> Millis {
-        let deadline = self.slab.held(place).deadline;
+        let deadline = self.slab.deadline(place);
         match self.terms.idle_ms {
             None => deadline,
             Some(idle_ms) => deadline.min(self.last_used[place.index()].after(idle_ms)),
@@ -192,33 +192,27 @@ impl Shard {
     /// Shows the entry under `key` to `see`, if it is alive. This and what it goes through are inlined by force: what `see`
     /// leaves alone is not fetched then.
     #[inline(always)]
-    pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
+    pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Slab, Place, Millis) -> R) -> Option<R> {
         if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }
         let Some(place) = self.find(hash, key) else { return self.not_found(reading) };
-        let held = self.slab.held(place);
         // The clock is read only for an entry that can end at all.
-        if rarely(self.terms.idle_ms.is_some() || held.deadline != Millis::NEVER) {
-            return match self.end_if_alive(place, clock, reading) {
-                Some(end) => Some(see(self.used(place, reading), end)),
-                None => self.not_found(reading),
-            };
+        let mut end = Millis::NEVER;
+        if rarely(self.terms.idle_ms.is_some() || self.slab.deadline(place) != Millis::NEVER) {
+            match self.end_if_alive(place, clock, reading) {
+                Some(later) => end = later,
+                None => return self.not_found(reading),
+            }
         }
-        Some(see(self.used(place, reading), Millis::NEVER))
-    }
-
-    #[inline(always)]
-    fn used(&mut self, place: Place, reading: Reading) -> &Held {
-        let held = self.slab.held(place);
         if reading != Reading::Peek {
             self.order.note_use(place);
-            match held.answer {
+            match self.slab.answer(place) {
                 Answer::Value(_) => self.counts.hits += 1,
                 Answer::Null => self.counts.null_hits += 1,
             }
         }
-        held
+        Some(see(&self.slab, place, end))
     }
 
     #[inline(always)]
@@ -243,6 +237,29 @@ impl Shard {
         Some(self.end_of(place))
     }
 
+    /// The short way of a lookup, on which nothing can panic. The outer `None`: it takes the long way, [`Shard::read`], and
+    /// nothing was done.
+    #[inline(always)]
+    pub fn glance<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+        if rarely(self.order.is_page_full()) || rarely(self.terms.idle_ms.is_some()) {
+            return None;
+        }
+        let Some((place, node)) = self.index.find(hash, |place| self.slab.get(place).filter(|node| node.key.is(key))) else {
+            self.counts.misses += 1;
+            return Some(None);
+        };
+        if rarely(node.deadline != Millis::NEVER) && node.deadline <= clock.millis() {
+            self.counts.misses += 1;
+            return Some(None);
+        }
+        self.order.note_use(place);
+        match node.answer {
+            Answer::Value(_) => self.counts.hits += 1,
+            Answer::Null => self.counts.null_hits += 1,
+        }
+        Some(Some(see(node.answer)))
+    }
+
     pub fn put(&mut self, hash: u64, key: &[u8], entry: Entry, now: Millis) -> Put {
         self.reclaim(now, Effort::ASIDE);
         let cost = entry_cost(key, entry.cost);
@@ -262,7 +279,7 @@ impl Shard {
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
         let deadline = self.terms.deadline(ttl, now, &mut self.random);
-        let held = Held::new(Key::new(key), entry.answer, cost, deadline, now);
+        let held = Held { key: Key::new(key), answer: entry.answer, cost, deadline, stored_at: now };
         let end = self.store(hash, held, priority, now);
         Put::Stored { cost, expires_at: finite(end) }
     }
@@ -344,7 +361,7 @@ impl Shard {
     /// The only way out of the store for a single entry.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis) {
         let end = self.end_of(place);
-        let hash = self.hasher.hash(&self.slab.held(place).key);
+        let hash = self.hasher.hash(self.slab.key(place));
         self.index.remove(hash, place);
         if let Some(wheel) = &mut self.wheel {
             wheel.remove(place);
@@ -356,8 +373,7 @@ impl Shard {
         self.order.leave(&mut self.slab, place);
         let held = self.slab.remove(place);
         self.cost -= u128::from(held.cost);
-        let stored_at = held.stored_at();
-        self.depart(held.key, held.answer, held.cost, cause, stored_at, end, now);
+        self.depart(held.key, held.answer, held.cost, cause, held.stored_at, end, now);
     }
 
     #[allow(clippy::too_many_arguments)] // one for each field of a departure, and two kinds of callers
@@ -444,7 +460,7 @@ impl Shard {
     /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
     pub fn salvage(&mut self) {
         for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
-            let at = held.stored_at();
+            let at = held.stored_at;
             self.depart(held.key, held.answer, held.cost, Cause::Cleared, at, held.deadline, at);
         }
         self.start_again();
@@ -474,7 +490,7 @@ fn finite(end: Millis) -> Option<Millis> {
 
 impl Hit {
     #[inline(always)]
-    pub(super) fn of(held: &Held, end: Millis) -> Hit {
-        Hit { answer: held.answer.clone(), cost: held.cost, stored_at: held.stored_at(), expires_at: finite(end) }
+    pub(super) fn of(slab: &Slab, place: Place, end: Millis) -> Hit {
+        Hit { answer: slab.answer(place).clone(), cost: slab.cost(place), stored_at: slab.stored_at(place), expires_at: finite(end) }
     }
 }
