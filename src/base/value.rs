@@ -8,7 +8,7 @@
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
-use super::hint::rarely;
+use super::hint::{needed_soon, rarely};
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
 use std::alloc::{Layout, alloc, dealloc};
@@ -136,6 +136,12 @@ impl Value {
     #[inline]
     fn len(&self) -> usize {
         self.header().shape >> SHIFT
+    }
+
+    /// It will be looked at or given up soon.
+    #[inline(always)]
+    pub fn needed_soon(&self) {
+        needed_soon(self.header());
     }
 
     /// Whether it is bytes or an object.

@@ -6,6 +6,7 @@
 //! that a full cache would have to sweep up again and again.
 
 use super::slab::Place;
+use crate::base::hint::needed_soon;
 
 /// A table has this many slots for each entry at least: then two or three looks say that a key is not there. With four slots
 /// for three entries it is nine, and a put that evicts searches in vain twice.
@@ -65,6 +66,12 @@ impl Index {
             }
             at = self.after(at);
         }
+    }
+
+    /// What is under `hash` will be looked for soon.
+    #[inline]
+    pub fn needed_soon(&self, hash: u64) {
+        self.slots.get(self.home(hash as u32)).into_iter().for_each(needed_soon);
     }
 
     /// Notes a place that is not in yet. There are at most `limit` entries, this one included.

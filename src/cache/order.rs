@@ -153,6 +153,11 @@ impl Order {
         self.noted = 0;
     }
 
+    /// Who leaves next if nobody is used before.
+    pub fn oldest(&self) -> Option<Place> {
+        self.ranking.first().and_then(|level| self.levels.get(usize::from(*level))).and_then(|level| level.oldest.some())
+    }
+
     /// Who leaves next.
     pub fn next_victim(&mut self, slab: &mut Slab) -> Option<Place> {
         self.settle(slab);

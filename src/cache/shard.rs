@@ -343,8 +343,22 @@ impl Shard {
             let lack = self.lack(entries, cost);
             let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
             if lack.is_none() || !self.dismiss_next(cause, now) {
-                return;
+                break;
             }
+        }
+        self.look_ahead();
+    }
+
+    /// Who leaves next has not been looked at for long, so that the next put would wait for its memory several times over: for the
+    /// key, the value that is given up, the slot in the index. Two steps, since the key says where the slot is.
+    fn look_ahead(&self) {
+        let Some(next) = self.order.oldest() else { return };
+        if let Some(value) = self.slab.answer(next).value() {
+            value.needed_soon();
+        }
+        self.index.needed_soon(self.hasher.hash(self.slab.key(next)));
+        if let Some(after_it) = self.slab.newer(next).some() {
+            self.slab.needed_soon(after_it);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The nodes of a shard, in one vector that grows towards the capacity and never beyond. Links are places in it.
 
+use crate::base::hint::needed_soon;
 use crate::base::{Answer, Key, Millis};
 
 /// More nodes a shard cannot number: the wheel needs the top bit of a place for itself.
@@ -177,6 +178,14 @@ impl Slab {
     pub fn get(&self, place: Place) -> Option<Node<'_>> {
         let (named, linked) = (self.named.get(place.index())?, self.linked.get(place.index())?);
         Some(Node { key: &named.key, deadline: named.deadline, answer: &linked.answer })
+    }
+
+    /// The entry at `place` will be looked at soon.
+    #[inline]
+    pub fn needed_soon(&self, place: Place) {
+        self.named.get(place.index()).into_iter().for_each(needed_soon);
+        self.linked.get(place.index()).into_iter().for_each(needed_soon);
+        self.noted.get(place.index()).into_iter().for_each(needed_soon);
     }
 
     #[inline(always)]
