@@ -192,7 +192,14 @@ impl Shard {
     /// Shows the entry under `key` to `see`, if it is alive. This and what it goes through are inlined by force: what `see`
     /// leaves alone is not fetched then.
     #[inline(always)]
-    pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Slab, Place, Millis) -> R) -> Option<R> {
+    pub fn read<R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        clock: &Clock,
+        reading: Reading,
+        see: impl FnOnce(&Slab, Place, Millis) -> R,
+    ) -> Option<R> {
         if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }

@@ -83,9 +83,15 @@ impl Store {
         )
     }
 
+    #[inline(always)]
     fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64) -> R) -> R {
         let hash = self.hasher.hash(key);
-        self.cell_of(hash).write(self.outlet(), out, |shard| work(shard, hash))
+        self.cell_of(hash).write(
+            self.outlet(),
+            out,
+            #[inline(always)]
+            |shard| work(shard, hash),
+        )
     }
 
     /// Does `work` on each shard in turn, one lock at a time.
@@ -148,7 +154,12 @@ impl Store {
     /// store. An entry that does not get in leaves as [`Cause::Refused`].
     pub fn put(&self, key: &[u8], entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
         let now = clock.millis();
-        self.write(key, out, |shard, hash| shard.put(hash, key, entry, now))
+        self.write(
+            key,
+            out,
+            #[inline(always)]
+            |shard, hash| shard.put(hash, key, entry, now),
+        )
     }
 
     /// As [`Store::put`], and names whom this very put cost the place: live entries that made room, or the newcomer itself if

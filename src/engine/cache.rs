@@ -177,7 +177,7 @@ impl Core {
             return Ok(Status::INVALID_KEY);
         }
         let cost = self.cost_of(key, &answer, stated.cost);
-        let entry = Entry { answer: answer.clone(), cost, ttl: stated.ttl, priority: stated.priority.unwrap_or(0.0) };
+        let entry = |answer| Entry { answer, cost, ttl: stated.ttl, priority: stated.priority.unwrap_or(0.0) };
         let named = naming.is_some();
         let (put, victims) = if self.is_engine() {
             // The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
@@ -187,7 +187,7 @@ impl Core {
                 }
                 // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
                 // not there.
-                let Ok((put, victims)) = contained(|| self.put_into_store(key, entry, named, turn.store.left)) else {
+                let Ok((put, victims)) = contained(|| self.put_into_store(key, entry(answer.clone()), named, turn.store.left)) else {
                     table.written(key, Write::Removed, turn);
                     return Err(Status::ERR_PANIC);
                 };
@@ -198,7 +198,7 @@ impl Core {
             })?
         } else {
             let mut left = Departures::new();
-            let (put, victims) = self.put_into_store(key, entry, named, &mut left);
+            let (put, victims) = self.put_into_store(key, entry(answer), named, &mut left);
             self.let_go(left);
             if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
                 self.store_due();
