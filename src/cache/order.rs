@@ -63,6 +63,11 @@ impl Order {
         {
             return Ok(0);
         }
+        self.rank_of_many(priority)
+    }
+
+    #[inline(never)]
+    fn rank_of_many(&self, priority: f64) -> Result<usize, usize> {
         self.ranking.binary_search_by(|level| self.levels[usize::from(*level)].priority.total_cmp(&priority))
     }
 

@@ -157,7 +157,7 @@ impl Shard {
     /// the shard would keep the memory of its greatest clear.
     pub fn move_leaving_to(&mut self, out: &mut Departures) {
         if self.leaving.len() == 1 && !self.leaving.spilled() {
-            out.extend(self.leaving.pop());
+            self.leaving.pop().into_iter().for_each(|left| out.push(left));
         } else if out.is_empty() {
             *out = self.take_leaving();
         } else {
