@@ -40,14 +40,16 @@ impl Amount {
 }
 
 /// The levels in use.
+#[repr(C)]
 pub(super) struct Order {
+    /// First, since it stands beside what else each lookup writes.
+    noted: u32,
+    /// Uses that the lists do not show yet, oldest first.
+    notes: [Place; NOTES],
     /// By number, which the nodes remember; those without entries are free.
     levels: Vec<Level>,
     /// The numbers of those in use, by ascending priority.
     ranking: Vec<u8>,
-    /// Uses that the lists do not show yet, oldest first.
-    notes: [Place; NOTES],
-    noted: u32,
 }
 
 impl Order {

@@ -90,12 +90,24 @@ impl Effort {
     const ONE: Effort = Effort { entries: 1, looks: usize::MAX };
 }
 
-/// A part of the store.
+/// How lookups ended, which counts as [`Counts`] when somebody asks.
+#[derive(Clone, Copy, Default)]
+struct Lookups {
+    hits: u64,
+    null_hits: u64,
+    misses: u64,
+}
+
+/// A part of the store. First stands what each lookup writes, together, for those are the lines of memory that one thread's processor
+/// takes from another's; then what lookups read.
+#[repr(C)]
 pub(super) struct Shard {
-    hasher: KeyHasher,
+    lookups: Lookups,
+    order: Order,
     index: Index,
     slab: Slab,
-    order: Order,
+    terms: Terms,
+    hasher: KeyHasher,
     /// Made when the first entry with an end is stored.
     wheel: Option<Wheel>,
     /// By place, and empty unless there is an idle TTL.
@@ -103,7 +115,6 @@ pub(super) struct Shard {
     /// The ledger: what the live entries cost together. Wider than any cost, so that no sum overflows.
     cost: u128,
     part: Part,
-    terms: Terms,
     random: Random,
     counts: Counts,
     /// What left during this operation.
@@ -113,15 +124,16 @@ pub(super) struct Shard {
 impl Shard {
     pub fn new(hasher: KeyHasher, part: Part, terms: Terms, random: Random) -> Shard {
         Shard {
-            hasher,
+            lookups: Lookups::default(),
+            order: Order::new(),
             index: Index::new(),
             slab: Slab::new(),
-            order: Order::new(),
+            terms,
+            hasher,
             wheel: None,
             last_used: Vec::new(),
             cost: 0,
             part,
-            terms,
             random,
             counts: Counts::default(),
             leaving: Departures::new(),
@@ -136,8 +148,15 @@ impl Shard {
         self.cost
     }
 
-    pub fn counts_mut(&mut self) -> &mut Counts {
-        &mut self.counts
+    pub fn counts(&self) -> Counts {
+        let Lookups { hits, null_hits, misses } = self.lookups;
+        Counts { hits, null_hits, misses, ..self.counts }
+    }
+
+    pub fn take_counts(&mut self) -> Counts {
+        let counts = self.counts();
+        (self.lookups, self.counts) = (Lookups::default(), Counts::default());
+        counts
     }
 
     pub fn lowest_priority(&self) -> Option<f64> {
@@ -215,8 +234,8 @@ impl Shard {
         if reading != Reading::Peek {
             self.order.note_use(place);
             match self.slab.answer(place) {
-                Answer::Value(_) => self.counts.hits += 1,
-                Answer::Null => self.counts.null_hits += 1,
+                Answer::Value(_) => self.lookups.hits += 1,
+                Answer::Null => self.lookups.null_hits += 1,
             }
         }
         Some(see(&self.slab, place, end))
@@ -225,7 +244,7 @@ impl Shard {
     #[inline(always)]
     fn not_found<R>(&mut self, reading: Reading) -> Option<R> {
         if reading == Reading::Lookup {
-            self.counts.misses += 1;
+            self.lookups.misses += 1;
         }
         None
     }
@@ -252,17 +271,17 @@ impl Shard {
             return None;
         }
         let Some((place, node)) = self.index.find(hash, |place| self.slab.get(place).filter(|node| node.key.is(key))) else {
-            self.counts.misses += 1;
+            self.lookups.misses += 1;
             return Some(None);
         };
         if rarely(node.deadline != Millis::NEVER) && node.deadline <= clock.millis() {
-            self.counts.misses += 1;
+            self.lookups.misses += 1;
             return Some(None);
         }
         self.order.note_use(place);
         match node.answer {
-            Answer::Value(_) => self.counts.hits += 1,
-            Answer::Null => self.counts.null_hits += 1,
+            Answer::Value(_) => self.lookups.hits += 1,
+            Answer::Null => self.lookups.null_hits += 1,
         }
         Some(Some(see(node.answer)))
     }

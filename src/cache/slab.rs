@@ -55,10 +55,9 @@ struct Named {
     deadline: Millis,
 }
 
-/// The answer, and the entry's neighbours in its level's recency list; in a free node, `newer` leads to the next free one.
-#[repr(align(16))]
+/// The neighbours in the level's recency list; in a free node, `newer` leads to the next free one.
+#[repr(align(8))]
 struct Linked {
-    answer: Answer,
     older: Place,
     newer: Place,
 }
@@ -104,12 +103,13 @@ pub(super) struct Node<'a> {
 
 /// What a node takes up, for the published entry cost.
 #[cfg(test)]
-pub(super) const NODE_BYTES: usize = size_of::<Named>() + size_of::<Linked>() + size_of::<Noted>();
+pub(super) const NODE_BYTES: usize = size_of::<Named>() + size_of::<Answer>() + size_of::<Linked>() + size_of::<Noted>();
 
 /// The nodes, in columns. A lookup that knows the place asks memory for the key and for the answer at once, and the value behind the
 /// answer does not wait for the key; and what a lookup leaves alone takes up none of the processor's caches.
 pub(super) struct Slab {
     named: Vec<Named>,
+    answers: Vec<Answer>,
     linked: Vec<Linked>,
     noted: Vec<Noted>,
     free: Place,
@@ -118,7 +118,7 @@ pub(super) struct Slab {
 
 impl Slab {
     pub fn new() -> Slab {
-        Slab { named: Vec::new(), linked: Vec::new(), noted: Vec::new(), free: Place::NONE, live: 0 }
+        Slab { named: Vec::new(), answers: Vec::new(), linked: Vec::new(), noted: Vec::new(), free: Place::NONE, live: 0 }
     }
 
     pub fn len(&self) -> u64 {
@@ -135,12 +135,12 @@ impl Slab {
         self.live += 1;
         let Held { key, answer, cost, deadline, stored_at } = held;
         let named = Named { key, deadline };
-        let linked = Linked { answer, older: Place::NONE, newer: Place::NONE };
+        let linked = Linked { older: Place::NONE, newer: Place::NONE };
         let noted = Noted::new(cost, stored_at, 0);
         if let Some(place) = self.free.some() {
             let at = place.index();
             self.free = self.linked[at].newer;
-            (self.named[at], self.linked[at], self.noted[at]) = (named, linked, noted);
+            (self.named[at], self.answers[at], self.linked[at], self.noted[at]) = (named, answer, linked, noted);
             return place;
         }
         let len = self.named.len();
@@ -149,10 +149,12 @@ impl Slab {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let room = len.saturating_mul(2).max(FIRST_GROWTH).min(limit).max(len + 1);
             self.named.reserve_exact(room - len);
+            self.answers.reserve_exact(room - len);
             self.linked.reserve_exact(room - len);
             self.noted.reserve_exact(room - len);
         }
         self.named.push(named);
+        self.answers.push(answer);
         self.linked.push(linked);
         self.noted.push(noted);
         Place(u32::try_from(len).expect("a shard holds at most MAX_NODES entries"))
@@ -161,12 +163,12 @@ impl Slab {
     /// Takes the entry out; its links must have been cut.
     pub fn remove(&mut self, place: Place) -> Held {
         let at = place.index();
-        let (linked, noted) = (&mut self.linked[at], &mut self.noted[at]);
+        let noted = &mut self.noted[at];
         assert!(noted.level() != VACANT, "a linked node holds an entry");
         let (cost, stored_at) = (noted.cost, noted.stored_at());
         noted.set_level(VACANT);
-        let answer = std::mem::replace(&mut linked.answer, Answer::Null);
-        linked.newer = self.free;
+        let answer = std::mem::replace(&mut self.answers[at], Answer::Null);
+        self.linked[at].newer = self.free;
         let named = std::mem::replace(&mut self.named[at], Named { key: Key::new(&[]), deadline: Millis::NEVER });
         self.free = place;
         self.live -= 1;
@@ -176,14 +178,15 @@ impl Slab {
     /// What a lookup looks at, if there is such a place.
     #[inline(always)]
     pub fn get(&self, place: Place) -> Option<Node<'_>> {
-        let (named, linked) = (self.named.get(place.index())?, self.linked.get(place.index())?);
-        Some(Node { key: &named.key, deadline: named.deadline, answer: &linked.answer })
+        let (named, answer) = (self.named.get(place.index())?, self.answers.get(place.index())?);
+        Some(Node { key: &named.key, deadline: named.deadline, answer })
     }
 
     /// The entry at `place` will be looked at soon.
     #[inline]
     pub fn needed_soon(&self, place: Place) {
         self.named.get(place.index()).into_iter().for_each(needed_soon);
+        self.answers.get(place.index()).into_iter().for_each(needed_soon);
         self.linked.get(place.index()).into_iter().for_each(needed_soon);
         self.noted.get(place.index()).into_iter().for_each(needed_soon);
     }
@@ -200,7 +203,7 @@ impl Slab {
 
     #[inline(always)]
     pub fn answer(&self, place: Place) -> &Answer {
-        &self.linked[place.index()].answer
+        &self.answers[place.index()]
     }
 
     #[inline]
@@ -252,10 +255,10 @@ impl Slab {
 
     /// Every entry there is, in no order, trusting no link.
     pub fn into_entries(self) -> impl Iterator<Item = Held> {
-        let columns = self.named.into_iter().zip(self.linked).zip(self.noted);
-        columns.filter(|(_, noted)| noted.level() != VACANT).map(|((named, linked), noted)| Held {
+        let columns = self.named.into_iter().zip(self.answers).zip(self.noted);
+        columns.filter(|(_, noted)| noted.level() != VACANT).map(|((named, answer), noted)| Held {
             key: named.key,
-            answer: linked.answer,
+            answer,
             cost: noted.cost,
             deadline: named.deadline,
             stored_at: noted.stored_at(),

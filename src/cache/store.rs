@@ -324,14 +324,14 @@ impl Store {
     /// What happened since the last reset.
     pub fn counts(&self) -> Counts {
         let mut sum = Counts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..Counts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(shard.counts_mut())));
+        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&shard.counts())));
         sum
     }
 
     /// Begins a new window and says what happened in the one before. Each event is in exactly one.
     pub fn reset_counts(&self) -> Counts {
         let mut sum = Counts { invalid_keys: self.invalid_keys.swap(0, Ordering::Relaxed), ..Counts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&std::mem::take(shard.counts_mut()))));
+        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&shard.take_counts())));
         sum
     }
 }
