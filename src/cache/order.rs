@@ -152,6 +152,8 @@ impl Order {
     #[inline(never)]
     fn settle_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
+        // To move an entry is to write to its neighbours, far away: memory is asked for those of all before the first is moved.
+        notes.iter().for_each(|place| slab.neighbours_needed_soon(*place));
         if let [level] = &mut self.levels[..] {
             notes.iter().for_each(|place| level.renew(slab, *place));
         } else {

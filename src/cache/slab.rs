@@ -191,6 +191,14 @@ impl Slab {
         self.noted.get(place.index()).into_iter().for_each(needed_soon);
     }
 
+    /// The neighbours of the entry at `place` will be linked anew soon.
+    #[inline(always)]
+    pub fn neighbours_needed_soon(&self, place: Place) {
+        let Some(linked) = self.linked.get(place.index()) else { return };
+        self.linked.get(linked.older.index()).into_iter().for_each(needed_soon);
+        self.linked.get(linked.newer.index()).into_iter().for_each(needed_soon);
+    }
+
     #[inline(always)]
     pub fn key(&self, place: Place) -> &Key {
         &self.named[place.index()].key
