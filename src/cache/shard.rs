@@ -195,7 +195,11 @@ impl Shard {
 
     #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
-        self.index.find(hash, |place| self.slab.key(place).is(key).then_some(())).map(|(place, ())| place)
+        self.index.find(
+            hash,
+            #[inline(always)]
+            |place| self.slab.holds(place, key),
+        )
     }
 
     /// When the entry at `place` ends as things stand.
@@ -270,10 +274,16 @@ impl Shard {
         if rarely(self.order.is_page_full()) || rarely(self.terms.idle_ms.is_some()) {
             return None;
         }
-        let Some((place, node)) = self.index.find(hash, |place| self.slab.get(place).filter(|node| node.key.is(key))) else {
+        let found = self.index.find(
+            hash,
+            #[inline(always)]
+            |place| self.slab.holds(place, key),
+        );
+        let Some(place) = found else {
             self.lookups.misses += 1;
             return Some(None);
         };
+        let node = self.slab.get(place)?;
         if rarely(node.deadline != Millis::NEVER) && node.deadline <= clock.millis() {
             self.lookups.misses += 1;
             return Some(None);

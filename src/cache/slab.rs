@@ -31,8 +31,8 @@ impl Place {
         self.0
     }
 
-    #[cfg(test)]
-    pub fn of_number(number: u32) -> Place {
+    #[inline]
+    pub const fn of_number(number: u32) -> Place {
         Place(number)
     }
 }
@@ -94,9 +94,8 @@ impl Noted {
     }
 }
 
-/// A node as a lookup sees it.
-pub(super) struct Node<'a> {
-    pub key: &'a Key,
+/// What a lookup that found its key looks at.
+pub(super) struct Found<'a> {
     pub deadline: Millis,
     pub answer: &'a Answer,
 }
@@ -175,11 +174,19 @@ impl Slab {
         Held { key: named.key, answer, cost, deadline: named.deadline, stored_at }
     }
 
-    /// What a lookup looks at, if there is such a place.
+    /// Whether the entry at `place` is there, and is that of `key`.
     #[inline(always)]
-    pub fn get(&self, place: Place) -> Option<Node<'_>> {
-        let (named, answer) = (self.named.get(place.index())?, self.answers.get(place.index())?);
-        Some(Node { key: &named.key, deadline: named.deadline, answer })
+    pub fn holds(&self, place: Place, key: &[u8]) -> bool {
+        match self.named.get(place.index()) {
+            Some(named) => named.key.is(key),
+            None => false,
+        }
+    }
+
+    /// The entry at `place`, if there is such a place.
+    #[inline(always)]
+    pub fn get(&self, place: Place) -> Option<Found<'_>> {
+        Some(Found { deadline: self.named.get(place.index())?.deadline, answer: self.answers.get(place.index())? })
     }
 
     /// The entry at `place` will be looked at soon.
