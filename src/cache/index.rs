@@ -153,8 +153,7 @@ impl Index {
 
     #[cold]
     fn grow(&mut self, limit: u64) {
-        let wanted =
-            (self.buckets.len() as u64 * 2).max(FIRST_GROWTH).min(Index::buckets_for(limit)).max(Index::buckets_for(self.len + 1));
+        let wanted = (self.buckets.len() as u64 * 2).max(FIRST_GROWTH).min(Index::buckets_for(limit)).max(Index::buckets_for(self.len + 1));
         let wanted = usize::try_from(wanted).expect("a shard holds at most MAX_NODES entries");
         let buckets = std::mem::replace(&mut self.buckets, vec![EMPTY; wanted]);
         for bucket in buckets {
