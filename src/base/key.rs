@@ -38,7 +38,7 @@ impl Key {
     }
 
     /// Whether it is `key`. Lengths that keys often have are compared as words: a call to compare memory costs more.
-    #[inline]
+    #[inline(always)]
     pub fn is(&self, key: &[u8]) -> bool {
         let Bytes::Inline { len, bytes } = &self.0 else { return self.as_bytes() == key };
         if usize::from(*len) != key.len() {
@@ -53,7 +53,7 @@ impl Key {
     }
 
     /// The bytes.
-    #[inline]
+    #[inline(always)]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Bytes::Inline { len, bytes } => &bytes[..usize::from(*len)],

@@ -72,6 +72,15 @@ impl<T> Mutex<T> {
         Ok(self.lock())
     }
 
+    /// The lock, if nobody holds it and no panic passed through it since [`Mutex::mended`]. Does not panic.
+    #[inline(always)]
+    pub fn try_lock_unless_broken(&self) -> Option<MutexGuard<'_, T>> {
+        #[cfg(kvl_race)]
+        return self.0.try_lock();
+        #[cfg(not(kvl_race))]
+        return self.0.try_lock().ok();
+    }
+
     /// What it guards is whole again.
     pub fn mended(&self) {
         #[cfg(not(any(kvl_model, kvl_race)))]

@@ -8,7 +8,7 @@
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
-use super::hint::rarely;
+use super::hint::{needed_soon, rarely};
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
 use std::alloc::{Layout, alloc, dealloc};
@@ -70,7 +70,7 @@ unsafe impl Sync for Value {}
 impl Value {
     /// Copies `bytes`.
     pub fn bytes(bytes: &[u8]) -> Result<Value, NoMemory> {
-        let (value, data) = Value::space(bytes.len())?;
+        let (value, data) = Value::room(bytes.len())?;
         // SAFETY: `data` has room for as many bytes, and nobody else knows of it yet.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr(), bytes.len()) };
         Ok(value)
@@ -78,6 +78,14 @@ impl Value {
 
     /// Zeroed room for `len` bytes, to be filled through the pointer before the value is shared.
     pub fn space(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
+        let (value, data) = Value::room(len)?;
+        // SAFETY: `data` has room for as many bytes, and nobody else knows of it yet.
+        unsafe { data.write_bytes(0, len) };
+        Ok((value, data))
+    }
+
+    /// Room for `len` bytes, which must be filled before anybody reads them.
+    fn room(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
         let layout = Value::inline_layout(len).ok_or(NoMemory)?;
         // SAFETY: the layout is never empty, it holds a header.
         let start = NonNull::new(unsafe { alloc(layout) }).ok_or(NoMemory)?;
@@ -85,9 +93,7 @@ impl Value {
         // SAFETY: the allocation begins with room for a header, aligned for it, and goes on with `len` bytes.
         let data = unsafe {
             header.write(Header { refs: AtomicUsize::new(1), shape: len << SHIFT | INLINE });
-            let data = start.add(size_of::<Header>());
-            data.write_bytes(0, len);
-            data
+            start.add(size_of::<Header>())
         };
         Ok((Value(header), data))
     }
@@ -138,6 +144,12 @@ impl Value {
         self.header().shape >> SHIFT
     }
 
+    /// It will be looked at or given up soon.
+    #[inline(always)]
+    pub fn needed_soon(&self) {
+        needed_soon(self.header());
+    }
+
     /// Whether it is bytes or an object.
     #[inline]
     pub fn kind(&self) -> Kind {
@@ -150,7 +162,7 @@ impl Value {
         let shape = self.header().shape;
         let (tag, len) = (shape & MASK, shape >> SHIFT);
         if tag == INLINE {
-            // SAFETY: inline data follows the header in the same allocation, and was initialised by `space`.
+            // SAFETY: inline data follows the header in the same allocation, and was filled by whoever asked for `room`.
             return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(size_of::<Header>()), len) });
         }
         self.external_bytes(tag, len)
@@ -262,7 +274,7 @@ impl Value {
         acquire(&self.header().refs);
         let (tag, len) = (self.tag(), self.len());
         match tag {
-            // SAFETY: the last reference; allocated by `space` with this very layout.
+            // SAFETY: the last reference; allocated by `room` with this very layout.
             INLINE => unsafe {
                 let layout = Value::inline_layout(len).expect("the layout was made from this length");
                 dealloc(self.0.as_ptr().cast(), layout);

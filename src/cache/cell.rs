@@ -33,20 +33,31 @@ impl Cell {
         work(&mut shard)
     }
 
+    /// As [`Cell::read`], if that can be had without waiting or mending. `None`: nothing was done.
+    #[inline(always)]
+    pub fn glance<R>(&self, work: impl FnOnce(&mut Shard) -> Option<R>) -> Option<R> {
+        work(&mut *self.shard.try_lock_unless_broken()?)
+    }
+
     /// Does `work`, and sends what left to the outlet, or to `out` if there is none.
+    #[inline(always)]
     pub fn write<R>(&self, outlet: Option<&dyn Outlet>, out: &mut Departures, work: impl FnOnce(&mut Shard) -> R) -> R {
-        self.read(outlet, |shard| {
-            let result = work(shard);
-            self.announce(shard);
-            if !shard.leaving().is_empty() {
-                if let Some(outlet) = outlet {
-                    shard.record_leaving(outlet);
+        self.read(
+            outlet,
+            #[inline(always)]
+            |shard| {
+                let result = work(shard);
+                self.announce(shard);
+                if !shard.leaving().is_empty() {
+                    if let Some(outlet) = outlet {
+                        shard.record_leaving(outlet);
+                    }
+                    // To the caller also what an outlet left behind: here it would be dropped under the lock.
+                    shard.move_leaving_to(out);
                 }
-                // To the caller also what an outlet left behind: here it would be dropped under the lock.
-                shard.move_leaving_to(out);
-            }
-            result
-        })
+                result
+            },
+        )
     }
 
     fn announce(&self, shard: &Shard) {

@@ -1,120 +1,191 @@
 //! Which node holds a key: a hash table of places that knows nothing of nodes.
 //!
-//! Open addressing with linear probing (Knuth, volume 3, 6.4, algorithms L and R). A slot is one word: 32 bits of the hash and
-//! the place. So a lookup waits for one line of memory where control bytes apart would make it two, a node is looked at
-//! only when those bits agree, growing asks nobody for a hash, and a removal closes the gap instead of leaving a tombstone
-//! that a full cache would have to sweep up again and again.
+//! Open addressing in buckets that fill a cache line (as in F14 and Swiss tables, but with the places beside the tags), bucket
+//! after bucket (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one line of memory, compares its eight tags at once, without a
+//! branch that the processor would have to guess, and looks at a node only when 32 bits of the hash agree. Growing asks nobody
+//! for a hash, and a removal closes the gap instead of leaving a tombstone that a full cache would have to sweep up again and again.
 
 use super::slab::Place;
+use crate::base::hint::{needed_soon, rarely};
 
-/// A table has this many slots for each entry at least: then two or three looks say that a key is not there. With four slots
-/// for three entries it is nine, and a put that evicts searches in vain twice.
+/// How many slots there are for each entry at least: then one bucket in fifty is full.
 const SLOTS_PER_ENTRY: u64 = 2;
 
-const FIRST_GROWTH: u64 = 16;
+const SLOTS: usize = 8;
 
+const FIRST_GROWTH: u64 = 2;
+
+/// The first slots are taken, the others hold no place.
+#[repr(align(64))]
 #[derive(Clone, Copy)]
-struct Slot {
-    tag: u32,
-    place: Place,
+struct Bucket {
+    tags: [u32; SLOTS],
+    places: [Place; SLOTS],
 }
 
-const EMPTY: Slot = Slot { tag: 0, place: Place::NONE };
+const EMPTY: Bucket = Bucket { tags: [0; SLOTS], places: [Place::NONE; SLOTS] };
+
+impl Bucket {
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.places[SLOTS - 1] != Place::NONE
+    }
+
+    fn len(&self) -> usize {
+        self.places.iter().filter(|place| **place != Place::NONE).count()
+    }
+
+    /// The place under `tag`, or anything if there are several, which is next to never. All slots are looked at, with no branch.
+    #[inline(always)]
+    fn guess(&self, tag: u32) -> Option<Place> {
+        let found = |(of, place): (&u32, &Place)| if *of == tag { !place.number() } else { 0 };
+        let found = self.tags.iter().zip(&self.places).map(found).fold(0, |all, one| all | one);
+        Place::of_number(!found).some()
+    }
+
+    /// The places under `tag`.
+    fn under(&self, tag: u32) -> impl Iterator<Item = Place> {
+        let slots = self.tags.iter().zip(&self.places).filter(move |(of, place)| **of == tag && **place != Place::NONE);
+        slots.map(|(_, place)| *place)
+    }
+
+    fn push(&mut self, tag: u32, place: Place) {
+        let at = self.len();
+        (self.tags[at], self.places[at]) = (tag, place);
+    }
+
+    fn take(&mut self, at: usize) -> (u32, Place) {
+        let last = self.len() - 1;
+        let taken = (self.tags[at], self.places[at]);
+        (self.tags[at], self.places[at]) = (self.tags[last], self.places[last]);
+        (self.tags[last], self.places[last]) = (0, Place::NONE);
+        taken
+    }
+}
 
 /// What a slot takes up for each entry of a full table, for the published entry cost.
 #[cfg(test)]
-pub(super) const BYTES_PER_ENTRY: f64 = size_of::<Slot>() as f64 * SLOTS_PER_ENTRY as f64;
+pub(super) const BYTES_PER_ENTRY: f64 = (size_of::<Bucket>() / SLOTS) as f64 * SLOTS_PER_ENTRY as f64;
 
 /// The table.
 pub(super) struct Index {
-    slots: Vec<Slot>,
+    buckets: Vec<Bucket>,
     len: u64,
 }
 
 impl Index {
     pub fn new() -> Index {
-        Index { slots: Vec::new(), len: 0 }
+        Index { buckets: Vec::new(), len: 0 }
     }
 
     /// Where a search begins. Not a remainder, so that a table may have any size and end at the capacity's.
-    #[inline]
+    #[inline(always)]
     fn home(&self, tag: u32) -> usize {
-        ((u64::from(tag) * self.slots.len() as u64) >> 32) as usize
+        ((u64::from(tag) * self.buckets.len() as u64) >> 32) as usize
     }
 
     #[inline]
     fn after(&self, at: usize) -> usize {
-        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+        if at + 1 == self.buckets.len() { 0 } else { at + 1 }
+    }
+
+    /// How many steps it is from one bucket to another.
+    fn steps(&self, from: usize, to: usize) -> usize {
+        if from <= to { to - from } else { to + self.buckets.len() - from }
     }
 
     /// The place under `hash` that `is_it` agrees to.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(Place) -> bool) -> Option<Place> {
         let tag = hash as u32;
+        // A table without buckets ends the search here.
+        let bucket = self.buckets.get(self.home(tag))?;
+        let guess = bucket.guess(tag);
+        if let Some(place) = guess
+            && is_it(place)
+        {
+            return guess;
+        }
+        if rarely(guess.is_some() || bucket.is_full()) { self.search(tag, is_it) } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn search(&self, tag: u32, is_it: impl Fn(Place) -> bool) -> Option<Place> {
         let mut at = self.home(tag);
         loop {
-            // A table without slots ends the search here; one with slots always has an empty one.
-            let slot = self.slots.get(at)?;
-            if slot.place == Place::NONE {
-                return None;
-            }
-            if slot.tag == tag && is_it(slot.place) {
-                return Some(slot.place);
+            // There is always a bucket that is not full, which ends the search.
+            let bucket = self.buckets.get(at)?;
+            let found = bucket.under(tag).find(|place| is_it(*place));
+            if found.is_some() || !bucket.is_full() {
+                return found;
             }
             at = self.after(at);
         }
+    }
+
+    /// What is under `hash` will be looked for soon.
+    #[inline]
+    pub fn needed_soon(&self, hash: u64) {
+        self.buckets.get(self.home(hash as u32)).into_iter().for_each(needed_soon);
     }
 
     /// Notes a place that is not in yet. There are at most `limit` entries, this one included.
     pub fn insert(&mut self, hash: u64, place: Place, limit: u64) {
-        if Index::slots_for(self.len + 1) > self.slots.len() as u64 {
+        if Index::buckets_for(self.len + 1) > self.buckets.len() as u64 {
             self.grow(limit);
         }
         self.len += 1;
-        self.enter(Slot { tag: hash as u32, place });
+        self.enter(hash as u32, place);
     }
 
-    fn enter(&mut self, slot: Slot) {
-        let mut at = self.home(slot.tag);
-        while self.slots[at].place != Place::NONE {
+    fn enter(&mut self, tag: u32, place: Place) {
+        let mut at = self.home(tag);
+        while self.buckets[at].is_full() {
             at = self.after(at);
         }
-        self.slots[at] = slot;
+        self.buckets[at].push(tag, place);
     }
 
-    fn slots_for(entries: u64) -> u64 {
-        // One more, so that there is always an empty one.
-        entries * SLOTS_PER_ENTRY + 1
+    fn buckets_for(entries: u64) -> u64 {
+        (entries * SLOTS_PER_ENTRY).div_ceil(SLOTS as u64)
     }
 
     #[cold]
     fn grow(&mut self, limit: u64) {
-        let wanted = (self.slots.len() as u64 * 2).max(FIRST_GROWTH).min(Index::slots_for(limit)).max(Index::slots_for(self.len + 1));
+        let wanted = (self.buckets.len() as u64 * 2).max(FIRST_GROWTH).min(Index::buckets_for(limit)).max(Index::buckets_for(self.len + 1));
         let wanted = usize::try_from(wanted).expect("a shard holds at most MAX_NODES entries");
-        let slots = std::mem::replace(&mut self.slots, vec![EMPTY; wanted]);
-        slots.into_iter().filter(|slot| slot.place != Place::NONE).for_each(|slot| self.enter(slot));
+        let buckets = std::mem::replace(&mut self.buckets, vec![EMPTY; wanted]);
+        for bucket in buckets {
+            (0..bucket.len()).for_each(|slot| self.enter(bucket.tags[slot], bucket.places[slot]));
+        }
     }
 
     /// Takes a place out that is in under `hash`.
     pub fn remove(&mut self, hash: u64, place: Place) {
-        let mut hole = self.home(hash as u32);
-        while self.slots[hole].place != place {
-            assert!(self.slots[hole].place != Place::NONE, "every entry is in the index");
-            hole = self.after(hole);
-        }
-        // Whoever was pushed beyond the hole by its former owner moves up into it.
-        let mut at = self.after(hole);
-        while self.slots[at].place != Place::NONE {
-            let home = self.home(self.slots[at].tag);
-            let passes_the_hole = if hole <= at { home <= hole || home > at } else { home <= hole && home > at };
-            if passes_the_hole {
-                self.slots[hole] = self.slots[at];
-                hole = at;
+        let mut gap = self.home(hash as u32);
+        let slot = loop {
+            if let Some(slot) = self.buckets[gap].places.iter().position(|other| *other == place) {
+                break slot;
             }
-            at = self.after(at);
-        }
-        self.slots[hole] = EMPTY;
+            assert!(self.buckets[gap].is_full(), "every entry is in the index");
+            gap = self.after(gap);
+        };
+        let mut was_full = self.buckets[gap].is_full();
+        self.buckets[gap].take(slot);
         self.len -= 1;
+        // Whoever was pushed beyond a bucket that was full moves up into it.
+        let mut at = gap;
+        while was_full {
+            at = self.after(at);
+            was_full = self.buckets[at].is_full();
+            let passed_the_gap = |tag: &u32| self.steps(self.home(*tag), at) >= self.steps(gap, at);
+            if let Some(slot) = self.buckets[at].tags[..self.buckets[at].len()].iter().position(passed_the_gap) {
+                let (tag, place) = self.buckets[at].take(slot);
+                self.buckets[gap].push(tag, place);
+                gap = at;
+            }
+        }
     }
 }
 
@@ -135,7 +206,7 @@ mod tests {
     #[test]
     fn an_empty_table_has_no_memory_and_finds_nothing() {
         let index = Index::new();
-        assert_eq!((index.slots.capacity(), index.find(hash(7), |_| true)), (0, None));
+        assert_eq!((index.buckets.capacity(), index.find(hash(7), |_| true)), (0, None));
     }
 
     #[test]
@@ -145,8 +216,8 @@ mod tests {
             for number in 0..limit as u32 {
                 index.insert(hash(number.wrapping_mul(0x9E37_79B9)), place(number), limit);
             }
-            assert_eq!(index.slots.len() as u64, Index::slots_for(limit));
-            assert!(index.slots.iter().any(|slot| slot.place == Place::NONE));
+            assert_eq!(index.buckets.len() as u64, Index::buckets_for(limit));
+            assert!(index.buckets.iter().any(|bucket| !bucket.is_full()));
         }
     }
 
@@ -176,7 +247,7 @@ mod tests {
                     prop_assert_eq!(found, tag.map(|_| place(number)));
                 }
                 prop_assert_eq!(index.len, held.len() as u64);
-                prop_assert_eq!(index.slots.iter().filter(|slot| slot.place != Place::NONE).count(), held.len());
+                prop_assert_eq!(index.buckets.iter().map(Bucket::len).sum::<usize>(), held.len());
             }
         }
     }

@@ -40,14 +40,16 @@ impl Amount {
 }
 
 /// The levels in use.
+#[repr(C)]
 pub(super) struct Order {
+    /// First, since it stands beside what else each lookup writes.
+    noted: u32,
+    /// Uses that the lists do not show yet, oldest first.
+    notes: [Place; NOTES],
     /// By number, which the nodes remember; those without entries are free.
     levels: Vec<Level>,
     /// The numbers of those in use, by ascending priority.
     ranking: Vec<u8>,
-    /// Uses that the lists do not show yet, oldest first.
-    notes: [Place; NOTES],
-    noted: u32,
 }
 
 impl Order {
@@ -63,6 +65,11 @@ impl Order {
         {
             return Ok(0);
         }
+        self.rank_of_many(priority)
+    }
+
+    #[inline(never)]
+    fn rank_of_many(&self, priority: f64) -> Result<usize, usize> {
         self.ranking.binary_search_by(|level| self.levels[usize::from(*level)].priority.total_cmp(&priority))
     }
 
@@ -85,7 +92,7 @@ impl Order {
         slab.set_level(place, number);
         let level = &mut self.levels[usize::from(number)];
         level.entries += 1;
-        level.cost += u128::from(slab.held(place).cost);
+        level.cost += u128::from(slab.cost(place));
         level.append(slab, place);
     }
 
@@ -108,11 +115,11 @@ impl Order {
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
         // Notes of it must not be found when its place is another's.
         self.settle(slab);
-        let number = slab.held(place).level();
+        let number = slab.level(place);
         let level = &mut self.levels[usize::from(number)];
         level.cut(slab, place);
         level.entries -= 1;
-        level.cost -= u128::from(slab.held(place).cost);
+        level.cost -= u128::from(slab.cost(place));
         if level.entries == 0 {
             self.ranking.retain(|ranked| *ranked != number);
         }
@@ -125,10 +132,13 @@ impl Order {
     }
 
     /// The entry was used. There must be room for the note.
-    #[inline]
+    #[inline(always)]
     pub fn note_use(&mut self, place: Place) {
-        self.notes[self.noted as usize] = place;
-        self.noted += 1;
+        debug_assert!(!self.is_page_full());
+        if let Some(note) = self.notes.get_mut(self.noted as usize) {
+            *note = place;
+            self.noted += 1;
+        }
     }
 
     /// Works the noted uses into the lists, in the order in which they happened.
@@ -142,12 +152,19 @@ impl Order {
     #[inline(never)]
     fn settle_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
+        // To move an entry is to write to its neighbours, far away: memory is asked for those of all before the first is moved.
+        notes.iter().for_each(|place| slab.neighbours_needed_soon(*place));
         if let [level] = &mut self.levels[..] {
             notes.iter().for_each(|place| level.renew(slab, *place));
         } else {
-            notes.iter().for_each(|place| self.levels[usize::from(slab.held(*place).level())].renew(slab, *place));
+            notes.iter().for_each(|place| self.levels[usize::from(slab.level(*place))].renew(slab, *place));
         }
         self.noted = 0;
+    }
+
+    /// Who leaves next if nobody is used before.
+    pub fn oldest(&self) -> Option<Place> {
+        self.ranking.first().and_then(|level| self.levels.get(usize::from(*level))).and_then(|level| level.oldest.some())
     }
 
     /// Who leaves next.
@@ -183,7 +200,7 @@ impl Order {
                 return false;
             }
             given.entries += 1;
-            given.cost += u128::from(slab.held(place).cost);
+            given.cost += u128::from(slab.cost(place));
             next = slab.newer(place).some();
         }
         true
@@ -252,7 +269,8 @@ mod tests {
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
-            let place = slab.insert(Held::new(Key::new(b""), Answer::Null, cost, Millis::NEVER, Millis(0)), 1000);
+            let held = Held { key: Key::new(b""), answer: Answer::Null, cost, deadline: Millis::NEVER, stored_at: Millis(0) };
+            let place = slab.insert(held, 1000);
             order.enter(slab, place, priority);
             place
         }

@@ -90,12 +90,24 @@ impl Effort {
     const ONE: Effort = Effort { entries: 1, looks: usize::MAX };
 }
 
-/// A part of the store.
+/// How lookups ended, which counts as [`Counts`] when somebody asks.
+#[derive(Clone, Copy, Default)]
+struct Lookups {
+    hits: u64,
+    null_hits: u64,
+    misses: u64,
+}
+
+/// A part of the store. First stands what each lookup writes, together, for those are the lines of memory that one thread's processor
+/// takes from another's; then what lookups read.
+#[repr(C)]
 pub(super) struct Shard {
-    hasher: KeyHasher,
+    lookups: Lookups,
+    order: Order,
     index: Index,
     slab: Slab,
-    order: Order,
+    terms: Terms,
+    hasher: KeyHasher,
     /// Made when the first entry with an end is stored.
     wheel: Option<Wheel>,
     /// By place, and empty unless there is an idle TTL.
@@ -103,7 +115,6 @@ pub(super) struct Shard {
     /// The ledger: what the live entries cost together. Wider than any cost, so that no sum overflows.
     cost: u128,
     part: Part,
-    terms: Terms,
     random: Random,
     counts: Counts,
     /// What left during this operation.
@@ -113,15 +124,16 @@ pub(super) struct Shard {
 impl Shard {
     pub fn new(hasher: KeyHasher, part: Part, terms: Terms, random: Random) -> Shard {
         Shard {
-            hasher,
+            lookups: Lookups::default(),
+            order: Order::new(),
             index: Index::new(),
             slab: Slab::new(),
-            order: Order::new(),
+            terms,
+            hasher,
             wheel: None,
             last_used: Vec::new(),
             cost: 0,
             part,
-            terms,
             random,
             counts: Counts::default(),
             leaving: Departures::new(),
@@ -136,8 +148,15 @@ impl Shard {
         self.cost
     }
 
-    pub fn counts_mut(&mut self) -> &mut Counts {
-        &mut self.counts
+    pub fn counts(&self) -> Counts {
+        let Lookups { hits, null_hits, misses } = self.lookups;
+        Counts { hits, null_hits, misses, ..self.counts }
+    }
+
+    pub fn take_counts(&mut self) -> Counts {
+        let counts = self.counts();
+        (self.lookups, self.counts) = (Lookups::default(), Counts::default());
+        counts
     }
 
     pub fn lowest_priority(&self) -> Option<f64> {
@@ -157,7 +176,7 @@ impl Shard {
     /// the shard would keep the memory of its greatest clear.
     pub fn move_leaving_to(&mut self, out: &mut Departures) {
         if self.leaving.len() == 1 && !self.leaving.spilled() {
-            out.extend(self.leaving.pop());
+            self.leaving.pop().into_iter().for_each(|left| out.push(left));
         } else if out.is_empty() {
             *out = self.take_leaving();
         } else {
@@ -176,13 +195,17 @@ impl Shard {
 
     #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
-        self.index.find(hash, |place| self.slab.held(place).key.is(key))
+        self.index.find(
+            hash,
+            #[inline(always)]
+            |place| self.slab.holds(place, key),
+        )
     }
 
     /// When the entry at `place` ends as things stand.
     #[inline]
     fn end_of(&self, place: Place) -> Millis {
-        let deadline = self.slab.held(place).deadline;
+        let deadline = self.slab.deadline(place);
         match self.terms.idle_ms {
             None => deadline,
             Some(idle_ms) => deadline.min(self.last_used[place.index()].after(idle_ms)),
@@ -192,39 +215,40 @@ impl Shard {
     /// Shows the entry under `key` to `see`, if it is alive. This and what it goes through are inlined by force: what `see`
     /// leaves alone is not fetched then.
     #[inline(always)]
-    pub fn read<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
+    pub fn read<R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        clock: &Clock,
+        reading: Reading,
+        see: impl FnOnce(&Slab, Place, Millis) -> R,
+    ) -> Option<R> {
         if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }
         let Some(place) = self.find(hash, key) else { return self.not_found(reading) };
-        let held = self.slab.held(place);
         // The clock is read only for an entry that can end at all.
-        if rarely(self.terms.idle_ms.is_some() || held.deadline != Millis::NEVER) {
-            return match self.end_if_alive(place, clock, reading) {
-                Some(end) => Some(see(self.used(place, reading), end)),
-                None => self.not_found(reading),
-            };
-        }
-        Some(see(self.used(place, reading), Millis::NEVER))
-    }
-
-    #[inline(always)]
-    fn used(&mut self, place: Place, reading: Reading) -> &Held {
-        let held = self.slab.held(place);
-        if reading != Reading::Peek {
-            self.order.note_use(place);
-            match held.answer {
-                Answer::Value(_) => self.counts.hits += 1,
-                Answer::Null => self.counts.null_hits += 1,
+        let mut end = Millis::NEVER;
+        if rarely(self.terms.idle_ms.is_some() || self.slab.deadline(place) != Millis::NEVER) {
+            match self.end_if_alive(place, clock, reading) {
+                Some(later) => end = later,
+                None => return self.not_found(reading),
             }
         }
-        held
+        if reading != Reading::Peek {
+            self.order.note_use(place);
+            match self.slab.answer(place) {
+                Answer::Value(_) => self.lookups.hits += 1,
+                Answer::Null => self.lookups.null_hits += 1,
+            }
+        }
+        Some(see(&self.slab, place, end))
     }
 
     #[inline(always)]
     fn not_found<R>(&mut self, reading: Reading) -> Option<R> {
         if reading == Reading::Lookup {
-            self.counts.misses += 1;
+            self.lookups.misses += 1;
         }
         None
     }
@@ -241,6 +265,35 @@ impl Shard {
             self.last_used[place.index()] = now;
         }
         Some(self.end_of(place))
+    }
+
+    /// The short way of a lookup, on which nothing can panic. The outer `None`: it takes the long way, [`Shard::read`], and
+    /// nothing was done.
+    #[inline(always)]
+    pub fn glance<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+        if rarely(self.order.is_page_full()) || rarely(self.terms.idle_ms.is_some()) {
+            return None;
+        }
+        let found = self.index.find(
+            hash,
+            #[inline(always)]
+            |place| self.slab.holds(place, key),
+        );
+        let Some(place) = found else {
+            self.lookups.misses += 1;
+            return Some(None);
+        };
+        let node = self.slab.get(place)?;
+        if rarely(node.deadline != Millis::NEVER) && node.deadline <= clock.millis() {
+            self.lookups.misses += 1;
+            return Some(None);
+        }
+        self.order.note_use(place);
+        match node.answer {
+            Answer::Value(_) => self.lookups.hits += 1,
+            Answer::Null => self.lookups.null_hits += 1,
+        }
+        Some(Some(see(node.answer)))
     }
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: Entry, now: Millis) -> Put {
@@ -262,7 +315,7 @@ impl Shard {
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
         let deadline = self.terms.deadline(ttl, now, &mut self.random);
-        let held = Held::new(Key::new(key), entry.answer, cost, deadline, now);
+        let held = Held { key: Key::new(key), answer: entry.answer, cost, deadline, stored_at: now };
         let end = self.store(hash, held, priority, now);
         Put::Stored { cost, expires_at: finite(end) }
     }
@@ -326,8 +379,22 @@ impl Shard {
             let lack = self.lack(entries, cost);
             let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
             if lack.is_none() || !self.dismiss_next(cause, now) {
-                return;
+                break;
             }
+        }
+        self.look_ahead();
+    }
+
+    /// Who leaves next has not been looked at for long, so that the next put would wait for its memory several times over: for the
+    /// key, the value that is given up, the slot in the index. Two steps, since the key says where the slot is.
+    fn look_ahead(&self) {
+        let Some(next) = self.order.oldest() else { return };
+        if let Some(value) = self.slab.answer(next).value() {
+            value.needed_soon();
+        }
+        self.index.needed_soon(self.hasher.hash(self.slab.key(next)));
+        if let Some(after_it) = self.slab.newer(next).some() {
+            self.slab.needed_soon(after_it);
         }
     }
 
@@ -344,7 +411,7 @@ impl Shard {
     /// The only way out of the store for a single entry.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis) {
         let end = self.end_of(place);
-        let hash = self.hasher.hash(&self.slab.held(place).key);
+        let hash = self.hasher.hash(self.slab.key(place));
         self.index.remove(hash, place);
         if let Some(wheel) = &mut self.wheel {
             wheel.remove(place);
@@ -356,8 +423,7 @@ impl Shard {
         self.order.leave(&mut self.slab, place);
         let held = self.slab.remove(place);
         self.cost -= u128::from(held.cost);
-        let stored_at = held.stored_at();
-        self.depart(held.key, held.answer, held.cost, cause, stored_at, end, now);
+        self.depart(held.key, held.answer, held.cost, cause, held.stored_at, end, now);
     }
 
     #[allow(clippy::too_many_arguments)] // one for each field of a departure, and two kinds of callers
@@ -444,7 +510,7 @@ impl Shard {
     /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
     pub fn salvage(&mut self) {
         for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
-            let at = held.stored_at();
+            let at = held.stored_at;
             self.depart(held.key, held.answer, held.cost, Cause::Cleared, at, held.deadline, at);
         }
         self.start_again();
@@ -474,7 +540,7 @@ fn finite(end: Millis) -> Option<Millis> {
 
 impl Hit {
     #[inline(always)]
-    pub(super) fn of(held: &Held, end: Millis) -> Hit {
-        Hit { answer: held.answer.clone(), cost: held.cost, stored_at: held.stored_at(), expires_at: finite(end) }
+    pub(super) fn of(slab: &Slab, place: Place, end: Millis) -> Hit {
+        Hit { answer: slab.answer(place).clone(), cost: slab.cost(place), stored_at: slab.stored_at(place), expires_at: finite(end) }
     }
 }

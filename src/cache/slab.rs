@@ -1,5 +1,6 @@
 //! The nodes of a shard, in one vector that grows towards the capacity and never beyond. Links are places in it.
 
+use crate::base::hint::needed_soon;
 use crate::base::{Answer, Key, Millis};
 
 /// More nodes a shard cannot number: the wheel needs the top bit of a place for itself.
@@ -30,13 +31,13 @@ impl Place {
         self.0
     }
 
-    #[cfg(test)]
-    pub fn of_number(number: u32) -> Place {
+    #[inline]
+    pub const fn of_number(number: u32) -> Place {
         Place(number)
     }
 }
 
-/// An entry as it is kept.
+/// An entry on its way into its node or out of it.
 pub(super) struct Held {
     pub key: Key,
     pub answer: Answer,
@@ -44,71 +45,79 @@ pub(super) struct Held {
     pub cost: u64,
     /// The end that its TTL sets; [`Millis::NEVER`] for none.
     pub deadline: Millis,
-    /// When it was stored, and in the lowest byte which priority level's list it is in. Together, because a node then fills a
-    /// cache line to the byte; what is left for the time ends after two million years.
+    pub stored_at: Millis,
+}
+
+/// What tells whether a lookup found its entry, and whether it is alive.
+#[repr(align(32))]
+struct Named {
+    key: Key,
+    deadline: Millis,
+}
+
+/// The neighbours in the level's recency list; in a free node, `newer` leads to the next free one.
+#[repr(align(8))]
+struct Linked {
+    older: Place,
+    newer: Place,
+}
+
+/// What no lookup needs.
+struct Noted {
+    cost: u64,
+    /// When it was stored, and in the lowest byte which priority level's list it is in. What is left for the time ends after two
+    /// million years.
     stored_and_level: u64,
 }
 
 const LEVEL_BITS: u32 = 8;
 
-impl Held {
-    pub fn new(key: Key, answer: Answer, cost: u64, deadline: Millis, stored_at: Millis) -> Held {
+/// The level of a node that holds nothing.
+const VACANT: u8 = u8::MAX;
+
+impl Noted {
+    fn new(cost: u64, stored_at: Millis, level: u8) -> Noted {
         let latest = u64::MAX >> LEVEL_BITS;
-        Held { key, answer, cost, deadline, stored_and_level: stored_at.0.min(latest) << LEVEL_BITS }
+        Noted { cost, stored_and_level: stored_at.0.min(latest) << LEVEL_BITS | u64::from(level) }
     }
 
-    #[inline]
-    pub fn stored_at(&self) -> Millis {
+    fn stored_at(&self) -> Millis {
         Millis(self.stored_and_level >> LEVEL_BITS)
     }
 
-    #[inline]
-    pub fn level(&self) -> u8 {
+    fn level(&self) -> u8 {
         (self.stored_and_level & 0xFF) as u8
     }
 
     fn set_level(&mut self, level: u8) {
         self.stored_and_level = self.stored_at().0 << LEVEL_BITS | u64::from(level);
     }
-
-    /// What stands in a place that is free, so that a lookup need not ask whether there is an entry.
-    fn vacant() -> Held {
-        let mut held = Held::new(Key::new(&[]), Answer::Null, 0, Millis::NEVER, Millis(0));
-        held.set_level(VACANT);
-        held
-    }
-
-    fn is_vacant(&self) -> bool {
-        self.level() == VACANT
-    }
 }
 
-/// No level has this number.
-const VACANT: u8 = u8::MAX;
-
-/// A place for an entry. In use its links are those of its level's recency list; free, `newer` leads to the next free one.
-/// One cache line, so that a hit waits for one.
-#[repr(align(64))]
-struct Node {
-    held: Held,
-    older: Place,
-    newer: Place,
+/// What a lookup that found its key looks at.
+pub(super) struct Found<'a> {
+    pub deadline: Millis,
+    pub answer: &'a Answer,
 }
 
 /// What a node takes up, for the published entry cost.
 #[cfg(test)]
-pub(super) const NODE_BYTES: usize = size_of::<Node>();
+pub(super) const NODE_BYTES: usize = size_of::<Named>() + size_of::<Answer>() + size_of::<Linked>() + size_of::<Noted>();
 
-/// The nodes.
+/// The nodes, in columns. A lookup that knows the place asks memory for the key and for the answer at once, and the value behind the
+/// answer does not wait for the key; and what a lookup leaves alone takes up none of the processor's caches.
 pub(super) struct Slab {
-    nodes: Vec<Node>,
+    named: Vec<Named>,
+    answers: Vec<Answer>,
+    linked: Vec<Linked>,
+    noted: Vec<Noted>,
     free: Place,
     live: u64,
 }
 
 impl Slab {
     pub fn new() -> Slab {
-        Slab { nodes: Vec::new(), free: Place::NONE, live: 0 }
+        Slab { named: Vec::new(), answers: Vec::new(), linked: Vec::new(), noted: Vec::new(), free: Place::NONE, live: 0 }
     }
 
     pub fn len(&self) -> u64 {
@@ -117,80 +126,158 @@ impl Slab {
 
     /// For how many nodes there is memory.
     pub fn room(&self) -> usize {
-        self.nodes.capacity()
+        self.named.capacity()
     }
 
     /// Finds a place for `held`. There are at most `limit` entries, this one included.
     pub fn insert(&mut self, held: Held, limit: u64) -> Place {
         self.live += 1;
-        let node = Node { held, older: Place::NONE, newer: Place::NONE };
+        let Held { key, answer, cost, deadline, stored_at } = held;
+        let named = Named { key, deadline };
+        let linked = Linked { older: Place::NONE, newer: Place::NONE };
+        let noted = Noted::new(cost, stored_at, 0);
         if let Some(place) = self.free.some() {
-            self.free = self.nodes[place.index()].newer;
-            self.nodes[place.index()] = node;
+            let at = place.index();
+            self.free = self.linked[at].newer;
+            (self.named[at], self.answers[at], self.linked[at], self.noted[at]) = (named, answer, linked, noted);
             return place;
         }
-        let len = self.nodes.len();
-        if len == self.nodes.capacity() {
+        let len = self.named.len();
+        if len == self.named.capacity() {
             // Doubling as a vector does, but its last step would overshoot the capacity, by half of the memory on average.
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let room = len.saturating_mul(2).max(FIRST_GROWTH).min(limit).max(len + 1);
-            self.nodes.reserve_exact(room - len);
+            self.named.reserve_exact(room - len);
+            self.answers.reserve_exact(room - len);
+            self.linked.reserve_exact(room - len);
+            self.noted.reserve_exact(room - len);
         }
-        self.nodes.push(node);
+        self.named.push(named);
+        self.answers.push(answer);
+        self.linked.push(linked);
+        self.noted.push(noted);
         Place(u32::try_from(len).expect("a shard holds at most MAX_NODES entries"))
     }
 
     /// Takes the entry out; its links must have been cut.
     pub fn remove(&mut self, place: Place) -> Held {
-        let node = &mut self.nodes[place.index()];
-        let held = std::mem::replace(&mut node.held, Held::vacant());
-        assert!(!held.is_vacant(), "a linked node holds an entry");
-        node.newer = self.free;
+        let at = place.index();
+        let noted = &mut self.noted[at];
+        assert!(noted.level() != VACANT, "a linked node holds an entry");
+        let (cost, stored_at) = (noted.cost, noted.stored_at());
+        noted.set_level(VACANT);
+        let answer = std::mem::replace(&mut self.answers[at], Answer::Null);
+        self.linked[at].newer = self.free;
+        let named = std::mem::replace(&mut self.named[at], Named { key: Key::new(&[]), deadline: Millis::NEVER });
         self.free = place;
         self.live -= 1;
-        held
+        Held { key: named.key, answer, cost, deadline: named.deadline, stored_at }
+    }
+
+    /// Whether the entry at `place` is there, and is that of `key`.
+    #[inline(always)]
+    pub fn holds(&self, place: Place, key: &[u8]) -> bool {
+        match self.named.get(place.index()) {
+            Some(named) => named.key.is(key),
+            None => false,
+        }
+    }
+
+    /// The entry at `place`, if there is such a place.
+    #[inline(always)]
+    pub fn get(&self, place: Place) -> Option<Found<'_>> {
+        Some(Found { deadline: self.named.get(place.index())?.deadline, answer: self.answers.get(place.index())? })
+    }
+
+    /// The entry at `place` will be looked at soon.
+    #[inline]
+    pub fn needed_soon(&self, place: Place) {
+        self.named.get(place.index()).into_iter().for_each(needed_soon);
+        self.answers.get(place.index()).into_iter().for_each(needed_soon);
+        self.linked.get(place.index()).into_iter().for_each(needed_soon);
+        self.noted.get(place.index()).into_iter().for_each(needed_soon);
+    }
+
+    /// The neighbours of the entry at `place` will be linked anew soon.
+    #[inline(always)]
+    pub fn neighbours_needed_soon(&self, place: Place) {
+        let Some(linked) = self.linked.get(place.index()) else { return };
+        self.linked.get(linked.older.index()).into_iter().for_each(needed_soon);
+        self.linked.get(linked.newer.index()).into_iter().for_each(needed_soon);
+    }
+
+    #[inline(always)]
+    pub fn key(&self, place: Place) -> &Key {
+        &self.named[place.index()].key
+    }
+
+    #[inline(always)]
+    pub fn deadline(&self, place: Place) -> Millis {
+        self.named[place.index()].deadline
+    }
+
+    #[inline(always)]
+    pub fn answer(&self, place: Place) -> &Answer {
+        &self.answers[place.index()]
     }
 
     #[inline]
-    pub fn held(&self, place: Place) -> &Held {
-        &self.nodes[place.index()].held
+    pub fn cost(&self, place: Place) -> u64 {
+        self.noted[place.index()].cost
+    }
+
+    #[inline]
+    pub fn stored_at(&self, place: Place) -> Millis {
+        self.noted[place.index()].stored_at()
+    }
+
+    #[inline]
+    pub fn level(&self, place: Place) -> u8 {
+        self.noted[place.index()].level()
     }
 
     pub fn set_level(&mut self, place: Place, level: u8) {
-        self.nodes[place.index()].held.set_level(level);
+        self.noted[place.index()].set_level(level);
     }
 
     #[inline]
     pub fn older(&self, place: Place) -> Place {
-        self.nodes[place.index()].older
+        self.linked[place.index()].older
     }
 
     #[inline]
     pub fn newer(&self, place: Place) -> Place {
-        self.nodes[place.index()].newer
+        self.linked[place.index()].newer
     }
 
     /// Links the node at `place` behind the one that was the last.
     #[inline]
     pub fn link_last(&mut self, last: Place, place: Place) {
-        self.nodes[last.index()].newer = place;
-        let node = &mut self.nodes[place.index()];
+        self.linked[last.index()].newer = place;
+        let node = &mut self.linked[place.index()];
         (node.older, node.newer) = (last, Place::NONE);
     }
 
     #[inline]
     pub fn set_older(&mut self, place: Place, older: Place) {
-        self.nodes[place.index()].older = older;
+        self.linked[place.index()].older = older;
     }
 
     #[inline]
     pub fn set_newer(&mut self, place: Place, newer: Place) {
-        self.nodes[place.index()].newer = newer;
+        self.linked[place.index()].newer = newer;
     }
 
     /// Every entry there is, in no order, trusting no link.
     pub fn into_entries(self) -> impl Iterator<Item = Held> {
-        self.nodes.into_iter().map(|node| node.held).filter(|held| !held.is_vacant())
+        let columns = self.named.into_iter().zip(self.answers).zip(self.noted);
+        columns.filter(|(_, noted)| noted.level() != VACANT).map(|((named, answer), noted)| Held {
+            key: named.key,
+            answer,
+            cost: noted.cost,
+            deadline: named.deadline,
+            stored_at: noted.stored_at(),
+        })
     }
 }
 
@@ -201,16 +288,16 @@ mod tests {
     use super::*;
 
     fn held(name: u8) -> Held {
-        Held::new(Key::new(&[name]), Answer::Null, 1, Millis::NEVER, Millis(0))
+        Held { key: Key::new(&[name]), answer: Answer::Null, cost: 1, deadline: Millis::NEVER, stored_at: Millis(0) }
     }
 
     #[test]
     fn a_level_and_a_time_share_a_word_and_leave_each_other_alone() {
         for at in [0, 1, 1 << 40, (1 << 56) - 1] {
-            let mut held = Held::new(Key::new(b""), Answer::Null, 1, Millis::NEVER, Millis(at));
-            held.set_level(63);
-            held.set_level(17);
-            assert_eq!((held.stored_at(), held.level()), (Millis(at), 17));
+            let mut noted = Noted::new(1, Millis(at), 0);
+            noted.set_level(63);
+            noted.set_level(17);
+            assert_eq!((noted.stored_at(), noted.level()), (Millis(at), 17));
         }
     }
 
@@ -240,6 +327,6 @@ mod tests {
         assert_eq!(&*slab.remove(places[2]).key, [2]);
         assert_eq!(slab.insert(held(9), 100), places[2]);
         assert_eq!(slab.insert(held(8), 100), places[1]);
-        assert_eq!((slab.len(), &*slab.held(places[2]).key), (4, &[9][..]));
+        assert_eq!((slab.len(), &**slab.key(places[2])), (4, &[9][..]));
     }
 }

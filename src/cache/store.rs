@@ -7,7 +7,7 @@ use super::entry::{Entry, Hit, Put};
 use super::hash::KeyHasher;
 use super::limits::Limits;
 use super::shard::{Effort, Reading, Shard, Terms};
-use super::slab::Held;
+use super::slab::{Place, Slab};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -60,16 +60,21 @@ impl Store {
         self.outlet.as_deref()
     }
 
-    #[inline]
-    fn cell_of(&self, hash: u64) -> &Cell {
+    #[inline(always)]
+    fn shard_of(&self, hash: u64) -> usize {
         // Bits 16 to 47, of which the highest say most: the index inside a shard goes by the lowest 32, in the same manner.
         let middle = u64::from((hash >> 16) as u32);
-        &self.cells[((middle * self.cells.len() as u64) >> 32) as usize]
+        ((middle * self.cells.len() as u64) >> 32) as usize
+    }
+
+    #[inline(always)]
+    fn cell_of(&self, hash: u64) -> &Cell {
+        &self.cells[self.shard_of(hash)]
     }
 
     /// Reads under a key. All that is on the way of a hit is inlined by force, for a hit is little more than its calls else.
     #[inline(always)]
-    fn read<R>(&self, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Held, Millis) -> R) -> Option<R> {
+    fn read<R>(&self, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Slab, Place, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
         self.cell_of(hash).read(
             self.outlet(),
@@ -78,9 +83,15 @@ impl Store {
         )
     }
 
+    #[inline(always)]
     fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64) -> R) -> R {
         let hash = self.hasher.hash(key);
-        self.cell_of(hash).write(self.outlet(), out, |shard| work(shard, hash))
+        self.cell_of(hash).write(
+            self.outlet(),
+            out,
+            #[inline(always)]
+            |shard| work(shard, hash),
+        )
     }
 
     /// Does `work` on each shard in turn, one lock at a time.
@@ -118,7 +129,18 @@ impl Store {
     /// `see` runs under the shard's lock: it copies bytes and nothing else, above all it never calls the host or the store.
     #[inline(always)]
     pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
-        self.read(key, clock, Reading::Lookup, |held, _| see(&held.answer))
+        self.read(key, clock, Reading::Lookup, |slab, place, _| see(slab.answer(place)))
+    }
+
+    /// The short way of [`Store::lookup_with`]: nothing on it waits or panics. The outer `None`: it takes the long way, and nothing
+    /// was done.
+    #[inline(always)]
+    pub fn glance<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+        let hash = self.hasher.hash(key);
+        self.cells.get(self.shard_of(hash))?.glance(
+            #[inline(always)]
+            |shard| shard.glance(hash, key, clock, see),
+        )
     }
 
     /// A lookup ended at the validator.
@@ -132,7 +154,12 @@ impl Store {
     /// store. An entry that does not get in leaves as [`Cause::Refused`].
     pub fn put(&self, key: &[u8], entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
         let now = clock.millis();
-        self.write(key, out, |shard, hash| shard.put(hash, key, entry, now))
+        self.write(
+            key,
+            out,
+            #[inline(always)]
+            |shard, hash| shard.put(hash, key, entry, now),
+        )
     }
 
     /// As [`Store::put`], and names whom this very put cost the place: live entries that made room, or the newcomer itself if
@@ -297,14 +324,14 @@ impl Store {
     /// What happened since the last reset.
     pub fn counts(&self) -> Counts {
         let mut sum = Counts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..Counts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(shard.counts_mut())));
+        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&shard.counts())));
         sum
     }
 
     /// Begins a new window and says what happened in the one before. Each event is in exactly one.
     pub fn reset_counts(&self) -> Counts {
         let mut sum = Counts { invalid_keys: self.invalid_keys.swap(0, Ordering::Relaxed), ..Counts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&std::mem::take(shard.counts_mut()))));
+        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&shard.take_counts())));
         sum
     }
 }

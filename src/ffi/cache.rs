@@ -5,7 +5,7 @@
 
 use super::config::Config;
 use super::guard::{Caller, guard, guard_or};
-use super::handle::{Counted, Handle, Owner};
+use super::handle::{Counted, Handle, Owner, Place};
 use super::sets::kvl_status_t;
 use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_stats_t, kvl_value_t};
@@ -88,26 +88,64 @@ impl Caller {
         self.kept(cache).map_or(R::default(), |core| read(&core))
     }
 
+    /// A lookup by the short way, which needs no guard since nothing on it panics. `None`: nothing was done.
     #[inline(always)]
-    fn look_into(&self, core: &Core, key: &[u8], buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<Status, Status> {
-        let place = self.place(out_len)?;
-        if buf.is_null() && cap > 0 {
-            return Err(Status::ERR_NULL_POINTER);
+    fn glance(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> Status) -> Option<Status> {
+        let core = self.borrow(cache).ok()?;
+        let seen = core.glance(self.key(key, key_len).ok()?, see)?;
+        Some(seen.unwrap_or(Status::MISS))
+    }
+
+    #[inline(never)]
+    fn get(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+        guard(|| self.hand_out(out_value, || self.kept(cache)?.get(self.key(key, key_len)?)))
+    }
+
+    #[inline(never)]
+    fn get_into(
+        &self,
+        cache: *mut kvl_cache_t,
+        key: *const u8,
+        key_len: usize,
+        buf: *mut u8,
+        cap: usize,
+        out_len: *mut usize,
+    ) -> kvl_status_t {
+        guard(|| {
+            let (core, key) = (self.kept(cache)?, self.key(key, key_len)?);
+            let room = self.room_for_bytes(buf, cap, out_len)?;
+            Ok(core.get_with(key, |answer| room.fill(answer))?.unwrap_or_else(|lookup| lookup.status()))
+        })
+    }
+
+    #[inline(always)]
+    fn room_for_bytes(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<RoomForBytes<'_>, Status> {
+        let len = self.place(out_len)?;
+        if buf.is_null() && cap > 0 { Err(Status::ERR_NULL_POINTER) } else { Ok(RoomForBytes { buf, cap, len }) }
+    }
+}
+
+/// A buffer of the caller's, and the place for the length of what belongs into it.
+struct RoomForBytes<'caller> {
+    buf: *mut u8,
+    cap: usize,
+    len: Place<'caller, usize>,
+}
+
+impl RoomForBytes<'_> {
+    #[inline(always)]
+    fn fill(self, answer: &Answer) -> Status {
+        let Some(value) = answer.value() else { return Status::NULL };
+        let Some(bytes) = value.as_bytes() else { return Status::ERR_WRONG_KIND };
+        self.len.write(bytes.len());
+        if bytes.len() > self.cap {
+            return Status::TRUNCATED;
         }
-        let seen = core.get_with(key, |answer| {
-            let Some(value) = answer.value() else { return Status::NULL };
-            let Some(bytes) = value.as_bytes() else { return Status::ERR_WRONG_KIND };
-            place.write(bytes.len());
-            if bytes.len() > cap {
-                return Status::TRUNCATED;
-            }
-            if !bytes.is_empty() {
-                // SAFETY: the caller promises `cap` bytes, which are no fewer, and that nothing else uses them meanwhile.
-                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buf, bytes.len()) };
-            }
-            Status::VALUE
-        })?;
-        Ok(seen.unwrap_or_else(|lookup| lookup.status()))
+        if !bytes.is_empty() {
+            // SAFETY: the caller promises `cap` bytes, which are no fewer, and that nothing else uses them meanwhile.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.buf, bytes.len()) };
+        }
+        Status::VALUE
     }
 }
 
@@ -165,13 +203,15 @@ pub unsafe extern "C" fn kvl_cache_get(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| {
-        caller.hand_out(out_value, || {
-            let core = caller.borrow(cache)?;
-            let key = caller.key(key, key_len)?;
-            if core.lookups_call_host() { core.me().get(key) } else { core.get(key) }
+    if let Ok(out) = caller.out(out_value)
+        && let Some(status) = caller.glance(cache, key, key_len, |answer| match answer {
+            Answer::Value(value) => out.give(Answer::Value(value.clone()), Status::VALUE),
+            Answer::Null => out.give(Answer::Null, Status::NULL),
         })
-    })
+    {
+        return status.0;
+    }
+    caller.get(cache, key, key_len, out_value)
 }
 
 /// Looks a key up and copies its value's bytes into a buffer of the caller's.
@@ -200,15 +240,18 @@ pub unsafe extern "C" fn kvl_cache_get_into(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| {
-        let core = caller.borrow(cache)?;
-        let key = caller.key(key, key_len)?;
-        if core.lookups_call_host() {
-            caller.look_into(&core.me(), key, buf, cap, out_len)
-        } else {
-            caller.look_into(core, key, buf, cap, out_len)
-        }
-    })
+    if let Ok(room) = caller.room_for_bytes(buf, cap, out_len)
+        && let Some(status) = caller.glance(
+            cache,
+            key,
+            key_len,
+            #[inline(always)]
+            |answer| room.fill(answer),
+        )
+    {
+        return status.0;
+    }
+    caller.get_into(cache, key, key_len, buf, cap, out_len)
 }
 
 /// Looks many keys up, each as kvl_cache_get() does, in order.
