@@ -1,10 +1,11 @@
 //! Caches across the ABI, a store on its own or an engine's: made, looked at, given up. What changes one is in `cache_write.rs`.
 //!
 //! What a call may run of the host's (hooks, destructors) may release the very cache that the call works on. So a call that may
-//! run such code keeps the core through itself; a lookup on a cache without hooks runs none, and spares itself that.
+//! run such code keeps the core through itself. A lookup of one key tries a short way first, which runs none, cannot panic and
+//! waits for nobody; it needs neither the core nor a guard.
 
 use super::config::Config;
-use super::guard::{Caller, guard, guard_or};
+use super::guard::{Caller, guard, guard_apart, guard_or};
 use super::handle::{Counted, Handle, Owner, Place};
 use super::sets::kvl_status_t;
 use super::stats::text;
@@ -94,28 +95,6 @@ impl Caller {
         let core = self.borrow(cache).ok()?;
         let seen = core.glance(self.key(key, key_len).ok()?, see)?;
         Some(seen.unwrap_or(Status::MISS))
-    }
-
-    #[inline(never)]
-    fn get(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
-        guard(|| self.hand_out(out_value, || self.kept(cache)?.get(self.key(key, key_len)?)))
-    }
-
-    #[inline(never)]
-    fn get_into(
-        &self,
-        cache: *mut kvl_cache_t,
-        key: *const u8,
-        key_len: usize,
-        buf: *mut u8,
-        cap: usize,
-        out_len: *mut usize,
-    ) -> kvl_status_t {
-        guard(|| {
-            let (core, key) = (self.kept(cache)?, self.key(key, key_len)?);
-            let room = self.room_for_bytes(buf, cap, out_len)?;
-            Ok(core.get_with(key, |answer| room.fill(answer))?.unwrap_or_else(|lookup| lookup.status()))
-        })
     }
 
     #[inline(always)]
@@ -211,7 +190,7 @@ pub unsafe extern "C" fn kvl_cache_get(
     {
         return status.0;
     }
-    caller.get(cache, key, key_len, out_value)
+    guard_apart(|| caller.hand_out(out_value, || caller.kept(cache)?.get(caller.key(key, key_len)?)))
 }
 
 /// Looks a key up and copies its value's bytes into a buffer of the caller's.
@@ -251,7 +230,11 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     {
         return status.0;
     }
-    caller.get_into(cache, key, key_len, buf, cap, out_len)
+    guard_apart(|| {
+        let (core, key) = (caller.kept(cache)?, caller.key(key, key_len)?);
+        let room = caller.room_for_bytes(buf, cap, out_len)?;
+        Ok(core.get_with(key, |answer| room.fill(answer))?.unwrap_or_else(|lookup| lookup.status()))
+    })
 }
 
 /// Looks many keys up, each as kvl_cache_get() does, in order.

@@ -1,10 +1,9 @@
 //! Values across the ABI. A handle is `base`'s own pointer, or the address of one static that stands for null.
 
-use super::guard::{Caller, guard, guard_or};
+use super::guard::{Caller, guard, guard_apart, guard_or};
 use super::handle::{Counted, Handle, Owner};
 use super::sets::{KVL_KIND_BYTES, KVL_KIND_NULL, KVL_KIND_OBJECT, kvl_status_t};
 use super::types::{kvl_free_fn, kvl_value_t};
-use crate::base::value::Last;
 use crate::base::{Answer, Kind, Object, Status, Value};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
@@ -266,15 +265,11 @@ pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
     if let Ok(Answer::Value(value)) = caller.take(value)
         && let Some(last) = value.give_up()
     {
-        end(last);
+        guard_apart(|| {
+            drop(last);
+            Ok(Status::OK)
+        });
     }
-}
-
-/// Apart, so that to give up another reference than the last is a few instructions.
-#[cold]
-#[inline(never)]
-fn end(last: Last) {
-    guard_or((), || drop(last));
 }
 
 /// Gives up a reference to each of many values, and sets their places to NULL.
