@@ -1,8 +1,10 @@
-//! Wakes mutants one after the other and runs the tests. Who makes a test fail, or hang, is found.
+//! Wakes mutants, each in processes of its own, and runs the tests. Who makes a test fail, or hang, is found.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
@@ -14,17 +16,22 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     for program in programs {
         assert!(passes(program, "0", seconds), "{program} fails without any mutant");
     }
-    let mut survivors = 0;
-    for (nth, row) in rows.iter().enumerate() {
-        let number = row.split('\t').next().expect("a row begins with a number");
-        if programs.iter().all(|program| passes(program, number, seconds)) {
-            survivors += 1;
-            println!("SURVIVED\t{row}");
+    let (taken, tried, survivors) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let hunter = || {
+        while let Some(row) = rows.get(taken.fetch_add(1, Relaxed)) {
+            let number = row.split('\t').next().expect("a row begins with a number");
+            if programs.iter().all(|program| passes(program, number, seconds)) {
+                survivors.fetch_add(1, Relaxed);
+                println!("SURVIVED\t{row}");
+            }
+            let tried = tried.fetch_add(1, Relaxed) + 1;
+            if tried.is_multiple_of(50) {
+                println!("{tried} of {} tried, {} survived", rows.len(), survivors.load(Relaxed));
+            }
         }
-        if nth % 50 == 49 {
-            println!("{} of {} tried, {survivors} survived", nth + 1, rows.len());
-        }
-    }
+    };
+    thread::scope(|hunters| (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| drop(hunters.spawn(&hunter))));
+    let survivors = survivors.into_inner();
     println!("seed {seed}: {} tried, {} found, {survivors} survived", rows.len(), rows.len() - survivors);
 }
 
@@ -55,7 +62,7 @@ fn passes(program: &str, number: &str, seconds: u64) -> bool {
                 let _ = child.wait();
                 return false;
             }
-            None => std::thread::sleep(Duration::from_millis(10)),
+            None => thread::sleep(Duration::from_millis(10)),
         }
     }
 }
