@@ -72,6 +72,7 @@ struct Bench {
         let order = (0..<resident).map { ($0 &* 7919) % resident }
         let hot = order.map { $0 % 1000 }
         let thousand = Array(hot.prefix(1000))
+        let inOrder = Array(0..<10_000)
         var table = Table()
 
         for round in 0..<7 {
@@ -90,6 +91,13 @@ struct Bench {
                     for key in keys { _ = try await posts.fetch(key: key) }
                 })
             }
+            // Ten times, since once is too short to be measured.
+            table.add("getElement, 10,000 Int keys in order", await nanoseconds(10 * inOrder.count) {
+                for _ in 0..<10 { for key in inOrder where cache.getElement(for: key).isMiss { fatalError() } }
+            })
+            table.add("fetch(key:), 10,000 resident in order", try await nanoseconds(10 * inOrder.count) {
+                for _ in 0..<10 { for key in inOrder { _ = try await posts.fetch(key: key) } }
+            })
             table.add("fetch(keys:), 1,000 resident, pairs", try await nanoseconds(resident) {
                 for _ in 0..<resident / thousand.count {
                     _ = try await posts.fetch(keys: thousand) as [(Int, String?)]

@@ -52,7 +52,7 @@ pub fn called(peer: &str) -> &str {
         "parked_worker" => "parked worker",
         "quick_cache_in_turn" => "quick_cache, in turn",
         "moka_in_turn" => "moka, in turn",
-        "earlier_library" => "an earlier library, as published",
+        "earlier_library" => "an earlier library, elsewhere",
         other => other,
     }
 }

@@ -30,7 +30,7 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
             }
         }
     };
-    thread::scope(|hunters| (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| drop(hunters.spawn(&hunter))));
+    thread::scope(|hunters| (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| drop(hunters.spawn(hunter))));
     let survivors = survivors.into_inner();
     println!("seed {seed}: {} tried, {} found, {survivors} survived", rows.len(), rows.len() - survivors);
 }
