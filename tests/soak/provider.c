@@ -110,7 +110,8 @@ static void answer_part(struct provider *provider, struct job *job)
     free(job);
 }
 
-static void give(struct provider *provider, struct job ***last, kvl_request_t *request, size_t parts)
+/* with the lock held */
+static void put(struct job ***last, kvl_request_t *request, size_t parts)
 {
     atomic_int *begun = malloc(sizeof *begun), *ended = malloc(sizeof *ended);
     size_t part;
@@ -119,7 +120,6 @@ static void give(struct provider *provider, struct job ***last, kvl_request_t *r
         abort();
     atomic_init(begun, (int)parts);
     atomic_init(ended, (int)parts);
-    pthread_mutex_lock(&provider->lock);
     for (part = 0; part < parts; part++) {
         struct job *job = malloc(sizeof *job);
         if (job == NULL)
@@ -128,6 +128,12 @@ static void give(struct provider *provider, struct job ***last, kvl_request_t *r
         **last = job;
         *last = &job->next;
     }
+}
+
+static void give(struct provider *provider, kvl_request_t *request, size_t parts)
+{
+    pthread_mutex_lock(&provider->lock);
+    put(&provider->last, request, parts);
     pthread_cond_broadcast(&provider->news);
     pthread_mutex_unlock(&provider->lock);
 }
@@ -151,9 +157,10 @@ static bool keep_back(struct provider *provider, kvl_request_t *request)
     kept = !provider->gave_in;
     if (kept && ++provider->kept_count > KEPT_BACK)
         move_kept(provider);
-    pthread_mutex_unlock(&provider->lock);
+    /* under the same lock: kept after the giving in, it would be kept for ever */
     if (kept)
-        give(provider, &provider->kept_last, request, 1);
+        put(&provider->kept_last, request, 1);
+    pthread_mutex_unlock(&provider->lock);
     return kept;
 }
 
@@ -172,7 +179,7 @@ void provide(void *user_data, kvl_request_t *request)
         return;
     if (entry->fault == EIGHT || (entry->fault != HANGS && dice < 4)) {
         /* a part without a key would give the slot up after the last answer */
-        give(provider, &provider->last, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
+        give(provider, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
         return;
     }
     leave_slot(entry);
