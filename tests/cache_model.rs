@@ -240,6 +240,7 @@ enum Op {
     Put { key: u8, null: bool, cost: u64, ttl: Option<Ttl>, priority: f64, naming: bool },
     Lookup(u8),
     LookupWith(u8),
+    Glance(u8),
     Probe(u8),
     Peek(u8),
     Remove(u8),
@@ -294,6 +295,7 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
         often(40) => put,
         often(12) => keys.clone().prop_map(Op::Lookup),
         4 => keys.clone().prop_map(Op::LookupWith),
+        8 => keys.clone().prop_map(Op::Glance),
         4 => keys.clone().prop_map(Op::Probe),
         4 => keys.clone().prop_map(Op::Peek),
         4 => keys.clone().prop_map(Op::Remove),
@@ -399,6 +401,11 @@ impl World {
             Op::LookupWith(key) => {
                 let (seen, held) = (store.lookup_with(&key_bytes(key), clock, id), model.lookup(key, true));
                 assert_eq!(seen, held.map(|at| model.held[at].id));
+            }
+            Op::Glance(key) => {
+                // The short way, and the long one where that is too short.
+                let seen = store.glance(&key_bytes(key), clock, id).unwrap_or_else(|| store.lookup_with(&key_bytes(key), clock, id));
+                assert_eq!(seen, model.lookup(key, true).map(|at| model.held[at].id));
             }
             Op::Probe(key) => {
                 let (hit, held) = (store.probe(&key_bytes(key), clock), model.lookup(key, false));

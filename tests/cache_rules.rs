@@ -262,6 +262,52 @@ fn s05_room_is_made_from_the_lowest_priority_then_the_least_recently_used() {
     assert!(world.has("high") && left[3..].iter().all(|(_, cause)| *cause == Cause::Replaced));
 }
 
+/// Uses are noted and worked in later, a page of them at a time: no number of them may change who leaves.
+#[test]
+fn s05_however_many_uses_there_were_the_least_recent_one_leaves() {
+    for uses in (0..140).chain([1000]) {
+        let mut world = World::of_capacity(5);
+        for key in ["a", "b", "c", "d", "e"] {
+            world.put(key, key);
+        }
+        let keys = [b"c", b"a", b"e", b"c", b"b"];
+        let mut order = vec!["a", "b", "c", "d", "e"];
+        for key in keys.iter().cycle().take(uses) {
+            let seen = world.store.glance(*key, &world.clock, read).unwrap_or_else(|| world.store.lookup_with(*key, &world.clock, read));
+            let name = seen.expect("all of them fit");
+            order.retain(|other| *other != name);
+            order.push(["a", "b", "c", "d", "e"][usize::from(name.as_bytes()[0] - b'a')]);
+        }
+        assert_eq!(world.store.counts().hits, uses as u64);
+        for victim in order {
+            assert_eq!(
+                world.store.pop(&world.clock, &mut world.left).map(|answer| read(&answer)).as_deref(),
+                Some(victim),
+                "after {uses} uses"
+            );
+        }
+    }
+}
+
+/// What the short way of a lookup cannot do is left to the long one, and nothing is done twice.
+#[test]
+fn s12_a_lookup_by_the_short_way_is_counted_once_or_not_at_all() {
+    let mut world = World::new(CacheSettings { idle_ttl_ms: Some(HOUR), ..CacheSettings::default() });
+    world.put("a", "1");
+    assert_eq!(world.store.glance(b"a", &world.clock, read), None, "the last use must be noted with its time");
+    assert_eq!((world.store.counts().hits, world.store.counts().misses), (0, 0));
+
+    let mut world = World::of_capacity(10);
+    world.put_ttl("soon", 10);
+    world.put("ever", "2");
+    for (key, seen) in [("soon", Some("soon")), ("ever", Some("2")), ("never", None)] {
+        assert_eq!(world.store.glance(key.as_bytes(), &world.clock, read), Some(seen.map(String::from)));
+    }
+    world.advance(10);
+    assert_eq!(world.store.glance(b"soon", &world.clock, read), Some(None), "at its very end it is gone");
+    assert_eq!((world.store.counts().hits, world.store.counts().misses), (2, 2));
+}
+
 #[test]
 fn s05_a_newcomer_of_too_low_a_priority_is_refused_and_nobody_leaves() {
     let mut world = World::of_capacity(2);

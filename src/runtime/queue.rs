@@ -368,3 +368,44 @@ impl Drop for Waker {
         self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::mail::{Delivered, Pulled};
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// Calls so many functions, and says when nobody holds it any more.
+    struct Told {
+        calls: usize,
+        _gone: Sender<()>,
+    }
+
+    impl Mail for Told {
+        fn deliver(&self, _most: usize) -> Delivered {
+            Delivered::all(self.calls)
+        }
+        fn pull(self: Arc<Self>) -> Pulled {
+            Pulled::nothing()
+        }
+    }
+
+    fn told(calls: usize) -> (Arc<Told>, Receiver<()>) {
+        let (gone, hears) = channel();
+        (Arc::new(Told { calls, _gone: gone }), hears)
+    }
+
+    #[test]
+    fn l04_mail_that_called_nobody_is_let_go_before_the_next_is_waited_for() {
+        let queue = Queue::new(false);
+        let ((silent, gone), (loud, _)) = (told(0), told(1));
+        std::thread::scope(|threads| {
+            let reader = threads.spawn(|| queue.poll(8, None));
+            queue.send(silent);
+            // The channel ends with the mail, while the reader waits on. If it did not, this would wait for ever.
+            assert!(gone.recv().is_err());
+            queue.send(loud);
+            assert_eq!(reader.join().expect("no panic"), Ok(1));
+        });
+    }
+}
