@@ -28,6 +28,11 @@ impl Answer {
         }
     }
 
+    /// Takes it out, and leaves null behind.
+    pub fn take(&mut self) -> Answer {
+        std::mem::replace(self, Answer::Null)
+    }
+
     /// Whether dropping the last reference runs code of the host's, which must happen where callbacks run.
     pub fn runs_host_code_on_drop(&self) -> bool {
         self.value().is_some_and(Value::runs_host_code_on_drop)

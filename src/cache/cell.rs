@@ -39,22 +39,16 @@ impl Cell {
         work(&mut *self.shard.try_lock_unless_broken()?)
     }
 
-    /// Does `work`, and sends what left to the outlet, or to `out` if there is none.
+    /// Does `work`, which puts what leaves into `out`; with an outlet it goes there, also if `work` unwinds.
     #[inline(always)]
-    pub fn write<R>(&self, outlet: Option<&dyn Outlet>, out: &mut Departures, work: impl FnOnce(&mut Shard) -> R) -> R {
+    pub fn write<R>(&self, outlet: Option<&dyn Outlet>, out: &mut Departures, work: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
         self.read(
             outlet,
             #[inline(always)]
             |shard| {
-                let result = work(shard);
+                let leaving = Leaving { out, outlet };
+                let result = work(shard, &mut *leaving.out);
                 self.announce(shard);
-                if !shard.leaving().is_empty() {
-                    if let Some(outlet) = outlet {
-                        shard.record_leaving(outlet);
-                    }
-                    // To the caller also what an outlet left behind: here it would be dropped under the lock.
-                    shard.move_leaving_to(out);
-                }
                 result
             },
         )
@@ -70,9 +64,9 @@ impl Cell {
     #[cold]
     #[inline(never)]
     fn salvage<'a>(&'a self, mut shard: MutexGuard<'a, Shard>, outlet: Option<&dyn Outlet>) -> MutexGuard<'a, Shard> {
-        shard.salvage();
+        let mut left = Departures::new();
+        shard.salvage(&mut left);
         self.announce(&shard);
-        let mut left = shard.take_leaving();
         if let Some(outlet) = outlet {
             outlet.record(&mut left);
         }
@@ -83,6 +77,23 @@ impl Cell {
         match self.shard.lock_unless_broken() {
             Ok(shard) => shard,
             Err(broken) => self.salvage(broken, outlet),
+        }
+    }
+}
+
+/// What leaves while a lock is held. It is recorded before the lock is given back, whatever way that happens.
+struct Leaving<'a> {
+    out: &'a mut Departures,
+    outlet: Option<&'a dyn Outlet>,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if let Some(outlet) = self.outlet
+            && !self.out.is_empty()
+        {
+            // What an outlet leaves behind stays in `out`: here it would be dropped under the lock.
+            outlet.record(self.out);
         }
     }
 }

@@ -6,14 +6,14 @@
 //!     │              │ └────────────────────────────┘
 //!     │ no room      │ dismiss(cause): order, wheel, index, ledger, slab, in one place
 //!     ▼              ▼
-//!   Refused        gone          both are departures in `leaving`, never dropped here
+//!   Refused        gone          both are departures in the caller's `out`, never dropped here
 //! ```
 //!
 //! An entry whose end has come is as good as gone: no operation shows it. It leaves when the wheel hands it out, or when a
 //! write meets it; live entries are asked to make room only when nothing that is due is left.
 
 use super::counts::Counts;
-use super::departure::{Cause, Departure, Departures, Outlet};
+use super::departure::{Cause, Departure, Departures};
 use super::entry::{Entry, Hit, Put, entry_cost};
 use super::hash::KeyHasher;
 use super::index::Index;
@@ -117,8 +117,6 @@ pub(super) struct Shard {
     part: Part,
     random: Random,
     counts: Counts,
-    /// What left during this operation.
-    leaving: Departures,
 }
 
 impl Shard {
@@ -136,7 +134,6 @@ impl Shard {
             part,
             random,
             counts: Counts::default(),
-            leaving: Departures::new(),
         }
     }
 
@@ -165,32 +162,6 @@ impl Shard {
 
     pub fn next_due(&self) -> Millis {
         self.wheel.as_ref().map_or(Millis::NEVER, Wheel::next_due)
-    }
-
-    /// Tells `outlet` what left during this operation.
-    pub fn record_leaving(&mut self, outlet: &dyn Outlet) {
-        outlet.record(&mut self.leaving);
-    }
-
-    /// Hands over what left during this operation. One, as most puts have it, is moved alone; of many the buffer goes too, or
-    /// the shard would keep the memory of its greatest clear.
-    pub fn move_leaving_to(&mut self, out: &mut Departures) {
-        if self.leaving.len() == 1 && !self.leaving.spilled() {
-            self.leaving.pop().into_iter().for_each(|left| out.push(left));
-        } else if out.is_empty() {
-            *out = self.take_leaving();
-        } else {
-            out.append(&mut self.take_leaving());
-        }
-    }
-
-    pub fn take_leaving(&mut self) -> Departures {
-        std::mem::take(&mut self.leaving)
-    }
-
-    /// What left during this operation so far.
-    pub fn leaving(&self) -> &[Departure] {
-        &self.leaving
     }
 
     #[inline(always)]
@@ -296,26 +267,26 @@ impl Shard {
         Some(Some(see(node.answer)))
     }
 
-    pub fn put(&mut self, hash: u64, key: &[u8], entry: Entry, now: Millis) -> Put {
-        self.reclaim(now, Effort::ASIDE);
+    pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut Entry, now: Millis, out: &mut Departures) -> Put {
+        self.reclaim(now, Effort::ASIDE, out);
         let cost = entry_cost(key, entry.cost);
-        let ttl = self.terms.ttl_of(&entry);
+        let ttl = self.terms.ttl_of(entry);
         // -0 becomes 0 by the addition: they are one priority.
         let priority = entry.priority + 0.0;
         let older = self.find(hash, key).map(|place| {
             let cause = if ttl == Ttl::DoNotStore { Cause::Removed } else { Cause::Replaced };
             // Its cost is given back before room is made for the newer one, which is why it goes even if that is refused.
-            self.dismiss_or_expire(place, cause, now)
+            self.dismiss_or_expire(place, cause, now, out)
         });
-        if let Err(refusal) = self.make_room(cost, priority, ttl, now) {
-            let key = Key::new(key);
-            self.depart(key, entry.answer, cost, Cause::Refused, now, Millis::NEVER, now);
+        if let Err(refusal) = self.make_room(cost, priority, ttl, now, out) {
+            let refused = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline: Millis::NEVER, stored_at: now };
+            self.depart(refused, Cause::Refused, Millis::NEVER, now, out);
             return refusal;
         }
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
         let deadline = self.terms.deadline(ttl, now, &mut self.random);
-        let held = Held { key: Key::new(key), answer: entry.answer, cost, deadline, stored_at: now };
+        let held = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline, stored_at: now };
         let end = self.store(hash, held, priority, now);
         Put::Stored { cost, expires_at: finite(end) }
     }
@@ -340,7 +311,7 @@ impl Shard {
     }
 
     /// Makes room for an entry of `cost`, or says why there is none; then no live entry has left.
-    fn make_room(&mut self, cost: u64, priority: f64, ttl: Ttl, now: Millis) -> Result<(), Put> {
+    fn make_room(&mut self, cost: u64, priority: f64, ttl: Ttl, now: Millis, out: &mut Departures) -> Result<(), Put> {
         if ttl == Ttl::DoNotStore || self.part.entries == 0 || priority.is_nan() {
             return Err(Put::Refused);
         }
@@ -349,7 +320,7 @@ impl Shard {
         }
         let mut lack = self.lack(1, cost);
         let mut lacks_level = self.order.lacks_level_for(priority);
-        while (!lack.is_none() || lacks_level) && self.reclaim(now, Effort::ONE) > 0 {
+        while (!lack.is_none() || lacks_level) && self.reclaim(now, Effort::ONE, out) > 0 {
             lack = self.lack(1, cost);
             lacks_level = self.order.lacks_level_for(priority);
         }
@@ -362,7 +333,7 @@ impl Shard {
         if lacks_level && !self.order.frees_a_level(&mut self.slab, lack) {
             return Err(Put::Refused);
         }
-        self.evict_for(1, cost, now);
+        self.evict_for(1, cost, now, out);
         Ok(())
     }
 
@@ -374,11 +345,11 @@ impl Shard {
         }
     }
 
-    fn evict_for(&mut self, entries: u64, cost: u64, now: Millis) {
+    fn evict_for(&mut self, entries: u64, cost: u64, now: Millis, out: &mut Departures) {
         loop {
             let lack = self.lack(entries, cost);
             let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
-            if lack.is_none() || !self.dismiss_next(cause, now) {
+            if lack.is_none() || !self.dismiss_next(cause, now, out) {
                 break;
             }
         }
@@ -398,55 +369,56 @@ impl Shard {
         }
     }
 
-    fn dismiss_next(&mut self, cause: Cause, now: Millis) -> bool {
-        self.order.next_victim(&mut self.slab).map(|place| self.dismiss(place, cause, now)).is_some()
+    fn dismiss_next(&mut self, cause: Cause, now: Millis, out: &mut Departures) -> bool {
+        self.order.next_victim(&mut self.slab).map(|place| self.dismiss(place, cause, now, out)).is_some()
     }
 
-    fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis) -> Cause {
+    fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) -> Cause {
         let cause = if self.end_of(place) <= now { Cause::Expired } else { cause };
-        self.dismiss(place, cause, now);
+        self.dismiss(place, cause, now, out);
         cause
     }
 
     /// The only way out of the store for a single entry.
-    fn dismiss(&mut self, place: Place, cause: Cause, now: Millis) {
+    fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
         let hash = self.hasher.hash(self.slab.key(place));
         self.index.remove(hash, place);
         if let Some(wheel) = &mut self.wheel {
             wheel.remove(place);
         }
-        self.release(place, cause, end, now);
+        self.release(place, cause, end, now, out);
     }
 
-    fn release(&mut self, place: Place, cause: Cause, end: Millis, now: Millis) {
+    fn release(&mut self, place: Place, cause: Cause, end: Millis, now: Millis, out: &mut Departures) {
         self.order.leave(&mut self.slab, place);
         let held = self.slab.remove(place);
         self.cost -= u128::from(held.cost);
-        self.depart(held.key, held.answer, held.cost, cause, held.stored_at, end, now);
+        self.depart(held, cause, end, now, out);
     }
 
-    #[allow(clippy::too_many_arguments)] // one for each field of a departure, and two kinds of callers
-    fn depart(&mut self, key: Key, answer: Answer, cost: u64, cause: Cause, stored_at: Millis, end: Millis, left_at: Millis) {
+    #[inline(always)]
+    fn depart(&mut self, held: Held, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
+        let Held { key, answer, cost, stored_at, .. } = held;
         self.counts.depart(cause, cost);
-        self.leaving.push(Departure { key, answer, cost, cause, stored_at, expires_at: finite(end), left_at });
+        out.push(Departure { key, answer, cost, cause, stored_at, expires_at: finite(end), left_at });
     }
 
     /// Gives back what is due, within `effort`, and says how many that were.
     #[inline]
-    pub fn reclaim(&mut self, now: Millis, effort: Effort) -> usize {
-        if self.wheel.is_some() { self.reclaim_due(now, effort) } else { 0 }
+    pub fn reclaim(&mut self, now: Millis, effort: Effort, out: &mut Departures) -> usize {
+        if self.wheel.is_some() { self.reclaim_due(now, effort, out) } else { 0 }
     }
 
     #[inline(never)]
-    fn reclaim_due(&mut self, now: Millis, effort: Effort) -> usize {
+    fn reclaim_due(&mut self, now: Millis, effort: Effort, out: &mut Departures) -> usize {
         let (mut entries, mut looks) = (0, 0);
         while entries < effort.entries && looks < effort.looks {
             let Some(place) = self.wheel.as_mut().and_then(|wheel| wheel.take(now)) else { break };
             looks += 1;
             let end = self.end_of(place);
             if end <= now {
-                self.dismiss(place, Cause::Expired, now);
+                self.dismiss(place, Cause::Expired, now, out);
                 entries += 1;
             } else if let Some(wheel) = &mut self.wheel {
                 wheel.insert(place, end, self.slab.room());
@@ -456,62 +428,62 @@ impl Shard {
     }
 
     /// As [`Shard::reclaim`], and if nothing is left the memory of the nodes goes too.
-    pub fn sweep(&mut self, now: Millis, effort: Effort) -> usize {
-        let entries = self.reclaim(now, effort);
+    pub fn sweep(&mut self, now: Millis, effort: Effort, out: &mut Departures) -> usize {
+        let entries = self.reclaim(now, effort, out);
         self.shrink_if_empty();
         entries
     }
 
     /// Removes the entry under `key`; if it was alive, it is the last of those leaving.
-    pub fn remove(&mut self, hash: u64, key: &[u8], now: Millis) -> bool {
-        self.reclaim(now, Effort::ASIDE);
+    pub fn remove(&mut self, hash: u64, key: &[u8], now: Millis, out: &mut Departures) -> bool {
+        self.reclaim(now, Effort::ASIDE, out);
         let found = self.find(hash, key);
-        found.is_some_and(|place| self.dismiss_or_expire(place, Cause::Removed, now) == Cause::Removed)
+        found.is_some_and(|place| self.dismiss_or_expire(place, Cause::Removed, now, out) == Cause::Removed)
     }
 
     /// Removes the next victim; if there was one, it is the last of those leaving.
-    pub fn pop(&mut self, now: Millis) -> bool {
-        self.reclaim(now, Effort::ALL);
-        self.dismiss_next(Cause::Removed, now)
+    pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
+        self.reclaim(now, Effort::ALL, out);
+        self.dismiss_next(Cause::Removed, now, out)
     }
 
     /// Keeps `ratio` of the entries and of their cost.
-    pub fn trim(&mut self, ratio: f64, now: Millis) {
-        self.reclaim(now, Effort::ALL);
+    pub fn trim(&mut self, ratio: f64, now: Millis, out: &mut Departures) {
+        self.reclaim(now, Effort::ALL, out);
         let entries = share(u128::from(self.slab.len()), ratio);
         let cost = share(self.cost, ratio);
-        while (u128::from(self.slab.len()) > entries || self.cost > cost) && self.dismiss_next(Cause::Trimmed, now) {}
+        while (u128::from(self.slab.len()) > entries || self.cost > cost) && self.dismiss_next(Cause::Trimmed, now, out) {}
         self.shrink_if_empty();
     }
 
     /// Keeps `entries` entries.
-    pub fn trim_to(&mut self, entries: u64, now: Millis) {
-        self.reclaim(now, Effort::ALL);
-        while self.slab.len() > entries && self.dismiss_next(Cause::Trimmed, now) {}
+    pub fn trim_to(&mut self, entries: u64, now: Millis, out: &mut Departures) {
+        self.reclaim(now, Effort::ALL, out);
+        while self.slab.len() > entries && self.dismiss_next(Cause::Trimmed, now, out) {}
         self.shrink_if_empty();
     }
 
     /// Takes on new limits, and makes the entries fit.
-    pub fn resize(&mut self, part: Part, now: Millis) {
+    pub fn resize(&mut self, part: Part, now: Millis, out: &mut Departures) {
         self.part = part;
-        self.reclaim(now, Effort::ALL);
-        self.evict_for(0, 0, now);
+        self.reclaim(now, Effort::ALL, out);
+        self.evict_for(0, 0, now, out);
         self.shrink_if_empty();
     }
 
-    pub fn clear(&mut self, now: Millis) {
-        self.reclaim(now, Effort::ALL);
+    pub fn clear(&mut self, now: Millis, out: &mut Departures) {
+        self.reclaim(now, Effort::ALL, out);
         while let Some(place) = self.order.next_victim(&mut self.slab) {
-            self.release(place, Cause::Cleared, self.end_of(place), now);
+            self.release(place, Cause::Cleared, self.end_of(place), now, out);
         }
         self.start_again();
     }
 
     /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
-    pub fn salvage(&mut self) {
+    pub fn salvage(&mut self, out: &mut Departures) {
         for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
-            let at = held.stored_at;
-            self.depart(held.key, held.answer, held.cost, Cause::Cleared, at, held.deadline, at);
+            let (at, end) = (held.stored_at, held.deadline);
+            self.depart(held, Cause::Cleared, end, at, out);
         }
         self.start_again();
     }

@@ -84,25 +84,25 @@ impl Store {
     }
 
     #[inline(always)]
-    fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64) -> R) -> R {
+    fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64, &mut Departures) -> R) -> R {
         let hash = self.hasher.hash(key);
         self.cell_of(hash).write(
             self.outlet(),
             out,
             #[inline(always)]
-            |shard| work(shard, hash),
+            |shard, out| work(shard, hash, out),
         )
     }
 
     /// Does `work` on each shard in turn, one lock at a time.
-    fn write_all(&self, out: &mut Departures, mut work: impl FnMut(&mut Shard)) {
+    fn write_all(&self, out: &mut Departures, mut work: impl FnMut(&mut Shard, &mut Departures)) {
         self.cells.iter().for_each(|cell| cell.write(self.outlet(), out, &mut work));
     }
 
     /// Gives back all that is due and looks at what is left, shard by shard.
     fn look_at_all(&self, now: Millis, out: &mut Departures, mut look: impl FnMut(&Shard)) {
-        self.write_all(out, |shard| {
-            shard.sweep(now, Effort::ALL);
+        self.write_all(out, |shard, out| {
+            shard.sweep(now, Effort::ALL, out);
             look(shard);
         });
     }
@@ -152,37 +152,38 @@ impl Store {
     ///
     /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to
     /// store. An entry that does not get in leaves as [`Cause::Refused`].
-    pub fn put(&self, key: &[u8], entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
+    pub fn put(&self, key: &[u8], mut entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
         let now = clock.millis();
         self.write(
             key,
             out,
             #[inline(always)]
-            |shard, hash| shard.put(hash, key, entry, now),
+            |shard, hash, out| shard.put(hash, key, &mut entry, now, out),
         )
     }
 
     /// As [`Store::put`], and names whom this very put cost the place: live entries that made room, or the newcomer itself if
     /// it did not get in. What expired and what was under the same key is left out.
-    pub fn put_naming(&self, key: &[u8], entry: Entry, clock: &Clock, out: &mut Departures) -> (Put, Vec<Departure>) {
+    pub fn put_naming(&self, key: &[u8], mut entry: Entry, clock: &Clock, out: &mut Departures) -> (Put, Vec<Departure>) {
         let now = clock.millis();
-        self.write(key, out, |shard, hash| {
-            let put = shard.put(hash, key, entry, now);
+        self.write(key, out, |shard, hash, out| {
+            let earlier = out.len();
+            let put = shard.put(hash, key, &mut entry, now, out);
             let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
-            (put, shard.leaving().iter().filter(is_victim).cloned().collect())
+            (put, out[earlier..].iter().filter(is_victim).cloned().collect())
         })
     }
 
     /// Removes the entry under `key`; says whether there was a live one.
     pub fn remove(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
         let now = clock.millis();
-        self.write(key, out, |shard, hash| shard.remove(hash, key, now))
+        self.write(key, out, |shard, hash, out| shard.remove(hash, key, now, out))
     }
 
     /// Removes the entry under `key` and hands it out, if there was a live one.
     pub fn take(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
-        self.write(key, out, |shard, hash| if shard.remove(hash, key, now) { last_of(shard) } else { None })
+        self.write(key, out, |shard, hash, out| if shard.remove(hash, key, now, out) { last_of(out) } else { None })
     }
 
     /// Removes the next victim and hands it out: of the lowest priority in the store, the least recently used one of a shard.
@@ -196,7 +197,7 @@ impl Store {
             let candidates = turns.filter_map(|index| lowest[index].map(|priority| (index, priority)));
             let (index, _) = candidates.min_by(|one, other| one.1.total_cmp(&other.1))?;
             // Another thread may have emptied that shard in between; then the others are asked again.
-            let pop = |shard: &mut Shard| if shard.pop(now) { last_of(shard) } else { None };
+            let pop = |shard: &mut Shard, out: &mut Departures| if shard.pop(now, out) { last_of(out) } else { None };
             if let Some(answer) = self.cells[index].write(self.outlet(), out, pop) {
                 return Some(answer);
             }
@@ -206,7 +207,7 @@ impl Store {
     /// Keeps `ratio` (0 to 1) of the entries and of the cost, each shard of its own, after what is due left.
     pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut Departures) {
         let now = clock.millis();
-        self.write_all(out, |shard| shard.trim(ratio, now));
+        self.write_all(out, |shard, out| shard.trim(ratio, now, out));
     }
 
     /// Keeps at most `entries` entries, each shard in proportion to what it holds.
@@ -224,14 +225,14 @@ impl Store {
             so_far += held;
             let part = (so_far * u128::from(entries) / all) as u64 - given;
             given += part;
-            cell.write(self.outlet(), out, |shard| shard.trim_to(part, now));
+            cell.write(self.outlet(), out, |shard, out| shard.trim_to(part, now, out));
         }
     }
 
     /// Removes everything.
     pub fn clear(&self, clock: &Clock, out: &mut Departures) {
         let now = clock.millis();
-        self.write_all(out, |shard| shard.clear(now));
+        self.write_all(out, |shard, out| shard.clear(now, out));
     }
 
     /// Changes both limits and makes the entries fit. The number of shards stays: with fewer entries than shards allowed, the
@@ -243,7 +244,7 @@ impl Store {
         *self.limits.lock() = limits;
         for (index, cell) in self.cells.iter().enumerate() {
             let part = limits.part(index, self.cells.len());
-            cell.write(self.outlet(), out, |shard| shard.resize(part, now));
+            cell.write(self.outlet(), out, |shard, out| shard.resize(part, now, out));
         }
     }
 
@@ -251,7 +252,7 @@ impl Store {
     pub fn remove_expired(&self, clock: &Clock, out: &mut Departures) -> usize {
         let now = clock.millis();
         let mut removed = 0;
-        self.write_all(out, |shard| removed += shard.sweep(now, Effort::ALL));
+        self.write_all(out, |shard, out| removed += shard.sweep(now, Effort::ALL, out));
         removed
     }
 
@@ -261,7 +262,7 @@ impl Store {
         let now = clock.millis();
         let effort = Effort { entries: limit, looks: limit };
         for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
-            cell.write(self.outlet(), out, |shard| shard.sweep(now, effort));
+            cell.write(self.outlet(), out, |shard, out| shard.sweep(now, effort, out));
         }
         self.next_due().is_some_and(|due| due <= now)
     }
@@ -337,6 +338,6 @@ impl Store {
 }
 
 /// Hands out what has just been removed.
-fn last_of(shard: &Shard) -> Option<Answer> {
-    shard.leaving().last().map(|left| left.answer.clone())
+fn last_of(out: &Departures) -> Option<Answer> {
+    out.last().map(|left| left.answer.clone())
 }
