@@ -501,7 +501,7 @@ fn s07_a_timer_that_keeps_its_appointments_is_on_time_and_seldom_woken() {
         wakes += 1;
     }
     for left in &world.left {
-        let late = left.left_at.since(left.expires_at.expect("an end"));
+        let late = left.left_at.since(left.expires_at().expect("an end"));
         assert!(late < 1_000, "{left:?} was kept for {late} ms");
     }
     assert_eq!(world.left.len(), 2_000);
@@ -636,7 +636,7 @@ fn s11_a_departure_says_what_it_was_and_when() {
     world.remove("key");
     let left = &world.left[0];
     assert_eq!((read(&left.answer).as_str(), left.cost), ("key", 3 + 3 + ENTRY_COST));
-    assert_eq!((left.stored_at, left.expires_at, left.left_at), (Millis(5_000), Some(Millis(5_100)), Millis(5_030)));
+    assert_eq!((left.stored_at, left.expires_at(), left.left_at), (Millis(5_000), Some(Millis(5_100)), Millis(5_030)));
 }
 
 #[test]

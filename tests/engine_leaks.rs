@@ -4,6 +4,7 @@ mod engine_world;
 
 use engine_world::*;
 use kvlight::base::Clock;
+use kvlight::cache::Departures;
 use kvlight::engine::Core;
 use kvlight::engine::holder::Holder;
 use kvlight::engine::request::Stated;
@@ -67,7 +68,7 @@ fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
         let mut plan = begin().plan;
         plan.clock = Some(Clock::system());
         let cache = Holder::new(Core::cache(plan).expect("no runtime is shared"));
-        cache.put(b"k", value("v"), Stated::default(), None).expect("open");
+        cache.put(b"k", value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
         drop(cache);
         comes_to(before, "after a cache with a timer");
     }

@@ -5,6 +5,7 @@ mod engine_world;
 
 use engine_world::*;
 use kvlight::base::{Answer, Status};
+use kvlight::cache::Departures;
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, Receiver, Results};
@@ -22,15 +23,15 @@ const DISPATCHER: &str = "kvl-dispatch";
 /// Calls every function that may be called from everywhere.
 fn everything(core: &Arc<Core>) {
     let key = &b"everything"[..];
-    core.put(key, value("v"), Stated::default(), None).expect("open");
-    core.put(key, Answer::Null, Stated::default(), Some(&mut |_| {})).expect("open");
+    core.put(key, value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+    core.put(key, Answer::Null, Stated::default(), Some(&mut |_| {}), &mut Departures::new()).expect("open");
     core.get(key).expect("open");
     assert!(core.get_with(key, |_| ()).is_ok());
     core.get_uncounted_miss(key).expect("open");
     core.peek(key).expect("open");
     core.remove(key).expect("open");
     core.take(key).expect("open");
-    core.put(key, value("v"), Stated::default(), None).expect("open");
+    core.put(key, value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
     core.pop().expect("open");
     core.trim(1.0).expect("open");
     core.trim_to(1000).expect("open");
@@ -139,7 +140,7 @@ fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
     world.core.resize(1, None).expect("open");
     world.put("first", "v");
     let mut named = |_: &kvlight::cache::Departure| victim.meddle("victim");
-    world.core.put(b"second", value("v"), Stated::default(), Some(&mut named)).expect("open");
+    world.core.put(b"second", value("v"), Stated::default(), Some(&mut named), &mut Departures::new()).expect("open");
     const ALL: [&str; 11] = [
         "batch",
         "cancel hook",
@@ -214,7 +215,7 @@ fn l03_removals_that_never_end_do_not_hold_up_results() {
     // Each removal that is heard of causes the next one.
     let listener = move |_: &kvlight::cache::Departure| {
         if let (Some(core), false) = (engine.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
-            core.put(b"k", value("v"), Stated::default(), None).expect("open");
+            core.put(b"k", value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
             core.remove(b"k").expect("open");
         }
     };
@@ -272,7 +273,7 @@ fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
     world.remove("b");
     world.core.trim(0.0).expect("open");
     let refused = Stated { ttl: kvlight::base::Ttl::from_raw(0).expect("a TTL"), ..Stated::default() };
-    world.core.put(b"d", ends.value(), refused, None).expect("open");
+    world.core.put(b"d", ends.value(), refused, None, &mut Departures::new()).expect("open");
     until("all have ended", || ends.count() == 5);
     assert_eq!(ends.names(), [DISPATCHER; 5]);
     let waiter = world.fetch("k");
@@ -565,7 +566,7 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
         };
         let deeds: [&dyn Fn(&Core); 4] = [
             &|core| {
-                let _ = core.put(b"object", object.clone(), Stated::default(), None);
+                let _ = core.put(b"object", object.clone(), Stated::default(), None, &mut Departures::new());
                 let _ = core.remove(b"object");
             },
             &|core| fetch(core, Form::Each, b"k", &Arc::new(Fetch::new())),
@@ -574,7 +575,8 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
                 let handle = Arc::new(Fetch::new());
                 fetch(core, Form::Each, b"unwanted", &handle);
                 until("the hook is set, or all is over", || {
-                    is_hooked.load(Ordering::SeqCst) || core.put(b"p", Answer::Null, Stated::default(), None).is_err()
+                    is_hooked.load(Ordering::SeqCst)
+                        || core.put(b"p", Answer::Null, Stated::default(), None, &mut Departures::new()).is_err()
                 });
                 handle.cancel();
             },
@@ -619,7 +621,7 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
                 scope.spawn(move || {
                     for n in 0.. {
                         let key = format!("{thread}{}", n % 9);
-                        if core.put(key.as_bytes(), value("v"), Stated::default(), None).is_err() {
+                        if core.put(key.as_bytes(), value("v"), Stated::default(), None, &mut Departures::new()).is_err() {
                             break;
                         }
                         let handle = Arc::new(Fetch::new());

@@ -48,10 +48,17 @@ pub struct Departure {
     pub cause: Cause,
     /// When it was put.
     pub stored_at: Millis,
-    /// When it would have expired; `None` for never, and for what was refused.
-    pub expires_at: Option<Millis>,
+    /// When it would have expired; [`Millis::NEVER`] for never, and for what was refused. No option: a departure is written in one go.
+    pub end: Millis,
     /// When it left.
     pub left_at: Millis,
+}
+
+impl Departure {
+    /// When it would have expired; `None` for never, and for what was refused.
+    pub fn expires_at(&self) -> Option<Millis> {
+        (self.end != Millis::NEVER).then_some(self.end)
+    }
 }
 
 /// Departures in the order in which they left. Whoever holds them drops them after all locks: a drop may run host code.

@@ -401,7 +401,7 @@ impl Shard {
     fn depart(&mut self, held: Held, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
         let Held { key, answer, cost, stored_at, .. } = held;
         self.counts.depart(cause, cost);
-        out.push(Departure { key, answer, cost, cause, stored_at, expires_at: finite(end), left_at });
+        out.push(Departure { key, answer, cost, cause, stored_at, end, left_at });
     }
 
     /// Gives back what is due, within `effort`, and says how many that were.

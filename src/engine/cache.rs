@@ -169,8 +169,21 @@ impl Core {
         departure.left_at.since(departure.stored_at)
     }
 
-    /// Stores an answer: OK; INVALID_KEY, REFUSED, TOO_LARGE. `naming` hears of each victim of this very put.
-    pub fn put(&self, key: &[u8], answer: Answer, stated: Stated, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+    /// Whether a put runs code of the host's before it has ended.
+    pub fn puts_call_host(&self) -> bool {
+        self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.is_some()
+    }
+
+    /// Stores an answer: OK; INVALID_KEY, REFUSED, TOO_LARGE. `naming` hears of each victim of this very put. What left a cache without an
+    /// engine is in `left`, to be dropped by the caller.
+    pub fn put(
+        &self,
+        key: &[u8],
+        answer: Answer,
+        stated: Stated,
+        naming: Option<&mut dyn FnMut(&Departure)>,
+        left: &mut Departures,
+    ) -> Result<Status, Status> {
         self.check_open()?;
         if !self.is_valid(key) {
             // No lookup, so not counted as one.
@@ -197,9 +210,8 @@ impl Core {
                 Ok((put, victims))
             })?
         } else {
-            let mut left = Departures::new();
-            let (put, victims) = self.put_into_store(key, entry(answer), named, &mut left);
-            self.let_go(left);
+            let (put, victims) = self.put_into_store(key, entry(answer), named, left);
+            self.tell_removals();
             if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
                 self.store_due();
             }

@@ -210,10 +210,15 @@ impl Core {
         if self.is_engine() {
             return self.send_departures(left);
         }
+        self.tell_removals();
+        drop(left);
+    }
+
+    /// The removal listener of a cache without an engine hears on this thread, unless it has a queue.
+    pub(super) fn tell_removals(&self) {
         self.send_removals(|removals| {
             removals.deliver(usize::MAX);
         });
-        drop(left);
     }
 
     /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.

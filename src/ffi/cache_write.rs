@@ -1,6 +1,6 @@
 //! Caches across the ABI: what changes one.
 //!
-//! All of this may run code of the host's (hooks, destructors), so each call keeps the core: see `cache.rs`.
+//! All of this may run code of the host's (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
 
 use super::guard::{Caller, guard};
 use super::request::{bytes, stated};
@@ -8,7 +8,7 @@ use super::sets::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_TTL_DEFAULT, kvl_s
 use super::types::{kvl_cache_t, kvl_removal_fn, kvl_value_t};
 use super::view;
 use crate::base::{Answer, Status};
-use crate::cache::Departure;
+use crate::cache::{Departure, Departures};
 use std::ffi::c_void;
 
 /// A limit on the way in: -1 is none.
@@ -29,9 +29,14 @@ impl Caller {
         terms: (i64, f64, i64),
         naming: Option<&mut dyn FnMut(&Departure)>,
     ) -> Result<Status, Status> {
-        let (core, key) = (self.kept(cache)?, self.key(key.0, key.1)?);
+        let (core, key) = (self.borrow(cache)?, self.key(key.0, key.1)?);
         let stated = stated(terms.0, terms.1, terms.2)?;
-        core.put(key, answer()?, stated, naming)
+        let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
+        let mut left = Departures::new();
+        let status = kept.as_deref().unwrap_or(core).put(key, answer()?, stated, naming, &mut left);
+        // Last of all, when nothing looks at the core any more: a value's end may be the host's code, and that may release the cache.
+        drop(left);
+        status
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn of_outcome(index: usize, key: &[u8], outcome: &Outcome, last: bool
 pub(crate) fn of_departure(departure: &Departure) -> kvl_result_t {
     let mut view = kvl_result_t {
         age_ms: signed(Core::age_ms(departure)),
-        ttl_left_ms: departure.expires_at.map_or(-1, |end| signed(end.since(departure.left_at))),
+        ttl_left_ms: departure.expires_at().map_or(-1, |end| signed(end.since(departure.left_at))),
         cost: departure.cost,
         status: match &departure.answer {
             Answer::Value(_) => crate::base::Status::VALUE.0,

@@ -7,6 +7,7 @@
 use kvlight::base::config::{FetchSettings, Settings};
 use kvlight::base::object::{FreeFn, Object};
 use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Status, Value};
+use kvlight::cache::Departures;
 use kvlight::cache::{Cause, Departure};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::cache::Lookup;
@@ -515,7 +516,7 @@ impl World {
     }
 
     pub fn put_answer(&self, key: &str, answer: Answer) -> Status {
-        self.core.put(key.as_bytes(), answer, Stated::default(), None).unwrap_or_else(|status| status)
+        self.core.put(key.as_bytes(), answer, Stated::default(), None, &mut Departures::new()).unwrap_or_else(|status| status)
     }
 
     pub fn remove(&self, key: &str) -> Status {
