@@ -176,6 +176,7 @@ impl Core {
 
     /// Stores an answer: OK; INVALID_KEY, REFUSED, TOO_LARGE. `naming` hears of each victim of this very put. What left a cache without an
     /// engine is in `left`, to be dropped by the caller.
+    #[inline]
     pub fn put(
         &self,
         key: &[u8],
@@ -190,33 +191,10 @@ impl Core {
             return Ok(Status::INVALID_KEY);
         }
         let cost = self.cost_of(key, &answer, stated.cost);
-        let entry = |answer| Entry { answer, cost, ttl: stated.ttl, priority: stated.priority.unwrap_or(0.0) };
+        let entry = Entry { answer, cost, ttl: stated.ttl, priority: stated.priority.unwrap_or(0.0) };
         let named = naming.is_some();
-        let (put, victims) = if self.is_engine() {
-            // The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
-            self.turn(|table, turn| {
-                if !table.is_open() {
-                    return Err(Status::ERR_CLOSED);
-                }
-                // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
-                // not there.
-                let Ok((put, victims)) = contained(|| self.put_into_store(key, entry(answer.clone()), named, turn.store.left)) else {
-                    table.written(key, Write::Removed, turn);
-                    return Err(Status::ERR_PANIC);
-                };
-                turn.store.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
-                let filled = filled_of(put, turn.now);
-                table.written(key, Write::Put(&answer, filled), turn);
-                Ok((put, victims))
-            })?
-        } else {
-            let (put, victims) = self.put_into_store(key, entry(answer), named, left);
-            self.tell_removals();
-            if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
-                self.store_due();
-            }
-            (put, victims)
-        };
+        let (put, victims) =
+            if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
         if let Some(name) = naming {
             victims.iter().for_each(|victim| {
                 call_host(|| name(victim));
@@ -229,6 +207,38 @@ impl Core {
         })
     }
 
+    /// On an engine's cache. The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
+    fn put_past_loads(&self, key: &[u8], entry: Entry, named: bool) -> Result<(Put, Vec<Departure>), Status> {
+        self.turn(|table, turn| {
+            if !table.is_open() {
+                return Err(Status::ERR_CLOSED);
+            }
+            let answer = entry.answer.clone();
+            // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
+            // not there.
+            let Ok((put, victims)) = contained(|| self.put_into_store(key, entry, named, turn.store.left)) else {
+                table.written(key, Write::Removed, turn);
+                return Err(Status::ERR_PANIC);
+            };
+            turn.store.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
+            let filled = filled_of(put, turn.now);
+            table.written(key, Write::Put(&answer, filled), turn);
+            Ok((put, victims))
+        })
+    }
+
+    /// On a cache without an engine.
+    #[inline(always)]
+    fn put_alone(&self, key: &[u8], entry: Entry, named: bool, left: &mut Departures) -> (Put, Vec<Departure>) {
+        let (put, victims) = self.put_into_store(key, entry, named, left);
+        self.tell_removals();
+        if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
+            self.store_due();
+        }
+        (put, victims)
+    }
+
+    #[inline(always)]
     fn put_into_store(&self, key: &[u8], entry: Entry, named: bool, left: &mut Departures) -> (Put, Vec<Departure>) {
         let put = if named {
             self.store.put_naming(key, entry, &self.clock, left)
