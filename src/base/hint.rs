@@ -19,11 +19,17 @@ fn rare() {}
 /// Asks memory for what `at` leads to, which will be looked at soon; nobody waits for it.
 #[inline(always)]
 pub fn needed_soon<T>(at: &T) {
+    needed_soon_at(at);
+}
+
+/// The same for a place that may be anywhere, and hold anything or nothing.
+#[inline(always)]
+pub fn needed_soon_at<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint, which has no effect but on time.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(at).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
     // Elsewhere there is no stable way to say so.
     #[cfg(not(target_arch = "x86_64"))]

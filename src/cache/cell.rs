@@ -1,6 +1,7 @@
 //! The one door to a shard: its lock, what leaves it, and what happens when a panic passes through (rules S11, L01, L07).
 
 use super::departure::{Departures, Outlet};
+use super::index::Whereabouts;
 use super::shard::Shard;
 use crate::base::Millis;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
@@ -12,11 +13,12 @@ pub(super) struct Cell {
     shard: Mutex<Shard>,
     /// The shard's `next_due`, written under its lock, so that a timer can look at all shards without one.
     next_due: AtomicU64,
+    whereabouts: Whereabouts,
 }
 
 impl Cell {
     pub fn new(shard: Shard) -> Cell {
-        Cell { shard: Mutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0) }
+        Cell { shard: Mutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0), whereabouts: Whereabouts::default() }
     }
 
     pub fn next_due(&self) -> Millis {
@@ -54,7 +56,14 @@ impl Cell {
         )
     }
 
+    /// What is under `hash` will be looked for soon. Takes no lock.
+    #[inline]
+    pub fn needed_soon(&self, hash: u64) {
+        self.whereabouts.needed_soon(hash);
+    }
+
     fn announce(&self, shard: &Shard) {
+        self.whereabouts.note(shard.index());
         let next_due = shard.next_due();
         if self.next_due.load(Ordering::Relaxed) != next_due.0 {
             self.next_due.store(next_due.0, Ordering::SeqCst);

@@ -6,7 +6,8 @@
 //! for a hash, and a removal closes the gap instead of leaving a tombstone that a full cache would have to sweep up again and again.
 
 use super::slab::Place;
-use crate::base::hint::{needed_soon, rarely};
+use crate::base::hint::{needed_soon, needed_soon_at, rarely};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 /// How many slots there are for each entry at least: then one bucket in fifty is full.
 const SLOTS_PER_ENTRY: u64 = 2;
@@ -18,7 +19,7 @@ const FIRST_GROWTH: u64 = 2;
 /// The first slots are taken, the others hold no place.
 #[repr(align(64))]
 #[derive(Clone, Copy)]
-struct Bucket {
+pub(super) struct Bucket {
     tags: [u32; SLOTS],
     places: [Place; SLOTS],
 }
@@ -67,6 +68,39 @@ impl Bucket {
 #[cfg(test)]
 pub(super) const BYTES_PER_ENTRY: f64 = (size_of::<Bucket>() / SLOTS) as f64 * SLOTS_PER_ENTRY as f64;
 
+/// Where a search begins. Not a remainder, so that a table may have any size and end at the capacity's.
+#[inline(always)]
+fn home(tag: u32, buckets: usize) -> usize {
+    ((u64::from(tag) * buckets as u64) >> 32) as usize
+}
+
+/// Where a table lies, for those who will look something up in it and do not hold its lock yet. It may be outdated, and start and length
+/// may not belong together: nothing is read there, memory is only asked for it. (Of std, not `base::sync`: no model need look at a hint.)
+#[derive(Default)]
+pub(super) struct Whereabouts {
+    buckets: AtomicPtr<Bucket>,
+    len: AtomicUsize,
+}
+
+impl Whereabouts {
+    /// Says where `index` lies now.
+    #[inline]
+    pub fn note(&self, index: &Index) {
+        let start = index.buckets.as_ptr().cast_mut();
+        if self.buckets.load(Relaxed) != start {
+            self.buckets.store(start, Relaxed);
+            self.len.store(index.buckets.len(), Relaxed);
+        }
+    }
+
+    /// What is under `hash` will be looked for soon.
+    #[inline(always)]
+    pub fn needed_soon(&self, hash: u64) {
+        let at = home(hash as u32, self.len.load(Relaxed));
+        needed_soon_at(self.buckets.load(Relaxed).wrapping_add(at));
+    }
+}
+
 /// The table.
 pub(super) struct Index {
     buckets: Vec<Bucket>,
@@ -78,10 +112,9 @@ impl Index {
         Index { buckets: Vec::new(), len: 0 }
     }
 
-    /// Where a search begins. Not a remainder, so that a table may have any size and end at the capacity's.
     #[inline(always)]
     fn home(&self, tag: u32) -> usize {
-        ((u64::from(tag) * self.buckets.len() as u64) >> 32) as usize
+        home(tag, self.buckets.len())
     }
 
     #[inline]

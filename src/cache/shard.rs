@@ -137,6 +137,11 @@ impl Shard {
         }
     }
 
+    #[inline]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
     pub fn entries(&self) -> u64 {
         self.slab.len()
     }

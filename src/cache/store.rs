@@ -143,6 +143,13 @@ impl Store {
         )
     }
 
+    /// `key` will be looked up soon. Who looks many up says so some keys ahead, so that memory is waited for by several at once.
+    #[inline]
+    pub fn needed_soon(&self, key: &[u8]) {
+        let hash = self.hasher.hash(key);
+        self.cell_of(hash).needed_soon(hash);
+    }
+
     /// A lookup ended at the validator.
     pub fn count_invalid_key(&self) {
         self.invalid_keys.fetch_add(1, Ordering::Relaxed);

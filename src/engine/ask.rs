@@ -85,7 +85,7 @@ impl Core {
     /// Asks for `keys`, each at most [`KEY_MAX`] bytes or settled alone. `receiver` is made only if events follow.
     pub fn fetch<'k>(
         &self,
-        keys: impl ExactSizeIterator<Item = &'k [u8]>,
+        keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
         call: &Call<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
     ) -> Result<Asked, Status> {
@@ -94,7 +94,7 @@ impl Core {
 
     fn fetch_to<'k>(
         &self,
-        mut keys: impl ExactSizeIterator<Item = &'k [u8]>,
+        mut keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
         call: &Call<'_>,
         direct: bool,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
@@ -137,7 +137,7 @@ impl Core {
 
     fn fetch_many<'k>(
         &self,
-        keys: impl Iterator<Item = &'k [u8]>,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
         asking: Asking<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
     ) -> Result<Asked, Status> {
@@ -165,14 +165,14 @@ impl Core {
     }
 
     /// Validates and looks up each key in order, under no lock but the shard's.
-    fn probe_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, call: &Call<'_>) -> Result<Probed, Status> {
+    fn probe_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone, call: &Call<'_>) -> Result<Probed, Status> {
         let now = Now::of(&self.clock);
         let count = keys.size_hint().0;
         let records = self.hooks.record.is_some().then(Box::default);
         let keys_room = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probed = Probed { keys: keys_room, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
-        for key in keys {
+        for key in self.ahead(keys) {
             let probe = self.probe_key(key, &call.settings, |hit| outcome_of(hit, &now));
             probed.keys.push(key);
             probed.missed += usize::from(matches!(probe, Probe::Missed));
@@ -287,7 +287,7 @@ impl Core {
     }
 
     /// Loads `keys` anew, or joins loads under way, and tells nobody.
-    pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]>, settings: &Arc<FetchSettings>) -> Result<(), Status> {
+    pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         self.check_open()?;
         let mut packed = PackedKeys::try_with_capacity(keys.len(), 0).ok_or(Status::ERR_NO_MEMORY)?;
         for key in keys {
@@ -322,7 +322,7 @@ impl Core {
     }
 
     /// Asks and waits. Not from callbacks: a provider or a dispatcher would wait for itself.
-    pub fn fetch_wait<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]>, call: &Call<'_>) -> Result<Asked, Status> {
+    pub fn fetch_wait<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, call: &Call<'_>) -> Result<Asked, Status> {
         let call = Call { at_once: true, settings: call.settings.clone(), ..*call };
         let told = Arc::new(Told::default());
         let receiver = || Box::new(told.clone()) as Box<dyn Receiver>;

@@ -90,6 +90,19 @@ impl Core {
         if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.glance(key, &self.clock, see) }
     }
 
+    /// The keys in order, each said to be needed soon some keys before its turn.
+    pub fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = &'k [u8]> {
+        /// As many misses of memory as a processor waits for at once.
+        const AHEAD: usize = 8;
+        let mut ahead = keys.clone();
+        ahead.by_ref().take(AHEAD).for_each(|key| self.store.needed_soon(key));
+        keys.inspect(move |_| {
+            if let Some(key) = ahead.next() {
+                self.store.needed_soon(key);
+            }
+        })
+    }
+
     /// Looks `key` up: one lookup, and a use.
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Result<Lookup, Status> {

@@ -44,7 +44,7 @@ impl Caller {
     }
 
     /// Keys as slices. Each is checked before the first is used; one that is too long is its own position's failure.
-    pub(crate) fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]>, Status> {
+    pub(crate) fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]> + Clone, Status> {
         let keys = self.items(keys, n)?;
         for key in keys {
             self.items(key.data, key.len)?;

@@ -269,7 +269,7 @@ pub unsafe extern "C" fn kvl_cache_get_many(
         let core = kept.as_deref().unwrap_or(core);
         let keys = caller.keys(keys, n)?;
         core.check_not_over()?;
-        for (at, key) in keys.enumerate() {
+        for (at, key) in core.ahead(keys).enumerate() {
             let found = if key.len() > KEY_MAX { Err(Status::ERR_KEY_TOO_LONG) } else { Ok(core.look_up(key)) };
             statuses.write(at, found.as_ref().map_or_else(|status| *status, Lookup::status).0);
             match found {
