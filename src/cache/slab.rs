@@ -315,7 +315,8 @@ mod tests {
             for i in 0..limit {
                 slab.insert(held(i as u8), limit);
             }
-            assert_eq!(slab.room() as u64, limit);
+            let room = [slab.named.capacity(), slab.answers.capacity(), slab.linked.capacity(), slab.noted.capacity()];
+            assert_eq!(room, [limit as usize; 4]);
         }
     }
 
@@ -328,5 +329,9 @@ mod tests {
         assert_eq!(slab.insert(held(9), 100), places[2]);
         assert_eq!(slab.insert(held(8), 100), places[1]);
         assert_eq!((slab.len(), &**slab.key(places[2])), (4, &[9][..]));
+        slab.remove(places[0]);
+        let mut names: Vec<u8> = slab.into_entries().map(|held| held.key[0]).collect();
+        names.sort_unstable();
+        assert_eq!(names, [3, 8, 9], "what was taken out is not there, whatever stands in its node");
     }
 }

@@ -384,6 +384,18 @@ fn f14_a_full_queue_lingers_no_longer() {
 }
 
 #[test]
+fn f14_a_queue_that_one_fetch_fills_lingers_no_longer_either() {
+    let mut world = World::with(|settings| {
+        lingering(settings);
+        settings.tasks.batch_max_keys = 5;
+        (settings.tasks.queue_max_keys, settings.tasks.queue_share, settings.tasks.queue_spill) = (2, 1.0, false);
+    });
+    let waiter = world.fetch_each(&["a", "b", "c"]);
+    assert_eq!(world.handed(), [["a", "b"]], "two keys fill the queue: they go, and the third has a place");
+    assert_eq!((waiter.outcomes(), world.table.gauges().queued), (vec![Said::Nothing; 3], 1));
+}
+
+#[test]
 fn f14_lingering_is_armed_again_when_the_oldest_key_left() {
     let mut world = World::with(lingering);
     let first = world.fetch("a");
