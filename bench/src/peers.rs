@@ -123,7 +123,7 @@ impl Peer for LruSharded {
     fn new(capacity: usize, _careful: bool) -> LruSharded {
         let hasher = RandomState::default();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let count = 1 << (cores * 32).next_power_of_two().min((capacity / 2048).max(1)).ilog2();
+        let count = 1 << (cores * 32).next_power_of_two().min((capacity / 1024).max(1)).ilog2();
         let shards = (0..count).map(|_| Shard(Mutex::new(list(capacity.div_ceil(count), hasher.clone())))).collect();
         LruSharded { hasher, shards }
     }
