@@ -98,6 +98,16 @@ struct Lookups {
     misses: u64,
 }
 
+impl Lookups {
+    #[inline(always)]
+    fn found(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Value(_) => self.hits += 1,
+            Answer::Null => self.null_hits += 1,
+        }
+    }
+}
+
 /// A part of the store. First stands what each lookup writes, together, for those are the lines of memory that one thread's processor
 /// takes from another's; then what lookups read.
 #[repr(C)]
@@ -213,10 +223,7 @@ impl Shard {
         }
         if reading != Reading::Peek {
             self.order.note_use(place);
-            match self.slab.answer(place) {
-                Answer::Value(_) => self.lookups.hits += 1,
-                Answer::Null => self.lookups.null_hits += 1,
-            }
+            self.lookups.found(self.slab.answer(place));
         }
         Some(see(&self.slab, place, end))
     }
@@ -265,10 +272,7 @@ impl Shard {
             return Some(None);
         }
         self.order.note_use(place);
-        match node.answer {
-            Answer::Value(_) => self.lookups.hits += 1,
-            Answer::Null => self.lookups.null_hits += 1,
-        }
+        self.lookups.found(node.answer);
         Some(Some(see(node.answer)))
     }
 
