@@ -321,6 +321,17 @@ mod tests {
     }
 
     #[test]
+    fn s05_who_would_have_to_leave_is_told_with_every_use_in() {
+        let mut world = World::default();
+        let (dear, _cheap) = (world.enter(1.0, 10), world.enter(1.0, 1));
+        let need = Amount { entries: 1, cost: 10 };
+        let (slab, order) = world.parts();
+        assert!(!order.frees_a_level(slab, need), "the dear one is older, and enough");
+        order.note_use(dear);
+        assert!(order.frees_a_level(slab, need), "the cheap one is older now, and not enough");
+    }
+
+    #[test]
     fn s05_a_level_ends_with_its_last_entry_and_its_number_is_used_again() {
         let mut world = World::default();
         let places: Vec<Place> = (0..MAX_LEVELS).map(|i| world.enter(i as f64, 1)).collect();
