@@ -6,7 +6,8 @@
 //! the queue is freed.
 //!
 //! Whether the flag is up is decided under one lock, by the sender after it sent and by the reader after it found nothing: were
-//! the reader's look outside, it could lower the flag over mail that came in between.
+//! the reader's look outside, it could lower the flag over mail that came in between. And a reader does not say that nothing waits
+//! while the flag is up: who was told by its rising once is not told again.
 
 use super::descriptor::{Descriptor, NoDescriptor};
 use super::hooks::call_host;
@@ -120,15 +121,17 @@ impl Queue {
         }
     }
 
-    /// Lowers the flag if nothing waits.
-    fn lower_if_empty(&self) {
-        if self.signals.load(Ordering::Acquire) {
-            let mut signal = self.signal.lock();
-            if signal.raised && self.is_empty() {
-                signal.raised = false;
-                signal.descriptor.iter().for_each(Descriptor::lower);
-            }
+    /// Lowers the flag if nothing waits. False if something does while the flag is up: then whoever looks at it has been told.
+    fn lower_if_empty(&self) -> bool {
+        if !self.signals.load(Ordering::Acquire) {
+            return true;
         }
+        let mut signal = self.signal.lock();
+        if signal.raised && self.is_empty() {
+            signal.raised = false;
+            signal.descriptor.iter().for_each(Descriptor::lower);
+        }
+        !signal.raised
     }
 
     fn is_empty(&self) -> bool {
@@ -186,9 +189,16 @@ impl Queue {
     /// it takes). Says how many it called.
     pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, Unread> {
         let _reader = self.read()?;
-        let mut count = 0;
-        let mut next = if most > 0 { self.next_mail(timeout) } else { None };
-        while let Some(mail) = next {
+        let (mut count, mut patience) = (0, timeout);
+        while count < most {
+            let Some(mail) = self.next_mail(patience) else {
+                if self.lower_if_empty() {
+                    break;
+                }
+                // It came while the flag was still up, so that nobody was told: who is told here that nothing waits would sleep on it.
+                patience = Some(Duration::ZERO);
+                continue;
+            };
             let delivered = mail.deliver(most - count);
             count += delivered.count;
             match delivered.rest {
@@ -199,14 +209,10 @@ impl Queue {
             if delivered.rest == Rest::NoFunction {
                 return if count > 0 { Ok(count) } else { Err(Unread::NoFunction) };
             }
-            // Who has something to do does not wait for more.
-            let patience = if count > 0 { Some(Duration::ZERO) } else { timeout };
-            next = match delivered.rest {
-                _ if count >= most => None,
-                // Nothing is begun.
-                Rest::Nothing => self.post.take(patience),
-                Rest::More | Rest::NoFunction => self.next_mail(patience),
-            };
+            if count > 0 {
+                // Who has something to do does not wait for more.
+                patience = Some(Duration::ZERO);
+            }
         }
         self.lower_if_empty();
         if count == 0 && most > 0 { Err(Unread::Empty) } else { Ok(count) }
@@ -215,10 +221,15 @@ impl Queue {
     /// Takes the next event out; waits for it for at most `timeout` (`None`: as long as it takes).
     pub fn next(&self, timeout: Option<Duration>) -> Result<Letter, Unread> {
         let _reader = self.read()?;
+        let mut patience = timeout;
         loop {
-            let Some(mail) = self.next_mail(timeout) else {
-                self.lower_if_empty();
-                return Err(Unread::Empty);
+            let Some(mail) = self.next_mail(patience) else {
+                if self.lower_if_empty() {
+                    return Err(Unread::Empty);
+                }
+                // As in `poll`.
+                patience = Some(Duration::ZERO);
+                continue;
             };
             let pulled = mail.clone().pull();
             if pulled.more {

@@ -8,6 +8,18 @@ use std::sync::Arc;
 
 struct Letter;
 
+/// Mail that calls nobody.
+struct Silent;
+
+impl Mail for Silent {
+    fn deliver(&self, _most: usize) -> Delivered {
+        Delivered::all(0)
+    }
+    fn pull(self: Arc<Self>) -> Pulled {
+        Pulled::nothing()
+    }
+}
+
 impl Mail for Letter {
     fn deliver(&self, _most: usize) -> Delivered {
         Delivered::all(1)
@@ -109,5 +121,36 @@ fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
         senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
         while turn() {}
         assert_eq!(read, 2);
+    });
+}
+
+/// The same for one that has its functions called: also if what it drains calls none, and something else comes just then.
+#[test]
+fn l02_a_host_that_polls_when_told_misses_nothing() {
+    use std::io::Read;
+    use std::os::fd::BorrowedFd;
+    explore("a descriptor that is read, and a queue that is polled", 3, || {
+        let queue = Arc::new(Queue::new(false));
+        let fd = queue.descriptor().expect("a descriptor");
+        // SAFETY: the queue, whose descriptor it is, outlives it.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().expect("a descriptor");
+        let mut descriptor = std::fs::File::from(fd);
+        queue.send(Arc::new(Silent));
+        let sender = {
+            let queue = queue.clone();
+            loom::thread::spawn(move || queue.send(Arc::new(Letter)))
+        };
+        let mut called = 0;
+        let mut turn = || {
+            let was_readable = descriptor.read(&mut [0; 8]).is_ok();
+            while was_readable && let Ok(count) = queue.poll(8, Some(std::time::Duration::ZERO)) {
+                called += count;
+            }
+            was_readable
+        };
+        turn();
+        sender.join().expect("it ends");
+        while turn() {}
+        assert_eq!(called, 1);
     });
 }
