@@ -26,11 +26,16 @@ impl Cell {
     }
 
     /// Does `work` that nothing leaves by. If it unwinds, nobody knows what state the shard is in: the next to come finds it empty.
+    /// What was in it is dropped after the lock, so that whoever calls must bear that code of the host's runs.
     #[inline(always)]
     pub fn read<R>(&self, outlet: Option<&dyn Outlet>, work: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut left;
         let mut shard = match self.shard.lock_unless_broken() {
             Ok(shard) => shard,
-            Err(broken) => self.salvage(broken, outlet),
+            Err(broken) => {
+                left = Departures::new();
+                self.salvage(broken, outlet, &mut left)
+            }
         };
         work(&mut shard)
     }
@@ -44,16 +49,14 @@ impl Cell {
     /// Does `work`, which puts what leaves into `out`; with an outlet it goes there, also if `work` unwinds.
     #[inline(always)]
     pub fn write<R>(&self, outlet: Option<&dyn Outlet>, out: &mut Departures, work: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
-        self.read(
-            outlet,
-            #[inline(always)]
-            |shard| {
-                let leaving = Leaving { out, outlet };
-                let result = work(shard, &mut *leaving.out);
-                self.announce(shard);
-                result
-            },
-        )
+        let mut shard = match self.shard.lock_unless_broken() {
+            Ok(shard) => shard,
+            Err(broken) => self.salvage(broken, outlet, out),
+        };
+        let leaving = Leaving { out, outlet };
+        let result = work(&mut shard, &mut *leaving.out);
+        self.announce(&shard);
+        result
     }
 
     /// What is under `hash` will be looked for soon. Takes no lock.
@@ -72,21 +75,12 @@ impl Cell {
 
     #[cold]
     #[inline(never)]
-    fn salvage<'a>(&'a self, mut shard: MutexGuard<'a, Shard>, outlet: Option<&dyn Outlet>) -> MutexGuard<'a, Shard> {
-        let mut left = Departures::new();
-        shard.salvage(&mut left);
+    fn salvage<'a>(&self, mut shard: MutexGuard<'a, Shard>, outlet: Option<&dyn Outlet>, out: &mut Departures) -> MutexGuard<'a, Shard> {
+        shard.salvage(out);
         self.announce(&shard);
-        if let Some(outlet) = outlet {
-            outlet.record(&mut left);
-        }
+        drop(Leaving { out, outlet });
         self.shard.mended();
-        // Without an outlet there is nobody to hand these to, and a drop may run host code: not under the lock.
-        drop(shard);
-        drop(left);
-        match self.shard.lock_unless_broken() {
-            Ok(shard) => shard,
-            Err(broken) => self.salvage(broken, outlet),
-        }
+        shard
     }
 }
 

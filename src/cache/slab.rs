@@ -1,6 +1,6 @@
 //! The nodes of a shard, in one vector that grows towards the capacity and never beyond. Links are places in it.
 
-use crate::base::hint::needed_soon;
+use crate::base::hint::{needed_soon, rarely};
 use crate::base::{Answer, Key, Millis};
 
 /// More nodes a shard cannot number: the wheel needs the top bit of a place for itself.
@@ -177,10 +177,9 @@ impl Slab {
     /// Whether the entry at `place` is there, and is that of `key`.
     #[inline(always)]
     pub fn holds(&self, place: Place, key: &[u8]) -> bool {
-        match self.named.get(place.index()) {
-            Some(named) => named.key.is(key),
-            None => false,
-        }
+        let Some(named) = self.named.get(place.index()) else { return false };
+        // A node that holds nothing holds the empty key.
+        named.key.is(key) && !(rarely(key.is_empty()) && self.noted.get(place.index()).is_none_or(|noted| noted.level() == VACANT))
     }
 
     /// The entry at `place`, if there is such a place.
@@ -330,6 +329,7 @@ mod tests {
         assert_eq!(slab.insert(held(8), 100), places[1]);
         assert_eq!((slab.len(), &**slab.key(places[2])), (4, &[9][..]));
         slab.remove(places[0]);
+        assert!(!slab.holds(places[0], b"") && !slab.holds(places[0], &[0]) && slab.holds(places[3], &[3]));
         let mut names: Vec<u8> = slab.into_entries().map(|held| held.key[0]).collect();
         names.sort_unstable();
         assert_eq!(names, [3, 8, 9], "what was taken out is not there, whatever stands in its node");

@@ -110,7 +110,7 @@ impl Core {
         // Most fetches have one key, and need no lists. What a record listener hears does.
         let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
         let result = match keys.next() {
-            Some(key) if is_one => self.fetch_one(key, asking, receiver),
+            Some(key) if is_one && key.len() <= KEY_MAX => self.fetch_one(key, asking, receiver),
             first => self.fetch_many(first.into_iter().chain(keys), asking, receiver),
         };
         if let (Err(_), Some(handle)) = (&result, call.handle) {

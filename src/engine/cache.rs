@@ -5,6 +5,7 @@ use super::Core;
 use super::carry::filled_of;
 use super::request::Stated;
 use crate::base::hint::rarely;
+use crate::base::key::KEY_MAX;
 use crate::base::panics::contained;
 use crate::base::sync::atomic::Ordering;
 use crate::base::{Answer, Now, Status, Value};
@@ -94,13 +95,15 @@ impl Core {
     pub fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = &'k [u8]> {
         /// As many misses of memory as a processor waits for at once.
         const AHEAD: usize = 8;
-        let mut ahead = keys.clone();
-        ahead.by_ref().take(AHEAD).for_each(|key| self.store.needed_soon(key));
-        keys.inspect(move |_| {
-            if let Some(key) = ahead.next() {
-                self.store.needed_soon(key);
+        // One that is too long is not looked up, nor even read.
+        let needed_soon = |key: &[u8]| {
+            if key.len() <= KEY_MAX {
+                self.store.needed_soon(key)
             }
-        })
+        };
+        let mut ahead = keys.clone();
+        ahead.by_ref().take(AHEAD).for_each(needed_soon);
+        keys.inspect(move |_| ahead.next().into_iter().for_each(needed_soon))
     }
 
     /// Looks `key` up: one lookup, and a use.
@@ -222,11 +225,12 @@ impl Core {
 
     /// On an engine's cache. The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
     fn put_past_loads(&self, key: &[u8], entry: Entry, named: bool) -> Result<(Put, Vec<Departure>), Status> {
+        // Held beyond the turn, under whose lock no last reference may go.
+        let answer = entry.answer.clone();
         self.turn(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
-            let answer = entry.answer.clone();
             // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
             // not there.
             let Ok((put, victims)) = contained(|| self.put_into_store(key, entry, named, turn.store.left)) else {

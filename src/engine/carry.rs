@@ -126,7 +126,9 @@ impl Core {
                 table.wreck(&mut out);
             }
             // Results and requests on their way are counted for themselves.
-            let carries = !(out.cancelled.is_empty() && out.litter.is_empty() && store.left.is_empty());
+            // Removals were recorded by the store already, and have yet to be sent.
+            let is_over = out.cancelled.is_empty() && out.litter.is_empty() && store.left.is_empty() && self.removals.is_none();
+            let carries = !is_over;
             if carries {
                 self.life.carry_begins();
             }

@@ -1,7 +1,7 @@
 //! Caches across the ABI, a store on its own or an engine's: made, looked at, given up. What changes one is in `cache_write.rs`.
 //!
 //! What a call may run of the host's (hooks, destructors) may release the very cache that the call works on. So a call that may
-//! run such code keeps the core through itself. A lookup of one key tries a short way first, which runs none, cannot panic and
+//! run such code keeps the core through itself; after a panic under a lock even a lookup may, since it finds the shard emptied. A lookup of one key tries a short way first, which runs none, cannot panic and
 //! waits for nobody; it needs neither the core nor a guard.
 
 use super::config::Config;
@@ -264,9 +264,7 @@ pub unsafe extern "C" fn kvl_cache_get_many(
     guard(|| {
         let values = caller.outs(out_values, n)?;
         let statuses = caller.places(out_statuses, n)?;
-        let core = caller.borrow(cache)?;
-        let kept = core.lookups_call_host().then(|| core.me());
-        let core = kept.as_deref().unwrap_or(core);
+        let core = caller.kept(cache)?;
         let keys = caller.keys(keys, n)?;
         core.check_not_over()?;
         for (at, key) in core.ahead(keys).enumerate() {
@@ -308,7 +306,7 @@ pub unsafe extern "C" fn kvl_cache_peek(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_value).ok();
-        let core = caller.borrow(cache)?;
+        let core = caller.kept(cache)?;
         let Some(hit) = core.peek(caller.key(key, key_len)?)? else { return Ok(Status::MISS) };
         if let Ok(place) = caller.place(out_ttl_left_ms) {
             place.write(core.ttl_left_ms(&hit));
@@ -335,7 +333,7 @@ pub unsafe extern "C" fn kvl_cache_contains(cache: *mut kvl_cache_t, key: *const
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let core = caller.borrow(cache)?;
+        let core = caller.kept(cache)?;
         let hit = core.peek(caller.key(key, key_len)?)?;
         Ok(Lookup::from(hit.map(|hit| hit.answer)).status())
     })

@@ -140,6 +140,26 @@ fn call_of<'a>(
     Ok((Call { form, settings, progress_step, handle, at_once }, progress))
 }
 
+/// An engine during a call, kept if code of the host's may run in it: that may dispose the very engine that the call works on.
+struct Engine<'caller> {
+    core: &'caller Core,
+    kept: Option<Arc<Core>>,
+}
+
+impl std::ops::Deref for Engine<'_> {
+    type Target = Core;
+    fn deref(&self) -> &Core {
+        self.kept.as_deref().unwrap_or(self.core)
+    }
+}
+
+impl Caller {
+    fn engine(&self, tasks: *const kvl_tasks_t) -> Result<Engine<'_>, Status> {
+        let core = self.borrow(tasks)?;
+        Ok(Engine { core, kept: core.lookups_call_host().then(|| core.me()) })
+    }
+}
+
 fn maybe_fetch(caller: &Caller, fetch: *mut kvl_fetch_t) -> Result<Option<Arc<Fetch>>, Status> {
     if fetch.is_null() { Ok(None) } else { caller.share(fetch.cast_const()).map(Some) }
 }
@@ -230,7 +250,7 @@ pub unsafe extern "C" fn kvl_tasks_get(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_value)?;
-        let found = caller.borrow(tasks)?.get_uncounted_miss(caller.key(key, key_len)?)?;
+        let found = caller.engine(tasks)?.get_uncounted_miss(caller.key(key, key_len)?)?;
         let status = found.status();
         Ok(match found {
             Lookup::Value(value) => out.give(Answer::Value(value), status),
@@ -275,7 +295,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
         let out = caller.maybe_out(out_value);
-        let core = caller.borrow(tasks)?;
+        let core = &*caller.engine(tasks)?;
         let key = caller.key(key, key_len)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
@@ -326,7 +346,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
-        let core = caller.borrow(tasks)?;
+        let core = &*caller.engine(tasks)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
@@ -373,7 +393,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
         let out = caller.maybe_out(out_ready);
-        let core = caller.borrow(tasks)?;
+        let core = &*caller.engine(tasks)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
@@ -417,7 +437,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_value));
         let out = out?;
         outside()?;
-        let core = caller.borrow(tasks)?;
+        let core = &*caller.engine(tasks)?;
         if core.provider_is_queued() {
             // It could be this very thread that would have to answer.
             return Err(Status::ERR_UNSUPPORTED);
@@ -464,7 +484,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
     guard(|| {
         let out = caller.out(out_results)?;
         outside()?;
-        let core = caller.borrow(tasks)?;
+        let core = &*caller.engine(tasks)?;
         if core.provider_is_queued() {
             // It could be this very thread that would have to answer.
             return Err(Status::ERR_UNSUPPORTED);
@@ -500,7 +520,7 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let core = caller.borrow(tasks)?;
+        let core = &*caller.engine(tasks)?;
         let keys = caller.keys(keys, n)?;
         let (call, _) = call_of(&caller, core, Form::Refresh, options, None, false)?;
         core.refresh(keys.filter(|key| key.len() <= KEY_MAX).collect::<Vec<_>>().into_iter(), &call.settings)?;

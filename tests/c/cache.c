@@ -214,6 +214,14 @@ static void s01_many_are_looked_up_in_order(void)
     kvl_value_release_many(values, 5);
     STATUS(kvl_cache_get_many(cache, NULL, 0, NULL, NULL), KVL_OK);
 
+    /* what is too long is not even read */
+    keys[4].data = (const uint8_t *)"x";
+    keys[4].len = (size_t)1 << 40;
+    STATUS(kvl_cache_get_many(cache, keys, 5, values, statuses), KVL_OK);
+    STATUS(statuses[4], KVL_ERR_KEY_TOO_LONG);
+    TEXT(notes, "vnmvvnmv");
+    kvl_value_release_many(values, 5);
+
     /* nothing is looked up if one key is nowhere */
     keys[4].data = NULL;
     for (i = 0; i < 5; i++) {
@@ -223,7 +231,7 @@ static void s01_many_are_looked_up_in_order(void)
     STATUS(kvl_cache_get_many(cache, keys, 5, values, statuses), KVL_ERR_NULL_POINTER);
     for (i = 0; i < 5; i++)
         CHECK(values[i] == NULL && statuses[i] == 77);
-    TEXT(notes, "vnmv");
+    TEXT(notes, "vnmvvnmv");
     kvl_cache_release(cache);
 }
 

@@ -546,6 +546,35 @@ static void l05_dispose_inside_a_callback(void)
     STATUS(kvl_tasks_free(NULL), KVL_OK);
 }
 
+static uint32_t dispose_while_asked(void *user_data, const uint8_t *key, size_t key_len)
+{
+    struct world *world = user_data;
+    const struct timespec a_moment = {0, 20000000};
+
+    (void)key;
+    (void)key_len;
+    kvl_tasks_dispose(world->tasks);
+    /* for the end to come, were it not for this call */
+    nanosleep(&a_moment, NULL);
+    CHECK(world->ended == 0);
+    return 1;
+}
+
+static void l05_dispose_inside_a_validator(void)
+{
+    struct world world;
+    struct heard heard;
+    kvl_config_t *config = prepare(&world);
+
+    STATUS(kvl_config_set_validator(config, dispose_while_asked, &world, NULL), KVL_OK);
+    begin(&world, config);
+    listen(&heard, &world);
+    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_ERR_CLOSED);
+    CHECK(heard.ended == 1 && heard.times == 0);
+    CHECK(wait_for(&world, &world.ended, 1));
+    forget(&world);
+}
+
 static void l05_close_drain_free(void)
 {
     struct world world;
@@ -734,6 +763,7 @@ int main(void)
     f08_the_engines_cache();
     l01_what_waits_refuses_inside_every_callback();
     l05_dispose_inside_a_callback();
+    l05_dispose_inside_a_validator();
     l05_close_drain_free();
     l06_after_a_fork();
     DONE();
