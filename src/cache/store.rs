@@ -348,3 +348,49 @@ impl Store {
 fn last_of(out: &Departures) -> Option<Answer> {
     out.last().map(|left| left.answer.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Value;
+    use std::collections::HashMap;
+
+    fn number(number: u32) -> Answer {
+        Answer::Value(Value::bytes(&number.to_ne_bytes()).expect("memory"))
+    }
+
+    fn read(answer: &Answer) -> u32 {
+        let bytes = answer.value().and_then(Value::as_bytes).expect("a value of bytes");
+        u32::from_ne_bytes(bytes.try_into().expect("four of them"))
+    }
+
+    /// The index knows 32 bits of a hash. Two keys that agree in all of them are found out by the birthday paradox, and are two keys.
+    #[test]
+    fn s01_keys_that_the_index_cannot_tell_apart_are_two_keys() {
+        let settings = CacheSettings { seed: Some(1), shards: Some(1), ..CacheSettings::default() };
+        let (store, clock, mut out) = (Store::new(&settings, None), Clock::manual(Millis(0)), Departures::new());
+        let mut by_tag = HashMap::new();
+        let (one, other) = (0..u32::MAX)
+            .find_map(|key: u32| by_tag.insert(store.hasher.hash(&key.to_ne_bytes()) as u32, key).map(|earlier| (earlier, key)))
+            .expect("some hundred thousand keys are enough");
+        let lookup = |key: u32| {
+            let key = key.to_ne_bytes();
+            let seen = store.lookup_with(&key, &clock, read);
+            assert_eq!(store.glance(&key, &clock, read), Some(seen));
+            seen
+        };
+        // Something between the two, so that no mixture of their places is one of theirs.
+        let keys = [one, 7, 77, other];
+        for (at, key) in keys.iter().enumerate() {
+            assert_eq!(lookup(*key), None);
+            assert!(store.put(&key.to_ne_bytes(), Entry::new(number(*key)), &clock, &mut out).is_stored());
+            assert_eq!(
+                keys[..=at].iter().map(|key| lookup(*key)).collect::<Vec<_>>(),
+                keys[..=at].iter().copied().map(Some).collect::<Vec<_>>()
+            );
+        }
+        assert!(store.remove(&one.to_ne_bytes(), &clock, &mut out));
+        assert_eq!((lookup(one), lookup(other)), (None, Some(other)));
+        assert!(!store.remove(&one.to_ne_bytes(), &clock, &mut out));
+    }
+}
