@@ -165,27 +165,13 @@ fn s11_each_way_out_has_its_cause_and_what_the_provider_brought_is_heard_of_too(
     world.put("b", "b");
     world.put("c", "c");
     world.remove("b");
-    world
-        .core
-        .put(
-            b"short",
-            value("s"),
-            Stated { ttl: kvlight::base::Ttl::from_raw(10).expect("a TTL"), ..Stated::default() },
-            None,
-            &mut Departures::new(),
-        )
-        .expect("open");
+    let put_for = |key: &[u8], text: &str, ms: i64| {
+        let stated = Stated { ttl: kvlight::base::Ttl::from_raw(ms).expect("a TTL"), ..Stated::default() };
+        world.core.put(key, value(text), stated, None, &mut Departures::new()).expect("open");
+    };
+    put_for(b"short", "s", 10);
     world.advance(10);
-    world
-        .core
-        .put(
-            b"no",
-            value("n"),
-            Stated { ttl: kvlight::base::Ttl::from_raw(0).expect("a TTL"), ..Stated::default() },
-            None,
-            &mut Departures::new(),
-        )
-        .expect("open");
+    put_for(b"no", "n", 0);
     world.core.clear().expect("open");
     let expected = [
         ("loaded", "loaded!", Cause::Replaced),

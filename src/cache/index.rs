@@ -1,9 +1,10 @@
 //! Which node holds a key: a hash table of places that knows nothing of nodes.
 //!
-//! Open addressing in buckets that fill a cache line (as in F14 and Swiss tables, but with the places beside the tags), bucket
-//! after bucket (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one line of memory, compares its eight tags at once, without a
-//! branch that the processor would have to guess, and looks at a node only when 32 bits of the hash agree. Growing asks nobody
-//! for a hash, and a removal closes the gap instead of leaving a tombstone that a full cache would have to sweep up again and again.
+//! Open addressing in buckets that fill a cache line (as in folly's tables and Abseil's, but with the places beside the tags),
+//! bucket after bucket (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one line of memory, compares its eight tags
+//! at once, without a branch that the processor would have to guess, and looks at a node only when 32 bits of the hash agree.
+//! Growing asks nobody for a hash, and a removal closes the gap instead of leaving a tombstone that a full cache would have to
+//! sweep up again and again.
 
 use super::slab::Place;
 use crate::base::hint::{needed_soon, needed_soon_at, rarely};

@@ -4,6 +4,9 @@ use super::explore;
 use kvlight::runtime::mail::{Delivered, Mail, Pulled};
 use kvlight::runtime::postbox::Postbox;
 use kvlight::runtime::queue::{Queue, Unread};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 struct Letter;
@@ -91,18 +94,21 @@ fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
     });
 }
 
+/// Its descriptor, to be read as an event loop does.
+fn descriptor_of(queue: &Queue) -> File {
+    let fd = queue.descriptor().expect("a descriptor");
+    // SAFETY: the queue, whose descriptor it is, lives here.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().expect("a descriptor");
+    File::from(fd)
+}
+
 /// An event loop that reads the descriptor and then drains the queue misses nothing: what came while it drained raises the flag
 /// anew, though its reading had lowered what it sees.
 #[test]
 fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
-    use std::io::Read;
-    use std::os::fd::BorrowedFd;
     explore("a descriptor that is read", 3, || {
         let queue = Arc::new(Queue::new(false));
-        let fd = queue.descriptor().expect("a descriptor");
-        // SAFETY: the queue, whose descriptor it is, outlives it.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().expect("a descriptor");
-        let mut descriptor = std::fs::File::from(fd);
+        let mut descriptor = descriptor_of(&queue);
         let senders: Vec<_> = (0..2)
             .map(|_| {
                 let queue = queue.clone();
@@ -127,14 +133,9 @@ fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
 /// The same for one that has its functions called: also if what it drains calls none, and something else comes just then.
 #[test]
 fn l02_a_host_that_polls_when_told_misses_nothing() {
-    use std::io::Read;
-    use std::os::fd::BorrowedFd;
     explore("a descriptor that is read, and a queue that is polled", 3, || {
         let queue = Arc::new(Queue::new(false));
-        let fd = queue.descriptor().expect("a descriptor");
-        // SAFETY: the queue, whose descriptor it is, outlives it.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().expect("a descriptor");
-        let mut descriptor = std::fs::File::from(fd);
+        let mut descriptor = descriptor_of(&queue);
         queue.send(Arc::new(Silent));
         let sender = {
             let queue = queue.clone();
