@@ -100,3 +100,47 @@ impl Drop for Leaving<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::departure::{Cause, Departure};
+    use super::super::store::Store;
+    use super::*;
+    use crate::base::config::CacheSettings;
+    use crate::base::{Answer, Key};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Departure>>);
+
+    impl Outlet for Heard {
+        fn record(&self, departures: &mut Departures) {
+            self.0.lock().extend(departures.drain(..));
+        }
+    }
+
+    #[test]
+    fn s11_what_left_before_a_panic_is_heard_of_all_the_same() {
+        let heard = Arc::new(Heard::default());
+        let store = Store::new(&CacheSettings::default(), Some(heard.clone()));
+        let (now, mut out) = (Millis(0), Departures::new());
+        let gone = Departure {
+            key: Key::new(b"k"),
+            answer: Answer::Null,
+            cost: 1,
+            cause: Cause::Capacity,
+            stored_at: now,
+            end: Millis::NEVER,
+            left_at: now,
+        };
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            store.first_cell().write(Some(&*heard), &mut out, |_, out| {
+                out.push(gone);
+                panic!("after somebody left");
+            })
+        }));
+        assert!(panicked.is_err() && out.is_empty());
+        assert_eq!(heard.0.lock().iter().map(|left| left.cause).collect::<Vec<_>>(), [Cause::Capacity]);
+    }
+}

@@ -72,6 +72,11 @@ impl Store {
         &self.cells[self.shard_of(hash)]
     }
 
+    #[cfg(test)]
+    pub(super) fn first_cell(&self) -> &Cell {
+        &self.cells[0]
+    }
+
     /// Reads under a key. All that is on the way of a hit is inlined by force, for a hit is little more than its calls else.
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Slab, Place, Millis) -> R) -> Option<R> {
