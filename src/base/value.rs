@@ -8,7 +8,7 @@
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
-use super::hint::{needed_soon, rarely};
+use super::hint::{needed_soon_at, rarely};
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
 use std::alloc::{Layout, alloc, dealloc};
@@ -33,6 +33,9 @@ pub struct Header {
     /// The length in bytes, shifted by [`SHIFT`], and one of the tags below.
     shape: usize,
 }
+
+/// Bytes of a cache line, nearly everywhere.
+const LINE: usize = 64;
 
 const SHIFT: u32 = 2;
 const MASK: usize = 3;
@@ -144,10 +147,13 @@ impl Value {
         self.header().shape >> SHIFT
     }
 
-    /// It will be looked at or given up soon.
+    /// It will be given up soon, and its memory taken again: asks for where the allocator notes its size, and for the first bytes.
     #[inline(always)]
-    pub fn needed_soon(&self) {
-        needed_soon(self.header());
+    pub fn given_up_soon(&self) {
+        let start = self.0.as_ptr().cast::<u8>().cast_const();
+        needed_soon_at(start.wrapping_sub(size_of::<usize>()));
+        needed_soon_at(start);
+        needed_soon_at(start.wrapping_add(LINE));
     }
 
     /// Whether it is bytes or an object.
@@ -244,7 +250,10 @@ impl Clone for Value {
 impl Drop for Value {
     #[inline]
     fn drop(&mut self) {
-        if self.header().refs.fetch_sub(1, Ordering::Release) == 1 {
+        let refs = &self.header().refs;
+        // Alone there is nobody to tell, nor anybody who could come: a reference is made from another only. What is dropped here is
+        // most often alone, unlike what is given up.
+        if refs.load(Ordering::Relaxed) == 1 || refs.fetch_sub(1, Ordering::Release) == 1 {
             self.end();
         }
     }
@@ -267,7 +276,7 @@ impl Value {
         (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| Last(value))
     }
 
-    /// The count is 0: frees the value. Called once.
+    /// No other reference is left: frees the value. Called once.
     #[inline(never)]
     fn end(&self) {
         // What other holders did with the value comes before its end.

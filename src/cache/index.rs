@@ -33,8 +33,18 @@ impl Bucket {
         self.places[SLOTS - 1] != Place::NONE
     }
 
+    /// The first slot that holds `place`; [`SLOTS`] if none does. All are compared at once, with no branch to guess.
+    #[inline(always)]
+    fn slot_of(&self, place: Place) -> usize {
+        const BITS: [u32; SLOTS] = [1, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7];
+        let same = |(held, bit): (&Place, &u32)| if *held == place { *bit } else { 0 };
+        let slots = self.places.iter().zip(&BITS).map(same).fold(0, |all, one| all | one);
+        (slots | 1 << SLOTS).trailing_zeros() as usize
+    }
+
+    #[inline(always)]
     fn len(&self) -> usize {
-        self.places.iter().filter(|place| **place != Place::NONE).count()
+        self.slot_of(Place::NONE)
     }
 
     /// The place under `tag`, or anything if there are several, which is next to never. All slots are looked at, with no branch.
@@ -199,7 +209,8 @@ impl Index {
     pub fn remove(&mut self, hash: u64, place: Place) {
         let mut gap = self.home(hash as u32);
         let slot = loop {
-            if let Some(slot) = self.buckets[gap].places.iter().position(|other| *other == place) {
+            let slot = self.buckets[gap].slot_of(place);
+            if slot < SLOTS {
                 break slot;
             }
             assert!(self.buckets[gap].is_full(), "every entry is in the index");

@@ -370,7 +370,7 @@ impl Shard {
     fn look_ahead(&self) {
         let Some(next) = self.order.oldest() else { return };
         if let Some(value) = self.slab.answer(next).value() {
-            value.needed_soon();
+            value.given_up_soon();
         }
         self.index.needed_soon(self.hasher.hash(self.slab.key(next)));
         if let Some(after_it) = self.slab.newer(next).some() {
