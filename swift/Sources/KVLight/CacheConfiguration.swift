@@ -106,9 +106,11 @@ final class ReportedCache {
 }
 
 /// What elements cost.
+@usableFromInline
 struct Pricing<Element>: Sendable {
-    fileprivate let function: (@Sendable (Element) -> Int)?
+    @usableFromInline let function: (@Sendable (Element) -> Int)?
 
+    @inlinable
     func callAsFunction(_ element: Element?) -> UInt64 {
         guard let element else { return 0 }
         guard let function else { return UInt64(MemoryLayout<Element>.size) }

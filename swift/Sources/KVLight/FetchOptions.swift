@@ -75,6 +75,7 @@ public struct FetchOptions: Sendable {
     }
 
     /// These options with another timeout, if one is given.
+    @usableFromInline
     func waiting(_ timeout: Duration?) -> FetchOptions {
         guard let timeout else { return self }
         var options = self

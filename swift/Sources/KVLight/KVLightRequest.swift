@@ -23,13 +23,14 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         case refused
     }
 
-    private let handle: RequestHandle
-    private let pricing: Pricing<Element>
+    @usableFromInline let handle: RequestHandle
+    @usableFromInline let pricing: Pricing<Element>
 
     /// The keys, each once.
     public let keys: [K]
 
     /// `nil`, and the request failed, if the bytes of a key are no key.
+    @inlinable
     init?(_ handle: RequestHandle, pricing: Pricing<Element>) {
         self.handle = handle
         self.pricing = pricing
@@ -75,6 +76,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// Answers the key at `index` with its element, or with `nil` if there is none.
     @discardableResult
+    @inlinable
     public func resolve(at index: Int, with element: Element?) -> Acceptance {
         accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.resolve(index, element, cost: pricing(element)))
     }
@@ -117,7 +119,8 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         handle.finish(throwing: error)
     }
 
-    private func accepted(_ status: kvl_status_t) -> Acceptance {
+    @inlinable
+    func accepted(_ status: kvl_status_t) -> Acceptance {
         switch status {
         case KVL_OK: .accepted
         case KVL_LATE: .late

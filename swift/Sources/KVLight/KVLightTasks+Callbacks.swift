@@ -88,7 +88,7 @@ extension KVLightTasks {
             },
             progress: deliver.progress(options.progress))
         let options = OptionsHandle(options.waiting(timeout))
-        let status = engine.fetchEach(keys, options: options, handle: fetch.handle, receiver: receiver)
+        let status = engine.fetchEach(PackedKeys(keys), options: options, handle: fetch.handle, receiver: receiver)
         if status < 0 {
             deliver.later { keys.forEach { completion($0, .failure(thrown(status))) } }
         }
@@ -110,7 +110,7 @@ extension KVLightTasks {
             },
             progress: deliver.progress(options.progress))
         let options = OptionsHandle(options.waiting(timeout))
-        let (status, _) = engine.fetchAll(keys, options: options, handle: fetch.handle, receiver: receiver, atOnce: false)
+        let (status, _) = engine.fetchAll(PackedKeys(keys), options: options, handle: fetch.handle, receiver: receiver, atOnce: false)
         if status != KVL_PENDING {
             deliver.later { completion(keys.map { ($0, .failure(thrown(status))) }) }
         }

@@ -14,6 +14,7 @@ extension KVLightTasks {
     /// - Returns: the element; `nil` if there is none, if the validator refuses the key, or if the store lacks it and
     ///   ``ReadMode/cacheOnly`` is asked.
     /// - Throws: what the provider threw; ``KVLightError``; `CancellationError` as soon as the task is cancelled.
+    @inlinable
     public func fetch(
         key: K, timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> Element? {
@@ -27,6 +28,7 @@ extension KVLightTasks {
     /// Fetches many keys: a dictionary, in which a key without an element has `nil`.
     ///
     /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
+    @inlinable
     public func fetch(
         keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> [K: Element?] {
@@ -38,6 +40,7 @@ extension KVLightTasks {
     /// Fetches many keys: pairs in the order asked, duplicates repeated.
     ///
     /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
+    @inlinable
     public func fetch(
         keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> [(K, Element?)] {
@@ -49,10 +52,11 @@ extension KVLightTasks {
 
     /// Fetches many keys, each with its own outcome, in the order asked, duplicates repeated. Never throws: keys that are open when
     /// the task is cancelled have a `CancellationError`.
+    @inlinable
     public func results(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async -> [(K, Result<Element?, any Error>)] {
-        switch await gather(keys, options.waiting(timeout)) {
+        switch await gather(PackedKeys(keys), options.waiting(timeout)) {
         case .success(let results): Self.pairs(keys, results)
         case .failure(let error): keys.map { ($0, .failure(error)) }
         }
@@ -62,12 +66,13 @@ extension KVLightTasks {
     public func outcomes(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> BatchOutcome<K, Element> {
-        BatchOutcome(keys: keys, results: try await gather(keys, options.waiting(timeout)).get())
+        BatchOutcome(keys: keys, results: try await gather(PackedKeys(keys), options.waiting(timeout)).get())
     }
 
     // MARK: How
 
-    private func asksStoreFirst(_ options: FetchOptions) -> Bool {
+    @usableFromInline
+    func asksStoreFirst(_ options: FetchOptions) -> Bool {
         switch options.read {
         case .refresh: false
         case nil: settings.readsStore
@@ -75,7 +80,8 @@ extension KVLightTasks {
         }
     }
 
-    private func load(
+    @usableFromInline
+    func load(
         _ key: K, _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
     ) async -> Result<Element?, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
@@ -94,8 +100,9 @@ extension KVLightTasks {
         }
     }
 
-    private func gather(
-        _ keys: [K], _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
+    @usableFromInline
+    func gather(
+        _ keys: PackedKeys, _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
     ) async -> Result<ResultsHandle, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
         return await withTaskCancellationHandler {
@@ -119,18 +126,20 @@ extension KVLightTasks {
         }
     }
 
-    private func collect(
+    @inlinable
+    func collect(
         _ keys: [K], _ timeout: Duration?, _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation,
         _ add: (K, Element?) -> Void
     ) async throws {
         try Task.checkCancellation()
         var options = options.waiting(timeout)
         options.batchMode = options.batchMode ?? .allOrNothing
-        let results = try await gather(keys, options).get()
+        let results = try await gather(PackedKeys(keys), options).get()
         if let error = results.endedEarly { throw error }
         try results.forEach { add(keys[$0.index], try $0.outcome().get()) }
     }
 
+    @inlinable
     static func pairs(_ keys: [K], _ results: ResultsHandle) -> [(K, Result<Element?, any Error>)] {
         var pairs: [(K, Result<Element?, any Error>)] = []
         pairs.reserveCapacity(keys.count)

@@ -7,7 +7,22 @@ extension KVLightTasks {
     /// that returns at once runs on a thread that may block. An error that it throws arrives at everybody who waits, the very same.
     public struct Provider: Sendable {
         let maximumBatchCount: Int
-        let answer: @Sendable (KVLightRequest<K, Element>) -> Void
+        let answer: @Sendable (RequestHandle, Pricing<Element>) -> Void
+
+        /// Inlined where the types are known, as all that a key goes through: generic code costs several times as much.
+        @inlinable
+        init(maximumBatchCount: Int, answer: @escaping @Sendable (KVLightRequest<K, Element>) -> Void) {
+            self.init(maximumBatchCount: maximumBatchCount) { handle, pricing in
+                guard let request = KVLightRequest<K, Element>(handle, pricing: pricing) else { return }
+                answer(request)
+            }
+        }
+
+        @usableFromInline
+        init(maximumBatchCount: Int, _ answer: @escaping @Sendable (RequestHandle, Pricing<Element>) -> Void) {
+            self.maximumBatchCount = maximumBatchCount
+            self.answer = answer
+        }
 
         /// Tells what one key came to.
         public typealias Completion = @Sendable (Result<Element?, any Error>) -> Void
@@ -17,6 +32,7 @@ extension KVLightTasks {
         // MARK: One key
 
         /// Answers one key by calling back, once, from any thread.
+        @inlinable
         public static func single(_ load: @escaping @Sendable (K, @escaping Completion) -> Void) -> Provider {
             Provider(maximumBatchCount: 1) { request in
                 load(request.keys[0]) { result in request.settle(result.map { [request.keys[0]: $0] }) }
@@ -24,6 +40,7 @@ extension KVLightTasks {
         }
 
         /// Answers one key, in a task.
+        @inlinable
         public static func single(_ load: @escaping @Sendable (K) async throws -> Element?) -> Provider {
             Provider(maximumBatchCount: 1) { request in
                 request.runTask { request in
@@ -34,6 +51,7 @@ extension KVLightTasks {
         }
 
         /// Answers one key, on a thread that may block.
+        @inlinable
         public static func single(_ load: @escaping @Sendable (K) throws -> Element?) -> Provider {
             Provider(maximumBatchCount: 1) { request in
                 request.run { request in
@@ -46,6 +64,7 @@ extension KVLightTasks {
         // MARK: Many keys
 
         /// Answers many keys by calling back, once, from any thread. A key without an entry is left unanswered.
+        @inlinable
         public static func batch(
             maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K], @escaping BatchCompletion) -> Void
         ) -> Provider {
@@ -55,6 +74,7 @@ extension KVLightTasks {
         }
 
         /// Answers many keys, in a task. A key without an entry is left unanswered.
+        @inlinable
         public static func batch(
             maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Element?]
         ) -> Provider {
@@ -64,6 +84,7 @@ extension KVLightTasks {
         }
 
         /// Answers many keys, on a thread that may block. A key without an entry is left unanswered.
+        @inlinable
         public static func batch(
             maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) throws -> [K: Element?]
         ) -> Provider {
@@ -75,6 +96,7 @@ extension KVLightTasks {
         // MARK: More
 
         /// Answers many keys, each with an element or an error of its own, in a task.
+        @inlinable
         public static func results(
             maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Result<Element?, any Error>]
         ) -> Provider {
@@ -93,6 +115,7 @@ extension KVLightTasks {
         }
 
         /// Takes the request itself: answers key by key, in its own time, on terms of its own.
+        @inlinable
         public static func requests(
             maximumBatchCount: Int = 20, _ take: @escaping @Sendable (KVLightRequest<K, Element>) -> Void
         ) -> Provider {
@@ -103,7 +126,8 @@ extension KVLightTasks {
 
 extension KVLightRequest {
     /// Answers from a thread of the library's.
-    fileprivate func run(_ body: (KVLightRequest) throws -> Void) {
+    @inlinable
+    func run(_ body: (KVLightRequest) throws -> Void) {
         do {
             try body(self)
             finish()
@@ -113,7 +137,8 @@ extension KVLightRequest {
     }
 
     /// Answers from a task, which ends with the last who waits.
-    fileprivate func runTask(_ body: @escaping @Sendable (KVLightRequest) async throws -> Void) {
+    @usableFromInline
+    func runTask(_ body: @escaping @Sendable (KVLightRequest) async throws -> Void) {
         let task = Task(priority: priority) {
             do {
                 try await body(self)
@@ -125,7 +150,8 @@ extension KVLightRequest {
         onCancel { task.cancel() }
     }
 
-    fileprivate func settle(_ result: Result<[K: Element?], any Error>) {
+    @inlinable
+    func settle(_ result: Result<[K: Element?], any Error>) {
         switch result {
         case .success(let elements):
             settle(elements: elements)
@@ -135,7 +161,8 @@ extension KVLightRequest {
         }
     }
 
-    fileprivate func settle(elements: [K: Element?]) {
+    @inlinable
+    func settle(elements: [K: Element?]) {
         for (i, key) in keys.enumerated() {
             if let element = elements[key] {
                 resolve(at: i, with: element)

@@ -38,7 +38,7 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
                 if position.flags & KVL_F_LAST != 0 { continuation.finish() }
             },
             progress: tasks.settings.deliver.progress(options.progress))
-        let status = tasks.engine.fetchEach(keys, options: OptionsHandle(options), handle: fetch, receiver: receiver)
+        let status = tasks.engine.fetchEach(PackedKeys(keys), options: OptionsHandle(options), handle: fetch, receiver: receiver)
         if status != KVL_PENDING {
             continuation.finish(throwing: status == KVL_OK ? nil : thrown(status))
         }

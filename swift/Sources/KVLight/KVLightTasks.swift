@@ -20,7 +20,7 @@ import CKVLight
 /// When the last reference goes nothing new is asked; fetches under way keep it alive until they are settled. A provider that
 /// captures the instance strongly keeps it alive for ever: capture it weakly.
 public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
-    let engine: EngineHandle
+    @usableFromInline let engine: EngineHandle
     let settings: Settings
 
     /// The store: to look into it and to write it. Loads under way hear of the writes.
@@ -39,10 +39,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         let pricing = config.cache.pricing
         config.write(to: settings, reported: reported)
         let provide = config.provider.answer
-        settings.setProvider { request in
-            guard let request = KVLightRequest<K, Element>(RequestHandle(retaining: request), pricing: pricing) else { return }
-            provide(request)
-        }
+        settings.setProvider { request in provide(RequestHandle(retaining: request), pricing) }
         engine = EngineHandle(settings)
         let store = CacheHandle(of: engine)
         reported.raw = store.raw
@@ -58,7 +55,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     /// Loads keys anew, or joins loads of them under way, and tells nobody. Others keep reading the old elements meanwhile; if a load
     /// fails the old element stays.
     public func refresh(keys: [K], options: FetchOptions = FetchOptions()) throws {
-        let status = engine.refresh(keys, options: OptionsHandle(options))
+        let status = engine.refresh(PackedKeys(keys), options: OptionsHandle(options))
         guard status == KVL_OK else { throw thrown(status) }
     }
 

@@ -34,7 +34,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         }
     }
 
-    private let handle: CacheHandle
+    @usableFromInline let handle: CacheHandle
     private let pricing: Pricing<Element>
 
     public init(configuration: Configuration = .init()) {
@@ -55,11 +55,13 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     // MARK: Looking
 
     /// Looks `key` up: a use of the entry, counted as a lookup.
+    @inlinable
     public func getElement(for key: K) -> FetchResult {
         result(handle.get(key))
     }
 
     /// Looks without leaving a trace: neither a use of the entry nor a lookup.
+    @inlinable
     public func peekElement(for key: K) -> FetchResult {
         result(handle.peek(key))
     }
@@ -152,7 +154,8 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         return takeText(text)
     }
 
-    private func result(_ found: Found<Element>) -> FetchResult {
+    @inlinable
+    func result(_ found: Found<Element>) -> FetchResult {
         switch found {
         case .element(let element): .hitNonNullElement(element: element)
         case .null: .hitNullElement

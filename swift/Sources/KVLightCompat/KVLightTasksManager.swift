@@ -53,7 +53,7 @@ public final class KVLightTasksManager<K: Hashable, Element> {
             queue.async { completion.value(told.value.0, told.value.1) }
         }
         let receiver = Receiver(of: engine, position: { tell($0.index, Self.result($0)) })
-        let status = engine.fetchEach(numbers, options: OptionsHandle(), handle: nil, receiver: receiver)
+        let status = engine.fetchEach(PackedKeys(numbers), options: OptionsHandle(), handle: nil, receiver: receiver)
         if status < 0 {
             keys.indices.forEach { tell($0, .failure(thrown(status))) }
         }
@@ -99,7 +99,7 @@ public final class KVLightTasksManager<K: Hashable, Element> {
             ResultsHandle(retaining: batch).forEach { results.append((keys[$0.index], Self.result($0))) }
             finish(results)
         })
-        let (status, _) = engine.fetchAll(numbers, options: OptionsHandle(), handle: nil, receiver: receiver, atOnce: false)
+        let (status, _) = engine.fetchAll(PackedKeys(numbers), options: OptionsHandle(), handle: nil, receiver: receiver, atOnce: false)
         if status != KVL_PENDING {
             finish(keys.map { ($0, .failure(thrown(status))) })
         }

@@ -3,6 +3,7 @@
 import CKVLight
 
 /// What a lookup found.
+@usableFromInline
 package enum Found<Element> {
     case element(Element)
     case null
@@ -10,9 +11,10 @@ package enum Found<Element> {
     case invalidKey
 }
 
+@usableFromInline
 package final class CacheHandle: @unchecked Sendable {
     // The library's own handle may be used from every thread; it is set once.
-    package let raw: OpaquePointer?
+    @usableFromInline package let raw: OpaquePointer?
 
     /// The engine around the cache, which lives as long as the cache is held.
     private let engine: EngineHandle?
@@ -36,12 +38,14 @@ package final class CacheHandle: @unchecked Sendable {
         kvl_cache_release(raw)
     }
 
+    @inlinable
     package func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Found<Element> {
         var value: OpaquePointer?
         let status = withBytes(of: key) { kvl_cache_get(raw, $0, $1, &value) }
         return found(status, value)
     }
 
+    @inlinable
     package func peek<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Found<Element> {
         var value: OpaquePointer?
         let status = withBytes(of: key) { kvl_cache_peek(raw, $0, $1, &value, nil, nil) }
@@ -128,6 +132,7 @@ package final class CacheHandle: @unchecked Sendable {
 
     var maximumCost: Int { Int(clamping: kvl_cache_max_cost(raw)) }
 
+    @inlinable
     func found<Element>(_ status: kvl_status_t, _ value: OpaquePointer?) -> Found<Element> {
         switch status {
         case KVL_VALUE: .element(KVLight.take(value))

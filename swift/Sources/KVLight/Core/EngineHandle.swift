@@ -2,9 +2,10 @@
 
 import CKVLight
 
+@usableFromInline
 package final class EngineHandle: @unchecked Sendable {
     // The library's own handle may be used from every thread; it is set once.
-    let raw: OpaquePointer?
+    @usableFromInline let raw: OpaquePointer?
 
     /// Why there is no engine: the system refused its threads. Every call then fails with this.
     private let refusal: kvl_status_t
@@ -20,6 +21,7 @@ package final class EngineHandle: @unchecked Sendable {
     }
 
     /// Asks the store and starts nothing. `nil`: fetch it.
+    @inlinable
     func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Element?? {
         var value: OpaquePointer?
         switch withBytes(of: key, { kvl_tasks_get(raw, $0, $1, &value) }) {
@@ -43,11 +45,11 @@ package final class EngineHandle: @unchecked Sendable {
 
     /// Fetches many keys and tells each alone: n times if the answer is `KVL_PENDING`, and never otherwise.
     package func fetchEach(
-        _ keys: [some KVLightKey], options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
+        _ keys: PackedKeys, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
     ) -> kvl_status_t {
         let (userData, options) = (retained(receiver), options.raw)
         return answered(
-            withSlices(of: keys) {
+            keys.withSlices {
                 kvl_tasks_fetch_each(raw, $0, $1, options, handle?.raw, receivePosition, userData, releaseObject)
             }
         )
@@ -55,11 +57,11 @@ package final class EngineHandle: @unchecked Sendable {
 
     /// Fetches many keys and tells them at once: here if all were resident and `ready` is wanted, else through `receiver`.
     package func fetchAll(
-        _ keys: [some KVLightKey], options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver, atOnce: Bool
+        _ keys: PackedKeys, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver, atOnce: Bool
     ) -> (status: kvl_status_t, ready: ResultsHandle?) {
         let (userData, options) = (retained(receiver), options.raw)
         var ready: OpaquePointer?
-        let status = withSlices(of: keys) { slices, count in
+        let status = keys.withSlices { slices, count in
             if atOnce {
                 kvl_tasks_fetch_all(raw, slices, count, options, handle?.raw, receiveBatch, userData, releaseObject, &ready)
             } else {
@@ -69,9 +71,9 @@ package final class EngineHandle: @unchecked Sendable {
         return (answered(status), ready.map { ResultsHandle(owning: $0) })
     }
 
-    func refresh(_ keys: [some KVLightKey], options: borrowing OptionsHandle) -> kvl_status_t {
+    func refresh(_ keys: PackedKeys, options: borrowing OptionsHandle) -> kvl_status_t {
         let options = options.raw
-        return answered(withSlices(of: keys) { kvl_tasks_refresh(raw, $0, $1, options) })
+        return answered(keys.withSlices { kvl_tasks_refresh(raw, $0, $1, options) })
     }
 
     /// Tells `done` once, when nothing of the program's runs any more.

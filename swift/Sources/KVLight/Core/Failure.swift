@@ -27,6 +27,7 @@ package func makeError(_ error: any Error) -> OpaquePointer? {
 }
 
 /// What to throw for a position that failed.
+@usableFromInline
 package func thrown(_ status: kvl_status_t, _ error: OpaquePointer?) -> any Error {
     if let object = kvl_error_object(error) {
         return borrowed(object, as: FailureBox.self).error

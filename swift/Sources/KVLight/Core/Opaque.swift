@@ -6,43 +6,51 @@
 import CKVLight
 
 /// An element inside a value of the library's.
+@usableFromInline
 package final class Box<Element> {
-    package let element: Element
+    @usableFromInline package let element: Element
 
+    @inlinable
     package init(_ element: Element) {
         self.element = element
     }
 }
 
 /// A reference that the library owns from now on and gives back through ``releaseObject(_:)``.
+@inlinable
 package func retained(_ object: AnyObject) -> UnsafeMutableRawPointer {
     Unmanaged.passRetained(object).toOpaque()
 }
 
 /// The `kvl_free_fn` of all that Swift hands over.
+@usableFromInline
 package func releaseObject(_ object: UnsafeMutableRawPointer?) {
     guard let object else { return }
     Unmanaged<AnyObject>.fromOpaque(object).release()
 }
 
 /// The object behind a pointer that the library still owns.
+@inlinable
 package func borrowed<Object: AnyObject>(_ pointer: UnsafeMutableRawPointer?, as _: Object.Type = Object.self) -> Object {
     guard let pointer else { preconditionFailure("the library gave back no user data") }
     return Unmanaged<Object>.fromOpaque(pointer).takeUnretainedValue()
 }
 
 /// The element of a value that the library lends.
+@inlinable
 package func element<Element>(of value: OpaquePointer?, as _: Element.Type = Element.self) -> Element {
     borrowed(kvl_value_object(value), as: Box<Element>.self).element
 }
 
 /// The element of a value that the library handed out; the value is released.
+@inlinable
 package func take<Element>(_ value: OpaquePointer?, as _: Element.Type = Element.self) -> Element {
     defer { kvl_value_release(value) }
     return element(of: value)
 }
 
 /// A value of the library's made of an element; `nil` is the null value. The caller releases it.
+@inlinable
 package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePointer? {
     guard let element else { return kvl_value_null() }
     var value: OpaquePointer?

@@ -2,9 +2,10 @@
 
 import CKVLight
 
+@usableFromInline
 package final class RequestHandle: @unchecked Sendable {
     // The library's own handle may be used from every thread.
-    let raw: OpaquePointer
+    @usableFromInline let raw: OpaquePointer
 
     package init(retaining request: OpaquePointer) {
         raw = kvl_request_retain(request) ?? request
@@ -14,8 +15,10 @@ package final class RequestHandle: @unchecked Sendable {
         kvl_request_release(raw)
     }
 
+    @inlinable
     package var count: Int { kvl_request_len(raw) }
 
+    @inlinable
     package func key<K: KVLightKey>(_ i: Int, as _: K.Type = K.self) -> K? {
         var data: UnsafePointer<UInt8>?
         var count = 0
@@ -29,6 +32,7 @@ package final class RequestHandle: @unchecked Sendable {
     }
 
     @discardableResult
+    @inlinable
     package func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64) -> kvl_status_t {
         guard let element else { return kvl_request_resolve(raw, i, kvl_value_null()) }
         return kvl_request_resolve_object(raw, i, retained(Box(element)), cost, releaseObject)
@@ -61,6 +65,7 @@ package final class RequestHandle: @unchecked Sendable {
         kvl_request_finish_nulls(raw)
     }
 
+    @usableFromInline
     package func finish(throwing error: any Error) {
         let made = makeError(error)
         defer { kvl_error_release(made) }

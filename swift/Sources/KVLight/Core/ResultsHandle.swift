@@ -2,9 +2,10 @@
 
 import CKVLight
 
+@usableFromInline
 package final class ResultsHandle: @unchecked Sendable {
     // Immutable once made, and reference counted.
-    private let raw: OpaquePointer?
+    @usableFromInline let raw: OpaquePointer?
 
     /// Takes over a reference.
     package init(owning raw: OpaquePointer?) {
@@ -33,6 +34,7 @@ package final class ResultsHandle: @unchecked Sendable {
     }
 
     /// Why the whole ended early, if it did: in an all-or-nothing batch the failure that ended it.
+    @usableFromInline
     var endedEarly: (any Error)? {
         let status = self.status
         guard status != KVL_OK else { return nil }
@@ -46,6 +48,7 @@ package final class ResultsHandle: @unchecked Sendable {
     }
 
     /// Shows the positions in the order asked.
+    @inlinable
     package func forEach(_ body: (kvl_result_t) throws -> Void) rethrows {
         var stride = 0
         let first = kvl_results_array(raw, &stride)
@@ -59,6 +62,7 @@ package final class ResultsHandle: @unchecked Sendable {
 
 extension kvl_result_t {
     /// What the position came to: an element, `nil` for what is known to be absent, invalid or not in the store, or an error.
+    @inlinable
     package func outcome<Element>(as _: Element.Type = Element.self) -> Result<Element?, any Error> {
         switch status {
         case KVL_VALUE: .success(borrowed(object, as: Box<Element>.self).element)
