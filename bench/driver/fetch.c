@@ -105,7 +105,6 @@ static double fetch_resident(size_t n)
         fetch_absent(n);
         loaded = 1;
     }
-    fetch(n); /* as the peers do, whose turn comes with the processor's caches full of other things */
     return fetch(n);
 }
 
@@ -187,8 +186,10 @@ static int counts(const struct work *work, struct watch passed)
     return work->n == TRIPS || (work->alone ? had_its_processor(passed, 1) : passed.queued * 4 <= passed.wall);
 }
 
+/* Each subject once untimed: its turn comes with the processor's caches full of what others do, and its threads asleep. */
 static void run(const struct work *work, const struct subject *subject)
 {
+    subject->once(work->n);
     for (int attempt = 0; attempt < 40; attempt++) {
         struct watch begin = watch_begin();
         double ns = subject->once(work->n);

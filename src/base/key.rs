@@ -17,20 +17,34 @@ enum Bytes {
     Heap(Box<[u8]>),
 }
 
+/// A key of 8 or 16 bytes, given as words, in the pieces in which a [`Key`] is moved afterwards: what is read in other pieces than it
+/// was just written in waits for memory. Nor is this a call to copy memory, which the compiler makes of anything it can.
+#[inline(always)]
+fn inline_of(first: u64, second: u64) -> [u8; INLINE] {
+    let mut inline = [0; INLINE];
+    inline[..6].copy_from_slice(&first.to_le_bytes()[..6]);
+    inline[6..14].copy_from_slice(&(first >> 48 | second << 16).to_le_bytes());
+    inline[14..].copy_from_slice(&(second >> 48).to_le_bytes());
+    inline
+}
+
 impl Key {
+    /// The key of no bytes.
+    pub const EMPTY: Key = Key(Bytes::Inline { len: 0, bytes: [0; INLINE] });
+
     /// Copies `bytes`, of which there are at most [`KEY_MAX`].
     pub fn new(bytes: &[u8]) -> Key {
         debug_assert!(bytes.len() <= KEY_MAX);
         if bytes.len() <= INLINE {
-            let mut inline = [0; INLINE];
-            match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-                // As words: not by a call to copy memory, which the compiler makes of anything it can.
-                (Some(first), Some(last)) if bytes.len() == 16 => {
-                    inline[..8].copy_from_slice(&u64::from_ne_bytes(*first).to_ne_bytes());
-                    inline[8..16].copy_from_slice(&u64::from_ne_bytes(*last).to_ne_bytes());
+            let inline = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+                (Some(first), _) if bytes.len() == 8 => inline_of(u64::from_le_bytes(*first), 0),
+                (Some(first), Some(last)) if bytes.len() == 16 => inline_of(u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+                _ => {
+                    let mut inline = [0; INLINE];
+                    inline[..bytes.len()].copy_from_slice(bytes);
+                    inline
                 }
-                _ => inline[..bytes.len()].copy_from_slice(bytes),
-            }
+            };
             Key(Bytes::Inline { len: bytes.len() as u8, bytes: inline })
         } else {
             Key(Bytes::Heap(bytes.into()))

@@ -55,6 +55,16 @@ pub struct Departure {
 }
 
 impl Departure {
+    pub(super) const BLANK: Departure = Departure {
+        key: Key::EMPTY,
+        answer: Answer::Null,
+        cost: 0,
+        cause: Cause::Expired,
+        stored_at: Millis(0),
+        end: Millis::NEVER,
+        left_at: Millis(0),
+    };
+
     /// When it would have expired; `None` for never, and for what was refused.
     pub fn expires_at(&self) -> Option<Millis> {
         (self.end != Millis::NEVER).then_some(self.end)

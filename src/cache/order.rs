@@ -252,6 +252,7 @@ impl Level {
 
 #[cfg(test)]
 mod tests {
+    use super::super::departure::Departure;
     use super::super::slab::Held;
     use super::*;
     use crate::base::{Answer, Key, Millis};
@@ -278,7 +279,8 @@ mod tests {
         fn leave(&mut self, place: Place) {
             let (slab, order) = self.parts();
             order.leave(slab, place);
-            slab.remove(place);
+            let mut left = Departure::BLANK;
+            slab.remove(place, &mut left);
         }
 
         fn next_victim(&mut self) -> Option<Place> {

@@ -401,12 +401,16 @@ impl Shard {
 
     fn release(&mut self, place: Place, cause: Cause, end: Millis, now: Millis, out: &mut Departures) {
         self.order.leave(&mut self.slab, place);
-        let held = self.slab.remove(place);
-        self.cost -= u128::from(held.cost);
-        self.depart(held, cause, end, now, out);
+        self.cost -= u128::from(self.slab.cost(place));
+        self.counts.depart(cause, self.slab.cost(place));
+        // Filled in where it lies: what is moved just after it was written is read in wider pieces than it was written in, and waits.
+        out.push(Departure::BLANK);
+        if let Some(left) = out.last_mut() {
+            (left.cause, left.end, left.left_at) = (cause, end, now);
+            self.slab.remove(place, left);
+        }
     }
 
-    #[inline(always)]
     fn depart(&mut self, held: Held, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
         let Held { key, answer, cost, stored_at, .. } = held;
         self.counts.depart(cause, cost);

@@ -1,5 +1,6 @@
 //! The nodes of a shard, in one vector that grows towards the capacity and never beyond. Links are places in it.
 
+use super::departure::Departure;
 use crate::base::hint::{needed_soon, rarely};
 use crate::base::{Answer, Key, Millis};
 
@@ -159,19 +160,20 @@ impl Slab {
         Place(u32::try_from(len).expect("a shard holds at most MAX_NODES entries"))
     }
 
-    /// Takes the entry out; its links must have been cut.
-    pub fn remove(&mut self, place: Place) -> Held {
+    /// Takes the entry out into `left`, which is blank; its links must have been cut.
+    #[inline]
+    pub fn remove(&mut self, place: Place, left: &mut Departure) {
         let at = place.index();
         let noted = &mut self.noted[at];
         assert!(noted.level() != VACANT, "a linked node holds an entry");
-        let (cost, stored_at) = (noted.cost, noted.stored_at());
+        (left.cost, left.stored_at) = (noted.cost, noted.stored_at());
         noted.set_level(VACANT);
-        let answer = std::mem::replace(&mut self.answers[at], Answer::Null);
+        std::mem::swap(&mut left.key, &mut self.named[at].key);
+        std::mem::swap(&mut left.answer, &mut self.answers[at]);
+        self.named[at].deadline = Millis::NEVER;
         self.linked[at].newer = self.free;
-        let named = std::mem::replace(&mut self.named[at], Named { key: Key::new(&[]), deadline: Millis::NEVER });
         self.free = place;
         self.live -= 1;
-        Held { key: named.key, answer, cost, deadline: named.deadline, stored_at }
     }
 
     /// Whether the entry at `place` is there, and is that of `key`.
@@ -290,6 +292,12 @@ mod tests {
         Held { key: Key::new(&[name]), answer: Answer::Null, cost: 1, deadline: Millis::NEVER, stored_at: Millis(0) }
     }
 
+    fn taken(slab: &mut Slab, place: Place) -> Key {
+        let mut left = Departure::BLANK;
+        slab.remove(place, &mut left);
+        left.key
+    }
+
     #[test]
     fn a_level_and_a_time_share_a_word_and_leave_each_other_alone() {
         for at in [0, 1, 1 << 40, (1 << 56) - 1] {
@@ -323,12 +331,12 @@ mod tests {
     fn a_free_place_is_used_again_before_the_slab_grows() {
         let mut slab = Slab::new();
         let places: Vec<Place> = (0..4).map(|i| slab.insert(held(i), 100)).collect();
-        assert_eq!(&*slab.remove(places[1]).key, [1]);
-        assert_eq!(&*slab.remove(places[2]).key, [2]);
+        assert_eq!(*taken(&mut slab, places[1]), [1]);
+        assert_eq!(*taken(&mut slab, places[2]), [2]);
         assert_eq!(slab.insert(held(9), 100), places[2]);
         assert_eq!(slab.insert(held(8), 100), places[1]);
         assert_eq!((slab.len(), &**slab.key(places[2])), (4, &[9][..]));
-        slab.remove(places[0]);
+        assert_eq!(*taken(&mut slab, places[0]), [0]);
         assert!(!slab.holds(places[0], b"") && !slab.holds(places[0], &[0]) && slab.holds(places[3], &[3]));
         let mut names: Vec<u8> = slab.into_entries().map(|held| held.key[0]).collect();
         names.sort_unstable();

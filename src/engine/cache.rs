@@ -208,9 +208,9 @@ impl Core {
         }
         let cost = self.cost_of(key, &answer, stated.cost);
         let entry = Entry { answer, cost, ttl: stated.ttl, priority: stated.priority.unwrap_or(0.0) };
-        let named = naming.is_some();
-        let (put, victims) =
-            if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
+        let mut victims = Vec::new();
+        let named = naming.is_some().then_some(&mut victims);
+        let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
         if let Some(name) = naming {
             victims.iter().for_each(|victim| {
                 call_host(|| name(victim));
@@ -224,7 +224,7 @@ impl Core {
     }
 
     /// On an engine's cache. The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
-    fn put_past_loads(&self, key: &[u8], entry: Entry, named: bool) -> Result<(Put, Vec<Departure>), Status> {
+    fn put_past_loads(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>) -> Result<Put, Status> {
         // Held beyond the turn, under whose lock no last reference may go.
         let answer = entry.answer.clone();
         self.turn(|table, turn| {
@@ -233,34 +233,37 @@ impl Core {
             }
             // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
             // not there.
-            let Ok((put, victims)) = contained(|| self.put_into_store(key, entry, named, turn.store.left)) else {
+            let Ok(put) = contained(|| self.put_into_store(key, entry, named, turn.store.left)) else {
                 table.written(key, Write::Removed, turn);
                 return Err(Status::ERR_PANIC);
             };
             turn.store.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
             let filled = filled_of(put, turn.now);
             table.written(key, Write::Put(&answer, filled), turn);
-            Ok((put, victims))
+            Ok(put)
         })
     }
 
     /// On a cache without an engine.
     #[inline(always)]
-    fn put_alone(&self, key: &[u8], entry: Entry, named: bool, left: &mut Departures) -> (Put, Vec<Departure>) {
-        let (put, victims) = self.put_into_store(key, entry, named, left);
+    fn put_alone(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> Put {
+        let put = self.put_into_store(key, entry, named, left);
         self.tell_removals();
         if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
             self.store_due();
         }
-        (put, victims)
+        put
     }
 
     #[inline(always)]
-    fn put_into_store(&self, key: &[u8], entry: Entry, named: bool, left: &mut Departures) -> (Put, Vec<Departure>) {
-        let put = if named {
-            self.store.put_naming(key, entry, &self.clock, left)
-        } else {
-            (self.store.put(key, entry, &self.clock, left), Vec::new())
+    fn put_into_store(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> Put {
+        let put = match named {
+            Some(victims) => {
+                let (put, named) = self.store.put_naming(key, entry, &self.clock, left);
+                *victims = named;
+                put
+            }
+            None => self.store.put(key, entry, &self.clock, left),
         };
         // Nobody else reads it.
         if self.is_engine() {
