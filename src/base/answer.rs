@@ -28,6 +28,15 @@ impl Answer {
         }
     }
 
+    /// As a clone; but one that alone holds its value need not tell other threads.
+    #[inline]
+    pub fn share(&mut self) -> Answer {
+        match self {
+            Answer::Value(value) => Answer::Value(value.share()),
+            Answer::Null => Answer::Null,
+        }
+    }
+
     /// Takes it out, and leaves null behind.
     pub fn take(&mut self) -> Answer {
         std::mem::replace(self, Answer::Null)

@@ -224,6 +224,17 @@ impl Value {
         self.0
     }
 
+    /// As a clone. Nobody else can use `self` meanwhile: if it is the only reference, there is nobody to agree with on their number.
+    #[inline]
+    pub fn share(&mut self) -> Value {
+        let refs = &self.header().refs;
+        if refs.load(Ordering::Relaxed) != 1 {
+            return self.clone();
+        }
+        refs.store(2, Ordering::Relaxed);
+        Value(self.0)
+    }
+
     /// Takes a reference back.
     ///
     /// # Safety

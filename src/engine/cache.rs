@@ -7,7 +7,6 @@ use super::request::Stated;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use crate::base::panics::contained;
-use crate::base::sync::atomic::Ordering;
 use crate::base::{Answer, Now, Status, Value};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::hooks::call_host;
@@ -267,7 +266,7 @@ impl Core {
         };
         // Nobody else reads it.
         if self.is_engine() {
-            self.epoch.fetch_add(1, Ordering::AcqRel);
+            self.begin_epoch();
         }
         put
     }
@@ -291,7 +290,7 @@ impl Core {
         }
         self.turn(|table, turn| {
             let result = contained(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
-            self.epoch.fetch_add(1, Ordering::AcqRel);
+            self.begin_epoch();
             table.written(key, Write::Removed, turn);
             result
         })
@@ -337,7 +336,7 @@ impl Core {
         }
         self.turn(|table, turn| {
             let result = contained(|| self.store.clear(&self.clock, turn.store.left)).map_err(|_| Status::ERR_PANIC);
-            self.epoch.fetch_add(1, Ordering::AcqRel);
+            self.begin_epoch();
             table.cleared(turn);
             result
         })

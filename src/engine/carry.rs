@@ -6,7 +6,6 @@ use super::removals::Removals;
 use super::request::Request;
 use crate::base::object::Object;
 use crate::base::panics::contained;
-use crate::base::sync::atomic::Ordering;
 use crate::base::{Answer, Key, Now, Status};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::mail::{Drops, Mail};
@@ -57,10 +56,10 @@ impl Store for Stocked<'_> {
     }
 
     #[inline(always)]
-    fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled {
-        let entry = Entry { answer: answer.clone(), cost: terms.cost, ttl: terms.ttl, priority: terms.priority.unwrap_or(0.0) };
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: Terms) -> Filled {
+        let entry = Entry { answer: answer.share(), cost: terms.cost, ttl: terms.ttl, priority: terms.priority.unwrap_or(0.0) };
         let put = contained(|| self.core.store.put(key, entry, self.now.clock(), self.left));
-        self.core.epoch.fetch_add(1, Ordering::AcqRel);
+        self.core.begin_epoch();
         let Ok(put) = put else { return Filled::default() };
         self.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
         filled_of(put, self.now)
@@ -127,7 +126,8 @@ impl Core {
             }
             // Results and requests on their way are counted for themselves.
             // Removals were recorded by the store already, and have yet to be sent.
-            let is_over = out.cancelled.is_empty() && out.litter.is_empty() && store.left.is_empty() && self.removals.is_none();
+            let is_silent = !store.left.iter().any(|left| left.answer.runs_host_code_on_drop()) && self.removals.is_none();
+            let is_over = out.cancelled.is_empty() && out.litter.is_empty() && is_silent;
             let carries = !is_over;
             if carries {
                 self.life.carry_begins();

@@ -330,6 +330,12 @@ impl Drop for Core {
 }
 
 impl Core {
+    /// The store was written, under the table's lock: by one thread at a time, which need not count as one of many.
+    #[inline]
+    fn begin_epoch(&self) {
+        self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
     fn is_stale_epoch(&self, seen: u64) -> bool {
         self.epoch.load(Ordering::Acquire) != seen
     }

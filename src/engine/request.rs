@@ -239,7 +239,7 @@ impl Ticket {
         self.answer(index, Given::Failed(error))
     }
 
-    #[inline]
+    #[inline(always)]
     fn answer(&self, index: usize, given: Given) -> Status {
         self.core.turn(|table, turn| table.answer(self.id(), index, given, turn))
     }

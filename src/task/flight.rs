@@ -22,8 +22,8 @@ pub struct Flight {
     pub attempts: u32,
     /// When the first one began; never, as long as none did.
     pub first_began: Moment,
-    /// The first waiter's: its retry policy is the flight's (rule F19).
-    pub settings: Arc<FetchSettings>,
+    /// The first waiter's, whose retry policy is the flight's (rule F19); `None` if that tries nothing again.
+    pub retry: Option<Arc<FetchSettings>>,
     /// Whether anybody asked for it to be stored.
     pub stores: bool,
     /// The highest entry priority asked.
@@ -89,7 +89,7 @@ pub struct Lane {
     /// The flight that a fetch joins.
     pub current: Option<FlightId>,
     /// Flights that a write overtook and that still serve somebody.
-    pub overtaken: Vec<FlightId>,
+    pub overtaken: SmallVec<[FlightId; 1]>,
     /// How often the key was put, removed or cleared.
     pub writes: u64,
     /// The youngest attempt whose answer was stored.

@@ -104,8 +104,8 @@ pub struct Filled {
 pub trait Store {
     /// What the store has of `key`; counts as a hit and as use, not as a miss.
     fn probe(&mut self, key: &[u8]) -> Option<Outcome>;
-    /// Stores an answer.
-    fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled;
+    /// Stores an answer, which stays with the caller too.
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: Terms) -> Filled;
 }
 
 /// What one operation on the table works with.

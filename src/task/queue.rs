@@ -76,13 +76,14 @@ impl Queue {
     #[inline(always)]
     pub fn push(&mut self, rank: Rank, position: u32, flight: FlightId, asked_at: Moment) {
         let keys = self.ranked.entry(rank).or_default();
-        let waiting = Waiting { position, flight, asked_at };
+        // Made where it goes: what is moved just after it was written is read in wider pieces, and waits.
+        let waiting = || Waiting { position, flight, asked_at };
         // Keys come in the order asked; only one whose urgency rose later is put between others.
         if keys.back().is_none_or(|last| last.position <= position) {
-            keys.push_back(waiting);
+            keys.push_back(waiting());
         } else {
             let at = keys.partition_point(|before| before.position <= position);
-            keys.insert(at, waiting);
+            keys.insert(at, waiting());
         }
         self.ranked_len += 1;
         if let Some(ages) = &mut self.ages {

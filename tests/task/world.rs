@@ -70,7 +70,7 @@ impl Store for Shelf {
         self.0.borrow().get(key).map(|(answer, _)| Outcome::of(answer.clone(), Source::Store))
     }
 
-    fn fill(&mut self, key: &[u8], answer: &Answer, terms: Terms) -> Filled {
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: Terms) -> Filled {
         self.take_out(key);
         if terms.ttl == Some(Ttl::DoNotStore) {
             return Filled::default();

@@ -142,8 +142,8 @@ impl<H: Host> Table<H> {
                 litter(given, turn);
                 return Status::ERR_ALREADY_ANSWERED;
             }
-            (Part::Told(stray), Given::Answer(answer, terms)) => {
-                self.store_stray(stray, &answer, terms, turn);
+            (Part::Told(stray), Given::Answer(mut answer, terms)) => {
+                self.store_stray(stray, &mut answer, terms, turn);
                 turn.out.litter.push(Litter::Answer(answer));
                 self.release_lane(stray.lane);
             }
@@ -163,13 +163,13 @@ impl<H: Host> Table<H> {
     /// A flight has its answer: the store first, the flight after. Were the flight to end first, a fetch between the two
     /// would miss and load again (F07).
     #[inline(always)]
-    fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
+    fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, mut answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
         let flight = &self.flights[id];
         let (lane, standing, stores, priority) = (flight.lane, flight.standing, flight.stores, flight.priority);
         let mut filled = Filled::default();
         if standing == Standing::Current {
             if stores {
-                filled = self.store_if_whole(lane, stamp, &answer, Terms { priority: terms.priority.or(priority), ..terms }, turn);
+                filled = self.store_if_whole(lane, stamp, &mut answer, Terms { priority: terms.priority.or(priority), ..terms }, turn);
             }
             self.forget_failure(lane, turn);
         }
@@ -186,7 +186,14 @@ impl<H: Host> Table<H> {
     }
 
     #[inline(always)]
-    fn store_if_whole<S: Store>(&mut self, lane: LaneId, stamp: Stamp, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
+    fn store_if_whole<S: Store>(
+        &mut self,
+        lane: LaneId,
+        stamp: Stamp,
+        answer: &mut Answer,
+        terms: Terms,
+        turn: &mut Turn<'_, H, S>,
+    ) -> Filled {
         let lane = &mut self.lanes[lane];
         if !lane.is_whole(stamp) {
             return Filled::default();
@@ -199,7 +206,7 @@ impl<H: Host> Table<H> {
         turn.store.fill(&lane.key, answer, terms)
     }
 
-    fn store_stray<S: Store>(&mut self, stray: Stray, answer: &Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
+    fn store_stray<S: Store>(&mut self, stray: Stray, answer: &mut Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
         if !stray.stores || self.life == Life::Closed || !self.lanes[stray.lane].is_whole(stray.stamp) {
             return Filled::default();
         }
@@ -219,7 +226,7 @@ impl<H: Host> Table<H> {
 
     /// An answer came after its attempt's time. If nothing newer was written it settles the key's flight, whatever that does
     /// by now; else only the flight that it was asked for, if that is overtaken too (rule F10).
-    fn land_late<S: Store>(&mut self, stray: Stray, asked_for: FlightId, answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
+    fn land_late<S: Store>(&mut self, stray: Stray, asked_for: FlightId, mut answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
         let lane = &self.lanes[stray.lane];
         if !lane.is_whole(stray.stamp) {
             // An earlier write may lie between the attempt and the last who joined: they must not be told what is older.
@@ -233,7 +240,7 @@ impl<H: Host> Table<H> {
             return;
         }
         let Some(current) = lane.current else {
-            self.store_stray(stray, &answer, terms, turn);
+            self.store_stray(stray, &mut answer, terms, turn);
             turn.out.litter.push(Litter::Answer(answer));
             return;
         };
@@ -242,7 +249,7 @@ impl<H: Host> Table<H> {
             // `land` stores if the flight's wish is to store; the attempt's own counts too.
             self.land(current, stray.stamp, answer, terms, turn);
         } else {
-            let filled = self.store_stray(stray, &answer, terms, turn);
+            let filled = self.store_stray(stray, &mut answer, terms, turn);
             self.end_with(current, answer, Source::Provider, filled, turn);
         }
     }
@@ -293,7 +300,7 @@ impl<H: Host> Table<H> {
     /// When the flight is tried again after `error`, if it is.
     fn next_attempt(&mut self, id: FlightId, error: &Error, now: &Now<'_>) -> Option<Moment> {
         let flight = &self.flights[id];
-        let retry = &flight.settings.retry;
+        let retry = &flight.retry.as_ref()?.retry;
         if !flight.is_wanted() || !error.is_retriable() || !retry.allows(flight.attempts) || self.life == Life::Closed {
             return None;
         }
@@ -303,7 +310,7 @@ impl<H: Host> Table<H> {
     }
 
     /// The provider answers a key that is not in the request (rule F15). OK if it was stored, LATE if it was old news.
-    pub fn extra<S: Store>(&mut self, id: RequestId, key: &[u8], answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Status {
+    pub fn extra<S: Store>(&mut self, id: RequestId, key: &[u8], mut answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Status {
         let status = self.over(id);
         let hash = self.hash(key);
         let (handed, attempt) = self.requests.get(id).map(|request| (request.handed, request.attempt)).unwrap_or_default();
@@ -314,7 +321,7 @@ impl<H: Host> Table<H> {
         }
         self.counts.extras_stored += 1;
         self.recent.write(hash, true);
-        let filled = turn.store.fill(key, &answer, terms);
+        let filled = turn.store.fill(key, &mut answer, terms);
         let litter = &mut turn.out.litter;
         self.failures.forget(key, &mut |error| litter.push(Litter::Error(error)));
         let lane = self.lane_of(hash, key);

@@ -227,7 +227,7 @@ impl<H: Host> Table<H> {
             refresh,
             attempts: 0,
             first_began: Moment::NEVER,
-            settings: settings.clone(),
+            retry: settings.retry.allows(1).then(|| settings.clone()),
             stores: settings.read != Read::NoStore,
             priority: settings.priority,
             urgency: fetch.urgency,

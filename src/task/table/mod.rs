@@ -45,6 +45,7 @@ use crate::base::{Error, Key, Moment, Random, Status};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use slotmap::SlotMap;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -203,7 +204,7 @@ impl<H: Host> Table<H> {
     fn make_lane(&mut self, hash: u64, key: &[u8]) -> LaneId {
         let key = Key::new(key);
         // Made in its place: one that is moved there is copied twice.
-        let made = |_| Lane { key, hash, current: None, overtaken: Vec::new(), writes: 0, loaded_by: 0, holders: 0 };
+        let made = |_| Lane { key, hash, current: None, overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 0 };
         let id = self.lanes.insert_with_key(made);
         self.by_key.insert_unique(hash, id, |id| self.lanes[*id].hash);
         id

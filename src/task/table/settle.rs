@@ -2,6 +2,7 @@
 
 use super::{Host, Store, Table, Turn};
 use crate::base::Error;
+use crate::base::hint::rarely;
 use crate::task::fetch::{Fetch, Form, Position};
 use crate::task::flight::{Flight, Phase, Waiter};
 use crate::task::host::{Cancel, Event, Litter, Mailbox, Outbox};
@@ -36,7 +37,7 @@ impl<H: Host> Table<H> {
 
     #[inline(always)]
     fn settle_waiter(&mut self, waiter: Waiter, mut outcome: Outcome, out: &mut Outbox<H>) {
-        if waiter.joined && outcome.source == Source::Provider {
+        if rarely(waiter.joined) && outcome.source == Source::Provider {
             outcome.source = Source::Joined;
         }
         self.settle(waiter.fetch, waiter.position, outcome, out);
