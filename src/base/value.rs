@@ -358,6 +358,18 @@ mod tests {
     }
 
     #[test]
+    fn l04_a_reference_counts_whether_it_was_shared_alone_or_not() {
+        let ended = AtomicUsize::new(0);
+        let mut value = Value::object_with(std::ptr::from_ref(&ended).cast_mut().cast(), 7, Some(count));
+        let others = [value.share(), value.share(), value.clone()];
+        assert_eq!(value.header().refs.load(Ordering::Relaxed), 4);
+        drop(others);
+        assert_eq!((value.header().refs.load(Ordering::Relaxed), ended.load(Ordering::Relaxed)), (1, 0));
+        drop(value);
+        assert_eq!(ended.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn l04_external_bytes_are_given_back_once() {
         let ended = AtomicUsize::new(0);
         let owner = Object::new(std::ptr::from_ref(&ended).cast_mut().cast(), Some(count));

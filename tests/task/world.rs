@@ -358,7 +358,7 @@ impl World {
 
     pub fn put_answer(&mut self, key: &str, answer: &Answer) {
         self.step(|table, turn| {
-            let filled = turn.store.fill(key.as_bytes(), answer, Terms::default());
+            let filled = turn.store.fill(key.as_bytes(), &mut answer.clone(), Terms::default());
             table.written(key.as_bytes(), Write::Put(answer, filled), turn);
         });
     }
