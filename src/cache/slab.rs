@@ -170,7 +170,6 @@ impl Slab {
         noted.set_level(VACANT);
         std::mem::swap(&mut left.key, &mut self.named[at].key);
         std::mem::swap(&mut left.answer, &mut self.answers[at]);
-        self.named[at].deadline = Millis::NEVER;
         self.linked[at].newer = self.free;
         self.free = place;
         self.live -= 1;

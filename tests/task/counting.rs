@@ -1,6 +1,7 @@
 //! What the table counts and says of itself (rules S12, F10, F13, F20, F22), where no other story looks.
 
 use super::world::{Said, World, failed_with, ms, value};
+use kvlight::base::config::Shape;
 use kvlight::base::{Now, Status};
 use kvlight::task::Source;
 
@@ -27,6 +28,33 @@ fn s12_each_request_is_timed_once_from_its_forming_to_its_end() {
     world.answer(0, "b", "2");
     let latency = &world.table.counts().latency;
     assert_eq!((latency.total(), latency.sum), (1, 5_000));
+}
+
+#[test]
+fn s12_each_attempt_after_the_first_is_counted_as_a_retry() {
+    let mut world = World::with(|settings| {
+        settings.fetch.retry.count = Some(2);
+        (settings.fetch.retry.shape, settings.fetch.retry.fixed) = (Shape::Fixed, ms(1));
+    });
+    let waiter = world.fetch("k");
+    for nth in 0..3 {
+        world.fail(nth, "k", 7);
+        world.advance(2);
+    }
+    assert!(waiter.is_over());
+    let counts = world.table.counts();
+    assert_eq!((counts.attempts, counts.retries, counts.flights_failed), (3, 2, 1));
+}
+
+#[test]
+fn f03_how_far_a_fetch_is_can_be_asked_after_each_position() {
+    let mut world = World::new();
+    let waiter = world.fetch_each(&["a", "b"]);
+    assert_eq!(waiter.polled(), (0, 0));
+    world.answer(0, "a", "1");
+    assert_eq!(waiter.polled(), (1, 0));
+    world.fail(0, "b", 7);
+    assert_eq!(waiter.polled(), (2, 1));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a fetch was told: mailboxes that remember, and refuse what must not be.
 
-use super::world::Shelf;
+use super::world::{Shelf, note_end};
 use kvlight::base::{Error, Status};
 use kvlight::task::{Batch, Event, FetchId, Mailbox, Outcome, Verdict};
 use std::cell::RefCell;
@@ -107,6 +107,12 @@ impl Mailbox for Post {
     }
 }
 
+impl Drop for Post {
+    fn drop(&mut self) {
+        note_end();
+    }
+}
+
 impl Post {
     pub fn new(keys: &[&str], shelf: &Shelf) -> Post {
         let keys = keys.iter().map(|key| key.to_string()).collect();
@@ -179,6 +185,11 @@ impl Waiter {
 
     pub fn progress(&self) -> Vec<(usize, usize, usize)> {
         self.post.0.borrow().progress.clone()
+    }
+
+    /// How many positions are settled, and how many of them failed, as one who asks hears it.
+    pub fn polled(&self) -> (usize, usize) {
+        self.post.0.borrow().polled
     }
 
     pub fn order(&self) -> String {

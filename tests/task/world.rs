@@ -21,6 +21,11 @@ thread_local! {
 }
 
 extern "C-unwind" fn end(_: *mut c_void) {
+    note_end();
+}
+
+/// Something ended whose end may run code of the host's.
+pub fn note_end() {
     ENDED_UNDER_LOCK.set(ENDED_UNDER_LOCK.get() + usize::from(UNDER_LOCK.get()));
 }
 
@@ -185,7 +190,7 @@ impl World {
         UNDER_LOCK.set(true);
         let result = operation(&mut self.table, &mut Turn { now: &now, store: &mut self.shelf, out: &mut out });
         UNDER_LOCK.set(false);
-        assert_eq!(ENDED_UNDER_LOCK.take(), 0, "values or errors were dropped under the table's lock (L01)");
+        assert_eq!(ENDED_UNDER_LOCK.take(), 0, "values, errors or mailboxes were dropped under the table's lock (L01)");
         self.shelf.1.borrow_mut().clear();
         if self.checks
             && let Err(broken) = self.table.check()
