@@ -42,6 +42,11 @@ impl Answer {
         std::mem::replace(self, Answer::Null)
     }
 
+    /// Whether nobody hears of its end.
+    pub fn ends_silently(&self) -> bool {
+        self.value().is_none_or(Value::ends_silently)
+    }
+
     /// Whether dropping the last reference runs code of the host's, which must happen where callbacks run.
     pub fn runs_host_code_on_drop(&self) -> bool {
         self.value().is_some_and(Value::runs_host_code_on_drop)

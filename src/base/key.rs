@@ -210,9 +210,14 @@ mod tests {
     #[test]
     fn a_key_is_24_bytes_and_keeps_every_length() {
         assert_eq!(size_of::<Key>(), 24);
-        for len in [0, 1, INLINE, INLINE + 1, KEY_MAX] {
-            let bytes = vec![0xA5; len];
-            assert_eq!(Key::new(&bytes).as_bytes(), bytes);
+        for len in (0..=INLINE + 1).chain([KEY_MAX]) {
+            let bytes: Vec<u8> = (1..=len).map(|nth| nth as u8).collect();
+            let key = Key::new(&bytes);
+            assert_eq!(key.as_bytes(), bytes);
+            assert!(key.is(&bytes));
+            if let Bytes::Inline { bytes, .. } = key.0 {
+                assert!(bytes[len..].iter().all(|byte| *byte == 0), "what is not the key is nothing");
+            }
         }
     }
 

@@ -201,6 +201,12 @@ impl Value {
         }
     }
 
+    /// Whether nobody hears of its end, on whatever thread.
+    #[inline]
+    pub fn ends_silently(&self) -> bool {
+        self.tag() == INLINE
+    }
+
     /// Whether dropping the last reference runs code of the host's on the dropping thread.
     #[inline]
     pub fn runs_host_code_on_drop(&self) -> bool {
@@ -228,7 +234,8 @@ impl Value {
     #[inline]
     pub fn share(&mut self) -> Value {
         let refs = &self.header().refs;
-        if refs.load(Ordering::Relaxed) != 1 {
+        // What those did who gave theirs up comes before the end that the new one may lead to.
+        if refs.load(Ordering::Acquire) != 1 {
             return self.clone();
         }
         refs.store(2, Ordering::Relaxed);

@@ -48,7 +48,7 @@ pub struct Departure {
     pub cause: Cause,
     /// When it was put.
     pub stored_at: Millis,
-    /// When it would have expired; [`Millis::NEVER`] for never, and for what was refused. No option: a departure is written in one go.
+    /// When it would have expired; [`Millis::NEVER`] for never, and for what was refused. No option, which would take up two words.
     pub end: Millis,
     /// When it left.
     pub left_at: Millis,

@@ -163,6 +163,7 @@ impl Slab {
     /// Takes the entry out into `left`, which is blank; its links must have been cut.
     #[inline]
     pub fn remove(&mut self, place: Place, left: &mut Departure) {
+        debug_assert!(left.key.is_empty() && left.answer.value().is_none(), "what is swapped in stays in the node");
         let at = place.index();
         let noted = &mut self.noted[at];
         assert!(noted.level() != VACANT, "a linked node holds an entry");

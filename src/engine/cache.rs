@@ -266,7 +266,7 @@ impl Core {
         };
         // Nobody else reads it.
         if self.is_engine() {
-            self.begin_epoch();
+            self.note_written();
         }
         put
     }
@@ -290,7 +290,7 @@ impl Core {
         }
         self.turn(|table, turn| {
             let result = contained(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
-            self.begin_epoch();
+            self.note_written();
             table.written(key, Write::Removed, turn);
             result
         })
@@ -336,7 +336,7 @@ impl Core {
         }
         self.turn(|table, turn| {
             let result = contained(|| self.store.clear(&self.clock, turn.store.left)).map_err(|_| Status::ERR_PANIC);
-            self.begin_epoch();
+            self.note_written();
             table.cleared(turn);
             result
         })

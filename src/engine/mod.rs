@@ -330,9 +330,10 @@ impl Drop for Core {
 }
 
 impl Core {
-    /// The store was written, under the table's lock: by one thread at a time, which need not count as one of many.
+    /// The store was written. Only under the table's lock, so that a load and a store do; a fetch that sees the new epoch sees the
+    /// write too.
     #[inline]
-    fn begin_epoch(&self) {
+    fn note_written(&self) {
         self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 

@@ -104,7 +104,7 @@ pub struct Filled {
 pub trait Store {
     /// What the store has of `key`; counts as a hit and as use, not as a miss.
     fn probe(&mut self, key: &[u8]) -> Option<Outcome>;
-    /// Stores an answer, which stays with the caller too.
+    /// Stores an answer, which stays with the caller too: it is borrowed alone, so that it can be shared without a word to others.
     fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: Terms) -> Filled;
 }
 

@@ -112,7 +112,9 @@ impl<H: Host> Table<H> {
         if keys.is_empty() && form == Form::All {
             self.finish_fetch(id, turn.out);
         }
-        self.make_room(probes);
+        if settings.read != Read::CacheOnly {
+            self.make_room(probes);
+        }
         for (position, probe) in (0..).zip(probes) {
             if let Probe::Missed = probe {
                 let key = &keys[position as usize];
@@ -138,19 +140,21 @@ impl<H: Host> Table<H> {
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
 
-    /// Makes room for many newcomers at once: to grow step by step is to move them all again and again.
+    /// Makes room for many newcomers at once: to grow step by step is to move them all again and again. Where memory lacks for that
+    /// they come in one by one. There is a limit, for a key that the store lacks may yet join a load, or be known to fail.
     fn make_room(&mut self, probes: &[Probe]) {
         const MANY: usize = 64;
+        const MOST: usize = 65_536;
         if probes.len() < MANY {
             return;
         }
         let missed = probes.iter().filter(|probe| matches!(probe, Probe::Missed)).count();
         // What does not wait with its fetch is refused when the queue is full.
-        let newcomers = if self.settings.queue_spill { missed } else { missed.min(self.settings.queue_max_keys as usize) };
+        let most = if self.settings.queue_spill { MOST } else { MOST.min(self.settings.queue_max_keys as usize) };
+        let newcomers = missed.min(most);
         let Table { lanes, flights, by_key, .. } = self;
-        lanes.reserve(newcomers);
-        flights.reserve(newcomers);
-        by_key.reserve(newcomers, |id| lanes[*id].hash);
+        let _ = lanes.try_reserve(newcomers).and_then(|()| flights.try_reserve(newcomers));
+        let _ = by_key.try_reserve(newcomers, |id| lanes[*id].hash);
     }
 
     fn ask_position<S: Store>(

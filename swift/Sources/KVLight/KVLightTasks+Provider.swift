@@ -12,14 +12,14 @@ extension KVLightTasks {
         /// Inlined where the types are known, as all that a key goes through: generic code costs several times as much.
         @inlinable
         init(maximumBatchCount: Int, answer: @escaping @Sendable (KVLightRequest<K, Element>) -> Void) {
-            self.init(maximumBatchCount: maximumBatchCount) { handle, pricing in
+            self.init(maximumBatchCount: maximumBatchCount, handling: { handle, pricing in
                 guard let request = KVLightRequest<K, Element>(handle, pricing: pricing) else { return }
                 answer(request)
-            }
+            })
         }
 
         @usableFromInline
-        init(maximumBatchCount: Int, _ answer: @escaping @Sendable (RequestHandle, Pricing<Element>) -> Void) {
+        init(maximumBatchCount: Int, handling answer: @escaping @Sendable (RequestHandle, Pricing<Element>) -> Void) {
             self.maximumBatchCount = maximumBatchCount
             self.answer = answer
         }
