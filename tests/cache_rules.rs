@@ -489,6 +489,17 @@ fn s07_a_timer_gives_back_what_is_due_in_slices_and_knows_when_to_come_again() {
 }
 
 #[test]
+fn s07_what_ends_at_this_very_moment_is_more_to_do() {
+    let mut world = World::of_capacity(100);
+    for i in 0..3 {
+        world.put_ttl(&i.to_string(), 100);
+    }
+    world.advance(100);
+    assert!(world.store.sweep(&world.clock, 1, &mut world.left), "two are left, and their time is over");
+    assert_eq!(world.left().len(), 1);
+}
+
+#[test]
 fn s07_a_timer_that_keeps_its_appointments_is_on_time_and_seldom_woken() {
     let mut world = World::of_capacity(10_000);
     for i in 0..2_000 {

@@ -273,6 +273,31 @@ fn f13_places_that_become_free_go_to_every_fetch_that_spills() {
 }
 
 #[test]
+fn f13_a_fetch_that_waits_for_places_is_found_again_when_its_urgency_was_raised() {
+    let mut world = World::with(narrow(4, Order::Lifo));
+    world.fetch("busy");
+    let first = world.fetch_each(&["a1", "a2", "a3"]);
+    world.fetch_each(&["b1", "b2", "b3"]);
+    let third = world.fetch_each(&["c1", "c2", "c3"]);
+    world.set_urgency(&first, 5);
+    world.cancel(&third);
+    assert_eq!(world.handed(), [["busy"]]);
+    world.finish(0);
+    assert_eq!(world.handed()[1], ["a3"], "the most urgent one goes first");
+}
+
+#[test]
+fn f13_a_put_that_settles_a_waiting_key_gives_its_place_to_one_that_spilled() {
+    let mut world = World::with(narrow(2, Order::Fifo));
+    world.fetch("busy");
+    let waiter = world.fetch_each(&["a1", "a2"]);
+    assert_eq!((world.table.gauges().queued, world.table.gauges().spilled), (1, 1));
+    world.put("a1", "v");
+    assert_eq!(waiter.outcomes()[0], value("v"));
+    assert_eq!((world.table.gauges().queued, world.table.gauges().spilled), (1, 0));
+}
+
+#[test]
 fn f13_without_spill_every_key_beyond_the_places_is_lost() {
     for order in [Order::Lifo, Order::Fifo] {
         let mut world = World::with(|settings| {

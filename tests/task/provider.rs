@@ -16,6 +16,19 @@ fn f15_answers_come_in_any_order_and_waiters_see_them_before_the_finish() {
 }
 
 #[test]
+fn f09_a_request_is_not_told_to_stop_when_it_has_nothing_left_to_answer() {
+    for ends in [|world: &mut World| world.returned(0), |world: &mut World| world.close()] {
+        let mut world = World::new();
+        world.by_hand = true;
+        world.fetch("k");
+        world.take(0);
+        world.answer(0, "k", "v");
+        ends(&mut world);
+        assert_eq!(world.hooks, []);
+    }
+}
+
+#[test]
 fn f15_a_second_answer_gets_a_status_and_changes_nothing() {
     let mut world = World::new();
     let waiter = world.fetch_each(&["a", "b"]);
