@@ -134,11 +134,11 @@ fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
 /// Their toolchains are not everywhere, so what the documents show of them is taken word for word from what their own tests run.
 const QUOTED: &[(&str, &[&str])] = &[
     ("swift", &["examples/swift", "swift/Tests"]),
-    ("lua", &["examples/lua"]),
+    ("lua", &["examples/lua", "bindings/lua"]),
     ("js", &["examples/node"]),
-    ("ruby", &["examples/ruby"]),
+    ("ruby", &["examples/ruby", "bindings/ruby"]),
     ("go", &["examples/go"]),
-    ("php", &["examples/php"]),
+    ("php", &["examples/php", "bindings/php"]),
     ("cmake", &["tests/consumer"]),
 ];
 

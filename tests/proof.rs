@@ -113,7 +113,7 @@ const FAULTS: &[&str] = &[
 /// What has no test yet. To be struck off as soon as there is one, which this test notices.
 const OPEN: &[&str] = &[];
 
-const FOLDERS: &[&str] = &["src", "tests", "swift", "examples"];
+const FOLDERS: &[&str] = &["src", "tests", "swift", "bindings", "examples"];
 const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php"];
 /// What stands before the name of a test where it is written, in the languages above.
 const DEFINERS: &[&str] = &["fn", "void", "int", "func", "def", "function", "mod", "bool"];

@@ -1,4 +1,4 @@
--- A program that lists posts with their authors: `luajit demo.lua` in this folder.
+-- A program that lists posts with their authors: `LUA_PATH='bindings/lua/?.lua;;' luajit examples/lua/demo.lua`.
 
 local kvlight = require "kvlight"
 

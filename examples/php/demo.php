@@ -1,8 +1,8 @@
 <?php
-// A program that lists posts with their authors: `php demo.php` in this folder.
+// A program that lists posts with their authors: `php examples/php/demo.php`. With Composer, require vendor/autoload.php instead.
 declare(strict_types=1);
 
-require __DIR__ . '/kvlight.php';
+require __DIR__ . '/../../bindings/php/kvlight.php';
 
 $authors = new Kvlight\Tasks(
     function (array $ids): array {

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# A program that lists posts with their authors: `ruby demo.rb` in this folder.
+# A program that lists posts with their authors: `ruby -I bindings/ruby/lib examples/ruby/demo.rb`.
 
-require_relative "kvlight"
+require "kvlight"
 
 authors = Kvlight::Tasks.new("cache.capacity" => 1000, "cache.ttl_ms" => 60_000) do |ids|
   puts "  the provider is asked for #{ids.size} authors: #{ids.join(', ')}"

@@ -3,7 +3,7 @@
 # The twelve scenarios, and what is Ruby's own, while this thread is busy and not asleep in a call: what happens comes by blocks of
 # start, on the pump. Prints TAP; run.sh tells it where the library is.
 
-require_relative "../../../examples/ruby/kvlight"
+require_relative "../lib/kvlight"
 require_relative "tap"
 include Tap # rubocop:disable Style/MixinUsage
 
@@ -60,7 +60,7 @@ end
 
 # Likewise in a fresh interpreter, since a fork of this one would have the handles of the parent.
 def program(text)
-  said = IO.popen([RbConfig.ruby, "-I", File.expand_path("../../../examples/ruby", __dir__), "-r", "kvlight", "-e", text], err: %i[child out], &:read)
+  said = IO.popen([RbConfig.ruby, "-I", File.expand_path("../lib", __dir__), "-r", "kvlight", "-e", text], err: %i[child out], &:read)
   [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
 end
 

@@ -1,5 +1,5 @@
 <?php
-// kvlight for PHP: a loading cache. Copy this file and the folder Kvlight/ into your project.
+// kvlight for PHP: a loading cache. Without Composer: copy this file and the folder src/ into your project.
 //
 //   require 'kvlight.php';
 //
@@ -16,5 +16,5 @@
 declare(strict_types=1);
 
 foreach (['Header', 'Library', 'Error', 'Permanent', 'Result', 'Request', 'Fetch', 'Tasks'] as $class) {
-    require_once __DIR__ . "/Kvlight/$class.php";
+    require_once __DIR__ . "/src/$class.php";
 }

@@ -30,15 +30,15 @@ if [ "${1:-}" = stress ]; then
 fi
 
 echo "# the demo, with the library found by its name"
-(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" ruby -w "$root/examples/ruby/demo.rb")
+(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" ruby -w -I "$root/bindings/ruby/lib" "$root/examples/ruby/demo.rb")
 echo "# the same beside a checkout, and with a library that is not there"
 beside=$(mktemp -d)
 trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/examples" "$beside/target/release"
-cp -r "$root/examples/ruby" "$beside/examples/ruby"
+mkdir -p "$beside/bindings" "$beside/target/release"
+cp -r "$root/bindings/ruby" "$beside/bindings/ruby"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
-(unset KVL_LIBRARY && ruby "$beside/examples/ruby/demo.rb" >/dev/null)
-if KVL_LIBRARY=/nowhere/libkvlight.so ruby "$beside/examples/ruby/demo.rb" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+(unset KVL_LIBRARY && ruby -I "$beside/bindings/ruby/lib" "$root/examples/ruby/demo.rb" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so ruby -I "$beside/bindings/ruby/lib" "$root/examples/ruby/demo.rb" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
     echo "not refused with a sentence: $(cat "$beside/said")" >&2
     exit 1
 fi

@@ -1,6 +1,6 @@
--- Writes examples/lua/kvlight_h.lua from include/kvlight.h: ffi.cdef knows no macros, so they become a table of constants.
+-- Writes bindings/lua/kvlight_h.lua from include/kvlight.h: ffi.cdef knows no macros, so they become a table of constants.
 --
---   luajit tests/hosts/lua/generate.lua include/kvlight.h examples/lua/kvlight_h.lua
+--   luajit bindings/lua/tests/generate.lua include/kvlight.h bindings/lua/kvlight_h.lua
 --
 -- With "-" instead of the second path it prints; the tests compare that with what is committed.
 
@@ -26,7 +26,7 @@ for line in text:gmatch("[^\n]+") do
 end
 
 local out = table.concat({
-  "-- Made from include/kvlight.h by tests/hosts/lua/generate.lua; a test compares them. Do not edit.",
+  "-- Made from include/kvlight.h by bindings/lua/tests/generate.lua; a test compares them. Do not edit.",
   "local ffi = require \"ffi\"",
   "",
   "ffi.cdef [[",

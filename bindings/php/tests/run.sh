@@ -30,8 +30,8 @@ if [ "${1:-}" = stress ]; then
 fi
 
 echo "# Header.php is what the header says"
-php "$here/generate.php" "$KVL_INCLUDE_DIR/kvlight.h" | diff - "$root/examples/php/Kvlight/Header.php" || {
-    echo "make it anew: php tests/hosts/php/generate.php include/kvlight.h > examples/php/Kvlight/Header.php" >&2
+php "$here/generate.php" "$KVL_INCLUDE_DIR/kvlight.h" | diff - "$root/bindings/php/src/Header.php" || {
+    echo "make it anew: php bindings/php/tests/generate.php include/kvlight.h > bindings/php/src/Header.php" >&2
     exit 1
 }
 echo "# the demo, with the library found by its name"
@@ -39,7 +39,8 @@ echo "# the demo, with the library found by its name"
 echo "# the same beside a checkout, and with a library that is not there"
 beside=$(mktemp -d)
 trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/examples" "$beside/target/release"
+mkdir -p "$beside/bindings" "$beside/examples" "$beside/target/release"
+cp -r "$root/bindings/php" "$beside/bindings/php"
 cp -r "$root/examples/php" "$beside/examples/php"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
 (unset KVL_LIBRARY && php "$beside/examples/php/demo.php" >/dev/null)

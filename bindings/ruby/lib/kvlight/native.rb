@@ -13,7 +13,7 @@ module Kvlight
 
     def self.load_library
       named = ENV["KVL_LIBRARY"]
-      beside = File.expand_path("../../../target/release/libkvlight.so", __dir__)
+      beside = File.expand_path("../../../../target/release/libkvlight.so", __dir__)
       candidates = named ? [named] : ["libkvlight.so.#{VERSION.join('.')}", beside]
       candidates.each do |path|
         return Fiddle.dlopen(path)

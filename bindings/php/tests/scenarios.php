@@ -3,7 +3,7 @@
 // scenario is about waiting. Prints TAP; run.sh tells it where library and header are.
 declare(strict_types=1);
 
-require __DIR__ . '/../../../examples/php/kvlight.php';
+require __DIR__ . '/../kvlight.php';
 
 use Kvlight\{Error, Header, Permanent, Request, Result, Tasks};
 
@@ -90,7 +90,7 @@ function allTold(Tasks $tasks, array $keys, array $options = []): array
 function program(string $text): array
 {
     $file = tempnam(sys_get_temp_dir(), 'kvlight');
-    file_put_contents($file, "<?php require '" . realpath(__DIR__ . '/../../../examples/php/kvlight.php') . "';\n$text\n");
+    file_put_contents($file, "<?php require '" . realpath(__DIR__ . '/../kvlight.php') . "';\n$text\n");
     exec('timeout 60 ' . escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($file) . ' 2>&1', $said, $code);
     unlink($file);
     return [$code, implode("\n", $said)];

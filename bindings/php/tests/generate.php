@@ -1,7 +1,7 @@
 <?php
-// Writes examples/php/Kvlight/Header.php from include/kvlight.h: FFI::cdef() knows no macros, so they become constants.
+// Writes bindings/php/src/Header.php from include/kvlight.h: FFI::cdef() knows no macros, so they become constants.
 //
-//   php tests/hosts/php/generate.php include/kvlight.h > examples/php/Kvlight/Header.php
+//   php bindings/php/tests/generate.php include/kvlight.h > bindings/php/src/Header.php
 //
 // The tests compare what it prints with what is committed.
 declare(strict_types=1);
@@ -24,6 +24,6 @@ foreach (explode("\n", $text) as $line) {
     }
 }
 
-echo "<?php\n// Made from include/kvlight.h by tests/hosts/php/generate.php; a test compares them. Do not edit.\n";
+echo "<?php\n// Made from include/kvlight.h by bindings/php/tests/generate.php; a test compares them. Do not edit.\n";
 echo "declare(strict_types=1);\n\nnamespace Kvlight;\n\n/** What kvlight.h declares; ids stand where C has pointers to the program's own. */\nfinal class Header\n{\n";
 echo implode("\n", $constants), "\n\n    public const DECLARATIONS = <<<'C'\n", implode("\n", $declarations), "\nC;\n}\n";

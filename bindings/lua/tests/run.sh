@@ -18,7 +18,7 @@ if ! command -v luajit >/dev/null; then
     apt-get install -y --no-install-recommends luajit >/dev/null
 fi
 
-LUA_PATH="$root/examples/lua/?.lua;;"
+LUA_PATH="$root/bindings/lua/?.lua;;"
 KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
 export LUA_PATH KVL_LIBRARY
 
@@ -31,8 +31,8 @@ if [ "${1:-}" = stress ]; then
 fi
 
 echo "# kvlight_h.lua is what the header says"
-luajit "$here/generate.lua" "$KVL_INCLUDE_DIR/kvlight.h" - | diff - "$root/examples/lua/kvlight_h.lua" || {
-    echo "make it anew: luajit tests/hosts/lua/generate.lua include/kvlight.h examples/lua/kvlight_h.lua" >&2
+luajit "$here/generate.lua" "$KVL_INCLUDE_DIR/kvlight.h" - | diff - "$root/bindings/lua/kvlight_h.lua" || {
+    echo "make it anew: luajit bindings/lua/tests/generate.lua include/kvlight.h bindings/lua/kvlight_h.lua" >&2
     exit 1
 }
 echo "# the demo, with the library found by its name"
@@ -40,11 +40,11 @@ echo "# the demo, with the library found by its name"
 echo "# the same beside a checkout, and with a library that is not there"
 beside=$(mktemp -d)
 trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/examples" "$beside/target/release"
-cp -r "$root/examples/lua" "$beside/examples/lua"
+mkdir -p "$beside/bindings" "$beside/target/release"
+cp -r "$root/bindings/lua" "$beside/bindings/lua"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
-(unset KVL_LIBRARY && LUA_PATH="$beside/examples/lua/?.lua;;" luajit "$beside/examples/lua/demo.lua" >/dev/null)
-if KVL_LIBRARY=/nowhere/libkvlight.so LUA_PATH="$beside/examples/lua/?.lua;;" luajit "$beside/examples/lua/demo.lua" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+(unset KVL_LIBRARY && LUA_PATH="$beside/bindings/lua/?.lua;;" luajit "$root/examples/lua/demo.lua" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so LUA_PATH="$beside/bindings/lua/?.lua;;" luajit "$root/examples/lua/demo.lua" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
     echo "not refused with a sentence: $(cat "$beside/said")" >&2
     exit 1
 fi

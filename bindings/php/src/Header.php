@@ -1,7 +1,107 @@
--- Made from include/kvlight.h by tests/hosts/lua/generate.lua; a test compares them. Do not edit.
-local ffi = require "ffi"
+<?php
+// Made from include/kvlight.h by bindings/php/tests/generate.php; a test compares them. Do not edit.
+declare(strict_types=1);
 
-ffi.cdef [[
+namespace Kvlight;
+
+/** What kvlight.h declares; ids stand where C has pointers to the program's own. */
+final class Header
+{
+    public const VERSION_MAJOR = 0;
+    public const VERSION_MINOR = 1;
+    public const VERSION_PATCH = 0;
+    public const VERSION_NUMBER = 1000;
+    public const OK = 0;
+    public const VALUE = 1;
+    public const NULL = 2;
+    public const MISS = 3;
+    public const INVALID_KEY = 4;
+    public const PENDING = 5;
+    public const EMPTY = 6;
+    public const REFUSED = 7;
+    public const TOO_LARGE = 8;
+    public const TRUNCATED = 9;
+    public const LATE = 10;
+    public const ERR_INVALID_ARG = -1;
+    public const ERR_NULL_POINTER = -2;
+    public const ERR_UNKNOWN_KEY = -3;
+    public const ERR_BAD_VALUE = -4;
+    public const ERR_INVALID_HANDLE = -5;
+    public const ERR_KEY_TOO_LONG = -6;
+    public const ERR_WRONG_KIND = -7;
+    public const ERR_OUT_OF_RANGE = -8;
+    public const ERR_ALREADY_ANSWERED = -9;
+    public const ERR_ALREADY_USED = -10;
+    public const ERR_NO_PROVIDER = -11;
+    public const ERR_NO_CALLBACK = -12;
+    public const ERR_BUSY = -13;
+    public const ERR_NO_MEMORY = -100;
+    public const ERR_NO_THREAD = -101;
+    public const ERR_NO_FD = -102;
+    public const ERR_UNSUPPORTED = -103;
+    public const ERR_CLOSED = -200;
+    public const ERR_FORKED = -201;
+    public const ERR_REENTRANT = -202;
+    public const ERR_PROVIDER = -300;
+    public const ERR_TIMEOUT = -301;
+    public const ERR_CANCELLED = -302;
+    public const ERR_QUEUE_FULL = -303;
+    public const ERR_UNANSWERED = -304;
+    public const ERR_PANIC = -900;
+    public const QUEUE_F_RESULTS = 1;
+    public const QUEUE_F_PROVIDER = 2;
+    public const QUEUE_F_REMOVALS = 4;
+    public const QUEUE_F_ALL = 7;
+    public const CLOSE_CANCEL = 0;
+    public const CLOSE_DRAIN = 1;
+    public const KIND_BYTES = 1;
+    public const KIND_OBJECT = 2;
+    public const KIND_NULL = 3;
+    public const F_LAST = 1;
+    public const CANCEL_NO = 0;
+    public const CANCEL_UNWANTED = 1;
+    public const CANCEL_TIMEOUT = 2;
+    public const CANCEL_CLOSED = 3;
+    public const TTL_NEVER = -1;
+    public const TTL_DEFAULT = -2;
+    public const COST_DEFAULT = -1;
+    public const PRIORITY_DEFAULT = -1.7976931348623157e308;
+    public const FOREVER = -1;
+    public const ENTRY_COST = 80;
+    public const KEY_MAX = 65535;
+    public const SOURCE_NONE = 0;
+    public const SOURCE_STORE = 1;
+    public const SOURCE_PROVIDER = 2;
+    public const SOURCE_JOINED = 3;
+    public const SOURCE_PUT = 4;
+    public const SOURCE_ERROR_MEMORY = 5;
+    public const CAUSE_EXPIRED = 1;
+    public const CAUSE_CAPACITY = 2;
+    public const CAUSE_COST = 3;
+    public const CAUSE_REPLACED = 4;
+    public const CAUSE_REMOVED = 5;
+    public const CAUSE_CLEARED = 6;
+    public const CAUSE_REFUSED = 7;
+    public const CAUSE_TRIMMED = 8;
+    public const EVENT_RESULT = 1;
+    public const EVENT_RESULTS = 2;
+    public const EVENT_PROGRESS = 3;
+    public const EVENT_REQUEST = 4;
+    public const EVENT_CANCEL = 5;
+    public const EVENT_DROP = 6;
+    public const EVENT_REMOVAL = 7;
+    public const EVENT_CLOSED = 8;
+    public const ERROR_F_PERMANENT = 1;
+    public const COUNT_VALUES = 0;
+    public const COUNT_NULLS = 1;
+    public const COUNT_INVALID = 2;
+    public const COUNT_FAILED = 3;
+    public const COUNT_FROM_STORE = 4;
+    public const COUNT_FROM_PROVIDER = 5;
+    public const COUNT_JOINED = 6;
+    public const QUEUE_NEW_PIPE = 1;
+
+    public const DECLARATIONS = <<<'C'
 typedef uint32_t kvl_source_t;
 typedef uint32_t kvl_cause_t;
 typedef uint32_t kvl_event_kind_t;
@@ -31,7 +131,7 @@ typedef struct kvl_result_t {
     kvl_value_t *value;
     const uint8_t *data;
     size_t data_len;
-    void *object;
+    uintptr_t object;
     kvl_error_t *error;
     int64_t age_ms;
     int64_t ttl_left_ms;
@@ -45,7 +145,7 @@ typedef struct kvl_event_t {
     size_t struct_size;
     kvl_event_kind_t kind;
     uint32_t flags;
-    void *user_data;
+    uintptr_t user_data;
     kvl_tasks_t *tasks;
     const kvl_result_t *result;
     kvl_results_t *results;
@@ -104,18 +204,18 @@ typedef struct kvl_stats_t {
     uint64_t late_answers;
     uint64_t spilled;
 } kvl_stats_t;
-typedef void (*kvl_free_fn)(void *user_data);
-typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
-typedef void (*kvl_results_fn)(void *user_data, kvl_results_t *results);
-typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, size_t total);
-typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
-typedef void (*kvl_cancel_fn)(void *user_data, kvl_request_t *request, uint32_t reason);
-typedef void (*kvl_closed_fn)(void *user_data);
-typedef void (*kvl_wake_fn)(void *user_data);
-typedef uint32_t (*kvl_validate_fn)(void *user_data, const uint8_t *key, size_t key_len);
-typedef uint64_t (*kvl_cost_fn)(void *user_data, const uint8_t *key, size_t key_len, kvl_value_t *value);
-typedef void (*kvl_removal_fn)(void *user_data, const kvl_result_t *entry, kvl_cause_t cause);
-typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len);
+typedef void (*kvl_free_fn)(uintptr_t user_data);
+typedef void (*kvl_result_fn)(uintptr_t user_data, const kvl_result_t *result);
+typedef void (*kvl_results_fn)(uintptr_t user_data, kvl_results_t *results);
+typedef void (*kvl_progress_fn)(uintptr_t user_data, size_t done, size_t failed, size_t total);
+typedef void (*kvl_provide_fn)(uintptr_t user_data, kvl_request_t *request);
+typedef void (*kvl_cancel_fn)(uintptr_t user_data, kvl_request_t *request, uint32_t reason);
+typedef void (*kvl_closed_fn)(uintptr_t user_data);
+typedef void (*kvl_wake_fn)(uintptr_t user_data);
+typedef uint32_t (*kvl_validate_fn)(uintptr_t user_data, const char *key, size_t key_len);
+typedef uint64_t (*kvl_cost_fn)(uintptr_t user_data, const char *key, size_t key_len, kvl_value_t *value);
+typedef void (*kvl_removal_fn)(uintptr_t user_data, const kvl_result_t *entry, kvl_cause_t cause);
+typedef void (*kvl_record_fn)(uintptr_t user_data, kvl_status_t record, const char *key, size_t key_len);
 uint32_t kvl_version_number(void);
 const char *kvl_version_string(void);
 const char *kvl_status_name(kvl_status_t status);
@@ -136,16 +236,16 @@ kvl_status_t kvl_config_set_int(kvl_config_t *config, const char *key, int64_t v
 kvl_status_t kvl_config_set_real(kvl_config_t *config, const char *key, double value);
 kvl_status_t kvl_config_get(const kvl_config_t *config, const char *key, kvl_value_t **out_text);
 const char *kvl_config_problem(const kvl_config_t *config);
-kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_fn function, void *user_data, kvl_free_fn user_data_free);
-kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate_fn function, void *user_data, kvl_free_fn user_data_free);
-kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_config_set_removal_listener(kvl_config_t *config,
                                              kvl_removal_fn function,
-                                             void *user_data,
+                                             uintptr_t user_data,
                                              kvl_free_fn user_data_free);
 kvl_status_t kvl_config_set_record_listener(kvl_config_t *config,
                                             kvl_record_fn function,
-                                            void *user_data,
+                                            uintptr_t user_data,
                                             kvl_free_fn user_data_free);
 kvl_status_t kvl_config_set_clock(kvl_config_t *config, kvl_clock_t *clock);
 kvl_status_t kvl_config_set_runtime(kvl_config_t *config, kvl_runtime_t *runtime);
@@ -158,17 +258,17 @@ kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progress_fn fu
 const char *kvl_options_problem(const kvl_options_t *options);
 void kvl_options_free(kvl_options_t *options);
 kvl_value_t *kvl_value_null(void);
-kvl_status_t kvl_value_new_bytes(const uint8_t *data, size_t len, kvl_value_t **out_value);
+kvl_status_t kvl_value_new_bytes(const char *data, size_t len, kvl_value_t **out_value);
 kvl_status_t kvl_value_new_space(size_t len, uint8_t **out_data, kvl_value_t **out_value);
-kvl_status_t kvl_value_new_extern(const uint8_t *data,
+kvl_status_t kvl_value_new_extern(const char *data,
                                   size_t len,
-                                  void *user_data,
+                                  uintptr_t user_data,
                                   kvl_free_fn user_data_free,
                                   kvl_value_t **out_value);
-kvl_status_t kvl_value_new_object(void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
+kvl_status_t kvl_value_new_object(uintptr_t object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
 uint32_t kvl_value_kind(const kvl_value_t *value);
 const uint8_t *kvl_value_data(const kvl_value_t *value, size_t *out_len);
-void *kvl_value_object(const kvl_value_t *value);
+uintptr_t kvl_value_object(const kvl_value_t *value);
 uint64_t kvl_value_cost(const kvl_value_t *value);
 kvl_value_t *kvl_value_retain(kvl_value_t *value);
 void kvl_value_release(kvl_value_t *value);
@@ -179,32 +279,32 @@ kvl_status_t kvl_error_new_object(int64_t code,
                                   size_t message_len,
                                   uint32_t flags,
                                   kvl_queue_t *queue_or_null,
-                                  void *object,
+                                  uintptr_t object,
                                   kvl_free_fn object_free,
                                   kvl_error_t **out_error);
 kvl_status_t kvl_error_status(const kvl_error_t *error);
 int64_t kvl_error_code(const kvl_error_t *error);
 const char *kvl_error_message(const kvl_error_t *error);
-void *kvl_error_object(const kvl_error_t *error);
+uintptr_t kvl_error_object(const kvl_error_t *error);
 uint32_t kvl_error_is_permanent(const kvl_error_t *error);
 kvl_error_t *kvl_error_retain(kvl_error_t *error);
 void kvl_error_release(kvl_error_t *error);
-kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n, kvl_slice_t *out_slices);
+kvl_status_t kvl_slices_unpack(const char *packed, size_t packed_len, const uint32_t *lens, size_t n, kvl_slice_t *out_slices);
 kvl_status_t kvl_cache_new(const kvl_config_t *config, kvl_cache_t **out_cache, kvl_error_t **out_error);
-kvl_status_t kvl_cache_get(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
-kvl_status_t kvl_cache_get_into(kvl_cache_t *cache, const uint8_t *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len);
+kvl_status_t kvl_cache_get(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t **out_value);
+kvl_status_t kvl_cache_get_into(kvl_cache_t *cache, const char *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len);
 kvl_status_t kvl_cache_get_many(kvl_cache_t *cache,
                                 const kvl_slice_t *keys,
                                 size_t n,
                                 kvl_value_t **out_values,
                                 kvl_status_t *out_statuses);
 kvl_status_t kvl_cache_peek(kvl_cache_t *cache,
-                            const uint8_t *key,
+                            const char *key,
                             size_t key_len,
                             kvl_value_t **out_value,
                             int64_t *out_ttl_left_ms,
                             uint64_t *out_cost);
-kvl_status_t kvl_cache_contains(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
+kvl_status_t kvl_cache_contains(kvl_cache_t *cache, const char *key, size_t key_len);
 size_t kvl_cache_len(const kvl_cache_t *cache);
 uint64_t kvl_cache_cost(const kvl_cache_t *cache);
 size_t kvl_cache_capacity(const kvl_cache_t *cache);
@@ -216,33 +316,33 @@ kvl_status_t kvl_cache_stats_openmetrics(kvl_cache_t *cache, kvl_value_t **out_t
 kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
 void kvl_cache_release(kvl_cache_t *cache);
-kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value);
+kvl_status_t kvl_cache_put(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *value);
 kvl_status_t kvl_cache_put_with(kvl_cache_t *cache,
-                                const uint8_t *key,
+                                const char *key,
                                 size_t key_len,
                                 kvl_value_t *value,
                                 int64_t ttl_ms,
                                 double priority,
                                 int64_t cost);
 kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
-                                  const uint8_t *key,
+                                  const char *key,
                                   size_t key_len,
                                   kvl_value_t *value,
                                   int64_t ttl_ms,
                                   double priority,
                                   int64_t cost,
                                   kvl_removal_fn on_victim,
-                                  void *user_data);
+                                  uintptr_t user_data);
 kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
-                                 const uint8_t *key,
+                                 const char *key,
                                  size_t key_len,
-                                 const uint8_t *data,
+                                 const char *data,
                                  size_t len,
                                  int64_t ttl_ms,
                                  double priority);
-kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
+kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const char *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
-kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+kvl_status_t kvl_cache_take(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t **out_value);
 kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
 kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
 kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
@@ -250,7 +350,7 @@ kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
 kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
 kvl_status_t kvl_reader_new(kvl_cache_t *cache, kvl_reader_t **out_reader);
 kvl_status_t kvl_reader_get(kvl_reader_t *reader,
-                            const uint8_t *key,
+                            const char *key,
                             size_t key_len,
                             const uint8_t **out_data,
                             size_t *out_len,
@@ -259,14 +359,14 @@ void kvl_reader_done(kvl_reader_t *reader);
 void kvl_reader_free(kvl_reader_t *reader);
 kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out_tasks, kvl_error_t **out_error);
 kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache);
-kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const char *key, size_t key_len, kvl_value_t **out_value);
 kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks,
-                             const uint8_t *key,
+                             const char *key,
                              size_t key_len,
                              const kvl_options_t *options,
                              kvl_fetch_t *fetch,
                              kvl_result_fn function,
-                             void *user_data,
+                             uintptr_t user_data,
                              kvl_free_fn user_data_free,
                              kvl_value_t **out_value);
 kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
@@ -275,7 +375,7 @@ kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
                                   const kvl_options_t *options,
                                   kvl_fetch_t *fetch,
                                   kvl_result_fn function,
-                                  void *user_data,
+                                  uintptr_t user_data,
                                   kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
                                  const kvl_slice_t *keys,
@@ -283,11 +383,11 @@ kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
                                  const kvl_options_t *options,
                                  kvl_fetch_t *fetch,
                                  kvl_results_fn function,
-                                 void *user_data,
+                                 uintptr_t user_data,
                                  kvl_free_fn user_data_free,
                                  kvl_results_t **out_ready);
 kvl_status_t kvl_tasks_fetch_wait(kvl_tasks_t *tasks,
-                                  const uint8_t *key,
+                                  const char *key,
                                   size_t key_len,
                                   const kvl_options_t *options,
                                   kvl_fetch_t *fetch,
@@ -308,12 +408,12 @@ kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks,
                              uint32_t mode,
                              int64_t deadline_ms,
                              kvl_closed_fn function,
-                             void *user_data,
+                             uintptr_t user_data,
                              kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 void kvl_tasks_dispose(kvl_tasks_t *tasks);
 kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
-kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kvl_free_fn context_free);
+kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, uintptr_t context, kvl_free_fn context_free);
 kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
 kvl_status_t kvl_fetch_cancel(kvl_fetch_t *fetch);
 kvl_status_t kvl_fetch_wait(kvl_fetch_t *fetch, int64_t timeout_ms);
@@ -334,13 +434,13 @@ size_t kvl_request_len(const kvl_request_t *request);
 kvl_status_t kvl_request_key(const kvl_request_t *request, size_t i, const uint8_t **out_data, size_t *out_len);
 const kvl_slice_t *kvl_request_keys(const kvl_request_t *request);
 uint32_t kvl_request_attempt(const kvl_request_t *request, size_t i);
-void *kvl_request_context(const kvl_request_t *request, size_t i);
+uintptr_t kvl_request_context(const kvl_request_t *request, size_t i);
 int32_t kvl_request_urgency(const kvl_request_t *request);
 int64_t kvl_request_time_left_ms(const kvl_request_t *request);
-void *kvl_request_user_data(const kvl_request_t *request);
+uintptr_t kvl_request_user_data(const kvl_request_t *request);
 uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
 uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
-kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_request_heartbeat(kvl_request_t *request);
 kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value);
 kvl_status_t kvl_request_resolve_with(kvl_request_t *request,
@@ -349,18 +449,18 @@ kvl_status_t kvl_request_resolve_with(kvl_request_t *request,
                                       int64_t ttl_ms,
                                       double priority,
                                       int64_t cost);
-kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request, size_t i, const uint8_t *data, size_t len);
-kvl_status_t kvl_request_resolve_object(kvl_request_t *request, size_t i, void *object, uint64_t cost, kvl_free_fn object_free);
+kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request, size_t i, const char *data, size_t len);
+kvl_status_t kvl_request_resolve_object(kvl_request_t *request, size_t i, uintptr_t object, uint64_t cost, kvl_free_fn object_free);
 kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_error_t *error_or_null);
 kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int64_t code, const char *message, uint32_t flags);
 kvl_status_t kvl_request_supply(kvl_request_t *request,
-                                const uint8_t *key,
+                                const char *key,
                                 size_t key_len,
                                 kvl_value_t *value,
                                 int64_t ttl_ms,
                                 double priority,
                                 int64_t cost);
-kvl_status_t kvl_request_supply_bytes(kvl_request_t *request, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len);
+kvl_status_t kvl_request_supply_bytes(kvl_request_t *request, const char *key, size_t key_len, const char *data, size_t len);
 kvl_status_t kvl_request_finish(kvl_request_t *request);
 kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
 kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
@@ -368,111 +468,16 @@ kvl_request_t *kvl_request_retain(kvl_request_t *request);
 void kvl_request_release(kvl_request_t *request);
 kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
-kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
 kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
 kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
 kvl_status_t kvl_queue_free(kvl_queue_t *queue);
 kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
 kvl_status_t kvl_value_new_object_on(kvl_queue_t *queue,
-                                     void *object,
+                                     uintptr_t object,
                                      uint64_t cost,
                                      kvl_free_fn object_free,
                                      kvl_value_t **out_value);
-]]
-
-return {
-  VERSION_MAJOR = 0,
-  VERSION_MINOR = 1,
-  VERSION_PATCH = 0,
-  VERSION_NUMBER = 1000,
-  OK = 0,
-  VALUE = 1,
-  NULL = 2,
-  MISS = 3,
-  INVALID_KEY = 4,
-  PENDING = 5,
-  EMPTY = 6,
-  REFUSED = 7,
-  TOO_LARGE = 8,
-  TRUNCATED = 9,
-  LATE = 10,
-  ERR_INVALID_ARG = -1,
-  ERR_NULL_POINTER = -2,
-  ERR_UNKNOWN_KEY = -3,
-  ERR_BAD_VALUE = -4,
-  ERR_INVALID_HANDLE = -5,
-  ERR_KEY_TOO_LONG = -6,
-  ERR_WRONG_KIND = -7,
-  ERR_OUT_OF_RANGE = -8,
-  ERR_ALREADY_ANSWERED = -9,
-  ERR_ALREADY_USED = -10,
-  ERR_NO_PROVIDER = -11,
-  ERR_NO_CALLBACK = -12,
-  ERR_BUSY = -13,
-  ERR_NO_MEMORY = -100,
-  ERR_NO_THREAD = -101,
-  ERR_NO_FD = -102,
-  ERR_UNSUPPORTED = -103,
-  ERR_CLOSED = -200,
-  ERR_FORKED = -201,
-  ERR_REENTRANT = -202,
-  ERR_PROVIDER = -300,
-  ERR_TIMEOUT = -301,
-  ERR_CANCELLED = -302,
-  ERR_QUEUE_FULL = -303,
-  ERR_UNANSWERED = -304,
-  ERR_PANIC = -900,
-  QUEUE_F_RESULTS = 1,
-  QUEUE_F_PROVIDER = 2,
-  QUEUE_F_REMOVALS = 4,
-  QUEUE_F_ALL = 7,
-  CLOSE_CANCEL = 0,
-  CLOSE_DRAIN = 1,
-  KIND_BYTES = 1,
-  KIND_OBJECT = 2,
-  KIND_NULL = 3,
-  F_LAST = 1,
-  CANCEL_NO = 0,
-  CANCEL_UNWANTED = 1,
-  CANCEL_TIMEOUT = 2,
-  CANCEL_CLOSED = 3,
-  TTL_NEVER = -1,
-  TTL_DEFAULT = -2,
-  COST_DEFAULT = -1,
-  PRIORITY_DEFAULT = -1.7976931348623157e308,
-  FOREVER = -1,
-  ENTRY_COST = 80,
-  KEY_MAX = 65535,
-  SOURCE_NONE = 0,
-  SOURCE_STORE = 1,
-  SOURCE_PROVIDER = 2,
-  SOURCE_JOINED = 3,
-  SOURCE_PUT = 4,
-  SOURCE_ERROR_MEMORY = 5,
-  CAUSE_EXPIRED = 1,
-  CAUSE_CAPACITY = 2,
-  CAUSE_COST = 3,
-  CAUSE_REPLACED = 4,
-  CAUSE_REMOVED = 5,
-  CAUSE_CLEARED = 6,
-  CAUSE_REFUSED = 7,
-  CAUSE_TRIMMED = 8,
-  EVENT_RESULT = 1,
-  EVENT_RESULTS = 2,
-  EVENT_PROGRESS = 3,
-  EVENT_REQUEST = 4,
-  EVENT_CANCEL = 5,
-  EVENT_DROP = 6,
-  EVENT_REMOVAL = 7,
-  EVENT_CLOSED = 8,
-  ERROR_F_PERMANENT = 1,
-  COUNT_VALUES = 0,
-  COUNT_NULLS = 1,
-  COUNT_INVALID = 2,
-  COUNT_FAILED = 3,
-  COUNT_FROM_STORE = 4,
-  COUNT_FROM_PROVIDER = 5,
-  COUNT_JOINED = 6,
-  QUEUE_NEW_PIPE = 1,
+C;
 }
