@@ -39,7 +39,7 @@ PLACES = [
     ("Inside", [
         ("ARCHITECTURE.md", "Architecture", ""),
         ("docs/adr", "Decisions", ""),
-        ("docs/PROOF.md", "Proof", ""),
+        ("docs/CONTRACT.md", "Contract", ""),
         ("CONTRIBUTING.md", "Contributing", ""),
     ]),
     ("Project", [

@@ -88,17 +88,17 @@ copy_of_project() {
     mkdir -p "$1" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --parents -t "$1"
 }
 
-# planted_library KIND NAME: the library with tests/planted/tiers/NAME.patch in it; prints its folder. It is built in a folder of the
+# planted_library KIND NAME: the library with tests/planted/NAME.patch in it; prints its folder. It is built in a folder of the
 # planted ones: in the sound ones' folder cargo would take the one for the other, since both have one name.
 planted_library() {
     local kind=$1 name=$2 copy=$target/planted/$2 built
     rm -rf "$copy" && copy_of_project "$copy" || return 1
-    if ! patch -s -d "$copy" -p1 <"tests/planted/tiers/$name.patch"; then
-        echo "tests/planted/tiers/$name.patch does not apply any more: make it anew" >&2
+    if ! patch -s -d "$copy" -p1 <"tests/planted/$name.patch"; then
+        echo "tests/planted/$name.patch does not apply any more: make it anew" >&2
         return 1
     fi
     # The patched files are new to cargo whatever the time of the last build was.
-    sed -n 's|^+++ b/||p' "tests/planted/tiers/$name.patch" | (cd "$copy" && xargs touch)
+    sed -n 's|^+++ b/||p' "tests/planted/$name.patch" | (cd "$copy" && xargs touch)
     built=$(build_library "$kind" "$copy" "$target/planted-kinds" 2>"$copy/build.log") || { tail -n 20 "$copy/build.log" >&2; return 1; }
     mkdir -p "$copy/built" && cp "$built/libkvlight.so" "$copy/built/" && ln -sf libkvlight.so "$copy/built/$(soname)"
     echo "$copy/built"
