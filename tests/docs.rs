@@ -95,7 +95,7 @@ const LANGUAGES: &[&str] = &["c", "cpp", "python"];
 fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Command {
     if language == "python" {
         let mut python = Command::new("python3");
-        python.arg(source).env("PYTHONPATH", here().join("examples/python")).env("KVL_LIBRARY", folder.join("libkvlight.so"));
+        python.arg(source).env("PYTHONPATH", here().join("bindings/python/src")).env("KVL_LIBRARY", folder.join("libkvlight.so"));
         python.env("PYTHONDONTWRITEBYTECODE", "1");
         return python;
     }
@@ -344,7 +344,7 @@ fn sources_below(folder: &str, found: &mut String) {
 #[test]
 fn every_test_that_is_named_exists() {
     let mut sources = String::new();
-    ["tests", "src", "swift", "examples"]
+    ["tests", "src", "swift", "bindings", "examples"]
         .iter()
         .filter(|folder| here().join(folder).exists())
         .for_each(|folder| sources_below(folder, &mut sources));

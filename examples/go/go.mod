@@ -1,3 +1,7 @@
-module kvlight
+module demo
 
 go 1.19
+
+require kvlight v0.0.0
+
+replace kvlight => ../../bindings/go

@@ -1,6 +1,6 @@
-// A program that lists posts with their authors: `npm ci && node demo.js` in this folder.
+// A program that lists posts with their authors: `npm install && node demo.js` in this folder.
 
-import { Tasks } from './kvlight.js';
+import { Tasks } from 'kvlight';
 
 const authors = new Tasks({
   provider: async (ids) => {

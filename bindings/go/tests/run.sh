@@ -43,7 +43,8 @@ if [ "${1:-}" = stress ]; then
     exit 0
 fi
 
-(cd "$root/examples/go" && test -z "$(gofmt -l .)" && go vet ./... && go build -o "$work/demo" ./demo)
+(cd "$root/bindings/go" && test -z "$(gofmt -l . "$root/examples/go")" && go vet ./...)
+(cd "$root/examples/go" && go vet ./... && go build -o "$work/demo" .)
 "$work/demo"
 go vet ./...
 go build -race -o "$work/stress" ./stress

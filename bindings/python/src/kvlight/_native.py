@@ -181,7 +181,7 @@ LETS_GO = {"clock_advance", "cache_clear", "cache_release", "tasks_new", "tasks_
 def load() -> Any:
     here = Path(__file__).resolve()
     named = os.environ.get("KVL_LIBRARY")
-    places = [named] if named else [str(up / "target" / "release" / "libkvlight.so") for up in here.parents[1:3]]
+    places = [named] if named else [str(here.parents[4] / "target" / "release" / "libkvlight.so")]
     if not named:
         places = [place for place in places if os.path.exists(place)] + ["libkvlight.so.0.1", ctypes.util.find_library("kvlight") or ""]
     problems = []
@@ -191,7 +191,7 @@ def load() -> Any:
             lib.kvl_version_number.restype = U32
             version = lib.kvl_version_number()
             if version // 1000 != 1:
-                raise ImportError(f"kvlight.py is for libkvlight 0.1, and {place} has the version number {version}")
+                raise ImportError(f"this package is for libkvlight 0.1, and {place} has the version number {version}")
             for name, (result, arguments) in SIGNATURES.items():
                 function = getattr(going if name in LETS_GO else lib, "kvl_" + name)
                 function.restype, function.argtypes = result, arguments

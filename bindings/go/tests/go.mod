@@ -4,4 +4,4 @@ go 1.19
 
 require kvlight v0.0.0
 
-replace kvlight => ../../../examples/go
+replace kvlight => ../

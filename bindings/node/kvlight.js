@@ -1,4 +1,4 @@
-// kvlight for Node: a loading cache. Copy this file, native.js and request.js into your project, and `npm install koffi`.
+// kvlight for Node: a loading cache.
 //
 //   import { Tasks } from './kvlight.js';
 //

@@ -17,7 +17,7 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     apt-get update -qq
     apt-get install -y --no-install-recommends nodejs npm >/dev/null
 fi
-cd "$root/examples/node"
+cd "$root/bindings/node"
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
     echo "# installing koffi"
     npm ci --silent --ignore-scripts
@@ -36,12 +36,14 @@ if [ "${1:-}" = stress ]; then
 fi
 
 echo "# the demo, with the library found by its name"
+(cd "$root/examples/node" && npm install --silent --ignore-scripts)
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" node "$root/examples/node/demo.js")
 echo "# the same beside a checkout, and with a library that is not there"
 beside=$(mktemp -d)
 trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/examples" "$beside/target/release"
+mkdir -p "$beside/examples" "$beside/bindings" "$beside/target/release"
 cp -r "$root/examples/node" "$beside/examples/node"
+cp -r "$root/bindings/node" "$beside/bindings/node"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
 (unset KVL_LIBRARY && node "$beside/examples/node/demo.js" >/dev/null)
 if KVL_LIBRARY=/nowhere/libkvlight.so node "$beside/examples/node/demo.js" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then

@@ -40,11 +40,11 @@ done
 echo "# faults"
 timeout 900 "$python" "$here/faults.py" || wrong=1
 echo "# types"
-(cd "$build" && MYPYPATH="$top/examples/python" "$python" -m mypy --strict --cache-dir="$build/mypy" \
-    "$top/examples/python/kvlight.py" "$top/examples/python/sqlite_batch.py" "$here/scenarios.py" "$here/faults.py") || wrong=1
+(cd "$build" && MYPYPATH="$top/bindings/python/src" "$python" -m mypy --strict --cache-dir="$build/mypy" \
+    "$top"/bindings/python/src/kvlight/*.py "$top/examples/python/sqlite_batch.py" "$here/scenarios.py" "$here/faults.py") || wrong=1
 if command -v dpkg-query >/dev/null; then
     echo "# sqlite_batch.py"
-    timeout 120 "$python" "$top/examples/python/sqlite_batch.py" "$build/packages.db" || wrong=1
+    PYTHONPATH="$top/bindings/python/src" timeout 120 "$python" "$top/examples/python/sqlite_batch.py" "$build/packages.db" || wrong=1
 else
     echo "NOT RUN: sqlite_batch.py: its table is what dpkg-query lists, and there is none" >&2
 fi

@@ -13,7 +13,7 @@
     asyncio.run(main())
 
 This module needs nothing but ctypes and libkvlight: found by KVL_LIBRARY, in target/release of the checkout that holds this file,
-or by name. Copy it into your project, with _kvlight.py beside it. It lets no foreign thread into the interpreter: the library is
+or by name. It lets no foreign thread into the interpreter: the library is
 given no function at all; what it has to tell waits in its queue, whose descriptor the event loop watches. Python objects never
 cross: the library holds numbers.
 """
@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar, Union, cast
 
-from _kvlight import (
+from ._native import (
     COST_DEFAULT, EMPTY, ERROR, I32, INDEX, MISS, NULL, OBJECT, PENDING, PRIORITY_DEFAULT, RESULT, SIZE, STATUS, TTL_DEFAULT, U32, VALUE,
     Cancelled, Closed, Error, Event, Forked, Miss, P, ProviderFailed, QueueFull, Slice, Timeout, Unanswered, Wrong,
     check, decode_key, encode_key, failure, lib, made, null, set_all,

@@ -2,7 +2,7 @@
 // be told exactly once. `node stress.js SEED`; run.sh stress starts it many times.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { Tasks } from '../../../examples/node/kvlight.js';
+import { Tasks } from '../kvlight.js';
 
 const FETCHES = 100_000;
 

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import kvlight
-from _kvlight import P, SIZE, U32, lib, made
+from kvlight._native import P, SIZE, U32, lib, made
 
 
 async def echo(keys: list[Any]) -> list[Any]:
@@ -334,7 +334,7 @@ def wrong_use_says_so_in_a_sentence() -> None:
 
     asyncio.run(main())
     os.environ["KVL_LIBRARY"] = "/nowhere/libkvlight.so"
-    child = subprocess.run([sys.executable, "-c", "import kvlight"], capture_output=True, text=True, cwd=str(Path(kvlight.__file__).parent))
+    child = subprocess.run([sys.executable, "-c", "import kvlight"], capture_output=True, text=True, cwd=str(Path(kvlight.__file__).parents[1]))
     assert child.returncode == 1 and "set KVL_LIBRARY to its path" in child.stderr
 
 

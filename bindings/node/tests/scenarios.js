@@ -7,10 +7,10 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { K, KvlightError, PermanentError, Tasks } from '../../../examples/node/kvlight.js';
-import { CONSTANTS, EVENT, FUNCTIONS, RESULT } from '../../../examples/node/native.js';
+import { K, KvlightError, PermanentError, Tasks } from '../kvlight.js';
+import { CONSTANTS, EVENT, FUNCTIONS, RESULT } from '../native.js';
 
-const MODULE = new URL('../../../examples/node/kvlight.js', import.meta.url);
+const MODULE = new URL('../kvlight.js', import.meta.url);
 
 /** Work, that the interpreter is busy with, and a turn of the loop, until `isDone`. */
 async function busyUntil(isDone) {

@@ -1,0 +1,3 @@
+module kvlight
+
+go 1.19
