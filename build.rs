@@ -31,6 +31,12 @@ const SECTIONS: &[(&str, &str)] = &[
     ("queue", "The queue: events for a thread of the program's own"),
 ];
 
+/// The initialiser of `kvl_terms_t`, which cbindgen has no word for: every field in its order.
+const TERMS_INIT: &str = "
+/** What a kvl_terms_t begins with: nothing stated. */
+#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0 }
+";
+
 macro_rules! statuses {
     ($($name:ident = $number:literal, $retry:ident, $message:literal;)*) => {
         /// Name, number and sentence of every status, from the library's own table.
@@ -90,6 +96,9 @@ fn make_header() -> String {
     for (file, title) in SECTIONS {
         banner(&mut text, title);
         text.push_str(&declarations(file));
+        if *file == "types" {
+            text.push_str(TERMS_INIT);
+        }
     }
     text.push_str("\n#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* KVLIGHT_H */\n");
     text

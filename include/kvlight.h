@@ -308,6 +308,29 @@ typedef struct kvl_slice_t {
 } kvl_slice_t;
 
 /**
+ * On which terms an answer is stored: begin with KVL_TERMS_INIT, then state what is to differ. NULL in its place states nothing.
+ *
+ *     kvl_terms_t terms = KVL_TERMS_INIT;
+ *     terms.ttl_ms = 30000;
+ *
+ * Later versions append fields, with 0 for their default.
+ */
+typedef struct kvl_terms_t {
+    /** sizeof(kvl_terms_t), as the caller was compiled. */
+    size_t struct_size;
+    /** Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: do not store, and remove what is stored. */
+    int64_t ttl_ms;
+    /** Entries of lower priority make room for those of higher; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN. */
+    double priority;
+    /** What the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself. */
+    int64_t cost;
+    /** 0. */
+    uint32_t flags;
+    /** 0. */
+    uint32_t reserved;
+} kvl_terms_t;
+
+/**
  * What became of one position of a fetch; also what a removal listener is shown of an entry.
  * The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
  */
@@ -514,6 +537,9 @@ typedef void (*kvl_removal_fn)(void *user_data, const kvl_result_t *entry, kvl_c
 
 /** Tells how a lookup went: KVL_VALUE, KVL_NULL, KVL_MISS or KVL_INVALID_KEY. Runs on the asking thread. */
 typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len);
+
+/** What a kvl_terms_t begins with: nothing stated. */
+#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0 }
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */
 
@@ -1471,98 +1497,73 @@ KVL_API void kvl_cache_release(kvl_cache_t *cache);
 /* ---- The cache: what changes it ------------------------------------------------------------------------------------ */
 
 /**
- * Stores a value under a key, on the configuration's terms, over whatever was there.
+ * Stores a value under a key, over whatever was there.
  *
  * If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
  *
- * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
- * @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+ * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's
- *         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
- */
-KVL_API kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value);
-
-/**
- * Stores a value under a key, on terms of its own, over whatever was there.
- *
- * If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
- *
- * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
- * @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
- * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
- * @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
- * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
- *         NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
- * @threads any
- * @since 0.1
+ * @since 0.2
  */
 KVL_API
-kvl_status_t kvl_cache_put_with(kvl_cache_t *cache,
-                                const uint8_t *key,
-                                size_t key_len,
-                                kvl_value_t *value,
-                                int64_t ttl_ms,
-                                double priority,
-                                int64_t cost);
+kvl_status_t kvl_cache_put(kvl_cache_t *cache,
+                           const uint8_t *key,
+                           size_t key_len,
+                           kvl_value_t *value,
+                           const kvl_terms_t *terms_or_null);
 
 /**
- * Stores a value as kvl_cache_put_with() does, and names its victims before it returns.
+ * Stores a value as kvl_cache_put() does, and names its victims before it returns.
  *
  * Victims are the entries that made room for this very value, and the value itself if it did not get in. What had expired, and what
- * was stored under the same key, are none. The removal listener hears of all of them as ever.
+ * was stored under the same key, are none. The removal listener is called for all of them all the same.
  *
- * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
- * @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
- * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
- * @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
- * @param on_victim  [borrowed] is called for each victim, on this thread; not NULL.
- * @param user_data  [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+ * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
+ * @param on_victim      [borrowed] is called for each victim, on this thread; not NULL.
+ * @param user_data      [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
- *         NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an
- *         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
+ *         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
+ *         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
+ * @since 0.2
  */
 KVL_API
 kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
                                   const uint8_t *key,
                                   size_t key_len,
                                   kvl_value_t *value,
-                                  int64_t ttl_ms,
-                                  double priority,
-                                  int64_t cost,
+                                  const kvl_terms_t *terms_or_null,
                                   kvl_removal_fn on_victim,
                                   void *user_data);
 
 /**
- * Stores bytes under a key by copying them: a value and its kvl_cache_put_with() in one call.
+ * Stores bytes under a key by copying them: a value and its kvl_cache_put() in one call.
  *
- * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
- * @param data       [copied] `len` bytes; may be NULL if `len` is 0.
- * @param len        bytes.
- * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
- * @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
+ * @param len            bytes.
+ * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL below what it may be, a priority that is NaN),
- *         KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no memory has), KVL_ERR_CLOSED (of an
- *         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no
+ *         memory has), KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
+ * @since 0.2
  */
 KVL_API
 kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
@@ -1570,8 +1571,7 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
                                  size_t key_len,
                                  const uint8_t *data,
                                  size_t len,
-                                 int64_t ttl_ms,
-                                 double priority);
+                                 const kvl_terms_t *terms_or_null);
 
 /**
  * Removes the entry under a key.
@@ -2377,66 +2377,61 @@ KVL_API kvl_status_t kvl_request_heartbeat(kvl_request_t *request);
 /**
  * Answers one key with a value, or with kvl_value_null() if there is no such record.
  *
- * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @param i        which key.
- * @param value    [retained] the answer.
- * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE,
- *         KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
- * @threads any
- * @since 0.1
- */
-KVL_API kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value);
-
-/**
- * Answers one key and says on which terms the answer is stored.
- *
- * @param request   [borrowed] from the provider's call or kvl_request_retain().
- * @param i         which key.
- * @param value     [retained] the answer, or kvl_value_null().
- * @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
- * @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
- * @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
- * @return KVL_OK, KVL_LATE; KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ * @param request        [borrowed] from the provider's call or kvl_request_retain().
+ * @param i              which key.
+ * @param value          [retained] the answer.
+ * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+ * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
+ * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_request_resolve_with(kvl_request_t *request,
-                                      size_t i,
-                                      kvl_value_t *value,
-                                      int64_t ttl_ms,
-                                      double priority,
-                                      int64_t cost);
+KVL_API kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 
 /**
  * Answers one key with bytes.
  *
- * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @param i        which key.
- * @param data     [copied] `len` bytes; may be NULL if `len` is 0.
- * @param len      bytes.
- * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param request        [borrowed] from the provider's call or kvl_request_retain().
+ * @param i              which key.
+ * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
+ * @param len            bytes.
+ * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+ * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
+ * @since 0.2
  */
-KVL_API kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request, size_t i, const uint8_t *data, size_t len);
+KVL_API
+kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request,
+                                       size_t i,
+                                       const uint8_t *data,
+                                       size_t len,
+                                       const kvl_terms_t *terms_or_null);
 
 /**
  * Answers one key with an object of the program's.
  *
- * @param request      [borrowed] from the provider's call or kvl_request_retain().
- * @param i            which key.
- * @param object       [owned by the answer] any pointer but NULL.
- * @param cost         what it costs to keep, in bytes.
- * @param object_free  [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
- * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
- *         KVL_ERR_PANIC.
+ * @param request        [borrowed] from the provider's call or kvl_request_retain().
+ * @param i              which key.
+ * @param object         [owned by the answer] any pointer but NULL.
+ * @param cost           what it costs to keep, in bytes.
+ * @param object_free    [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
+ * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+ * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
+ * @since 0.2
  */
-KVL_API kvl_status_t kvl_request_resolve_object(kvl_request_t *request, size_t i, void *object, uint64_t cost, kvl_free_fn object_free);
+KVL_API
+kvl_status_t kvl_request_resolve_object(kvl_request_t *request,
+                                        size_t i,
+                                        void *object,
+                                        uint64_t cost,
+                                        kvl_free_fn object_free,
+                                        const kvl_terms_t *terms_or_null);
 
 /**
  * Fails one key.
@@ -2470,42 +2465,46 @@ KVL_API kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int
  * Answers by key: one of the request's own, or another, which is stored as an extra unless it was written or loaded since the
  * request was handed out.
  *
- * @param request   [borrowed] from the provider's call or kvl_request_retain().
- * @param key       [copied] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len   bytes, 0 to KVL_KEY_MAX.
- * @param value     [retained] the answer, or kvl_value_null().
- * @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
- * @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
- * @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
+ * @param request        [borrowed] from the provider's call or kvl_request_retain().
+ * @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len        bytes, 0 to KVL_KEY_MAX.
+ * @param value          [retained] the answer, or kvl_value_null().
+ * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
  * @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
- *         KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED,
- *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+ *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
+ * @since 0.2
  */
 KVL_API
 kvl_status_t kvl_request_supply(kvl_request_t *request,
                                 const uint8_t *key,
                                 size_t key_len,
                                 kvl_value_t *value,
-                                int64_t ttl_ms,
-                                double priority,
-                                int64_t cost);
+                                const kvl_terms_t *terms_or_null);
 
 /**
- * Answers by key with bytes: kvl_request_supply() with everything left to the defaults.
+ * Answers by key with bytes: a value and its kvl_request_supply() in one call.
  *
- * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @param key      [copied] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len  bytes, 0 to KVL_KEY_MAX.
- * @param data     [copied] `len` bytes; may be NULL if `len` is 0.
- * @param len      bytes.
- * @return KVL_OK, KVL_LATE, KVL_INVALID_KEY; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
- *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param request        [borrowed] from the provider's call or kvl_request_retain().
+ * @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len        bytes, 0 to KVL_KEY_MAX.
+ * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
+ * @param len            bytes.
+ * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+ * @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
+ *         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+ *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
- * @since 0.1
+ * @since 0.2
  */
-KVL_API kvl_status_t kvl_request_supply_bytes(kvl_request_t *request, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len);
+KVL_API
+kvl_status_t kvl_request_supply_bytes(kvl_request_t *request,
+                                      const uint8_t *key,
+                                      size_t key_len,
+                                      const uint8_t *data,
+                                      size_t len,
+                                      const kvl_terms_t *terms_or_null);
 
 /**
  * Finishes: what has no answer fails with KVL_ERR_UNANSWERED, or is null where `batch.omitted_is_null` is set.

@@ -340,6 +340,7 @@ struct terms {
     terms &ttl(milliseconds time) { return ttl_ms = time.count(), *this; }
     terms &with_priority(double is) { return priority = is, *this; }
     terms &with_cost(int64_t bytes) { return cost = bytes, *this; }
+    kvl_terms_t c_terms() const noexcept { return {sizeof(kvl_terms_t), ttl_ms, priority, cost, 0, 0}; }
 };
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
@@ -406,7 +407,10 @@ public:
         if constexpr (std::is_same_v<std::decay_t<T>, error>)
             return fail(i, answer);
         else
-            return kvl_request_resolve_with(handle_.get(), i, value::of(std::forward<T>(answer)).c_handle(), on.ttl_ms, on.priority, on.cost);
+        {
+            const kvl_terms_t stated = on.c_terms();
+            return kvl_request_resolve(handle_.get(), i, value::of(std::forward<T>(answer)).c_handle(), &stated);
+        }
     }
     template <class T> status resolve(size_t i, expected<T> answer, const terms &on = {}) const
     {
@@ -418,8 +422,8 @@ public:
     /* Answers by key; one that was not asked for is stored as an extra. */
     template <class T> status supply(std::string_view key, T &&answer, const terms &on = {}) const
     {
-        return kvl_request_supply(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(answer)).c_handle(), on.ttl_ms,
-                                  on.priority, on.cost);
+        const kvl_terms_t stated = on.c_terms();
+        return kvl_request_supply(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(answer)).c_handle(), &stated);
     }
     status finish() const noexcept { return kvl_request_finish(handle_.get()); }
     /* What has no answer does not exist. */
@@ -822,8 +826,8 @@ public:
     /* KVL_OK, KVL_REFUSED, KVL_TOO_LARGE, KVL_INVALID_KEY. */
     template <class T> status put(std::string_view key, T &&thing, const terms &on = {}) const
     {
-        status s = kvl_cache_put_with(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(thing)).c_handle(), on.ttl_ms,
-                                      on.priority, on.cost);
+        const kvl_terms_t stated = on.c_terms();
+        status s = kvl_cache_put(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(thing)).c_handle(), &stated);
         detail::check(s);
         return s;
     }

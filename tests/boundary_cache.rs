@@ -41,6 +41,10 @@ unsafe extern "C-unwind" fn removed(user_data: *mut c_void, _: *const kvl_result
 const KEY: *const u8 = c"key".as_ptr().cast();
 const NEVER: i64 = KVL_TTL_NEVER;
 
+fn terms(ttl_ms: i64, priority: f64, cost: i64) -> kvl_terms_t {
+    kvl_terms_t { struct_size: size_of::<kvl_terms_t>(), ttl_ms, priority, cost, flags: 0, reserved: 0 }
+}
+
 fn new_cache(runtime: *mut kvl_runtime_t) -> *mut kvl_cache_t {
     let (mut config, mut cache) = (null_mut(), null_mut());
     answers!("OK", kvl_config_new(&mut config));
@@ -54,7 +58,7 @@ fn new_cache(runtime: *mut kvl_runtime_t) -> *mut kvl_cache_t {
 /// A cache with "key" in it.
 fn cache_with_key() -> *mut kvl_cache_t {
     let cache = new_cache(null_mut());
-    answers!("OK", kvl_cache_put_bytes(cache, KEY, 3, c"value".as_ptr().cast(), 5, NEVER, 0.0));
+    answers!("OK", kvl_cache_put_bytes(cache, KEY, 3, c"value".as_ptr().cast(), 5, &terms(NEVER, 0.0, KVL_COST_DEFAULT)));
     cache
 }
 
@@ -110,10 +114,10 @@ fn l09_lookups_refuse_null_and_set_their_outputs() {
                 kvl_cache_contains(cache, key, key_len),
                 kvl_cache_take(cache, key, key_len, &mut taken),
                 kvl_cache_remove(cache, key, key_len),
-                kvl_cache_put(cache, key, key_len, kvl_value_null()),
-                kvl_cache_put_with(cache, key, key_len, kvl_value_null(), NEVER, 0.0, 0),
-                kvl_cache_put_naming(cache, key, key_len, kvl_value_null(), NEVER, 0.0, 0, Some(removed), null_mut()),
-                kvl_cache_put_bytes(cache, key, key_len, null(), 0, NEVER, 0.0),
+                kvl_cache_put(cache, key, key_len, kvl_value_null(), null()),
+                kvl_cache_put(cache, key, key_len, kvl_value_null(), &terms(NEVER, 0.0, 0)),
+                kvl_cache_put_naming(cache, key, key_len, kvl_value_null(), &terms(NEVER, 0.0, 0), Some(removed), null_mut()),
+                kvl_cache_put_bytes(cache, key, key_len, null(), 0, &terms(NEVER, 0.0, KVL_COST_DEFAULT)),
             ]
         };
         assert_eq!(said.map(status), [wanted; 10]);
@@ -166,24 +170,24 @@ fn l09_many_lookups_refuse_what_they_cannot_read_or_write() {
 fn l09_puts_refuse_bad_terms_and_change_nothing() {
     let cache = cache_with_key();
     let null_value = kvl_value_null();
-    answers!("ERR_NULL_POINTER", kvl_cache_put(cache, KEY, 3, null_mut()));
-    answers!("ERR_NULL_POINTER", kvl_cache_put_with(cache, KEY, 3, null_mut(), NEVER, 0.0, 0));
-    answers!("ERR_NULL_POINTER", kvl_cache_put_bytes(cache, KEY, 3, null(), 1, NEVER, 0.0));
-    answers!("ERR_NO_MEMORY", kvl_cache_put_bytes(cache, KEY, 3, KEY, usize::MAX, NEVER, 0.0));
+    answers!("ERR_NULL_POINTER", kvl_cache_put(cache, KEY, 3, null_mut(), null()));
+    answers!("ERR_NULL_POINTER", kvl_cache_put(cache, KEY, 3, null_mut(), &terms(NEVER, 0.0, 0)));
+    answers!("ERR_NULL_POINTER", kvl_cache_put_bytes(cache, KEY, 3, null(), 1, &terms(NEVER, 0.0, KVL_COST_DEFAULT)));
+    answers!("ERR_NO_MEMORY", kvl_cache_put_bytes(cache, KEY, 3, KEY, usize::MAX, &terms(NEVER, 0.0, KVL_COST_DEFAULT)));
     for ttl in [-3, i64::MIN] {
-        answers!("ERR_BAD_VALUE", kvl_cache_put_with(cache, KEY, 3, null_value, ttl, 0.0, 0));
-        answers!("ERR_BAD_VALUE", kvl_cache_put_bytes(cache, KEY, 3, null(), 0, ttl, 0.0));
+        answers!("ERR_BAD_VALUE", kvl_cache_put(cache, KEY, 3, null_value, &terms(ttl, 0.0, 0)));
+        answers!("ERR_BAD_VALUE", kvl_cache_put_bytes(cache, KEY, 3, null(), 0, &terms(ttl, 0.0, KVL_COST_DEFAULT)));
     }
-    answers!("ERR_BAD_VALUE", kvl_cache_put_with(cache, KEY, 3, null_value, NEVER, f64::NAN, 0));
-    answers!("ERR_BAD_VALUE", kvl_cache_put_bytes(cache, KEY, 3, null(), 0, NEVER, f64::NAN));
+    answers!("ERR_BAD_VALUE", kvl_cache_put(cache, KEY, 3, null_value, &terms(NEVER, f64::NAN, 0)));
+    answers!("ERR_BAD_VALUE", kvl_cache_put_bytes(cache, KEY, 3, null(), 0, &terms(NEVER, f64::NAN, KVL_COST_DEFAULT)));
     for cost in [-2, i64::MIN] {
-        answers!("ERR_BAD_VALUE", kvl_cache_put_with(cache, KEY, 3, null_value, NEVER, 0.0, cost));
+        answers!("ERR_BAD_VALUE", kvl_cache_put(cache, KEY, 3, null_value, &terms(NEVER, 0.0, cost)));
     }
-    answers!("ERR_NO_CALLBACK", kvl_cache_put_naming(cache, KEY, 3, null_value, NEVER, 0.0, 0, None, null_mut()));
+    answers!("ERR_NO_CALLBACK", kvl_cache_put_naming(cache, KEY, 3, null_value, &terms(NEVER, 0.0, 0), None, null_mut()));
     answers!("VALUE", kvl_cache_contains(cache, KEY, 3));
     let stats = stats_of(cache);
     assert_eq!((stats.inserts, stats.removed_refused, stats.removed_replaced), (1, 0, 0));
-    answers!("OK", kvl_cache_put_with(cache, KEY, 3, null_value, i64::MAX, f64::MAX, i64::MAX));
+    answers!("OK", kvl_cache_put(cache, KEY, 3, null_value, &terms(i64::MAX, f64::MAX, i64::MAX)));
     // SAFETY: a living handle, ended once.
     unsafe { kvl_cache_release(cache) };
 }
@@ -311,7 +315,7 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
     answers!("OK", kvl_config_set_removal_listener(config, Some(removed), counter, Some(count)));
     answers!("OK", kvl_cache_new(config, &mut cache, null_mut()));
     // An hour: the timer's thread is there in the parent, and nothing is due.
-    answers!("OK", kvl_cache_put_bytes(cache, KEY, 3, c"value".as_ptr().cast(), 5, 3_600_000, 0.0));
+    answers!("OK", kvl_cache_put_bytes(cache, KEY, 3, c"value".as_ptr().cast(), 5, &terms(3_600_000, 0.0, KVL_COST_DEFAULT)));
     answers!("OK", kvl_reader_new(cache, &mut reader));
     answers!("VALUE", kvl_reader_get(reader, KEY, 3, &mut data, &mut len, null_mut()));
     answers!("VALUE", kvl_cache_get(cache, KEY, 3, &mut value));
@@ -327,7 +331,7 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
             kvl_cache_get_many(cache, &keys, 1, &mut place, &mut said),
             kvl_cache_peek(cache, KEY, 3, null_mut(), null_mut(), null_mut()),
             kvl_cache_contains(cache, KEY, 3),
-            kvl_cache_put(cache, KEY, 3, kvl_value_null()),
+            kvl_cache_put(cache, KEY, 3, kvl_value_null(), null()),
             kvl_cache_remove(cache, KEY, 3),
             kvl_cache_clear(cache),
             kvl_cache_trim(cache, 0.0),
@@ -351,7 +355,7 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
         let readable = std::slice::from_raw_parts(kvl_value_data(value, null_mut()), 5) == b"value";
         // One made here works, with threads of its own.
         let new = new_cache(null_mut());
-        let works = kvl_cache_put_bytes(new, KEY, 3, null(), 0, 3_600_000, 0.0) == 0 && kvl_cache_len(new) == 1;
+        let works = kvl_cache_put_bytes(new, KEY, 3, null(), 0, &terms(3_600_000, 0.0, KVL_COST_DEFAULT)) == 0 && kvl_cache_len(new) == 1;
         kvl_cache_release(new);
         refused.iter().all(|status| *status == forked_status) && sizes && untouched && frees_do_nothing && readable && works
     });

@@ -4,7 +4,7 @@
 //! are compared. The only freedom the store has is how early it gives expired entries back; that is followed, and checked.
 
 use kvlight::base::config::CacheSettings;
-use kvlight::base::{Answer, Clock, Key, Millis, Ttl, Value};
+use kvlight::base::{Answer, Clock, Key, Millis, StoreTerms, Ttl, Value};
 use kvlight::cache::{Cause, Counts, Departure, Departures, ENTRY_COST, Entry, Hit, Put, Store};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -377,7 +377,7 @@ impl World {
             Op::Put { key, null, cost, ttl, priority, naming } => {
                 let given = Given { id: (!null).then_some(self.given), cost, ttl, priority };
                 self.given += 1;
-                let entry = Entry { answer: answer(given.id), cost, ttl, priority };
+                let entry = Entry { answer: answer(given.id), terms: StoreTerms { ttl, priority: Some(priority), cost: Some(cost) } };
                 let (put, named) = if naming {
                     let (put, named) = store.put_naming(&key_bytes(key), entry, clock, &mut out);
                     (put, Some(named))

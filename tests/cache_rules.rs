@@ -2,7 +2,7 @@
 
 use kvlight::base::config::{CacheSettings, Hash};
 use kvlight::base::sync::Mutex;
-use kvlight::base::{Answer, Clock, Millis, Ttl, Value};
+use kvlight::base::{Answer, Clock, Millis, StoreTerms, Ttl, Value};
 use kvlight::cache::{Cause, Departures, ENTRY_COST, Entry, Outlet, Put, Store};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,15 +54,15 @@ impl World {
     }
 
     fn put_ttl(&mut self, key: &str, ttl_ms: u64) -> Put {
-        self.put_entry(key, Entry { ttl: Some(Ttl::of_ms(ttl_ms)), ..Entry::new(text(key)) })
+        self.put_entry(key, Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(ttl_ms)), ..StoreTerms::default() }, ..Entry::new(text(key)) })
     }
 
     fn put_priority(&mut self, key: &str, priority: f64) -> Put {
-        self.put_entry(key, Entry { priority, ..Entry::new(text(key)) })
+        self.put_entry(key, Entry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..Entry::new(text(key)) })
     }
 
     fn put_cost(&mut self, key: &str, cost: u64) -> Put {
-        self.put_entry(key, Entry { cost, ..Entry::new(text(key)) })
+        self.put_entry(key, Entry { terms: StoreTerms { cost: Some(cost), ..StoreTerms::default() }, ..Entry::new(text(key)) })
     }
 
     fn lookup(&self, key: &str) -> Option<String> {
@@ -201,7 +201,7 @@ fn s03_every_way_out_gives_the_cost_back() {
     assert_eq!(world.cost(), 3 * one, "expiry");
     world.store.trim(0.7, &world.clock, &mut world.left);
     assert_eq!(world.cost(), 2 * one, "trim");
-    world.put_entry("h", Entry { ttl: Some(Ttl::DoNotStore), ..Entry::new(Answer::Null) });
+    world.put_entry("h", Entry { terms: StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() }, ..Entry::new(Answer::Null) });
     assert_eq!(world.cost(), one, "a put with TTL 0");
     world.store.clear(&world.clock, &mut world.left);
     assert_eq!((world.cost(), world.len()), (0, 0), "clear");
@@ -322,10 +322,13 @@ fn s05_a_newcomer_of_too_low_a_priority_is_refused_and_nobody_leaves() {
 fn s05_whether_room_suffices_is_decided_before_the_first_victim() {
     let entry = |cost: u64| cost + 3 + ENTRY_COST;
     let mut world = World::of_cost(entry(10) + entry(10) + entry(500));
-    world.put_entry("lo1", Entry { cost: 10, ..Entry::new(text("")) });
-    world.put_entry("lo2", Entry { cost: 10, ..Entry::new(text("")) });
-    world.put_entry("big", Entry { cost: 500, priority: 9.0, ..Entry::new(text("")) });
-    let refused = world.put_entry("new", Entry { cost: 300, ..Entry::new(text("")) });
+    world.put_entry("lo1", Entry { terms: StoreTerms { cost: Some(10), ..StoreTerms::default() }, ..Entry::new(text("")) });
+    world.put_entry("lo2", Entry { terms: StoreTerms { cost: Some(10), ..StoreTerms::default() }, ..Entry::new(text("")) });
+    world.put_entry(
+        "big",
+        Entry { terms: StoreTerms { cost: Some(500), priority: Some(9.0), ..StoreTerms::default() }, ..Entry::new(text("")) },
+    );
+    let refused = world.put_entry("new", Entry { terms: StoreTerms { cost: Some(300), ..StoreTerms::default() }, ..Entry::new(text("")) });
     assert_eq!(refused, Put::Refused, "the two low ones would not have been enough");
     assert!(world.has("lo1") && world.has("lo2") && world.has("big"));
 }
@@ -380,7 +383,10 @@ fn s05_what_is_due_makes_room_before_anybody_alive() {
         world.put(&format!("alive {i}"), "");
     }
     for i in 0..10 {
-        world.put_entry(&format!("due {i}"), Entry { ttl: Some(Ttl::of_ms(10)), priority: 9.0, ..Entry::new(text("")) });
+        world.put_entry(
+            &format!("due {i}"),
+            Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), priority: Some(9.0), ..StoreTerms::default() }, ..Entry::new(text("")) },
+        );
     }
     world.advance(10);
     for i in 0..10 {
@@ -396,7 +402,13 @@ fn s05_one_put_takes_as_much_of_what_is_due_as_it_needs() {
     let mut world = World::of_cost(21 * one);
     assert!(is_stored(world.put_cost("no", 0)), "alive, and the least recently used");
     for i in 10..30 {
-        world.put_entry(&i.to_string(), Entry { cost: 0, ttl: Some(Ttl::of_ms(10)), priority: 9.0, ..Entry::new(text("")) });
+        world.put_entry(
+            &i.to_string(),
+            Entry {
+                terms: StoreTerms { cost: Some(0), ttl: Some(Ttl::of_ms(10)), priority: Some(9.0), ..StoreTerms::default() },
+                ..Entry::new(text(""))
+            },
+        );
     }
     world.advance(10);
     assert!(is_stored(world.put_cost("in", 19 * one)), "more than a write gives back on the side");
@@ -434,7 +446,7 @@ fn s06_defaults_are_for_ever_for_values_and_a_minute_for_nulls() {
     let mut world = World::of_capacity(8);
     world.put("value", "v");
     world.put_entry("null", Entry::new(Answer::Null));
-    world.put_entry("stated", Entry { ttl: Some(Ttl::Never), ..Entry::new(Answer::Null) });
+    world.put_entry("stated", Entry { terms: StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() }, ..Entry::new(Answer::Null) });
     world.advance(59_999);
     assert!(world.has("null"));
     world.advance(1);
@@ -566,7 +578,8 @@ fn s08_jitter_is_for_defaults_and_nulls_too_and_not_for_ever() {
         }
         assert!(ends.len() > 50 && !ends.contains(&None));
     }
-    let never = world.put_entry("never", Entry { ttl: Some(Ttl::Never), ..Entry::new(Answer::Null) });
+    let never = world
+        .put_entry("never", Entry { terms: StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() }, ..Entry::new(Answer::Null) });
     assert!(matches!(never, Put::Stored { expires_at: None, .. }));
 }
 
@@ -622,7 +635,10 @@ fn s11_each_value_is_heard_of_exactly_once_by_the_outlet_or_by_the_caller() {
         let (store, clock, mut out) = (Store::new(&settings, outlet), Clock::manual(Millis(0)), Departures::new());
         for i in 0..300u64 {
             let key = [(i % 17) as u8];
-            let entry = Entry { cost: i * 13 % 400, priority: (i % 3) as f64, ..Entry::new(text(&i.to_string())) };
+            let entry = Entry {
+                terms: StoreTerms { cost: Some(i * 13 % 400), priority: Some((i % 3) as f64), ..StoreTerms::default() },
+                ..Entry::new(text(&i.to_string()))
+            };
             store.put(&key, entry, &clock, &mut out);
         }
         store.clear(&clock, &mut out);
@@ -811,7 +827,7 @@ fn s14_a_put_names_whom_it_cost_the_place() {
     world.put_priority("high", 5.0);
     world.advance(10);
     let mut put = |key: &str, priority| {
-        let entry = Entry { priority, ..Entry::new(text(key)) };
+        let entry = Entry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..Entry::new(text(key)) };
         let (put, named) = world.store.put_naming(key.as_bytes(), entry, &world.clock, &mut world.left);
         (put.is_stored(), named.iter().map(|left| read(&left.answer)).collect::<Vec<_>>())
     };
@@ -838,7 +854,8 @@ fn l07_a_panic_in_a_shard_empties_that_shard_and_no_other() {
     for outlet in [None, Some(mailbox.clone() as Arc<dyn Outlet>)] {
         let (store, clock, mut out) = (Store::new(&settings, outlet.clone()), Clock::manual(Millis(0)), Departures::new());
         for i in 0..100u8 {
-            let entry = Entry { ttl: Some(Ttl::of_ms(10)), ..Entry::new(text(&i.to_string())) };
+            let entry =
+                Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() }, ..Entry::new(text(&i.to_string())) };
             store.put(&[i], entry, &clock, &mut out);
         }
         let panic = catch_unwind(AssertUnwindSafe(|| store.lookup_with(&[0], &clock, |_| panic!("on purpose"))));
@@ -869,7 +886,10 @@ fn fault01_cost_is_given_back_by_overwrite_remove_and_expiry() {
     let mut world = World::of_cost(3 * (100 + 1 + ENTRY_COST));
     for _ in 0..1_000 {
         world.put_cost("a", 100);
-        world.put_entry("b", Entry { cost: 100, ttl: Some(Ttl::of_ms(10)), ..Entry::new(text("")) });
+        world.put_entry(
+            "b",
+            Entry { terms: StoreTerms { cost: Some(100), ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() }, ..Entry::new(text("")) },
+        );
         world.put_cost("c", 100);
         world.remove("c");
         world.advance(20);
@@ -901,7 +921,8 @@ fn fault04_a_refused_insert_leaves_no_ghost_in_the_expiry() {
     let mut world = World::of_capacity(1);
     world.put_priority("high", 5.0);
     for _ in 0..100 {
-        let refused = world.put_entry("low", Entry { ttl: Some(Ttl::of_ms(10)), ..Entry::new(text("")) });
+        let refused = world
+            .put_entry("low", Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() }, ..Entry::new(text("")) });
         assert_eq!(refused, Put::Refused);
     }
     assert_eq!(world.store.next_due(), None);
@@ -934,7 +955,13 @@ fn fault06_dropping_a_store_drops_its_values() {
     let ended = AtomicU64::new(0);
     let mut world = World::new(CacheSettings { shards: Some(3), ..CacheSettings::default() });
     for i in 0..100 {
-        world.put_entry(&i.to_string(), Entry { ttl: (i % 2 == 0).then_some(Ttl::of_ms(9)), ..Entry::new(object(&ended)) });
+        world.put_entry(
+            &i.to_string(),
+            Entry {
+                terms: StoreTerms { ttl: (i % 2 == 0).then_some(Ttl::of_ms(9)), ..StoreTerms::default() },
+                ..Entry::new(object(&ended))
+            },
+        );
     }
     world.remove("5");
     drop(world);
@@ -962,7 +989,7 @@ fn fault07_a_destructor_that_calls_back_does_not_deadlock() {
     let caller = Caller { store, clock: Clock::manual(Millis(0)), seen: AtomicU64::new(0) };
     let (store, clock) = (&caller.store, &caller.clock);
     let object = || Answer::Value(Value::object_with(std::ptr::from_ref(&caller).cast_mut().cast(), 1, Some(call_back)));
-    let entry = |ttl| Entry { ttl: Some(ttl), ..Entry::new(object()) };
+    let entry = |ttl| Entry { terms: StoreTerms { ttl: Some(ttl), ..StoreTerms::default() }, ..Entry::new(object()) };
     // Every way out: the caller drops what left, and no lock is held by then.
     store.put(b"a", entry(Ttl::Never), clock, &mut Departures::new());
     store.put(b"a", entry(Ttl::Never), clock, &mut Departures::new());

@@ -4,10 +4,9 @@ mod engine_world;
 
 use engine_world::*;
 use kvlight::base::config::{BatchMode, Read};
-use kvlight::base::{Answer, Status, Ttl};
+use kvlight::base::{Answer, Status, StoreTerms, Ttl};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
-use kvlight::engine::request::Stated;
 use kvlight::task::{Form, Rest, Source};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -534,7 +533,7 @@ fn f12_fault_12_no_misbehaviour_lifts_the_running_limit() {
                 if fails {
                     ticket.fail(0, error(1))
                 } else {
-                    ticket.resolve(0, value("v"), Stated::default())
+                    ticket.resolve(0, value("v"), StoreTerms::default())
                 };
             }
             std::thread::yield_now();
@@ -733,7 +732,7 @@ fn f19_an_answer_beats_the_options_and_the_options_beat_the_configuration() {
     let stated = world.fetch("stated");
     let request = world.request();
     let ttl = Ttl::from_raw(50).expect("a TTL");
-    request.0.resolve(0, value("v"), Stated { ttl, ..Stated::default() });
+    request.0.resolve(0, value("v"), StoreTerms { ttl, ..StoreTerms::default() });
     assert_eq!(stated.outcome().ttl_left_ms, 50);
     world.free();
 }
@@ -800,7 +799,7 @@ fn f21_a_fetch_from_inside_that_keys_provider_joins_its_own_flight() {
                 fn progress(&mut self, _: usize, _: usize, _: usize) {}
             }
             core.fetch([&b"k"[..]].into_iter(), &call, || Box::new(Tell(story))).expect("accepted");
-            ticket.resolve(0, value("v"), Stated::default());
+            ticket.resolve(0, value("v"), StoreTerms::default());
         })
         .begin();
     assert_eq!(world.fetch("k").said(), "v");

@@ -3,11 +3,10 @@
 mod engine_world;
 
 use engine_world::*;
-use kvlight::base::Clock;
+use kvlight::base::{Clock, StoreTerms};
 use kvlight::cache::Departures;
 use kvlight::engine::Core;
 use kvlight::engine::holder::Holder;
-use kvlight::engine::request::Stated;
 use kvlight::runtime::Runtime;
 
 const CYCLES: usize = 1000;
@@ -68,7 +67,7 @@ fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
         let mut plan = begin().plan;
         plan.clock = Some(Clock::system());
         let cache = Holder::new(Core::cache(plan).expect("no runtime is shared"));
-        cache.put(b"k", value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+        cache.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
         drop(cache);
         comes_to(before, "after a cache with a timer");
     }

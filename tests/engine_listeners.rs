@@ -5,11 +5,10 @@ mod engine_world;
 
 use engine_world::*;
 use kvlight::base::config::Read;
-use kvlight::base::{Answer, Clock, Millis, Status};
+use kvlight::base::{Answer, Clock, Millis, Status, StoreTerms};
 use kvlight::cache::{Cause, Departures};
 use kvlight::engine::Core;
 use kvlight::engine::ask::{Asked, Call};
-use kvlight::engine::request::Stated;
 use kvlight::task::Form;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,7 +103,7 @@ fn s03_the_cost_function_is_asked_once_for_each_value_and_the_answers_own_cost_b
     assert!(waiter.outcome().cost >= 1000);
     assert_eq!(take(&asked), ["put", "loaded"]);
     let before = world.core.cost();
-    world.core.put(b"own", value("v"), Stated { cost: Some(5), ..Stated::default() }, None, &mut Departures::new()).expect("open");
+    world.core.put(b"own", value("v"), StoreTerms { cost: Some(5), ..StoreTerms::default() }, None, &mut Departures::new()).expect("open");
     world.put_answer("null", Answer::Null);
     assert_eq!(take(&asked), Vec::<String>::new());
     assert!(world.core.cost() - before < 1000);
@@ -166,7 +165,7 @@ fn s11_each_way_out_has_its_cause_and_what_the_provider_brought_is_heard_of_too(
     world.put("c", "c");
     world.remove("b");
     let put_for = |key: &[u8], text: &str, ms: i64| {
-        let stated = Stated { ttl: kvlight::base::Ttl::from_raw(ms).expect("a TTL"), ..Stated::default() };
+        let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(ms).expect("a TTL"), ..StoreTerms::default() };
         world.core.put(key, value(text), stated, None, &mut Departures::new()).expect("open");
     };
     put_for(b"short", "s", 10);
@@ -206,7 +205,7 @@ fn s11_an_engine_tells_its_listener_where_callbacks_run_and_a_bare_cache_where_i
     let mut plan = story().plan;
     plan.hooks.removal = Some(listener);
     let cache = Core::cache(plan).expect("no runtime is shared");
-    cache.put(b"k", value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+    cache.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
     cache.remove(b"k").expect("open");
     assert_eq!(take(&threads), [here]);
 }
@@ -223,7 +222,7 @@ fn s11_l01_the_listener_of_a_bare_cache_may_write_the_cache() {
         if key.len() < 50 {
             // Each value that leaves puts and removes the next one, from inside the callback.
             let next = format!("{key}+");
-            core.put(next.as_bytes(), value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+            core.put(next.as_bytes(), value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
             core.remove(next.as_bytes()).expect("open");
         }
     };
@@ -231,7 +230,7 @@ fn s11_l01_the_listener_of_a_bare_cache_may_write_the_cache() {
     plan.hooks.removal = Some(Arc::new(By(listener)));
     let cache = Core::cache(plan).expect("no runtime is shared");
     *core.lock().expect("no panic") = Some(cache.clone());
-    cache.put(b"k", value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+    cache.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
     cache.remove(b"k").expect("open");
     *core.lock().expect("no panic") = None;
     assert_eq!(take(&heard).len(), 50, "all were told, one after the other");
@@ -315,7 +314,7 @@ fn s12_l01_the_record_listener_runs_after_our_locks() {
         let core = cache.lock().expect("no panic").clone();
         if let Some(core) = core.filter(|_| key == b"k") {
             // Would wait for ever if the table's lock or a shard's were held.
-            core.put(b"inner", value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+            core.put(b"inner", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
             core.stats();
         }
     };
@@ -356,9 +355,9 @@ fn s12_every_lookup_miss_and_load_is_counted_as_exactly_one_thing() {
             for (index, key) in ticket.keys().iter().enumerate() {
                 match key.last() {
                     Some(b'0') => drop(ticket.fail(index, error(1))),
-                    Some(b'1') => drop(ticket.resolve(index, Answer::Null, Stated::default())),
+                    Some(b'1') => drop(ticket.resolve(index, Answer::Null, StoreTerms::default())),
                     Some(b'2') => {}
-                    _ => drop(ticket.resolve(index, value("v"), Stated::default())),
+                    _ => drop(ticket.resolve(index, value("v"), StoreTerms::default())),
                 }
             }
         })

@@ -4,12 +4,11 @@
 mod engine_world;
 
 use engine_world::*;
-use kvlight::base::{Answer, Status};
+use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::cache::Departures;
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, Receiver, Results};
-use kvlight::engine::request::Stated;
 use kvlight::engine::{Core, Plan};
 use kvlight::runtime::Runtime;
 use kvlight::task::{Cancel, Form, Outcome, Rest};
@@ -37,15 +36,15 @@ const CALLBACKS: [&str; 10] = [
 /// Calls every function that may be called from everywhere.
 fn everything(core: &Arc<Core>) {
     let key = &b"everything"[..];
-    core.put(key, value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
-    core.put(key, Answer::Null, Stated::default(), Some(&mut |_| {}), &mut Departures::new()).expect("open");
+    core.put(key, value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+    core.put(key, Answer::Null, StoreTerms::default(), Some(&mut |_| {}), &mut Departures::new()).expect("open");
     core.get(key).expect("open");
     assert!(core.get_with(key, |_| ()).is_ok());
     core.get_uncounted_miss(key).expect("open");
     core.peek(key).expect("open");
     core.remove(key).expect("open");
     core.take(key).expect("open");
-    core.put(key, value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+    core.put(key, value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
     core.pop().expect("open");
     core.trim(1.0).expect("open");
     core.trim_to(1000).expect("open");
@@ -130,7 +129,7 @@ fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
                 return;
             }
             meddler.meddle("provider");
-            ticket.resolve(0, value("v"), Stated::default());
+            ticket.resolve(0, value("v"), StoreTerms::default());
         })
         .begin();
     assert!(meddler.core.set(Arc::downgrade(&world.core)).is_ok());
@@ -157,7 +156,7 @@ fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
     world.core.resize(1, None).expect("open");
     world.put("first", "v");
     let mut named = |_: &kvlight::cache::Departure| victim.meddle("victim");
-    world.core.put(b"second", value("v"), Stated::default(), Some(&mut named), &mut Departures::new()).expect("open");
+    world.core.put(b"second", value("v"), StoreTerms::default(), Some(&mut named), &mut Departures::new()).expect("open");
     until("each callback has been called", || done(CALLBACKS.len() + 1));
     let mut done = meddler.done.lock().expect("no panic").clone();
     done.sort_unstable();
@@ -219,7 +218,7 @@ fn l03_removals_that_never_end_do_not_hold_up_results() {
     // Each removal that is heard of causes the next one.
     let listener = move |_: &kvlight::cache::Departure| {
         if let (Some(core), false) = (engine.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
-            core.put(b"k", value("v"), Stated::default(), None, &mut Departures::new()).expect("open");
+            core.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
             core.remove(b"k").expect("open");
         }
     };
@@ -276,14 +275,14 @@ fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
     world.put_answer("c", ends.value());
     world.remove("b");
     world.core.trim(0.0).expect("open");
-    let refused = Stated { ttl: kvlight::base::Ttl::from_raw(0).expect("a TTL"), ..Stated::default() };
+    let refused = StoreTerms { ttl: kvlight::base::Ttl::from_raw(0).expect("a TTL"), ..StoreTerms::default() };
     world.core.put(b"d", ends.value(), refused, None, &mut Departures::new()).expect("open");
     until("all have ended", || ends.count() == 5);
     assert_eq!(ends.names(), [DISPATCHER; 5]);
     let waiter = world.fetch("k");
     let request = world.request();
-    request.0.resolve(0, ends.value(), Stated::default());
-    assert_eq!(request.0.resolve(0, ends.value(), Stated::default()), Status::ERR_ALREADY_ANSWERED);
+    request.0.resolve(0, ends.value(), StoreTerms::default());
+    assert_eq!(request.0.resolve(0, ends.value(), StoreTerms::default()), Status::ERR_ALREADY_ANSWERED);
     waiter.outcome();
     until("the refused one has ended", || ends.count() == 6);
     assert_eq!(ends.names()[5], DISPATCHER, "what was refused is dropped there, too");
@@ -542,7 +541,7 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
                         told.recv_timeout(PATIENCE).expect("the hook is called");
                     }
                 }
-                ticket.resolve(0, value("v"), Stated::default());
+                ticket.resolve(0, value("v"), StoreTerms::default());
             })
             .begin();
         let core = Arc::downgrade(&world.core);
@@ -557,7 +556,7 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
         };
         let deeds: [&dyn Fn(&Core); 4] = [
             &|core| {
-                let _ = core.put(b"object", object.clone(), Stated::default(), None, &mut Departures::new());
+                let _ = core.put(b"object", object.clone(), StoreTerms::default(), None, &mut Departures::new());
                 let _ = core.remove(b"object");
             },
             &|core| fetch(core, Form::Each, b"k", &Arc::new(Fetch::new())),
@@ -567,7 +566,7 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
                 fetch(core, Form::Each, b"unwanted", &handle);
                 until("the hook is set, or all is over", || {
                     is_hooked.load(Ordering::SeqCst)
-                        || core.put(b"p", Answer::Null, Stated::default(), None, &mut Departures::new()).is_err()
+                        || core.put(b"p", Answer::Null, StoreTerms::default(), None, &mut Departures::new()).is_err()
                 });
                 handle.cancel();
             },
@@ -612,7 +611,7 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
                 scope.spawn(move || {
                     for n in 0.. {
                         let key = format!("{thread}{}", n % 9);
-                        if core.put(key.as_bytes(), value("v"), Stated::default(), None, &mut Departures::new()).is_err() {
+                        if core.put(key.as_bytes(), value("v"), StoreTerms::default(), None, &mut Departures::new()).is_err() {
                             break;
                         }
                         let handle = Arc::new(Fetch::new());
@@ -745,7 +744,7 @@ fn panics_everywhere() {
                 hook_on(ticket, |_| panic!("of the cancel hook"));
                 return;
             }
-            ticket.resolve(0, value("v"), Stated::default());
+            ticket.resolve(0, value("v"), StoreTerms::default());
         })
         .begin();
     assert_eq!(world.lookup("validator"), "INVALID_KEY");

@@ -3,12 +3,12 @@
 //! told exactly once, each fetch ends exactly once, no slot is lost, and every number adds up (rules F01, F03, F09, F12, S03, S12).
 
 use kvlight::base::config::{BatchMode, Read};
-use kvlight::base::{Answer, Error, Random, Status, Value};
+use kvlight::base::{Answer, Error, Random, Status, StoreTerms, Value};
 use kvlight::cache::Departures;
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, Provider, Receiver, Results};
-use kvlight::engine::request::{Stated, Ticket};
+use kvlight::engine::request::Ticket;
 use kvlight::engine::{Core, Plan};
 use kvlight::task::{Form, Outcome, Rest, Verdict};
 use std::any::Any;
@@ -167,15 +167,15 @@ impl Moody {
             match random.up_to(20) {
                 0 => drop(ticket.fail(index, Error::of_provider(1, b"again", false, None)) == Status::OK),
                 1 => drop(ticket.fail(index, Error::of_provider(2, b"for good", true, None)) == Status::OK),
-                2 => drop(ticket.resolve(index, Answer::Null, Stated::default()) == Status::OK),
-                3 => drop(ticket.supply(&key, value_of(&key), Stated::default()) == Status::OK),
+                2 => drop(ticket.resolve(index, Answer::Null, StoreTerms::default()) == Status::OK),
+                3 => drop(ticket.supply(&key, value_of(&key), StoreTerms::default()) == Status::OK),
                 4 => {}
-                _ => drop(ticket.resolve(index, value_of(&key), Stated::default()) == Status::OK),
+                _ => drop(ticket.resolve(index, value_of(&key), StoreTerms::default()) == Status::OK),
             }
         }
         if random.up_to(10) == 0 {
             let extra = key(random.up_to(KEYS - 1));
-            ticket.supply(&extra, value_of(&extra), Stated::default());
+            ticket.supply(&extra, value_of(&extra), StoreTerms::default());
         }
     }
 }
@@ -313,7 +313,7 @@ impl Stage {
                 0 => drop(self.core.remove(&pick(&mut random)).is_ok()),
                 1..4 => {
                     let key = pick(&mut random);
-                    let _ = self.core.put(&key, value_of(&key), Stated::default(), None, &mut Departures::new());
+                    let _ = self.core.put(&key, value_of(&key), StoreTerms::default(), None, &mut Departures::new());
                 }
                 4 => drop(self.core.refresh([&pick(&mut random)[..]].into_iter(), self.core.fetch_settings()).is_ok()),
                 5 if random.up_to(300) == 0 => drop(self.core.clear().is_ok()),
@@ -438,7 +438,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
 
         // Time would go on taking entries away: what is left is put anew, for ever.
         for number in 0..1000 {
-            let stated = Stated { ttl: kvlight::base::Ttl::from_raw(-1).expect("a TTL"), ..Stated::default() };
+            let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(-1).expect("a TTL"), ..StoreTerms::default() };
             let key = key(number);
             assert_eq!(stage.core.put(&key, value_of(&key), stated, None, &mut Departures::new()), Ok(Status::OK));
         }

@@ -51,7 +51,7 @@ static void answer_all(void *user_data, kvl_request_t *request)
     (void)user_data;
     size_t n = kvl_request_len(request);
     for (size_t i = 0; i < n; i++)
-        kvl_request_resolve_bytes(request, i, value, VALUE_LEN);
+        kvl_request_resolve_bytes(request, i, value, VALUE_LEN, NULL);
     kvl_request_finish(request);
 }
 
@@ -148,7 +148,7 @@ static double wait_together(size_t n)
             DIE("kvl_tasks_fetch");
     while (!held)
         kvl_queue_poll(queue, SIZE_MAX, -1, NULL);
-    kvl_request_resolve_bytes(held, 0, value, VALUE_LEN);
+    kvl_request_resolve_bytes(held, 0, value, VALUE_LEN, NULL);
     kvl_request_finish(held);
     while (answered < n)
         kvl_queue_poll(queue, SIZE_MAX, -1, NULL);

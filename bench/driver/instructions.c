@@ -30,7 +30,7 @@ static kvl_cache_t *make(size_t capacity, int64_t ttl_ms)
         DIE("kvl_cache_new");
     kvl_config_free(config);
     for (size_t i = 0; i < ENTRIES; i++)
-        kvl_cache_put_bytes(cache, keys[i], KEY_LEN, value, VALUE_LEN, KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT);
+        kvl_cache_put_bytes(cache, keys[i], KEY_LEN, value, VALUE_LEN, NULL);
     return cache;
 }
 
@@ -39,7 +39,7 @@ static kvl_value_t *one_value;
 
 static void put(const uint8_t *key)
 {
-    kvl_cache_put_bytes(cache, key, KEY_LEN, value, VALUE_LEN, KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT);
+    kvl_cache_put_bytes(cache, key, KEY_LEN, value, VALUE_LEN, NULL);
 }
 
 static void get(const uint8_t *key)
@@ -124,7 +124,7 @@ static void provide(void *user_data, kvl_request_t *request)
         return;
     }
     for (size_t i = 0; i < kvl_request_len(request); i++)
-        kvl_request_resolve_bytes(request, i, value, VALUE_LEN);
+        kvl_request_resolve_bytes(request, i, value, VALUE_LEN, NULL);
     kvl_request_finish(request);
 }
 
@@ -212,7 +212,7 @@ static void fetch_joined(const uint8_t *key)
             DIE("kvl_tasks_fetch");
     while (!held)
         kvl_queue_poll(queue, SIZE_MAX, KVL_FOREVER, NULL);
-    kvl_request_resolve_bytes(held, 0, value, VALUE_LEN);
+    kvl_request_resolve_bytes(held, 0, value, VALUE_LEN, NULL);
     kvl_request_finish(held);
     while (told < MANY)
         kvl_queue_poll(queue, SIZE_MAX, KVL_FOREVER, NULL);

@@ -95,7 +95,7 @@ static int kvl_get_into(void *cache, const uint8_t *key, size_t key_len, uint8_t
 
 static int kvl_put(void *cache, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len)
 {
-    return kvl_cache_put_bytes(cache, key, key_len, data, len, KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT);
+    return kvl_cache_put_bytes(cache, key, key_len, data, len, NULL);
 }
 
 static size_t kvl_len(void *cache)

@@ -263,6 +263,16 @@ func (terms Terms) ttl() C.int64_t {
 	}
 }
 
+// stated are the terms as the library reads them; the cost is the value's own.
+func (terms Terms) stated() *C.kvl_terms_t {
+	return &C.kvl_terms_t{
+		struct_size: C.sizeof_kvl_terms_t,
+		ttl_ms:      terms.ttl(),
+		priority:    C.KVL_PRIORITY_DEFAULT,
+		cost:        C.KVL_COST_DEFAULT,
+	}
+}
+
 // Put stores a value, and says whether it got in.
 func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
 	return t.put(key, &value, terms)
@@ -280,7 +290,7 @@ func (t *Tasks[V]) put(key string, value *V, terms Terms) (isIn bool, err error)
 			return C.KVL_ERR_NO_MEMORY
 		}
 		defer C.kvl_value_release(handle)
-		status := C.kvl_cache_put_with(cache, bytesOf(key), C.size_t(len(key)), handle, terms.ttl(), C.KVL_PRIORITY_DEFAULT, C.KVL_COST_DEFAULT)
+		status := C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, terms.stated())
 		isIn = status == C.KVL_OK
 		return status
 	})

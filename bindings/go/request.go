@@ -63,7 +63,7 @@ func (r *Request[V]) resolve(i int, value *V, terms Terms) error {
 			return err
 		}
 		defer C.kvl_value_release(handle)
-		return check(C.kvl_request_resolve_with(r.handle, C.size_t(i), handle, terms.ttl(), C.KVL_PRIORITY_DEFAULT, C.KVL_COST_DEFAULT))
+		return check(C.kvl_request_resolve(r.handle, C.size_t(i), handle, terms.stated()))
 	})
 }
 

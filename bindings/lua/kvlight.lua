@@ -122,6 +122,12 @@ local OWN = { provider = true, dropped = true, delivery = true }
 
 -- ---- Requests: what a provider is handed ---------------------------------------------------------------------------
 
+-- A table of ttl_ms, priority, cost as the library reads it; nil states nothing.
+local function stated(terms)
+  return terms and ffi.new("kvl_terms_t", ffi.sizeof("kvl_terms_t"), terms.ttl_ms or K.TTL_DEFAULT,
+    terms.priority or K.PRIORITY_DEFAULT, terms.cost or K.COST_DEFAULT)
+end
+
 local Request = {}
 Request.__index = Request
 
@@ -136,9 +142,7 @@ end
 function Request:resolve(i, value, terms)
   local at = position(self, i)
   local handle = self.tasks:_value(value)
-  terms = terms or {}
-  local status = C.kvl_request_resolve_with(
-    self.handle, at, handle, terms.ttl_ms or K.TTL_DEFAULT, terms.priority or K.PRIORITY_DEFAULT, terms.cost or K.COST_DEFAULT)
+  local status = C.kvl_request_resolve(self.handle, at, handle, stated(terms))
   C.kvl_value_release(handle)
   return check(status) == K.OK
 end
@@ -481,12 +485,10 @@ end
 
 -- Stores a value; nil is "known to be absent". `terms` may have ttl_ms, priority, cost. True if it got in.
 function Tasks:put(key, value, terms)
-  terms = terms or {}
   self:_open()
   local handle = self:_value(value)
   local status = with_cache(self, function(cache)
-    local status = C.kvl_cache_put_with(cache, key, #key, handle, terms.ttl_ms or K.TTL_DEFAULT,
-      terms.priority or K.PRIORITY_DEFAULT, terms.cost or K.COST_DEFAULT)
+    local status = C.kvl_cache_put(cache, key, #key, handle, stated(terms))
     C.kvl_value_release(handle)
     return status
   end)

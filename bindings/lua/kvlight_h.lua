@@ -23,6 +23,14 @@ typedef struct kvl_slice_t {
     const uint8_t *data;
     size_t len;
 } kvl_slice_t;
+typedef struct kvl_terms_t {
+    size_t struct_size;
+    int64_t ttl_ms;
+    double priority;
+    int64_t cost;
+    uint32_t flags;
+    uint32_t reserved;
+} kvl_terms_t;
 typedef struct kvl_result_t {
     size_t struct_size;
     size_t index;
@@ -216,21 +224,16 @@ kvl_status_t kvl_cache_stats_openmetrics(kvl_cache_t *cache, kvl_value_t **out_t
 kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
 void kvl_cache_release(kvl_cache_t *cache);
-kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value);
-kvl_status_t kvl_cache_put_with(kvl_cache_t *cache,
-                                const uint8_t *key,
-                                size_t key_len,
-                                kvl_value_t *value,
-                                int64_t ttl_ms,
-                                double priority,
-                                int64_t cost);
+kvl_status_t kvl_cache_put(kvl_cache_t *cache,
+                           const uint8_t *key,
+                           size_t key_len,
+                           kvl_value_t *value,
+                           const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
                                   const uint8_t *key,
                                   size_t key_len,
                                   kvl_value_t *value,
-                                  int64_t ttl_ms,
-                                  double priority,
-                                  int64_t cost,
+                                  const kvl_terms_t *terms_or_null,
                                   kvl_removal_fn on_victim,
                                   void *user_data);
 kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
@@ -238,8 +241,7 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
                                  size_t key_len,
                                  const uint8_t *data,
                                  size_t len,
-                                 int64_t ttl_ms,
-                                 double priority);
+                                 const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
@@ -342,25 +344,31 @@ uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
 uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
 kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn function, void *user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_request_heartbeat(kvl_request_t *request);
-kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value);
-kvl_status_t kvl_request_resolve_with(kvl_request_t *request,
-                                      size_t i,
-                                      kvl_value_t *value,
-                                      int64_t ttl_ms,
-                                      double priority,
-                                      int64_t cost);
-kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request, size_t i, const uint8_t *data, size_t len);
-kvl_status_t kvl_request_resolve_object(kvl_request_t *request, size_t i, void *object, uint64_t cost, kvl_free_fn object_free);
+kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request,
+                                       size_t i,
+                                       const uint8_t *data,
+                                       size_t len,
+                                       const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_resolve_object(kvl_request_t *request,
+                                        size_t i,
+                                        void *object,
+                                        uint64_t cost,
+                                        kvl_free_fn object_free,
+                                        const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_error_t *error_or_null);
 kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int64_t code, const char *message, uint32_t flags);
 kvl_status_t kvl_request_supply(kvl_request_t *request,
                                 const uint8_t *key,
                                 size_t key_len,
                                 kvl_value_t *value,
-                                int64_t ttl_ms,
-                                double priority,
-                                int64_t cost);
-kvl_status_t kvl_request_supply_bytes(kvl_request_t *request, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len);
+                                const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_supply_bytes(kvl_request_t *request,
+                                      const uint8_t *key,
+                                      size_t key_len,
+                                      const uint8_t *data,
+                                      size_t len,
+                                      const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_request_finish(kvl_request_t *request);
 kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
 kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);

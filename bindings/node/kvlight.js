@@ -15,7 +15,7 @@
 
 import { openSync, constants } from 'node:fs';
 import { Socket } from 'node:net';
-import { C, EVENT, K, KvlightError, RESULT, bytes, bytesOf, check, keysOf, resultsOf, set, slices, taken } from './native.js';
+import { C, EVENT, K, KvlightError, RESULT, bytes, bytesOf, check, keysOf, resultsOf, set, slices, stated, taken } from './native.js';
 import { PermanentError, Request } from './request.js';
 
 export { K, KvlightError, PermanentError };
@@ -109,11 +109,11 @@ export class Tasks {
     return this.#look(key)[1];
   }
 
-  /** Stores a value; null is "known to be absent". True if it got in. */
-  put(key, value, { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT } = {}) {
+  /** Stores a value; null is "known to be absent". `terms` may have ttl_ms, priority, cost. True if it got in. */
+  put(key, value, terms) {
     const name = bytesOfKey(key);
     return this.withValue(value, (handle) =>
-      this.#withCache((cache) => C.cache_put_with(cache, name, name.length, handle, ttl_ms, priority, cost))) === K.OK;
+      this.#withCache((cache) => C.cache_put(cache, name, name.length, handle, stated(terms)))) === K.OK;
   }
 
   /** Removes what is stored under a key. True if there was something. */

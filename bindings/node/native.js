@@ -28,7 +28,7 @@ koffi.alias('kvl_status_t', 'int32_t');
 for (const name of ['free', 'result', 'results', 'cancel', 'provide']) {
   koffi.alias(`kvl_${name}_fn`, 'void *');
 }
-for (const name of ['cache', 'config', 'error', 'event', 'fetch', 'options', 'queue', 'request', 'result', 'results', 'slice', 'tasks', 'value']) {
+for (const name of ['cache', 'config', 'error', 'event', 'fetch', 'options', 'queue', 'request', 'result', 'results', 'slice', 'tasks', 'terms', 'value']) {
   koffi.opaque(`kvl_${name}_t`);
 }
 
@@ -72,7 +72,7 @@ kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_
 kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_results_fn function, void *user_data, kvl_free_fn user_data_free, kvl_results_t **out_ready);
 kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_text);
 kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
-kvl_status_t kvl_cache_put_with(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, int64_t ttl_ms, double priority, int64_t cost);
+kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
 void kvl_cache_release(kvl_cache_t *cache);
@@ -85,7 +85,7 @@ size_t kvl_request_len(const kvl_request_t *request);
 const kvl_slice_t *kvl_request_keys(const kvl_request_t *request);
 uint32_t kvl_request_attempt(const kvl_request_t *request, size_t i);
 kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn function, void *user_data, kvl_free_fn user_data_free);
-kvl_status_t kvl_request_resolve_with(kvl_request_t *request, size_t i, kvl_value_t *value, int64_t ttl_ms, double priority, int64_t cost);
+kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_error_t *error_or_null);
 kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
 kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
@@ -133,6 +133,7 @@ if (Math.floor(C.version_number() / 1000) !== VERSION[0] * 1000 + VERSION[1]) {
 // Where the fields of structs are, in bytes; a test compares them with the header.
 export const EVENT = { size: 88, kind: 8, flags: 12, user_data: 16, result: 32, results: 40, request: 48 };
 export const RESULT = { size: 112, index: 8, data: 40, data_len: 48, object: 56, error: 64, status: 96, source: 100, attempts: 104 };
+export const TERMS = { size: 40, ttl_ms: 8, priority: 16, cost: 24, flags: 32 };
 const SLICE_SIZE = 16;
 
 /** An error of the library's: `code` is "KVL_ERR_TIMEOUT", `status` its number. What a provider throws arrives as it is. */
@@ -171,6 +172,20 @@ export function bytes(address, length) {
 export function bytesOf(value) {
   const data = C.value_data(value, place);
   return bytes(data, Number(place[0]));
+}
+
+/** On which terms a value is stored, as the library reads it; undefined states nothing. */
+export function stated(terms) {
+  if (terms === undefined) {
+    return null;
+  }
+  const { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT } = terms;
+  const struct = Buffer.alloc(TERMS.size);
+  struct.writeBigUInt64LE(BigInt(TERMS.size), 0);
+  struct.writeBigInt64LE(BigInt(ttl_ms), TERMS.ttl_ms);
+  struct.writeDoubleLE(priority, TERMS.priority);
+  struct.writeBigInt64LE(BigInt(cost), TERMS.cost);
+  return struct;
 }
 
 /** Many keys as the library takes them. */

@@ -1,6 +1,6 @@
 // What a provider is handed as its second argument.
 
-import { C, K, KvlightError, check } from './native.js';
+import { C, K, KvlightError, check, stated } from './native.js';
 
 /** Thrown by a provider, or put in a value's place: trying again is pointless, whatever the retry settings say. */
 export class PermanentError extends Error {
@@ -31,9 +31,9 @@ export class Request {
   }
 
   /** Answers the i-th key; null is "there is no such record". True if it came in time. */
-  resolve(i, value, { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT } = {}) {
+  resolve(i, value, terms) {
     return this.#tasks.withValue(value, (handle) =>
-      check(C.request_resolve_with(this.#handle, i, handle, ttl_ms, priority, cost))) === K.OK;
+      check(C.request_resolve(this.#handle, i, handle, stated(terms)))) === K.OK;
   }
 
   /** Fails the i-th key; the very error arrives at everybody who waits. */

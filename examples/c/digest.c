@@ -45,7 +45,7 @@ static kvl_status_t answer_file(kvl_request_t *request, size_t i, const char *pa
         return kvl_request_fail_text(request, i, error, strerror(error), KVL_ERROR_F_PERMANENT);
     uint8_t digest[SHA256_LEN];
     sha256_end(&hash, digest);
-    return kvl_request_resolve_bytes(request, i, digest, sizeof digest);
+    return kvl_request_resolve_bytes(request, i, digest, sizeof digest, NULL);
 }
 
 static void read_files(void *user_data, kvl_request_t *request)

@@ -47,12 +47,12 @@ static void on_stat(uv_fs_t *fs)
     struct stat_of_key *is = fs->data;
     char text[32];
     if (fs->result == UV_ENOENT)
-        kvl_request_resolve(is->request, is->i, kvl_value_null());
+        kvl_request_resolve(is->request, is->i, kvl_value_null(), NULL);
     else if (fs->result < 0)
         kvl_request_fail_text(is->request, is->i, fs->result, uv_strerror((int)fs->result), KVL_ERROR_F_PERMANENT);
     else
         kvl_request_resolve_bytes(is->request, is->i, (const uint8_t *)text,
-                                  (size_t)sprintf(text, "%llu bytes", (unsigned long long)fs->statbuf.st_size));
+                                  (size_t)sprintf(text, "%llu bytes", (unsigned long long)fs->statbuf.st_size), NULL);
     kvl_request_release(is->request);
     uv_fs_req_cleanup(fs);
     free(is);

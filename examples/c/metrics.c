@@ -64,9 +64,9 @@ static void provide(void *user_data, kvl_request_t *request)
         if (draw(&state) % 50 == 0)
             kvl_request_fail_text(request, i, 503, "the database is busy", 0);
         else if (record % 20 == 7)
-            kvl_request_resolve(request, i, kvl_value_null());
+            kvl_request_resolve(request, i, kvl_value_null(), NULL);
         else
-            kvl_request_resolve_bytes(request, i, (const uint8_t *)"a row of this record", 20);
+            kvl_request_resolve_bytes(request, i, (const uint8_t *)"a row of this record", 20, NULL);
     }
     kvl_request_finish(request);
 }

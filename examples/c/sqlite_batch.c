@@ -155,7 +155,7 @@ static void provide(void *user_data, kvl_request_t *request)
     while ((step = sqlite3_step(select)) == SQLITE_ROW) {
         sqlite3_int64 id = sqlite3_column_int64(select, 0);
         size_t len = (size_t)row_text(select, text, sizeof text);
-        kvl_request_supply_bytes(request, (const uint8_t *)&id, sizeof id, (const uint8_t *)text, len);
+        kvl_request_supply_bytes(request, (const uint8_t *)&id, sizeof id, (const uint8_t *)text, len, NULL);
     }
     if (step == SQLITE_DONE) {
         kvl_request_finish_nulls(request); /* the query found no row: there is none */

@@ -12,6 +12,7 @@ pub mod process;
 pub mod random;
 pub mod status;
 pub mod sync;
+pub mod terms;
 pub mod time;
 pub mod value;
 
@@ -22,5 +23,6 @@ pub use key::{Key, Keys, PackedKeys};
 pub use object::{Home, Object};
 pub use random::Random;
 pub use status::Status;
+pub use terms::StoreTerms;
 pub use time::{Millis, Moment, Ttl};
 pub use value::{Kind, Value};

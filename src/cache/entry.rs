@@ -1,6 +1,6 @@
 //! What goes into the store and what comes out of it.
 
-use crate::base::{Answer, Millis, Ttl};
+use crate::base::{Answer, Millis, StoreTerms};
 
 /// What the store itself spends on an entry, in bytes: its node, and its place in the index at a common load.
 pub const ENTRY_COST: u64 = 80;
@@ -16,19 +16,14 @@ pub fn entry_cost(key: &[u8], value_cost: u64) -> u64 {
 pub struct Entry {
     /// The value, or null.
     pub answer: Answer,
-    /// What the value costs, without key and node.
-    pub cost: u64,
-    /// How long it lives; `None` for the default of its kind.
-    pub ttl: Option<Ttl>,
-    /// Lower priorities make room for higher ones. NaN is not a priority: such an entry is refused.
-    pub priority: f64,
+    /// On which terms.
+    pub terms: StoreTerms,
 }
 
 impl Entry {
-    /// An answer at its own cost, with the default TTL and priority 0.
+    /// An answer on the default terms: at its own cost, with the TTL of its kind and priority 0.
     pub fn new(answer: Answer) -> Entry {
-        let cost = answer.cost();
-        Entry { answer, cost, ttl: None, priority: 0.0 }
+        Entry { answer, terms: StoreTerms::default() }
     }
 }
 

@@ -27,17 +27,17 @@ use crate::base::{Answer, Clock, Key, Millis, Random, Ttl};
 
 /// When entries end if they do not say so themselves.
 #[derive(Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct DefaultExpiry {
     value_ttl: Ttl,
     null_ttl: Ttl,
     jitter_ms: u64,
     idle_ms: Option<u64>,
 }
 
-impl Terms {
-    pub fn new(settings: &CacheSettings) -> Terms {
+impl DefaultExpiry {
+    pub fn new(settings: &CacheSettings) -> DefaultExpiry {
         let ttl = |ms: Option<u64>| ms.map_or(Ttl::Never, Ttl::of_ms);
-        Terms {
+        DefaultExpiry {
             value_ttl: ttl(settings.ttl_ms),
             null_ttl: ttl(settings.null_ttl_ms),
             jitter_ms: settings.ttl_jitter_ms,
@@ -46,7 +46,7 @@ impl Terms {
     }
 
     fn ttl_of(&self, entry: &Entry) -> Ttl {
-        entry.ttl.unwrap_or(match entry.answer {
+        entry.terms.ttl.unwrap_or(match entry.answer {
             Answer::Value(_) => self.value_ttl,
             Answer::Null => self.null_ttl,
         })
@@ -116,7 +116,7 @@ pub(super) struct Shard {
     order: Order,
     index: Index,
     slab: Slab,
-    terms: Terms,
+    expiry: DefaultExpiry,
     hasher: KeyHasher,
     /// Made when the first entry with an end is stored.
     wheel: Option<Wheel>,
@@ -130,13 +130,13 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub fn new(hasher: KeyHasher, part: Part, terms: Terms, random: Random) -> Shard {
+    pub fn new(hasher: KeyHasher, part: Part, expiry: DefaultExpiry, random: Random) -> Shard {
         Shard {
             lookups: Lookups::default(),
             order: Order::new(),
             index: Index::new(),
             slab: Slab::new(),
-            terms,
+            expiry,
             hasher,
             wheel: None,
             last_used: Vec::new(),
@@ -192,7 +192,7 @@ impl Shard {
     #[inline]
     fn end_of(&self, place: Place) -> Millis {
         let deadline = self.slab.deadline(place);
-        match self.terms.idle_ms {
+        match self.expiry.idle_ms {
             None => deadline,
             Some(idle_ms) => deadline.min(self.last_used[place.index()].after(idle_ms)),
         }
@@ -215,7 +215,7 @@ impl Shard {
         let Some(place) = self.find(hash, key) else { return self.not_found(reading) };
         // The clock is read only for an entry that can end at all.
         let mut end = Millis::NEVER;
-        if rarely(self.terms.idle_ms.is_some() || self.slab.deadline(place) != Millis::NEVER) {
+        if rarely(self.expiry.idle_ms.is_some() || self.slab.deadline(place) != Millis::NEVER) {
             match self.end_if_alive(place, clock, reading) {
                 Some(later) => end = later,
                 None => return self.not_found(reading),
@@ -243,7 +243,7 @@ impl Shard {
         if self.end_of(place) <= now {
             return None;
         }
-        if self.terms.idle_ms.is_some() && reading != Reading::Peek {
+        if self.expiry.idle_ms.is_some() && reading != Reading::Peek {
             // The wheel is not told: it finds the later end when the earlier one has come.
             self.last_used[place.index()] = now;
         }
@@ -254,7 +254,7 @@ impl Shard {
     /// nothing was done.
     #[inline(always)]
     pub fn glance<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        if rarely(self.order.is_page_full()) || rarely(self.terms.idle_ms.is_some()) {
+        if rarely(self.order.is_page_full()) || rarely(self.expiry.idle_ms.is_some()) {
             return None;
         }
         let found = self.index.find(
@@ -278,10 +278,10 @@ impl Shard {
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut Entry, now: Millis, out: &mut Departures) -> Put {
         self.reclaim(now, Effort::ASIDE, out);
-        let cost = entry_cost(key, entry.cost);
-        let ttl = self.terms.ttl_of(entry);
+        let cost = entry_cost(key, entry.terms.cost.unwrap_or_else(|| entry.answer.cost()));
+        let ttl = self.expiry.ttl_of(entry);
         // -0 becomes 0 by the addition: they are one priority.
-        let priority = entry.priority + 0.0;
+        let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
         let older = self.find(hash, key).map(|place| {
             let cause = if ttl == Ttl::DoNotStore { Cause::Removed } else { Cause::Replaced };
             // Its cost is given back before room is made for the newer one, which is why it goes even if that is refused.
@@ -294,7 +294,7 @@ impl Shard {
         }
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
-        let deadline = self.terms.deadline(ttl, now, &mut self.random);
+        let deadline = self.expiry.deadline(ttl, now, &mut self.random);
         let held = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline, stored_at: now };
         let end = self.store(hash, held, priority, now);
         Put::Stored { cost, expires_at: finite(end) }
@@ -305,7 +305,7 @@ impl Shard {
         let place = self.slab.insert(held, self.part.entries);
         self.order.enter(&mut self.slab, place, priority);
         self.index.insert(hash, place, self.part.entries);
-        if self.terms.idle_ms.is_some() {
+        if self.expiry.idle_ms.is_some() {
             if self.last_used.len() <= place.index() {
                 self.last_used.reserve_exact(self.slab.room() - self.last_used.len());
                 self.last_used.resize(place.index() + 1, now);

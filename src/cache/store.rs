@@ -6,7 +6,7 @@ use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put};
 use super::hash::KeyHasher;
 use super::limits::Limits;
-use super::shard::{Effort, Reading, Shard, Terms};
+use super::shard::{DefaultExpiry, Effort, Reading, Shard};
 use super::slab::{Place, Slab};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
@@ -41,8 +41,8 @@ impl Store {
         let limits = Limits { capacity: settings.capacity, cost: settings.cost_limit };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = limits.shards(settings.shards, cores);
-        let terms = Terms::new(settings);
-        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), terms, Random::new(Some(random.bits())));
+        let expiry = DefaultExpiry::new(settings);
+        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), expiry, Random::new(Some(random.bits())));
         let cells = (0..shards).map(shard).map(Cell::new).collect();
         Store {
             cells,

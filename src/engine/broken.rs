@@ -1,10 +1,10 @@
 //! What breaks inside the engine itself, which no host can bring about: panics in the table and in a shard (rule L07).
 
 use super::host::{Hooks, Provider, Receiver, Results};
-use super::request::{Stated, Ticket};
+use super::request::Ticket;
 use super::{Core, Plan};
 use crate::base::panics::contained;
-use crate::base::{Answer, Clock, Millis, Status, Value};
+use crate::base::{Answer, Clock, Millis, Status, StoreTerms, Value};
 use crate::cache::Departures;
 use crate::engine::ask::{Asked, Call};
 use crate::task::{Form, Outcome};
@@ -63,10 +63,10 @@ fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
         assert_eq!(heard.iter().collect::<Vec<_>>(), [Status::ERR_PANIC, Status::ERR_PANIC]);
     }
     assert_ne!(held.cancel_reason(), 0);
-    assert_eq!(held.resolve(0, value(), Stated::default()), Status::ERR_CLOSED);
+    assert_eq!(held.resolve(0, value(), StoreTerms::default()), Status::ERR_CLOSED);
     let (asked, nothing) = ask(&core, Form::Each, &[b"d"]);
     assert_eq!((asked.err(), nothing.iter().count()), (Some(Status::ERR_CLOSED), 0));
-    assert_eq!(core.put(b"k", value(), Stated::default(), None, &mut Departures::new()), Err(Status::ERR_CLOSED));
+    assert_eq!(core.put(b"k", value(), StoreTerms::default(), None, &mut Departures::new()), Err(Status::ERR_CLOSED));
     assert!(core.get(b"k").is_ok(), "it can be looked into until it is freed");
     drop((held, tickets));
     core.free();
@@ -75,14 +75,14 @@ fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
 #[test]
 fn l07_a_panic_inside_a_shard_on_the_way_through_the_table_leaves_the_table_alone() {
     let (core, tickets) = engine();
-    core.put(b"k", value(), Stated::default(), None, &mut Departures::new()).expect("open");
+    core.put(b"k", value(), StoreTerms::default(), None, &mut Departures::new()).expect("open");
     let (_, heard) = ask(&core, Form::Each, &[b"a"]);
     let held = tickets.recv().expect("the provider is asked");
     let breaks = |_: &Answer| -> () { panic!("in the shard") };
     let broken = core.write(b"k", |_| core.store.lookup_with(b"k", &core.clock, breaks));
     assert_eq!(broken, Err(Status::ERR_PANIC));
     assert_eq!(core.len(), 0, "the shard is empty");
-    assert_eq!(held.resolve(0, value(), Stated::default()), Status::OK);
+    assert_eq!(held.resolve(0, value(), StoreTerms::default()), Status::OK);
     assert_eq!(heard.iter().collect::<Vec<_>>(), [Status::VALUE], "and the engine goes on");
     drop(held);
     core.free();

@@ -3,11 +3,10 @@
 
 use super::Core;
 use super::carry::filled_of;
-use super::request::Stated;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use crate::base::panics::contained;
-use crate::base::{Answer, Now, Status, Value};
+use crate::base::{Answer, Now, Status, StoreTerms, Value};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::hooks::call_host;
 use crate::task::table::Write;
@@ -196,7 +195,7 @@ impl Core {
         &self,
         key: &[u8],
         answer: Answer,
-        stated: Stated,
+        terms: StoreTerms,
         naming: Option<&mut dyn FnMut(&Departure)>,
         left: &mut Departures,
     ) -> Result<Status, Status> {
@@ -205,8 +204,7 @@ impl Core {
             // No lookup, so not counted as one.
             return Ok(Status::INVALID_KEY);
         }
-        let cost = self.cost_of(key, &answer, stated.cost);
-        let entry = Entry { answer, cost, ttl: stated.ttl, priority: stated.priority.unwrap_or(0.0) };
+        let entry = Entry { terms: self.with_cost(key, &answer, terms), answer };
         let mut victims = Vec::new();
         let named = naming.is_some().then_some(&mut victims);
         let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };

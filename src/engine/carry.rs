@@ -6,11 +6,11 @@ use super::removals::Removals;
 use super::request::Request;
 use crate::base::object::Object;
 use crate::base::panics::contained;
-use crate::base::{Answer, Key, Now, Status};
+use crate::base::{Answer, Key, Now, Status, StoreTerms};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::mail::{Drops, Mail};
 use crate::task::host::Litter;
-use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Source, Store, Table, Terms, Turn};
+use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Source, Store, Table, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
@@ -56,8 +56,8 @@ impl Store for Stocked<'_> {
     }
 
     #[inline(always)]
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: Terms) -> Filled {
-        let entry = Entry { answer: answer.share(), cost: terms.cost, ttl: terms.ttl, priority: terms.priority.unwrap_or(0.0) };
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> Filled {
+        let entry = Entry { answer: answer.share(), terms };
         let put = contained(|| self.core.store.put(key, entry, self.now.clock(), self.left));
         self.core.note_written();
         let Ok(put) = put else { return Filled::default() };

@@ -11,10 +11,10 @@ use crate::base::panics::contained;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::base::{Answer, Error, Now, PackedKeys, Status, Ttl, Value};
+use crate::base::{Answer, Error, Now, PackedKeys, Status, StoreTerms, Value};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{self, Delivered, Mail, Pulled};
-use crate::task::{Cancel, Given, Handout, RequestId, Rest, Terms};
+use crate::task::{Cancel, Given, Handout, RequestId, Rest};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -206,15 +206,6 @@ impl Mail for Request {
 /// The host's hold on a request. Dropping it finishes the request, if nobody did.
 pub struct Ticket(Arc<Request>);
 
-/// On which terms the provider gives an answer; what it leaves out is decided by options, configuration and cost function.
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(missing_docs)] // the words of the rules
-pub struct Stated {
-    pub ttl: Option<Ttl>,
-    pub priority: Option<f64>,
-    pub cost: Option<u64>,
-}
-
 impl Ticket {
     pub(super) fn new(request: Arc<Request>) -> Ticket {
         Ticket(request)
@@ -225,9 +216,9 @@ impl Ticket {
     }
 
     /// Answers the key at `index`: OK; LATE, ALREADY_ANSWERED, OUT_OF_RANGE, CLOSED.
-    pub fn resolve(&self, index: usize, answer: Answer, stated: Stated) -> Status {
+    pub fn resolve(&self, index: usize, answer: Answer, terms: StoreTerms) -> Status {
         let Some(key) = self.keys().get(index) else { return Status::ERR_OUT_OF_RANGE };
-        let terms = self.core.terms(key, &answer, stated);
+        let terms = self.core.with_cost(key, &answer, terms);
         self.answer(index, Given::Answer(answer, terms))
     }
 
@@ -245,14 +236,14 @@ impl Ticket {
     }
 
     /// Answers by key: one of the request's own, or an extra, which is stored if it is news.
-    pub fn supply(&self, key: &[u8], answer: Answer, stated: Stated) -> Status {
+    pub fn supply(&self, key: &[u8], answer: Answer, terms: StoreTerms) -> Status {
         if !self.core.is_valid(key) {
             return Status::INVALID_KEY;
         }
         if let Some(index) = self.0.index_of(key) {
-            return self.resolve(index, answer, stated);
+            return self.resolve(index, answer, terms);
         }
-        let terms = self.core.terms(key, &answer, stated);
+        let terms = self.core.with_cost(key, &answer, terms);
         self.core.turn(|table, turn| table.extra(self.id(), key, answer, terms, turn))
     }
 
@@ -305,24 +296,20 @@ impl Drop for Ticket {
 }
 
 impl Core {
-    /// What is known of an answer before any lock is taken (rule S03): its own cost, else the cost function's, else the value's.
-    pub(super) fn terms(&self, key: &[u8], answer: &Answer, stated: Stated) -> Terms {
-        Terms { ttl: stated.ttl, priority: stated.priority, cost: self.cost_of(key, answer, stated.cost) }
-    }
-
+    /// The terms with the value's cost, found before any lock is taken (rule S03): what was stated, else the cost function's, else `None`
+    /// for the value's own.
     #[inline]
-    pub(super) fn cost_of(&self, key: &[u8], answer: &Answer, stated: Option<u64>) -> u64 {
-        if let Some(cost) = stated {
-            return cost;
-        }
+    pub(super) fn with_cost(&self, key: &[u8], answer: &Answer, terms: StoreTerms) -> StoreTerms {
         match (&self.hooks.cost, answer) {
-            (Some(function), Answer::Value(value)) => told_cost(&**function, key, value),
-            _ => answer.cost(),
+            (Some(function), Answer::Value(value)) if terms.cost.is_none() => {
+                StoreTerms { cost: Some(cost_by(&**function, key, value)), ..terms }
+            }
+            _ => terms,
         }
     }
 }
 
 #[inline(never)]
-fn told_cost(function: &dyn CostFunction, key: &[u8], value: &Value) -> u64 {
+fn cost_by(function: &dyn CostFunction, key: &[u8], value: &Value) -> u64 {
     call_host(|| function.cost(key, value)).unwrap_or_else(|| value.cost())
 }

@@ -3,9 +3,9 @@
 //! All of this may run code of the host's (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
 
 use super::guard::{Caller, guard};
-use super::request::{bytes, stated};
-use super::sets::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_TTL_DEFAULT, kvl_status_t};
-use super::types::{kvl_cache_t, kvl_removal_fn, kvl_value_t};
+use super::request::bytes;
+use super::sets::kvl_status_t;
+use super::types::{kvl_cache_t, kvl_removal_fn, kvl_terms_t, kvl_value_t};
 use super::view;
 use crate::base::{Answer, Status};
 use crate::cache::{Departure, Departures};
@@ -20,109 +20,78 @@ fn limit_in(limit: i64) -> Result<Option<u64>, Status> {
 }
 
 impl Caller {
-    #[allow(clippy::too_many_arguments)] // those of the exports
     fn put(
         &self,
         cache: *mut kvl_cache_t,
         key: (*const u8, usize),
         answer: impl FnOnce() -> Result<Answer, Status>,
-        terms: (i64, f64, i64),
+        terms: *const kvl_terms_t,
         naming: Option<&mut dyn FnMut(&Departure)>,
     ) -> Result<Status, Status> {
         let (core, key) = (self.borrow(cache)?, self.key(key.0, key.1)?);
-        let stated = stated(terms.0, terms.1, terms.2)?;
+        let terms = self.terms(terms)?;
         let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
         let mut left = Departures::new();
-        let status = kept.as_deref().unwrap_or(core).put(key, answer()?, stated, naming, &mut left);
+        let status = kept.as_deref().unwrap_or(core).put(key, answer()?, terms, naming, &mut left);
         // Last of all, when nothing looks at the core any more: a value's end may be the host's code, and that may release the cache.
         drop(left);
         status
     }
 }
 
-/// Stores a value under a key, on the configuration's terms, over whatever was there.
+/// Stores a value under a key, over whatever was there.
 ///
 /// If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
 ///
-/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+/// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+/// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's
-///         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_cache_put(cache: *mut kvl_cache_t, key: *const u8, key_len: usize, value: *mut kvl_value_t) -> kvl_status_t {
-    // SAFETY: the caller keeps the promises of the header.
-    let caller = unsafe { Caller::trusted() };
-    guard(|| {
-        let terms = (KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT);
-        caller.put(cache, (key, key_len), || caller.share(value), terms, None)
-    })
-}
-
-/// Stores a value under a key, on terms of its own, over whatever was there.
-///
-/// If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
-///
-/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
-/// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
-/// @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
-/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
-///         NaN), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
-/// @threads any
-/// @since 0.1
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_cache_put_with(
+pub unsafe extern "C" fn kvl_cache_put(
     cache: *mut kvl_cache_t,
     key: *const u8,
     key_len: usize,
     value: *mut kvl_value_t,
-    ttl_ms: i64,
-    priority: f64,
-    cost: i64,
+    terms_or_null: *const kvl_terms_t,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| caller.put(cache, (key, key_len), || caller.share(value), (ttl_ms, priority, cost), None))
+    guard(|| caller.put(cache, (key, key_len), || caller.share(value), terms_or_null, None))
 }
 
-/// Stores a value as kvl_cache_put_with() does, and names its victims before it returns.
+/// Stores a value as kvl_cache_put() does, and names its victims before it returns.
 ///
 /// Victims are the entries that made room for this very value, and the value itself if it did not get in. What had expired, and what
-/// was stored under the same key, are none. The removal listener hears of all of them as ever.
+/// was stored under the same key, are none. The removal listener is called for all of them all the same.
 ///
-/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @param value      [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
-/// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
-/// @param cost       what the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
-/// @param on_victim  [borrowed] is called for each victim, on this thread; not NULL.
-/// @param user_data  [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
+/// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+/// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
+/// @param on_victim      [borrowed] is called for each victim, on this thread; not NULL.
+/// @param user_data      [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL or cost below what they may be, a priority that is
-///         NaN), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an
-///         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
+///         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
+///         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kvl_cache_put_naming(
     cache: *mut kvl_cache_t,
     key: *const u8,
     key_len: usize,
     value: *mut kvl_value_t,
-    ttl_ms: i64,
-    priority: f64,
-    cost: i64,
+    terms_or_null: *const kvl_terms_t,
     on_victim: kvl_removal_fn,
     user_data: *mut c_void,
 ) -> kvl_status_t {
@@ -135,25 +104,24 @@ pub unsafe extern "C" fn kvl_cache_put_naming(
             // SAFETY: the caller gave the function for this user data; the entry lives until it returns.
             unsafe { name(user_data, &entry, departure.cause as u32) };
         };
-        caller.put(cache, (key, key_len), || caller.share(value), (ttl_ms, priority, cost), Some(&mut naming))
+        caller.put(cache, (key, key_len), || caller.share(value), terms_or_null, Some(&mut naming))
     })
 }
 
-/// Stores bytes under a key by copying them: a value and its kvl_cache_put_with() in one call.
+/// Stores bytes under a key by copying them: a value and its kvl_cache_put() in one call.
 ///
-/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @param data       [copied] `len` bytes; may be NULL if `len` is 0.
-/// @param len        bytes.
-/// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT, or 0: do not store, and remove what is stored.
-/// @param priority   lower ones make room for higher ones; KVL_PRIORITY_DEFAULT counts as 0; not NaN.
+/// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
+/// @param len            bytes.
+/// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a TTL below what it may be, a priority that is NaN),
-///         KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no memory has), KVL_ERR_CLOSED (of an
-///         engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no
+///         memory has), KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kvl_cache_put_bytes(
     cache: *mut kvl_cache_t,
@@ -161,12 +129,11 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
     key_len: usize,
     data: *const u8,
     len: usize,
-    ttl_ms: i64,
-    priority: f64,
+    terms_or_null: *const kvl_terms_t,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| caller.put(cache, (key, key_len), || bytes(&caller, data, len), (ttl_ms, priority, KVL_COST_DEFAULT), None))
+    guard(|| caller.put(cache, (key, key_len), || bytes(&caller, data, len), terms_or_null, None))
 }
 
 /// Removes the entry under a key.

@@ -4,13 +4,13 @@
 use super::guard::{Caller, guard, guard_or};
 use super::handle::{Born, Handle};
 use super::notify::Notify;
-use super::sets::{KVL_COST_DEFAULT, KVL_FOREVER, KVL_PRIORITY_DEFAULT, kvl_status_t};
-use super::types::{kvl_cancel_fn, kvl_error_t, kvl_free_fn, kvl_request_t, kvl_slice_t, kvl_value_t};
+use super::sets::{KVL_FOREVER, kvl_status_t};
+use super::types::{kvl_cancel_fn, kvl_error_t, kvl_free_fn, kvl_request_t, kvl_slice_t, kvl_terms_t, kvl_value_t};
 use super::value::object_in;
 use super::view::signed;
 use crate::base::process::Generation;
-use crate::base::{Answer, Error, Status, Ttl, Value};
-use crate::engine::request::{CancelHook, Stated, Ticket};
+use crate::base::{Answer, Error, Status, Value};
+use crate::engine::request::{CancelHook, Ticket};
 use crate::task::{Cancel, Rest};
 use std::any::Any;
 use std::ffi::{c_char, c_void};
@@ -83,21 +83,6 @@ impl CancelHook for OnCancel {
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
-}
-
-/// The terms of an answer as C states them (rule S06): what is not stated is left to options and configuration.
-pub(crate) fn stated(ttl_ms: i64, priority: f64, cost: i64) -> Result<Stated, Status> {
-    let ttl = Ttl::from_raw(ttl_ms).map_err(|_| Status::ERR_BAD_VALUE)?;
-    if priority.is_nan() {
-        return Err(Status::ERR_BAD_VALUE);
-    }
-    let priority = (priority != KVL_PRIORITY_DEFAULT).then_some(priority);
-    let cost = match cost {
-        KVL_COST_DEFAULT => None,
-        0.. => Some(cost.unsigned_abs()),
-        _ => return Err(Status::ERR_BAD_VALUE),
-    };
-    Ok(Stated { ttl, priority, cost })
 }
 
 /// A value of a copy of the caller's bytes.
@@ -316,80 +301,72 @@ pub unsafe extern "C" fn kvl_request_heartbeat(request: *mut kvl_request_t) -> k
 
 /// Answers one key with a value, or with kvl_value_null() if there is no such record.
 ///
-/// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @param i        which key.
-/// @param value    [retained] the answer.
-/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE,
-///         KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
-/// @threads any
-/// @since 0.1
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_request_resolve(request: *mut kvl_request_t, i: usize, value: *mut kvl_value_t) -> kvl_status_t {
-    // SAFETY: the caller keeps the promises of the header.
-    let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.borrow(request)?.resolve(i, caller.share(value.cast_const())?, Stated::default())))
-}
-
-/// Answers one key and says on which terms the answer is stored.
-///
-/// @param request   [borrowed] from the provider's call or kvl_request_retain().
-/// @param i         which key.
-/// @param value     [retained] the answer, or kvl_value_null().
-/// @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
-/// @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
-/// @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
-/// @return KVL_OK, KVL_LATE; KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+/// @param request        [borrowed] from the provider's call or kvl_request_retain().
+/// @param i              which key.
+/// @param value          [retained] the answer.
+/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_request_resolve_with(
+pub unsafe extern "C" fn kvl_request_resolve(
     request: *mut kvl_request_t,
     i: usize,
     value: *mut kvl_value_t,
-    ttl_ms: i64,
-    priority: f64,
-    cost: i64,
+    terms_or_null: *const kvl_terms_t,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.borrow(request)?;
-        told(ticket.resolve(i, caller.share(value.cast_const())?, stated(ttl_ms, priority, cost)?))
+        told(ticket.resolve(i, caller.share(value.cast_const())?, caller.terms(terms_or_null)?))
     })
 }
 
 /// Answers one key with bytes.
 ///
-/// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @param i        which key.
-/// @param data     [copied] `len` bytes; may be NULL if `len` is 0.
-/// @param len      bytes.
-/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param request        [borrowed] from the provider's call or kvl_request_retain().
+/// @param i              which key.
+/// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
+/// @param len            bytes.
+/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+///         KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_request_resolve_bytes(request: *mut kvl_request_t, i: usize, data: *const u8, len: usize) -> kvl_status_t {
+pub unsafe extern "C" fn kvl_request_resolve_bytes(
+    request: *mut kvl_request_t,
+    i: usize,
+    data: *const u8,
+    len: usize,
+    terms_or_null: *const kvl_terms_t,
+) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.borrow(request)?;
-        told(ticket.resolve(i, bytes(&caller, data, len)?, Stated::default()))
+        let terms = caller.terms(terms_or_null)?;
+        told(ticket.resolve(i, bytes(&caller, data, len)?, terms))
     })
 }
 
 /// Answers one key with an object of the program's.
 ///
-/// @param request      [borrowed] from the provider's call or kvl_request_retain().
-/// @param i            which key.
-/// @param object       [owned by the answer] any pointer but NULL.
-/// @param cost         what it costs to keep, in bytes.
-/// @param object_free  [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
-/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
-///         KVL_ERR_PANIC.
+/// @param request        [borrowed] from the provider's call or kvl_request_retain().
+/// @param i              which key.
+/// @param object         [owned by the answer] any pointer but NULL.
+/// @param cost           what it costs to keep, in bytes.
+/// @param object_free    [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
+/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kvl_request_resolve_object(
     request: *mut kvl_request_t,
@@ -397,6 +374,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
     object: *mut c_void,
     cost: u64,
     object_free: kvl_free_fn,
+    terms_or_null: *const kvl_terms_t,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
@@ -408,7 +386,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
             None => object,
         };
         let value = Value::object(object, cost);
-        told(ticket.resolve(i, Answer::Value(value), Stated::default()))
+        told(ticket.resolve(i, Answer::Value(value), caller.terms(terms_or_null)?))
     })
 }
 
@@ -460,48 +438,46 @@ pub unsafe extern "C" fn kvl_request_fail_text(
 /// Answers by key: one of the request's own, or another, which is stored as an extra unless it was written or loaded since the
 /// request was handed out.
 ///
-/// @param request   [borrowed] from the provider's call or kvl_request_retain().
-/// @param key       [copied] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len   bytes, 0 to KVL_KEY_MAX.
-/// @param value     [retained] the answer, or kvl_value_null().
-/// @param ttl_ms    milliseconds; KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: deliver it and do not store it.
-/// @param priority  entries of lower priority make room for it; KVL_PRIORITY_DEFAULT: that of the fetch.
-/// @param cost      what the value costs, in bytes; KVL_COST_DEFAULT: as the cost function or the value says.
+/// @param request        [borrowed] from the provider's call or kvl_request_retain().
+/// @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len        bytes, 0 to KVL_KEY_MAX.
+/// @param value          [retained] the answer, or kvl_value_null().
+/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
 /// @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
-///         KVL_ERR_BAD_VALUE (TTL, priority, cost), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED,
-///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kvl_request_supply(
     request: *mut kvl_request_t,
     key: *const u8,
     key_len: usize,
     value: *mut kvl_value_t,
-    ttl_ms: i64,
-    priority: f64,
-    cost: i64,
+    terms_or_null: *const kvl_terms_t,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.borrow(request)?;
-        let (key, stated) = (caller.key(key, key_len)?, stated(ttl_ms, priority, cost)?);
-        told(ticket.supply(key, caller.share(value.cast_const())?, stated))
+        let (key, terms) = (caller.key(key, key_len)?, caller.terms(terms_or_null)?);
+        told(ticket.supply(key, caller.share(value.cast_const())?, terms))
     })
 }
 
-/// Answers by key with bytes: kvl_request_supply() with everything left to the defaults.
+/// Answers by key with bytes: a value and its kvl_request_supply() in one call.
 ///
-/// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @param key      [copied] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len  bytes, 0 to KVL_KEY_MAX.
-/// @param data     [copied] `len` bytes; may be NULL if `len` is 0.
-/// @param len      bytes.
-/// @return KVL_OK, KVL_LATE, KVL_INVALID_KEY; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
-///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param request        [borrowed] from the provider's call or kvl_request_retain().
+/// @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len        bytes, 0 to KVL_KEY_MAX.
+/// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
+/// @param len            bytes.
+/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+/// @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
+///         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
-/// @since 0.1
+/// @since 0.2
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kvl_request_supply_bytes(
     request: *mut kvl_request_t,
@@ -509,13 +485,14 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
     key_len: usize,
     data: *const u8,
     len: usize,
+    terms_or_null: *const kvl_terms_t,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.borrow(request)?;
-        let key = caller.key(key, key_len)?;
-        told(ticket.supply(key, bytes(&caller, data, len)?, Stated::default()))
+        let (key, terms) = (caller.key(key, key_len)?, caller.terms(terms_or_null)?);
+        told(ticket.supply(key, bytes(&caller, data, len)?, terms))
     })
 }
 

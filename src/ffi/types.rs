@@ -1,4 +1,4 @@
-//! What C sees of the library's types: opaque handles, four plain structs and the
+//! What C sees of the library's types: opaque handles, five plain structs and the
 //! callback types. Only declarations: what a handle points at is said by its noun's file, in one place (`handle.rs`).
 //!
 //! The handles are zero-sized markers, so that what stands behind a pointer can change without the ABI noticing.
@@ -79,6 +79,29 @@ pub struct kvl_slice_t {
     pub data: *const u8,
     /// How many.
     pub len: usize,
+}
+
+/// On which terms an answer is stored: begin with KVL_TERMS_INIT, then state what is to differ. NULL in its place states nothing.
+///
+///     kvl_terms_t terms = KVL_TERMS_INIT;
+///     terms.ttl_ms = 30000;
+///
+/// Later versions append fields, with 0 for their default.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct kvl_terms_t {
+    /// sizeof(kvl_terms_t), as the caller was compiled.
+    pub struct_size: usize,
+    /// Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: do not store, and remove what is stored.
+    pub ttl_ms: i64,
+    /// Entries of lower priority make room for those of higher; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN.
+    pub priority: f64,
+    /// What the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
+    pub cost: i64,
+    /// 0.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// What became of one position of a fetch; also what a removal listener is shown of an entry.

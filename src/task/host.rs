@@ -2,7 +2,7 @@
 
 use super::RequestId;
 use super::outcome::{Batch, Outcome};
-use crate::base::{Answer, Error, Now, PackedKeys, Ttl};
+use crate::base::{Answer, Error, Now, PackedKeys, StoreTerms};
 use smallvec::SmallVec;
 
 /// The kinds of things that the floor above brings along.
@@ -80,17 +80,6 @@ pub enum Cancel {
     Closed = 3,
 }
 
-/// On which terms an answer is stored: what the answer itself stated, and its value's cost.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Terms {
-    /// `None`: the store's default.
-    pub ttl: Option<Ttl>,
-    /// `None`: the flight's.
-    pub priority: Option<f64>,
-    /// The value's cost, found before any lock.
-    pub cost: u64,
-}
-
 /// What became of an answer in the store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filled {
@@ -105,7 +94,7 @@ pub trait Store {
     /// What the store has of `key`; counts as a hit and as use, not as a miss.
     fn probe(&mut self, key: &[u8]) -> Option<Outcome>;
     /// Stores an answer, which stays with the caller too: it is borrowed alone, so that it can be shared without a word to others.
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: Terms) -> Filled;
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> Filled;
 }
 
 /// What one operation on the table works with.

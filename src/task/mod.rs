@@ -34,7 +34,7 @@ pub mod table;
 
 pub use counts::Counts;
 pub use fetch::Form;
-pub use host::{Cancel, Event, Filled, Handout, Host, Mailbox, Outbox, Store, Terms, Turn};
+pub use host::{Cancel, Event, Filled, Handout, Host, Mailbox, Outbox, Store, Turn};
 pub use outcome::{Batch, Outcome, Source, Verdict};
 pub use table::{Ask, Close, Given, Probe, Rest, Table, Taken};
 

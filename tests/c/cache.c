@@ -82,17 +82,17 @@ static kvl_cache_t *cache_of(kvl_config_t *config)
 
 static kvl_status_t put(kvl_cache_t *cache, const char *key, const char *text)
 {
-    return kvl_cache_put_bytes(cache, KEY(key), KEY(text), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT);
+    return kvl_cache_put_bytes(cache, KEY(key), KEY(text), NULL);
 }
 
 static kvl_status_t put_at(kvl_cache_t *cache, const char *key, double priority)
 {
-    return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), KVL_TTL_DEFAULT, priority);
+    return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), TERMS(KVL_TTL_DEFAULT, priority, KVL_COST_DEFAULT));
 }
 
 static kvl_status_t put_for(kvl_cache_t *cache, const char *key, int64_t ttl_ms)
 {
-    return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), ttl_ms, KVL_PRIORITY_DEFAULT);
+    return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), TERMS(ttl_ms, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT));
 }
 
 static kvl_status_t has(kvl_cache_t *cache, const char *key)
@@ -123,7 +123,7 @@ static void s01_a_lookup_has_four_outcomes(void)
     cache = cache_of(config);
 
     STATUS(put(cache, "a", "apple"), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null()), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
     STATUS(put(cache, "x", "never"), KVL_INVALID_KEY);
     CHECK(validated == 3);
 
@@ -158,7 +158,7 @@ static void s01_get_into_copies_or_says_how_much(void)
     STATUS(put(cache, "a", "apple"), KVL_OK);
     STATUS(put(cache, "", ""), KVL_OK);
     STATUS(kvl_value_new_object(&thing, 1, NULL, &object), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("o"), object), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("o"), object, NULL), KVL_OK);
     kvl_value_release(object);
 
     memset(buf, '#', sizeof buf);
@@ -174,7 +174,7 @@ static void s01_get_into_copies_or_says_how_much(void)
     STATUS(kvl_cache_get_into(cache, NULL, 0, NULL, 0, &len), KVL_VALUE);
     CHECK(len == 0);
     len = 99;
-    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null()), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
     STATUS(kvl_cache_get_into(cache, KEY("n"), buf, sizeof buf, &len), KVL_NULL);
     STATUS(kvl_cache_get_into(cache, KEY("b"), buf, sizeof buf, &len), KVL_MISS);
     STATUS(kvl_cache_get_into(cache, KEY("o"), buf, sizeof buf, &len), KVL_ERR_WRONG_KIND);
@@ -197,7 +197,7 @@ static void s01_many_are_looked_up_in_order(void)
     STATUS(kvl_config_set_record_listener(config, note, notes, NULL), KVL_OK);
     cache = cache_of(config);
     STATUS(put(cache, "a", "apple"), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null()), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
     for (i = 0; i < 5; i++) {
         keys[i].data = (const uint8_t *)"anb" + (i % 3);
         keys[i].len = 1;
@@ -266,13 +266,13 @@ static void s03_the_ledger_is_exact(void)
     CHECK(node > 0);
     STATUS(put(cache, "k", "12345"), KVL_OK);
     CHECK(kvl_cache_cost(cache) == node + 1 + 5);
-    STATUS(kvl_cache_put_with(cache, KEY("k"), kvl_value_null(), KVL_TTL_NEVER, 0, 70), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("k"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 70)), KVL_OK);
     CHECK(kvl_cache_cost(cache) == node + 1 + 70);
     STATUS(kvl_cache_peek(cache, KEY("k"), NULL, NULL, &cost), KVL_NULL);
     CHECK(cost == node + 1 + 70);
-    STATUS(kvl_cache_put_with(cache, KEY("m"), kvl_value_null(), KVL_TTL_NEVER, 0, INT64_MAX), KVL_OK);
-    STATUS(kvl_cache_put_with(cache, KEY("o"), kvl_value_null(), KVL_TTL_NEVER, 0, INT64_MAX), KVL_OK);
-    STATUS(kvl_cache_put_with(cache, KEY("p"), kvl_value_null(), KVL_TTL_NEVER, 0, INT64_MAX), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("m"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, INT64_MAX)), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("o"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, INT64_MAX)), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("p"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, INT64_MAX)), KVL_OK);
     CHECK(kvl_cache_cost(cache) == UINT64_MAX);
     STATUS(kvl_cache_clear(cache), KVL_OK);
     CHECK(kvl_cache_cost(cache) == 0 && kvl_cache_len(cache) == 0);
@@ -282,7 +282,7 @@ static void s03_the_ledger_is_exact(void)
     cache = cache_of(config);
     STATUS(put(cache, "k", "12345"), KVL_OK);
     CHECK(kvl_cache_cost(cache) == node + 1 + 1000 && asked == 1);
-    STATUS(kvl_cache_put_with(cache, KEY("k"), kvl_value_null(), KVL_TTL_NEVER, 0, 0), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("k"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0)), KVL_OK);
     CHECK(kvl_cache_cost(cache) == node + 1 && asked == 1);
     kvl_cache_release(cache);
 }
@@ -300,7 +300,7 @@ static void s04_too_large(void)
     most = kvl_cache_max_cost(cache);
     CHECK(most == 1000 && kvl_cache_cost_limit(cache) == 1000);
     STATUS(put(cache, "a", "small"), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), KVL_TTL_NEVER, 0, 1000, hear, &heard), KVL_TOO_LARGE);
+    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 1000), hear, &heard), KVL_TOO_LARGE);
     STATUS(has(cache, "a"), KVL_MISS);
     CHECK(heard.times == 1 && heard.cause == KVL_CAUSE_REFUSED);
     kvl_cache_release(cache);
@@ -321,12 +321,12 @@ static void s05_room_is_made_from_what_matters_least(void)
     kvl_value_release(value);
     STATUS(has(cache, "new"), KVL_VALUE);
 
-    STATUS(kvl_cache_put_naming(cache, KEY("1"), kvl_value_null(), KVL_TTL_NEVER, 0, 0, hear, &heard), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("1"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), hear, &heard), KVL_OK);
     TEXT(heard.key, "low");
-    STATUS(kvl_cache_put_naming(cache, KEY("2"), kvl_value_null(), KVL_TTL_NEVER, 0, 0, hear, &heard), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("2"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), hear, &heard), KVL_OK);
     TEXT(heard.key, "new");
     CHECK(heard.times == 2 && heard.by_cause[KVL_CAUSE_CAPACITY] == 2);
-    STATUS(kvl_cache_put_naming(cache, KEY("3"), kvl_value_null(), KVL_TTL_NEVER, -INFINITY, 0, hear, &heard), KVL_REFUSED);
+    STATUS(kvl_cache_put_naming(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), hear, &heard), KVL_REFUSED);
     TEXT(heard.key, "3");
     CHECK(heard.times == 3 && heard.cause == KVL_CAUSE_REFUSED && kvl_cache_len(cache) == 3);
     STATUS(put_at(cache, "4", INFINITY), KVL_OK);
@@ -352,7 +352,7 @@ static void s06_ttl(void)
     STATUS(put(cache, "default", "v"), KVL_OK);
     STATUS(put_for(cache, "short", 20), KVL_OK);
     STATUS(put_for(cache, "never", KVL_TTL_NEVER), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("null"), kvl_value_null()), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("null"), kvl_value_null(), NULL), KVL_OK);
     STATUS(kvl_cache_peek(cache, KEY("default"), &value, &left, NULL), KVL_VALUE);
     CHECK(left == 500 && is_text(value, "v"));
     STATUS(kvl_cache_peek(cache, KEY("never"), NULL, &left, NULL), KVL_VALUE);
@@ -462,7 +462,7 @@ static void s11_each_value_is_heard_of_once(void)
     CHECK(heard.times == 3 && heard.cause == KVL_CAUSE_EXPIRED);
     STATUS(put_at(cache, "c", 1), KVL_OK);
     STATUS(put_at(cache, "d", 2), KVL_OK);
-    STATUS(kvl_cache_put_with(cache, KEY("e"), kvl_value_null(), KVL_TTL_NEVER, 2, 0), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("e"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 2, 0)), KVL_OK);
     STATUS(put_at(cache, "f", 2), KVL_OK);
     CHECK(heard.times == 4 && heard.cause == KVL_CAUSE_CAPACITY);
     TEXT(heard.key, "c");
@@ -471,7 +471,7 @@ static void s11_each_value_is_heard_of_once(void)
     STATUS(kvl_cache_trim_to(cache, 2), KVL_OK);
     CHECK(heard.times == 6 && heard.cause == KVL_CAUSE_TRIMMED);
     STATUS(kvl_value_new_object(&thing, 5000, NULL, &value), KVL_OK);
-    STATUS(kvl_cache_put_with(cache, KEY("o"), value, KVL_TTL_NEVER, 1, KVL_COST_DEFAULT), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("o"), value, TERMS(KVL_TTL_NEVER, 1, KVL_COST_DEFAULT)), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_cache_resize(cache, 10, 1000), KVL_OK);
     CHECK(heard.times == 7 && heard.cause == KVL_CAUSE_COST && heard.entry.object == &thing && heard.entry.data == NULL);
@@ -498,7 +498,7 @@ static void s11_the_end_of_a_cache_is_no_removal(void)
     STATUS(kvl_config_set_removal_listener(config, hear, &heard, end), KVL_OK);
     cache = cache_of(config);
     STATUS(kvl_value_new_object(&object, 1, end, &value), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("o"), value), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("o"), value, NULL), KVL_OK);
     /* S16: a value stays with who holds it */
     CHECK(kvl_cache_retain(cache) == cache);
     kvl_cache_release(cache);
@@ -560,7 +560,7 @@ static void s12_everything_is_counted(void)
     cache = cache_of(config);
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(put(cache, "a", "2"), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null()), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
     STATUS(put_at(cache, "low", -1), KVL_REFUSED);
     STATUS(put(cache, "x", "1"), KVL_INVALID_KEY); /* no lookup */
     STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE);
@@ -637,7 +637,7 @@ static void s14_take_pop_trim_resize(void)
     STATUS(kvl_cache_trim(cache, 0), KVL_OK);
     STATUS(kvl_cache_pop(cache, &value), KVL_MISS);
     CHECK(value == NULL);
-    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null()), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
     STATUS(kvl_cache_pop(cache, &value), KVL_NULL);
     CHECK(value == kvl_value_null());
     kvl_cache_release(cache);
@@ -660,13 +660,13 @@ static void s14_naming_leaves_out_what_is_no_victim(void)
     STATUS(put_for(cache, "due", 10), KVL_OK);
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(kvl_clock_advance(clock, 20), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), KVL_TTL_DEFAULT, 0, 0, hear, &named), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), hear, &named), KVL_OK);
     CHECK(named.times == 0 && heard.by_cause[KVL_CAUSE_EXPIRED] == 1 && heard.by_cause[KVL_CAUSE_REPLACED] == 1);
     STATUS(put(cache, "b", "1"), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("c"), kvl_value_null(), KVL_TTL_DEFAULT, 0, 0, hear, &named), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), hear, &named), KVL_OK);
     CHECK(named.times == 1 && heard.times == 3);
     TEXT(named.key, "a");
-    STATUS(kvl_cache_put_naming(cache, KEY("d"), kvl_value_null(), KVL_TTL_DEFAULT, 0, 0, NULL, &named), KVL_ERR_NO_CALLBACK);
+    STATUS(kvl_cache_put_naming(cache, KEY("d"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), NULL, &named), KVL_ERR_NO_CALLBACK);
     STATUS(has(cache, "d"), KVL_MISS);
     kvl_cache_release(cache);
     kvl_clock_release(clock);
@@ -678,7 +678,7 @@ static void look_again(void *user_data, kvl_status_t record, const uint8_t *key,
     kvl_cache_t **cache = user_data;
 
     if (record == KVL_MISS) {
-        STATUS(kvl_cache_put(*cache, key, key_len, kvl_value_null()), KVL_OK);
+        STATUS(kvl_cache_put(*cache, key, key_len, kvl_value_null(), NULL), KVL_OK);
         STATUS(kvl_cache_contains(*cache, key, key_len), KVL_NULL);
     }
 }

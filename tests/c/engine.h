@@ -89,7 +89,7 @@ static void provide(void *user_data, kvl_request_t *request)
         if (starts(&keys[i], "fail")) {
             STATUS(kvl_request_fail_text(request, i, 7, "no such host", 0), KVL_OK);
         } else if (starts(&keys[i], "null")) {
-            STATUS(kvl_request_resolve(request, i, kvl_value_null()), KVL_OK);
+            STATUS(kvl_request_resolve(request, i, kvl_value_null(), NULL), KVL_OK);
         } else if (starts(&keys[i], "nothing")) {
             continue;
         } else {
@@ -97,7 +97,7 @@ static void provide(void *user_data, kvl_request_t *request)
                 STATUS(kvl_clock_advance(world->clock, 1000), KVL_OK);
             if (starts(&keys[i], "cancel"))
                 STATUS(kvl_fetch_cancel(world->cancel), KVL_OK);
-            kvl_status_t answered = kvl_request_resolve_bytes(request, i, keys[i].data, keys[i].len);
+            kvl_status_t answered = kvl_request_resolve_bytes(request, i, keys[i].data, keys[i].len, NULL);
             /* A story that closes the engine may do so while we answer. */
             CHECK(answered >= 0 || answered == KVL_ERR_CLOSED);
         }
@@ -159,7 +159,7 @@ static kvl_request_t *next_request(struct world *world)
 
 static void answer(kvl_request_t *request, const char *text)
 {
-    STATUS(kvl_request_resolve_bytes(request, 0, KEY(text)), KVL_OK);
+    STATUS(kvl_request_resolve_bytes(request, 0, KEY(text), NULL), KVL_OK);
     STATUS(kvl_request_finish(request), KVL_OK);
     kvl_request_release(request);
 }

@@ -26,7 +26,7 @@ static kvl_cache_t *cache_of(void)
 
 static void put(kvl_cache_t *cache, const char *key, const char *text)
 {
-    STATUS(kvl_cache_put_bytes(cache, KEY(key), KEY(text), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY(key), KEY(text), NULL), KVL_OK);
 }
 
 static void s01_a_reader_sees_all_outcomes(void)
@@ -42,9 +42,9 @@ static void s01_a_reader_sees_all_outcomes(void)
 
     put(cache, "a", "apple");
     put(cache, "empty", "");
-    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null()), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
     STATUS(kvl_value_new_object(&witness, 1, end, &value), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("o"), value), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("o"), value, NULL), KVL_OK);
     kvl_value_release(value);
 
     STATUS(kvl_reader_new(cache, &reader), KVL_OK);
@@ -81,7 +81,7 @@ static void s16_a_view_outlives_its_entry(void)
     size_t len = 0;
 
     STATUS(kvl_value_new_extern(bytes, 7, &witness, end, &value), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("k"), value), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("k"), value, NULL), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_reader_new(cache, &reader), KVL_OK);
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_VALUE);
@@ -94,7 +94,7 @@ static void s16_a_view_outlives_its_entry(void)
     /* done lets go at once; the end of the reader too */
     put(cache, "a", "apple");
     STATUS(kvl_value_new_extern(bytes, 7, &witness, end, &value), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("k"), value), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("k"), value, NULL), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_VALUE);
     STATUS(kvl_cache_remove(cache, KEY("k")), KVL_OK);

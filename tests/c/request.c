@@ -95,27 +95,27 @@ static void f15_every_kind_of_answer(void)
 
     request = held(&heard, &world);
     STATUS(kvl_value_new_bytes(KEY("v"), &value), KVL_OK);
-    STATUS(kvl_request_resolve(request, 1, value), KVL_ERR_OUT_OF_RANGE);
-    STATUS(kvl_request_resolve(request, 0, NULL), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_resolve_with(request, 0, value, -3, 0, 1), KVL_ERR_BAD_VALUE);
-    STATUS(kvl_request_resolve_with(request, 0, value, 0, 0.0 / 0.0, 1), KVL_ERR_BAD_VALUE);
-    STATUS(kvl_request_resolve_with(request, 0, value, 0, 0, -2), KVL_ERR_BAD_VALUE);
-    STATUS(kvl_request_resolve_with(request, 1, value, 0, 0, 1), KVL_ERR_OUT_OF_RANGE);
-    STATUS(kvl_request_resolve_with(request, 0, NULL, 0, 0, 1), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_resolve_with(request, 0, value, 30, 2, 5), KVL_OK);
+    STATUS(kvl_request_resolve(request, 1, value, NULL), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_request_resolve(request, 0, NULL, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve(request, 0, value, TERMS(-3, 0, 1)), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_request_resolve(request, 0, value, TERMS(0, 0.0 / 0.0, 1)), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_request_resolve(request, 0, value, TERMS(0, 0, -2)), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_request_resolve(request, 1, value, TERMS(0, 0, 1)), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_request_resolve(request, 0, NULL, TERMS(0, 0, 1)), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve(request, 0, value, TERMS(30, 2, 5)), KVL_OK);
     CHECK(wait_for(&world, &heard.ended, 1)); /* before the finish */
     CHECK(heard.status == KVL_VALUE && heard.ttl_left_ms == 30 && heard.attempts == 1);
     TEXT(heard.text, "v");
-    STATUS(kvl_request_resolve_with(request, 0, value, 30, 2, 5), KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_resolve(request, 0, value), KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_resolve_bytes(request, 0, KEY("w")), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_request_resolve(request, 0, value, TERMS(30, 2, 5)), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_request_resolve(request, 0, value, NULL), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_request_resolve_bytes(request, 0, KEY("w"), NULL), KVL_ERR_ALREADY_ANSWERED);
     STATUS(kvl_request_fail(request, 0, NULL), KVL_ERR_ALREADY_ANSWERED);
     STATUS(kvl_request_fail_text(request, 0, 1, "no", 0), KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_supply(request, KEY("hold"), value, KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT),
+    STATUS(kvl_request_supply(request, KEY("hold"), value, NULL),
            KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_supply_bytes(request, KEY("hold"), KEY("w")), KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_resolve_object(request, 0, &object, 1, object_ends), KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_resolve_object(request, 1, &object, 1, object_ends), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_request_supply_bytes(request, KEY("hold"), KEY("w"), NULL), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_request_resolve_object(request, 0, &object, 1, object_ends, NULL), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_request_resolve_object(request, 1, &object, 1, object_ends, NULL), KVL_ERR_OUT_OF_RANGE);
     STATUS(kvl_request_finish(request), KVL_OK);
     STATUS(kvl_request_finish(request), KVL_ERR_ALREADY_ANSWERED);
     STATUS(kvl_request_finish_nulls(request), KVL_ERR_ALREADY_ANSWERED);
@@ -126,8 +126,8 @@ static void f15_every_kind_of_answer(void)
     request = held(&heard, &world);
     CHECK(kvl_request_retain(request) == request);
     kvl_request_release(request);
-    STATUS(kvl_request_resolve_bytes(request, 1, KEY("v")), KVL_ERR_OUT_OF_RANGE);
-    STATUS(kvl_request_resolve_bytes(request, 0, NULL, 1), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve_bytes(request, 1, KEY("v"), NULL), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_request_resolve_bytes(request, 0, NULL, 1, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_fail(request, 1, NULL), KVL_ERR_OUT_OF_RANGE);
     STATUS(kvl_request_fail_text(request, 1, 1, "no", 0), KVL_ERR_OUT_OF_RANGE);
     STATUS(kvl_request_fail_text(request, 0, 1, "no", 99), KVL_ERR_INVALID_ARG);
@@ -156,21 +156,21 @@ static void f15_every_kind_of_answer(void)
 
     ask(&heard, &world, "hold", no_store, NULL);
     request = next_request(&world);
-    STATUS(kvl_request_resolve_object(request, 0, NULL, 1, object_ends), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_resolve_object(request, 0, &object, 1, object_ends), KVL_OK);
+    STATUS(kvl_request_resolve_object(request, 0, NULL, 1, object_ends, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve_object(request, 0, &object, 1, object_ends, NULL), KVL_OK);
     ends(&heard);
     CHECK(heard.object == &object && heard.ttl_left_ms == 0);
     kvl_request_release(request);
 
     request = held(&heard, &world);
-    STATUS(kvl_request_supply_bytes(request, KEY("bad"), KEY("v")), KVL_INVALID_KEY);
-    STATUS(kvl_request_supply(request, KEY("bad"), value, KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT), KVL_INVALID_KEY);
-    STATUS(kvl_request_supply(request, KEY("extra"), value, -9, 0, 1), KVL_ERR_BAD_VALUE);
-    STATUS(kvl_request_supply(request, KEY("extra"), NULL, KVL_TTL_NEVER, 0, 1), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_supply(request, NULL, 1, value, KVL_TTL_NEVER, 0, 1), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_supply(request, KEY("extra"), value, KVL_TTL_NEVER, 0, 1), KVL_OK);
-    STATUS(kvl_request_supply_bytes(request, KEY("extra"), KEY("v")), KVL_LATE); /* it was loaded since */
-    STATUS(kvl_request_supply_bytes(request, KEY("hold"), KEY("by key")), KVL_OK);
+    STATUS(kvl_request_supply_bytes(request, KEY("bad"), KEY("v"), NULL), KVL_INVALID_KEY);
+    STATUS(kvl_request_supply(request, KEY("bad"), value, NULL), KVL_INVALID_KEY);
+    STATUS(kvl_request_supply(request, KEY("extra"), value, TERMS(-9, 0, 1)), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_request_supply(request, KEY("extra"), NULL, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_supply(request, NULL, 1, value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_supply(request, KEY("extra"), value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_OK);
+    STATUS(kvl_request_supply_bytes(request, KEY("extra"), KEY("v"), NULL), KVL_LATE); /* it was loaded since */
+    STATUS(kvl_request_supply_bytes(request, KEY("hold"), KEY("by key"), NULL), KVL_OK);
     ends(&heard);
     TEXT(heard.text, "by key");
     kvl_request_release(request);
@@ -252,13 +252,13 @@ static void f10_after_its_time(void)
     CHECK(kvl_request_is_cancelled(first) == KVL_CANCEL_TIMEOUT && kvl_request_time_left_ms(first) == KVL_FOREVER);
     STATUS(kvl_value_new_bytes(KEY("v"), &value), KVL_OK);
     STATUS(kvl_request_heartbeat(first), KVL_LATE);
-    STATUS(kvl_request_resolve(first, 0, value), KVL_LATE);
-    STATUS(kvl_request_resolve_with(first, 1, value, KVL_TTL_NEVER, 0, 1), KVL_LATE);
-    STATUS(kvl_request_resolve_bytes(first, 2, KEY("v")), KVL_LATE);
-    STATUS(kvl_request_resolve_object(first, 3, &object, 1, object_ends), KVL_LATE);
+    STATUS(kvl_request_resolve(first, 0, value, NULL), KVL_LATE);
+    STATUS(kvl_request_resolve(first, 1, value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_LATE);
+    STATUS(kvl_request_resolve_bytes(first, 2, KEY("v"), NULL), KVL_LATE);
+    STATUS(kvl_request_resolve_object(first, 3, &object, 1, object_ends, NULL), KVL_LATE);
     STATUS(kvl_request_fail(first, 4, NULL), KVL_LATE);
     STATUS(kvl_request_fail_text(first, 5, 1, "no", 0), KVL_LATE);
-    STATUS(kvl_request_supply(first, KEY("g"), value, KVL_TTL_NEVER, 0, 1), KVL_LATE);
+    STATUS(kvl_request_supply(first, KEY("g"), value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_LATE);
     ask(&heard, &world, "b", NULL, NULL);
     ends(&heard);
     CHECK(heard.status == KVL_VALUE && heard.source == KVL_SOURCE_STORE); /* a late value is stored */
@@ -274,14 +274,14 @@ static void f10_after_its_time(void)
     /* valid, though deaf, after the engine is gone */
     CHECK(kvl_request_len(second) == 1 && kvl_request_attempt(second, 0) == 1);
     STATUS(kvl_request_heartbeat(second), KVL_ERR_CLOSED);
-    STATUS(kvl_request_resolve(second, 0, value), KVL_ERR_CLOSED);
-    STATUS(kvl_request_resolve_with(second, 0, value, KVL_TTL_NEVER, 0, 1), KVL_ERR_CLOSED);
-    STATUS(kvl_request_resolve_bytes(second, 0, KEY("v")), KVL_ERR_CLOSED);
-    STATUS(kvl_request_resolve_object(second, 0, &object, 1, object_ends), KVL_ERR_CLOSED);
+    STATUS(kvl_request_resolve(second, 0, value, NULL), KVL_ERR_CLOSED);
+    STATUS(kvl_request_resolve(second, 0, value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_CLOSED);
+    STATUS(kvl_request_resolve_bytes(second, 0, KEY("v"), NULL), KVL_ERR_CLOSED);
+    STATUS(kvl_request_resolve_object(second, 0, &object, 1, object_ends, NULL), KVL_ERR_CLOSED);
     STATUS(kvl_request_fail(second, 0, NULL), KVL_ERR_CLOSED);
     STATUS(kvl_request_fail_text(second, 0, 1, "no", 0), KVL_ERR_CLOSED);
-    STATUS(kvl_request_supply(second, KEY("x"), value, KVL_TTL_NEVER, 0, 1), KVL_ERR_CLOSED);
-    STATUS(kvl_request_supply_bytes(second, KEY("x"), KEY("v")), KVL_ERR_CLOSED);
+    STATUS(kvl_request_supply(second, KEY("x"), value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_CLOSED);
+    STATUS(kvl_request_supply_bytes(second, KEY("x"), KEY("v"), NULL), KVL_ERR_CLOSED);
     STATUS(kvl_request_finish(second), KVL_ERR_CLOSED);
     STATUS(kvl_request_finish_nulls(first), KVL_ERR_CLOSED);
     STATUS(kvl_request_finish_error(first, NULL), KVL_ERR_CLOSED);
@@ -386,7 +386,7 @@ static void l04_f09_cancel_hooks(void)
     hook.world = &world;
     hook.holds = kvl_request_retain(request);
     STATUS(kvl_request_on_cancel(request, hook_runs, &hook, hook_ends), KVL_OK);
-    STATUS(kvl_request_resolve_bytes(request, 0, KEY("v")), KVL_OK);
+    STATUS(kvl_request_resolve_bytes(request, 0, KEY("v"), NULL), KVL_OK);
     STATUS(kvl_request_finish(request), KVL_OK);
     CHECK(hook.ended == 1 && hook.times == 0);
     STATUS(kvl_request_on_cancel(request, hook_runs, &refused, hook_ends), KVL_ERR_CLOSED);
@@ -407,13 +407,13 @@ static void l09_null(void)
     CHECK(kvl_request_time_left_ms(NULL) == KVL_FOREVER && kvl_request_user_data(NULL) == NULL);
     CHECK(kvl_request_is_cancelled(NULL) == 0 && kvl_request_is_wanted(NULL, 0) == 0);
     STATUS(kvl_request_heartbeat(NULL), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_resolve(NULL, 0, kvl_value_null()), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_resolve_with(NULL, 0, kvl_value_null(), 0, 0, 0), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_resolve_bytes(NULL, 0, KEY("v")), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve(NULL, 0, kvl_value_null(), NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve(NULL, 0, kvl_value_null(), TERMS(0, 0, 0)), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve_bytes(NULL, 0, KEY("v"), NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_fail(NULL, 0, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_fail_text(NULL, 0, 0, NULL, 0), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_supply(NULL, KEY("k"), kvl_value_null(), 0, 0, 0), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_supply_bytes(NULL, KEY("k"), KEY("v")), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_supply(NULL, KEY("k"), kvl_value_null(), TERMS(0, 0, 0)), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_supply_bytes(NULL, KEY("k"), KEY("v"), NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_finish(NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_finish_nulls(NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_finish_error(NULL, NULL), KVL_ERR_NULL_POINTER);
@@ -433,13 +433,13 @@ static void l09_long_keys_and_missing_outputs(void)
 
     begin(&world, prepare(&world));
     request = held(&heard, &world);
-    STATUS(kvl_request_supply_bytes(request, longest, sizeof longest, KEY("v")), KVL_ERR_KEY_TOO_LONG);
-    STATUS(kvl_request_supply(request, longest, sizeof longest, kvl_value_null(), 0, 0, 0), KVL_ERR_KEY_TOO_LONG);
+    STATUS(kvl_request_supply_bytes(request, longest, sizeof longest, KEY("v"), NULL), KVL_ERR_KEY_TOO_LONG);
+    STATUS(kvl_request_supply(request, longest, sizeof longest, kvl_value_null(), TERMS(0, 0, 0)), KVL_ERR_KEY_TOO_LONG);
     STATUS(kvl_request_key(request, 0, NULL, &len), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_key(request, 0, &key, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_key(request, 9, &key, &len), KVL_ERR_OUT_OF_RANGE);
     CHECK(key == longest && len == 7);
-    STATUS(kvl_request_resolve_object(NULL, 0, &object, 1, object_ends), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve_object(NULL, 0, &object, 1, object_ends, NULL), KVL_ERR_NULL_POINTER);
     CHECK(object == 1);
     answer(request, "v");
     ends(&heard);

@@ -20,7 +20,7 @@ static void put(struct world *world, const char *key, const char *text)
 {
     kvl_cache_t *cache = NULL;
     STATUS(kvl_tasks_cache(world->tasks, &cache), KVL_OK);
-    STATUS(kvl_cache_put_bytes(cache, KEY(key), KEY(text), KVL_TTL_NEVER, 0), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY(key), KEY(text), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_OK);
     kvl_cache_release(cache);
 }
 

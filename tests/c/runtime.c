@@ -103,7 +103,7 @@ static int threads_come_to(int wanted)
 
 static kvl_status_t put_for(kvl_cache_t *cache, const char *key, int64_t ttl_ms)
 {
-    return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), ttl_ms, KVL_PRIORITY_DEFAULT);
+    return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), TERMS(ttl_ms, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT));
 }
 
 static kvl_cache_t *cache_of(kvl_runtime_t *runtime, struct heard *heard)

@@ -394,7 +394,7 @@ static void f08_the_engines_cache(void)
     STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
     ask(&heard, &world, "hold", NULL, NULL);
     request = next_request(&world);
-    STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("new"), KVL_TTL_NEVER, 0), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("new"), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_OK);
     answer(request, "old");
     ends(&heard);
     TEXT(heard.text, "old");
@@ -405,7 +405,7 @@ static void f08_the_engines_cache(void)
     CHECK(kvl_value_data(value, NULL)[0] == 'n'); /* it outlives its engine */
     kvl_value_release(value);
     STATUS(kvl_cache_get(cache, KEY("hold"), &value), KVL_ERR_CLOSED);
-    STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("v"), KVL_TTL_NEVER, 0), KVL_ERR_CLOSED);
+    STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("v"), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_ERR_CLOSED);
     kvl_cache_release(cache);
     CHECK(wait_for(&world, &world.ended, 1));
     forget(&world);
@@ -514,7 +514,7 @@ static void l01_what_waits_refuses_inside_every_callback(void)
     CHECK(insides == 5);
     STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
     STATUS(kvl_value_new_object(&world, 1, inside_free, &value), KVL_OK);
-    STATUS(kvl_cache_put(cache, KEY("object"), value), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("object"), value, NULL), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_cache_remove(cache, KEY("object")), KVL_OK);
     kvl_cache_release(cache);
@@ -669,15 +669,15 @@ static unsigned char forked(struct world *world, kvl_config_t *config, kvl_fetch
     FORKED(kvl_fetch_progress(fetch, &len, &len, &len));
     FORKED(kvl_request_key(request, 0, &key, &len));
     FORKED(kvl_request_heartbeat(request));
-    FORKED(kvl_request_resolve(request, 0, kvl_value_null()));
-    FORKED(kvl_request_resolve_with(request, 0, kvl_value_null(), 1, 0, 1));
-    FORKED(kvl_request_resolve_bytes(request, 0, KEY("v")));
-    FORKED(kvl_request_resolve_object(request, 0, &times, 1, object_of_nobody));
+    FORKED(kvl_request_resolve(request, 0, kvl_value_null(), NULL));
+    FORKED(kvl_request_resolve(request, 0, kvl_value_null(), TERMS(1, 0, 1)));
+    FORKED(kvl_request_resolve_bytes(request, 0, KEY("v"), NULL));
+    FORKED(kvl_request_resolve_object(request, 0, &times, 1, object_of_nobody, NULL));
     wrong = (unsigned char)(wrong + (times != 2));
     FORKED(kvl_request_fail(request, 0, NULL));
     FORKED(kvl_request_fail_text(request, 0, 1, "no", 0));
-    FORKED(kvl_request_supply(request, KEY("k"), kvl_value_null(), 1, 0, 1));
-    FORKED(kvl_request_supply_bytes(request, KEY("k"), KEY("v")));
+    FORKED(kvl_request_supply(request, KEY("k"), kvl_value_null(), TERMS(1, 0, 1)));
+    FORKED(kvl_request_supply_bytes(request, KEY("k"), KEY("v"), NULL));
     FORKED(kvl_request_finish(request));
     FORKED(kvl_request_finish_nulls(request));
     FORKED(kvl_request_finish_error(request, NULL));

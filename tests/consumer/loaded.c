@@ -13,7 +13,7 @@
 int main(int argc, char **argv)
 {
     kvl_status_t (*kvl_cache_new_)(const kvl_config_t *, kvl_cache_t **, kvl_error_t **);
-    kvl_status_t (*kvl_cache_put_)(kvl_cache_t *, const uint8_t *, size_t, kvl_value_t *);
+    kvl_status_t (*kvl_cache_put_)(kvl_cache_t *, const uint8_t *, size_t, kvl_value_t *, const kvl_terms_t *);
     kvl_status_t (*kvl_cache_get_into_)(kvl_cache_t *, const uint8_t *, size_t, uint8_t *, size_t, size_t *);
     kvl_status_t (*kvl_value_new_bytes_)(const uint8_t *, size_t, kvl_value_t **);
     void (*kvl_value_release_)(kvl_value_t *);
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     if (kvl_config_new_(&config) != KVL_OK || kvl_cache_new_(config, &cache, NULL) != KVL_OK)
         return puts("no cache"), 1;
     kvl_value_new_bytes_((const uint8_t *)"loaded", 6, &value);
-    kvl_cache_put_(cache, key, 3, value);
+    kvl_cache_put_(cache, key, 3, value, NULL);
     kvl_status_t status = kvl_cache_get_into_(cache, key, 3, (uint8_t *)text, sizeof text - 1, &len);
     printf("%s %d\n", text, status == KVL_VALUE && len == strlen("loaded"));
     kvl_value_release_(value);

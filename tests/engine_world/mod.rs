@@ -6,14 +6,14 @@
 
 use kvlight::base::config::{FetchSettings, Settings};
 use kvlight::base::object::{FreeFn, Object};
-use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Status, Value};
+use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Status, StoreTerms, Value};
 use kvlight::cache::Departures;
 use kvlight::cache::{Cause, Departure};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, CostFunction, Provider, Receiver, RecordListener, RemovalListener, Results, Validator};
-use kvlight::engine::request::{CancelHook, Stated, Ticket};
+use kvlight::engine::request::{CancelHook, Ticket};
 use kvlight::engine::stats::Stats;
 use kvlight::engine::{Core, Plan};
 use kvlight::task::{Cancel, Form, Outcome, Rest, Source, Verdict};
@@ -262,11 +262,11 @@ impl Request {
 
     /// Answers one key, and says what that was told.
     pub fn answer(&self, key: &str, text: &str) -> Status {
-        self.0.resolve(self.index(key), value(text), Stated::default())
+        self.0.resolve(self.index(key), value(text), StoreTerms::default())
     }
 
     pub fn answer_null(&self, key: &str) -> Status {
-        self.0.resolve(self.index(key), Answer::Null, Stated::default())
+        self.0.resolve(self.index(key), Answer::Null, StoreTerms::default())
     }
 
     pub fn fail(&self, key: &str, error: Error) -> Status {
@@ -274,7 +274,7 @@ impl Request {
     }
 
     pub fn supply(&self, key: &str, text: &str) -> Status {
-        self.0.supply(key.as_bytes(), value(text), Stated::default())
+        self.0.supply(key.as_bytes(), value(text), StoreTerms::default())
     }
 
     pub fn finish(&self) -> Status {
@@ -383,7 +383,7 @@ impl Beginning {
     pub fn echo(self) -> Self {
         self.answered(|ticket| {
             for (index, key) in ticket.keys().iter().enumerate() {
-                ticket.resolve(index, value(&format!("{}!", String::from_utf8_lossy(key))), Stated::default());
+                ticket.resolve(index, value(&format!("{}!", String::from_utf8_lossy(key))), StoreTerms::default());
             }
         })
     }
@@ -516,7 +516,7 @@ impl World {
     }
 
     pub fn put_answer(&self, key: &str, answer: Answer) -> Status {
-        self.core.put(key.as_bytes(), answer, Stated::default(), None, &mut Departures::new()).unwrap_or_else(|status| status)
+        self.core.put(key.as_bytes(), answer, StoreTerms::default(), None, &mut Departures::new()).unwrap_or_else(|status| status)
     }
 
     pub fn remove(&self, key: &str) -> Status {

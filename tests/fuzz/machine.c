@@ -39,6 +39,20 @@ static double some_real(struct machine *machine)
     return i == 12 ? (double)__builtin_nan("") : i == 13 ? (double)__builtin_inf() : numbers[i];
 }
 
+/* NULL, or terms that are the machine's until the next. */
+static const kvl_terms_t *some_terms(struct machine *machine)
+{
+    kvl_terms_t *terms = &machine->terms;
+    if (pick(machine, 4) == 0)
+        return NULL;
+    terms->struct_size = sizeof *terms;
+    terms->ttl_ms = some_number(machine);
+    terms->priority = some_real(machine);
+    terms->cost = some_number(machine);
+    terms->flags = pick(machine, 8) == 0;
+    return terms;
+}
+
 static void object_free(void *user_data)
 {
     struct machine *machine = user_data;
@@ -166,12 +180,12 @@ static void answer(struct machine *machine, kvl_request_t *request)
     case 0:
     case 1:
         value = some_value(machine);
-        sane(kvl_request_resolve(request, i, value));
+        sane(kvl_request_resolve(request, i, value, NULL));
         kvl_value_release(value);
         break;
     case 2:
         value = some_value(machine);
-        sane(kvl_request_resolve_with(request, i, value, some_number(machine), some_real(machine), some_number(machine)));
+        sane(kvl_request_resolve(request, i, value, some_terms(machine)));
         kvl_value_release(value);
         break;
     case 3: sane(kvl_request_fail_text(request, i, 7, "no", pick(machine, 2))); break;
@@ -184,7 +198,7 @@ static void answer(struct machine *machine, kvl_request_t *request)
     case 5:
         key = some_key(machine);
         value = some_value(machine);
-        sane(kvl_request_supply(request, key.data, key.len, value, some_number(machine), some_real(machine), some_number(machine)));
+        sane(kvl_request_supply(request, key.data, key.len, value, some_terms(machine)));
         kvl_value_release(value);
         break;
     case 6: sane(kvl_request_heartbeat(request)); break;
@@ -269,15 +283,15 @@ static void write_store(struct machine *machine)
     case 0:
     case 1:
         value = some_value(machine);
-        sane(kvl_cache_put(cache, key.data, key.len, value));
+        sane(kvl_cache_put(cache, key.data, key.len, value, NULL));
         break;
     case 2:
         value = some_value(machine);
-        sane(kvl_cache_put_with(cache, key.data, key.len, value, some_number(machine), some_real(machine), some_number(machine)));
+        sane(kvl_cache_put(cache, key.data, key.len, value, some_terms(machine)));
         break;
     case 3:
         value = some_value(machine);
-        sane(kvl_cache_put_naming(cache, key.data, key.len, value, KVL_TTL_DEFAULT, some_real(machine), KVL_COST_DEFAULT, name_victim, NULL));
+        sane(kvl_cache_put_naming(cache, key.data, key.len, value, some_terms(machine), name_victim, NULL));
         break;
     case 4: sane(kvl_cache_remove(cache, key.data, key.len)); break;
     case 5: sane(pick(machine, 2) ? kvl_cache_take(cache, key.data, key.len, &value) : kvl_cache_pop(cache, &value)); break;

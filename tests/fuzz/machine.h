@@ -34,6 +34,8 @@ struct machine {
     /* fetches that were given to the engine, and those whose user data came back */
     int tickets, tickets_freed, objects, objects_freed, close_told, closes;
     int64_t capacity, cost_limit;
+    /* of the answer that is about to be given */
+    kvl_terms_t terms;
     /* requests with us that are neither finished nor over */
     int max_running;
 };

@@ -186,7 +186,7 @@ static void miss(void)
 
 static void put(void)
 {
-    must(kvl_cache_put_bytes(cache, key, KEY_LEN, value, VALUE_LEN, KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT) >= KVL_OK);
+    must(kvl_cache_put_bytes(cache, key, KEY_LEN, value, VALUE_LEN, NULL) >= KVL_OK);
 }
 
 static struct counts cost_of(void (*work)(void))

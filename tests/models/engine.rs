@@ -2,13 +2,13 @@
 
 use super::explore;
 use kvlight::base::config::Settings;
-use kvlight::base::{Answer, Clock, Millis, Status, Value};
+use kvlight::base::{Answer, Clock, Millis, Status, StoreTerms, Value};
 use kvlight::cache::{Departure, Departures};
 use kvlight::engine::ask::Call;
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, Hooks, Provider, Receiver, RemovalListener, Results};
-use kvlight::engine::request::{Stated, Ticket};
+use kvlight::engine::request::Ticket;
 use kvlight::engine::{Core, Plan, Routes};
 use kvlight::runtime::queue::Queue;
 use kvlight::task::{Form, Outcome};
@@ -24,7 +24,7 @@ impl Provider for Old {
     fn provide(&self, request: Ticket) {
         self.0.fetch_add(1, Ordering::Relaxed);
         for index in 0..request.keys().len() {
-            request.resolve(index, value("old"), Stated::default());
+            request.resolve(index, value("old"), StoreTerms::default());
         }
     }
 }
@@ -176,7 +176,9 @@ fn f08_a_put_that_meets_the_answer_wins() {
         world.fetch("a", None).expect("it is open");
         let writer = {
             let core = world.core.clone();
-            loom::thread::spawn(move || core.put(b"k", value("new"), Stated::default(), None, &mut Departures::new()).expect("it is open"))
+            loom::thread::spawn(move || {
+                core.put(b"k", value("new"), StoreTerms::default(), None, &mut Departures::new()).expect("it is open")
+            })
         };
         world.drain();
         assert_eq!(writer.join().expect("it ends"), Status::OK);
@@ -223,13 +225,13 @@ fn s11_removals_of_one_key_are_told_once_and_in_store_order() {
         let departed = Arc::new(Mutex::new(Vec::new()));
         let hooks = Hooks { removal: Some(Arc::new(Departed(departed.clone()))), ..Hooks::default() };
         let cache = Core::cache(Plan { hooks, clock: Some(Clock::manual(Millis(0))), ..Plan::default() }).expect("a cache");
-        cache.put(b"k", value("0"), Stated::default(), None, &mut Departures::new()).expect("it is open");
+        cache.put(b"k", value("0"), StoreTerms::default(), None, &mut Departures::new()).expect("it is open");
         let writers: Vec<_> = ["1", "2"]
             .into_iter()
             .map(|text| {
                 let cache = cache.clone();
                 loom::thread::spawn(move || {
-                    cache.put(b"k", value(text), Stated::default(), None, &mut Departures::new()).expect("it is open")
+                    cache.put(b"k", value(text), StoreTerms::default(), None, &mut Departures::new()).expect("it is open")
                 })
             })
             .collect();

@@ -219,7 +219,7 @@ static void write_or_look(struct submitter *me, uint64_t key, const kvl_slice_t 
     switch (random_of(&me->random) % 5) {
     case 0:
         value = value_of(key);
-        status = kvl_cache_put(entry->cache, slice->data, slice->len, value);
+        status = kvl_cache_put(entry->cache, slice->data, slice->len, value, NULL);
         HOLDS(status == KVL_OK || status == KVL_REFUSED || status == KVL_INVALID_KEY || (entry->fault == CLOSE && status == KVL_ERR_CLOSED));
         break;
     case 1:

@@ -65,17 +65,19 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
         default: return; /* left out */
         }
     } else if (key_is_absent(key)) {
-        status = kvl_request_resolve(request, i, kvl_value_null());
+        status = kvl_request_resolve(request, i, kvl_value_null(), NULL);
     } else if (key % 2 == 0) {
-        status = kvl_request_resolve_bytes(request, i, bytes, bytes_of(key, bytes));
+        status = kvl_request_resolve_bytes(request, i, bytes, bytes_of(key, bytes), NULL);
     } else {
         kvl_value_t *value = value_of(key);
-        status = kvl_request_supply(request, data, len, value, key % 5 == 0 ? 0 : KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT);
+        kvl_terms_t terms = KVL_TERMS_INIT;
+        terms.ttl_ms = key % 5 == 0 ? 0 : KVL_TTL_DEFAULT;
+        status = kvl_request_supply(request, data, len, value, &terms);
         kvl_value_release(value);
     }
     holds_at(answered(status, entry->fault), "an answer is taken, late or closed", status, __FILE__, __LINE__);
     if (entry->fault == TWICE) {
-        status = kvl_request_resolve(request, i, kvl_value_null());
+        status = kvl_request_resolve(request, i, kvl_value_null(), NULL);
         holds_at(status == KVL_ERR_ALREADY_ANSWERED || status == KVL_LATE || status == KVL_ERR_CLOSED, "a second answer changes nothing",
                  status, __FILE__, __LINE__);
     }

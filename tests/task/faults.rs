@@ -1,8 +1,8 @@
 //! What went wrong in earlier systems of this kind and must not here, numbered as it was first listed.
 
 use super::world::{Said, World, bytes, failed_with, keys, ms, provider_error, refs, value};
-use kvlight::base::Status;
-use kvlight::task::{Cancel, Form, Given, Rest, Taken, Terms};
+use kvlight::base::{Status, StoreTerms};
+use kvlight::task::{Cancel, Form, Given, Rest, Taken};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -89,7 +89,7 @@ fn fault15_200_000_synchronous_retries_do_not_grow_the_stack() {
             let here = std::ptr::from_ref(&attempt).addr();
             let (low, high) = depth.get();
             depth.set((low.min(here), high.max(here)));
-            if attempt <= 200_000 { Given::Failed(provider_error(7, false)) } else { Given::Answer(bytes("v"), Terms::default()) }
+            if attempt <= 200_000 { Given::Failed(provider_error(7, false)) } else { Given::Answer(bytes("v"), StoreTerms::default()) }
         }));
         let waiter = world.fetch("k");
         let (low, high) = deepest.get();
@@ -135,7 +135,7 @@ fn fault17_an_omitted_key_is_not_absent_for_ever() {
 #[test]
 fn fault18_1_000_keys_on_the_defaults_are_1_000_answers() {
     let mut world = World::new();
-    world.instant = Some(Box::new(|key, _| Given::Answer(bytes(&String::from_utf8_lossy(key)), Terms::default())));
+    world.instant = Some(Box::new(|key, _| Given::Answer(bytes(&String::from_utf8_lossy(key)), StoreTerms::default())));
     let names = keys(1_000);
     let waiter = world.fetch_all(&refs(&names));
     let expected: Vec<Said> = names.iter().map(|key| value(key)).collect();
@@ -289,7 +289,7 @@ fn fault32_cancel_and_completion_settle_once_whoever_comes_first() {
 #[test]
 fn fault36_an_answer_inside_the_call_is_told_through_the_mailbox() {
     let mut world = World::new();
-    world.instant = Some(Box::new(|_, _| Given::Answer(bytes("v"), Terms::default())));
+    world.instant = Some(Box::new(|_, _| Given::Answer(bytes("v"), StoreTerms::default())));
     let waiter = world.fetch("k");
     assert!(waiter.id.is_some(), "the position was open when the call registered it");
     assert_eq!(waiter.outcome(), value("v"));

@@ -7,8 +7,8 @@
 
 use super::world::{Said, Waiter, World, bytes, ms, provider_error};
 use kvlight::base::config::{BatchMode, Order, Read, Settings};
-use kvlight::base::{Answer, Status};
-use kvlight::task::{Form, Given, Rest, Source, Taken, Terms};
+use kvlight::base::{Answer, Status, StoreTerms};
+use kvlight::task::{Form, Given, Rest, Source, Taken};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -273,8 +273,8 @@ impl Run {
         let Some(request) = self.request(request) else { return };
         let keys = self.world.requests[request].keys();
         let given = match reply {
-            Reply::Value => Given::Answer(bytes(&format!("request {request}")), Terms::default()),
-            Reply::Null => Given::Answer(Answer::Null, Terms::default()),
+            Reply::Value => Given::Answer(bytes(&format!("request {request}")), StoreTerms::default()),
+            Reply::Null => Given::Answer(Answer::Null, StoreTerms::default()),
             Reply::Failed => Given::Failed(provider_error(1, false)),
             Reply::FailedForGood => Given::Failed(provider_error(2, true)),
         };

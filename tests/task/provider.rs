@@ -1,8 +1,8 @@
 //! What the provider may say, in which order, how often, how late (rules F15, F16).
 
 use super::world::{Happening, Said, World, bytes, failed_with, ms, provider_error, value};
-use kvlight::base::{Answer, Status, Ttl};
-use kvlight::task::{Given, Rest, Terms};
+use kvlight::base::{Answer, Status, StoreTerms, Ttl};
+use kvlight::task::{Given, Rest};
 
 #[test]
 fn f15_answers_come_in_any_order_and_waiters_see_them_before_the_finish() {
@@ -65,8 +65,8 @@ fn f15_a_request_stays_deaf_and_harmless_after_the_close() {
 fn f15_an_answer_may_say_how_it_is_stored() {
     let mut world = World::new();
     let waiter = world.fetch_each(&["a", "b"]);
-    world.give(0, "a", Given::Answer(bytes("1"), Terms { priority: Some(7.0), ..Terms::default() }));
-    world.give(0, "b", Given::Answer(bytes("2"), Terms { ttl: Some(Ttl::DoNotStore), ..Terms::default() }));
+    world.give(0, "a", Given::Answer(bytes("1"), StoreTerms { priority: Some(7.0), ..StoreTerms::default() }));
+    world.give(0, "b", Given::Answer(bytes("2"), StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() }));
     assert_eq!(waiter.outcomes(), [value("1"), value("2")]);
     assert_eq!((world.shelf.priority("a"), world.lookup("b")), (Some(7.0), Said::Miss));
 }

@@ -1,9 +1,9 @@
 //! What a fetch is told, and how often (rules F01, F03 to F05, F17, F18, F22).
 
 use super::world::{Said, World, failed_with, keys, provider_error, refs, value};
-use kvlight::base::Status;
 use kvlight::base::config::{BatchMode, Read};
-use kvlight::task::{Form, Given, Rest, Source, Terms};
+use kvlight::base::{Status, StoreTerms};
+use kvlight::task::{Form, Given, Rest, Source};
 
 #[test]
 fn f01_each_position_of_a_mixed_fetch_is_told_exactly_once() {
@@ -181,7 +181,7 @@ fn f22_a_result_says_how_many_attempts_it_took_and_how_long_it_lives() {
     let waiter = world.fetch("a");
     world.fail(0, "a", 1);
     world.fail(1, "a", 1);
-    world.give(2, "a", Given::Answer(super::world::bytes("1"), Terms { cost: 33, ..Terms::default() }));
+    world.give(2, "a", Given::Answer(super::world::bytes("1"), StoreTerms { cost: Some(33), ..StoreTerms::default() }));
     let told = waiter.details(0);
     assert_eq!((told.attempts, told.ttl_left_ms, told.cost), (3, -1, 33));
 }

@@ -3,11 +3,11 @@
 
 pub use super::told::{Post, Said, Waiter, failed_with, said, value};
 use kvlight::base::config::{FetchSettings, Read, Settings};
-use kvlight::base::{Answer, Clock, Error, Keys, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, Ttl, Value};
+use kvlight::base::{Answer, Clock, Error, Keys, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value};
 use kvlight::task::host::Litter;
 use kvlight::task::table::{Room, Write};
 use kvlight::task::{Ask, Cancel, Close, Filled, Form, Given, Handout, Host, Outbox, Outcome, Probe};
-use kvlight::task::{RequestId, Rest, Source, Store, Table, Taken, Terms, Turn, Verdict};
+use kvlight::task::{RequestId, Rest, Source, Store, Table, Taken, Turn, Verdict};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
@@ -48,7 +48,7 @@ pub fn provider_error(code: i64, permanent: bool) -> Error {
 #[derive(Clone, Default)]
 pub struct Shelf(Rc<RefCell<Entries>>, Rc<RefCell<Vec<Answer>>>);
 
-type Entries = BTreeMap<Vec<u8>, (Answer, Terms)>;
+type Entries = BTreeMap<Vec<u8>, (Answer, StoreTerms)>;
 
 impl Shelf {
     pub fn lookup(&self, key: &[u8]) -> Said {
@@ -75,13 +75,13 @@ impl Store for Shelf {
         self.0.borrow().get(key).map(|(answer, _)| Outcome::of(answer.clone(), Source::Store))
     }
 
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: Terms) -> Filled {
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> Filled {
         self.take_out(key);
         if terms.ttl == Some(Ttl::DoNotStore) {
             return Filled::default();
         }
         self.0.borrow_mut().insert(key.to_vec(), (answer.clone(), terms));
-        Filled { ttl_left_ms: -1, cost: terms.cost }
+        Filled { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) }
     }
 }
 
@@ -326,11 +326,11 @@ impl World {
     }
 
     pub fn answer(&mut self, nth: usize, key: &str, text: &str) -> Status {
-        self.give(nth, key, Given::Answer(bytes(text), Terms::default()))
+        self.give(nth, key, Given::Answer(bytes(text), StoreTerms::default()))
     }
 
     pub fn answer_null(&mut self, nth: usize, key: &str) -> Status {
-        self.give(nth, key, Given::Answer(Answer::Null, Terms::default()))
+        self.give(nth, key, Given::Answer(Answer::Null, StoreTerms::default()))
     }
 
     /// An error that a retry may mend.
@@ -344,7 +344,7 @@ impl World {
 
     pub fn extra(&mut self, nth: usize, key: &str, text: &str) -> Status {
         let id = self.requests[nth].id;
-        self.step(|table, turn| table.extra(id, key.as_bytes(), bytes(text), Terms::default(), turn))
+        self.step(|table, turn| table.extra(id, key.as_bytes(), bytes(text), StoreTerms::default(), turn))
     }
 
     pub fn finish(&mut self, nth: usize) -> Status {
@@ -363,7 +363,7 @@ impl World {
 
     pub fn put_answer(&mut self, key: &str, answer: &Answer) {
         self.step(|table, turn| {
-            let filled = turn.store.fill(key.as_bytes(), &mut answer.clone(), Terms::default());
+            let filled = turn.store.fill(key.as_bytes(), &mut answer.clone(), StoreTerms::default());
             table.written(key.as_bytes(), Write::Put(answer, filled), turn);
         });
     }

@@ -17,7 +17,9 @@ text = text:gsub("#if defined.-#endif\n", ""):gsub("#ifdef __cplusplus.-#endif\n
 local constants, declarations = {}, {}
 for line in text:gmatch("[^\n]+") do
   local name, number = line:match("^#define ([%w_]+) (.+)$")
-  if name then
+  if name and number:match("^{") then
+    -- An initialiser is for compilers of C.
+  elseif name then
     number = number:match("^%((.*)%)$") or number
     constants[#constants + 1] = ("  %s = %s,"):format(name:match("^KVL_(.*)$"), (number:gsub("u$", "")))
   elseif line:match("%S") and not line:match("^#") then

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { K, KvlightError, PermanentError, Tasks } from '../kvlight.js';
-import { CONSTANTS, EVENT, FUNCTIONS, RESULT } from '../native.js';
+import { CONSTANTS, EVENT, FUNCTIONS, RESULT, TERMS } from '../native.js';
 
 const MODULE = new URL('../kvlight.js', import.meta.url);
 
@@ -206,12 +206,12 @@ const scenarios = {
     for (const [name, value] of Object.entries(CONSTANTS)) {
       assert.equal(Number(new RegExp(`^#define KVL_${name} \\(?([^)u\\n]+)`, 'm').exec(header)?.[1]), value, name);
     }
-    for (const [type, offsets] of [['event', EVENT], ['result', RESULT]]) {
+    for (const [type, offsets] of [['event', EVENT], ['result', RESULT], ['terms', TERMS]]) {
       const body = new RegExp(`typedef struct kvl_${type}_t \\{(.*?)\\} kvl_${type}_t;`, 's').exec(header)[1];
       const fields = [...body.matchAll(/^ {4}([\w ]+?)\s*(\*?)(\w+);$/gm)];
       let offset = 0;
       for (const [, kind, pointer, name] of fields) {
-        const size = pointer || /size_t|64_t/.test(kind) ? 8 : 4;
+        const size = pointer || /size_t|64_t|double/.test(kind) ? 8 : 4;
         offset = Math.ceil(offset / size) * size;
         assert.equal(offsets[name] ?? offset, offset, `${type}.${name}`);
         offset += size;

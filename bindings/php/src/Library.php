@@ -14,6 +14,7 @@ use FFI\CData;
 final class Library
 {
     private static ?FFI $ffi = null;
+    private static ?FFI\CType $termsType = null;
 
     /** The library's functions: one load for all. */
     public static function functions(): FFI
@@ -63,6 +64,21 @@ final class Library
     {
         $length = self::functions()->new('size_t[1]');
         return FFI::string(self::functions()->kvl_value_data($value, $length), $length[0]);
+    }
+
+    /** On which terms a value is stored, as the library reads it; an empty array states nothing. */
+    public static function stated(array $terms): ?CData
+    {
+        if ($terms === []) {
+            return null;
+        }
+        $ffi = self::functions();
+        $struct = $ffi->new(self::$termsType ??= $ffi->type('kvl_terms_t'));
+        $struct->struct_size = FFI::sizeof($struct);
+        $struct->ttl_ms = $terms['ttl_ms'] ?? Header::TTL_DEFAULT;
+        $struct->priority = $terms['priority'] ?? Header::PRIORITY_DEFAULT;
+        $struct->cost = $terms['cost'] ?? Header::COST_DEFAULT;
+        return FFI::addr($struct);
     }
 
     /** Writes settings into a configuration or into options; `$functions` is "kvl_config" or "kvl_options". */

@@ -22,13 +22,11 @@ final class Request
     /** Answers the key at a position; null is "there is no such record". `$terms` may have ttl_ms, priority, cost. */
     public function resolve(int $at, mixed $value, array $terms = []): bool
     {
-        return $this->tasks->withValue($value, fn (CData $handle) => Library::check(Library::functions()->kvl_request_resolve_with(
+        return $this->tasks->withValue($value, fn (CData $handle) => Library::check(Library::functions()->kvl_request_resolve(
             $this->handle,
             $at,
             $handle,
-            $terms['ttl_ms'] ?? Header::TTL_DEFAULT,
-            $terms['priority'] ?? Header::PRIORITY_DEFAULT,
-            $terms['cost'] ?? Header::COST_DEFAULT,
+            Library::stated($terms),
         ))) === Header::OK;
     }
 

@@ -117,14 +117,12 @@ final class Tasks
     /** Stores a value; null is "known to be absent". `$terms` may have ttl_ms, priority, cost. True if it got in. */
     public function put(string $key, mixed $value, array $terms = []): bool
     {
-        return $this->withValue($value, fn (CData $handle) => $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_put_with(
+        return $this->withValue($value, fn (CData $handle) => $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_put(
             $cache,
             $key,
             strlen($key),
             $handle,
-            $terms['ttl_ms'] ?? Header::TTL_DEFAULT,
-            $terms['priority'] ?? Header::PRIORITY_DEFAULT,
-            $terms['cost'] ?? Header::COST_DEFAULT,
+            Library::stated($terms),
         ))) === Header::OK;
     }
 

@@ -17,7 +17,8 @@ $text = preg_replace('/\bvoid \*(?=user_data\b|object\b|context\b|kvl_)/', 'uint
 
 $constants = $declarations = [];
 foreach (explode("\n", $text) as $line) {
-    if (preg_match('/^#define KVL_(\w+) \(?(.+?)u?\)?$/', $line, $define)) {
+    // An initialiser in braces is for compilers of C.
+    if (preg_match('/^#define KVL_(\w+) \(?([^{]+?)u?\)?$/', $line, $define)) {
         $constants[] = "    public const $define[1] = $define[2];";
     } elseif (trim($line) !== '' && $line[0] !== '#') {
         $declarations[] = $line;

@@ -130,11 +130,11 @@ module Kvlight
       look_up(key).last
     end
 
-    # Stores a value; nil is "known to be absent". True if it got in.
-    def put(key, value, ttl_ms: Native::KVL_TTL_DEFAULT, priority: Native::KVL_PRIORITY_DEFAULT, cost: Native::KVL_COST_DEFAULT)
+    # Stores a value; nil is "known to be absent". `terms` are ttl_ms, priority, cost. True if it got in.
+    def put(key, value, **terms)
       key = key_of(key)
       with_value(value) do |handle|
-        with_cache { |cache| Native.kvl_cache_put_with(cache, key, key.bytesize, handle, ttl_ms, priority, cost) }
+        with_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, Native.stated(**terms)) }
       end == Native::KVL_OK
     end
 

@@ -218,6 +218,7 @@ scenario "every declaration and constant is the header's" do
   fields = ->(type) { header[/typedef struct #{type} \{(.*?)\} #{type};/m, 1].scan(/^ {4}[\w ]+[ *](\w+);$/).flatten }
   equal fields["kvl_result_t"].size, [1].pack("Q").unpack(N::RESULT).size, "fields of a result"
   equal fields["kvl_slice_t"], %w[data len], "fields of a slice"
+  equal fields["kvl_terms_t"], %w[struct_size ttl_ms priority cost flags reserved], "fields of terms"
 end
 
 scenario "a function that the library would call is refused with a sentence" do

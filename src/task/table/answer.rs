@@ -1,10 +1,10 @@
 //! The provider speaks: it takes a request, answers keys, and finishes (rules F10 to F12, F15, F16).
 
 use super::{Host, Life, Store, Table, Turn};
-use crate::base::{Answer, Error, Moment, Now, Status};
+use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
 use crate::task::flight::{Phase, Stamp, Standing};
-use crate::task::host::{Cancel, Filled, Litter, Terms};
+use crate::task::host::{Cancel, Filled, Litter};
 use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{Call, Hold, Part, Stray};
 use crate::task::{FlightId, LaneId, RequestId};
@@ -13,7 +13,7 @@ use crate::task::{FlightId, LaneId, RequestId};
 #[derive(Clone, Debug)]
 pub enum Given {
     /// A value or null, on these terms.
-    Answer(Answer, Terms),
+    Answer(Answer, StoreTerms),
     /// No answer, and why.
     Failed(Error),
 }
@@ -163,13 +163,13 @@ impl<H: Host> Table<H> {
     /// A flight has its answer: the store first, the flight after. Were the flight to end first, a fetch between the two
     /// would miss and load again (F07).
     #[inline(always)]
-    fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, mut answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
+    fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, mut answer: Answer, terms: StoreTerms, turn: &mut Turn<'_, H, S>) {
         let flight = &self.flights[id];
         let (lane, standing, stores, priority) = (flight.lane, flight.standing, flight.stores, flight.priority);
         let mut filled = Filled::default();
         if standing == Standing::Current {
             if stores {
-                filled = self.store_if_whole(lane, stamp, &mut answer, Terms { priority: terms.priority.or(priority), ..terms }, turn);
+                filled = self.store_if_whole(lane, stamp, &mut answer, terms.or_priority(priority), turn);
             }
             self.forget_failure(lane, turn);
         }
@@ -191,7 +191,7 @@ impl<H: Host> Table<H> {
         lane: LaneId,
         stamp: Stamp,
         answer: &mut Answer,
-        terms: Terms,
+        terms: StoreTerms,
         turn: &mut Turn<'_, H, S>,
     ) -> Filled {
         let lane = &mut self.lanes[lane];
@@ -206,13 +206,12 @@ impl<H: Host> Table<H> {
         turn.store.fill(&lane.key, answer, terms)
     }
 
-    fn store_stray<S: Store>(&mut self, stray: Stray, answer: &mut Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Filled {
+    fn store_stray<S: Store>(&mut self, stray: Stray, answer: &mut Answer, terms: StoreTerms, turn: &mut Turn<'_, H, S>) -> Filled {
         if !stray.stores || self.life == Life::Closed || !self.lanes[stray.lane].is_whole(stray.stamp) {
             return Filled::default();
         }
         self.forget_failure(stray.lane, turn);
-        let terms = Terms { priority: terms.priority.or(stray.priority), ..terms };
-        self.store_if_whole(stray.lane, stray.stamp, answer, terms, turn)
+        self.store_if_whole(stray.lane, stray.stamp, answer, terms.or_priority(stray.priority), turn)
     }
 
     #[inline]
@@ -226,7 +225,7 @@ impl<H: Host> Table<H> {
 
     /// An answer came after its attempt's time. If nothing newer was written it settles the key's flight, whatever that does
     /// by now; else only the flight that it was asked for, if that is overtaken too (rule F10).
-    fn land_late<S: Store>(&mut self, stray: Stray, asked_for: FlightId, mut answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) {
+    fn land_late<S: Store>(&mut self, stray: Stray, asked_for: FlightId, mut answer: Answer, terms: StoreTerms, turn: &mut Turn<'_, H, S>) {
         let lane = &self.lanes[stray.lane];
         if !lane.is_whole(stray.stamp) {
             // An earlier write may lie between the attempt and the last who joined: they must not be told what is older.
@@ -310,7 +309,14 @@ impl<H: Host> Table<H> {
     }
 
     /// The provider answers a key that is not in the request (rule F15). OK if it was stored, LATE if it was old news.
-    pub fn extra<S: Store>(&mut self, id: RequestId, key: &[u8], mut answer: Answer, terms: Terms, turn: &mut Turn<'_, H, S>) -> Status {
+    pub fn extra<S: Store>(
+        &mut self,
+        id: RequestId,
+        key: &[u8],
+        mut answer: Answer,
+        terms: StoreTerms,
+        turn: &mut Turn<'_, H, S>,
+    ) -> Status {
         let status = self.over(id);
         let hash = self.hash(key);
         let (handed, attempt) = self.requests.get(id).map(|request| (request.handed, request.attempt)).unwrap_or_default();
@@ -345,7 +351,7 @@ impl<H: Host> Table<H> {
         }
         let given = match rest {
             Rest::Unanswered if !self.settings.omitted_is_null => Given::Failed(self.errors.unanswered.clone()),
-            Rest::Unanswered | Rest::Null => Given::Answer(Answer::Null, Terms::default()),
+            Rest::Unanswered | Rest::Null => Given::Answer(Answer::Null, StoreTerms::default()),
             Rest::Failed(error) => Given::Failed(error),
         };
         for index in 0..self.requests[id].parts.len() {

@@ -37,7 +37,7 @@ static void give_object(struct host *host, kvl_request_t *request, size_t i)
     *object = host;
     note(host, &host->objects_made);
     /* Without a destructor the queue tells of the end by KVL_EVENT_DROP. */
-    kvl_request_resolve_object(request, i, object, 100, host->mode == MODE_NEXT ? NULL : end_object);
+    kvl_request_resolve_object(request, i, object, 100, host->mode == MODE_NEXT ? NULL : end_object, NULL);
 }
 
 static void provide(void *user_data, kvl_request_t *request)
@@ -53,7 +53,7 @@ static void provide(void *user_data, kvl_request_t *request)
     pthread_mutex_unlock(&host->lock);
     for (i = 0; i < n; i++) {
         if (begins(&keys[i], "null")) {
-            kvl_request_resolve(request, i, kvl_value_null());
+            kvl_request_resolve(request, i, kvl_value_null(), NULL);
         } else if (begins(&keys[i], "bad") || (begins(&keys[i], "flaky") && kvl_request_attempt(request, i) < 3)) {
             kvl_request_fail_text(request, i, 42, "no such shelf", 0);
         } else if (begins(&keys[i], "object")) {
@@ -63,7 +63,7 @@ static void provide(void *user_data, kvl_request_t *request)
         } else {
             char text[64];
             int len = snprintf(text, sizeof text, "value of %.*s", (int)keys[i].len, (const char *)keys[i].data);
-            kvl_request_resolve_bytes(request, i, (const uint8_t *)text, (size_t)len);
+            kvl_request_resolve_bytes(request, i, (const uint8_t *)text, (size_t)len, NULL);
         }
     }
     if (slow) {

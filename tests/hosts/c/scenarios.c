@@ -183,7 +183,7 @@ static void cancel(enum mode mode)
     host_await(&host, &leaves.ended, 1);
     CHECK(leaves.answers[0].status == KVL_ERR_CANCELLED && host_read(&host, &stays.results) == 0);
     CHECK(kvl_request_is_cancelled(held) == KVL_CANCEL_NO);
-    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4) == KVL_OK);
+    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) == KVL_OK);
     kvl_request_finish(held);
     kvl_request_release(held);
     host_await(&host, &stays.ended, 1);
@@ -211,7 +211,7 @@ static void close_while_loading(enum mode mode)
     CHECK(host_fetch(&host, "a", NULL, NULL, &refused, NULL) == KVL_ERR_CLOSED && refused.ended == 1);
     host_await(&host, &closing.ended, 1);
     CHECK(closing.closings == 1);
-    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4) != KVL_OK); /* deaf, but valid */
+    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) != KVL_OK); /* deaf, but valid */
     CHECK(host_stop(&host) == 0);
     kvl_request_finish(held);
     kvl_request_release(held);

@@ -37,7 +37,7 @@ from typing import Any, Generic, TypeVar, Union, cast
 from ._native import (
     COST_DEFAULT, EMPTY, ERROR, I32, INDEX, MISS, NULL, OBJECT, PENDING, PRIORITY_DEFAULT, RESULT, SIZE, STATUS, TTL_DEFAULT, U32, VALUE,
     Cancelled, Closed, Error, Event, Forked, Miss, P, ProviderFailed, QueueFull, Slice, Timeout, Unanswered, Wrong,
-    check, decode_key, encode_key, failure, lib, made, null, set_all,
+    check, decode_key, encode_key, failure, lib, made, null, set_all, stated,
 )
 
 K = TypeVar("K", bound=Hashable)
@@ -328,7 +328,7 @@ class Tasks(Generic[K, V]):
         self._alive()
         handle = self._value(value)
         try:
-            check(lib.kvl_cache_put_with(self._cache, data, len(data), handle, ttl_ms, priority, COST_DEFAULT))
+            check(lib.kvl_cache_put(self._cache, data, len(data), handle, stated(ttl_ms, priority, COST_DEFAULT)))
         finally:
             lib.kvl_value_release(handle)
 
@@ -489,19 +489,19 @@ class Tasks(Generic[K, V]):
 
     def _settle(self, request: int, i: int, value: _Given[V]) -> None:
         if value is None:
-            lib.kvl_request_resolve(request, i, null)
+            lib.kvl_request_resolve(request, i, null, None)
         elif isinstance(value, Exception):
             error = self._error(value)
             lib.kvl_request_fail(request, i, error)
             lib.kvl_error_release(error)
         elif isinstance(value, Answer):
             handle = self._value(value.value)
-            status = lib.kvl_request_resolve_with(request, i, handle, value.ttl_ms, value.priority, value.cost)
+            status = lib.kvl_request_resolve(request, i, handle, stated(value.ttl_ms, value.priority, value.cost))
             lib.kvl_value_release(handle)
             if status < 0 and status not in (-9, -200):  # answered before and closed are no mistake of the provider's
                 raise failure(status)
         else:
-            lib.kvl_request_resolve_object(request, i, self._keep(value), self._cost(value), None)
+            lib.kvl_request_resolve_object(request, i, self._keep(value), self._cost(value), None, None)
 
     def _supply(self, request: int, extras: Mapping[K, _Given[V]]) -> None:
         """What the provider knows beyond what it was asked is stored, unless something newer is there."""
@@ -510,7 +510,7 @@ class Tasks(Generic[K, V]):
                 continue
             terms = value if isinstance(value, Answer) else Answer(value)
             data, handle = self._encode(key), self._value(terms.value)
-            lib.kvl_request_supply(request, data, len(data), handle, terms.ttl_ms, terms.priority, terms.cost)
+            lib.kvl_request_supply(request, data, len(data), handle, stated(terms.ttl_ms, terms.priority, terms.cost))
             lib.kvl_value_release(handle)
 
     # -- Numbers for objects -----------------------------------------------------------------------------------------------------

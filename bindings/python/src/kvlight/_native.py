@@ -91,6 +91,17 @@ class Event(ctypes.Structure):
                 ("results", SIZE), ("request", SIZE), ("done", SIZE), ("failed", SIZE), ("total", SIZE), ("cause", U32), ("reserved", U32)]
 
 
+class Terms(ctypes.Structure):
+    """kvl_terms_t."""
+
+    _fields_ = [("struct_size", SIZE), ("ttl_ms", I64), ("priority", F64), ("cost", I64), ("flags", U32), ("reserved", U32)]
+
+
+def stated(ttl_ms: int, priority: float, cost: int) -> Any:
+    """The terms of an answer, as an argument."""
+    return ctypes.byref(Terms(ctypes.sizeof(Terms), ttl_ms, priority, cost, 0, 0))
+
+
 class Slice(ctypes.Structure):
     _fields_ = [("data", SIZE), ("len", SIZE)]
 
@@ -130,7 +141,7 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "error_message": (TEXT, [P]),
     "error_release": (None, [P]),
     "slices_unpack": (I32, [TEXT, SIZE, P, SIZE, P]),
-    "cache_put_with": (I32, [P, TEXT, SIZE, P, I64, F64, I64]),
+    "cache_put": (I32, [P, TEXT, SIZE, P, P]),
     "cache_remove": (I32, [P, TEXT, SIZE]),
     "cache_contains": (I32, [P, TEXT, SIZE]),
     "cache_clear": (I32, [P]),
@@ -157,11 +168,10 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "request_len": (SIZE, [P]),
     "request_keys": (P, [P]),
     "request_on_cancel": (I32, [P, P, P, P]),
-    "request_resolve": (I32, [P, SIZE, P]),
-    "request_resolve_with": (I32, [P, SIZE, P, I64, F64, I64]),
-    "request_resolve_object": (I32, [P, SIZE, P, ctypes.c_uint64, P]),
+    "request_resolve": (I32, [P, SIZE, P, P]),
+    "request_resolve_object": (I32, [P, SIZE, P, ctypes.c_uint64, P, P]),
     "request_fail": (I32, [P, SIZE, P]),
-    "request_supply": (I32, [P, TEXT, SIZE, P, I64, F64, I64]),
+    "request_supply": (I32, [P, TEXT, SIZE, P, P]),
     "request_finish": (I32, [P]),
     "request_finish_error": (I32, [P, P]),
     "request_retain": (P, [P]),

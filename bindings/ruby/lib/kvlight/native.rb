@@ -68,7 +68,7 @@ module Kvlight
       kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_text);
       kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks, uint32_t mode, int64_t deadline_ms, kvl_closed_fn function, void *user_data, kvl_free_fn user_data_free);
       kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
-      kvl_status_t kvl_cache_put_with(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, int64_t ttl_ms, double priority, int64_t cost);
+      kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null);
       kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
       kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
       void kvl_cache_release(kvl_cache_t *cache);
@@ -81,7 +81,7 @@ module Kvlight
       const kvl_slice_t *kvl_request_keys(const kvl_request_t *request);
       uint32_t kvl_request_attempt(const kvl_request_t *request, size_t i);
       uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
-      kvl_status_t kvl_request_resolve_with(kvl_request_t *request, size_t i, kvl_value_t *value, int64_t ttl_ms, double priority, int64_t cost);
+      kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value, const kvl_terms_t *terms_or_null);
       kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_error_t *error_or_null);
       kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
       kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
@@ -127,6 +127,15 @@ module Kvlight
     RESULT_SIZE = 112
     SLICE = "Q2"
     SLICE_SIZE = 16
+
+    # kvl_terms_t, for Array#pack.
+    TERMS = "Qqdq L2"
+    TERMS_SIZE = 40
+
+    # On which terms a value is stored, as the library reads it.
+    def self.stated(ttl_ms: KVL_TTL_DEFAULT, priority: KVL_PRIORITY_DEFAULT, cost: KVL_COST_DEFAULT)
+      [TERMS_SIZE, ttl_ms, priority, cost, 0, 0].pack(TERMS)
+    end
 
     # What closures wrote down on this thread. Closures run on a thread of Ruby's that polls, and on no other.
     def self.notes

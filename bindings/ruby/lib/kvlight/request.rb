@@ -21,11 +21,11 @@ module Kvlight
       proc { Native.kvl_request_release(handle) }
     end
 
-    # Answers one key; nil is "there is no such record". True if it came in time.
-    def resolve(key, value, ttl_ms: Native::KVL_TTL_DEFAULT, priority: Native::KVL_PRIORITY_DEFAULT, cost: Native::KVL_COST_DEFAULT)
+    # Answers one key; nil is "there is no such record". `terms` are ttl_ms, priority, cost. True if it came in time.
+    def resolve(key, value, **terms)
       at = @positions.fetch(key)
       @tasks.with_value(value) do |handle|
-        Error.check(Native.kvl_request_resolve_with(@handle, at, handle, ttl_ms, priority, cost)) == Native::KVL_OK
+        Error.check(Native.kvl_request_resolve(@handle, at, handle, Native.stated(**terms))) == Native::KVL_OK
       end
     end
 

@@ -62,7 +62,8 @@ package final class CacheHandle: @unchecked Sendable {
     ) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        return withBytes(of: key) { kvl_cache_put_with(raw, $0, $1, value, ttl, priority, Int64(KVL_COST_DEFAULT)) }
+        var stated = terms(ttl: ttl, priority: priority)
+        return withBytes(of: key) { kvl_cache_put(raw, $0, $1, value, &stated) }
     }
 
     /// As ``put(_:for:ttl:priority:cost:)``, and names what had to leave for it, the element itself if it did not get in.
@@ -71,6 +72,7 @@ package final class CacheHandle: @unchecked Sendable {
     ) -> (status: kvl_status_t, victims: [Element]) {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
+        var stated = terms(ttl: ttl, priority: priority)
         let victims = Victims<Element>()
         let name: kvl_removal_fn = { victims, entry, _ in
             guard let object = entry?.pointee.object else { return }
@@ -79,7 +81,7 @@ package final class CacheHandle: @unchecked Sendable {
         let status = withExtendedLifetime(victims) {
             withBytes(of: key) {
                 kvl_cache_put_naming(
-                    raw, $0, $1, value, ttl, priority, Int64(KVL_COST_DEFAULT), name,
+                    raw, $0, $1, value, &stated, name,
                     Unmanaged<AnyVictims>.passUnretained(victims).toOpaque()
                 )
             }

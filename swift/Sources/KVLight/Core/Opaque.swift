@@ -59,6 +59,14 @@ package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePoin
     return value
 }
 
+/// The terms of an element, whose cost is its value's own.
+@usableFromInline
+func terms(ttl: Int64, priority: Double) -> kvl_terms_t {
+    kvl_terms_t(
+        struct_size: MemoryLayout<kvl_terms_t>.size, ttl_ms: ttl, priority: priority, cost: Int64(KVL_COST_DEFAULT), flags: 0, reserved: 0
+    )
+}
+
 /// The text of a value of bytes; the value is released.
 func takeText(_ value: OpaquePointer?) -> String {
     defer { kvl_value_release(value) }

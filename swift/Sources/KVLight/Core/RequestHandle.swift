@@ -34,20 +34,22 @@ package final class RequestHandle: @unchecked Sendable {
     @discardableResult
     @inlinable
     package func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64) -> kvl_status_t {
-        guard let element else { return kvl_request_resolve(raw, i, kvl_value_null()) }
-        return kvl_request_resolve_object(raw, i, retained(Box(element)), cost, releaseObject)
+        guard let element else { return kvl_request_resolve(raw, i, kvl_value_null(), nil) }
+        return kvl_request_resolve_object(raw, i, retained(Box(element)), cost, releaseObject, nil)
     }
 
     func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        return kvl_request_resolve_with(raw, i, value, ttl, priority, Int64(KVL_COST_DEFAULT))
+        var stated = terms(ttl: ttl, priority: priority)
+        return kvl_request_resolve(raw, i, value, &stated)
     }
 
     func supply<Element>(_ key: some KVLightKey, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        return withBytes(of: key) { kvl_request_supply(raw, $0, $1, value, ttl, priority, Int64(KVL_COST_DEFAULT)) }
+        var stated = terms(ttl: ttl, priority: priority)
+        return withBytes(of: key) { kvl_request_supply(raw, $0, $1, value, &stated) }
     }
 
     @discardableResult

@@ -6,7 +6,7 @@ import CKVLight
 let findCapitals: kvl_provide_fn = { _, request in
     let keys = UnsafeBufferPointer(start: kvl_request_keys(request), count: kvl_request_len(request))
     for (i, key) in keys.enumerated() where text(key.data, key.len) == "France" {
-        _ = Array("Paris".utf8).withUnsafeBufferPointer { kvl_request_resolve_bytes(request, i, $0.baseAddress, $0.count) }
+        _ = Array("Paris".utf8).withUnsafeBufferPointer { kvl_request_resolve_bytes(request, i, $0.baseAddress, $0.count, nil) }
     }
     kvl_request_finish_nulls(request)
 }
