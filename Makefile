@@ -104,8 +104,8 @@ dashboard: stage ## Serve metrics and a live page of an engine under load on the
 	cc -std=c11 -O2 -Wall -Wextra -I$(STAGE)/include examples/c/metrics.c -o $(TARGET)/demo/metrics -L$(STAGE)/lib -lkvlight -lpthread -Wl,-rpath,$(STAGE)/lib
 	$(TARGET)/demo/metrics $(PORT)
 
-docs: ## Make the manual (guide, C API, settings, search) as static pages in target/docs. Needs Python 3.
-	python3 packaging/manual.py $(TARGET)/docs
+docs: ## Make the manual (guide, C API, settings, search) as static pages in target/docs. Needs Python 3 and Doxygen.
+	docs/make $(TARGET)/docs
 	@echo 'Open $(TARGET)/docs/index.html'
 
 test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen, Swift, Python, a manual page.
