@@ -34,40 +34,40 @@ demo: stage ## Digest the files of a folder through the library: make demo DIR=.
 	$(TARGET)/demo/digest $(DIR)
 
 test: ## Run every test there is; the last line counts them.
-	tests/run all
+	tests/tiers/run all
 
 test-rust: ## Run the tests of cargo alone: Rust, C, the header, the demo.
-	tests/run rust
+	tests/tiers/run rust
 
 test-models: ## Explore the models of the engine under every interleaving (loom).
-	tests/run models
+	tests/tiers/run models
 
 test-abi: ## Compare layout, constants and symbols with what programs rely on.
-	tests/run abi
+	tests/tiers/run abi
 
 test-memory: ## Run the C programs and a soak under AddressSanitizer.
-	tests/run memory
+	tests/tiers/run memory
 
 test-race: ## Run them under ThreadSanitizer.
-	tests/run race
+	tests/tiers/run race
 
 test-soak: ## Run one workload over every way of delivery and every fault; then a thousand engines.
-	tests/run soak
+	tests/tiers/run soak
 
 test-fuzz: ## Try 26,000 strange inputs on the C API, the settings and the statistics; the same ones every time.
-	tests/run fuzz
+	tests/tiers/run fuzz
 
 test-mutants: ## Plant 400 small errors, one after the other, and see which of them no test finds (long).
-	tests/run mutants
+	tests/tiers/run mutants
 
 test-coverage: ## Say how much of src the tests run through.
-	tests/run coverage
+	tests/tiers/run coverage
 
 test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, mutants, coverage.
-	tests/run long
+	tests/tiers/run long
 
 test-swift: ## Run the Swift package's tests alone.
-	tests/run swift
+	tests/tiers/run swift
 
 .PHONY: bench bench-quick bench-instructions bench-swift bench-python performance
 bench: build ## Measure beside other caches, with tables, plots and JSON in target/bench: some 6 minutes.
@@ -84,13 +84,13 @@ performance: ## Put the tables of the last make bench into README.md and docs/PE
 
 bench-swift: ## Measure the Swift package: ns for each key. The next make bench takes the figures in.
 	@mkdir -p $(TARGET)/bench
-	set -o pipefail; swift/bench.sh | tee $(TARGET)/bench/swift.new && mv $(TARGET)/bench/swift.new $(TARGET)/bench/swift.txt
+	set -o pipefail; bindings/swift/bench.sh | tee $(TARGET)/bench/swift.new && mv $(TARGET)/bench/swift.new $(TARGET)/bench/swift.txt
 
 bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
 	KVL_LIB_DIR=$(STAGE)/lib bindings/python/tests/bench.sh
 
 test-hosts: ## Run the twelve scenarios in every host.
-	tests/run hosts
+	tests/tiers/run hosts
 
 headers: ## Write include/kvlight.h, docs/CONFIGURATION.md and the list of settings anew from the sources.
 	KVL_BLESS=1 $(CARGO) test --test header the_
@@ -109,7 +109,7 @@ docs: ## Make the manual (guide, C API, settings, search) as static pages in tar
 	@echo 'Open $(TARGET)/docs/index.html'
 
 test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen, Swift, Python, a manual page.
-	tests/consumer/run
+	tests/tiers/consumer/run
 
 proof: ## List every rule with the tests that prove it.
 	@$(CARGO) test --quiet --test proof >/dev/null
@@ -121,7 +121,7 @@ lint: ## Check formatting and run clippy, warnings being errors.
 	cd bench && $(CARGO) fmt --check && $(CARGO) clippy --quiet --release --all-targets --target-dir $(abspath $(TARGET))/bench-crate -- -D warnings
 
 tools: ## Install what the tests need: Debian packages, as root.
-	tests/tools
+	tests/tiers/tools
 
 # What is found relative to what, so that the installed tree can be moved; below /usr the names are plain, since compilers search there anyway.
 relative = $(shell realpath -m --relative-to='$(1)' '$(2)')

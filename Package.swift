@@ -12,20 +12,20 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CKVLight", path: "include", pkgConfig: "kvlight"),
-        .target(name: "KVLight", dependencies: ["CKVLight"], path: "swift/Sources/KVLight"),
+        .target(name: "KVLight", dependencies: ["CKVLight"], path: "bindings/swift/Sources/KVLight"),
         .target(
             name: "KVLightCompat",
             dependencies: ["CKVLight", "KVLight"],
-            path: "swift/Sources/KVLightCompat",
+            path: "bindings/swift/Sources/KVLightCompat",
             swiftSettings: [.swiftLanguageMode(.v5)]
         ),
         .executableTarget(name: "word-count", dependencies: ["KVLight"], path: "examples/swift"),
-        .executableTarget(name: "kvlight-bench", dependencies: ["KVLight"], path: "swift/Bench"),
-        .testTarget(name: "KVLightTests", dependencies: ["KVLight"], path: "swift/Tests/KVLightTests"),
+        .executableTarget(name: "kvlight-bench", dependencies: ["KVLight"], path: "bindings/swift/Bench"),
+        .testTarget(name: "KVLightTests", dependencies: ["KVLight"], path: "bindings/swift/tests/KVLightTests"),
         .testTarget(
             name: "KVLightCompatTests",
             dependencies: ["KVLightCompat"],
-            path: "swift/Tests/KVLightCompatTests",
+            path: "bindings/swift/tests/KVLightCompatTests",
             swiftSettings: [.swiftLanguageMode(.v5)]
         ),
     ],

@@ -2,7 +2,7 @@
 //!
 //! The header is put together from src/ffi/preamble.h (what a reader must know first), the version of Cargo.toml, the one table
 //! of statuses, and what cbindgen prints for each file of src/ffi, in the order of [`SECTIONS`]. It goes to OUT_DIR;
-//! tests/header.rs compares it with include/kvlight.h.
+//! tests/rust/header.rs compares it with include/kvlight.h.
 
 use std::env;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! The one place where the standard library, the model checker or what the race detector can see through is chosen.
 //!
 //! Locks are the standard library's: they hold no memory of their own, so that a program that freed its handles has
-//! nothing of ours left (rule L08). But they are compiled before the race detector comes (tests/race), which would then see
+//! nothing of ours left (rule L08). But they are compiled before the race detector comes (tests/tiers/race), which would then see
 //! nothing of who waited for whom; parking_lot is compiled with us.
 
 #[cfg(kvl_model)]

@@ -2,7 +2,7 @@
 //!
 //! Plumbing: `guard` (panics, thread class), `handle` (which owner stands behind which C type), `bytes` (pointers to slices),
 //! `notify` (user data), `terms` (of an answer), `stats`. Declarations: `sets`, `types`. The rest are nouns. build.rs makes the header from these files, in the
-//! order of its `SECTIONS`, so a comment on an export is read by C programmers: house law on it is in `tests/tidy.rs`.
+//! order of its `SECTIONS`, so a comment on an export is read by C programmers: house law on it is in `tests/rust/tidy.rs`.
 //!
 //! This room knows no rule of caching: it checks, converts, and asks the floors below.
 #![allow(non_camel_case_types)] // the names are C's

@@ -1,0 +1,76 @@
+#!/bin/sh
+# The scenarios in C: three compilers, three ways to be told, shared and static. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+set -u
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH= cd -- "$here/../../../.." && pwd)
+lib=${KVL_LIB_DIR:-${CARGO_TARGET_DIR:-$top/target}/release}
+include=${KVL_INCLUDE_DIR:-$top/include}
+build=$(mktemp -d)
+trap 'rm -rf "$build"' EXIT
+
+install() { # what is missing, by package name
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "# installs $*"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1; \
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null; }
+    else
+        echo "# needs the package $*"
+    fi
+}
+command -v gcc >/dev/null || install gcc libc6-dev
+command -v clang-19 >/dev/null || command -v clang >/dev/null || install clang
+command -v tcc >/dev/null || install tcc
+clang=$(command -v clang-19 || command -v clang)
+
+[ -f /usr/include/sqlite3.h ] || install libsqlite3-dev
+[ -f /usr/include/uv.h ] || install libuv1-dev
+
+passed=12
+wrong=0
+names=
+try() { # a name for the reader, the program's path and its arguments
+    echo "# $1"
+    shift
+    timeout 120 "$@" >"$build/out" 2>&1
+    echo "# exit code $?" >>"$build/out"
+    cat "$build/out"
+    now=$(grep -c '^ok ' "$build/out")
+    [ "$now" -lt "$passed" ] && passed=$now
+    grep -q '^# exit code 0$' "$build/out" || [ "$passed" -lt 12 ] || passed=11
+}
+for cc in gcc "$clang" tcc; do
+    case $cc in
+        *tcc) flags="-std=c99 -Wall -Werror" version=$(tcc -v | cut -d' ' -f3) ;;
+        *) flags="-std=c11 -Wall -Wextra -Wpedantic -Werror" version=$("$cc" -dumpversion) ;;
+    esac
+    names="$names${names:+, }$(basename "$cc" -19) $version"
+    program=$build/$(basename "$cc")
+    # shellcheck disable=SC2086
+    "$cc" $flags -I"$include" "$here/host.c" "$here/scenarios.c" -o "$program" -L"$lib" -lkvlight -lpthread -Wl,-rpath,"$lib" \
+        || { passed=0; continue; }
+    for mode in thread poll next; do
+        try "$cc, $mode" env LD_LIBRARY_PATH="$lib" "$program" "$mode"
+    done
+done
+if gcc -std=c11 -I"$include" "$here/host.c" "$here/scenarios.c" -o "$build/static" "$lib/libkvlight.a" -lgcc_s -lpthread -lm -ldl; then
+    for mode in thread poll next; do
+        try "gcc, static library, $mode" "$build/static" "$mode"
+    done
+else
+    passed=0
+fi
+echo "# examples"
+example() { # source, library, arguments
+    source=$1 with=$2
+    shift 2
+    gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -I"$include" "$top/examples/c/$source.c" -o "$build/$source" -L"$lib" -lkvlight \
+        -l"$with" -lpthread -Wl,-rpath,"$lib" && timeout 120 env LD_LIBRARY_PATH="$lib" "$build/$source" "$@" || wrong=1
+}
+example libuv_loop uv
+if command -v dpkg-query >/dev/null; then
+    example sqlite_batch sqlite3 "$build/packages.db"
+else
+    echo "NOT RUN: sqlite_batch: its table is what dpkg-query lists, and there is none" >&2
+fi
+echo "ROW C | $names | thread, poll, next | $passed of 12"
+[ "$passed" = 12 ] && [ "$wrong" = 0 ]

@@ -1,0 +1,141 @@
+//! Programs as a C programmer writes them, one for each noun (tests/programs/c/*.c): compiled strictly against include/ and the shared
+//! library, run plainly, and run under valgrind, where not a byte may be left at exit (rule L08). And the header alone, through
+//! every compiler and standard that it must pass.
+
+use super::library;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// One test for each program, so that a failure has its noun's name.
+macro_rules! programs {
+    ($($name:ident)*) => {
+        const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
+        mod l08_nothing_is_left_by {
+            $(#[test] fn $name() { super::check(stringify!($name)); })*
+        }
+    };
+}
+programs! { cache clock config error fetch reader request results runtime status tasks value }
+
+#[test]
+fn every_program_beside_this_file_is_run() {
+    let folder = here().join("tests/programs/c");
+    let files = fs::read_dir(folder).expect("tests/c can be listed").map(|entry| entry.expect("tests/c can be listed").path());
+    let mut names: Vec<String> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .map(|path| path.file_stem().expect("a file has a name").to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, PROGRAMS, "name each program in `programs!`, in order");
+}
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder with the library under the names by which it is linked and loaded.
+fn installed() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| library::installed_in("c"))
+}
+
+fn must(program: &mut Command) -> String {
+    library::run(program).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn check(name: &str) {
+    let program = installed().join(name);
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread", "-I"]).arg(here().join("include"));
+    compiler.arg(here().join("tests/programs/c").join(name).with_extension("c")).arg("-o").arg(&program);
+    compiler.arg("-L").arg(installed()).arg("-lkvlight").arg("-Wl,--no-as-needed");
+    must(&mut compiler);
+
+    let said = must(on_library(&mut Command::new(&program)));
+    assert!(said.trim_end().ends_with(" checks, 0 failed"), "it says only what it checked: {said}");
+
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--error-exitcode=9"]);
+    valgrind.args(["--fair-sched=yes"]).arg(&program);
+    let said = must(on_library(&mut valgrind));
+    assert!(said.contains("in use at exit: 0 bytes in 0 blocks"), "{said}");
+}
+
+fn on_library(program: &mut Command) -> &mut Command {
+    // One caught panic with a backtrace would keep tens of megabytes of symbols.
+    program.env("LD_LIBRARY_PATH", installed()).env("RUST_BACKTRACE", "0")
+}
+
+/// Whether a compiler is here. In CI all must be; elsewhere those that are not are named.
+fn present(compiler: &str) -> bool {
+    let found = Command::new(compiler).arg(if compiler == "tcc" { "-v" } else { "--version" }).output().is_ok();
+    let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    assert!(found || !strict, "{compiler} is missing, and CI runs every compiler");
+    if !found {
+        eprintln!("NOT RUN: {compiler} is missing");
+    }
+    found
+}
+
+/// Compiles a source that is nothing but the header, once and twice included.
+fn header_passes(compiler: &str, standards: &[&str], flags: &[&str], suffix: &str) {
+    if !present(compiler) {
+        return;
+    }
+    for standard in standards {
+        for (times, text) in [("once", "#include <kvlight.h>\n"), ("twice", "#include <kvlight.h>\n#include <kvlight.h>\n")] {
+            let source = installed().join(format!("header_{compiler}_{standard}_{times}.{suffix}"));
+            // A source without a declaration of its own is no C source to a pedant.
+            fs::write(&source, format!("{text}kvl_status_t status_of_this_source(void);\n")).expect("the target folder can be written");
+            let mut command = Command::new(compiler);
+            command.arg(format!("-std={standard}")).args(flags).arg("-I").arg(here().join("include"));
+            command.arg("-c").arg(&source).arg("-o").arg(source.with_extension(format!("{suffix}.o")));
+            must(&mut command);
+        }
+    }
+}
+
+const STRICT: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+const DOCUMENTED: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Wdocumentation", "-Werror"];
+
+#[test]
+fn the_header_is_c_for_gcc() {
+    header_passes("gcc", &["c99", "c11", "c2x"], STRICT, "c");
+}
+
+#[test]
+fn the_header_is_cpp_for_gcc() {
+    header_passes("g++", &["c++17", "c++20"], STRICT, "cpp");
+}
+
+#[test]
+fn the_header_is_c_and_documented_for_clang() {
+    header_passes("clang-19", &["c99", "c11", "c17", "c23"], DOCUMENTED, "c");
+}
+
+#[test]
+fn the_header_is_cpp_and_documented_for_clang() {
+    header_passes("clang++-19", &["c++17", "c++20"], DOCUMENTED, "cpp");
+}
+
+#[test]
+fn the_header_is_c_for_a_small_compiler() {
+    header_passes("tcc", &["c99", "c11"], &["-Wall", "-Werror"], "c");
+}
+
+/// As Swift imports it: through include/module.modulemap. Objective-C alone lets a source say so.
+#[test]
+fn the_header_is_a_module_for_clang() {
+    if !present("clang-19") {
+        return;
+    }
+    let source = installed().join("module.m");
+    fs::write(&source, "@import CKVLight;\nkvl_status_t status_of_this_source(void);\n").expect("the target folder can be written");
+    let mut command = Command::new("clang-19");
+    command.args(STRICT).arg("-fmodules").arg(format!("-fmodules-cache-path={}", installed().join("modules").display()));
+    command.arg("-I").arg(here().join("include")).arg("-fsyntax-only").arg(&source);
+    must(&mut command);
+}

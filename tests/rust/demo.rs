@@ -1,0 +1,107 @@
+//! The main job: examples/c/digest.c on a folder of thousands of files, held against the standard command.
+
+use super::library;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+const FILES: usize = 2_200;
+
+/// A folder with many files, an empty one, a broken link, and a name that is no text.
+fn a_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(make_folder)
+}
+
+fn make_folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("digest");
+    let _ = fs::remove_dir_all(&folder);
+    for part in ["a", "b/deep", "c"] {
+        fs::create_dir_all(folder.join(part)).expect("the target folder can be written");
+    }
+    for nth in 0..FILES {
+        let part = ["a", "b/deep", "c"][nth % 3];
+        let content: Vec<u8> = (0..nth * 7 % 5_000).map(|byte| (byte * nth % 251) as u8).collect();
+        fs::write(folder.join(part).join(format!("file {nth}")), content).expect("the target folder can be written");
+    }
+    fs::write(folder.join("empty"), "").expect("the target folder can be written");
+    fs::write(folder.join(OsStr::from_bytes(b"no \xff\xfe text")), "bytes").expect("the target folder can be written");
+    std::os::unix::fs::symlink("nowhere", folder.join("broken")).expect("the target folder can be written");
+    folder
+}
+
+fn digest() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(build);
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", program.parent().expect("it lies in a folder"));
+    command
+}
+
+fn build() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    let built = library::shared();
+    for name in ["libkvlight.so", "libkvlight.so.0.1"] {
+        fs::copy(&built, folder.join(name)).expect("the target folder can be written");
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = folder.join("digest");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-I"]).arg(here.join("include"));
+    gcc.arg(here.join("examples/c/digest.c")).arg("-o").arg(&program).arg("-L").arg(&folder).args(["-lkvlight", "-lpthread"]);
+    library::run(&mut gcc).unwrap_or_else(|error| panic!("{error}"));
+    program
+}
+
+fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn the_demo_finds_the_digests_that_the_standard_command_finds() {
+    let folder = a_folder();
+    let ours = digest().arg("--list").arg(folder).output().expect("the demo runs");
+    assert!(ours.status.success(), "{}", String::from_utf8_lossy(&ours.stderr));
+    let mut find = Command::new("find").arg(folder).args(["-type", "f", "-print0"]).stdout(Stdio::piped()).spawn().expect("find runs");
+    let input = find.stdout.take().expect("it is piped");
+    let theirs = Command::new("xargs").args(["-0", "sha256sum", "--zero"]).stdin(input).output().expect("sha256sum runs");
+    assert!(find.wait().expect("find ends").success());
+    // --zero: it would escape strange names otherwise; ours have no newline in them.
+    let theirs: Vec<u8> = theirs.stdout.iter().map(|byte| if *byte == 0 { b'\n' } else { *byte }).collect();
+    let (ours, theirs) = (lines(&ours.stdout), lines(&theirs));
+    assert_eq!(ours.len(), FILES + 2);
+    assert!(ours == theirs, "the digests differ");
+}
+
+#[test]
+fn the_demo_tells_what_it_did() {
+    let said = digest().arg(a_folder()).output().expect("the demo runs");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let row = |name: &str| {
+        let line = said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no row {name:?} in\n{said}"));
+        line[name.len()..].split_whitespace().map(|cell| cell.parse().expect("a number")).collect::<Vec<f64>>()
+    };
+    // keys, ms, requests, hits, joined, failed
+    let (first, second, third) = (row("all absent"), row("all resident"), row("half of them twice, anew"));
+    let all = (FILES + 3) as f64;
+    assert_eq!((first[0], first[3], first[5]), (all, 0.0, 1.0), "the broken link fails alone\n{said}");
+    assert!(first[2] >= (all / 64.0).ceil() && first[2] < all / 8.0, "requests hold many keys\n{said}");
+    assert_eq!((second[0], second[3]), (all, all - 1.0), "the second pass hits\n{said}");
+    assert_eq!(third[0], 2.0 * (all / 2.0).floor(), "{said}");
+    assert!(third[4] >= (all / 2.0).floor(), "the second of each pair joins the load of the first\n{said}");
+    assert!(said.contains("No such file or directory"), "failures are told by kind\n{said}");
+}
+
+#[test]
+fn the_demo_says_how_it_is_used() {
+    let said = digest().output().expect("the demo runs");
+    assert_eq!(said.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&said.stderr).contains("usage: digest [--list] DIR"));
+}

@@ -1,0 +1,379 @@
+//! What the documents show is true: their programs compile, run and print what is said; their links lead somewhere; the tests
+//! they name exist.
+//!
+//! A block marked `c`, `cpp` or `python` is a whole program. If the next block after it is marked `text`, that is what it prints.
+
+mod library;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+struct Page {
+    /// Below the checkout.
+    path: PathBuf,
+    text: String,
+}
+
+/// All Markdown that we keep at the top and under docs.
+fn pages() -> Vec<Page> {
+    let (mut folders, mut pages) = (vec![here().join("docs")], Vec::new());
+    let mut files: Vec<PathBuf> = list(here());
+    while let Some(folder) = folders.pop() {
+        for path in list(&folder) {
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(&path).expect("documents are UTF-8");
+        pages.push(Page { path: path.strip_prefix(here()).expect("it was found there").to_owned(), text });
+    }
+    assert!(pages.iter().any(|page| page.path.ends_with("README.md")), "the documents were found");
+    pages
+}
+
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.map(|entry| entry.expect("the folder can be listed").path()).collect()
+}
+
+struct Block<'a> {
+    language: &'a str,
+    text: String,
+    line: usize,
+}
+
+/// The fenced blocks of a page, in order.
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut found: Vec<Block<'_>> = Vec::new();
+    let mut open = false;
+    for (number, line) in text.lines().enumerate() {
+        if let Some(language) = line.strip_prefix("```") {
+            if !open {
+                found.push(Block { language: language.trim(), text: String::new(), line: number + 1 });
+            }
+            open = !open;
+        } else if open {
+            let block = found.last_mut().expect("it was opened");
+            block.text.push_str(line);
+            block.text.push('\n');
+        }
+    }
+    assert!(!open, "a block is not closed");
+    found
+}
+
+/// A folder with the library under the names by which it is linked and loaded.
+fn installed() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    let built = library::shared();
+    let soname = format!("libkvlight.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    for name in ["libkvlight.so", &soname] {
+        fs::copy(&built, folder.join(name)).expect("the target folder can be written");
+    }
+    folder
+}
+
+fn run(command: &mut Command, place: &str) -> String {
+    library::run(command).unwrap_or_else(|error| panic!("{place}: {error}"))
+}
+
+fn trimmed(text: &str) -> Vec<&str> {
+    text.trim_end().lines().map(str::trim_end).collect()
+}
+
+const LANGUAGES: &[&str] = &["c", "cpp", "python"];
+
+/// What runs a source: the program that it is compiled to, or its interpreter.
+fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Command {
+    if language == "python" {
+        let mut python = Command::new("python3");
+        python.arg(source).env("PYTHONPATH", here().join("bindings/python/src")).env("KVL_LIBRARY", folder.join("libkvlight.so"));
+        python.env("PYTHONDONTWRITEBYTECODE", "1");
+        return python;
+    }
+    let program = source.with_extension("");
+    let (compiler, standard) = if language == "c" { ("gcc", "-std=c11") } else { ("g++", "-std=c++17") };
+    let mut compile = Command::new(compiler);
+    compile.args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]).arg(here().join("include"));
+    compile.arg(source).arg("-o").arg(&program).arg("-L").arg(folder).args(["-lkvlight", "-lpthread"]);
+    run(&mut compile, place);
+    Command::new(program)
+}
+
+#[test]
+fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
+    let folder = installed();
+    let (mut programs, mut wrong) = (0, Vec::new());
+    for page in pages() {
+        let blocks = blocks(&page.text);
+        for (nth, block) in blocks.iter().enumerate().filter(|(_, block)| LANGUAGES.contains(&block.language)) {
+            programs += 1;
+            let place = format!("{}:{}", page.path.display(), block.line);
+            let source = folder.join(format!("program_{programs}")).with_extension(block.language);
+            fs::write(&source, &block.text).expect("the target folder can be written");
+            let printed = run(program_of(&source, block.language, &folder, &place).env("LD_LIBRARY_PATH", &folder), &place);
+            if let Some(said) = blocks.get(nth + 1).filter(|next| next.language == "text")
+                && trimmed(&printed) != trimmed(&said.text)
+            {
+                wrong.push(format!("{place} prints:\n{printed}and not:\n{}", said.text));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "programs that print something else than is said:\n{}", wrong.join("\n"));
+    assert!(programs > 0, "README.md has a program");
+}
+
+/// Their toolchains are not everywhere, so what the documents show of them is taken word for word from what their own tests run.
+const QUOTED: &[(&str, &[&str])] = &[
+    ("swift", &["examples/swift", "bindings/swift/tests"]),
+    ("lua", &["examples/lua", "bindings/lua"]),
+    ("js", &["examples/node"]),
+    ("ruby", &["examples/ruby", "bindings/ruby"]),
+    ("go", &["examples/go"]),
+    ("php", &["examples/php", "bindings/php"]),
+    ("cmake", &["tests/tiers/consumer"]),
+];
+
+#[test]
+fn what_is_not_run_here_is_of_programs_that_are_tested_elsewhere() {
+    let mut quoted = Vec::new();
+    for page in pages() {
+        for block in blocks(&page.text) {
+            let place = format!("{}:{}", page.path.display(), block.line);
+            let Some((language, folders)) = QUOTED.iter().find(|(language, _)| *language == block.language) else {
+                let is_checked = LANGUAGES.contains(&block.language) || ["text", "sh"].contains(&block.language);
+                assert!(is_checked, "{place}: nobody checks what is marked {:?}", block.language);
+                continue;
+            };
+            let mut sources = String::new();
+            folders.iter().for_each(|folder| sources_below(folder, &mut sources));
+            for part in block.text.split("\n\n") {
+                assert!(sources.contains(part.trim_end()), "{place}: no program has\n{part}");
+            }
+            quoted.push(*language);
+        }
+    }
+    assert!(QUOTED.iter().all(|(language, _)| quoted.contains(language)), "only these are shown: {quoted:?}");
+}
+
+/// In words between backticks and in blocks for a shell.
+#[test]
+fn every_target_of_make_that_is_named_exists() {
+    let makefile = fs::read_to_string(here().join("Makefile")).expect("it is there");
+    let (mut named, mut unknown) = (0, Vec::new());
+    for page in pages() {
+        let spans = page.text.split('`').map(str::to_owned);
+        let lines = blocks(&page.text).into_iter().filter(|block| block.language == "sh").flat_map(|block| lines_of(&block.text));
+        for said in spans.chain(lines) {
+            let Some(target) = said.strip_prefix("make ").and_then(|rest| rest.split_whitespace().next()) else { continue };
+            named += 1;
+            if !target.contains('=') && target != "#" && !makefile.contains(&format!("\n{target}:")) {
+                unknown.push(format!("{}: make {target}", page.path.display()));
+            }
+        }
+    }
+    assert!(named > 10, "the documents were read: {named}");
+    assert!(unknown.is_empty(), "what make cannot make:\n  {}", unknown.join("\n  "));
+}
+
+fn lines_of(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The names of all settings.
+fn settings() -> Vec<String> {
+    let text = fs::read_to_string(here().join("src/ffi/config_keys.json")).expect("it is there");
+    let keys: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let list = keys.as_array().expect("it is a list");
+    list.iter().map(|key| key["name"].as_str().expect("a setting has a name").to_owned()).collect()
+}
+
+#[test]
+fn every_dependency_has_its_line() {
+    let manifest = fs::read_to_string(here().join("Cargo.toml")).expect("it is there");
+    let architecture = fs::read_to_string(here().join("ARCHITECTURE.md")).expect("it is there");
+    let chapter = architecture.split("\n## ").find(|chapter| chapter.starts_with("Dependencies\n")).expect("there is a chapter of them");
+    let lines: String =
+        chapter.lines().filter(|line| line.starts_with('|')).map(|line| line.split('|').nth(1).unwrap_or_default()).collect();
+    let named: Vec<&str> = lines.split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c))).collect();
+    let (mut is_list, mut count) = (false, 0);
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_list = line.ends_with("dependencies]");
+        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_list) {
+            count += 1;
+            assert!(named.contains(&name), "{name} is used, and ARCHITECTURE.md does not say why");
+        }
+    }
+    assert!(count > 10, "the list was read: {count}");
+    // And where it is said to be used, it is.
+    let rows = chapter.lines().filter(|line| line.starts_with('|') && line.contains('`'));
+    let mut places = 0;
+    for cells in rows.map(|line| line.split('|').collect::<Vec<_>>()) {
+        let name = cells[1].split_whitespace().next().unwrap_or_default().trim_end_matches(',').replace('-', "_");
+        for place in cells[2].split('`').skip(1).step_by(2).filter(|place| !place.starts_with("tests")) {
+            let path = place.replace("::", "/");
+            let found =
+                [place.to_owned(), format!("src/{path}.rs"), format!("src/{path}")].into_iter().find(|path| here().join(path).exists());
+            let found = found.unwrap_or_else(|| panic!("ARCHITECTURE.md: {name} is said to be used in {place}, which is not there"));
+            let mut text = fs::read_to_string(here().join(&found)).unwrap_or_default();
+            if text.is_empty() {
+                sources_below(&found, &mut text);
+            }
+            assert!(text.contains(&name), "ARCHITECTURE.md: {name} is said to be used in {place}, and is not");
+            places += 1;
+        }
+    }
+    assert!(places > 10, "the places were read: {places}");
+}
+
+#[test]
+fn every_setting_that_is_named_exists() {
+    let (known, mut unknown) = (settings(), Vec::new());
+    let groups: Vec<&str> = known.iter().filter_map(|key| key.split_once('.')).map(|(group, _)| group).collect();
+    for page in pages() {
+        for word in page.text.split('`') {
+            let is_setting = word.split_once('.').is_some_and(|(group, rest)| {
+                groups.contains(&group) && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !["rs", "c", "h"].contains(&rest)
+            });
+            if is_setting && !known.iter().any(|key| key == word) {
+                unknown.push(format!("{}: {word}", page.path.display()));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "settings that do not exist:\n  {}", unknown.join("\n  "));
+}
+
+#[test]
+fn the_first_example_is_short() {
+    let readme = fs::read_to_string(here().join("README.md")).expect("it is there");
+    let blocks = blocks(&readme);
+    let first = blocks.iter().find(|block| block.language == "c").expect("README.md has a program in C");
+    let lines = first.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("#include") && !line.starts_with("/*"));
+    let (count, longest) = (lines.count(), first.text.lines().map(str::len).max().unwrap_or(0));
+    assert!(count <= 34 && longest <= 140, "{count} lines, the longest of {longest} characters");
+}
+
+/// The text without its fenced blocks.
+fn prose(text: &str) -> String {
+    let mut open = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        let fence = line.starts_with("```");
+        open ^= fence;
+        if !open && !fence {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+/// By what a heading is linked to: `## A cache alone` by `a-cache-alone`.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    headings
+        .map(|title| title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut lost = Vec::new();
+    for page in pages() {
+        let (folder, text) = (page.path.parent().expect("a page lies in a folder"), prose(&page.text));
+        for piece in text.split("](").skip(1) {
+            let target = piece.split(')').next().unwrap_or_default();
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            if target.contains("://") {
+                continue;
+            }
+            let path = if file.is_empty() { here().join(&page.path) } else { here().join(folder).join(file) };
+            let is_there = path.exists()
+                && (anchor.is_empty()
+                    || anchors(&prose(&fs::read_to_string(&path).unwrap_or_default())).iter().any(|known| known == anchor));
+            if !is_there {
+                lost.push(format!("{}: {target}", page.path.display()));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "links that lead nowhere:\n  {}", lost.join("\n  "));
+}
+
+/// Functions, types and constants that the documents and the manual page name are the header's.
+#[test]
+fn every_name_of_the_library_is_one_of_its_header() {
+    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("it is there");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let known: std::collections::BTreeSet<&str> = header.split(|c: char| !is_part(c)).collect();
+    let manual = here().join("packaging/kvlight.3");
+    let mut texts: Vec<(String, String)> = pages().into_iter().map(|page| (page.path.display().to_string(), page.text)).collect();
+    texts.push(("packaging/kvlight.3".to_owned(), fs::read_to_string(manual).expect("it is there")));
+    let mut unknown = Vec::new();
+    for (place, text) in &texts {
+        let names = text.split(|c: char| !is_part(c)).filter(|name| name.starts_with("kvl_") || name.starts_with("KVL_"));
+        for name in names.filter(|name| !known.contains(name) && !NOT_OF_THE_HEADER.contains(name)) {
+            unknown.push(format!("{place}: {name}"));
+        }
+    }
+    assert!(unknown.is_empty(), "names that the header does not have:\n  {}", unknown.join("\n  "));
+}
+
+/// Variables of the environment and of the build.
+const NOT_OF_THE_HEADER: &[&str] = &["KVL_BLESS", "KVL_LIBRARY", "kvl_model", "kvl_race"];
+
+fn sources_below(folder: &str, found: &mut String) {
+    for path in list(&here().join(folder)) {
+        let name = path.strip_prefix(here()).expect("it lies there").to_string_lossy().into_owned();
+        if path.is_dir() {
+            sources_below(&name, found);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            found.push_str(&text);
+        }
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let mut sources = String::new();
+    ["tests", "src", "bindings", "examples"]
+        .iter()
+        .filter(|folder| here().join(folder).exists())
+        .for_each(|folder| sources_below(folder, &mut sources));
+    let mut missing = Vec::new();
+    for page in pages() {
+        for name in page.text.split('`').filter(|word| is_test_name(word)) {
+            if !sources.contains(&format!(" {name}(")) && !sources.contains(&format!("mod {name} ")) {
+                missing.push(format!("{}: {name}", page.path.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "tests that are named and do not exist:\n  {}", missing.join("\n  "));
+}
+
+/// `f07_stored_before_told`.
+fn is_test_name(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let number = word.split('_').next().unwrap_or_default().len();
+    bytes.len() > 4
+        && b"sflrt".contains(&bytes[0])
+        && bytes[1].is_ascii_digit()
+        && bytes[2].is_ascii_digit()
+        && (number == 3 || number == 4 && bytes[3].is_ascii_lowercase())
+        && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+}
+
+#[test]
+fn the_reader_of_pages_sees_what_it_must() {
+    let found = blocks("a\n```c\nint x;\n```\nb\n```text\nout\n```\n");
+    assert_eq!(found.iter().map(|block| (block.language, block.line)).collect::<Vec<_>>(), [("c", 2), ("text", 6)]);
+    assert_eq!(found[0].text, "int x;\n");
+    assert!(is_test_name("f07_stored_before_told") && is_test_name("f16a_withdrawn") && !is_test_name("fn07_x") && !is_test_name("f07_ x"));
+}

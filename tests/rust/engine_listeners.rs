@@ -1,0 +1,516 @@
+//! Who else hears of what happens: validator, cost function, removal listener, record listener, statistics (rules S03, S10 to S12,
+//! S15).
+
+use super::engine_world::*;
+use kvlight::base::config::Read;
+use kvlight::base::{Answer, Clock, Millis, Status, StoreTerms};
+use kvlight::cache::{Cause, Departures};
+use kvlight::engine::Core;
+use kvlight::engine::ask::{Asked, Call};
+use kvlight::task::Form;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
+
+type Seen<T> = Arc<Mutex<Vec<T>>>;
+
+fn seen<T>() -> Seen<T> {
+    Arc::new(Mutex::new(Vec::new()))
+}
+
+fn take<T>(seen: &Seen<T>) -> Vec<T> {
+    std::mem::take(&mut *seen.lock().expect("no panic"))
+}
+
+fn word(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}
+
+#[test]
+fn s10_the_validator_runs_once_for_each_position_in_order_on_the_calling_thread() {
+    let asked: Seen<(String, ThreadId)> = seen();
+    let note = asked.clone();
+    let validator = move |key: &[u8]| {
+        note.lock().expect("no panic").push((word(key), std::thread::current().id()));
+        !key.starts_with(b"bad")
+    };
+    let world = story().hooks(|hooks| hooks.validator = Some(Arc::new(By(validator)))).begin();
+    let here = std::thread::current().id();
+    let keys = |asked: &Seen<(String, ThreadId)>| {
+        let calls = take(asked);
+        assert!(calls.iter().all(|(_, thread)| *thread == here), "on the calling thread");
+        calls.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+
+    assert_eq!((world.lookup("bad"), keys(&asked)), ("INVALID_KEY".into(), vec!["bad".into()]));
+    assert_eq!((world.put("bad", "v"), keys(&asked)), (Status::INVALID_KEY, vec!["bad".into()]));
+    assert_eq!((world.put("good", "v"), keys(&asked)), (Status::OK, vec!["good".into()]));
+
+    let waiter = world.fetch_all(&["good", "bad1", "new", "bad1", "bad2"]);
+    assert_eq!(keys(&asked), ["good", "bad1", "new", "bad1", "bad2"], "once for each position, duplicates each, in order");
+    let request = world.request();
+    assert_eq!(request.keys(), ["new"], "an invalid key costs no provider call");
+    assert_eq!(request.supply("bad3", "v"), Status::INVALID_KEY);
+    assert_eq!(request.supply("extra", "v"), Status::OK);
+    assert_eq!(request.supply("new", "v"), Status::OK);
+    assert_eq!(keys(&asked), ["bad3", "extra", "new"]);
+    request.finish();
+    assert_eq!(waiter.batch().0, ["v", "INVALID_KEY", "v", "INVALID_KEY", "INVALID_KEY"]);
+
+    assert_eq!(world.refresh(&["bad", "good"]), Ok(()));
+    assert_eq!(keys(&asked), ["bad", "good"]);
+    assert_eq!(world.request().keys(), ["good"]);
+
+    world.peek("bad");
+    world.remove("bad");
+    assert_eq!(keys(&asked), Vec::<String>::new(), "peek and remove do not ask it");
+    let news = world.close(None);
+    hears_closed(&news);
+    assert_eq!(world.put("good", "v"), Status::ERR_CLOSED);
+    assert_eq!(keys(&asked), Vec::<String>::new(), "a closed engine does not ask it");
+    world.free();
+}
+
+#[test]
+fn s10_an_invalid_key_takes_no_slot() {
+    let world = story()
+        .with(|settings| settings.tasks.max_running = 1)
+        .hooks(|hooks| hooks.validator = Some(Arc::new(By(|key: &[u8]| key != b"bad"))))
+        .begin();
+    assert_eq!(world.fetch("bad").said(), "INVALID_KEY");
+    assert_eq!(world.fetch_now("bad"), Some("INVALID_KEY".into()));
+    let waiter = world.fetch("good");
+    world.request().answer_all();
+    assert_eq!((waiter.said(), world.calls()), ("good!".into(), 1));
+    world.free();
+}
+
+#[test]
+fn s03_the_cost_function_is_asked_once_for_each_value_and_the_answers_own_cost_beats_it() {
+    let asked: Seen<String> = seen();
+    let note = asked.clone();
+    let cost = move |key: &[u8], _: &kvlight::base::Value| {
+        note.lock().expect("no panic").push(word(key));
+        1000
+    };
+    let world = story().hooks(|hooks| hooks.cost = Some(Arc::new(By(cost)))).begin();
+    world.put("put", "v");
+    let waiter = world.fetch("loaded");
+    world.request().answer_all();
+    assert!(waiter.outcome().cost >= 1000);
+    assert_eq!(take(&asked), ["put", "loaded"]);
+    let before = world.core.cost();
+    world.core.put(b"own", value("v"), StoreTerms { cost: Some(5), ..StoreTerms::default() }, None, &mut Departures::new()).expect("open");
+    world.put_answer("null", Answer::Null);
+    assert_eq!(take(&asked), Vec::<String>::new());
+    assert!(world.core.cost() - before < 1000);
+    world.free();
+}
+
+#[test]
+fn s11_the_listener_hears_of_each_value_once_and_of_each_key_in_store_order() {
+    const THREADS: usize = 4;
+    const ROUNDS: usize = 2000;
+    const KEYS: usize = 8;
+    // Each key is written by one thread, so that its values have an order that the story knows.
+    let heard: Seen<(String, String, Cause)> = seen();
+    let note = heard.clone();
+    let listener = move |left: &kvlight::cache::Departure| note.lock().expect("no panic").push(departed(left));
+    let world = story()
+        .with(|settings| settings.cache.capacity = (THREADS * KEYS / 2) as u64)
+        .hooks(|hooks| hooks.removal = Some(Arc::new(By(listener))))
+        .begin();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let world = &world;
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let key = format!("{thread}/{}", round % KEYS);
+                    match round % 5 {
+                        4 => drop(world.core.remove(key.as_bytes()).expect("open")),
+                        _ => assert_eq!(world.put(&key, &round.to_string()), Status::OK),
+                    }
+                }
+            });
+        }
+    });
+    world.core.clear().expect("open");
+    let given = THREADS * ROUNDS / 5 * 4;
+    until("every value that was given is heard of", || heard.lock().expect("no panic").len() >= given);
+    world.free();
+    let heard = take(&heard);
+    assert_eq!(heard.len(), given, "each once");
+    let mut last: HashMap<String, i64> = HashMap::new();
+    for (key, round, _) in heard {
+        let round: i64 = round.parse().expect("a number was put");
+        let before = last.insert(key.clone(), round).unwrap_or(-1);
+        assert!(before < round, "{key}: {round} left after {before}, which was put before it");
+    }
+}
+
+#[test]
+fn s11_each_way_out_has_its_cause_and_what_the_provider_brought_is_heard_of_too() {
+    let heard: Seen<(String, String, Cause)> = seen();
+    let note = heard.clone();
+    let listener = move |left: &kvlight::cache::Departure| note.lock().expect("no panic").push(departed(left));
+    let world = story().with(|settings| settings.cache.capacity = 2).hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).begin();
+    let waiter = world.fetch("loaded");
+    world.request().answer_all();
+    waiter.outcome();
+    world.put("loaded", "again");
+    world.put("b", "b");
+    world.put("c", "c");
+    world.remove("b");
+    let put_for = |key: &[u8], text: &str, ms: i64| {
+        let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(ms).expect("a TTL"), ..StoreTerms::default() };
+        world.core.put(key, value(text), stated, None, &mut Departures::new()).expect("open");
+    };
+    put_for(b"short", "s", 10);
+    world.advance(10);
+    put_for(b"no", "n", 0);
+    world.core.clear().expect("open");
+    let expected = [
+        ("loaded", "loaded!", Cause::Replaced),
+        ("loaded", "again", Cause::Capacity),
+        ("b", "b", Cause::Removed),
+        ("short", "s", Cause::Expired),
+        ("no", "n", Cause::Refused),
+        ("c", "c", Cause::Cleared),
+    ];
+    until("all are heard of", || heard.lock().expect("no panic").len() >= expected.len());
+    let heard = take(&heard);
+    let heard: Vec<(&str, &str, Cause)> = heard.iter().map(|(key, word, cause)| (&**key, &**word, *cause)).collect();
+    assert_eq!(heard, expected);
+    world.free();
+}
+
+#[test]
+fn s11_an_engine_tells_its_listener_where_callbacks_run_and_a_bare_cache_where_it_was_caused() {
+    let threads: Seen<ThreadId> = seen();
+    let note = threads.clone();
+    let listener = move |_: &kvlight::cache::Departure| note.lock().expect("no panic").push(std::thread::current().id());
+    let listener = Arc::new(By(listener));
+    let here = std::thread::current().id();
+    let given = listener.clone();
+    let world = story().hooks(move |hooks| hooks.removal = Some(given)).begin();
+    world.put("k", "v");
+    world.remove("k");
+    world.free();
+    let told = take(&threads);
+    assert!(told.len() == 1 && told[0] != here, "free waits for what was recorded: {told:?}");
+
+    let mut plan = story().plan;
+    plan.hooks.removal = Some(listener);
+    let cache = Core::cache(plan).expect("no runtime is shared");
+    cache.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+    cache.remove(b"k").expect("open");
+    assert_eq!(take(&threads), [here]);
+}
+
+#[test]
+fn s11_l01_the_listener_of_a_bare_cache_may_write_the_cache() {
+    let core: Arc<Mutex<Option<Arc<Core>>>> = Arc::default();
+    let heard: Seen<String> = seen();
+    let (cache, note) = (core.clone(), heard.clone());
+    let listener = move |left: &kvlight::cache::Departure| {
+        let (key, _, _) = departed(left);
+        note.lock().expect("no panic").push(key.clone());
+        let core = cache.lock().expect("no panic").clone().expect("it is there while it is used");
+        if key.len() < 50 {
+            // Each value that leaves puts and removes the next one, from inside the callback.
+            let next = format!("{key}+");
+            core.put(next.as_bytes(), value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+            core.remove(next.as_bytes()).expect("open");
+        }
+    };
+    let mut plan = story().plan;
+    plan.hooks.removal = Some(Arc::new(By(listener)));
+    let cache = Core::cache(plan).expect("no runtime is shared");
+    *core.lock().expect("no panic") = Some(cache.clone());
+    cache.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+    cache.remove(b"k").expect("open");
+    *core.lock().expect("no panic") = None;
+    assert_eq!(take(&heard).len(), 50, "all were told, one after the other");
+}
+
+#[test]
+fn s12_the_record_listener_hears_each_position_in_order_on_the_asking_thread_before_the_call_returns() {
+    let heard: Seen<(Status, String, ThreadId)> = seen();
+    let note = heard.clone();
+    let record = move |record: Status, key: &[u8]| note.lock().expect("no panic").push((record, word(key), std::thread::current().id()));
+    let world = story()
+        .hooks(|hooks| {
+            hooks.record = Some(Arc::new(By(record)));
+            hooks.validator = Some(Arc::new(By(|key: &[u8]| key != b"bad")));
+        })
+        .begin();
+    world.put("v", "v");
+    world.put_answer("n", Answer::Null);
+    take(&heard);
+    let here = std::thread::current().id();
+    let expected = [
+        (Status::MISS, "new".to_owned(), here),
+        (Status::VALUE, "v".to_owned(), here),
+        (Status::INVALID_KEY, "bad".to_owned(), here),
+        (Status::NULL, "n".to_owned(), here),
+        (Status::MISS, "new".to_owned(), here),
+    ];
+    for form in [Form::Each, Form::All] {
+        let waiter = world.ask(form, &["new", "v", "bad", "n", "new"], |_| {});
+        assert_eq!(take(&heard), expected);
+        waiter.cancel();
+    }
+    let call = Call { form: Form::All, ..world.call(true) };
+    let asked = world.core.fetch([&b"v"[..], b"bad", b"n"].into_iter(), &call, || Box::new(Deaf));
+    assert!(matches!(asked, Ok(Asked::Ready(_))));
+    assert_eq!(take(&heard), expected[1..4]);
+    world.lookup("v");
+    world.peek("v");
+    world.remove("v");
+    assert_eq!(take(&heard), [(Status::VALUE, "v".to_owned(), here)], "peek and remove are no lookups");
+    world.free();
+}
+
+#[test]
+fn s12_the_record_listener_and_the_numbers_agree_whatever_was_stored_meanwhile() {
+    // Between a fetch's look into the store and its entry into the table an answer may be stored: then it is a hit after all, in
+    // the statistics and for the listener.
+    let (hits, misses) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (hit, miss) = (hits.clone(), misses.clone());
+    let record = move |record: Status, _: &[u8]| {
+        let count = if record == Status::MISS { &miss } else { &hit };
+        count.fetch_add(1, Ordering::SeqCst);
+    };
+    let world =
+        story().with(|settings| settings.tasks.max_running = 8).hooks(|hooks| hooks.record = Some(Arc::new(By(record)))).echo().begin();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let world = &world;
+            scope.spawn(move || {
+                for n in 0..3000 {
+                    if n % 7 == thread {
+                        world.remove(&format!("k{}", n % 5));
+                    }
+                    world.fetch(&format!("k{}", n % 5)).outcome();
+                }
+            });
+        }
+    });
+    world.settles();
+    let stats = world.stats();
+    assert_eq!((stats.store.hits as usize, stats.misses() as usize), (hits.load(Ordering::SeqCst), misses.load(Ordering::SeqCst)));
+    assert_eq!(stats.store.hits + stats.misses(), 4 * 3000, "each position is one lookup");
+    world.free();
+}
+
+#[test]
+fn s12_l01_the_record_listener_runs_after_our_locks() {
+    let core: Arc<Mutex<Option<Arc<Core>>>> = Arc::default();
+    let cache = core.clone();
+    let record = move |_: Status, key: &[u8]| {
+        let core = cache.lock().expect("no panic").clone();
+        if let Some(core) = core.filter(|_| key == b"k") {
+            // Would wait for ever if the table's lock or a shard's were held.
+            core.put(b"inner", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+            core.stats();
+        }
+    };
+    let world = story().hooks(|hooks| hooks.record = Some(Arc::new(By(record)))).begin();
+    *core.lock().expect("no panic") = Some(world.core.clone());
+    let waiter = world.fetch("k");
+    assert_eq!(world.peek("inner"), "v");
+    waiter.cancel();
+    *core.lock().expect("no panic") = None;
+    world.free();
+}
+
+/// The identities of rule S12, once all is quiet.
+fn adds_up(world: &World, positions: u64) {
+    let stats = world.stats();
+    let (store, tasks, gauges) = (&stats.store, &stats.tasks, &stats.gauges);
+    assert_eq!(store.hits + store.null_hits + stats.misses() + store.invalid_keys, positions, "lookups: {stats:?}");
+    let ended = tasks.flights_succeeded + tasks.flights_failed + tasks.flights_lost + tasks.flights_cancelled;
+    assert_eq!(tasks.flights_started, ended + gauges.in_flight, "loads: {stats:?}");
+    assert_eq!(store.inserts, stats.entries + store.removed_in_all().entries, "entries: {stats:?}");
+    assert_eq!(tasks.batch_size.total(), tasks.requests, "requests: {stats:?}");
+    assert_eq!(tasks.batch_size.sum, tasks.attempts, "keys in requests: {stats:?}");
+}
+
+#[test]
+fn s12_every_lookup_miss_and_load_is_counted_as_exactly_one_thing() {
+    let world = story()
+        .with(|settings| {
+            settings.tasks.max_running = 2;
+            settings.tasks.batch_max_keys = 3;
+            settings.tasks.queue_max_keys = 8;
+            settings.cache.capacity = 64;
+            settings.cache.error_ttl_ms = 3;
+            settings.fetch.retry.count = Some(1);
+        })
+        .hooks(|hooks| hooks.validator = Some(Arc::new(By(|key: &[u8]| !key.ends_with(b"9")))))
+        .answered(|ticket| {
+            for (index, key) in ticket.keys().iter().enumerate() {
+                match key.last() {
+                    Some(b'0') => drop(ticket.fail(index, error(1))),
+                    Some(b'1') => drop(ticket.resolve(index, Answer::Null, StoreTerms::default())),
+                    Some(b'2') => {}
+                    _ => drop(ticket.resolve(index, value("v"), StoreTerms::default())),
+                }
+            }
+        })
+        .begin();
+    let positions: u64 = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4u64)
+            .map(|thread| {
+                let world = &world;
+                scope.spawn(move || {
+                    let mut asked = 0;
+                    for round in 0..400u64 {
+                        let key = |nth: u64| format!("k{}", (round * 13 + thread * 7 + nth * 3) % 160);
+                        let keys: Vec<String> = (0..round % 6).map(key).collect();
+                        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                        asked += keys.len() as u64;
+                        let waiter = world.ask(Form::All, &keys, |settings| {
+                            if round % 11 == 0 {
+                                settings.read = Read::CacheOnly;
+                            }
+                        });
+                        if round % 5 == 0 {
+                            waiter.cancel();
+                        }
+                        assert_eq!(waiter.batch().0.len(), keys.len());
+                        world.lookup(&key(9));
+                        asked += 1;
+                        if round % 17 == 0 {
+                            world.advance(1);
+                        }
+                    }
+                    asked
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    world.settles();
+    adds_up(&world, positions);
+    world.free();
+}
+
+#[test]
+fn s12_each_event_falls_in_exactly_one_window() {
+    let world = story().with(|settings| settings.tasks.max_running = 4).echo().begin();
+    let first = world.stats().window_id;
+    world.core.reset_stats();
+    world.fetch("a").outcome();
+    world.lookup("a");
+    world.settles();
+    let stats = world.stats();
+    assert_eq!((stats.window_id, stats.store.hits, stats.misses(), stats.tasks.flights_succeeded), (first + 1, 1, 1, 1));
+    world.advance(5);
+    world.core.reset_stats();
+    world.advance(7);
+    let stats = world.stats();
+    assert_eq!((stats.window_id, stats.window_ms, stats.store.hits, stats.misses(), stats.entries), (first + 2, 7, 0, 0, 1));
+    world.free();
+}
+
+#[test]
+fn s12_as_json_and_as_openmetrics_they_are_well_formed_and_the_same() {
+    let world = story().echo().begin();
+    world.fetch("a").outcome();
+    world.lookup("a");
+    world.lookup("a");
+    world.settles();
+    let stats = world.stats();
+    let json: serde_json::Value = serde_json::from_str(&stats.to_json()).expect("it is JSON");
+    assert_eq!(json["lookups"]["hits"], 2);
+    assert_eq!(json["lookups"]["misses"], 1);
+    assert_eq!(json["loads"]["succeeded"], 1);
+    assert_eq!(json["now"]["entries"], 1);
+
+    let text = stats.to_openmetrics();
+    assert!(text.ends_with("# EOF\n"));
+    let mut families: Vec<(&str, &str)> = Vec::new();
+    let mut buckets: HashMap<&str, u64> = HashMap::new();
+    for line in text.lines().take_while(|line| *line != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').expect("a type line has a name and a kind");
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert!(families.iter().all(|(known, _)| *known != name), "{name} is declared once");
+            families.push((name, kind));
+            continue;
+        }
+        let (name, kind) = families.last().copied().expect("a type comes before its samples");
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            assert!(rest.starts_with(&format!("{name} ")) && rest.len() > name.len() + 5, "{line}");
+            continue;
+        }
+        let (sample, number) = line.rsplit_once(' ').expect("a sample has a value");
+        let number: f64 = number.parse().unwrap_or_else(|_| panic!("not a number: {line}"));
+        let suffix = sample.strip_prefix(name).unwrap_or_else(|| panic!("{line} stands under {name}"));
+        let (suffix, labels) = suffix.split_once('{').map_or((suffix, None), |(suffix, labels)| (suffix, Some(labels)));
+        assert!(labels.is_none_or(|labels| labels.ends_with("\"}") && labels.contains("=\"")), "{line}");
+        match (kind, suffix) {
+            ("counter", "_total") | ("gauge", "") | ("histogram", "_sum") => {}
+            ("histogram", "_bucket") => {
+                let before = buckets.insert(name, number as u64).unwrap_or(0);
+                assert!(before <= number as u64, "buckets are cumulative: {line}");
+            }
+            ("histogram", "_count") => assert_eq!(buckets[name], number as u64, "+Inf is the count: {line}"),
+            _ => panic!("{line} is no sample of a {kind}"),
+        }
+    }
+    assert!(text.contains("kvlight_lookups_total{result=\"hit\"} 2\n"));
+    world.free();
+}
+
+#[test]
+fn s15_a_manual_clock_moves_every_time_there_is_and_returns_when_all_that_fell_due_was_fired() {
+    let world = story()
+        .with(|settings| {
+            settings.cache.ttl_ms = Some(100);
+            settings.fetch.retry.count = Some(2);
+            settings.fetch.retry.fixed = std::time::Duration::from_millis(30);
+            settings.fetch.timeout = Some(std::time::Duration::from_millis(500));
+        })
+        .begin();
+    world.put("k", "v");
+    let waiter = world.fetch("failing");
+    for attempt in 1..=2 {
+        let request = world.request();
+        assert_eq!(request.0.attempt(0), Some(attempt));
+        request.fail("failing", error(1));
+        drop(request);
+        world.settles_but_for_flights(1);
+        world.advance(29);
+        assert!(world.request_now().is_none(), "its pause is not over");
+        world.advance(1);
+    }
+    let hung = world.request();
+    assert_eq!(world.lookup("k"), "v");
+    world.advance(40);
+    assert_eq!((world.lookup("k"), world.core.len()), ("MISS".into(), 0));
+    world.advance(400);
+    assert_eq!(waiter.said(), "ERR_TIMEOUT");
+    drop(hung);
+    world.free();
+}
+
+#[test]
+fn s15_one_clock_moves_several_engines() {
+    let clock = Clock::manual(Millis(0));
+    let worlds: Vec<World> = (0..3)
+        .map(|_| {
+            let mut beginning = story().with(|settings| settings.cache.ttl_ms = Some(10));
+            beginning.plan.clock = Some(clock.clone());
+            beginning.begin()
+        })
+        .collect();
+    worlds.iter().for_each(|world| assert_eq!(world.put("k", "v"), Status::OK));
+    worlds[0].advance(9);
+    assert!(worlds.iter().all(|world| world.peek("k") == "v"));
+    worlds[2].advance(1);
+    assert!(worlds.iter().all(|world| world.peek("k") == "MISS"));
+    worlds.into_iter().for_each(World::free);
+}

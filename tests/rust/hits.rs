@@ -1,0 +1,27 @@
+//! A lookup that hits asks nothing of the system: no memory, no precise clock, no waiting. Counted from outside, in a program whose
+//! own `malloc`, `clock_gettime` and the like stand before libc's (tests/programs/hits/hits.c).
+
+use super::library;
+
+use std::path::Path;
+use std::process::Command;
+
+fn must(program: &mut Command) -> String {
+    library::run(program).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_hit_takes_no_memory_no_precise_clock_and_no_system_call() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = library::installed_in("hits");
+    let program = folder.join("hits");
+    let mut compiler = Command::new("gcc");
+    // The program's own functions must not be taken for the compiler's builtins, nor calls of them be left out.
+    compiler.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-fno-builtin", "-rdynamic", "-pthread", "-I"]);
+    compiler.arg(here.join("include")).arg(here.join("tests/programs/hits/hits.c")).arg("-o").arg(&program);
+    compiler.arg("-L").arg(&folder).args(["-lkvlight", "-ldl"]);
+    must(&mut compiler);
+    let said = must(Command::new(&program).env("LD_LIBRARY_PATH", &folder));
+    assert!(said.trim_end().ends_with(" checks, 0 failed"), "{said}");
+    assert_eq!(said.matches(" precise clocks").count(), 14, "seven kinds of lookup, each of two kinds of entry: {said}");
+}

@@ -1,0 +1,19 @@
+//! The tests of the library in one program: one module for each room or noun. Programs of their own beside it are those that count the
+//! threads or the memory of the whole process, and those that a command runs by name (`header`, `docs`, `proof`, `tidy`, `manual`).
+
+mod boundary;
+mod boundary_cache;
+mod browser;
+mod c;
+mod cache_model;
+mod cache_rules;
+mod cpp;
+mod demo;
+mod engine_fetch;
+mod engine_listeners;
+mod engine_lives;
+mod engine_world;
+mod hits;
+mod library;
+mod metrics;
+mod task;

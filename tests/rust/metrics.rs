@@ -1,0 +1,166 @@
+//! What a scraper and the live page see: examples/c/metrics.c, asked over the loopback interface, and examples/dashboard.
+
+use super::library;
+
+use super::browser::Browser;
+use serde_json::json;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The program at work; it ends with this.
+struct Metrics {
+    program: Child,
+    address: String,
+}
+
+impl Metrics {
+    fn start(name: &str) -> Metrics {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).expect("the target folder can be written");
+        let built = library::shared();
+        for name in ["libkvlight.so", "libkvlight.so.0.1"] {
+            fs::copy(&built, folder.join(name)).expect("the target folder can be written");
+        }
+        let program = folder.join("metrics");
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-I"]).arg(here().join("include"));
+        gcc.arg(here().join("examples/c/metrics.c")).arg("-o").arg(&program).arg("-L").arg(&folder).args(["-lkvlight", "-lpthread"]);
+        library::run(&mut gcc).unwrap_or_else(|error| panic!("{error}"));
+        let mut command = Command::new(program);
+        command.arg("0").env("LD_LIBRARY_PATH", folder).current_dir(here()).stdout(Stdio::piped());
+        let mut program = command.spawn().expect("it runs");
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().expect("it is piped")).read_line(&mut line).expect("it prints its address");
+        let address = line.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).expect("an address").to_owned();
+        assert!(address.starts_with("127.0.0.1:"), "nobody outside of this machine is answered: {address}");
+        Metrics { program, address }
+    }
+
+    /// Head and body of the answer to these bytes.
+    fn say(&self, bytes: &[u8]) -> (String, String) {
+        let mut connection = TcpStream::connect(&self.address).expect("it listens");
+        connection.write_all(bytes).expect("it reads");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("it answers in UTF-8");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> (String, String) {
+        self.say(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).as_bytes())
+    }
+
+    /// The statistics, as soon as requests were made and some keys were found.
+    fn stats(&self) -> serde_json::Value {
+        loop {
+            let (head, body) = self.get("/stats.json");
+            assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/json"), "{head}");
+            let stats: serde_json::Value = serde_json::from_str(&body).expect("it is JSON");
+            if stats["lookups"]["hits"].as_u64() > Some(0) && stats["latency_us"]["count"].as_u64() > Some(0) {
+                return stats;
+            }
+        }
+    }
+
+    fn end(mut self) {
+        let ended = Command::new("kill").args(["-TERM", &self.program.id().to_string()]).status();
+        assert!(ended.expect("kill runs").success());
+        assert!(self.program.wait().expect("it ends").success(), "it frees the engine and says so");
+    }
+}
+
+impl Drop for Metrics {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+#[test]
+fn s12_a_scraper_and_the_page_are_served_what_is_counted() {
+    let metrics = Metrics::start("metrics");
+    let stats = metrics.stats();
+
+    let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("it is there");
+    let fields = page.split_once("const FIELDS = [").and_then(|(_, rest)| rest.split_once("];")).expect("the page has a list").0;
+    let fields: Vec<&str> = fields.split('"').skip(1).step_by(2).collect();
+    assert!(fields.len() > 10, "the list was read: {fields:?}");
+    for field in &fields {
+        let value = field.split('.').fold(&stats, |part, name| &part[name]);
+        assert!(value.is_number() || value.is_array(), "the page reads {field}, and there is only {value}");
+    }
+    for read in page.split("pick(").skip(1).chain(page.split("grown(").skip(1)).filter_map(|rest| rest.split('"').nth(1)) {
+        let is_a_path = read.contains('.') && !read.contains(' ');
+        assert!(!is_a_path || fields.contains(&read), "the page reads {read}, which is not in its list");
+    }
+
+    let (head, body) = metrics.get("/metrics");
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/openmetrics-text; version=1.0.0"), "{head}");
+    assert!(body.ends_with("# EOF\n") && body.contains("kvlight_lookups_total{result=\"hit\"}"), "{body}");
+
+    let (head, body) = metrics.get("/");
+    assert!(head.starts_with("HTTP/1.1 200 ") && body == page, "{head}");
+    assert!(metrics.get("/of/nobody").0.starts_with("HTTP/1.1 404 "));
+    assert!(metrics.get(&format!("/{}", "x".repeat(1000))).0.starts_with("HTTP/1.1 400 "));
+    assert!(metrics.say(b"POST / HTTP/1.1\r\n\r\n").0.starts_with("HTTP/1.1 400 "));
+    metrics.end();
+}
+
+/// It is one file: no address of anybody's, no script that has to be fetched.
+#[test]
+fn the_page_fetches_nothing_but_the_statistics() {
+    let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("it is there");
+    assert!(!page.contains("://") && !page.contains("src=") && !page.contains("<link"), "the page fetches something");
+    assert_eq!(page.matches("fetch(").count(), 1);
+}
+
+/// What is drawn of an engine at work, once enough was seen of it; what is missing, if that does not come about.
+const DRAWN: &str = r#"new Promise(done => {
+    let looks = 0;
+    const look = () => {
+        const figures = Object.fromEntries([...document.querySelectorAll('#figures div')].map(each => [each.children[1].textContent, each.children[0].textContent]));
+        const charts = [...document.querySelectorAll("section")].map(each => ({
+            title: each.querySelector("h2").textContent,
+            lines: [...each.querySelectorAll("polyline")].map(line => line.getAttribute("points").split(" ").length),
+            bars: [...each.querySelectorAll("rect")].filter(bar => bar.getAttribute("height") > 0).length,
+        }));
+        const is_drawn = charts.length > 0 && charts.every(chart => chart.bars > 0 || chart.lines.length > 0 && chart.lines.every(points => points > 2));
+        if (is_drawn || ++looks > 600) done({ figures, charts, is_drawn });
+        else setTimeout(look, 100);
+    };
+    look();
+})"#;
+
+#[test]
+fn s12_the_page_draws_an_engine_at_work_on_a_desk_and_on_a_phone() {
+    let Some(mut browser) = Browser::start("dashboard") else { return };
+    let metrics = Metrics::start("metrics_drawn");
+    metrics.stats();
+    for (width, scheme) in [(1280, "light"), (390, "dark")] {
+        browser.open(&format!("http://{}/", metrics.address), width, scheme);
+        let drawn = browser.value(DRAWN);
+        assert_eq!(drawn["is_drawn"], json!(true), "at {width} something is not drawn: {drawn}");
+        let (figures, charts) = (&drawn["figures"], drawn["charts"].as_array().expect("it is a list"));
+        let rate = figures["hit rate"].as_str().and_then(|rate| rate.split('\u{202f}').next()).map(str::parse::<f64>);
+        assert!(matches!(rate, Some(Ok(rate)) if rate > 0.0 && rate <= 100.0), "the hit rate is a figure: {figures}");
+        assert_eq!(figures["entries"].as_str().map(|entries| entries == "0" || entries == "–"), Some(false), "{figures}");
+        assert_eq!(charts.iter().filter(|chart| chart["bars"] != json!(0)).count(), 1, "one chart has bars, for latency: {drawn}");
+        assert_eq!(browser.overflow(), json!(0), "at {width} it is wider than the screen");
+        assert_eq!(browser.value("document.getElementById('state').textContent"), json!("live, once a second"));
+    }
+    assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+
+    // Its engine goes: the page says so instead of showing what was.
+    metrics.end();
+    let said = "new Promise(done => { let looks = 0; const look = () => { const state = document.getElementById('state'); \
+                if (state.className || ++looks > 100) done(state.className); else setTimeout(look, 100); }; look(); })";
+    assert_eq!(browser.value(said), json!("trouble"));
+}

@@ -1,0 +1,202 @@
+//! Every rule of docs/CONTRACT.md, and every fault of earlier systems there, has a test whose name carries its number.
+//!
+//! `make proof` prints them together into target/proof.md. A rule without a test is not kept yet, and fails here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Rules that have no test yet. A test below fails when one of them gets it, so that the list cannot outlive its reason.
+const OPEN: &[&str] = &[
+    "f10a", "f10b", "f11a", "f11b", "f13a", "f13b", "f13c", "f13d", "f13e", "f13f", "f13g", "f16a", "f20a", "l02a", "l04a", "l05a", "l05b",
+    "l06a", "l08a", "l09a", "l09b", "s02a", "s03a", "s05a", "s07a", "s11a", "s12a", "s14a", "s17", "s18", "s19", "s20", "s21",
+];
+
+const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples"];
+const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php"];
+/// What stands before the name of a test where it is written, in the languages above.
+const DEFINERS: &[&str] = &["fn", "void", "int", "func", "def", "function", "mod", "bool"];
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| here().join(folder)).filter(|folder| folder.exists()).collect();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("folders can be listed") {
+            let path = entry.expect("folders can be listed").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                // Built or fetched, not ours.
+                if !name.starts_with('.') && !["node_modules", "target", "build", "__pycache__"].contains(&&*name) {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| LANGUAGES.iter().any(|language| extension == *language)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The numbers that a name carries: `f01_to_f20_x` is all from F01 to F20, `s01_s14_x` both.
+fn numbers(name: &str) -> Vec<String> {
+    // `f07`, `f13a`, `fault07`.
+    let is_number = |part: &str| {
+        let rule =
+            part.strip_prefix(['s', 'f', 'l', 'r', 't']).map(|rest| rest.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(rest));
+        let digits = part.strip_prefix("fault").or(rule);
+        digits.is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let name = name.strip_prefix("test_").or_else(|| name.strip_prefix("test")).unwrap_or(name).to_ascii_lowercase();
+    // `fault_20` is `fault20`.
+    let name = name.replace("fault_", "fault");
+    let parts: Vec<&str> = name.split('_').collect();
+    let mut found: Vec<String> = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        match (found.last().cloned(), *part) {
+            (_, part) if is_number(part) => {
+                let from = found.last().filter(|_| at >= 2 && parts[at - 1] == "to").cloned();
+                if let Some(from) = from {
+                    let (kind, first, last) = (&from[..1], number_of(&from), number_of(part));
+                    found.extend((first + 1..last).map(|number| format!("{kind}{number:02}")));
+                }
+                found.push(part.to_owned());
+            }
+            (Some(_), "to") if parts.get(at + 1).is_some_and(|next| is_number(next)) => {}
+            _ => break,
+        }
+    }
+    found
+}
+
+fn number_of(part: &str) -> u32 {
+    part.trim_matches(|c: char| c.is_ascii_alphabetic()).parse().expect("two digits")
+}
+
+/// By number, the tests that carry it, by file.
+type Proofs = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+fn note(text: &str, file: &str, proofs: &mut Proofs) {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(|c: char| !is_part(c)).filter(|word| !word.is_empty()).collect();
+        for pair in words.windows(2).filter(|pair| DEFINERS.contains(&pair[0])) {
+            // Where names are read by people alone, the number stands in a comment behind: `def exit_while_unwinding():  # f35`.
+            let behind = line.split(['#', '/']).skip(1).flat_map(|comment| numbers(comment.trim().trim_end_matches(['*', ' '])));
+            for number in numbers(pair[1]).into_iter().chain(behind.map(fault_beyond_rules)) {
+                proofs.entry(number).or_default().entry(file.to_owned()).or_default().insert(pair[1].to_owned());
+            }
+        }
+    }
+}
+
+/// Rules of fetching end at F22; a higher number is a fault's.
+fn fault_beyond_rules(number: String) -> String {
+    match number.strip_prefix('f').filter(|digits| digits.len() == 2 && number_of(digits) > 22) {
+        Some(digits) => format!("fault{digits}"),
+        None => number,
+    }
+}
+
+fn proofs() -> Proofs {
+    let mut proofs = Proofs::new();
+    for path in files() {
+        let file = path.strip_prefix(here()).expect("it lies here").to_string_lossy().into_owned();
+        // This file names what it looks for.
+        if let (Ok(text), true) = (fs::read_to_string(&path), file != "tests/rust/proof.rs") {
+            note(&text, &file, &mut proofs);
+        }
+    }
+    assert!(proofs.len() > 30, "the tests were found");
+    proofs
+}
+
+/// A rule or a fault of docs/CONTRACT.md.
+struct Promise {
+    /// As names of tests carry it: `f07`, `fault07`.
+    number: String,
+    words: String,
+}
+
+fn contract() -> Vec<Promise> {
+    let text = fs::read_to_string(here().join("docs/CONTRACT.md")).expect("docs/CONTRACT.md is there");
+    let promise = |line: &str| {
+        if let Some((number, words)) = line.strip_prefix("- **").and_then(|rest| rest.split_once("** ")) {
+            return Some(Promise { number: number.to_ascii_lowercase(), words: words.to_owned() });
+        }
+        let (at, words) = line.split_once(". ")?;
+        let at: u32 = at.parse().ok()?;
+        Some(Promise { number: format!("fault{at:02}"), words: words.to_owned() })
+    };
+    let promises: Vec<Promise> = text.lines().filter_map(promise).collect();
+    assert!(promises.len() > 80, "the rules were found");
+    promises
+}
+
+fn page(proofs: &Proofs) -> String {
+    let mut page = String::from("# Which test proves what\n");
+    for Promise { number, words } in contract() {
+        let _ = write!(page, "\n**{number}** {words}\n\n");
+        for (file, tests) in proofs.get(&number).into_iter().flatten() {
+            let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
+            let _ = writeln!(page, "- {file}: {}", tests.join(", "));
+        }
+    }
+    page
+}
+
+/// Whether a test of its own proves the rule. One that sweeps over a range of rules is listed with each, and does not suffice for any.
+fn is_proved(number: &str, proofs: &Proofs) -> bool {
+    proofs.get(number).is_some_and(|files| files.values().flatten().any(|test| !test.contains("_to_") || numbers(test).len() < 3))
+}
+
+fn all_numbers() -> Vec<String> {
+    contract().into_iter().map(|promise| promise.number).collect()
+}
+
+#[test]
+fn every_rule_and_every_fault_has_a_test_that_carries_its_number() {
+    let proofs = proofs();
+    let is_open = |number: &str| OPEN.contains(&number);
+    let without: Vec<String> = all_numbers().into_iter().filter(|number| !is_proved(number, &proofs) && !is_open(number)).collect();
+    assert!(without.is_empty(), "no test carries these numbers, so nothing proves them: {without:?}");
+    let closed: Vec<&&str> = OPEN.iter().filter(|number| is_proved(number, &proofs)).collect();
+    assert!(closed.is_empty(), "these have a test by now: strike them off OPEN: {closed:?}");
+}
+
+#[test]
+fn no_test_carries_a_number_that_no_rule_has() {
+    let known = all_numbers();
+    let unknown: Vec<_> = proofs().into_iter().filter(|(number, _)| !known.contains(number)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// What `make proof` prints. Written into the build folder alone: the names of the tests are the source.
+#[test]
+fn the_list_of_proofs_is_written() {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here().join("target"), PathBuf::from);
+    fs::create_dir_all(&target).expect("the build folder can be made");
+    fs::write(target.join("proof.md"), page(&proofs())).expect("the build folder can be written");
+}
+
+#[test]
+fn the_reader_of_names_sees_what_it_must() {
+    assert_eq!(numbers("f07_stored_before_told"), ["f07"]);
+    assert_eq!(numbers("s01_s14_the_store"), ["s01", "s14"]);
+    assert_eq!(numbers("f01_to_f04_any"), ["f01", "f02", "f03", "f04"]);
+    assert_eq!(numbers("f13a_batches_lose_nothing"), ["f13a"]);
+    assert_eq!(numbers("fault44_a_huge_fetch"), ["fault44"]);
+    assert_eq!(numbers("f05_fault_20_an_empty_batch"), ["f05", "fault20"]);
+    assert_eq!(numbers("test_f09_cancel"), ["f09"]);
+    assert_eq!(numbers("the_f09_is_not_a_number_here"), Vec::<String>::new());
+    assert_eq!(numbers("f9_x"), Vec::<String>::new());
+    let mut proofs = Proofs::new();
+    note("static void l01_callbacks(void)\n    l01_called();\n@Test func f02_x() {", "a", &mut proofs);
+    note("def exit_while_unwinding() -> None:  # f35", "b", &mut proofs);
+    assert_eq!(proofs.keys().collect::<Vec<_>>(), ["f02", "fault35", "l01"]);
+}

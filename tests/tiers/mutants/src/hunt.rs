@@ -1,0 +1,74 @@
+//! Wakes mutants, each in processes of its own, and runs the tests. Who makes a test fail, or hang, is found.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
+    let text = fs::read_to_string(list).expect("the list can be read");
+    let mut rows: Vec<&str> = text.lines().collect();
+    rows.sort_by_cached_key(|row| lot(row, seed));
+    rows.truncate(count as usize);
+    // Whoever fails while nobody is awake would find every mutant.
+    for program in programs {
+        assert!(passes(program, "0", seconds), "{program} fails without any mutant");
+    }
+    let (taken, tried, survivors) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let hunter = || {
+        while let Some(row) = rows.get(taken.fetch_add(1, Relaxed)) {
+            let number = row.split('\t').next().expect("a row begins with a number");
+            if programs.iter().all(|program| passes(program, number, seconds)) {
+                survivors.fetch_add(1, Relaxed);
+                println!("SURVIVED\t{row}");
+            }
+            let tried = tried.fetch_add(1, Relaxed) + 1;
+            if tried.is_multiple_of(50) {
+                println!("{tried} of {} tried, {} survived", rows.len(), survivors.load(Relaxed));
+            }
+        }
+    };
+    thread::scope(|hunters| (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| drop(hunters.spawn(hunter))));
+    let survivors = survivors.into_inner();
+    println!("seed {seed}: {} tried, {} found, {survivors} survived", rows.len(), rows.len() - survivors);
+}
+
+/// Who is drawn depends on what a mutant is, not on how many there are or in which line it stands: another line of code elsewhere draws
+/// the same ones. FNV-1a (Fowler, Noll, Vo), and what SplitMix64 makes of a number (Steele, Lea, Flood).
+fn lot(row: &str, seed: u64) -> u64 {
+    let (_, mutant) = row.split_once('\t').expect("a row begins with a number");
+    let (place, change) = mutant.split_once('\t').expect("a row has a place and a change");
+    let file = place.split(':').next().unwrap_or(place);
+    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut z = file.bytes().chain(change.bytes()).fold(0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), fnv);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// `program` is a path, and behind a space which of its tests to run: the beginning of their names.
+fn passes(program: &str, number: &str, seconds: u64) -> bool {
+    let mut words = program.split(' ');
+    let mut child = Command::new(words.next().expect("a program has a path"))
+        .args(words)
+        .env("KVL_MUTANT", number)
+        .env("RUST_BACKTRACE", "0")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let until = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        match child.try_wait().expect("it is our child") {
+            Some(status) => return status.success(),
+            None if Instant::now() > until => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return false;
+            }
+            None => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
