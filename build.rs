@@ -1,8 +1,11 @@
-//! Makes the C header, and gives the shared library its name.
+//! Makes the C header and its description as data, and gives the shared library its name.
 //!
 //! The header is put together from src/ffi/preamble.h (what a reader must know first), the version of Cargo.toml, the one table
 //! of statuses, and what cbindgen prints for each file of src/ffi, in the order of [`SECTIONS`]. It goes to OUT_DIR;
-//! tests/rust/header.rs compares it with include/kvlight.h.
+//! tests/rust/header.rs compares it with include/kvlight.h. build/api.rs describes what the header declares: api/api.json.
+
+#[path = "build/api.rs"]
+mod api;
 
 use std::env;
 use std::fmt::Write as _;
@@ -46,12 +49,17 @@ macro_rules! statuses {
 include!("src/base/status_table.rs");
 
 fn main() {
-    for input in ["build.rs", "cbindgen.toml", "Cargo.toml", "src/base/status_table.rs", "src/ffi"] {
+    for input in ["build.rs", "build", "cbindgen.toml", "Cargo.toml", "src/base/status_table.rs", "src/ffi"] {
         println!("cargo:rerun-if-changed={input}");
     }
     let header = Path::new(&var("OUT_DIR")).join("kvlight.h");
-    fs::write(&header, make_header()).expect("OUT_DIR can be written");
+    let text = make_header();
+    fs::write(&header, &text).expect("OUT_DIR can be written");
+    let settings = fs::read_to_string("src/ffi/config_keys.json").expect("src/ffi can be read");
+    let api = Path::new(&var("OUT_DIR")).join("api.json");
+    fs::write(&api, api::describe(&text, &settings, version())).expect("OUT_DIR can be written");
     println!("cargo:rustc-env=KVL_HEADER={}", header.display());
+    println!("cargo:rustc-env=KVL_API={}", api.display());
     println!("cargo:rustc-env=KVL_VERSION_NUMBER={}", version_number());
     name_the_library();
 }

@@ -33,6 +33,11 @@ fn the_header_is_the_one_that_the_sources_make() {
 }
 
 #[test]
+fn the_description_of_the_interface_is_the_one_that_the_sources_make() {
+    compare("api/api.json", &fs::read_to_string(env!("KVL_API")).expect("build.rs writes the description"));
+}
+
+#[test]
 fn the_manual_of_settings_is_the_one_that_their_table_makes() {
     compare("docs/CONFIGURATION.md", &kvlight::base::config::as_markdown());
 }
