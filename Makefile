@@ -1,7 +1,7 @@
 # `make` lists what there is to make. Needs GNU make and cargo; `make test` installs what else the tests need, where it may.
 SHELL = /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build stage demo test test-rust test-models test-abi test-memory test-race test-soak test-fuzz test-mutants test-coverage test-long test-swift test-hosts headers lint install uninstall clean tools
+.PHONY: help build stage demo test test-rust test-models test-abi test-memory test-race test-soak test-fuzz test-mutants test-coverage test-long test-swift test-hosts generate check-generated lint install uninstall clean tools
 
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
@@ -92,8 +92,11 @@ bench-python: stage ## Measure the Python module beside aiodataloader with cache
 test-hosts: ## Run the twelve scenarios in every host.
 	tests/tiers/run hosts
 
-headers: ## Write include/kvlight.h, docs/CONFIGURATION.md and the list of settings anew from the sources.
+generate: ## Write all that is generated from the sources: header, api/api.json, CONFIGURATION.md, tables of the bindings.
 	KVL_BLESS=1 $(CARGO) test --test header the_
+
+check-generated: ## Compare what is generated with what is committed.
+	$(CARGO) test --test header the_
 
 .PHONY: dashboard docs proof test-install
 # Where the live page is served.

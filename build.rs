@@ -55,9 +55,8 @@ fn main() {
     let header = Path::new(&var("OUT_DIR")).join("kvlight.h");
     let text = make_header();
     fs::write(&header, &text).expect("OUT_DIR can be written");
-    let settings = fs::read_to_string("src/ffi/config_keys.json").expect("src/ffi can be read");
     let api = Path::new(&var("OUT_DIR")).join("api.json");
-    fs::write(&api, api::describe(&text, &settings, version())).expect("OUT_DIR can be written");
+    fs::write(&api, api::describe(&text, version())).expect("OUT_DIR can be written");
     println!("cargo:rustc-env=KVL_HEADER={}", header.display());
     println!("cargo:rustc-env=KVL_API={}", api.display());
     println!("cargo:rustc-env=KVL_VERSION_NUMBER={}", version_number());

@@ -1,7 +1,8 @@
 //! Describes the C interface as data, for bindings that are generated: `api/api.json`.
 //!
-//! Everything is read from the text of the header, which build.rs has just printed in one regular style, and from the list of settings.
-//! Sizes and offsets are those of 64-bit systems; tests/abi compares them with what two compilers see.
+//! Everything is read from the text of the header, which build.rs has just printed in one regular style. tests/rust/header.rs adds the
+//! settings, whose table is code of the library.
+//! Sizes and offsets are those of 64-bit systems; tests/tiers/abi compares them with what two compilers see.
 
 use serde_json::{Map, Value, json};
 
@@ -16,13 +17,12 @@ const SCALARS: &[(&str, usize)] =
 const POINTER: usize = 8;
 
 /// The description as JSON text: one line for each status, constant, type, struct and function.
-pub fn describe(header: &str, settings: &str, version: [u32; 3]) -> String {
+pub fn describe(header: &str, version: [u32; 3]) -> String {
     let declarations = declarations(header);
     let mut reader = Reader::default();
     for declaration in &declarations {
         reader.read(declaration);
     }
-    let settings: Vec<Value> = serde_json::from_str(settings).expect("the list of settings is JSON");
     let statistics = reader.statistics();
     let [major, minor, patch] = version;
     let version = json!({"major": major, "minor": minor, "patch": patch, "number": major * 1_000_000 + minor * 1000 + patch});
@@ -32,7 +32,6 @@ pub fn describe(header: &str, settings: &str, version: [u32; 3]) -> String {
         ("types", reader.types),
         ("structs", reader.structs),
         ("functions", reader.functions),
-        ("settings", settings),
         ("statistics", statistics),
     ];
     let mut text = format!("{{\n\"version\": {version}");
@@ -119,7 +118,11 @@ impl Reader {
         let Ok(value) = serde_json::from_str::<Value>(number) else { return };
         let entry = json!({"name": name, "value": value, "about": one_line(comment)});
         let is_status = super::STATUSES.iter().any(|(status, ..)| *status == name);
-        if is_status { self.statuses.push(entry) } else if !name.starts_with("VERSION_") { self.constants.push(entry) }
+        if is_status {
+            self.statuses.push(entry)
+        } else if !name.starts_with("VERSION_") {
+            self.constants.push(entry)
+        }
     }
 
     /// A number with a name of its own, or a callback.
@@ -181,7 +184,11 @@ impl Reader {
         }
         let named = |list: &[Value]| list.iter().find(|entry| entry["name"] == bare).cloned();
         if let Some(known) = named(&self.types) {
-            return if known["kind"] == "callback" { same(POINTER) } else { self.layout_of(known["of"].as_str().expect("a number is of a type")) };
+            return if known["kind"] == "callback" {
+                same(POINTER)
+            } else {
+                self.layout_of(known["of"].as_str().expect("a number is of a type"))
+            };
         }
         let known = named(&self.structs).unwrap_or_else(|| panic!("{kind} is declared before it is used"));
         let number = |key: &str| usize::try_from(known[key].as_u64().expect("a struct has a size")).expect("it is small");

@@ -1,7 +1,7 @@
 /*
  * kvlight: a loading cache for every language, behind a C ABI.
  *
- * This file is the specification. It is generated: `make headers` writes it, a test compares it.
+ * This file is the specification. It is generated: `make generate` writes it, a test compares it.
  *
  * OWNERSHIP
  *   A program holds handles: opaque pointers that a function whose name ends in _new, or an `out_` parameter, gave it.

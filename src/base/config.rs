@@ -578,7 +578,7 @@ pub fn as_json() -> String {
 pub fn as_markdown() -> String {
     let mut text = String::from(
         "# Configuration\n\n\
-         Made from the table in `src/base/config.rs` by `make headers`; a test compares them.\n\n\
+         Made from the table in `src/base/config.rs` by `make generate`; a test compares them.\n\n\
          Every setting is a text key of `kvl_config_set`, `kvl_config_set_int` or `kvl_config_set_real`. Those marked *per fetch* may\n\
          stand in a fetch's options too (`kvl_options_set`), where they override the engine's; what an answer states overrides both.\n\n\
          | setting | takes | default | per fetch | what it does |\n|---|---|---|---|---|\n",

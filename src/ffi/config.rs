@@ -21,7 +21,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
 use std::sync::Arc;
 
-/// The list of settings, written by `make headers` from their table, so that it is static text and no memory of ours.
+/// The list of settings, written by `make generate` from their table, so that it is static text and no memory of ours.
 const KEYS_JSON: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("config_keys.json"), "\0").as_bytes()) {
     Ok(text) => text,
     Err(_) => panic!("src/ffi/config_keys.json holds a NUL"),

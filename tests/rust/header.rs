@@ -1,27 +1,16 @@
-//! What is generated is compared with what is committed: the header, the manual of settings, their list for bindings; and the
-//! header with what the library exports. `make headers` (KVL_BLESS=1) writes the committed files anew.
+//! What is generated is compared with what is committed: the header, its description as data, the manual of settings, the tables of
+//! the bindings (one template a language in tests/rust/generated); and the header with what the library exports. `make generate`
+//! (KVL_BLESS=1) writes the committed files anew.
 
+mod generated;
 mod library;
 
+use generated::api::{self, Api};
+use generated::compare::{compare, here};
+use generated::{node, python};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
-
-fn compare(committed: &str, generated: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(committed);
-    if std::env::var_os("KVL_BLESS").is_some_and(|bless| bless == "1") {
-        fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("the folder can be made");
-        fs::write(&path, generated).expect("the file can be written");
-    }
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let differs = text.lines().zip(generated.lines()).position(|(old, new)| old != new);
-    let line = differs.unwrap_or_else(|| text.lines().count().min(generated.lines().count())) + 1;
-    assert!(
-        text == generated,
-        "{committed} differs from what the sources say, from line {line} on: run `make headers` and look at the difference"
-    );
-}
 
 fn generated_header() -> String {
     fs::read_to_string(env!("KVL_HEADER")).expect("build.rs writes the header")
@@ -34,7 +23,7 @@ fn the_header_is_the_one_that_the_sources_make() {
 
 #[test]
 fn the_description_of_the_interface_is_the_one_that_the_sources_make() {
-    compare("api/api.json", &fs::read_to_string(env!("KVL_API")).expect("build.rs writes the description"));
+    compare("api/api.json", &api::text());
 }
 
 #[test]
@@ -45,6 +34,43 @@ fn the_manual_of_settings_is_the_one_that_their_table_makes() {
 #[test]
 fn the_list_of_settings_for_bindings_is_the_one_that_their_table_makes() {
     compare("src/ffi/config_keys.json", &kvlight::base::config::as_json());
+}
+
+fn compare_all(files: &[(&str, String)]) {
+    for (path, text) in files {
+        compare(path, text);
+    }
+}
+
+#[test]
+fn the_tables_of_python_are_those_of_the_interface() {
+    compare_all(&python::files(&Api::read()));
+}
+
+#[test]
+fn the_tables_of_node_are_those_of_the_interface() {
+    compare_all(&node::files(&Api::read()));
+}
+
+/// Two compilers print tests/tiers/abi/layout.txt from the header itself: the computed offsets and the constants must be theirs.
+#[test]
+fn the_description_has_the_layout_that_compilers_see() {
+    let api = Api::read();
+    let seen = fs::read_to_string(here().join("tests/tiers/abi/layout.txt")).expect("the layout is committed");
+    let seen: BTreeSet<&str> = seen.lines().collect();
+    let mut missing = Vec::new();
+    for structure in api.structs() {
+        let name = structure.name();
+        let mut lines = vec![format!("{name} size {} align {}", structure.number("size"), structure.number("align"))];
+        for field in structure.list("fields") {
+            lines.push(format!("{name}.{} at {} size {}", field.name(), field.number("offset"), field.number("size")));
+        }
+        missing.extend(lines.into_iter().filter(|line| !seen.contains(line.as_str())));
+    }
+    let numbers = api.statuses().chain(api.constants()).filter(|constant| constant.is_whole("value"));
+    let lines = numbers.map(|constant| format!("KVL_{} {}", constant.name(), constant.number("value")));
+    missing.extend(lines.filter(|line| !seen.contains(line.as_str())));
+    assert!(missing.is_empty(), "compilers do not see:\n  {}", missing.join("\n  "));
 }
 
 /// The names of the functions that the header declares: what stands before `(` where a declaration begins with KVL_API.

@@ -1,0 +1,261 @@
+// Made from api/api.json by `make generate`. Do not edit.
+
+/** What one fetch may set. */
+export interface FetchSettings {
+  /** Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial. */
+  'batch.mode'?: 'partial' | 'all_or_nothing';
+  /** How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1. */
+  'timeout_ms'?: number;
+  /** normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal. */
+  'read'?: 'normal' | 'refresh' | 'cache_only' | 'no_store';
+  /** The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0. */
+  'priority'?: number;
+  /** How often a failed key is tried again; -1 for ever. Default: 0. */
+  'retry.count'?: number;
+  /** How the pauses between attempts grow. Default: fixed. */
+  'retry.shape'?: 'fixed' | 'exponential' | 'exponential_then_fixed' | 'fixed_then_exponential';
+  /** The first exponential pause, in milliseconds. Default: 1000. */
+  'retry.first_ms'?: number;
+  /** The fixed pause, in milliseconds. Default: 0. */
+  'retry.fixed_ms'?: number;
+  /** By what each exponential pause is longer than the one before. Default: 2. */
+  'retry.factor'?: number;
+  /** After how many pauses the shapes of two parts go over to the second. Default: 0. */
+  'retry.switch_after'?: number;
+  /** No pause is longer, in milliseconds. Default: 60000. */
+  'retry.cap_ms'?: number;
+  /** Each pause is drawn uniformly from pause × (1 ± this), never above the cap. Default: 0. */
+  'retry.jitter'?: number;
+  /** No attempt begins later than this after the first one began, in milliseconds; -1 for ever. Default: -1. */
+  'retry.budget_ms'?: number;
+}
+
+/** What an engine or a cache may set. */
+export interface Settings extends FetchSettings {
+  /** How many entries the store holds at most; 0 stores nothing. Default: 1024. */
+  'cache.capacity'?: number;
+  /** How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1. */
+  'cache.cost_limit'?: number;
+  /** How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0. */
+  'cache.shards'?: number;
+  /** How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1. */
+  'cache.ttl_ms'?: number;
+  /** How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000. */
+  'cache.null_ttl_ms'?: number;
+  /** Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0. */
+  'cache.ttl_jitter_ms'?: number;
+  /** An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1. */
+  'cache.idle_ttl_ms'?: number;
+  /** Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true. */
+  'cache.timer'?: boolean;
+  /** Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses. Default: -1. */
+  'cache.seed'?: number;
+  /** fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses. Default: fast. */
+  'cache.hash'?: 'fast' | 'sip';
+  /** How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0. */
+  'cache.error_ttl_ms'?: number;
+  /** How many errors are remembered at most. Default: 1024. */
+  'cache.error_capacity'?: number;
+  /** How many requests may be with the provider at a time. Default: 4. */
+  'tasks.max_running'?: number;
+  /** How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4. */
+  'tasks.max_abandoned'?: number;
+  /** How many keys may wait for a slot. Default: 256. */
+  'queue.max_keys'?: number;
+  /** Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer. Default: lifo. */
+  'queue.order'?: 'lifo' | 'fifo';
+  /** Which part of the places one fetch may occupy, at least one; its other keys wait with it. Default: 0.5. */
+  'queue.share'?: number;
+  /** false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL. Default: true. */
+  'queue.spill'?: boolean;
+  /** How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20. */
+  'batch.max_keys'?: number;
+  /** How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0. */
+  'batch.linger_us'?: number;
+  /** Whether a key that the provider leaves unanswered is absent rather than failed. Default: false. */
+  'batch.omitted_is_null'?: boolean;
+  /** How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1. */
+  'attempt_timeout_ms'?: number;
+}
+
+/** The library's statuses and constants, by their names without "KVL_". */
+export interface Constants {
+  /** done */
+  readonly OK: 0;
+  /** a value */
+  readonly VALUE: 1;
+  /** known to be absent */
+  readonly NULL: 2;
+  /** not in the store */
+  readonly MISS: 3;
+  /** the validator refused the key */
+  readonly INVALID_KEY: 4;
+  /** accepted: exactly the promised events follow */
+  readonly PENDING: 5;
+  /** no event within the time given, or woken */
+  readonly EMPTY: 6;
+  /** not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone */
+  readonly REFUSED: 7;
+  /** not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone */
+  readonly TOO_LARGE: 8;
+  /** the buffer is too small: ask again with the length that was written */
+  readonly TRUNCATED: 9;
+  /** the attempt was over before this answer came */
+  readonly LATE: 10;
+  /** an argument is out of its range or has unknown flags */
+  readonly ERR_INVALID_ARG: -1;
+  /** a pointer is NULL that must not be */
+  readonly ERR_NULL_POINTER: -2;
+  /** no configuration key of that name: kvl_config_keys_json() lists them */
+  readonly ERR_UNKNOWN_KEY: -3;
+  /** the value is not of the key's type or range: kvl_config_problem() says which */
+  readonly ERR_BAD_VALUE: -4;
+  /** the handle is not one of this kind, or was freed */
+  readonly ERR_INVALID_HANDLE: -5;
+  /** a key has at most KVL_KEY_MAX bytes */
+  readonly ERR_KEY_TOO_LONG: -6;
+  /** bytes were asked of an object value, or an object of a bytes value */
+  readonly ERR_WRONG_KIND: -7;
+  /** the index is not below the length */
+  readonly ERR_OUT_OF_RANGE: -8;
+  /** this key of the request has its answer */
+  readonly ERR_ALREADY_ANSWERED: -9;
+  /** a fetch handle serves one fetch: make a new one */
+  readonly ERR_ALREADY_USED: -10;
+  /** the configuration has no provider: kvl_config_set_provider() */
+  readonly ERR_NO_PROVIDER: -11;
+  /** a callback is NULL and no queue was set that could carry the event */
+  readonly ERR_NO_CALLBACK: -12;
+  /** an engine is still attached: free it first */
+  readonly ERR_BUSY: -13;
+  /** out of memory */
+  readonly ERR_NO_MEMORY: -100;
+  /** the system refused a thread */
+  readonly ERR_NO_THREAD: -101;
+  /** the system refused a file descriptor */
+  readonly ERR_NO_FD: -102;
+  /** not possible in this mode or on this system */
+  readonly ERR_UNSUPPORTED: -103;
+  /** the engine is closed */
+  readonly ERR_CLOSED: -200;
+  /** the handle was made before a fork: make new ones in the child */
+  readonly ERR_FORKED: -201;
+  /** this function may not be called from inside a callback, since it would wait for itself */
+  readonly ERR_REENTRANT: -202;
+  /** the provider failed */
+  readonly ERR_PROVIDER: -300;
+  /** the time given was over before an answer came */
+  readonly ERR_TIMEOUT: -301;
+  /** the fetch was cancelled */
+  readonly ERR_CANCELLED: -302;
+  /** the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once */
+  readonly ERR_QUEUE_FULL: -303;
+  /** the provider finished without an answer for this key */
+  readonly ERR_UNANSWERED: -304;
+  /** an internal error was caught: please report it */
+  readonly ERR_PANIC: -900;
+  /** To the queue go results, progress, the end of a close, and the end of fetches' user data. */
+  readonly QUEUE_F_RESULTS: 1;
+  /** To the queue go requests and cancel hooks. */
+  readonly QUEUE_F_PROVIDER: 2;
+  /** To the queue go removals. */
+  readonly QUEUE_F_REMOVALS: 4;
+  /** All of these. */
+  readonly QUEUE_F_ALL: 7;
+  /** Close at once: what is open is told KVL_ERR_CLOSED. */
+  readonly CLOSE_CANCEL: 0;
+  /** Close when what was accepted is done, or at the deadline. */
+  readonly CLOSE_DRAIN: 1;
+  /** A value that is bytes. */
+  readonly KIND_BYTES: 1;
+  /** A value that is a pointer of the program's. */
+  readonly KIND_OBJECT: 2;
+  /** The constant that stands for "known to be absent". */
+  readonly KIND_NULL: 3;
+  /** In the flags of results and events: nothing more follows for this fetch. */
+  readonly F_LAST: 1;
+  /** The request is wanted. */
+  readonly CANCEL_NO: 0;
+  /** Nobody waits for it any more. */
+  readonly CANCEL_UNWANTED: 1;
+  /** The attempt's time is over. */
+  readonly CANCEL_TIMEOUT: 2;
+  /** The engine closes. */
+  readonly CANCEL_CLOSED: 3;
+  /** A TTL: until something else removes the entry. */
+  readonly TTL_NEVER: -1;
+  /** A TTL: what the configuration says. */
+  readonly TTL_DEFAULT: -2;
+  /** A cost: the cost function's, else the value's own. */
+  readonly COST_DEFAULT: -1;
+  /** A priority: not stated. */
+  readonly PRIORITY_DEFAULT: -1.7976931348623157e+308;
+  /** A timeout: none. */
+  readonly FOREVER: -1;
+  /** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
+  readonly ENTRY_COST: 80;
+  /** The longest key, in bytes. */
+  readonly KEY_MAX: 65535;
+  /** From nowhere: the position failed, or was refused before anything was looked up. */
+  readonly SOURCE_NONE: 0;
+  /** From the store. */
+  readonly SOURCE_STORE: 1;
+  /** From the provider, in a load that this fetch started. */
+  readonly SOURCE_PROVIDER: 2;
+  /** From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one. */
+  readonly SOURCE_JOINED: 3;
+  /** From a put that settled the waiting load. */
+  readonly SOURCE_PUT: 4;
+  /** From the memory of recent errors. */
+  readonly SOURCE_ERROR_MEMORY: 5;
+  /** Its time was over. */
+  readonly CAUSE_EXPIRED: 1;
+  /** It made room for another entry (cache.capacity). */
+  readonly CAUSE_CAPACITY: 2;
+  /** It made room for another entry's cost (cache.cost_limit). */
+  readonly CAUSE_COST: 3;
+  /** Another value was stored under its key. */
+  readonly CAUSE_REPLACED: 4;
+  /** It was removed, taken or popped. */
+  readonly CAUSE_REMOVED: 5;
+  /** The store was cleared or went away. */
+  readonly CAUSE_CLEARED: 6;
+  /** It never got in. */
+  readonly CAUSE_REFUSED: 7;
+  /** The store was trimmed or made smaller. */
+  readonly CAUSE_TRIMMED: 8;
+  /** One position of a fetch is settled. */
+  readonly EVENT_RESULT: 1;
+  /** A whole batch is settled. */
+  readonly EVENT_RESULTS: 2;
+  /** Some positions of a batch are settled. */
+  readonly EVENT_PROGRESS: 3;
+  /** The provider is asked: answer the request. */
+  readonly EVENT_REQUEST: 4;
+  /** A request that the program holds is no longer wanted. */
+  readonly EVENT_CANCEL: 5;
+  /** Nobody holds an object any more that has no destructor: `user_data` is the object. */
+  readonly EVENT_DROP: 6;
+  /** A value is no longer in the store. */
+  readonly EVENT_REMOVAL: 7;
+  /** An engine is closed: its last event. */
+  readonly EVENT_CLOSED: 8;
+  /** In the flags of an error: trying again is pointless, whatever the retry policy says. */
+  readonly ERROR_F_PERMANENT: 1;
+  /** Positions that have a value. */
+  readonly COUNT_VALUES: 0;
+  /** Positions that are known to be absent. */
+  readonly COUNT_NULLS: 1;
+  /** Positions whose key the validator refused. */
+  readonly COUNT_INVALID: 2;
+  /** Positions that failed. */
+  readonly COUNT_FAILED: 3;
+  /** Positions that the store answered. */
+  readonly COUNT_FROM_STORE: 4;
+  /** Positions whose load this fetch had started. */
+  readonly COUNT_FROM_PROVIDER: 5;
+  /** Positions that joined a load under way, another position's of this fetch included. */
+  readonly COUNT_JOINED: 6;
+  /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. */
+  readonly QUEUE_NEW_PIPE: 1;
+}

@@ -1,0 +1,81 @@
+//! api/api.json, as templates read it.
+
+use serde_json::Value;
+
+/// The whole description: what build.rs made of the sources, not what is committed.
+pub struct Api(Value);
+
+/// One status, constant, struct, field, function, parameter or setting.
+#[derive(Clone, Copy)]
+pub struct Entry<'a>(&'a Value);
+
+/// The text of api/api.json: what build.rs read from the header, and the library's table of settings.
+pub fn text() -> String {
+    let declared = std::fs::read_to_string(env!("KVL_API")).expect("build.rs writes the description");
+    let settings: Vec<Value> = serde_json::from_str(&kvlight::base::config::as_json()).expect("the list of settings is JSON");
+    let lines: Vec<String> = settings.iter().map(Value::to_string).collect();
+    format!("{},\n\"settings\": [\n{}\n]\n}}\n", declared.trim_end().trim_end_matches('}').trim_end(), lines.join(",\n"))
+}
+
+impl Api {
+    pub fn read() -> Self {
+        Self(serde_json::from_str(&text()).expect("it is JSON"))
+    }
+
+    pub fn statuses(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("statuses")
+    }
+
+    pub fn constants(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("constants")
+    }
+
+    pub fn structs(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("structs")
+    }
+
+    pub fn settings(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("settings")
+    }
+}
+
+impl<'a> Entry<'a> {
+    pub fn text(self, key: &str) -> &'a str {
+        self.0[key].as_str().unwrap_or_else(|| panic!("{key} is a text in {}", self.0))
+    }
+
+    pub fn name(self) -> &'a str {
+        self.text("name")
+    }
+
+    /// Its sentence.
+    pub fn about(self) -> &'a str {
+        self.text("about")
+    }
+
+    /// As JSON writes it.
+    pub fn value(self, key: &str) -> &'a Value {
+        &self.0[key]
+    }
+
+    pub fn is_whole(self, key: &str) -> bool {
+        self.0[key].is_i64() || self.0[key].is_u64()
+    }
+
+    pub fn number(self, key: &str) -> i64 {
+        self.0[key].as_i64().unwrap_or_else(|| panic!("{key} is a whole number in {}", self.0))
+    }
+
+    pub fn is(self, key: &str) -> bool {
+        self.0[key].as_bool().unwrap_or_else(|| panic!("{key} is true or false in {}", self.0))
+    }
+
+    pub fn list(self, key: &str) -> impl Iterator<Item = Entry<'a>> {
+        self.0[key].as_array().unwrap_or_else(|| panic!("{key} is a list in {}", self.0)).iter().map(Entry)
+    }
+
+    /// The words of a list of words.
+    pub fn words(self, key: &str) -> Vec<&'a str> {
+        self.0[key].as_array().unwrap_or_else(|| panic!("{key} is a list in {}", self.0)).iter().filter_map(Value::as_str).collect()
+    }
+}

@@ -1,0 +1,64 @@
+//! Python: statuses and sources as enums, and every setting with its type and sentence.
+
+use super::api::{Api, Entry};
+use std::fmt::Write as _;
+
+pub fn files(api: &Api) -> Vec<(&'static str, String)> {
+    vec![("bindings/python/src/kvlight/_api.py", tables(api))]
+}
+
+fn tables(api: &Api) -> String {
+    let mut text = "# Made from api/api.json by `make generate`. Do not edit.\n\
+        \"\"\"The library's statuses, and its settings with their types.\"\"\"\n\n\
+        from __future__ import annotations\n\n\
+        from enum import IntEnum\n\
+        from typing import Literal, TypedDict\n\n\n\
+        class Status(IntEnum):\n    \"\"\"Outcomes above 0, errors below.\"\"\"\n"
+        .to_owned();
+    for status in api.statuses() {
+        let _ = write!(text, "\n    {} = {}\n    {}\n", status.name(), status.number("value"), docstring(status.about()));
+    }
+    text.push_str("\n\nclass Source(IntEnum):\n    \"\"\"Where a result came from.\"\"\"\n");
+    for source in api.constants() {
+        if let Some(name) = source.name().strip_prefix("SOURCE_") {
+            let _ = write!(text, "\n    {name} = {}\n    {}\n", source.number("value"), docstring(source.about()));
+        }
+    }
+    let per_fetch: Vec<_> = api.settings().filter(|setting| setting.is("per_fetch")).collect();
+    let others: Vec<_> = api.settings().filter(|setting| !setting.is("per_fetch")).collect();
+    text.push_str("\n\nclass FetchSettings(TypedDict, total=False):\n    \"\"\"What one fetch may set.\"\"\"\n");
+    per_fetch.iter().for_each(|setting| text.push_str(&field(*setting)));
+    text.push_str("\n\nclass Settings(FetchSettings, total=False):\n    \"\"\"What an engine or a cache may set.\"\"\"\n");
+    others.iter().for_each(|setting| text.push_str(&field(*setting)));
+    text.push_str("\n\n# The library's names of the settings.\nNAMES: dict[str, str] = {\n");
+    for setting in api.settings() {
+        let _ = writeln!(text, "    \"{}\": \"{}\",", argument(setting), setting.name());
+    }
+    text.push_str("}\n");
+    text
+}
+
+/// `cache_ttl_ms` of `cache.ttl_ms`.
+fn argument(setting: Entry<'_>) -> String {
+    setting.name().replace('.', "_")
+}
+
+fn field(setting: Entry<'_>) -> String {
+    let kind = match setting.text("type") {
+        "int" => "int".to_owned(),
+        "real" => "float".to_owned(),
+        "bool" => "bool".to_owned(),
+        "word" => format!("Literal[{}]", setting.words("words").iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")),
+        other => panic!("Python knows no settings of the type {other}"),
+    };
+    format!(
+        "\n    {}: {kind}\n    {}\n",
+        argument(setting),
+        docstring(&format!("{} Default: {}.", setting.about(), setting.text("default")))
+    )
+}
+
+/// A sentence that may hold quotes and backslashes.
+fn docstring(sentence: &str) -> String {
+    format!("\"\"\"{}\"\"\"", sentence.replace('\\', "\\\\").replace("\"\"\"", "\\\"\"\""))
+}
