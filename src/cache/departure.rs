@@ -21,7 +21,7 @@ pub enum Cause {
     Cleared = 6,
     /// It never got in.
     Refused = 7,
-    /// The store was trimmed.
+    /// The store was trimmed or made smaller.
     Trimmed = 8,
 }
 

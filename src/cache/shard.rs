@@ -342,7 +342,14 @@ impl Shard {
         if lacks_level && !self.order.frees_a_level(&mut self.slab, lack) {
             return Err(Put::Refused);
         }
-        self.evict_for(1, cost, now, out);
+        loop {
+            let lack = self.lack(1, cost);
+            let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
+            if lack.is_none() || !self.dismiss_next(cause, now, out) {
+                break;
+            }
+        }
+        self.look_ahead();
         Ok(())
     }
 
@@ -352,17 +359,6 @@ impl Shard {
             entries: (self.slab.len() + entries).saturating_sub(self.part.entries),
             cost: self.part.cost.map_or(0, |limit| (self.cost + u128::from(cost)).saturating_sub(u128::from(limit))),
         }
-    }
-
-    fn evict_for(&mut self, entries: u64, cost: u64, now: Millis, out: &mut Departures) {
-        loop {
-            let lack = self.lack(entries, cost);
-            let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
-            if lack.is_none() || !self.dismiss_next(cause, now, out) {
-                break;
-            }
-        }
-        self.look_ahead();
     }
 
     /// Who leaves next has not been looked at for long, so that the next put would wait for its memory several times over: for the
@@ -480,7 +476,7 @@ impl Shard {
     pub fn resize(&mut self, part: Part, now: Millis, out: &mut Departures) {
         self.part = part;
         self.reclaim(now, Effort::ALL, out);
-        self.evict_for(0, 0, now, out);
+        while !self.lack(0, 0).is_none() && self.dismiss_next(Cause::Trimmed, now, out) {}
         self.shrink_if_empty();
     }
 

@@ -6,7 +6,7 @@ use super::removals::Removals;
 use super::request::Request;
 use crate::base::object::Object;
 use crate::base::panics::contained;
-use crate::base::{Answer, Key, Now, Status, StoreTerms};
+use crate::base::{Answer, Key, Now, Status, StoreTerms, Value};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::mail::{Drops, Mail};
 use crate::task::host::Litter;
@@ -226,6 +226,15 @@ impl Core {
         self.send_removals(|removals| {
             removals.deliver(usize::MAX);
         });
+    }
+
+    /// Gives up a reference that a call took for itself. If it is the last one, a destructor of the host runs where callbacks run.
+    pub fn give_up(&self, value: Value) {
+        let runs_host_code = value.runs_host_code_on_drop() && self.is_engine();
+        match value.give_up() {
+            Some(last) if runs_host_code => self.send(Drops::mail(last)),
+            last => drop(last),
+        }
     }
 
     /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.

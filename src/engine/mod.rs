@@ -264,10 +264,17 @@ impl Core {
         }
     }
 
+    /// Whether a timer removes expired entries. Without one, `cache.timer=false`, no thread is ever started for it.
+    fn is_timed(&self) -> bool {
+        self.settings.cache.timer || self.is_engine()
+    }
+
     /// An entry was stored that may expire before the timer wakes.
     fn store_due(&self) {
-        let Some(wake) = self.store.next_wake() else { return };
-        if let (true, Some(alarm)) = (self.settings.cache.timer || self.is_engine(), self.set_alarm()) {
+        if !self.is_timed() {
+            return;
+        }
+        if let (Some(wake), Some(alarm)) = (self.store.next_wake(), self.set_alarm()) {
             alarm.ring_for(self.clock.moment_of(wake));
         }
     }
@@ -287,7 +294,7 @@ impl Timed for Core {
             Clock::Manual(_) => self.store.next_due(),
             Clock::System(_) => self.store.next_wake(),
         };
-        let store = store.filter(|_| self.settings.cache.timer || self.is_engine());
+        let store = store.filter(|_| self.is_timed());
         table.into_iter().chain(store.map(|end| self.clock.moment_of(end))).min()
     }
 
@@ -298,7 +305,7 @@ impl Timed for Core {
         if self.table.is_some() {
             self.turn(|table, turn| table.advance(turn));
         }
-        if self.settings.cache.timer || self.is_engine() {
+        if self.is_timed() {
             loop {
                 let mut left = Departures::new();
                 let more = self.store.sweep(&self.clock, SWEEP, &mut left);

@@ -137,7 +137,8 @@ impl Stats {
             ("unasked", tasks.missed_unasked),
         ];
         counter(&mut text, "kvlight_fetch_misses", "Misses of fetches, by what became of them.", "fate", &misses);
-        counter(&mut text, "kvlight_inserts", "Values stored.", "kind", &[("all", store.inserts), ("replacement", store.replacements)]);
+        let inserts = [("new", store.inserts - store.replacements), ("replacement", store.replacements)];
+        counter(&mut text, "kvlight_inserts", "Values stored: under a new key, or over a value that was still alive.", "kind", &inserts);
         let removed = CAUSES.map(|(cause, name)| (name, store.removed(cause).entries));
         counter(&mut text, "kvlight_removals", "Values that left the store, or never got in.", "cause", &removed);
         let removed = CAUSES.map(|(cause, name)| (name, store.removed(cause).cost));
@@ -150,11 +151,12 @@ impl Stats {
             ("cancelled", tasks.flights_cancelled),
         ];
         counter(&mut text, "kvlight_loads_ended", "Loads that ended, by how.", "end", &loads);
-        let attempts =
-            [("all", tasks.attempts), ("retry", tasks.retries), ("timeout", tasks.attempt_timeouts), ("late", tasks.answers_late)];
-        counter(&mut text, "kvlight_attempts", "Keys handed to the provider.", "kind", &attempts);
-        let requests = [("all", tasks.requests), ("abandoned", tasks.requests_abandoned)];
-        counter(&mut text, "kvlight_requests", "Requests handed to the provider.", "kind", &requests);
+        let attempts = [("first", tasks.attempts.saturating_sub(tasks.retries)), ("retry", tasks.retries)];
+        counter(&mut text, "kvlight_attempts", "Keys handed to the provider, for the first time or again.", "kind", &attempts);
+        counter(&mut text, "kvlight_attempt_timeouts", "Attempts that ran out of time.", "", &[("", tasks.attempt_timeouts)]);
+        counter(&mut text, "kvlight_late_answers", "Answers that came after their attempt's time.", "", &[("", tasks.answers_late)]);
+        counter(&mut text, "kvlight_requests", "Requests handed to the provider.", "", &[("", tasks.requests)]);
+        counter(&mut text, "kvlight_requests_abandoned", "Requests that ran out of time.", "", &[("", tasks.requests_abandoned)]);
         let extras = [("stored", tasks.extras_stored), ("refused", tasks.extras_refused)];
         counter(&mut text, "kvlight_extras", "Answers to keys that were not asked for.", "fate", &extras);
         let fetches = [("timeout", tasks.fetch_timeouts), ("cancel", tasks.fetch_cancels)];

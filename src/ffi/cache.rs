@@ -11,8 +11,9 @@ use super::sets::kvl_status_t;
 use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_stats_t, kvl_value_t};
 use super::view;
+use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
-use crate::base::{Answer, Error, Status};
+use crate::base::{Answer, Error, Status, Value};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
 use crate::engine::holder::Holder;
@@ -89,12 +90,12 @@ impl Caller {
         self.kept(cache).map_or(R::default(), |core| read(&core))
     }
 
-    /// A lookup by the short way, which needs no guard since nothing on it panics. `None`: nothing was done.
+    /// A lookup by the short way, which needs no guard since nothing on it panics. The outer `None`: nothing was done; the inner:
+    /// a miss.
     #[inline(always)]
-    fn glance(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> Status) -> Option<Status> {
+    fn glance<R>(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let core = self.borrow(cache).ok()?;
-        let seen = core.glance(self.key(key, key_len).ok()?, see)?;
-        Some(seen.unwrap_or(Status::MISS))
+        core.glance(self.key(key, key_len).ok()?, see)
     }
 
     #[inline(always)]
@@ -104,27 +105,59 @@ impl Caller {
     }
 }
 
-/// A buffer of the caller's, and the place for the length of what belongs into it.
+/// A buffer of the caller, and the place for the length of the bytes that go into it.
 struct RoomForBytes<'caller> {
     buf: *mut u8,
     cap: usize,
     len: Place<'caller, usize>,
 }
 
+/// Longer values are copied after the lock of their shard is released. For shorter ones a reference costs more than the copy.
+const COPIED_UNDER_LOCK: usize = 4096;
+
+/// What a lookup does with the bytes while it holds the lock.
+enum Seen {
+    /// Nothing is left to do.
+    Done(Status),
+    /// They are too many: this reference keeps them, to be copied after the lock.
+    Long(Value),
+}
+
 impl RoomForBytes<'_> {
+    /// For use under the lock of a shard.
     #[inline(always)]
-    fn fill(self, answer: &Answer) -> Status {
-        let Some(value) = answer.value() else { return Status::NULL };
-        let Some(bytes) = value.as_bytes() else { return Status::ERR_WRONG_KIND };
+    fn see(&self, answer: &Answer) -> Seen {
+        let Some(value) = answer.value() else { return Seen::Done(Status::NULL) };
+        let Some(bytes) = value.as_bytes() else { return Seen::Done(Status::ERR_WRONG_KIND) };
         self.len.write(bytes.len());
         if bytes.len() > self.cap {
-            return Status::TRUNCATED;
+            return Seen::Done(Status::TRUNCATED);
         }
+        if rarely(bytes.len() > COPIED_UNDER_LOCK) {
+            return Seen::Long(value.clone());
+        }
+        self.copy(bytes);
+        Seen::Done(Status::VALUE)
+    }
+
+    /// For use after the lock, which was that of a shard of `core`.
+    fn finish(&self, seen: Seen, core: &Core) -> Status {
+        match seen {
+            Seen::Done(status) => status,
+            Seen::Long(value) => {
+                value.as_bytes().into_iter().for_each(|bytes| self.copy(bytes));
+                core.give_up(value);
+                Status::VALUE
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn copy(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            // SAFETY: the caller promises `cap` bytes, which are no fewer, and that nothing else uses them meanwhile.
+            // SAFETY: the caller promises `cap` bytes, which `see` found to be no fewer, and that nothing else uses them meanwhile.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.buf, bytes.len()) };
         }
-        Status::VALUE
     }
 }
 
@@ -183,12 +216,12 @@ pub unsafe extern "C" fn kvl_cache_get(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     if let Ok(out) = caller.out(out_value)
-        && let Some(status) = caller.glance(cache, key, key_len, |answer| match answer {
+        && let Some(seen) = caller.glance(cache, key, key_len, |answer| match answer {
             Answer::Value(value) => out.give(Answer::Value(value.clone()), Status::VALUE),
             Answer::Null => out.give(Answer::Null, Status::NULL),
         })
     {
-        return status.0;
+        return seen.unwrap_or(Status::MISS).0;
     }
     guard_apart(|| caller.hand_out(out_value, || caller.kept(cache)?.get(caller.key(key, key_len)?)))
 }
@@ -220,20 +253,25 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     if let Ok(room) = caller.room_for_bytes(buf, cap, out_len)
-        && let Some(status) = caller.glance(
+        && let Some(seen) = caller.glance(
             cache,
             key,
             key_len,
             #[inline(always)]
-            |answer| room.fill(answer),
+            |answer| room.see(answer),
         )
     {
-        return status.0;
+        match seen {
+            Some(Seen::Done(status)) => return status.0,
+            None => return Status::MISS.0,
+            // The entry may leave meanwhile: then the value ends here, which may run code of the host.
+            Some(long) => return guard_apart(|| Ok(room.finish(long, &*caller.kept(cache)?))),
+        }
     }
     guard_apart(|| {
         let (core, key) = (caller.kept(cache)?, caller.key(key, key_len)?);
         let room = caller.room_for_bytes(buf, cap, out_len)?;
-        Ok(core.get_with(key, |answer| room.fill(answer))?.unwrap_or_else(|lookup| lookup.status()))
+        Ok(core.get_with(key, |answer| room.see(answer))?.map_or_else(|lookup| lookup.status(), |seen| room.finish(seen, &core)))
     })
 }
 
@@ -496,4 +534,30 @@ pub unsafe extern "C" fn kvl_cache_release(cache: *mut kvl_cache_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard_or((), || caller.end(cache));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(len: usize) -> Answer {
+        Answer::Value(Value::bytes(&vec![7; len]).expect("memory"))
+    }
+
+    #[test]
+    fn s19_long_values_are_copied_after_the_lock() {
+        let (mut buf, mut len) = ([0u8; 2 * COPIED_UNDER_LOCK], 0usize);
+        // SAFETY: the pointers below are those of the two places above, which outlive the caller.
+        let caller = unsafe { Caller::trusted() };
+        let room = caller.room_for_bytes(buf.as_mut_ptr(), buf.len(), &mut len).expect("both are there");
+        let seen = room.see(&bytes(COPIED_UNDER_LOCK));
+        assert!(matches!(seen, Seen::Done(Status::VALUE)) && buf[0] == 7, "a short one is copied at once");
+        buf.fill(0);
+        let seen = room.see(&bytes(COPIED_UNDER_LOCK + 1));
+        assert!(matches!(seen, Seen::Long(_)) && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));
+        let core = Core::cache(crate::engine::Plan::default()).expect("a cache");
+        assert_eq!(room.finish(seen, &core), Status::VALUE);
+        assert!(buf[..=COPIED_UNDER_LOCK].iter().all(|byte| *byte == 7) && buf[COPIED_UNDER_LOCK + 1] == 0);
+        assert!(matches!(room.see(&bytes(buf.len() + 1)), Seen::Done(Status::TRUNCATED)));
+    }
 }

@@ -235,7 +235,7 @@ pub(crate) struct Place<'caller, T> {
 impl<T> Place<'_, T> {
     /// Writes it.
     #[inline]
-    pub(crate) fn write(self, value: T) {
+    pub(crate) fn write(&self, value: T) {
         // SAFETY: valid to write while the caller's promise stands (`Caller::place`).
         unsafe { self.place.write(value) };
     }

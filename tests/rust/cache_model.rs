@@ -457,8 +457,8 @@ impl World {
                 model.expire(&out);
                 (model.settings.capacity, model.settings.cost_limit) = (capacity, cost_limit);
                 expected = model.evict_while(|m| {
-                    let too_many = (m.held.len() as u64 > capacity).then_some(Cause::Capacity);
-                    too_many.or(cost_limit.is_some_and(|limit| m.cost() > limit).then_some(Cause::Cost))
+                    let is_over = m.held.len() as u64 > capacity || cost_limit.is_some_and(|limit| m.cost() > limit);
+                    is_over.then_some(Cause::Trimmed)
                 });
                 assert_eq!((store.capacity(), store.cost_limit()), (capacity, cost_limit));
             }

@@ -776,18 +776,18 @@ fn s14_trim_to_keeps_as_many_as_were_asked_for() {
 }
 
 #[test]
-fn s14_resize_takes_effect_before_it_returns() {
+fn s14a_a_resize_takes_effect_before_it_returns_and_says_trimmed() {
     let mut world = World::of_capacity(10);
     for i in 0..10 {
         world.put(&i.to_string(), "");
     }
     world.store.resize(4, None, &world.clock, &mut world.left);
     assert_eq!((world.len(), world.store.capacity()), (4, 4));
-    assert!(world.left().iter().all(|(_, cause)| *cause == Cause::Capacity));
+    assert!(world.left().iter().all(|(_, cause)| *cause == Cause::Trimmed));
     let one = 1 + ENTRY_COST;
     world.store.resize(4, Some(2 * one), &world.clock, &mut world.left);
     assert_eq!((world.len(), world.cost(), world.store.max_cost()), (2, 2 * one, 2 * one));
-    assert_eq!(world.left(), names(&[("6", Cause::Cost), ("7", Cause::Cost)]));
+    assert_eq!(world.left(), names(&[("6", Cause::Trimmed), ("7", Cause::Trimmed)]));
     world.store.resize(100, None, &world.clock, &mut world.left);
     (0..200).for_each(|i| assert!(is_stored(world.put(&i.to_string(), ""))));
     assert_eq!(world.len(), 100);

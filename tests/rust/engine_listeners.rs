@@ -466,6 +466,35 @@ fn s12_as_json_and_as_openmetrics_they_are_well_formed_and_the_same() {
 }
 
 #[test]
+fn s12_the_samples_of_one_metric_add_up_to_what_it_counts() {
+    let world = story()
+        .with(|settings| {
+            settings.fetch.retry.count = Some(1);
+            settings.fetch.retry.fixed = std::time::Duration::ZERO;
+        })
+        .begin();
+    world.put("a", "1");
+    world.put("a", "2");
+    world.put("b", "1");
+    let waiter = world.fetch("c");
+    world.request().fail("c", error(1));
+    world.request().answer("c", "v");
+    assert_eq!(waiter.said(), "v");
+    world.settles();
+    let stats = world.stats();
+    let text = stats.to_openmetrics();
+    let sum = |metric: &str| -> u64 {
+        let of_it = text.lines().filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with("_total")));
+        of_it.map(|line| line.rsplit_once(' ').expect("a value").1.parse::<u64>().expect("a number")).sum()
+    };
+    assert_eq!((sum("kvlight_inserts"), stats.store.inserts), (4, 4));
+    assert_eq!((sum("kvlight_attempts"), stats.tasks.attempts), (2, 2));
+    assert_eq!((sum("kvlight_requests"), stats.tasks.requests), (2, 2));
+    assert_eq!((sum("kvlight_lookups"), stats.misses()), (1, 1));
+    world.free();
+}
+
+#[test]
 fn s15_a_manual_clock_moves_every_time_there_is_and_returns_when_all_that_fell_due_was_fired() {
     let world = story()
         .with(|settings| {

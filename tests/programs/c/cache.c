@@ -474,7 +474,7 @@ static void s11_each_value_is_heard_of_once(void)
     STATUS(kvl_cache_put(cache, KEY("o"), value, TERMS(KVL_TTL_NEVER, 1, KVL_COST_DEFAULT)), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_cache_resize(cache, 10, 1000), KVL_OK);
-    CHECK(heard.times == 7 && heard.cause == KVL_CAUSE_COST && heard.entry.object == &thing && heard.entry.data == NULL);
+    CHECK(heard.times == 7 && heard.cause == KVL_CAUSE_TRIMMED && heard.entry.object == &thing && heard.entry.data == NULL);
     STATUS(kvl_cache_clear(cache), KVL_OK);
     CHECK(heard.times == 9 && heard.by_cause[KVL_CAUSE_CLEARED] == 2);
 

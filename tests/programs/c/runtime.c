@@ -145,6 +145,36 @@ static void s07_a_cache_has_threads_from_its_first_ttl_to_its_end(void)
     finish(&heard);
 }
 
+static void s07a_without_a_timer_no_thread_is_started(void)
+{
+    kvl_config_t *config = NULL;
+    kvl_cache_t *cache = NULL;
+    struct heard heard;
+    int i, before = alone;
+    char key[16];
+
+    prepare(&heard);
+    CHECK(threads_come_to(before));
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set(config, "cache.timer", "false"), KVL_OK);
+    STATUS(kvl_config_set(config, "cache.ttl_ms", "1"), KVL_OK);
+    STATUS(kvl_config_set(config, "cache.idle_ttl_ms", "1"), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, hear, &heard, end), KVL_OK);
+    STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
+    kvl_config_free(config);
+    for (i = 0; i < 100; i++) {
+        sprintf(key, "%d", i);
+        STATUS(put_for(cache, key, i % 2 == 0 ? KVL_TTL_DEFAULT : 1), KVL_OK);
+        kvl_cache_remove(cache, KEY(key));
+        CHECK(threads() == before);
+    }
+    STATUS(put_for(cache, "last", 1), KVL_OK);
+    STATUS(kvl_cache_clear(cache), KVL_OK);
+    kvl_cache_release(cache);
+    CHECK(threads() == before && heard.times == 101 && heard.ended == 1);
+    finish(&heard);
+}
+
 static void l08_no_thread_is_left_when_the_release_returns(void)
 {
     int i, before = alone;
@@ -191,8 +221,9 @@ static void l04_a_shared_runtime_carries_many_caches(void)
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
     for (i = 0; i < CACHES; i++) {
         caches[i] = cache_of(runtime, &heard);
-        STATUS(put_for(caches[i], "a", 1 + i), KVL_OK);
+        /* the short one last: a write would remove what has expired, and tell the listener on this thread */
         STATUS(put_for(caches[i], "b", 3600000), KVL_OK);
+        STATUS(put_for(caches[i], "a", 1 + i), KVL_OK);
     }
     CHECK(wait_for(&heard, &heard.times, CACHES));
     CHECK(threads_come_to(before + 2));
@@ -268,6 +299,7 @@ int main(void)
 {
     alone = threads();
     s07_a_cache_has_threads_from_its_first_ttl_to_its_end();
+    s07a_without_a_timer_no_thread_is_started();
     l08_no_thread_is_left_when_the_release_returns();
     l03_a_release_does_not_wait_for_a_listener();
     l04_a_shared_runtime_carries_many_caches();
