@@ -42,7 +42,7 @@ pub struct CacheSettings {
 /// How keys are hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hash {
-    /// foldhash, seeded at random: fast.
+    /// foldhash: fast.
     Fast,
     /// SipHash-1-3: for keys that an attacker chooses.
     Sip,
@@ -237,9 +237,9 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.cache.idle_ttl_ms = v.limit().filter(|ms| *ms > 0);
     "cache.timer" Bool, "true", engine, "Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one.",
         |s, v| s.cache.timer = v.bool();
-    "cache.seed" Int(-1, MAX), "-1", engine, "Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses.",
+    "cache.seed" Int(-1, MAX), "-1", engine, "Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random.",
         |s, v| s.cache.seed = v.limit();
-    "cache.hash" Word(&["fast", "sip"]), "fast", engine, "fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses.",
+    "cache.hash" Word(&["fast", "sip"]), "fast", engine, "fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too.",
         |s, v| s.cache.hash = v.word(&[Hash::Fast, Hash::Sip]);
     "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all.",
         |s, v| s.cache.error_ttl_ms = v.count();

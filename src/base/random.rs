@@ -2,6 +2,25 @@
 //! number generators", 2014).
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+
+fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}
+
+/// `bits` as a number from 0 to `most`, both included. The bias of a 128-bit product is below 2^-64 per value.
+fn scaled(bits: u64, most: u64) -> u64 {
+    ((u128::from(bits) * (u128::from(most) + 1)) >> 64) as u64
+}
+
+/// From `seed`, or from the system's randomness.
+fn start(seed: Option<u64>) -> u64 {
+    seed.unwrap_or_else(|| RandomState::new().build_hasher().finish())
+}
 
 /// A generator; the same seed gives the same numbers.
 #[derive(Clone, Debug)]
@@ -10,22 +29,18 @@ pub struct Random(u64);
 impl Random {
     /// From `seed`, or from the system's randomness.
     pub fn new(seed: Option<u64>) -> Random {
-        Random(seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()))
+        Random(start(seed))
     }
 
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
+        self.0 = self.0.wrapping_add(STEP);
+        mixed(self.0)
     }
 
     /// Uniformly from 0 to `most`, both included.
     pub fn up_to(&mut self, most: u64) -> u64 {
-        // The bias of a 128-bit product is below 2^-64 per value.
-        ((u128::from(self.bits()) * (u128::from(most) + 1)) >> 64) as u64
+        scaled(self.bits(), most)
     }
 
     /// Uniformly from 0 to below 1.
@@ -34,9 +49,31 @@ impl Random {
     }
 }
 
+/// A generator for several threads. Whoever draws first gets the first number.
+#[derive(Debug)]
+pub struct SharedRandom(AtomicU64);
+
+impl SharedRandom {
+    /// From `seed`, or from the system's randomness.
+    pub fn new(seed: Option<u64>) -> SharedRandom {
+        SharedRandom(AtomicU64::new(start(seed)))
+    }
+
+    /// Uniformly from 0 to `most`, both included.
+    pub fn up_to(&self, most: u64) -> u64 {
+        scaled(mixed(self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP)), most)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shared_generator_draws_the_same_numbers() {
+        let (mut alone, shared) = (Random::new(Some(5)), SharedRandom::new(Some(5)));
+        (0..100).for_each(|most| assert_eq!(alone.up_to(most), shared.up_to(most)));
+    }
 
     #[test]
     fn a_draw_reaches_both_ends_and_nothing_beyond() {

@@ -7,6 +7,7 @@
 //! sweep up again and again.
 
 use super::slab::Place;
+use super::work;
 use crate::base::hint::{needed_soon, needed_soon_at, rarely};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
@@ -142,6 +143,7 @@ impl Index {
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(Place) -> bool) -> Option<Place> {
         let tag = hash as u32;
+        work::probe();
         // A table without buckets ends the search here.
         let bucket = self.buckets.get(self.home(tag))?;
         let guess = bucket.guess(tag);
@@ -158,6 +160,7 @@ impl Index {
     fn search(&self, tag: u32, is_it: impl Fn(Place) -> bool) -> Option<Place> {
         let mut at = self.home(tag);
         loop {
+            work::probe();
             // There is always a bucket that is not full, which ends the search.
             let bucket = self.buckets.get(at)?;
             let found = bucket.under(tag).find(|place| is_it(*place));
@@ -186,6 +189,7 @@ impl Index {
     fn enter(&mut self, tag: u32, place: Place) {
         let mut at = self.home(tag);
         while self.buckets[at].is_full() {
+            work::probe();
             at = self.after(at);
         }
         self.buckets[at].push(tag, place);

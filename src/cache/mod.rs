@@ -19,7 +19,6 @@ mod cell;
 mod counts;
 mod departure;
 mod entry;
-mod hash;
 mod index;
 mod limits;
 mod order;
@@ -27,6 +26,7 @@ mod shard;
 mod slab;
 mod store;
 mod wheel;
+mod work;
 
 pub use counts::{Counts, Tally};
 pub use departure::{Cause, Departure, Departures, Outlet};

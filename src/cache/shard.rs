@@ -15,7 +15,6 @@
 use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures};
 use super::entry::{Entry, Hit, Put, entry_cost};
-use super::hash::KeyHasher;
 use super::index::Index;
 use super::limits::{Part, share};
 use super::order::{Amount, Order};
@@ -23,15 +22,19 @@ use super::slab::{Held, Place, Slab};
 use super::wheel::Wheel;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
-use crate::base::{Answer, Clock, Key, Millis, Random, Ttl};
+use crate::base::{Answer, Clock, Key, KeyHasher, Millis, SharedRandom, Ttl};
+use std::sync::Arc;
 
 /// When entries end if they do not say so themselves.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct DefaultExpiry {
     value_ttl: Ttl,
     null_ttl: Ttl,
     jitter_ms: u64,
     idle_ms: Option<u64>,
+    /// What jitter is drawn from: one generator for all shards, so that a seed repeats it whatever shards the keys are in. What
+    /// it was made from says nothing of the hash.
+    random: Arc<SharedRandom>,
 }
 
 impl DefaultExpiry {
@@ -42,6 +45,7 @@ impl DefaultExpiry {
             null_ttl: ttl(settings.null_ttl_ms),
             jitter_ms: settings.ttl_jitter_ms,
             idle_ms: settings.idle_ttl_ms,
+            random: Arc::new(SharedRandom::new(settings.seed)),
         }
     }
 
@@ -53,13 +57,13 @@ impl DefaultExpiry {
     }
 
     /// The point at which an entry stored now ends. At most half of the TTL is taken off, so that nothing is born expired.
-    fn deadline(&self, ttl: Ttl, now: Millis, random: &mut Random) -> Millis {
+    fn deadline(&self, ttl: Ttl, now: Millis) -> Millis {
         let Ttl::For(ttl) = ttl else { return Millis::NEVER };
         let range = self.jitter_ms.min(ttl.get() / 2);
         if range == 0 {
             return now.after(ttl.get());
         }
-        now.after(ttl.get() - range).after(random.up_to(2 * range))
+        now.after(ttl.get() - range).after(self.random.up_to(2 * range))
     }
 }
 
@@ -125,12 +129,11 @@ pub(super) struct Shard {
     /// The ledger: what the live entries cost together. Wider than any cost, so that no sum overflows.
     cost: u128,
     part: Part,
-    random: Random,
     counts: Counts,
 }
 
 impl Shard {
-    pub fn new(hasher: KeyHasher, part: Part, expiry: DefaultExpiry, random: Random) -> Shard {
+    pub fn new(hasher: KeyHasher, part: Part, expiry: DefaultExpiry) -> Shard {
         Shard {
             lookups: Lookups::default(),
             order: Order::new(),
@@ -142,7 +145,6 @@ impl Shard {
             last_used: Vec::new(),
             cost: 0,
             part,
-            random,
             counts: Counts::default(),
         }
     }
@@ -294,7 +296,7 @@ impl Shard {
         }
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
-        let deadline = self.expiry.deadline(ttl, now, &mut self.random);
+        let deadline = self.expiry.deadline(ttl, now);
         let held = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline, stored_at: now };
         let end = self.store(hash, held, priority, now);
         Put::Stored { cost, expires_at: finite(end) }

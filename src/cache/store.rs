@@ -4,14 +4,13 @@ use super::cell::Cell;
 use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put};
-use super::hash::KeyHasher;
 use super::limits::Limits;
 use super::shard::{DefaultExpiry, Effort, Reading, Shard};
 use super::slab::{Place, Slab};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::base::{Answer, Clock, Millis, Random};
+use crate::base::{Answer, Clock, KeyHasher, Millis};
 use std::sync::Arc;
 
 /// A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
@@ -36,13 +35,12 @@ pub struct Store {
 impl Store {
     /// An empty store. It allocates its shards and nothing in advance for entries.
     pub fn new(settings: &CacheSettings, outlet: Option<Arc<dyn Outlet>>) -> Store {
-        let mut random = Random::new(settings.seed);
-        let hasher = KeyHasher::new(settings.hash, &mut random);
+        let hasher = KeyHasher::new(settings.hash);
         let limits = Limits { capacity: settings.capacity, cost: settings.cost_limit };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = limits.shards(settings.shards, cores);
         let expiry = DefaultExpiry::new(settings);
-        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), expiry, Random::new(Some(random.bits())));
+        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), expiry.clone());
         let cells = (0..shards).map(shard).map(Cell::new).collect();
         Store {
             cells,
@@ -356,8 +354,11 @@ fn last_of(out: &Departures) -> Option<Answer> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::work::probes_of;
     use super::*;
     use crate::base::Value;
+    use crate::base::config::Hash;
+    use crate::base::hash::tests::colliding_keys;
     use std::collections::HashMap;
 
     fn number(number: u32) -> Answer {
@@ -372,7 +373,7 @@ mod tests {
     /// The index knows 32 bits of a hash. Two keys that agree in all of them are found out by the birthday paradox, and are two keys.
     #[test]
     fn s01_keys_that_the_index_cannot_tell_apart_are_two_keys() {
-        let settings = CacheSettings { seed: Some(1), shards: Some(1), ..CacheSettings::default() };
+        let settings = CacheSettings { shards: Some(1), ..CacheSettings::default() };
         let (store, clock, mut out) = (Store::new(&settings, None), Clock::manual(Millis(0)), Departures::new());
         let mut by_tag = HashMap::new();
         let (one, other) = (0..u32::MAX)
@@ -397,5 +398,33 @@ mod tests {
         assert!(store.remove(&one.to_ne_bytes(), &clock, &mut out));
         assert_eq!((lookup(one), lookup(other)), (None, Some(other)));
         assert!(!store.remove(&one.to_ne_bytes(), &clock, &mut out));
+    }
+
+    #[test]
+    fn s21_a_seed_for_jitter_says_nothing_of_the_hash() {
+        for hash in [Hash::Fast, Hash::Sip] {
+            let settings = CacheSettings { hash, seed: Some(7), ..CacheSettings::default() };
+            let of = || Store::new(&settings, None).hasher.hash(b"some key");
+            assert_ne!(of(), of());
+        }
+    }
+
+    #[test]
+    fn s21_keys_made_to_collide_cost_what_others_cost() {
+        for hash in [Hash::Fast, Hash::Sip] {
+            for (len, constant) in [(12, 1), (16, 1), (24, 0), (31, 0)] {
+                let settings = CacheSettings { hash, capacity: 8_000, shards: Some(1), ..CacheSettings::default() };
+                let (store, clock, mut out) = (Store::new(&settings, None), Clock::manual(Millis(0)), Departures::new());
+                let keys = colliding_keys(len, constant, 4_000);
+                let probes = probes_of(|| {
+                    for key in &keys {
+                        assert!(store.put(key, Entry::new(Answer::Null), &clock, &mut out).is_stored());
+                    }
+                    assert!(keys.iter().all(|key| store.lookup(key, &clock).is_some()));
+                });
+                // A put finds that the key is not there; a lookup finds it. One bucket in fifty is full.
+                assert!(probes < 3 * 4_000, "{hash:?}, length {len}: {probes} buckets for 8000 operations");
+            }
+        }
     }
 }

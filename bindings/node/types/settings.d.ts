@@ -48,9 +48,9 @@ export interface Settings extends FetchSettings {
   'cache.idle_ttl_ms'?: number;
   /** Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true. */
   'cache.timer'?: boolean;
-  /** Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses. Default: -1. */
+  /** Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1. */
   'cache.seed'?: number;
-  /** fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses. Default: fast. */
+  /** fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast. */
   'cache.hash'?: 'fast' | 'sip';
   /** How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0. */
   'cache.error_ttl_ms'?: number;

@@ -41,13 +41,11 @@ use super::recent::Recent;
 use super::request::{Part, Request, Slots};
 use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
 use crate::base::config::{Settings, TaskSettings};
-use crate::base::{Error, Key, Moment, Random, Status};
-use foldhash::fast::RandomState;
+use crate::base::{Error, Key, KeyHasher, Moment, Random, Status};
 use hashbrown::HashTable;
 use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::time::Duration;
 
 /// The state of all loads of one engine.
@@ -61,7 +59,7 @@ pub struct Table<H: Host> {
 
     lanes: SlotMap<LaneId, Lane>,
     by_key: HashTable<LaneId>,
-    hasher: RandomState,
+    hasher: KeyHasher,
     flights: SlotMap<FlightId, Flight>,
     fetches: SlotMap<FetchId, Fetch<H>>,
     requests: SlotMap<RequestId, Request<H::Request>>,
@@ -124,7 +122,7 @@ impl<H: Host> Table<H> {
             life: Life::Open,
             lanes: SlotMap::with_key(),
             by_key: HashTable::new(),
-            hasher: RandomState::default(),
+            hasher: KeyHasher::new(settings.cache.hash),
             flights: SlotMap::with_key(),
             fetches: SlotMap::with_key(),
             requests: SlotMap::with_key(),
@@ -193,7 +191,7 @@ impl<H: Host> Table<H> {
     }
 
     fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
+        self.hasher.hash(key)
     }
 
     fn lane_of(&self, hash: u64, key: &[u8]) -> Option<LaneId> {
@@ -340,6 +338,56 @@ impl<R> Request<R> {
         match self.parts.get(index)? {
             Part::Open { flight, .. } => Some(*flight),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::{Event, Handout, Mailbox};
+    use super::*;
+    use crate::base::config::Hash;
+    use crate::base::hash::tests::colliding_keys;
+    use std::cell::Cell;
+
+    #[derive(Clone)]
+    struct Nobody;
+
+    impl Mailbox for Nobody {
+        fn post(&self, _: Event) -> bool {
+            false
+        }
+        fn progress(&self, _: usize, _: usize) {}
+    }
+
+    impl Host for Nobody {
+        type Mailbox = Nobody;
+        type Request = ();
+        type Context = ();
+        fn request(&self, _: Handout<()>) {}
+    }
+
+    #[test]
+    fn s21_loads_of_keys_made_to_collide_cost_what_others_cost() {
+        for hash in [Hash::Fast, Hash::Sip] {
+            let mut settings = Settings::default();
+            settings.cache.hash = hash;
+            let mut table = Table::new(Nobody, &settings);
+            assert_eq!(matches!(table.hasher, KeyHasher::Sip(_)), hash == Hash::Sip, "the kind of hash that the store has");
+            let keys = colliding_keys(16, 1, 4_000);
+            for key in &keys {
+                let hash = table.hash(key);
+                table.make_lane(hash, key);
+            }
+            let compared = Cell::new(0);
+            for key in &keys {
+                let is_it = |id: &LaneId| {
+                    compared.set(compared.get() + 1);
+                    table.lanes[*id].key.is(key)
+                };
+                assert!(table.by_key.find(table.hash(key), is_it).is_some());
+            }
+            assert!(compared.get() < 4_400, "{hash:?}: {} keys compared in 4000 lookups", compared.get());
         }
     }
 }

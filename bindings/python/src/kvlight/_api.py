@@ -215,10 +215,10 @@ class Settings(FetchSettings, total=False):
     """Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true."""
 
     cache_seed: int
-    """Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses. Default: -1."""
+    """Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1."""
 
     cache_hash: Literal["fast", "sip"]
-    """fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses. Default: fast."""
+    """fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast."""
 
     cache_error_ttl_ms: int
     """How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0."""

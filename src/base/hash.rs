@@ -1,0 +1,114 @@
+//! Hashing of keys, with secrets that nobody outside can learn (rule S21).
+//!
+//! Who can foretell hashes can make up keys that all lie in one place, so that every lookup passes all of them. So each hasher has secrets
+//! of its own from the system's randomness. Nothing else is made from them or from what they come from: the generators of jitter, whose
+//! numbers show in TTLs, have seeds of their own ([`super::Random`]), and `cache.seed` says nothing about hashes.
+
+use super::config::Hash;
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+use siphasher::sip::SipHasher13;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// How one store, or one table of loads, hashes its keys.
+#[derive(Clone)]
+pub enum KeyHasher {
+    /// foldhash. Both of its seeds are secret: with its published ones, keys collide whatever the other is.
+    Fast(FoldSeeds),
+    /// SipHash-1-3.
+    Sip(SipHasher13),
+}
+
+/// The seeds of a foldhash.
+#[derive(Clone)]
+pub struct FoldSeeds {
+    own: u64,
+    shared: SharedSeed,
+}
+
+impl KeyHasher {
+    /// A hasher of this kind, unlike any other.
+    pub fn new(hash: Hash) -> KeyHasher {
+        // SipHash of a number under keys from the system: its outputs tell nothing of the keys, nor of each other.
+        let system = RandomState::new();
+        let secret = |number: u64| system.hash_one(number);
+        match hash {
+            Hash::Fast => KeyHasher::Fast(FoldSeeds { own: secret(0), shared: SharedSeed::from_u64(secret(1)) }),
+            Hash::Sip => KeyHasher::Sip(SipHasher13::new_with_keys(secret(0), secret(1))),
+        }
+    }
+
+    /// The hash of `key`.
+    #[inline(always)]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        match self {
+            KeyHasher::Fast(FoldSeeds { own, shared }) => {
+                let mut hasher = FoldHasher::with_seed(*own, shared);
+                hasher.write(key);
+                hasher.finish()
+            }
+            KeyHasher::Sip(hasher) => sip(hasher, key),
+        }
+    }
+}
+
+/// Apart, and marked as rare, so that the fast hash is inlined where it is used.
+#[cold]
+#[inline(never)]
+fn sip(hasher: &SipHasher13, key: &[u8]) -> u64 {
+    hasher.hash(key)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// The shared seed that foldhash publishes, by its parts: where a key holds one of them, the folded product is 0 under it.
+    const PUBLISHED: [u64; 6] = [
+        0xc0ac_29b7_c97c_50dd,
+        0x3f84_d5b5_b547_0917,
+        0x9216_d5d9_8979_fb1b,
+        0xd131_0ba6_98df_b5ac,
+        0x2ffd_72db_d01a_dfb7,
+        0xb8e1_afed_6a26_7e96,
+    ];
+
+    /// Keys of `len` bytes that differ in a number and end in a constant of foldhash, long ones in two: under its published seed they
+    /// have one hash.
+    pub(crate) fn colliding_keys(len: usize, constant: usize, count: u32) -> Vec<Vec<u8>> {
+        let key = |number: u32| {
+            let mut key = vec![b'a'; len];
+            key[..4].copy_from_slice(&number.to_le_bytes());
+            key[len - 8..].copy_from_slice(&PUBLISHED[constant].to_le_bytes());
+            if len >= 20 {
+                key[len - 16..len - 8].copy_from_slice(&PUBLISHED[constant].to_le_bytes());
+            }
+            key
+        };
+        (0..count).map(key).collect()
+    }
+
+    #[test]
+    fn s21_keys_made_to_collide_under_published_seeds_are_spread() {
+        for hash in [Hash::Fast, Hash::Sip] {
+            for (len, constant) in (12..40).flat_map(|len| (0..6).map(move |constant| (len, constant))) {
+                let hasher = KeyHasher::new(hash);
+                let keys = colliding_keys(len, constant, 2_000);
+                // The bits by which a store's index tells keys apart.
+                let tags: HashSet<u32> = keys.iter().map(|key| hasher.hash(key) as u32).collect();
+                assert!(tags.len() > 1_990, "{hash:?}, length {len}, constant {constant}: {} hashes of 2000 keys", tags.len());
+            }
+        }
+    }
+
+    #[test]
+    fn s21_every_hasher_is_unlike_any_other() {
+        for hash in [Hash::Fast, Hash::Sip] {
+            let of = || KeyHasher::new(hash).hash(b"some key");
+            assert_ne!(of(), of());
+            let hasher = KeyHasher::new(hash);
+            assert_eq!(hasher.hash(b"some key"), hasher.clone().hash(b"some key"));
+        }
+    }
+}
