@@ -48,8 +48,49 @@ macro_rules! statuses {
 }
 include!("src/base/status_table.rs");
 
+/// One row of the library's table of statistics.
+struct Statistic {
+    name: &'static str,
+    kind: &'static str,
+    json: &'static str,
+    family: &'static str,
+    label: &'static str,
+    about: &'static str,
+}
+
+macro_rules! statistics {
+    ($($name:ident: $kind:ident, $json:literal, $family:literal, $label:literal, $of:expr; $about:literal;)*) => {
+        const STATISTICS: &[Statistic] = &[$(Statistic {
+            name: stringify!($name), kind: stringify!($kind), json: $json, family: $family, label: $label, about: $about,
+        },)*];
+    };
+}
+macro_rules! families {
+    ($($family:literal: $about:literal;)*) => {};
+}
+include!("src/base/statistics_table.rs");
+
+/// What the header says of kvl_stats_t, whose fields are the rows of that table.
+const STATS_ABOUT: &str = "
+/**
+ * What happened since the last reset, and how things stand now. The library fills as much as the caller's size holds; later versions append fields.
+ *
+ * hits + null_hits + misses + invalid_keys is the number of lookups. The misses of fetches are the sum of the misses_ fields; the others are of calls
+ * that only look. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight.
+ * A cache without an engine has no loads. docs/STATISTICS.md names the same numbers in JSON and OpenMetrics.
+ */
+typedef struct kvl_stats_t {
+    /** The size of what the library filled, in bytes. */
+    size_t struct_size;
+    /** Which window this is: another number after each reset. */
+    uint64_t window_id;
+    /** How long the window has lasted, in milliseconds. */
+    int64_t window_ms;
+";
+
 fn main() {
-    for input in ["build.rs", "build", "cbindgen.toml", "Cargo.toml", "src/base/status_table.rs", "src/ffi"] {
+    for input in ["build.rs", "build", "cbindgen.toml", "Cargo.toml", "src/base/status_table.rs", "src/base/statistics_table.rs", "src/ffi"]
+    {
         println!("cargo:rerun-if-changed={input}");
     }
     let header = Path::new(&var("OUT_DIR")).join("kvlight.h");
@@ -105,6 +146,11 @@ fn make_header() -> String {
         text.push_str(&declarations(file));
         if *file == "types" {
             text.push_str(TERMS_INIT);
+            text.push_str(STATS_ABOUT);
+            for Statistic { name, about, .. } in STATISTICS {
+                put(&mut text, format_args!("    /** {about} */\n    uint64_t {name};\n"));
+            }
+            text.push_str("} kvl_stats_t;\n");
         }
     }
     text.push_str("\n#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* KVLIGHT_H */\n");

@@ -23,7 +23,6 @@ pub fn describe(header: &str, version: [u32; 3]) -> String {
     for declaration in &declarations {
         reader.read(declaration);
     }
-    let statistics = reader.statistics();
     let [major, minor, patch] = version;
     let version = json!({"major": major, "minor": minor, "patch": patch, "number": major * 1_000_000 + minor * 1000 + patch});
     let lists = [
@@ -32,7 +31,7 @@ pub fn describe(header: &str, version: [u32; 3]) -> String {
         ("types", reader.types),
         ("structs", reader.structs),
         ("functions", reader.functions),
-        ("statistics", statistics),
+        ("statistics", statistics()),
     ];
     let mut text = format!("{{\n\"version\": {version}");
     for (name, list) in lists {
@@ -194,13 +193,15 @@ impl Reader {
         let number = |key: &str| usize::try_from(known[key].as_u64().expect("a struct has a size")).expect("it is small");
         Layout { size: number("size"), align: number("align") }
     }
+}
 
-    /// What is counted: the fields of the struct that holds it.
-    fn statistics(&self) -> Vec<Value> {
-        let found = self.structs.iter().find(|entry| entry["name"] == "kvl_stats_t").expect("the statistics are declared");
-        let fields = found["fields"].as_array().expect("a struct has fields").iter().filter(|field| field["name"] != "struct_size");
-        fields.map(|field| json!({"name": field["name"], "about": field["about"]})).collect()
-    }
+/// What is counted, as the library's table has it.
+fn statistics() -> Vec<Value> {
+    let row = |row: &super::Statistic| {
+        let suffix = if row.kind == "counter" { "_total" } else { "" };
+        json!({"name": row.name, "kind": row.kind, "json": row.json, "openmetrics": format!("{}{suffix}", row.family), "label": row.label, "about": row.about})
+    };
+    super::STATISTICS.iter().map(row).collect()
 }
 
 fn function(code: &str, comment: &str) -> Value {

@@ -399,109 +399,6 @@ typedef struct kvl_event_t {
     uint32_t reserved;
 } kvl_event_t;
 
-/**
- * What happened since the last reset, and what is the case now. The library fills as much as the caller's size holds.
- *
- * hits + null_hits + misses + invalid_keys is the number of lookups. The misses of fetches are misses_started + loads_joined +
- * misses_cache_only + misses_queue_lost + misses_remembered + misses_unasked; the others are of calls that only look.
- * loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight, over all windows together.
- * A cache without an engine around it has no loads.
- */
-typedef struct kvl_stats_t {
-    /** The size of what the library filled, in bytes. */
-    size_t struct_size;
-    /** Which window this is: another number after each reset. */
-    uint64_t window_id;
-    /** How long the window has lasted, in milliseconds. */
-    int64_t window_ms;
-    /** Lookups that found a value. */
-    uint64_t hits;
-    /** Lookups that found that there is none. */
-    uint64_t null_hits;
-    /** Lookups that found nothing. */
-    uint64_t misses;
-    /** Lookups whose key the validator refused. */
-    uint64_t invalid_keys;
-    /** Values that were stored, those over an older value included. */
-    uint64_t inserts;
-    /** Of inserts, those over an older value. */
-    uint64_t replacements;
-    /** Removals by KVL_CAUSE_EXPIRED. */
-    uint64_t removed_expired;
-    /** Removals by KVL_CAUSE_CAPACITY. */
-    uint64_t removed_capacity;
-    /** Removals by KVL_CAUSE_COST. */
-    uint64_t removed_cost;
-    /** Removals by KVL_CAUSE_REPLACED. */
-    uint64_t removed_replaced;
-    /** Removals by KVL_CAUSE_REMOVED. */
-    uint64_t removed_removed;
-    /** Removals by KVL_CAUSE_CLEARED. */
-    uint64_t removed_cleared;
-    /** Removals by KVL_CAUSE_TRIMMED. */
-    uint64_t removed_trimmed;
-    /** Values that never got in, KVL_CAUSE_REFUSED. */
-    uint64_t removed_refused;
-    /** What all these had cost, those that never got in excepted, in bytes. */
-    uint64_t removed_cost_total;
-    /** Loads that began. */
-    uint64_t loads_started;
-    /** Misses that joined a load under way. */
-    uint64_t loads_joined;
-    /** Loads that ended with a value or null. */
-    uint64_t loads_succeeded;
-    /** Loads that ended with an error. */
-    uint64_t loads_failed;
-    /** Attempts after a load's first. */
-    uint64_t loads_retried;
-    /** Attempts whose time ran out (attempt_timeout_ms). */
-    uint64_t loads_timed_out;
-    /** Loads that ended because nobody wanted them any more, or by close. */
-    uint64_t loads_cancelled;
-    /** Now: entries in the store. */
-    uint64_t entries;
-    /** Now: what they cost, in bytes. */
-    uint64_t cost;
-    /** Now: keys that wait for a slot. */
-    uint64_t queued;
-    /** Now: requests that hold a slot. */
-    uint64_t running;
-    /** Now: loads under way, waiting ones included. */
-    uint64_t in_flight;
-    /** Now: requests that ran out of time and are still with the provider. */
-    uint64_t abandoned;
-    /** Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL. */
-    uint64_t loads_lost;
-    /** Misses that started a load. */
-    uint64_t misses_started;
-    /** Misses of fetches that read the store only. */
-    uint64_t misses_cache_only;
-    /** Misses that found the queue full. */
-    uint64_t misses_queue_lost;
-    /** Misses that were answered from the memory of recent errors. */
-    uint64_t misses_remembered;
-    /** Misses that ended before they asked: the engine closed, or their batch failed as a whole. */
-    uint64_t misses_unasked;
-    /** Keys handed to the provider, each time counted. */
-    uint64_t attempts;
-    /** Requests handed to the provider. */
-    uint64_t requests;
-    /** Of requests, those that ran out of time while the provider held them. */
-    uint64_t requests_abandoned;
-    /** Answers to keys that were not asked for and were stored. */
-    uint64_t extras_stored;
-    /** Answers to keys that were not asked for and came too late to be stored. */
-    uint64_t extras_refused;
-    /** Fetches whose time ran out (timeout_ms). */
-    uint64_t fetch_timeouts;
-    /** Fetches that were cancelled. */
-    uint64_t fetch_cancels;
-    /** Answers that came after their attempt was over, KVL_LATE. */
-    uint64_t late_answers;
-    /** Now: keys that wait with their fetch, for a place among the queued. */
-    uint64_t spilled;
-} kvl_stats_t;
-
 /** Ends `user_data` or an object. Runs exactly once. */
 typedef void (*kvl_free_fn)(void *user_data);
 
@@ -540,6 +437,122 @@ typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_
 
 /** What a kvl_terms_t begins with: nothing stated. */
 #define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0 }
+
+/**
+ * What happened since the last reset, and how things stand now. The library fills as much as the caller's size holds; later versions append fields.
+ *
+ * hits + null_hits + misses + invalid_keys is the number of lookups. The misses of fetches are the sum of the misses_ fields; the others are of calls
+ * that only look. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight.
+ * A cache without an engine has no loads. docs/STATISTICS.md names the same numbers in JSON and OpenMetrics.
+ */
+typedef struct kvl_stats_t {
+    /** The size of what the library filled, in bytes. */
+    size_t struct_size;
+    /** Which window this is: another number after each reset. */
+    uint64_t window_id;
+    /** How long the window has lasted, in milliseconds. */
+    int64_t window_ms;
+    /** Lookups that found a value. */
+    uint64_t hits;
+    /** Lookups that found that there is none. */
+    uint64_t null_hits;
+    /** Lookups that found nothing. */
+    uint64_t misses;
+    /** Lookups whose key the validator refused. */
+    uint64_t invalid_keys;
+    /** Values that were stored, those over an older value included. */
+    uint64_t inserts;
+    /** Of the inserts, those over an older value. */
+    uint64_t replacements;
+    /** Values that left because their time was over. */
+    uint64_t removed_expired;
+    /** Values that were evicted because there were too many. */
+    uint64_t removed_capacity;
+    /** Values that were evicted because they cost too much together. */
+    uint64_t removed_cost;
+    /** Values that were replaced by another under their key. */
+    uint64_t removed_replaced;
+    /** Values that the program removed by key. */
+    uint64_t removed_removed;
+    /** Values that left by a clear. */
+    uint64_t removed_cleared;
+    /** Values that left by a trim or a resize. */
+    uint64_t removed_trimmed;
+    /** Values that never got in. */
+    uint64_t removed_refused;
+    /** The cost of those that expired, in bytes. */
+    uint64_t removed_cost_expired;
+    /** The cost of those evicted for their number, in bytes. */
+    uint64_t removed_cost_capacity;
+    /** The cost of those evicted for their cost, in bytes. */
+    uint64_t removed_cost_cost;
+    /** The cost of those replaced, in bytes. */
+    uint64_t removed_cost_replaced;
+    /** The cost of those removed by key, in bytes. */
+    uint64_t removed_cost_removed;
+    /** The cost of those that left by a clear, in bytes. */
+    uint64_t removed_cost_cleared;
+    /** The cost of those that left by a trim or a resize, in bytes. */
+    uint64_t removed_cost_trimmed;
+    /** The cost of those that never got in, in bytes. */
+    uint64_t removed_cost_refused;
+    /** Misses that started a load. */
+    uint64_t misses_started;
+    /** Misses that joined a load under way. */
+    uint64_t misses_joined;
+    /** Misses of fetches that read the store only. */
+    uint64_t misses_cache_only;
+    /** Misses that found the queue full. */
+    uint64_t misses_queue_full;
+    /** Misses that were answered from the memory of recent errors. */
+    uint64_t misses_remembered;
+    /** Misses that ended before they asked: the engine closed, or their batch failed as a whole. */
+    uint64_t misses_unasked;
+    /** Loads that began. */
+    uint64_t loads_started;
+    /** Loads that ended with a value or null. */
+    uint64_t loads_succeeded;
+    /** Loads that ended with an error. */
+    uint64_t loads_failed;
+    /** Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL. */
+    uint64_t loads_lost;
+    /** Loads that ended because no fetch wanted them any more, or by a close. */
+    uint64_t loads_cancelled;
+    /** Attempts after a load's first. */
+    uint64_t loads_retried;
+    /** Attempts whose time ran out (attempt_timeout_ms). */
+    uint64_t loads_timed_out;
+    /** Answers that came after their attempt was over, KVL_LATE. */
+    uint64_t late_answers;
+    /** Keys handed to the provider, each time counted. */
+    uint64_t attempts;
+    /** Requests handed to the provider. */
+    uint64_t requests;
+    /** Of the requests, those whose time ran out while the provider held them. */
+    uint64_t requests_abandoned;
+    /** Answers to keys that were not asked for and were stored. */
+    uint64_t extras_stored;
+    /** Answers to keys that were not asked for and were not stored. */
+    uint64_t extras_refused;
+    /** Fetches whose time ran out (timeout_ms). */
+    uint64_t fetch_timeouts;
+    /** Fetches that were cancelled. */
+    uint64_t fetch_cancels;
+    /** Now: entries in the store. */
+    uint64_t entries;
+    /** Now: what they cost, in bytes. */
+    uint64_t cost;
+    /** Now: keys that wait for a slot. */
+    uint64_t queued;
+    /** Now: keys that wait with their fetch for a place in the queue. */
+    uint64_t deferred;
+    /** Now: requests that hold a slot. */
+    uint64_t running;
+    /** Now: loads under way, those that wait included. */
+    uint64_t in_flight;
+    /** Now: requests whose time ran out and that are still with the provider. */
+    uint64_t abandoned;
+} kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */
 

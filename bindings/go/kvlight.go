@@ -323,23 +323,12 @@ func (t *Tasks[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
 	})
 }
 
-// Stats is what was counted, and how things stand; StatsJSON has more.
-type Stats struct {
-	Hits, NullHits, Misses, InvalidKeys uint64
-	Loads, LoadsFailed, Requests        uint64
-	Entries, Cost, InFlight             uint64
-}
-
 // Stats returns what was counted.
 func (t *Tasks[V]) Stats() (stats Stats, err error) {
 	err = t.used(func(tasks *C.kvl_tasks_t) error {
 		var s C.kvl_stats_t
 		err := check(C.kvl_tasks_stats(tasks, &s, C.sizeof_kvl_stats_t))
-		stats = Stats{
-			Hits: uint64(s.hits), NullHits: uint64(s.null_hits), Misses: uint64(s.misses), InvalidKeys: uint64(s.invalid_keys),
-			Loads: uint64(s.loads_started), LoadsFailed: uint64(s.loads_failed), Requests: uint64(s.requests),
-			Entries: uint64(s.entries), Cost: uint64(s.cost), InFlight: uint64(s.in_flight),
-		}
+		stats = statsOf(&s)
 		return err
 	})
 	return stats, err

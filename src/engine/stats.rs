@@ -1,10 +1,10 @@
-//! What was counted, as numbers, JSON and OpenMetrics text (rule S12).
+//! What was counted, as numbers, JSON and OpenMetrics text (rule S12). What there is stands in src/base/statistics_table.rs.
 
 use super::Core;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::{Moment, Now};
-use crate::cache::{Cause, Counts as StoreCounts};
+use crate::cache::{Cause, Counts as StoreCounts, Tally};
 use crate::task::Counts as TaskCounts;
 use crate::task::counts::{Gauges, Histogram};
 use std::fmt::Write as _;
@@ -83,127 +83,154 @@ impl Stats {
         if lookups == 0 { 0.0 } else { hits as f64 / lookups as f64 }
     }
 
+    /// Every statistic, in the order of the table.
+    pub fn values(&self) -> [u64; TABLE.len()] {
+        std::array::from_fn(|at| (TABLE[at].of)(self))
+    }
+
+    fn removed(&self, cause: Cause) -> Tally {
+        self.store.removed(cause)
+    }
+
     /// Everything as one JSON object.
     pub fn to_json(&self) -> String {
-        let (store, tasks) = (&self.store, &self.tasks);
-        let removed: serde_json::Map<String, serde_json::Value> = CAUSES
-            .iter()
-            .map(|(cause, name)| {
-                let tally = store.removed(*cause);
-                ((*name).to_owned(), serde_json::json!({ "entries": tally.entries, "cost": tally.cost }))
-            })
-            .collect();
-        serde_json::json!({
-            "window": { "id": self.window_id, "ms": self.window_ms },
-            "lookups": {
-                "hits": store.hits, "null_hits": store.null_hits, "misses": self.misses(), "invalid_keys": store.invalid_keys,
-                "hit_rate": self.hit_rate(),
-            },
-            "misses": {
-                "started": tasks.missed_started, "joined": tasks.missed_joined, "cache_only": tasks.missed_cache_only,
-                "queue_full": tasks.missed_queue_full, "remembered": tasks.missed_remembered, "unasked": tasks.missed_unasked,
-            },
-            "store": { "inserts": store.inserts, "replacements": store.replacements, "removed": removed },
-            "loads": {
-                "started": tasks.flights_started, "succeeded": tasks.flights_succeeded, "failed": tasks.flights_failed,
-                "lost": tasks.flights_lost, "cancelled": tasks.flights_cancelled,
-                "attempts": tasks.attempts, "retries": tasks.retries, "attempt_timeouts": tasks.attempt_timeouts,
-                "late_answers": tasks.answers_late, "extras_stored": tasks.extras_stored, "extras_refused": tasks.extras_refused,
-            },
-            "requests": { "formed": tasks.requests, "abandoned": tasks.requests_abandoned },
-            "fetches": { "timeouts": tasks.fetch_timeouts, "cancels": tasks.fetch_cancels },
-            "latency_us": histogram_json(&tasks.latency),
-            "batch_keys": histogram_json(&tasks.batch_size),
-            "now": {
-                "entries": self.entries, "cost": self.cost, "queued": self.gauges.queued, "spilled": self.gauges.spilled,
-                "running": self.gauges.running, "in_flight": self.gauges.in_flight, "abandoned": self.gauges.abandoned,
-            },
-        })
-        .to_string()
+        let mut all = serde_json::json!({ "window": { "id": self.window_id, "ms": self.window_ms } });
+        for row in TABLE {
+            all[row.group()][row.leaf()] = (row.of)(self).into();
+        }
+        all["lookups"]["hit_rate"] = self.hit_rate().into();
+        for histogram in HISTOGRAMS {
+            all[histogram.path] = histogram_json((histogram.of)(self));
+        }
+        all.to_string()
     }
 
     /// Everything as OpenMetrics text, for a scraper.
     pub fn to_openmetrics(&self) -> String {
-        let (store, tasks) = (&self.store, &self.tasks);
         let mut text = String::new();
-        let lookups = [("hit", store.hits), ("null_hit", store.null_hits), ("miss", self.misses()), ("invalid_key", store.invalid_keys)];
-        counter(&mut text, "kvlight_lookups", "Positions asked, by what was found.", "result", &lookups);
-        let misses = [
-            ("started", tasks.missed_started),
-            ("joined", tasks.missed_joined),
-            ("cache_only", tasks.missed_cache_only),
-            ("queue_full", tasks.missed_queue_full),
-            ("remembered", tasks.missed_remembered),
-            ("unasked", tasks.missed_unasked),
-        ];
-        counter(&mut text, "kvlight_fetch_misses", "Misses of fetches, by what became of them.", "fate", &misses);
-        let inserts = [("new", store.inserts - store.replacements), ("replacement", store.replacements)];
-        counter(&mut text, "kvlight_inserts", "Values stored: under a new key, or over a value that was still alive.", "kind", &inserts);
-        let removed = CAUSES.map(|(cause, name)| (name, store.removed(cause).entries));
-        counter(&mut text, "kvlight_removals", "Values that left the store, or never got in.", "cause", &removed);
-        let removed = CAUSES.map(|(cause, name)| (name, store.removed(cause).cost));
-        counter(&mut text, "kvlight_removals_cost_bytes", "What they had cost.", "cause", &removed);
-        counter(&mut text, "kvlight_loads_started", "Loads that began.", "", &[("", tasks.flights_started)]);
-        let loads = [
-            ("succeeded", tasks.flights_succeeded),
-            ("failed", tasks.flights_failed),
-            ("lost", tasks.flights_lost),
-            ("cancelled", tasks.flights_cancelled),
-        ];
-        counter(&mut text, "kvlight_loads_ended", "Loads that ended, by how.", "end", &loads);
-        let attempts = [("first", tasks.attempts.saturating_sub(tasks.retries)), ("retry", tasks.retries)];
-        counter(&mut text, "kvlight_attempts", "Keys handed to the provider, for the first time or again.", "kind", &attempts);
-        counter(&mut text, "kvlight_attempt_timeouts", "Attempts that ran out of time.", "", &[("", tasks.attempt_timeouts)]);
-        counter(&mut text, "kvlight_late_answers", "Answers that came after their attempt's time.", "", &[("", tasks.answers_late)]);
-        counter(&mut text, "kvlight_requests", "Requests handed to the provider.", "", &[("", tasks.requests)]);
-        counter(&mut text, "kvlight_requests_abandoned", "Requests that ran out of time.", "", &[("", tasks.requests_abandoned)]);
-        let extras = [("stored", tasks.extras_stored), ("refused", tasks.extras_refused)];
-        counter(&mut text, "kvlight_extras", "Answers to keys that were not asked for.", "fate", &extras);
-        let fetches = [("timeout", tasks.fetch_timeouts), ("cancel", tasks.fetch_cancels)];
-        counter(&mut text, "kvlight_fetches_ended_early", "Fetches that ended before their keys.", "why", &fetches);
-        let gauges = [
-            ("kvlight_entries", "Entries in the store.", self.entries),
-            ("kvlight_cost_bytes", "What they cost.", self.cost),
-            ("kvlight_queued", "Keys that wait for a slot.", self.gauges.queued),
-            ("kvlight_spilled", "Keys that wait with their fetch.", self.gauges.spilled),
-            ("kvlight_running", "Requests that hold a slot.", self.gauges.running),
-            ("kvlight_in_flight", "Loads under way.", self.gauges.in_flight),
-            ("kvlight_abandoned", "Requests whose time is over and that are still with the provider.", self.gauges.abandoned),
-        ];
-        for (name, help, value) in gauges {
-            let _ = writeln!(text, "# TYPE {name} gauge\n# HELP {name} {help}\n{name} {value}");
+        // The samples of one family stand together, wherever their rows are.
+        let mut written: Vec<&str> = Vec::new();
+        for first in TABLE {
+            if written.contains(&first.family) {
+                continue;
+            }
+            written.push(first.family);
+            let suffix = if first.kind == "counter" { "_total" } else { "" };
+            let _ = writeln!(text, "# TYPE {0} {1}\n# HELP {0} {2}", first.family, first.kind, first.help());
+            for row in TABLE.iter().filter(|row| row.family == first.family) {
+                let _ = writeln!(text, "{}{suffix}{} {}", row.family, row.labels(), (row.of)(self));
+            }
         }
-        histogram(&mut text, "kvlight_request_seconds", "From forming a request to its end.", &tasks.latency, 1e-6);
-        histogram(&mut text, "kvlight_request_keys", "Keys in a request.", &tasks.batch_size, 1.0);
+        for Histogrammed { family, about, unit, of, .. } in HISTOGRAMS {
+            histogram(&mut text, family, about, of(self), *unit);
+        }
         text.push_str("# EOF\n");
         text
     }
 }
 
-const CAUSES: [(Cause, &str); 8] = [
-    (Cause::Expired, "expired"),
-    (Cause::Capacity, "capacity"),
-    (Cause::Cost, "cost"),
-    (Cause::Replaced, "replaced"),
-    (Cause::Removed, "removed"),
-    (Cause::Cleared, "cleared"),
-    (Cause::Trimmed, "trimmed"),
-    (Cause::Refused, "refused"),
+/// One row of src/base/statistics_table.rs.
+struct Statistic {
+    name: &'static str,
+    /// `counter` or `gauge`.
+    kind: &'static str,
+    /// In JSON: `group.leaf`.
+    path: &'static str,
+    family: &'static str,
+    /// `name=value` of the sample's label; empty where the family has one sample.
+    label: &'static str,
+    about: &'static str,
+    of: fn(&Stats) -> u64,
+}
+
+macro_rules! statistics {
+    ($($name:ident: $kind:ident, $path:literal, $family:literal, $label:literal, $of:expr; $about:literal;)*) => {
+        const TABLE: &[Statistic] = &[$(Statistic {
+            name: stringify!($name), kind: stringify!($kind), path: $path, family: $family, label: $label, about: $about, of: $of,
+        },)*];
+    };
+}
+macro_rules! families {
+    ($($family:literal: $about:literal;)*) => {
+        /// Families of several samples, and what they all count.
+        static FAMILIES: &[(&str, &str)] = &[$(($family, $about),)*];
+    };
+}
+include!("../base/statistics_table.rs");
+
+impl Statistic {
+    fn group(&self) -> &'static str {
+        self.path.split('.').next().unwrap_or_default()
+    }
+
+    fn leaf(&self) -> &'static str {
+        self.path.split('.').nth(1).unwrap_or_default()
+    }
+
+    fn labels(&self) -> String {
+        self.label.split_once('=').map_or_else(String::new, |(name, value)| format!("{{{name}=\"{value}\"}}"))
+    }
+
+    fn help(&self) -> &'static str {
+        FAMILIES.iter().find(|(family, _)| *family == self.family).map_or(self.about, |(_, about)| about)
+    }
+}
+
+/// What is counted as a distribution: in JSON and OpenMetrics only.
+struct Histogrammed {
+    path: &'static str,
+    family: &'static str,
+    about: &'static str,
+    /// One of what is counted, in the unit of the family.
+    unit: f64,
+    of: fn(&Stats) -> &Histogram,
+}
+
+static HISTOGRAMS: &[Histogrammed] = &[
+    Histogrammed {
+        path: "latency_us",
+        family: "kvlight_request_seconds",
+        about: "From forming a request to its end.",
+        unit: 1e-6,
+        of: |stats| &stats.tasks.latency,
+    },
+    Histogrammed {
+        path: "batch_keys",
+        family: "kvlight_request_keys",
+        about: "Keys in a request.",
+        unit: 1.0,
+        of: |stats| &stats.tasks.batch_size,
+    },
 ];
+
+/// docs/STATISTICS.md.
+pub fn as_markdown() -> String {
+    let mut text = String::from(
+        "# Statistics\n\nMade by `make generate` from `src/base/statistics_table.rs`. `kvl_cache_stats` and `kvl_tasks_stats` fill a `kvl_stats_t` with these fields, \
+         `_stats_json` and `_stats_openmetrics` write the same numbers as text, and every binding shows them. Counters count since the last reset; a gauge says how \
+         things stand now. A cache without an engine has no loads.\n\n\
+         The lookups are `hits + null_hits + misses + invalid_keys`. The misses of fetches are the sum of the `misses_` fields; other misses are of calls that only look. \
+         Over all windows together `loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight`.\n\n\
+         | field | JSON | OpenMetrics | kind | |\n|---|---|---|---|---|\n",
+    );
+    for row in TABLE {
+        let suffix = if row.kind == "counter" { "_total" } else { "" };
+        let _ =
+            writeln!(text, "| `{}` | `{}` | `{}{suffix}{}` | {} | {} |", row.name, row.path, row.family, row.labels(), row.kind, row.about);
+    }
+    text.push_str("\nBesides, the window (`window_id`, another number after each reset, and `window_ms`), `lookups.hit_rate` in JSON (hits and null hits among the lookups of valid keys), and two histograms:\n\n| JSON | OpenMetrics | |\n|---|---|---|\n");
+    for Histogrammed { path, family, about, .. } in HISTOGRAMS {
+        let _ = writeln!(text, "| `{path}` | `{family}` | {about} |");
+    }
+    text.push_str("\nIn JSON a histogram has its `count`, its `sum`, and `at_most`: pairs of an upper bound and how many lie at or below it and above the bound before.\n");
+    text
+}
 
 /// `[upper bound, count]` for each bucket that holds something.
 fn histogram_json(histogram: &Histogram) -> serde_json::Value {
     let buckets = histogram.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
     let buckets: Vec<_> = buckets.map(|(power, count)| serde_json::json!([1u64 << power, count])).collect();
     serde_json::json!({ "count": histogram.total(), "sum": histogram.sum, "at_most": buckets })
-}
-
-fn counter(text: &mut String, name: &str, help: &str, label: &str, rows: &[(&str, u64)]) {
-    let _ = writeln!(text, "# TYPE {name} counter\n# HELP {name} {help}");
-    for (value, count) in rows {
-        let labels = if label.is_empty() { String::new() } else { format!("{{{label}=\"{value}\"}}") };
-        let _ = writeln!(text, "{name}_total{labels} {count}");
-    }
 }
 
 fn histogram(text: &mut String, name: &str, help: &str, histogram: &Histogram, unit: f64) {

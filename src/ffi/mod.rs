@@ -53,6 +53,7 @@ pub use results::*;
 pub use runtime::*;
 pub use sets::*;
 pub use slices::*;
+pub use stats::kvl_stats_t;
 pub use status::*;
 pub use tasks::*;
 pub use types::*;

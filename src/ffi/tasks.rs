@@ -6,10 +6,11 @@ use super::notify::Notify;
 use super::options::Progress;
 use super::results::{self, Batch};
 use super::sets::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
+use super::stats::kvl_stats_t;
 use super::stats::text;
 use super::types::{
     kvl_cache_t, kvl_closed_fn, kvl_config_t, kvl_error_t, kvl_fetch_t, kvl_free_fn, kvl_options_t, kvl_result_fn, kvl_results_fn,
-    kvl_results_t, kvl_slice_t, kvl_stats_t, kvl_tasks_t, kvl_value_t,
+    kvl_results_t, kvl_slice_t, kvl_tasks_t, kvl_value_t,
 };
 use super::view;
 use crate::base::key::KEY_MAX;

@@ -68,6 +68,42 @@ fn stats_of(cache: *mut kvl_cache_t) -> kvl_stats_t {
     stats
 }
 
+/// Every row of the table of statistics, as api/api.json has it, is in both text forms.
+#[test]
+fn s12_every_statistic_is_a_value_in_json_and_a_sample_in_openmetrics() {
+    let cache = cache_with_key();
+    let text = |write: unsafe extern "C" fn(*mut kvl_cache_t, *mut *mut kvl_value_t) -> kvl_status_t| {
+        let (mut value, mut len) = (null_mut(), 0);
+        // SAFETY: a living handle; the value is read before it is released.
+        unsafe {
+            assert_eq!(status(write(cache, &mut value)), "KVL_OK");
+            let bytes = std::slice::from_raw_parts(kvl_value_data(value, &mut len), len);
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            kvl_value_release(value);
+            text
+        }
+    };
+    let json: serde_json::Value = serde_json::from_str(&text(kvl_cache_stats_json)).expect("it is JSON");
+    let metrics = text(kvl_cache_stats_openmetrics);
+    let api = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/api/api.json")).expect("it is committed");
+    let api: serde_json::Value = serde_json::from_str(&api).expect("it is JSON");
+    let rows = api["statistics"].as_array().expect("it is a list");
+    assert!(rows.len() > 45, "the rows were read: {}", rows.len());
+    for row in rows {
+        let word = |key: &str| row[key].as_str().expect("a row has it");
+        assert!(
+            json.pointer(&format!("/{}", word("json").replace('.', "/"))).is_some_and(serde_json::Value::is_u64),
+            "{} in {json}",
+            word("json")
+        );
+        let labels = word("label").split_once('=').map_or_else(String::new, |(name, value)| format!("{{{name}=\"{value}\"}}"));
+        let sample = format!("\n{}{labels} ", word("openmetrics"));
+        assert_eq!(metrics.matches(&sample).count(), 1, "{sample} in {metrics}");
+    }
+    // SAFETY: a living handle, ended once.
+    unsafe { kvl_cache_release(cache) };
+}
+
 #[test]
 fn l09_a_cache_is_made_of_a_configuration_and_goes_to_a_place() {
     let (mut cache, mut error) = (dirty::<kvl_cache_t>(), dirty::<kvl_error_t>());

@@ -7,7 +7,7 @@ mod library;
 
 use generated::api::{self, Api};
 use generated::compare::{compare, here};
-use generated::{node, python};
+use generated::{go, node, python, swift};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -32,6 +32,11 @@ fn the_manual_of_settings_is_the_one_that_their_table_makes() {
 }
 
 #[test]
+fn the_manual_of_statistics_is_the_one_that_their_table_makes() {
+    compare("docs/STATISTICS.md", &kvlight::engine::stats::as_markdown());
+}
+
+#[test]
 fn the_list_of_settings_for_bindings_is_the_one_that_their_table_makes() {
     compare("src/ffi/config_keys.json", &kvlight::base::config::as_json());
 }
@@ -50,6 +55,16 @@ fn the_tables_of_python_are_those_of_the_interface() {
 #[test]
 fn the_tables_of_node_are_those_of_the_interface() {
     compare_all(&node::files(&Api::read()));
+}
+
+#[test]
+fn the_tables_of_go_are_those_of_the_interface() {
+    compare_all(&go::files(&Api::read()));
+}
+
+#[test]
+fn the_tables_of_swift_are_those_of_the_interface() {
+    compare_all(&swift::files(&Api::read()));
 }
 
 /// Two compilers print tests/tiers/abi/layout.txt from the header itself: the computed offsets and the constants must be theirs.

@@ -488,7 +488,7 @@ void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *
         kvl_request_release(machine.requests[i]);
     drain(&machine);
     MUST_SAY(kvl_tasks_stats(machine.tasks, &stats, sizeof stats), KVL_OK);
-    MUST(stats.in_flight == 0 && stats.running == 0 && stats.queued == 0 && stats.spilled == 0 && stats.abandoned == 0);
+    MUST(stats.in_flight == 0 && stats.running == 0 && stats.queued == 0 && stats.deferred == 0 && stats.abandoned == 0);
     must(machine.tickets == machine.tickets_freed, "each fetch is told to its end", machine.tickets_freed - machine.tickets, __FILE__, __LINE__);
     must(machine.close_told == machine.closes, "each close is told once", machine.close_told - machine.closes, __FILE__, __LINE__);
     for (i = 0; i < HANDLES; i++)

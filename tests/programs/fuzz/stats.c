@@ -169,10 +169,10 @@ static void check_sums(struct machine *machine)
     MUST_SAY(kvl_tasks_stats(machine->tasks, &stats, sizeof stats), KVL_OK);
     MUST(stats.struct_size == sizeof stats);
     MUST(stats.replacements <= stats.inserts);
-    MUST(stats.misses >= stats.misses_started + stats.loads_joined + stats.misses_cache_only + stats.misses_queue_lost +
+    MUST(stats.misses >= stats.misses_started + stats.misses_joined + stats.misses_cache_only + stats.misses_queue_full +
                              stats.misses_remembered + stats.misses_unasked);
     MUST((int64_t)stats.running <= machine->max_running);
-    MUST(stats.queued + stats.spilled <= stats.in_flight);
+    MUST(stats.queued + stats.deferred <= stats.in_flight);
 }
 
 static void look(struct machine *machine)

@@ -319,7 +319,7 @@ static kvl_stats_t stats_of(struct entry *entry)
 static bool no_load_is_left(struct entry *entry)
 {
     kvl_stats_t stats = stats_of(entry);
-    return stats.in_flight == 0 && stats.running == 0 && stats.abandoned == 0 && stats.queued == 0 && stats.spilled == 0;
+    return stats.in_flight == 0 && stats.running == 0 && stats.abandoned == 0 && stats.queued == 0 && stats.deferred == 0;
 }
 
 static uint64_t left(const kvl_stats_t *stats)
@@ -373,7 +373,7 @@ static void check_ledger(struct entry *entry)
 static void check_statistics(struct entry *entry)
 {
     kvl_stats_t stats = stats_of(entry);
-    uint64_t of_fetches = stats.misses_started + stats.loads_joined + stats.misses_cache_only + stats.misses_queue_lost +
+    uint64_t of_fetches = stats.misses_started + stats.misses_joined + stats.misses_cache_only + stats.misses_queue_full +
                           stats.misses_remembered + stats.misses_unasked;
     uint64_t lookups = stats.hits + stats.null_hits + stats.misses + stats.invalid_keys, asked = atomic_load(&entry->lookups);
 

@@ -34,6 +34,10 @@ impl Api {
         Entry(&self.0).list("structs")
     }
 
+    pub fn statistics(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("statistics")
+    }
+
     pub fn settings(&self) -> impl Iterator<Item = Entry<'_>> {
         Entry(&self.0).list("settings")
     }

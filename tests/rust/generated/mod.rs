@@ -2,5 +2,14 @@
 
 pub mod api;
 pub mod compare;
+pub mod go;
 pub mod node;
 pub mod python;
+pub mod swift;
+
+/// `nullHits` of `null_hits`.
+pub fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+}

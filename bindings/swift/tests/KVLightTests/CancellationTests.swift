@@ -136,7 +136,7 @@ import Testing
             }
             for waiter in waiters { await waiter.value }
             #expect(elements.current + cancelled.current == 10_000, "\(others.current) ended otherwise")
-            #expect(tasks.statistics.loads.queued == 0)
+            #expect(tasks.statistics.queued == 0)
             await tasks.close()
         }
         #expect(await eventually { live.current == 0 }, "\(live.current) elements leaked")

@@ -109,7 +109,7 @@ import Testing
         config.cache.clock = clock
         let tasks = KVLightTasks(config: config)
         async let results = tasks.results(for: ["quick", "slow"], timeout: .seconds(5))
-        #expect(await eventually { tasks.statistics.loads.succeeded == 1 })
+        #expect(await eventually { tasks.statistics.loadsSucceeded == 1 })
         clock.advance(by: .seconds(6))
         let ended = await results
         #expect((try? ended[0].1.get()) == 5)
@@ -163,7 +163,7 @@ import Testing
             $0.keysWaitWithTheirFetch = false
         }
         async let results = posts.results(for: (0..<6).map { "\($0)" })
-        #expect(await eventually { posts.statistics.loads.queued == 2 })
+        #expect(await eventually { posts.statistics.queued == 2 })
         await gate.open()
         let failures = await results.filter { (try? $0.1.get()) == nil }
         #expect(failures.count == 3)

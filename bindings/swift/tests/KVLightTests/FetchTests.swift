@@ -64,7 +64,7 @@ import Testing
         let tasks = KVLightTasks(config: config)
         async let element = tasks.fetch(key: "k")
         for (pause, attempt) in [(1, 1), (2, 2), (4, 3)] {
-            #expect(await eventually { calls.current == attempt && tasks.statistics.loads.running == 0 })
+            #expect(await eventually { calls.current == attempt && tasks.statistics.running == 0 })
             clock.advance(by: .milliseconds(pause * 1000 - 500))
             #expect(calls.current == attempt, "attempt \(attempt + 1) came before its pause was over")
             clock.advance(by: .milliseconds(600))

@@ -1,0 +1,165 @@
+// Code generated from api/api.json by make generate. DO NOT EDIT.
+
+package kvlight
+
+// #include <kvlight.h>
+import "C"
+
+// Stats says what happened since the last reset, and how things stand now. StatsJSON has histograms besides.
+type Stats struct {
+	// Lookups that found a value.
+	Hits uint64
+	// Lookups that found that there is none.
+	NullHits uint64
+	// Lookups that found nothing.
+	Misses uint64
+	// Lookups whose key the validator refused.
+	InvalidKeys uint64
+	// Values that were stored, those over an older value included.
+	Inserts uint64
+	// Of the inserts, those over an older value.
+	Replacements uint64
+	// Values that left because their time was over.
+	RemovedExpired uint64
+	// Values that were evicted because there were too many.
+	RemovedCapacity uint64
+	// Values that were evicted because they cost too much together.
+	RemovedCost uint64
+	// Values that were replaced by another under their key.
+	RemovedReplaced uint64
+	// Values that the program removed by key.
+	RemovedRemoved uint64
+	// Values that left by a clear.
+	RemovedCleared uint64
+	// Values that left by a trim or a resize.
+	RemovedTrimmed uint64
+	// Values that never got in.
+	RemovedRefused uint64
+	// The cost of those that expired, in bytes.
+	RemovedCostExpired uint64
+	// The cost of those evicted for their number, in bytes.
+	RemovedCostCapacity uint64
+	// The cost of those evicted for their cost, in bytes.
+	RemovedCostCost uint64
+	// The cost of those replaced, in bytes.
+	RemovedCostReplaced uint64
+	// The cost of those removed by key, in bytes.
+	RemovedCostRemoved uint64
+	// The cost of those that left by a clear, in bytes.
+	RemovedCostCleared uint64
+	// The cost of those that left by a trim or a resize, in bytes.
+	RemovedCostTrimmed uint64
+	// The cost of those that never got in, in bytes.
+	RemovedCostRefused uint64
+	// Misses that started a load.
+	MissesStarted uint64
+	// Misses that joined a load under way.
+	MissesJoined uint64
+	// Misses of fetches that read the store only.
+	MissesCacheOnly uint64
+	// Misses that found the queue full.
+	MissesQueueFull uint64
+	// Misses that were answered from the memory of recent errors.
+	MissesRemembered uint64
+	// Misses that ended before they asked: the engine closed, or their batch failed as a whole.
+	MissesUnasked uint64
+	// Loads that began.
+	LoadsStarted uint64
+	// Loads that ended with a value or null.
+	LoadsSucceeded uint64
+	// Loads that ended with an error.
+	LoadsFailed uint64
+	// Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
+	LoadsLost uint64
+	// Loads that ended because no fetch wanted them any more, or by a close.
+	LoadsCancelled uint64
+	// Attempts after a load's first.
+	LoadsRetried uint64
+	// Attempts whose time ran out (attempt_timeout_ms).
+	LoadsTimedOut uint64
+	// Answers that came after their attempt was over, KVL_LATE.
+	LateAnswers uint64
+	// Keys handed to the provider, each time counted.
+	Attempts uint64
+	// Requests handed to the provider.
+	Requests uint64
+	// Of the requests, those whose time ran out while the provider held them.
+	RequestsAbandoned uint64
+	// Answers to keys that were not asked for and were stored.
+	ExtrasStored uint64
+	// Answers to keys that were not asked for and were not stored.
+	ExtrasRefused uint64
+	// Fetches whose time ran out (timeout_ms).
+	FetchTimeouts uint64
+	// Fetches that were cancelled.
+	FetchCancels uint64
+	// Now: entries in the store.
+	Entries uint64
+	// Now: what they cost, in bytes.
+	Cost uint64
+	// Now: keys that wait for a slot.
+	Queued uint64
+	// Now: keys that wait with their fetch for a place in the queue.
+	Deferred uint64
+	// Now: requests that hold a slot.
+	Running uint64
+	// Now: loads under way, those that wait included.
+	InFlight uint64
+	// Now: requests whose time ran out and that are still with the provider.
+	Abandoned uint64
+}
+
+func statsOf(s *C.kvl_stats_t) Stats {
+	return Stats{
+		Hits:                uint64(s.hits),
+		NullHits:            uint64(s.null_hits),
+		Misses:              uint64(s.misses),
+		InvalidKeys:         uint64(s.invalid_keys),
+		Inserts:             uint64(s.inserts),
+		Replacements:        uint64(s.replacements),
+		RemovedExpired:      uint64(s.removed_expired),
+		RemovedCapacity:     uint64(s.removed_capacity),
+		RemovedCost:         uint64(s.removed_cost),
+		RemovedReplaced:     uint64(s.removed_replaced),
+		RemovedRemoved:      uint64(s.removed_removed),
+		RemovedCleared:      uint64(s.removed_cleared),
+		RemovedTrimmed:      uint64(s.removed_trimmed),
+		RemovedRefused:      uint64(s.removed_refused),
+		RemovedCostExpired:  uint64(s.removed_cost_expired),
+		RemovedCostCapacity: uint64(s.removed_cost_capacity),
+		RemovedCostCost:     uint64(s.removed_cost_cost),
+		RemovedCostReplaced: uint64(s.removed_cost_replaced),
+		RemovedCostRemoved:  uint64(s.removed_cost_removed),
+		RemovedCostCleared:  uint64(s.removed_cost_cleared),
+		RemovedCostTrimmed:  uint64(s.removed_cost_trimmed),
+		RemovedCostRefused:  uint64(s.removed_cost_refused),
+		MissesStarted:       uint64(s.misses_started),
+		MissesJoined:        uint64(s.misses_joined),
+		MissesCacheOnly:     uint64(s.misses_cache_only),
+		MissesQueueFull:     uint64(s.misses_queue_full),
+		MissesRemembered:    uint64(s.misses_remembered),
+		MissesUnasked:       uint64(s.misses_unasked),
+		LoadsStarted:        uint64(s.loads_started),
+		LoadsSucceeded:      uint64(s.loads_succeeded),
+		LoadsFailed:         uint64(s.loads_failed),
+		LoadsLost:           uint64(s.loads_lost),
+		LoadsCancelled:      uint64(s.loads_cancelled),
+		LoadsRetried:        uint64(s.loads_retried),
+		LoadsTimedOut:       uint64(s.loads_timed_out),
+		LateAnswers:         uint64(s.late_answers),
+		Attempts:            uint64(s.attempts),
+		Requests:            uint64(s.requests),
+		RequestsAbandoned:   uint64(s.requests_abandoned),
+		ExtrasStored:        uint64(s.extras_stored),
+		ExtrasRefused:       uint64(s.extras_refused),
+		FetchTimeouts:       uint64(s.fetch_timeouts),
+		FetchCancels:        uint64(s.fetch_cancels),
+		Entries:             uint64(s.entries),
+		Cost:                uint64(s.cost),
+		Queued:              uint64(s.queued),
+		Deferred:            uint64(s.deferred),
+		Running:             uint64(s.running),
+		InFlight:            uint64(s.in_flight),
+		Abandoned:           uint64(s.abandoned),
+	}
+}

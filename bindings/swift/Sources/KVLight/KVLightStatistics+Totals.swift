@@ -1,0 +1,28 @@
+// What follows from the counters, and the text forms of the statistics.
+
+import CKVLight
+
+extension KVLightStatistics {
+    /// Lookups of all kinds.
+    public var totalAccesses: Int { hits + nullHits + misses + invalidKeys }
+
+    /// Hits, those on null included, among the lookups of valid keys; 0 when there were none.
+    public var hitRate: Double {
+        let valid = totalAccesses - invalidKeys
+        return valid == 0 ? 0 : Double(hits + nullHits) / Double(valid)
+    }
+
+    /// Those of a cache handle; all zero when it answers no more.
+    static func of(cache: OpaquePointer?) -> KVLightStatistics {
+        var stats = kvl_stats_t()
+        kvl_cache_stats(cache, &stats, MemoryLayout<kvl_stats_t>.size)
+        return KVLightStatistics(stats)
+    }
+}
+
+/// Statistics as text.
+public enum StatisticsFormat: Sendable {
+    case json
+    /// For Prometheus and its kin.
+    case openMetrics
+}

@@ -1,0 +1,100 @@
+// Every statistic: one row here is the field of kvl_stats_t, the value in JSON, the sample of OpenMetrics and the line of docs/STATISTICS.md;
+// bindings are generated from it. A new one goes at the end: programs rely on the order of the fields.
+//
+// field: kind, path in JSON, family of OpenMetrics, label of the sample or "", where the engine counts it; its sentence.
+statistics! {
+    hits: counter, "lookups.hits", "kvlight_lookups", "result=hit", |s| s.store.hits; "Lookups that found a value.";
+    null_hits: counter, "lookups.null_hits", "kvlight_lookups", "result=null_hit", |s| s.store.null_hits; "Lookups that found that there is none.";
+    misses: counter, "lookups.misses", "kvlight_lookups", "result=miss", |s| s.misses(); "Lookups that found nothing.";
+    invalid_keys: counter, "lookups.invalid_keys", "kvlight_lookups", "result=invalid_key", |s| s.store.invalid_keys;
+        "Lookups whose key the validator refused.";
+    inserts: counter, "store.inserts", "kvlight_inserts", "", |s| s.store.inserts; "Values that were stored, those over an older value included.";
+    replacements: counter, "store.replacements", "kvlight_replacements", "", |s| s.store.replacements; "Of the inserts, those over an older value.";
+    removed_expired: counter, "removed.expired", "kvlight_removals", "cause=expired", |s| s.removed(Cause::Expired).entries;
+        "Values that left because their time was over.";
+    removed_capacity: counter, "removed.capacity", "kvlight_removals", "cause=capacity", |s| s.removed(Cause::Capacity).entries;
+        "Values that were evicted because there were too many.";
+    removed_cost: counter, "removed.cost", "kvlight_removals", "cause=cost", |s| s.removed(Cause::Cost).entries;
+        "Values that were evicted because they cost too much together.";
+    removed_replaced: counter, "removed.replaced", "kvlight_removals", "cause=replaced", |s| s.removed(Cause::Replaced).entries;
+        "Values that were replaced by another under their key.";
+    removed_removed: counter, "removed.removed", "kvlight_removals", "cause=removed", |s| s.removed(Cause::Removed).entries;
+        "Values that the program removed by key.";
+    removed_cleared: counter, "removed.cleared", "kvlight_removals", "cause=cleared", |s| s.removed(Cause::Cleared).entries;
+        "Values that left by a clear.";
+    removed_trimmed: counter, "removed.trimmed", "kvlight_removals", "cause=trimmed", |s| s.removed(Cause::Trimmed).entries;
+        "Values that left by a trim or a resize.";
+    removed_refused: counter, "removed.refused", "kvlight_removals", "cause=refused", |s| s.removed(Cause::Refused).entries;
+        "Values that never got in.";
+    removed_cost_expired: counter, "removed_cost.expired", "kvlight_removals_cost_bytes", "cause=expired", |s| s.removed(Cause::Expired).cost;
+        "The cost of those that expired, in bytes.";
+    removed_cost_capacity: counter, "removed_cost.capacity", "kvlight_removals_cost_bytes", "cause=capacity", |s| s.removed(Cause::Capacity).cost;
+        "The cost of those evicted for their number, in bytes.";
+    removed_cost_cost: counter, "removed_cost.cost", "kvlight_removals_cost_bytes", "cause=cost", |s| s.removed(Cause::Cost).cost;
+        "The cost of those evicted for their cost, in bytes.";
+    removed_cost_replaced: counter, "removed_cost.replaced", "kvlight_removals_cost_bytes", "cause=replaced", |s| s.removed(Cause::Replaced).cost;
+        "The cost of those replaced, in bytes.";
+    removed_cost_removed: counter, "removed_cost.removed", "kvlight_removals_cost_bytes", "cause=removed", |s| s.removed(Cause::Removed).cost;
+        "The cost of those removed by key, in bytes.";
+    removed_cost_cleared: counter, "removed_cost.cleared", "kvlight_removals_cost_bytes", "cause=cleared", |s| s.removed(Cause::Cleared).cost;
+        "The cost of those that left by a clear, in bytes.";
+    removed_cost_trimmed: counter, "removed_cost.trimmed", "kvlight_removals_cost_bytes", "cause=trimmed", |s| s.removed(Cause::Trimmed).cost;
+        "The cost of those that left by a trim or a resize, in bytes.";
+    removed_cost_refused: counter, "removed_cost.refused", "kvlight_removals_cost_bytes", "cause=refused", |s| s.removed(Cause::Refused).cost;
+        "The cost of those that never got in, in bytes.";
+    misses_started: counter, "misses.started", "kvlight_fetch_misses", "fate=started", |s| s.tasks.missed_started; "Misses that started a load.";
+    misses_joined: counter, "misses.joined", "kvlight_fetch_misses", "fate=joined", |s| s.tasks.missed_joined;
+        "Misses that joined a load under way.";
+    misses_cache_only: counter, "misses.cache_only", "kvlight_fetch_misses", "fate=cache_only", |s| s.tasks.missed_cache_only;
+        "Misses of fetches that read the store only.";
+    misses_queue_full: counter, "misses.queue_full", "kvlight_fetch_misses", "fate=queue_full", |s| s.tasks.missed_queue_full;
+        "Misses that found the queue full.";
+    misses_remembered: counter, "misses.remembered", "kvlight_fetch_misses", "fate=remembered", |s| s.tasks.missed_remembered;
+        "Misses that were answered from the memory of recent errors.";
+    misses_unasked: counter, "misses.unasked", "kvlight_fetch_misses", "fate=unasked", |s| s.tasks.missed_unasked;
+        "Misses that ended before they asked: the engine closed, or their batch failed as a whole.";
+    loads_started: counter, "loads.started", "kvlight_loads_started", "", |s| s.tasks.flights_started; "Loads that began.";
+    loads_succeeded: counter, "loads.succeeded", "kvlight_loads_ended", "end=succeeded", |s| s.tasks.flights_succeeded;
+        "Loads that ended with a value or null.";
+    loads_failed: counter, "loads.failed", "kvlight_loads_ended", "end=failed", |s| s.tasks.flights_failed; "Loads that ended with an error.";
+    loads_lost: counter, "loads.lost", "kvlight_loads_ended", "end=lost", |s| s.tasks.flights_lost;
+        "Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.";
+    loads_cancelled: counter, "loads.cancelled", "kvlight_loads_ended", "end=cancelled", |s| s.tasks.flights_cancelled;
+        "Loads that ended because no fetch wanted them any more, or by a close.";
+    loads_retried: counter, "loads.retried", "kvlight_loads_retried", "", |s| s.tasks.retries; "Attempts after a load's first.";
+    loads_timed_out: counter, "loads.timed_out", "kvlight_loads_timed_out", "", |s| s.tasks.attempt_timeouts;
+        "Attempts whose time ran out (attempt_timeout_ms).";
+    late_answers: counter, "loads.late_answers", "kvlight_late_answers", "", |s| s.tasks.answers_late;
+        "Answers that came after their attempt was over, KVL_LATE.";
+    attempts: counter, "loads.attempts", "kvlight_attempts", "", |s| s.tasks.attempts; "Keys handed to the provider, each time counted.";
+    requests: counter, "requests.formed", "kvlight_requests", "", |s| s.tasks.requests; "Requests handed to the provider.";
+    requests_abandoned: counter, "requests.abandoned", "kvlight_requests_abandoned", "", |s| s.tasks.requests_abandoned;
+        "Of the requests, those whose time ran out while the provider held them.";
+    extras_stored: counter, "extras.stored", "kvlight_extras", "fate=stored", |s| s.tasks.extras_stored;
+        "Answers to keys that were not asked for and were stored.";
+    extras_refused: counter, "extras.refused", "kvlight_extras", "fate=refused", |s| s.tasks.extras_refused;
+        "Answers to keys that were not asked for and were not stored.";
+    fetch_timeouts: counter, "fetches.timeouts", "kvlight_fetches_ended_early", "why=timeout", |s| s.tasks.fetch_timeouts;
+        "Fetches whose time ran out (timeout_ms).";
+    fetch_cancels: counter, "fetches.cancels", "kvlight_fetches_ended_early", "why=cancel", |s| s.tasks.fetch_cancels;
+        "Fetches that were cancelled.";
+    entries: gauge, "now.entries", "kvlight_entries", "", |s| s.entries; "Now: entries in the store.";
+    cost: gauge, "now.cost", "kvlight_cost_bytes", "", |s| s.cost; "Now: what they cost, in bytes.";
+    queued: gauge, "now.queued", "kvlight_queued", "", |s| s.gauges.queued; "Now: keys that wait for a slot.";
+    deferred: gauge, "now.deferred", "kvlight_deferred", "", |s| s.gauges.spilled; "Now: keys that wait with their fetch for a place in the queue.";
+    running: gauge, "now.running", "kvlight_running", "", |s| s.gauges.running; "Now: requests that hold a slot.";
+    in_flight: gauge, "now.in_flight", "kvlight_in_flight", "", |s| s.gauges.in_flight; "Now: loads under way, those that wait included.";
+    abandoned: gauge, "now.abandoned", "kvlight_abandoned", "", |s| s.gauges.abandoned;
+        "Now: requests whose time ran out and that are still with the provider.";
+}
+
+// What a family of OpenMetrics with several samples says of them all.
+families! {
+    "kvlight_lookups": "Positions looked up, by what was found.";
+    "kvlight_removals": "Values that left the store or never got in, by cause.";
+    "kvlight_removals_cost_bytes": "The cost of what left the store or never got in, by cause.";
+    "kvlight_fetch_misses": "Misses of fetches, by what became of them.";
+    "kvlight_loads_ended": "Loads that ended, by how.";
+    "kvlight_extras": "Answers to keys that were not asked for.";
+    "kvlight_fetches_ended_early": "Fetches that ended before their keys.";
+}
