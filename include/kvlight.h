@@ -63,11 +63,11 @@ extern "C" {
 /** The version of this header. */
 #define KVL_VERSION_MAJOR 0
 /** The version of this header. */
-#define KVL_VERSION_MINOR 1
+#define KVL_VERSION_MINOR 2
 /** The version of this header. */
 #define KVL_VERSION_PATCH 0
 /** major * 1000000 + minor * 1000 + patch; beside it, kvl_version_number() is the library's. */
-#define KVL_VERSION_NUMBER 1000u
+#define KVL_VERSION_NUMBER 2000u
 
 /** done */
 #define KVL_OK 0

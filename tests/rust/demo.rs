@@ -46,7 +46,7 @@ fn build() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
     fs::create_dir_all(&folder).expect("the target folder can be written");
     let built = library::shared();
-    for name in ["libkvlight.so", "libkvlight.so.0.1"] {
+    for name in ["libkvlight.so", "libkvlight.so.0.2"] {
         fs::copy(&built, folder.join(name)).expect("the target folder can be written");
     }
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

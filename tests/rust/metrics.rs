@@ -26,7 +26,7 @@ impl Metrics {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).expect("the target folder can be written");
         let built = library::shared();
-        for name in ["libkvlight.so", "libkvlight.so.0.1"] {
+        for name in ["libkvlight.so", "libkvlight.so.0.2"] {
             fs::copy(&built, folder.join(name)).expect("the target folder can be written");
         }
         let program = folder.join("metrics");

@@ -193,7 +193,7 @@ def load() -> Any:
     named = os.environ.get("KVL_LIBRARY")
     places = [named] if named else [str(here.parents[4] / "target" / "release" / "libkvlight.so")]
     if not named:
-        places = [place for place in places if os.path.exists(place)] + ["libkvlight.so.0.1", ctypes.util.find_library("kvlight") or ""]
+        places = [place for place in places if os.path.exists(place)] + ["libkvlight.so.0.2", ctypes.util.find_library("kvlight") or ""]
     problems = []
     for place in filter(None, places):
         try:
