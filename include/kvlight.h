@@ -91,6 +91,8 @@ extern "C" {
 #define KVL_TRUNCATED 9
 /** the attempt was over before this answer came */
 #define KVL_LATE 10
+/** not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed */
+#define KVL_CONFLICT 11
 /** an argument is out of its range or has unknown flags */
 #define KVL_ERR_INVALID_ARG (-1)
 /** a pointer is NULL that must not be */
@@ -189,6 +191,13 @@ extern "C" {
 
 /** A priority: not stated. */
 #define KVL_PRIORITY_DEFAULT (-1.7976931348623157e308)
+
+/** A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none. */
+#define KVL_PUT_F_KEEP_TTL 1u
+/** A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry. */
+#define KVL_PUT_F_IF_ABSENT 2u
+/** A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry. */
+#define KVL_PUT_F_IF_PRESENT 4u
 
 /** A timeout: none. */
 #define KVL_FOREVER (-1)
@@ -324,7 +333,7 @@ typedef struct kvl_terms_t {
     double priority;
     /** What the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself. */
     int64_t cost;
-    /** 0. */
+    /** KVL_PUT_F_* of a put; 0 in an answer to a request. */
     uint32_t flags;
     /** 0. */
     uint32_t reserved;
@@ -1512,7 +1521,8 @@ KVL_API void kvl_cache_release(kvl_cache_t *cache);
 /**
  * Stores a value under a key, over whatever was there.
  *
- * If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
+ * If it does not get in, an older value under the key is gone nevertheless; but if the key is invalid, or the condition of
+ * KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing has changed, nor does a load under way know of it.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -1520,7 +1530,8 @@ KVL_API void kvl_cache_release(kvl_cache_t *cache);
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
  * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+ *         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
+ *         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
  *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1547,7 +1558,8 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
  * @param on_victim      [borrowed] is called for each victim, on this thread; not NULL.
  * @param user_data      [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
+ *         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
+ *         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
  *         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
  *         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1572,7 +1584,8 @@ kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
  * @param len            bytes.
  * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+ *         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
+ *         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
  *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no
  *         memory has), KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1585,6 +1598,51 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
                                  const uint8_t *data,
                                  size_t len,
                                  const kvl_terms_t *terms_or_null);
+
+/**
+ * Stores a value over one that the caller knows, if that is still there: compare and exchange.
+ *
+ * If another value is there, or none, nothing has changed, nor does a load under way know of it. A loop of kvl_cache_get() and this
+ * call, until it says neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread's.
+ *
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param expected       [borrowed] what must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() handed it out, not one
+ *                       of equal bytes; or kvl_value_null(); not NULL.
+ * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+ * @param terms_or_null  [borrowed] on which terms; of its flags KVL_PUT_F_KEEP_TTL alone; NULL: the configuration's.
+ * @return KVL_OK, KVL_CONFLICT (another value is there), KVL_MISS (there is none), KVL_REFUSED (no room that the priority may
+ *         claim, or TTL 0: the expected value is gone), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY;
+ *         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
+ *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
+                                   const uint8_t *key,
+                                   size_t key_len,
+                                   kvl_value_t *expected,
+                                   kvl_value_t *value,
+                                   const kvl_terms_t *terms_or_null);
+
+/**
+ * Gives the entry under a key a new TTL, counted from now. Its value, age, priority and cost stay.
+ *
+ * Counts as a use of the entry, so that an idle TTL begins anew too, and as no lookup. Loads under way go on as they were.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
+ * @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_BAD_VALUE (a TTL of 0, which kvl_cache_remove() is for, also by default; or
+ *         below what it may be), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was
+ *         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
 
 /**
  * Removes the entry under a key.

@@ -336,11 +336,18 @@ struct terms {
     int64_t ttl_ms = KVL_TTL_DEFAULT;
     double priority = KVL_PRIORITY_DEFAULT;
     int64_t cost = KVL_COST_DEFAULT;
+    uint32_t flags = 0; /* KVL_PUT_F_* of a put */
 
     terms &ttl(milliseconds time) { return ttl_ms = time.count(), *this; }
     terms &with_priority(double is) { return priority = is, *this; }
     terms &with_cost(int64_t bytes) { return cost = bytes, *this; }
-    kvl_terms_t c_terms() const noexcept { return {sizeof(kvl_terms_t), ttl_ms, priority, cost, 0, 0}; }
+    /* A put over a live entry keeps that entry's end. */
+    terms &keep_ttl() { return flags |= KVL_PUT_F_KEEP_TTL, *this; }
+    /* A put takes place only if there is no entry: else it is KVL_CONFLICT. */
+    terms &if_absent() { return flags |= KVL_PUT_F_IF_ABSENT, *this; }
+    /* A put takes place only if there is an entry: else it is KVL_MISS. */
+    terms &if_present() { return flags |= KVL_PUT_F_IF_PRESENT, *this; }
+    kvl_terms_t c_terms() const noexcept { return {sizeof(kvl_terms_t), ttl_ms, priority, cost, flags, 0}; }
 };
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
@@ -823,7 +830,7 @@ public:
         detail::check(s);
         return s == KVL_VALUE || s == KVL_NULL;
     }
-    /* KVL_OK, KVL_REFUSED, KVL_TOO_LARGE, KVL_INVALID_KEY. */
+    /* KVL_OK, KVL_REFUSED, KVL_TOO_LARGE, KVL_INVALID_KEY; KVL_CONFLICT or KVL_MISS if the condition of the terms does not hold. */
     template <class T> status put(std::string_view key, T &&thing, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
@@ -831,6 +838,18 @@ public:
         detail::check(s);
         return s;
     }
+    /* As put, but only if the key still holds `expected`, as get handed it out: else KVL_CONFLICT, or KVL_MISS if it holds nothing. */
+    template <class T> status compare_put(std::string_view key, const value &expected, T &&thing, const terms &on = {}) const
+    {
+        const kvl_terms_t stated = on.c_terms();
+        status s = kvl_cache_compare_put(handle_.get(), detail::bytes(key), key.size(), expected.c_handle(),
+                                         value::of(std::forward<T>(thing)).c_handle(), &stated);
+        detail::check(s);
+        return s;
+    }
+    /* Gives the entry a new TTL, counted from now; without one that of the configuration. */
+    bool touch(std::string_view key) const { return touched(key, KVL_TTL_DEFAULT); }
+    bool touch(std::string_view key, milliseconds ttl) const { return touched(key, ttl.count()); }
     bool remove(std::string_view key) const
     {
         status s = kvl_cache_remove(handle_.get(), detail::bytes(key), key.size());
@@ -858,6 +877,12 @@ public:
     }
 
 private:
+    bool touched(std::string_view key, int64_t ttl_ms) const
+    {
+        status s = kvl_cache_touch(handle_.get(), detail::bytes(key), key.size(), ttl_ms);
+        detail::check(s);
+        return s == KVL_OK;
+    }
     std::vector<kvl::queue> queues_; /* first, so that they outlive the store */
     detail::counted<kvl_cache_t, kvl_cache_retain, kvl_cache_release> handle_;
 };

@@ -242,6 +242,13 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
                                  const uint8_t *data,
                                  size_t len,
                                  const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
+                                   const uint8_t *key,
+                                   size_t key_len,
+                                   kvl_value_t *expected,
+                                   kvl_value_t *value,
+                                   const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
@@ -405,6 +412,7 @@ return {
   TOO_LARGE = 8,
   TRUNCATED = 9,
   LATE = 10,
+  CONFLICT = 11,
   ERR_INVALID_ARG = -1,
   ERR_NULL_POINTER = -2,
   ERR_UNKNOWN_KEY = -3,
@@ -449,6 +457,9 @@ return {
   TTL_DEFAULT = -2,
   COST_DEFAULT = -1,
   PRIORITY_DEFAULT = -1.7976931348623157e308,
+  PUT_F_KEEP_TTL = 1,
+  PUT_F_IF_ABSENT = 2,
+  PUT_F_IF_PRESENT = 4,
   FOREVER = -1,
   ENTRY_COST = 80,
   KEY_MAX = 65535,

@@ -28,6 +28,15 @@ impl Answer {
         }
     }
 
+    /// Whether both are one: handles on the same value, or both null.
+    pub fn is(&self, other: &Answer) -> bool {
+        match (self, other) {
+            (Answer::Value(one), Answer::Value(other)) => one.as_raw() == other.as_raw(),
+            (Answer::Null, Answer::Null) => true,
+            _ => false,
+        }
+    }
+
     /// As a clone; but one that alone holds its value need not tell other threads.
     #[inline]
     pub fn share(&mut self) -> Answer {

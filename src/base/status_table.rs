@@ -13,6 +13,7 @@ statuses! {
     TOO_LARGE = 8, final, "not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone";
     TRUNCATED = 9, final, "the buffer is too small: ask again with the length that was written";
     LATE = 10, final, "the attempt was over before this answer came";
+    CONFLICT = 11, final, "not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed";
 
     ERR_INVALID_ARG = -1, final, "an argument is out of its range or has unknown flags";
     ERR_NULL_POINTER = -2, final, "a pointer is NULL that must not be";

@@ -18,12 +18,46 @@ pub struct Entry {
     pub answer: Answer,
     /// On which terms.
     pub terms: StoreTerms,
+    /// Whether at all.
+    pub condition: Condition,
+}
+
+/// What must hold of the live entry under a key for a put to take place (rule S17). Null is an entry like any other.
+#[derive(Clone, Debug, Default)]
+pub enum Condition {
+    /// Anything.
+    #[default]
+    None,
+    /// There is none.
+    Absent,
+    /// There is one.
+    Present,
+    /// There is one, and it holds this very value, or null.
+    Holds(Answer),
+}
+
+impl Condition {
+    /// What the put comes to if the condition does not hold.
+    pub(super) fn check(&self, found: Option<&Answer>) -> Result<(), Put> {
+        match (self, found) {
+            (Condition::None, _) | (Condition::Absent, None) | (Condition::Present, Some(_)) => Ok(()),
+            (Condition::Holds(expected), Some(found)) if expected.is(found) => Ok(()),
+            (Condition::Absent | Condition::Holds(_), Some(_)) => Err(Put::Conflict),
+            (Condition::Present | Condition::Holds(_), None) => Err(Put::Missing),
+        }
+    }
 }
 
 impl Entry {
+    /// Whether what becomes of it depends on what is under its key.
+    #[inline]
+    pub(super) fn depends_on_older(&self) -> bool {
+        self.terms.keep_ttl || !matches!(self.condition, Condition::None)
+    }
+
     /// An answer on the default terms: at its own cost, with the TTL of its kind and priority 0.
     pub fn new(answer: Answer) -> Entry {
-        Entry { answer, terms: StoreTerms::default() }
+        Entry { answer, terms: StoreTerms::default(), condition: Condition::None }
     }
 }
 
@@ -54,11 +88,31 @@ pub enum Put {
     Refused,
     /// It is not: it costs more than its shard may hold in all.
     TooLarge,
+    /// Nothing happened: there is an entry, or another one, against the put's condition.
+    Conflict,
+    /// Nothing happened: there is no entry, against the put's condition.
+    Missing,
 }
 
 impl Put {
+    /// Whether the put took place: its condition held.
+    pub fn took_place(self) -> bool {
+        !matches!(self, Put::Conflict | Put::Missing)
+    }
+
     /// Whether the value is in the store.
     pub fn is_stored(self) -> bool {
         matches!(self, Put::Stored { .. })
     }
+}
+
+/// What became of a touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touch {
+    /// The entry has its new end; `None` for never. A timer that sleeps beyond it is to be woken.
+    Done(Option<Millis>),
+    /// There is no live entry.
+    Missing,
+    /// The TTL of its kind is 0, which is none.
+    NoTtl,
 }

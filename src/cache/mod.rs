@@ -30,5 +30,5 @@ mod work;
 
 pub use counts::{Counts, Tally};
 pub use departure::{Cause, Departure, Departures, Outlet};
-pub use entry::{ENTRY_COST, Entry, Hit, Put, entry_cost};
+pub use entry::{Condition, ENTRY_COST, Entry, Hit, Put, Touch, entry_cost};
 pub use store::Store;

@@ -14,7 +14,7 @@
 
 use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures};
-use super::entry::{Entry, Hit, Put, entry_cost};
+use super::entry::{Entry, Hit, Put, Touch, entry_cost};
 use super::index::Index;
 use super::limits::{Part, share};
 use super::order::{Amount, Order};
@@ -49,8 +49,8 @@ impl DefaultExpiry {
         }
     }
 
-    fn ttl_of(&self, entry: &Entry) -> Ttl {
-        entry.terms.ttl.unwrap_or(match entry.answer {
+    fn ttl_of(&self, stated: Option<Ttl>, answer: &Answer) -> Ttl {
+        stated.unwrap_or(match answer {
             Answer::Value(_) => self.value_ttl,
             Answer::Null => self.null_ttl,
         })
@@ -280,23 +280,33 @@ impl Shard {
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut Entry, now: Millis, out: &mut Departures) -> Put {
         self.reclaim(now, Effort::ASIDE, out);
+        let found = self.find(hash, key);
+        let mut kept = None;
+        if rarely(entry.depends_on_older()) {
+            let alive = found.filter(|place| self.end_of(*place) > now);
+            if let Err(unmet) = entry.condition.check(alive.map(|place| self.slab.answer(place))) {
+                return unmet;
+            }
+            kept = alive.filter(|_| entry.terms.keep_ttl).map(|place| self.slab.deadline(place));
+        }
         let cost = entry_cost(key, entry.terms.cost.unwrap_or_else(|| entry.answer.cost()));
-        let ttl = self.expiry.ttl_of(entry);
+        let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer);
+        let stores = kept.is_some() || ttl != Ttl::DoNotStore;
         // -0 becomes 0 by the addition: they are one priority.
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
-        let older = self.find(hash, key).map(|place| {
-            let cause = if ttl == Ttl::DoNotStore { Cause::Removed } else { Cause::Replaced };
+        let older = found.map(|place| {
+            let cause = if stores { Cause::Replaced } else { Cause::Removed };
             // Its cost is given back before room is made for the newer one, which is why it goes even if that is refused.
             self.dismiss_or_expire(place, cause, now, out)
         });
-        if let Err(refusal) = self.make_room(cost, priority, ttl, now, out) {
+        if let Err(refusal) = self.make_room(cost, priority, stores, now, out) {
             let refused = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline: Millis::NEVER, stored_at: now };
             self.depart(refused, Cause::Refused, Millis::NEVER, now, out);
             return refusal;
         }
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
-        let deadline = self.expiry.deadline(ttl, now);
+        let deadline = kept.unwrap_or_else(|| self.expiry.deadline(ttl, now));
         let held = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline, stored_at: now };
         let end = self.store(hash, held, priority, now);
         Put::Stored { cost, expires_at: finite(end) }
@@ -314,6 +324,34 @@ impl Shard {
             }
             self.last_used[place.index()] = now;
         }
+        self.lay_down(place, now)
+    }
+
+    /// Gives the live entry under `key` a new end, counted from now: a use of it.
+    pub fn touch(&mut self, hash: u64, key: &[u8], ttl: Option<Ttl>, now: Millis, out: &mut Departures) -> Touch {
+        self.reclaim(now, Effort::ASIDE, out);
+        let Some(place) = self.find(hash, key).filter(|place| self.end_of(*place) > now) else { return Touch::Missing };
+        let ttl = self.expiry.ttl_of(ttl, self.slab.answer(place));
+        if ttl == Ttl::DoNotStore {
+            return Touch::NoTtl;
+        }
+        let deadline = self.expiry.deadline(ttl, now);
+        self.slab.set_deadline(place, deadline);
+        if self.expiry.idle_ms.is_some() {
+            self.last_used[place.index()] = now;
+        }
+        if rarely(self.order.is_page_full()) {
+            self.order.settle(&mut self.slab);
+        }
+        self.order.note_use(place);
+        if let Some(wheel) = &mut self.wheel {
+            wheel.remove(place);
+        }
+        Touch::Done(finite(self.lay_down(place, now)))
+    }
+
+    /// Lays the entry at `place` down in the wheel, if it ends, and says when that is.
+    fn lay_down(&mut self, place: Place, now: Millis) -> Millis {
         let end = self.end_of(place);
         if end != Millis::NEVER {
             self.wheel.get_or_insert_with(|| Wheel::new(now)).insert(place, end, self.slab.room());
@@ -322,8 +360,8 @@ impl Shard {
     }
 
     /// Makes room for an entry of `cost`, or says why there is none; then no live entry has left.
-    fn make_room(&mut self, cost: u64, priority: f64, ttl: Ttl, now: Millis, out: &mut Departures) -> Result<(), Put> {
-        if ttl == Ttl::DoNotStore || self.part.entries == 0 || priority.is_nan() {
+    fn make_room(&mut self, cost: u64, priority: f64, stores: bool, now: Millis, out: &mut Departures) -> Result<(), Put> {
+        if !stores || self.part.entries == 0 || priority.is_nan() {
             return Err(Put::Refused);
         }
         if cost > self.part.max_cost {

@@ -3,14 +3,14 @@
 use super::cell::Cell;
 use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures, Outlet};
-use super::entry::{Entry, Hit, Put};
+use super::entry::{Entry, Hit, Put, Touch};
 use super::limits::Limits;
 use super::shard::{DefaultExpiry, Effort, Reading, Shard};
 use super::slab::{Place, Slab};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::base::{Answer, Clock, KeyHasher, Millis};
+use crate::base::{Answer, Clock, KeyHasher, Millis, Ttl};
 use std::sync::Arc;
 
 /// A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
@@ -161,7 +161,7 @@ impl Store {
     /// Puts an entry, making room first.
     ///
     /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to
-    /// store. An entry that does not get in leaves as [`Cause::Refused`].
+    /// store. An entry that does not get in leaves as [`Cause::Refused`]. If the entry's condition does not hold, nothing happens.
     pub fn put(&self, key: &[u8], mut entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
         let now = clock.millis();
         self.write(
@@ -182,6 +182,12 @@ impl Store {
             let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
             (put, out[earlier..].iter().filter(is_victim).cloned().collect())
         })
+    }
+
+    /// Gives the live entry under `key` a new TTL, counted from now; `None` for the default of its kind. Counts as use.
+    pub fn touch(&self, key: &[u8], ttl: Option<Ttl>, clock: &Clock, out: &mut Departures) -> Touch {
+        let now = clock.millis();
+        self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, now, out))
     }
 
     /// Removes the entry under `key`; says whether there was a live one.

@@ -5,7 +5,7 @@ use super::request::Ticket;
 use super::{Core, Plan};
 use crate::base::panics::contained;
 use crate::base::{Answer, Clock, Millis, Status, StoreTerms, Value};
-use crate::cache::Departures;
+use crate::cache::{Departures, Entry};
 use crate::engine::ask::{Asked, Call};
 use crate::task::{Form, Outcome};
 use std::sync::mpsc::{Receiver as Inbox, Sender, channel};
@@ -66,7 +66,7 @@ fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
     assert_eq!(held.resolve(0, value(), StoreTerms::default()), Status::ERR_CLOSED);
     let (asked, nothing) = ask(&core, Form::Each, &[b"d"]);
     assert_eq!((asked.err(), nothing.iter().count()), (Some(Status::ERR_CLOSED), 0));
-    assert_eq!(core.put(b"k", value(), StoreTerms::default(), None, &mut Departures::new()), Err(Status::ERR_CLOSED));
+    assert_eq!(core.put(b"k", Entry::new(value()), None, &mut Departures::new()), Err(Status::ERR_CLOSED));
     assert!(core.get(b"k").is_ok(), "it can be looked into until it is freed");
     drop((held, tickets));
     core.free();
@@ -75,7 +75,7 @@ fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
 #[test]
 fn l07_a_panic_inside_a_shard_on_the_way_through_the_table_leaves_the_table_alone() {
     let (core, tickets) = engine();
-    core.put(b"k", value(), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+    core.put(b"k", Entry::new(value()), None, &mut Departures::new()).expect("open");
     let (_, heard) = ask(&core, Form::Each, &[b"a"]);
     let held = tickets.recv().expect("the provider is asked");
     let breaks = |_: &Answer| -> () { panic!("in the shard") };

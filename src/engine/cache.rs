@@ -6,8 +6,8 @@ use super::carry::filled_of;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use crate::base::panics::contained;
-use crate::base::{Answer, Now, Status, StoreTerms, Value};
-use crate::cache::{Departure, Departures, Entry, Hit, Put};
+use crate::base::{Answer, Now, Status, Ttl, Value};
+use crate::cache::{Departure, Departures, Entry, Hit, Put, Touch};
 use crate::runtime::hooks::call_host;
 use crate::task::table::Write;
 
@@ -188,14 +188,13 @@ impl Core {
         self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.is_some()
     }
 
-    /// Stores an answer: OK; INVALID_KEY, REFUSED, TOO_LARGE. `naming` hears of each victim of this very put. What left a cache without an
-    /// engine is in `left`, to be dropped by the caller.
+    /// Stores an entry: OK; INVALID_KEY, REFUSED, TOO_LARGE; CONFLICT or MISS if its condition does not hold. `naming` is called for each
+    /// victim of this very put. What left a cache without an engine is in `left`, to be dropped by the caller.
     #[inline]
     pub fn put(
         &self,
         key: &[u8],
-        answer: Answer,
-        terms: StoreTerms,
+        mut entry: Entry,
         naming: Option<&mut dyn FnMut(&Departure)>,
         left: &mut Departures,
     ) -> Result<Status, Status> {
@@ -204,7 +203,7 @@ impl Core {
             // No lookup, so not counted as one.
             return Ok(Status::INVALID_KEY);
         }
-        let entry = Entry { terms: self.with_cost(key, &answer, terms), answer };
+        entry.terms = self.with_cost(key, &entry.answer, entry.terms);
         let mut victims = Vec::new();
         let named = naming.is_some().then_some(&mut victims);
         let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
@@ -217,13 +216,15 @@ impl Core {
             Put::Stored { .. } => Status::OK,
             Put::Refused => Status::REFUSED,
             Put::TooLarge => Status::TOO_LARGE,
+            Put::Conflict => Status::CONFLICT,
+            Put::Missing => Status::MISS,
         })
     }
 
     /// On an engine's cache. The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
     fn put_past_loads(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>) -> Result<Put, Status> {
         // Held beyond the turn, under whose lock no last reference may go.
-        let answer = entry.answer.clone();
+        let (answer, _condition) = (entry.answer.clone(), entry.condition.clone());
         self.turn(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
@@ -234,6 +235,10 @@ impl Core {
                 table.written(key, Write::Removed, turn);
                 return Err(Status::ERR_PANIC);
             };
+            if !put.took_place() {
+                return Ok(put);
+            }
+            self.note_written();
             turn.store.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
             let filled = filled_of(put, turn.now);
             table.written(key, Write::Put(&answer, filled), turn);
@@ -254,19 +259,31 @@ impl Core {
 
     #[inline(always)]
     fn put_into_store(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> Put {
-        let put = match named {
+        match named {
             Some(victims) => {
                 let (put, named) = self.store.put_naming(key, entry, &self.clock, left);
                 *victims = named;
                 put
             }
             None => self.store.put(key, entry, &self.clock, left),
-        };
-        // Nobody else reads it.
-        if self.is_engine() {
-            self.note_written();
         }
-        put
+    }
+
+    /// Gives an entry a new TTL: OK, or MISS; BAD_VALUE for a TTL of 0. No load need know (rule S17): the value is what it was.
+    pub fn touch(&self, key: &[u8], ttl: Option<Ttl>) -> Result<Status, Status> {
+        if ttl == Some(Ttl::DoNotStore) {
+            return Err(Status::ERR_BAD_VALUE);
+        }
+        match self.change(|left| self.store.touch(key, ttl, &self.clock, left))? {
+            Touch::Done(end) => {
+                if end.is_some() {
+                    self.store_due();
+                }
+                Ok(Status::OK)
+            }
+            Touch::Missing => Ok(Status::MISS),
+            Touch::NoTtl => Err(Status::ERR_BAD_VALUE),
+        }
     }
 
     /// Removes an entry: OK, or MISS.

@@ -57,7 +57,7 @@ impl Store for Stocked<'_> {
 
     #[inline(always)]
     fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> Filled {
-        let entry = Entry { answer: answer.share(), terms };
+        let entry = Entry { terms, ..Entry::new(answer.share()) };
         let put = contained(|| self.core.store.put(key, entry, self.now.clock(), self.left));
         self.core.note_written();
         let Ok(put) = put else { return Filled::default() };
@@ -69,7 +69,7 @@ impl Store for Stocked<'_> {
 pub(super) fn filled_of(put: Put, now: &Now<'_>) -> Filled {
     match put {
         Put::Stored { cost, expires_at } => Filled { ttl_left_ms: ttl_left(expires_at, now), cost },
-        Put::Refused | Put::TooLarge => Filled::default(),
+        Put::Refused | Put::TooLarge | Put::Conflict | Put::Missing => Filled::default(),
     }
 }
 

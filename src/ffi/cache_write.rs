@@ -4,11 +4,12 @@
 
 use super::guard::{Caller, guard};
 use super::request::bytes;
-use super::sets::kvl_status_t;
+use super::sets::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::types::{kvl_cache_t, kvl_removal_fn, kvl_terms_t, kvl_value_t};
 use super::view;
-use crate::base::{Answer, Status};
-use crate::cache::{Departure, Departures};
+use crate::base::{Answer, Status, Ttl};
+use crate::cache::{Condition, Departure, Departures, Entry};
+use crate::engine::Core;
 use std::ffi::c_void;
 
 /// A limit on the way in: -1 is none.
@@ -29,19 +30,24 @@ impl Caller {
         naming: Option<&mut dyn FnMut(&Departure)>,
     ) -> Result<Status, Status> {
         let (core, key) = (self.borrow(cache)?, self.key(key.0, key.1)?);
-        let terms = self.terms(terms)?;
-        let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
-        let mut left = Departures::new();
-        let status = kept.as_deref().unwrap_or(core).put(key, answer()?, terms, naming, &mut left);
-        // Last of all, when nothing looks at the core any more: a value's end may be the host's code, and that may release the cache.
-        drop(left);
-        status
+        let (terms, condition) = self.put_terms(terms, KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT)?;
+        put(core, key, Entry { answer: answer()?, terms, condition }, naming)
     }
+}
+
+fn put(core: &Core, key: &[u8], entry: Entry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+    let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
+    let mut left = Departures::new();
+    let status = kept.as_deref().unwrap_or(core).put(key, entry, naming, &mut left);
+    // Last of all, when nothing looks at the core any more: a value's end may be the host's code, and that may release the cache.
+    drop(left);
+    status
 }
 
 /// Stores a value under a key, over whatever was there.
 ///
-/// If it does not get in, an older value under the key is gone nevertheless, but for KVL_INVALID_KEY.
+/// If it does not get in, an older value under the key is gone nevertheless; but if the key is invalid, or the condition of
+/// KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing has changed, nor does a load under way know of it.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -49,7 +55,8 @@ impl Caller {
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
 /// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+///         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
+///         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
 ///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -80,7 +87,8 @@ pub unsafe extern "C" fn kvl_cache_put(
 /// @param on_victim      [borrowed] is called for each victim, on this thread; not NULL.
 /// @param user_data      [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
+///         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
+///         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
 ///         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
 ///         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -117,7 +125,8 @@ pub unsafe extern "C" fn kvl_cache_put_naming(
 /// @param len            bytes.
 /// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
+///         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
+///         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no
 ///         memory has), KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -134,6 +143,66 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| caller.put(cache, (key, key_len), || bytes(&caller, data, len), terms_or_null, None))
+}
+
+/// Stores a value over one that the caller knows, if that is still there: compare and exchange.
+///
+/// If another value is there, or none, nothing has changed, nor does a load under way know of it. A loop of kvl_cache_get() and this
+/// call, until it says neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread's.
+///
+/// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param expected       [borrowed] what must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() handed it out, not one
+///                       of equal bytes; or kvl_value_null(); not NULL.
+/// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
+/// @param terms_or_null  [borrowed] on which terms; of its flags KVL_PUT_F_KEEP_TTL alone; NULL: the configuration's.
+/// @return KVL_OK, KVL_CONFLICT (another value is there), KVL_MISS (there is none), KVL_REFUSED (no room that the priority may
+///         claim, or TTL 0: the expected value is gone), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY;
+///         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
+///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_compare_put(
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    expected: *mut kvl_value_t,
+    value: *mut kvl_value_t,
+    terms_or_null: *const kvl_terms_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (core, key) = (caller.borrow(cache)?, caller.key(key, key_len)?);
+        let (terms, _) = caller.put_terms(terms_or_null, KVL_PUT_F_KEEP_TTL)?;
+        let condition = Condition::Holds(caller.share(expected)?);
+        put(core, key, Entry { answer: caller.share(value)?, terms, condition }, None)
+    })
+}
+
+/// Gives the entry under a key a new TTL, counted from now. Its value, age, priority and cost stay.
+///
+/// Counts as a use of the entry, so that an idle TTL begins anew too, and as no lookup. Loads under way go on as they were.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
+/// @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_BAD_VALUE (a TTL of 0, which kvl_cache_remove() is for, also by default; or
+///         below what it may be), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was
+///         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_touch(cache: *mut kvl_cache_t, key: *const u8, key_len: usize, ttl_ms: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (core, key) = (caller.kept(cache)?, caller.key(key, key_len)?);
+        core.touch(key, Ttl::from_raw(ttl_ms).map_err(|_| Status::ERR_BAD_VALUE)?)
+    })
 }
 
 /// Removes the entry under a key.

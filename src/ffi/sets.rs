@@ -99,6 +99,12 @@ pub const KVL_TTL_DEFAULT: i64 = -2;
 pub const KVL_COST_DEFAULT: i64 = -1;
 /// A priority: not stated.
 pub const KVL_PRIORITY_DEFAULT: f64 = -1.7976931348623157e308;
+/// A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none.
+pub const KVL_PUT_F_KEEP_TTL: u32 = 1;
+/// A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry.
+pub const KVL_PUT_F_IF_ABSENT: u32 = 2;
+/// A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry.
+pub const KVL_PUT_F_IF_PRESENT: u32 = 4;
 /// A timeout: none.
 pub const KVL_FOREVER: i64 = -1;
 /// What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.

@@ -1,18 +1,36 @@
 //! The terms of an answer on their way in.
 
 use super::guard::Caller;
-use super::sets::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT};
+use super::sets::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL};
 use super::types::kvl_terms_t;
 use crate::base::{Status, StoreTerms, Ttl};
+use crate::cache::Condition;
 
 impl Caller {
-    /// The terms at `terms`; NULL is none stated (rule S06).
+    /// The terms of an answer of the provider's; NULL states nothing (rule S06).
     #[inline]
     pub(crate) fn terms(&self, terms: *const kvl_terms_t) -> Result<StoreTerms, Status> {
-        if terms.is_null() { Ok(StoreTerms::default()) } else { self.stated_terms(terms) }
+        if terms.is_null() { Ok(StoreTerms::default()) } else { self.stated_terms(terms, 0).map(|(terms, _)| terms) }
     }
 
-    fn stated_terms(&self, terms: *const kvl_terms_t) -> Result<StoreTerms, Status> {
+    /// The terms of a put, and on which condition it takes place; NULL states nothing. `allowed`: those of KVL_PUT_F_* that may be set.
+    #[inline]
+    pub(crate) fn put_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, Condition), Status> {
+        if terms.is_null() { Ok((StoreTerms::default(), Condition::None)) } else { self.stated_put_terms(terms, allowed) }
+    }
+
+    fn stated_put_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, Condition), Status> {
+        let (terms, flags) = self.stated_terms(terms, allowed)?;
+        let condition = match flags & !KVL_PUT_F_KEEP_TTL {
+            0 => Condition::None,
+            KVL_PUT_F_IF_ABSENT => Condition::Absent,
+            KVL_PUT_F_IF_PRESENT => Condition::Present,
+            _ => return Err(Status::ERR_BAD_VALUE),
+        };
+        Ok((terms, condition))
+    }
+
+    fn stated_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, u32), Status> {
         let size = self.items(terms.cast::<usize>(), 1)?[0];
         if size < size_of::<kvl_terms_t>() {
             return Err(Status::ERR_BAD_VALUE);
@@ -20,18 +38,20 @@ impl Caller {
         // A later version's fields have 0 for their default: with anything else they ask for what this version cannot do.
         let later = &self.items(terms.cast::<u8>(), size)?[size_of::<kvl_terms_t>()..];
         let terms = &self.items(terms, 1)?[0];
-        if terms.priority.is_nan() || terms.flags != 0 || terms.reserved != 0 || later.iter().any(|byte| *byte != 0) {
+        if terms.priority.is_nan() || terms.flags & !allowed != 0 || terms.reserved != 0 || later.iter().any(|byte| *byte != 0) {
             return Err(Status::ERR_BAD_VALUE);
         }
         let cost = match terms.cost {
             KVL_COST_DEFAULT => None,
             cost => Some(u64::try_from(cost).map_err(|_| Status::ERR_BAD_VALUE)?),
         };
-        Ok(StoreTerms {
+        let stated = StoreTerms {
             ttl: Ttl::from_raw(terms.ttl_ms).map_err(|_| Status::ERR_BAD_VALUE)?,
+            keep_ttl: terms.flags & KVL_PUT_F_KEEP_TTL != 0,
             priority: (terms.priority != KVL_PRIORITY_DEFAULT).then_some(terms.priority),
             cost,
-        })
+        };
+        Ok((stated, terms.flags))
     }
 }
 
@@ -62,7 +82,24 @@ mod tests {
         assert_eq!(unsafe { Caller::trusted() }.terms(std::ptr::null()), Ok(StoreTerms::default()));
         assert_eq!(read(&UNSTATED), Ok(StoreTerms::default()));
         let stated = kvl_terms_t { ttl_ms: 0, priority: -1.5, cost: 0, ..UNSTATED };
-        assert_eq!(read(&stated), Ok(StoreTerms { ttl: Some(Ttl::DoNotStore), priority: Some(-1.5), cost: Some(0) }));
+        assert_eq!(read(&stated), Ok(StoreTerms { ttl: Some(Ttl::DoNotStore), priority: Some(-1.5), cost: Some(0), keep_ttl: false }));
+    }
+
+    #[test]
+    fn s17_the_flags_of_a_put_are_conditions_that_do_not_contradict_each_other() {
+        let all = KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT;
+        let read = |flags, allowed| {
+            // SAFETY: as above.
+            let read = unsafe { Caller::trusted() }.put_terms(&kvl_terms_t { flags, ..UNSTATED }, allowed);
+            read.map(|(terms, condition)| format!("{} {condition:?}", terms.keep_ttl))
+        };
+        assert_eq!(read(0, 0).as_deref(), Ok("false None"));
+        assert_eq!(read(KVL_PUT_F_KEEP_TTL, all).as_deref(), Ok("true None"));
+        assert_eq!(read(KVL_PUT_F_IF_ABSENT, all).as_deref(), Ok("false Absent"));
+        assert_eq!(read(KVL_PUT_F_IF_PRESENT | KVL_PUT_F_KEEP_TTL, all).as_deref(), Ok("true Present"));
+        assert_eq!(read(KVL_PUT_F_IF_PRESENT | KVL_PUT_F_IF_ABSENT, all), Err(Status::ERR_BAD_VALUE));
+        assert_eq!(read(KVL_PUT_F_IF_ABSENT, KVL_PUT_F_KEEP_TTL), Err(Status::ERR_BAD_VALUE));
+        assert_eq!(read(1 << 31, all), Err(Status::ERR_BAD_VALUE));
     }
 
     #[test]
@@ -71,6 +108,7 @@ mod tests {
             kvl_terms_t { ttl_ms: -3, ..UNSTATED },
             kvl_terms_t { priority: f64::NAN, ..UNSTATED },
             kvl_terms_t { cost: -2, ..UNSTATED },
+            kvl_terms_t { flags: KVL_PUT_F_KEEP_TTL, ..UNSTATED },
             kvl_terms_t { flags: 1 << 31, ..UNSTATED },
             kvl_terms_t { reserved: 1, ..UNSTATED },
             kvl_terms_t { struct_size: 0, ..UNSTATED },

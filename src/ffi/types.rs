@@ -98,7 +98,7 @@ pub struct kvl_terms_t {
     pub priority: f64,
     /// What the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
     pub cost: i64,
-    /// 0.
+    /// KVL_PUT_F_* of a put; 0 in an answer to a request.
     pub flags: u32,
     /// 0.
     pub reserved: u32,

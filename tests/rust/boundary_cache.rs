@@ -154,9 +154,11 @@ fn l09_lookups_refuse_null_and_set_their_outputs() {
                 kvl_cache_put(cache, key, key_len, kvl_value_null(), &terms(NEVER, 0.0, 0)),
                 kvl_cache_put_naming(cache, key, key_len, kvl_value_null(), &terms(NEVER, 0.0, 0), Some(removed), null_mut()),
                 kvl_cache_put_bytes(cache, key, key_len, null(), 0, &terms(NEVER, 0.0, KVL_COST_DEFAULT)),
+                kvl_cache_compare_put(cache, key, key_len, kvl_value_null(), kvl_value_null(), null()),
+                kvl_cache_touch(cache, key, key_len, NEVER),
             ]
         };
-        assert_eq!(said.map(status), [wanted; 10]);
+        assert_eq!(said.map(status), [wanted; 12]);
         assert!(got.is_null() && peeked.is_null() && taken.is_null());
         assert_eq!((ttl, cost, len, buf), (77, 77, 99, [7; 8]));
     }
@@ -368,6 +370,8 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
             kvl_cache_peek(cache, KEY, 3, null_mut(), null_mut(), null_mut()),
             kvl_cache_contains(cache, KEY, 3),
             kvl_cache_put(cache, KEY, 3, kvl_value_null(), null()),
+            kvl_cache_compare_put(cache, KEY, 3, kvl_value_null(), kvl_value_null(), null()),
+            kvl_cache_touch(cache, KEY, 3, NEVER),
             kvl_cache_remove(cache, KEY, 3),
             kvl_cache_clear(cache),
             kvl_cache_trim(cache, 0.0),

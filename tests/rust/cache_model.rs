@@ -5,7 +5,7 @@
 
 use kvlight::base::config::CacheSettings;
 use kvlight::base::{Answer, Clock, Key, Millis, StoreTerms, Ttl, Value};
-use kvlight::cache::{Cause, Counts, Departure, Departures, ENTRY_COST, Entry, Hit, Put, Store};
+use kvlight::cache::{Cause, Condition, Counts, Departure, Departures, ENTRY_COST, Entry, Hit, Put, Store, Touch};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -157,18 +157,31 @@ impl Model {
         held.iter().map(|held| held.priority.to_bits()).collect()
     }
 
+    fn unmet(&self, key: u8, when: When) -> Option<Put> {
+        match (when, self.find_alive(key)) {
+            (When::Absent | When::HoldsAnother, Some(_)) => Some(Put::Conflict),
+            (When::Present | When::HoldsThis | When::HoldsAnother, None) => Some(Put::Missing),
+            _ => None,
+        }
+    }
+
     fn put(&mut self, key: u8, given: &Given) -> (Put, Vec<Left>) {
         let mut left = Vec::new();
+        if let Some(unmet) = self.unmet(key, given.when) {
+            return (unmet, left);
+        }
         let cost = given.cost + key_len(key) as u64 + ENTRY_COST;
         let default = if given.id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
         let ttl = given.ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
+        let kept = self.find(key).filter(|_| given.keep_ttl).map(|at| self.held[at].deadline);
+        let stores = kept.is_some() || ttl != Ttl::DoNotStore;
         let mut replaces = false;
         if let Some(at) = self.find(key) {
             assert!(!self.is_due(&self.held[at]), "the write met an expired entry and left it");
-            replaces = ttl != Ttl::DoNotStore;
+            replaces = stores;
             self.leave(at, if replaces { Cause::Replaced } else { Cause::Removed }, &mut left);
         }
-        if let Err(refusal) = self.make_room(cost, given.priority, ttl, &mut left) {
+        if let Err(refusal) = self.make_room(cost, given.priority, stores, &mut left) {
             self.count_removed(Cause::Refused, cost);
             left.push((key, given.id, cost, Cause::Refused));
             return (refusal, left);
@@ -176,7 +189,7 @@ impl Model {
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(replaces);
         self.uses += 1;
-        let deadline = if let Ttl::For(ms) = ttl { self.now.saturating_add(ms.get()) } else { u64::MAX };
+        let deadline = kept.unwrap_or_else(|| self.deadline(ttl));
         let (id, priority, recency, now) = (given.id, given.priority + 0.0, self.uses, self.now);
         let held = Held { key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
         let end = self.end(&held);
@@ -184,8 +197,25 @@ impl Model {
         (Put::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
     }
 
-    fn make_room(&mut self, cost: u64, priority: f64, ttl: Ttl, left: &mut Vec<Left>) -> Result<(), Put> {
-        if ttl == Ttl::DoNotStore || self.settings.capacity == 0 {
+    fn deadline(&self, ttl: Ttl) -> u64 {
+        if let Ttl::For(ms) = ttl { self.now.saturating_add(ms.get()) } else { u64::MAX }
+    }
+
+    fn touch(&mut self, key: u8, ttl: Option<Ttl>) -> Touch {
+        let Some(at) = self.find_alive(key) else { return Touch::Missing };
+        let default = if self.held[at].id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
+        let ttl = ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
+        if ttl == Ttl::DoNotStore {
+            return Touch::NoTtl;
+        }
+        self.held[at].deadline = self.deadline(ttl);
+        self.use_it(at);
+        let end = self.end(&self.held[at]);
+        Touch::Done((end != u64::MAX).then_some(Millis(end)))
+    }
+
+    fn make_room(&mut self, cost: u64, priority: f64, stores: bool, left: &mut Vec<Left>) -> Result<(), Put> {
+        if !stores || self.settings.capacity == 0 {
             return Err(Put::Refused);
         }
         if self.settings.cost_limit.is_some_and(|limit| cost > limit) {
@@ -232,12 +262,26 @@ struct Given {
     id: Option<u64>,
     cost: u64,
     ttl: Option<Ttl>,
+    keep_ttl: bool,
+    when: When,
     priority: f64,
+}
+
+/// On which condition a put takes place.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Always,
+    Absent,
+    Present,
+    /// The value that is there, if there is one.
+    HoldsThis,
+    HoldsAnother,
 }
 
 #[derive(Clone, Debug)]
 enum Op {
-    Put { key: u8, null: bool, cost: u64, ttl: Option<Ttl>, priority: f64, naming: bool },
+    Put { key: u8, null: bool, cost: u64, ttl: Option<Ttl>, keep_ttl: bool, when: When, priority: f64, naming: bool },
+    Touch(u8, Option<Ttl>),
     Lookup(u8),
     LookupWith(u8),
     Glance(u8),
@@ -282,13 +326,17 @@ fn any_priority(many: bool) -> BoxedStrategy<f64> {
 fn any_op(many: bool) -> impl Strategy<Value = Op> {
     let keys = if many { 0..80u8 } else { 0..KEYS };
     let cost = prop_oneof![8 => 0..200u64, 1 => 200..5_000u64];
-    let put = (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), any_priority(many), any::<bool>());
-    let put = put.prop_map(move |(key, null, cost, ttl, priority, naming)| {
+    let when = prop_oneof![8 => Just(When::Always), 1 => Just(When::Absent), 1 => Just(When::Present), 2 => Just(When::HoldsThis),
+        1 => Just(When::HoldsAnother)];
+    let put =
+        (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), prop::bool::weighted(0.2), when, any_priority(many), any::<bool>());
+    let put = put.prop_map(move |(key, null, cost, ttl, keep_ttl, when, priority, naming)| {
         // To get to 64 levels at all, entries must stay, and of different priorities.
         let ttl = if many { None } else { ttl };
         let priority = if many && cost % 20 != 0 { f64::from(key) } else { priority };
-        Op::Put { key, null, cost, ttl, priority, naming }
+        Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming }
     });
+    let touch = (keys.clone(), any_ttl().prop_filter("0 is no TTL for a touch", |ttl| *ttl != Some(Ttl::DoNotStore)));
     // Nor may it be emptied all the time.
     let often = |weight| if many { weight * 50 } else { weight };
     prop_oneof![
@@ -300,6 +348,7 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
         4 => keys.clone().prop_map(Op::Peek),
         4 => keys.clone().prop_map(Op::Remove),
         2 => keys.prop_map(Op::Take),
+        4 => touch.prop_map(|(key, ttl)| Op::Touch(key, ttl)),
         2 => Just(Op::Pop),
         1 => (0.0..1.1f64).prop_map(Op::Trim),
         1 => (0..20u64).prop_map(Op::TrimTo),
@@ -334,6 +383,8 @@ struct World {
     clock: Clock,
     model: Model,
     given: u64,
+    /// Of those given, those whose condition did not hold.
+    unmet: u64,
     departed: u64,
 }
 
@@ -341,7 +392,7 @@ impl World {
     fn new(settings: &CacheSettings) -> World {
         let start = 1_000_000;
         let model = Model { settings: settings.clone(), now: start, held: Vec::new(), uses: 0, counts: Expected::default() };
-        World { store: Store::new(settings, None), clock: Clock::manual(Millis(start)), model, given: 0, departed: 0 }
+        World { store: Store::new(settings, None), clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
     }
 
     fn advance(&mut self, by_ms: u64) {
@@ -374,10 +425,21 @@ impl World {
         let mut out = Departures::new();
         let mut expected = Vec::new();
         match *op {
-            Op::Put { key, null, cost, ttl, priority, naming } => {
-                let given = Given { id: (!null).then_some(self.given), cost, ttl, priority };
+            Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming } => {
+                let given = Given { id: (!null).then_some(self.given), cost, ttl, keep_ttl, when, priority };
                 self.given += 1;
-                let entry = Entry { answer: answer(given.id), terms: StoreTerms { ttl, priority: Some(priority), cost: Some(cost) } };
+                let condition = match when {
+                    When::Always => Condition::None,
+                    When::Absent => Condition::Absent,
+                    When::Present => Condition::Present,
+                    When::HoldsThis => Condition::Holds(store.peek(&key_bytes(key), clock).map_or(Answer::Null, |hit| hit.answer)),
+                    // Of the same bytes, but another handle.
+                    When::HoldsAnother => {
+                        Condition::Holds(answer(Some(model.find(key).and_then(|at| model.held[at].id).unwrap_or(self.given))))
+                    }
+                };
+                let terms = StoreTerms { ttl, keep_ttl, priority: Some(priority), cost: Some(cost) };
+                let entry = Entry { answer: answer(given.id), terms, condition };
                 let (put, named) = if naming {
                     let (put, named) = store.put_naming(&key_bytes(key), entry, clock, &mut out);
                     (put, Some(named))
@@ -387,12 +449,18 @@ impl World {
                 model.expire(&out);
                 let (outcome, left) = model.put(key, &given);
                 assert_eq!(put, outcome);
+                self.unmet += u64::from(!put.took_place());
                 if let Some(named) = named {
                     let victims = left.iter().filter(|left| matches!(left.3, Cause::Capacity | Cause::Cost | Cause::Refused));
                     let victims: Vec<_> = victims.map(|left| (Key::new(&key_bytes(left.0)), left.1)).collect();
                     assert_eq!(named.iter().map(|left| (left.key.clone(), id(&left.answer))).collect::<Vec<_>>(), victims);
                 }
                 expected = left;
+            }
+            Op::Touch(key, ttl) => {
+                let touched = store.touch(&key_bytes(key), ttl, clock, &mut out);
+                model.expire(&out);
+                assert_eq!(touched, model.touch(key, ttl));
             }
             Op::Lookup(key) => {
                 let (hit, held) = (store.lookup(&key_bytes(key), clock), model.lookup(key, true));
@@ -526,7 +594,7 @@ fn play(settings: &CacheSettings, ops: &[(Op, bool)]) {
         }
     }
     world.check_sums(true);
-    assert_eq!(world.given, world.departed + world.model.held.len() as u64, "each value is heard of exactly once");
+    assert_eq!(world.given, world.unmet + world.departed + world.model.held.len() as u64, "each value is heard of exactly once");
 }
 
 /// How many sequences are tried, unless the environment says so, as for mutants.

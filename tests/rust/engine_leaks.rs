@@ -3,8 +3,8 @@
 mod engine_world;
 
 use engine_world::*;
-use kvlight::base::{Clock, StoreTerms};
-use kvlight::cache::Departures;
+use kvlight::base::Clock;
+use kvlight::cache::{Departures, Entry};
 use kvlight::engine::Core;
 use kvlight::engine::holder::Holder;
 use kvlight::runtime::Runtime;
@@ -67,7 +67,7 @@ fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
         let mut plan = begin().plan;
         plan.clock = Some(Clock::system());
         let cache = Holder::new(Core::cache(plan).expect("no runtime is shared"));
-        cache.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+        cache.put(b"k", Entry::new(value("v")), None, &mut Departures::new()).expect("open");
         drop(cache);
         comes_to(before, "after a cache with a timer");
     }

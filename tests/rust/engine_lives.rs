@@ -3,7 +3,7 @@
 
 use super::engine_world::*;
 use kvlight::base::{Answer, Status, StoreTerms};
-use kvlight::cache::Departures;
+use kvlight::cache::{Departures, Entry};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, Receiver, Results};
@@ -34,15 +34,15 @@ const CALLBACKS: [&str; 10] = [
 /// Calls every function that may be called from everywhere.
 fn everything(core: &Arc<Core>) {
     let key = &b"everything"[..];
-    core.put(key, value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
-    core.put(key, Answer::Null, StoreTerms::default(), Some(&mut |_| {}), &mut Departures::new()).expect("open");
+    core.put(key, Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+    core.put(key, Entry::new(Answer::Null), Some(&mut |_| {}), &mut Departures::new()).expect("open");
     core.get(key).expect("open");
     assert!(core.get_with(key, |_| ()).is_ok());
     core.get_uncounted_miss(key).expect("open");
     core.peek(key).expect("open");
     core.remove(key).expect("open");
     core.take(key).expect("open");
-    core.put(key, value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+    core.put(key, Entry::new(value("v")), None, &mut Departures::new()).expect("open");
     core.pop().expect("open");
     core.trim(1.0).expect("open");
     core.trim_to(1000).expect("open");
@@ -154,7 +154,7 @@ fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
     world.core.resize(1, None).expect("open");
     world.put("first", "v");
     let mut named = |_: &kvlight::cache::Departure| victim.meddle("victim");
-    world.core.put(b"second", value("v"), StoreTerms::default(), Some(&mut named), &mut Departures::new()).expect("open");
+    world.core.put(b"second", Entry::new(value("v")), Some(&mut named), &mut Departures::new()).expect("open");
     until("each callback has been called", || done(CALLBACKS.len() + 1));
     let mut done = meddler.done.lock().expect("no panic").clone();
     done.sort_unstable();
@@ -216,7 +216,7 @@ fn l03_removals_that_never_end_do_not_hold_up_results() {
     // Each removal that is heard of causes the next one.
     let listener = move |_: &kvlight::cache::Departure| {
         if let (Some(core), false) = (engine.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
-            core.put(b"k", value("v"), StoreTerms::default(), None, &mut Departures::new()).expect("open");
+            core.put(b"k", Entry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.remove(b"k").expect("open");
         }
     };
@@ -274,7 +274,7 @@ fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
     world.remove("b");
     world.core.trim(0.0).expect("open");
     let refused = StoreTerms { ttl: kvlight::base::Ttl::from_raw(0).expect("a TTL"), ..StoreTerms::default() };
-    world.core.put(b"d", ends.value(), refused, None, &mut Departures::new()).expect("open");
+    world.core.put(b"d", Entry { terms: refused, ..Entry::new(ends.value()) }, None, &mut Departures::new()).expect("open");
     until("all have ended", || ends.count() == 5);
     assert_eq!(ends.names(), [DISPATCHER; 5]);
     let waiter = world.fetch("k");
@@ -554,7 +554,7 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
         };
         let deeds: [&dyn Fn(&Core); 4] = [
             &|core| {
-                let _ = core.put(b"object", object.clone(), StoreTerms::default(), None, &mut Departures::new());
+                let _ = core.put(b"object", Entry::new(object.clone()), None, &mut Departures::new());
                 let _ = core.remove(b"object");
             },
             &|core| fetch(core, Form::Each, b"k", &Arc::new(Fetch::new())),
@@ -563,8 +563,7 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
                 let handle = Arc::new(Fetch::new());
                 fetch(core, Form::Each, b"unwanted", &handle);
                 until("the hook is set, or all is over", || {
-                    is_hooked.load(Ordering::SeqCst)
-                        || core.put(b"p", Answer::Null, StoreTerms::default(), None, &mut Departures::new()).is_err()
+                    is_hooked.load(Ordering::SeqCst) || core.put(b"p", Entry::new(Answer::Null), None, &mut Departures::new()).is_err()
                 });
                 handle.cancel();
             },
@@ -609,7 +608,7 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
                 scope.spawn(move || {
                     for n in 0.. {
                         let key = format!("{thread}{}", n % 9);
-                        if core.put(key.as_bytes(), value("v"), StoreTerms::default(), None, &mut Departures::new()).is_err() {
+                        if core.put(key.as_bytes(), Entry::new(value("v")), None, &mut Departures::new()).is_err() {
                             break;
                         }
                         let handle = Arc::new(Fetch::new());

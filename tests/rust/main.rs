@@ -13,6 +13,7 @@ mod engine_fetch;
 mod engine_listeners;
 mod engine_lives;
 mod engine_world;
+mod engine_writes;
 mod hits;
 mod library;
 mod metrics;

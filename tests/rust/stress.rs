@@ -4,7 +4,7 @@
 
 use kvlight::base::config::{BatchMode, Read};
 use kvlight::base::{Answer, Error, Random, Status, StoreTerms, Value};
-use kvlight::cache::Departures;
+use kvlight::cache::{Departures, Entry};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, Provider, Receiver, Results};
@@ -313,7 +313,7 @@ impl Stage {
                 0 => drop(self.core.remove(&pick(&mut random)).is_ok()),
                 1..4 => {
                     let key = pick(&mut random);
-                    let _ = self.core.put(&key, value_of(&key), StoreTerms::default(), None, &mut Departures::new());
+                    let _ = self.core.put(&key, Entry::new(value_of(&key)), None, &mut Departures::new());
                 }
                 4 => drop(self.core.refresh([&pick(&mut random)[..]].into_iter(), self.core.fetch_settings()).is_ok()),
                 5 if random.up_to(300) == 0 => drop(self.core.clear().is_ok()),
@@ -440,7 +440,10 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
         for number in 0..1000 {
             let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(-1).expect("a TTL"), ..StoreTerms::default() };
             let key = key(number);
-            assert_eq!(stage.core.put(&key, value_of(&key), stated, None, &mut Departures::new()), Ok(Status::OK));
+            assert_eq!(
+                stage.core.put(&key, Entry { terms: stated, ..Entry::new(value_of(&key)) }, None, &mut Departures::new()),
+                Ok(Status::OK)
+            );
         }
         until("all that ends has ended", || stage.core.len() == 1000);
         let peeked = (0..KEYS).filter_map(|number| stage.core.peek(&key(number)).expect("open"));

@@ -102,6 +102,8 @@ export interface Constants {
   readonly TRUNCATED: 9;
   /** the attempt was over before this answer came */
   readonly LATE: 10;
+  /** not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed */
+  readonly CONFLICT: 11;
   /** an argument is out of its range or has unknown flags */
   readonly ERR_INVALID_ARG: -1;
   /** a pointer is NULL that must not be */
@@ -190,6 +192,12 @@ export interface Constants {
   readonly COST_DEFAULT: -1;
   /** A priority: not stated. */
   readonly PRIORITY_DEFAULT: -1.7976931348623157e+308;
+  /** A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none. */
+  readonly PUT_F_KEEP_TTL: 1;
+  /** A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry. */
+  readonly PUT_F_IF_ABSENT: 2;
+  /** A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry. */
+  readonly PUT_F_IF_PRESENT: 4;
   /** A timeout: none. */
   readonly FOREVER: -1;
   /** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */

@@ -22,6 +22,7 @@ final class Header
     public const TOO_LARGE = 8;
     public const TRUNCATED = 9;
     public const LATE = 10;
+    public const CONFLICT = 11;
     public const ERR_INVALID_ARG = -1;
     public const ERR_NULL_POINTER = -2;
     public const ERR_UNKNOWN_KEY = -3;
@@ -66,6 +67,9 @@ final class Header
     public const TTL_DEFAULT = -2;
     public const COST_DEFAULT = -1;
     public const PRIORITY_DEFAULT = -1.7976931348623157e308;
+    public const PUT_F_KEEP_TTL = 1;
+    public const PUT_F_IF_ABSENT = 2;
+    public const PUT_F_IF_PRESENT = 4;
     public const FOREVER = -1;
     public const ENTRY_COST = 80;
     public const KEY_MAX = 65535;
@@ -342,6 +346,13 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
                                  const char *data,
                                  size_t len,
                                  const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
+                                   const char *key,
+                                   size_t key_len,
+                                   kvl_value_t *expected,
+                                   kvl_value_t *value,
+                                   const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const char *key, size_t key_len, int64_t ttl_ms);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const char *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 kvl_status_t kvl_cache_take(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t **out_value);

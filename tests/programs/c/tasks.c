@@ -406,6 +406,8 @@ static void f08_the_engines_cache(void)
     kvl_value_release(value);
     STATUS(kvl_cache_get(cache, KEY("hold"), &value), KVL_ERR_CLOSED);
     STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("v"), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_ERR_CLOSED);
+    STATUS(kvl_cache_compare_put(cache, KEY("hold"), kvl_value_null(), kvl_value_null(), NULL), KVL_ERR_CLOSED);
+    STATUS(kvl_cache_touch(cache, KEY("hold"), KVL_TTL_NEVER), KVL_ERR_CLOSED);
     kvl_cache_release(cache);
     CHECK(wait_for(&world, &world.ended, 1));
     forget(&world);

@@ -87,6 +87,27 @@ void a_cache_stands_alone()
 
 } // namespace
 
+void s17_a_put_may_depend_on_what_is_there()
+{
+    kvl::clock clock;
+    kvl::cache cache(kvl::config().clock(clock));
+    CHECK(cache.put("k", "1", kvl::terms().if_present()) == KVL_MISS);
+    CHECK(cache.put("k", "1", kvl::terms().if_absent().ttl(kvl::milliseconds(50))) == KVL_OK);
+    CHECK(cache.put("k", "2", kvl::terms().if_absent()) == KVL_CONFLICT);
+    kvl::value one = *cache.get("k");
+    clock.advance(kvl::milliseconds(10));
+    CHECK(cache.compare_put("k", kvl::value::of("1"), "2") == KVL_CONFLICT);
+    CHECK(cache.compare_put("k", one, "2", kvl::terms().keep_ttl()) == KVL_OK && cache.get("k")->bytes() == "2");
+    clock.advance(kvl::milliseconds(40));
+    CHECK(!cache.contains("k") && !cache.touch("k"));
+    cache.put("k", "3", kvl::terms().ttl(kvl::milliseconds(50)));
+    CHECK(cache.touch("k", kvl::milliseconds(70)));
+    clock.advance(kvl::milliseconds(60));
+    CHECK(cache.contains("k") && cache.touch("k"));
+    clock.advance(kvl::milliseconds(60));
+    CHECK(cache.contains("k"));
+}
+
 int main()
 {
     bytes_are_copied_and_shared();
@@ -94,5 +115,6 @@ int main()
     objects_keep_their_type();
     l04_an_object_ends_once();
     a_cache_stands_alone();
+    s17_a_put_may_depend_on_what_is_there();
     return done();
 }

@@ -49,7 +49,7 @@ static const kvl_terms_t *some_terms(struct machine *machine)
     terms->ttl_ms = some_number(machine);
     terms->priority = some_real(machine);
     terms->cost = some_number(machine);
-    terms->flags = pick(machine, 8) == 0;
+    terms->flags = pick(machine, 9);
     return terms;
 }
 
@@ -271,6 +271,18 @@ static void read_one(struct machine *machine)
     }
 }
 
+/* Over what is there, or over something else. */
+static void compare_put(struct machine *machine, kvl_slice_t key)
+{
+    kvl_value_t *expected = NULL, *value = some_value(machine);
+
+    if (pick(machine, 4) == 0 || kvl_cache_peek(machine->cache, key.data, key.len, &expected, NULL, NULL) < 0 || !expected)
+        expected = some_value(machine);
+    sane(kvl_cache_compare_put(machine->cache, key.data, key.len, expected, value, some_terms(machine)));
+    kvl_value_release(expected);
+    kvl_value_release(value);
+}
+
 static void write_store(struct machine *machine)
 {
     kvl_cache_t *cache = machine->cache;
@@ -279,7 +291,7 @@ static void write_store(struct machine *machine)
     int64_t limit;
     size_t capacity;
 
-    switch (pick(machine, 9)) {
+    switch (pick(machine, 11)) {
     case 0:
     case 1:
         value = some_value(machine);
@@ -296,6 +308,8 @@ static void write_store(struct machine *machine)
     case 4: sane(kvl_cache_remove(cache, key.data, key.len)); break;
     case 5: sane(pick(machine, 2) ? kvl_cache_take(cache, key.data, key.len, &value) : kvl_cache_pop(cache, &value)); break;
     case 6: sane(pick(machine, 2) ? kvl_cache_trim(cache, some_real(machine)) : kvl_cache_trim_to(cache, pick(machine, 4))); break;
+    case 8: sane(kvl_cache_touch(cache, key.data, key.len, some_number(machine))); break;
+    case 9: compare_put(machine, key); break;
     case 7: sane(pick(machine, 2) ? kvl_cache_clear(cache) : kvl_cache_remove_expired(cache, NULL)); break;
     default:
         capacity = pick(machine, 12);

@@ -7,8 +7,8 @@
 use kvlight::base::config::{FetchSettings, Settings};
 use kvlight::base::object::{FreeFn, Object};
 use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Status, StoreTerms, Value};
-use kvlight::cache::Departures;
 use kvlight::cache::{Cause, Departure};
+use kvlight::cache::{Departures, Entry};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::handle::Fetch;
@@ -516,7 +516,7 @@ impl World {
     }
 
     pub fn put_answer(&self, key: &str, answer: Answer) -> Status {
-        self.core.put(key.as_bytes(), answer, StoreTerms::default(), None, &mut Departures::new()).unwrap_or_else(|status| status)
+        self.core.put(key.as_bytes(), Entry::new(answer), None, &mut Departures::new()).unwrap_or_else(|status| status)
     }
 
     pub fn remove(&self, key: &str) -> Status {

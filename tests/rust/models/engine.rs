@@ -3,7 +3,7 @@
 use super::explore;
 use kvlight::base::config::Settings;
 use kvlight::base::{Answer, Clock, Millis, Status, StoreTerms, Value};
-use kvlight::cache::{Departure, Departures};
+use kvlight::cache::{Departure, Departures, Entry};
 use kvlight::engine::ask::Call;
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::handle::Fetch;
@@ -176,9 +176,7 @@ fn f08_a_put_that_meets_the_answer_wins() {
         world.fetch("a", None).expect("it is open");
         let writer = {
             let core = world.core.clone();
-            loom::thread::spawn(move || {
-                core.put(b"k", value("new"), StoreTerms::default(), None, &mut Departures::new()).expect("it is open")
-            })
+            loom::thread::spawn(move || core.put(b"k", Entry::new(value("new")), None, &mut Departures::new()).expect("it is open"))
         };
         world.drain();
         assert_eq!(writer.join().expect("it ends"), Status::OK);
@@ -225,14 +223,12 @@ fn s11_removals_of_one_key_are_told_once_and_in_store_order() {
         let departed = Arc::new(Mutex::new(Vec::new()));
         let hooks = Hooks { removal: Some(Arc::new(Departed(departed.clone()))), ..Hooks::default() };
         let cache = Core::cache(Plan { hooks, clock: Some(Clock::manual(Millis(0))), ..Plan::default() }).expect("a cache");
-        cache.put(b"k", value("0"), StoreTerms::default(), None, &mut Departures::new()).expect("it is open");
+        cache.put(b"k", Entry::new(value("0")), None, &mut Departures::new()).expect("it is open");
         let writers: Vec<_> = ["1", "2"]
             .into_iter()
             .map(|text| {
                 let cache = cache.clone();
-                loom::thread::spawn(move || {
-                    cache.put(b"k", value(text), StoreTerms::default(), None, &mut Departures::new()).expect("it is open")
-                })
+                loom::thread::spawn(move || cache.put(b"k", Entry::new(value(text)), None, &mut Departures::new()).expect("it is open"))
             })
             .collect();
         for writer in writers {

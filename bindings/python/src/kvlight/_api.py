@@ -43,6 +43,9 @@ class Status(IntEnum):
     LATE = 10
     """the attempt was over before this answer came"""
 
+    CONFLICT = 11
+    """not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed"""
+
     ERR_INVALID_ARG = -1
     """an argument is out of its range or has unknown flags"""
 

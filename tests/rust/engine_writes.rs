@@ -1,0 +1,154 @@
+//! Writes on a condition and touches, beside loads and other writers (rule S17).
+
+use super::engine_world::*;
+use kvlight::base::{Answer, Status, StoreTerms, Ttl};
+use kvlight::cache::{Condition, Departures, Entry};
+use kvlight::engine::cache::Lookup;
+use kvlight::engine::{Core, Plan};
+use kvlight::task::Source;
+use std::sync::Arc;
+
+fn put(core: &Core, key: &str, entry: Entry) -> Status {
+    let mut left = Departures::new();
+    core.put(key.as_bytes(), entry, None, &mut left).unwrap_or_else(|status| status)
+}
+
+fn put_if(core: &Core, key: &str, text: &str, condition: Condition) -> Status {
+    put(core, key, Entry { condition, ..Entry::new(value(text)) })
+}
+
+fn held(core: &Core, key: &str) -> Answer {
+    core.peek(key.as_bytes()).expect("open").expect("an entry").answer
+}
+
+#[test]
+fn s17_a_touch_overtakes_no_load() {
+    let world = story().begin();
+    world.put("k", "old");
+    world.refresh(&["k"]).expect("open");
+    let request = world.request();
+    assert_eq!(world.core.touch(b"k", Some(Ttl::of_ms(50))), Ok(Status::OK));
+    request.answer("k", "new");
+    assert_eq!(world.lookup("k"), "new", "the refresh stored its answer");
+    assert_eq!(world.core.touch(b"missing", None), Ok(Status::MISS));
+    world.free();
+}
+
+#[test]
+fn s17_a_touch_moves_the_end_both_ways_and_the_timer_hears_of_it() {
+    let world = story().begin();
+    world.put("k", "v");
+    assert_eq!(world.core.touch(b"k", Some(Ttl::of_ms(1_000))), Ok(Status::OK));
+    world.advance(900);
+    assert_eq!(world.core.touch(b"k", Some(Ttl::of_ms(200))), Ok(Status::OK));
+    world.advance(199);
+    assert_eq!(world.peek("k"), "v");
+    world.advance(1);
+    assert_eq!(world.stats().store.removed(kvlight::cache::Cause::Expired).entries, 1, "it left untouched");
+    world.free();
+}
+
+#[test]
+fn s17_a_touch_for_no_time_is_refused_and_changes_nothing() {
+    let world = story().with(|settings| settings.cache.ttl_ms = Some(0)).begin();
+    let never = StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() };
+    assert_eq!(put(&world.core, "k", Entry { terms: never, ..Entry::new(value("v")) }), Status::OK);
+    for ttl in [Some(Ttl::DoNotStore), None] {
+        assert_eq!(world.core.touch(b"k", ttl), Err(Status::ERR_BAD_VALUE));
+        assert_eq!(world.core.peek(b"k").expect("open").expect("an entry").expires_at, None);
+    }
+    world.free();
+}
+
+#[test]
+fn s17_a_put_whose_condition_does_not_hold_is_no_write() {
+    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+    world.put("k", "old");
+    world.refresh(&["k"]).expect("open");
+    let running = world.request();
+    let waiter = world.fetch("waits");
+    assert_eq!(put_if(&world.core, "k", "put", Condition::Absent), Status::CONFLICT);
+    assert_eq!(put_if(&world.core, "k", "put", Condition::Holds(value("old"))), Status::CONFLICT, "equal bytes are another value");
+    assert_eq!(put_if(&world.core, "waits", "put", Condition::Present), Status::MISS);
+    assert_eq!(put_if(&world.core, "waits", "put", Condition::Holds(Answer::Null)), Status::MISS);
+    running.answer("k", "new");
+    assert_eq!(world.lookup("k"), "new", "the load was not overtaken");
+    running.finish();
+    world.request().answer_all();
+    assert_eq!(waiter.said(), "waits!", "nor was the one that waited settled");
+    world.free();
+}
+
+#[test]
+fn s17_a_put_whose_condition_holds_is_a_write_like_any_other() {
+    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+    world.put("k", "old");
+    world.refresh(&["k"]).expect("open");
+    let running = world.request();
+    let waiter = world.fetch("waits");
+    let old = held(&world.core, "k");
+    assert_eq!(put_if(&world.core, "k", "put", Condition::Holds(old)), Status::OK);
+    assert_eq!(put_if(&world.core, "waits", "put", Condition::Absent), Status::OK);
+    let outcome = waiter.outcome();
+    assert_eq!((said(&outcome), outcome.source), ("put".into(), Source::Put));
+    running.answer("k", "late");
+    assert_eq!(world.lookup("k"), "put", "the load was overtaken");
+    world.free();
+}
+
+#[test]
+fn s17_null_is_an_entry_and_can_be_compared() {
+    let world = story().begin();
+    world.put_answer("k", Answer::Null);
+    assert_eq!(put_if(&world.core, "k", "v", Condition::Absent), Status::CONFLICT);
+    assert_eq!(put_if(&world.core, "k", "v", Condition::Holds(value("v"))), Status::CONFLICT);
+    assert_eq!(put_if(&world.core, "k", "v", Condition::Holds(Answer::Null)), Status::OK);
+    assert_eq!(world.lookup("k"), "v");
+    world.free();
+}
+
+#[test]
+fn s17_the_validator_comes_before_the_condition() {
+    let world = story().hooks(|hooks| hooks.validator = Some(Arc::new(By(|key: &[u8]| key != b"bad")))).begin();
+    assert_eq!(put_if(&world.core, "bad", "v", Condition::Present), Status::INVALID_KEY);
+    world.free();
+}
+
+/// Each thread reads a number, and puts one more if what it read is still there: not one of the steps is lost.
+fn count_together(core: &Arc<Core>) {
+    const THREADS: u64 = 4;
+    const STEPS: u64 = 2_000;
+    let number = |answer: &Answer| {
+        let bytes = answer.value().and_then(|value| value.as_bytes()).expect("bytes").try_into().expect("eight");
+        u64::from_le_bytes(bytes)
+    };
+    let answer = |number: u64| Answer::Value(kvlight::base::Value::bytes(&number.to_le_bytes()).expect("memory"));
+    assert_eq!(put(core, "n", Entry::new(answer(0))), Status::OK);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..STEPS {
+                    loop {
+                        let Ok(Lookup::Value(read)) = core.get(b"n") else { panic!("it is never removed") };
+                        let read = Answer::Value(read);
+                        let entry = Entry { condition: Condition::Holds(read.clone()), ..Entry::new(answer(number(&read) + 1)) };
+                        match put(core, "n", entry) {
+                            Status::OK => break,
+                            status => assert_eq!(status, Status::CONFLICT),
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(number(&held(core, "n")), THREADS * STEPS);
+}
+
+#[test]
+fn s17_no_step_of_a_compare_and_put_is_lost() {
+    let cache = Core::cache(Plan::default()).expect("a cache");
+    count_together(&cache);
+    let world = story().begin();
+    count_together(&world.core);
+    world.free();
+}
