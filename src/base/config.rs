@@ -57,7 +57,9 @@ pub struct TaskSettings {
     pub queue_max_keys: u32,
     pub queue_order: Order,
     pub queue_share: f64,
-    pub queue_spill: bool,
+    pub queue_overflow: Overflow,
+    /// `None`: waiting makes nothing more urgent.
+    pub queue_ageing: Option<Duration>,
     pub batch_max_keys: u32,
     pub batch_linger: Duration,
     pub omitted_is_null: bool,
@@ -66,10 +68,19 @@ pub struct TaskSettings {
 /// Which of the waiting fetches goes first, among those of one urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Order {
-    /// The newest: who just scrolled there is still looking.
-    Lifo,
-    /// The oldest.
+    /// The oldest: fair.
     Fifo,
+    /// The newest: for lists that scroll, where the newest key is the one on the screen.
+    Lifo,
+}
+
+/// What becomes of the keys of a refresh, or of a fetch of several keys, that find no place in the queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Overflow {
+    /// They wait without a place.
+    Wait,
+    /// They fail, as a single key does.
+    Reject,
 }
 
 /// What one fetch may set for itself (rule F19).
@@ -82,8 +93,13 @@ pub struct FetchSettings {
     pub read: Read,
     /// `None`: not stated, which counts as 0.
     pub priority: Option<f64>,
+    /// `None`: not stated, which counts as 0 for a fetch and as [`BACKGROUND`] for a refresh.
+    pub urgency: Option<i32>,
     pub batch_mode: BatchMode,
 }
+
+/// The urgency of a refresh whose options state none.
+pub const BACKGROUND: i32 = -1000;
 
 /// How a fetch reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -207,6 +223,8 @@ impl Parsed {
 const MAX: i64 = i64::MAX;
 const COUNT: i64 = u32::MAX as i64;
 const ANY: f64 = f64::INFINITY;
+const LEAST_URGENT: i64 = i32::MIN as i64;
+const MOST_URGENT: i64 = i32::MAX as i64;
 
 macro_rules! rows {
     ($($name:literal $domain:expr, $default:literal, $scope:ident, $about:literal, $write:expr;)*) => {
@@ -249,14 +267,16 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.tasks.max_running = v.small();
     "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them.",
         |s, v| s.tasks.max_abandoned = v.small();
-    "queue.max_keys" Int(0, COUNT), "256", engine, "How many keys may wait for a slot.",
+    "queue.max_keys" Int(0, COUNT), "65536", engine, "How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any.",
         |s, v| s.tasks.queue_max_keys = v.small();
-    "queue.order" Word(&["lifo", "fifo"]), "lifo", engine, "Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer.",
-        |s, v| s.tasks.queue_order = v.word(&[Order::Lifo, Order::Fifo]);
-    "queue.share" Real(0.0, 1.0), "0.5", engine, "Which part of the places one fetch may occupy, at least one; its other keys wait with it.",
+    "queue.order" Word(&["fifo", "lifo"]), "fifo", engine, "Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused.",
+        |s, v| s.tasks.queue_order = v.word(&[Order::Fifo, Order::Lifo]);
+    "queue.ageing_ms" Int(0, COUNT), "0", engine, "Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides.",
+        |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());
+    "queue.share" Real(0.0, 1.0), "0.5", engine, "Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place.",
         |s, v| s.tasks.queue_share = v.real();
-    "queue.spill" Bool, "true", engine, "false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL.",
-        |s, v| s.tasks.queue_spill = v.bool();
+    "queue.overflow" Word(&["wait", "reject"]), "wait", engine, "What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share.",
+        |s, v| s.tasks.queue_overflow = v.word(&[Overflow::Wait, Overflow::Reject]);
     "batch.max_keys" Int(1, 1_000_000), "20", engine, "How many keys a request holds at most; 1 for a provider that answers one key at a time.",
         |s, v| s.tasks.batch_max_keys = v.small();
     "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond.",
@@ -273,13 +293,15 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.fetch.read = v.word(&[Read::Normal, Read::Refresh, Read::CacheOnly, Read::NoStore]);
     "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first.",
         |s, v| s.fetch.priority = Some(v.real());
+    "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
+        |s, v| s.fetch.urgency = i32::try_from(v.int()).ok();
     "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is tried again; -1 for ever.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     "retry.shape" Word(&["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]), "fixed", fetch, "How the pauses between attempts grow.",
         |s, v| s.fetch.retry.shape = v.word(&[Shape::Fixed, Shape::Exponential, Shape::ExponentialThenFixed, Shape::FixedThenExponential]);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();
-    "retry.fixed_ms" Int(0, MAX), "0", fetch, "The fixed pause, in milliseconds.",
+    "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency.",
         |s, v| s.fetch.retry.fixed = v.millis();
     "retry.factor" Real(1.0, 1e6), "2", fetch, "By what each exponential pause is longer than the one before.",
         |s, v| s.fetch.retry.factor = v.real();
@@ -317,10 +339,11 @@ impl Default for TaskSettings {
         TaskSettings {
             max_running: 4,
             max_abandoned: 4,
-            queue_max_keys: 256,
-            queue_order: Order::Lifo,
+            queue_max_keys: 65_536,
+            queue_order: Order::Fifo,
             queue_share: 0.5,
-            queue_spill: true,
+            queue_overflow: Overflow::Wait,
+            queue_ageing: None,
             batch_max_keys: 20,
             batch_linger: Duration::ZERO,
             omitted_is_null: false,
@@ -336,6 +359,7 @@ impl Default for FetchSettings {
             retry: Retry::default(),
             read: Read::Normal,
             priority: None,
+            urgency: None,
             batch_mode: BatchMode::Partial,
         }
     }
@@ -347,7 +371,7 @@ impl Default for Retry {
             count: Some(0),
             shape: Shape::Fixed,
             first: Duration::from_secs(1),
-            fixed: Duration::ZERO,
+            fixed: Duration::from_millis(100),
             factor: 2.0,
             switch_after: 0,
             cap: Duration::from_secs(60),
@@ -600,8 +624,8 @@ mod tests {
         for row in TABLE {
             draft.set(row.name, Input::Text(row.default)).expect(row.name);
         }
-        // The priority alone tells "0" from "not stated".
-        draft.settings.fetch.priority = None;
+        // These alone tell "0" from "not stated".
+        (draft.settings.fetch.priority, draft.settings.fetch.urgency) = (None, None);
         assert_eq!(format!("{:?}", draft.settings()), format!("{:?}", Settings::default()));
     }
 

@@ -81,7 +81,7 @@ statistics! {
     entries: gauge, "now.entries", "kvlight_entries", "", |s| s.entries; "Now: entries in the store.";
     cost: gauge, "now.cost", "kvlight_cost_bytes", "", |s| s.cost; "Now: what they cost, in bytes.";
     queued: gauge, "now.queued", "kvlight_queued", "", |s| s.gauges.queued; "Now: keys that wait for a slot.";
-    deferred: gauge, "now.deferred", "kvlight_deferred", "", |s| s.gauges.spilled; "Now: keys that wait with their fetch for a place in the queue.";
+    deferred: gauge, "now.deferred", "kvlight_deferred", "", |s| s.gauges.deferred; "Now: keys that wait without a place in the queue.";
     running: gauge, "now.running", "kvlight_running", "", |s| s.gauges.running; "Now: requests that hold a slot.";
     in_flight: gauge, "now.in_flight", "kvlight_in_flight", "", |s| s.gauges.in_flight; "Now: loads under way, those that wait included.";
     abandoned: gauge, "now.abandoned", "kvlight_abandoned", "", |s| s.gauges.abandoned;

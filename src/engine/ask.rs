@@ -5,7 +5,7 @@ use super::carry::outcome_of;
 use super::handle::Fetch;
 use super::host::{Receiver, Results};
 use super::inbox::{Desk, Events, Inbox, Kept, Mailbox};
-use crate::base::config::{BatchMode, FetchSettings, Read};
+use crate::base::config::{BACKGROUND, BatchMode, FetchSettings, Read};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
 use crate::base::sync::{Condvar, Mutex, linger, wait};
@@ -104,8 +104,9 @@ impl Core {
         let deadline = call.settings.timeout.map(|timeout| self.clock.moment().after(timeout));
         let (urgency, context) = match call.handle {
             Some(handle) => handle.begin(keys.len())?,
-            None => (0, None),
+            None => (None, None),
         };
+        let urgency = urgency.or(call.settings.urgency).unwrap_or(0);
         let asking = Asking { call, direct, deadline, urgency, context, epoch: self.epoch.load(Ordering::Acquire) };
         // Most fetches have one key, and need no lists. What a record listener hears does.
         let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
@@ -255,8 +256,8 @@ impl Core {
                 if let Some(handle) = call.handle {
                     let meanwhile = handle.activate(&self.me(), id);
                     let id = id.unwrap_or_default();
-                    if meanwhile.urgency != urgency {
-                        table.set_urgency(id, meanwhile.urgency);
+                    if let Some(urgency) = meanwhile.urgency {
+                        table.set_urgency(id, urgency);
                     }
                     if meanwhile.cancelled {
                         table.cancel(id, turn);
@@ -310,7 +311,7 @@ impl Core {
                     settings,
                     mailbox: None,
                     context: None,
-                    urgency: 0,
+                    urgency: settings.urgency.unwrap_or(BACKGROUND),
                     deadline: None,
                     progress_step: 0,
                     room,

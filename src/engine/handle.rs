@@ -22,7 +22,8 @@ pub struct Fetch {
 
 struct Inner {
     stage: Stage,
-    urgency: i32,
+    /// `None`: not stated, so that the options decide.
+    urgency: Option<i32>,
     context: Option<Arc<Object>>,
 }
 
@@ -47,7 +48,7 @@ impl Fetch {
     pub fn new() -> Fetch {
         Fetch {
             born: Generation::now(),
-            inner: Mutex::new(Inner { stage: Stage::Unused, urgency: 0, context: None }),
+            inner: Mutex::new(Inner { stage: Stage::Unused, urgency: None, context: None }),
             ended: Condvar::new(),
             done: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
@@ -77,7 +78,7 @@ impl Fetch {
     pub fn set_urgency(&self, urgency: i32) {
         let active = {
             let mut inner = self.inner.lock();
-            inner.urgency = urgency;
+            inner.urgency = Some(urgency);
             inner.active()
         };
         if let Some((core, id)) = active {
@@ -104,7 +105,7 @@ impl Fetch {
     }
 
     /// A call uses it.
-    pub(super) fn begin(&self, total: usize) -> Result<(i32, Option<Arc<Object>>), Status> {
+    pub(super) fn begin(&self, total: usize) -> Result<(Option<i32>, Option<Arc<Object>>), Status> {
         let mut inner = self.inner.lock();
         match inner.stage {
             Stage::Unused => inner.stage = Stage::Starting { cancelled: false },
@@ -183,7 +184,7 @@ impl Fetch {
 /// What the host did with a fetch while its call was on the way to the table.
 pub(super) struct Meanwhile {
     pub cancelled: bool,
-    pub urgency: i32,
+    pub urgency: Option<i32>,
 }
 
 impl Inner {

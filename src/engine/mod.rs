@@ -67,6 +67,7 @@ pub struct Core {
     clock: Clock,
     settings: Settings,
     fetch_settings: Arc<FetchSettings>,
+    refresh_settings: Arc<FetchSettings>,
     hooks: Hooks,
     /// Whether there is a hook that a lookup runs.
     lookups_call_host: bool,
@@ -169,6 +170,7 @@ impl Core {
                 window: stats::Window::new(clock.moment()),
                 clock: clock.clone(),
                 fetch_settings: Arc::new(settings.fetch.clone()),
+                refresh_settings: Arc::new(FetchSettings { urgency: None, ..settings.fetch.clone() }),
                 settings,
                 lookups_call_host: hooks.validator.is_some() || hooks.record.is_some(),
                 hooks,
@@ -214,6 +216,11 @@ impl Core {
     /// What a fetch goes by that states nothing else.
     pub fn fetch_settings(&self) -> &Arc<FetchSettings> {
         &self.fetch_settings
+    }
+
+    /// What a refresh goes by that states nothing else: the urgency of fetches is not its own.
+    pub fn refresh_settings(&self) -> &Arc<FetchSettings> {
+        &self.refresh_settings
     }
 
     /// A reference of the caller's own.

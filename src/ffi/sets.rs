@@ -110,5 +110,8 @@ pub const KVL_FOREVER: i64 = -1;
 /// What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
 pub const KVL_ENTRY_COST: u64 = 80;
 const _: () = assert!(KVL_ENTRY_COST == crate::cache::ENTRY_COST);
+/// An urgency: that of a refresh whose options state none.
+pub const KVL_URGENCY_BACKGROUND: i32 = -1000;
+const _: () = assert!(KVL_URGENCY_BACKGROUND == crate::base::config::BACKGROUND);
 /// The longest key, in bytes.
 pub const KVL_KEY_MAX: u32 = 65535;

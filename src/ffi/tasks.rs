@@ -131,10 +131,11 @@ fn call_of<'a>(
     handle: Option<&'a Arc<Fetch>>,
     at_once: bool,
 ) -> Result<(Call<'a>, Option<Progress>), Status> {
+    let base = if form == Form::Refresh { core.refresh_settings() } else { core.fetch_settings() };
     let (settings, progress) = if options.is_null() {
-        (core.fetch_settings().clone(), None)
+        (base.clone(), None)
     } else {
-        let (settings, progress) = caller.borrow(options)?.over(core.fetch_settings())?;
+        let (settings, progress) = caller.borrow(options)?.over(base)?;
         (Arc::new(settings), progress)
     };
     let progress_step = progress.map_or(0, |progress| progress.step.get());

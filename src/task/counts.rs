@@ -81,10 +81,10 @@ impl Default for Histogram {
 /// What is so now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
-    /// Keys that wait in the queue.
+    /// Keys that wait with a place, or to be tried again.
     pub queued: u64,
-    /// Keys that wait with their fetch.
-    pub spilled: u64,
+    /// Keys that wait without a place.
+    pub deferred: u64,
     /// Requests that hold a slot.
     pub running: u64,
     /// Flights.

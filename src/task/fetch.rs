@@ -1,12 +1,12 @@
 //! A fetch: one call that asks for one or many positions.
 
 use super::FlightId;
+use super::demand::Wish;
 use super::host::Host;
 use super::outcome::Outcome;
 use crate::base::Error;
 use crate::base::config::BatchMode;
 use smallvec::SmallVec;
-use std::collections::VecDeque;
 
 /// How a fetch wants to be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,16 +40,11 @@ pub struct Fetch<H: Host> {
     /// At how many settled positions progress is told next.
     pub progress_at: usize,
     pub has_deadline: bool,
-    pub urgency: i32,
+    /// What it adds to the demand for each of its keys.
+    pub wish: Wish,
     /// Which fetch it is, counted from the first.
     pub arrival: u64,
-    /// Its flights that wait with it, in the order asked; those that ended meanwhile are stale.
-    pub spilled: VecDeque<FlightId>,
-    /// How many places of the queue its flights occupy.
-    pub places: usize,
-    /// Whether it stands among those that free places go to: something waits with it, and its share is not used.
-    pub hungry: bool,
-    /// How many of its flights wait, spilled or queued: while any does, the fetch is kept for their order's sake.
+    /// How many flights that it started wait in the queue: while any does, the fetch is kept for its context's sake.
     pub waiting: usize,
 }
 
@@ -63,6 +58,11 @@ pub enum Position {
 }
 
 impl<H: Host> Fetch<H> {
+    /// Whether all is told, and no flight that it started waits.
+    pub fn is_over(&self) -> bool {
+        self.open == 0 && self.waiting == 0
+    }
+
     /// How many positions are settled.
     pub fn done(&self) -> usize {
         self.positions.len() - self.open

@@ -1,6 +1,8 @@
 //! A flight: one load of one key, shared by everybody who wants it; and the lane: all that is known of a key while anybody
 //! loads it or may still answer it.
 
+use super::demand::Demand;
+use super::queue::Turn;
 use super::{FetchId, FlightId, LaneId, RequestId};
 use crate::base::config::FetchSettings;
 use crate::base::{Key, Moment};
@@ -14,10 +16,8 @@ pub struct Flight {
     pub standing: Standing,
     /// Who waits. Those who left stay listed until they are many: their positions are settled, so telling them does nothing.
     pub waiters: SmallVec<[Waiter; 1]>,
-    /// How many of the waiters still wait.
-    pub interest: u32,
-    /// Whether a refresh wants it, which nobody can take back.
-    pub refresh: bool,
+    /// Who wants it now: the waiters that still wait, and refreshes, which never leave.
+    pub demand: Demand,
     /// How many attempts began.
     pub attempts: u32,
     /// When the first one began; never, as long as none did.
@@ -28,26 +28,27 @@ pub struct Flight {
     pub stores: bool,
     /// The highest entry priority asked.
     pub priority: Option<f64>,
-    /// The highest urgency asked.
-    pub urgency: i32,
-    /// The fetch that started it, with whose other keys it waits.
+    /// The fetch that started it.
     pub owner: FetchId,
     /// Its position there.
     pub position: u32,
+    /// Where it stands in the queue among those of its urgency.
+    pub turn: Turn,
+    /// When it was asked; not stated where neither lingering nor ageing depends on it.
+    pub asked_at: Moment,
+    /// The arrival of the fetch that asked for it last.
+    pub last_asked_by: u64,
 }
 
 /// What a flight is doing.
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
-    /// Its fetch's share of the places is used: it waits with its fetch.
-    Spilled {
-        /// When it was asked, where keys linger.
-        asked_at: Moment,
-    },
-    /// It waits for a slot, among others where its urgency, its fetch's arrival and its position there say.
+    /// It is collected for the request that its fetch is about to open.
+    Opening,
+    /// It waits in the queue, with a place or without.
     Queued,
-    /// It waits for a slot at the head of the queue, as the nth that is tried again.
-    Retried { nth: u64 },
+    /// It waits in the queue to be tried again.
+    Retried,
     /// The provider has it.
     Running { request: RequestId, index: u32 },
     /// It failed and pauses.
@@ -78,7 +79,7 @@ pub struct Waiter {
 impl Flight {
     /// Whether anybody wants it.
     pub fn is_wanted(&self) -> bool {
-        self.interest > 0 || self.refresh
+        !self.demand.is_empty()
     }
 }
 

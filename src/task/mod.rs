@@ -6,8 +6,8 @@
 //! ```text
 //!            ask            slot free            answer
 //!   absent ───────▶ Queued ───────────▶ Running ────────▶ settled
-//!             ╰─▶ Spilled ▲                │ retriable
-//!                         ╰── Backoff ◀────╯
+//!                      ▲                   │ retriable
+//!                      ╰──── Backoff ◀─────╯
 //! ```
 //!
 //! A *flight* is one load of one key, shared by everybody who wants it. It is *current* (can be joined) or *overtaken* (a
@@ -16,14 +16,16 @@
 //! whose time is over leaves a *late* part behind, whose answer still counts if nothing newer was written.
 //!
 //! How to read it: [`outcome`] (what is told), [`host`] (what the floor above lends), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`queue`], [`deadlines`], [`retry`], [`failures`], [`recent`] (the parts), then [`table`], one file per
+//! three nouns), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`failures`], [`recent`] (the parts), then [`table`], one file per
 //! event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod counts;
 mod deadlines;
+mod demand;
 mod failures;
 mod fetch;
 mod flight;
+mod group;
 pub mod host;
 pub mod outcome;
 mod queue;

@@ -76,6 +76,15 @@ impl Outcome {
         }
     }
 
+    /// Why an all-or-nothing batch with this outcome ends before it begins: the key is too long, or the validator refused it.
+    pub fn refusal(&self) -> Option<Error> {
+        match &self.verdict {
+            Verdict::Failed(error) => Some(error.clone()),
+            Verdict::InvalidKey => Some(Error::of(Status::INVALID_KEY)),
+            Verdict::Value(_) | Verdict::Null | Verdict::Miss => None,
+        }
+    }
+
     /// Whether dropping it may run code of the host's.
     pub fn runs_host_code_on_drop(&self) -> bool {
         match &self.verdict {

@@ -411,7 +411,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
         assert_eq!(never, NEVER as u64);
         until("no load is under way", || {
             let gauges = stage.core.stats().gauges;
-            (gauges.running, gauges.in_flight, gauges.queued, gauges.spilled, gauges.abandoned) == (0, 0, 0, 0, never)
+            (gauges.running, gauges.in_flight, gauges.queued, gauges.deferred, gauges.abandoned) == (0, 0, 0, 0, never)
         });
 
         let stats = stage.core.stats();

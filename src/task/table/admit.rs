@@ -1,10 +1,12 @@
-//! Who gets a slot, who a place in the queue, who waits with its fetch, and who is lost (rules F12 to F14).
+//! Who gets a slot, who a place in the queue, who waits without one, and who is lost (rules F12 to F14).
 
+use super::ask::Asking;
 use super::{Host, Store, Table, Turn};
-use crate::base::config::Order;
 use crate::base::{Moment, PackedKeys};
 use crate::task::deadlines::Due;
+use crate::task::demand::Demand;
 use crate::task::flight::{Lane, Phase, Standing};
+use crate::task::group::Waiting;
 use crate::task::host::Handout;
 use crate::task::outcome::Outcome;
 use crate::task::queue::Rank;
@@ -17,131 +19,129 @@ use smallvec::SmallVec;
 pub(super) enum WayIn {
     /// Into the next request, together with other newcomers of its fetch.
     Opening,
-    /// It waits with its fetch.
-    Spilled,
-    /// It takes a place of the queue.
-    Place,
+    /// It waits in the queue.
+    Queue,
+    /// All places are held: only if another key gives its place, or if it can wait without one.
+    Displacing,
+    /// Not at all.
+    Lost,
+}
+
+/// What a flight that is to be tried again waits for in the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// It paused: it goes before those of its urgency that came with a fetch.
+    Paused,
+    /// It did not: it goes behind all that wait at its urgency, so that keys which fail at once for ever starve nobody (rule F11b).
+    AtOnce,
 }
 
 impl<H: Host> Table<H> {
-    /// Finds a newcomer of `fetch` a slot, a place, or room with its fetch; `None` if it is lost. For its sake others may go.
+    /// Finds the fetch's next newcomer a slot, or room in the queue.
     #[inline(always)]
-    pub(super) fn way_in<S: Store>(&mut self, fetch: FetchId, turn: &mut Turn<'_, H, S>) -> Option<WayIn> {
+    pub(super) fn way_in<S: Store>(&mut self, asking: &Asking<'_>, turn: &mut Turn<'_, H, S>) -> WayIn {
         // Where there is no place to wait in, nothing can linger.
         let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
         if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.slots.is_free()) {
-            return Some(WayIn::Opening);
+            return WayIn::Opening;
         }
-        if self.settings.queue_spill {
-            let owner = &self.fetches[fetch];
-            if owner.places >= self.share || !owner.spilled.is_empty() {
-                return Some(WayIn::Spilled);
-            }
-        }
-        if self.is_full() {
+        if self.queue.is_full() {
             // A full queue whose keys only linger is a request that can be formed.
             self.form_requests(turn);
-            if self.is_full() && !self.make_place(fetch, turn) {
-                return None;
+        }
+        let no_more_places = || asking.wish.is_deferrable && (asking.is_refresh() || self.queue.is_share_used(asking.rank));
+        if self.queue.is_full() && !no_more_places() { WayIn::Displacing } else { WayIn::Queue }
+    }
+
+    /// Finds the fetch's next newcomer a place that another key gives up, or lets it wait without one (rules F13a, F13b).
+    pub(super) fn way_in_for_a_place<S: Store>(&mut self, asking: &mut Asking<'_>, turn: &mut Turn<'_, H, S>) -> WayIn {
+        // A refresh costs nobody a place (rule F13d).
+        let fits = !asking.is_refresh() && self.take_place(asking, turn) || asking.wish.is_deferrable;
+        if fits { WayIn::Queue } else { WayIn::Lost }
+    }
+
+    /// Takes the place of the last key in the order that gives way, unless the fetch asks for that key too (rule F13g); false if there is
+    /// none. Whoever waits for it is told QUEUE_FULL, unless it can wait without a place.
+    fn take_place<S>(&mut self, asking: &mut Asking<'_>, turn: &mut Turn<'_, H, S>) -> bool {
+        while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
+            let (last, has_deferred) = (group.last(), group.deferred() > 0);
+            let flight = &self.flights[last.flight];
+            if flight.last_asked_by == asking.arrival {
+                asking.search.pass(rank);
+                continue;
             }
+            if has_deferred || flight.demand.is_deferrable() {
+                self.queue.take_place(rank);
+            } else {
+                self.lose(last.flight, turn);
+            }
+            return true;
         }
-        Some(WayIn::Place)
+        false
     }
 
-    fn is_full(&self) -> bool {
-        self.queue.occupied() >= self.settings.queue_max_keys as usize
-    }
-
-    /// Gives up the oldest waiting key for one of `newcomer`'s; false if none may be given up.
-    fn make_place<S: Store>(&mut self, newcomer: FetchId, turn: &mut Turn<'_, H, S>) -> bool {
-        if self.settings.queue_order == Order::Fifo {
-            return false;
-        }
-        let own_too = !self.settings.queue_spill;
-        let may_go = |id: &FlightId| own_too || !self.flights[*id].waiters.iter().any(|waiter| waiter.fetch == newcomer);
-        let Some(loser) = self.queue.oldest_first().find(may_go) else { return false };
-        self.stop_waiting(loser);
-        let flight = self.take_flight(loser);
+    /// Gives up a key that waits.
+    fn lose<S>(&mut self, id: FlightId, turn: &mut Turn<'_, H, S>) {
+        self.stop_waiting(id);
+        let flight = self.take_flight(id);
         self.counts.flights_lost += 1;
         let error = self.errors.queue_full.clone();
         self.tell(flight, Outcome::failed(error), turn.out);
-        true
     }
 
     pub(super) fn rank(&self, id: FlightId) -> Rank {
         let flight = &self.flights[id];
-        // The owner is kept while a flight of its waits.
-        let arrival = self.fetches.get(flight.owner).map_or(0, |fetch| fetch.arrival);
-        Rank::new(flight.urgency, arrival, self.settings.queue_order)
+        self.queue.ranking.rank(flight.demand.urgency(), flight.turn, flight.asked_at)
     }
 
-    fn place(&mut self, id: FlightId, asked_at: Moment) {
-        let rank = self.rank(id);
+    /// Changes who wants a flight; one that waits moves if that changes its urgency (rule F13c).
+    #[inline]
+    pub(super) fn change_demand(&mut self, id: FlightId, change: impl FnOnce(&mut Demand)) {
+        let Some(flight) = self.flights.get_mut(id) else { return };
+        let before = flight.demand.urgency();
+        change(&mut flight.demand);
+        if flight.demand.urgency() != before {
+            self.move_in_queue(id, before);
+        }
+    }
+
+    fn move_in_queue(&mut self, id: FlightId, urgency_before: i32) {
+        let flight = &self.flights[id];
+        let (key, asked_at) = (Waiting { position: flight.position, flight: id }, flight.asked_at);
+        let before = self.queue.ranking.rank(urgency_before, flight.turn, asked_at);
+        let after = self.rank(id);
+        match flight.phase {
+            Phase::Queued => {
+                self.queue.remove(before, key.position, asked_at);
+                self.queue.push(after, key, asked_at);
+            }
+            Phase::Retried => {
+                self.queue.remove_retried(before, key.position);
+                self.queue.push_retried(after, key);
+            }
+            Phase::Opening | Phase::Running { .. } | Phase::Backoff { .. } => {}
+        }
+    }
+
+    /// A flight that is to be tried again waits for a slot. It needs no place, and is never lost.
+    pub(super) fn requeue(&mut self, id: FlightId, again: Again, now: Moment) {
         let flight = &mut self.flights[id];
-        flight.phase = Phase::Queued;
-        self.queue.push(rank, flight.position, id, asked_at);
-        if let Some(owner) = self.fetches.get_mut(flight.owner) {
-            owner.places += 1;
-        }
-    }
-
-    /// Lists the fetch among those that free places go to, or strikes it off, after its places or what waits with it changed.
-    pub(super) fn tend(&mut self, id: FetchId) {
-        let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
-        if std::mem::replace(&mut fetch.hungry, hungry) == hungry {
-            return;
-        }
-        let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
-        if hungry {
-            self.hungry.insert(rank, id);
-        } else {
-            self.hungry.remove(&rank);
-        }
-    }
-
-    /// Gives free places to flights that wait with this fetch, as far as its share goes.
-    fn refill_from(&mut self, fetch: FetchId) {
-        while !self.is_full() {
-            let Some(owner) = self.fetches.get_mut(fetch).filter(|owner| owner.places < self.share) else { break };
-            let Some(next) = owner.spilled.pop_front() else { break };
-            if let Some(Phase::Spilled { asked_at }) = self.flights.get(next).map(|flight| flight.phase) {
-                self.spilled -= 1;
-                self.place(next, asked_at);
+        flight.phase = Phase::Retried;
+        match again {
+            Again::Paused => {
+                self.retries += 1;
+                flight.turn = self.queue.ranking.turn_again(self.retries);
+            }
+            Again::AtOnce => {
+                self.arrivals += 1;
+                (flight.turn, flight.asked_at) = (self.queue.ranking.turn_behind(self.arrivals), now);
             }
         }
-        self.tend(fetch);
-    }
-
-    /// Gives free places to flights that wait with their fetches.
-    fn refill(&mut self) {
-        while !self.is_full() {
-            // Either the places run out here, or the fetch's share or flights do, which strikes it off.
-            let Some((_, fetch)) = self.hungry.first_key_value() else { return };
-            self.refill_from(*fetch);
-        }
-    }
-
-    /// A flight's urgency rises; one that waits moves ahead.
-    pub(super) fn raise(&mut self, id: FlightId, urgency: i32) {
-        let before = self.rank(id);
-        let flight = &mut self.flights[id];
-        flight.urgency = urgency;
-        if let Phase::Queued = flight.phase {
-            let position = flight.position;
-            let asked_at = self.queue.remove_ranked(before, position, id).unwrap_or_default();
-            self.queue.push(self.rank(id), position, id, asked_at);
-        }
-    }
-
-    /// A flight whose pause is over goes to the head of the queue.
-    pub(super) fn requeue(&mut self, id: FlightId) {
-        let nth = self.queue.push_retried(id);
-        let flight = &mut self.flights[id];
-        flight.phase = Phase::Retried { nth };
+        let key = Waiting { position: flight.position, flight: id };
         if let Some(owner) = self.fetches.get_mut(flight.owner) {
             owner.waiting += 1;
         }
+        self.queue.push_retried(self.rank(id), key);
     }
 
     /// Whether a request can be formed of what waits, a slot given.
@@ -153,55 +153,41 @@ impl<H: Host> Table<H> {
         let linger = self.settings.batch_linger;
         linger.is_zero()
             || self.queue.has_retried()
-            || waiting + self.spilled >= self.settings.batch_max_keys as usize
-            || self.is_full()
+            || waiting >= self.settings.batch_max_keys as usize
+            || self.queue.is_full()
             || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
     }
 
     /// Takes the waiting key that goes first into a request that has `taken` already. An overtaken flight that is tried again and
-    /// the current one of its key travel apart: a key is in a request at most once (rule F04).
+    /// the current one of its key travel apart, for a key is in a request at most once (rule F04): then the request goes out as it is.
     fn take_next(&mut self, taken: &[FlightId]) -> Option<FlightId> {
-        let Table { queue, flights, lanes, .. } = self;
-        if self.overtaken == 0 {
-            return queue.pop(|_| false);
-        }
-        queue.pop(|id| {
+        let Table { queue, flights, lanes, overtaken, .. } = self;
+        let travels_apart = |id: FlightId| {
             let lane = flights[id].lane;
             !lanes[lane].overtaken.is_empty() && taken.iter().any(|other| flights[*other].lane == lane)
-        })
-    }
-
-    /// Whether a slot or a place can have become free for somebody who waits for one.
-    pub(super) fn may_admit(&self) -> bool {
-        self.queue.len() + self.spilled > 0 && (self.slots.is_free() || !self.hungry.is_empty())
+        };
+        let id = queue.pop(|id| *overtaken == 0 || !travels_apart(id))?;
+        let flight = &flights[id];
+        if let Phase::Queued = flight.phase {
+            queue.note_gone(flight.asked_at);
+        }
+        Some(id)
     }
 
     /// Forms requests while there are slots and keys for them.
     pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
-        self.refill();
+        self.queue.refill();
         while self.slots.is_free() && self.is_formable(turn) {
             let mut taken = std::mem::take(&mut self.forming);
-            while taken.len() < self.settings.batch_max_keys as usize {
-                if self.queue.len() == 0 {
-                    // What waits with other fetches goes into this request too.
-                    self.refill();
-                }
-                let Some(id) = self.take_next(&taken) else { break };
+            while taken.len() < self.settings.batch_max_keys as usize
+                && let Some(id) = self.take_next(&taken)
+            {
                 taken.push(id);
-                let flight = &self.flights[id];
-                let owner = flight.owner;
-                // Counted as waiting until it is handed out, so that its fetch is kept.
-                let Some(fetch) = self.fetches.get_mut(owner) else { continue };
-                fetch.places -= usize::from(matches!(flight.phase, Phase::Queued));
-                if !fetch.spilled.is_empty() {
-                    // The fetch's next key follows at once, into this very request if it has room.
-                    self.refill_from(owner);
-                }
             }
             self.hand_out(&taken, turn);
             taken.clear();
             self.forming = taken;
-            self.refill();
+            self.queue.refill();
         }
         self.arm_linger(turn);
     }
@@ -262,7 +248,7 @@ impl<H: Host> Table<H> {
                     Standing::Overtaken { .. } => Lane::broken_stamp(attempt),
                 };
                 parts.push(Part::Open { flight: *id, stamp });
-                urgency = urgency.max(flight.urgency);
+                urgency = urgency.max(flight.demand.urgency());
             }
             // A flight that waits is wanted.
             let (unanswered, wanted) = (count, count);
@@ -270,7 +256,7 @@ impl<H: Host> Table<H> {
             Request { handle, parts, unanswered, wanted, call: Call::Waiting, hold, deadline: None, formed, handed, attempt }
         });
         for (owner, keys) in owners {
-            if self.wait_no_more(owner, keys, 0) {
+            if self.wait_no_more(owner, keys) {
                 self.forget_fetch(owner, turn.out);
             }
         }
@@ -280,20 +266,21 @@ impl<H: Host> Table<H> {
         turn.out.handed.push(self.requests[request].handle.clone());
     }
 
-    /// The fetch's urgency becomes `urgency`; that of its flights is the highest among their waiters.
+    /// The fetch's urgency becomes `urgency`.
     pub fn set_urgency(&mut self, id: FetchId, urgency: i32) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let order = self.settings.queue_order;
-        let before = Rank::new(fetch.urgency, fetch.arrival, order);
-        fetch.urgency = urgency;
-        if self.hungry.remove(&before).is_some() {
-            self.hungry.insert(Rank::new(urgency, fetch.arrival, order), id);
+        let before = fetch.wish;
+        if before.urgency == urgency {
+            return;
         }
-        let open: Vec<FlightId> = fetch.open_flights().map(|(_, flight)| flight).collect();
+        fetch.wish.urgency = urgency;
+        let (after, open) = (fetch.wish, fetch.open_flights().map(|(_, flight)| flight).collect::<Vec<FlightId>>());
         for flight in open {
-            if self.flights.get(flight).is_some_and(|flight| flight.urgency < urgency) {
-                self.raise(flight, urgency);
-            }
+            self.change_demand(flight, |demand| {
+                demand.add(after);
+                demand.remove(before);
+            });
         }
+        self.queue.refill();
     }
 }

@@ -1,5 +1,6 @@
 //! The provider speaks: it takes a request, answers keys, and finishes (rules F10 to F12, F15, F16).
 
+use super::admit::Again;
 use super::{Host, Life, Store, Table, Turn};
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
@@ -279,7 +280,7 @@ impl<H: Host> Table<H> {
             turn.out.litter.push(Litter::Error(error));
             self.counts.retries += 1;
             if due <= turn.now.moment() {
-                return self.requeue(id);
+                return self.requeue(id, Again::AtOnce, turn.now.moment());
             }
             self.flights[id].phase = Phase::Backoff { due };
             return self.deadlines.push(due, Due::Retry(id));

@@ -2,18 +2,19 @@
 
 use super::admit::WayIn;
 use super::{Host, Store, Table, Turn};
-use crate::base::config::{BatchMode, FetchSettings, Read};
+use crate::base::config::{BatchMode, FetchSettings, Overflow, Read};
 use crate::base::{Keys, Moment};
 use crate::task::deadlines::Due;
+use crate::task::demand::{Demand, Wish};
 use crate::task::fetch::{Fetch, Form, Position};
 use crate::task::flight::{Flight, Phase, Standing, Waiter};
+use crate::task::group::Waiting;
 use crate::task::host::Litter;
 use crate::task::outcome::{Outcome, Source, Verdict};
-use crate::task::queue::Rank;
+use crate::task::queue::{self, Rank, Search};
 use crate::task::{FetchId, FlightId, LaneId};
 use slotmap::Key as _;
 use smallvec::SmallVec;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What the store said of a position before the lock was taken.
@@ -77,14 +78,39 @@ pub struct Ask<'a, H: Host> {
     pub room: Room,
 }
 
+/// A fetch whose positions are being asked.
+pub(super) struct Asking<'a> {
+    id: FetchId,
+    form: Form,
+    settings: &'a Arc<FetchSettings>,
+    reprobe: bool,
+    pub arrival: u64,
+    pub wish: Wish,
+    turn: queue::Turn,
+    asked_at: Moment,
+    /// Where its own keys stand in the queue.
+    pub rank: Rank,
+    /// Whether all its keys that are being loaded were joined, so that none of them gives its place to another.
+    looked_ahead: bool,
+    pub search: Search,
+}
+
+impl Asking<'_> {
+    /// Whether it is a refresh, which costs nobody a place (rule F13d).
+    pub fn is_refresh(&self) -> bool {
+        self.form == Form::Refresh
+    }
+}
+
 impl<H: Host> Table<H> {
     /// Takes a fetch in. Its id is answered if anything of it is still open.
     pub fn ask<S: Store>(&mut self, ask: Ask<'_, H>, turn: &mut Turn<'_, H, S>) -> Option<FetchId> {
         let Ask { keys, probes, reprobe, form, settings, mailbox, context, urgency, deadline, progress_step, room } = ask;
         self.arrivals += 1;
         let deadline = deadline.filter(|deadline| *deadline < Moment::NEVER);
-        let is_refresh = form == Form::Refresh;
         let arrival = self.arrivals;
+        let is_deferrable = (form == Form::Refresh || probes.len() > 1) && self.settings.queue_overflow == Overflow::Wait;
+        let wish = Wish { urgency, is_deferrable };
         let id = self.fetches.insert_with_key(|_| Fetch {
             mailbox,
             context,
@@ -98,11 +124,8 @@ impl<H: Host> Table<H> {
             progress_step,
             progress_at: progress_step,
             has_deadline: deadline.is_some(),
-            urgency,
+            wish,
             arrival,
-            spilled: VecDeque::new(),
-            places: 0,
-            hungry: false,
             // Held until all its keys are asked; given back below.
             waiting: 1,
         });
@@ -115,29 +138,44 @@ impl<H: Host> Table<H> {
         if settings.read != Read::CacheOnly {
             self.make_room(probes);
         }
-        for (position, probe) in (0..).zip(probes) {
-            if let Probe::Missed = probe {
-                let key = &keys[position as usize];
-                if is_refresh {
-                    self.refresh_key(id, position, key, settings, turn);
-                } else {
-                    self.ask_position(id, position, key, settings, reprobe, turn);
-                }
-            } else if let Probe::Settled(outcome) = std::mem::replace(probe, Probe::Missed) {
-                if is_refresh {
-                    // A refresh tells nobody: its invalid keys are left out.
-                    turn.out.litter_outcome(outcome);
-                } else {
-                    self.settle(id, position, outcome, turn.out);
-                }
+        // Only a key that lingers, or that grows more urgent, has an age.
+        let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
+        let asked_at = if has_age { turn.now.moment() } else { Moment::default() };
+        let place = self.queue.ranking.turn_of(arrival);
+        let rank = self.queue.ranking.rank(urgency, place, asked_at);
+        let (looked_ahead, search) = (false, Search::default());
+        let mut asking = Asking { id, form, settings, reprobe, arrival, wish, turn: place, asked_at, rank, looked_ahead, search };
+        self.refuse_as_a_whole(id, probes);
+        for position in 0..probes.len() {
+            match std::mem::replace(&mut probes[position], Probe::Missed) {
+                Probe::Missed => self.ask_position(&mut asking, position as u32, &keys, probes, turn),
+                // A refresh tells nobody: its invalid keys are left out.
+                Probe::Settled(outcome) if form == Form::Refresh => turn.out.litter_outcome(outcome),
+                Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
             }
         }
         self.hand_out_opening(turn);
-        if self.wait_no_more(id, 1, 0) {
+        if self.wait_no_more(id, 1) {
             self.forget_fetch(id, turn.out);
         }
         self.conclude(turn);
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
+    }
+
+    /// An all-or-nothing batch with a key that is refused ends before anything of it is handed out.
+    fn refuse_as_a_whole(&mut self, id: FetchId, probes: &[Probe]) {
+        let refused = |probe: &Probe| match probe {
+            Probe::Settled(outcome) => outcome.refusal(),
+            Probe::Missed => None,
+        };
+        let fetch = &mut self.fetches[id];
+        if fetch.is_all_or_nothing()
+            && fetch.form != Form::Refresh
+            && let Some(error) = probes.iter().find_map(refused)
+        {
+            fetch.ended = Some(error);
+            self.collapsing.push(id);
+        }
     }
 
     /// Makes room for many newcomers at once: to grow step by step is to move them all again and again. Where memory lacks for that
@@ -148,111 +186,125 @@ impl<H: Host> Table<H> {
         if probes.len() < MANY {
             return;
         }
-        let missed = probes.iter().filter(|probe| matches!(probe, Probe::Missed)).count();
-        // What does not wait with its fetch is refused when the queue is full.
-        let most = if self.settings.queue_spill { MOST } else { MOST.min(self.settings.queue_max_keys as usize) };
-        let newcomers = missed.min(most);
+        let newcomers = probes.iter().filter(|probe| matches!(probe, Probe::Missed)).count().min(MOST);
         let Table { lanes, flights, by_key, .. } = self;
         let _ = lanes.try_reserve(newcomers).and_then(|()| flights.try_reserve(newcomers));
         let _ = by_key.try_reserve(newcomers, |id| lanes[*id].hash);
     }
 
+    /// Settles a position that the store did not answer, joins the flight of its key, or starts one.
     fn ask_position<S: Store>(
         &mut self,
-        id: FetchId,
+        asking: &mut Asking<'_>,
         position: u32,
-        key: &[u8],
-        settings: &Arc<FetchSettings>,
-        reprobe: bool,
+        keys: &Keys<'_>,
+        probes: &[Probe],
         turn: &mut Turn<'_, H, S>,
     ) {
+        if asking.looked_ahead && !self.fetches[asking.id].is_unasked(position) {
+            return;
+        }
+        let Some(new) = self.look_up(asking, position, &keys[position as usize], turn) else { return };
+        let mut way = self.way_in(asking, turn);
+        if way == WayIn::Displacing {
+            if !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
+                self.look_ahead(asking, position, keys, probes, turn);
+            }
+            way = self.way_in_for_a_place(asking, turn);
+        }
+        if way != WayIn::Lost {
+            self.counts.missed_started += u64::from(!asking.is_refresh());
+            return self.start(way, new, asking, turn);
+        }
+        if !asking.is_refresh() {
+            self.counts.missed_queue_full += 1;
+            let error = self.errors.queue_full.clone();
+            self.settle(asking.id, position, Outcome::failed(error), turn.out);
+        }
+    }
+
+    /// Joins whatever is under way of what the fetch has not asked yet: none of it is to give its place to one of the fetch's own keys
+    /// (rule F13g).
+    fn look_ahead<S: Store>(&mut self, asking: &mut Asking<'_>, after: u32, keys: &Keys<'_>, probes: &[Probe], turn: &mut Turn<'_, H, S>) {
+        for (position, probe) in (0..).zip(probes).skip(after as usize + 1) {
+            if let Probe::Missed = probe {
+                self.look_up(asking, position, &keys[position as usize], turn);
+            }
+        }
+    }
+
+    /// Settles a position from the store or from the memory of errors, or joins the flight of its key. Else a flight is to be started.
+    fn look_up<'k, S: Store>(
+        &mut self,
+        asking: &Asking<'_>,
+        position: u32,
+        key: &'k [u8],
+        turn: &mut Turn<'_, H, S>,
+    ) -> Option<Newcomer<'k>> {
+        let (id, read) = (asking.id, asking.settings.read);
         if self.fetches[id].ended.is_some() {
             // The batch failed as a whole on an earlier position; this one is settled with the rest in `conclude`.
             self.counts.missed_unasked += 1;
-            return;
+            return None;
         }
-        if reprobe && settings.read != Read::Refresh {
+        let reads = read != Read::Refresh && !asking.is_refresh();
+        if asking.reprobe && reads {
             // Whoever stored since we missed ended its flight in the same lock hold: asked again, we hit (F07).
             if let Some(outcome) = turn.store.probe(key) {
-                return self.settle(id, position, outcome, turn.out);
+                self.settle(id, position, outcome, turn.out);
+                return None;
             }
         }
-        if settings.read == Read::CacheOnly {
+        if read == Read::CacheOnly && !asking.is_refresh() {
             self.counts.missed_cache_only += 1;
-            return self.settle(id, position, Outcome::bare(Verdict::Miss), turn.out);
+            self.settle(id, position, Outcome::bare(Verdict::Miss), turn.out);
+            return None;
         }
         let hash = self.hash(key);
         let lane = self.lane_of(hash, key);
         if let Some(flight) = lane.and_then(|lane| self.lanes[lane].current) {
-            self.counts.missed_joined += 1;
-            let fetch = &mut self.fetches[id];
-            if let Some(Position::Open(open)) = fetch.positions.get_mut(position as usize) {
-                *open = flight;
-            }
-            let urgency = fetch.urgency;
-            return self.join(flight, Some(Waiter { fetch: id, position, joined: true }), urgency, settings);
+            self.join(flight, position, asking);
+            return None;
         }
-        if settings.read != Read::Refresh && !self.failures.is_empty() {
+        if reads && !self.failures.is_empty() {
             let litter = &mut turn.out.litter;
             let gone = &mut |error| litter.push(Litter::Error(error));
             if let Some(error) = self.failures.recall(key, turn.now.millis(), gone) {
                 self.counts.missed_remembered += 1;
                 let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
-                return self.settle(id, position, outcome, turn.out);
+                self.settle(id, position, outcome, turn.out);
+                return None;
             }
         }
-        if let Some(way) = self.way_in(id, turn) {
-            self.counts.missed_started += 1;
-            self.start(way, Newcomer { lane, hash, key, owner: id, position, refresh: false }, settings, turn);
-        } else {
-            self.counts.missed_queue_full += 1;
-            let error = self.errors.queue_full.clone();
-            self.settle(id, position, Outcome::failed(error), turn.out);
-        }
-    }
-
-    fn refresh_key<S: Store>(&mut self, id: FetchId, position: u32, key: &[u8], settings: &Arc<FetchSettings>, turn: &mut Turn<'_, H, S>) {
-        let hash = self.hash(key);
-        let lane = self.lane_of(hash, key);
-        if let Some(current) = lane.and_then(|lane| self.lanes[lane].current) {
-            let urgency = self.fetches[id].urgency;
-            return self.join(current, None, urgency, settings);
-        }
-        if let Some(way) = self.way_in(id, turn) {
-            self.start(way, Newcomer { lane, hash, key, owner: id, position, refresh: true }, settings, turn);
-        }
+        Some(Newcomer { lane, hash, key, position })
     }
 
     /// A new flight, which comes in on the way found for it. Its position waits for it, unless it is a refresh's.
-    fn start<S: Store>(&mut self, way: WayIn, new: Newcomer<'_>, settings: &Arc<FetchSettings>, turn: &mut Turn<'_, H, S>) {
-        let Newcomer { lane, hash, key, owner, position, refresh } = new;
+    fn start<S: Store>(&mut self, way: WayIn, new: Newcomer<'_>, asking: &Asking<'_>, turn: &mut Turn<'_, H, S>) {
+        let Newcomer { lane, hash, key, position } = new;
         // Who went for its sake may have been the last of the lane.
         let lane = lane.filter(|lane| self.lanes.contains_key(*lane)).unwrap_or_else(|| self.make_lane(hash, key));
         let Table { flights, fetches, queue, opening, lanes, .. } = self;
-        let fetch = &mut fetches[owner];
+        let fetch = &mut fetches[asking.id];
         fetch.waiting += 1;
-        let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
-        // Only a key that lingers has an age.
-        let asked_at = if self.settings.batch_linger.is_zero() { Moment::default() } else { turn.now.moment() };
-        let waiter = Waiter { fetch: owner, position, joined: false };
+        let waiter = Waiter { fetch: asking.id, position, joined: false };
+        let settings = asking.settings;
         let flight = flights.insert_with_key(|_| Flight {
             lane,
-            phase: match way {
-                WayIn::Opening | WayIn::Spilled => Phase::Spilled { asked_at },
-                WayIn::Place => Phase::Queued,
-            },
+            phase: if way == WayIn::Opening { Phase::Opening } else { Phase::Queued },
             standing: Standing::Current,
-            waiters: if refresh { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
-            interest: u32::from(!refresh),
-            refresh,
+            waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
+            demand: Demand::of(asking.wish),
             attempts: 0,
             first_began: Moment::NEVER,
             retry: settings.retry.allows(1).then(|| settings.clone()),
             stores: settings.read != Read::NoStore,
             priority: settings.priority,
-            urgency: fetch.urgency,
-            owner,
+            owner: asking.id,
             position,
+            turn: asking.turn,
+            asked_at: asking.asked_at,
+            last_asked_by: asking.arrival,
         });
         if let Some(Position::Open(open)) = fetch.positions.get_mut(position as usize) {
             *open = flight;
@@ -261,56 +313,42 @@ impl<H: Host> Table<H> {
         lane.current = Some(flight);
         lane.holders += 1;
         self.counts.flights_started += 1;
-        match way {
-            WayIn::Place => {
-                fetch.places += 1;
-                queue.push(rank, position, flight, asked_at);
+        if way == WayIn::Opening {
+            opening.push(flight);
+            if opening.len() >= self.settings.batch_max_keys as usize {
+                self.hand_out_opening(turn);
             }
-            WayIn::Opening => {
-                opening.push(flight);
-                if opening.len() >= self.settings.batch_max_keys as usize {
-                    self.hand_out_opening(turn);
-                }
-            }
-            WayIn::Spilled => {
-                fetch.spilled.push_back(flight);
-                self.spilled += 1;
-                self.tend(owner);
-            }
+        } else {
+            queue.push(asking.rank, Waiting { position, flight }, asking.asked_at);
         }
     }
 
-    /// What a newcomer asks for is added to what was asked of the flight before (rule F19). Without a waiter it is a refresh.
-    fn join(&mut self, id: FlightId, waiter: Option<Waiter>, urgency: i32, settings: &FetchSettings) {
+    /// What a fetch asks for is added to what was asked of the flight before (rule F19).
+    fn join(&mut self, id: FlightId, position: u32, asking: &Asking<'_>) {
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
             // Nobody wanted it: its request is wanted again.
             self.requests[request].wanted += 1;
         }
-        match waiter {
-            Some(waiter) => {
-                flight.waiters.push(waiter);
-                flight.interest += 1;
-            }
-            None => flight.refresh = true,
+        flight.stores |= asking.settings.read != Read::NoStore;
+        flight.priority = higher(flight.priority, asking.settings.priority);
+        flight.last_asked_by = asking.arrival;
+        if !asking.is_refresh() {
+            self.counts.missed_joined += 1;
+            flight.waiters.push(Waiter { fetch: asking.id, position, joined: true });
+            self.fetches[asking.id].positions[position as usize] = Position::Open(id);
         }
-        flight.stores |= settings.read != Read::NoStore;
-        flight.priority = higher(flight.priority, settings.priority);
-        if urgency > flight.urgency {
-            self.raise(id, urgency);
-        }
+        self.change_demand(id, |demand| demand.add(asking.wish));
     }
 }
 
-/// A key that nobody loads yet, and for which position of which fetch it will be.
-struct Newcomer<'a> {
+/// A key that nobody loads yet, and the position for which it will be loaded.
+struct Newcomer<'k> {
     /// The key's, if it has one.
     lane: Option<LaneId>,
     hash: u64,
-    key: &'a [u8],
-    owner: FetchId,
+    key: &'k [u8],
     position: u32,
-    refresh: bool,
 }
 
 fn higher(one: Option<f64>, other: Option<f64>) -> Option<f64> {
@@ -324,5 +362,10 @@ impl<H: Host> Fetch<H> {
     /// Whether one failure ends the rest.
     pub(super) fn is_all_or_nothing(&self) -> bool {
         self.mode == BatchMode::AllOrNothing
+    }
+
+    /// Whether nothing was done for this position yet.
+    fn is_unasked(&self, position: u32) -> bool {
+        self.positions[position as usize] == Position::Open(FlightId::null())
     }
 }

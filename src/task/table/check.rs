@@ -4,7 +4,6 @@ use super::{Host, Life, Table};
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
 use crate::task::flight::{Flight, Phase, Standing};
-use crate::task::queue::Rank;
 use crate::task::request::{Call, Hold, Part};
 use crate::task::{FetchId, FlightId, RequestId};
 use std::collections::HashMap;
@@ -71,8 +70,9 @@ impl<H: Host> Table<H> {
         let open = |fetch: FetchId, position: u32| {
             self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
         };
-        let interest = flight.waiters.iter().filter(|waiter| open(waiter.fetch, waiter.position)).count();
-        ensure(interest == flight.interest as usize, || format!("{interest} wait for {key:?}, which counts {}", flight.interest))?;
+        let waiters = flight.waiters.iter().filter(|waiter| open(waiter.fetch, waiter.position));
+        let wishes = waiters.map(|waiter| self.fetches[waiter.fetch].wish);
+        ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} is not that of those who want it"))?;
         let wanted = || ensure(flight.is_wanted(), || format!("nobody wants {key:?}, which waits all the same: {:?}", flight.phase));
         match flight.phase {
             Phase::Running { request, index } => {
@@ -83,20 +83,12 @@ impl<H: Host> Table<H> {
                 wanted()?;
                 ensure(self.deadlines.holds(due, Due::Retry(id)), || format!("nothing ends the pause of {key:?}"))
             }
-            Phase::Spilled { .. } => {
+            Phase::Queued | Phase::Retried => {
                 wanted()?;
-                let with = self.fetches.get(flight.owner).is_some_and(|fetch| fetch.spilled.contains(&id));
-                ensure(with, || format!("{key:?} waits with a fetch that does not know it"))
+                let stands = self.queue.holds(self.rank(id), flight.position, id);
+                ensure(stands, || format!("{key:?} does not stand where its urgency and its turn say"))
             }
-            Phase::Retried { nth } => {
-                wanted()?;
-                ensure(self.queue.holds_retried(nth, id), || format!("{key:?} is not at its place in the queue"))
-            }
-            Phase::Queued => {
-                wanted()?;
-                let as_asked = self.queue.holds_ranked(self.rank(id), flight.position, id);
-                ensure(as_asked, || format!("{key:?} does not stand where its urgency and its fetch's arrival say"))
-            }
+            Phase::Opening => Err(format!("{key:?} was collected for a request that was never opened")),
         }
     }
 
@@ -111,18 +103,9 @@ impl<H: Host> Table<H> {
             let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }
-        let own = || self.flights.iter().filter(|(_, flight)| flight.owner == id);
-        let placed = own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued)).count();
-        ensure(placed == fetch.places, || format!("fetch {nth} has {placed} places and counts {}", fetch.places))?;
-        let waiting =
-            own().filter(|(_, flight)| matches!(flight.phase, Phase::Queued | Phase::Retried { .. } | Phase::Spilled { .. })).count();
+        let waits = |flight: &&Flight| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried);
+        let waiting = self.flights.values().filter(waits).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
-        let rank = Rank::new(fetch.urgency, fetch.arrival, self.settings.queue_order);
-        let hungry = !fetch.spilled.is_empty() && fetch.places < self.share;
-        let listed = self.hungry.get(&rank) == Some(&id);
-        ensure(hungry == fetch.hungry && hungry == listed, || format!("fetch {nth} is overlooked by free places, or need not be seen"))?;
-        let live: Vec<u32> = fetch.spilled.iter().filter_map(|id| self.flights.get(*id)).map(|flight| flight.position).collect();
-        ensure(live.is_sorted_by(|a, b| a < b), || format!("what waits with fetch {nth} is out of order: {live:?}"))?;
         let timed = !fetch.has_deadline || self.life == Life::Closed || self.deadlines.holds_any(|due| due == Due::Fetch(id));
         ensure(timed, || format!("nothing ends fetch {nth}, which has a timeout"))
     }
@@ -162,24 +145,16 @@ impl<H: Host> Table<H> {
     }
 
     fn check_queue(&self) -> Verdict {
-        let queued = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
-        ensure(queued == self.queue.len(), || format!("{queued} flights are queued, the queue has {}", self.queue.len()))?;
-        let spilled = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Spilled { .. })).count();
-        ensure(spilled == self.spilled, || format!("{spilled} flights wait with their fetches, {} counted", self.spilled))?;
-        let most = self.settings.queue_max_keys as usize;
-        ensure(self.queue.occupied() <= most, || format!("{} keys on {most} places", self.queue.occupied()))?;
-        for fetch in self.hungry.values() {
-            let fetch = self.fetches.get(*fetch).ok_or("a fetch that is over still waits for places")?;
-            let full = self.queue.occupied() == most;
-            ensure(full, || format!("there is a free place for a key of fetch {}, and it is not taken", fetch.arrival))?;
-        }
-        let waiting = queued + spilled;
+        self.queue.check()?;
+        let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried)).count();
+        ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, the queue has {}", self.queue.len()))?;
         if !self.slots.is_free() || waiting == 0 {
             return Ok(());
         }
         ensure(!self.settings.batch_linger.is_zero(), || format!("{waiting} keys wait though a slot is free"))?;
         ensure(!self.queue.has_retried(), || "a retried key lingers though a slot is free".into())?;
         ensure(waiting < self.settings.batch_max_keys as usize, || "a full request lingers though a slot is free".into())?;
+        ensure(!self.queue.is_full(), || "keys linger on the last place though a slot is free".into())?;
         let armed = self.linger_at.is_some_and(|at| self.deadlines.holds(at, Due::Linger));
         ensure(armed, || "keys linger and nothing ends it".into())
     }

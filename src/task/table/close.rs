@@ -3,7 +3,6 @@
 use super::{Host, Life, Store, Table, Turn};
 use crate::base::Moment;
 use crate::task::deadlines::Due;
-use crate::task::flight::Phase;
 use crate::task::host::{Cancel, Litter, Outbox};
 use crate::task::outcome::Outcome;
 use crate::task::queue::Queue;
@@ -37,24 +36,20 @@ impl<H: Host> Table<H> {
     /// Settles everything with CLOSED and lets go of everything that is not in the provider's hands.
     pub(super) fn end_all<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
         self.life = Life::Closed;
-        // Marked first, so that a request which loses its last waiter below is told why.
+        // Requests first: they are told that the engine closes, rather than that nobody wants them.
         let running: Vec<RequestId> = self.requests.keys().collect();
-        let error = self.errors.closed.clone();
-        let fetches: Vec<FetchId> = self.fetches.keys().collect();
-        for flight in self.flights.values_mut() {
-            // Held until the requests are told as a whole; its waiters are settled now.
-            flight.refresh = true;
-        }
-        for fetch in fetches {
-            self.end_fetch(fetch, &error, turn);
-        }
         for request in running {
-            if self.requests.get(request).is_some_and(|request| request.unanswered > 0) {
+            if self.requests[request].unanswered > 0 {
                 self.tell_request(request, Cancel::Closed, turn.out);
             }
         }
-        let waiting = |id: &FlightId| !matches!(self.flights[*id].phase, Phase::Running { .. });
-        let waiting: Vec<FlightId> = self.flights.keys().filter(waiting).collect();
+        let error = self.errors.closed.clone();
+        let fetches: Vec<FetchId> = self.fetches.keys().collect();
+        for fetch in fetches {
+            self.end_fetch(fetch, &error, turn);
+        }
+        // What refreshes want.
+        let waiting: Vec<FlightId> = self.flights.keys().collect();
         for flight in waiting {
             self.end_waiting(flight, turn.out);
         }
@@ -81,9 +76,7 @@ impl<H: Host> Table<H> {
         self.flights.clear();
         self.lanes.clear();
         self.by_key.clear();
-        self.queue = Queue::new(!self.settings.batch_linger.is_zero());
-        self.hungry.clear();
-        self.spilled = 0;
+        self.queue = Queue::new(&self.settings);
         self.overtaken = 0;
         self.opening.clear();
         self.collapsing.clear();

@@ -9,12 +9,12 @@
 //! What holds whenever a public method has returned (`check` looks it over):
 //! - A lane has at most one current flight.
 //! - A position is settled once; its last one ends the fetch.
-//! - A flight that is spilled, queued or in backoff is wanted.
+//! - A flight that is queued or in backoff is wanted.
 //! - Slots in use are requests handed out and neither over nor abandoned.
 //! - A flight ends only after its answer is in the store.
 //! - An answer is stored only if its stamp is whole.
 //! - A lane lives as long as a flight or a stray part refers to it.
-//! - No key waits while a slot is free, unless it lingers; none waits with its fetch while a place is free for it.
+//! - No key waits while a slot is free, unless it lingers; none waits without a place while one is free for it.
 
 mod admit;
 mod answer;
@@ -36,7 +36,7 @@ use super::failures::Failures;
 use super::fetch::Fetch;
 use super::flight::{Flight, Lane, Phase, Standing};
 use super::host::{Host, Outbox, Turn};
-use super::queue::{Queue, Rank};
+use super::queue::Queue;
 use super::recent::Recent;
 use super::request::{Part, Request, Slots};
 use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
@@ -45,7 +45,6 @@ use crate::base::{Error, Key, KeyHasher, Moment, Random, Status};
 use hashbrown::HashTable;
 use slotmap::SlotMap;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The state of all loads of one engine.
@@ -53,8 +52,6 @@ pub struct Table<H: Host> {
     host: H,
     settings: TaskSettings,
     attempt_timeout: Option<Duration>,
-    /// How many places of the queue one fetch may occupy.
-    share: usize,
     life: Life,
 
     lanes: SlotMap<LaneId, Lane>,
@@ -65,10 +62,6 @@ pub struct Table<H: Host> {
     requests: SlotMap<RequestId, Request<H::Request>>,
 
     queue: Queue,
-    /// Fetches with flights that wait with them and a share that is not used, in the order in which they get places.
-    hungry: BTreeMap<Rank, FetchId>,
-    /// How many flights wait with their fetches.
-    spilled: usize,
     /// How many flights are overtaken: while none is, no key has two.
     overtaken: usize,
     slots: Slots,
@@ -85,7 +78,10 @@ pub struct Table<H: Host> {
     forming: Vec<FlightId>,
     /// Batches that fail as a whole, to be ended before the operation is over.
     collapsing: Vec<FetchId>,
+    /// How many fetches came, and retries that count as if they had.
     arrivals: u64,
+    /// How many retries waited for a slot after their pause.
+    retries: u64,
     attempts: u64,
     errors: Errors,
     counts: Counts,
@@ -114,11 +110,9 @@ impl<H: Host> Table<H> {
     /// An empty table.
     pub fn new(host: H, settings: &Settings) -> Table<H> {
         let tasks = settings.tasks.clone();
-        let share = if tasks.queue_spill { (f64::from(tasks.queue_max_keys) * tasks.queue_share) as usize } else { usize::MAX };
         Table {
             host,
             attempt_timeout: settings.fetch.attempt_timeout,
-            share: share.max(1),
             life: Life::Open,
             lanes: SlotMap::with_key(),
             by_key: HashTable::new(),
@@ -126,9 +120,7 @@ impl<H: Host> Table<H> {
             flights: SlotMap::with_key(),
             fetches: SlotMap::with_key(),
             requests: SlotMap::with_key(),
-            queue: Queue::new(!tasks.batch_linger.is_zero()),
-            hungry: BTreeMap::new(),
-            spilled: 0,
+            queue: Queue::new(&tasks),
             overtaken: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
             deadlines: Deadlines::default(),
@@ -140,6 +132,7 @@ impl<H: Host> Table<H> {
             forming: Vec::new(),
             collapsing: Vec::new(),
             arrivals: 0,
+            retries: 0,
             attempts: 0,
             errors: Errors {
                 timeout: Error::of(Status::ERR_TIMEOUT),
@@ -177,8 +170,8 @@ impl<H: Host> Table<H> {
     /// What is so now.
     pub fn gauges(&self) -> Gauges {
         Gauges {
-            queued: self.queue.len() as u64,
-            spilled: self.spilled as u64,
+            queued: (self.queue.len() - self.queue.deferred()) as u64,
+            deferred: self.queue.deferred() as u64,
             running: u64::from(self.slots.running),
             in_flight: self.flights.len() as u64,
             abandoned: u64::from(self.slots.abandoned),
@@ -239,46 +232,29 @@ impl<H: Host> Table<H> {
         flight
     }
 
-    /// Takes a waiting flight off the queue, its fetch's list or its pause.
+    /// Takes a waiting flight off the queue or its pause.
     fn stop_waiting(&mut self, id: FlightId) {
         let flight = &self.flights[id];
-        let (phase, owner, position) = (flight.phase, flight.owner, flight.position);
-        match phase {
-            Phase::Spilled { .. } => {
-                self.spilled -= 1;
-                self.wait_no_more(owner, 1, 0);
-            }
-            Phase::Retried { nth } => {
-                self.queue.remove_retried(nth);
-                self.wait_no_more(owner, 1, 0);
-            }
-            Phase::Queued => {
-                self.queue.remove_ranked(self.rank(id), position, id);
-                self.wait_no_more(owner, 1, 1);
-            }
-            Phase::Backoff { .. } => self.deadlines.retire(),
-            Phase::Running { .. } => {}
+        let (rank, position, asked_at, owner) = (self.rank(id), flight.position, flight.asked_at, flight.owner);
+        match flight.phase {
+            Phase::Queued => self.queue.remove(rank, position, asked_at),
+            Phase::Retried => self.queue.remove_retried(rank, position),
+            Phase::Backoff { .. } => return self.deadlines.retire(),
+            Phase::Opening | Phase::Running { .. } => return,
         }
+        self.wait_no_more(owner, 1);
     }
 
-    /// So many of the fetch's flights wait no more, of which so many occupied places of the queue. True if the fetch is over.
-    fn wait_no_more(&mut self, owner: FetchId, flights: usize, places: usize) -> bool {
+    /// So many of the flights that the fetch started wait no more. True if the fetch is over.
+    fn wait_no_more(&mut self, owner: FetchId, flights: usize) -> bool {
         let Some(fetch) = self.fetches.get_mut(owner) else { return false };
         fetch.waiting -= flights;
-        fetch.places -= places;
-        if !fetch.spilled.is_empty() {
-            if fetch.waiting == 0 {
-                // All that is left in the list ended meanwhile.
-                fetch.spilled.clear();
-            }
-            self.tend(owner);
-        }
-        self.is_over(owner)
+        fetch.is_over()
     }
 
-    /// Whether the fetch is told, and no flight of its waits.
+    /// Whether the fetch is told, and no flight that it started waits.
     fn is_over(&self, id: FetchId) -> bool {
-        self.fetches.get(id).is_some_and(|fetch| fetch.open == 0 && fetch.waiting == 0)
+        self.fetches.get(id).is_some_and(Fetch::is_over)
     }
 
     /// Forgets a fetch that is over.
@@ -303,7 +279,7 @@ impl<H: Host> Table<H> {
             let error = self.errors.cancelled.clone();
             self.end_positions(fetch, &error, turn);
         }
-        if self.may_admit() {
+        if self.queue.len() > 0 {
             self.form_requests(turn);
         }
         if self.deadlines.is_cluttered() {

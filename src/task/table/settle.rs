@@ -3,6 +3,7 @@
 use super::{Host, Store, Table, Turn};
 use crate::base::Error;
 use crate::base::hint::rarely;
+use crate::task::demand::Wish;
 use crate::task::fetch::{Fetch, Form, Position};
 use crate::task::flight::{Flight, Phase, Waiter};
 use crate::task::host::{Cancel, Event, Litter, Mailbox, Outbox};
@@ -81,10 +82,10 @@ impl<H: Host> Table<H> {
     /// Settles what is open of a fetch with `error`, and leaves its flights.
     pub(super) fn end_positions<S: Store>(&mut self, id: FetchId, error: &Error, turn: &mut Turn<'_, H, S>) {
         let Some(fetch) = self.fetches.get(id) else { return };
-        let open: Vec<(usize, FlightId)> = fetch.open_flights().collect();
+        let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
         for (position, flight) in open {
             self.settle(id, position as u32, Outcome::failed(error.clone()), turn.out);
-            self.leave(flight, turn.out);
+            self.leave(flight, wish, turn.out);
         }
     }
 
@@ -102,11 +103,11 @@ impl<H: Host> Table<H> {
 
     /// One waiter of the flight is settled otherwise. A flight that nobody wants leaves queue and pause at once; in the
     /// provider's hands it stays joinable until nothing of its request is wanted.
-    fn leave(&mut self, id: FlightId, out: &mut Outbox<H>) {
+    fn leave(&mut self, id: FlightId, wish: Wish, out: &mut Outbox<H>) {
+        self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
-        flight.interest -= 1;
         if flight.is_wanted() {
-            if flight.waiters.len() > LEFT_MOST + 2 * flight.interest as usize {
+            if flight.waiters.len() > LEFT_MOST + 2 * flight.demand.total() as usize {
                 let fetches = &self.fetches;
                 flight.waiters.retain(|waiter| {
                     fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)

@@ -1,5 +1,6 @@
 //! Something falls due: a fetch's timeout, an attempt's, the end of a pause, of a key's lingering, of a drain.
 
+use super::admit::Again;
 use super::{Host, Life, Store, Table, Turn};
 use crate::base::Moment;
 use crate::task::deadlines::Due;
@@ -26,7 +27,7 @@ impl<H: Host> Table<H> {
                 Due::Retry(id) => {
                     let is_due = |phase| matches!(phase, Phase::Backoff { due } if due == at);
                     if self.flights.get(id).is_some_and(|flight| is_due(flight.phase)) {
-                        self.requeue(id);
+                        self.requeue(id, Again::Paused, turn.now.moment());
                     }
                 }
                 Due::Linger => self.linger_at = None,

@@ -24,7 +24,7 @@ fn cell_ask_on_absent_takes_a_place_when_no_slot_is_free() {
 #[test]
 fn cell_ask_on_absent_spills_when_the_share_is_used() {
     let scene = Scene::new(Spilled);
-    assert_eq!((scene.world.table.gauges().queued, scene.world.table.gauges().spilled), (1, 1));
+    assert_eq!((scene.world.table.gauges().queued, scene.world.table.gauges().deferred), (1, 1));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn cell_cache_only_is_a_miss_everywhere() {
 fn cell_place_free_on_spilled_queues_it() {
     let mut scene = Scene::new(Spilled);
     scene.world.finish(0);
-    assert_eq!((scene.world.table.gauges().queued, scene.world.table.gauges().spilled), (1, 0));
+    assert_eq!((scene.world.table.gauges().queued, scene.world.table.gauges().deferred), (1, 0));
 }
 
 #[test]
@@ -269,11 +269,11 @@ fn cell_late_error_is_dropped_everywhere() {
 }
 
 #[test]
-fn cell_backoff_due_goes_to_the_head_of_the_queue_and_keeps_its_standing() {
+fn cell_backoff_due_goes_before_those_of_its_urgency_and_keeps_its_standing() {
     for (state, stored) in [(Backoff, value("v")), (OvertakenBackoff, Said::Miss)] {
         let mut scene = Scene::new(state);
         scene.world.fetch("busy too");
-        scene.world.fetch_with("urgent", |options| options.urgency = 9);
+        scene.world.fetch("who waits");
         scene.world.advance(100);
         assert_eq!(scene.world.table.gauges().queued, 2, "{state:?}");
         scene.world.finish(0);

@@ -1,6 +1,7 @@
 //! What went wrong in earlier systems of this kind and must not here, numbered as it was first listed.
 
 use super::world::{Said, World, bytes, failed_with, keys, ms, provider_error, refs, value};
+use kvlight::base::config::Order;
 use kvlight::base::{Status, StoreTerms};
 use kvlight::task::{Cancel, Form, Given, Rest, Taken};
 use std::cell::Cell;
@@ -332,8 +333,11 @@ fn fault43_a_late_answer_after_a_write_is_dropped() {
 }
 
 #[test]
-fn fault44_a_huge_fetch_does_not_starve_single_ones() {
-    let mut world = World::with(|settings| settings.tasks.max_running = 1);
+fn fault44_under_lifo_a_huge_fetch_does_not_hold_single_ones_up() {
+    let mut world = World::with(|settings| {
+        settings.tasks.max_running = 1;
+        settings.tasks.queue_order = Order::Lifo;
+    });
     world.checks = false;
     let names = keys(10_000);
     let huge = world.fetch_each(&refs(&names));

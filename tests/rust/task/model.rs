@@ -6,7 +6,7 @@
 //! is older than its own call.
 
 use super::world::{Said, Waiter, World, bytes, ms, provider_error};
-use kvlight::base::config::{BatchMode, Order, Read, Settings};
+use kvlight::base::config::{BatchMode, Order, Overflow, Read, Settings};
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::{Form, Given, Rest, Source, Taken};
 use proptest::prelude::*;
@@ -115,15 +115,17 @@ fn reply() -> impl Strategy<Value = Reply> {
 
 fn settings() -> impl Strategy<Value = (Settings, bool)> {
     let slots = (1..4u32, 0..3u32);
-    let queue = (0..7u32, any::<bool>(), prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
+    let order = prop_oneof![2 => Just((Order::Fifo, None)), 1 => Just((Order::Fifo, Some(15))), 2 => Just((Order::Lifo, None))];
+    let queue = (0..7u32, order, prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
     let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
     (slots, queue, batch, prop::option::of(Just(30u64)), prop_oneof![Just(0), Just(50u64)], any::<bool>()).prop_map(
-        |((running, abandoned), (places, lifo, share, spill), (keys, linger, omitted), attempt, errors, by_hand)| {
+        |((running, abandoned), (places, (order, ageing), share, waits), (keys, linger, omitted), attempt, errors, by_hand)| {
             let mut settings = Settings::default();
             let tasks = &mut settings.tasks;
             (tasks.max_running, tasks.max_abandoned) = (running, abandoned);
-            (tasks.queue_max_keys, tasks.queue_share, tasks.queue_spill) = (places, share, spill);
-            tasks.queue_order = if lifo { Order::Lifo } else { Order::Fifo };
+            (tasks.queue_max_keys, tasks.queue_share) = (places, share);
+            tasks.queue_overflow = if waits { Overflow::Wait } else { Overflow::Reject };
+            (tasks.queue_order, tasks.queue_ageing) = (order, ageing.map(ms));
             (tasks.batch_max_keys, tasks.batch_linger, tasks.omitted_is_null) = (keys, ms(linger), omitted);
             settings.fetch.attempt_timeout = attempt.map(ms);
             settings.cache.error_ttl_ms = errors;

@@ -121,11 +121,22 @@ fn f17_all_or_nothing_ends_at_the_first_final_failure() {
 }
 
 #[test]
-fn f17_all_or_nothing_does_not_mind_nulls_and_invalid_keys() {
+fn f17_all_or_nothing_does_not_mind_nulls() {
     let mut world = World::new();
-    let waiter = world.ask(Form::All, &["a", "!b"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
+    let waiter = world.ask(Form::All, &["a", "b"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
     world.answer_null(0, "a");
-    assert_eq!(waiter.batch(), Some((vec![Said::Null, Said::InvalidKey], Status::OK)));
+    world.answer_null(0, "b");
+    assert_eq!(waiter.batch(), Some((vec![Said::Null, Said::Null], Status::OK)));
+}
+
+#[test]
+fn f17_all_or_nothing_with_a_key_that_is_refused_hands_nothing_out() {
+    let mut world = World::with(|settings| settings.tasks.batch_max_keys = 1);
+    world.put("hit", "v");
+    let waiter = world.ask(Form::All, &["a", "hit", "!b", "c"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
+    let cut_off = failed_with(Status::ERR_CANCELLED);
+    assert_eq!(waiter.batch(), Some((vec![cut_off.clone(), value("v"), Said::InvalidKey, cut_off], Status::INVALID_KEY)));
+    assert_eq!((world.requests.len(), world.table.counts().missed_unasked), (0, 2));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Timeouts, late answers and retries (rules F10, F11).
 
-use super::world::{Said, World, failed_with, ms, value};
+use super::world::{Said, World, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
-use kvlight::base::config::{Settings, Shape};
-use kvlight::task::{Cancel, Form, Taken};
+use kvlight::base::config::{Order, Settings, Shape};
+use kvlight::task::{Cancel, Form, Rest, Taken};
 
 fn attempts_of(timeout_ms: u64, retries: u32) -> impl FnOnce(&mut Settings) {
     move |settings| {
@@ -264,7 +264,7 @@ fn f11_a_key_in_backoff_holds_no_slot_and_no_place() {
 }
 
 #[test]
-fn f11_a_due_key_goes_to_the_head_over_the_limit_and_is_not_evicted() {
+fn f11_a_due_key_waits_over_the_limit_and_is_not_lost() {
     let mut world = World::with(|settings| {
         settings.tasks.max_running = 1;
         settings.tasks.queue_max_keys = 1;
@@ -278,11 +278,74 @@ fn f11_a_due_key_goes_to_the_head_over_the_limit_and_is_not_evicted() {
     let waiting = world.fetch("waiting");
     world.advance(10);
     assert_eq!(world.table.gauges().queued, 2, "a due key is queued though the one place is taken");
-    let newcomer = world.fetch_with("newcomer", |options| options.urgency = 9);
+    world.fetch_with("newcomer", |options| options.urgency = 9);
     assert_eq!([waiting.outcome(), retried.outcome()], [failed_with(Status::ERR_QUEUE_FULL), Said::Nothing]);
-    world.finish(1);
-    assert_eq!(world.handed()[2], ["retried"], "a due key goes first, before the more urgent");
-    assert_eq!(newcomer.outcome(), Said::Nothing);
+}
+
+#[test]
+fn f13c_a_due_key_goes_first_within_its_own_urgency() {
+    for urgency in [-1, 0, 1] {
+        let mut world = World::with(|settings| {
+            settings.tasks.max_running = 1;
+            settings.tasks.batch_max_keys = 1;
+            settings.fetch.retry.count = Some(1);
+            settings.fetch.retry.fixed = ms(10);
+        });
+        world.fetch_with("retried", |options| options.urgency = urgency);
+        world.fail(0, "retried", 7);
+        world.fetch("busy");
+        world.fetch("waiting");
+        world.advance(10);
+        world.finish(1);
+        assert_eq!(world.handed()[2], [if urgency < 0 { "waiting" } else { "retried" }], "retried with urgency {urgency}");
+    }
+}
+
+#[test]
+fn f11b_a_retry_without_pause_goes_behind_those_that_wait_at_its_urgency() {
+    for order in [Order::Fifo, Order::Lifo] {
+        let mut world = World::with(|settings| {
+            settings.tasks.max_running = 1;
+            settings.tasks.batch_max_keys = 1;
+            settings.tasks.queue_order = order;
+            settings.fetch.retry.count = None;
+        });
+        world.fetch("fails");
+        world.fetch_with("idle", |options| options.urgency = -1);
+        world.fetch_each(&["a", "b"]);
+        world.fail(0, "fails", 7);
+        for nth in 1..=2 {
+            world.finish_with(nth, Rest::Null);
+        }
+        assert_eq!(world.handed()[1..], [["a"], ["b"], ["fails"]], "{order:?}");
+    }
+}
+
+#[test]
+fn f11b_keys_that_fail_at_once_for_ever_starve_nobody() {
+    let mut world = World::with(|settings| {
+        settings.tasks.max_running = 2;
+        settings.tasks.batch_max_keys = 4;
+        settings.fetch.retry.count = None;
+    });
+    world.fetch_each(&refs(&keys(64)));
+    let mut served = 0;
+    for nth in 0..200 {
+        let handed = world.requests[nth].keys();
+        for key in handed {
+            if key.starts_with('k') {
+                world.fail(nth, &key, 503);
+            } else {
+                world.answer(nth, &key, "v");
+                served += 1;
+            }
+        }
+        world.finish(nth);
+        if nth % 10 == 0 {
+            world.fetch(&format!("single {nth}"));
+        }
+    }
+    assert!(served >= 15, "of 20 single keys {served} were served in 200 requests");
 }
 
 #[test]

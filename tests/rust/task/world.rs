@@ -158,6 +158,8 @@ impl World {
     pub fn with(set: impl FnOnce(&mut Settings)) -> World {
         let mut settings = Settings::default();
         settings.cache.seed = Some(1);
+        // A story that retries does so at once, unless it says otherwise.
+        settings.fetch.retry.fixed = Duration::ZERO;
         set(&mut settings);
         let manual = Arc::new(ManualClock::new(Millis(1_000)));
         World {
