@@ -139,7 +139,7 @@ extern "C" {
 #define KVL_ERR_TIMEOUT (-301)
 /** the fetch was cancelled */
 #define KVL_ERR_CANCELLED (-302)
-/** the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once */
+/** the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch */
 #define KVL_ERR_QUEUE_FULL (-303)
 /** the provider finished without an answer for this key */
 #define KVL_ERR_UNANSWERED (-304)
@@ -204,6 +204,9 @@ extern "C" {
 
 /** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
 #define KVL_ENTRY_COST 80u
+
+/** An urgency: that of a refresh whose options state none. */
+#define KVL_URGENCY_BACKGROUND (-1000)
 
 /** The longest key, in bytes. */
 #define KVL_KEY_MAX 65535u
@@ -1989,8 +1992,9 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
 /**
  * Loads keys anew, or joins loads of them that are under way, and tells nobody.
  *
- * Others keep hitting the old value meanwhile; if the load fails the old value stays. Keys that are invalid, too long, or find
- * the queue full are left out.
+ * Others keep hitting the old value meanwhile; if the load fails the old value stays. Its urgency is KVL_URGENCY_BACKGROUND unless
+ * `options` state one, and it takes no fetch's place in the queue: keys that find no place wait without one. Keys that are invalid or
+ * too long are left out, and with `queue.overflow` = `reject` those that find no place.
  *
  * @param tasks    [borrowed] from kvl_tasks_new().
  * @param keys     [copied] `n` slices; may be NULL if `n` is 0.
@@ -2118,9 +2122,11 @@ KVL_API kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
 KVL_API kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kvl_free_fn context_free);
 
 /**
- * Says how urgent a fetch is: of the keys that wait, those of higher urgency go first. 0 if nothing is said.
+ * Says how urgent a fetch is: of the keys that wait for a slot, those of higher urgency go first. If nothing is said, the setting
+ * `urgency` of the call's options or of the configuration decides.
  *
- * A key that several fetches want has the highest urgency among them.
+ * A key that several fetches want has the highest urgency among those that want it still: it rises when one joins, and falls when
+ * one leaves or lowers its own.
  *
  * @param fetch    [borrowed] from kvl_fetch_new(); also while it waits.
  * @param urgency  any number.

@@ -41,7 +41,7 @@ statuses! {
     ERR_PROVIDER = -300, retriable, "the provider failed";
     ERR_TIMEOUT = -301, retriable, "the time given was over before an answer came";
     ERR_CANCELLED = -302, final, "the fetch was cancelled";
-    ERR_QUEUE_FULL = -303, final, "the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once";
+    ERR_QUEUE_FULL = -303, final, "the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch";
     ERR_UNANSWERED = -304, retriable, "the provider finished without an answer for this key";
 
     ERR_PANIC = -900, final, "an internal error was caught: please report it";

@@ -42,9 +42,11 @@ pub unsafe extern "C" fn kvl_fetch_set_context(fetch: *mut kvl_fetch_t, context:
     })
 }
 
-/// Says how urgent a fetch is: of the keys that wait, those of higher urgency go first. 0 if nothing is said.
+/// Says how urgent a fetch is: of the keys that wait for a slot, those of higher urgency go first. If nothing is said, the setting
+/// `urgency` of the call's options or of the configuration decides.
 ///
-/// A key that several fetches want has the highest urgency among them.
+/// A key that several fetches want has the highest urgency among those that want it still: it rises when one joins, and falls when
+/// one leaves or lowers its own.
 ///
 /// @param fetch    [borrowed] from kvl_fetch_new(); also while it waits.
 /// @param urgency  any number.

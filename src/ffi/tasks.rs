@@ -501,8 +501,9 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
 
 /// Loads keys anew, or joins loads of them that are under way, and tells nobody.
 ///
-/// Others keep hitting the old value meanwhile; if the load fails the old value stays. Keys that are invalid, too long, or find
-/// the queue full are left out.
+/// Others keep hitting the old value meanwhile; if the load fails the old value stays. Its urgency is KVL_URGENCY_BACKGROUND unless
+/// `options` state one, and it takes no fetch's place in the queue: keys that find no place wait without one. Keys that are invalid or
+/// too long are left out, and with `queue.overflow` = `reject` those that find no place.
 ///
 /// @param tasks    [borrowed] from kvl_tasks_new().
 /// @param keys     [copied] `n` slices; may be NULL if `n` is 0.

@@ -446,7 +446,7 @@ static void build(struct machine *machine)
     set_int(config, "queue.max_keys", pick(machine, 9));
     MUST_SAY(kvl_config_set(config, "queue.order", what & 32 ? "fifo" : "lifo"), KVL_OK);
     MUST_SAY(kvl_config_set_real(config, "queue.share", pick(machine, 5) / 4.0), KVL_OK);
-    set_int(config, "queue.spill", what & 64 ? 0 : 1);
+    MUST_SAY(kvl_config_set(config, "queue.overflow", what & 64 ? "reject" : "wait"), KVL_OK);
     set_int(config, "batch.max_keys", 1 + pick(machine, 5));
     set_int(config, "batch.linger_us", what & 128 ? 500 * (int64_t)pick(machine, 9) : 0);
     set_int(config, "batch.omitted_is_null", more & 1);

@@ -23,7 +23,7 @@ fn cell_ask_on_absent_takes_a_place_when_no_slot_is_free() {
 
 #[test]
 fn cell_ask_on_absent_spills_when_the_share_is_used() {
-    let scene = Scene::new(Spilled);
+    let scene = Scene::new(Deferred);
     assert_eq!((scene.world.table.gauges().queued, scene.world.table.gauges().deferred), (1, 1));
 }
 
@@ -38,8 +38,8 @@ fn cell_ask_on_absent_and_ended_hits_what_the_store_has_by_now() {
 }
 
 #[test]
-fn cell_ask_on_spilled_queued_running_backoff_joins() {
-    for state in [Spilled, Queued, Running, Backoff] {
+fn cell_ask_on_deferred_queued_running_backoff_joins() {
+    for state in [Deferred, Queued, Running, Backoff] {
         let mut scene = Scene::new(state);
         let before = scene.in_flight();
         let second = scene.world.fetch("k");
@@ -73,8 +73,8 @@ fn cell_cache_only_is_a_miss_everywhere() {
 }
 
 #[test]
-fn cell_place_free_on_spilled_queues_it() {
-    let mut scene = Scene::new(Spilled);
+fn cell_place_free_on_deferred_queues_it() {
+    let mut scene = Scene::new(Deferred);
     scene.world.finish(0);
     assert_eq!((scene.world.table.gauges().queued, scene.world.table.gauges().deferred), (1, 0));
 }
@@ -188,8 +188,8 @@ fn cell_attempt_deadline_on_told_frees_the_slot() {
 }
 
 #[test]
-fn cell_whole_late_answer_on_spilled_queued_running_backoff_settles() {
-    for state in [Spilled, Queued, Running, Backoff] {
+fn cell_whole_late_answer_on_deferred_queued_running_backoff_settles() {
+    for state in [Deferred, Queued, Running, Backoff] {
         let mut scene = Scene::after_a_late_attempt(state);
         let late = scene.late.expect("there is one");
         assert_eq!(scene.world.answer(late, "k", "late"), Status::LATE);
@@ -219,8 +219,8 @@ fn cell_whole_late_answer_on_told_absent_ended_is_stored() {
 }
 
 #[test]
-fn cell_broken_late_answer_on_spilled_queued_running_backoff_is_refused() {
-    for state in [Spilled, Queued, Backoff] {
+fn cell_broken_late_answer_on_deferred_queued_running_backoff_is_refused() {
+    for state in [Deferred, Queued, Backoff] {
         let mut scene = Scene::after_a_late_attempt(state);
         scene.world.remove("k");
         scene.world.answer(0, "k", "late");
@@ -260,7 +260,7 @@ fn cell_late_answer_of_an_overtaken_flights_second_attempt_tells_it_and_does_not
 
 #[test]
 fn cell_late_error_is_dropped_everywhere() {
-    for state in [Absent, Spilled, Queued, Running, Overtaken, Told, Backoff] {
+    for state in [Absent, Deferred, Queued, Running, Overtaken, Told, Backoff] {
         let mut scene = Scene::after_a_late_attempt(state);
         let before = (scene.told(), scene.in_flight());
         assert_eq!(scene.world.fail_for_good(0, "k", 9), Status::LATE);

@@ -7,7 +7,7 @@ use kvlight::task::Cancel;
 
 #[test]
 fn cell_one_of_two_waiters_leaves_and_the_flight_stays() {
-    for state in [Spilled, Queued, Running, Backoff] {
+    for state in [Deferred, Queued, Running, Backoff] {
         let mut scene = Scene::new(state);
         let second = scene.world.fetch("k");
         scene.world.cancel(&second);
@@ -18,8 +18,8 @@ fn cell_one_of_two_waiters_leaves_and_the_flight_stays() {
 }
 
 #[test]
-fn cell_the_last_waiter_leaves_spilled_queued_backoff_and_the_flight_ends() {
-    for state in [Spilled, Queued, Backoff, OvertakenBackoff] {
+fn cell_the_last_waiter_leaves_deferred_queued_backoff_and_the_flight_ends() {
+    for state in [Deferred, Queued, Backoff, OvertakenBackoff] {
         let mut scene = Scene::new(state);
         let loads = scene.loads();
         scene.world.cancel(&scene.waiter.clone());
@@ -48,8 +48,8 @@ fn cell_queue_overflow_picks_a_queued_flight() {
 }
 
 #[test]
-fn cell_queue_overflow_never_picks_a_spilled_or_paused_one() {
-    for state in [Spilled, Backoff] {
+fn cell_queue_overflow_never_picks_a_deferred_or_paused_one() {
+    for state in [Deferred, Backoff] {
         let mut scene = Scene::new(state);
         for key in ["1", "2", "3", "4", "5"] {
             scene.world.fetch(key);
@@ -59,8 +59,8 @@ fn cell_queue_overflow_never_picks_a_spilled_or_paused_one() {
 }
 
 #[test]
-fn cell_put_on_spilled_queued_backoff_settles_with_the_value_put() {
-    for state in [Spilled, Queued, Backoff, OvertakenBackoff] {
+fn cell_put_on_deferred_queued_backoff_settles_with_the_value_put() {
+    for state in [Deferred, Queued, Backoff, OvertakenBackoff] {
         let mut scene = Scene::new(state);
         let loads = scene.loads();
         scene.world.put("k", "put");
@@ -116,7 +116,7 @@ fn cell_remove_and_clear_on_running_overtake_it_and_break_the_stamp_of_told() {
 }
 
 #[test]
-fn cell_supply_on_spilled_queued_backoff_settles() {
+fn cell_supply_on_deferred_queued_backoff_settles() {
     for state in WAITING {
         let mut scene = Scene::new(state);
         assert_eq!(scene.world.extra(0, "k", "supplied"), Status::OK);
@@ -136,7 +136,7 @@ fn cell_supply_on_absent_and_running_stores_and_leaves_it() {
 
 #[test]
 fn cell_drain_lets_everything_go_on() {
-    for state in [Spilled, Queued, Running, Overtaken, Backoff, OvertakenBackoff] {
+    for state in [Deferred, Queued, Running, Overtaken, Backoff, OvertakenBackoff] {
         let mut scene = Scene::new(state);
         scene.world.drain(10_000);
         assert!(!scene.world.table.is_open());
@@ -154,7 +154,7 @@ fn cell_close_cancel_and_the_drains_end_tell_closed() {
             world.advance(50);
         },
     ];
-    for (state, close) in [Spilled, Queued, Running, Overtaken, Backoff].into_iter().flat_map(|state| closes.map(|close| (state, close))) {
+    for (state, close) in [Deferred, Queued, Running, Overtaken, Backoff].into_iter().flat_map(|state| closes.map(|close| (state, close))) {
         let mut scene = Scene::new(state);
         close(&mut scene.world);
         assert_eq!((scene.told(), scene.world.table.is_idle()), (failed_with(Status::ERR_CLOSED), true), "{state:?}");

@@ -8,7 +8,7 @@ use kvlight::task::{Form, Rest};
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum State {
     Absent,
-    Spilled,
+    Deferred,
     Queued,
     Running,
     Overtaken,
@@ -20,8 +20,8 @@ pub enum State {
 
 pub use State::*;
 
-pub const WAITING: [State; 3] = [Spilled, Queued, Backoff];
-pub const ALL: [State; 9] = [Absent, Spilled, Queued, Running, Overtaken, Told, Backoff, OvertakenBackoff, Ended];
+pub const WAITING: [State; 3] = [Deferred, Queued, Backoff];
+pub const ALL: [State; 9] = [Absent, Deferred, Queued, Running, Overtaken, Told, Backoff, OvertakenBackoff, Ended];
 
 /// A world in which the flight of `k` is in some state. Two slots, requests of one key, two places of which a fetch gets one,
 /// one retry after 100 ms. Request 0 is with the provider all the time.
@@ -62,18 +62,18 @@ impl Scene {
         });
         let first = world.requests.len();
         world.fetch("busy");
-        if matches!(state, Spilled | Queued) {
+        if matches!(state, Deferred | Queued) {
             world.fetch("busy too");
         }
         let keys: &[&str] = match state {
             Absent => &["!nothing"],
-            Spilled => &["first", "k"],
+            Deferred => &["first", "k"],
             _ => &["k"],
         };
         let waiter = world.ask(Form::Each, keys, |options| options.fetch.retry.count = Some(1));
         let mine = first + 1;
         match state {
-            Absent | Spilled | Queued | Running => {}
+            Absent | Deferred | Queued | Running => {}
             Overtaken => world.remove("k"),
             Told => world.cancel(&waiter),
             Backoff => {

@@ -111,8 +111,7 @@ class Tasks(Generic[K, V]):
     cost       says what a value costs, in bytes, where cache_cost_limit is set; sys.getsizeof if None.
     encode,    turn keys to bytes and back, where keys are not int, str, bytes, UUID or tuples of those.
     decode
-    settings   as docs/CONFIGURATION.md lists them, "." being "_": cache_capacity=10_000, retry_count=3, timeout_ms=500. Only
-               queue_max_keys differs, being 65,536 if nothing is said: `gather` over a thousand fetches is ordinary here.
+    settings   as docs/CONFIGURATION.md lists them, "." being "_": cache_capacity=10_000, retry_count=3, timeout_ms=500.
     """
 
     _tasks = _queue = _cache = 0  # handles of the library
@@ -126,7 +125,6 @@ class Tasks(Generic[K, V]):
             raise TypeError("encode= and decode= go together: the provider is given back what was asked for")
         if one is not None:
             settings.setdefault("batch_max_keys", 1)
-        settings.setdefault("queue_max_keys", 65_536)
         function: Any = provider or one
         if not callable(function):
             raise TypeError(f"the provider is to be a function, not {type(function).__name__}")

@@ -6,9 +6,9 @@ import Dispatch
 extension KVLightTasks {
     /// Which of the waiting fetches goes first.
     public enum QueueOrder: String, Sendable {
-        /// The newest. When the queue is full the oldest waiting key is given up.
+        /// The newest: for lists that scroll. When the queue is full a newcomer takes the place of the oldest key that is not more urgent.
         case lifo
-        /// The oldest. When the queue is full the newcomer is refused.
+        /// The oldest. When the queue is full a newcomer takes the place of a less urgent key, or is refused.
         case fifo
     }
 
@@ -20,12 +20,12 @@ extension KVLightTasks {
         public var maximumRunningRequests = 4
         /// How many requests whose time is over may still be with the provider while their place is used again.
         public var maximumAbandonedRequests = 4
-        /// How many keys may wait for a place.
-        public var maximumQueuedKeys = 256
-        public var queueOrder = QueueOrder.lifo
-        /// Which part of the queue one fetch may occupy, at least one place; its other keys wait with it.
+        /// How many places the queue has: so many keys of single fetches may wait.
+        public var maximumQueuedKeys = 65_536
+        public var queueOrder = QueueOrder.fifo
+        /// Which part of the places one fetch may hold, at least one; its other keys wait without a place.
         public var queueShare = 0.5
-        /// `false`: what does not fit into the queue does not wait but fails with ``KVLightError/queueFull``.
+        /// `false`: keys of a fetch of many that find no place do not wait without one but fail with ``KVLightError/queueFull``.
         public var keysWaitWithTheirFetch = true
         /// How long a key waits for company before a request is formed.
         public var linger = Duration.zero
@@ -48,8 +48,8 @@ extension KVLightTasks {
             provider: Provider,
             cache: CacheConfiguration<K, Element> = .init(),
             maximumRunningRequests: Int = 4,
-            maximumQueuedKeys: Int = 256,
-            queueOrder: QueueOrder = .lifo,
+            maximumQueuedKeys: Int = 65_536,
+            queueOrder: QueueOrder = .fifo,
             timeout: Duration? = nil,
             attemptTimeout: Duration? = nil,
             retry: RetryPolicy = .never
@@ -71,7 +71,7 @@ extension KVLightTasks {
             config.set("queue.max_keys", min(max(maximumQueuedKeys, 0), Int(UInt32.max)))
             config.set("queue.order", queueOrder.rawValue)
             config.set("queue.share", queueShare.isNaN ? 0.5 : min(max(queueShare, 0), 1))
-            config.set("queue.spill", keysWaitWithTheirFetch)
+            config.set("queue.overflow", keysWaitWithTheirFetch ? "wait" : "reject")
             config.set("batch.max_keys", min(max(provider.maximumBatchCount, 1), 1_000_000))
             config.set("batch.linger_us", min(linger.microseconds, 3_600_000_000))
             config.set("batch.omitted_is_null", omittedKeysAreNull)

@@ -34,7 +34,8 @@ public struct RetryPolicy: Hashable, Sendable {
     public var budget: Duration?
 
     public init(
-        limit: Limit, pauses: Pauses = .fixed(.zero), longestPause: Duration = .seconds(60), jitter: Double = 0, budget: Duration? = nil
+        limit: Limit, pauses: Pauses = .fixed(.milliseconds(100)), longestPause: Duration = .seconds(60), jitter: Double = 0,
+        budget: Duration? = nil
     ) {
         self.limit = limit
         self.pauses = pauses
@@ -47,7 +48,7 @@ public struct RetryPolicy: Hashable, Sendable {
     public static let never = RetryPolicy(limit: .times(0))
 
     /// `times` more attempts, `pause` apart.
-    public static func fixed(_ times: Int, pause: Duration = .zero) -> RetryPolicy {
+    public static func fixed(_ times: Int, pause: Duration = .milliseconds(100)) -> RetryPolicy {
         RetryPolicy(limit: .times(times), pauses: .fixed(pause))
     }
 

@@ -43,7 +43,7 @@ extension KVLightTasksManager {
             cacheConfig.write(to: config, keys: keys, book: StatisticsBook(report: cacheStatisticsReport))
             config.set("tasks.max_running", min(max(maxNumberOfRunningTasks, 1), 65_536))
             config.set("queue.max_keys", min(max(maxNumberOfQueueingTasks, 0), Int(UInt32.max)))
-            config.set("queue.spill", false)
+            config.set("queue.overflow", "reject")
             config.set("batch.max_keys", Int(min(max(dataProvider.maximumBatchCount, 1), 1_000_000)))
             config.set("batch.omitted_is_null", true)
             switch self.PriorityStrategy {
