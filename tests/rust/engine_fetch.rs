@@ -1,7 +1,7 @@
 //! Fetching through the engine, threads and all: what the state machine's own stories cannot see (rules F01 to F22).
 
 use super::engine_world::*;
-use kvlight::base::config::{BatchMode, Read};
+use kvlight::base::config::{BatchMode, Order, Read};
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
 use kvlight::engine::ask::{Asked, Call};
 use kvlight::engine::handle::Fetch;
@@ -849,15 +849,15 @@ fn fault_42_null_is_told_from_nothing() {
 }
 
 #[test]
-fn fault_44_a_huge_fetch_does_not_starve_single_ones() {
-    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+fn fault_44_under_lifo_a_huge_fetch_does_not_hold_single_ones_up() {
+    let world = story().with(|settings| (settings.tasks.max_running, settings.tasks.queue_order) = (1, Order::Lifo)).begin();
     let keys: Vec<String> = (0..1000).map(|n| format!("huge{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let huge = world.fetch_each(&keys);
     let first = world.request();
     let single = world.fetch("single");
     first.answer_all();
-    // LIFO is the default order: the single one came last and goes first.
+    // The single one came last and goes first.
     let next = world.request();
     assert_eq!(next.keys(), ["single"]);
     next.answer_all();

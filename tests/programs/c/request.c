@@ -301,6 +301,7 @@ static void f11_a_failed_key_is_tried_again(void)
     kvl_request_t *request;
 
     STATUS(kvl_config_set_int(config, "retry.count", 1), KVL_OK);
+    STATUS(kvl_config_set_int(config, "retry.fixed_ms", 0), KVL_OK);
     begin(&world, config);
     request = held(&heard, &world);
     STATUS(kvl_request_fail_text(request, 0, 1, "again", 0), KVL_OK);

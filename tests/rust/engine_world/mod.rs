@@ -420,6 +420,8 @@ pub struct World {
 pub fn story() -> Beginning {
     let mut plan = Plan { clock: Some(Clock::manual(Millis(1_000_000))), ..Plan::default() };
     plan.settings.tasks.batch_max_keys = 1;
+    // Time stands still: a story that retries does so at once, unless it says otherwise.
+    plan.settings.fetch.retry.fixed = Duration::ZERO;
     Beginning { plan, by: None }
 }
 
