@@ -10,13 +10,15 @@ export interface FetchSettings {
   'read'?: 'normal' | 'refresh' | 'cache_only' | 'no_store';
   /** The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0. */
   'priority'?: number;
+  /** Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0. */
+  'urgency'?: number;
   /** How often a failed key is tried again; -1 for ever. Default: 0. */
   'retry.count'?: number;
   /** How the pauses between attempts grow. Default: fixed. */
   'retry.shape'?: 'fixed' | 'exponential' | 'exponential_then_fixed' | 'fixed_then_exponential';
   /** The first exponential pause, in milliseconds. Default: 1000. */
   'retry.first_ms'?: number;
-  /** The fixed pause, in milliseconds. Default: 0. */
+  /** The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100. */
   'retry.fixed_ms'?: number;
   /** By what each exponential pause is longer than the one before. Default: 2. */
   'retry.factor'?: number;
@@ -60,14 +62,16 @@ export interface Settings extends FetchSettings {
   'tasks.max_running'?: number;
   /** How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4. */
   'tasks.max_abandoned'?: number;
-  /** How many keys may wait for a slot. Default: 256. */
+  /** How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536. */
   'queue.max_keys'?: number;
-  /** Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer. Default: lifo. */
-  'queue.order'?: 'lifo' | 'fifo';
-  /** Which part of the places one fetch may occupy, at least one; its other keys wait with it. Default: 0.5. */
+  /** Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo. */
+  'queue.order'?: 'fifo' | 'lifo';
+  /** Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0. */
+  'queue.ageing_ms'?: number;
+  /** Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Default: 0.5. */
   'queue.share'?: number;
-  /** false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL. Default: true. */
-  'queue.spill'?: boolean;
+  /** What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait. */
+  'queue.overflow'?: 'wait' | 'reject';
   /** How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20. */
   'batch.max_keys'?: number;
   /** How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0. */
@@ -150,7 +154,7 @@ export interface Constants {
   readonly ERR_TIMEOUT: -301;
   /** the fetch was cancelled */
   readonly ERR_CANCELLED: -302;
-  /** the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once */
+  /** the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch */
   readonly ERR_QUEUE_FULL: -303;
   /** the provider finished without an answer for this key */
   readonly ERR_UNANSWERED: -304;
@@ -202,6 +206,8 @@ export interface Constants {
   readonly FOREVER: -1;
   /** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
   readonly ENTRY_COST: 80;
+  /** An urgency: that of a refresh whose options state none. */
+  readonly URGENCY_BACKGROUND: -1000;
   /** The longest key, in bytes. */
   readonly KEY_MAX: 65535;
   /** From nowhere: the position failed, or was refused before anything was looked up. */

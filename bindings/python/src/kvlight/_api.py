@@ -116,7 +116,7 @@ class Status(IntEnum):
     """the fetch was cancelled"""
 
     ERR_QUEUE_FULL = -303
-    """the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once"""
+    """the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch"""
 
     ERR_UNANSWERED = -304
     """the provider finished without an answer for this key"""
@@ -162,6 +162,9 @@ class FetchSettings(TypedDict, total=False):
     priority: float
     """The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0."""
 
+    urgency: int
+    """Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0."""
+
     retry_count: int
     """How often a failed key is tried again; -1 for ever. Default: 0."""
 
@@ -172,7 +175,7 @@ class FetchSettings(TypedDict, total=False):
     """The first exponential pause, in milliseconds. Default: 1000."""
 
     retry_fixed_ms: int
-    """The fixed pause, in milliseconds. Default: 0."""
+    """The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100."""
 
     retry_factor: float
     """By what each exponential pause is longer than the one before. Default: 2."""
@@ -236,16 +239,19 @@ class Settings(FetchSettings, total=False):
     """How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4."""
 
     queue_max_keys: int
-    """How many keys may wait for a slot. Default: 256."""
+    """How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536."""
 
-    queue_order: Literal["lifo", "fifo"]
-    """Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer. Default: lifo."""
+    queue_order: Literal["fifo", "lifo"]
+    """Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo."""
+
+    queue_ageing_ms: int
+    """Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0."""
 
     queue_share: float
-    """Which part of the places one fetch may occupy, at least one; its other keys wait with it. Default: 0.5."""
+    """Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Default: 0.5."""
 
-    queue_spill: bool
-    """false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL. Default: true."""
+    queue_overflow: Literal["wait", "reject"]
+    """What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait."""
 
     batch_max_keys: int
     """How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20."""
@@ -278,8 +284,9 @@ NAMES: dict[str, str] = {
     "tasks_max_abandoned": "tasks.max_abandoned",
     "queue_max_keys": "queue.max_keys",
     "queue_order": "queue.order",
+    "queue_ageing_ms": "queue.ageing_ms",
     "queue_share": "queue.share",
-    "queue_spill": "queue.spill",
+    "queue_overflow": "queue.overflow",
     "batch_max_keys": "batch.max_keys",
     "batch_linger_us": "batch.linger_us",
     "batch_omitted_is_null": "batch.omitted_is_null",
@@ -288,6 +295,7 @@ NAMES: dict[str, str] = {
     "attempt_timeout_ms": "attempt_timeout_ms",
     "read": "read",
     "priority": "priority",
+    "urgency": "urgency",
     "retry_count": "retry.count",
     "retry_shape": "retry.shape",
     "retry_first_ms": "retry.first_ms",
