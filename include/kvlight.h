@@ -556,7 +556,7 @@ typedef struct kvl_stats_t {
     uint64_t cost;
     /** Now: keys that wait for a slot. */
     uint64_t queued;
-    /** Now: keys that wait with their fetch for a place in the queue. */
+    /** Now: keys that wait without a place in the queue. */
     uint64_t deferred;
     /** Now: requests that hold a slot. */
     uint64_t running;

@@ -99,7 +99,7 @@ type Stats struct {
 	Cost uint64
 	// Now: keys that wait for a slot.
 	Queued uint64
-	// Now: keys that wait with their fetch for a place in the queue.
+	// Now: keys that wait without a place in the queue.
 	Deferred uint64
 	// Now: requests that hold a slot.
 	Running uint64

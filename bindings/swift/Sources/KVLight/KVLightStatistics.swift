@@ -98,7 +98,7 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var cost: Int
     /// Now: keys that wait for a slot.
     public var queued: Int
-    /// Now: keys that wait with their fetch for a place in the queue.
+    /// Now: keys that wait without a place in the queue.
     public var deferred: Int
     /// Now: requests that hold a slot.
     public var running: Int
