@@ -13,11 +13,13 @@
  *            dispose: it never waits, so providers and callbacks may still run after it. join() is free: it waits until none does.
  *            Lambdas that refer to what is on the stack want join() before that goes.
  * KEYS       are bytes: anything that is a std::string_view.
- * VALUES     text is kept as bytes; everything else as an object, held by std::shared_ptr and read by value::get<T>(). An empty
+ * VALUES     text is kept as bytes; everything else as an object, held by std::shared_ptr and read by value::get<Type>(). An empty
  *            optional, a null shared_ptr and nullptr say "there is none".
+ *            get<Type>() is by the type's own identity, also across shared libraries; where RTTI is off, Type then needs default visibility.
  * FAILURE    fetches answer with an expected. expected::value() throws: what a provider threw comes out as the very exception, at each
  *            waiter. A constructor throws kvl::failure with the library's sentence. Where exceptions are off, tasks::make() and
- *            cache::make() answer with an expected, and what would throw ends the program with that sentence.
+ *            cache::make() answer with an expected, and what would throw ends the program with that sentence. Files with and without
+ *            exceptions may be linked together. Their kvl types are different ones: hand over C handles.
  * CALLBACKS  run on the library's dispatcher thread, or where a queue is polled. They must not throw: that is std::terminate.
  * COROUTINES resume there too. fetch_wait() and join() are not for them, nor for callbacks: they would wait for themselves.
  */
@@ -40,6 +42,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -58,8 +61,104 @@
 #ifndef KVL_COROUTINES
 #define KVL_COROUTINES 0
 #endif
+#if defined(__cpp_rtti) || defined(_CPPRTTI)
+#define KVL_RTTI 1
+#else
+#define KVL_RTTI 0
+#endif
+#if defined(__GNUC__) && !defined(_WIN32)
+#define KVL_VISIBLE __attribute__((visibility("default")))
+#else
+#define KVL_VISIBLE
+#endif
+#if defined(__GNUC__)
+#define KVL_SPELLING __PRETTY_FUNCTION__
+#else
+#define KVL_SPELLING __FUNCSIG__
+#endif
+
+/* Names that headers of other libraries define as macros, and that are used here. They are back at the end of this header. */
+#pragma push_macro("clear")
+#undef clear
+#pragma push_macro("close")
+#undef close
+#pragma push_macro("end")
+#undef end
+#pragma push_macro("error")
+#undef error
+#pragma push_macro("fail")
+#undef fail
+#pragma push_macro("move")
+#undef move
+#pragma push_macro("refresh")
+#undef refresh
+#pragma push_macro("swap")
+#undef swap
+#pragma push_macro("timeout")
+#undef timeout
 
 namespace kvl {
+
+/* What all files of a program have in common, however they are compiled. */
+namespace objects {
+
+template <class Type> struct KVL_VISIBLE tag {
+    static inline char here = 0;
+};
+
+/* The identity of a type. With RTTI it is the one that exceptions have: it holds across shared libraries whatever their visibility, and
+   between compilers of one ABI. Without RTTI it is an address, which shared libraries have in common if the type has default
+   visibility. The address is of something writable, which no linker folds with its like. */
+struct identity {
+    const void *address;
+    const std::type_info *info; /* null without RTTI */
+    const char *spelling;
+
+    bool operator==(const identity &other) const noexcept
+    {
+        if (address == other.address)
+            return true;
+        return info != nullptr && other.info != nullptr && *info == *other.info && is_of_the_whole_program();
+    }
+
+private:
+    /* Two files may each have a type of one name in an unnamed namespace or in a function. g++ marks the names of such types, so that
+       they are never equal; clang++ does not. There `Z` stands before the function in the name of a type, if not for itself. */
+    bool is_of_the_whole_program() const noexcept
+    {
+        const char *name = info->name();
+        return std::strstr(name, "_GLOBAL__N_") == nullptr && std::strstr(name, "$_") == nullptr && count_z(name) <= count_z(spelling);
+    }
+    static size_t count_z(const char *text) noexcept
+    {
+        size_t count = 0;
+        for (; *text != '\0'; text++)
+            count += *text == 'Z';
+        return count;
+    }
+};
+
+/* What the library holds for an object. */
+struct box {
+    identity type;
+    std::shared_ptr<const void> object;
+
+    static void destroy(void *from_library) noexcept { delete static_cast<box *>(from_library); }
+};
+
+} // namespace objects
+
+/* Files that are compiled with exceptions or RTTI and files that are not may be parts of one program. What follows differs between
+   them, so it has different names, and the linker cannot take the one for the other. */
+#if KVL_EXCEPTIONS && KVL_RTTI
+inline namespace throwing {
+#elif KVL_EXCEPTIONS
+inline namespace throwing_without_rtti {
+#elif KVL_RTTI
+inline namespace terminating {
+#else
+inline namespace terminating_without_rtti {
+#endif
 
 using status = kvl_status_t;
 using std::chrono::milliseconds;
@@ -68,39 +167,45 @@ inline const char *name_of(status s) noexcept { return kvl_status_name(s); }
 
 namespace detail {
 
+using objects::tag;
+
 inline const uint8_t *bytes(std::string_view text) noexcept { return reinterpret_cast<const uint8_t *>(text.data()); }
 inline std::string_view text(const uint8_t *data, size_t len) noexcept { return {reinterpret_cast<const char *>(data), len}; }
 
-/* One address for each type: tells objects apart where there is no RTTI. */
-template <class T> struct tag {
-    static inline const char here = 0;
-};
+template <class Type> objects::identity identity_of() noexcept
+{
+#if KVL_RTTI
+    /* Not of the type itself, which may be incomplete. */
+    const std::type_info *info = &typeid(tag<Type>);
+#else
+    const std::type_info *info = nullptr;
+#endif
+    return {&tag<Type>::here, info, KVL_SPELLING};
+}
 
-/* What the library holds for an object. */
-struct box {
-    const void *type;
-    std::shared_ptr<const void> object;
+template <class Type> objects::box *boxed(std::shared_ptr<Type> object)
+{
+    return new objects::box{identity_of<std::remove_cv_t<Type>>(), std::move(object)};
+}
 
-    template <class T> static box *make(std::shared_ptr<T> object) { return new box{&tag<std::remove_cv_t<T>>::here, std::move(object)}; }
-    template <class T> static std::shared_ptr<const T> open(void *held) noexcept
-    {
-        auto *is = static_cast<box *>(held);
-        if (is == nullptr || is->type != &tag<std::remove_cv_t<T>>::here)
-            return nullptr;
-        return std::static_pointer_cast<const T>(is->object);
-    }
-    static void end(void *held) noexcept { delete static_cast<box *>(held); }
-};
+/* The object if it is a Type, else null. */
+template <class Type> std::shared_ptr<const Type> unboxed(void *from_library) noexcept
+{
+    auto *is = static_cast<objects::box *>(from_library);
+    if (is == nullptr || !(is->type == identity_of<std::remove_cv_t<Type>>()))
+        return nullptr;
+    return std::static_pointer_cast<const Type>(is->object);
+}
 
 /* Closures are erased to a pointer, a function and this. */
-template <class F> void end(void *closure) noexcept { delete static_cast<F *>(closure); }
+template <class Function> void end(void *closure) noexcept { delete static_cast<Function *>(closure); }
 
 /* A handle that the library counts: Retain and Release are its functions. */
-template <class T, T *(*Retain)(T *), void (*Release)(T *)> class counted {
+template <class Type, Type *(*Retain)(Type *), void (*Release)(Type *)> class counted {
 public:
     counted() noexcept = default;
-    explicit counted(T *owned) noexcept : handle_(owned) {}
-    static counted share(T *borrowed) noexcept { return counted(Retain(borrowed)); }
+    explicit counted(Type *owned) noexcept : handle_(owned) {}
+    static counted share(Type *borrowed) noexcept { return counted(Retain(borrowed)); }
     counted(const counted &other) noexcept : handle_(Retain(other.handle_)) {}
     counted(counted &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
     counted &operator=(counted other) noexcept
@@ -109,17 +214,17 @@ public:
         return *this;
     }
     ~counted() { Release(handle_); }
-    T *get() const noexcept { return handle_; }
+    Type *get() const noexcept { return handle_; }
 
 private:
-    T *handle_ = nullptr;
+    Type *handle_ = nullptr;
 };
 
 /* A handle that one holds: End gives it up. */
-template <class T, auto End> struct ender {
-    void operator()(T *handle) const noexcept { static_cast<void>(End(handle)); }
+template <class Type, auto End> struct ender {
+    void operator()(Type *handle) const noexcept { static_cast<void>(End(handle)); }
 };
-template <class T, auto End> using owned = std::unique_ptr<T, ender<T, End>>;
+template <class Type, auto End> using owned = std::unique_ptr<Type, ender<Type, End>>;
 
 [[noreturn]] inline void die(const char *sentence) noexcept
 {
@@ -134,7 +239,7 @@ template <class T, auto End> using owned = std::unique_ptr<T, ender<T, End>>;
 /* Why something failed: a status, and what the provider said of it. */
 class error {
 public:
-    explicit error(kvl::status status, const char *sentence = nullptr) : status_(status), sentence_(sentence ? sentence : "") {}
+    explicit error(kvl::status is, const char *sentence = nullptr) : status_(is), sentence_(sentence ? sentence : "") {}
     error(int64_t code, std::string_view message, bool permanent = false) : status_(KVL_ERR_PROVIDER)
     {
         kvl_error_t *made = nullptr;
@@ -147,11 +252,11 @@ public:
         std::string said = said_by(thrown);
         kvl_error_t *made = nullptr;
         kvl_error_new_object(0, said.data(), said.size(), permanent ? KVL_ERROR_F_PERMANENT : 0, nullptr,
-                             detail::box::make(std::make_shared<std::exception_ptr>(std::move(thrown))), detail::box::end, &made);
+                             detail::boxed(std::make_shared<std::exception_ptr>(std::move(thrown))), objects::box::destroy, &made);
         handle_ = handle(made);
     }
     static error share(kvl_error_t *borrowed) { return error(handle::share(borrowed)); }
-    static error own(kvl::status status, kvl_error_t *owned) { return owned ? error(handle(owned)) : error(status); }
+    static error own(kvl::status is, kvl_error_t *owned) { return owned ? error(handle(owned)) : error(is); }
 
     kvl::status status() const noexcept { return status_; }
     const char *name() const noexcept { return kvl_status_name(status_); }
@@ -166,7 +271,7 @@ public:
     /* What the provider threw; null if it threw nothing. */
     std::exception_ptr exception() const noexcept
     {
-        auto thrown = detail::box::open<std::exception_ptr>(kvl_error_object(handle_.get()));
+        auto thrown = detail::unboxed<std::exception_ptr>(kvl_error_object(handle_.get()));
         return thrown ? *thrown : nullptr;
     }
     /* Throws what the provider threw, else a kvl::failure. */
@@ -217,36 +322,36 @@ inline void error::raise() const
 #endif
 }
 
-/* A T, or the error in its place. */
-template <class T> class [[nodiscard]] expected {
+/* A Type, or the error in its place. */
+template <class Type> class [[nodiscard]] expected {
 public:
-    expected(T value) : is_(std::in_place_index<0>, std::move(value)) {}
+    expected(Type value) : is_(std::in_place_index<0>, std::move(value)) {}
     expected(kvl::error error) : is_(std::in_place_index<1>, std::move(error)) {}
 
     bool has_value() const noexcept { return is_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
     /* Throws the error if there is one. */
-    T &value() &
+    Type &value() &
     {
-        check();
+        raise_if_failed();
         return std::get<0>(is_);
     }
-    const T &value() const &
+    const Type &value() const &
     {
-        check();
+        raise_if_failed();
         return std::get<0>(is_);
     }
-    T &&value() &&
+    Type &&value() &&
     {
-        check();
+        raise_if_failed();
         return std::move(std::get<0>(is_));
     }
-    T value_or(T other) const { return has_value() ? std::get<0>(is_) : std::move(other); }
-    T &operator*() & { return value(); }
-    const T &operator*() const & { return value(); }
-    T &&operator*() && { return std::move(*this).value(); }
-    T *operator->() { return &value(); }
-    const T *operator->() const { return &value(); }
+    Type value_or(Type other) const { return has_value() ? std::get<0>(is_) : std::move(other); }
+    Type &operator*() & { return value(); }
+    const Type &operator*() const & { return value(); }
+    Type &&operator*() && { return std::move(*this).value(); }
+    Type *operator->() { return &value(); }
+    const Type *operator->() const { return &value(); }
     const kvl::error &error() const
     {
         if (has_value())
@@ -255,17 +360,17 @@ public:
     }
 
 private:
-    void check() const
+    void raise_if_failed() const
     {
         if (!has_value())
             std::get<1>(is_).raise();
     }
-    std::variant<T, kvl::error> is_;
+    std::variant<Type, kvl::error> is_;
 };
 
 namespace detail {
 
-inline void check(status s, const char *sentence = nullptr)
+inline void raise_if_failed(status s, const char *sentence = nullptr)
 {
     if (s < 0)
         error(s, sentence).raise();
@@ -284,28 +389,28 @@ public:
     value(std::string_view bytes) : handle_(nullptr)
     {
         kvl_value_t *made = nullptr;
-        detail::check(kvl_value_new_bytes(detail::bytes(bytes), bytes.size(), &made));
+        detail::raise_if_failed(kvl_value_new_bytes(detail::bytes(bytes), bytes.size(), &made));
         handle_ = handle(made);
     }
     value(const char *text) : value(std::string_view(text)) {}
     value(const std::string &text) : value(std::string_view(text)) {}
     /* An object, which several may hold; what it costs is for cache.cost_limit. */
-    template <class T> value(std::shared_ptr<T> object, uint64_t cost = sizeof(T)) : value()
+    template <class Type> value(std::shared_ptr<Type> object, uint64_t cost = sizeof(Type)) : value()
     {
         if (object == nullptr)
             return;
         kvl_value_t *made = nullptr;
-        detail::check(kvl_value_new_object(detail::box::make(std::move(object)), cost, detail::box::end, &made));
+        detail::raise_if_failed(kvl_value_new_object(detail::boxed(std::move(object)), cost, objects::box::destroy, &made));
         handle_ = handle(made);
     }
-    template <class T> value(std::optional<T> maybe) : value() { if (maybe) *this = of(std::move(*maybe)); }
+    template <class Type> value(std::optional<Type> maybe) : value() { if (maybe) *this = of(std::move(*maybe)); }
     /* Of anything: text as bytes, other things as objects. */
-    template <class T> static value of(T &&thing)
+    template <class Type> static value of(Type &&thing)
     {
-        if constexpr (std::is_convertible_v<T &&, value>)
-            return std::forward<T>(thing);
+        if constexpr (std::is_convertible_v<Type &&, value>)
+            return std::forward<Type>(thing);
         else
-            return value(std::make_shared<std::decay_t<T>>(std::forward<T>(thing)));
+            return value(std::make_shared<std::decay_t<Type>>(std::forward<Type>(thing)));
     }
     static value share(kvl_value_t *borrowed) noexcept { return value(handle::share(borrowed)); }
     static value own(kvl_value_t *owned) noexcept { return owned ? value(handle(owned)) : value(); }
@@ -320,8 +425,8 @@ public:
         const uint8_t *data = kvl_value_data(handle_.get(), &len);
         return detail::text(data, len);
     }
-    /* The object if it is a T, else null. For objects that were put by way of this header. */
-    template <class T> std::shared_ptr<const T> get() const noexcept { return detail::box::open<T>(kvl_value_object(handle_.get())); }
+    /* The object if it is a Type, else null. For objects that were put by way of this header. */
+    template <class Type> std::shared_ptr<const Type> get() const noexcept { return detail::unboxed<Type>(kvl_value_object(handle_.get())); }
     uint64_t cost() const noexcept { return kvl_value_cost(handle_.get()); }
     kvl_value_t *c_handle() const noexcept { return handle_.get(); }
 
@@ -356,12 +461,12 @@ struct terms {
 class keys {
 public:
     keys(std::initializer_list<std::string_view> of) { take(of); }
-    template <class R, class = decltype(std::string_view(*std::begin(std::declval<const R &>())))> keys(const R &range) { take(range); }
+    template <class Range, class = decltype(std::string_view(*std::begin(std::declval<const Range &>())))> keys(const Range &range) { take(range); }
     const kvl_slice_t *data() const noexcept { return slices_.data(); }
     size_t size() const noexcept { return slices_.size(); }
 
 private:
-    template <class R> void take(const R &range)
+    template <class Range> void take(const Range &range)
     {
         for (const auto &key : range) {
             std::string_view text(key);
@@ -400,26 +505,26 @@ public:
     }
     status heartbeat() const noexcept { return kvl_request_heartbeat(handle_.get()); }
     /* `hook(reason)` runs once if the request is no longer wanted before it is finished. */
-    template <class F> status on_cancel(F &&hook) const
+    template <class Function> status on_cancel(Function &&hook) const
     {
-        using closure = std::decay_t<F>;
+        using closure = std::decay_t<Function>;
         return kvl_request_on_cancel(
             handle_.get(), [](void *data, kvl_request_t *, uint32_t reason) noexcept { (*static_cast<closure *>(data))(reason); },
-            new closure(std::forward<F>(hook)), detail::end<closure>);
+            new closure(std::forward<Function>(hook)), detail::end<closure>);
     }
 
     /* Text, an object, an optional of one, nullptr; or an expected of one, or an error: then the key fails. */
-    template <class T> status resolve(size_t i, T &&answer, const terms &on = {}) const
+    template <class Type> status resolve(size_t i, Type &&answer, const terms &on = {}) const
     {
-        if constexpr (std::is_same_v<std::decay_t<T>, error>)
+        if constexpr (std::is_same_v<std::decay_t<Type>, error>)
             return fail(i, answer);
         else
         {
             const kvl_terms_t stated = on.c_terms();
-            return kvl_request_resolve(handle_.get(), i, value::of(std::forward<T>(answer)).c_handle(), &stated);
+            return kvl_request_resolve(handle_.get(), i, value::of(std::forward<Type>(answer)).c_handle(), &stated);
         }
     }
-    template <class T> status resolve(size_t i, expected<T> answer, const terms &on = {}) const
+    template <class Type> status resolve(size_t i, expected<Type> answer, const terms &on = {}) const
     {
         return answer ? resolve(i, *std::move(answer), on) : fail(i, answer.error());
     }
@@ -427,10 +532,10 @@ public:
     status fail(size_t i, int64_t code, const char *message) const { return kvl_request_fail_text(handle_.get(), i, code, message, 0); }
     status fail(size_t i, std::exception_ptr thrown) const { return fail(i, error(std::move(thrown))); }
     /* Answers by key; one that was not asked for is stored as an extra. */
-    template <class T> status supply(std::string_view key, T &&answer, const terms &on = {}) const
+    template <class Type> status supply(std::string_view key, Type &&answer, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
-        return kvl_request_supply(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(answer)).c_handle(), &stated);
+        return kvl_request_supply(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<Type>(answer)).c_handle(), &stated);
     }
     status finish() const noexcept { return kvl_request_finish(handle_.get()); }
     /* What has no answer does not exist. */
@@ -447,22 +552,22 @@ private:
 namespace detail {
 
 /* No exception leaves here: it becomes the error of every key that has no answer yet. */
-template <class F> void provide(void *closure, kvl_request_t *asked) noexcept
+template <class Function> void provide(void *closure, kvl_request_t *asked) noexcept
 {
 #if KVL_EXCEPTIONS
     try {
-        (*static_cast<F *>(closure))(request(asked));
+        (*static_cast<Function *>(closure))(request(asked));
     } catch (...) {
         kvl_request_finish_error(asked, error(std::current_exception()).get());
     }
 #else
-    (*static_cast<F *>(closure))(request(asked));
+    (*static_cast<Function *>(closure))(request(asked));
 #endif
 }
 
 /* A provider of one key, in a loop: what it throws is that key's alone. */
-template <class F> struct one_by_one {
-    F load;
+template <class Function> struct one_by_one {
+    Function load;
     void operator()(const request &asked)
     {
         for (size_t i = 0; i < asked.size(); i++) {
@@ -496,7 +601,7 @@ public:
     bool failed() const noexcept { return is_->status < 0; }
     bool is_null() const noexcept { return is_->status == KVL_NULL; }
     std::string_view bytes() const noexcept { return detail::text(is_->data, is_->data_len); }
-    template <class T> std::shared_ptr<const T> get() const noexcept { return detail::box::open<T>(is_->object); }
+    template <class Type> std::shared_ptr<const Type> get() const noexcept { return detail::unboxed<Type>(is_->object); }
     kvl_source_t source() const noexcept { return is_->source; }
     uint32_t attempts() const noexcept { return is_->attempts; }
     milliseconds age() const noexcept { return milliseconds(is_->age_ms); }
@@ -561,7 +666,9 @@ public:
     std::vector<error> errors() const
     {
         std::vector<error> all;
-        for (size_t i = 0; i < kvl_results_error_len(handle_.get()); i++)
+        const size_t distinct = kvl_results_error_len(handle_.get());
+        all.reserve(distinct);
+        for (size_t i = 0; i < distinct; i++)
             all.push_back(error::share(kvl_results_error_at(handle_.get(), i)));
         return all;
     }
@@ -588,10 +695,10 @@ public:
     explicit clock(milliseconds now = milliseconds(0))
     {
         kvl_clock_t *made = nullptr;
-        detail::check(kvl_clock_new_manual(now.count(), &made));
+        detail::raise_if_failed(kvl_clock_new_manual(now.count(), &made));
         handle_.reset(made);
     }
-    void advance(milliseconds by) const { detail::check(kvl_clock_advance(handle_.get(), by.count())); }
+    void advance(milliseconds by) const { detail::raise_if_failed(kvl_clock_advance(handle_.get(), by.count())); }
     kvl_clock_t *get() const noexcept { return handle_.get(); }
 
 private:
@@ -605,29 +712,29 @@ public:
     explicit queue(uint32_t flags = 0)
     {
         kvl_queue_t *made = nullptr;
-        detail::check(kvl_queue_new(flags, &made));
+        detail::raise_if_failed(kvl_queue_new(flags, &made));
         handle_ = std::shared_ptr<kvl_queue_t>(made, end);
     }
     /* Runs at most `max` callbacks here; how many ran. */
     size_t poll(size_t max, std::optional<milliseconds> timeout = milliseconds(0)) const
     {
         size_t ran = 0;
-        detail::check(kvl_queue_poll(handle_.get(), max, timeout ? timeout->count() : KVL_FOREVER, &ran));
+        detail::raise_if_failed(kvl_queue_poll(handle_.get(), max, timeout ? timeout->count() : KVL_FOREVER, &ran));
         return ran;
     }
     int fd() const
     {
         int32_t is = -1;
-        detail::check(kvl_queue_fd(handle_.get(), &is));
+        detail::raise_if_failed(kvl_queue_fd(handle_.get(), &is));
         return is;
     }
-    void wake() const { detail::check(kvl_queue_wake(handle_.get())); }
+    void wake() const { detail::raise_if_failed(kvl_queue_wake(handle_.get())); }
     /* `hook` runs on a thread of the library when there is something to poll; it may only schedule a poll. */
-    template <class F> void on_wake(F &&hook) const
+    template <class Function> void on_wake(Function &&hook) const
     {
-        using closure = std::decay_t<F>;
-        detail::check(kvl_queue_set_wake(
-            handle_.get(), [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<F>(hook)),
+        using closure = std::decay_t<Function>;
+        detail::raise_if_failed(kvl_queue_set_wake(
+            handle_.get(), [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<Function>(hook)),
             detail::end<closure>));
     }
     kvl_queue_t *get() const noexcept { return handle_.get(); }
@@ -648,58 +755,62 @@ public:
     config()
     {
         kvl_config_t *made = nullptr;
-        detail::check(kvl_config_new(&made));
+        detail::raise_if_failed(kvl_config_new(&made));
         handle_.reset(made);
     }
     config &set(const char *key, const char *value) & { return kvl_config_set(handle_.get(), key, value), *this; }
     config &set(const char *key, bool value) & { return set(key, value ? "true" : "false"); }
     config &set(const char *key, double value) & { return kvl_config_set_real(handle_.get(), key, value), *this; }
-    template <class I, class = std::enable_if_t<std::is_integral_v<I> && !std::is_same_v<I, bool>>> config &set(const char *key, I value) &
+    template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>>>
+    config &set(const char *key, Integer value) &
     {
         return kvl_config_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
     }
-    template <class R, class P> config &set(const char *key, std::chrono::duration<R, P> time) &
+    template <class Rep, class Period> config &set(const char *key, std::chrono::duration<Rep, Period> time) &
     {
         return set(key, std::chrono::duration_cast<milliseconds>(time).count());
     }
-    template <class T> config &&set(const char *key, T value) && { return std::move(set(key, value)); }
+    template <class Type> config &&set(const char *key, Type value) && { return std::move(set(key, value)); }
 
     /* `provide(kvl::request)` answers the keys, now or later. */
-    template <class F> config &provider(F &&provide) &
+    template <class Function> config &provider(Function &&provide) &
     {
-        using closure = std::decay_t<F>;
+        using closure = std::decay_t<Function>;
         static_assert(std::is_invocable_v<closure &, request>, "a provider is called with a kvl::request");
-        kvl_config_set_provider(handle_.get(), detail::provide<closure>, new closure(std::forward<F>(provide)), detail::end<closure>);
+        kvl_config_set_provider(handle_.get(), detail::provide<closure>, new closure(std::forward<Function>(provide)), detail::end<closure>);
         return *this;
     }
-    template <class F> config &&provider(F &&provide) && { return std::move(provider(std::forward<F>(provide))); }
+    template <class Function> config &&provider(Function &&provide) && { return std::move(provider(std::forward<Function>(provide))); }
     /* `load(std::string_view key)` answers one key: with text, an object, an optional of one, an expected of one. */
-    template <class F> config &load(F &&load) & { return provider(detail::one_by_one<std::decay_t<F>>{std::forward<F>(load)}); }
-    template <class F> config &&load(F &&load) && { return std::move(this->load(std::forward<F>(load))); }
-    /* `valid(std::string_view key)` says which keys are. */
-    template <class F> config &validator(F &&valid) &
+    template <class Function> config &load(Function &&load) &
     {
-        using closure = std::decay_t<F>;
+        return provider(detail::one_by_one<std::decay_t<Function>>{std::forward<Function>(load)});
+    }
+    template <class Function> config &&load(Function &&load) && { return std::move(this->load(std::forward<Function>(load))); }
+    /* `valid(std::string_view key)` says which keys are. */
+    template <class Function> config &validator(Function &&valid) &
+    {
+        using closure = std::decay_t<Function>;
         kvl_config_set_validator(
             handle_.get(),
             [](void *data, const uint8_t *key, size_t len) noexcept -> uint32_t {
                 return (*static_cast<closure *>(data))(detail::text(key, len));
             },
-            new closure(std::forward<F>(valid)), detail::end<closure>);
+            new closure(std::forward<Function>(valid)), detail::end<closure>);
         return *this;
     }
-    template <class F> config &&validator(F &&valid) && { return std::move(validator(std::forward<F>(valid))); }
+    template <class Function> config &&validator(Function &&valid) && { return std::move(validator(std::forward<Function>(valid))); }
     /* `gone(const kvl::result &, kvl_cause_t)` hears of each value that is no longer in the store. */
-    template <class F> config &removal_listener(F &&gone) &
+    template <class Function> config &removal_listener(Function &&gone) &
     {
-        using closure = std::decay_t<F>;
+        using closure = std::decay_t<Function>;
         kvl_config_set_removal_listener(
             handle_.get(),
             [](void *data, const kvl_result_t *entry, kvl_cause_t why) noexcept { (*static_cast<closure *>(data))(result(entry), why); },
-            new closure(std::forward<F>(gone)), detail::end<closure>);
+            new closure(std::forward<Function>(gone)), detail::end<closure>);
         return *this;
     }
-    template <class F> config &&removal_listener(F &&gone) && { return std::move(removal_listener(std::forward<F>(gone))); }
+    template <class Function> config &&removal_listener(Function &&gone) && { return std::move(removal_listener(std::forward<Function>(gone))); }
     config &clock(const kvl::clock &is) & { return kvl_config_set_clock(handle_.get(), is.get()), *this; }
     config &&clock(const kvl::clock &is) && { return std::move(clock(is)); }
     /* Sends events to a queue: KVL_QUEUE_F_*. */
@@ -727,16 +838,16 @@ public:
     options()
     {
         kvl_options_t *made = nullptr;
-        detail::check(kvl_options_new(&made));
+        detail::raise_if_failed(kvl_options_new(&made));
         handle_.reset(made);
     }
     options &set(const char *key, const char *value) & { return kvl_options_set(handle_.get(), key, value), *this; }
     options &set(const char *key, double value) & { return kvl_options_set_real(handle_.get(), key, value), *this; }
-    template <class I, class = std::enable_if_t<std::is_integral_v<I>>> options &set(const char *key, I value) &
+    template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer>>> options &set(const char *key, Integer value) &
     {
         return kvl_options_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
     }
-    template <class T> options &&set(const char *key, T value) && { return std::move(set(key, value)); }
+    template <class Type> options &&set(const char *key, Type value) && { return std::move(set(key, value)); }
     options &timeout(milliseconds time) & { return set("timeout_ms", time.count()); }
     options &&timeout(milliseconds time) && { return std::move(timeout(time)); }
     const char *problem() const noexcept { return kvl_options_problem(handle_.get()); }
@@ -752,7 +863,7 @@ public:
     fetch()
     {
         kvl_fetch_t *made = nullptr;
-        detail::check(kvl_fetch_new(&made));
+        detail::raise_if_failed(kvl_fetch_new(&made));
         handle_ = handle(made);
     }
     void cancel() const noexcept { kvl_fetch_cancel(handle_.get()); }
@@ -761,7 +872,7 @@ public:
     bool wait(std::optional<milliseconds> timeout = std::nullopt) const
     {
         status s = kvl_fetch_wait(handle_.get(), timeout ? timeout->count() : KVL_FOREVER);
-        detail::check(s);
+        detail::raise_if_failed(s);
         return s == KVL_OK;
     }
     kvl_fetch_t *get() const noexcept { return handle_.get(); }
@@ -827,24 +938,24 @@ public:
     bool contains(std::string_view key) const
     {
         status s = kvl_cache_contains(handle_.get(), detail::bytes(key), key.size());
-        detail::check(s);
+        detail::raise_if_failed(s);
         return s == KVL_VALUE || s == KVL_NULL;
     }
     /* KVL_OK, KVL_REFUSED, KVL_TOO_LARGE, KVL_INVALID_KEY; KVL_CONFLICT or KVL_MISS if the condition of the terms does not hold. */
-    template <class T> status put(std::string_view key, T &&thing, const terms &on = {}) const
+    template <class Type> status put(std::string_view key, Type &&thing, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
-        status s = kvl_cache_put(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<T>(thing)).c_handle(), &stated);
-        detail::check(s);
+        status s = kvl_cache_put(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<Type>(thing)).c_handle(), &stated);
+        detail::raise_if_failed(s);
         return s;
     }
-    /* As put, but only if the key still holds `expected`, as get handed it out: else KVL_CONFLICT, or KVL_MISS if it holds nothing. */
-    template <class T> status compare_put(std::string_view key, const value &expected, T &&thing, const terms &on = {}) const
+    /* As put, but only if the key still holds `held`, as get handed it out: else KVL_CONFLICT, or KVL_MISS if it holds nothing. */
+    template <class Type> status compare_put(std::string_view key, const value &held, Type &&thing, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
-        status s = kvl_cache_compare_put(handle_.get(), detail::bytes(key), key.size(), expected.c_handle(),
-                                         value::of(std::forward<T>(thing)).c_handle(), &stated);
-        detail::check(s);
+        status s = kvl_cache_compare_put(handle_.get(), detail::bytes(key), key.size(), held.c_handle(),
+                                         value::of(std::forward<Type>(thing)).c_handle(), &stated);
+        detail::raise_if_failed(s);
         return s;
     }
     /* Gives the entry a new TTL, counted from now; without one that of the configuration. */
@@ -853,7 +964,7 @@ public:
     bool remove(std::string_view key) const
     {
         status s = kvl_cache_remove(handle_.get(), detail::bytes(key), key.size());
-        detail::check(s);
+        detail::raise_if_failed(s);
         return s == KVL_OK;
     }
     /* Removes and hands out. */
@@ -862,7 +973,7 @@ public:
         kvl_value_t *found = nullptr;
         return answer(kvl_cache_take(handle_.get(), detail::bytes(key), key.size(), &found), found);
     }
-    void clear() const { detail::check(kvl_cache_clear(handle_.get())); }
+    void clear() const { detail::raise_if_failed(kvl_cache_clear(handle_.get())); }
     size_t size() const noexcept { return kvl_cache_len(handle_.get()); }
     uint64_t cost() const noexcept { return kvl_cache_cost(handle_.get()); }
     kvl_cache_t *get() const noexcept { return handle_.get(); }
@@ -870,7 +981,7 @@ public:
     /* `found` by reference: it is written by the call that makes the other argument. */
     static std::optional<value> answer(status s, kvl_value_t *const &found)
     {
-        detail::check(s);
+        detail::raise_if_failed(s);
         if (s == KVL_VALUE)
             return value::own(found);
         return s == KVL_NULL ? std::optional(value()) : std::nullopt;
@@ -880,7 +991,7 @@ private:
     bool touched(std::string_view key, int64_t ttl_ms) const
     {
         status s = kvl_cache_touch(handle_.get(), detail::bytes(key), key.size(), ttl_ms);
-        detail::check(s);
+        detail::raise_if_failed(s);
         return s == KVL_OK;
     }
     std::vector<kvl::queue> queues_; /* first, so that they outlive the store */
@@ -913,22 +1024,22 @@ public:
     /* Ends the engine and waits for code of the program's that has begun. */
     void join()
     {
-        detail::check(kvl_tasks_free(handle_.get()));
+        detail::raise_if_failed(kvl_tasks_free(handle_.get()));
         static_cast<void>(handle_.release());
     }
     /* Accepts nothing new; `closed()` is called when all is done. What is under way fails with KVL_ERR_CLOSED, or goes on for as long
        as `drain`. */
-    template <class F> void close(F &&closed, std::optional<milliseconds> drain = std::nullopt) const
+    template <class Function> void close(Function &&closed, std::optional<milliseconds> drain = std::nullopt) const
     {
-        using closure = std::decay_t<F>;
-        detail::check(kvl_tasks_close(
+        using closure = std::decay_t<Function>;
+        detail::raise_if_failed(kvl_tasks_close(
             handle_.get(), drain ? KVL_CLOSE_DRAIN : KVL_CLOSE_CANCEL, drain ? drain->count() : 0,
-            [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<F>(closed)), detail::end<closure>));
+            [](void *data) noexcept { (*static_cast<closure *>(data))(); }, new closure(std::forward<Function>(closed)), detail::end<closure>));
     }
     kvl::cache cache() const
     {
         kvl_cache_t *is = nullptr;
-        detail::check(kvl_tasks_cache(handle_.get(), &is));
+        detail::raise_if_failed(kvl_tasks_cache(handle_.get(), &is));
         return kvl::cache(is, queues_);
     }
 
@@ -940,34 +1051,34 @@ public:
     }
 
     /* `told(const kvl::result &)` is called once, never inside this call, if the answer is KVL_PENDING; else nothing follows. */
-    template <class F> [[nodiscard]] status fetch(std::string_view key, F &&told, const how &by = {}) const
+    template <class Function> [[nodiscard]] status fetch(std::string_view key, Function &&told, const how &by = {}) const
     {
-        using closure = std::decay_t<F>;
+        using closure = std::decay_t<Function>;
         return kvl_tasks_fetch(handle_.get(), detail::bytes(key), key.size(), by.settings(), by.fetch, tell<closure>,
-                               new closure(std::forward<F>(told)), detail::end<closure>, nullptr);
+                               new closure(std::forward<Function>(told)), detail::end<closure>, nullptr);
     }
     /* `told(const kvl::result &)` is called once for each position, as it comes. KVL_OK if there are none. */
-    template <class F> [[nodiscard]] status fetch_each(const keys &all, F &&told, const how &by = {}) const
+    template <class Function> [[nodiscard]] status fetch_each(const keys &all, Function &&told, const how &by = {}) const
     {
-        using closure = std::decay_t<F>;
+        using closure = std::decay_t<Function>;
         return kvl_tasks_fetch_each(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell<closure>,
-                                    new closure(std::forward<F>(told)), detail::end<closure>);
+                                    new closure(std::forward<Function>(told)), detail::end<closure>);
     }
     /* `told(kvl::results)` is called once, when all are settled. */
-    template <class F> [[nodiscard]] status fetch_all(const keys &all, F &&told, const how &by = {}) const
+    template <class Function> [[nodiscard]] status fetch_all(const keys &all, Function &&told, const how &by = {}) const
     {
-        using closure = std::decay_t<F>;
+        using closure = std::decay_t<Function>;
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell_all<closure>,
-                                   new closure(std::forward<F>(told)), detail::end<closure>, nullptr);
+                                   new closure(std::forward<Function>(told)), detail::end<closure>, nullptr);
     }
     /* The same, and `progress(done, failed, total)` as positions are settled, at least `step` at a time. */
-    template <class F, class P>
-    [[nodiscard]] status fetch_all(const keys &all, F &&told, P &&progress, size_t step, options settings = {},
+    template <class Function, class Progress>
+    [[nodiscard]] status fetch_all(const keys &all, Function &&told, Progress &&progress, size_t step, options settings = {},
                                    const kvl::fetch *by = nullptr) const
     {
         struct closure {
-            std::decay_t<F> told;
-            std::decay_t<P> progress;
+            std::decay_t<Function> told;
+            std::decay_t<Progress> progress;
             void operator()(results are) { told(std::move(are)); }
         };
         kvl_options_set_progress(
@@ -975,7 +1086,7 @@ public:
             [](void *data, size_t done, size_t failed, size_t total) noexcept { static_cast<closure *>(data)->progress(done, failed, total); },
             step);
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), settings.get(), by ? by->get() : nullptr, tell_all<closure>,
-                                   new closure{std::forward<F>(told), std::forward<P>(progress)}, detail::end<closure>, nullptr);
+                                   new closure{std::forward<Function>(told), std::forward<Progress>(progress)}, detail::end<closure>, nullptr);
     }
 
     /* Not inside a callback, nor with a provider that a queue delivers: KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED. */
@@ -1040,13 +1151,13 @@ public:
     kvl_stats_t stats() const
     {
         kvl_stats_t is;
-        detail::check(kvl_tasks_stats(handle_.get(), &is, sizeof is));
+        detail::raise_if_failed(kvl_tasks_stats(handle_.get(), &is, sizeof is));
         return is;
     }
     std::string stats_json() const
     {
         kvl_value_t *text = nullptr;
-        detail::check(kvl_tasks_stats_json(handle_.get(), &text));
+        detail::raise_if_failed(kvl_tasks_stats_json(handle_.get(), &text));
         return std::string(value::own(text).bytes());
     }
     kvl_tasks_t *get() const noexcept { return handle_.get(); }
@@ -1054,15 +1165,15 @@ public:
 private:
     tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues) : queues_(std::move(queues)), handle_(owned) {}
 
-    template <class F> static void tell(void *data, const kvl_result_t *is) noexcept
+    template <class Function> static void tell(void *data, const kvl_result_t *is) noexcept
     {
-        static_assert(std::is_invocable_v<F &, const result &>, "the callback is called with a const kvl::result &");
-        (*static_cast<F *>(data))(result(is));
+        static_assert(std::is_invocable_v<Function &, const result &>, "the callback is called with a const kvl::result &");
+        (*static_cast<Function *>(data))(result(is));
     }
-    template <class F> static void tell_all(void *data, kvl_results_t *are) noexcept
+    template <class Function> static void tell_all(void *data, kvl_results_t *are) noexcept
     {
-        static_assert(std::is_invocable_v<F &, results>, "the callback is called with a kvl::results");
-        (*static_cast<F *>(data))(results::share(are));
+        static_assert(std::is_invocable_v<Function &, results>, "the callback is called with a kvl::results");
+        (*static_cast<Function *>(data))(results::share(are));
     }
     static expected<value> at_once(status s, kvl_value_t *found, const how &by)
     {
@@ -1166,6 +1277,18 @@ inline tasks::one_awaiter tasks::co_fetch(std::string_view key, const how &by) c
 inline tasks::all_awaiter tasks::co_fetch_all(keys all, const how &by) const { return all_awaiter(*this, std::move(all), by); }
 #endif
 
+} // inline namespace
+
 } // namespace kvl
+
+#pragma pop_macro("clear")
+#pragma pop_macro("close")
+#pragma pop_macro("end")
+#pragma pop_macro("error")
+#pragma pop_macro("fail")
+#pragma pop_macro("move")
+#pragma pop_macro("refresh")
+#pragma pop_macro("swap")
+#pragma pop_macro("timeout")
 
 #endif /* KVLIGHT_HPP */

@@ -17,6 +17,27 @@ const BUILDS: [(&str, &str, &str); 4] = [
     ("clang++-19", "c++17", "-fno-exceptions"),
 ];
 
+/// What careful projects switch on; a header's warnings are its user's. The last is about the checks of our own tests.
+const WARNINGS: &[&str] = &[
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Werror",
+    "-Wshadow",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wold-style-cast",
+    "-Wcast-qual",
+    "-Wcast-align",
+    "-Wundef",
+    "-Wextra-semi",
+    "-Wnon-virtual-dtor",
+    "-Woverloaded-virtual",
+    "-Wformat=2",
+    "-Wdouble-promotion",
+    "-Wno-string-conversion",
+];
+
 macro_rules! programs {
     ($($name:ident)*) => {
         const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
@@ -81,7 +102,7 @@ fn compile(source: &Path, compiler: &str, standard: &str, exceptions: &str) -> O
     let name = source.file_stem().expect("a source has a name").to_string_lossy();
     let program = installed().join(format!("{name}_{compiler}_{standard}{exceptions}"));
     let mut command = Command::new(compiler);
-    command.arg(format!("-std={standard}")).args([exceptions, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread", "-I"]);
+    command.arg(format!("-std={standard}")).arg(exceptions).args(WARNINGS).args(["-g", "-pthread", "-I"]);
     command.arg(here().join("include")).arg(here().join(source)).arg("-o").arg(&program);
     command.arg("-L").arg(installed()).arg("-lkvlight");
     must(&mut command);
@@ -106,6 +127,102 @@ fn check(name: &str) {
             valgrind.args(["-q", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=9"]);
             valgrind.args(["--fair-sched=yes"]).arg(&program);
             must(valgrind.env("LD_LIBRARY_PATH", installed()).env("RUST_BACKTRACE", "0"));
+        }
+    }
+}
+
+/// Those of tests/programs/cpp/parts are made of several files, or need options of their own.
+fn part(name: &str) -> PathBuf {
+    here().join("tests/programs/cpp/parts").join(name)
+}
+
+/// Runs a compiler with the options that all parts have; false if there is no such compiler, which in CI there must be.
+fn compiled(compiler: &str, arguments: &[&str], out: &Path) -> bool {
+    if Command::new(compiler).arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{compiler} is missing, and CI runs every compiler");
+        eprintln!("NOT RUN: {compiler} is missing");
+        return false;
+    }
+    let mut command = Command::new(compiler);
+    command.arg("-std=c++17").args(WARNINGS).args(["-g", "-pthread", "-I"]).arg(here().join("include"));
+    command.args(arguments).arg("-o").arg(out);
+    if !arguments.contains(&"-c") {
+        command.arg("-L").arg(installed()).arg("-lkvlight");
+    }
+    must(&mut command);
+    true
+}
+
+fn all_hold(program: &Path) {
+    let said = must(&mut on_library(program));
+    assert!(said.trim_end().ends_with(" checks, 0 failed"), "{}: {said}", program.display());
+}
+
+/// The library by one compiler, the program by either, everything hidden that does not say otherwise, with RTTI and without; folded by a
+/// linker that takes what is the same for one.
+#[test]
+fn an_object_keeps_its_type_across_shared_objects_and_is_taken_for_no_other() {
+    let (library, program) = (part("shapes.cpp"), part("identity.cpp"));
+    let (library, program) = (library.to_str().expect("a path of ours"), program.to_str().expect("a path of ours"));
+    let gold = Command::new("ld.gold").arg("--version").output().is_ok();
+    let folded: &[&str] = if gold { &["-fuse-ld=gold", "-Wl,--icf=all"] } else { &[] };
+    // Compiler and options of the library, then of the program.
+    let builds: [([&str; 2], &str, &[&str]); 6] = [
+        (["g++", "-frtti"], "clang++-19", &[]),
+        (["clang++-19", "-frtti"], "g++", folded),
+        (["clang++-19", "-frtti"], "clang++-19", &[]),
+        (["g++", "-frtti"], "g++", &["-fno-rtti"]),
+        (["g++", "-fno-rtti"], "g++", &[]),
+        (["clang++-19", "-fno-rtti"], "clang++-19", &["-fno-rtti"]),
+    ];
+    for (nth, ([made_by, rtti], read_by, options)) in builds.into_iter().enumerate() {
+        let folder = installed().join(format!("shapes{nth}"));
+        fs::create_dir_all(&folder).expect("the target folder can be written");
+        if !compiled(made_by, &["-shared", "-fPIC", "-fvisibility=hidden", rtti, library], &folder.join("libshapes.so")) {
+            continue;
+        }
+        let (out, at) = (folder.join("identity"), folder.to_str().expect("a path of ours"));
+        let run_path = format!("-Wl,-rpath,{at}");
+        let mut all = vec!["-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", program, "-L", at, "-lshapes", &run_path];
+        all.extend(options);
+        all.extend((rtti == "-fno-rtti").then_some("-DSHAPES_WITHOUT_RTTI"));
+        if compiled(read_by, &all, &out) {
+            all_hold(&out);
+        }
+    }
+}
+
+/// The linker keeps one of two functions of one name, which must not be the one that cannot throw.
+#[test]
+fn files_with_and_without_exceptions_are_parts_of_one_program() {
+    for compiler in ["g++", "clang++-19"] {
+        let folder = installed().join(format!("modes_{compiler}"));
+        fs::create_dir_all(&folder).expect("the target folder can be written");
+        let objects: Vec<PathBuf> = [("throwing", "-fexceptions"), ("terminating", "-fno-exceptions")]
+            .into_iter()
+            .map(|(name, exceptions)| (name, exceptions, folder.join(name).with_extension("o")))
+            .filter(|(name, exceptions, object)| {
+                let source = part(name).with_extension("cpp");
+                // Not optimised, so that no function is inlined away.
+                compiled(compiler, &["-c", "-O0", exceptions, source.to_str().expect("a path of ours")], object)
+            })
+            .map(|(_, _, object)| object)
+            .collect();
+        for (nth, order) in [[0, 1], [1, 0]].into_iter().enumerate().filter(|_| objects.len() == 2) {
+            let program = folder.join(format!("program{nth}"));
+            compiled(compiler, &order.map(|object: usize| objects[object].to_str().expect("a path of ours")), &program);
+            all_hold(&program);
+        }
+    }
+}
+
+#[test]
+fn macros_of_other_headers_do_no_harm() {
+    let source = part("macros.cpp");
+    for (compiler, standard) in [("g++", "-std=gnu++17"), ("clang++-19", "-std=c++20")] {
+        let program = installed().join(format!("macros_{compiler}"));
+        if compiled(compiler, &[standard, source.to_str().expect("a path of ours")], &program) {
+            all_hold(&program);
         }
     }
 }

@@ -1,0 +1,86 @@
+// The program beside shapes.cpp: an object has one type, in whichever shared library it was made, and is taken for no other.
+#include "../check.hpp"
+#include "shapes.hpp"
+
+// Without RTTI a type is the same in two shared libraries only if it is visible.
+#if defined(__cpp_rtti) && !defined(SHAPES_WITHOUT_RTTI)
+static constexpr bool hidden_is_known = true;
+#else
+static constexpr bool hidden_is_known = false;
+#endif
+
+struct small {
+    int number;
+};
+struct large {
+    char text[64];
+    long number;
+};
+
+extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *is);
+extern "C" void shapes_of_a_function(kvl::value *is)
+{
+    struct inner {
+        int number = 0;
+    };
+    CHECK(kvl::value(std::make_shared<inner>()).get<inner>());
+    *is = is->get<inner>() ? kvl::value("taken for ours") : kvl::value();
+}
+
+static bool is_taken_for_ours(kvl::value of_library)
+{
+    shapes_of_a_function(&of_library);
+    return bool(of_library);
+}
+
+static kvl::value of_library(which is) { return kvl::value::own(shapes_value(is)); }
+
+static kvl::value fetched(which is)
+{
+    kvl_value_t *found = nullptr;
+    std::string key = std::to_string(is);
+    kvl_status_t answer = kvl_tasks_fetch_wait(shapes_engine(), reinterpret_cast<const uint8_t *>(key.data()), key.size(), nullptr, nullptr,
+                                               &found, nullptr);
+    CHECK(answer == KVL_VALUE);
+    return kvl::value::own(found);
+}
+
+int main()
+{
+    // Made there, read here.
+    for (auto from : {of_library, fetched}) {
+        auto round = from(a_circle).get<circle>();
+        CHECK(round != nullptr && round->radius == 320);
+        auto angular = from(a_square).get<square>();
+        CHECK((angular != nullptr) == hidden_is_known);
+        CHECK(angular == nullptr || angular->side == 640);
+        auto strings = from(a_vector).get<std::vector<std::string>>();
+        CHECK(strings != nullptr && strings->size() == 3 && strings->back() == "three");
+        CHECK((from(a_secret).get<secret>() != nullptr) == hidden_is_known);
+        auto zlib = from(a_zlib).get<ZLibZ2>();
+        CHECK((zlib != nullptr) == hidden_is_known);
+        // What has one name and is not one type.
+        CHECK(from(a_local).get<local>() == nullptr);
+        CHECK(!is_taken_for_ours(from(in_a_function)));
+        CHECK(from(a_square).get<circle>() == nullptr && from(a_circle).get<square>() == nullptr);
+    }
+
+    // Made here, read there.
+    kvl::value here[] = {std::make_shared<square>(), std::make_shared<circle>(), std::make_shared<std::vector<std::string>>(),
+                         std::make_shared<local>()};
+    CHECK(shapes_is(here[0].c_handle(), a_square) == hidden_is_known);
+    CHECK(shapes_is(here[1].c_handle(), a_circle));
+    CHECK(shapes_is(here[2].c_handle(), a_vector));
+    CHECK(!shapes_is(here[3].c_handle(), a_local) && here[3].get<local>());
+    CHECK(!shapes_is(here[0].c_handle(), a_circle) && !shapes_is(here[1].c_handle(), a_square));
+
+    // Types that are alike to a linker, which folds what is the same.
+    kvl::cache store = kvl::cache(kvl::config());
+    store.put("small", std::make_shared<small>(small{7}));
+    auto found = store.get("small");
+    CHECK(found && found->get<small>() && found->get<small>()->number == 7);
+    CHECK(found && !found->get<large>());
+    CHECK(found && found->get<const small>());
+    shapes_end();
+    return done();
+}

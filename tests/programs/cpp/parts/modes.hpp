@@ -1,0 +1,19 @@
+// Two files of one program: throwing.cpp is compiled with exceptions, terminating.cpp without. Each does the same with functions that
+// the other compiles as well.
+#ifndef KVL_TESTS_MODES_HPP
+#define KVL_TESTS_MODES_HPP
+
+#include <string>
+
+// What terminating.cpp does: fetches and reads; then what a failure makes of it, which ends the process.
+std::string fetched_without_exceptions();
+[[noreturn]] void fails_without_exceptions();
+// An object is the same in both, handed over as C has it.
+struct kvl_value_t;
+int number_without_exceptions(kvl_value_t *value);
+
+struct number {
+    int is;
+};
+
+#endif

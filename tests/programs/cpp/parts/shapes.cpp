@@ -1,0 +1,66 @@
+#define SHAPES_LIBRARY
+#include "shapes.hpp"
+
+struct secret {
+    int word = 7;
+};
+
+// C has no overloads, so a function of one name in both is what plugins have: `init`, `main`.
+extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *is);
+extern "C" void shapes_of_a_function(kvl::value *is)
+{
+    struct inner {
+        std::string text = "the library's";
+    };
+    *is = std::make_shared<inner>();
+}
+
+static kvl::value of_a_function()
+{
+    kvl::value is;
+    shapes_of_a_function(&is);
+    return is;
+}
+
+static kvl::value made(int which)
+{
+    switch (which) {
+    case a_square: return std::make_shared<square>(square{640});
+    case a_circle: return std::make_shared<circle>(circle{320});
+    case a_vector: return std::make_shared<std::vector<std::string>>(3, "three");
+    case a_local: return std::make_shared<local>();
+    case in_a_function: return of_a_function();
+    case a_secret: return std::make_shared<secret>();
+    case a_zlib: return std::make_shared<ZLibZ2>(ZLibZ2{9});
+    default: return nullptr;
+    }
+}
+
+static kvl::tasks &engine()
+{
+    static kvl::tasks is = kvl::tasks(kvl::config().provider([](const kvl::request &asked) {
+        for (std::size_t i = 0; i < asked.size(); i++)
+            asked.resolve(i, made(std::stoi(std::string(asked[i]))));
+        asked.finish();
+    }));
+    return is;
+}
+
+kvl_tasks_t *shapes_engine() { return engine().get(); }
+void shapes_end() { engine().join(); }
+
+kvl_value_t *shapes_value(int which) { return kvl_value_retain(made(which).c_handle()); }
+
+int shapes_is(kvl_value_t *value, int which)
+{
+    kvl::value is = kvl::value::share(value);
+    switch (which) {
+    case a_square: return is.get<square>() != nullptr;
+    case a_circle: return is.get<circle>() != nullptr;
+    case a_vector: return is.get<std::vector<std::string>>() != nullptr;
+    case a_local: return is.get<local>() != nullptr;
+    case a_secret: return is.get<secret>() != nullptr;
+    case a_zlib: return is.get<ZLibZ2>() != nullptr;
+    default: return 0;
+    }
+}

@@ -1,0 +1,46 @@
+// What the shared library of shapes.cpp gives: engines and values with objects in them. Everything else is hidden, as -fvisibility=hidden
+// has it.
+#ifndef KVL_TESTS_SHAPES_HPP
+#define KVL_TESTS_SHAPES_HPP
+
+#include <kvlight.hpp>
+#include <string>
+#include <vector>
+
+#define SHAPES_API __attribute__((visibility("default")))
+
+// A type of both, which says nothing of its visibility; one that says it; one with letters that mangled names use as well.
+struct square {
+    int side;
+};
+struct SHAPES_API circle {
+    int radius;
+};
+struct ZLibZ2 {
+    int level;
+};
+// Its definition is the library's secret.
+struct secret;
+
+namespace {
+// Each file has its own: they have nothing in common but the name.
+struct local {
+#ifdef SHAPES_LIBRARY
+    std::string text = "a string of the library's";
+    std::string more = "another";
+#else
+    int number = 0;
+#endif
+};
+} // namespace
+
+extern "C" {
+SHAPES_API kvl_tasks_t *shapes_engine(void);
+SHAPES_API void shapes_end(void);
+SHAPES_API kvl_value_t *shapes_value(int which);
+SHAPES_API int shapes_is(kvl_value_t *value, int which);
+}
+
+enum which { a_square, a_circle, a_vector, a_local, in_a_function, a_secret, a_zlib };
+
+#endif
