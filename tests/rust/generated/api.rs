@@ -30,6 +30,24 @@ impl Api {
         Entry(&self.0).list("constants")
     }
 
+    /// Numbers, handles and callbacks that have names.
+    pub fn types(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("types")
+    }
+
+    pub fn functions(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("functions")
+    }
+
+    pub fn statistics(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("statistics")
+    }
+
+    /// A part of the version: "major", "minor", "patch", or "number".
+    pub fn version(&self, part: &str) -> i64 {
+        Entry(&self.0["version"]).number(part)
+    }
+
     pub fn structs(&self) -> impl Iterator<Item = Entry<'_>> {
         Entry(&self.0).list("structs")
     }
