@@ -58,12 +58,6 @@ def apart(what)
   equal(status.exitstatus, 0, "#{what}: #{status.inspect} #{watch.value}")
 end
 
-# Likewise in a fresh interpreter, since a fork of this one would have the handles of the parent.
-def program(text)
-  said = IO.popen([RbConfig.ruby, "-I", File.expand_path("../lib", __dir__), "-r", "kvlight", "-e", text], err: %i[child out], &:read)
-  [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
-end
-
 scenario "hit" do
   tasks, asked = users
   equal told(tasks, "7").value, "user 7", "loaded"
@@ -117,7 +111,7 @@ end
 
 scenario "retry then success" do
   attempts = 0
-  tasks, = users("retry.count" => 5) do
+  tasks, = users(retry_count: 5) do
     attempts += 1
     raise "not yet" if attempts < 3
 
@@ -156,7 +150,7 @@ scenario "cancel" do
 end
 
 scenario "close while loading" do
-  tasks, requests = held("tasks.max_running" => 1)
+  tasks, requests = held(tasks_max_running: 1)
   told = []
   3.times { |i| tasks.start("key #{i}") { |result| told << result.status } }
   busy_until { !requests.empty? }
@@ -168,7 +162,7 @@ scenario "close while loading" do
 end
 
 scenario "10,000 keys" do
-  tasks, asked = users("cache.capacity" => 20_000, "batch.max_keys" => 500)
+  tasks, asked = users(cache_capacity: 20_000, batch_max_keys: 500)
   keys = Array.new(10_000) { |i| "key #{i}" }
   results = all_told(tasks, keys)
   equal results.map(&:value), keys.map { |key| "user #{key}" }, "values"
@@ -195,7 +189,7 @@ scenario "object value whose destructor is counted" do
   made = Thread::Queue.new
   dropped = Hash.new(0).compare_by_identity
   provider = ->(keys) { keys.to_h { |key| [key, { name: key }.tap { |value| made << value }] } }
-  tasks, = users("cache.capacity" => 10, dropped: ->(value) { dropped[value] += 1 }, &provider)
+  tasks, = users(cache_capacity: 10, dropped: ->(value) { dropped[value] += 1 }, &provider)
   kept = told(tasks, "key 1").value
   equal tasks.fetch("key 1").equal?(kept), true, "the very Hash"
   100.times { |i| equal told(tasks, "key #{i}").value[:name], "key #{i}", "name" }
@@ -227,7 +221,7 @@ end
 
 scenario "a permanent error is not tried again" do
   calls = 0
-  tasks, = users("retry.count" => 5) { (calls += 1) && raise(Kvlight::Permanent, "gone for good") }
+  tasks, = users(retry_count: 5) { (calls += 1) && raise(Kvlight::Permanent, "gone for good") }
   equal told(tasks, "a").error.message, "gone for good", "the error"
   equal calls, 1, "calls of the provider"
   tasks.close
@@ -244,7 +238,7 @@ scenario "keys and values of any bytes" do
 end
 
 scenario "many threads fetch, and close comes in between" do
-  tasks, = users("cache.capacity" => 100)
+  tasks, = users(cache_capacity: 100)
   threads = Array.new(8) do |n|
     Thread.new do
       loop { tasks.fetch("key #{rand(n * 100)}") }
@@ -308,4 +302,4 @@ scenario "the interpreter exits with fetches under way" do
   end
 end
 
-exit run_scenarios("Ruby", RUBY_VERSION, "poll")
+exit run_scenarios(["Ruby", RUBY_VERSION, "queue"])

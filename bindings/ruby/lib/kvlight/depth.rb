@@ -5,8 +5,8 @@ module Kvlight
   # that waits for its next job would so keep what its last one worked on alive, and Tasks that were dropped would never end. Jobs
   # therefore run further down the stack than a thread ever is while it waits.
   module Depth
-    # How many calls of C functions lie in between; each takes some hundred bytes.
-    LEVELS = 8
+    # How many calls of C functions lie in between. Each takes more than a KiB; a thread that waits, some three.
+    LEVELS = 6
 
     # The block must refer to nothing but what may stay alive.
     def self.run(levels = LEVELS, &block)

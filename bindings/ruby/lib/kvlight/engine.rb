@@ -23,7 +23,7 @@ module Kvlight
     # Hands events to `tasks` from now on; `workers` are closed at the end.
     def start(tasks, workers)
       @workers = workers
-      @owner = Weak.new(tasks, @queue)
+      @owner = Weak.new(tasks)
       ObjectSpace.define_finalizer(tasks, Engine.ending(self))
       @lock.synchronize { keep_pumping }
     end
