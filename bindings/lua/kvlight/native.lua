@@ -6,10 +6,11 @@
 ---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
 ---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal.
 ---@field ["priority"]? number The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0.
+---@field ["urgency"]? integer Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
 ---@field ["retry.count"]? integer How often a failed key is tried again; -1 for ever. Default: 0.
 ---@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow. Default: fixed.
 ---@field ["retry.first_ms"]? integer The first exponential pause, in milliseconds. Default: 1000.
----@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. Default: 0.
+---@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100.
 ---@field ["retry.factor"]? number By what each exponential pause is longer than the one before. Default: 2.
 ---@field ["retry.switch_after"]? integer After how many pauses the shapes of two parts go over to the second. Default: 0.
 ---@field ["retry.cap_ms"]? integer No pause is longer, in milliseconds. Default: 60000.
@@ -26,16 +27,17 @@
 ---@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0.
 ---@field ["cache.idle_ttl_ms"]? integer An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1.
 ---@field ["cache.timer"]? boolean Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true.
----@field ["cache.seed"]? integer Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses. Default: -1.
----@field ["cache.hash"]? "fast"|"sip" fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses. Default: fast.
+---@field ["cache.seed"]? integer Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1.
+---@field ["cache.hash"]? "fast"|"sip" fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast.
 ---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0.
 ---@field ["cache.error_capacity"]? integer How many errors are remembered at most. Default: 1024.
 ---@field ["tasks.max_running"]? integer How many requests may be with the provider at a time. Default: 4.
 ---@field ["tasks.max_abandoned"]? integer How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4.
----@field ["queue.max_keys"]? integer How many keys may wait for a slot. Default: 256.
----@field ["queue.order"]? "lifo"|"fifo" Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer. Default: lifo.
----@field ["queue.share"]? number Which part of the places one fetch may occupy, at least one; its other keys wait with it. Default: 0.5.
----@field ["queue.spill"]? boolean false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL. Default: true.
+---@field ["queue.max_keys"]? integer How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
+---@field ["queue.order"]? "fifo"|"lifo" Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo.
+---@field ["queue.ageing_ms"]? integer Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0.
+---@field ["queue.share"]? number Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Default: 0.5.
+---@field ["queue.overflow"]? "wait"|"reject" What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait.
 ---@field ["batch.max_keys"]? integer How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
 ---@field ["batch.linger_us"]? integer How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
 ---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered is absent rather than failed. Default: false.
@@ -125,26 +127,28 @@ typedef struct kvl_stats_t {
   uint64_t removed_cleared;
   uint64_t removed_trimmed;
   uint64_t removed_refused;
-  uint64_t removed_cost_total;
-  uint64_t loads_started;
-  uint64_t loads_joined;
-  uint64_t loads_succeeded;
-  uint64_t loads_failed;
-  uint64_t loads_retried;
-  uint64_t loads_timed_out;
-  uint64_t loads_cancelled;
-  uint64_t entries;
-  uint64_t cost;
-  uint64_t queued;
-  uint64_t running;
-  uint64_t in_flight;
-  uint64_t abandoned;
-  uint64_t loads_lost;
+  uint64_t removed_cost_expired;
+  uint64_t removed_cost_capacity;
+  uint64_t removed_cost_cost;
+  uint64_t removed_cost_replaced;
+  uint64_t removed_cost_removed;
+  uint64_t removed_cost_cleared;
+  uint64_t removed_cost_trimmed;
+  uint64_t removed_cost_refused;
   uint64_t misses_started;
+  uint64_t misses_joined;
   uint64_t misses_cache_only;
-  uint64_t misses_queue_lost;
+  uint64_t misses_queue_full;
   uint64_t misses_remembered;
   uint64_t misses_unasked;
+  uint64_t loads_started;
+  uint64_t loads_succeeded;
+  uint64_t loads_failed;
+  uint64_t loads_lost;
+  uint64_t loads_cancelled;
+  uint64_t loads_retried;
+  uint64_t loads_timed_out;
+  uint64_t late_answers;
   uint64_t attempts;
   uint64_t requests;
   uint64_t requests_abandoned;
@@ -152,8 +156,13 @@ typedef struct kvl_stats_t {
   uint64_t extras_refused;
   uint64_t fetch_timeouts;
   uint64_t fetch_cancels;
-  uint64_t late_answers;
-  uint64_t spilled;
+  uint64_t entries;
+  uint64_t cost;
+  uint64_t queued;
+  uint64_t deferred;
+  uint64_t running;
+  uint64_t in_flight;
+  uint64_t abandoned;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
@@ -244,6 +253,8 @@ void kvl_cache_release(kvl_cache_t *cache);
 kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null, kvl_removal_fn on_victim, void *user_data);
 kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *expected, kvl_value_t *value, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
@@ -325,7 +336,7 @@ kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint
 kvl_status_t kvl_value_new_object_on(kvl_queue_t *queue, void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
 ]]
 
-native.version = { number = 1000 }
+native.version = { number = 2000 }
 
 -- Statuses and other constants, by their names without "KVL_".
 native.constants = {
@@ -340,6 +351,7 @@ native.constants = {
   TOO_LARGE = 8, -- not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone
   TRUNCATED = 9, -- the buffer is too small: ask again with the length that was written
   LATE = 10, -- the attempt was over before this answer came
+  CONFLICT = 11, -- not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed
   ERR_INVALID_ARG = -1, -- an argument is out of its range or has unknown flags
   ERR_NULL_POINTER = -2, -- a pointer is NULL that must not be
   ERR_UNKNOWN_KEY = -3, -- no configuration key of that name: kvl_config_keys_json() lists them
@@ -363,7 +375,7 @@ native.constants = {
   ERR_PROVIDER = -300, -- the provider failed
   ERR_TIMEOUT = -301, -- the time given was over before an answer came
   ERR_CANCELLED = -302, -- the fetch was cancelled
-  ERR_QUEUE_FULL = -303, -- the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once
+  ERR_QUEUE_FULL = -303, -- the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch
   ERR_UNANSWERED = -304, -- the provider finished without an answer for this key
   ERR_PANIC = -900, -- an internal error was caught: please report it
   QUEUE_F_RESULTS = 1, -- To the queue go results, progress, the end of a close, and the end of fetches' user data.
@@ -384,8 +396,12 @@ native.constants = {
   TTL_DEFAULT = -2, -- A TTL: what the configuration says.
   COST_DEFAULT = -1, -- A cost: the cost function's, else the value's own.
   PRIORITY_DEFAULT = -1.7976931348623157e+308, -- A priority: not stated.
+  PUT_F_KEEP_TTL = 1, -- A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none.
+  PUT_F_IF_ABSENT = 2, -- A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry.
+  PUT_F_IF_PRESENT = 4, -- A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry.
   FOREVER = -1, -- A timeout: none.
   ENTRY_COST = 80, -- What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
+  URGENCY_BACKGROUND = -1000, -- An urgency: that of a refresh whose options state none.
   KEY_MAX = 65535, -- The longest key, in bytes.
   SOURCE_NONE = 0, -- From nowhere: the position failed, or was refused before anything was looked up.
   SOURCE_STORE = 1, -- From the store.
@@ -422,51 +438,56 @@ native.constants = {
 
 -- The fields of kvl_stats_t but for its size.
 native.statistics = {
-  "window_id", -- Which window this is: another number after each reset.
-  "window_ms", -- How long the window has lasted, in milliseconds.
   "hits", -- Lookups that found a value.
   "null_hits", -- Lookups that found that there is none.
   "misses", -- Lookups that found nothing.
   "invalid_keys", -- Lookups whose key the validator refused.
   "inserts", -- Values that were stored, those over an older value included.
-  "replacements", -- Of inserts, those over an older value.
-  "removed_expired", -- Removals by KVL_CAUSE_EXPIRED.
-  "removed_capacity", -- Removals by KVL_CAUSE_CAPACITY.
-  "removed_cost", -- Removals by KVL_CAUSE_COST.
-  "removed_replaced", -- Removals by KVL_CAUSE_REPLACED.
-  "removed_removed", -- Removals by KVL_CAUSE_REMOVED.
-  "removed_cleared", -- Removals by KVL_CAUSE_CLEARED.
-  "removed_trimmed", -- Removals by KVL_CAUSE_TRIMMED.
-  "removed_refused", -- Values that never got in, KVL_CAUSE_REFUSED.
-  "removed_cost_total", -- What all these had cost, those that never got in excepted, in bytes.
+  "replacements", -- Of the inserts, those over an older value.
+  "removed_expired", -- Values that left because their time was over.
+  "removed_capacity", -- Values that were evicted because there were too many.
+  "removed_cost", -- Values that were evicted because they cost too much together.
+  "removed_replaced", -- Values that were replaced by another under their key.
+  "removed_removed", -- Values that the program removed by key.
+  "removed_cleared", -- Values that left by a clear.
+  "removed_trimmed", -- Values that left by a trim or a resize.
+  "removed_refused", -- Values that never got in.
+  "removed_cost_expired", -- The cost of those that expired, in bytes.
+  "removed_cost_capacity", -- The cost of those evicted for their number, in bytes.
+  "removed_cost_cost", -- The cost of those evicted for their cost, in bytes.
+  "removed_cost_replaced", -- The cost of those replaced, in bytes.
+  "removed_cost_removed", -- The cost of those removed by key, in bytes.
+  "removed_cost_cleared", -- The cost of those that left by a clear, in bytes.
+  "removed_cost_trimmed", -- The cost of those that left by a trim or a resize, in bytes.
+  "removed_cost_refused", -- The cost of those that never got in, in bytes.
+  "misses_started", -- Misses that started a load.
+  "misses_joined", -- Misses that joined a load under way.
+  "misses_cache_only", -- Misses of fetches that read the store only.
+  "misses_queue_full", -- Misses that found the queue full.
+  "misses_remembered", -- Misses that were answered from the memory of recent errors.
+  "misses_unasked", -- Misses that ended before they asked: the engine closed, or their batch failed as a whole.
   "loads_started", -- Loads that began.
-  "loads_joined", -- Misses that joined a load under way.
   "loads_succeeded", -- Loads that ended with a value or null.
   "loads_failed", -- Loads that ended with an error.
+  "loads_lost", -- Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
+  "loads_cancelled", -- Loads that ended because no fetch wanted them any more, or by a close.
   "loads_retried", -- Attempts after a load's first.
   "loads_timed_out", -- Attempts whose time ran out (attempt_timeout_ms).
-  "loads_cancelled", -- Loads that ended because nobody wanted them any more, or by close.
+  "late_answers", -- Answers that came after their attempt was over, KVL_LATE.
+  "attempts", -- Keys handed to the provider, each time counted.
+  "requests", -- Requests handed to the provider.
+  "requests_abandoned", -- Of the requests, those whose time ran out while the provider held them.
+  "extras_stored", -- Answers to keys that were not asked for and were stored.
+  "extras_refused", -- Answers to keys that were not asked for and were not stored.
+  "fetch_timeouts", -- Fetches whose time ran out (timeout_ms).
+  "fetch_cancels", -- Fetches that were cancelled.
   "entries", -- Now: entries in the store.
   "cost", -- Now: what they cost, in bytes.
   "queued", -- Now: keys that wait for a slot.
+  "deferred", -- Now: keys that wait without a place in the queue.
   "running", -- Now: requests that hold a slot.
-  "in_flight", -- Now: loads under way, waiting ones included.
-  "abandoned", -- Now: requests that ran out of time and are still with the provider.
-  "loads_lost", -- Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
-  "misses_started", -- Misses that started a load.
-  "misses_cache_only", -- Misses of fetches that read the store only.
-  "misses_queue_lost", -- Misses that found the queue full.
-  "misses_remembered", -- Misses that were answered from the memory of recent errors.
-  "misses_unasked", -- Misses that ended before they asked: the engine closed, or their batch failed as a whole.
-  "attempts", -- Keys handed to the provider, each time counted.
-  "requests", -- Requests handed to the provider.
-  "requests_abandoned", -- Of requests, those that ran out of time while the provider held them.
-  "extras_stored", -- Answers to keys that were not asked for and were stored.
-  "extras_refused", -- Answers to keys that were not asked for and came too late to be stored.
-  "fetch_timeouts", -- Fetches whose time ran out (timeout_ms).
-  "fetch_cancels", -- Fetches that were cancelled.
-  "late_answers", -- Answers that came after their attempt was over, KVL_LATE.
-  "spilled", -- Now: keys that wait with their fetch, for a place among the queued.
+  "in_flight", -- Now: loads under way, those that wait included.
+  "abandoned", -- Now: requests whose time ran out and that are still with the provider.
 }
 
 return native

@@ -14,10 +14,11 @@ namespace Kvlight;
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal.
  *   'priority'?: float, // The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0.
+ *   'urgency'?: int, // Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is tried again; -1 for ever. Default: 0.
  *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
- *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. Default: 0.
+ *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100.
  *   'retry.factor'?: float, // By what each exponential pause is longer than the one before. Default: 2.
  *   'retry.switch_after'?: int, // After how many pauses the shapes of two parts go over to the second. Default: 0.
  *   'retry.cap_ms'?: int, // No pause is longer, in milliseconds. Default: 60000.
@@ -36,16 +37,17 @@ namespace Kvlight;
  *   'cache.ttl_jitter_ms'?: int, // Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0.
  *   'cache.idle_ttl_ms'?: int, // An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1.
  *   'cache.timer'?: bool, // Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true.
- *   'cache.seed'?: int, // Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses. Default: -1.
- *   'cache.hash'?: 'fast'|'sip', // fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses. Default: fast.
+ *   'cache.seed'?: int, // Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1.
+ *   'cache.hash'?: 'fast'|'sip', // fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast.
  *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0.
  *   'cache.error_capacity'?: int, // How many errors are remembered at most. Default: 1024.
  *   'tasks.max_running'?: int, // How many requests may be with the provider at a time. Default: 4.
  *   'tasks.max_abandoned'?: int, // How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4.
- *   'queue.max_keys'?: int, // How many keys may wait for a slot. Default: 256.
- *   'queue.order'?: 'lifo'|'fifo', // Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer. Default: lifo.
- *   'queue.share'?: float, // Which part of the places one fetch may occupy, at least one; its other keys wait with it. Default: 0.5.
- *   'queue.spill'?: bool, // false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL. Default: true.
+ *   'queue.max_keys'?: int, // How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
+ *   'queue.order'?: 'fifo'|'lifo', // Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo.
+ *   'queue.ageing_ms'?: int, // Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0.
+ *   'queue.share'?: float, // Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Default: 0.5.
+ *   'queue.overflow'?: 'wait'|'reject', // What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait.
  *   'batch.max_keys'?: int, // How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
  *   'batch.linger_us'?: int, // How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
  *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered is absent rather than failed. Default: false.
@@ -54,10 +56,11 @@ namespace Kvlight;
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal.
  *   'priority'?: float, // The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0.
+ *   'urgency'?: int, // Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is tried again; -1 for ever. Default: 0.
  *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
- *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. Default: 0.
+ *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100.
  *   'retry.factor'?: float, // By what each exponential pause is longer than the one before. Default: 2.
  *   'retry.switch_after'?: int, // After how many pauses the shapes of two parts go over to the second. Default: 0.
  *   'retry.cap_ms'?: int, // No pause is longer, in milliseconds. Default: 60000.
@@ -67,7 +70,7 @@ namespace Kvlight;
  */
 final class Native
 {
-    public const VERSION = 1000;
+    public const VERSION = 2000;
     /** done */
     public const OK = 0;
     /** a value */
@@ -90,6 +93,8 @@ final class Native
     public const TRUNCATED = 9;
     /** the attempt was over before this answer came */
     public const LATE = 10;
+    /** not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed */
+    public const CONFLICT = 11;
     /** an argument is out of its range or has unknown flags */
     public const ERR_INVALID_ARG = -1;
     /** a pointer is NULL that must not be */
@@ -136,7 +141,7 @@ final class Native
     public const ERR_TIMEOUT = -301;
     /** the fetch was cancelled */
     public const ERR_CANCELLED = -302;
-    /** the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once */
+    /** the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch */
     public const ERR_QUEUE_FULL = -303;
     /** the provider finished without an answer for this key */
     public const ERR_UNANSWERED = -304;
@@ -178,10 +183,18 @@ final class Native
     public const COST_DEFAULT = -1;
     /** A priority: not stated. */
     public const PRIORITY_DEFAULT = -1.7976931348623157e+308;
+    /** A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none. */
+    public const PUT_F_KEEP_TTL = 1;
+    /** A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry. */
+    public const PUT_F_IF_ABSENT = 2;
+    /** A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry. */
+    public const PUT_F_IF_PRESENT = 4;
     /** A timeout: none. */
     public const FOREVER = -1;
     /** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
     public const ENTRY_COST = 80;
+    /** An urgency: that of a refresh whose options state none. */
+    public const URGENCY_BACKGROUND = -1000;
     /** The longest key, in bytes. */
     public const KEY_MAX = 65535;
     /** From nowhere: the position failed, or was refused before anything was looked up. */
@@ -328,26 +341,28 @@ typedef struct kvl_stats_t {
   uint64_t removed_cleared;
   uint64_t removed_trimmed;
   uint64_t removed_refused;
-  uint64_t removed_cost_total;
-  uint64_t loads_started;
-  uint64_t loads_joined;
-  uint64_t loads_succeeded;
-  uint64_t loads_failed;
-  uint64_t loads_retried;
-  uint64_t loads_timed_out;
-  uint64_t loads_cancelled;
-  uint64_t entries;
-  uint64_t cost;
-  uint64_t queued;
-  uint64_t running;
-  uint64_t in_flight;
-  uint64_t abandoned;
-  uint64_t loads_lost;
+  uint64_t removed_cost_expired;
+  uint64_t removed_cost_capacity;
+  uint64_t removed_cost_cost;
+  uint64_t removed_cost_replaced;
+  uint64_t removed_cost_removed;
+  uint64_t removed_cost_cleared;
+  uint64_t removed_cost_trimmed;
+  uint64_t removed_cost_refused;
   uint64_t misses_started;
+  uint64_t misses_joined;
   uint64_t misses_cache_only;
-  uint64_t misses_queue_lost;
+  uint64_t misses_queue_full;
   uint64_t misses_remembered;
   uint64_t misses_unasked;
+  uint64_t loads_started;
+  uint64_t loads_succeeded;
+  uint64_t loads_failed;
+  uint64_t loads_lost;
+  uint64_t loads_cancelled;
+  uint64_t loads_retried;
+  uint64_t loads_timed_out;
+  uint64_t late_answers;
   uint64_t attempts;
   uint64_t requests;
   uint64_t requests_abandoned;
@@ -355,8 +370,13 @@ typedef struct kvl_stats_t {
   uint64_t extras_refused;
   uint64_t fetch_timeouts;
   uint64_t fetch_cancels;
-  uint64_t late_answers;
-  uint64_t spilled;
+  uint64_t entries;
+  uint64_t cost;
+  uint64_t queued;
+  uint64_t deferred;
+  uint64_t running;
+  uint64_t in_flight;
+  uint64_t abandoned;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(uintptr_t user_data);
 typedef void (*kvl_result_fn)(uintptr_t user_data, const kvl_result_t *result);
@@ -447,6 +467,8 @@ void kvl_cache_release(kvl_cache_t *cache);
 kvl_status_t kvl_cache_put(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null, kvl_removal_fn on_victim, uintptr_t user_data);
 kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache, const char *key, size_t key_len, const char *data, size_t len, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *expected, kvl_value_t *value, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const char *key, size_t key_len, int64_t ttl_ms);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const char *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 kvl_status_t kvl_cache_take(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t **out_value);

@@ -227,6 +227,18 @@ scenario "a permanent error is not tried again" do
   tasks.close
 end
 
+scenario "puts under a condition, and touches" do
+  tasks, = users
+  equal tasks.put("a", "new", only_if: :present), false, "only if present, and it is not"
+  equal tasks.put("a", "first", only_if: :absent), true, "only if absent"
+  equal tasks.put("a", "second", only_if: :absent), false, "only if absent, and it is there"
+  equal tasks.get("a"), "first", "what stayed"
+  equal tasks.put("a", "third", keep_ttl: true, only_if: :present), true, "only if present"
+  equal [tasks.touch("a", ttl_ms: 60_000), tasks.touch("nobody")], [true, false], "touched"
+  equal raised(ArgumentError, "an unknown term") { tasks.put("a", "b", tll_ms: 5) }.message.match?(/tll_ms/), true, "unknown terms"
+  tasks.close
+end
+
 scenario "keys and values of any bytes" do
   tasks, = users { |keys| keys.to_h { |key| [key, "#{key}\0é"] } }
   ["", "a\0b", "é", "x" * 65_535].each do |key|

@@ -39,10 +39,6 @@ impl Api {
         Entry(&self.0).list("functions")
     }
 
-    pub fn statistics(&self) -> impl Iterator<Item = Entry<'_>> {
-        Entry(&self.0).list("statistics")
-    }
-
     /// A part of the version: "major", "minor", "patch", or "number".
     pub fn version(&self, part: &str) -> i64 {
         Entry(&self.0["version"]).number(part)

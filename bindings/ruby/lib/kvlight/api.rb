@@ -3,7 +3,7 @@
 # Made from api/api.json by `make generate`. Do not edit.
 
 module Kvlight
-  VERSION = "0.1.0"
+  VERSION = "0.2.0"
 
   # The library's statuses and constants, by their names without "KVL_".
   OK = 0 # done
@@ -17,6 +17,7 @@ module Kvlight
   TOO_LARGE = 8 # not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone
   TRUNCATED = 9 # the buffer is too small: ask again with the length that was written
   LATE = 10 # the attempt was over before this answer came
+  CONFLICT = 11 # not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed
   ERR_INVALID_ARG = -1 # an argument is out of its range or has unknown flags
   ERR_NULL_POINTER = -2 # a pointer is NULL that must not be
   ERR_UNKNOWN_KEY = -3 # no configuration key of that name: kvl_config_keys_json() lists them
@@ -40,7 +41,7 @@ module Kvlight
   ERR_PROVIDER = -300 # the provider failed
   ERR_TIMEOUT = -301 # the time given was over before an answer came
   ERR_CANCELLED = -302 # the fetch was cancelled
-  ERR_QUEUE_FULL = -303 # the admission queue was full: raise queue.max_keys or tasks.max_running, or ask for less at once
+  ERR_QUEUE_FULL = -303 # the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch
   ERR_UNANSWERED = -304 # the provider finished without an answer for this key
   ERR_PANIC = -900 # an internal error was caught: please report it
   QUEUE_F_RESULTS = 1 # To the queue go results, progress, the end of a close, and the end of fetches' user data.
@@ -61,8 +62,12 @@ module Kvlight
   TTL_DEFAULT = -2 # A TTL: what the configuration says.
   COST_DEFAULT = -1 # A cost: the cost function's, else the value's own.
   PRIORITY_DEFAULT = -1.7976931348623157e+308 # A priority: not stated.
+  PUT_F_KEEP_TTL = 1 # A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none.
+  PUT_F_IF_ABSENT = 2 # A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry.
+  PUT_F_IF_PRESENT = 4 # A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry.
   FOREVER = -1 # A timeout: none.
   ENTRY_COST = 80 # What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
+  URGENCY_BACKGROUND = -1000 # An urgency: that of a refresh whose options state none.
   KEY_MAX = 65535 # The longest key, in bytes.
   SOURCE_NONE = 0 # From nowhere: the position failed, or was refused before anything was looked up.
   SOURCE_STORE = 1 # From the store.
@@ -114,9 +119,9 @@ module Kvlight
     cache_idle_ttl_ms: "cache.idle_ttl_ms",
     # Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. true or false; default: true.
     cache_timer: "cache.timer",
-    # Makes hashing, TTL jitter and retry jitter repeatable; -1 draws a seed at random. Not for keys that an attacker chooses. Integer; default: -1.
+    # Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Integer; default: -1.
     cache_seed: "cache.seed",
-    # fast is foldhash with a random seed; sip is SipHash-1-3, for keys that an attacker chooses. :fast, :sip; default: fast.
+    # fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. :fast, :sip; default: fast.
     cache_hash: "cache.hash",
     # How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Integer; default: 0.
     cache_error_ttl_ms: "cache.error_ttl_ms",
@@ -126,14 +131,16 @@ module Kvlight
     tasks_max_running: "tasks.max_running",
     # How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Integer; default: 4.
     tasks_max_abandoned: "tasks.max_abandoned",
-    # How many keys may wait for a slot. Integer; default: 256.
+    # How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Integer; default: 65536.
     queue_max_keys: "queue.max_keys",
-    # Whether the newest or the oldest fetch goes first, among those of one urgency. When the queue is full, lifo gives up the oldest waiting key, fifo refuses the newcomer. :lifo, :fifo; default: lifo.
+    # Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. :fifo, :lifo; default: fifo.
     queue_order: "queue.order",
-    # Which part of the places one fetch may occupy, at least one; its other keys wait with it. Float; default: 0.5.
+    # Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Integer; default: 0.
+    queue_ageing_ms: "queue.ageing_ms",
+    # Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Float; default: 0.5.
     queue_share: "queue.share",
-    # false: a fetch's keys beyond the places do not wait with it but are lost with KVL_ERR_QUEUE_FULL. true or false; default: true.
-    queue_spill: "queue.spill",
+    # What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. :wait, :reject; default: wait.
+    queue_overflow: "queue.overflow",
     # How many keys a request holds at most; 1 for a provider that answers one key at a time. Integer; default: 20.
     batch_max_keys: "batch.max_keys",
     # How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Integer; default: 0.
@@ -150,13 +157,15 @@ module Kvlight
     read: "read",
     # The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Float; default: 0.
     priority: "priority",
+    # Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Integer; default: 0.
+    urgency: "urgency",
     # How often a failed key is tried again; -1 for ever. Integer; default: 0.
     retry_count: "retry.count",
     # How the pauses between attempts grow. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
     retry_shape: "retry.shape",
     # The first exponential pause, in milliseconds. Integer; default: 1000.
     retry_first_ms: "retry.first_ms",
-    # The fixed pause, in milliseconds. Integer; default: 0.
+    # The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Integer; default: 100.
     retry_fixed_ms: "retry.fixed_ms",
     # By what each exponential pause is longer than the one before. Float; default: 2.
     retry_factor: "retry.factor",
@@ -172,7 +181,7 @@ module Kvlight
 
   module Native
     # The version whose tables these are.
-    NUMBER = 1000
+    NUMBER = 2000
 
     # By name: what a function returns, and what it takes, as names of Fiddle's types.
     FUNCTIONS = {
@@ -253,6 +262,8 @@ module Kvlight
       kvl_cache_put: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP]],
       kvl_cache_put_naming: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP UINTPTR_T UINTPTR_T]],
       kvl_cache_put_bytes: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T VOIDP SIZE_T VOIDP]],
+      kvl_cache_compare_put: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T VOIDP]],
+      kvl_cache_touch: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T INT64_T]],
       kvl_cache_remove: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T]],
       kvl_cache_remove_expired: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_cache_take: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],

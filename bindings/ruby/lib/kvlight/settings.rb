@@ -24,9 +24,14 @@ module Kvlight
     end
     private_class_method :state_one
 
+    CONDITIONS = { nil => 0, absent: PUT_F_IF_ABSENT, present: PUT_F_IF_PRESENT }.freeze
+    private_constant :CONDITIONS
+
     # The terms on which a value is stored, packed.
-    def self.terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT)
-      [Native::Terms::SIZE, ttl_ms, priority, cost, 0, 0].pack(Native::Terms::FORMAT)
+    def self.terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, keep_ttl: false, only_if: nil)
+      flags = CONDITIONS.fetch(only_if) | (keep_ttl ? PUT_F_KEEP_TTL : 0)
+      stated = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags }
+      Native::Terms.members.map { |member| stated.fetch(member, 0) }.pack(Native::Terms::FORMAT)
     end
 
     # A setting of a configuration that is a whole number.

@@ -78,12 +78,19 @@ module Kvlight
       look_up(key).last
     end
 
-    # Stores a value; nil is "known to be absent". Terms are ttl_ms:, priority: and cost:. True if it got in.
+    # Stores a value; nil is "known to be absent". Terms are ttl_ms:, priority:, cost:, keep_ttl: true (the entry there keeps its
+    # end) and only_if: :absent or :present. True if it got in.
     def put(key, value, **terms)
       key = key_of(key)
       with_value(value) do |handle|
         with_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, Settings.terms(**terms)) }
       end == OK
+    end
+
+    # Gives what is stored under a key another time to live. True if there was something.
+    def touch(key, ttl_ms: TTL_DEFAULT)
+      key = key_of(key)
+      with_cache { |cache| Native.kvl_cache_touch(cache, key, key.bytesize, ttl_ms) } == OK
     end
 
     # Removes what is stored under a key. True if there was something.
