@@ -40,7 +40,7 @@
 ---@field ["queue.overflow"]? "wait"|"reject" What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait.
 ---@field ["batch.max_keys"]? integer How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
 ---@field ["batch.linger_us"]? integer How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
----@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered is absent rather than failed. Default: false.
+---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.
 
 local native = {}

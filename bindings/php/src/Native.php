@@ -50,7 +50,7 @@ namespace Kvlight;
  *   'queue.overflow'?: 'wait'|'reject', // What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait.
  *   'batch.max_keys'?: int, // How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
  *   'batch.linger_us'?: int, // How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
- *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered is absent rather than failed. Default: false.
+ *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.

@@ -260,7 +260,7 @@ class Settings(FetchSettings, total=False):
     """How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0."""
 
     batch_omitted_is_null: bool
-    """Whether a key that the provider leaves unanswered is absent rather than failed. Default: false."""
+    """Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false."""
 
     attempt_timeout_ms: int
     """How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1."""

@@ -145,7 +145,7 @@ module Kvlight
     batch_max_keys: "batch.max_keys",
     # How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Integer; default: 0.
     batch_linger_us: "batch.linger_us",
-    # Whether a key that the provider leaves unanswered is absent rather than failed. true or false; default: false.
+    # Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. true or false; default: false.
     batch_omitted_is_null: "batch.omitted_is_null",
     # Whether one key's failure leaves the rest of its batch alone or ends it. :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
