@@ -87,7 +87,7 @@ bench-swift: ## Measure the Swift package: ns for each key. The next make bench 
 	set -o pipefail; bindings/swift/bench.sh | tee $(TARGET)/bench/swift.new && mv $(TARGET)/bench/swift.new $(TARGET)/bench/swift.txt
 
 bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
-	KVL_LIB_DIR=$(STAGE)/lib bindings/python/tests/bench.sh
+	KVL_LIB_DIR=$(STAGE)/lib KVL_INCLUDE_DIR=$(STAGE)/include bindings/python/bench.sh
 
 test-hosts: ## Run the twelve scenarios in every host.
 	tests/tiers/run hosts

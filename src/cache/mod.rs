@@ -20,7 +20,6 @@ mod counts;
 mod departure;
 mod entry;
 mod index;
-mod levels;
 mod limits;
 mod order;
 mod shard;

@@ -8,6 +8,7 @@ mod library;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,7 +20,7 @@ struct Page {
     text: String,
 }
 
-/// All Markdown that we keep at the top and under docs.
+/// All Markdown that we keep at the top, under docs and at the top of each package.
 fn pages() -> Vec<Page> {
     let (mut folders, mut pages) = (vec![here().join("docs")], Vec::new());
     let mut files: Vec<PathBuf> = list(here());
@@ -28,6 +29,7 @@ fn pages() -> Vec<Page> {
             if path.is_dir() { folders.push(path) } else { files.push(path) }
         }
     }
+    files.extend(list(&here().join("bindings")).into_iter().map(|package| package.join("README.md")).filter(|page| page.exists()));
     files.sort();
     for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let text = fs::read_to_string(&path).expect("documents are UTF-8");
@@ -90,11 +92,25 @@ fn trimmed(text: &str) -> Vec<&str> {
 
 const LANGUAGES: &[&str] = &["c", "cpp", "python"];
 
+/// The Python package, built in `folder` with the library of this test run inside.
+fn python_package(folder: &Path) -> PathBuf {
+    let package = folder.join("python");
+    BUILT.call_once(|| {
+        let mut build = Command::new(here().join("bindings/python/build.sh"));
+        build.arg(&package).env("KVL_INCLUDE_DIR", here().join("include"));
+        build.env("KVL_LIB_DIR", library::shared().parent().expect("the library lies in a folder"));
+        run(&mut build, "bindings/python");
+    });
+    package
+}
+
+static BUILT: Once = Once::new();
+
 /// What runs a source: the program that it is compiled to, or its interpreter.
 fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Command {
     if language == "python" {
         let mut python = Command::new("python3");
-        python.arg(source).env("PYTHONPATH", here().join("bindings/python/src")).env("KVL_LIBRARY", folder.join("libkvlight.so"));
+        python.arg(source).env("PYTHONPATH", python_package(folder));
         python.env("PYTHONDONTWRITEBYTECODE", "1");
         return python;
     }

@@ -18,4 +18,3 @@ mod hits;
 mod library;
 mod metrics;
 mod task;
-mod withdrawn;

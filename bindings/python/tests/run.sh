@@ -1,28 +1,31 @@
 #!/bin/sh
-# The scenarios and faults in Python, on asyncio's own loop and on uvloop, and the types by mypy. Reads KVL_LIB_DIR.
+# The package's tests in Python, the scenarios on asyncio's own loop and on uvloop, and the types by mypy. Reads KVL_LIB_DIR and
+# KVL_INCLUDE_DIR, where the static library and the header are.
 set -u
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)
-lib=${KVL_LIB_DIR:-${CARGO_TARGET_DIR:-$top/target}/release}
 python=${PYTHON:-python3}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-KVL_LIBRARY=$lib/libkvlight.so
-export KVL_LIBRARY PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1
 
-if ! command -v "$python" >/dev/null; then
+if ! "$python" -c 'import sysconfig, os; os.stat(sysconfig.get_paths()["include"] + "/Python.h")' 2>/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "# installs python3 python3-venv"
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3 python3-venv >/dev/null
+        echo "# installs python3 python3-dev python3-venv"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3 python3-dev python3-venv >/dev/null
     else
-        echo "# needs the packages python3 python3-venv"
+        echo "# needs the packages python3 python3-dev python3-venv"
     fi
 fi
-if ! "$python" -c 'import uvloop, mypy' 2>/dev/null; then
-    echo "# installs uvloop and mypy by pip, into a folder of this run"
-    "$python" -m venv --system-site-packages "$build/venv" && "$build/venv/bin/pip" install -q --disable-pip-version-check uvloop mypy \
-        && python=$build/venv/bin/python
+if ! "$python" -c 'import uvloop, mypy, pytest, typing_extensions, setuptools' 2>/dev/null; then
+    echo "# installs what the tests need by pip, into a folder of this run"
+    "$python" -m venv --system-site-packages "$build/venv" &&
+        "$build/venv/bin/pip" install -q --disable-pip-version-check uvloop mypy pytest typing_extensions setuptools &&
+        python=$build/venv/bin/python
 fi
+PYTHON=$python "$here/../build.sh" "$build/lib" || exit 1
+PYTHONPATH=$build/lib
+export PYTHONPATH
 
 passed=12
 loops=
@@ -37,16 +40,16 @@ for loop in asyncio uvloop; do
     [ "$code" = 0 ] || wrong=1
     loops="$loops${loops:+, }$loop"
 done
-echo "# faults"
-timeout 900 "$python" "$here/faults.py" || wrong=1
+echo "# tests"
+(cd "$here/.." && timeout 1200 "$python" -m pytest -q -p no:cacheprovider) || wrong=1
 echo "# types"
-(cd "$build" && MYPYPATH="$top/bindings/python/src" "$python" -m mypy --strict --cache-dir="$build/mypy" \
-    "$top"/bindings/python/src/kvlight/*.py "$top/examples/python/sqlite_batch.py" "$here/scenarios.py" "$here/faults.py") || wrong=1
+(cd "$here" && MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" -p kvlight &&
+    MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" "$top/examples/python/sqlite_batch.py" ./*.py) || wrong=1
 if command -v dpkg-query >/dev/null; then
     echo "# sqlite_batch.py"
-    PYTHONPATH="$top/bindings/python/src" timeout 120 "$python" "$top/examples/python/sqlite_batch.py" "$build/packages.db" || wrong=1
+    timeout 120 "$python" "$top/examples/python/sqlite_batch.py" "$build/packages.db" || wrong=1
 else
     echo "NOT RUN: sqlite_batch.py: its table is what dpkg-query lists, and there is none" >&2
 fi
-echo "ROW Python | $("$python" -c 'import platform; print(platform.python_version())') | next, on the loop's descriptor: $loops | $passed of 12"
+echo "ROW Python | $("$python" -c 'import platform; print(platform.python_version())') | next, on the loop's descriptor: $loops; a thread without one | $passed of 12"
 [ "$passed" = 12 ] && [ "$wrong" = 0 ]

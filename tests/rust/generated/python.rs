@@ -12,9 +12,10 @@ fn tables(api: &Api) -> String {
         \"\"\"The library's statuses, and its settings with their types.\"\"\"\n\n\
         from __future__ import annotations\n\n\
         from enum import IntEnum\n\
-        from typing import Literal, TypedDict\n\n\n\
-        class Status(IntEnum):\n    \"\"\"Outcomes above 0, errors below.\"\"\"\n"
+        from typing import Literal, TypedDict\n\n"
         .to_owned();
+    let _ = write!(text, "VERSION = \"{}\"\n\n\n", api.version());
+    text.push_str("class Status(IntEnum):\n    \"\"\"Outcomes above 0, errors below.\"\"\"\n");
     for status in api.statuses() {
         let _ = write!(text, "\n    {} = {}\n    {}\n", status.name(), status.number("value"), docstring(status.about()));
     }
@@ -27,9 +28,11 @@ fn tables(api: &Api) -> String {
     let per_fetch: Vec<_> = api.settings().filter(|setting| setting.is("per_fetch")).collect();
     let others: Vec<_> = api.settings().filter(|setting| !setting.is("per_fetch")).collect();
     text.push_str("\n\nclass FetchSettings(TypedDict, total=False):\n    \"\"\"What one fetch may set.\"\"\"\n");
-    per_fetch.iter().for_each(|setting| text.push_str(&field(*setting)));
+    per_fetch.iter().for_each(|setting| text.push_str(&field(*setting, "")));
     text.push_str("\n\nclass Settings(FetchSettings, total=False):\n    \"\"\"What an engine or a cache may set.\"\"\"\n");
-    others.iter().for_each(|setting| text.push_str(&field(*setting)));
+    others.iter().for_each(|setting| text.push_str(&field(*setting, "")));
+    text.push_str("\n\nclass CacheSettings(TypedDict, total=False):\n    \"\"\"What a cache without a provider may set.\"\"\"\n");
+    api.settings().filter(|setting| setting.name().starts_with("cache.")).for_each(|setting| text.push_str(&field(setting, "cache_")));
     text.push_str("\n\n# The library's names of the settings.\nNAMES: dict[str, str] = {\n");
     for setting in api.settings() {
         let _ = writeln!(text, "    \"{}\": \"{}\",", argument(setting), setting.name());
@@ -43,7 +46,8 @@ fn argument(setting: Entry<'_>) -> String {
     setting.name().replace('.', "_")
 }
 
-fn field(setting: Entry<'_>) -> String {
+/// A field of a dictionary of settings, its name without `prefix`.
+fn field(setting: Entry<'_>, prefix: &str) -> String {
     let kind = match setting.text("type") {
         "int" => "int".to_owned(),
         "real" => "float".to_owned(),
@@ -53,7 +57,7 @@ fn field(setting: Entry<'_>) -> String {
     };
     format!(
         "\n    {}: {kind}\n    {}\n",
-        argument(setting),
+        argument(setting).trim_start_matches(prefix),
         docstring(&format!("{} Default: {}.", setting.about(), setting.text("default")))
     )
 }

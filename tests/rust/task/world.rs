@@ -113,8 +113,6 @@ pub struct Options {
 pub struct Handed {
     pub id: RequestId,
     pub handout: Rc<Handout<&'static str>>,
-    /// Whether the provider has, or had, it in its hands.
-    pub taken: bool,
 }
 
 impl Handed {
@@ -150,12 +148,6 @@ pub struct World {
     pub checks: bool,
     pub litter: usize,
     untaken: VecDeque<usize>,
-}
-
-impl Default for World {
-    fn default() -> World {
-        World::new()
-    }
 }
 
 impl World {
@@ -209,7 +201,7 @@ impl World {
         }
         out.scheduled.iter().for_each(Post::deliver);
         for handout in out.handed {
-            self.requests.push(Handed { id: handout.id, handout, taken: false });
+            self.requests.push(Handed { id: handout.id, handout });
             if !self.by_hand {
                 self.untaken.push_back(self.requests.len() - 1);
             }
@@ -317,9 +309,7 @@ impl World {
 
     pub fn take(&mut self, nth: usize) -> Taken {
         let id = self.requests[nth].id;
-        let taken = self.act(|table, turn| table.take_request(id, turn.now));
-        self.requests[nth].taken |= taken == Taken::Run;
-        taken
+        self.act(|table, turn| table.take_request(id, turn.now))
     }
 
     pub fn returned(&mut self, nth: usize) {

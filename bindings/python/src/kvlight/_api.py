@@ -6,6 +6,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal, TypedDict
 
+VERSION = "0.1.0"
+
 
 class Status(IntEnum):
     """Outcomes above 0, errors below."""
@@ -260,10 +262,50 @@ class Settings(FetchSettings, total=False):
     """How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0."""
 
     batch_omitted_is_null: bool
-    """Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false."""
+    """Whether a key that the provider leaves unanswered is absent rather than failed. Default: false."""
 
     attempt_timeout_ms: int
     """How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1."""
+
+
+class CacheSettings(TypedDict, total=False):
+    """What a cache without a provider may set."""
+
+    capacity: int
+    """How many entries the store holds at most; 0 stores nothing. Default: 1024."""
+
+    cost_limit: int
+    """How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1."""
+
+    shards: int
+    """How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0."""
+
+    ttl_ms: int
+    """How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1."""
+
+    null_ttl_ms: int
+    """How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000."""
+
+    ttl_jitter_ms: int
+    """Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0."""
+
+    idle_ttl_ms: int
+    """An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1."""
+
+    timer: bool
+    """Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true."""
+
+    seed: int
+    """Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1."""
+
+    hash: Literal["fast", "sip"]
+    """fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast."""
+
+    error_ttl_ms: int
+    """How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0."""
+
+    error_capacity: int
+    """How many errors are remembered at most. Default: 1024."""
 
 
 # The library's names of the settings.

@@ -3,7 +3,7 @@
 module Kvlight
   # A fetch that was begun by Tasks#start or Tasks#start_all.
   class Fetch
-    # The keys in the order of the call.
+    # The keys in the order asked.
     attr_reader :keys
 
     def initialize(tasks, handle, keys, block, single:)
@@ -12,25 +12,23 @@ module Kvlight
       @keys = keys
       @block = block
       @single = single
-      @settled = Thread::Queue.new
+      @told = Thread::Queue.new
       @lock = Mutex.new
     end
 
-    # Ends it for those who wait for this fetch, with KVL_ERR_CANCELLED, and for nobody else.
+    # Tells those who wait for it that it is cancelled, and nobody else.
     def cancel
       @lock.synchronize { Error.check(Native.kvl_fetch_cancel(@handle)) if @handle }
       self
     end
 
     def done?
-      @settled.closed?
+      @told.closed?
     end
 
     # Waits for its Result, or for all its Results.
     def wait
-      raise Error, ERR_FORKED unless done? || @tasks.is_here?
-
-      @settled.pop # nil once it is closed
+      @tasks.wait_for(self)
       @outcome
     end
 
@@ -41,16 +39,11 @@ module Kvlight
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    # Wakes those who wait; returns what the block is to be called with, if there is one.
-    def settle(results)
+    def tell(results)
       @outcome = @single ? results.first : results
       release
-      @settled.close
-      return unless @block
-
-      block = @block
-      @block = nil
-      -> { block.call(@outcome) }
+      @told.close
+      @block&.call(@outcome)
     end
 
     # There is nothing left to cancel.
@@ -59,6 +52,10 @@ module Kvlight
         Native.kvl_fetch_release(@handle) if @handle
         @handle = nil
       end
+    end
+
+    def sleep_until_told
+      @told.pop # nil once it is closed
     end
   end
 end

@@ -1,0 +1,502 @@
+/* An engine: fetches that begin, events that come, and its end. */
+#include "native.h"
+
+#include <stdlib.h>
+
+/* ---- Its life ---- */
+
+static PyObject *engine_open(Engine *self, PyObject *args)
+{
+    PyObject *settings, *clock, *encode, *decode, *cost;
+    if (!PyArg_ParseTuple(args, "OOOOO", &settings, &clock, &encode, &decode, &cost))
+        return NULL;
+    kvl_config_t *config;
+    if (store_start(&self->store, settings, clock, &config) < 0)
+        return NULL;
+    store_keep(&self->store, encode, decode, cost);
+    State *state = self->store.state;
+    kvl_error_t *error = NULL;
+    kvl_status_t status = KVL_OK;
+    if ((self->requests = PyDict_New()) && (self->pump = pump_new(state, self->store.module, self))) {
+        status = kvl_queue_new(0, &self->pump->queue);
+        if (status >= 0)
+            status = kvl_config_set_provider(config, NULL, NULL, NULL);
+        if (status >= 0)
+            status = kvl_config_set_queue(config, self->pump->queue, KVL_QUEUE_F_ALL);
+        if (status >= 0)
+            status = kvl_tasks_new(config, &self->tasks, &error);
+        if (status >= 0)
+            status = kvl_tasks_cache(self->tasks, &self->store.cache);
+    }
+    if (status < 0)
+        raise_status(state, status, error ? kvl_error_message(error) : NULL);
+    kvl_error_release(error);
+    kvl_config_free(config);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* Requests that are with the provider: nobody waits for their answers any more. */
+static void abandon_requests(Engine *self)
+{
+    PyObject *requests = self->requests, *request;
+    self->requests = NULL;
+    Py_ssize_t at = 0;
+    while (requests && PyDict_Next(requests, &at, NULL, &request))
+        ((Request *)request)->engine = NULL;
+    self->pump->requests = requests;
+}
+
+/* Ends the engine wherever it stands. With everything routed to the queue no code of the program runs on the library's threads, so this
+ * waits for nothing but them. */
+static void engine_end(Engine *self)
+{
+    Pump *pump = self->pump;
+    kvl_tasks_t *tasks = self->tasks;
+    if (!pump)
+        return;
+    PyObject *type, *exception, *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    /* First of all nothing leads to it any more, since other threads may run from here on. */
+    pump->engine = NULL;
+    abandon_requests(self);
+    self->pump = NULL;
+    self->tasks = NULL;
+    while (self->waiters)
+        waiter_unlink(self->waiters);
+    Py_CLEAR(pump->keep);
+    store_end(&self->store);
+    if (tasks)
+        LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
+    pump_leave(pump);
+    Py_DECREF(pump);
+    PyErr_Restore(type, exception, traceback);
+}
+
+static int engine_traverse(Engine *self, visitproc visit, void *arg)
+{
+    for (Waiter *waiter = self->waiters; waiter; waiter = waiter->next)
+        Py_VISIT(waiter);
+    Py_VISIT(self->pump);
+    Py_VISIT(self->loop);
+    Py_VISIT(self->requests);
+    Py_VISIT(self->closing);
+    return store_traverse(&self->store, visit, arg);
+}
+
+static int engine_clear(Engine *self)
+{
+    engine_end(self);
+    Py_CLEAR(self->loop);
+    Py_CLEAR(self->closing);
+    return store_clear(&self->store);
+}
+
+static void engine_dealloc(Engine *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    engine_clear(self);
+    Py_XDECREF(self->store.module);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyObject *engine_abandon(Engine *self, PyObject *unused)
+{
+    (void)unused;
+    engine_end(self);
+    Py_RETURN_NONE;
+}
+
+/* The descriptor that the loop is to watch. */
+static PyObject *engine_attach(Engine *self, PyObject *loop)
+{
+    if (!store_alive(&self->store))
+        return NULL;
+    int fd = pump_attach(self->pump, loop);
+    if (fd < 0)
+        return NULL;
+    Py_INCREF(loop);
+    self->loop = loop;
+    return PyLong_FromLong(fd);
+}
+
+static PyObject *engine_close(Engine *self, PyObject *args)
+{
+    PyObject *drain, *closing;
+    if (!PyArg_ParseTuple(args, "OO", &drain, &closing) || !store_alive(&self->store))
+        return NULL;
+    int64_t deadline_ms = drain == Py_None ? 0 : PyLong_AsLongLong(drain);
+    if (deadline_ms == -1 && PyErr_Occurred())
+        return NULL;
+    if (closing != Py_None && !self->closing) {
+        Py_INCREF(closing);
+        self->closing = closing;
+    }
+    kvl_status_t status;
+    LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_close(
+                self->tasks, drain == Py_None ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, deadline_ms, NULL, NULL, NULL);
+            Py_END_ALLOW_THREADS);
+    if (status < 0)
+        return raise_status(self->store.state, status, NULL);
+    Py_RETURN_NONE;
+}
+
+/* ---- Fetches ---- */
+
+/* The options of one fetch, NULL where there are none. */
+static int options_of(Engine *self, PyObject *settings, size_t progress_step, kvl_options_t **out_options)
+{
+    *out_options = NULL;
+    if ((settings == Py_None || PyDict_Size(settings) == 0) && !progress_step)
+        return 0;
+    kvl_status_t status = kvl_options_new(out_options);
+    if (status >= 0 && progress_step)
+        status = kvl_options_set_progress(*out_options, NULL, progress_step);
+    if (status < 0)
+        raise_status(self->store.state, status, NULL);
+    if (status >= 0 && settings_into_options(self->store.state, *out_options, settings) == 0)
+        return 0;
+    kvl_options_free(*out_options);
+    *out_options = NULL;
+    return -1;
+}
+
+/* Where the outcome goes: the target that is given, or else a future of the loop. */
+static Waiter *waiter_for(Engine *self, Wait wait, PyObject *target)
+{
+    if (!store_alive(&self->store))
+        return NULL;
+    PyObject *future = NULL;
+    if (target == Py_None) {
+        target = future = PyObject_CallMethodObjArgs(self->loop, self->store.state->s_create_future, NULL);
+        if (!future)
+            return NULL;
+    }
+    Waiter *waiter = waiter_new(self, wait, target);
+    Py_XDECREF(future);
+    return waiter;
+}
+
+/* A waiter that the library took: it is in the engine's list from before the call, since events may come at once. Else what `at_once` is. */
+static PyObject *begun(Engine *self, Waiter *waiter, kvl_status_t status, PyObject *at_once)
+{
+    if (status == KVL_PENDING)
+        return (PyObject *)waiter;
+    if (waiter->engine)
+        waiter_unlink(waiter);
+    Py_DECREF(waiter);
+    if (status < 0)
+        return raise_status(self->store.state, status, NULL);
+    return at_once;
+}
+
+static PyObject *engine_fetch(Engine *self, PyObject *args)
+{
+    PyObject *object, *settings, *target;
+    if (!PyArg_ParseTuple(args, "OOO", &object, &settings, &target))
+        return NULL;
+    State *state = self->store.state;
+    Waiter *waiter = waiter_for(self, WAITS_FOR_ONE, target);
+    kvl_options_t *options = NULL;
+    Bytes key;
+    bytes_start(&key);
+    if (!waiter || key_encode(state, self->store.encode, object, &key) < 0 || options_of(self, settings, 0, &options) < 0 ||
+        !store_alive(&self->store)) {
+        bytes_end(&key);
+        kvl_options_free(options);
+        Py_XDECREF(waiter);
+        return NULL;
+    }
+    waiter_link(waiter);
+    kvl_value_t *value;
+    kvl_status_t status;
+    LIBRARY(state->home, status = kvl_tasks_fetch(self->tasks, key.data, key.len, options, waiter->fetch, NULL, waiter, NULL, &value));
+    bytes_end(&key);
+    kvl_options_free(options);
+    PyObject *at_once = NULL;
+    if (status == KVL_VALUE || status == KVL_NULL)
+        at_once = value_taken(state, status, value);
+    else if (status >= 0 && status != KVL_PENDING)
+        raise_status(state, status, NULL);
+    return begun(self, waiter, status, at_once);
+}
+
+/* Many keys, encoded end to end. */
+typedef struct {
+    Bytes bytes;
+    kvl_slice_t *slices;
+    size_t n;
+} Keys;
+
+static void keys_end(Keys *keys)
+{
+    bytes_end(&keys->bytes);
+    free(keys->slices);
+}
+
+static int keys_encode(Engine *self, PyObject *list, Keys *keys)
+{
+    bytes_start(&keys->bytes);
+    Py_ssize_t n = PyList_Size(list);
+    keys->n = n < 0 ? 0 : (size_t)n;
+    keys->slices = malloc((keys->n ? keys->n : 1) * sizeof *keys->slices);
+    if (!keys->slices)
+        PyErr_NoMemory();
+    bool failed = n < 0 || !keys->slices;
+    for (Py_ssize_t i = 0; i < n && !failed; i++) {
+        size_t before = keys->bytes.len;
+        PyObject *key = PyList_GetItem(list, i); /* encode= may have shortened the list */
+        failed = !key || key_encode(self->store.state, self->store.encode, key, &keys->bytes) < 0;
+        keys->slices[i].len = keys->bytes.len - before;
+    }
+    if (failed) {
+        keys_end(keys);
+        return -1;
+    }
+    const uint8_t *at = keys->bytes.data; /* which stays where it is from now on */
+    for (size_t i = 0; i < keys->n; at += keys->slices[i++].len)
+        keys->slices[i].data = at;
+    return 0;
+}
+
+static PyObject *engine_fetch_all(Engine *self, PyObject *args)
+{
+    PyObject *list, *settings, *target, *progress;
+    int wants_exceptions;
+    Py_ssize_t step;
+    if (!PyArg_ParseTuple(args, "O!OOpOn", &PyList_Type, &list, &settings, &target, &wants_exceptions, &progress, &step))
+        return NULL;
+    State *state = self->store.state;
+    Waiter *waiter = waiter_for(self, WAITS_FOR_ALL, target);
+    if (!waiter)
+        return NULL;
+    waiter->wants_exceptions = wants_exceptions;
+    if (progress != Py_None) {
+        Py_INCREF(progress);
+        waiter->progress = progress;
+    }
+    kvl_options_t *options = NULL;
+    Keys keys;
+    if (keys_encode(self, list, &keys) < 0) {
+        Py_DECREF(waiter);
+        return NULL;
+    }
+    if (options_of(self, settings, waiter->progress ? (size_t)step : 0, &options) < 0 || !store_alive(&self->store)) {
+        keys_end(&keys);
+        kvl_options_free(options);
+        Py_DECREF(waiter);
+        return NULL;
+    }
+    waiter_link(waiter);
+    kvl_results_t *results = NULL;
+    kvl_status_t status;
+    kvl_tasks_t *tasks = self->tasks;
+    LIBRARY(state->home, status = kvl_tasks_fetch_all(tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL, &results));
+    keys_end(&keys);
+    kvl_options_free(options);
+    PyObject *at_once = status >= 0 && status != KVL_PENDING ? waiter_had_all(waiter, state, results) : NULL;
+    LIBRARY(state->home, kvl_results_release(results));
+    return begun(self, waiter, status, at_once);
+}
+
+static PyObject *engine_fetch_each(Engine *self, PyObject *args)
+{
+    PyObject *list, *settings, *arrive;
+    if (!PyArg_ParseTuple(args, "O!OO", &PyList_Type, &list, &settings, &arrive))
+        return NULL;
+    Waiter *waiter = waiter_for(self, WAITS_FOR_EACH, arrive);
+    kvl_options_t *options = NULL;
+    Keys keys;
+    if (!waiter || keys_encode(self, list, &keys) < 0) {
+        Py_XDECREF(waiter);
+        return NULL;
+    }
+    if (options_of(self, settings, 0, &options) < 0 || !store_alive(&self->store)) {
+        keys_end(&keys);
+        kvl_options_free(options);
+        Py_DECREF(waiter);
+        return NULL;
+    }
+    waiter_link(waiter);
+    kvl_status_t status;
+    LIBRARY(self->store.state->home,
+            status = kvl_tasks_fetch_each(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL));
+    keys_end(&keys);
+    kvl_options_free(options);
+    Py_INCREF(Py_None);
+    return begun(self, waiter, status, Py_None);
+}
+
+static PyObject *engine_refresh(Engine *self, PyObject *args)
+{
+    PyObject *list, *settings;
+    if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &list, &settings) || !store_alive(&self->store))
+        return NULL;
+    Keys keys;
+    if (keys_encode(self, list, &keys) < 0)
+        return NULL;
+    kvl_options_t *options;
+    kvl_status_t status = KVL_OK;
+    if (options_of(self, settings, 0, &options) == 0 && store_alive(&self->store))
+        LIBRARY(self->store.state->home, status = kvl_tasks_refresh(self->tasks, keys.slices, keys.n, options));
+    keys_end(&keys);
+    kvl_options_free(options);
+    if (PyErr_Occurred())
+        return NULL;
+    if (status < 0)
+        return raise_status(self->store.state, status, NULL);
+    Py_RETURN_NONE;
+}
+
+/* ---- Events ---- */
+
+void engine_report(Engine *self, const char *what)
+{
+    PyObject *exception = exception_taken();
+    PyObject *text = PyUnicode_FromString(what);
+    PyObject *returned = text ? PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__report, text, exception, NULL) : NULL;
+    if (!returned)
+        PyErr_WriteUnraisable((PyObject *)self);
+    Py_XDECREF(returned);
+    Py_XDECREF(text);
+    Py_XDECREF(exception);
+}
+
+static int provide(Engine *self, kvl_request_t *handle)
+{
+    Request *request = (Request *)request_new(self, handle);
+    if (!request)
+        return 0; /* its keys were told why */
+    unsigned long long number = PyLong_AsUnsignedLongLong(request->number);
+    PyObject *returned = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__provide, request, NULL);
+    int failed = 0;
+    if (!returned) {
+        PyObject *exception = exception_taken();
+        PyObject *done = PyObject_CallMethod((PyObject *)request, "fail", "O", exception);
+        failed = PyErr_GivenExceptionMatches(exception, PyExc_Exception) ? 0 : -1;
+        if (failed && done)
+            PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_XDECREF(done);
+        Py_DECREF(exception);
+    } else if (request->handle &&
+               kvl_request_on_cancel(request->handle, NULL, (void *)(uintptr_t)number, NULL) == KVL_ERR_CANCELLED) {
+        request_cancelled(request);
+    }
+    Py_XDECREF(returned);
+    Py_DECREF(request);
+    return failed;
+}
+
+static void cancel_request(Engine *self, uintptr_t number)
+{
+    PyObject *key = PyLong_FromUnsignedLongLong(number);
+    PyObject *request = key && self->requests ? PyDict_GetItemWithError(self->requests, key) : NULL;
+    Py_XDECREF(key);
+    if (!request)
+        return; /* it was answered before this came */
+    Py_INCREF(request);
+    request_cancelled((Request *)request);
+    Py_DECREF(request);
+}
+
+static int tell_progress(Waiter *waiter, const kvl_event_t *event)
+{
+    if (!waiter->progress)
+        return 0;
+    PyObject *returned =
+        PyObject_CallFunction(waiter->progress, "nnn", (Py_ssize_t)event->done, (Py_ssize_t)event->failed, (Py_ssize_t)event->total);
+    Py_XDECREF(returned);
+    return returned ? 0 : -1;
+}
+
+static int tell_closed(Engine *self)
+{
+    if (!self->closing)
+        return 0;
+    State *state = self->store.state;
+    PyObject *returned = self->loop ? PyObject_CallMethodObjArgs(self->closing, state->s_set_result, Py_None, NULL)
+                                    : PyObject_CallMethodObjArgs(self->closing, state->s_release, NULL);
+    Py_XDECREF(returned);
+    return returned ? 0 : -1;
+}
+
+/* An event for a waiter; the last one takes it out of the list. */
+static int tell(const kvl_event_t *event)
+{
+    Waiter *waiter = event->user_data;
+    int failed = 0;
+    Py_INCREF(waiter);
+    if (event->kind == KVL_EVENT_PROGRESS)
+        failed = tell_progress(waiter, event);
+    else if (event->kind == KVL_EVENT_RESULTS)
+        failed = waiter_told_all(waiter, event->results);
+    else
+        failed = waiter_told(waiter, event->result);
+    if (waiter->engine && (event->kind == KVL_EVENT_RESULTS || (event->kind == KVL_EVENT_RESULT && event->flags & KVL_F_LAST)))
+        waiter_unlink(waiter);
+    Py_DECREF(waiter);
+    return failed;
+}
+
+/* What goes wrong in a function of the program's is reported, and harms no other event; only what is no Exception ends the turn. */
+int engine_handle(Engine *self, const kvl_event_t *event)
+{
+    int failed = 0;
+    switch (event->kind) {
+    case KVL_EVENT_RESULT:
+    case KVL_EVENT_RESULTS:
+    case KVL_EVENT_PROGRESS:
+        failed = tell(event);
+        break;
+    case KVL_EVENT_REQUEST:
+        failed = provide(self, event->request);
+        break;
+    case KVL_EVENT_CANCEL:
+        cancel_request(self, (uintptr_t)event->user_data);
+        break;
+    case KVL_EVENT_CLOSED:
+        failed = tell_closed(self);
+        break;
+    }
+    if (failed && PyErr_ExceptionMatches(PyExc_Exception)) {
+        engine_report(self, event->kind == KVL_EVENT_PROGRESS ? "a progress function raised" : "an outcome could not be handed over");
+        return 0;
+    }
+    return failed;
+}
+
+static PyObject *engine_providing(Engine *self, PyObject *unused)
+{
+    (void)unused;
+    return self->requests ? PyDict_Values(self->requests) : PyList_New(0);
+}
+
+static PyObject *engine_pump(Engine *self, void *unused)
+{
+    (void)unused;
+    PyObject *pump = self->pump ? (PyObject *)self->pump : Py_None;
+    Py_INCREF(pump);
+    return pump;
+}
+
+static PyMethodDef engine_methods[] = {
+    {"_open", (PyCFunction)engine_open, METH_VARARGS, NULL},
+    {"_attach", (PyCFunction)engine_attach, METH_O, NULL},
+    {"_close", (PyCFunction)engine_close, METH_VARARGS, NULL},
+    {"_abandon", (PyCFunction)engine_abandon, METH_NOARGS, NULL},
+    {"_fetch", (PyCFunction)engine_fetch, METH_VARARGS, NULL},
+    {"_fetch_all", (PyCFunction)engine_fetch_all, METH_VARARGS, NULL},
+    {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
+    {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},
+    {"_providing", (PyCFunction)engine_providing, METH_NOARGS, NULL},
+    {0},
+};
+static PyGetSetDef engine_getset[] = {{"_pump", (getter)engine_pump, NULL, NULL, NULL}, {0}};
+static PyType_Slot engine_slots[] = {
+    {Py_tp_dealloc, engine_dealloc}, {Py_tp_traverse, engine_traverse}, {Py_tp_clear, engine_clear},
+    {Py_tp_methods, engine_methods}, {Py_tp_getset, engine_getset},     {0},
+};
+PyType_Spec engine_spec = {"kvlight._native.Engine", sizeof(Engine), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, engine_slots};

@@ -1,0 +1,297 @@
+/* The module: its state, and what is raised. */
+#include "native.h"
+
+#include <string.h>
+
+static struct PyModuleDef definition;
+
+State *state_of_type(PyTypeObject *type, PyObject **module)
+{
+    /* The name is the same in every copy, and a copy's types carry their own module. */
+    PyObject *name = PyUnicode_InternFromString("_module");
+    PyObject *found = name ? PyObject_GetAttr((PyObject *)type, name) : NULL;
+    Py_XDECREF(name);
+    if (!found)
+        return NULL;
+    *module = found;
+    return PyModule_GetState(found);
+}
+
+PyObject *raise_status(State *state, kvl_status_t status, const char *sentence)
+{
+    PyObject *exception = PyObject_CallFunction(state->failure, "is", (int)status, sentence ? sentence : kvl_status_message(status));
+    if (exception)
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_XDECREF(exception);
+    return NULL;
+}
+
+PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error)
+{
+    Box *box = error ? kvl_error_object(error) : NULL;
+    if (!box)
+        return PyObject_CallFunction(state->failure, "is", (int)status, error ? kvl_error_message(error) : kvl_status_message(status));
+    /* Each raise would lengthen it otherwise. */
+    if (PyException_SetTraceback(box->object, box->traceback ? box->traceback : Py_None) < 0)
+        PyErr_Clear();
+    Py_INCREF(box->object);
+    return box->object;
+}
+
+PyObject *exception_taken(void)
+{
+    PyObject *type, *exception, *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    if (traceback)
+        PyException_SetTraceback(exception, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return exception;
+}
+
+kvl_error_t *error_of(State *state, PyObject *exception)
+{
+    /* No future and no generator can be given a StopIteration. */
+    PyObject *carried = NULL, *text = NULL;
+    if (PyErr_GivenExceptionMatches(exception, PyExc_StopIteration)) {
+        carried = PyObject_CallFunction(PyExc_RuntimeError, "s", "the provider raised StopIteration");
+        if (!carried)
+            return NULL;
+        Py_INCREF(exception);
+        PyException_SetCause(carried, exception);
+    } else {
+        Py_INCREF(exception);
+        carried = exception;
+    }
+    text = PyUnicode_FromFormat("%S: %S", ((PyObject *)Py_TYPE(carried)), carried);
+    if (!text)
+        PyErr_Clear(); /* its __str__ raises: it arrives all the same */
+    Py_ssize_t len = 0;
+    const char *message = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
+    if (!message) {
+        PyErr_Clear();
+        message = "", len = 0;
+    }
+    kvl_error_t *error = NULL;
+    Box *box = box_new(state->home, carried);
+    if (box) {
+        box->traceback = PyException_GetTraceback(carried);
+        uint32_t flags = PyErr_GivenExceptionMatches(carried, state->permanent) ? KVL_ERROR_F_PERMANENT : 0;
+        kvl_status_t status;
+        LIBRARY(state->home, status = kvl_error_new_object(0, message, (size_t)len, flags, NULL, box, box_dropped, &error));
+        if (status < 0)
+            raise_status(state, status, NULL);
+    }
+    Py_XDECREF(text);
+    Py_DECREF(carried);
+    return error;
+}
+
+/* ---- Settings ---- */
+
+/* Either a configuration or options: both are written to in the same three ways. */
+typedef struct {
+    void *handle;
+    kvl_status_t (*set)(void *, const char *, const char *);
+    kvl_status_t (*set_int)(void *, const char *, int64_t);
+    kvl_status_t (*set_real)(void *, const char *, double);
+    const char *(*problem)(void *);
+} Settings;
+
+static int write_setting(Settings *into, const char *name, PyObject *value)
+{
+    int overflow = 0;
+    long long number;
+    if (PyBool_Check(value)) {
+        into->set_int(into->handle, name, value == Py_True);
+    } else if (PyLong_Check(value) && (number = PyLong_AsLongLongAndOverflow(value, &overflow), !overflow)) {
+        if (number == -1 && PyErr_Occurred())
+            return -1;
+        into->set_int(into->handle, name, number);
+    } else if (PyFloat_Check(value)) {
+        into->set_real(into->handle, name, PyFloat_AsDouble(value));
+    } else {
+        PyObject *text = PyObject_Str(value);
+        const char *data = text ? PyUnicode_AsUTF8AndSize(text, NULL) : NULL;
+        if (data)
+            into->set(into->handle, name, data);
+        Py_XDECREF(text);
+        return data ? 0 : -1;
+    }
+    return 0;
+}
+
+/* cache_ttl_ms=5 is the library's "cache.ttl_ms"; what it refuses is raised in its own sentence. */
+static int write_settings(State *state, Settings *into, PyObject *settings)
+{
+    PyObject *argument, *value;
+    Py_ssize_t at = 0;
+    while (settings != Py_None && PyDict_Next(settings, &at, &argument, &value)) {
+        PyObject *known = PyDict_GetItemWithError(state->setting_names, argument);
+        if (!known && PyErr_Occurred())
+            return -1;
+        const char *name = PyUnicode_AsUTF8AndSize(known ? known : argument, NULL);
+        if (!name || write_setting(into, name, value) < 0)
+            return -1;
+        const char *problem = into->problem(into->handle);
+        if (problem) {
+            raise_status(state, known ? KVL_ERR_BAD_VALUE : KVL_ERR_UNKNOWN_KEY, problem);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static kvl_status_t config_set(void *config, const char *name, const char *value) { return kvl_config_set(config, name, value); }
+static kvl_status_t config_set_int(void *config, const char *name, int64_t value) { return kvl_config_set_int(config, name, value); }
+static kvl_status_t config_set_real(void *config, const char *name, double value) { return kvl_config_set_real(config, name, value); }
+static const char *config_problem(void *config) { return kvl_config_problem(config); }
+static kvl_status_t options_set(void *options, const char *name, const char *value) { return kvl_options_set(options, name, value); }
+static kvl_status_t options_set_int(void *options, const char *name, int64_t value) { return kvl_options_set_int(options, name, value); }
+static kvl_status_t options_set_real(void *options, const char *name, double value) { return kvl_options_set_real(options, name, value); }
+static const char *options_problem(void *options) { return kvl_options_problem(options); }
+
+int settings_into_config(State *state, kvl_config_t *config, PyObject *settings)
+{
+    Settings into = {config, config_set, config_set_int, config_set_real, config_problem};
+    return write_settings(state, &into, settings);
+}
+
+int settings_into_options(State *state, kvl_options_t *options, PyObject *settings)
+{
+    Settings into = {options, options_set, options_set_int, options_set_real, options_problem};
+    return write_settings(state, &into, settings);
+}
+
+/* ---- The module ---- */
+
+static PyObject *finish(PyObject *module, void *unused)
+{
+    (void)unused;
+    State *state = PyModule_GetState(module);
+    home_finish(state->home);
+    Py_RETURN_NONE;
+}
+
+/* The attribute of a module, by both names. */
+static PyObject *imported(const char *package, const char *module, const char *name)
+{
+    PyObject *path = package ? PyUnicode_FromFormat("%s.%s", package, module) : PyUnicode_FromString(module);
+    PyObject *found = path ? PyImport_Import(path) : NULL;
+    PyObject *attribute = found ? PyObject_GetAttrString(found, name) : NULL;
+    Py_XDECREF(path);
+    Py_XDECREF(found);
+    return attribute;
+}
+
+static PyTypeObject *type_of(PyObject *module, PyType_Spec *spec, PyTypeObject *base, const char *name)
+{
+    PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
+    PyObject *type = base && !bases ? NULL : PyType_FromSpecWithBases(spec, bases);
+    Py_XDECREF(bases);
+    if (!type || PyObject_SetAttrString(type, "_module", module) < 0 || PyObject_SetAttrString(module, name, type) < 0)
+        Py_CLEAR(type);
+    return (PyTypeObject *)type;
+}
+
+/* What runs when the interpreter ends, before anything of it is gone. */
+static int register_finish(PyObject *module)
+{
+    PyObject *at_exit = imported(NULL, "atexit", "register"), *function = PyObject_GetAttrString(module, "_finish");
+    PyObject *registered = at_exit && function ? PyObject_CallFunctionObjArgs(at_exit, function, NULL) : NULL;
+    Py_XDECREF(at_exit);
+    Py_XDECREF(function);
+    Py_XDECREF(registered);
+    return registered ? 0 : -1;
+}
+
+static int execute(PyObject *module)
+{
+    if (kvl_version_number() / 1000 != KVL_VERSION_NUMBER / 1000) {
+        PyErr_Format(PyExc_ImportError, "kvlight: this package is for libkvlight %d.%d, and the library that was loaded is %s",
+                     KVL_VERSION_MAJOR, KVL_VERSION_MINOR, kvl_version_string());
+        return -1;
+    }
+    State *state = PyModule_GetState(module);
+    if (!(state->home = home_new()))
+        return -1;
+#define X(name)                                                                                                                            \
+    if (!(state->s_##name = PyUnicode_InternFromString(#name)))                                                                            \
+        return -1;
+    NAMES(X)
+#undef X
+    const char *name = PyModule_GetName(module);
+    const char *dot = name ? strrchr(name, '.') : NULL;
+    PyObject *package = dot ? PyUnicode_FromStringAndSize(name, dot - name) : NULL;
+    const char *within = package ? PyUnicode_AsUTF8AndSize(package, NULL) : NULL;
+    state->failure = imported(within, "_errors", "failure");
+    state->permanent = state->failure ? imported(within, "_errors", "Permanent") : NULL;
+    state->answer = state->permanent ? imported(within, "_answer", "Answer") : NULL;
+    state->setting_names = state->answer ? imported(within, "_api", "NAMES") : NULL;
+    state->uuid = state->setting_names ? imported(NULL, "uuid", "UUID") : NULL;
+    Py_XDECREF(package);
+    if (!state->uuid)
+        return -1;
+    if (!(state->clock_type = type_of(module, &clock_spec, NULL, "Clock")) ||
+        !(state->store_type = type_of(module, &store_spec, NULL, "Store")) ||
+        !(state->engine_type = type_of(module, &engine_spec, state->store_type, "Engine")) ||
+        !(state->waiter_type = type_of(module, &waiter_spec, NULL, "Waiter")) ||
+        !(state->request_type = type_of(module, &request_spec, NULL, "Request")) ||
+        !(state->pump_type = type_of(module, &pump_spec, NULL, "Pump")))
+        return -1;
+    if (PyModule_AddStringConstant(module, "VERSION", kvl_version_string()) < 0)
+        return -1;
+    return register_finish(module);
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    State *state = PyModule_GetState(module);
+    if (!state)
+        return 0;
+    PyObject *all[] = {(PyObject *)state->store_type, (PyObject *)state->engine_type, (PyObject *)state->waiter_type,
+                       (PyObject *)state->request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
+                       state->failure, state->permanent, state->answer, state->setting_names, state->uuid};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        Py_VISIT(all[i]);
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    State *state = PyModule_GetState(module);
+    if (!state)
+        return 0;
+    PyObject **all[] = {(PyObject **)&state->store_type, (PyObject **)&state->engine_type, (PyObject **)&state->waiter_type,
+                        (PyObject **)&state->request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
+                        &state->failure, &state->permanent, &state->answer, &state->setting_names, &state->uuid};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        Py_CLEAR(*all[i]);
+#define X(name) Py_CLEAR(state->s_##name);
+    NAMES(X)
+#undef X
+    return 0;
+}
+
+static void release(void *module)
+{
+    State *state = PyModule_GetState(module);
+    if (!state)
+        return;
+    clear(module);
+    if (state->home) {
+        home_finish(state->home);
+        home_release(state->home);
+        state->home = NULL;
+    }
+}
+
+static PyMethodDef methods[] = {{"_finish", (PyCFunction)finish, METH_NOARGS, NULL}, {0}};
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0}};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "kvlight._native", .m_size = sizeof(State), .m_methods = methods,
+    .m_slots = slots,      .m_traverse = traverse,      .m_clear = clear,        .m_free = release,
+};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,219 @@
+/* The reader of an engine's queue: called by an event loop when the queue's descriptor is readable, or run by a thread of its own.
+ * It holds no engine while nobody waits, so that an engine that is dropped unclosed ends, and what the queue still holds with it. */
+#include "native.h"
+
+enum { EVENTS_A_TURN = 256 };
+
+Pump *pump_new(State *state, PyObject *module, Engine *engine)
+{
+    Pump *self = (Pump *)PyType_GenericAlloc(state->pump_type, 0);
+    if (!self)
+        return NULL;
+    self->state = state;
+    Py_INCREF(module);
+    self->module = module;
+    self->engine = engine;
+    self->fd = -1;
+    return self;
+}
+
+/* The queue's descriptor, for the loop of this thread to watch. */
+int pump_attach(Pump *self, PyObject *loop)
+{
+    int32_t fd;
+    kvl_status_t status = kvl_queue_fd(self->queue, &fd);
+    if (status < 0) {
+        raise_status(self->state, status, NULL);
+        return -1;
+    }
+    Py_INCREF(loop);
+    self->loop = loop;
+    self->thread = PyThread_get_thread_ident();
+    return self->fd = fd;
+}
+
+/* One event, with the engine if it is still there. What it would have told an engine that is gone, nobody waits for. */
+static int handle(Pump *self, const kvl_event_t *event)
+{
+    Engine *engine = self->engine;
+    if (!engine)
+        return 0;
+    Py_INCREF(engine);
+    int failed = engine_handle(engine, event);
+    Py_DECREF(engine);
+    return failed;
+}
+
+int pump_drain(Pump *self, size_t most)
+{
+    for (size_t i = 0; i < most && self->queue; i++) {
+        kvl_event_t event;
+        kvl_status_t status;
+        LIBRARY(self->state->home, status = kvl_queue_next(self->queue, 0, &event, sizeof event));
+        if (status == KVL_EMPTY)
+            return 0;
+        if (status < 0) {
+            raise_status(self->state, status, NULL);
+            return -1;
+        }
+        if (handle(self, &event) < 0)
+            return -1;
+    }
+    return self->queue != NULL;
+}
+
+static void unraisable(PyObject *where, PyObject *returned)
+{
+    if (!returned)
+        PyErr_WriteUnraisable(where);
+    Py_XDECREF(returned);
+}
+
+static bool loop_is(Pump *self, PyObject *method)
+{
+    PyObject *answer = PyObject_CallMethodObjArgs(self->loop, method, NULL);
+    int truth = answer ? PyObject_IsTrue(answer) : 0;
+    if (!answer)
+        PyErr_Clear();
+    Py_XDECREF(answer);
+    return truth > 0;
+}
+
+static void free_queue(Pump *self)
+{
+    kvl_queue_t *queue = self->queue;
+    self->queue = NULL;
+    if (queue)
+        LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS kvl_queue_free(queue); Py_END_ALLOW_THREADS);
+}
+
+/* Ends it, on the loop's thread or where there is no loop any more: the loop watches the descriptor no longer before it is closed. */
+void pump_finish(Pump *self)
+{
+    if (self->is_over)
+        return;
+    self->is_over = true;
+    if (self->loop && !loop_is(self, self->state->s_is_closed)) {
+        PyObject *fd = PyLong_FromLong(self->fd);
+        unraisable((PyObject *)self, fd ? PyObject_CallMethodObjArgs(self->loop, self->state->s_remove_reader, fd, NULL) : NULL);
+        Py_XDECREF(fd);
+        PyObject *requests = self->requests ? PyDict_Values(self->requests) : NULL;
+        for (Py_ssize_t i = 0; requests && i < PyList_Size(requests); i++)
+            request_cancelled((Request *)PyList_GetItem(requests, i));
+        Py_XDECREF(requests);
+    }
+    Py_CLEAR(self->requests);
+    if (pump_drain(self, SIZE_MAX) < 0)
+        PyErr_WriteUnraisable((PyObject *)self);
+    free_queue(self);
+    Py_CLEAR(self->loop);
+}
+
+/* loop.METHOD(self.finish): whether the loop took it. */
+static bool scheduled(Pump *self, PyObject *method)
+{
+    PyObject *finish = PyObject_GetAttrString((PyObject *)self, "finish");
+    PyObject *handle = finish ? PyObject_CallMethodObjArgs(self->loop, method, finish, NULL) : NULL;
+    Py_XDECREF(finish);
+    Py_XDECREF(handle);
+    if (!handle)
+        PyErr_Clear(); /* it was closed in this moment */
+    return handle != NULL;
+}
+
+/* The engine is gone: the pump ends as soon as it may. */
+void pump_leave(Pump *self)
+{
+    if (self->is_read) {
+        kvl_queue_wake(self->queue); /* run() finishes */
+        return;
+    }
+    if (self->loop && !self->is_over) {
+        bool is_here = self->thread == PyThread_get_thread_ident();
+        if (!is_here && scheduled(self, self->state->s_call_soon_threadsafe))
+            return;
+        if (is_here && loop_is(self, self->state->s_is_running) && scheduled(self, self->state->s_call_soon))
+            return;
+    }
+    pump_finish(self);
+}
+
+/* ---- For Python ---- */
+
+static PyObject *pump_call(Pump *self, PyObject *args, PyObject *kwargs)
+{
+    (void)args, (void)kwargs;
+    /* No more than so many: the descriptor stays readable, and others get their turn. */
+    if (pump_drain(self, EVENTS_A_TURN) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* Reads until the engine is gone; the interpreter's lock is held while events are handled only. */
+static PyObject *pump_run(Pump *self, PyObject *unused)
+{
+    (void)unused;
+    self->is_read = true;
+    while (self->engine) {
+        kvl_event_t event;
+        kvl_status_t status;
+        kvl_queue_t *queue = self->queue;
+        LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS status = kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event); Py_END_ALLOW_THREADS);
+        if (status == KVL_OK && handle(self, &event) < 0)
+            PyErr_WriteUnraisable((PyObject *)self);
+        else if (status < 0)
+            break; /* the child of a fork */
+    }
+    self->is_read = false;
+    pump_finish(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pump_finish_now(Pump *self, PyObject *unused)
+{
+    (void)unused;
+    pump_finish(self);
+    Py_RETURN_NONE;
+}
+
+static int pump_traverse(Pump *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
+    Py_VISIT(self->keep);
+    Py_VISIT(self->loop);
+    Py_VISIT(self->requests);
+    return 0;
+}
+
+static int pump_clear(Pump *self)
+{
+    Py_CLEAR(self->keep);
+    Py_CLEAR(self->loop);
+    Py_CLEAR(self->requests);
+    return 0;
+}
+
+static void pump_dealloc(Pump *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    /* A loop that took finish() and was closed before it ran it. */
+    self->engine = NULL;
+    free_queue(self);
+    pump_clear(self);
+    Py_XDECREF(self->module);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef pump_methods[] = {
+    {"run", (PyCFunction)pump_run, METH_NOARGS, NULL},
+    {"finish", (PyCFunction)pump_finish_now, METH_NOARGS, NULL},
+    {0},
+};
+static PyType_Slot pump_slots[] = {
+    {Py_tp_dealloc, pump_dealloc}, {Py_tp_traverse, pump_traverse}, {Py_tp_clear, pump_clear},
+    {Py_tp_call, pump_call},       {Py_tp_methods, pump_methods},   {0},
+};
+PyType_Spec pump_spec = {"kvlight._native.Pump", sizeof(Pump), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, pump_slots};

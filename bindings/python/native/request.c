@@ -1,0 +1,392 @@
+/* Keys that the provider is to answer, and how its answers reach the library. */
+#include "native.h"
+
+PyObject *request_new(Engine *engine, kvl_request_t *handle)
+{
+    State *state = engine->store.state;
+    Request *self = (Request *)PyType_GenericAlloc(state->request_type, 0);
+    if (!self)
+        return NULL;
+    self->state = state;
+    Py_INCREF(engine->store.module);
+    self->module = engine->store.module;
+    self->handle = kvl_request_retain(handle);
+    size_t n = kvl_request_len(handle);
+    const kvl_slice_t *keys = kvl_request_keys(handle);
+    self->keys = PyList_New((Py_ssize_t)n);
+    for (size_t i = 0; self->keys && i < n; i++) {
+        PyObject *key = key_decode(state, engine->store.decode, keys[i].data, keys[i].len);
+        if (key)
+            PyList_SetItem(self->keys, (Py_ssize_t)i, key);
+        else
+            Py_CLEAR(self->keys);
+    }
+    self->number = self->keys ? PyLong_FromUnsignedLongLong(++engine->last_request) : NULL;
+    if (!self->number || PyDict_SetItem(engine->requests, self->number, (PyObject *)self) < 0) {
+        /* The keys cannot be shown to the provider: they fail with the reason. */
+        PyObject *reason = exception_taken();
+        kvl_error_t *error = error_of(state, reason);
+        LIBRARY(state->home, kvl_request_finish_error(handle, error); kvl_error_release(error));
+        Py_XDECREF(reason);
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->engine = engine;
+    return (PyObject *)self;
+}
+
+/* It is answered, or nobody waits for an answer any more. */
+static void leave(Request *self)
+{
+    Engine *engine = self->engine;
+    kvl_request_t *handle = self->handle;
+    self->engine = NULL;
+    self->handle = NULL;
+    if (handle)
+        LIBRARY(self->state->home, kvl_request_release(handle));
+    if (engine && engine->requests && PyDict_DelItem(engine->requests, self->number) < 0)
+        PyErr_Clear();
+}
+
+void request_cancelled(Request *self)
+{
+    if (!self->task)
+        return;
+    PyObject *returned = PyObject_CallMethodObjArgs(self->task, self->state->s_cancel, NULL);
+    if (!returned)
+        PyErr_WriteUnraisable(self->task);
+    Py_XDECREF(returned);
+}
+
+/* ---- Answers ---- */
+
+/* Answered before, closed, late: no mistakes of the provider's. */
+static int said(Request *self, kvl_status_t status)
+{
+    if (status >= 0 || status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED || status == KVL_ERR_FORKED)
+        return 0;
+    raise_status(self->state, status, NULL);
+    return -1;
+}
+
+static int fail_one(Request *self, size_t i, PyObject *exception)
+{
+    kvl_error_t *error = error_of(self->state, exception);
+    if (!error)
+        return -1;
+    kvl_status_t status;
+    LIBRARY(self->state->home, status = kvl_request_fail(self->handle, i, error); kvl_error_release(error));
+    return said(self, status);
+}
+
+static int64_t whole_of(PyObject *answer, PyObject *name)
+{
+    PyObject *attribute = PyObject_GetAttr(answer, name);
+    int64_t number = attribute ? PyLong_AsLongLong(attribute) : -1;
+    Py_XDECREF(attribute);
+    return number;
+}
+
+/* The terms that an Answer states; its value is returned, a new reference. */
+static PyObject *terms_of(Request *self, PyObject *answer, kvl_terms_t *terms)
+{
+    terms->ttl_ms = whole_of(answer, self->state->s_ttl_ms);
+    terms->cost = whole_of(answer, self->state->s_cost);
+    PyObject *priority = PyErr_Occurred() ? NULL : PyObject_GetAttr(answer, self->state->s_priority);
+    terms->priority = priority ? PyFloat_AsDouble(priority) : 0;
+    Py_XDECREF(priority);
+    return PyErr_Occurred() ? NULL : PyObject_GetAttr(answer, self->state->s_value);
+}
+
+/* A value for the library, with its terms; a new handle, or NULL with an exception set. */
+static kvl_value_t *stated_value(Request *self, PyObject *answer, kvl_terms_t *terms)
+{
+    if (Py_TYPE(answer) != (PyTypeObject *)self->state->answer)
+        return store_value(&self->engine->store, answer);
+    PyObject *value = terms_of(self, answer, terms);
+    kvl_value_t *handle = value ? store_value(&self->engine->store, value) : NULL;
+    Py_XDECREF(value);
+    return handle;
+}
+
+/* An exception in a value's place fails its key; a class is a value like any other. */
+static bool is_failure(PyObject *answer) { return !PyType_Check(answer) && PyErr_GivenExceptionMatches(answer, PyExc_Exception); }
+
+/* What goes wrong with one answer (its cost, its terms) fails its key alone. */
+static int settle(Request *self, size_t i, PyObject *answer)
+{
+    if (!self->engine)
+        return 0;
+    if (is_failure(answer))
+        return fail_one(self, i, answer);
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    kvl_value_t *value = stated_value(self, answer, &terms);
+    kvl_status_t status = KVL_OK;
+    if (value && self->handle)
+        LIBRARY(self->state->home, status = kvl_request_resolve(self->handle, i, value, &terms); kvl_value_release(value));
+    if (value && said(self, status) == 0)
+        return 0;
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return -1;
+    PyObject *wrong = exception_taken();
+    int failed = self->handle ? fail_one(self, i, wrong) : 0;
+    Py_DECREF(wrong);
+    return failed;
+}
+
+/* What the provider knows beyond what it was asked is stored, unless something newer is there. */
+static int supply(Request *self, PyObject *key, PyObject *answer)
+{
+    if (!self->engine || is_failure(answer))
+        return 0;
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    Bytes bytes;
+    bytes_start(&bytes);
+    kvl_value_t *value = NULL;
+    if (key_encode(self->state, self->engine->store.encode, key, &bytes) == 0 && self->engine)
+        value = stated_value(self, answer, &terms);
+    kvl_status_t status = KVL_OK;
+    if (value && self->handle)
+        LIBRARY(self->state->home, status = kvl_request_supply(self->handle, bytes.data, bytes.len, value, &terms); kvl_value_release(value));
+    bytes_end(&bytes);
+    return value ? said(self, status) : PyErr_Occurred() ? -1 : 0;
+}
+
+static int supply_extras(Request *self, PyObject *answers)
+{
+    PyObject *asked = PySet_New(self->keys), *items = asked ? PyDict_Items(answers) : NULL;
+    int failed = items ? 0 : -1;
+    Py_ssize_t n = items ? PyList_Size(items) : 0;
+    for (Py_ssize_t i = 0; i < n && !failed; i++) {
+        PyObject *item = PyList_GetItem(items, i), *key = PyTuple_GetItem(item, 0);
+        int is_asked = PySet_Contains(asked, key);
+        failed = is_asked < 0 ? -1 : 0;
+        /* An extra that cannot be stored is no failure of what was asked for. */
+        if (is_asked == 0 && supply(self, key, PyTuple_GetItem(item, 1)) < 0) {
+            if (!PyErr_ExceptionMatches(PyExc_Exception))
+                failed = -1;
+            else if (self->engine)
+                engine_report(self->engine, "an answer to a key that was not asked for could not be stored");
+            else
+                PyErr_Clear();
+        }
+    }
+    Py_XDECREF(items);
+    Py_XDECREF(asked);
+    return failed;
+}
+
+static int answer_mapping(Request *self, PyObject *answers)
+{
+    Py_ssize_t found = 0, n = PyList_Size(self->keys);
+    PyObject *given = PyList_New(n);
+    for (Py_ssize_t i = 0; given && i < n; i++) {
+        PyObject *answer = PyDict_GetItemWithError(answers, PyList_GetItem(self->keys, i));
+        if (!answer && PyErr_Occurred()) {
+            Py_CLEAR(given);
+            break;
+        }
+        found += answer != NULL;
+        answer = answer ? answer : Py_None;
+        Py_INCREF(answer);
+        PyList_SetItem(given, i, answer);
+    }
+    int failed = given ? 0 : -1;
+    if (!failed && PyDict_Size(answers) > found)
+        failed = supply_extras(self, answers);
+    for (Py_ssize_t i = 0; i < n && !failed; i++)
+        failed = settle(self, (size_t)i, PyList_GetItem(given, i));
+    Py_XDECREF(given);
+    return failed;
+}
+
+static int answer_sequence(Request *self, PyObject *answers)
+{
+    Py_ssize_t n = PyList_Size(self->keys), given = PyList_Size(answers);
+    if (given != n) {
+        PyErr_Format(PyExc_TypeError,
+                     "the provider answered %zd values for %zd keys: one for each in the order asked, or a mapping", given, n);
+        return -1;
+    }
+    int failed = 0;
+    for (Py_ssize_t i = 0; i < n && !failed; i++)
+        failed = settle(self, (size_t)i, PyList_GetItem(answers, i));
+    return failed;
+}
+
+/* All answers, from a mapping or a sequence; then the request is finished. */
+static int answer_all(Request *self, PyObject *answers)
+{
+    int failed;
+    PyObject *copy = NULL;
+    if (PyDict_Check(answers)) {
+        failed = answer_mapping(self, answers);
+    } else if (PyMapping_Check(answers) && PyObject_HasAttr(answers, self->state->s_keys)) {
+        copy = PyObject_CallFunctionObjArgs((PyObject *)&PyDict_Type, answers, NULL);
+        failed = copy ? answer_mapping(self, copy) : -1;
+    } else if (!PyUnicode_Check(answers) && !PyBytes_Check(answers) && (copy = PySequence_List(answers))) {
+        failed = answer_sequence(self, copy);
+    } else {
+        if (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Clear();
+            PyErr_Format(PyExc_TypeError, "the provider is to answer with a mapping or a sequence, not %R", Py_TYPE(answers));
+        }
+        failed = -1;
+    }
+    Py_XDECREF(copy);
+    if (!failed && self->handle) {
+        kvl_status_t status;
+        LIBRARY(self->state->home, status = kvl_request_finish(self->handle));
+        failed = said(self, status);
+    }
+    return failed;
+}
+
+/* Fails what is open. NULL: the provider was cancelled, and left no exception. */
+static void fail_all(Request *self, PyObject *exception)
+{
+    if (!self->handle)
+        return;
+    kvl_error_t *error = exception ? error_of(self->state, exception) : NULL;
+    PyErr_Clear();
+    LIBRARY(self->state->home, kvl_request_finish_error(self->handle, error); kvl_error_release(error));
+}
+
+/* ---- For Python ---- */
+
+/* What went wrong while it was answered is what its keys fail with; only what is no Exception goes on to the caller. */
+static PyObject *answered(Request *self, int failed)
+{
+    PyObject *wrong = failed ? exception_taken() : NULL;
+    if (wrong)
+        fail_all(self, wrong);
+    leave(self);
+    if (wrong && !PyErr_GivenExceptionMatches(wrong, PyExc_Exception)) {
+        PyErr_SetObject((PyObject *)Py_TYPE(wrong), wrong);
+        Py_DECREF(wrong);
+        return NULL;
+    }
+    Py_XDECREF(wrong);
+    Py_RETURN_NONE;
+}
+
+static PyObject *request_answer(Request *self, PyObject *answers)
+{
+    Engine *engine = self->engine;
+    Py_XINCREF(engine); /* the program's code runs: cost and encode functions */
+    PyObject *done = answered(self, self->handle && engine ? answer_all(self, answers) : 0);
+    Py_XDECREF(engine);
+    return done;
+}
+
+static PyObject *request_fail(Request *self, PyObject *exception)
+{
+    fail_all(self, exception == Py_None ? NULL : exception);
+    leave(self);
+    Py_RETURN_NONE;
+}
+
+static int is_true(PyObject *task, PyObject *method)
+{
+    PyObject *answer = PyObject_CallMethodObjArgs(task, method, NULL);
+    int truth = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return truth;
+}
+
+/* As the callback of a task that is done. */
+static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
+{
+    (void)kwargs;
+    PyObject *task, *answers = NULL;
+    if (!PyArg_ParseTuple(args, "O", &task))
+        return NULL;
+    State *state = self->state;
+    int was_cancelled = is_true(task, state->s_cancelled);
+    if (was_cancelled > 0)
+        return request_fail(self, Py_None);
+    PyObject *exception = was_cancelled < 0 ? NULL : PyObject_CallMethodObjArgs(task, state->s_exception, NULL);
+    if (exception && exception != Py_None) {
+        PyObject *done = request_fail(self, exception);
+        Py_DECREF(exception);
+        return done;
+    }
+    Py_XDECREF(exception);
+    if (exception)
+        answers = PyObject_CallMethodObjArgs(task, state->s_result, NULL);
+    if (!answers)
+        return answered(self, -1);
+    PyObject *done = request_answer(self, answers);
+    Py_DECREF(answers);
+    return done;
+}
+
+static PyObject *request_keys(Request *self, void *unused)
+{
+    (void)unused;
+    Py_INCREF(self->keys);
+    return self->keys;
+}
+
+static PyObject *request_task(Request *self, void *unused)
+{
+    (void)unused;
+    PyObject *task = self->task ? self->task : Py_None;
+    Py_INCREF(task);
+    return task;
+}
+
+static int request_set_task(Request *self, PyObject *task, void *unused)
+{
+    (void)unused;
+    PyObject *before = self->task;
+    Py_XINCREF(task);
+    self->task = task;
+    Py_XDECREF(before);
+    return 0;
+}
+
+static int request_traverse(Request *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
+    Py_VISIT(self->keys);
+    Py_VISIT(self->task);
+    return 0;
+}
+
+static int request_clear(Request *self)
+{
+    Py_CLEAR(self->task);
+    return 0;
+}
+
+static void request_dealloc(Request *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->handle) /* forgotten without an answer: its keys are told so */
+        LIBRARY(self->state->home, kvl_request_release(self->handle));
+    Py_XDECREF(self->task);
+    Py_XDECREF(self->keys);
+    Py_XDECREF(self->number);
+    Py_XDECREF(self->module);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef request_methods[] = {
+    {"answer", (PyCFunction)request_answer, METH_O, NULL},
+    {"fail", (PyCFunction)request_fail, METH_O, NULL},
+    {0},
+};
+static PyGetSetDef request_getset[] = {
+    {"keys", (getter)request_keys, NULL, NULL, NULL},
+    {"task", (getter)request_task, (setter)request_set_task, NULL, NULL},
+    {0},
+};
+static PyType_Slot request_slots[] = {
+    {Py_tp_dealloc, request_dealloc}, {Py_tp_traverse, request_traverse}, {Py_tp_clear, request_clear}, {Py_tp_call, request_call},
+    {Py_tp_methods, request_methods}, {Py_tp_getset, request_getset},     {0},
+};
+PyType_Spec request_spec = {"kvlight._native.Request", sizeof(Request), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, request_slots};

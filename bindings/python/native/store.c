@@ -1,0 +1,365 @@
+/* A store: what a cache and an engine have in common. */
+#include "native.h"
+
+/* ---- Its life ---- */
+
+/* Takes the module and writes the settings; the configuration is then the caller's. */
+int store_start(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config)
+{
+    if (self->state) {
+        PyErr_SetString(PyExc_RuntimeError, "a cache is opened once");
+        return -1;
+    }
+    if (!(self->state = state_of_type(Py_TYPE(self), &self->module)))
+        return -1;
+    if (clock != Py_None && !PyObject_TypeCheck(clock, self->state->clock_type)) {
+        PyErr_Format(PyExc_TypeError, "clock= takes a kvlight.Clock, not %R", Py_TYPE(clock));
+        return -1;
+    }
+    kvl_status_t status = kvl_config_new(out_config);
+    if (status >= 0 && clock != Py_None)
+        status = kvl_config_set_clock(*out_config, clock_handle(clock));
+    if (status < 0)
+        raise_status(self->state, status, NULL);
+    if (status < 0 || settings_into_config(self->state, *out_config, settings) < 0) {
+        kvl_config_free(*out_config);
+        *out_config = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+void store_end(Store *self)
+{
+    kvl_cache_t *cache = self->cache;
+    self->cache = NULL;
+    if (cache)
+        LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS kvl_cache_release(cache); Py_END_ALLOW_THREADS);
+}
+
+int store_traverse(Store *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->module);
+    Py_VISIT(self->encode);
+    Py_VISIT(self->decode);
+    Py_VISIT(self->cost);
+    return 0;
+}
+
+int store_clear(Store *self)
+{
+    Py_CLEAR(self->encode);
+    Py_CLEAR(self->decode);
+    Py_CLEAR(self->cost);
+    return 0;
+}
+
+static void store_dealloc(Store *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    store_end(self);
+    store_clear(self);
+    Py_XDECREF(self->module);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyObject *given(PyObject *function)
+{
+    if (function == Py_None)
+        return NULL;
+    Py_INCREF(function);
+    return function;
+}
+
+/* What store and engine keep of how they were made. */
+void store_keep(Store *self, PyObject *encode, PyObject *decode, PyObject *cost)
+{
+    self->encode = given(encode);
+    self->decode = given(decode);
+    self->cost = given(cost);
+}
+
+static PyObject *store_open(Store *self, PyObject *args)
+{
+    PyObject *settings, *clock, *encode, *decode, *cost;
+    if (!PyArg_ParseTuple(args, "OOOOO", &settings, &clock, &encode, &decode, &cost))
+        return NULL;
+    kvl_config_t *config;
+    if (store_start(self, settings, clock, &config) < 0)
+        return NULL;
+    store_keep(self, encode, decode, cost);
+    kvl_error_t *error;
+    kvl_status_t status = kvl_cache_new(config, &self->cache, &error);
+    if (status < 0)
+        raise_status(self->state, status, kvl_error_message(error));
+    kvl_error_release(error);
+    kvl_config_free(config);
+    if (status < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *store_close(Store *self, void *unused)
+{
+    (void)unused;
+    store_end(self);
+    Py_RETURN_NONE;
+}
+
+Store *store_alive(Store *self)
+{
+    if (self->cache)
+        return self;
+    if (!self->state)
+        PyErr_SetString(PyExc_RuntimeError, "it was never made: __init__ did not run");
+    else
+        raise_status(self->state, KVL_ERR_CLOSED, "it is closed");
+    return NULL;
+}
+
+/* ---- Keys and values ---- */
+
+/* Declares `key`, holding the bytes of `object`, or returns `failed`. */
+#define KEY(self, object, failed)                                                                                                          \
+    Bytes key;                                                                                                                             \
+    if (!store_alive(self))                                                                                                                \
+        return failed;                                                                                                                     \
+    bytes_start(&key);                                                                                                                     \
+    if (key_encode((self)->state, (self)->encode, object, &key) < 0 || !store_alive(self)) {                                              \
+        bytes_end(&key);                                                                                                                   \
+        return failed;                                                                                                                     \
+    }
+
+uint64_t store_cost(Store *self, PyObject *value, bool *failed)
+{
+    if (!self->cost)
+        return 0;
+    PyObject *cost = PyObject_CallFunctionObjArgs(self->cost, value, NULL);
+    unsigned long long number = cost ? PyLong_AsUnsignedLongLong(cost) : 0;
+    Py_XDECREF(cost);
+    *failed = PyErr_Occurred() != NULL;
+    return number;
+}
+
+kvl_value_t *store_value(Store *self, PyObject *value)
+{
+    if (value == Py_None)
+        return kvl_value_null();
+    bool failed = false;
+    uint64_t cost = store_cost(self, value, &failed);
+    Box *box = failed ? NULL : box_new(self->state->home, value);
+    if (!box)
+        return NULL;
+    kvl_value_t *handle;
+    kvl_status_t status;
+    LIBRARY(self->state->home, status = kvl_value_new_object(box, cost, box_dropped, &handle));
+    return status < 0 ? (kvl_value_t *)raise_status(self->state, status, NULL) : handle;
+}
+
+/* The object of a value that a call handed out, whose reference is given up. */
+PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value)
+{
+    PyObject *object = Py_None;
+    if (status == KVL_VALUE)
+        object = ((Box *)kvl_value_object(value))->object;
+    Py_INCREF(object);
+    LIBRARY(state->home, kvl_value_release(value));
+    return object;
+}
+
+/* ---- What programs call ---- */
+
+static PyObject *store_get(Store *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    Py_ssize_t named = names ? PyTuple_Size(names) : 0;
+    if (n < 1 || n + named > 2 || (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "default") != 0)) {
+        PyErr_SetString(PyExc_TypeError, "get(key, default=None)");
+        return NULL;
+    }
+    KEY(self, args[0], NULL)
+    kvl_value_t *value;
+    kvl_status_t status = kvl_cache_get(self->cache, key.data, key.len, &value);
+    bytes_end(&key);
+    if (status == KVL_VALUE || status == KVL_NULL)
+        return value_taken(self->state, status, value);
+    if (status < 0)
+        return raise_status(self->state, status, NULL);
+    PyObject *instead = n + named == 2 ? args[1] : Py_None;
+    Py_INCREF(instead);
+    return instead;
+}
+
+static int store_contains(Store *self, PyObject *object)
+{
+    KEY(self, object, -1)
+    kvl_status_t status = kvl_cache_contains(self->cache, key.data, key.len);
+    bytes_end(&key);
+    if (status < 0)
+        raise_status(self->state, status, NULL);
+    return status < 0 ? -1 : status != KVL_MISS;
+}
+
+static Py_ssize_t store_len(Store *self) { return store_alive(self) ? (Py_ssize_t)kvl_cache_len(self->cache) : -1; }
+
+static PyObject *store_put(Store *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"key", "value", "ttl_ms", "priority", "cost", NULL};
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    PyObject *object, *value;
+    long long ttl_ms = terms.ttl_ms, cost = terms.cost;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|$LdL", names, &object, &value, &ttl_ms, &terms.priority, &cost))
+        return NULL;
+    terms.ttl_ms = ttl_ms, terms.cost = cost;
+    KEY(self, object, NULL)
+    kvl_value_t *handle = store_value(self, value);
+    kvl_status_t status = KVL_OK;
+    if (handle && store_alive(self))
+        LIBRARY(self->state->home, status = kvl_cache_put(self->cache, key.data, key.len, handle, &terms); kvl_value_release(handle));
+    bytes_end(&key);
+    if (PyErr_Occurred())
+        return NULL;
+    if (status < 0)
+        return raise_status(self->state, status, NULL);
+    return PyBool_FromLong(status == KVL_OK);
+}
+
+static PyObject *store_remove(Store *self, PyObject *object)
+{
+    KEY(self, object, NULL)
+    kvl_status_t status;
+    LIBRARY(self->state->home, status = kvl_cache_remove(self->cache, key.data, key.len));
+    bytes_end(&key);
+    return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
+}
+
+static PyObject *store_take(Store *self, PyObject *args)
+{
+    PyObject *object, *instead = Py_None;
+    if (!PyArg_ParseTuple(args, "O|O", &object, &instead))
+        return NULL;
+    KEY(self, object, NULL)
+    kvl_value_t *value;
+    kvl_status_t status;
+    LIBRARY(self->state->home, status = kvl_cache_take(self->cache, key.data, key.len, &value));
+    bytes_end(&key);
+    if (status == KVL_VALUE || status == KVL_NULL)
+        return value_taken(self->state, status, value);
+    if (status < 0)
+        return raise_status(self->state, status, NULL);
+    Py_INCREF(instead);
+    return instead;
+}
+
+/* A call that may take long and drop much: without the interpreter's lock, on a reference of its own. */
+#define AT_LENGTH(self, call)                                                                                                              \
+    if (!store_alive(self))                                                                                                                \
+        return NULL;                                                                                                                       \
+    kvl_cache_t *cache = kvl_cache_retain((self)->cache);                                                                                  \
+    kvl_status_t status;                                                                                                                   \
+    LIBRARY((self)->state->home, Py_BEGIN_ALLOW_THREADS status = call; kvl_cache_release(cache); Py_END_ALLOW_THREADS);                    \
+    if (status < 0)                                                                                                                        \
+        return raise_status((self)->state, status, NULL);
+
+static PyObject *store_clear_all(Store *self, void *unused)
+{
+    (void)unused;
+    AT_LENGTH(self, kvl_cache_clear(cache))
+    Py_RETURN_NONE;
+}
+
+static PyObject *store_trim(Store *self, PyObject *ratio)
+{
+    double keep = PyFloat_AsDouble(ratio);
+    if (keep == -1 && PyErr_Occurred())
+        return NULL;
+    AT_LENGTH(self, kvl_cache_trim(cache, keep))
+    Py_RETURN_NONE;
+}
+
+static PyObject *store_resize(Store *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"capacity", "cost_limit", NULL};
+    Py_ssize_t capacity;
+    long long cost_limit = -1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n|L", names, &capacity, &cost_limit))
+        return NULL;
+    if (capacity < 0) {
+        PyErr_SetString(PyExc_ValueError, "a capacity is not below 0");
+        return NULL;
+    }
+    AT_LENGTH(self, kvl_cache_resize(cache, (size_t)capacity, cost_limit))
+    Py_RETURN_NONE;
+}
+
+static PyObject *store_remove_expired(Store *self, void *unused)
+{
+    (void)unused;
+    size_t removed = 0;
+    AT_LENGTH(self, kvl_cache_remove_expired(cache, &removed))
+    return PyLong_FromSize_t(removed);
+}
+
+static PyObject *store_stats(Store *self, void *unused)
+{
+    (void)unused;
+    kvl_value_t *text = NULL;
+    AT_LENGTH(self, kvl_cache_stats_json(cache, &text))
+    size_t len;
+    const char *data = (const char *)kvl_value_data(text, &len);
+    PyObject *json = PyUnicode_DecodeUTF8(data, (Py_ssize_t)len, NULL);
+    kvl_value_release(text);
+    return json;
+}
+
+static PyObject *store_cost_now(Store *self, void *unused)
+{
+    (void)unused;
+    return store_alive(self) ? PyLong_FromUnsignedLongLong(kvl_cache_cost(self->cache)) : NULL;
+}
+
+static PyObject *store_is_closed(Store *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->cache == NULL);
+}
+
+static PyMethodDef store_methods[] = {
+    {"_open", (PyCFunction)store_open, METH_VARARGS, NULL},
+    {"_end", (PyCFunction)store_close, METH_NOARGS, NULL},
+    {"_stats", (PyCFunction)store_stats, METH_NOARGS, NULL},
+    {"get", (PyCFunction)(void (*)(void))store_get, METH_FASTCALL | METH_KEYWORDS,
+     "get($self, key, default=None)\n--\n\nThe value if it is resident, None if it is known to be absent, else `default`. Loads nothing."},
+    {"put", (PyCFunction)(void (*)(void))store_put, METH_VARARGS | METH_KEYWORDS,
+     "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1)\n--\n\n"
+     "Stores a value, or None: \"there is none\". Whoever waits for the key gets it, and a load under way will not overwrite it.\n"
+     "Whether it got in: it may find no room that its priority may claim. ttl_ms: -1 for ever, 0 not at all."},
+    {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nForgets a key; whether it was there."},
+    {"take", (PyCFunction)store_take, METH_VARARGS, "take($self, key, default=None)\n--\n\nRemoves a key and returns its value."},
+    {"clear", (PyCFunction)store_clear_all, METH_NOARGS, "clear($self)\n--\n\nForgets everything."},
+    {"trim", (PyCFunction)store_trim, METH_O, "trim($self, keep_ratio)\n--\n\nKeeps this share of the entries and of their cost."},
+    {"resize", (PyCFunction)(void (*)(void))store_resize, METH_VARARGS | METH_KEYWORDS,
+     "resize($self, capacity, cost_limit=-1)\n--\n\nSets other limits."},
+    {"remove_expired", (PyCFunction)store_remove_expired, METH_NOARGS,
+     "remove_expired($self)\n--\n\nRemoves what has expired at once, and says how many entries that were."},
+    {0},
+};
+static PyGetSetDef store_getset[] = {
+    {"cost", (getter)store_cost_now, NULL, "What the entries cost, in bytes.", NULL},
+    {"is_closed", (getter)store_is_closed, NULL, "Whether it was closed.", NULL},
+    {0},
+};
+static PyType_Slot store_slots[] = {
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_dealloc, store_dealloc},
+    {Py_tp_traverse, store_traverse},
+    {Py_tp_clear, store_clear},
+    {Py_tp_methods, store_methods},
+    {Py_tp_getset, store_getset},
+    {Py_sq_contains, store_contains},
+    {Py_mp_length, store_len},
+    {0},
+};
+PyType_Spec store_spec = {"kvlight._native.Store", sizeof(Store), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, store_slots};

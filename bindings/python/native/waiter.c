@@ -1,0 +1,220 @@
+/* A fetch under way, and how its outcome reaches whoever waits. */
+#include "native.h"
+
+Waiter *waiter_new(Engine *engine, Wait wait, PyObject *target)
+{
+    Waiter *waiter = (Waiter *)PyType_GenericAlloc(engine->store.state->waiter_type, 0);
+    if (!waiter)
+        return NULL;
+    waiter->wait = wait;
+    Py_INCREF(target);
+    waiter->target = target;
+    kvl_status_t status = kvl_fetch_new(&waiter->fetch);
+    if (status < 0) {
+        raise_status(engine->store.state, status, NULL);
+        Py_CLEAR(waiter);
+        return NULL;
+    }
+    waiter->engine = engine;
+    return waiter;
+}
+
+/* The engine's list holds it, and with it the engine is held by whoever holds the pump: its event loop. */
+void waiter_link(Waiter *waiter)
+{
+    Engine *engine = waiter->engine;
+    Py_INCREF(waiter);
+    waiter->next = engine->waiters;
+    if (waiter->next)
+        waiter->next->before = waiter;
+    engine->waiters = waiter;
+    if (engine->waiting++ == 0) {
+        Py_INCREF(engine);
+        engine->pump->keep = (PyObject *)engine;
+    }
+}
+
+/* The caller holds the engine. */
+void waiter_unlink(Waiter *waiter)
+{
+    Engine *engine = waiter->engine;
+    if (waiter->before)
+        waiter->before->next = waiter->next;
+    else
+        engine->waiters = waiter->next;
+    if (waiter->next)
+        waiter->next->before = waiter->before;
+    waiter->next = waiter->before = NULL;
+    waiter->engine = NULL;
+    if (--engine->waiting == 0 && engine->pump)
+        Py_CLEAR(engine->pump->keep);
+    Py_DECREF(waiter);
+}
+
+/* A method of the target; what it returns is of no interest. */
+static int call_target(Waiter *waiter, PyObject *method, PyObject *argument)
+{
+    PyObject *returned = PyObject_CallMethodObjArgs(waiter->target, method, argument, NULL);
+    Py_XDECREF(returned);
+    return returned ? 0 : -1;
+}
+
+/* Hands over what is in waiter->outcome or waiter->error. */
+static int deliver(Waiter *waiter)
+{
+    State *state = waiter->engine->store.state;
+    if (!waiter->engine->loop)
+        return call_target(waiter, state->s_release, NULL);
+    PyObject *done = PyObject_CallMethodObjArgs(waiter->target, state->s_done, NULL);
+    int is_done = done ? PyObject_IsTrue(done) : -1;
+    Py_XDECREF(done);
+    if (is_done)
+        return is_done < 0 ? -1 : 0; /* its task was cancelled */
+    return waiter->error ? call_target(waiter, state->s_set_exception, waiter->error)
+                         : call_target(waiter, state->s_set_result, waiter->outcome);
+}
+
+/* The object, None, or the exception of a result; a new reference. */
+static PyObject *outcome_of(State *state, const kvl_result_t *result, bool *failed)
+{
+    PyObject *outcome = Py_None;
+    *failed = result->status != KVL_VALUE && result->status != KVL_NULL;
+    if (*failed)
+        return exception_of(state, result->status, result->error);
+    if (result->status == KVL_VALUE)
+        outcome = ((Box *)result->object)->object;
+    Py_INCREF(outcome);
+    return outcome;
+}
+
+int waiter_told(Waiter *waiter, const kvl_result_t *result)
+{
+    bool failed;
+    PyObject *outcome = outcome_of(waiter->engine->store.state, result, &failed);
+    if (!outcome)
+        return -1;
+    if (waiter->wait == WAITS_FOR_EACH) {
+        PyObject *returned = PyObject_CallFunction(waiter->target, "nN", (Py_ssize_t)result->index, outcome);
+        Py_XDECREF(returned);
+        return returned ? 0 : -1;
+    }
+    *(failed ? &waiter->error : &waiter->outcome) = outcome;
+    return deliver(waiter);
+}
+
+/* The outcomes in the order asked. The first failure goes to *out_error, unless exceptions are wanted in their places. */
+static PyObject *outcomes_of(State *state, const kvl_results_t *results, bool wants_exceptions, PyObject **out_error)
+{
+    size_t stride, n = kvl_results_len(results);
+    const char *at = (const char *)kvl_results_array(results, &stride);
+    PyObject *list = PyList_New((Py_ssize_t)n);
+    for (size_t i = 0; list && i < n; i++, at += stride) {
+        bool failed;
+        PyObject *outcome = outcome_of(state, (const kvl_result_t *)at, &failed);
+        if (failed && outcome && !wants_exceptions) {
+            Py_DECREF(list);
+            *out_error = outcome;
+            return NULL;
+        }
+        if (outcome)
+            PyList_SetItem(list, (Py_ssize_t)i, outcome);
+        else
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* Takes the outcome in; it is the caller's to hand over. */
+static int keep_results(Waiter *waiter, State *state, const kvl_results_t *results)
+{
+    waiter->outcome = outcomes_of(state, results, waiter->wants_exceptions, &waiter->error);
+    return waiter->outcome || waiter->error ? 0 : -1;
+}
+
+int waiter_told_all(Waiter *waiter, const kvl_results_t *results)
+{
+    return keep_results(waiter, waiter->engine->store.state, results) < 0 ? -1 : deliver(waiter);
+}
+
+/* What a batch came to whose results were there at once: a list, or NULL with the first failure raised. */
+PyObject *waiter_had_all(Waiter *waiter, State *state, const kvl_results_t *results)
+{
+    if (keep_results(waiter, state, results) < 0)
+        return NULL;
+    if (waiter->error) {
+        PyErr_SetObject((PyObject *)Py_TYPE(waiter->error), waiter->error);
+        return NULL;
+    }
+    Py_INCREF(waiter->outcome);
+    return waiter->outcome;
+}
+
+/* ---- For Python ---- */
+
+static PyObject *waiter_target(Waiter *self, void *unused)
+{
+    (void)unused;
+    PyObject *target = self->target ? self->target : Py_None;
+    Py_INCREF(target);
+    return target;
+}
+
+static PyObject *waiter_take(Waiter *self, PyObject *unused)
+{
+    (void)unused;
+    if (self->error) {
+        PyErr_SetObject((PyObject *)Py_TYPE(self->error), self->error);
+        return NULL;
+    }
+    PyObject *outcome = self->outcome ? self->outcome : Py_None;
+    Py_INCREF(outcome);
+    return outcome;
+}
+
+static PyObject *waiter_cancel(Waiter *self, PyObject *unused)
+{
+    (void)unused;
+    kvl_fetch_cancel(self->fetch);
+    Py_RETURN_NONE;
+}
+
+static int waiter_traverse(Waiter *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->target);
+    Py_VISIT(self->progress);
+    Py_VISIT(self->outcome);
+    Py_VISIT(self->error);
+    return 0;
+}
+
+static int waiter_clear(Waiter *self)
+{
+    Py_CLEAR(self->target);
+    Py_CLEAR(self->progress);
+    Py_CLEAR(self->outcome);
+    Py_CLEAR(self->error);
+    return 0;
+}
+
+static void waiter_dealloc(Waiter *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    kvl_fetch_release(self->fetch);
+    waiter_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef waiter_methods[] = {
+    {"take", (PyCFunction)waiter_take, METH_NOARGS, NULL},
+    {"cancel", (PyCFunction)waiter_cancel, METH_NOARGS, NULL},
+    {0},
+};
+static PyGetSetDef waiter_getset[] = {{"target", (getter)waiter_target, NULL, NULL, NULL}, {0}};
+static PyType_Slot waiter_slots[] = {
+    {Py_tp_dealloc, waiter_dealloc}, {Py_tp_traverse, waiter_traverse}, {Py_tp_clear, waiter_clear},
+    {Py_tp_methods, waiter_methods}, {Py_tp_getset, waiter_getset},     {0},
+};
+PyType_Spec waiter_spec = {"kvlight._native.Waiter", sizeof(Waiter), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, waiter_slots};

@@ -1,0 +1,67 @@
+"""Builds the extension module with the library inside it. The library is, in this order:
+
+- in the folder that KVL_LIB_DIR names, its header in KVL_INCLUDE_DIR (else in ../include beside it);
+- built by cargo from the sources, where this is a checkout or a source distribution;
+- what pkg-config knows as kvlight, linked as a shared library.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = Path(__file__).resolve().parent
+
+
+def sources():
+    """The folder of the Rust sources: those of a source distribution, or the checkout around this."""
+    return next((folder for folder in (HERE / "rust", HERE.parents[1]) if (folder / "src" / "ffi").is_dir()), None)
+
+
+def version():
+    """What make generate wrote from the library's own."""
+    return re.search(r'^VERSION = "(.*)"', (HERE / "src" / "kvlight" / "_api.py").read_text(), re.M).group(1)
+
+
+class Build(build_ext):
+    def build_extension(self, extension):
+        lib = os.environ.get("KVL_LIB_DIR")
+        if lib is None and sources() is not None:
+            self.spawn(["cargo", "build", "--release", "--lib", "--manifest-path", str(sources() / "Cargo.toml")])
+            target = Path(os.environ.get("CARGO_TARGET_DIR", sources() / "target"))
+            self.link(extension, target / "release", sources() / "include")
+        elif lib is not None:
+            self.link(extension, Path(lib), Path(os.environ.get("KVL_INCLUDE_DIR", Path(lib).parent / "include")))
+        else:
+            words = shlex.split(subprocess.run(["pkg-config", "--cflags", "--libs", "kvlight"], check=True, capture_output=True, text=True).stdout)
+            extension.extra_compile_args += [word for word in words if word.startswith("-I")]
+            extension.extra_link_args += [word for word in words if not word.startswith("-I")]
+        super().build_extension(extension)
+
+    @staticmethod
+    def link(extension, lib, include):
+        """The library inside the module: two copies or versions in one process know nothing of each other."""
+        extension.include_dirs.append(str(include))
+        extension.extra_objects.append(str(lib / "libkvlight.a"))
+        if os.uname().sysname == "Linux":
+            extension.extra_link_args += ["-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete", "-Wl,--gc-sections", "-Wl,-S", "-lpthread", "-ldl", "-lm"]
+
+
+setup(
+    version=version(),
+    ext_modules=[
+        Extension(
+            "kvlight._native",
+            sorted(str(path.relative_to(HERE)) for path in (HERE / "native").glob("*.c")),
+            depends=["native/native.h"],
+            extra_compile_args=["-std=c11", "-fvisibility=hidden"],
+            py_limited_api=True,
+        )
+    ],
+    cmdclass={"build_ext": Build},
+    options={"bdist_wheel": {"py_limited_api": "cp39"}},
+)

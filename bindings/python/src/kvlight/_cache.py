@@ -1,0 +1,59 @@
+"""A cache without a provider, for programs with and without an event loop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ._store import K, Store, V
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from ._api import CacheSettings
+    from ._native import Clock
+
+_ABSENT: Any = object()
+
+
+class Cache(Store[K, V]):
+    """A bounded store with expiry, which any thread may use: `cache = Cache(capacity=10_000, ttl_ms=60_000)`.
+
+    clock      a kvlight.Clock, for tests of time
+    cost       says what a value costs, in bytes, where cost_limit is set; sys.getsizeof if None
+    encode     turns keys to bytes, where they are of other types than listed
+    settings   those of docs/CONFIGURATION.md that begin with "cache.", without that
+    """
+
+    def __init__(self, *, clock: Clock | None = None, cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
+                 **settings: Unpack[CacheSettings]) -> None:
+        if cost is None and settings.get("cost_limit", -1) != -1:
+            cost = sys.getsizeof
+        self._open({f"cache_{name}": value for name, value in settings.items()}, clock, encode, None, cost)
+
+    def __getitem__(self, key: K) -> V | None:
+        value = self.get(key, _ABSENT)
+        if value is _ABSENT:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: K, value: V | None) -> None:
+        self.put(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        if not self.remove(key):
+            raise KeyError(key)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Lets go of everything; later calls raise Closed."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

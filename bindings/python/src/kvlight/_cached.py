@@ -1,0 +1,113 @@
+"""A decorator that remembers what a function returned, and lets it run once for all who ask at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ._tasks import Tasks
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._api import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Stands in a key between the positional arguments and those by name; no argument is encoded like it.
+_NAMED = ("", None, "")
+
+
+class _Box:
+    """What the function returned: None is a value here like any other."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
+    """Remembers what a function returned for its arguments: `@cached(cache_capacity=1000, cache_ttl_ms=60_000)`.
+
+    Plain functions and coroutine functions. Whoever calls while the same arguments are being worked on waits for that result, in any
+    thread or task; what the function raises, all of them get, and it is not remembered unless cache_error_ttl_ms is set. Arguments are
+    int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one store for each event loop.
+
+    The decorated function has cache_clear(), cache_stats() and __wrapped__.
+    """
+
+    def decorate(function: F) -> F:
+        made: Any = _of_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _of_function(function, settings)
+        return cast("F", functools.wraps(function)(made))
+
+    return decorate
+
+
+def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    if not kwargs:
+        return args
+    return (*args, _NAMED, *(part for item in sorted(kwargs.items()) for part in item))
+
+
+def _arguments(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if _NAMED not in key:
+        return key, {}
+    at = len(key) - 1 - key[::-1].index(_NAMED)
+    named = key[at + 1:]
+    return key[:at], dict(zip(named[::2], named[1::2]))
+
+
+def _of_function(function: Callable[..., Any], settings: Any) -> Any:
+    def one(key: tuple[Any, ...]) -> _Box:
+        args, kwargs = _arguments(key)
+        return _Box(function(*args, **kwargs))
+
+    tasks: Tasks[tuple[Any, ...], _Box] = Tasks(one=one, **settings)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        box: Any = tasks.fetch_wait(_key(args, kwargs))
+        return box.value
+
+    call.cache_clear = tasks.clear  # type: ignore[attr-defined]
+    call.cache_stats = tasks.stats  # type: ignore[attr-defined]
+    return call
+
+
+def _of_coroutine(function: Callable[..., Any], settings: Any) -> Any:
+    async def one(key: tuple[Any, ...]) -> _Box:
+        args, kwargs = _arguments(key)
+        return _Box(await function(*args, **kwargs))
+
+    lock = threading.Lock()
+    of_loop: dict[asyncio.AbstractEventLoop, Tasks[tuple[Any, ...], _Box]] = {}
+
+    async def tasks_here() -> Tasks[tuple[Any, ...], _Box]:
+        loop = asyncio.get_running_loop()
+        tasks = of_loop.get(loop)
+        if tasks is None:
+            tasks = await Tasks(one=one, **settings).__aenter__()
+            with lock:
+                for other in [other for other in of_loop if other.is_closed()]:
+                    of_loop.pop(other)._abandon()
+                of_loop[loop] = tasks
+        return tasks
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        box: Any = await (await tasks_here()).fetch(_key(args, kwargs))
+        return box.value
+
+    def clear() -> None:
+        for tasks in list(of_loop.values()):
+            tasks.clear()
+
+    def stats() -> list[dict[str, Any]]:
+        return [tasks.stats() for tasks in list(of_loop.values())]
+
+    call.cache_clear = clear  # type: ignore[attr-defined]
+    call.cache_stats = stats  # type: ignore[attr-defined]
+    return call

@@ -1,0 +1,84 @@
+"""What can go wrong. A provider's exceptions come as they are; these are the library's own."""
+
+from __future__ import annotations
+
+from ._api import Status
+
+
+class Error(Exception):
+    """What the library says went wrong; `status` is its number and name."""
+
+    status: Status | int = Status.OK
+
+    @property
+    def name(self) -> str:
+        """The status as the library writes it, "KVL_ERR_TIMEOUT"."""
+        return f"KVL_{self.status.name}" if isinstance(self.status, Status) else f"KVL_{self.status}"
+
+
+class Timeout(Error, TimeoutError):
+    """timeout_ms or attempt_timeout_ms was over."""
+
+
+class Cancelled(Error):
+    """The key was given up because another of its batch failed (batch_mode="all_or_nothing")."""
+
+
+class Closed(Error):
+    """The engine was closed before the answer came, or before the question."""
+
+
+class QueueFull(Error):
+    """Too many keys waited: queue_max_keys."""
+
+
+class Unanswered(Error):
+    """The provider finished without an answer for the key."""
+
+
+class ProviderFailed(Error):
+    """The provider failed and left no exception: it was cancelled."""
+
+
+class Forked(Error):
+    """Used in a child process: make a Tasks of its own there."""
+
+
+class Miss(Error, KeyError):
+    """Not in the store, and read="cache_only" loads nothing."""
+
+    __str__ = Exception.__str__
+
+
+class Wrong(Error, ValueError):
+    """A setting or an argument that the library refuses, in its own sentence."""
+
+
+class Permanent(Exception):
+    """A provider raises this, or a class of its own made from it, where trying again is pointless, whatever the retry settings say."""
+
+
+_OF_STATUS: dict[int, type[Error]] = {
+    Status.MISS: Miss,
+    Status.ERR_INVALID_ARG: Wrong,
+    Status.ERR_UNKNOWN_KEY: Wrong,
+    Status.ERR_BAD_VALUE: Wrong,
+    Status.ERR_KEY_TOO_LONG: Wrong,
+    Status.ERR_CLOSED: Closed,
+    Status.ERR_FORKED: Forked,
+    Status.ERR_PROVIDER: ProviderFailed,
+    Status.ERR_TIMEOUT: Timeout,
+    Status.ERR_CANCELLED: Cancelled,
+    Status.ERR_QUEUE_FULL: QueueFull,
+    Status.ERR_UNANSWERED: Unanswered,
+}
+
+
+def failure(status: int, sentence: str) -> Error:
+    """The exception of a status; the extension module raises what this makes."""
+    error = _OF_STATUS.get(status, Error)(sentence)
+    try:
+        error.status = Status(status)
+    except ValueError:
+        error.status = status
+    return error

@@ -1,0 +1,326 @@
+"""A cache with a provider behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+import threading
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union, cast
+
+from . import _native
+from ._answer import Answer
+from ._errors import Closed
+from ._store import K, Store, V
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from ._api import FetchSettings, Settings
+    from ._native import Clock, Request
+
+_T = TypeVar("_T")
+_Given = Union[V, None, Exception, Answer[V]]
+_Answers = Union[Mapping[K, _Given[V]], Sequence[_Given[V]]]
+_Provider = Callable[[list[K]], Union[_Answers[K, V], Awaitable[_Answers[K, V]]]]
+_One = Callable[[K], Union[_Given[V], Awaitable[_Given[V]]]]
+_Progress = Callable[[int, int, int], object]
+
+_ABSENT: Any = object()
+
+
+class Tasks(Store[K, V], _native.Engine):
+    """A cache that loads each key once, in batches, however many ask.
+
+    With an event loop: `async with Tasks(provider=...) as tasks: await tasks.fetch(7)`. Without: `with Tasks(provider=...) as tasks:
+    tasks.fetch_wait(7)`, from any thread.
+
+    provider   is given the keys that the cache lacks, as a list, and answers with a mapping (a key left out is absent) or with a
+               sequence in the same order. None is "there is none", an exception in a place fails that key alone, an exception
+               raised fails them all and comes out of every fetch as the same object. It is a coroutine function, or a plain one,
+               which then runs in `executor` (if None, the loop's own, or threads of its own). A coroutine is cancelled when nobody
+               waits for it any more.
+    one        instead of provider: is given one key and answers it.
+    clock      a kvlight.Clock, for tests of time.
+    cost       says what a value costs, in bytes, where cache_cost_limit is set; sys.getsizeof if None.
+    encode,    turn keys to bytes and back, where keys are of other types than listed.
+    decode
+    settings   as docs/CONFIGURATION.md lists them, "." being "_": cache_capacity=10_000, retry_count=3, timeout_ms=500.
+    """
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _thread: threading.Thread | None = None
+    _closing: Any = None
+    _pool: Executor | None = None
+
+    def __init__(self, *, provider: _Provider[K, V] | None = None, one: _One[K, V] | None = None, executor: Executor | None = None,
+                 clock: Clock | None = None, cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
+                 decode: Callable[[bytes], K] | None = None, **settings: Unpack[Settings]) -> None:
+        if (provider is None) == (one is None):
+            raise TypeError("Tasks takes a provider for many keys (provider=) or for one (one=), and not both")
+        if (encode is None) != (decode is None):
+            raise TypeError("encode= and decode= go together: the provider is given back what was asked for")
+        function: Any = provider or one
+        if not callable(function):
+            raise TypeError(f"the provider is to be a function, not {type(function).__name__}")
+        if one is not None:
+            settings.setdefault("batch_max_keys", 1)
+        if cost is None and settings.get("cache_cost_limit", -1) != -1:
+            cost = sys.getsizeof
+        self._function, self._is_one, self._executor = function, one is not None, executor
+        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+        self._workers = settings.get("tasks_max_running", 4)
+        self._lock = threading.Lock()
+        self._open(settings, clock, encode, decode, cost)
+
+    def __del__(self) -> None:
+        was_open = not self.is_closed
+        self._abandon()  # first of all: from here on nothing leads to it
+        if was_open:
+            warnings.warn(f"a kvlight.{type(self).__name__} was never closed: use `async with` or `with`", ResourceWarning, source=self)
+
+    def __bool__(self) -> bool:
+        return True
+
+    # -- With an event loop ------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        with self._lock:
+            if self._loop is not None or self._thread is not None or self.is_closed:
+                raise RuntimeError("a Tasks is entered once")
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._attach(loop), self._pump)
+            self._loop = loop
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self, *, drain_ms: int | None = None) -> None:
+        """Ends the engine. What is under way raises Closed, at once or after `drain_ms` (-1: when it is done)."""
+        loop = self._here()
+        if self._closing is None:
+            closing = loop.create_future()
+            self._close(drain_ms, closing)
+            self._closing = closing
+        elif drain_ms is None and not self.is_closed:
+            self._close(None, None)  # a second close may only shorten
+        await asyncio.shield(self._closing)
+        while tasks := [request.task for request in self._providing() if request.task is not None]:
+            await asyncio.wait(tasks)
+        pump = self._pump
+        self._abandon()
+        if pump is not None:
+            pump.finish()
+
+    async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
+        """The value of a key, None if there is none; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
+        if not options:
+            value = self.get(key, _ABSENT)  # a resident key needs no future and no turn of the loop
+            if value is not _ABSENT:
+                return cast("V | None", value)
+        if asyncio.get_running_loop() is not self._loop:
+            self._here()
+        waiter = self._fetch(key, options, None)
+        if type(waiter) is not _native.Waiter:
+            return cast("V | None", waiter)
+        try:
+            return cast("V | None", await waiter.target)
+        except asyncio.CancelledError:
+            waiter.cancel()
+            raise
+
+    async def fetch_all(self, keys: Iterable[K], *, return_exceptions: bool = False, progress: _Progress | None = None,
+                        progress_step: int = 1, **options: Unpack[FetchSettings]) -> list[V | None]:
+        """The values in the order asked, duplicates repeated. Raises the first failure, or puts failures in their places if
+        `return_exceptions` is set. `progress` is called with (done, failed, total)."""
+        self._here()
+        waiter = self._fetch_all(list(keys), options, None, return_exceptions, progress, progress_step)
+        if type(waiter) is not _native.Waiter:
+            return cast("list[V | None]", waiter)
+        try:
+            return cast("list[V | None]", await waiter.target)
+        except asyncio.CancelledError:
+            waiter.cancel()
+            raise
+
+    async def fetch_map(self, keys: Iterable[K], **options: Any) -> dict[K, V | None]:
+        """As fetch_all, as a dictionary."""
+        keys = list(keys)
+        return dict(zip(keys, await self.fetch_all(keys, **options)))
+
+    async def fetch_each(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> AsyncIterator[tuple[K, V | None | BaseException]]:
+        """(key, value) for each position as it comes; (key, exception) where it failed. Leaving the loop early cancels the rest."""
+        self._here()
+        keys = list(keys)
+        arrived: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
+        waiter = self._fetch_each(keys, options, lambda index, outcome: arrived.put_nowait((index, outcome)))
+        if waiter is None:
+            return
+        try:
+            for _ in keys:
+                index, outcome = await arrived.get()
+                yield keys[index], outcome
+        finally:
+            waiter.cancel()
+
+    def refresh(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> None:
+        """Loads keys anew in the background; the old values serve until then, and stay if it fails."""
+        if self._loop is None:
+            self._start()
+        self._refresh(list(keys), options)
+
+    def _here(self) -> asyncio.AbstractEventLoop:
+        if self.is_closed and self._closing is None:
+            raise Closed("this Tasks is closed")
+        if self._loop is None:
+            raise RuntimeError("this Tasks is not open: use `async with kvlight.Tasks(...) as tasks`")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError("this Tasks belongs to another event loop: make one for each loop, or use fetch_wait "
+                               f"(this is thread {threading.current_thread().name})")
+        return self._loop
+
+    # -- Without one -------------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close_wait()
+
+    def close_wait(self, *, drain_ms: int | None = None) -> None:
+        """Ends the engine, and waits until it has ended. What is under way raises Closed, at once or after `drain_ms`
+        (-1: when it is done)."""
+        if self._loop is not None:
+            return self._on_loop(self.close(drain_ms=drain_ms))
+        self._start()
+        with self._lock:
+            is_first, thread, pool = self._closing is None, self._thread, self._pool
+            if is_first:
+                self._closing = _closed_gate()
+        if is_first:
+            self._close(drain_ms, self._closing)
+        elif drain_ms is None and not self.is_closed:
+            self._close(None, None)
+        with self._closing:
+            pass  # it is released when the engine is closed
+        if isinstance(pool, ThreadPoolExecutor) and self._executor is None:
+            pool.shutdown(wait=threading.current_thread() not in pool._threads)
+        self._abandon()
+        if thread is not None:
+            thread.join()
+
+    def fetch_wait(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
+        """As fetch, for programs without an event loop, and for threads beside one: waits for the value."""
+        if not options:
+            value = self.get(key, _ABSENT)
+            if value is not _ABSENT:
+                return cast("V | None", value)
+        if self._loop is not None:
+            return self._on_loop(self.fetch(key, **options))
+        self._start()
+        return cast("V | None", self._wait(lambda gate: self._fetch(key, options, gate)))
+
+    def fetch_all_wait(self, keys: Iterable[K], *, return_exceptions: bool = False,
+                       **options: Unpack[FetchSettings]) -> list[V | None]:
+        """As fetch_all, for programs without an event loop, and for threads beside one."""
+        keys = list(keys)
+        if self._loop is not None:
+            return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
+        self._start()
+        return cast("list[V | None]", self._wait(lambda gate: self._fetch_all(keys, options, gate, return_exceptions, None, 1)))
+
+    @staticmethod
+    def _wait(fetch: Callable[[threading.Lock], Any]) -> Any:
+        gate = _closed_gate()
+        waiter = fetch(gate)
+        if type(waiter) is not _native.Waiter:
+            return waiter
+        try:
+            gate.acquire()  # until the outcome is there; a signal's exception comes out of it
+        except BaseException:
+            waiter.cancel()
+            raise
+        return waiter.take()
+
+    def _on_loop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """From a thread beside the loop's."""
+        loop = cast(asyncio.AbstractEventLoop, self._loop)
+        try:
+            is_here = asyncio.get_running_loop() is loop
+        except RuntimeError:
+            is_here = False
+        if is_here or not loop.is_running():
+            coroutine.close()
+            raise RuntimeError("this would wait for the very loop that it stops: await fetch, or call this from another thread"
+                               if is_here else "the event loop of this Tasks does not run")
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def _start(self) -> None:
+        """The thread that reads the queue; providers run in a pool beside it."""
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is not None or self.is_closed:
+                return
+            if self._loop is not None:
+                raise RuntimeError("this Tasks belongs to an event loop")
+            self._pool = self._executor or ThreadPoolExecutor(self._workers, thread_name_prefix="kvlight")
+            thread = threading.Thread(target=self._pump.run, name="kvlight", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    # -- What the extension module calls -----------------------------------------------------------------------------------------
+
+    def _provide(self, request: Request) -> None:
+        """Begins to answer a request."""
+        if self._loop is None:
+            cast(Executor, self._pool).submit(_provide_here, self._function, self._is_one, request)
+            return
+        task = self._loop.create_task(self._call(request.keys))
+        task.add_done_callback(request)
+        if self._is_async:
+            request.task = task
+
+    async def _call(self, keys: list[K]) -> Any:
+        function, argument = self._function, keys[0] if self._is_one else keys
+        if self._is_async:
+            answers = await function(argument)
+        else:
+            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, function, argument)
+            if inspect.isawaitable(answers):
+                answers = await answers
+        return [answers] if self._is_one else answers
+
+    def _report(self, what: str, exception: BaseException) -> None:
+        """A function of the program's raised where nobody waits for it."""
+        context = {"message": f"kvlight: {what}", "exception": exception}
+        if self._loop is not None:
+            self._loop.call_exception_handler(context)
+        else:
+            threading.excepthook(threading.ExceptHookArgs((type(exception), exception, exception.__traceback__, self._thread)))
+
+
+def _closed_gate() -> threading.Lock:
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
+def _provide_here(function: Any, is_one: bool, request: Request) -> None:
+    """On a thread of the pool. It holds no engine: one that is dropped meanwhile ends."""
+    try:
+        answers = function(request.keys[0] if is_one else request.keys)
+        if inspect.isawaitable(answers):
+            answers = asyncio.run(_awaited(answers))
+        request.answer([answers] if is_one else answers)
+    except BaseException as exception:
+        request.fail(exception)
+
+
+async def _awaited(awaitable: Awaitable[_T]) -> _T:
+    return await awaitable

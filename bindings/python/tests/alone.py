@@ -1,0 +1,53 @@
+"""Tests that run in an interpreter of their own: they count its threads and memory, fork it, or might not come back."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+
+
+def run(program: str, *arguments: str, **environment: str) -> str:
+    """What a program prints, which must end well."""
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=300,
+                           env={**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1", **environment})
+    assert ended.returncode == 0, f"exit code {ended.returncode}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout + ended.stderr
+
+
+def alone(test: Callable[[], None]) -> Callable[[], None]:
+    """Runs a test of no arguments in an interpreter of its own."""
+
+    @functools.wraps(test)
+    def run_it() -> None:
+        run(f"import {test.__module__} as tests; tests.{test.__name__}.__wrapped__()")
+
+    return run_it
+
+
+def in_use() -> tuple[int, int]:
+    """Threads and descriptors of this process."""
+    return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+
+def memory() -> int:
+    """Bytes that are resident."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def echo(keys: list[Any]) -> list[Any]:
+    return list(keys)
+
+
+async def never(keys: list[Any]) -> list[Any]:
+    import asyncio
+
+    await asyncio.Event().wait()
+    return []

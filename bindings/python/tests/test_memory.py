@@ -1,0 +1,100 @@
+"""Memory stays flat, however often each thing is done."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import kvlight
+from alone import alone, echo, memory
+
+# A million in the tests of the package; fewer where every host runs.
+CALLS = int(os.environ.get("KVL_CALLS", "200000"))
+ALLOWED = 2 << 20  # what an allocator may move by
+
+
+async def _flat(what: str, work: Callable[[int], Awaitable[None]]) -> None:
+    await work(max(CALLS // 10, 20_000))
+    gc.collect()
+    before = memory()
+    await work(CALLS)
+    gc.collect()
+    grown = memory() - before
+    assert grown <= ALLOWED, f"{what}: {grown / CALLS:.1f} bytes a call"
+
+
+async def _fail(keys: list[int]) -> list[int]:
+    raise ValueError("x" * 100)
+
+
+@alone
+def l08_memory_is_flat_over_gets_loads_options_and_failures() -> None:
+    async def main() -> None:
+        async with kvlight.Tasks[int, Any](provider=echo, cache_capacity=1000) as tasks, kvlight.Tasks[int, int](provider=_fail) as failing:
+
+            async def gets(n: int) -> None:
+                for i in range(n):
+                    tasks.get(i % 2000)
+
+            async def puts(n: int) -> None:
+                for i in range(n):
+                    tasks.put(i % 2000, [i])
+                    if i % 100 == 0:
+                        await asyncio.sleep(0)  # what leaves a store ends in the loop's turns
+
+            async def options(n: int) -> None:  # found: one set of options for each distinct deadline, for ever
+                await tasks.fetch(1)
+                for i in range(n):
+                    await tasks.fetch(1, timeout_ms=1000 + i)
+
+            async def batches(n: int) -> None:
+                for i in range(0, n, 100):
+                    await tasks.fetch_all(range(i, i + 100))
+
+            async def loads(n: int) -> None:
+                for i in range(0, n, 100):
+                    await asyncio.gather(*map(tasks.fetch, range(i, i + 100)))
+
+            async def failures(n: int) -> None:
+                for i in range(0, n, 100):
+                    await asyncio.gather(*map(failing.fetch, range(i, i + 100)), return_exceptions=True)
+
+            async def cancels(n: int) -> None:
+                for i in range(0, n, 100):
+                    fetches = [asyncio.create_task(failing.fetch(j)) for j in range(100)]
+                    await asyncio.sleep(0)
+                    for fetch in fetches:
+                        fetch.cancel()
+                    await asyncio.gather(*fetches, return_exceptions=True)
+
+            for work in (gets, puts, options, batches, loads, failures, cancels):
+                await _flat(work.__name__, work)
+
+    asyncio.run(main())
+
+
+@alone
+def l08_memory_is_flat_over_engines_and_waits_without_a_loop() -> None:
+    async def main() -> None:
+        async def engines(n: int) -> None:
+            for _ in range(n // 100):
+                with kvlight.Tasks[int, int](provider=lambda keys: keys) as tasks:
+                    tasks.fetch_wait(1)
+
+        async def waits(n: int) -> None:
+            with kvlight.Tasks[int, int](provider=lambda keys: keys, cache_capacity=100) as tasks:
+                for i in range(n // 10):
+                    tasks.fetch_wait(i)
+
+        async def caches(n: int) -> None:
+            for _ in range(n // 10):
+                cache: kvlight.Cache[int, Any] = kvlight.Cache(capacity=10)
+                cache.put(1, object())
+
+        for work in (engines, waits, caches):
+            await _flat(work.__name__, work)
+
+    asyncio.run(main())

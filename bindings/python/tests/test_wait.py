@@ -1,0 +1,247 @@
+"""Without an event loop: the plain store, waiting fetches, the decorator; and what is said of wrong use."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from typing import Any
+
+import kvlight
+import pytest
+from alone import alone, echo
+
+
+def s01_a_cache_by_itself() -> None:
+    with kvlight.Cache[Any, Any](capacity=3) as cache:
+        cache["a"] = 1
+        assert cache["a"] == 1 and cache.get("b") is None and cache.get("b", 5) == 5 and cache.get("b", default=6) == 6
+        assert "a" in cache and len(cache) == 1 and cache and "1 entries" in repr(cache)
+        cache["none"] = None
+        assert cache["none"] is None and cache.get("none", "absent") is None
+        assert cache.take("a") == 1 and cache.take("a", "gone") == "gone"
+        with pytest.raises(KeyError):
+            cache["a"]
+        with pytest.raises(KeyError):
+            del cache["a"]
+        del cache["none"]
+        for i in range(10):
+            assert cache.put(i, i, priority=1.5)
+        assert len(cache) == 3 and not cache.put("low", 0, priority=1)
+        cache.resize(1)
+        assert len(cache) == 1 and cache.stats()["now"]["entries"] == 1
+        cache.trim(0.0)
+        assert len(cache) == 0
+    with pytest.raises(kvlight.Closed):
+        cache.get("a")
+
+
+def s06_a_cache_with_a_clock() -> None:
+    clock = kvlight.Clock(1000)
+    cache: kvlight.Cache[str, int] = kvlight.Cache(ttl_ms=50, clock=clock)
+    cache["a"] = 1
+    cache.put("b", 2, ttl_ms=-1)
+    clock.advance(51)
+    assert "a" not in cache and cache["b"] == 2 and clock.now_ms == 1051
+
+
+def s01_keys_of_every_type_come_back_as_they_were() -> None:
+    keys = [0, 1, -1, 2**63, -(2**63), 2**64, -(2**5000), "", "a", "é", "\ud800", b"", b"\0x", 1.5, float("inf"), True, False, None, (),
+            (1, "a", (None, 2.5)), uuid.uuid4(), ("x" * 300, b"y" * 300)]
+    cache: kvlight.Cache[Any, Any] = kvlight.Cache()
+    for i, key in enumerate(keys):
+        cache[key] = i
+    assert [cache[key] for key in keys] == list(range(len(keys)))
+    assert cache.get(1.0) is None and cache[0.0 * -1 + 1.5] == keys.index(1.5)
+    with kvlight.Tasks[Any, Any](provider=lambda asked: asked, batch_max_keys=100) as tasks:
+        assert tasks.fetch_all_wait(keys) == keys
+
+
+def f21_waits_from_many_threads_share_one_load() -> None:
+    asked: list[int] = []
+    gate = threading.Event()
+
+    def provider(keys: list[int]) -> list[int]:
+        asked.extend(keys)
+        gate.wait()
+        return keys
+
+    with kvlight.Tasks[int, int](provider=provider) as tasks:
+        got: list[Any] = []
+        threads = [threading.Thread(target=lambda: got.append(tasks.fetch_wait(7))) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        while tasks.stats()["lookups"]["misses"] < 20:
+            pass
+        gate.set()
+        for thread in threads:
+            thread.join()
+    assert got == [7] * 20 and asked == [7]
+
+
+def f21_waits_time_out_fail_and_nest() -> None:
+    def provider(keys: list[Any]) -> list[Any]:
+        if keys == ["slow"]:
+            threading.Event().wait(0.2)
+        if keys == ["bad"]:
+            raise LookupError("none")
+        if keys == ["nested"]:
+            return [tasks.fetch_wait("plain")]
+        return keys
+
+    with kvlight.Tasks[Any, Any](provider=provider, batch_max_keys=1) as tasks:
+        with pytest.raises(TimeoutError):
+            tasks.fetch_wait("slow", timeout_ms=5)
+        with pytest.raises(LookupError):
+            tasks.fetch_wait("bad")
+        assert tasks.fetch_wait("nested") == "plain"
+        assert isinstance(tasks.fetch_all_wait(["a", "bad"], return_exceptions=True)[1], LookupError)
+        with pytest.raises(kvlight.Miss):
+            tasks.fetch_wait("new", read="cache_only")
+    with pytest.raises(kvlight.Closed):
+        tasks.fetch_wait("new")
+    tasks.close_wait()
+
+
+def f21_coroutines_may_provide_without_a_loop() -> None:
+    async def provider(keys: list[int]) -> list[int]:
+        await asyncio.sleep(0)
+        return keys
+
+    with kvlight.Tasks[int, int](provider=provider) as tasks:
+        assert tasks.fetch_all_wait(range(10)) == list(range(10))
+
+
+def f21_a_thread_beside_the_loop_waits_and_the_loop_itself_may_not() -> None:
+    async def main() -> None:
+        async with kvlight.Tasks[int, int](provider=echo) as tasks:
+            assert await asyncio.get_running_loop().run_in_executor(None, tasks.fetch_wait, 5) == 5
+            assert tasks.fetch_wait(5) == 5  # resident
+            with pytest.raises(RuntimeError, match="await fetch"):
+                tasks.fetch_wait(6)
+
+    asyncio.run(main())
+
+
+@alone
+def f21_an_interrupt_ends_a_wait() -> None:
+    import os
+    import signal
+
+    gate = threading.Event()
+    with kvlight.Tasks[int, int](provider=lambda keys: keys if gate.wait() else []) as tasks:
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            tasks.fetch_wait(1)
+        gate.set()
+
+
+def f06_a_cached_function_runs_once_for_all() -> None:
+    calls: list[Any] = []
+
+    @kvlight.cached(cache_capacity=100)
+    def add(a: Any, b: Any = 1, **more: Any) -> Any:
+        """Adds."""
+        calls.append((a, b, more))
+        return None if a is None else a + b
+
+    assert [add(1), add(1), add(1, b=2), add(b=2, a=1), add(1, 1, c=3), add(None)] == [2, 2, 3, 3, 2, None]
+    assert add(None) is None and add(1) == 2 and add.__doc__ == "Adds."
+    assert calls == [(1, 1, {}), (1, 2, {}), (1, 2, {}), (1, 1, {"c": 3}), (None, 1, {})]
+    add.cache_clear()  # type: ignore[attr-defined]
+    assert add(1) == 2 and len(calls) == 6
+
+    @kvlight.cached()
+    def fails(a: int) -> int:
+        raise LookupError(a)
+
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            fails(1)
+
+
+def f06_a_cached_coroutine_runs_once_for_all_on_each_loop() -> None:
+    calls: list[int] = []
+
+    @kvlight.cached(cache_ttl_ms=60_000)
+    async def double(a: int) -> int:
+        calls.append(a)
+        await asyncio.sleep(0)
+        return 2 * a
+
+    async def main() -> None:
+        assert await asyncio.gather(*(double(1) for _ in range(10))) == [2] * 10
+        assert await double(2) == 4
+
+    for _ in range(3):
+        asyncio.run(main())
+    assert sorted(calls) == [1, 1, 1, 2, 2, 2]
+
+
+def l09_wrong_use_says_so_in_a_sentence() -> None:
+    def wrong(sentence: str, kind: type[BaseException], call: Any) -> None:
+        with pytest.raises(kind, match=sentence):
+            call()
+
+    tasks: Any = kvlight.Tasks
+    wrong("cache.capacity", kvlight.Wrong, lambda: tasks(provider=echo, cache_capacitty=5))
+    wrong("cache.capacity", ValueError, lambda: tasks(provider=echo, cache_capacity="many"))
+    wrong("capacit", ValueError, lambda: kvlight.Cache(capacitty=5))  # type: ignore[call-arg]
+    wrong("kvlight.Clock", TypeError, lambda: tasks(provider=echo, clock=5))
+    wrong("not both", TypeError, lambda: tasks())
+    wrong("go together", TypeError, lambda: tasks(provider=echo, encode=str))
+    wrong("not int", TypeError, lambda: tasks(provider=5))
+
+    async def main() -> None:
+        async def raises(sentence: str, kind: type[BaseException], fetch: Any) -> None:
+            with pytest.raises(kind, match=sentence):
+                await fetch
+
+        never_entered = kvlight.Tasks[Any, Any](provider=echo)
+        await raises("async with", RuntimeError, never_entered.fetch(1))
+        never_entered.close_wait()
+        async with kvlight.Tasks[Any, Any](provider=echo) as engine:
+            await raises("key is an int, str", TypeError, engine.fetch(object()))
+            await raises("timeout_ms", kvlight.Wrong, engine.fetch(1, timeout_mss=5))  # type: ignore[call-arg]
+            await raises("at most", kvlight.Wrong, engine.fetch("k" * 70_000))
+            caught: list[BaseException] = []
+
+            def elsewhere() -> None:
+                try:
+                    asyncio.run(engine.fetch(1))
+                except RuntimeError as error:
+                    caught.append(error)
+
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+            assert "another event loop" in str(caught[0])
+            await raises("entered once", RuntimeError, engine.__aenter__())
+        await raises("closed", kvlight.Closed, engine.fetch(1))
+        wrong("closed", kvlight.Closed, lambda: engine.get(1))
+
+    asyncio.run(main())
+
+
+def l09_errors_have_their_status() -> None:
+    with kvlight.Tasks[int, int](provider=lambda keys: keys) as tasks:
+        with pytest.raises(kvlight.Miss) as caught:
+            tasks.fetch_wait(1, read="cache_only")
+    assert caught.value.status is kvlight.Status.MISS and caught.value.name == "KVL_MISS" and "not in the store" in str(caught.value)
+
+
+def f11_a_permanent_exception_is_not_retried() -> None:
+    class Gone(kvlight.Permanent):
+        pass
+
+    attempts: list[int] = []
+
+    def provider(keys: list[int]) -> list[int]:
+        attempts.extend(keys)
+        raise Gone if keys[0] == 1 else LookupError
+
+    with kvlight.Tasks[int, int](provider=provider, retry_count=2, retry_fixed_ms=1) as tasks:
+        for key, kind in ((1, Gone), (2, LookupError)):
+            with pytest.raises(kind):
+                tasks.fetch_wait(key)
+    assert attempts == [1, 2, 2, 2]
