@@ -14,24 +14,32 @@ DIR ?= /usr/include
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkvlight.so.$(shell echo $(VERSION) | cut -d. -f1,2)
-# What rustc says a static library needs besides: `make test` compares.
-LIBS_PRIVATE := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
-STAGE := $(abspath $(TARGET))/stage
+# What rustc says a static library needs besides (`make test` compares), but for -lgcc_s: compilers link the unwinder by themselves, each
+# its own, and with -static there is no libgcc_s.
+LIBS_PRIVATE := -lutil -lrt -lpthread -lm -ldl -lc
+# Recipes read paths from the environment: a blank or a quote in one is then part of it, and cuts nothing in two.
+export KVL_TARGET := $(if $(filter /%,$(firstword $(TARGET))),$(TARGET),$(CURDIR)/$(TARGET))
+export KVL_STAGE := $(KVL_TARGET)/stage
 
 help: ## List these targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target about; do \
 		printf '  make %-18s %s\n' "$$target" "$$about"; done
 
+# Without the Rust library beside them: with it cargo would leave out the optimisation over all crates (`lto` in Cargo.toml).
 build: ## Build the shared and the static library, optimised, into target/release.
-	$(CARGO) build --release --lib
+	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
 
 stage: build ## Install into target/stage: what tests and demos link.
-	@$(MAKE) --no-print-directory install PREFIX=$(STAGE) DESTDIR= >/dev/null
+	@PREFIX="$$KVL_STAGE" LIBDIR="$$KVL_STAGE/lib" INCLUDEDIR="$$KVL_STAGE/include" DOCDIR="$$KVL_STAGE/share/doc/kvlight" \
+		MANDIR="$$KVL_STAGE/share/man" DESTDIR= packaging/install install
 
+LINKED = -I"$$KVL_STAGE/include" -L"$$KVL_STAGE/lib" -lkvlight -lpthread -Wl,-rpath,"$$KVL_STAGE/lib"
+
+demo: export DIR := $(DIR)
 demo: stage ## Digest the files of a folder through the library: make demo DIR=...
-	@mkdir -p $(TARGET)/demo
-	cc -std=c11 -O2 -Wall -Wextra -I$(STAGE)/include examples/c/digest.c -o $(TARGET)/demo/digest -L$(STAGE)/lib -lkvlight -lpthread -Wl,-rpath,$(STAGE)/lib
-	$(TARGET)/demo/digest $(DIR)
+	@mkdir -p "$$KVL_TARGET/demo"
+	cc -std=c11 -O2 -Wall -Wextra examples/c/digest.c -o "$$KVL_TARGET/demo/digest" $(LINKED)
+	"$$KVL_TARGET/demo/digest" "$$DIR"
 
 test: ## Run every test there is; the last line counts them.
 	tests/tiers/run all
@@ -80,14 +88,14 @@ bench-instructions: ## Count the instructions of single operations under callgri
 	bench/instructions
 
 performance: ## Put the tables of the last make bench into README.md and docs/PERFORMANCE.md.
-	bench/publish $(TARGET)/bench
+	bench/publish "$$KVL_TARGET/bench"
 
 bench-swift: ## Measure the Swift package: ns for each key. The next make bench takes the figures in.
-	@mkdir -p $(TARGET)/bench
-	set -o pipefail; bindings/swift/bench.sh | tee $(TARGET)/bench/swift.new && mv $(TARGET)/bench/swift.new $(TARGET)/bench/swift.txt
+	@mkdir -p "$$KVL_TARGET/bench"
+	set -o pipefail; cd "$$KVL_TARGET/bench" && "$(CURDIR)/bindings/swift/bench.sh" | tee swift.new && mv swift.new swift.txt
 
 bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
-	KVL_LIB_DIR=$(STAGE)/lib KVL_INCLUDE_DIR=$(STAGE)/include bindings/python/bench.sh
+	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bindings/python/bench.sh
 
 test-hosts: ## Run the twelve scenarios in every host.
 	tests/tiers/run hosts
@@ -103,68 +111,39 @@ check-generated: ## Compare what is generated with what is committed.
 PORT ?= 9464
 
 dashboard: stage ## Serve metrics and a live page of an engine under load on the loopback interface: make dashboard PORT=...
-	@mkdir -p $(TARGET)/demo
-	cc -std=c11 -O2 -Wall -Wextra -I$(STAGE)/include examples/c/metrics.c -o $(TARGET)/demo/metrics -L$(STAGE)/lib -lkvlight -lpthread -Wl,-rpath,$(STAGE)/lib
-	$(TARGET)/demo/metrics $(PORT)
+	@mkdir -p "$$KVL_TARGET/demo"
+	cc -std=c11 -O2 -Wall -Wextra examples/c/metrics.c -o "$$KVL_TARGET/demo/metrics" $(LINKED)
+	"$$KVL_TARGET/demo/metrics" $(PORT)
 
 docs: ## Make the manual (guide, C API, settings, search) as static pages in target/docs. Needs Python 3 and Doxygen.
-	docs/make $(TARGET)/docs
-	@echo 'Open $(TARGET)/docs/index.html'
+	docs/make "$$KVL_TARGET/docs"
+	@echo "Open $$KVL_TARGET/docs/index.html"
 
 test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen, Swift, Python, a manual page.
 	tests/tiers/consumer/run
 
 proof: ## List every rule with the tests that prove it.
 	@$(CARGO) test --quiet --test proof >/dev/null
-	@cat $(TARGET)/proof.md
+	@cat "$$KVL_TARGET/proof.md"
 
 lint: ## Check formatting and run clippy, warnings being errors.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	cd bench && $(CARGO) fmt --check && $(CARGO) clippy --quiet --release --all-targets --target-dir $(abspath $(TARGET))/bench-crate -- -D warnings
+	cd bench && $(CARGO) fmt --check && $(CARGO) clippy --quiet --release --all-targets --target-dir "$$KVL_TARGET/bench-crate" -- -D warnings
 
 tools: ## Install what the tests need: Debian packages, as root.
 	tests/tiers/tools
 
-# What is found relative to what, so that the installed tree can be moved; below /usr the names are plain, since compilers search there anyway.
-relative = $(shell realpath -m --relative-to='$(1)' '$(2)')
-PC_PREFIX = $(if $(filter /usr,$(PREFIX)),/usr,$${pcfiledir}/$(call relative,$(LIBDIR)/pkgconfig,$(PREFIX)))
-# PLACE below $${prefix} if it lies there, else as it is.
-below_prefix = $(if $(filter $(PREFIX)/%,$(1)),$${prefix}/$(patsubst $(PREFIX)/%,%,$(1)),$(1))
-CMAKEDIR = $(LIBDIR)/cmake/kvlight
 DOCDIR ?= $(PREFIX)/share/doc/kvlight
 MANDIR ?= $(PREFIX)/share/man
-HEADERS := $(notdir $(wildcard include/*))
-DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE docs/CONFIGURATION.md
-MANUALS := $(notdir $(wildcard packaging/*.3))
-empty :=
-space := $(empty) $(empty)
-FILL = sed -e 's|@PC_PREFIX@|$(PC_PREFIX)|; s|@PC_LIBDIR@|$(call below_prefix,$(LIBDIR))|; s|@PC_INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' \
-	-e 's|@VERSION@|$(VERSION)|; s|@SONAME@|$(SONAME)|; s|@ABI_VERSION@|$(basename $(VERSION))|; s|@MAJOR_VERSION@|$(firstword $(subst ., ,$(VERSION)))|' \
-	-e 's|@LIBS_PRIVATE@|$(LIBS_PRIVATE)|; s|@CMAKE_LIBS_PRIVATE@|$(subst $(space),;,$(LIBS_PRIVATE))|; s|@SIZEOF_VOID_P@|$(shell echo $$(($$(getconf LONG_BIT) / 8)))|' \
-	-e 's|@REL_INCLUDEDIR@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|'
+BUILT = $(KVL_TARGET)/release
+export PREFIX LIBDIR INCLUDEDIR DOCDIR MANDIR DESTDIR BUILT LIBS_PRIVATE
 
 install: ## Install libraries, headers, pkg-config file, CMake package: make install PREFIX=... DESTDIR=...
-	@test -f $(TARGET)/release/libkvlight.so || { echo 'Nothing is built yet: run make build first.' >&2; exit 1; }
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(DOCDIR)
-	install -m 755 $(TARGET)/release/libkvlight.so $(DESTDIR)$(LIBDIR)/libkvlight.so.$(VERSION)
-	ln -sf libkvlight.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libkvlight.so
-	install -m 644 $(TARGET)/release/libkvlight.a $(DESTDIR)$(LIBDIR)/libkvlight.a
-	install -m 644 $(addprefix include/,$(HEADERS)) $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
-	$(if $(MANUALS),install -d $(DESTDIR)$(MANDIR)/man3 && install -m 644 $(addprefix packaging/,$(MANUALS)) $(DESTDIR)$(MANDIR)/man3)
-	@$(FILL) packaging/kvlight.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/kvlight.pc
-	@$(FILL) packaging/kvlight-config.cmake.in > $(DESTDIR)$(CMAKEDIR)/kvlight-config.cmake
-	@$(FILL) packaging/kvlight-config-version.cmake.in > $(DESTDIR)$(CMAKEDIR)/kvlight-config-version.cmake
+	@packaging/install install
 
 uninstall: ## Remove what install put there: the same PREFIX and DESTDIR.
-	rm -f $(DESTDIR)$(LIBDIR)/libkvlight.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libkvlight.so \
-		$(DESTDIR)$(LIBDIR)/libkvlight.a $(DESTDIR)$(LIBDIR)/pkgconfig/kvlight.pc \
-		$(addprefix $(DESTDIR)$(CMAKEDIR)/,kvlight-config.cmake kvlight-config-version.cmake) \
-		$(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(HEADERS)) $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS))) \
-		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(MANUALS))
-	@rmdir $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+	@packaging/install uninstall
 
 clean: ## Remove all that was built.
 	$(CARGO) clean
