@@ -2408,6 +2408,9 @@ KVL_API void *kvl_request_user_data(const kvl_request_t *request);
 /**
  * Says whether the request is no longer wanted, and why.
  *
+ * A provider may then stop and finish, which states nothing about the keys: kvl_request_finish(). What it has found out it may still
+ * answer: that is stored if nothing newer was.
+ *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
  * @return KVL_CANCEL_NO, KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT, KVL_CANCEL_CLOSED.
  * @threads any
@@ -2586,6 +2589,10 @@ kvl_status_t kvl_request_supply_bytes(kvl_request_t *request,
 /**
  * Finishes: what has no answer fails with KVL_ERR_UNANSWERED, or is null where `batch.omitted_is_null` is set.
  *
+ * A finish of any kind states something only about keys whose answer is still wanted, in an attempt whose time is not over. About
+ * the keys of a request that is no longer wanted (kvl_request_is_cancelled()) it states nothing: none of them becomes null, and what
+ * the cache has of them stays. To state that a key does not exist whatever happened, answer it with kvl_value_null().
+ *
  * @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
  * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2594,7 +2601,7 @@ kvl_status_t kvl_request_supply_bytes(kvl_request_t *request,
 KVL_API kvl_status_t kvl_request_finish(kvl_request_t *request);
 
 /**
- * Finishes: what has no answer is null, as when a query found no row.
+ * Finishes: what has no answer is null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
  * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.

@@ -281,7 +281,7 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.tasks.batch_max_keys = v.small();
     "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond.",
         |s, v| s.tasks.batch_linger = Duration::from_micros(v.count());
-    "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered is absent rather than failed.",
+    "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed.",
         |s, v| s.tasks.omitted_is_null = v.bool();
     "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether one key's failure leaves the rest of its batch alone or ends it.",
         |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);

@@ -84,7 +84,7 @@ pub enum Put {
         /// When it expires if it is not used before; `None` for never. A timer that sleeps beyond it is to be woken.
         expires_at: Option<Millis>,
     },
-    /// It is not: its priority is too low, the capacity or its TTL is 0, or it would need a 65th priority.
+    /// It is not: its priority is too low, or the capacity or its TTL is 0.
     Refused,
     /// It is not: it costs more than its shard may hold in all.
     TooLarge,

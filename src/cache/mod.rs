@@ -20,6 +20,7 @@ mod counts;
 mod departure;
 mod entry;
 mod index;
+mod levels;
 mod limits;
 mod order;
 mod shard;

@@ -16,8 +16,9 @@ use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures};
 use super::entry::{Entry, Hit, Put, Touch, entry_cost};
 use super::index::Index;
+use super::levels::Amount;
 use super::limits::{Part, share};
-use super::order::{Amount, Order};
+use super::order::Order;
 use super::slab::{Held, Place, Slab};
 use super::wheel::Wheel;
 use crate::base::config::CacheSettings;
@@ -368,18 +369,13 @@ impl Shard {
             return Err(Put::TooLarge);
         }
         let mut lack = self.lack(1, cost);
-        let mut lacks_level = self.order.lacks_level_for(priority);
-        while (!lack.is_none() || lacks_level) && self.reclaim(now, Effort::ONE, out) > 0 {
+        while !lack.is_none() && self.reclaim(now, Effort::ONE, out) > 0 {
             lack = self.lack(1, cost);
-            lacks_level = self.order.lacks_level_for(priority);
         }
-        if lack.is_none() && !lacks_level {
+        if lack.is_none() {
             return Ok(());
         }
-        if !lack.is_none() && !self.order.evictable(priority).covers(lack) {
-            return Err(Put::Refused);
-        }
-        if lacks_level && !self.order.frees_a_level(&mut self.slab, lack) {
+        if !self.order.evictable(priority).covers(lack) {
             return Err(Put::Refused);
         }
         loop {

@@ -66,32 +66,20 @@ struct Linked {
 /// What no lookup needs.
 struct Noted {
     cost: u64,
-    /// When it was stored, and in the lowest byte which priority level's list it is in. What is left for the time ends after two
-    /// million years.
-    stored_and_level: u64,
+    /// When it was stored, or [`VACANT`].
+    stored_at: Millis,
 }
 
-const LEVEL_BITS: u32 = 8;
-
-/// The level of a node that holds nothing.
-const VACANT: u8 = u8::MAX;
+/// In the place of the time in a node that holds nothing.
+const VACANT: Millis = Millis::NEVER;
 
 impl Noted {
-    fn new(cost: u64, stored_at: Millis, level: u8) -> Noted {
-        let latest = u64::MAX >> LEVEL_BITS;
-        Noted { cost, stored_and_level: stored_at.0.min(latest) << LEVEL_BITS | u64::from(level) }
+    fn new(cost: u64, stored_at: Millis) -> Noted {
+        Noted { cost, stored_at: stored_at.min(Millis(VACANT.0 - 1)) }
     }
 
-    fn stored_at(&self) -> Millis {
-        Millis(self.stored_and_level >> LEVEL_BITS)
-    }
-
-    fn level(&self) -> u8 {
-        (self.stored_and_level & 0xFF) as u8
-    }
-
-    fn set_level(&mut self, level: u8) {
-        self.stored_and_level = self.stored_at().0 << LEVEL_BITS | u64::from(level);
+    fn is_vacant(&self) -> bool {
+        self.stored_at == VACANT
     }
 }
 
@@ -112,13 +100,23 @@ pub(super) struct Slab {
     answers: Vec<Answer>,
     linked: Vec<Linked>,
     noted: Vec<Noted>,
+    /// The number of each node's priority level. Empty until there is a second level; before that all are in number 0.
+    levels: Vec<u32>,
     free: Place,
     live: u64,
 }
 
 impl Slab {
     pub fn new() -> Slab {
-        Slab { named: Vec::new(), answers: Vec::new(), linked: Vec::new(), noted: Vec::new(), free: Place::NONE, live: 0 }
+        Slab {
+            named: Vec::new(),
+            answers: Vec::new(),
+            linked: Vec::new(),
+            noted: Vec::new(),
+            levels: Vec::new(),
+            free: Place::NONE,
+            live: 0,
+        }
     }
 
     pub fn len(&self) -> u64 {
@@ -136,7 +134,7 @@ impl Slab {
         let Held { key, answer, cost, deadline, stored_at } = held;
         let named = Named { key, deadline };
         let linked = Linked { older: Place::NONE, newer: Place::NONE };
-        let noted = Noted::new(cost, stored_at, 0);
+        let noted = Noted::new(cost, stored_at);
         if let Some(place) = self.free.some() {
             let at = place.index();
             self.free = self.linked[at].newer;
@@ -166,9 +164,9 @@ impl Slab {
         debug_assert!(left.key.is_empty() && left.answer.value().is_none(), "what is swapped in stays in the node");
         let at = place.index();
         let noted = &mut self.noted[at];
-        assert!(noted.level() != VACANT, "a linked node holds an entry");
-        (left.cost, left.stored_at) = (noted.cost, noted.stored_at());
-        noted.set_level(VACANT);
+        assert!(!noted.is_vacant(), "a linked node holds an entry");
+        (left.cost, left.stored_at) = (noted.cost, noted.stored_at);
+        noted.stored_at = VACANT;
         std::mem::swap(&mut left.key, &mut self.named[at].key);
         std::mem::swap(&mut left.answer, &mut self.answers[at]);
         self.linked[at].newer = self.free;
@@ -181,7 +179,7 @@ impl Slab {
     pub fn holds(&self, place: Place, key: &[u8]) -> bool {
         let Some(named) = self.named.get(place.index()) else { return false };
         // A node that holds nothing holds the empty key.
-        named.key.is(key) && !(rarely(key.is_empty()) && self.noted.get(place.index()).is_none_or(|noted| noted.level() == VACANT))
+        named.key.is(key) && !(rarely(key.is_empty()) && self.noted.get(place.index()).is_none_or(Noted::is_vacant))
     }
 
     /// The entry at `place`, if there is such a place.
@@ -233,16 +231,30 @@ impl Slab {
 
     #[inline]
     pub fn stored_at(&self, place: Place) -> Millis {
-        self.noted[place.index()].stored_at()
+        self.noted[place.index()].stored_at
     }
 
     #[inline]
-    pub fn level(&self, place: Place) -> u8 {
-        self.noted[place.index()].level()
+    pub fn level(&self, place: Place) -> u32 {
+        self.levels.get(place.index()).copied().unwrap_or(0)
     }
 
-    pub fn set_level(&mut self, place: Place, level: u8) {
-        self.noted[place.index()].set_level(level);
+    #[inline]
+    pub fn set_level(&mut self, place: Place, level: u32) {
+        if level != 0 || rarely(!self.levels.is_empty()) {
+            self.note_level(place, level);
+        }
+    }
+
+    #[inline(never)]
+    fn note_level(&mut self, place: Place, level: u32) {
+        if self.levels.is_empty() {
+            // Zeroed memory comes from the system as it is: however many nodes there are, this does not touch them.
+            self.levels = vec![0; self.room()];
+        } else if self.levels.len() <= place.index() {
+            self.levels.resize(self.room(), 0);
+        }
+        self.levels[place.index()] = level;
     }
 
     #[inline]
@@ -276,12 +288,12 @@ impl Slab {
     /// Every entry there is, in no order, trusting no link.
     pub fn into_entries(self) -> impl Iterator<Item = Held> {
         let columns = self.named.into_iter().zip(self.answers).zip(self.noted);
-        columns.filter(|(_, noted)| noted.level() != VACANT).map(|((named, answer), noted)| Held {
+        columns.filter(|(_, noted)| !noted.is_vacant()).map(|((named, answer), noted)| Held {
             key: named.key,
             answer,
             cost: noted.cost,
             deadline: named.deadline,
-            stored_at: noted.stored_at(),
+            stored_at: noted.stored_at,
         })
     }
 }
@@ -303,13 +315,21 @@ mod tests {
     }
 
     #[test]
-    fn a_level_and_a_time_share_a_word_and_leave_each_other_alone() {
-        for at in [0, 1, 1 << 40, (1 << 56) - 1] {
-            let mut noted = Noted::new(1, Millis(at), 0);
-            noted.set_level(63);
-            noted.set_level(17);
-            assert_eq!((noted.stored_at(), noted.level()), (Millis(at), 17));
-        }
+    fn s05a_levels_take_memory_once_there_are_two() {
+        let mut slab = Slab::new();
+        let places: Vec<Place> = (0..100).map(|i| slab.insert(held(i), 1_000)).collect();
+        places.iter().for_each(|place| slab.set_level(*place, 0));
+        assert_eq!(slab.levels.capacity(), 0);
+        slab.set_level(places[7], u32::MAX - 1);
+        slab.set_level(places[99], 300);
+        slab.set_level(places[99], 0);
+        let levels: Vec<u32> = places.iter().map(|place| slab.level(*place)).collect();
+        assert_eq!(levels.iter().sum::<u32>(), u32::MAX - 1);
+        assert_eq!(levels[7], u32::MAX - 1);
+        let later = (0..100).map(|i| slab.insert(held(i), 1_000)).last().expect("a place");
+        assert_eq!(slab.level(later), 0);
+        slab.set_level(later, 5);
+        assert_eq!((slab.level(later), slab.level(places[7])), (5, u32::MAX - 1));
     }
 
     #[test]

@@ -10,12 +10,20 @@ pub(super) fn probe() {
     counters::PROBES.with(|probes| probes.set(probes.get() + 1));
 }
 
+/// A step was taken in the tree of priorities.
+#[inline(always)]
+pub(super) fn step() {
+    #[cfg(test)]
+    counters::STEPS.with(|steps| steps.set(steps.get() + 1));
+}
+
 #[cfg(test)]
 mod counters {
     use std::cell::Cell;
 
     thread_local! {
         pub(super) static PROBES: Cell<u64> = const { Cell::new(0) };
+        pub(super) static STEPS: Cell<u64> = const { Cell::new(0) };
     }
 
     /// How many buckets `work` looks at.
@@ -23,5 +31,12 @@ mod counters {
         let before = PROBES.get();
         work();
         PROBES.get() - before
+    }
+
+    /// How many steps `work` takes in the tree of priorities.
+    pub(in crate::cache) fn steps_of(work: impl FnOnce()) -> u64 {
+        let before = STEPS.get();
+        work();
+        STEPS.get() - before
     }
 }

@@ -176,11 +176,10 @@ impl Mail for RequestMail {
     fn pull(self: Arc<Self>) -> Pulled {
         let ticket = self.ticket.lock().take();
         let Some(ticket) = ticket else { return Pulled::nothing() };
-        let taken = self.core.take_request(ticket.id());
-        self.core.request_returned(ticket.id());
-        if taken == Taken::Skip {
+        if self.core.take_request(ticket.id()) == Taken::Skip {
             return Pulled::nothing();
         }
+        self.core.request_returned(ticket.id());
         let letter = Letter::Request { core: self.core.clone(), ticket };
         Pulled { letter: Some(Box::new(letter)), more: false }
     }

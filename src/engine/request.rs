@@ -290,7 +290,9 @@ impl std::ops::Deref for Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.0.finished.load(Ordering::Acquire) {
-            let _ = contained(|| self.0.finish(Rest::Unanswered));
+            // Code that panicked has not said that what it left out does not exist (rule F16A).
+            let rest = if std::thread::panicking() { Rest::Failed(Error::of(Status::ERR_UNANSWERED)) } else { Rest::Unanswered };
+            let _ = contained(|| self.0.finish(rest));
         }
     }
 }

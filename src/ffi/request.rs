@@ -1,5 +1,5 @@
-//! What the provider is handed, across the ABI. A handle is a ticket (`engine::request`): valid, though deaf, for as long as it is
-//! held; the last one that goes without a finish finishes.
+//! What the provider is handed, across the ABI. A handle is a ticket (`engine::request`): it stays valid for as long as it is held,
+//! whatever became of engine and request. The last reference that is released without a finish finishes.
 
 use super::guard::{Caller, guard, guard_or};
 use super::handle::{Born, Handle};
@@ -229,6 +229,9 @@ pub unsafe extern "C" fn kvl_request_user_data(request: *const kvl_request_t) ->
 }
 
 /// Says whether the request is no longer wanted, and why.
+///
+/// A provider may then stop and finish, which states nothing about the keys: kvl_request_finish(). What it has found out it may still
+/// answer: that is stored if nothing newer was.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
 /// @return KVL_CANCEL_NO, KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT, KVL_CANCEL_CLOSED.
@@ -498,6 +501,10 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
 
 /// Finishes: what has no answer fails with KVL_ERR_UNANSWERED, or is null where `batch.omitted_is_null` is set.
 ///
+/// A finish of any kind states something only about keys whose answer is still wanted, in an attempt whose time is not over. About
+/// the keys of a request that is no longer wanted (kvl_request_is_cancelled()) it states nothing: none of them becomes null, and what
+/// the cache has of them stays. To state that a key does not exist whatever happened, answer it with kvl_value_null().
+///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
 /// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -509,7 +516,7 @@ pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_
     guard(|| told(caller.borrow(request)?.finish(Rest::Unanswered)))
 }
 
-/// Finishes: what has no answer is null, as when a query found no row.
+/// Finishes: what has no answer is null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
 /// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.

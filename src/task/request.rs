@@ -16,8 +16,7 @@ pub struct Request<R> {
     pub wanted: usize,
     pub call: Call,
     pub hold: Hold,
-    /// When the attempt's time is over.
-    pub deadline: Option<Moment>,
+    pub time: Time,
     /// When it was formed.
     pub formed: Moment,
     pub handed: Tick,
@@ -25,14 +24,14 @@ pub struct Request<R> {
     pub attempt: u64,
 }
 
-/// One key of a request.
+/// One key of a request. Only an open part may be absent by omission: see `Table::finish`.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     /// The answer settles this flight.
     Open { flight: FlightId, stamp: Stamp },
-    /// Nobody waited any more: the answer may be stored, and settles nobody.
-    Told(Stray),
-    /// The attempt's time was over: the answer settles the flight, whatever it does by now, if nothing newer was written.
+    /// Its request was cancelled, or its flight was settled by another answer: an answer may be stored, and settles nobody.
+    Unwanted(Stray),
+    /// The attempt's time was over: an answer settles the flight, whatever it does by now, if nothing newer was written.
     Late { stray: Stray, flight: FlightId },
     /// Answered for good.
     Answered,
@@ -58,6 +57,17 @@ pub enum Call {
     Returned,
 }
 
+/// How long the attempt may still take (rule F10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Time {
+    /// For ever: it has not begun, or there is no timeout.
+    Unlimited,
+    /// Until this moment.
+    Until(Moment),
+    /// It was over before the request was finished.
+    Over,
+}
+
 /// What a request keeps from others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hold {
@@ -79,9 +89,9 @@ impl<R> Request<R> {
         part
     }
 
-    /// Whether its time was over before it was done.
-    pub fn is_abandoned(&self) -> bool {
-        matches!(self.hold, Hold::OverdueSlot | Hold::Abandoned)
+    /// Whether the provider has it in its hands, or had it.
+    pub fn is_taken(&self) -> bool {
+        self.call != Call::Waiting
     }
 
     /// Whether the provider needs nothing of it any more.

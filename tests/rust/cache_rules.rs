@@ -346,25 +346,42 @@ fn s05_priorities_order_as_numbers() {
 }
 
 #[test]
-fn s05_there_are_64_priorities_at_a_time() {
+fn s05a_any_number_of_priorities_may_be_in_use() {
     let mut world = World::of_capacity(1_000);
-    for i in 0..64 {
-        assert!(is_stored(world.put_priority(&i.to_string(), f64::from(i))));
+    // In an order that is neither up nor down.
+    let priority_of = |i: u32| f64::from(i * 617 % 1_000) * 0.5;
+    for i in 0..1_000 {
+        assert!(is_stored(world.put_priority(&i.to_string(), priority_of(i))), "priority {i}");
     }
-    assert_eq!(world.put_priority("one more", 0.5), Put::Refused);
-    assert!(is_stored(world.put_priority("known", 7.0)));
-    world.remove("33");
-    assert!(is_stored(world.put_priority("one more", 0.5)), "a priority nobody has any more is free again");
+    assert!(is_stored(world.put_priority("0", 12_345.678)), "a resident key under a priority that nothing else has");
+    assert!(world.has("0"));
+    assert!(world.left() == names(&[("0", Cause::Replaced)]));
+    let mut leaving: Vec<u32> = (1..1_000).collect();
+    leaving.sort_by(|one, other| priority_of(*one).total_cmp(&priority_of(*other)));
+    for i in leaving {
+        assert_eq!(world.store.pop(&world.clock, &mut world.left).map(|answer| read(&answer)), Some(i.to_string()));
+    }
 }
 
 #[test]
-fn s05_a_victim_may_be_the_last_of_its_priority_and_so_make_room_for_another() {
-    let mut world = World::of_capacity(64);
-    for i in 0..64 {
-        world.put_priority(&i.to_string(), f64::from(i));
+fn s05a_a_newcomer_of_many_priorities_makes_room_from_those_below_it_alone() {
+    let cost_limit = Some(2_000 * (1_000 + ENTRY_COST));
+    let mut world = World::new(CacheSettings { capacity: 3_000, cost_limit, shards: Some(1), ..CacheSettings::default() });
+    let of = |priority, cost| {
+        let terms = StoreTerms { priority: Some(priority), cost: Some(cost), ..StoreTerms::default() };
+        Entry { terms, ..Entry::new(text("")) }
+    };
+    for i in 0..2_000u32 {
+        let key = i.to_string();
+        world.put_entry(&key, of(f64::from(i), 1_000 - key.len() as u64));
     }
-    assert!(is_stored(world.put_priority("new", 100.0)));
-    assert_eq!(world.left(), names(&[("0", Cause::Capacity)]));
+    assert_eq!(world.len(), 2_000);
+    let cost = 500 * (1_000 + ENTRY_COST) - ENTRY_COST - 3;
+    assert_eq!(world.put_entry("new", of(498.5, cost)), Put::Refused, "499 are not enough");
+    assert_eq!(world.left(), names(&[("new", Cause::Refused)]));
+    assert!(is_stored(world.put_entry("new", of(499.5, cost))));
+    let left: Vec<String> = world.left().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(left, (0..500).map(|i| i.to_string()).collect::<Vec<_>>());
 }
 
 #[test]
@@ -414,16 +431,6 @@ fn s05_one_put_takes_as_much_of_what_is_due_as_it_needs() {
     assert!(is_stored(world.put_cost("in", 19 * one)), "more than a write gives back on the side");
     assert!(world.has("no"));
     assert!(world.left().iter().all(|(_, cause)| *cause == Cause::Expired));
-}
-
-#[test]
-fn s05_a_priority_that_only_expired_entries_have_is_free() {
-    let mut world = World::of_capacity(1_000);
-    (1..64).for_each(|i| assert!(is_stored(world.put_priority(&i.to_string(), f64::from(i)))));
-    (100..120).for_each(|i| assert!(is_stored(world.put_ttl(&i.to_string(), 10))));
-    assert_eq!(world.put_priority("new", 0.5), Put::Refused);
-    world.advance(10);
-    assert!(is_stored(world.put_priority("new", 0.5)));
 }
 
 #[test]

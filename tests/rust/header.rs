@@ -7,7 +7,7 @@ mod library;
 
 use generated::api::{self, Api};
 use generated::compare::{compare, here};
-use generated::{go, node, python, swift};
+use generated::{go, lua, node, php, python, ruby, swift};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -65,6 +65,21 @@ fn the_tables_of_go_are_those_of_the_interface() {
 #[test]
 fn the_tables_of_swift_are_those_of_the_interface() {
     compare_all(&swift::files(&Api::read()));
+}
+
+#[test]
+fn the_tables_of_ruby_are_those_of_the_interface() {
+    compare_all(&ruby::files(&Api::read()));
+}
+
+#[test]
+fn the_tables_of_lua_are_those_of_the_interface() {
+    compare_all(&lua::files(&Api::read()));
+}
+
+#[test]
+fn the_tables_of_php_are_those_of_the_interface() {
+    compare_all(&php::files(&Api::read()));
 }
 
 /// Two compilers print tests/tiers/abi/layout.txt from the header itself: the computed offsets and the constants must be theirs.

@@ -18,3 +18,4 @@ mod hits;
 mod library;
 mod metrics;
 mod task;
+mod withdrawn;

@@ -76,7 +76,7 @@ export interface Settings extends FetchSettings {
   'batch.max_keys'?: number;
   /** How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0. */
   'batch.linger_us'?: number;
-  /** Whether a key that the provider leaves unanswered is absent rather than failed. Default: false. */
+  /** Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false. */
   'batch.omitted_is_null'?: boolean;
   /** How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1. */
   'attempt_timeout_ms'?: number;

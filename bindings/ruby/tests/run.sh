@@ -43,3 +43,4 @@ if KVL_LIBRARY=/nowhere/libkvlight.so ruby -I "$beside/bindings/ruby/lib" "$root
     exit 1
 fi
 ruby -w "$here/scenarios.rb"
+ruby -w "$here/faults.rb"

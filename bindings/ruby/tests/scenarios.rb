@@ -7,7 +7,7 @@ require_relative "../lib/kvlight"
 require_relative "tap"
 include Tap # rubocop:disable Style/MixinUsage
 
-N = Kvlight::Native
+
 Thread.report_on_exception = true
 
 # A provider that answers "user <key>" to every key but those that begin with "no", and what it was asked.
@@ -58,12 +58,6 @@ def apart(what)
   equal(status.exitstatus, 0, "#{what}: #{status.inspect} #{watch.value}")
 end
 
-# Likewise in a fresh interpreter, since a fork of this one would have the handles of the parent.
-def program(text)
-  said = IO.popen([RbConfig.ruby, "-I", File.expand_path("../lib", __dir__), "-r", "kvlight", "-e", text], err: %i[child out], &:read)
-  [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
-end
-
 scenario "hit" do
   tasks, asked = users
   equal told(tasks, "7").value, "user 7", "loaded"
@@ -77,7 +71,7 @@ end
 
 scenario "null hit" do
   tasks, asked = users
-  equal told(tasks, "nobody").status, N::KVL_NULL, "loaded"
+  equal told(tasks, "nobody").status, Kvlight::NULL, "loaded"
   equal tasks.fetch("nobody"), nil, "from the store"
   equal asked.size, 1, "keys asked for"
   equal tasks.stats[:lookups][:null_hits], 1, "null hits"
@@ -87,7 +81,7 @@ end
 scenario "miss" do
   tasks, asked = users
   equal tasks.get("7"), nil, "a look"
-  equal told(tasks, "7", read: :cache_only).status, N::KVL_MISS, "a fetch of the store only"
+  equal told(tasks, "7", read: :cache_only).status, Kvlight::MISS, "a fetch of the store only"
   equal asked.size, 0, "keys asked for"
   equal told(tasks, "7").value, "user 7", "a fetch"
   equal asked.size, 1, "keys asked for"
@@ -109,7 +103,7 @@ scenario "one failing key in a batch" do
   tasks, = users { { "a" => "A", "b" => broken, "c" => "C" } }
   results = all_told(tasks, %w[a b c b])
   equal results.values_at(0, 2).map(&:value), %w[A C], "those that do not fail"
-  equal results[1].status, N::KVL_ERR_PROVIDER, "the one that fails"
+  equal results[1].status, Kvlight::ERR_PROVIDER, "the one that fails"
   equal results.values_at(1, 3).all? { |result| result.error.equal?(broken) }, true, "the very error"
   equal raised(ArgumentError, "fetch_all") { tasks.fetch_all(%w[a b]) }.equal?(broken), true, "what fetch_all raises"
   tasks.close
@@ -117,7 +111,7 @@ end
 
 scenario "retry then success" do
   attempts = 0
-  tasks, = users("retry.count" => 5) do
+  tasks, = users(retry_count: 5) do
     attempts += 1
     raise "not yet" if attempts < 3
 
@@ -133,7 +127,7 @@ end
 scenario "timeout" do
   tasks, requests = held
   equal told(tasks, "a", timeout_ms: 20).error.name, "KVL_ERR_TIMEOUT", "the error"
-  equal raised(Kvlight::Error, "fetch") { tasks.fetch("b", timeout_ms: 20) }.status, N::KVL_ERR_TIMEOUT, "what fetch raises"
+  equal raised(Kvlight::Error, "fetch") { tasks.fetch("b", timeout_ms: 20) }.status, Kvlight::ERR_TIMEOUT, "what fetch raises"
   equal requests.pop.cancelled?, true, "the provider is told"
   tasks.close
 end
@@ -146,7 +140,7 @@ scenario "cancel" do
   busy_until { !requests.empty? }
   fetch.cancel
   busy_until { one }
-  equal one.status, N::KVL_ERR_CANCELLED, "the cancelled"
+  equal one.status, Kvlight::ERR_CANCELLED, "the cancelled"
   equal other, nil, "the other waits on"
   requests.pop.answer("a" => "A")
   busy_until { other }
@@ -156,19 +150,19 @@ scenario "cancel" do
 end
 
 scenario "close while loading" do
-  tasks, requests = held("tasks.max_running" => 1)
+  tasks, requests = held(tasks_max_running: 1)
   told = []
   3.times { |i| tasks.start("key #{i}") { |result| told << result.status } }
   busy_until { !requests.empty? }
   tasks.close
-  equal told, [N::KVL_ERR_CLOSED] * 3, "each is told once"
-  equal raised(Kvlight::Error, "a fetch afterwards") { tasks.fetch("a") }.status, N::KVL_ERR_CLOSED, "a fetch afterwards"
-  equal raised(Kvlight::Error, "an answer afterwards") { requests.pop.resolve("key 0", "late") }.status, N::KVL_ERR_CLOSED, "an answer"
+  equal told, [Kvlight::ERR_CLOSED] * 3, "each is told once"
+  equal raised(Kvlight::Error, "a fetch afterwards") { tasks.fetch("a") }.status, Kvlight::ERR_CLOSED, "a fetch afterwards"
+  equal raised(Kvlight::Error, "an answer afterwards") { requests.pop.resolve("key 0", "late") }.status, Kvlight::ERR_CLOSED, "an answer"
   tasks.close
 end
 
 scenario "10,000 keys" do
-  tasks, asked = users("cache.capacity" => 20_000, "batch.max_keys" => 500)
+  tasks, asked = users(cache_capacity: 20_000, batch_max_keys: 500)
   keys = Array.new(10_000) { |i| "key #{i}" }
   results = all_told(tasks, keys)
   equal results.map(&:value), keys.map { |key| "user #{key}" }, "values"
@@ -195,7 +189,7 @@ scenario "object value whose destructor is counted" do
   made = Thread::Queue.new
   dropped = Hash.new(0).compare_by_identity
   provider = ->(keys) { keys.to_h { |key| [key, { name: key }.tap { |value| made << value }] } }
-  tasks, = users("cache.capacity" => 10, dropped: ->(value) { dropped[value] += 1 }, &provider)
+  tasks, = users(cache_capacity: 10, dropped: ->(value) { dropped[value] += 1 }, &provider)
   kept = told(tasks, "key 1").value
   equal tasks.fetch("key 1").equal?(kept), true, "the very Hash"
   100.times { |i| equal told(tasks, "key #{i}").value[:name], "key #{i}", "name" }
@@ -206,20 +200,6 @@ scenario "object value whose destructor is counted" do
 end
 
 # -- Ruby's own --------------------------------------------------------------------------------------------------------
-
-scenario "every declaration and constant is the header's" do
-  header = File.read(File.join(ENV.fetch("KVL_INCLUDE_DIR"), "kvlight.h"))
-  lines = header.gsub(/^KVL_API\s+/, "").gsub(/,\s+/, ", ").gsub(/\(\s+/, "(").lines(chomp: true)
-  N::FUNCTIONS.each { |declaration| equal lines.include?(declaration), true, declaration }
-  N::CONSTANTS.each do |name, value|
-    text = header[/^#define #{name} \(?([^)u\n]+)/, 1]
-    equal text && Float(text), value.to_f, name
-  end
-  fields = ->(type) { header[/typedef struct #{type} \{(.*?)\} #{type};/m, 1].scan(/^ {4}[\w ]+[ *](\w+);$/).flatten }
-  equal fields["kvl_result_t"].size, [1].pack("Q").unpack(N::RESULT).size, "fields of a result"
-  equal fields["kvl_slice_t"], %w[data len], "fields of a slice"
-  equal fields["kvl_terms_t"], %w[struct_size ttl_ms priority cost flags reserved], "fields of terms"
-end
 
 scenario "a function that the library would call is refused with a sentence" do
   { validator: proc {}, removal_listener: proc {}, delivery: :thread }.each do |name, value|
@@ -241,9 +221,21 @@ end
 
 scenario "a permanent error is not tried again" do
   calls = 0
-  tasks, = users("retry.count" => 5) { (calls += 1) && raise(Kvlight::Permanent, "gone for good") }
+  tasks, = users(retry_count: 5) { (calls += 1) && raise(Kvlight::Permanent, "gone for good") }
   equal told(tasks, "a").error.message, "gone for good", "the error"
   equal calls, 1, "calls of the provider"
+  tasks.close
+end
+
+scenario "puts under a condition, and touches" do
+  tasks, = users
+  equal tasks.put("a", "new", only_if: :present), false, "only if present, and it is not"
+  equal tasks.put("a", "first", only_if: :absent), true, "only if absent"
+  equal tasks.put("a", "second", only_if: :absent), false, "only if absent, and it is there"
+  equal tasks.get("a"), "first", "what stayed"
+  equal tasks.put("a", "third", keep_ttl: true, only_if: :present), true, "only if present"
+  equal [tasks.touch("a", ttl_ms: 60_000), tasks.touch("nobody")], [true, false], "touched"
+  equal raised(ArgumentError, "an unknown term") { tasks.put("a", "b", tll_ms: 5) }.message.match?(/tll_ms/), true, "unknown terms"
   tasks.close
 end
 
@@ -253,12 +245,12 @@ scenario "keys and values of any bytes" do
     equal told(tasks, key).value, "#{key}\0é", "value"
     equal tasks.fetch(key), "#{key}\0é", "hit"
   end
-  equal raised(Kvlight::Error, "a key that is too long") { tasks.fetch("x" * 65_536) }.status, N::KVL_ERR_KEY_TOO_LONG, "its status"
+  equal raised(Kvlight::Error, "a key that is too long") { tasks.fetch("x" * 65_536) }.status, Kvlight::ERR_KEY_TOO_LONG, "its status"
   tasks.close
 end
 
 scenario "many threads fetch, and close comes in between" do
-  tasks, = users("cache.capacity" => 100)
+  tasks, = users(cache_capacity: 100)
   threads = Array.new(8) do |n|
     Thread.new do
       loop { tasks.fetch("key #{rand(n * 100)}") }
@@ -268,7 +260,7 @@ scenario "many threads fetch, and close comes in between" do
   end
   busy_until { tasks.stats[:lookups][:misses] > 500 }
   tasks.close
-  equal threads.map(&:value).uniq, [N::KVL_ERR_CLOSED], "what each was told"
+  equal threads.map(&:value).uniq, [Kvlight::ERR_CLOSED], "what each was told"
 end
 
 scenario "close inside a block of start" do
@@ -281,7 +273,7 @@ scenario "close inside a block of start" do
     told << :closed
   end
   busy_until { told.include?(:closed) }
-  equal told, [N::KVL_ERR_TIMEOUT, N::KVL_ERR_CLOSED, :closed], "in this order"
+  equal told, [Kvlight::ERR_TIMEOUT, Kvlight::ERR_CLOSED, :closed], "in this order"
   equal requests.size.positive?, true, "requests"
 end
 
@@ -296,7 +288,7 @@ scenario "a fork: the child is refused and ends, makes one of its own, the paren
     rescue Kvlight::Error => e
       e.status
     end
-    exit 3 unless status == N::KVL_ERR_FORKED
+    exit 3 unless status == Kvlight::ERR_FORKED
     mine, = users
     exit 4 unless mine.fetch("b") == "user b"
     mine.close
@@ -322,4 +314,4 @@ scenario "the interpreter exits with fetches under way" do
   end
 end
 
-exit run_scenarios("Ruby", RUBY_VERSION, "poll")
+exit run_scenarios(["Ruby", RUBY_VERSION, "queue"])

@@ -22,6 +22,13 @@ module Tap
     raise Failed, "#{what}: nothing was raised"
   end
 
+  # Runs a program in an interpreter of its own; its exit code, and what it said.
+  def program(text, *options)
+    command = [RbConfig.ruby, "-W1", *options, "-I", File.expand_path("../lib", __dir__), "-r", "kvlight", "-e", text]
+    said = IO.popen(command, err: %i[child out], &:read)
+    [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
+  end
+
   # Work, that the interpreter is busy with, until the block says yes.
   def busy_until
     sum = 0
@@ -33,7 +40,8 @@ module Tap
     sum
   end
 
-  def run_scenarios(host, version, mode)
+  # `row` names host, version and mode, for the table of the twelve scenarios.
+  def run_scenarios(row = nil)
     puts "1..#{SCENARIOS.size}"
     outcomes = SCENARIOS.each.with_index(1).map do |(name, run), i|
       run.call
@@ -45,7 +53,7 @@ module Tap
     ensure
       $stdout.flush
     end
-    puts "ROW #{host} | #{version} | #{mode} | #{outcomes.first(12).count(true)} of 12"
+    puts "ROW #{row.join(' | ')} | #{outcomes.first(12).count(true)} of 12" if row
     outcomes.all?
   end
 end

@@ -10,7 +10,7 @@ use crate::task::group::Waiting;
 use crate::task::host::Handout;
 use crate::task::outcome::Outcome;
 use crate::task::queue::Rank;
-use crate::task::request::{Call, Part, Request};
+use crate::task::request::{Call, Part, Request, Time};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
 
@@ -253,7 +253,7 @@ impl<H: Host> Table<H> {
             // A flight that waits is wanted.
             let (unanswered, wanted) = (count, count);
             let handle = host.request(Handout { id: request, keys, attempts, contexts, urgency });
-            Request { handle, parts, unanswered, wanted, call: Call::Waiting, hold, deadline: None, formed, handed, attempt }
+            Request { handle, parts, unanswered, wanted, call: Call::Waiting, hold, time: Time::Unlimited, formed, handed, attempt }
         });
         for (owner, keys) in owners {
             if self.wait_no_more(owner, keys) {

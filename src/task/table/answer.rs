@@ -1,4 +1,4 @@
-//! The provider speaks: it takes a request, answers keys, and finishes (rules F10 to F12, F15, F16).
+//! The provider answers: a key of its request in time or late, or a key that is not in it (rules F10, F11, F15).
 
 use super::admit::Again;
 use super::{Host, Life, Store, Table, Turn};
@@ -7,7 +7,7 @@ use crate::task::deadlines::Due;
 use crate::task::flight::{Phase, Stamp, Standing};
 use crate::task::host::{Cancel, Filled, Litter};
 use crate::task::outcome::{Outcome, Source};
-use crate::task::request::{Call, Hold, Part, Stray};
+use crate::task::request::{Part, Stray};
 use crate::task::{FlightId, LaneId, RequestId};
 
 /// What the provider says of one key.
@@ -19,87 +19,7 @@ pub enum Given {
     Failed(Error),
 }
 
-/// What the provider says of the keys it has not answered when it finishes.
-#[derive(Clone, Debug)]
-pub enum Rest {
-    /// Nothing: they failed, or are null where the configuration says so.
-    Unanswered,
-    /// There are no such records.
-    Null,
-    /// They failed for this reason.
-    Failed(Error),
-}
-
-/// Whether the provider is to be called for a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Taken {
-    /// Yes.
-    Run,
-    /// No: nobody wants it any more. The request is to be finished.
-    Skip,
-}
-
 impl<H: Host> Table<H> {
-    /// The provider, or the host's queue, takes a request: its attempt's time begins.
-    pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> Taken {
-        let Some(request) = self.requests.get_mut(id) else { return Taken::Skip };
-        request.call = Call::Running;
-        if request.wanted == 0 {
-            return Taken::Skip;
-        }
-        let deadline = self.attempt_timeout.map_or(Moment::NEVER, |timeout| now.moment().after(timeout));
-        if deadline < Moment::NEVER {
-            request.deadline = Some(deadline);
-            self.deadlines.push(deadline, Due::Attempt(id));
-        }
-        Taken::Run
-    }
-
-    /// The provider's call came back. It may still answer later.
-    pub fn request_returned<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
-        let Some(request) = self.requests.get_mut(id) else { return };
-        request.call = Call::Returned;
-        self.release_if_done(id, turn);
-        self.conclude(turn);
-    }
-
-    /// The provider works on: its attempt's time begins anew.
-    pub fn heartbeat(&mut self, id: RequestId, now: &Now<'_>) -> Status {
-        let status = self.over(id);
-        if status != Status::OK {
-            return status;
-        }
-        let (Some(request), Some(timeout)) = (self.requests.get_mut(id), self.attempt_timeout) else { return Status::OK };
-        if request.is_abandoned() {
-            return Status::LATE;
-        }
-        if request.deadline.is_some() {
-            // The entry in `deadlines` stays; when it comes up it finds that the time is not over yet.
-            request.deadline = Some(now.moment().after(timeout));
-        }
-        Status::OK
-    }
-
-    /// What an answer to a request is told that is over, or OK if it is not.
-    fn over(&self, id: RequestId) -> Status {
-        match (self.requests.contains_key(id), self.life) {
-            (_, Life::Closed) => Status::ERR_CLOSED,
-            (true, _) => Status::OK,
-            (false, _) => Status::ERR_ALREADY_ANSWERED,
-        }
-    }
-
-    /// How much of its attempt's time a request has left; `None`: no end.
-    pub fn time_left(&self, id: RequestId, now: &Now<'_>) -> Option<std::time::Duration> {
-        Some(self.requests.get(id)?.deadline?.since(now.moment()))
-    }
-
-    /// Whether somebody waits for this key of the request.
-    pub fn is_wanted(&self, id: RequestId, index: usize) -> bool {
-        let flight = self.requests.get(id).and_then(|request| request.open_flight(index));
-        flight.and_then(|flight| self.flights.get(flight)).is_some_and(|flight| flight.is_wanted())
-    }
-
     /// The provider answers one key. `index` is below the request's length.
     pub fn answer<S: Store>(&mut self, id: RequestId, index: usize, given: Given, turn: &mut Turn<'_, H, S>) -> Status {
         let Some(request) = self.requests.get_mut(id).filter(|_| self.life != Life::Closed) else {
@@ -112,7 +32,7 @@ impl<H: Host> Table<H> {
         let (is_unwanted, is_done) = (request.wanted == 0 && request.unanswered > 0, request.is_done());
         if is_unwanted && matches!(part, Part::Open { .. }) {
             // The last key that somebody waited for is answered; who waited for the others had left before.
-            self.tell_request(id, Cancel::Unwanted, turn.out);
+            self.cancel_request(id, Cancel::Unwanted, turn.out);
         }
         if is_done {
             self.release(id, turn);
@@ -143,7 +63,7 @@ impl<H: Host> Table<H> {
                 litter(given, turn);
                 return Status::ERR_ALREADY_ANSWERED;
             }
-            (Part::Told(stray), Given::Answer(mut answer, terms)) => {
+            (Part::Unwanted(stray), Given::Answer(mut answer, terms)) => {
                 self.store_stray(stray, &mut answer, terms, turn);
                 turn.out.litter.push(Litter::Answer(answer));
                 self.release_lane(stray.lane);
@@ -152,7 +72,7 @@ impl<H: Host> Table<H> {
                 self.land_late(stray, flight, answer, terms, turn);
                 self.release_lane(stray.lane);
             }
-            (Part::Told(stray) | Part::Late { stray, .. }, given) => {
+            (Part::Unwanted(stray) | Part::Late { stray, .. }, given) => {
                 litter(given, turn);
                 self.release_lane(stray.lane);
             }
@@ -164,7 +84,7 @@ impl<H: Host> Table<H> {
     /// A flight has its answer: the store first, the flight after. Were the flight to end first, a fetch between the two
     /// would miss and load again (F07).
     #[inline(always)]
-    fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, mut answer: Answer, terms: StoreTerms, turn: &mut Turn<'_, H, S>) {
+    pub(super) fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, mut answer: Answer, terms: StoreTerms, turn: &mut Turn<'_, H, S>) {
         let flight = &self.flights[id];
         let (lane, standing, stores, priority) = (flight.lane, flight.standing, flight.stores, flight.priority);
         let mut filled = Filled::default();
@@ -264,11 +184,11 @@ impl<H: Host> Table<H> {
                 Stray { lane: flight.lane, stamp: self.lanes[flight.lane].stamp(0), stores: flight.stores, priority: flight.priority };
             let running = &mut self.requests[request];
             if let Part::Open { stamp, .. } = running.parts[index as usize] {
-                running.parts[index as usize] = Part::Told(Stray { stamp, ..stray });
+                running.parts[index as usize] = Part::Unwanted(Stray { stamp, ..stray });
                 self.lanes[stray.lane].holders += 1;
                 running.wanted -= usize::from(wanted);
                 if running.wanted == 0 {
-                    self.tell_request(request, Cancel::Unwanted, turn.out);
+                    self.cancel_request(request, Cancel::Unwanted, turn.out);
                 }
             }
         }
@@ -339,57 +259,6 @@ impl<H: Host> Table<H> {
         turn.out.litter.push(Litter::Answer(answer));
         self.conclude(turn);
         Status::OK
-    }
-
-    /// The provider is through with a request: what is open is settled with `rest`, and the request is forgotten.
-    pub fn finish<S: Store>(&mut self, id: RequestId, rest: Rest, turn: &mut Turn<'_, H, S>) -> Status {
-        let status = self.over(id);
-        if !self.requests.contains_key(id) {
-            if let Rest::Failed(error) = rest {
-                turn.out.litter.push(Litter::Error(error));
-            }
-            return status;
-        }
-        let given = match rest {
-            Rest::Unanswered if !self.settings.omitted_is_null => Given::Failed(self.errors.unanswered.clone()),
-            Rest::Unanswered | Rest::Null => Given::Answer(Answer::Null, StoreTerms::default()),
-            Rest::Failed(error) => Given::Failed(error),
-        };
-        for index in 0..self.requests[id].parts.len() {
-            let part = self.requests[id].take_part(index);
-            if !matches!(part, Part::Answered) {
-                self.part_answered(id, part, given.clone(), turn);
-            }
-        }
-        litter(given, turn);
-        self.release(id, turn);
-        if let Some(request) = self.requests.remove(id) {
-            if request.deadline.is_some() {
-                self.deadlines.retire();
-            }
-            turn.out.litter.push(Litter::Request(request.handle));
-        }
-        self.conclude(turn);
-        status
-    }
-
-    fn release_if_done<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
-        if self.requests.get(id).is_some_and(|request| request.is_done()) {
-            self.release(id, turn);
-        }
-    }
-
-    fn release<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
-        let request = &mut self.requests[id];
-        let attempt = request.attempt;
-        let hold = std::mem::replace(&mut request.hold, Hold::Nothing);
-        if hold == Hold::Nothing {
-            return;
-        }
-        self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
-        if let Some(abandoned) = self.slots.release(attempt, hold) {
-            self.requests[abandoned].hold = Hold::Abandoned;
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Host, Life, Table};
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
 use crate::task::flight::{Flight, Phase, Standing};
-use crate::task::request::{Call, Hold, Part};
+use crate::task::request::{Call, Hold, Part, Time};
 use crate::task::{FetchId, FlightId, RequestId};
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ impl<H: Host> Table<H> {
         let mut holders: HashMap<_, u32> = HashMap::new();
         self.flights.values().for_each(|flight| *holders.entry(flight.lane).or_default() += 1);
         for part in self.requests.values().flat_map(|request| &request.parts) {
-            if let Part::Told(stray) | Part::Late { stray, .. } = part {
+            if let Part::Unwanted(stray) | Part::Late { stray, .. } = part {
                 *holders.entry(stray.lane).or_default() += 1;
             }
         }
@@ -125,9 +125,9 @@ impl<H: Host> Table<H> {
         }
         ensure(wanted == request.wanted, || format!("{wanted} keys of request {nth} are wanted, it counts {}", request.wanted))?;
         let open = (0..request.parts.len()).any(|index| request.open_flight(index).is_some());
-        ensure(wanted > 0 || !open, || format!("nobody wants anything of request {nth}, and it was not told"))?;
+        ensure(wanted > 0 || !open, || format!("nobody wants anything of request {nth}, and it was not cancelled"))?;
         ensure(!request.is_done() || request.hold == Hold::Nothing, || format!("request {nth} is done and holds a slot"))?;
-        let timed = request.call == Call::Waiting || request.deadline.is_none() || self.life == Life::Closed;
+        let timed = request.call == Call::Waiting || !matches!(request.time, Time::Until(_)) || self.life == Life::Closed;
         ensure(timed || self.deadlines.holds_any(|due| due == Due::Attempt(id)), || format!("nothing ends the attempt of request {nth}"))
     }
 

@@ -40,7 +40,7 @@ impl<H: Host> Table<H> {
         let running: Vec<RequestId> = self.requests.keys().collect();
         for request in running {
             if self.requests[request].unanswered > 0 {
-                self.tell_request(request, Cancel::Closed, turn.out);
+                self.cancel_request(request, Cancel::Closed, turn.out);
             }
         }
         let error = self.errors.closed.clone();

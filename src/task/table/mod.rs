@@ -1,7 +1,8 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
-//! One file per event: [`ask`](self) (a fetch comes), `admit` (who gets a slot), `answer` (the provider speaks), `settle`
-//! (a position is told, a waiter leaves), `write` (the host writes the cache), `time` (something falls due), `close`.
+//! One file per event: [`ask`](self) (a fetch comes), `admit` (who gets a slot), `attempt` (a request is taken, finished, or out
+//! of time), `answer` (the provider answers), `settle` (a position is settled, a waiter leaves), `write` (the host writes the
+//! cache), `time` (something falls due), `close`.
 //!
 //! Every public method ends in `conclude`, which carries out what an event set off elsewhere: batches that fail as a whole,
 //! places that became free, requests that can be formed. Until then ids may be stale and nobody is called.
@@ -19,14 +20,16 @@
 mod admit;
 mod answer;
 mod ask;
+mod attempt;
 mod check;
 mod close;
 mod settle;
 mod time;
 mod write;
 
-pub use answer::{Given, Rest, Taken};
+pub use answer::Given;
 pub use ask::{Ask, Probe, Room};
+pub use attempt::{Rest, Taken};
 pub use close::Close;
 pub use write::Write;
 
@@ -38,7 +41,7 @@ use super::flight::{Flight, Lane, Phase, Standing};
 use super::host::{Host, Outbox, Turn};
 use super::queue::Queue;
 use super::recent::Recent;
-use super::request::{Part, Request, Slots};
+use super::request::{Part, Request, Slots, Time};
 use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
 use crate::base::config::{Settings, TaskSettings};
 use crate::base::{Error, Key, KeyHasher, Moment, Random, Status};
@@ -303,7 +306,7 @@ fn is_live<H: Host>(
     use super::deadlines::Due;
     match due {
         Due::Fetch(id) => fetches.get(id).is_some_and(|fetch| fetch.open > 0),
-        Due::Attempt(id) => requests.get(id).is_some_and(|request| request.deadline.is_some()),
+        Due::Attempt(id) => requests.get(id).is_some_and(|request| matches!(request.time, Time::Until(_))),
         Due::Retry(id) => flights.get(id).is_some_and(|flight| matches!(flight.phase, Phase::Backoff { due } if due == at)),
         Due::Linger | Due::Drain => true,
     }

@@ -119,7 +119,7 @@ impl<H: Host> Table<H> {
             let running = &mut self.requests[request];
             running.wanted -= 1;
             if running.wanted == 0 {
-                self.tell_request(request, Cancel::Unwanted, out);
+                self.cancel_request(request, Cancel::Unwanted, out);
             }
         } else {
             self.end_waiting(id, out);
@@ -135,16 +135,16 @@ impl<H: Host> Table<H> {
         self.forget_fetch_if_over(flight.owner, out);
     }
 
-    /// Nobody wants anything of the request any more: its flights end, its unanswered parts go on as told ones, and the
-    /// provider hears of it (rule F09).
-    pub(super) fn tell_request(&mut self, id: RequestId, why: Cancel, out: &mut Outbox<H>) {
+    /// Nothing that the request could still bring is wanted: its flights end, its open parts become unwanted ones, and the
+    /// provider is notified (rule F09).
+    pub(super) fn cancel_request(&mut self, id: RequestId, why: Cancel, out: &mut Outbox<H>) {
         for index in 0..self.requests[id].parts.len() {
             let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
             let flight = self.take_flight(flight_id);
             self.counts.flights_cancelled += 1;
             // The flight's hold on the lane becomes the part's.
             let stray = Stray { lane: flight.lane, stamp, stores: flight.stores, priority: flight.priority };
-            self.requests[id].parts[index] = Part::Told(stray);
+            self.requests[id].parts[index] = Part::Unwanted(stray);
         }
         self.requests[id].wanted = 0;
         out.cancelled.push((self.requests[id].handle.clone(), why));

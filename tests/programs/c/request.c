@@ -249,7 +249,7 @@ static void f10_after_its_time(void)
         CHECK(kvl_results_count_status(heard.results, KVL_ERR_TIMEOUT) == COUNT(keys));
         let_go(&heard);
     }
-    CHECK(kvl_request_is_cancelled(first) == KVL_CANCEL_TIMEOUT && kvl_request_time_left_ms(first) == KVL_FOREVER);
+    CHECK(kvl_request_is_cancelled(first) == KVL_CANCEL_TIMEOUT && kvl_request_time_left_ms(first) == 0);
     STATUS(kvl_value_new_bytes(KEY("v"), &value), KVL_OK);
     STATUS(kvl_request_heartbeat(first), KVL_LATE);
     STATUS(kvl_request_resolve(first, 0, value, NULL), KVL_LATE);
@@ -259,6 +259,7 @@ static void f10_after_its_time(void)
     STATUS(kvl_request_fail(first, 4, NULL), KVL_LATE);
     STATUS(kvl_request_fail_text(first, 5, 1, "no", 0), KVL_LATE);
     STATUS(kvl_request_supply(first, KEY("g"), value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_LATE);
+    STATUS(kvl_request_heartbeat(first), KVL_LATE); /* still so when the keys are answered */
     ask(&heard, &world, "b", NULL, NULL);
     ends(&heard);
     CHECK(heard.status == KVL_VALUE && heard.source == KVL_SOURCE_STORE); /* a late value is stored */
@@ -291,6 +292,58 @@ static void f10_after_its_time(void)
     CHECK(object == 2);
     CHECK(wait_for(&world, &world.ended, 1));
     forget(&world);
+}
+
+/* what the cache knows of a key */
+static kvl_status_t known(struct world *world, const char *key)
+{
+    kvl_cache_t *cache = NULL;
+    kvl_status_t status;
+
+    STATUS(kvl_tasks_cache(world->tasks, &cache), KVL_OK);
+    status = kvl_cache_contains(cache, KEY(key));
+    kvl_cache_release(cache);
+    return status;
+}
+
+/* A provider that gives up finishes, one way or another. Nothing becomes absent by it but a key that somebody waits for. */
+static void f16a_who_gives_up_says_nothing(void)
+{
+    kvl_status_t (*finishes[])(kvl_request_t *) = { kvl_request_finish, kvl_request_finish_nulls };
+    struct world world;
+    struct heard heard;
+    kvl_config_t *config = prepare(&world);
+    kvl_request_t *request;
+    kvl_fetch_t *fetch;
+    size_t i;
+
+    STATUS(kvl_config_set(config, "batch.omitted_is_null", "true"), KVL_OK);
+    STATUS(kvl_config_set_int(config, "attempt_timeout_ms", 100), KVL_OK);
+    begin(&world, config);
+    for (i = 0; i <= COUNT(finishes); i++) {
+        const char *keys[] = { "hold cancelled", "hold late" };
+        size_t which;
+        for (which = 0; which < COUNT(keys); which++) {
+            STATUS(kvl_fetch_new(&fetch), KVL_OK);
+            ask(&heard, &world, keys[which], NULL, fetch);
+            request = next_request(&world);
+            STATUS(which == 0 ? kvl_fetch_cancel(fetch) : kvl_clock_advance(world.clock, 100), KVL_OK);
+            CHECK(kvl_request_is_cancelled(request) == (which == 0 ? KVL_CANCEL_UNWANTED : KVL_CANCEL_TIMEOUT));
+            if (i < COUNT(finishes)) /* else by its release */
+                STATUS(finishes[i](request), KVL_OK);
+            kvl_request_release(request);
+            ends(&heard);
+            STATUS(heard.status, which == 0 ? KVL_ERR_CANCELLED : KVL_ERR_TIMEOUT);
+            STATUS(known(&world, keys[which]), KVL_MISS);
+            let_go(&heard);
+            kvl_fetch_release(fetch);
+        }
+    }
+    request = held(&heard, &world);
+    kvl_request_release(request);
+    ends(&heard);
+    STATUS(heard.status, KVL_NULL); /* somebody waited */
+    end(&world);
 }
 
 static void f11_a_failed_key_is_tried_again(void)
@@ -454,6 +507,7 @@ int main(void)
     f15_every_kind_of_answer();
     f16_ways_to_finish();
     f10_after_its_time();
+    f16a_who_gives_up_says_nothing();
     f11_a_failed_key_is_tried_again();
     l04_f09_cancel_hooks();
     l09_null();

@@ -22,17 +22,26 @@ impl Api {
         Self(serde_json::from_str(&text()).expect("it is JSON"))
     }
 
-    /// "0.1.0"
-    pub fn version(&self) -> String {
-        ["major", "minor", "patch"].map(|part| Entry(&self.0["version"]).number(part).to_string()).join(".")
-    }
-
     pub fn statuses(&self) -> impl Iterator<Item = Entry<'_>> {
         Entry(&self.0).list("statuses")
     }
 
     pub fn constants(&self) -> impl Iterator<Item = Entry<'_>> {
         Entry(&self.0).list("constants")
+    }
+
+    /// Numbers, handles and callbacks that have names.
+    pub fn types(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("types")
+    }
+
+    pub fn functions(&self) -> impl Iterator<Item = Entry<'_>> {
+        Entry(&self.0).list("functions")
+    }
+
+    /// A part of the version: "major", "minor", "patch", or "number".
+    pub fn version(&self, part: &str) -> i64 {
+        Entry(&self.0["version"]).number(part)
     }
 
     pub fn structs(&self) -> impl Iterator<Item = Entry<'_>> {

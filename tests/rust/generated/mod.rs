@@ -1,10 +1,14 @@
 //! What is generated from the description of the interface: one template a language.
 
 pub mod api;
+pub mod c;
 pub mod compare;
 pub mod go;
+pub mod lua;
 pub mod node;
+pub mod php;
 pub mod python;
+pub mod ruby;
 pub mod swift;
 
 /// `nullHits` of `null_hits`.

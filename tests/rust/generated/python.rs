@@ -14,7 +14,8 @@ fn tables(api: &Api) -> String {
         from enum import IntEnum\n\
         from typing import Literal, TypedDict\n\n"
         .to_owned();
-    let _ = write!(text, "VERSION = \"{}\"\n\n\n", api.version());
+    let version = ["major", "minor", "patch"].map(|part| api.version(part).to_string()).join(".");
+    let _ = write!(text, "VERSION = \"{version}\"\n\n\n");
     text.push_str("class Status(IntEnum):\n    \"\"\"Outcomes above 0, errors below.\"\"\"\n");
     for status in api.statuses() {
         let _ = write!(text, "\n    {} = {}\n    {}\n", status.name(), status.number("value"), docstring(status.about()));

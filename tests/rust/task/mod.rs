@@ -1,5 +1,6 @@
 //! The state machine of a load, told in stories: one rule each, on a clock that moves only when the story says so.
 
+mod absence;
 mod admission;
 mod cells;
 mod cells_host;

@@ -3,14 +3,14 @@
 //!
 //! What is compared: every value says which request brought it, every request knows how often each of its keys had been written
 //! when it was handed out. So a stored value must be as new as the last write of its key, and a waiter must never be told what
-//! is older than its own call.
+//! is older than its own call. Nulls have no text to say where they come from, so each is checked when it appears: [`Silence`].
 
 use super::world::{Said, Waiter, World, bytes, ms, provider_error};
 use kvlight::base::config::{BatchMode, Order, Overflow, Read, Settings};
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::{Form, Given, Rest, Source, Taken};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The keys of the model; the validator refuses the last.
 const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "!h"];
@@ -138,14 +138,43 @@ fn settings() -> impl Strategy<Value = (Settings, bool)> {
 struct Asked {
     call: Call,
     waiter: Waiter,
+    /// How many events there had been when it was asked.
+    at_step: usize,
     /// How often each position's key had been written when it was asked.
     writes: Vec<u64>,
     cancelled: bool,
 }
 
+/// What a finish may say of the keys that have no answer.
+struct Silence {
+    /// That these do not exist: the provider had them in its hands, wanted, in an attempt that lives.
+    absent: Vec<String>,
+    /// The provider never saw the request, so that its keys are unanswered, whatever the configuration makes of an omission.
+    is_unseen: bool,
+}
+
+/// What is absent, or unanswered.
+struct Nulls {
+    stored: HashSet<&'static str>,
+    /// Fetch, position, key, status.
+    told: HashSet<(usize, usize, &'static str, Status)>,
+}
+
+#[derive(Default)]
 struct Run {
     world: World,
     fetches: Vec<Asked>,
+    /// Keys that a refresh asked for, which nobody takes back.
+    refreshed: HashSet<String>,
+    /// Keys of requests that have an answer.
+    answered: HashSet<(usize, String)>,
+    finished: HashSet<usize>,
+    /// How many events there were.
+    steps: usize,
+    /// At which of them the provider last said that a key does not exist.
+    absent: HashMap<String, usize>,
+    /// At which of them a request was last finished that the provider never saw.
+    unseen_at: usize,
     /// How often each key was written.
     writes: HashMap<String, u64>,
     /// How often each key had been written when each request was handed out.
@@ -182,6 +211,7 @@ impl Run {
                 let keys: Vec<&str> = keys.iter().map(|key| KEYS[*key]).collect();
                 if self.world.table.is_open() {
                     self.world.ask(Form::Refresh, &keys, |_| {});
+                    self.refreshed.extend(keys.into_iter().map(str::to_owned));
                 }
             }
             Event::Answer(request, key, reply) => self.answer(request, key, reply),
@@ -195,14 +225,7 @@ impl Run {
             }
             Event::Finish(request, rest) => {
                 let Some(request) = self.request(request) else { return };
-                self.world.finish_with(
-                    request,
-                    match rest {
-                        Close::Unanswered => Rest::Unanswered,
-                        Close::Null => Rest::Null,
-                        Close::Failed => Rest::Failed(provider_error(1, false)),
-                    },
-                );
+                self.finish(request, rest);
             }
             Event::Put(_) if !self.world.table.is_open() => {}
             Event::Put(key) => {
@@ -268,7 +291,7 @@ impl Run {
             (options.urgency, options.step, options.missed_before) = (call.urgency, call.step, call.missed_before);
         });
         let writes = keys.iter().map(|key| self.writes(key)).collect();
-        self.fetches.push(Asked { call, waiter, writes, cancelled: false });
+        self.fetches.push(Asked { call, waiter, at_step: self.steps, writes, cancelled: false });
     }
 
     fn answer(&mut self, request: usize, key: usize, reply: Reply) {
@@ -280,7 +303,94 @@ impl Run {
             Reply::Failed => Given::Failed(provider_error(1, false)),
             Reply::FailedForGood => Given::Failed(provider_error(2, true)),
         };
-        self.world.give(request, &keys[key % keys.len()], given);
+        let key = &keys[key % keys.len()];
+        let before = self.nulls();
+        self.world.give(request, key, given);
+        let may_be_null = if let Reply::Null = reply { vec![key.clone()] } else { Vec::new() };
+        self.check_nulls(&before, &may_be_null, false);
+        self.answered.insert((request, key.clone()));
+    }
+
+    fn finish(&mut self, request: usize, rest: Close) {
+        let silence = self.silence(request, rest);
+        let before = self.nulls();
+        self.world.finish_with(
+            request,
+            match rest {
+                Close::Unanswered => Rest::Unanswered,
+                Close::Null => Rest::Null,
+                Close::Failed => Rest::Failed(provider_error(1, false)),
+            },
+        );
+        self.check_nulls(&before, &silence.absent, silence.is_unseen);
+        self.finished.insert(request);
+    }
+
+    /// What the provider's silence may mean when it finishes this request now.
+    fn silence(&self, request: usize, rest: Close) -> Silence {
+        let is_seen = self.world.requests[request].taken;
+        let is_cancelled = self.world.hooks.iter().any(|(nth, _)| *nth == request);
+        let says_null = match rest {
+            Close::Unanswered => self.world.settings.tasks.omitted_is_null,
+            Close::Null => true,
+            Close::Failed => false,
+        };
+        let lives = is_seen && !is_cancelled && !self.finished.contains(&request);
+        let is_open = |key: &String| !self.answered.contains(&(request, key.clone())) && self.may_be_wanted(key);
+        let keys = self.world.requests[request].keys().into_iter().filter(|key| lives && says_null && is_open(key));
+        Silence { absent: keys.collect(), is_unseen: !is_seen }
+    }
+
+    /// Whether any fetch waits for the key, or a refresh asked for it.
+    fn may_be_wanted(&self, key: &str) -> bool {
+        let waits = |asked: &Asked| {
+            let outcomes = asked.waiter.outcomes();
+            (0..outcomes.len()).any(|at| KEYS[asked.call.keys[at]] == key && outcomes[at] == Said::Nothing)
+        };
+        self.refreshed.contains(key) || self.fetches.iter().any(waits)
+    }
+
+    /// Which keys are absent in the store, and which positions of which fetches were told so, or that a key is unanswered.
+    fn nulls(&self) -> Nulls {
+        let stored = KEYS.into_iter().filter(|key| self.world.lookup(key) == Said::Null).collect();
+        let mut told = HashSet::new();
+        for (nth, asked) in self.fetches.iter().enumerate() {
+            for (at, said) in asked.waiter.outcomes().into_iter().enumerate() {
+                let key = KEYS[asked.call.keys[at]];
+                match said {
+                    Said::Null if asked.waiter.details(at).source != Source::Store => told.insert((nth, at, key, Status::NULL)),
+                    Said::Failed(status @ Status::ERR_UNANSWERED) => told.insert((nth, at, key, status)),
+                    _ => false,
+                };
+            }
+        }
+        Nulls { stored, told }
+    }
+
+    /// Whether what is null now and was not `before` may be so.
+    fn check_nulls(&mut self, before: &Nulls, may_be_null: &[String], may_be_unanswered: bool) {
+        let now = self.nulls();
+        self.steps += 1;
+        self.absent.extend(may_be_null.iter().map(|key| (key.clone(), self.steps)));
+        self.unseen_at = if may_be_unanswered { self.steps } else { self.unseen_at };
+        for key in now.stored.difference(&before.stored) {
+            assert!(may_be_null.iter().any(|known| known == key), "{key} is stored as absent, and the provider did not look it up");
+        }
+        for (nth, _, key, status) in now.told.difference(&before.told) {
+            let asked = &self.fetches[*nth];
+            // The results of a batch are seen with its last one, whenever the others were settled.
+            let since = if asked.call.all { asked.at_step } else { self.steps };
+            match *status {
+                Status::NULL => {
+                    let is_absent = self.absent.get(*key).is_some_and(|step| *step >= since);
+                    assert!(is_absent, "{key} was told absent, and the provider did not look it up");
+                }
+                _ => {
+                    let is_unanswered = self.unseen_at >= since || !self.world.settings.tasks.omitted_is_null;
+                    assert!(is_unanswered, "{key} is null where it was omitted");
+                }
+            }
+        }
     }
 
     /// Remembers what was written before the requests that are new.
@@ -329,8 +439,7 @@ impl Run {
                         let timed = asked.call.timeout_ms.is_some() || self.world.settings.fetch.attempt_timeout.is_some();
                         assert!(timed, "{key} was told of a timeout");
                     }
-                    Said::Failed(Status::ERR_UNANSWERED) => assert!(!self.world.settings.tasks.omitted_is_null, "{key} is null"),
-                    Said::Failed(Status::ERR_QUEUE_FULL) => {}
+                    Said::Failed(Status::ERR_UNANSWERED | Status::ERR_QUEUE_FULL) => {}
                     Said::Failed(status) => panic!("{key} was told {status:?}"),
                     Said::InvalidKey => assert!(key.starts_with('!')),
                     Said::Miss => assert!(asked.call.read == Read::CacheOnly || !asked.waiter.is_over(), "{key} missed"),
@@ -346,7 +455,12 @@ impl Run {
     }
 
     fn step(&mut self, event: Event) {
+        let before = self.nulls();
+        let speaks = matches!(event, Event::Answer(..) | Event::Finish(..));
         self.apply(event);
+        if !speaks {
+            self.check_nulls(&before, &[], false);
+        }
         self.note_handed();
         self.check_store();
         self.check_told();
@@ -356,7 +470,7 @@ impl Run {
     fn wind_up(&mut self) {
         for _ in 0..200 {
             for nth in 0..self.world.requests.len() {
-                self.world.finish(nth);
+                self.finish(nth, Close::Unanswered);
             }
             self.note_handed();
             self.world.advance(100);
@@ -406,7 +520,7 @@ proptest! {
     fn f01_to_f20_any_sequence_of_events_keeps_the_invariants(((settings, by_hand), events) in (settings(), events())) {
         let mut world = World::with(|all| *all = settings);
         world.by_hand = by_hand;
-        let mut run = Run { world, fetches: Vec::new(), writes: HashMap::new(), handed: Vec::new(), closed: false };
+        let mut run = Run { world, ..Run::default() };
         for event in events {
             run.step(event);
         }

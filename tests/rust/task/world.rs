@@ -113,6 +113,8 @@ pub struct Options {
 pub struct Handed {
     pub id: RequestId,
     pub handout: Rc<Handout<&'static str>>,
+    /// Whether the provider has, or had, it in its hands.
+    pub taken: bool,
 }
 
 impl Handed {
@@ -148,6 +150,12 @@ pub struct World {
     pub checks: bool,
     pub litter: usize,
     untaken: VecDeque<usize>,
+}
+
+impl Default for World {
+    fn default() -> World {
+        World::new()
+    }
 }
 
 impl World {
@@ -201,7 +209,7 @@ impl World {
         }
         out.scheduled.iter().for_each(Post::deliver);
         for handout in out.handed {
-            self.requests.push(Handed { id: handout.id, handout });
+            self.requests.push(Handed { id: handout.id, handout, taken: false });
             if !self.by_hand {
                 self.untaken.push_back(self.requests.len() - 1);
             }
@@ -309,7 +317,9 @@ impl World {
 
     pub fn take(&mut self, nth: usize) -> Taken {
         let id = self.requests[nth].id;
-        self.act(|table, turn| table.take_request(id, turn.now))
+        let taken = self.act(|table, turn| table.take_request(id, turn.now));
+        self.requests[nth].taken |= taken == Taken::Run;
+        taken
     }
 
     pub fn returned(&mut self, nth: usize) {

@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal, TypedDict
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 
 class Status(IntEnum):
@@ -262,7 +262,7 @@ class Settings(FetchSettings, total=False):
     """How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0."""
 
     batch_omitted_is_null: bool
-    """Whether a key that the provider leaves unanswered is absent rather than failed. Default: false."""
+    """Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false."""
 
     attempt_timeout_ms: int
     """How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1."""

@@ -3,7 +3,7 @@
 module Kvlight
   # A fetch that was begun by Tasks#start or Tasks#start_all.
   class Fetch
-    # The keys in the order asked.
+    # The keys in the order of the call.
     attr_reader :keys
 
     def initialize(tasks, handle, keys, block, single:)
@@ -12,23 +12,25 @@ module Kvlight
       @keys = keys
       @block = block
       @single = single
-      @told = Thread::Queue.new
+      @settled = Thread::Queue.new
       @lock = Mutex.new
     end
 
-    # Tells those who wait for it that it is cancelled, and nobody else.
+    # Ends it for those who wait for this fetch, with KVL_ERR_CANCELLED, and for nobody else.
     def cancel
       @lock.synchronize { Error.check(Native.kvl_fetch_cancel(@handle)) if @handle }
       self
     end
 
     def done?
-      @told.closed?
+      @settled.closed?
     end
 
     # Waits for its Result, or for all its Results.
     def wait
-      @tasks.wait_for(self)
+      raise Error, ERR_FORKED unless done? || @tasks.is_here?
+
+      @settled.pop # nil once it is closed
       @outcome
     end
 
@@ -39,11 +41,16 @@ module Kvlight
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    def tell(results)
+    # Wakes those who wait; returns what the block is to be called with, if there is one.
+    def settle(results)
       @outcome = @single ? results.first : results
       release
-      @told.close
-      @block&.call(@outcome)
+      @settled.close
+      return unless @block
+
+      block = @block
+      @block = nil
+      -> { block.call(@outcome) }
     end
 
     # There is nothing left to cancel.
@@ -52,10 +59,6 @@ module Kvlight
         Native.kvl_fetch_release(@handle) if @handle
         @handle = nil
       end
-    end
-
-    def sleep_until_told
-      @told.pop # nil once it is closed
     end
   end
 end

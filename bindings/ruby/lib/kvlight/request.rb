@@ -5,7 +5,7 @@ module Kvlight
   #
   #   Kvlight::Tasks.new { |keys, request| keys.each { |key| request.resolve(key, load(key), ttl_ms: 5000) }; request.finish }
   class Request
-    # The keys that are asked for.
+    # The keys that are to be loaded.
     attr_reader :keys
 
     def initialize(tasks, handle, keys)
@@ -13,42 +13,46 @@ module Kvlight
       @handle = handle
       @keys = keys
       @positions = keys.each_with_index.to_h
+      @lock = Mutex.new
       ObjectSpace.define_finalizer(self, Request.ending(handle))
     end
 
-    # A request that is forgotten is finished, so that nobody waits for ever.
+    # A request that is forgotten is finished, with KVL_ERR_UNANSWERED for what is open.
     def self.ending(handle)
       proc { Native.kvl_request_release(handle) }
     end
 
-    # Answers one key; nil is "there is no such record". `terms` are ttl_ms, priority, cost. True if it came in time.
+    # Answers one key; nil is "there is no such record". Terms are ttl_ms:, priority: and cost:. True if it came in time.
     def resolve(key, value, **terms)
       at = @positions.fetch(key)
       @tasks.with_value(value) do |handle|
-        Error.check(Native.kvl_request_resolve(@handle, at, handle, Native.stated(**terms))) == Native::KVL_OK
+        call { Native.kvl_request_resolve(_1, at, handle, Settings.terms(**terms)) } == OK
       end
     end
 
     # Fails one key with an exception, which arrives as it is at everybody who waits.
     def fail(key, exception)
       at = @positions.fetch(key)
-      @tasks.with_error(exception) { |handle| Error.check(Native.kvl_request_fail(@handle, at, handle)) == Native::KVL_OK }
+      @tasks.with_error(exception) { |handle| call { Native.kvl_request_fail(_1, at, handle) } == OK }
     end
 
     # Finishes: what has no answer is null.
     def finish
-      Error.check(Native.kvl_request_finish_nulls(@handle))
+      call { Native.kvl_request_finish_nulls(_1) }
       nil
     end
 
     # Finishes: what has no answer fails.
     def finish_error(exception)
-      @tasks.with_error(exception) { |handle| Error.check(Native.kvl_request_finish_error(@handle, handle)) }
+      @tasks.with_error(exception) { |handle| call { Native.kvl_request_finish_error(_1, handle) } }
       nil
     end
 
     # Answers all keys from { key => value }; what it lacks is null, an exception in a value's place fails that key.
     def answer(rows)
+      stray = rows.respond_to?(:each_key) && rows.each_key.find { |key| !key.is_a?(String) }
+      raise TypeError, "kvlight: keys are Strings, and the provider answered #{stray.inspect}" if stray
+
       @keys.each do |key|
         row = rows[key]
         row.is_a?(Exception) ? fail(key, row) : resolve(key, row) unless row.nil?
@@ -58,25 +62,62 @@ module Kvlight
 
     # Whether nobody waits for it any more.
     def cancelled?
-      Native.kvl_request_is_cancelled(@handle) != Native::KVL_CANCEL_NO
+      call { Native.kvl_request_is_cancelled(_1) } != CANCEL_NO
     end
 
     # Which attempt a key is in, from 1.
     def attempt(key)
-      Native.kvl_request_attempt(@handle, @positions.fetch(key))
+      at = @positions.fetch(key)
+      call { Native.kvl_request_attempt(_1, at) }
     end
 
-    # Runs the provider. One that returns a Hash has answered; one that returns the request answers later.
+    # -- For Tasks ------------------------------------------------------------------------------------------------------
+
+    # Runs the provider. One that returns a Hash has answered; one that takes the request may answer later. However it ends, even
+    # killed, those who wait for its keys are answered.
     def provide(provider)
-      # A lambda counts its arguments.
-      rows = provider.arity == 1 ? provider.call(@keys) : provider.call(@keys, self)
-      answer(rows) if rows.respond_to?(:key?)
+      later = false
+      rows = Thread.handle_interrupt(Object => :immediate) { called(provider).tap { answer(_1) if _1.respond_to?(:key?) } }
+      later = !rows.respond_to?(:key?)
+      raise TypeError, "kvlight: the provider returned #{rows.inspect[..60]}, and not a Hash" if later && provider.arity == 1
     rescue Exception => e # rubocop:disable Lint/RescueException
-      # Whatever it was, those who wait must hear of it; a cache that was closed meanwhile has told them.
-      begin
-        finish_error(e)
-      rescue Error
-        nil
+      give_up(e)
+    else
+      answered = true
+    ensure
+      give_up(ThreadError.new("kvlight: the provider's thread was killed")) unless answered || e
+      release unless later && answered
+    end
+
+    # Fails what is open, unless it was finished, or the cache closed meanwhile, which has told everybody.
+    def give_up(exception)
+      finish_error(exception)
+    rescue Error
+      nil
+    end
+
+    private
+
+    # A lambda counts its arguments.
+    def called(provider)
+      provider.arity == 1 ? provider.call(@keys) : provider.call(@keys, self)
+    end
+
+    def call
+      @lock.synchronize do
+        raise Error, ERR_ALREADY_ANSWERED unless @handle
+
+        Error.check(yield(@handle))
+      end
+    end
+
+    def release
+      @lock.synchronize do
+        next unless @handle
+
+        ObjectSpace.undefine_finalizer(self)
+        Native.kvl_request_release(@handle)
+        @handle = nil
       end
     end
   end

@@ -1,0 +1,493 @@
+-- Made from api/api.json by `make generate`. Do not edit.
+
+---What one fetch may set.
+---@class kvlight.FetchSettings
+---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
+---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
+---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal.
+---@field ["priority"]? number The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0.
+---@field ["urgency"]? integer Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
+---@field ["retry.count"]? integer How often a failed key is tried again; -1 for ever. Default: 0.
+---@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow. Default: fixed.
+---@field ["retry.first_ms"]? integer The first exponential pause, in milliseconds. Default: 1000.
+---@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100.
+---@field ["retry.factor"]? number By what each exponential pause is longer than the one before. Default: 2.
+---@field ["retry.switch_after"]? integer After how many pauses the shapes of two parts go over to the second. Default: 0.
+---@field ["retry.cap_ms"]? integer No pause is longer, in milliseconds. Default: 60000.
+---@field ["retry.jitter"]? number Each pause is drawn uniformly from pause × (1 ± this), never above the cap. Default: 0.
+---@field ["retry.budget_ms"]? integer No attempt begins later than this after the first one began, in milliseconds; -1 for ever. Default: -1.
+
+---What an engine or a cache may set.
+---@class kvlight.Settings: kvlight.FetchSettings
+---@field ["cache.capacity"]? integer How many entries the store holds at most; 0 stores nothing. Default: 1024.
+---@field ["cache.cost_limit"]? integer How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1.
+---@field ["cache.shards"]? integer How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0.
+---@field ["cache.ttl_ms"]? integer How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1.
+---@field ["cache.null_ttl_ms"]? integer How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000.
+---@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0.
+---@field ["cache.idle_ttl_ms"]? integer An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1.
+---@field ["cache.timer"]? boolean Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true.
+---@field ["cache.seed"]? integer Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1.
+---@field ["cache.hash"]? "fast"|"sip" fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast.
+---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0.
+---@field ["cache.error_capacity"]? integer How many errors are remembered at most. Default: 1024.
+---@field ["tasks.max_running"]? integer How many requests may be with the provider at a time. Default: 4.
+---@field ["tasks.max_abandoned"]? integer How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4.
+---@field ["queue.max_keys"]? integer How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
+---@field ["queue.order"]? "fifo"|"lifo" Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo.
+---@field ["queue.ageing_ms"]? integer Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0.
+---@field ["queue.share"]? number Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Default: 0.5.
+---@field ["queue.overflow"]? "wait"|"reject" What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait.
+---@field ["batch.max_keys"]? integer How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
+---@field ["batch.linger_us"]? integer How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
+---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false.
+---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.
+
+local native = {}
+
+-- What ffi.cdef reads, once a process.
+native.declarations = [[
+typedef uint32_t kvl_source_t;
+typedef uint32_t kvl_cause_t;
+typedef uint32_t kvl_event_kind_t;
+typedef int32_t kvl_status_t;
+typedef struct kvl_cache_t kvl_cache_t;
+typedef struct kvl_clock_t kvl_clock_t;
+typedef struct kvl_config_t kvl_config_t;
+typedef struct kvl_error_t kvl_error_t;
+typedef struct kvl_fetch_t kvl_fetch_t;
+typedef struct kvl_options_t kvl_options_t;
+typedef struct kvl_queue_t kvl_queue_t;
+typedef struct kvl_reader_t kvl_reader_t;
+typedef struct kvl_request_t kvl_request_t;
+typedef struct kvl_results_t kvl_results_t;
+typedef struct kvl_runtime_t kvl_runtime_t;
+typedef struct kvl_tasks_t kvl_tasks_t;
+typedef struct kvl_value_t kvl_value_t;
+typedef struct kvl_slice_t {
+  const uint8_t *data;
+  size_t len;
+} kvl_slice_t;
+typedef struct kvl_terms_t {
+  size_t struct_size;
+  int64_t ttl_ms;
+  double priority;
+  int64_t cost;
+  uint32_t flags;
+  uint32_t reserved;
+} kvl_terms_t;
+typedef struct kvl_result_t {
+  size_t struct_size;
+  size_t index;
+  const uint8_t *key;
+  size_t key_len;
+  kvl_value_t *value;
+  const uint8_t *data;
+  size_t data_len;
+  void *object;
+  kvl_error_t *error;
+  int64_t age_ms;
+  int64_t ttl_left_ms;
+  uint64_t cost;
+  kvl_status_t status;
+  kvl_source_t source;
+  uint32_t attempts;
+  uint32_t flags;
+} kvl_result_t;
+typedef struct kvl_event_t {
+  size_t struct_size;
+  kvl_event_kind_t kind;
+  uint32_t flags;
+  void *user_data;
+  kvl_tasks_t *tasks;
+  const kvl_result_t *result;
+  kvl_results_t *results;
+  kvl_request_t *request;
+  size_t done;
+  size_t failed;
+  size_t total;
+  kvl_cause_t cause;
+  uint32_t reserved;
+} kvl_event_t;
+typedef struct kvl_stats_t {
+  size_t struct_size;
+  uint64_t window_id;
+  int64_t window_ms;
+  uint64_t hits;
+  uint64_t null_hits;
+  uint64_t misses;
+  uint64_t invalid_keys;
+  uint64_t inserts;
+  uint64_t replacements;
+  uint64_t removed_expired;
+  uint64_t removed_capacity;
+  uint64_t removed_cost;
+  uint64_t removed_replaced;
+  uint64_t removed_removed;
+  uint64_t removed_cleared;
+  uint64_t removed_trimmed;
+  uint64_t removed_refused;
+  uint64_t removed_cost_expired;
+  uint64_t removed_cost_capacity;
+  uint64_t removed_cost_cost;
+  uint64_t removed_cost_replaced;
+  uint64_t removed_cost_removed;
+  uint64_t removed_cost_cleared;
+  uint64_t removed_cost_trimmed;
+  uint64_t removed_cost_refused;
+  uint64_t misses_started;
+  uint64_t misses_joined;
+  uint64_t misses_cache_only;
+  uint64_t misses_queue_full;
+  uint64_t misses_remembered;
+  uint64_t misses_unasked;
+  uint64_t loads_started;
+  uint64_t loads_succeeded;
+  uint64_t loads_failed;
+  uint64_t loads_lost;
+  uint64_t loads_cancelled;
+  uint64_t loads_retried;
+  uint64_t loads_timed_out;
+  uint64_t late_answers;
+  uint64_t attempts;
+  uint64_t requests;
+  uint64_t requests_abandoned;
+  uint64_t extras_stored;
+  uint64_t extras_refused;
+  uint64_t fetch_timeouts;
+  uint64_t fetch_cancels;
+  uint64_t entries;
+  uint64_t cost;
+  uint64_t queued;
+  uint64_t deferred;
+  uint64_t running;
+  uint64_t in_flight;
+  uint64_t abandoned;
+} kvl_stats_t;
+typedef void (*kvl_free_fn)(void *user_data);
+typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
+typedef void (*kvl_results_fn)(void *user_data, kvl_results_t *results);
+typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, size_t total);
+typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
+typedef void (*kvl_cancel_fn)(void *user_data, kvl_request_t *request, uint32_t reason);
+typedef void (*kvl_closed_fn)(void *user_data);
+typedef void (*kvl_wake_fn)(void *user_data);
+typedef uint32_t (*kvl_validate_fn)(void *user_data, const uint8_t *key, size_t key_len);
+typedef uint64_t (*kvl_cost_fn)(void *user_data, const uint8_t *key, size_t key_len, kvl_value_t *value);
+typedef void (*kvl_removal_fn)(void *user_data, const kvl_result_t *entry, kvl_cause_t cause);
+typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len);
+uint32_t kvl_version_number(void);
+const char *kvl_version_string(void);
+const char *kvl_status_name(kvl_status_t status);
+const char *kvl_status_message(kvl_status_t status);
+uint32_t kvl_status_is_retriable(kvl_status_t status);
+size_t kvl_status_count(void);
+kvl_status_t kvl_status_at(size_t i);
+kvl_status_t kvl_runtime_new(kvl_runtime_t **out_runtime);
+kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
+kvl_status_t kvl_clock_new_manual(int64_t now_ms, kvl_clock_t **out_clock);
+kvl_status_t kvl_clock_advance(kvl_clock_t *clock, int64_t by_ms);
+int64_t kvl_clock_now_ms(const kvl_clock_t *clock);
+void kvl_clock_release(kvl_clock_t *clock);
+const char *kvl_config_keys_json(void);
+kvl_status_t kvl_config_new(kvl_config_t **out_config);
+kvl_status_t kvl_config_set(kvl_config_t *config, const char *key, const char *value);
+kvl_status_t kvl_config_set_int(kvl_config_t *config, const char *key, int64_t value);
+kvl_status_t kvl_config_set_real(kvl_config_t *config, const char *key, double value);
+kvl_status_t kvl_config_get(const kvl_config_t *config, const char *key, kvl_value_t **out_text);
+const char *kvl_config_problem(const kvl_config_t *config);
+kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_removal_listener(kvl_config_t *config, kvl_removal_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_record_listener(kvl_config_t *config, kvl_record_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_config_set_clock(kvl_config_t *config, kvl_clock_t *clock);
+kvl_status_t kvl_config_set_runtime(kvl_config_t *config, kvl_runtime_t *runtime);
+void kvl_config_free(kvl_config_t *config);
+kvl_status_t kvl_options_new(kvl_options_t **out_options);
+kvl_status_t kvl_options_set(kvl_options_t *options, const char *key, const char *value);
+kvl_status_t kvl_options_set_int(kvl_options_t *options, const char *key, int64_t value);
+kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *key, double value);
+kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progress_fn function, size_t step_keys);
+const char *kvl_options_problem(const kvl_options_t *options);
+void kvl_options_free(kvl_options_t *options);
+kvl_value_t *kvl_value_null(void);
+kvl_status_t kvl_value_new_bytes(const uint8_t *data, size_t len, kvl_value_t **out_value);
+kvl_status_t kvl_value_new_space(size_t len, uint8_t **out_data, kvl_value_t **out_value);
+kvl_status_t kvl_value_new_extern(const uint8_t *data, size_t len, void *user_data, kvl_free_fn user_data_free, kvl_value_t **out_value);
+kvl_status_t kvl_value_new_object(void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
+uint32_t kvl_value_kind(const kvl_value_t *value);
+const uint8_t *kvl_value_data(const kvl_value_t *value, size_t *out_len);
+void *kvl_value_object(const kvl_value_t *value);
+uint64_t kvl_value_cost(const kvl_value_t *value);
+kvl_value_t *kvl_value_retain(kvl_value_t *value);
+void kvl_value_release(kvl_value_t *value);
+void kvl_value_release_many(kvl_value_t **values, size_t n);
+kvl_status_t kvl_error_new(int64_t code, const char *message, size_t message_len, uint32_t flags, kvl_error_t **out_error);
+kvl_status_t kvl_error_new_object(int64_t code, const char *message, size_t message_len, uint32_t flags, kvl_queue_t *queue_or_null, void *object, kvl_free_fn object_free, kvl_error_t **out_error);
+kvl_status_t kvl_error_status(const kvl_error_t *error);
+int64_t kvl_error_code(const kvl_error_t *error);
+const char *kvl_error_message(const kvl_error_t *error);
+void *kvl_error_object(const kvl_error_t *error);
+uint32_t kvl_error_is_permanent(const kvl_error_t *error);
+kvl_error_t *kvl_error_retain(kvl_error_t *error);
+void kvl_error_release(kvl_error_t *error);
+kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n, kvl_slice_t *out_slices);
+kvl_status_t kvl_cache_new(const kvl_config_t *config, kvl_cache_t **out_cache, kvl_error_t **out_error);
+kvl_status_t kvl_cache_get(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+kvl_status_t kvl_cache_get_into(kvl_cache_t *cache, const uint8_t *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len);
+kvl_status_t kvl_cache_get_many(kvl_cache_t *cache, const kvl_slice_t *keys, size_t n, kvl_value_t **out_values, kvl_status_t *out_statuses);
+kvl_status_t kvl_cache_peek(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value, int64_t *out_ttl_left_ms, uint64_t *out_cost);
+kvl_status_t kvl_cache_contains(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
+size_t kvl_cache_len(const kvl_cache_t *cache);
+uint64_t kvl_cache_cost(const kvl_cache_t *cache);
+size_t kvl_cache_capacity(const kvl_cache_t *cache);
+int64_t kvl_cache_cost_limit(const kvl_cache_t *cache);
+uint64_t kvl_cache_max_cost(const kvl_cache_t *cache);
+kvl_status_t kvl_cache_stats(kvl_cache_t *cache, kvl_stats_t *out_stats, size_t out_size);
+kvl_status_t kvl_cache_stats_json(kvl_cache_t *cache, kvl_value_t **out_text);
+kvl_status_t kvl_cache_stats_openmetrics(kvl_cache_t *cache, kvl_value_t **out_text);
+kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
+kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
+void kvl_cache_release(kvl_cache_t *cache);
+kvl_status_t kvl_cache_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null, kvl_removal_fn on_victim, void *user_data);
+kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *expected, kvl_value_t *value, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
+kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
+kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
+kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
+kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
+kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
+kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
+kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
+kvl_status_t kvl_reader_new(kvl_cache_t *cache, kvl_reader_t **out_reader);
+kvl_status_t kvl_reader_get(kvl_reader_t *reader, const uint8_t *key, size_t key_len, const uint8_t **out_data, size_t *out_len, void **out_object);
+void kvl_reader_done(kvl_reader_t *reader);
+void kvl_reader_free(kvl_reader_t *reader);
+kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out_tasks, kvl_error_t **out_error);
+kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache);
+kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_result_fn function, void *user_data, kvl_free_fn user_data_free, kvl_value_t **out_value);
+kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_result_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_results_fn function, void *user_data, kvl_free_fn user_data_free, kvl_results_t **out_ready);
+kvl_status_t kvl_tasks_fetch_wait(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_value_t **out_value, kvl_error_t **out_error);
+kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_results_t **out_results);
+kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
+kvl_status_t kvl_tasks_stats(kvl_tasks_t *tasks, kvl_stats_t *out_stats, size_t out_size);
+kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_text);
+kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t **out_text);
+kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
+kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks, uint32_t mode, int64_t deadline_ms, kvl_closed_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
+void kvl_tasks_dispose(kvl_tasks_t *tasks);
+kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
+kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kvl_free_fn context_free);
+kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
+kvl_status_t kvl_fetch_cancel(kvl_fetch_t *fetch);
+kvl_status_t kvl_fetch_wait(kvl_fetch_t *fetch, int64_t timeout_ms);
+kvl_status_t kvl_fetch_progress(const kvl_fetch_t *fetch, size_t *out_done, size_t *out_failed, size_t *out_total);
+kvl_fetch_t *kvl_fetch_retain(kvl_fetch_t *fetch);
+void kvl_fetch_release(kvl_fetch_t *fetch);
+size_t kvl_results_len(const kvl_results_t *results);
+kvl_status_t kvl_results_status(const kvl_results_t *results);
+const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t i);
+const kvl_result_t *kvl_results_array(const kvl_results_t *results, size_t *out_stride);
+size_t kvl_results_count(const kvl_results_t *results, uint32_t what);
+size_t kvl_results_count_status(const kvl_results_t *results, kvl_status_t status);
+size_t kvl_results_error_len(const kvl_results_t *results);
+kvl_error_t *kvl_results_error_at(const kvl_results_t *results, size_t i);
+kvl_results_t *kvl_results_retain(kvl_results_t *results);
+void kvl_results_release(kvl_results_t *results);
+size_t kvl_request_len(const kvl_request_t *request);
+kvl_status_t kvl_request_key(const kvl_request_t *request, size_t i, const uint8_t **out_data, size_t *out_len);
+const kvl_slice_t *kvl_request_keys(const kvl_request_t *request);
+uint32_t kvl_request_attempt(const kvl_request_t *request, size_t i);
+void *kvl_request_context(const kvl_request_t *request, size_t i);
+int32_t kvl_request_urgency(const kvl_request_t *request);
+int64_t kvl_request_time_left_ms(const kvl_request_t *request);
+void *kvl_request_user_data(const kvl_request_t *request);
+uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
+uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
+kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_request_heartbeat(kvl_request_t *request);
+kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_value_t *value, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request, size_t i, const uint8_t *data, size_t len, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_resolve_object(kvl_request_t *request, size_t i, void *object, uint64_t cost, kvl_free_fn object_free, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_error_t *error_or_null);
+kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int64_t code, const char *message, uint32_t flags);
+kvl_status_t kvl_request_supply(kvl_request_t *request, const uint8_t *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_supply_bytes(kvl_request_t *request, const uint8_t *key, size_t key_len, const uint8_t *data, size_t len, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_request_finish(kvl_request_t *request);
+kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
+kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
+kvl_request_t *kvl_request_retain(kvl_request_t *request);
+void kvl_request_release(kvl_request_t *request);
+kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
+kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
+kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, void *user_data, kvl_free_fn user_data_free);
+kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
+kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
+kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
+kvl_status_t kvl_queue_free(kvl_queue_t *queue);
+kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
+kvl_status_t kvl_value_new_object_on(kvl_queue_t *queue, void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
+]]
+
+native.version = { number = 2000 }
+
+-- Statuses and other constants, by their names without "KVL_".
+native.constants = {
+  OK = 0, -- done
+  VALUE = 1, -- a value
+  NULL = 2, -- known to be absent
+  MISS = 3, -- not in the store
+  INVALID_KEY = 4, -- the validator refused the key
+  PENDING = 5, -- accepted: exactly the promised events follow
+  EMPTY = 6, -- no event within the time given, or woken
+  REFUSED = 7, -- not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone
+  TOO_LARGE = 8, -- not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone
+  TRUNCATED = 9, -- the buffer is too small: ask again with the length that was written
+  LATE = 10, -- the attempt was over before this answer came
+  CONFLICT = 11, -- not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed
+  ERR_INVALID_ARG = -1, -- an argument is out of its range or has unknown flags
+  ERR_NULL_POINTER = -2, -- a pointer is NULL that must not be
+  ERR_UNKNOWN_KEY = -3, -- no configuration key of that name: kvl_config_keys_json() lists them
+  ERR_BAD_VALUE = -4, -- the value is not of the key's type or range: kvl_config_problem() says which
+  ERR_INVALID_HANDLE = -5, -- the handle is not one of this kind, or was freed
+  ERR_KEY_TOO_LONG = -6, -- a key has at most KVL_KEY_MAX bytes
+  ERR_WRONG_KIND = -7, -- bytes were asked of an object value, or an object of a bytes value
+  ERR_OUT_OF_RANGE = -8, -- the index is not below the length
+  ERR_ALREADY_ANSWERED = -9, -- this key of the request has its answer
+  ERR_ALREADY_USED = -10, -- a fetch handle serves one fetch: make a new one
+  ERR_NO_PROVIDER = -11, -- the configuration has no provider: kvl_config_set_provider()
+  ERR_NO_CALLBACK = -12, -- a callback is NULL and no queue was set that could carry the event
+  ERR_BUSY = -13, -- an engine is still attached: free it first
+  ERR_NO_MEMORY = -100, -- out of memory
+  ERR_NO_THREAD = -101, -- the system refused a thread
+  ERR_NO_FD = -102, -- the system refused a file descriptor
+  ERR_UNSUPPORTED = -103, -- not possible in this mode or on this system
+  ERR_CLOSED = -200, -- the engine is closed
+  ERR_FORKED = -201, -- the handle was made before a fork: make new ones in the child
+  ERR_REENTRANT = -202, -- this function may not be called from inside a callback, since it would wait for itself
+  ERR_PROVIDER = -300, -- the provider failed
+  ERR_TIMEOUT = -301, -- the time given was over before an answer came
+  ERR_CANCELLED = -302, -- the fetch was cancelled
+  ERR_QUEUE_FULL = -303, -- the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch
+  ERR_UNANSWERED = -304, -- the provider finished without an answer for this key
+  ERR_PANIC = -900, -- an internal error was caught: please report it
+  QUEUE_F_RESULTS = 1, -- To the queue go results, progress, the end of a close, and the end of fetches' user data.
+  QUEUE_F_PROVIDER = 2, -- To the queue go requests and cancel hooks.
+  QUEUE_F_REMOVALS = 4, -- To the queue go removals.
+  QUEUE_F_ALL = 7, -- All of these.
+  CLOSE_CANCEL = 0, -- Close at once: what is open is told KVL_ERR_CLOSED.
+  CLOSE_DRAIN = 1, -- Close when what was accepted is done, or at the deadline.
+  KIND_BYTES = 1, -- A value that is bytes.
+  KIND_OBJECT = 2, -- A value that is a pointer of the program's.
+  KIND_NULL = 3, -- The constant that stands for "known to be absent".
+  F_LAST = 1, -- In the flags of results and events: nothing more follows for this fetch.
+  CANCEL_NO = 0, -- The request is wanted.
+  CANCEL_UNWANTED = 1, -- Nobody waits for it any more.
+  CANCEL_TIMEOUT = 2, -- The attempt's time is over.
+  CANCEL_CLOSED = 3, -- The engine closes.
+  TTL_NEVER = -1, -- A TTL: until something else removes the entry.
+  TTL_DEFAULT = -2, -- A TTL: what the configuration says.
+  COST_DEFAULT = -1, -- A cost: the cost function's, else the value's own.
+  PRIORITY_DEFAULT = -1.7976931348623157e+308, -- A priority: not stated.
+  PUT_F_KEEP_TTL = 1, -- A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none.
+  PUT_F_IF_ABSENT = 2, -- A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry.
+  PUT_F_IF_PRESENT = 4, -- A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry.
+  FOREVER = -1, -- A timeout: none.
+  ENTRY_COST = 80, -- What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
+  URGENCY_BACKGROUND = -1000, -- An urgency: that of a refresh whose options state none.
+  KEY_MAX = 65535, -- The longest key, in bytes.
+  SOURCE_NONE = 0, -- From nowhere: the position failed, or was refused before anything was looked up.
+  SOURCE_STORE = 1, -- From the store.
+  SOURCE_PROVIDER = 2, -- From the provider, in a load that this fetch started.
+  SOURCE_JOINED = 3, -- From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one.
+  SOURCE_PUT = 4, -- From a put that settled the waiting load.
+  SOURCE_ERROR_MEMORY = 5, -- From the memory of recent errors.
+  CAUSE_EXPIRED = 1, -- Its time was over.
+  CAUSE_CAPACITY = 2, -- It made room for another entry (cache.capacity).
+  CAUSE_COST = 3, -- It made room for another entry's cost (cache.cost_limit).
+  CAUSE_REPLACED = 4, -- Another value was stored under its key.
+  CAUSE_REMOVED = 5, -- It was removed, taken or popped.
+  CAUSE_CLEARED = 6, -- The store was cleared or went away.
+  CAUSE_REFUSED = 7, -- It never got in.
+  CAUSE_TRIMMED = 8, -- The store was trimmed or made smaller.
+  EVENT_RESULT = 1, -- One position of a fetch is settled.
+  EVENT_RESULTS = 2, -- A whole batch is settled.
+  EVENT_PROGRESS = 3, -- Some positions of a batch are settled.
+  EVENT_REQUEST = 4, -- The provider is asked: answer the request.
+  EVENT_CANCEL = 5, -- A request that the program holds is no longer wanted.
+  EVENT_DROP = 6, -- Nobody holds an object any more that has no destructor: `user_data` is the object.
+  EVENT_REMOVAL = 7, -- A value is no longer in the store.
+  EVENT_CLOSED = 8, -- An engine is closed: its last event.
+  ERROR_F_PERMANENT = 1, -- In the flags of an error: trying again is pointless, whatever the retry policy says.
+  COUNT_VALUES = 0, -- Positions that have a value.
+  COUNT_NULLS = 1, -- Positions that are known to be absent.
+  COUNT_INVALID = 2, -- Positions whose key the validator refused.
+  COUNT_FAILED = 3, -- Positions that failed.
+  COUNT_FROM_STORE = 4, -- Positions that the store answered.
+  COUNT_FROM_PROVIDER = 5, -- Positions whose load this fetch had started.
+  COUNT_JOINED = 6, -- Positions that joined a load under way, another position's of this fetch included.
+  QUEUE_NEW_PIPE = 1, -- In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv.
+}
+
+-- The fields of kvl_stats_t but for its size.
+native.statistics = {
+  "hits", -- Lookups that found a value.
+  "null_hits", -- Lookups that found that there is none.
+  "misses", -- Lookups that found nothing.
+  "invalid_keys", -- Lookups whose key the validator refused.
+  "inserts", -- Values that were stored, those over an older value included.
+  "replacements", -- Of the inserts, those over an older value.
+  "removed_expired", -- Values that left because their time was over.
+  "removed_capacity", -- Values that were evicted because there were too many.
+  "removed_cost", -- Values that were evicted because they cost too much together.
+  "removed_replaced", -- Values that were replaced by another under their key.
+  "removed_removed", -- Values that the program removed by key.
+  "removed_cleared", -- Values that left by a clear.
+  "removed_trimmed", -- Values that left by a trim or a resize.
+  "removed_refused", -- Values that never got in.
+  "removed_cost_expired", -- The cost of those that expired, in bytes.
+  "removed_cost_capacity", -- The cost of those evicted for their number, in bytes.
+  "removed_cost_cost", -- The cost of those evicted for their cost, in bytes.
+  "removed_cost_replaced", -- The cost of those replaced, in bytes.
+  "removed_cost_removed", -- The cost of those removed by key, in bytes.
+  "removed_cost_cleared", -- The cost of those that left by a clear, in bytes.
+  "removed_cost_trimmed", -- The cost of those that left by a trim or a resize, in bytes.
+  "removed_cost_refused", -- The cost of those that never got in, in bytes.
+  "misses_started", -- Misses that started a load.
+  "misses_joined", -- Misses that joined a load under way.
+  "misses_cache_only", -- Misses of fetches that read the store only.
+  "misses_queue_full", -- Misses that found the queue full.
+  "misses_remembered", -- Misses that were answered from the memory of recent errors.
+  "misses_unasked", -- Misses that ended before they asked: the engine closed, or their batch failed as a whole.
+  "loads_started", -- Loads that began.
+  "loads_succeeded", -- Loads that ended with a value or null.
+  "loads_failed", -- Loads that ended with an error.
+  "loads_lost", -- Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
+  "loads_cancelled", -- Loads that ended because no fetch wanted them any more, or by a close.
+  "loads_retried", -- Attempts after a load's first.
+  "loads_timed_out", -- Attempts whose time ran out (attempt_timeout_ms).
+  "late_answers", -- Answers that came after their attempt was over, KVL_LATE.
+  "attempts", -- Keys handed to the provider, each time counted.
+  "requests", -- Requests handed to the provider.
+  "requests_abandoned", -- Of the requests, those whose time ran out while the provider held them.
+  "extras_stored", -- Answers to keys that were not asked for and were stored.
+  "extras_refused", -- Answers to keys that were not asked for and were not stored.
+  "fetch_timeouts", -- Fetches whose time ran out (timeout_ms).
+  "fetch_cancels", -- Fetches that were cancelled.
+  "entries", -- Now: entries in the store.
+  "cost", -- Now: what they cost, in bytes.
+  "queued", -- Now: keys that wait for a slot.
+  "deferred", -- Now: keys that wait without a place in the queue.
+  "running", -- Now: requests that hold a slot.
+  "in_flight", -- Now: loads under way, those that wait included.
+  "abandoned", -- Now: requests whose time ran out and that are still with the provider.
+}
+
+return native

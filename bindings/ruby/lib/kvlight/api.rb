@@ -1,0 +1,366 @@
+# frozen_string_literal: true
+
+# Made from api/api.json by `make generate`. Do not edit.
+
+module Kvlight
+  VERSION = "0.2.0"
+
+  # The library's statuses and constants, by their names without "KVL_".
+  OK = 0 # done
+  VALUE = 1 # a value
+  NULL = 2 # known to be absent
+  MISS = 3 # not in the store
+  INVALID_KEY = 4 # the validator refused the key
+  PENDING = 5 # accepted: exactly the promised events follow
+  EMPTY = 6 # no event within the time given, or woken
+  REFUSED = 7 # not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone
+  TOO_LARGE = 8 # not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone
+  TRUNCATED = 9 # the buffer is too small: ask again with the length that was written
+  LATE = 10 # the attempt was over before this answer came
+  CONFLICT = 11 # not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed
+  ERR_INVALID_ARG = -1 # an argument is out of its range or has unknown flags
+  ERR_NULL_POINTER = -2 # a pointer is NULL that must not be
+  ERR_UNKNOWN_KEY = -3 # no configuration key of that name: kvl_config_keys_json() lists them
+  ERR_BAD_VALUE = -4 # the value is not of the key's type or range: kvl_config_problem() says which
+  ERR_INVALID_HANDLE = -5 # the handle is not one of this kind, or was freed
+  ERR_KEY_TOO_LONG = -6 # a key has at most KVL_KEY_MAX bytes
+  ERR_WRONG_KIND = -7 # bytes were asked of an object value, or an object of a bytes value
+  ERR_OUT_OF_RANGE = -8 # the index is not below the length
+  ERR_ALREADY_ANSWERED = -9 # this key of the request has its answer
+  ERR_ALREADY_USED = -10 # a fetch handle serves one fetch: make a new one
+  ERR_NO_PROVIDER = -11 # the configuration has no provider: kvl_config_set_provider()
+  ERR_NO_CALLBACK = -12 # a callback is NULL and no queue was set that could carry the event
+  ERR_BUSY = -13 # an engine is still attached: free it first
+  ERR_NO_MEMORY = -100 # out of memory
+  ERR_NO_THREAD = -101 # the system refused a thread
+  ERR_NO_FD = -102 # the system refused a file descriptor
+  ERR_UNSUPPORTED = -103 # not possible in this mode or on this system
+  ERR_CLOSED = -200 # the engine is closed
+  ERR_FORKED = -201 # the handle was made before a fork: make new ones in the child
+  ERR_REENTRANT = -202 # this function may not be called from inside a callback, since it would wait for itself
+  ERR_PROVIDER = -300 # the provider failed
+  ERR_TIMEOUT = -301 # the time given was over before an answer came
+  ERR_CANCELLED = -302 # the fetch was cancelled
+  ERR_QUEUE_FULL = -303 # the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch
+  ERR_UNANSWERED = -304 # the provider finished without an answer for this key
+  ERR_PANIC = -900 # an internal error was caught: please report it
+  QUEUE_F_RESULTS = 1 # To the queue go results, progress, the end of a close, and the end of fetches' user data.
+  QUEUE_F_PROVIDER = 2 # To the queue go requests and cancel hooks.
+  QUEUE_F_REMOVALS = 4 # To the queue go removals.
+  QUEUE_F_ALL = 7 # All of these.
+  CLOSE_CANCEL = 0 # Close at once: what is open is told KVL_ERR_CLOSED.
+  CLOSE_DRAIN = 1 # Close when what was accepted is done, or at the deadline.
+  KIND_BYTES = 1 # A value that is bytes.
+  KIND_OBJECT = 2 # A value that is a pointer of the program's.
+  KIND_NULL = 3 # The constant that stands for "known to be absent".
+  F_LAST = 1 # In the flags of results and events: nothing more follows for this fetch.
+  CANCEL_NO = 0 # The request is wanted.
+  CANCEL_UNWANTED = 1 # Nobody waits for it any more.
+  CANCEL_TIMEOUT = 2 # The attempt's time is over.
+  CANCEL_CLOSED = 3 # The engine closes.
+  TTL_NEVER = -1 # A TTL: until something else removes the entry.
+  TTL_DEFAULT = -2 # A TTL: what the configuration says.
+  COST_DEFAULT = -1 # A cost: the cost function's, else the value's own.
+  PRIORITY_DEFAULT = -1.7976931348623157e+308 # A priority: not stated.
+  PUT_F_KEEP_TTL = 1 # A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none.
+  PUT_F_IF_ABSENT = 2 # A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry.
+  PUT_F_IF_PRESENT = 4 # A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry.
+  FOREVER = -1 # A timeout: none.
+  ENTRY_COST = 80 # What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
+  URGENCY_BACKGROUND = -1000 # An urgency: that of a refresh whose options state none.
+  KEY_MAX = 65535 # The longest key, in bytes.
+  SOURCE_NONE = 0 # From nowhere: the position failed, or was refused before anything was looked up.
+  SOURCE_STORE = 1 # From the store.
+  SOURCE_PROVIDER = 2 # From the provider, in a load that this fetch started.
+  SOURCE_JOINED = 3 # From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one.
+  SOURCE_PUT = 4 # From a put that settled the waiting load.
+  SOURCE_ERROR_MEMORY = 5 # From the memory of recent errors.
+  CAUSE_EXPIRED = 1 # Its time was over.
+  CAUSE_CAPACITY = 2 # It made room for another entry (cache.capacity).
+  CAUSE_COST = 3 # It made room for another entry's cost (cache.cost_limit).
+  CAUSE_REPLACED = 4 # Another value was stored under its key.
+  CAUSE_REMOVED = 5 # It was removed, taken or popped.
+  CAUSE_CLEARED = 6 # The store was cleared or went away.
+  CAUSE_REFUSED = 7 # It never got in.
+  CAUSE_TRIMMED = 8 # The store was trimmed or made smaller.
+  EVENT_RESULT = 1 # One position of a fetch is settled.
+  EVENT_RESULTS = 2 # A whole batch is settled.
+  EVENT_PROGRESS = 3 # Some positions of a batch are settled.
+  EVENT_REQUEST = 4 # The provider is asked: answer the request.
+  EVENT_CANCEL = 5 # A request that the program holds is no longer wanted.
+  EVENT_DROP = 6 # Nobody holds an object any more that has no destructor: `user_data` is the object.
+  EVENT_REMOVAL = 7 # A value is no longer in the store.
+  EVENT_CLOSED = 8 # An engine is closed: its last event.
+  ERROR_F_PERMANENT = 1 # In the flags of an error: trying again is pointless, whatever the retry policy says.
+  COUNT_VALUES = 0 # Positions that have a value.
+  COUNT_NULLS = 1 # Positions that are known to be absent.
+  COUNT_INVALID = 2 # Positions whose key the validator refused.
+  COUNT_FAILED = 3 # Positions that failed.
+  COUNT_FROM_STORE = 4 # Positions that the store answered.
+  COUNT_FROM_PROVIDER = 5 # Positions whose load this fetch had started.
+  COUNT_JOINED = 6 # Positions that joined a load under way, another position's of this fetch included.
+  QUEUE_NEW_PIPE = 1 # In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv.
+
+  # Settings by the keywords that state them.
+  SETTINGS = {
+    # How many entries the store holds at most; 0 stores nothing. Integer; default: 1024.
+    cache_capacity: "cache.capacity",
+    # How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Integer; default: -1.
+    cache_cost_limit: "cache.cost_limit",
+    # How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Integer; default: 0.
+    cache_shards: "cache.shards",
+    # How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Integer; default: -1.
+    cache_ttl_ms: "cache.ttl_ms",
+    # How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Integer; default: 60000.
+    cache_null_ttl_ms: "cache.null_ttl_ms",
+    # Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Integer; default: 0.
+    cache_ttl_jitter_ms: "cache.ttl_jitter_ms",
+    # An entry also expires this long after its last use, in milliseconds; -1 never. Integer; default: -1.
+    cache_idle_ttl_ms: "cache.idle_ttl_ms",
+    # Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. true or false; default: true.
+    cache_timer: "cache.timer",
+    # Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Integer; default: -1.
+    cache_seed: "cache.seed",
+    # fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. :fast, :sip; default: fast.
+    cache_hash: "cache.hash",
+    # How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Integer; default: 0.
+    cache_error_ttl_ms: "cache.error_ttl_ms",
+    # How many errors are remembered at most. Integer; default: 1024.
+    cache_error_capacity: "cache.error_capacity",
+    # How many requests may be with the provider at a time. Integer; default: 4.
+    tasks_max_running: "tasks.max_running",
+    # How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Integer; default: 4.
+    tasks_max_abandoned: "tasks.max_abandoned",
+    # How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Integer; default: 65536.
+    queue_max_keys: "queue.max_keys",
+    # Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. :fifo, :lifo; default: fifo.
+    queue_order: "queue.order",
+    # Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Integer; default: 0.
+    queue_ageing_ms: "queue.ageing_ms",
+    # Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Float; default: 0.5.
+    queue_share: "queue.share",
+    # What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. :wait, :reject; default: wait.
+    queue_overflow: "queue.overflow",
+    # How many keys a request holds at most; 1 for a provider that answers one key at a time. Integer; default: 20.
+    batch_max_keys: "batch.max_keys",
+    # How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Integer; default: 0.
+    batch_linger_us: "batch.linger_us",
+    # Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. true or false; default: false.
+    batch_omitted_is_null: "batch.omitted_is_null",
+    # Whether one key's failure leaves the rest of its batch alone or ends it. :partial, :all_or_nothing; default: partial.
+    batch_mode: "batch.mode",
+    # How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Integer; default: -1.
+    timeout_ms: "timeout_ms",
+    # How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Integer; default: -1.
+    attempt_timeout_ms: "attempt_timeout_ms",
+    # normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. :normal, :refresh, :cache_only, :no_store; default: normal.
+    read: "read",
+    # The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Float; default: 0.
+    priority: "priority",
+    # Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Integer; default: 0.
+    urgency: "urgency",
+    # How often a failed key is tried again; -1 for ever. Integer; default: 0.
+    retry_count: "retry.count",
+    # How the pauses between attempts grow. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
+    retry_shape: "retry.shape",
+    # The first exponential pause, in milliseconds. Integer; default: 1000.
+    retry_first_ms: "retry.first_ms",
+    # The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Integer; default: 100.
+    retry_fixed_ms: "retry.fixed_ms",
+    # By what each exponential pause is longer than the one before. Float; default: 2.
+    retry_factor: "retry.factor",
+    # After how many pauses the shapes of two parts go over to the second. Integer; default: 0.
+    retry_switch_after: "retry.switch_after",
+    # No pause is longer, in milliseconds. Integer; default: 60000.
+    retry_cap_ms: "retry.cap_ms",
+    # Each pause is drawn uniformly from pause × (1 ± this), never above the cap. Float; default: 0.
+    retry_jitter: "retry.jitter",
+    # No attempt begins later than this after the first one began, in milliseconds; -1 for ever. Integer; default: -1.
+    retry_budget_ms: "retry.budget_ms",
+  }.freeze
+
+  module Native
+    # The version whose tables these are.
+    NUMBER = 2000
+
+    # By name: what a function returns, and what it takes, as names of Fiddle's types.
+    FUNCTIONS = {
+      kvl_version_number: [:UINT32_T, %i[]],
+      kvl_version_string: [:UINTPTR_T, %i[]],
+      kvl_status_name: [:UINTPTR_T, %i[INT32_T]],
+      kvl_status_message: [:UINTPTR_T, %i[INT32_T]],
+      kvl_status_is_retriable: [:UINT32_T, %i[INT32_T]],
+      kvl_status_count: [:SIZE_T, %i[]],
+      kvl_status_at: [:INT32_T, %i[SIZE_T]],
+      kvl_runtime_new: [:INT32_T, %i[UINTPTR_T]],
+      kvl_runtime_free: [:INT32_T, %i[UINTPTR_T]],
+      kvl_clock_new_manual: [:INT32_T, %i[INT64_T UINTPTR_T]],
+      kvl_clock_advance: [:INT32_T, %i[UINTPTR_T INT64_T]],
+      kvl_clock_now_ms: [:INT64_T, %i[UINTPTR_T]],
+      kvl_clock_release: [:VOID, %i[UINTPTR_T]],
+      kvl_config_keys_json: [:UINTPTR_T, %i[]],
+      kvl_config_new: [:INT32_T, %i[UINTPTR_T]],
+      kvl_config_set: [:INT32_T, %i[UINTPTR_T VOIDP VOIDP]],
+      kvl_config_set_int: [:INT32_T, %i[UINTPTR_T VOIDP INT64_T]],
+      kvl_config_set_real: [:INT32_T, %i[UINTPTR_T VOIDP DOUBLE]],
+      kvl_config_get: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T]],
+      kvl_config_problem: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_config_set_provider: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_config_set_validator: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_config_set_cost: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_config_set_removal_listener: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_config_set_record_listener: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_config_set_clock: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_config_set_runtime: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_config_free: [:VOID, %i[UINTPTR_T]],
+      kvl_options_new: [:INT32_T, %i[UINTPTR_T]],
+      kvl_options_set: [:INT32_T, %i[UINTPTR_T VOIDP VOIDP]],
+      kvl_options_set_int: [:INT32_T, %i[UINTPTR_T VOIDP INT64_T]],
+      kvl_options_set_real: [:INT32_T, %i[UINTPTR_T VOIDP DOUBLE]],
+      kvl_options_set_progress: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T]],
+      kvl_options_problem: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_options_free: [:VOID, %i[UINTPTR_T]],
+      kvl_value_null: [:UINTPTR_T, %i[]],
+      kvl_value_new_bytes: [:INT32_T, %i[VOIDP SIZE_T UINTPTR_T]],
+      kvl_value_new_space: [:INT32_T, %i[SIZE_T UINTPTR_T UINTPTR_T]],
+      kvl_value_new_extern: [:INT32_T, %i[VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_value_new_object: [:INT32_T, %i[UINTPTR_T UINT64_T UINTPTR_T UINTPTR_T]],
+      kvl_value_kind: [:UINT32_T, %i[UINTPTR_T]],
+      kvl_value_data: [:UINTPTR_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_value_object: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_value_cost: [:UINT64_T, %i[UINTPTR_T]],
+      kvl_value_retain: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_value_release: [:VOID, %i[UINTPTR_T]],
+      kvl_value_release_many: [:VOID, %i[UINTPTR_T SIZE_T]],
+      kvl_error_new: [:INT32_T, %i[INT64_T VOIDP SIZE_T UINT32_T UINTPTR_T]],
+      kvl_error_new_object: [:INT32_T, %i[INT64_T VOIDP SIZE_T UINT32_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_error_status: [:INT32_T, %i[UINTPTR_T]],
+      kvl_error_code: [:INT64_T, %i[UINTPTR_T]],
+      kvl_error_message: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_error_object: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_error_is_permanent: [:UINT32_T, %i[UINTPTR_T]],
+      kvl_error_retain: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_error_release: [:VOID, %i[UINTPTR_T]],
+      kvl_slices_unpack: [:INT32_T, %i[VOIDP SIZE_T UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_cache_new: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_cache_get: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],
+      kvl_cache_get_into: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_cache_get_many: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T]],
+      kvl_cache_peek: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_cache_contains: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T]],
+      kvl_cache_len: [:SIZE_T, %i[UINTPTR_T]],
+      kvl_cache_cost: [:UINT64_T, %i[UINTPTR_T]],
+      kvl_cache_capacity: [:SIZE_T, %i[UINTPTR_T]],
+      kvl_cache_cost_limit: [:INT64_T, %i[UINTPTR_T]],
+      kvl_cache_max_cost: [:UINT64_T, %i[UINTPTR_T]],
+      kvl_cache_stats: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T]],
+      kvl_cache_stats_json: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_cache_stats_openmetrics: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_cache_stats_reset: [:INT32_T, %i[UINTPTR_T]],
+      kvl_cache_retain: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_cache_release: [:VOID, %i[UINTPTR_T]],
+      kvl_cache_put: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP]],
+      kvl_cache_put_naming: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP UINTPTR_T UINTPTR_T]],
+      kvl_cache_put_bytes: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T VOIDP SIZE_T VOIDP]],
+      kvl_cache_compare_put: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T VOIDP]],
+      kvl_cache_touch: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T INT64_T]],
+      kvl_cache_remove: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T]],
+      kvl_cache_remove_expired: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_cache_take: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],
+      kvl_cache_pop: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_cache_trim: [:INT32_T, %i[UINTPTR_T DOUBLE]],
+      kvl_cache_trim_to: [:INT32_T, %i[UINTPTR_T SIZE_T]],
+      kvl_cache_clear: [:INT32_T, %i[UINTPTR_T]],
+      kvl_cache_resize: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T]],
+      kvl_reader_new: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_reader_get: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_reader_done: [:VOID, %i[UINTPTR_T]],
+      kvl_reader_free: [:VOID, %i[UINTPTR_T]],
+      kvl_tasks_new: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_tasks_cache: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_tasks_get: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],
+      kvl_tasks_fetch: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_tasks_fetch_each: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_tasks_fetch_all: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_tasks_fetch_wait: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_tasks_fetch_all_wait: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_tasks_refresh: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_tasks_stats: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T]],
+      kvl_tasks_stats_json: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_tasks_stats_openmetrics: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_tasks_stats_reset: [:INT32_T, %i[UINTPTR_T]],
+      kvl_tasks_close: [:INT32_T, %i[UINTPTR_T UINT32_T INT64_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_tasks_free: [:INT32_T, %i[UINTPTR_T]],
+      kvl_tasks_dispose: [:VOID, %i[UINTPTR_T]],
+      kvl_fetch_new: [:INT32_T, %i[UINTPTR_T]],
+      kvl_fetch_set_context: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_fetch_set_urgency: [:INT32_T, %i[UINTPTR_T INT32_T]],
+      kvl_fetch_cancel: [:INT32_T, %i[UINTPTR_T]],
+      kvl_fetch_wait: [:INT32_T, %i[UINTPTR_T INT64_T]],
+      kvl_fetch_progress: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_fetch_retain: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_fetch_release: [:VOID, %i[UINTPTR_T]],
+      kvl_results_len: [:SIZE_T, %i[UINTPTR_T]],
+      kvl_results_status: [:INT32_T, %i[UINTPTR_T]],
+      kvl_results_at: [:UINTPTR_T, %i[UINTPTR_T SIZE_T]],
+      kvl_results_array: [:UINTPTR_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_results_count: [:SIZE_T, %i[UINTPTR_T UINT32_T]],
+      kvl_results_count_status: [:SIZE_T, %i[UINTPTR_T INT32_T]],
+      kvl_results_error_len: [:SIZE_T, %i[UINTPTR_T]],
+      kvl_results_error_at: [:UINTPTR_T, %i[UINTPTR_T SIZE_T]],
+      kvl_results_retain: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_results_release: [:VOID, %i[UINTPTR_T]],
+      kvl_request_len: [:SIZE_T, %i[UINTPTR_T]],
+      kvl_request_key: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T]],
+      kvl_request_keys: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_request_attempt: [:UINT32_T, %i[UINTPTR_T SIZE_T]],
+      kvl_request_context: [:UINTPTR_T, %i[UINTPTR_T SIZE_T]],
+      kvl_request_urgency: [:INT32_T, %i[UINTPTR_T]],
+      kvl_request_time_left_ms: [:INT64_T, %i[UINTPTR_T]],
+      kvl_request_user_data: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_request_is_cancelled: [:UINT32_T, %i[UINTPTR_T]],
+      kvl_request_is_wanted: [:UINT32_T, %i[UINTPTR_T SIZE_T]],
+      kvl_request_on_cancel: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_request_heartbeat: [:INT32_T, %i[UINTPTR_T]],
+      kvl_request_resolve: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T VOIDP]],
+      kvl_request_resolve_bytes: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T VOIDP]],
+      kvl_request_resolve_object: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T UINT64_T UINTPTR_T VOIDP]],
+      kvl_request_fail: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_request_fail_text: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T VOIDP UINT32_T]],
+      kvl_request_supply: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP]],
+      kvl_request_supply_bytes: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T VOIDP SIZE_T VOIDP]],
+      kvl_request_finish: [:INT32_T, %i[UINTPTR_T]],
+      kvl_request_finish_nulls: [:INT32_T, %i[UINTPTR_T]],
+      kvl_request_finish_error: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_request_retain: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_request_release: [:VOID, %i[UINTPTR_T]],
+      kvl_queue_new: [:INT32_T, %i[UINT32_T UINTPTR_T]],
+      kvl_queue_fd: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_queue_set_wake: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_queue_poll: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T UINTPTR_T]],
+      kvl_queue_next: [:INT32_T, %i[UINTPTR_T INT64_T UINTPTR_T SIZE_T]],
+      kvl_queue_wake: [:INT32_T, %i[UINTPTR_T]],
+      kvl_queue_free: [:INT32_T, %i[UINTPTR_T]],
+      kvl_config_set_queue: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINT32_T]],
+      kvl_value_new_object_on: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINT64_T UINTPTR_T UINTPTR_T]],
+    }.freeze
+
+    # A Struct that knows its size and its directives for String#unpack.
+    def self.layout(size, format, fields)
+      Struct.new(*fields) { const_set(:SIZE, size) && const_set(:FORMAT, format) }
+    end
+    private_class_method :layout
+
+    Slice = layout 16, "QQ",
+             %i[data len]
+
+    Terms = layout 40, "QqdqLL",
+             %i[struct_size ttl_ms priority cost flags reserved]
+
+    Result = layout 112, "QQQQQQQQQqqQlLLL",
+             %i[struct_size index key key_len value data data_len object error age_ms ttl_left_ms cost status source attempts flags]
+
+    Event = layout 88, "QLLQQQQQQQQLL",
+             %i[struct_size kind flags user_data tasks result results request done failed total cause reserved]
+  end
+end

@@ -1,0 +1,170 @@
+# frozen_string_literal: true
+
+module Kvlight
+  # The library's engine, the queue of its events, and the pump: the thread that reads the queue and hands each event to the Tasks
+  # whose engine this is. It knows them weakly, so that Tasks that are dropped without close can be collected, which ends the engine.
+  #
+  #   open -> closing (close was called, or the Tasks were collected) -> ended (the pump has read KVL_EVENT_CLOSED and freed all)
+  class Engine
+    attr_reader :queue
+
+    # How many requests the provider can have at once.
+    attr_reader :most_requests
+
+    def initialize(settings)
+      @lock = Mutex.new
+      @state = :open
+      @ended = Thread::Queue.new
+      @process = Process.pid
+      @event = Fiddle::Pointer.malloc(Native::Event::SIZE, Fiddle::RUBY_FREE)
+      open(settings)
+    end
+
+    # Hands events to `tasks` from now on; `workers` are closed at the end.
+    def start(tasks, workers)
+      @workers = workers
+      @owner = Weak.new(tasks)
+      ObjectSpace.define_finalizer(tasks, Engine.ending(self))
+      @lock.synchronize { keep_pumping }
+    end
+
+    # What runs when Tasks are collected, on any thread, maybe in the middle of a call: the lock is for a thread of its own.
+    def self.ending(engine)
+      proc do
+        engine.is_here? && Thread.new { engine.close_unasked }
+      rescue ThreadError
+        nil # The process ends.
+      end
+    end
+
+    # Calls with the engine, which is not freed meanwhile.
+    def use
+      @lock.synchronize do
+        raise Error, ERR_CLOSED if @tasks.zero?
+
+        yield @tasks
+      end
+    end
+
+    def open?
+      @state == :open
+    end
+
+    # Whether this is the process that made it, and not a fork.
+    def is_here?
+      Process.pid == @process
+    end
+
+    # Begins to close; wait_until_ended waits.
+    def close
+      @lock.synchronize do
+        next unless @state == :open
+
+        Error.check(Native.kvl_tasks_close(@tasks, CLOSE_CANCEL, 0, 0, 0, 0))
+        @state = :closing
+        keep_pumping
+      end
+    end
+
+    def close_unasked
+      close
+    rescue Error
+      nil
+    end
+
+    def ended?
+      @ended.closed?
+    end
+
+    def wait_until_ended
+      @ended.pop # nil once it is closed
+    end
+
+    # Starts the pump, also if it was killed and no other thread could be started then. Call it with the lock.
+    def keep_pumping
+      return if @pump&.alive? || ended?
+
+      @pump = Thread.handle_interrupt(Object => :never) { Thread.new { pump } }
+      @pump.name = "kvlight pump"
+    end
+
+    private
+
+    def open(settings)
+      @tasks = 0
+      @queue = Native.taken { |out| Error.check(Native.kvl_queue_new(0, out)) }
+      config = Native.taken { |out| Error.check(Native.kvl_config_new(out)) }
+      Settings.state("kvl_config", config, settings)
+      Error.check(Native.kvl_config_set_queue(config, @queue, QUEUE_F_ALL))
+      Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
+      @most_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
+      @tasks = Native.taken { |out| Error.check(Native.kvl_tasks_new(config, out, 0)) }
+      descriptor = Native.taken { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
+      # The descriptor is the library's: Ruby must not close it.
+      @readable = IO.for_fd([descriptor].pack("Q").unpack1("l"), autoclose: false)
+    rescue StandardError
+      Native.kvl_tasks_free(@tasks)
+      Native.kvl_queue_free(@queue) if @queue
+      raise
+    ensure
+      Native.kvl_config_free(config) if config
+    end
+
+    # Killed only while it waits, so that no event is lost; then another thread goes on.
+    def pump
+      until ended?
+        Thread.handle_interrupt(Object => :on_blocking) { IO.select([@readable]) }
+        Depth.run { read_events }
+      end
+    ensure
+      begin
+        keep_pumping_after_this_one
+      rescue ThreadError
+        nil # The next fetch tries again; or the process ends.
+      end
+    end
+
+    def keep_pumping_after_this_one
+      @lock.synchronize do
+        @pump = nil
+        keep_pumping
+      end
+    end
+
+    def read_events
+      while (event = next_event)
+        event.kind == EVENT_CLOSED ? finish : hand_over(event)
+      end
+    end
+
+    # What the event points at is valid until the next one is taken out.
+    def next_event
+      return if @queue.zero?
+
+      status = Error.check(Native.kvl_queue_next(@queue, 0, @event.to_i, Native::Event::SIZE))
+      Native::Event.new(*@event[0, Native::Event::SIZE].unpack(Native::Event::FORMAT)) unless status == EMPTY
+    end
+
+    def hand_over(event)
+      @owner.get { |tasks| tasks.runs_on?(self) }&.handle(event)
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      # Out of memory or of threads: one event's harm, and not that of all that follow.
+      warn "kvlight: an event was lost: #{e.full_message}"
+    end
+
+    # Nothing is under way any more. Values that the cache held leave it when the engine is freed.
+    def finish
+      @lock.synchronize do
+        Error.check(Native.kvl_tasks_free(@tasks))
+        @tasks = 0
+      end
+      read_events
+      Error.check(Native.kvl_queue_free(@queue))
+    ensure
+      @queue = 0
+      @state = :ended
+      @ended.close
+      @workers.each(&:close)
+    end
+  end
+end

@@ -1,0 +1,45 @@
+# frozen_string_literal: true
+
+module Kvlight
+  # Settings of engines and of fetches: names are the library's ("cache.capacity") or keywords (cache_capacity).
+  module Settings
+    NAMES = SETTINGS.merge(SETTINGS.values.to_h { |name| [name.to_sym, name] }).freeze
+    private_constant :NAMES
+
+    # States them in a kvl_config_t or kvl_options_t; raises with the library's sentence if one is wrong.
+    def self.state(kind, handle, settings)
+      settings.each { |key, value| state_one(kind, handle, NAMES.fetch(key.to_sym, key.to_s), value) }
+      problem = Native.public_send("#{kind}_problem", handle)
+      raise Error.new(ERR_BAD_VALUE, Native.text(problem)) unless problem.zero?
+    end
+
+    def self.state_one(kind, handle, name, value)
+      case value
+      when true, false then Native.public_send("#{kind}_set_int", handle, name, value ? 1 : 0)
+      when Integer then Native.public_send("#{kind}_set_int", handle, name, value)
+      when Numeric then Native.public_send("#{kind}_set_real", handle, name, value.to_f)
+      when String, Symbol then Native.public_send("#{kind}_set", handle, name, value.to_s)
+      else raise ArgumentError, "kvlight: the setting #{name} takes a String, a number or a boolean, not #{value.inspect}"
+      end
+    end
+    private_class_method :state_one
+
+    CONDITIONS = { nil => 0, absent: PUT_F_IF_ABSENT, present: PUT_F_IF_PRESENT }.freeze
+    private_constant :CONDITIONS
+
+    # The terms on which a value is stored, packed.
+    def self.terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, keep_ttl: false, only_if: nil)
+      flags = CONDITIONS.fetch(only_if) | (keep_ttl ? PUT_F_KEEP_TTL : 0)
+      stated = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags }
+      Native::Terms.members.map { |member| stated.fetch(member, 0) }.pack(Native::Terms::FORMAT)
+    end
+
+    # A setting of a configuration that is a whole number.
+    def self.number(config, name)
+      text = Native.taken { |out| Error.check(Native.kvl_config_get(config, name, out)) }
+      Integer(Native.content(text))
+    ensure
+      Native.kvl_value_release(text) if text
+    end
+  end
+end

@@ -1,0 +1,360 @@
+# frozen_string_literal: true
+
+module Kvlight
+  # A cache with a provider behind it. Its methods may be called from every thread. Tasks that are dropped without close are ended
+  # when Ruby collects them; `dropped:` is not called then, since it may refer to them.
+  class Tasks
+    # What the library would have to call on a thread of its own, or in the middle of a call.
+    REFUSED = {
+      validator: "check keys before you fetch them",
+      cost: "state a value's cost in its answer: request.resolve(key, value, cost: …)",
+      removal_listener: "`dropped:` is called with values that nobody holds any more",
+      record_listener: "stats counts lookups"
+    }.freeze
+
+    # Tasks with fetches under way are kept from being collected: what waits for them may be a block alone.
+    BUSY = {}.compare_by_identity
+    BUSY_LOCK = Mutex.new
+    # What a provider raised, among the objects.
+    Raised = Struct.new(:exception)
+    private_constant :BUSY, :BUSY_LOCK, :Raised
+
+    # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is no
+    # String once cache and fetches hold it no more; `on_error` with what a block given to start, or `dropped`, raises: without one
+    # it is printed. `encoding` is that of keys and of values that are Strings.
+    def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, **settings, &provider)
+      refuse(settings, delivery, provider)
+      @provider = provider
+      @dropped = dropped
+      @on_error = on_error
+      @encoding = encoding
+      @fetches = Shelf.new
+      @objects = Shelf.new # values, and what providers raised, until nobody holds them
+      @engine = Engine.new(settings)
+      @providers = Workers.new("kvlight provider", @engine.most_requests)
+      @callbacks = Workers.new("kvlight callbacks", 1)
+      @engine.start(self, [@providers, @callbacks])
+    end
+
+    # The value of one key, nil if there is none; waits for it, and raises what made it fail. A thread that is interrupted while it
+    # waits cancels the fetch.
+    def fetch(key, **options)
+      if options.empty?
+        status, value = look_up(key)
+        return value unless status == MISS
+      end
+      waited_for(start(key, **options), &:value)
+    end
+
+    # The values of many keys in their order, nil where there is none; raises the first error.
+    def fetch_all(keys, **options)
+      results(keys, **options).map(&:value!)
+    end
+
+    # What came of each key, in their order; raises nothing that befell a single key.
+    def results(keys, **options)
+      waited_for(start_all(keys, **options), &:wait)
+    end
+
+    # Begins to fetch one key. The block runs with its Result when it is there.
+    def start(key, **options, &block)
+      key = key_of(key)
+      begin_fetch([key], options, block, single: true) do |tasks, stated, fetch, id|
+        Native.kvl_tasks_fetch(tasks, key, key.bytesize, stated, fetch, 0, id, 0, 0)
+      end
+    end
+
+    # Begins to fetch many keys. The block runs with all their Results when the last is there.
+    def start_all(keys, **options, &block)
+      keys = keys.map { |key| key_of(key) }
+      slices = Native.slices(keys)
+      begin_fetch(keys, options, block, single: false) do |tasks, stated, fetch, id|
+        Native.kvl_tasks_fetch_all(tasks, slices.to_i, keys.size, stated, fetch, 0, id, 0, 0)
+      end
+    end
+
+    # What the cache has, without asking the provider.
+    def get(key)
+      look_up(key).last
+    end
+
+    # Stores a value; nil is "known to be absent". Terms are ttl_ms:, priority:, cost:, keep_ttl: true (the entry there keeps its
+    # end) and only_if: :absent or :present. True if it got in.
+    def put(key, value, **terms)
+      key = key_of(key)
+      with_value(value) do |handle|
+        with_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, Settings.terms(**terms)) }
+      end == OK
+    end
+
+    # Gives what is stored under a key another time to live. True if there was something.
+    def touch(key, ttl_ms: TTL_DEFAULT)
+      key = key_of(key)
+      with_cache { |cache| Native.kvl_cache_touch(cache, key, key.bytesize, ttl_ms) } == OK
+    end
+
+    # Removes what is stored under a key. True if there was something.
+    def remove(key)
+      key = key_of(key)
+      with_cache { |cache| Native.kvl_cache_remove(cache, key, key.bytesize) } == OK
+    end
+
+    def clear
+      with_cache { |cache| Native.kvl_cache_clear(cache) }
+      self
+    end
+
+    # All that was counted, as a Hash with symbols.
+    def stats
+      text = @engine.use { |tasks| Native.taken { |out| Error.check(Native.kvl_tasks_stats_json(tasks, out)) } }
+      JSON.parse(Native.content(text).force_encoding(Encoding::UTF_8), symbolize_names: true)
+    ensure
+      Native.kvl_value_release(text) if text
+    end
+
+    # Ends the cache: fetches under way end with KVL_ERR_CLOSED. When it returns, their blocks have run, and `dropped` was called with
+    # all values. May be called twice, and inside a block of start.
+    def close
+      @engine.close
+      if @callbacks.current?
+        @callbacks.run_to_the_end
+      else
+        @engine.wait_until_ended
+        @callbacks.join
+      end
+    end
+
+    def closed?
+      !@engine.open?
+    end
+
+    def inspect
+      "#<#{self.class} #{closed? ? 'closed' : "#{@fetches.size} fetches under way"}>"
+    end
+
+    # -- For requests and fetches, not for programs ----------------------------------------------------------------------
+
+    # Whether this is the process that made it, and not a fork.
+    def is_here?
+      @engine.is_here?
+    end
+
+    # Calls with a handle of a value: Strings are bytes, nil is null, all else is an object that stays in Ruby.
+    def with_value(value)
+      return yield Native.kvl_value_null if value.nil?
+
+      handle = @engine.use { value.is_a?(String) ? bytes_value(value) : object_value(value) }
+      begin
+        yield handle
+      ensure
+        Native.kvl_value_release(handle)
+      end
+    end
+
+    def with_error(error)
+      handle = @engine.use { error_value(error) }
+      begin
+        yield handle
+      ensure
+        Native.kvl_error_release(handle)
+      end
+    end
+
+    # -- For the engine ---------------------------------------------------------------------------------------------------
+
+    def runs_on?(engine)
+      @engine.equal?(engine)
+    end
+
+    # One event, on the pump: all that it borrows is read here, and none of the program's code runs.
+    def handle(event)
+      case event.kind
+      when EVENT_RESULT then settle(event.user_data, [event.result])
+      when EVENT_RESULTS then settle(event.user_data, Native.results_of(event.results))
+      when EVENT_REQUEST then ask(event.request)
+      when EVENT_DROP then drop(event.user_data)
+      end
+    end
+
+    private
+
+    def refuse(settings, delivery, provider)
+      if defined?(Ractor) && Ractor.current != Ractor.main
+        raise Ractor::UnsafeError, "kvlight: a cache lives in the main Ractor, since its threads share objects; send keys there instead"
+      end
+
+      settings.each_key do |name|
+        instead = REFUSED[name.to_sym]
+        raise ArgumentError, "kvlight: Ruby cannot lend the library a function (#{name}): #{instead}" if instead
+      end
+      unless delivery == :queue
+        raise ArgumentError, "kvlight: a thread that is not Ruby's would abort the interpreter; delivery is :queue"
+      end
+      raise ArgumentError, "kvlight: a block is missing, the provider: it is given keys and returns { key => value }" unless provider
+    end
+
+    def key_of(key)
+      key.is_a?(String) ? key : raise(TypeError, "kvlight: keys are Strings, and #{key.inspect} is none")
+    end
+
+    def bytes_value(bytes)
+      Native.taken { |out| Error.check(Native.kvl_value_new_bytes(bytes, bytes.bytesize, out)) }
+    end
+
+    def object_value(object)
+      kept(object) { |id, out| Native.kvl_value_new_object_on(@engine.queue, id, 0, 0, out) }
+    end
+
+    def error_value(error)
+      message = message_of(error)
+      flags = error.is_a?(Permanent) ? ERROR_F_PERMANENT : 0
+      kept(Raised.new(error)) do |id, out|
+        Native.kvl_error_new_object(0, message, message.bytesize, flags, @engine.queue, id, 0, out)
+      end
+    end
+
+    # The handle that the block makes for an object, which is kept until the library says that the handle is gone.
+    def kept(object)
+      id = @objects.put(object)
+      made = Native.taken { |out| Error.check(yield(id, out)) }
+    ensure
+      @objects.delete(id) unless made
+    end
+
+    # It is the program's method, and may fail itself.
+    def message_of(error)
+      String(error.message)
+    rescue StandardError
+      error.class.name.to_s
+    end
+
+    def look_up(key)
+      key = key_of(key)
+      status = nil
+      handle = @engine.use { |tasks| Native.taken { |out| status = Error.check(Native.kvl_tasks_get(tasks, key, key.bytesize, out)) } }
+      return [status, nil] unless status == VALUE
+
+      id = Native.kvl_value_object(handle)
+      [status, id.zero? ? Native.content(handle).force_encoding(@encoding) : @objects[id]]
+    ensure
+      Native.kvl_value_release(handle) if handle && handle != 0
+    end
+
+    def with_cache
+      @engine.use do |tasks|
+        cache = Native.taken { |out| Error.check(Native.kvl_tasks_cache(tasks, out)) }
+        Error.check(yield(cache))
+      ensure
+        Native.kvl_cache_release(cache) if cache
+      end
+    end
+
+    def with_options(options)
+      return yield 0 if options.empty?
+
+      handle = Native.taken { |out| Error.check(Native.kvl_options_new(out)) }
+      begin
+        Settings.state("kvl_options", handle, options)
+        yield handle
+      ensure
+        Native.kvl_options_free(handle)
+      end
+    end
+
+    def begin_fetch(keys, options, block, single:)
+      with_options(options) do |stated|
+        handle = Native.taken { |out| Error.check(Native.kvl_fetch_new(out)) }
+        fetch = Fetch.new(self, handle, keys, block, single: single)
+        id = enrol(fetch)
+        begun = begin_native(stated, handle, id) { |*arguments| yield(*arguments) }
+        fetch
+      ensure
+        forget(id) if id && !begun
+        fetch&.release unless begun
+      end
+    end
+
+    def begin_native(stated, handle, id)
+      @engine.use do |tasks|
+        @engine.keep_pumping
+        Error.check(yield(tasks, stated, handle, id))
+      end
+    end
+
+    # The thread that waits may be interrupted: by Timeout, or killed. Then nobody waits any more.
+    def waited_for(fetch)
+      yield fetch
+    ensure
+      fetch.cancel unless fetch.done?
+    end
+
+    def enrol(fetch)
+      BUSY_LOCK.synchronize do
+        BUSY[self] = true
+        @fetches.put(fetch)
+      end
+    end
+
+    def forget(id)
+      BUSY_LOCK.synchronize do
+        @fetches.delete(id)
+        BUSY.delete(self) if @fetches.empty?
+      end
+    end
+
+    def settle(id, addresses)
+      fetch = @fetches[id]
+      results = addresses.map { |address| result_of(fetch.keys, Native.read(Native::Result, address)) }
+      run = fetch.settle(results)
+      call_back(&run) if run
+      forget(id)
+    end
+
+    def result_of(keys, result)
+      value = value_of(result) if result.status == VALUE
+      error = error_of(result) if result.status.negative?
+      Result.new(key: keys[result.index], value: value, error: error, status: result.status, source: result.source, attempts: result.attempts)
+    end
+
+    def value_of(result)
+      result.object.zero? ? Native.bytes(result.data, result.data_len).force_encoding(@encoding) : @objects[result.object]
+    end
+
+    def error_of(result)
+      id = Native.kvl_error_object(result.error)
+      id.zero? ? Error.new(result.status, Native.text(Native.kvl_error_message(result.error))) : @objects[id].exception
+    end
+
+    def drop(id)
+      value = @objects.delete(id)
+      call_back { @dropped.call(value) } if @dropped && !value.is_a?(Raised)
+    end
+
+    def ask(address)
+      keys = Native.keys_of(address).each { |key| key.force_encoding(@encoding) }
+      request = Request.new(self, Native.kvl_request_retain(address), keys)
+      @providers.push(-> { request.provide(@provider) })
+    rescue ThreadError => e
+      request.give_up(e)
+    end
+
+    # Runs code of the program's on the thread for callbacks. What it raises is reported, and harms nobody else.
+    def call_back(&job)
+      @callbacks.push(lambda do
+        Thread.handle_interrupt(Object => :immediate) { job.call }
+      rescue StandardError, ScriptError, NoMemoryError, SystemStackError => e
+        report(e)
+      end)
+    rescue ThreadError => e
+      report(e)
+    end
+
+    def report(error)
+      return @on_error.call(error) if @on_error
+
+      warn "kvlight: a block given to start, or `dropped:`, raised #{error.full_message}"
+    rescue StandardError => e
+      warn "kvlight: `on_error:` raised #{e.full_message}"
+    end
+  end
+end

@@ -1,0 +1,258 @@
+# frozen_string_literal: true
+
+# What programs do to a library: blocks that raise, threads that are killed, a heap that is compacted, caches that are dropped; each
+# harms nobody but itself. Prints TAP; run.sh tells it where the library is.
+
+require_relative "../lib/kvlight"
+require_relative "tap"
+require "timeout"
+include Tap # rubocop:disable Style/MixinUsage
+
+def echo(**settings)
+  Kvlight::Tasks.new(**settings) { |keys| keys.to_h { |key| [key, [key]] } }
+end
+
+# How many threads Ruby has, and how many descriptors the process.
+def census
+  [Thread.list.size, Dir["/proc/self/fd/*"].size]
+end
+
+def resident_kib
+  File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i
+end
+
+# By how many KiB a second round of the same work makes the process grow.
+def growth
+  yield
+  3.times { GC.start }
+  before = resident_kib
+  yield
+  3.times { GC.start }
+  resident_kib - before
+end
+
+# Others fetch as if nothing had happened, and close returns.
+def still_works(tasks)
+  Timeout.timeout(20) { equal tasks.fetch("later"), ["later"], "a fetch afterwards" }
+  Timeout.timeout(20) { tasks.close }
+end
+
+{
+  "raises" => -> { raise "in a block" }, "raises what is no StandardError" => -> { raise NotImplementedError },
+  "throws" => -> { throw :nowhere }, "kills its thread" => -> { Thread.current.kill }, "ends its thread" => -> { Thread.exit }
+}.each do |what, harm|
+  scenario "a block of start that #{what}" do
+    failures = Thread::Queue.new
+    tasks = echo(on_error: ->(error) { failures << error })
+    began = Thread::Queue.new
+    tasks.start("a") { |_| (began << true) && harm.call }
+    began.pop
+    later = nil
+    tasks.start("b") { |result| later = result.value }
+    busy_until { later }
+    still_works(tasks)
+    equal failures.size, what.match?(/raises|throws/) ? 1 : 0, "failures that were reported"
+  end
+
+  scenario "`dropped:` that #{what}" do
+    dropped = Thread::Queue.new
+    tasks = echo(dropped: ->(value) { (dropped << value) && harm.call }, on_error: ->(_) {}, cache_capacity: 1)
+    %w[a b c].each { |key| equal tasks.fetch(key), [key], "a value" }
+    still_works(tasks)
+    equal dropped.size, 4, "values that it was called with"
+  end
+
+  scenario "a provider that #{what}" do
+    tasks = Kvlight::Tasks.new(tasks_max_running: 2, tasks_max_abandoned: 0) do |keys|
+      harm.call if keys.first.start_with?("bad")
+      keys.to_h { |key| [key, [key]] }
+    end
+    5.times do |i|
+      Timeout.timeout(20) { raised(Exception, "bad") { tasks.fetch("bad #{i}") } }
+    end
+    still_works(tasks)
+  end
+end
+
+scenario "an `on_error:` that raises, and an exception whose message does" do
+  tasks = Kvlight::Tasks.new(on_error: ->(_) { raise "again" }) do |keys|
+    raise Class.new(StandardError) { def message = raise("no message") } if keys == ["bad"]
+
+    keys.to_h { |key| [key, [key]] }
+  end
+  code, = program(<<~RUBY)
+    tasks = Kvlight::Tasks.new(on_error: ->(_) { raise "again" }) { |keys| keys.to_h { |key| [key, key] } }
+    tasks.start("a") { raise "in a block" }
+    tasks.close
+  RUBY
+  equal code, 0, "the program"
+  raised(StandardError, "bad") { tasks.fetch("bad") }
+  still_works(tasks)
+end
+
+scenario "a block that never returns holds no fetch up" do
+  tasks = echo
+  gate = Thread::Queue.new
+  tasks.start("a") { gate.pop }
+  Timeout.timeout(20) { equal tasks.fetch_all(%w[b c]), [["b"], ["c"]], "others" }
+  gate << :on
+  still_works(tasks)
+end
+
+scenario "every thread is killed, while a fetch is under way and afterwards" do
+  requests = Thread::Queue.new
+  tasks = Kvlight::Tasks.new do |keys, request|
+    next keys.to_h { |key| [key, [key]] } unless keys == ["slow"]
+
+    requests << request
+    sleep
+  end
+  slow = nil
+  tasks.start("slow") { |result| slow = result }
+  requests.pop
+  (Thread.list - [Thread.current]).each(&:kill)
+  busy_until { slow }
+  equal slow.error.class, ThreadError, "what the killed provider's fetch came to"
+  (Thread.list - [Thread.current]).each { |thread| thread.kill.join }
+  still_works(tasks)
+end
+
+scenario "an interrupted fetch is cancelled, and others of the same key are not" do
+  requests = Thread::Queue.new
+  tasks = Kvlight::Tasks.new { |_, request| requests << request }
+  other = tasks.start("a")
+  raised(Timeout::Error, "fetch") { Timeout.timeout(0.05) { tasks.fetch("a") } }
+  raised(Timeout::Error, "fetch_all") { Timeout.timeout(0.05) { tasks.fetch_all(%w[a b]) } }
+  busy_until { requests.size == 2 }
+  first = requests.pop
+  busy_until { requests.pop.cancelled? }
+  equal first.cancelled?, false, "the request that somebody waits for"
+  first.answer("a" => "A")
+  equal other.value, "A", "the other's value"
+  tasks.close
+end
+
+scenario "what a provider returns that is no answer is refused with a sentence" do
+  { 7 => "Strings", nil => "Hash", [] => "Hash" }.each do |wrong, word|
+    tasks = Kvlight::Tasks.new { |_| wrong.is_a?(Integer) ? { wrong => "seven" } : wrong }
+    error = raised(TypeError, "fetch") { tasks.fetch("7") }
+    equal error.message.include?(word), true, error.message
+    tasks.close
+  end
+end
+
+scenario "the heap is compacted all the time" do
+  seen = Thread::Queue.new
+  tasks = Kvlight::Tasks.new(cache_capacity: 100_000) do |keys|
+    keys.each { |key| seen << key }
+    keys.to_h { |key| [key, key.size.odd? ? "v#{key}" : [key]] }
+  end
+  is_done = false
+  compacting = Thread.new { GC.compact && sleep(0.0005) until is_done }
+  150.times do |round|
+    Array.new(500) { |i| "x#{i}" }
+    keys = Array.new(60) { |i| "k#{round}-#{i}" }
+    wanted = keys.map { |key| key.size.odd? ? "v#{key}" : [key] }
+    equal tasks.fetch_all(keys), wanted, "values of round #{round}"
+    equal tasks.fetch(keys.first, read: :refresh), wanted.first, "a single one"
+    tasks.put("#{round}", keys)
+    equal tasks.get("#{round}"), keys, "what was put"
+  end
+  is_done = true
+  compacting.join
+  equal seen.size.times.map { seen.pop }.grep_v(/\Ak\d+-\d+\z/), [], "strange keys"
+  tasks.close
+end
+
+scenario "the collector runs at every allocation" do
+  code, said = program(<<~RUBY)
+    GC.stress = true
+    dropped = []
+    tasks = Kvlight::Tasks.new(cache_capacity: 2, dropped: ->(value) { dropped << value }) { |keys| keys.to_h { |key| [key, [key]] } }
+    exit 1 unless tasks.fetch_all(%w[a b c]) == [["a"], ["b"], ["c"]] && tasks.fetch("d", read: :refresh) == ["d"]
+    tasks.start("e") { |result| raise unless result.value == ["e"] }.wait
+    tasks.close
+    GC.stress = false
+    exit(dropped.sort == %w[a b c d e].map { |key| [key] } ? 0 : 2)
+  RUBY
+  equal code, 0, said
+end
+
+scenario "caches that are dropped leave no thread and no descriptor" do
+  before = census
+  40.times do |i|
+    # The provider refers to the cache, as one does that was written where the cache is a local variable.
+    tasks = Kvlight::Tasks.new(dropped: ->(_) { tasks }) { |keys| tasks && keys.to_h { |key| [key, [key]] } }
+    tasks.fetch("a")
+    tasks.put("c", {})
+    tasks.start("b") { |_| tasks.get("a") } if i.odd?
+  end
+  # The collector may take what lies on a stack for a reference: one or two may stay.
+  200.times { GC.start && sleep(0.02) unless census.zip(before).all? { |now, then_| now <= then_ + 6 } }
+  equal census.zip(before).all? { |now, then_| now <= then_ + 6 }, true, "threads and descriptors #{before} -> #{census}"
+end
+
+scenario "a dropped cache goes on while a block waits for its fetch" do
+  gate = Thread::Queue.new
+  told = Thread::Queue.new
+  -> { Kvlight::Tasks.new { |keys| gate.pop && keys.to_h { |key| [key, [key]] } }.start("a") { |result| told << result.value } }.call
+  5.times { GC.start }
+  gate << true
+  equal Timeout.timeout(20) { told.pop }, ["a"], "its value"
+end
+
+scenario "another Ractor is refused with a sentence" do
+  code, said = program(<<~RUBY)
+    begin
+      Ractor.new { Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, key] } } }.take
+    rescue Ractor::RemoteError => e
+      puts e.cause.message
+    end
+  RUBY
+  equal [code, said.include?("kvlight: a cache lives in the main Ractor")], [0, true], said
+end
+
+scenario "two copies of the files in one process" do
+  Dir.mktmpdir do |folder|
+    FileUtils.cp_r(File.expand_path("../lib", __dir__), folder)
+    copy = File.join(folder, "lib/kvlight.rb")
+    code, said = program("$VERBOSE = true; require #{copy.inspect}; load #{copy.inspect}; print Kvlight::Tasks.new { {} }.fetch('a').inspect")
+    equal [code, said], [0, "nil"], "the same version"
+    table = File.join(folder, "lib/kvlight/api.rb")
+    File.write(table, File.read(table).sub(/VERSION = ".*"/, 'VERSION = "9.9.9"'))
+    code, said = program("require #{copy.inspect}")
+    equal [code, said.include?("is 9.9.9")], [1, true], said
+  end
+end
+
+scenario "a thousand threads fetch at once on the defaults" do
+  tasks = echo
+  threads = Array.new(1000) { |i| Thread.new { tasks.fetch("key #{i}") }.tap { _1.report_on_exception = false } }
+  equal threads.map(&:value), Array.new(1000) { |i| ["key #{i}"] }, "values"
+  tasks.close
+end
+
+scenario "memory stays flat" do
+  tasks = Kvlight::Tasks.new(cache_capacity: 100) do |keys, request|
+    keys.each { |key| key.start_with?("bad") ? request.fail(key, RuntimeError.new(key)) : request.resolve(key, [key]) }
+    request.finish
+  end
+  tasks.fetch("a")
+  last = 0
+  {
+    "gets" => -> { 200_000.times { tasks.get("a") } },
+    "puts" => -> { 50_000.times { tasks.put("p", "value") } },
+    "loads" => -> { 500.times { tasks.fetch_all(Array.new(100) { "key #{last += 1}" }) } },
+    "single loads" => -> { 5_000.times { tasks.fetch("key #{last += 1}") } },
+    "failures" => -> { 500.times { tasks.results(Array.new(100) { "bad #{last += 1}" }) } },
+    "options" => -> { 10_000.times { |i| tasks.fetch("a", timeout_ms: 1000 + i) } }
+  }.each do |what, work|
+    grown = growth(&work)
+    equal grown < 3000, true, "#{what}: #{grown} KiB more"
+  end
+  tasks.close
+end
+
+require "tmpdir"
+require "fileutils"
+exit run_scenarios

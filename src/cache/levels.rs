@@ -1,0 +1,392 @@
+//! The priorities in use, any number of them (rule S05a): which is the lowest, and what all up to one hold together.
+//!
+//! A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by priority, and a heap by random weights, which keep it flat
+//! whatever the order in which priorities come and go. Each level knows the sum over its subtree, so that every question takes
+//! O(log levels) steps. Levels have numbers, by which entries name theirs; a number is free again after the last entry of its level.
+
+use super::work;
+use crate::base::Random;
+use crate::base::hint::rarely;
+
+/// How many entries and how much cost.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Amount {
+    pub entries: u64,
+    pub cost: u128,
+}
+
+impl Amount {
+    pub fn is_none(self) -> bool {
+        self == Amount::default()
+    }
+
+    pub fn covers(self, need: Amount) -> bool {
+        self.entries >= need.entries && self.cost >= need.cost
+    }
+
+    pub fn add(&mut self, other: Amount) {
+        self.entries += other.entries;
+        self.cost += other.cost;
+    }
+
+    pub fn subtract(&mut self, other: Amount) {
+        self.entries -= other.entries;
+        self.cost -= other.cost;
+    }
+}
+
+const NONE: u32 = u32::MAX;
+/// So many numbers are kept when no level is in use, for a store that is emptied and filled again and again.
+const MANY: usize = 64;
+
+struct Level<L> {
+    priority: f64,
+    own: Amount,
+    /// Of the subtree, this level included.
+    sum: Amount,
+    weight: u32,
+    parent: u32,
+    left: u32,
+    right: u32,
+    list: L,
+}
+
+/// The levels; `L` is what hangs on each.
+pub(super) struct Levels<L> {
+    /// By number. Each in memory of its own, which is given back with its last entry.
+    levels: Vec<Option<Box<Level<L>>>>,
+    free: Vec<u32>,
+    root: u32,
+    lowest: u32,
+    random: Random,
+}
+
+/// Where a priority without a level would stand in the tree.
+struct Gap {
+    parent: u32,
+    is_left: bool,
+}
+
+impl<L: Default> Levels<L> {
+    pub fn new() -> Levels<L> {
+        Levels { levels: Vec::new(), free: Vec::new(), root: NONE, lowest: NONE, random: Random::new(None) }
+    }
+
+    #[inline(always)]
+    fn at(&self, number: u32) -> &Level<L> {
+        work::step();
+        self.levels[number as usize].as_deref().expect("a level with this number is in use")
+    }
+
+    #[inline(always)]
+    fn at_mut(&mut self, number: u32) -> &mut Level<L> {
+        work::step();
+        self.levels[number as usize].as_deref_mut().expect("a level with this number is in use")
+    }
+
+    /// What hangs on a level.
+    #[inline]
+    pub fn list(&mut self, number: u32) -> &mut L {
+        &mut self.at_mut(number).list
+    }
+
+    /// The level's number, if there is one level and no other.
+    #[inline]
+    pub fn only(&self) -> Option<u32> {
+        (self.root != NONE && self.at(self.root).own.entries == self.at(self.root).sum.entries).then_some(self.root)
+    }
+
+    /// What hangs on the level that leaves first.
+    #[inline]
+    pub fn lowest(&self) -> Option<&L> {
+        (self.lowest != NONE).then(|| &self.at(self.lowest).list)
+    }
+
+    pub fn lowest_priority(&self) -> Option<f64> {
+        (self.lowest != NONE).then(|| self.at(self.lowest).priority)
+    }
+
+    /// The number of the level of `priority`, which is made if there is none. -0 must have been made 0 before.
+    #[inline]
+    pub fn open(&mut self, priority: f64) -> u32 {
+        // Most often there is one level, and it is the one asked for.
+        if self.root != NONE && self.at(self.root).priority == priority {
+            return self.root;
+        }
+        self.find(priority).unwrap_or_else(|gap| self.insert(priority, &gap))
+    }
+
+    #[inline(never)]
+    fn find(&self, priority: f64) -> Result<u32, Gap> {
+        let mut gap = Gap { parent: NONE, is_left: false };
+        let mut at = self.root;
+        while at != NONE {
+            let level = self.at(at);
+            if level.priority == priority {
+                return Ok(at);
+            }
+            gap = Gap { parent: at, is_left: priority < level.priority };
+            at = if gap.is_left { level.left } else { level.right };
+        }
+        Err(gap)
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, priority: f64, gap: &Gap) -> u32 {
+        let weight = self.random.bits() as u32;
+        let (own, sum, list) = (Amount::default(), Amount::default(), L::default());
+        let level = Box::new(Level { priority, own, sum, weight, parent: gap.parent, left: NONE, right: NONE, list });
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.levels[number as usize] = Some(level);
+                number
+            }
+            None => {
+                self.levels.push(Some(level));
+                u32::try_from(self.levels.len() - 1).expect("there are no more levels than entries")
+            }
+        };
+        match gap.parent {
+            NONE => self.root = number,
+            parent if gap.is_left => self.at_mut(parent).left = number,
+            parent => self.at_mut(parent).right = number,
+        }
+        while self.at(number).parent != NONE && self.at(self.at(number).parent).weight < weight {
+            self.rotate_up(number);
+        }
+        if self.lowest == NONE || priority < self.at(self.lowest).priority {
+            self.lowest = number;
+        }
+        number
+    }
+
+    /// Puts a level where its parent is, and the parent below it.
+    fn rotate_up(&mut self, number: u32) {
+        let Level { parent, left, right, .. } = *self.at(number);
+        let grandparent = self.at(parent).parent;
+        let is_left = self.at(parent).left == number;
+        let between = if is_left { right } else { left };
+        if is_left {
+            self.at_mut(parent).left = between;
+            self.at_mut(number).right = parent;
+        } else {
+            self.at_mut(parent).right = between;
+            self.at_mut(number).left = parent;
+        }
+        if between != NONE {
+            self.at_mut(between).parent = parent;
+        }
+        self.at_mut(parent).parent = number;
+        self.at_mut(number).parent = grandparent;
+        self.replace_child(grandparent, parent, number);
+        self.sum_up(parent);
+        self.sum_up(number);
+    }
+
+    fn replace_child(&mut self, parent: u32, child: u32, by: u32) {
+        if parent == NONE {
+            self.root = by;
+        } else if self.at(parent).left == child {
+            self.at_mut(parent).left = by;
+        } else {
+            self.at_mut(parent).right = by;
+        }
+    }
+
+    fn sum_of(&self, number: u32) -> Amount {
+        if number == NONE { Amount::default() } else { self.at(number).sum }
+    }
+
+    fn sum_up(&mut self, number: u32) {
+        let Level { own, left, right, .. } = *self.at(number);
+        let mut sum = own;
+        sum.add(self.sum_of(left));
+        sum.add(self.sum_of(right));
+        self.at_mut(number).sum = sum;
+    }
+
+    /// An entry of that cost comes to the level; `hang` puts it there.
+    #[inline(always)]
+    pub fn enter(&mut self, number: u32, cost: u64, hang: impl FnOnce(&mut L)) {
+        let amount = Amount { entries: 1, cost: u128::from(cost) };
+        let level = self.at_mut(number);
+        level.own.add(amount);
+        level.sum.add(amount);
+        hang(&mut level.list);
+        let mut at = level.parent;
+        while rarely(at != NONE) {
+            let level = self.at_mut(at);
+            level.sum.add(amount);
+            at = level.parent;
+        }
+    }
+
+    /// An entry of that cost leaves the level, which goes with its last one; `cut` takes it away.
+    #[inline(always)]
+    pub fn leave(&mut self, number: u32, cost: u64, cut: impl FnOnce(&mut L)) {
+        let amount = Amount { entries: 1, cost: u128::from(cost) };
+        let level = self.at_mut(number);
+        cut(&mut level.list);
+        level.own.subtract(amount);
+        level.sum.subtract(amount);
+        let is_last = level.own.entries == 0;
+        let mut at = level.parent;
+        while rarely(at != NONE) {
+            let level = self.at_mut(at);
+            level.sum.subtract(amount);
+            at = level.parent;
+        }
+        if rarely(is_last) {
+            self.remove(number);
+        }
+    }
+
+    #[inline(never)]
+    fn remove(&mut self, number: u32) {
+        if self.lowest == number {
+            self.lowest = self.after(number).unwrap_or(NONE);
+        }
+        loop {
+            let Level { parent, left, right, .. } = *self.at(number);
+            let child = match (left, right) {
+                (NONE, NONE) => {
+                    self.replace_child(parent, number, NONE);
+                    break;
+                }
+                (NONE, child) | (child, NONE) => child,
+                (left, right) if self.at(left).weight > self.at(right).weight => left,
+                (_, right) => right,
+            };
+            self.rotate_up(child);
+        }
+        self.levels[number as usize] = None;
+        self.free.push(number);
+        if self.root == NONE && self.levels.len() > MANY {
+            // Numbers begin anew, and the memory for them is given back.
+            (self.levels, self.free) = (Vec::new(), Vec::new());
+        }
+    }
+
+    /// The level of the next higher priority.
+    fn after(&self, number: u32) -> Option<u32> {
+        let mut at = self.at(number).right;
+        if at != NONE {
+            while self.at(at).left != NONE {
+                at = self.at(at).left;
+            }
+            return Some(at);
+        }
+        let (mut child, mut at) = (number, self.at(number).parent);
+        while at != NONE && self.at(at).right == child {
+            (child, at) = (at, self.at(at).parent);
+        }
+        (at != NONE).then_some(at)
+    }
+
+    /// What all entries of a priority not above `priority` hold together.
+    pub fn up_to(&self, priority: f64) -> Amount {
+        let mut amount = Amount::default();
+        let mut at = self.root;
+        while at != NONE {
+            let level = self.at(at);
+            if level.priority <= priority {
+                amount.add(level.own);
+                amount.add(self.sum_of(level.left));
+                at = level.right;
+            } else {
+                at = level.left;
+            }
+        }
+        amount
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::work::steps_of;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    type Plain = Levels<()>;
+
+    impl Plain {
+        /// Order, heap, sums, the lowest and the count of the subtree.
+        fn check(&self, at: u32, parent: u32) -> (Amount, usize, f64) {
+            let level = self.at(at);
+            assert_eq!(level.parent, parent);
+            let (mut sum, mut count, mut first) = (level.own, 1, level.priority);
+            for (child, is_left) in [(level.left, true), (level.right, false)] {
+                if child != NONE {
+                    assert!(self.at(child).weight <= level.weight);
+                    assert_eq!(self.at(child).priority < level.priority, is_left);
+                    let (below, levels, lowest) = self.check(child, at);
+                    sum.add(below);
+                    count += levels;
+                    first = first.min(lowest);
+                }
+            }
+            assert_eq!(level.sum, sum);
+            (sum, count, first)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn s05a_the_tree_is_a_sorted_map(steps in prop::collection::vec((any::<bool>(), 0..60u8, 0..100u64), 1..400)) {
+            let mut levels = Plain::new();
+            let mut map: BTreeMap<u8, (u32, Vec<u64>)> = BTreeMap::new();
+            for (enters, priority, cost) in steps {
+                if enters {
+                    let number = levels.open(f64::from(priority));
+                    levels.enter(number, cost, |()| ());
+                    let (known, costs) = map.entry(priority).or_insert((number, Vec::new()));
+                    prop_assert_eq!(*known, number);
+                    costs.push(cost);
+                } else if let Some((number, costs)) = map.get_mut(&priority) {
+                    levels.leave(*number, costs.pop().expect("no level is empty"), |()| ());
+                    if costs.is_empty() {
+                        map.remove(&priority);
+                    }
+                }
+                let lowest = map.keys().next().map(|priority| f64::from(*priority));
+                prop_assert_eq!(levels.lowest_priority(), lowest);
+                prop_assert_eq!(levels.only().is_some(), map.len() == 1);
+                if let Some(lowest) = lowest {
+                    let (_, count, first) = levels.check(levels.root, NONE);
+                    prop_assert_eq!((count, first), (map.len(), lowest));
+                }
+                for asked in [-1.0, f64::from(priority) - 0.5, f64::from(priority), f64::INFINITY] {
+                    let below = map.iter().filter(|(priority, _)| f64::from(**priority) <= asked).flat_map(|(_, (_, costs))| costs);
+                    let (mut entries, mut sum) = (0, 0);
+                    below.for_each(|cost| (entries, sum) = (entries + 1, sum + u128::from(*cost)));
+                    prop_assert_eq!(levels.up_to(asked), Amount { entries, cost: sum });
+                }
+            }
+        }
+    }
+
+    /// Whatever the order in which priorities come: a random tree of n levels is some 2 ln n deep.
+    #[test]
+    fn s05a_each_operation_takes_as_many_steps_as_a_search() {
+        const MANY: u32 = 50_000;
+        let orders: [fn(u32) -> u32; 3] = [|n| n, |n| MANY - n, |n| n.wrapping_mul(0x9E37_79B9)];
+        for order in orders {
+            let mut levels = Plain::new();
+            let mut numbers = Vec::new();
+            let come = steps_of(|| {
+                for n in 0..MANY {
+                    let number = levels.open(f64::from(order(n)));
+                    levels.enter(number, 1, |()| ());
+                    numbers.push(number);
+                }
+            });
+            let ask = steps_of(|| (0..MANY).for_each(|n| assert!(levels.up_to(f64::from(order(n))).entries > 0)));
+            let go = steps_of(|| numbers.iter().for_each(|number| levels.leave(*number, 1, |()| ())));
+            for (what, steps) in [("come", come), ("ask", ask), ("go", go)] {
+                assert!(steps < 150 * u64::from(MANY), "{what}: {} steps each", steps / u64::from(MANY));
+            }
+            assert_eq!((levels.lowest_priority(), levels.levels.capacity(), levels.free.capacity()), (None, 0, 0), "S20");
+        }
+    }
+}

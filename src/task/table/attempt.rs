@@ -1,0 +1,185 @@
+//! A request with the provider: taken, kept alive by heartbeats, out of time, finished (rules F10, F12, F16).
+
+use super::{Host, Life, Store, Table, Turn};
+use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
+use crate::task::deadlines::Due;
+use crate::task::host::{Cancel, Litter};
+use crate::task::request::{Call, Hold, Part, Stray, Time};
+use crate::task::{FlightId, RequestId};
+
+/// What the provider says of the keys it has not answered when it finishes.
+#[derive(Clone, Debug)]
+pub enum Rest {
+    /// Nothing: they failed, or are null where the configuration says so.
+    Unanswered,
+    /// There are no such records.
+    Null,
+    /// They failed for this reason.
+    Failed(Error),
+}
+
+/// Whether the provider is to be called for a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// Yes: it has the request in its hands from now on.
+    Run,
+    /// No: nothing of it is wanted any more. The request is to be finished.
+    Skip,
+}
+
+impl<H: Host> Table<H> {
+    /// The provider, or the host's queue, takes a request: its attempt's time begins.
+    pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> Taken {
+        let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0) else { return Taken::Skip };
+        request.call = Call::Running;
+        let deadline = self.attempt_timeout.map_or(Moment::NEVER, |timeout| now.moment().after(timeout));
+        if deadline < Moment::NEVER {
+            request.time = Time::Until(deadline);
+            self.deadlines.push(deadline, Due::Attempt(id));
+        }
+        Taken::Run
+    }
+
+    /// The provider's call came back. It may still answer later.
+    pub fn request_returned<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+        let Some(request) = self.requests.get_mut(id).filter(|request| request.is_taken()) else { return };
+        request.call = Call::Returned;
+        if request.is_done() {
+            self.release(id, turn);
+        }
+        self.conclude(turn);
+    }
+
+    /// The provider is still at work: its attempt's time begins anew.
+    pub fn heartbeat(&mut self, id: RequestId, now: &Now<'_>) -> Status {
+        let status = self.over(id);
+        let Some(request) = self.requests.get_mut(id).filter(|_| status == Status::OK) else { return status };
+        match (&mut request.time, self.attempt_timeout) {
+            (Time::Over, _) => return Status::LATE,
+            // The entry in `deadlines` stays; when it comes up it finds that the time is not over yet.
+            (Time::Until(deadline), Some(timeout)) => *deadline = now.moment().after(timeout),
+            (Time::Until(_) | Time::Unlimited, _) => {}
+        }
+        Status::OK
+    }
+
+    /// The status of a call on a request that is over, or OK if it is not.
+    pub(super) fn over(&self, id: RequestId) -> Status {
+        match (self.requests.contains_key(id), self.life) {
+            (_, Life::Closed) => Status::ERR_CLOSED,
+            (true, _) => Status::OK,
+            (false, _) => Status::ERR_ALREADY_ANSWERED,
+        }
+    }
+
+    /// How much of its attempt's time a request has left; `None`: no end.
+    pub fn time_left(&self, id: RequestId, now: &Now<'_>) -> Option<std::time::Duration> {
+        match self.requests.get(id)?.time {
+            Time::Unlimited => None,
+            Time::Until(deadline) => Some(deadline.since(now.moment())),
+            Time::Over => Some(std::time::Duration::ZERO),
+        }
+    }
+
+    /// Whether the answer for this key of the request is wanted.
+    pub fn is_wanted(&self, id: RequestId, index: usize) -> bool {
+        let flight = self.requests.get(id).and_then(|request| request.open_flight(index));
+        flight.and_then(|flight| self.flights.get(flight)).is_some_and(|flight| flight.is_wanted())
+    }
+
+    /// The end of an attempt's time has come, unless a heartbeat moved it.
+    pub(super) fn attempt_due<S: Store>(&mut self, id: RequestId, at: Moment, turn: &mut Turn<'_, H, S>) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        match request.time {
+            Time::Until(deadline) if deadline > at => return self.deadlines.push(deadline, Due::Attempt(id)),
+            Time::Until(_) => request.time = Time::Over,
+            Time::Unlimited | Time::Over => return,
+        }
+        // One that answered every key and does not come back keeps its slot no longer either.
+        if request.hold == Hold::Slot {
+            self.abandon(id, turn);
+        }
+    }
+
+    /// The attempt's time is over: its unanswered keys fail with TIMEOUT, and what still comes in is late (rule F10).
+    fn abandon<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+        self.counts.requests_abandoned += 1;
+        let mut failed: Vec<FlightId> = Vec::new();
+        let request = &mut self.requests[id];
+        for part in &mut request.parts {
+            if let Part::Open { flight: flight_id, stamp } = *part {
+                let flight = &self.flights[flight_id];
+                let stray = Stray { lane: flight.lane, stamp, stores: flight.stores, priority: flight.priority };
+                self.lanes[flight.lane].holders += 1;
+                *part = Part::Late { stray, flight: flight_id };
+                failed.push(flight_id);
+            }
+        }
+        request.wanted = 0;
+        request.hold = self.slots.abandon(id, request.attempt, request.hold);
+        turn.out.cancelled.push((request.handle.clone(), Cancel::Timeout));
+        for flight in failed {
+            self.counts.attempt_timeouts += 1;
+            self.fail(flight, self.errors.timeout.clone(), turn);
+        }
+    }
+
+    /// The provider is through with a request: what is open is settled with `rest`, and the request is forgotten.
+    ///
+    /// What a finish leaves out says something only of keys that the provider had in its hands, wanted, in an attempt that lives.
+    /// Of all others nobody may have looked anything up, so that they are never made absent (rule F16A).
+    pub fn finish<S: Store>(&mut self, id: RequestId, rest: Rest, turn: &mut Turn<'_, H, S>) -> Status {
+        let status = self.over(id);
+        let Some(request) = self.requests.get(id) else {
+            if let Rest::Failed(error) = rest {
+                turn.out.litter.push(Litter::Error(error));
+            }
+            return status;
+        };
+        let unanswered = || self.errors.unanswered.clone();
+        let (is_absent, error) = match rest {
+            Rest::Unanswered => (self.settings.omitted_is_null && request.is_taken(), unanswered()),
+            Rest::Null => (request.is_taken(), unanswered()),
+            Rest::Failed(error) => (false, error),
+        };
+        for index in 0..request.parts.len() {
+            match self.requests[id].take_part(index) {
+                Part::Open { flight, stamp } => {
+                    let is_wanted = self.flights[flight].is_wanted();
+                    self.requests[id].wanted -= usize::from(is_wanted);
+                    if is_absent && is_wanted {
+                        self.land(flight, stamp, Answer::Null, StoreTerms::default(), turn);
+                    } else {
+                        self.fail(flight, error.clone(), turn);
+                    }
+                }
+                Part::Unwanted(stray) | Part::Late { stray, .. } => self.release_lane(stray.lane),
+                Part::Answered => {}
+            }
+        }
+        turn.out.litter.push(Litter::Error(error));
+        self.release(id, turn);
+        if let Some(request) = self.requests.remove(id) {
+            if let Time::Until(_) = request.time {
+                self.deadlines.retire();
+            }
+            turn.out.litter.push(Litter::Request(request.handle));
+        }
+        self.conclude(turn);
+        status
+    }
+
+    /// The request gives back what it keeps from others.
+    pub(super) fn release<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+        let request = &mut self.requests[id];
+        let attempt = request.attempt;
+        let hold = std::mem::replace(&mut request.hold, Hold::Nothing);
+        if hold == Hold::Nothing {
+            return;
+        }
+        self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
+        if let Some(abandoned) = self.slots.release(attempt, hold) {
+            self.requests[abandoned].hold = Hold::Abandoned;
+        }
+    }
+}

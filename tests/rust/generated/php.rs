@@ -1,0 +1,50 @@
+//! PHP: the declarations for FFI, constants, and the settings as the shapes of arrays.
+
+use super::api::{Api, Entry};
+use super::c::{self, Place};
+use std::fmt::Write as _;
+
+pub fn files(api: &Api) -> Vec<(&'static str, String)> {
+    vec![("bindings/php/src/Native.php", native(api))]
+}
+
+fn native(api: &Api) -> String {
+    let mut text = "<?php\n// Made from api/api.json by `make generate`. Do not edit.\ndeclare(strict_types=1);\n\nnamespace Kvlight;\n\n\
+        /**\n * What kvlight.h declares. Ids stand where C has pointers to objects of the program's.\n *\n"
+        .to_owned();
+    text.push_str(&shape("FetchSettings", "what one fetch may set", api.settings().filter(|setting| setting.is("per_fetch"))));
+    text.push_str(" *\n");
+    text.push_str(&shape("Settings", "what an engine or a cache may set", api.settings()));
+    let _ = write!(text, " */\nfinal class Native\n{{\n    public const VERSION = {};\n", api.version("number"));
+    for constant in api.statuses().chain(api.constants()) {
+        let _ = writeln!(text, "    /** {} */\n    public const {} = {};", constant.about(), constant.name(), constant.value("value"));
+    }
+    let _ = write!(text, "\n    public const DECLARATIONS = <<<'C'\n{}C;\n}}\n", c::declarations(api, spelled));
+    text
+}
+
+/// PHP lends strings to parameters that are constant char pointers, and makes a string of one that it reads; an id travels where the
+/// library carries a pointer without following it.
+fn spelled(type_name: &str, place: Place) -> &str {
+    match type_name {
+        "const uint8_t *" if place == Place::Parameter => "const char *",
+        "void *" => "uintptr_t",
+        other => other,
+    }
+}
+
+fn shape<'a>(name: &str, about: &str, settings: impl Iterator<Item = Entry<'a>>) -> String {
+    let mut text = format!(" * {name}: {about}.\n *\n * @phpstan-type {name} array{{\n");
+    for setting in settings {
+        let kind = match setting.text("type") {
+            "int" => "int".to_owned(),
+            "real" => "float".to_owned(),
+            "bool" => "bool".to_owned(),
+            "word" => setting.words("words").iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join("|"),
+            other => panic!("PHP knows no settings of the type {other}"),
+        };
+        let _ = writeln!(text, " *   '{}'?: {kind}, // {} Default: {}.", setting.name(), setting.about(), setting.text("default"));
+    }
+    text.push_str(" * }\n");
+    text
+}
