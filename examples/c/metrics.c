@@ -122,12 +122,37 @@ static kvl_tasks_t *new_engine(void)
 
 /* ---- what it counts, for those who ask ------------------------------------------------------------------------------ */
 
-static void send_all(int to, const void *data, size_t len)
+/* One who is answered, and until when: one end for the whole of it, so that nobody is held up by who sends or takes a byte at a time. */
+struct connection {
+    int socket;
+    int64_t until_ms;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until the other side sent or takes something; 0 if it does not in time. */
+static int is_ready(const struct connection *with, short event)
+{
+    struct pollfd waiting = {.fd = with->socket, .events = event};
+    for (;;) {
+        int64_t left = with->until_ms - now_ms();
+        int ready = left > 0 ? poll(&waiting, 1, (int)left) : 0;
+        if (ready >= 0 || errno != EINTR)
+            return ready > 0;
+    }
+}
+
+static void send_all(const struct connection *to, const void *data, size_t len)
 {
     const char *at = data;
-    while (len > 0) {
-        ssize_t sent = send(to, at, len, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
+    while (len > 0 && is_ready(to, POLLOUT)) {
+        ssize_t sent = send(to->socket, at, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (sent <= 0)
             return;
@@ -136,7 +161,7 @@ static void send_all(int to, const void *data, size_t len)
     }
 }
 
-static void answer(int to, const char *status, const char *type, const void *body, size_t len)
+static void answer(const struct connection *to, const char *status, const char *type, const void *body, size_t len)
 {
     char head[256];
     int head_len = snprintf(head, sizeof head,
@@ -148,7 +173,7 @@ static void answer(int to, const char *status, const char *type, const void *bod
 
 typedef kvl_status_t text_of(kvl_tasks_t *tasks, kvl_value_t **out_text);
 
-static void answer_text(int to, const char *type, text_of *text_of, kvl_tasks_t *tasks)
+static void answer_text(const struct connection *to, const char *type, text_of *text_of, kvl_tasks_t *tasks)
 {
     kvl_value_t *text = NULL;
     kvl_status_t status = text_of(tasks, &text);
@@ -163,7 +188,7 @@ static void answer_text(int to, const char *type, text_of *text_of, kvl_tasks_t 
     kvl_value_release(text);
 }
 
-static void answer_page(int to, const char *page)
+static void answer_page(const struct connection *to, const char *page)
 {
     static char text[1 << 18];
     FILE *file = fopen(page, "rb");
@@ -178,13 +203,13 @@ static void answer_page(int to, const char *page)
 }
 
 /* The path of a GET, into `path`; 0 if it is something else. */
-static int read_path(int from, char *path, size_t room)
+static int read_path(const struct connection *from, char *path, size_t room)
 {
     char head[4096];
     size_t len = 0;
-    while (len < sizeof head - 1) {
-        ssize_t got = recv(from, head + len, sizeof head - 1 - len, 0);
-        if (got < 0 && errno == EINTR)
+    while (len < sizeof head - 1 && is_ready(from, POLLIN)) {
+        ssize_t got = recv(from->socket, head + len, sizeof head - 1 - len, MSG_DONTWAIT);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got <= 0)
             return 0;
@@ -201,11 +226,8 @@ static int read_path(int from, char *path, size_t room)
     return 1;
 }
 
-static void serve(int to, kvl_tasks_t *tasks, const char *page)
+static void serve(const struct connection *to, kvl_tasks_t *tasks, const char *page)
 {
-    struct timeval patience = {.tv_sec = 2};
-    setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(to, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     char path[64];
     if (!read_path(to, path, sizeof path))
         answer(to, "400 Bad Request", "text/plain", "", 0);
@@ -266,10 +288,10 @@ int main(int argc, char **argv)
     while (!atomic_load(&ends)) {
         if (ppoll(&waiting, 1, NULL, &before) <= 0)
             continue;
-        int to = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (to >= 0) {
-            serve(to, tasks, page);
-            close(to);
+        struct connection to = {accept4(listener, NULL, NULL, SOCK_CLOEXEC), now_ms() + 2000};
+        if (to.socket >= 0) {
+            serve(&to, tasks, page);
+            close(to.socket);
         }
     }
     pthread_join(visitor, NULL);

@@ -6,10 +6,11 @@ use super::browser::Browser;
 use serde_json::json;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -111,6 +112,26 @@ fn s12_a_scraper_and_the_page_are_served_what_is_counted() {
     assert!(metrics.get("/of/nobody").0.starts_with("HTTP/1.1 404 "));
     assert!(metrics.get(&format!("/{}", "x".repeat(1000))).0.starts_with("HTTP/1.1 400 "));
     assert!(metrics.say(b"POST / HTTP/1.1\r\n\r\n").0.starts_with("HTTP/1.1 400 "));
+    metrics.end();
+}
+
+/// A visitor who sends a byte now and then is let go of, and others are answered.
+#[test]
+fn who_drips_holds_nobody_up() {
+    let metrics = Metrics::start("metrics_dripped");
+    let mut dripping = TcpStream::connect(&metrics.address).expect("it listens");
+    dripping.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+    let mut answer = Vec::new();
+    // Some hundred times as long as the example bears it.
+    let is_let_go = (0..4000).any(|_| {
+        let _ = dripping.write_all(b"x");
+        match dripping.read_to_end(&mut answer) {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted),
+        }
+    });
+    assert!(is_let_go, "it still waits for the rest of a request");
+    assert!(metrics.get("/metrics").0.starts_with("HTTP/1.1 200 "));
     metrics.end();
 }
 
