@@ -116,7 +116,11 @@ fn monotonic(id: libc::clockid_t) -> Moment {
 }
 
 /// A clock for tests: time stands still until [`ManualClock::advance`].
+///
+/// It stops at the end of its range. The monotonic reading counts nanoseconds from its start, of which there are fewer than of
+/// milliseconds: it stops sooner, and from then on no timeout falls due, while entries go on expiring.
 pub struct ManualClock {
+    started: Millis,
     now_ms: AtomicU64,
     attached: Mutex<Vec<Weak<dyn Timed>>>,
     /// One advance at a time: two would fire the same deadlines side by side.
@@ -124,9 +128,13 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
+    /// What it shows last: C has no larger number for it.
+    const END: Millis = Millis(i64::MAX.unsigned_abs());
+
     /// A clock that shows `now`.
     pub fn new(now: Millis) -> ManualClock {
-        ManualClock { now_ms: AtomicU64::new(now.0), attached: Mutex::default(), advancing: Mutex::default() }
+        let now = now.min(ManualClock::END);
+        ManualClock { started: now, now_ms: AtomicU64::new(now.0), attached: Mutex::default(), advancing: Mutex::default() }
     }
 
     /// Now.
@@ -135,7 +143,13 @@ impl ManualClock {
     }
 
     fn moment(&self) -> Moment {
-        Moment(self.millis().0.saturating_mul(1_000_000))
+        // Never `Moment::NEVER`: what is due then would be due now, again and again.
+        Moment(self.millis().since(self.started).saturating_mul(NANOS)).min(Moment(Moment::NEVER.0 - 1))
+    }
+
+    /// The first whole millisecond that is not before `due`: deadlines lie in between too (linger).
+    pub fn millis_at(&self, due: Moment) -> Millis {
+        self.started.after(due.0.div_ceil(NANOS))
     }
 
     /// From now on `timed` is fired when time passes.
@@ -146,7 +160,7 @@ impl ManualClock {
     /// Moves time by `by_ms`, stopping at every deadline on the way, and returns when all that fell due has been fired.
     pub fn advance(&self, by_ms: u64) {
         let _one = self.advancing.lock();
-        let goal = self.millis().after(by_ms);
+        let goal = self.millis().after(by_ms).min(ManualClock::END);
         loop {
             // Upgraded handles are dropped outside the list's lock: the last of an engine may go with them.
             let timed: Vec<Arc<dyn Timed>> = {
@@ -154,9 +168,8 @@ impl ManualClock {
                 attached.retain(|timed| timed.strong_count() > 0);
                 attached.iter().filter_map(Weak::upgrade).collect()
             };
-            let due = timed.iter().filter_map(|timed| timed.next_due()).min();
-            // Deadlines lie between whole milliseconds too (linger): the first whole one not before them.
-            let stop = due.map_or(goal, |due| Millis(due.0.div_ceil(1_000_000)).clamp(self.millis(), goal));
+            let due = timed.iter().filter_map(|timed| timed.next_due()).min().filter(|due| *due != Moment::NEVER);
+            let stop = due.map_or(goal, |due| self.millis_at(due).clamp(self.millis(), goal));
             self.now_ms.store(stop.0, Ordering::SeqCst);
             timed.iter().for_each(|timed| timed.fire());
             if stop == goal && timed.iter().all(|timed| timed.next_due().is_none_or(|due| due > self.moment())) {
@@ -165,6 +178,9 @@ impl ManualClock {
         }
     }
 }
+
+/// Nanoseconds of a millisecond.
+const NANOS: u64 = 1_000_000;
 
 /// The time of one operation: read when it is first needed, then the same until the operation ends. Most operations never ask.
 pub struct Now<'a> {

@@ -78,7 +78,8 @@ pub unsafe extern "C" fn kvl_clock_new_manual(now_ms: i64, out_clock: *mut *mut 
 /// One advance of a clock waits for another that is under way.
 ///
 /// @param clock  [borrowed] from kvl_clock_new_manual().
-/// @param by_ms  milliseconds, 0 or above; time stops at the end of its range.
+/// @param by_ms  milliseconds, 0 or above. Time stops at INT64_MAX; timeouts and pauses, which are counted in nanoseconds, fall due for
+///               the last time 584 years after the clock's start.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_FORKED, KVL_ERR_REENTRANT (in a callback that runs
 ///         because an advance on this very thread fired it), KVL_ERR_PANIC.
 /// @threads any

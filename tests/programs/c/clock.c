@@ -1,8 +1,53 @@
 /* The manual clock. */
-#include "check.h"
+#define _POSIX_C_SOURCE 200809L
+#include "engine.h"
+
+/* Whatever lies ahead, an advance beyond the end of time returns, and time stops. */
+static void l09a_time_stops_at_the_end_of_its_range(int64_t start, int64_t span, int64_t by)
+{
+    struct world world;
+    struct heard heard;
+    kvl_config_t *config = prepare(&world);
+    kvl_options_t *options = NULL;
+    kvl_cache_t *cache = NULL;
+    kvl_request_t *request;
+    const int64_t end_of_time = start > INT64_MAX - by ? INT64_MAX : start + by;
+    int i;
+
+    kvl_clock_release(world.clock);
+    STATUS(kvl_clock_new_manual(start, &world.clock), KVL_OK);
+    STATUS(kvl_config_set_clock(config, world.clock), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.ttl_ms", span), KVL_OK);
+    STATUS(kvl_config_set_int(config, "attempt_timeout_ms", span), KVL_OK);
+    begin(&world, config);
+    STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set_int(options, "timeout_ms", span), KVL_OK);
+    STATUS(kvl_options_set_int(options, "retry.count", -1), KVL_OK);
+    STATUS(kvl_options_set_int(options, "retry.fixed_ms", span), KVL_OK);
+    ask(&heard, &world, "hold", options, NULL);
+    request = next_request(&world);
+    kvl_options_free(options);
+    for (i = 0; i < 3; i++) {
+        STATUS(kvl_cache_put_bytes(cache, KEY("entry"), KEY("v"), NULL), KVL_OK);
+        STATUS(kvl_clock_advance(world.clock, by), KVL_OK);
+        if (i == 0)
+            CHECK(kvl_clock_now_ms(world.clock) == end_of_time);
+    }
+    kvl_request_release(request);
+    kvl_cache_release(cache);
+    end(&world);
+    CHECK(heard.ended == 1);
+    let_go(&heard);
+}
 
 int main(void)
 {
+    static const int64_t starts[] = { 0, 1000000, INT64_MAX / 2, INT64_MAX - 10, INT64_MAX };
+    static const int64_t spans[] = { 1, 1000, INT64_MAX / 1000000, INT64_MAX / 2, INT64_MAX };
+    /* the two in the middle: about 2^64 nanoseconds */
+    static const int64_t steps[] = { 100, 18446744073709, 18446744073710, INT64_MAX / 2, INT64_MAX };
+    size_t i, j, k;
     kvl_clock_t *clock = NULL;
 
     STATUS(kvl_clock_new_manual(1000, &clock), KVL_OK);
@@ -23,5 +68,11 @@ int main(void)
     STATUS(kvl_clock_advance(NULL, 1), KVL_ERR_NULL_POINTER);
     CHECK(kvl_clock_now_ms(NULL) == 0);
     kvl_clock_release(NULL);
+
+    use_all();
+    for (i = 0; i < COUNT(starts); i++)
+        for (j = 0; j < COUNT(spans); j++)
+            for (k = 0; k < COUNT(steps); k++)
+                l09a_time_stops_at_the_end_of_its_range(starts[i], spans[j], steps[k]);
     DONE();
 }

@@ -403,7 +403,7 @@ impl World {
     pub fn advance(&mut self, ms: u64) {
         let goal = self.manual.millis().after(ms);
         loop {
-            let due = self.table.next_due().map_or(goal, |due| Millis(due.0.div_ceil(1_000_000)));
+            let due = self.table.next_due().map_or(goal, |due| self.manual.millis_at(due));
             let stop = due.clamp(self.manual.millis(), goal);
             self.manual.advance(stop.since(self.manual.millis()));
             self.step(|table, turn| table.advance(turn));
