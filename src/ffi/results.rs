@@ -5,11 +5,13 @@ use super::handle::Born;
 use super::sets::kvl_status_t;
 use super::types::{kvl_error_t, kvl_result_t, kvl_results_t};
 use super::view;
+use crate::base::Status;
 use crate::base::process::Generation;
-use crate::base::{Error, Status};
 use crate::engine::host::Results;
 use crate::task::Source;
+use std::collections::HashSet;
 use std::ptr::{null, null_mut};
+use std::sync::OnceLock;
 
 /// Positions that have a value.
 pub const KVL_COUNT_VALUES: u32 = 0;
@@ -31,6 +33,8 @@ pub(crate) struct Batch {
     born: Generation,
     results: Results,
     views: Vec<kvl_result_t>,
+    /// Where the distinct errors first stand, found when they are first asked for.
+    errors: OnceLock<Vec<usize>>,
 }
 
 // SAFETY: the views point into `results`, which does not change and goes with them; values and errors may be used from any thread.
@@ -44,23 +48,20 @@ impl Batch {
         let outcomes = results.batch.outcomes.iter().enumerate();
         let views = outcomes.map(|(at, outcome)| view::of_outcome(at, results.keys.get(at).unwrap_or_default(), outcome, at == last));
         let views = views.collect();
-        Batch { born: Generation::now(), views, results }
+        Batch { born: Generation::now(), views, results, errors: OnceLock::new() }
     }
 
     fn count(&self, wanted: impl Fn(&kvl_result_t) -> bool) -> usize {
         self.views.iter().filter(|view| wanted(view)).count()
     }
 
-    /// The distinct errors in the order of their first position.
-    fn errors(&self) -> Vec<&Error> {
-        let mut distinct: Vec<&Error> = Vec::new();
-        for error in self.results.batch.outcomes.iter().filter_map(|outcome| outcome.error()) {
-            // The same object in many positions is the common case, and mostly in a row.
-            if !distinct.iter().rev().any(|known| known.is(error)) {
-                distinct.push(error);
-            }
-        }
-        distinct
+    /// The positions of the distinct errors, each its first.
+    fn errors(&self) -> &[usize] {
+        self.errors.get_or_init(|| {
+            let mut known = HashSet::new();
+            let errors = self.views.iter().enumerate().filter(|(_, view)| !view.error.is_null());
+            errors.filter(|(_, view)| known.insert(view.error)).map(|(at, _)| at).collect()
+        })
     }
 }
 
@@ -202,7 +203,7 @@ pub unsafe extern "C" fn kvl_results_error_at(results: *const kvl_results_t, i: 
     let caller = unsafe { Caller::trusted() };
     guard_or(null_mut(), || {
         let Ok(batch) = caller.borrow(results) else { return null_mut() };
-        batch.errors().get(i).map_or(null_mut(), |error| error.as_raw().cast_mut().cast())
+        batch.errors().get(i).map_or(null_mut(), |at| batch.views[*at].error)
     })
 }
 

@@ -190,9 +190,39 @@ static void l09_null(void)
     kvl_results_release(NULL);
 }
 
+/* As many errors as keys. Were each looked for among all before it, this would take hours. */
+static void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number(void)
+{
+    enum { KEYS = 20000 };
+    static char names[KEYS][16];
+    static kvl_slice_t keys[KEYS];
+    struct world world;
+    kvl_config_t *config = prepare(&world);
+    kvl_results_t *results;
+    kvl_error_t *before = NULL;
+    size_t i;
+
+    STATUS(kvl_config_set_int(config, "batch.max_keys", KEYS), KVL_OK);
+    begin(&world, config);
+    for (i = 0; i < KEYS; i++) {
+        keys[i].len = (size_t)snprintf(names[i], sizeof names[i], "fail %zu", i / 2 * 2);
+        keys[i].data = (const uint8_t *)names[i];
+    }
+    results = fetch_all(&world, keys, KEYS, NULL);
+    for (i = 0; i < kvl_results_error_len(results); i++) {
+        kvl_error_t *error = kvl_results_error_at(results, i);
+        CHECK(error != NULL && error != before && error == kvl_results_at(results, 2 * i)->error);
+        before = error;
+    }
+    CHECK(i == KEYS / 2 && kvl_results_error_at(results, i) == NULL);
+    kvl_results_release(results);
+    end(&world);
+}
+
 int main(void)
 {
     use_all();
+    l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number();
     f05_f18_f22_each_position_in_the_order_asked_with_its_source_and_its_error();
     f05_an_empty_batch_is_told_too();
     f17_how_the_whole_ended();

@@ -108,6 +108,20 @@ void f16_who_forgets_a_key_hears_of_it()
     CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNANSWERED);
 }
 
+// Were each looked for among all before it, this would take hours.
+void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number()
+{
+    kvl::tasks tasks(kvl::config().set("batch.max_keys", "20000").provider([](const kvl::request &request) {
+        for (size_t i = 0; i < request.size(); i++)
+            request.fail(i, int64_t(i), "no such shelf");
+    }));
+    std::vector<std::string> keys;
+    for (int i = 0; i < 20000; i++)
+        keys.push_back(std::to_string(i));
+    auto results = tasks.fetch_all_wait(keys);
+    CHECK(results && results->errors().size() == keys.size() && results->errors().back().code() == int64_t(keys.size()) - 1);
+}
+
 } // namespace
 
 int main()
@@ -119,5 +133,6 @@ int main()
 #endif
     without_exceptions_there_is_make();
     f16_who_forgets_a_key_hears_of_it();
+    l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number();
     return done();
 }
