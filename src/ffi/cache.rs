@@ -99,6 +99,13 @@ impl Caller {
         core.glance(self.key(key, key_len).ok()?, see)
     }
 
+    /// Whether a lookup would write over its own key.
+    #[inline(always)]
+    fn overlap(key: *const u8, key_len: usize, buf: *const u8, cap: usize) -> bool {
+        let (key, buf) = (key.addr(), buf.addr());
+        key_len > 0 && key < buf.saturating_add(cap) && buf < key.saturating_add(key_len)
+    }
+
     #[inline(always)]
     fn room_for_bytes(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<RoomForBytes<'_>, Status> {
         let len = self.place(out_len)?;
@@ -253,7 +260,8 @@ pub unsafe extern "C" fn kvl_cache_get_into(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    if let Ok(room) = caller.room_for_bytes(buf, cap, out_len)
+    if !rarely(Caller::overlap(key, key_len, buf, cap))
+        && let Ok(room) = caller.room_for_bytes(buf, cap, out_len)
         && let Some(seen) = caller.glance(
             cache,
             key,
@@ -270,8 +278,11 @@ pub unsafe extern "C" fn kvl_cache_get_into(
         }
     }
     guard_apart(|| {
-        let (core, key) = (caller.kept(cache)?, caller.key(key, key_len)?);
+        let (core, asked) = (caller.kept(cache)?, caller.key(key, key_len)?);
         let room = caller.room_for_bytes(buf, cap, out_len)?;
+        // The record listener is shown the key as it was asked for.
+        let own = Caller::overlap(key, key_len, buf, cap).then(|| asked.to_vec());
+        let key = own.as_deref().unwrap_or(asked);
         Ok(core.get_with(key, |answer| room.see(answer))?.map_or_else(|lookup| lookup.status(), |seen| room.finish(seen, &core)))
     })
 }

@@ -193,16 +193,20 @@ impl<H: Handle> Out<'_, H> {
 }
 
 impl Caller {
-    /// The place for a struct that grows with the library: `size` is what the caller knows of it. All its fields are of eight
-    /// bytes or fill eight together, and the first says how much was filled.
+    /// The place for a struct that grows with the library: `size` is what the caller knows of it. Its fields fill words of the machine,
+    /// alone or together, so that no size that any version of it ever had ends within one; the first says how much was filled.
     pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<Room<'_, T>, Status> {
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         if size < size_of::<usize>() || !place.is_aligned() {
             return Err(Status::ERR_INVALID_ARG);
         }
-        let size = size.min(size_of::<T>()) / size_of::<u64>() * size_of::<u64>();
-        Ok(Room { place, size, caller: PhantomData })
+        Ok(Room { place, size: whole_words(size.min(size_of::<T>()), size_of::<usize>()), caller: PhantomData })
     }
+}
+
+/// As many bytes as whole words have room in `size`.
+const fn whole_words(size: usize, word: usize) -> usize {
+    size / word * word
 }
 
 /// The place for a struct of which the caller may know a part.
@@ -262,5 +266,29 @@ impl<H: Handle> Places<'_, *mut H> {
     /// Hands one to the caller.
     pub(crate) fn give(&self, at: usize, owner: H::Owner) {
         self.write(at, owner.into_raw().cast());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::types;
+    use super::*;
+
+    #[test]
+    fn b1_a_struct_that_a_program_knows_whole_is_filled_whole() {
+        // By word: the sizes that kvl_result_t, kvl_event_t and kvl_stats_t have had where a word has 4 bytes and 8 are aligned to 4 (i686)
+        // or to 8 (armv7), and those here. tests/c.rs has compilers compute that they end with a word everywhere.
+        let sizes = [
+            (4, [76, 52, 364]),
+            (4, [80, 52, 368]),
+            (8, [size_of::<types::kvl_result_t>(), size_of::<types::kvl_event_t>(), size_of::<types::kvl_stats_t>()]),
+        ];
+        for (word, sizes) in sizes {
+            for size in sizes {
+                assert_eq!(whole_words(size, word), size);
+                assert_eq!(whole_words(size + word - 1, word), size);
+                assert_eq!(whole_words(size - 1, word), size - word);
+            }
+        }
     }
 }

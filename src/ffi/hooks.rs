@@ -4,6 +4,7 @@ use super::config::Parts;
 use super::notify::Notify;
 use super::request::RequestHandle;
 use super::types::{kvl_cost_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_request_t, kvl_validate_fn};
+use super::value::start_of;
 use super::view;
 use crate::base::{Answer, Clock, Status, Value};
 use crate::cache::Departure;
@@ -33,7 +34,7 @@ impl Provider for Notify<kvl_provide_fn> {
 impl Validator for Notify<kvl_validate_fn> {
     fn is_valid(&self, key: &[u8]) -> bool {
         // SAFETY: the host gave the function for this user data; the key lives until it returns.
-        self.call(|function, user_data| function.is_none_or(|validate| unsafe { validate(user_data, key.as_ptr(), key.len()) } != 0))
+        self.call(|function, user_data| function.is_none_or(|validate| unsafe { validate(user_data, start_of(key), key.len()) } != 0))
     }
 }
 
@@ -42,7 +43,7 @@ impl CostFunction for Notify<kvl_cost_fn> {
         let handle = value.as_raw().as_ptr().cast();
         self.call(|function, user_data| match function {
             // SAFETY: the host gave the function for this user data; key and value live until it returns.
-            Some(cost) => unsafe { cost(user_data, key.as_ptr(), key.len(), handle) },
+            Some(cost) => unsafe { cost(user_data, start_of(key), key.len(), handle) },
             None => Answer::cost(&Answer::Value(value.clone())),
         })
     }
@@ -69,7 +70,7 @@ impl RecordListener for Notify<kvl_record_fn> {
     fn looked_up(&self, record: Status, key: &[u8]) {
         self.call(|function, user_data| {
             // SAFETY: the host gave the function for this user data; the key lives until it returns.
-            function.into_iter().for_each(|listen| unsafe { listen(user_data, record.0, key.as_ptr(), key.len()) });
+            function.into_iter().for_each(|listen| unsafe { listen(user_data, record.0, start_of(key), key.len()) });
         });
     }
 }

@@ -3,6 +3,7 @@
 use super::guard::{Caller, guard};
 use super::sets::kvl_status_t;
 use super::types::kvl_slice_t;
+use super::value::start_of;
 use crate::base::Status;
 
 /// Cuts keys that lie end to end in one buffer into slices, which then point into that buffer.
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn kvl_slices_unpack(
             let (key, behind) = rest.split_at(*len as usize);
             rest = behind;
             // SAFETY: `at` is below `n`, and the caller promises room for as many.
-            unsafe { out_slices.add(at).write(kvl_slice_t { data: key.as_ptr(), len: key.len() }) };
+            unsafe { out_slices.add(at).write(kvl_slice_t { data: start_of(key), len: key.len() }) };
         }
         Ok(Status::OK)
     })

@@ -43,7 +43,8 @@ impl Owner for Answer {
 
 impl Counted for Answer {}
 
-/// Empty bytes are somewhere, too, and always at the same place: a host may take NULL for a failure.
+/// Where bytes are shown to begin. Empty ones are somewhere too, always at the same place: a program may take NULL for a failure, and
+/// must be able to read and compare 0 bytes there.
 pub(crate) fn start_of(bytes: &[u8]) -> *const u8 {
     static EMPTY: u8 = 0;
     if bytes.is_empty() { &raw const EMPTY } else { bytes.as_ptr() }

@@ -18,7 +18,7 @@ fn empty(key: &[u8]) -> kvl_result_t {
     kvl_result_t {
         struct_size: size_of::<kvl_result_t>(),
         index: 0,
-        key: key.as_ptr(),
+        key: super::value::start_of(key),
         key_len: key.len(),
         value: null_mut(),
         data: null(),

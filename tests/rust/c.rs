@@ -18,7 +18,7 @@ macro_rules! programs {
         }
     };
 }
-programs! { cache clock config error fetch put reader request results runtime status tasks value }
+programs! { cache clock config error fetch key process put reader request results runtime status tasks value }
 
 #[test]
 fn every_program_beside_this_file_is_run() {
@@ -138,4 +138,24 @@ fn the_header_is_a_module_for_clang() {
     command.args(STRICT).arg("-fmodules").arg(format!("-fmodules-cache-path={}", installed().join("modules").display()));
     command.arg("-I").arg(here().join("include")).arg("-fsyntax-only").arg(&source);
     must(&mut command);
+}
+
+/// Structs that grow are filled up to what a program knows of them, word by word: so each version of them must end with a word.
+#[test]
+fn b1_structs_that_grow_are_made_of_whole_words_on_every_machine() {
+    if !present("clang-19") {
+        return;
+    }
+    let mut source = "#include <kvlight.h>\n".to_owned();
+    for name in ["kvl_result_t", "kvl_event_t", "kvl_stats_t"] {
+        source += &format!("_Static_assert(sizeof ({name}) % sizeof (size_t) == 0, \"{name} ends with a word\");\n");
+    }
+    let file = installed().join("words.c");
+    fs::write(&file, source).expect("the target folder can be written");
+    for machine in ["x86_64-linux-gnu", "aarch64-linux-gnu", "s390x-linux-gnu", "i686-linux-gnu", "armv7-linux-gnueabihf"] {
+        let mut command = Command::new("clang-19");
+        command.args(["-std=c11", "-ffreestanding", "-fsyntax-only"]);
+        command.arg(format!("--target={machine}")).arg("-I").arg(here().join("include")).arg(&file);
+        must(&mut command);
+    }
 }
