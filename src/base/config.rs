@@ -54,6 +54,7 @@ pub enum Hash {
 pub struct TaskSettings {
     pub max_running: u32,
     pub max_abandoned: u32,
+    pub stack_bytes: usize,
     pub queue_max_keys: u32,
     pub queue_order: Order,
     pub queue_share: f64,
@@ -203,6 +204,9 @@ impl Parsed {
     fn small(&self) -> u32 {
         u32::try_from(self.int()).unwrap_or(u32::MAX)
     }
+    fn size(&self) -> usize {
+        usize::try_from(self.int()).unwrap_or(usize::MAX)
+    }
     fn millis(&self) -> Duration {
         Duration::from_millis(self.count())
     }
@@ -267,6 +271,8 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.tasks.max_running = v.small();
     "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them.",
         |s, v| s.tasks.max_abandoned = v.small();
+    "tasks.stack_bytes" Int(65_536, 1 << 30), "8388608", engine, "How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run.",
+        |s, v| s.tasks.stack_bytes = v.size();
     "queue.max_keys" Int(0, COUNT), "65536", engine, "How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any.",
         |s, v| s.tasks.queue_max_keys = v.small();
     "queue.order" Word(&["fifo", "lifo"]), "fifo", engine, "Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused.",
@@ -339,6 +345,7 @@ impl Default for TaskSettings {
         TaskSettings {
             max_running: 4,
             max_abandoned: 4,
+            stack_bytes: 8 << 20,
             queue_max_keys: 65_536,
             queue_order: Order::Fifo,
             queue_share: 0.5,

@@ -1,6 +1,6 @@
 //! Pointers of the host's that we hold: each with the function that ends it, which runs exactly once (rules L04, S16).
 
-use super::process::calling_host;
+use super::process::{Generation, calling_host};
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ pub type FreeFn = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// The place where objects bound to it are ended, whoever drops the last reference.
 pub trait Home: Send + Sync {
-    /// Takes an object nobody holds any more. Never blocks and never runs the destructor itself.
+    /// Takes an object nobody holds any more. Never blocks, and runs the destructor itself only if there is nobody else who would.
     fn bring(&self, object: Orphan);
+    /// In which process it was made.
+    fn born(&self) -> Generation;
 }
 
 /// An object nobody holds any more, on its way home.
@@ -81,7 +83,13 @@ impl Drop for Object {
     fn drop(&mut self) {
         let orphan = Orphan { pointer: self.pointer, free: self.free.take() };
         match self.home.take() {
-            Some(home) => home.bring(orphan),
+            Some(home) => {
+                home.bring(orphan);
+                // In the child of a fork the last reference would end what the parent's threads may have been at (rule L06).
+                if home.born().is_stale() {
+                    std::mem::forget(home);
+                }
+            }
             None => orphan.end(),
         }
     }

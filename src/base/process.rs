@@ -1,38 +1,62 @@
-//! Where this thread and this process stand: inside a callback, and behind how many forks.
+//! Where this thread and this process stand: inside a callback, on a thread of the library, and behind how many forks.
 
 use std::cell::Cell;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 thread_local! {
-    static HOST_DEPTH: Cell<u32> = const { Cell::new(0) };
-    static OURS: Cell<bool> = const { Cell::new(false) };
+    static PLACE: Cell<Place> = const { Cell::new(Place { forks: 0, callbacks: 0, is_ours: false }) };
+}
+
+/// What a thread is doing for the library.
+#[derive(Clone, Copy)]
+struct Place {
+    /// In which process that was noted. The child of a fork has the memory of the thread that forked, but it is inside no callback:
+    /// whoever called it does not exist there (rule L06).
+    forks: u32,
+    /// How many callbacks it is inside.
+    callbacks: u32,
+    /// Whether the library started it.
+    is_ours: bool,
+}
+
+impl Place {
+    /// As noted in this process; where nothing was, the thread is the program's and outside.
+    fn here(self) -> Place {
+        let forks = FORKS.load(Ordering::Relaxed);
+        if self.forks == forks { self } else { Place { forks, callbacks: 0, is_ours: false } }
+    }
 }
 
 /// Runs code of the host's. Until it returns, this thread counts as inside a callback.
 pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
-    struct Leave;
+    /// What was noted before the call.
+    struct Leave(Place);
     impl Drop for Leave {
         fn drop(&mut self) {
-            let _ = HOST_DEPTH.try_with(|depth| depth.set(depth.get() - 1));
+            let _ = PLACE.try_with(|place| place.set(self.0));
         }
     }
+    let enter = |place: &Cell<Place>| {
+        let before = place.get().here();
+        place.set(Place { callbacks: before.callbacks + 1, ..before });
+        before
+    };
     // A thread-local may be gone while the thread ends; a destructor that runs then is inside no callback of ours.
-    if HOST_DEPTH.try_with(|depth| depth.set(depth.get() + 1)).is_err() {
-        return run();
-    }
-    let _leave = Leave;
+    let _leave = PLACE.try_with(enter).map(Leave);
     run()
 }
 
-/// Says that this thread belongs to the library: whatever runs on it may not wait for the library.
-pub fn claim_thread() {
-    OURS.with(|ours| ours.set(true));
+/// Says that this thread belongs to the library: whatever runs on it may not wait for the library. `hidden`: the signals that it blocks
+/// and the program does not.
+pub fn claim_thread(hidden: SignalSet) {
+    PLACE.with(|place| place.set(Place { is_ours: true, ..place.get().here() }));
+    HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 
 /// Whether a function marked `outside` must refuse: we are inside a callback or on a thread of ours.
 pub fn must_not_wait() -> bool {
-    HOST_DEPTH.try_with(Cell::get).unwrap_or(0) > 0 || OURS.try_with(Cell::get).unwrap_or(false)
+    PLACE.try_with(|place| place.get().here()).is_ok_and(|place| place.callbacks > 0 || place.is_ours)
 }
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -48,8 +72,9 @@ impl Generation {
         WATCH.call_once(|| {
             unsafe extern "C" fn in_child() {
                 FORKS.fetch_add(1, Ordering::Relaxed);
+                show_hidden_signals();
             }
-            // SAFETY: the handler only touches an atomic, which is legal in the child of a fork.
+            // SAFETY: the handler touches an atomic, its thread's own storage and its own signal mask, which is legal in the child of a fork.
             unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
         });
         Generation(FORKS.load(Ordering::Relaxed))
@@ -58,5 +83,88 @@ impl Generation {
     /// Whether the process was forked since: locks may be held by threads that do not exist here (rule L06).
     pub fn is_stale(self) -> bool {
         self.0 != FORKS.load(Ordering::Relaxed)
+    }
+}
+
+/// Some of the system's signals.
+pub type SignalSet = libc::sigset_t;
+
+thread_local! {
+    /// On a thread of the library: the signals that it blocks and the program does not.
+    static HIDDEN: Cell<Option<SignalSet>> = const { Cell::new(None) };
+}
+
+/// What a fault of the very code that runs raises. Blocked, it ends the program even where a handler was set.
+const SYNCHRONOUS: [libc::c_int; 7] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+
+/// While this lives the thread blocks all signals but the synchronous ones. A thread that it starts inherits that from its first
+/// instruction on, so that the program's signals reach the program's threads alone (rule L08).
+pub struct SignalsHidden {
+    before: SignalSet,
+}
+
+impl SignalsHidden {
+    /// From now on.
+    #[allow(clippy::new_without_default)] // it changes the thread, which a default value would hide
+    pub fn new() -> SignalsHidden {
+        let mut before = no_signals();
+        // SAFETY: both sets are valid; the call changes this thread's mask alone.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &asynchronous(), &mut before) };
+        SignalsHidden { before }
+    }
+
+    /// The signals that a thread started now blocks and the program does not, for [`claim_thread`] there.
+    pub fn hidden(&self) -> SignalSet {
+        let mut hidden = asynchronous();
+        // Where one of the library's threads starts another, the program blocks less than the starter does.
+        let own = HIDDEN.with(Cell::get).unwrap_or_else(no_signals);
+        for signal in 1..=LAST_SIGNAL {
+            // SAFETY: the sets are valid; a number that is no signal is answered with an error and changes nothing.
+            unsafe {
+                if libc::sigismember(&self.before, signal) == 1 && libc::sigismember(&own, signal) != 1 {
+                    libc::sigdelset(&mut hidden, signal);
+                }
+            }
+        }
+        hidden
+    }
+}
+
+impl Drop for SignalsHidden {
+    fn drop(&mut self) {
+        // SAFETY: a valid set; the call changes this thread's mask alone.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
+    }
+}
+
+/// Beyond the highest number of a signal on the systems that we build for.
+const LAST_SIGNAL: libc::c_int = 128;
+
+fn no_signals() -> SignalSet {
+    // SAFETY: an all-zero set is a valid place for `sigemptyset` to write.
+    unsafe {
+        let mut set: SignalSet = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        set
+    }
+}
+
+fn asynchronous() -> SignalSet {
+    let mut set = no_signals();
+    // SAFETY: a valid set, and signals of this system.
+    unsafe {
+        libc::sigfillset(&mut set);
+        for signal in SYNCHRONOUS {
+            libc::sigdelset(&mut set, signal);
+        }
+    }
+    set
+}
+
+/// In the child of a fork on one of the library's threads: that thread is the program's now, and takes its signals again.
+fn show_hidden_signals() {
+    if let Ok(Some(hidden)) = HIDDEN.try_with(Cell::take) {
+        // SAFETY: a valid set; the call changes this thread's mask alone.
+        unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &hidden, std::ptr::null_mut()) };
     }
 }

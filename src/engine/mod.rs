@@ -236,7 +236,7 @@ impl Core {
                 if let Some(runtime) = cell.get() {
                     return Some(runtime);
                 }
-                let started = Runtime::start().ok()?;
+                let started = Runtime::start(self.settings.tasks.stack_bytes).ok()?;
                 if let Err(second) = cell.set(started) {
                     // Another thread was faster.
                     second.stop();

@@ -1,6 +1,7 @@
 //! Requests on their way to the host's provider: on threads of ours, or through the host's queue (rules F12, L02).
 
 use super::letter::Letter;
+use super::life::Lease;
 use super::request::{Request, Ticket};
 use super::{Core, Threads};
 use crate::base::panics::contained;
@@ -8,6 +9,7 @@ use crate::base::sync::{Mutex, linger};
 use crate::base::{Error, Now, Status};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{self, Delivered, Mail, Pulled};
+use crate::runtime::pool::Job;
 use crate::task::{RequestId, Rest, Taken};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +23,29 @@ use std::sync::Arc;
 pub(super) struct Ready {
     tickets: VecDeque<Ticket>,
     summoned: usize,
+    /// Those for which the system refused a thread, until they have failed.
+    refused: VecDeque<Ticket>,
+    /// Whether somebody fails them.
+    failing: bool,
+}
+
+impl Ready {
+    /// A thread that was summoned will not come. Whether the caller is to fail what lacks one.
+    fn refuse(&mut self) -> bool {
+        self.summoned -= 1;
+        // None does if a thread that came back has taken one meanwhile.
+        if self.tickets.len() > self.summoned {
+            self.refused.extend(self.tickets.pop_back());
+        }
+        !self.refused.is_empty() && !std::mem::replace(&mut self.failing, true)
+    }
+
+    /// The next to fail, for who was told to by [`Ready::refuse`].
+    fn next_refused(&mut self) -> Option<Ticket> {
+        let next = self.refused.pop_front();
+        self.failing = next.is_some();
+        next
+    }
 }
 
 impl Core {
@@ -38,27 +63,25 @@ impl Core {
             }
             ready.summoned += 1;
         }
-        let core = self.me();
         // Threads of its own are joined.
         let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
-        let job = Box::new(move || {
-            core.provide_ready();
-            drop(core);
-            drop(lease);
-        });
-        if self.runtime().is_none_or(|runtime| runtime.run(job).is_err()) {
-            let refused = {
-                let mut ready = self.ready.lock();
-                ready.summoned -= 1;
-                // Not if a thread that came back has taken one meanwhile.
-                if ready.tickets.len() > ready.summoned { ready.tickets.pop_back() } else { None }
-            };
-            if let Some(ticket) = refused {
-                // The request fails rather than waits for a thread. Not here: the next one may fail likewise, and so would
-                // as many as wait, each on the stack of the one before.
-                self.send(Arc::new(NoThreadMail(Mutex::new(Some(ticket)))));
-            }
+        let summons = Box::new(Summons { core: self.me(), _lease: lease });
+        match self.runtime() {
+            Some(runtime) => runtime.run(self.settings.tasks.stack_bytes, summons),
+            None => summons.refused(),
         }
+    }
+
+    /// Fails requests for which there is no thread. The next one may lack a thread likewise, so that this comes here again: then it is
+    /// left to who is at it, instead of on the stack of the one before.
+    fn fail_refused(&self) {
+        let next = || self.ready.lock().next_refused();
+        while let Some(ticket) = next() {
+            let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD))));
+            drop(ticket);
+            self.life.call_ends();
+        }
+        self.conclude_if_closing();
     }
 
     /// What a summoned thread does.
@@ -130,25 +153,22 @@ impl Core {
     }
 }
 
-/// A request for which there was no thread.
-struct NoThreadMail(Mutex<Option<Ticket>>);
+/// What brings a thread to the requests that are ready.
+struct Summons {
+    core: Arc<Core>,
+    /// Dropped after the engine.
+    _lease: Option<Lease>,
+}
 
-impl Mail for NoThreadMail {
-    fn deliver(&self, _most: usize) -> Delivered {
-        let ticket = self.0.lock().take();
-        if let Some(ticket) = ticket {
-            let core = ticket.core().clone();
-            let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD))));
-            drop(ticket);
-            core.life.call_ends();
-            core.conclude_if_closing();
-        }
-        Delivered::all(0)
+impl Job for Summons {
+    fn run(self: Box<Self>) {
+        self.core.provide_ready();
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
-        self.deliver(1);
-        Pulled::nothing()
+    fn refused(self: Box<Self>) {
+        if self.core.ready.lock().refuse() {
+            self.core.fail_refused();
+        }
     }
 }
 

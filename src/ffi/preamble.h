@@ -10,7 +10,8 @@
  *   What a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that queue.
  *   Values, errors, results and requests are reference counted: _retain keeps them for longer.
  *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call answered. Every
- *   other output is written only when the call succeeds (its status is 0 or above).
+ *   other output is written only when the call succeeds (its status is 0 or above). Outputs do not overlap inputs, except that the
+ *   key may lie in the buffer of kvl_cache_get_into().
  *   Each parameter carries its word: [borrowed] during the call only, [copied], [retained], [owned] by the caller from now on,
  *   [out] written by the call.
  *
@@ -28,6 +29,16 @@
  *   A pointer given to the library (user data, objects) may be used and freed by any thread. Callbacks must return: they must not
  *   unwind, longjmp or end their thread. No callback runs while the library holds a lock.
  *
+ * PROCESS
+ *   Threads of the library block all signals but those that a fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+ *   SIGABRT), from before their first instruction, so that the program's handlers run on the program's threads. A process that a
+ *   callback starts there by posix_spawn(), system() or popen() inherits that: give posix_spawn() POSIX_SPAWN_SETSIGMASK. The child
+ *   of a fork() inside a callback takes the signals again by itself; it must end by exec or _exit, and not return from the callback.
+ *   In the child of any fork, handles made before it answer KVL_ERR_FORKED, and their _free and _release do nothing; values and errors
+ *   stay readable, and what they hold ends there where their last reference is released; new handles work.
+ *   The stack of a provider is tasks.stack_bytes. Where the system refuses a thread, a request waits for a provider thread that is at
+ *   work, and fails with KVL_ERR_NO_THREAD if there is none.
+ *
  * DELIVERY
  *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
  *   With a queue, what was routed to it comes out where the program drains it: kvl_queue_poll() runs the callbacks on the polling
@@ -35,8 +46,7 @@
  *
  * SHUTDOWN
  *   Close (never blocks), be told that it is closed, free (joins the threads). Dispose, for destructors and finalizers, does all
- *   that without waiting. After a fork, handles made before it answer KVL_ERR_FORKED in the child, and their free does nothing;
- *   values and errors stay readable there.
+ *   that without waiting.
  *
  * ERRORS
  *   A status of 0 is done; above 0, an outcome that a program expects; below 0, an error. KVL_PENDING alone means "accepted": only

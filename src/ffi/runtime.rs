@@ -6,6 +6,7 @@ use super::sets::kvl_status_t;
 use super::types::kvl_runtime_t;
 use crate::base::Status;
 use crate::base::process::Generation;
+use crate::runtime::threads::STACK_BYTES;
 use crate::runtime::{NoThread, Runtime};
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ pub unsafe extern "C" fn kvl_runtime_new(out_runtime: *mut *mut kvl_runtime_t) -
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_runtime)?;
-        let runtime = Runtime::start().map_err(|NoThread| Status::ERR_NO_THREAD)?;
+        let runtime = Runtime::start(STACK_BYTES).map_err(|NoThread| Status::ERR_NO_THREAD)?;
         Ok(out.give(Box::new(RuntimeHandle { born: Generation::now(), runtime }), Status::OK))
     })
 }

@@ -68,6 +68,7 @@ impl Pulled {
 /// One thread that delivers, started with the first mail: a host that reads its queues itself never gets one.
 pub struct Dispatcher {
     inner: Arc<Inner>,
+    stack_bytes: usize,
     /// Until somebody joins it.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -89,9 +90,9 @@ enum Phase {
 }
 
 impl Dispatcher {
-    pub(super) fn new() -> Dispatcher {
+    pub(super) fn new(stack_bytes: usize) -> Dispatcher {
         let inner = Inner { post: Postbox::new(), undelivered: AtomicUsize::new(0), phase: Mutex::new(Phase::Idle) };
-        Dispatcher { inner: Arc::new(inner), thread: Mutex::new(None) }
+        Dispatcher { inner: Arc::new(inner), stack_bytes, thread: Mutex::new(None) }
     }
 
     /// Starts the thread, if it does not run yet.
@@ -99,7 +100,7 @@ impl Dispatcher {
         let mut phase = self.inner.phase.lock();
         if *phase == Phase::Idle {
             let at_work = self.inner.clone();
-            *self.thread.lock() = Some(threads::start("kvl-dispatch", move || at_work.deliver_all())?);
+            *self.thread.lock() = Some(threads::start("kvl-dispatch", self.stack_bytes, move || at_work.deliver_all())?);
             *phase = Phase::Running;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Threads, timers, delivery: the only room that names tokio or crossbeam, and the only one whose threads call the host.
 //!
-//! - [`threads`]: how a thread of ours is made: named, and deaf to signals.
+//! - [`threads`]: how a thread of the library is made. [`pool`]: those on which the provider runs.
 //! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
 //! - [`postbox`]: a queue of mail, and a way to wait for it.
 //! - [`queue`]: mail that waits until the host asks. [`descriptor`]: how it learns that there is some.
@@ -13,6 +13,7 @@
 pub mod descriptor;
 pub mod hooks;
 pub mod mail;
+pub mod pool;
 pub mod postbox;
 pub mod queue;
 pub mod threads;
@@ -22,10 +23,12 @@ use crate::base::process::must_not_wait;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use mail::{Dispatcher, Mail};
+use pool::{Job, Manned, Pool};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use timer::Timer;
+use timer::{Repeat, Timer};
 
 /// The system refused a thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +42,7 @@ pub struct Ended;
 pub struct Runtime {
     timer: Timer,
     dispatcher: Dispatcher,
+    providers: Arc<Providers>,
     /// The timer's thread, until somebody joins it.
     timing: Mutex<Option<JoinHandle<()>>>,
     /// How many engines and caches use it, or [`ENDED`].
@@ -50,15 +54,37 @@ const ENDED: usize = usize::MAX;
 
 /// How long a provider thread stays when there is nothing to do.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// More provider threads than this there are never: requests beyond wait for one. Engines bound themselves far below.
-const MOST_PROVIDERS: usize = 100_000;
+/// How often a thread is tried for again while a job waits for one.
+const REINFORCE_EVERY: Duration = Duration::from_millis(100);
+
+/// The threads of providers.
+struct Providers {
+    pool: Pool,
+    /// Whether the timer tries for more of them.
+    is_short: AtomicBool,
+}
+
+impl Providers {
+    /// Whether the timer does not try for more threads yet; from now on it is taken to.
+    fn begin_to_reinforce(&self) -> bool {
+        !self.is_short.swap(true, Ordering::AcqRel)
+    }
+
+    fn reinforce(&self) -> Repeat {
+        // Lowered before the look: whoever finds the pool short after it begins anew.
+        self.is_short.store(false, Ordering::Release);
+        let is_short = self.pool.reinforce() == Manned::Short;
+        if is_short && self.begin_to_reinforce() { Repeat::Again } else { Repeat::Done }
+    }
+}
 
 impl Runtime {
-    /// Starts the timer thread. The others come when they are needed.
-    pub fn start() -> Result<Arc<Runtime>, NoThread> {
-        let (timer, timing) = Timer::start(MOST_PROVIDERS, KEEP_ALIVE)?;
-        let timing = Mutex::new(Some(timing));
-        Ok(Arc::new(Runtime { timer, dispatcher: Dispatcher::new(), timing, attached: AtomicUsize::new(0) }))
+    /// Starts the timer thread. The others come when they are needed; the dispatcher's has a stack of `stack_bytes`.
+    pub fn start(stack_bytes: usize) -> Result<Arc<Runtime>, NoThread> {
+        let (timer, timing) = Timer::start()?;
+        let providers = Arc::new(Providers { pool: Pool::new(KEEP_ALIVE), is_short: AtomicBool::new(false) });
+        let (dispatcher, timing) = (Dispatcher::new(stack_bytes), Mutex::new(Some(timing)));
+        Ok(Arc::new(Runtime { timer, dispatcher, providers, timing, attached: AtomicUsize::new(0) }))
     }
 
     /// The timer.
@@ -71,9 +97,13 @@ impl Runtime {
         &self.dispatcher
     }
 
-    /// Runs `job` on a provider thread; `Err` gives it back if no thread could be had.
-    pub fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), NoThread> {
-        self.timer.run(job)
+    /// Runs `job` on a provider thread with a stack of `stack_bytes`, or refuses it. Where the system refuses a thread while others are
+    /// at work, the job waits for one of those, and a new one is tried for until it has begun.
+    pub fn run(&self, stack_bytes: usize, job: Box<dyn Job>) {
+        if self.providers.pool.run(stack_bytes, job) == Manned::Short && self.providers.begin_to_reinforce() {
+            let providers = self.providers.clone();
+            self.timer.repeat(REINFORCE_EVERY, move || providers.reinforce());
+        }
     }
 
     /// Somebody uses it from now on, unless it has been ended.
@@ -98,6 +128,7 @@ impl Runtime {
         self.timer.stop();
         // First the threads that send mail, then the one that delivers it: nothing is delivered anywhere else.
         join(self.timing.lock().take());
+        self.providers.pool.stop();
         join(self.dispatcher.stop());
     }
 
@@ -106,6 +137,7 @@ impl Runtime {
     pub fn stop_if_idle(&self) {
         self.timer.stop();
         join(self.timing.lock().take());
+        self.providers.pool.stop();
         let is_busy = self.dispatcher.is_busy();
         let dispatching = self.dispatcher.stop();
         if !is_busy {

@@ -80,11 +80,6 @@ impl Queue {
         }
     }
 
-    /// In which process it was made.
-    pub fn born(&self) -> Generation {
-        self.born
-    }
-
     /// Somebody sends to it from now on.
     pub fn attach(&self) {
         self.attached.fetch_add(1, Ordering::AcqRel);
@@ -275,11 +270,15 @@ impl Drop for Reader<'_> {
 /// Objects bound to a queue end there, whoever drops the last reference (rule L04).
 impl Home for Queue {
     fn bring(&self, object: Orphan) {
-        if self.freed.load(Ordering::Acquire) {
-            // There is no "there" any more.
+        // There is no "there" any more; in the child of a fork neither: the locks and the descriptor are the parent's (rule L06).
+        if self.freed.load(Ordering::Acquire) || self.born.is_stale() {
             return object.end();
         }
         self.send(Arc::new(DropMail(Mutex::new(Some(object)))));
+    }
+
+    fn born(&self) -> Generation {
+        self.born
     }
 }
 
@@ -341,7 +340,7 @@ impl Waker {
     fn start(mut hook: Box<dyn WakeHook>) -> Result<Waker, NoThread> {
         let bell = Arc::new(Bell::default());
         let theirs = bell.clone();
-        let thread = threads::start("kvl-wake", move || {
+        let thread = threads::start("kvl-wake", threads::STACK_BYTES, move || {
             while theirs.wait() {
                 call_host(|| hook.wake());
             }

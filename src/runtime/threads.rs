@@ -1,29 +1,20 @@
-//! How a thread of ours is made: named `kvl-...`, deaf to signals, which are the host's business (rule L08).
+//! How a thread of the library is made: named `kvl-...`, with a stack of a known size, and blind to the program's signals (rule L08).
 
 use super::NoThread;
-use crate::base::process::claim_thread;
+use crate::base::process::{SignalsHidden, claim_thread};
 use std::thread::{Builder, JoinHandle};
 
-/// Starts a named thread.
-pub fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, NoThread> {
+/// The stack of a thread that runs the program's code, unless a setting says otherwise: what a program's own threads mostly have.
+pub const STACK_BYTES: usize = 8 << 20;
+
+/// Starts a named thread with a stack of `stack_bytes`.
+pub fn start(name: &str, stack_bytes: usize, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, NoThread> {
+    // Inherited, so that no signal finds the thread before it has come to block it.
+    let signals = SignalsHidden::new();
+    let hidden = signals.hidden();
     let body = move || {
-        enter();
+        claim_thread(hidden);
         body();
     };
-    Builder::new().name(name.to_owned()).spawn(body).map_err(|_| NoThread)
-}
-
-/// What every thread of ours does first.
-pub fn enter() {
-    claim_thread();
-    block_signals();
-}
-
-fn block_signals() {
-    // SAFETY: an all-zero set is a valid place for `sigfillset` to write; the calls change this thread's mask alone.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
-    }
+    Builder::new().name(name.to_owned()).stack_size(stack_bytes).spawn(body).map_err(|_| NoThread)
 }

@@ -14,36 +14,31 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
-/// The timer's thread, and the pool of provider threads that lives and ends with it.
+/// The timer's thread.
 pub struct Timer {
     handle: Handle,
     stop: Arc<Notify>,
 }
 
+/// Nothing of the program's runs there.
+const STACK_BYTES: usize = 1 << 20;
+
 impl Timer {
-    pub(super) fn start(most_providers: usize, keep_alive: Duration) -> Result<(Timer, JoinHandle<()>), NoThread> {
+    pub(super) fn start() -> Result<(Timer, JoinHandle<()>), NoThread> {
         let stop = Arc::new(Notify::new());
         let stopped = stop.clone();
         let started = Arc::new(Started::default());
         let starting = started.clone();
         // Made on its own thread: making it leaves a few bytes in the thread's local storage, and a host's main thread never
         // gives them back (rule L08).
-        let thread = threads::start("kvl-timer", move || {
-            let runtime = Builder::new_current_thread()
-                .enable_time()
-                .thread_name("kvl-provider")
-                .max_blocking_threads(most_providers)
-                .thread_keep_alive(keep_alive)
-                .on_thread_start(threads::enter)
-                .build();
+        let thread = threads::start("kvl-timer", STACK_BYTES, move || {
+            let runtime = Builder::new_current_thread().enable_time().build();
             let Ok(runtime) = runtime else { return starting.tell(Err(NoThread)) };
             starting.tell(Ok(runtime.handle().clone()));
             drop(starting);
             runtime.block_on(stopped.notified());
-            // Waits for the provider calls that have begun.
-            drop(runtime);
         })?;
         match started.wait() {
             Ok(handle) => Ok((Timer { handle, stop }, thread)),
@@ -58,9 +53,16 @@ impl Timer {
         self.stop.notify_one();
     }
 
-    pub(super) fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), NoThread> {
-        // tokio panics when the system refuses the first thread of the pool.
-        contained(|| self.handle.spawn_blocking(job)).map(drop).map_err(|_| NoThread)
+    /// Does `act` every `period`, on the timer's thread, until it says that it is done.
+    pub(super) fn repeat(&self, period: Duration, act: impl Fn() -> Repeat + Send + 'static) {
+        self.handle.spawn(async move {
+            loop {
+                sleep(period).await;
+                if contained(&act) != Ok(Repeat::Again) {
+                    return;
+                }
+            }
+        });
     }
 
     /// Watches `timed` until it is gone.
@@ -78,6 +80,13 @@ impl Timer {
         self.handle.spawn(async move { drop(passing) });
         passed.wait();
     }
+}
+
+/// Whether something is to be done once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Repeat {
+    Again,
+    Done,
 }
 
 /// Where who starts the timer waits for it.

@@ -8,6 +8,7 @@ use kvlight::cache::{Departures, Entry};
 use kvlight::engine::Core;
 use kvlight::engine::holder::Holder;
 use kvlight::runtime::Runtime;
+use kvlight::runtime::threads::STACK_BYTES;
 
 const CYCLES: usize = 1000;
 
@@ -50,7 +51,7 @@ fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
     }
     comes_to(before, "when disposed engines have freed themselves");
 
-    let shared = Runtime::start().expect("threads");
+    let shared = Runtime::start(STACK_BYTES).expect("threads");
     for _ in 0..CYCLES {
         let mut beginning = begin();
         beginning.plan.runtime = Some(shared.clone());

@@ -9,6 +9,7 @@ use kvlight::engine::handle::Fetch;
 use kvlight::engine::host::{Closed, Receiver, Results};
 use kvlight::engine::{Core, Plan};
 use kvlight::runtime::Runtime;
+use kvlight::runtime::threads::STACK_BYTES;
 use kvlight::task::{Cancel, Form, Outcome, Rest};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -631,7 +632,7 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
 
 #[test]
 fn l05_on_a_shared_runtime_the_hooks_have_ended_when_free_returns() {
-    let runtime = Runtime::start().expect("threads");
+    let runtime = Runtime::start(STACK_BYTES).expect("threads");
     for _ in 0..500 {
         struct Ended(Sender<()>, Arc<AtomicBool>);
         impl Drop for Ended {

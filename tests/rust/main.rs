@@ -17,5 +17,6 @@ mod engine_writes;
 mod hits;
 mod library;
 mod metrics;
+mod scarce;
 mod task;
 mod withdrawn;

@@ -240,6 +240,9 @@ class Settings(FetchSettings, total=False):
     tasks_max_abandoned: int
     """How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4."""
 
+    tasks_stack_bytes: int
+    """How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Default: 8388608."""
+
     queue_max_keys: int
     """How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536."""
 
@@ -324,6 +327,7 @@ NAMES: dict[str, str] = {
     "cache_error_capacity": "cache.error_capacity",
     "tasks_max_running": "tasks.max_running",
     "tasks_max_abandoned": "tasks.max_abandoned",
+    "tasks_stack_bytes": "tasks.stack_bytes",
     "queue_max_keys": "queue.max_keys",
     "queue_order": "queue.order",
     "queue_ageing_ms": "queue.ageing_ms",

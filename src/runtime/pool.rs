@@ -1,0 +1,206 @@
+//! Threads for the provider: started when a job finds none idle, kept for a while without work, joined with the runtime.
+//!
+//! ```text
+//!   run ── one is idle ──▶ it takes the job
+//!    └──── none is ──▶ a new thread ── refused by the system, others are at work ──▶ the job waits for one of those
+//!                                  └── refused, and there are none ──▶ Job::refused
+//! ```
+
+use super::{NoThread, threads};
+use crate::base::panics::contained;
+use crate::base::process::must_not_wait;
+use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_until};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What runs on such a thread.
+pub trait Job: Send {
+    /// Does it.
+    fn run(self: Box<Self>);
+    /// The system has no thread for it, or the pool has ended.
+    fn refused(self: Box<Self>);
+}
+
+/// Whether there is a thread for each job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Manned {
+    /// There is, or the job was refused.
+    Fully,
+    /// The system refused one: a job waits for a thread that is at work.
+    Short,
+}
+
+/// Threads that differ in nothing but the size of their stacks.
+pub(super) struct Pool {
+    keep_alive: Duration,
+    /// One for each size that was asked for, which are few.
+    crews: Mutex<Vec<Arc<Crew>>>,
+}
+
+/// The threads with stacks of one size.
+struct Crew {
+    stack_bytes: usize,
+    keep_alive: Duration,
+    state: Mutex<State>,
+    /// There is a job, or the pool ends.
+    work: Condvar,
+    /// No thread is about to be started any more.
+    settled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Box<dyn Job>>,
+    /// Threads that wait for a job, those included that were woken for one and have yet to take it.
+    idle: usize,
+    /// Threads that take jobs or are about to.
+    alive: usize,
+    /// Threads that are being started and are not in `handles` yet.
+    starting: usize,
+    handles: HashMap<u64, JoinHandle<()>>,
+    started: u64,
+    /// The last one that ended for want of work: joined by the next that does.
+    left: Option<JoinHandle<()>>,
+    ended: bool,
+}
+
+impl Pool {
+    pub(super) fn new(keep_alive: Duration) -> Pool {
+        Pool { keep_alive, crews: Mutex::default() }
+    }
+
+    /// Runs `job` on a thread with a stack of `stack_bytes`. Never waits for one.
+    pub(super) fn run(&self, stack_bytes: usize, job: Box<dyn Job>) -> Manned {
+        self.crew(stack_bytes).run(job)
+    }
+
+    /// Tries anew to start threads for jobs that wait for want of them.
+    pub(super) fn reinforce(&self) -> Manned {
+        let crews = self.crews.lock().clone();
+        let short = crews.iter().filter(|crew| crew.man() == Manned::Short).count();
+        if short > 0 { Manned::Short } else { Manned::Fully }
+    }
+
+    fn crew(&self, stack_bytes: usize) -> Arc<Crew> {
+        let mut crews = self.crews.lock();
+        if let Some(crew) = crews.iter().find(|crew| crew.stack_bytes == stack_bytes) {
+            return crew.clone();
+        }
+        let crew = Arc::new(Crew::new(stack_bytes, self.keep_alive));
+        crews.push(crew.clone());
+        crew
+    }
+
+    /// Ends the threads once all jobs are done, and waits for that where waiting is allowed.
+    pub(super) fn stop(&self) {
+        let crews = self.crews.lock().clone();
+        crews.iter().for_each(|crew| crew.stop());
+    }
+}
+
+impl Crew {
+    fn new(stack_bytes: usize, keep_alive: Duration) -> Crew {
+        let (work, settled) = (Condvar::new(), Condvar::new());
+        Crew { stack_bytes, keep_alive, state: Mutex::default(), work, settled }
+    }
+
+    fn run(self: &Arc<Crew>, job: Box<dyn Job>) -> Manned {
+        {
+            let mut state = self.state.lock();
+            if state.ended {
+                drop(state);
+                job.refused();
+                return Manned::Fully;
+            }
+            state.jobs.push_back(job);
+        }
+        self.man()
+    }
+
+    /// Sees to it that there is a thread for each job.
+    fn man(self: &Arc<Crew>) -> Manned {
+        let id = {
+            let mut state = self.state.lock();
+            if state.jobs.len() <= state.idle {
+                drop(state);
+                self.work.notify_one();
+                return Manned::Fully;
+            }
+            state.alive += 1;
+            state.starting += 1;
+            state.started += 1;
+            state.started
+        };
+        let crew = self.clone();
+        let started = threads::start("kvl-provider", self.stack_bytes, move || crew.work(id));
+        let mut state = self.state.lock();
+        state.starting -= 1;
+        self.settled.notify_all();
+        let Err(NoThread) = started.map(|thread| drop(state.handles.insert(id, thread))) else { return Manned::Fully };
+        state.alive -= 1;
+        if state.alive > 0 {
+            return if state.jobs.is_empty() { Manned::Fully } else { Manned::Short };
+        }
+        // Nobody would ever take what waits, whoever brought it.
+        let refused = std::mem::take(&mut state.jobs);
+        drop(state);
+        refused.into_iter().for_each(|job| job.refused());
+        Manned::Fully
+    }
+
+    /// What a thread does.
+    fn work(&self, id: u64) {
+        while let Some(job) = self.next() {
+            // A panic of ours was dealt with where it happened, and must not take the thread with it.
+            let _ = contained(|| job.run());
+        }
+        let mut state = self.state.lock();
+        let own = state.handles.remove(&id);
+        let before = std::mem::replace(&mut state.left, own);
+        drop(state);
+        // It ended before this one.
+        before.into_iter().for_each(|thread| drop(thread.join()));
+    }
+
+    /// The next job; `None` if none comes for a while, or none will: the thread counts as alive no more.
+    fn next(&self) -> Option<Box<dyn Job>> {
+        let patience = Instant::now() + self.keep_alive;
+        let mut state = self.state.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            let left = patience.saturating_duration_since(Instant::now());
+            if state.ended || left.is_zero() {
+                state.alive -= 1;
+                return None;
+            }
+            state = self.wait(state, left);
+        }
+    }
+
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+        state.idle += 1;
+        let mut state = wait_until(&self.work, state, at_most);
+        state.idle -= 1;
+        state
+    }
+
+    fn stop(&self) {
+        let mut state = self.state.lock();
+        state.ended = true;
+        self.work.notify_all();
+        if must_not_wait() {
+            return;
+        }
+        while state.starting > 0 {
+            state = wait(&self.settled, state);
+        }
+        let mut threads: Vec<_> = state.handles.drain().map(|(_, thread)| thread).collect();
+        threads.extend(state.left.take());
+        drop(state);
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+    }
+}

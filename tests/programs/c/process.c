@@ -1,0 +1,330 @@
+/* What the library does to the process that it lives in: signals, stacks, forks (rules L06a, L08a). */
+#define _GNU_SOURCE
+#include "engine.h"
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+static const int others[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGALRM };
+
+/* How many signals this thread treats otherwise than a thread of the library is to. */
+static int wrong_signals(void)
+{
+    sigset_t blocked;
+    size_t i;
+    int wrong = pthread_sigmask(SIG_SETMASK, NULL, &blocked) != 0;
+
+    for (i = 0; i < COUNT(synchronous); i++)
+        wrong += sigismember(&blocked, synchronous[i]) != 0;
+    for (i = 0; i < COUNT(others); i++)
+        wrong += sigismember(&blocked, others[i]) != 1;
+    return wrong;
+}
+
+static size_t stack_size(void)
+{
+    pthread_attr_t attributes;
+    size_t size = 0;
+
+    CHECK(pthread_getattr_np(pthread_self(), &attributes) == 0);
+    CHECK(pthread_attr_getstacksize(&attributes, &size) == 0);
+    CHECK(pthread_attr_destroy(&attributes) == 0);
+    return size;
+}
+
+/* ---- signals --------------------------------------------------------------------------------------------------------- */
+
+static _Thread_local volatile sig_atomic_t handled;
+static int looks;
+
+static void handle(int signal)
+{
+    (void)signal;
+    handled++;
+}
+
+static void look(void)
+{
+    CHECK(wrong_signals() == 0);
+    /* raised by the thread for itself, as a fault is: blocked, it would stay pending */
+    handled = 0;
+    CHECK(raise(SIGILL) == 0 && handled == 1);
+    looks++;
+}
+
+static void look_in_provider(struct world *world)
+{
+    (void)world;
+    look();
+}
+
+static void look_in_callback(struct heard *heard)
+{
+    (void)heard;
+    look();
+}
+
+static void look_when_woken(void *user_data)
+{
+    struct world *world = user_data;
+
+    look();
+    pthread_mutex_lock(&world->lock);
+    world->ended++;
+    pthread_cond_broadcast(&world->news);
+    pthread_mutex_unlock(&world->lock);
+}
+
+static void l08a_threads_of_the_library_see_faults_and_no_other_signals(void)
+{
+    struct sigaction action, before;
+    struct world world, woken;
+    struct heard heard;
+    kvl_queue_t *queue = NULL;
+    kvl_value_t *value = NULL;
+    kvl_event_t event;
+    int drops = 0;
+
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handle;
+    CHECK(sigaction(SIGILL, &action, &before) == 0);
+
+    begin(&world, prepare(&world));
+    world.inside = look_in_provider;
+    listen(&heard, &world);
+    heard.inside = look_in_callback;
+    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_PENDING);
+    ends(&heard);
+    end(&world);
+
+    kvl_config_free(prepare(&woken));
+    CHECK(wait_for(&woken, &woken.ended, 1));
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_queue_set_wake(queue, look_when_woken, &woken, NULL), KVL_OK);
+    STATUS(kvl_value_new_object_on(queue, &drops, 1, NULL, &value), KVL_OK);
+    kvl_value_release(value);
+    CHECK(wait_for(&woken, &woken.ended, 2));
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_DROP && event.user_data == &drops);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+    forget(&woken);
+    CHECK(looks == 3);
+    CHECK(sigaction(SIGILL, &before, NULL) == 0);
+}
+
+/* ---- stacks ---------------------------------------------------------------------------------------------------------- */
+
+static size_t largest;
+
+static void measure(struct world *world)
+{
+    (void)world;
+    largest = stack_size();
+}
+
+static size_t stack_of(kvl_config_t *config, struct world *world)
+{
+    kvl_value_t *value = NULL;
+
+    begin(world, config);
+    world->inside = measure;
+    STATUS(kvl_tasks_fetch_wait(world->tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    kvl_value_release(value);
+    end(world);
+    return largest;
+}
+
+static void l08a_the_stack_of_a_provider_is_as_large_as_it_was_set(void)
+{
+    static const int64_t sizes[] = { 1 << 20, 24 << 20, 3 << 20 };
+    struct world world;
+    kvl_config_t *config;
+    kvl_runtime_t *runtime = NULL;
+    size_t i, size;
+
+    CHECK(stack_of(prepare(&world), &world) >= (size_t)8 << 20);
+    STATUS(kvl_runtime_new(&runtime), KVL_OK);
+    for (i = 0; i < 2 * COUNT(sizes); i++) {
+        const int64_t wanted = sizes[i % COUNT(sizes)];
+        config = prepare(&world);
+        STATUS(kvl_config_set_int(config, "tasks.stack_bytes", wanted), KVL_OK);
+        if (i >= COUNT(sizes))
+            STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
+        size = stack_of(config, &world);
+        CHECK(size >= (size_t)wanted && size < (size_t)wanted + (1 << 20));
+    }
+    STATUS(kvl_runtime_free(runtime), KVL_OK);
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_int(config, "tasks.stack_bytes", 1000), KVL_ERR_BAD_VALUE);
+    kvl_config_free(config);
+}
+
+/* ---- forks ----------------------------------------------------------------------------------------------------------- */
+
+/* Runs `child` in a fork. Says how much was wrong there. */
+static unsigned char in_a_fork(unsigned char (*child)(void *), void *argument)
+{
+    unsigned char wrong = 255;
+    int answers[2];
+    pid_t pid;
+
+    CHECK(pipe(answers) == 0);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        /* a lock of the parent's that is held for ever is no success */
+        alarm(60);
+        wrong = child(argument);
+        /* killed rather than ended: what the parent left in this memory is nobody's leak */
+        if (write(answers[1], &wrong, 1) == 1)
+            raise(SIGKILL);
+        _exit(1);
+    }
+    close(answers[1]);
+    if (pid < 0 || read(answers[0], &wrong, 1) != 1)
+        wrong = 255;
+    CHECK(waitpid(pid, NULL, 0) == pid);
+    close(answers[0]);
+    return wrong;
+}
+
+struct bound {
+    kvl_queue_t *queue;
+    kvl_value_t *value, *silent;
+    kvl_error_t *error;
+    int ended;
+};
+
+static void one_more(void *object)
+{
+    ++*(int *)object;
+}
+
+static unsigned char release_in_the_child(void *argument)
+{
+    struct bound *bound = argument;
+    kvl_event_t event;
+    unsigned char wrong = 0;
+
+    kvl_value_release(bound->value);
+    wrong = (unsigned char)(wrong + (bound->ended != 1));
+    kvl_error_release(bound->error);
+    wrong = (unsigned char)(wrong + (bound->ended != 2));
+    kvl_value_release(bound->silent);
+    return (unsigned char)(wrong + (kvl_queue_next(bound->queue, 0, &event, sizeof event) != KVL_ERR_FORKED));
+}
+
+static int is_readable(int fd)
+{
+    struct pollfd look = { fd, POLLIN, 0 };
+    return poll(&look, 1, 0) == 1;
+}
+
+static void l06a_what_is_bound_to_a_queue_ends_in_the_child_where_it_is_released(uint32_t flags)
+{
+    static int object;
+    struct bound bound;
+    kvl_event_t event;
+    int32_t fd = -1;
+
+    memset(&bound, 0, sizeof bound);
+    STATUS(kvl_queue_new(flags, &bound.queue), KVL_OK);
+    STATUS(kvl_queue_fd(bound.queue, &fd), KVL_OK);
+    STATUS(kvl_value_new_object_on(bound.queue, &bound.ended, 1, one_more, &bound.value), KVL_OK);
+    STATUS(kvl_value_new_object_on(bound.queue, &object, 1, NULL, &bound.silent), KVL_OK);
+    STATUS(kvl_error_new_object(1, "no", 2, 0, bound.queue, &bound.ended, one_more, &bound.error), KVL_OK);
+
+    CHECK(in_a_fork(release_in_the_child, &bound) == 0);
+    CHECK(!is_readable(fd) && bound.ended == 0);
+    STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_EMPTY);
+
+    /* the parent is unharmed */
+    kvl_value_release(bound.value);
+    kvl_error_release(bound.error);
+    kvl_value_release(bound.silent);
+    CHECK(is_readable(fd) && bound.ended == 0);
+    STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_DROP && event.user_data == &object && bound.ended == 2);
+    STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_EMPTY);
+    CHECK(!is_readable(fd));
+    STATUS(kvl_queue_free(bound.queue), KVL_OK);
+}
+
+/* The parent's handles are refused by name, whatever the thread was inside of, and new ones work. */
+static unsigned char in_the_child_of_a_callback(void *argument)
+{
+    struct world *parents = argument;
+    unsigned char wrong = 0;
+    kvl_value_t *value = NULL;
+    kvl_queue_t *queue = NULL;
+    kvl_event_t event;
+    sigset_t blocked;
+
+    wrong = (unsigned char)(wrong + (kvl_tasks_fetch_wait(parents->tasks, KEY("k"), NULL, NULL, &value, NULL) != KVL_ERR_FORKED));
+    wrong = (unsigned char)(wrong + (kvl_tasks_free(parents->tasks) != KVL_ERR_FORKED));
+    wrong = (unsigned char)(wrong + (kvl_queue_new(0, &queue) != KVL_OK));
+    wrong = (unsigned char)(wrong + (kvl_queue_next(queue, 0, &event, sizeof event) != KVL_EMPTY));
+    wrong = (unsigned char)(wrong + (kvl_queue_free(queue) != KVL_OK));
+    /* SIGUSR2 is blocked by the program itself, on the thread that made the engine */
+    wrong = (unsigned char)(wrong + (pthread_sigmask(SIG_SETMASK, NULL, &blocked) != 0));
+    wrong = (unsigned char)(wrong + (sigismember(&blocked, SIGTERM) != 0) + (sigismember(&blocked, SIGUSR2) != 1));
+#ifndef KVL_RACE /* parking_lot, which stands for std's locks there, keeps the parent's threads in a table of its own */
+    {
+        struct world child;
+        kvl_config_t *config = prepare(&child);
+
+        wrong = (unsigned char)(wrong + (kvl_tasks_new(config, &child.tasks, NULL) != KVL_OK));
+        kvl_config_free(config);
+        wrong = (unsigned char)(wrong + (kvl_tasks_fetch_wait(child.tasks, KEY("k"), NULL, NULL, &value, NULL) != KVL_VALUE));
+        kvl_value_release(value);
+        wrong = (unsigned char)(wrong + (kvl_tasks_free(child.tasks) != KVL_OK) + (child.ended != 1));
+    }
+#endif
+    return wrong;
+}
+
+static unsigned char wrong_in_provider, wrong_in_callback;
+
+static void fork_in_provider(struct world *world)
+{
+    wrong_in_provider = in_a_fork(in_the_child_of_a_callback, world);
+}
+
+static void fork_in_callback(struct heard *heard)
+{
+    wrong_in_callback = in_a_fork(in_the_child_of_a_callback, heard->world);
+}
+
+static void l06a_a_fork_inside_a_callback_is_a_fork_like_any_other(void)
+{
+    struct world world;
+    struct heard heard;
+    sigset_t blocked, before;
+
+    CHECK(sigemptyset(&blocked) == 0 && sigaddset(&blocked, SIGUSR2) == 0);
+    CHECK(pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
+    begin(&world, prepare(&world));
+    world.inside = fork_in_provider;
+    listen(&heard, &world);
+    heard.inside = fork_in_callback;
+    wrong_in_provider = wrong_in_callback = 255;
+    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_PENDING);
+    ends(&heard);
+    STATUS(heard.status, KVL_VALUE);
+    CHECK(wrong_in_provider == 0 && wrong_in_callback == 0);
+    end(&world);
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
+int main(void)
+{
+    use_all();
+    l08a_threads_of_the_library_see_faults_and_no_other_signals();
+    l08a_the_stack_of_a_provider_is_as_large_as_it_was_set();
+    l06a_what_is_bound_to_a_queue_ends_in_the_child_where_it_is_released(0);
+    l06a_what_is_bound_to_a_queue_ends_in_the_child_where_it_is_released(KVL_QUEUE_NEW_PIPE);
+    l06a_a_fork_inside_a_callback_is_a_fork_like_any_other();
+    DONE();
+}

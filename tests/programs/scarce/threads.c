@@ -1,0 +1,246 @@
+/* Threads that the system refuses, and the signals that new ones are born with (rules L08a, L09a). */
+#define _GNU_SOURCE
+#include "../c/engine.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+static atomic_int refused, born, born_open;
+/* as many more threads as there may be */
+static atomic_int allowed = 1 << 30;
+
+/* The library's threads are made here, as a program's are by its own libc. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument)
+{
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    create_fn *real;
+    sigset_t blocked;
+
+    memcpy(&real, &symbol, sizeof real);
+    if (allowed-- <= 0) {
+        allowed++;
+        refused++;
+        return EAGAIN;
+    }
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    born++;
+    if (sigismember(&blocked, SIGUSR1) != 1 || sigismember(&blocked, SIGTERM) != 1 || sigismember(&blocked, SIGSEGV) != 0)
+        born_open++;
+    return real(thread, attributes, body, argument);
+}
+
+static void none(void)
+{
+    allowed = 0;
+    refused = 0;
+}
+
+static void any(void)
+{
+    allowed = 1 << 30;
+}
+
+static void l08a_the_mask_is_set_before_a_thread_starts(void)
+{
+    struct world world;
+    kvl_value_t *value = NULL;
+    sigset_t blocked;
+
+    born = born_open = 0;
+    begin(&world, prepare(&world));
+    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    kvl_value_release(value);
+    end(&world);
+    /* timer, dispatcher, provider */
+    CHECK(born == 3 && born_open == 0);
+    /* the starting thread has its own back */
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
+    CHECK(sigismember(&blocked, SIGUSR1) == 0 && sigismember(&blocked, SIGTERM) == 0);
+}
+
+static void l09a_what_needs_a_thread_says_that_it_has_none(void)
+{
+    struct world world;
+    kvl_config_t *config = prepare(&world);
+    kvl_runtime_t *runtime = NULL;
+    kvl_queue_t *queue = NULL;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        none();
+        allowed = i; /* the timer's is had, the dispatcher's is not */
+        STATUS(kvl_tasks_new(config, &world.tasks, NULL), KVL_ERR_NO_THREAD);
+        CHECK(world.tasks == NULL && refused == 1);
+    }
+    none();
+    STATUS(kvl_runtime_new(&runtime), KVL_ERR_NO_THREAD);
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_queue_set_wake(queue, provider_ends, &world, NULL), KVL_ERR_NO_THREAD);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+    any();
+    kvl_config_free(config);
+    forget(&world);
+}
+
+static void l09a_a_request_without_a_thread_fails_and_the_next_is_served(int first_fetches)
+{
+    struct world world;
+    kvl_value_t *value = NULL;
+    kvl_error_t *error = NULL;
+    char key[32];
+    int i;
+
+    begin(&world, prepare(&world));
+    none();
+    for (i = 0; i < first_fetches; i++) {
+        snprintf(key, sizeof key, "refused %d", i);
+        STATUS(kvl_tasks_fetch_wait(world.tasks, KEY(key), NULL, NULL, &value, &error), KVL_ERR_NO_THREAD);
+        STATUS(kvl_error_status(error), KVL_ERR_NO_THREAD);
+        kvl_error_release(error);
+    }
+    CHECK(refused == first_fetches && world.calls == 0);
+    any();
+    for (i = 0; i < 10; i++) {
+        snprintf(key, sizeof key, "served %d", i);
+        STATUS(kvl_tasks_fetch_wait(world.tasks, KEY(key), NULL, NULL, &value, NULL), KVL_VALUE);
+        kvl_value_release(value);
+    }
+    CHECK(world.calls == 10);
+    end(&world);
+}
+
+/* Each that fails makes room for the next, which lacks a thread too. */
+static void l09a_many_requests_without_a_thread_fail_one_after_the_other(void)
+{
+    enum { KEYS = 20000 };
+    static char names[KEYS][32];
+    static kvl_slice_t keys[KEYS];
+    struct world world;
+    kvl_config_t *config = prepare(&world);
+    kvl_results_t *results = NULL;
+    size_t i;
+
+    STATUS(kvl_config_set_int(config, "tasks.max_running", 2), KVL_OK);
+    begin(&world, config);
+    for (i = 0; i < KEYS; i++) {
+        keys[i].len = (size_t)snprintf(names[i], sizeof names[i], "k%zu", i);
+        keys[i].data = (const uint8_t *)names[i];
+    }
+    none();
+    STATUS(kvl_tasks_fetch_all_wait(world.tasks, keys, KEYS, NULL, NULL, &results), KVL_OK);
+    CHECK(kvl_results_count_status(results, KVL_ERR_NO_THREAD) == KEYS);
+    any();
+    kvl_results_release(results);
+    end(&world);
+}
+
+static struct world *gate;
+static int waiting, opened;
+
+/* holds the call until the gate is opened, once */
+static void hold_the_thread(struct world *world)
+{
+    pthread_mutex_lock(&world->lock);
+    if (world->calls == 1) {
+        waiting++;
+        pthread_cond_broadcast(&world->news);
+        while (!opened)
+            pthread_cond_wait(&world->news, &world->lock);
+    }
+    pthread_mutex_unlock(&world->lock);
+}
+
+static void open_gate(void)
+{
+    pthread_mutex_lock(&gate->lock);
+    opened = 1;
+    pthread_cond_broadcast(&gate->news);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(int lifted)
+{
+    struct world world;
+    struct heard first, second;
+
+    begin(&world, prepare(&world));
+    gate = &world;
+    waiting = opened = 0;
+    world.inside = hold_the_thread;
+    ask(&first, &world, "first", NULL, NULL);
+    CHECK(wait_for(&world, &waiting, 1));
+    none();
+    ask(&second, &world, "second", NULL, NULL);
+    CHECK(refused == 1);
+    if (lifted) {
+        /* the one at work never comes back for it: a new one is tried for */
+        any();
+        ends(&second);
+        CHECK(first.times == 0);
+        open_gate();
+    } else {
+        open_gate();
+        ends(&second);
+    }
+    ends(&first);
+    any();
+    STATUS(first.status, KVL_VALUE);
+    STATUS(second.status, KVL_VALUE);
+    CHECK(world.calls == 2);
+    end(&world);
+}
+
+/* On threads that several engines share, the one whose requests wait is not told of the other's. */
+static void l09a_engines_that_share_threads_fail_for_themselves(void)
+{
+    struct world one, other;
+    struct heard first, second;
+    kvl_runtime_t *runtime = NULL;
+    kvl_config_t *config;
+    kvl_value_t *value = NULL;
+
+    STATUS(kvl_runtime_new(&runtime), KVL_OK);
+    config = prepare(&one);
+    STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
+    begin(&one, config);
+    config = prepare(&other);
+    STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
+    begin(&other, config);
+    none();
+    allowed = 1; /* the dispatcher's is had already */
+    gate = &one;
+    waiting = opened = 0;
+    one.inside = hold_the_thread;
+    ask(&first, &one, "first", NULL, NULL);
+    CHECK(wait_for(&one, &waiting, 1));
+    ask(&second, &other, "second", NULL, NULL);
+    CHECK(refused == 1);
+    open_gate();
+    ends(&first);
+    ends(&second);
+    STATUS(first.status, KVL_VALUE);
+    STATUS(second.status, KVL_VALUE);
+    any();
+    end(&one);
+    STATUS(kvl_tasks_fetch_wait(other.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    kvl_value_release(value);
+    end(&other);
+    STATUS(kvl_runtime_free(runtime), KVL_OK);
+}
+
+int main(void)
+{
+    use_all();
+    l08a_the_mask_is_set_before_a_thread_starts();
+    l09a_what_needs_a_thread_says_that_it_has_none();
+    l09a_a_request_without_a_thread_fails_and_the_next_is_served(1);
+    l09a_a_request_without_a_thread_fails_and_the_next_is_served(3);
+    l09a_many_requests_without_a_thread_fail_one_after_the_other();
+    l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(0);
+    l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(1);
+    l09a_engines_that_share_threads_fail_for_themselves();
+    DONE();
+}

@@ -1,0 +1,27 @@
+//! What the system refuses: programs that stand between the library and libc, and refuse threads (tests/programs/scarce/threads.c) when the story
+//! asks for it. Run plainly only: valgrind and the sanitizers stand there themselves.
+
+use super::library;
+
+use std::path::Path;
+use std::process::Command;
+
+fn run(name: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let installed = library::installed_in(&format!("scarce-{name}"));
+    let program = installed.join(name);
+    let mut compiler = Command::new("gcc");
+    compiler.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread", "-I"]).arg(root.join("include"));
+    compiler.arg(root.join("tests/programs/scarce").join(name).with_extension("c")).arg("-o").arg(&program);
+    compiler.arg("-L").arg(&installed).args(["-lkvlight", "-ldl", "-Wl,--no-as-needed"]);
+    library::run(&mut compiler).unwrap_or_else(|error| panic!("{error}"));
+    let mut program = Command::new(program);
+    program.env("LD_LIBRARY_PATH", &installed).env("RUST_BACKTRACE", "0");
+    let said = library::run(&mut program).unwrap_or_else(|error| panic!("{error}"));
+    assert!(said.trim_end().ends_with(" checks, 0 failed"), "it says only what it checked: {said}");
+}
+
+#[test]
+fn l09a_refused_threads_are_a_status_and_no_hang() {
+    run("threads");
+}
