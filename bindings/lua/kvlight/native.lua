@@ -33,6 +33,7 @@
 ---@field ["cache.error_capacity"]? integer How many errors are remembered at most. Default: 1024.
 ---@field ["tasks.max_running"]? integer How many requests may be with the provider at a time. Default: 4.
 ---@field ["tasks.max_abandoned"]? integer How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4.
+---@field ["tasks.stack_bytes"]? integer How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Default: 8388608.
 ---@field ["queue.max_keys"]? integer How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
 ---@field ["queue.order"]? "fifo"|"lifo" Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo.
 ---@field ["queue.ageing_ms"]? integer Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0.

@@ -62,6 +62,8 @@ export interface Settings extends FetchSettings {
   'tasks.max_running'?: number;
   /** How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4. */
   'tasks.max_abandoned'?: number;
+  /** How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Default: 8388608. */
+  'tasks.stack_bytes'?: number;
   /** How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536. */
   'queue.max_keys'?: number;
   /** Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo. */

@@ -43,6 +43,7 @@ namespace Kvlight;
  *   'cache.error_capacity'?: int, // How many errors are remembered at most. Default: 1024.
  *   'tasks.max_running'?: int, // How many requests may be with the provider at a time. Default: 4.
  *   'tasks.max_abandoned'?: int, // How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4.
+ *   'tasks.stack_bytes'?: int, // How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Default: 8388608.
  *   'queue.max_keys'?: int, // How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
  *   'queue.order'?: 'fifo'|'lifo', // Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo.
  *   'queue.ageing_ms'?: int, // Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0.

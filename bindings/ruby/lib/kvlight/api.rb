@@ -131,6 +131,8 @@ module Kvlight
     tasks_max_running: "tasks.max_running",
     # How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Integer; default: 4.
     tasks_max_abandoned: "tasks.max_abandoned",
+    # How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Integer; default: 8388608.
+    tasks_stack_bytes: "tasks.stack_bytes",
     # How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Integer; default: 65536.
     queue_max_keys: "queue.max_keys",
     # Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. :fifo, :lifo; default: fifo.
