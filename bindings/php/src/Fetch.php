@@ -11,7 +11,7 @@ final class Fetch
     private Result|array|null $outcome = null;
 
     /** @internal Tasks makes them. */
-    public function __construct(private readonly Tasks $tasks, public readonly CData $handle, private readonly ?\Closure $tell)
+    public function __construct(private readonly Tasks $tasks, public readonly CData $handle, private ?\Closure $tell)
     {
     }
 
@@ -20,7 +20,7 @@ final class Fetch
         Library::functions()->kvl_fetch_release($this->handle);
     }
 
-    /** Tells those who wait for it that it is cancelled, and nobody else. */
+    /** Ends it for those who wait for this fetch, with KVL_ERR_CANCELLED, and for nobody else. */
     public function cancel(): void
     {
         Library::check(Library::functions()->kvl_fetch_cancel($this->handle));
@@ -31,22 +31,21 @@ final class Fetch
         return $this->outcome !== null;
     }
 
-    /** Polls until it is done; returns its Result, or the list of all its Results. */
+    /** Waits until it is done; returns its Result, or the list of all its Results. */
     public function wait(): Result|array
     {
         while ($this->outcome === null) {
-            // In slices, so that PHP can attend to signals.
-            $this->tasks->poll(100);
+            $this->tasks->wait($this);
         }
         return $this->outcome;
     }
 
-    /** @internal */
-    public function settle(Result|array $outcome): void
+    /** @internal What is to be called with the outcome, if anything is. */
+    public function settle(Result|array $outcome): ?\Closure
     {
+        $tell = $this->tell;
+        $this->tell = null;
         $this->outcome = $outcome;
-        if ($this->tell !== null) {
-            ($this->tell)($outcome);
-        }
+        return $tell;
     }
 }

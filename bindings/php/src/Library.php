@@ -9,40 +9,64 @@ use FFI\CData;
 /**
  * Finds the library, and turns its handles, statuses and bytes into PHP's.
  *
- * Its functions are only ever called by name: a first-class callable of one, `$ffi->kvl_f(...)`, crashes PHP 8.2.
+ * Two traps of PHP's FFI: a first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2; and each read of an element of
+ * an array whose type was parsed by `$ffi->new()` leaks that type as soon as the array is freed. Places that the library writes to
+ * are therefore made once, and read by name.
  */
 final class Library
 {
     private static ?FFI $ffi = null;
-    private static ?FFI\CType $termsType = null;
+    /** @var array<string, CData> places that functions write to, by their type */
+    private static array $places = [];
+    private static ?CData $terms = null;
+    private static ?CData $termsAt = null;
 
     /** The library's functions: one load for all. */
     public static function functions(): FFI
     {
-        return self::$ffi ??= self::load();
+        return self::$ffi ??= self::checked(self::find());
     }
 
-    private static function load(): FFI
+    private static function find(): FFI
     {
         if (!extension_loaded('ffi')) {
-            throw new \RuntimeException('kvlight: the extension ffi is missing');
+            throw new \RuntimeException('kvlight: the extension ffi is missing: enable it in php.ini (extension=ffi)');
+        }
+        try {
+            return FFI::scope('KVLIGHT_' . str_replace('.', '_', self::version()));
+        } catch (FFI\Exception) {
+            // ffi.preload does not name it.
+        }
+        $header = dirname(__DIR__) . '/kvlight.ffi.h';
+        if (PHP_SAPI !== 'cli' && !in_array(strtolower((string) ini_get('ffi.enable')), ['1', 'on', 'yes', 'true'], true)) {
+            throw new \RuntimeException('kvlight: FFI is restricted here (ffi.enable=' . ini_get('ffi.enable') . "): set ffi.preload=$header "
+                . 'and opcache.preload=' . dirname(__DIR__) . '/preload.php in php.ini, or ffi.enable=1');
         }
         $named = getenv('KVL_LIBRARY');
-        $version = Header::VERSION_MAJOR . '.' . Header::VERSION_MINOR;
         $beside = dirname(__DIR__, 3) . '/target/release/libkvlight.so';
-        $candidates = $named !== false ? [$named] : ["libkvlight.so.$version", $beside];
-        foreach ($candidates as $path) {
+        $failures = [];
+        foreach ($named !== false ? [$named] : ['libkvlight.so.' . self::version(), $beside] as $path) {
             try {
-                $ffi = FFI::cdef(Header::DECLARATIONS, $path);
-            } catch (FFI\Exception) {
-                continue;
+                return FFI::cdef(file_get_contents($header), $path);
+            } catch (FFI\Exception $failure) {
+                $failures[] = "$path ({$failure->getMessage()})";
             }
-            if (intdiv($ffi->kvl_version_number(), 1000) !== intdiv(Header::VERSION_NUMBER, 1000)) {
-                throw new \RuntimeException("kvlight: this module is for $version, and the library is {$ffi->kvl_version_string()}");
-            }
-            return $ffi;
         }
-        throw new \RuntimeException('kvlight: no library found; tried ' . implode(', ', $candidates) . '; KVL_LIBRARY names one');
+        throw new \RuntimeException('kvlight: no library found; tried ' . implode(', ', $failures) . '; KVL_LIBRARY names one');
+    }
+
+    private static function checked(FFI $ffi): FFI
+    {
+        if (intdiv($ffi->kvl_version_number(), 1000) !== intdiv(Native::VERSION, 1000)) {
+            throw new \RuntimeException('kvlight: this module is for ' . self::version() . ", and the library is {$ffi->kvl_version_string()}");
+        }
+        return $ffi;
+    }
+
+    /** "0.2" */
+    private static function version(): string
+    {
+        return intdiv(Native::VERSION, 1_000_000) . '.' . intdiv(Native::VERSION, 1000) % 1000;
     }
 
     /** Throws if a status is an error; else returns it. */
@@ -51,34 +75,55 @@ final class Library
         return $status < 0 ? throw new Error($status, $message) : $status;
     }
 
-    /** The handle of the given type that a call writes, and the call's status if it is asked for. */
-    public static function taken(string $type, callable $call, ?int &$status = null): ?CData
+    /** A place for one value of a type, which functions are given as a pointer: `$place[0]` is the value until somebody else uses it. */
+    public static function place(string $type): CData
     {
-        $out = self::functions()->new("$type *[1]");
-        $status = self::check($call($out));
-        return $out[0];
+        return self::$places[$type] ??= self::functions()->new("{$type}[1]");
+    }
+
+    /** The handle of the given type that a call writes. */
+    public static function taken(string $type, callable $call): CData
+    {
+        $place = self::place("$type *");
+        self::check($call($place));
+        return $place[0];
     }
 
     /** The bytes of a value. */
     public static function bytes(CData $value): string
     {
-        $length = self::functions()->new('size_t[1]');
-        return FFI::string(self::functions()->kvl_value_data($value, $length), $length[0]);
+        $length = self::place('size_t');
+        $data = self::functions()->kvl_value_data($value, $length);
+        return FFI::string($data, $length[0]);
     }
 
-    /** On which terms a value is stored, as the library reads it; an empty array states nothing. */
+    /**
+     * On which terms a value is stored, as the library reads it during the next call.
+     *
+     * @param array{ttl_ms?: int, priority?: float, cost?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
+     */
     public static function stated(array $terms): ?CData
     {
         if ($terms === []) {
             return null;
         }
-        $ffi = self::functions();
-        $struct = $ffi->new(self::$termsType ??= $ffi->type('kvl_terms_t'));
-        $struct->struct_size = FFI::sizeof($struct);
-        $struct->ttl_ms = $terms['ttl_ms'] ?? Header::TTL_DEFAULT;
-        $struct->priority = $terms['priority'] ?? Header::PRIORITY_DEFAULT;
-        $struct->cost = $terms['cost'] ?? Header::COST_DEFAULT;
-        return FFI::addr($struct);
+        $unknown = array_diff_key($terms, array_flip(['ttl_ms', 'priority', 'cost', 'keep_ttl', 'only_if']));
+        if ($unknown !== []) {
+            throw new \InvalidArgumentException('kvlight: there is no term ' . implode(', ', array_keys($unknown)));
+        }
+        self::$terms ??= self::functions()->new('kvl_terms_t');
+        self::$termsAt ??= FFI::addr(self::$terms);
+        self::$terms->struct_size = FFI::sizeof(self::$terms);
+        self::$terms->ttl_ms = $terms['ttl_ms'] ?? Native::TTL_DEFAULT;
+        self::$terms->priority = $terms['priority'] ?? Native::PRIORITY_DEFAULT;
+        self::$terms->cost = $terms['cost'] ?? Native::COST_DEFAULT;
+        self::$terms->flags = (($terms['keep_ttl'] ?? false) ? Native::PUT_F_KEEP_TTL : 0) | match ($terms['only_if'] ?? null) {
+            null => 0,
+            'absent' => Native::PUT_F_IF_ABSENT,
+            'present' => Native::PUT_F_IF_PRESENT,
+            default => throw new \InvalidArgumentException('kvlight: only_if is "absent" or "present"'),
+        };
+        return self::$termsAt;
     }
 
     /** Writes settings into a configuration or into options; `$functions` is "kvl_config" or "kvl_options". */
@@ -97,7 +142,7 @@ final class Library
         }
         $problem = $ffi->{"{$functions}_problem"}($handle);
         if ($problem !== null) {
-            throw new Error(Header::ERR_BAD_VALUE, $problem);
+            throw new Error(Native::ERR_BAD_VALUE, $problem);
         }
     }
 

@@ -19,7 +19,7 @@ final class Request
         Library::functions()->kvl_request_release($this->handle);
     }
 
-    /** Answers the key at a position; null is "there is no such record". `$terms` may have ttl_ms, priority, cost. */
+    /** Answers the key at a position; null is "there is no such record". `$terms` may have ttl_ms, priority, cost. True if it came in time. */
     public function resolve(int $at, mixed $value, array $terms = []): bool
     {
         return $this->tasks->withValue($value, fn (CData $handle) => Library::check(Library::functions()->kvl_request_resolve(
@@ -27,20 +27,21 @@ final class Request
             $at,
             $handle,
             Library::stated($terms),
-        ))) === Header::OK;
+        ))) === Native::OK;
     }
 
     /** Fails the key at a position; the very error arrives at everybody who waits. */
     public function fail(int $at, \Throwable $error): bool
     {
         return $this->tasks->withError($error, fn (CData $handle) => Library::check(
-            Library::functions()->kvl_request_fail($this->handle, $at, $handle))) === Header::OK;
+            Library::functions()->kvl_request_fail($this->handle, $at, $handle))) === Native::OK;
     }
 
     /** Finishes: what has no answer is null. */
     public function finish(): void
     {
         Library::check(Library::functions()->kvl_request_finish_nulls($this->handle));
+        $this->tasks->finished($this);
     }
 
     /** Finishes: what has no answer fails. */
@@ -48,6 +49,17 @@ final class Request
     {
         $this->tasks->withError($error, fn (CData $handle) => Library::check(
             Library::functions()->kvl_request_finish_error($this->handle, $handle)));
+        $this->tasks->finished($this);
+    }
+
+    /** @internal Fails what is open, unless it was finished, or the cache closed meanwhile, which has told everybody. */
+    public function giveUp(\Throwable $error): void
+    {
+        try {
+            $this->finishError($error);
+        } catch (Error) {
+            $this->tasks->finished($this);
+        }
     }
 
     /** Answers all keys from [key => value]; what it lacks is null, a Throwable in a value's place fails that key alone. */
@@ -67,7 +79,7 @@ final class Request
     /** Whether nobody waits for it any more. */
     public function isCancelled(): bool
     {
-        return Library::functions()->kvl_request_is_cancelled($this->handle) !== Header::CANCEL_NO;
+        return Library::functions()->kvl_request_is_cancelled($this->handle) !== Native::CANCEL_NO;
     }
 
     /** Which attempt the key at a position is in, from 1. */

@@ -10,9 +10,9 @@ final class Result
         public readonly string $key,
         public readonly mixed $value,
         public readonly ?\Throwable $error,
-        /** Header::VALUE, NULL, MISS, INVALID_KEY, or an error's. */
+        /** Native::VALUE, NULL, MISS, INVALID_KEY, or an error's. */
         public readonly int $status,
-        /** Header::SOURCE_*. */
+        /** Native::SOURCE_*. */
         public readonly int $source,
         public readonly int $attempts,
     ) {

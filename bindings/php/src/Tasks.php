@@ -13,31 +13,49 @@ final class Tasks
     private const REFUSED = [
         'validator' => 'check keys before you fetch them',
         'cost' => 'state a value\'s cost in its answer: $request->resolve($at, $value, [\'cost\' => …])',
-        'removal_listener' => '`dropped` hears of values that nobody holds any more',
+        'removal_listener' => '`dropped` is called with values that nobody holds any more',
         'record_listener' => 'stats() counts lookups',
     ];
 
     private readonly FFI $ffi;
     private readonly \Closure $provider;
     private readonly ?\Closure $dropped;
+    private readonly ?\Closure $onError;
+    private readonly ?\Closure $wait;
     private ?CData $queue = null;
     private ?CData $tasks = null;
+    private bool $isClosed = false;
     private readonly CData $event;
+    private readonly CData $eventAt;
+    private readonly int $eventSize;
     private int $lastId = 0;
+    /** how many calls of poll() are in the program's code now */
+    private int $polls = 0;
     /** @var array<int, Fetch> by id, until their last event */
     private array $fetches = [];
     /** @var array<int, mixed> values by id, until nobody holds them */
     private array $objects = [];
     /** @var array<int, \Throwable> what providers failed with, likewise */
     private array $errors = [];
+    /** @var \WeakMap<Request, bool> requests without an answer yet */
+    private readonly \WeakMap $open;
 
     /**
      * @param callable $provider is given a list of keys, and the Request; returns [key => value], or nothing: then it answers later.
      * @param array $settings those of docs/CONFIGURATION.md; any value that is no string is kept as it is.
      * @param ?callable $dropped is given each value that is no string once cache and fetches hold it no more.
+     * @param ?callable $onError is given what a function given to start(), or `$dropped`, throws; without it that is logged.
+     * @param ?callable $wait is given a Fetch that is not done, again and again, and lets others run, poll() among them: for event
+     *                        loops. Without it, waiting polls.
      */
-    public function __construct(callable $provider, array $settings = [], ?callable $dropped = null, string $delivery = 'queue')
-    {
+    public function __construct(
+        callable $provider,
+        array $settings = [],
+        ?callable $dropped = null,
+        string $delivery = 'queue',
+        ?callable $onError = null,
+        ?callable $wait = null,
+    ) {
         foreach (array_intersect_key(self::REFUSED, $settings) as $name => $instead) {
             throw new \InvalidArgumentException("kvlight: PHP cannot lend the library a function ($name): $instead");
         }
@@ -47,13 +65,18 @@ final class Tasks
         $this->ffi = Library::functions();
         $this->provider = $provider(...);
         $this->dropped = $dropped === null ? null : $dropped(...);
+        $this->onError = $onError === null ? null : $onError(...);
+        $this->wait = $wait === null ? null : $wait(...);
+        $this->open = new \WeakMap();
         $this->event = $this->ffi->new('kvl_event_t');
+        $this->eventAt = FFI::addr($this->event);
+        $this->eventSize = FFI::sizeof($this->event);
 
         $config = Library::taken('kvl_config_t', fn ($out) => $this->ffi->kvl_config_new($out));
         try {
             Library::set('kvl_config', $config, $settings);
             $this->queue = Library::taken('kvl_queue_t', fn ($out) => $this->ffi->kvl_queue_new(0, $out));
-            Library::check($this->ffi->kvl_config_set_queue($config, $this->queue, Header::QUEUE_F_ALL));
+            Library::check($this->ffi->kvl_config_set_queue($config, $this->queue, Native::QUEUE_F_ALL));
             Library::check($this->ffi->kvl_config_set_provider($config, null, 0, null));
             $this->tasks = Library::taken('kvl_tasks_t', fn ($out) => $this->ffi->kvl_tasks_new($config, $out, null));
         } finally {
@@ -61,7 +84,7 @@ final class Tasks
         }
     }
 
-    /** Ends the cache without telling anybody, since objects that would hear of it may be gone. */
+    /** Ends the cache without telling anybody, since objects that would be told may be gone. */
     public function __destruct()
     {
         $this->free();
@@ -71,21 +94,21 @@ final class Tasks
     public function fetch(string $key, array $options = []): mixed
     {
         if ($options === []) {
-            [$status, $value] = $this->look($key);
-            if ($status !== Header::MISS) {
+            $value = $this->look($key, $status);
+            if ($status !== Native::MISS) {
                 return $value;
             }
         }
         return $this->start($key, options: $options)->wait()->value();
     }
 
-    /** The values of many keys in the order asked, null where there is none; throws the first error. */
+    /** The values of many keys in their order, null where there is none; throws the first error. */
     public function fetchAll(array $keys, array $options = []): array
     {
-        return array_map(fn (Result $result) => $result->value(), $this->results($keys, $options));
+        return array_map(static fn (Result $result) => $result->value(), $this->results($keys, $options));
     }
 
-    /** What came of each key, in the order asked; throws nothing that befell a single key. */
+    /** What came of each key, in their order; throws nothing that befell a single key. */
     public function results(array $keys, array $options = []): array
     {
         return $this->startAll($keys, options: $options)->wait();
@@ -95,7 +118,7 @@ final class Tasks
     public function start(string $key, ?callable $tell = null, array $options = []): Fetch
     {
         return $this->begin($tell, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch(
-            $this->open(), $key, strlen($key), $options, $fetch, null, $id, null, null));
+            $this->tasks(), $key, strlen($key), $options, $fetch, null, $id, null, null));
     }
 
     /** Begins to fetch many keys; poll() calls `$tell` with the list of all their Results. */
@@ -105,31 +128,46 @@ final class Tasks
         $keys = array_map(strval(...), array_values($keys));
         [$slices, $packed] = Library::slices($keys);
         return $this->begin($tell, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch_all(
-            $this->open(), $slices, count($keys), $options, $fetch, null, $id, null, null));
+            $this->tasks(), $slices, count($keys), $options, $fetch, null, $id, null, null));
     }
 
     /** What the cache has, without asking the provider; null also if it is known that there is nothing. */
     public function get(string $key): mixed
     {
-        return $this->look($key)[1];
+        return $this->look($key, $status);
     }
 
-    /** Stores a value; null is "known to be absent". `$terms` may have ttl_ms, priority, cost. True if it got in. */
+    /**
+     * Stores a value; null is "known to be absent". True if it got in. Polls if no other poll is under way, so that a program that
+     * only stores gives back what left.
+     *
+     * @param array{ttl_ms?: int, priority?: float, cost?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
+     */
     public function put(string $key, mixed $value, array $terms = []): bool
     {
-        return $this->withValue($value, fn (CData $handle) => $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_put(
+        $status = $this->withValue($value, fn (CData $handle) => $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_put(
             $cache,
             $key,
             strlen($key),
             $handle,
             Library::stated($terms),
-        ))) === Header::OK;
+        )));
+        if ($this->polls === 0) {
+            $this->poll();
+        }
+        return $status === Native::OK;
+    }
+
+    /** Gives what is stored under a key another time to live. True if there was something. */
+    public function touch(string $key, int $ttlMs = Native::TTL_DEFAULT): bool
+    {
+        return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_touch($cache, $key, strlen($key), $ttlMs)) === Native::OK;
     }
 
     /** Removes what is stored under a key. True if there was something. */
     public function remove(string $key): bool
     {
-        return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_remove($cache, $key, strlen($key))) === Header::OK;
+        return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_remove($cache, $key, strlen($key))) === Native::OK;
     }
 
     public function clear(): void
@@ -140,39 +178,54 @@ final class Tasks
     /** All that was counted, as arrays. */
     public function stats(): array
     {
-        $text = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_tasks_stats_json($this->open(), $out));
+        $text = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_tasks_stats_json($this->tasks(), $out));
         $stats = json_decode(Library::bytes($text), true, flags: JSON_THROW_ON_ERROR);
         $this->ffi->kvl_value_release($text);
         return $stats;
     }
 
-    /** Handles what waits; waits for the first event for up to `$timeoutMs` (0: not at all). Returns how many there were. */
+    /**
+     * Handles what waits; waits for the first event for up to `$timeoutMs` (0: not at all). Returns how many there were. What the
+     * program's functions throw goes to `onError`, and to those who wait for what a provider failed.
+     */
     public function poll(int $timeoutMs = 0): int
     {
         $count = 0;
         while ($this->queue !== null) {
             $patience = $count === 0 ? $timeoutMs : 0;
-            if (Library::check($this->ffi->kvl_queue_next($this->queue, $patience, FFI::addr($this->event), FFI::sizeof($this->event))) === Header::EMPTY) {
+            if (Library::check($this->ffi->kvl_queue_next($this->queue, $patience, $this->eventAt, $this->eventSize)) === Native::EMPTY) {
                 break;
             }
             $count++;
-            $this->handle($this->event);
+            $this->polls++;
+            try {
+                $this->handle($this->event);
+            } finally {
+                $this->polls--;
+            }
         }
         return $count;
     }
 
-    /** A descriptor that is readable while poll() has something to do. */
+    /** A descriptor that is readable while poll() has something to do; fopen("php://fd/$number", 'r') makes a stream of it. */
     public function fd(): int
     {
-        $this->open();
-        $out = $this->ffi->new('int32_t[1]');
-        Library::check($this->ffi->kvl_queue_fd($this->queue, $out));
-        return $out[0];
+        $this->tasks();
+        $place = Library::place('int32_t');
+        Library::check($this->ffi->kvl_queue_fd($this->queue, $place));
+        return $place[0];
     }
 
-    /** Ends the cache: whoever waits is told KVL_ERR_CLOSED, here, and `dropped` hears of all values. May be called twice. */
+    /** Ends the cache: fetches under way end with KVL_ERR_CLOSED, here, and `dropped` is called with all values. May be called twice. */
     public function close(): void
     {
+        if ($this->tasks !== null) {
+            Library::check($this->ffi->kvl_tasks_close($this->tasks, Native::CLOSE_CANCEL, 0, null, 0, null));
+            while (!$this->isClosed) {
+                $this->poll(100);
+            }
+        }
+        // A function that poll() called may have closed as well.
         if ($this->tasks !== null) {
             Library::check($this->ffi->kvl_tasks_free($this->tasks));
             $this->tasks = null;
@@ -181,13 +234,35 @@ final class Tasks
         $this->free();
     }
 
+    /** @internal Lets time pass for a fetch that is not done. */
+    public function wait(Fetch $fetch): void
+    {
+        if ($this->wait !== null) {
+            ($this->wait)($fetch);
+            return;
+        }
+        if (\Fiber::getCurrent() === null || count($this->open) === 0) {
+            // In slices, so that PHP can attend to signals.
+            $this->poll(100);
+        } elseif ($this->poll() === 0) {
+            // Whoever has the request, in another fiber, goes on only if this one does not block.
+            \Fiber::suspend();
+        }
+    }
+
+    /** @internal A request that was handed out counts until it is finished or forgotten. */
+    public function finished(Request $request): void
+    {
+        unset($this->open[$request]);
+    }
+
     /** @internal Calls with a handle of a value: strings are bytes, null is null, all else is an object that stays in PHP. */
     public function withValue(mixed $value, callable $use): mixed
     {
         if ($value === null) {
             return $use($this->ffi->kvl_value_null());
         }
-        $this->open();
+        $this->tasks();
         if (is_string($value)) {
             $handle = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_value_new_bytes($value, strlen($value), $out));
         } else {
@@ -205,9 +280,9 @@ final class Tasks
     /** @internal Calls with a handle of an error. */
     public function withError(\Throwable $error, callable $use): mixed
     {
-        $this->open();
+        $this->tasks();
         $message = $error->getMessage();
-        $flags = $error instanceof Permanent ? Header::ERROR_F_PERMANENT : 0;
+        $flags = $error instanceof Permanent ? Native::ERROR_F_PERMANENT : 0;
         $id = ++$this->lastId;
         $handle = Library::taken('kvl_error_t', fn ($out) => $this->ffi->kvl_error_new_object(
             0, $message, strlen($message), $flags, $this->queue, $id, null, $out));
@@ -221,32 +296,35 @@ final class Tasks
 
     private function free(): void
     {
-        // Neither waits for code of ours, since all of it runs in poll(). In a forked child both do nothing.
+        // Neither waits for code of the program's, since all of it runs in poll(). In a forked child both do nothing.
         $this->ffi->kvl_tasks_free($this->tasks);
         $this->ffi->kvl_queue_free($this->queue);
         $this->tasks = $this->queue = null;
     }
 
-    private function open(): CData
+    private function tasks(): CData
     {
-        return $this->tasks ?? throw new Error(Header::ERR_CLOSED);
+        return $this->tasks ?? throw new Error(Native::ERR_CLOSED);
     }
 
-    private function look(string $key): array
+    private function look(string $key, ?int &$status): mixed
     {
-        $value = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_tasks_get($this->open(), $key, strlen($key), $out), $status);
-        if ($status !== Header::VALUE) {
-            return [$status, null];
+        $place = Library::place('kvl_value_t *');
+        $status = $this->ffi->kvl_tasks_get($this->tasks ?? $this->tasks(), $key, strlen($key), $place);
+        if ($status !== Native::VALUE) {
+            Library::check($status);
+            return null;
         }
+        $value = $place[0];
         $id = $this->ffi->kvl_value_object($value);
         $found = $id === 0 ? Library::bytes($value) : $this->objects[$id];
         $this->ffi->kvl_value_release($value);
-        return [$status, $found];
+        return $found;
     }
 
     private function withCache(callable $use): int
     {
-        $cache = Library::taken('kvl_cache_t', fn ($out) => $this->ffi->kvl_tasks_cache($this->open(), $out));
+        $cache = Library::taken('kvl_cache_t', fn ($out) => $this->ffi->kvl_tasks_cache($this->tasks(), $out));
         try {
             return Library::check($use($cache));
         } finally {
@@ -276,10 +354,11 @@ final class Tasks
     private function handle(CData $event): void
     {
         match ($event->kind) {
-            Header::EVENT_RESULT => $this->settle($event->user_data, $this->result($event->result)),
-            Header::EVENT_RESULTS => $this->settle($event->user_data, $this->all($event->results)),
-            Header::EVENT_REQUEST => $this->ask($event->request),
-            Header::EVENT_DROP => $this->drop($event->user_data),
+            Native::EVENT_RESULT => $this->settle($event->user_data, $this->result($event->result)),
+            Native::EVENT_RESULTS => $this->settle($event->user_data, $this->all($event->results)),
+            Native::EVENT_REQUEST => $this->ask($event->request),
+            Native::EVENT_DROP => $this->drop($event->user_data),
+            Native::EVENT_CLOSED => $this->isClosed = true,
             default => null,
         };
     }
@@ -288,14 +367,40 @@ final class Tasks
     {
         $fetch = $this->fetches[$id];
         unset($this->fetches[$id]);
-        $fetch->settle($outcome);
+        $this->callBack($fetch->settle($outcome), $outcome);
+    }
+
+    /** Calls a function of the program's, whose failure is nobody else's. */
+    private function callBack(?\Closure $function, mixed $argument): void
+    {
+        if ($function === null) {
+            return;
+        }
+        try {
+            $function($argument);
+        } catch (\Throwable $error) {
+            $this->report($error);
+        }
+    }
+
+    private function report(\Throwable $error): void
+    {
+        try {
+            if ($this->onError !== null) {
+                ($this->onError)($error);
+                return;
+            }
+        } catch (\Throwable $another) {
+            error_log("kvlight: onError threw $another");
+        }
+        error_log("kvlight: a function given to start(), or `dropped`, threw $error");
     }
 
     private function result(CData $result): Result
     {
         $status = $result->status;
         $value = match (true) {
-            $status !== Header::VALUE => null,
+            $status !== Native::VALUE => null,
             $result->object !== 0 => $this->objects[$result->object],
             default => FFI::string($result->data, $result->data_len),
         };
@@ -323,18 +428,18 @@ final class Tasks
         $keys = [];
         $slices = $this->ffi->kvl_request_keys($handle);
         for ($i = 0, $count = $this->ffi->kvl_request_len($handle); $i < $count; $i++) {
-            $keys[] = FFI::string($slices[$i]->data, $slices[$i]->len);
+            $slice = $slices[$i];
+            $keys[] = FFI::string($slice->data, $slice->len);
         }
         $request = new Request($this, $this->ffi->kvl_request_retain($handle), $keys);
+        $this->open[$request] = true;
         try {
             $rows = ($this->provider)($keys, $request);
             if ($rows !== null) {
                 $request->answer($rows);
             }
         } catch (\Throwable $error) {
-            if ($this->tasks !== null) {
-                $request->finishError($error);
-            }
+            $request->giveUp($error);
         }
     }
 
@@ -342,8 +447,8 @@ final class Tasks
     {
         $value = $this->objects[$id] ?? null;
         unset($this->objects[$id], $this->errors[$id]);
-        if ($value !== null && $this->dropped !== null) {
-            ($this->dropped)($value);
+        if ($value !== null) {
+            $this->callBack($this->dropped, $value);
         }
     }
 }

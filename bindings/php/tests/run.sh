@@ -29,11 +29,6 @@ if [ "${1:-}" = stress ]; then
     exit 0
 fi
 
-echo "# Header.php is what the header says"
-php "$here/generate.php" "$KVL_INCLUDE_DIR/kvlight.h" | diff - "$root/bindings/php/src/Header.php" || {
-    echo "make it anew: php bindings/php/tests/generate.php include/kvlight.h > bindings/php/src/Header.php" >&2
-    exit 1
-}
 echo "# the demo, with the library found by its name"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" php "$root/examples/php/demo.php")
 echo "# the same beside a checkout, and with a library that is not there"
@@ -49,3 +44,5 @@ if KVL_LIBRARY=/nowhere/libkvlight.so php "$beside/examples/php/demo.php" >"$bes
     exit 1
 fi
 php "$here/scenarios.php"
+php "$here/faults.php"
+"$here/web.sh"

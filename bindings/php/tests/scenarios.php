@@ -3,39 +3,9 @@
 // scenario is about waiting. Prints TAP; run.sh tells it where library and header are.
 declare(strict_types=1);
 
-require __DIR__ . '/../kvlight.php';
+require __DIR__ . '/tap.php';
 
-use Kvlight\{Error, Header, Permanent, Request, Result, Tasks};
-
-/** Work, with polls that do not wait in between, until `$isDone`. */
-function busyUntil(Tasks $tasks, callable $isDone): int
-{
-    $sum = 0;
-    while (!$isDone()) {
-        for ($i = 0; $i < 5000; $i++) {
-            $sum = ($sum + $i * $i) % 1000003;
-        }
-        $tasks->poll();
-    }
-    return $sum;
-}
-
-function equal(mixed $got, mixed $wanted, string $what): void
-{
-    if ($got !== $wanted) {
-        throw new Exception("$what: got " . substr(var_export($got, true), 0, 500) . ', wanted ' . substr(var_export($wanted, true), 0, 500));
-    }
-}
-
-function thrown(callable $call): Throwable
-{
-    try {
-        $call();
-    } catch (Throwable $error) {
-        return $error;
-    }
-    throw new Exception('nothing was thrown');
-}
+use Kvlight\{Error, Native, Permanent, Request, Result, Tasks};
 
 /** What a provider was asked, or was given. */
 final class Seen
@@ -86,16 +56,6 @@ function allTold(Tasks $tasks, array $keys, array $options = []): array
     return $told;
 }
 
-/** Runs a program in an interpreter of its own, which must end by itself; its exit code, and what it said. */
-function program(string $text): array
-{
-    $file = tempnam(sys_get_temp_dir(), 'kvlight');
-    file_put_contents($file, "<?php require '" . realpath(__DIR__ . '/../kvlight.php') . "';\n$text\n");
-    exec('timeout 60 ' . escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($file) . ' 2>&1', $said, $code);
-    unlink($file);
-    return [$code, implode("\n", $said)];
-}
-
 $scenarios = [];
 
 $scenarios['hit'] = function () {
@@ -111,7 +71,7 @@ $scenarios['hit'] = function () {
 
 $scenarios['null hit'] = function () {
     $tasks = users([], $seen = new Seen());
-    equal(told($tasks, 'nobody')->status, Header::NULL, 'loaded');
+    equal(told($tasks, 'nobody')->status, Native::NULL, 'loaded');
     equal($tasks->fetch('nobody'), null, 'from the store');
     equal($seen->keys, ['nobody'], 'keys asked for');
     equal($tasks->stats()['lookups']['null_hits'], 1, 'null hits');
@@ -121,9 +81,9 @@ $scenarios['null hit'] = function () {
 $scenarios['miss'] = function () {
     $tasks = users([], $seen = new Seen());
     equal($tasks->get('7'), null, 'a look');
-    equal(told($tasks, '7', ['read' => 'cache_only'])->status, Header::MISS, 'a fetch of the store only');
+    equal(told($tasks, '7', ['read' => 'cache_only'])->status, Native::MISS, 'a fetch of the store only');
     equal($seen->keys, [], 'keys asked for');
-    equal(told($tasks, '7')->source, Header::SOURCE_PROVIDER, 'a fetch');
+    equal(told($tasks, '7')->source, Native::SOURCE_PROVIDER, 'a fetch');
     equal($seen->keys, ['7'], 'keys asked for');
     $tasks->close();
 };
@@ -143,7 +103,7 @@ $scenarios['one failing key in a batch'] = function () {
     $tasks = new Tasks(fn () => ['a' => 'A', 'b' => $broken, 'c' => 'C']);
     $results = allTold($tasks, ['a', 'b', 'c', 'b']);
     equal([$results[0]->value, $results[2]->value], ['A', 'C'], 'those that do not fail');
-    equal($results[1]->status, Header::ERR_PROVIDER, 'the one that fails');
+    equal($results[1]->status, Native::ERR_PROVIDER, 'the one that fails');
     equal([$results[1]->error, $results[3]->error], [$broken, $broken], 'the very error');
     equal(thrown(fn () => $tasks->fetchAll(['a', 'b'])), $broken, 'what fetchAll throws');
     $tasks->close();
@@ -164,7 +124,7 @@ $scenarios['retry then success'] = function () {
 $scenarios['timeout'] = function () {
     $tasks = held($seen = new Seen());
     equal(told($tasks, 'a', ['timeout_ms' => 20])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
-    equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Header::ERR_TIMEOUT, 'what fetch throws');
+    equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Native::ERR_TIMEOUT, 'what fetch throws');
     equal($seen->requests[0]->isCancelled(), true, 'the provider is told');
     $tasks->close();
 };
@@ -176,7 +136,7 @@ $scenarios['cancel'] = function () {
     busyUntil($tasks, fn () => $seen->requests !== []);
     $one->cancel();
     busyUntil($tasks, $one->isDone(...));
-    equal($one->wait()->status, Header::ERR_CANCELLED, 'the cancelled');
+    equal($one->wait()->status, Native::ERR_CANCELLED, 'the cancelled');
     equal($other->isDone(), false, 'the other waits on');
     $seen->requests[0]->answer(['a' => 'A']);
     busyUntil($tasks, $other->isDone(...));
@@ -193,9 +153,9 @@ $scenarios['close while loading'] = function () {
     }
     busyUntil($tasks, fn () => $seen->requests !== []);
     $tasks->close();
-    equal($told, array_fill(0, 3, Header::ERR_CLOSED), 'each is told once');
-    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Header::ERR_CLOSED, 'a fetch afterwards');
-    equal(thrown(fn () => $seen->requests[0]->resolve(0, 'late'))->getCode(), Header::ERR_CLOSED, 'an answer afterwards');
+    equal($told, array_fill(0, 3, Native::ERR_CLOSED), 'each is told once');
+    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_CLOSED, 'a fetch afterwards');
+    equal(thrown(fn () => $seen->requests[0]->resolve(0, 'late'))->getCode(), Native::ERR_CLOSED, 'an answer afterwards');
     $tasks->close();
 };
 
@@ -278,13 +238,25 @@ $scenarios['a permanent error is not tried again'] = function () {
     $tasks->close();
 };
 
+$scenarios['puts under a condition, and touches'] = function () {
+    $tasks = users();
+    equal($tasks->put('a', 'new', ['only_if' => 'present']), false, 'only if present, and it is not');
+    equal($tasks->put('a', 'first', ['only_if' => 'absent']), true, 'only if absent');
+    equal($tasks->put('a', 'second', ['only_if' => 'absent']), false, 'only if absent, and it is there');
+    equal($tasks->get('a'), 'first', 'what stayed');
+    equal($tasks->put('a', 'third', ['keep_ttl' => true, 'only_if' => 'present', 'ttl_ms' => 5000]), true, 'only if present');
+    equal([$tasks->touch('a', 60_000), $tasks->touch('nobody')], [true, false], 'touched');
+    equal(str_contains(thrown(fn () => $tasks->put('a', 'b', ['tll_ms' => 5]))->getMessage(), 'tll_ms'), true, 'an unknown term');
+    $tasks->close();
+};
+
 $scenarios['keys and values of any bytes'] = function () {
     $tasks = new Tasks(fn (array $keys) => [$keys[0] => "$keys[0]\0\xff"]);
     foreach (['', "a\0b", "\xff\xfe", str_repeat('x', 65535)] as $key) {
         equal(told($tasks, $key)->value, "$key\0\xff", 'value');
         equal($tasks->fetch($key), "$key\0\xff", 'hit');
     }
-    equal(thrown(fn () => $tasks->fetch(str_repeat('x', 65536)))->getCode(), Header::ERR_KEY_TOO_LONG, 'a key that is too long');
+    equal(thrown(fn () => $tasks->fetch(str_repeat('x', 65536)))->getCode(), Native::ERR_KEY_TOO_LONG, 'a key that is too long');
     $tasks->close();
 };
 
@@ -311,7 +283,7 @@ $scenarios['a fork: the child is refused and ends, makes one of its own, the par
                 $tasks->fetch('b');
                 exit(3);
             } catch (Kvlight\Error $error) {
-                if ($error->getCode() !== Kvlight\Header::ERR_FORKED) { exit(4); }
+                if ($error->getCode() !== Kvlight\Native::ERR_FORKED) { exit(4); }
             }
             $mine = new Kvlight\Tasks(fn ($keys) => ['b' => 'B']);
             exit($mine->fetch('b') === 'B' ? 7 : 5);
@@ -350,18 +322,4 @@ $scenarios['the interpreter exits with fetches under way'] = function () {
     }
 };
 
-$failed = $passed = $i = 0;
-echo '1..', count($scenarios), "\n";
-foreach ($scenarios as $name => $run) {
-    $i++;
-    try {
-        $run();
-        echo "ok $i - $name\n";
-        $passed += $i <= 12 ? 1 : 0;
-    } catch (Throwable $error) {
-        echo "not ok $i - $name\n# ", str_replace("\n", "\n# ", (string) $error), "\n";
-        $failed++;
-    }
-}
-echo 'ROW PHP | ', PHP_VERSION, " | next | $passed of 12\n";
-exit($failed === 0 ? 0 : 1);
+runScenarios($scenarios, row: true);

@@ -1,16 +1,27 @@
-//! PHP: the declarations for FFI, constants, and the settings as the shapes of arrays.
+//! PHP: the declarations for FFI, which a server preloads, constants, and the settings as the shapes of arrays.
 
 use super::api::{Api, Entry};
 use super::c::{self, Place};
 use std::fmt::Write as _;
 
 pub fn files(api: &Api) -> Vec<(&'static str, String)> {
-    vec![("bindings/php/src/Native.php", native(api))]
+    vec![("bindings/php/src/Native.php", native(api)), ("bindings/php/kvlight.ffi.h", preloaded(api))]
+}
+
+/// The declarations, with the two lines by which `ffi.preload` knows what to load and under which name.
+fn preloaded(api: &Api) -> String {
+    let (major, minor) = (api.version("major"), api.version("minor"));
+    // PHP reads the two only if nothing stands before them.
+    format!(
+        "#define FFI_SCOPE \"KVLIGHT_{major}_{minor}\"\n#define FFI_LIB \"libkvlight.so.{major}.{minor}\"\n\
+         // Made from api/api.json by `make generate`. Do not edit.\n{}",
+        c::declarations(api, spelled)
+    )
 }
 
 fn native(api: &Api) -> String {
     let mut text = "<?php\n// Made from api/api.json by `make generate`. Do not edit.\ndeclare(strict_types=1);\n\nnamespace Kvlight;\n\n\
-        /**\n * What kvlight.h declares. Ids stand where C has pointers to objects of the program's.\n *\n"
+        /**\n * The library's statuses and constants, by their names without \"KVL_\".\n *\n"
         .to_owned();
     text.push_str(&shape("FetchSettings", "what one fetch may set", api.settings().filter(|setting| setting.is("per_fetch"))));
     text.push_str(" *\n");
@@ -19,7 +30,7 @@ fn native(api: &Api) -> String {
     for constant in api.statuses().chain(api.constants()) {
         let _ = writeln!(text, "    /** {} */\n    public const {} = {};", constant.about(), constant.name(), constant.value("value"));
     }
-    let _ = write!(text, "\n    public const DECLARATIONS = <<<'C'\n{}C;\n}}\n", c::declarations(api, spelled));
+    text.push_str("}\n");
     text
 }
 

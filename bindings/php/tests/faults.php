@@ -1,0 +1,218 @@
+<?php
+// What programs do to a library: functions that throw, caches that are dropped, millions of calls; each harms nobody but itself.
+// Prints TAP; run.sh tells it where the library is.
+declare(strict_types=1);
+
+require __DIR__ . '/tap.php';
+
+use Kvlight\{Native, Request, Result, Tasks};
+
+function echoed(mixed ...$named): Tasks
+{
+    return new Tasks(fn (array $keys) => array_combine($keys, array_map(fn ($key) => [(string) $key], $keys)), ...$named);
+}
+
+/** By how many bytes PHP's memory grows in a second round of the same work. */
+function growth(callable $work): int
+{
+    $work();
+    gc_collect_cycles();
+    $before = memory_get_usage();
+    $work();
+    gc_collect_cycles();
+    return memory_get_usage() - $before;
+}
+
+function residentKib(): int
+{
+    preg_match('/VmRSS:\s+(\d+)/', file_get_contents('/proc/self/status'), $found);
+    return (int) $found[1];
+}
+
+$scenarios = [];
+
+foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () => intdiv(1, 0)] as $kind => $harm) {
+    $scenarios["a function given to start that throws an $kind"] = function () use ($harm) {
+        $failures = [];
+        $tasks = echoed(onError: function (Throwable $error) use (&$failures) { $failures[] = $error; });
+        $tasks->start('a', $harm);
+        $tasks->startAll(['b', 'c'], $harm);
+        equal($tasks->fetch('d'), ['d'], 'a fetch that polls meanwhile');
+        equal($tasks->fetchAll(['e', 'f']), [['e'], ['f']], 'a batch');
+        while ($tasks->poll() > 0);
+        equal(count($failures), 2, 'failures that were reported');
+        $tasks->close();
+    };
+
+    $scenarios["`dropped` that throws an $kind"] = function () use ($harm) {
+        $dropped = $reported = 0;
+        $tasks = echoed(
+            settings: ['cache.capacity' => 1],
+            dropped: function () use (&$dropped, $harm) { $dropped++; $harm(); },
+            onError: function () use (&$reported) { $reported++; },
+        );
+        foreach (['a', 'b', 'c'] as $key) {
+            equal($tasks->fetch($key), [$key], 'a value');
+        }
+        $tasks->close();
+        equal([$dropped, $reported], [3, 3], 'values that it was called with, failures that were reported');
+    };
+
+    $scenarios["a provider that throws an $kind"] = function () use ($harm) {
+        $tasks = new Tasks(fn (array $keys) => $keys === ['bad'] ? $harm() : array_combine($keys, $keys), ['tasks.max_running' => 1]);
+        $bad = $tasks->start('bad');
+        equal($tasks->fetch('a'), 'a', 'another fetch');
+        equal($bad->wait()->status, Native::ERR_PROVIDER, 'its own');
+        $tasks->close();
+    };
+}
+
+$scenarios['an onError that throws, and none at all'] = function () {
+    [$code, $said] = program(<<<'PHP'
+        ini_set('error_log', '/dev/stderr');
+        foreach ([null, fn () => throw new Exception('again')] as $onError) {
+            $tasks = new Kvlight\Tasks(fn (array $keys) => array_combine($keys, $keys), onError: $onError);
+            $tasks->start('a', fn () => throw new Exception('in a function'));
+            if ($tasks->fetch('b') !== 'b') { exit(3); }
+            $tasks->close();
+        }
+        PHP);
+    equal([$code, substr_count($said, 'in a function'), substr_count($said, 'again') > 0], [0, 2, true], $said);
+};
+
+$scenarios['what a provider returns that is no answer'] = function () {
+    foreach (['text', 7, new stdClass()] as $wrong) {
+        $tasks = new Tasks(fn (array $keys) => $wrong);
+        equal(thrown(fn () => $tasks->fetch('a'))::class, TypeError::class, 'what is thrown');
+        $tasks->close();
+    }
+    $tasks = new Tasks(function (array $keys): void {});
+    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_UNANSWERED, 'an answer that is forgotten');
+    $tasks->close();
+};
+
+$scenarios['a function that closes'] = function () {
+    $tasks = echoed();
+    $told = [];
+    $tasks->start('a', function () use ($tasks) { $tasks->close(); });
+    $tasks->start('b', function (Result $result) use (&$told) { $told[] = $result->status; });
+    while ($told === []) {
+        $tasks->poll();
+    }
+    equal(count($told), 1, 'the other is told once');
+    $tasks->close();
+};
+
+$scenarios['fibers: a provider that is suspended, and two that want its key'] = function () {
+    $tasks = new Tasks(function (array $keys) {
+        for ($i = 0; $i < 5; $i++) {
+            Fiber::suspend();
+        }
+        return array_combine($keys, $keys);
+    }, ['timeout_ms' => 20_000]);
+    $values = $fibers = [];
+    foreach (['a', 'a', 'b'] as $key) {
+        $fibers[] = new Fiber(function () use ($tasks, $key, &$values) { $values[] = $tasks->fetch($key); });
+    }
+    array_walk($fibers, fn (Fiber $fiber) => $fiber->start());
+    for ($round = 0; $round < 1000 && array_filter($fibers, fn (Fiber $fiber) => !$fiber->isTerminated()); $round++) {
+        foreach ($fibers as $fiber) {
+            $fiber->isTerminated() || $fiber->resume();
+        }
+    }
+    sort($values);
+    equal($values, ['a', 'a', 'b'], 'values');
+    $tasks->close();
+};
+
+$scenarios['an event loop is told to wait'] = function () {
+    $waits = 0;
+    $requests = [];
+    $tasks = null;
+    $tasks = new Tasks(
+        function (array $keys, Request $request) use (&$requests) { $requests[] = $request; },
+        wait: function () use (&$waits, &$requests, &$tasks) {
+            $waits++;
+            $tasks->poll();
+            if ($waits === 3) {
+                $requests[0]->answer(['a' => 'A']);
+            }
+        },
+    );
+    equal($tasks->fetch('a'), 'A', 'the value');
+    equal($waits >= 3, true, 'it was called');
+    $stream = fopen('php://fd/' . $tasks->fd(), 'r');
+    $late = $tasks->start('b');
+    [$read, $write, $except] = [[$stream], null, null];
+    equal(stream_select($read, $write, $except, 20), 1, 'the descriptor, as a stream');
+    $tasks->poll();
+    $requests[1]->answer([]);
+    equal($late->wait()->status, Native::NULL, 'a null');
+    $tasks->close();
+};
+
+$scenarios['caches that are dropped leave no thread and no descriptor'] = function () {
+    $count = fn () => [count(glob('/proc/self/task/*')), count(glob('/proc/self/fd/*'))];
+    $before = $count();
+    for ($i = 0; $i < 40; $i++) {
+        $tasks = null;
+        $tasks = new Tasks(function (array $keys) use (&$tasks) { return array_combine($keys, array_fill(0, count($keys), [$tasks])); }, dropped: fn () => $tasks);
+        $tasks->fetch('a');
+        $tasks->fd();
+        $tasks->start('b', fn () => $tasks);
+    }
+    $tasks = null;
+    gc_collect_cycles();
+    equal($count(), $before, 'threads and descriptors');
+};
+
+$scenarios['two copies of the files in one process'] = function () {
+    $copy = sys_get_temp_dir() . '/kvlight-copy-' . getmypid();
+    mkdir("$copy/src", recursive: true);
+    foreach ([...glob(__DIR__ . '/../*.*'), ...glob(__DIR__ . '/../src/*')] as $file) {
+        copy($file, $copy . (str_contains($file, '/src/') ? '/src/' : '/') . basename($file));
+    }
+    [$code, $said] = program("require '$copy/kvlight.php'; echo (new Kvlight\\Tasks(fn (array \$keys) => ['a' => 'A']))->fetch('a');");
+    array_map(unlink(...), [...glob("$copy/src/*"), ...glob("$copy/*.*")]);
+    rmdir("$copy/src") && rmdir($copy);
+    equal([$code, $said], [0, 'A'], 'the program');
+};
+
+$scenarios['a thousand fetches at once on the defaults'] = function () {
+    $tasks = echoed();
+    $fetches = array_map(fn (int $i) => $tasks->start("key $i"), range(1, 1000));
+    equal(array_map(fn ($fetch) => $fetch->wait()->value(), $fetches), array_map(fn (int $i) => ["key $i"], range(1, 1000)), 'values');
+    $tasks->close();
+};
+
+$scenarios['memory stays flat'] = function () {
+    $tasks = new Tasks(function (array $keys, Request $request) {
+        foreach ($keys as $at => $key) {
+            str_starts_with($key, 'bad') ? $request->fail($at, new Exception($key)) : $request->resolve($at, [$key], ['ttl_ms' => 60_000]);
+        }
+        $request->finish();
+    }, ['cache.capacity' => 100]);
+    $last = 0;
+    $many = function (string $prefix) use (&$last) { return array_map(function () use ($prefix, &$last) { return $prefix . ++$last; }, range(1, 100)); };
+    $tasks->put('a', 'bytes');
+    $tasks->put('b', ['an object']);
+    $work = [
+        'gets' => function () use ($tasks) { for ($i = 0; $i < 200_000; $i++) { $tasks->get('a'); $tasks->get('b'); $tasks->get('none'); } },
+        'hits of fetch' => function () use ($tasks) { for ($i = 0; $i < 100_000; $i++) { $tasks->fetch('a'); } },
+        'puts' => function () use ($tasks) { for ($i = 0; $i < 50_000; $i++) { $tasks->put('p', 'value', ['ttl_ms' => 1000]); $tasks->put('o', [$i]); } },
+        'single loads' => function () use ($tasks, &$last) { for ($i = 0; $i < 20_000; $i++) { $tasks->fetch('key ' . ++$last); } },
+        'loads' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->fetchAll($many('key ')); } },
+        'failures' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->results($many('bad ')); } },
+        'options' => function () use ($tasks) { for ($i = 1; $i < 20_000; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
+        'the rest' => function () use ($tasks) { for ($i = 0; $i < 2_000; $i++) { $tasks->fd(); $tasks->stats(); $tasks->touch('a'); $tasks->remove('none'); } },
+    ];
+    foreach ($work as $name => $calls) {
+        equal(abs($grown = growth($calls)) < 100_000, true, "$name: $grown bytes more");
+    }
+    $before = residentKib();
+    array_walk($work, fn (callable $calls) => $calls());
+    equal(residentKib() - $before < 4000, true, 'the process: ' . (residentKib() - $before) . ' KiB more');
+    $tasks->close();
+};
+
+runScenarios($scenarios);

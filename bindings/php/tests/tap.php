@@ -1,0 +1,69 @@
+<?php
+// What scenarios are written in, and what runs them: each prints its line of TAP; the first twelve are counted for the row.
+declare(strict_types=1);
+
+require_once __DIR__ . '/../kvlight.php';
+
+use Kvlight\Tasks;
+
+/** Work, with polls that do not wait in between, until `$isDone`. */
+function busyUntil(Tasks $tasks, callable $isDone): int
+{
+    $sum = 0;
+    while (!$isDone()) {
+        for ($i = 0; $i < 5000; $i++) {
+            $sum = ($sum + $i * $i) % 1000003;
+        }
+        $tasks->poll();
+    }
+    return $sum;
+}
+
+function equal(mixed $got, mixed $wanted, string $what): void
+{
+    if ($got !== $wanted) {
+        throw new Exception("$what: got " . substr(var_export($got, true), 0, 500) . ', wanted ' . substr(var_export($wanted, true), 0, 500));
+    }
+}
+
+function thrown(callable $call): Throwable
+{
+    try {
+        $call();
+    } catch (Throwable $error) {
+        return $error;
+    }
+    throw new Exception('nothing was thrown');
+}
+
+/** Runs a program in an interpreter of its own, which must end by itself; its exit code, and what it said. */
+function program(string $text): array
+{
+    $file = tempnam(sys_get_temp_dir(), 'kvlight');
+    file_put_contents($file, "<?php require '" . realpath(__DIR__ . '/../kvlight.php') . "';\n$text\n");
+    exec('timeout 60 ' . escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($file) . ' 2>&1', $said, $code);
+    unlink($file);
+    return [$code, implode("\n", $said)];
+}
+
+/** `$row` is for the table of the twelve scenarios. */
+function runScenarios(array $scenarios, bool $row = false): never
+{
+    $failed = $passed = $i = 0;
+    echo '1..', count($scenarios), "\n";
+    foreach ($scenarios as $name => $run) {
+        $i++;
+        try {
+            $run();
+            echo "ok $i - $name\n";
+            $passed += $i <= 12 ? 1 : 0;
+        } catch (Throwable $error) {
+            echo "not ok $i - $name\n# ", str_replace("\n", "\n# ", (string) $error), "\n";
+            $failed++;
+        }
+    }
+    if ($row) {
+        echo 'ROW PHP | ', PHP_VERSION, " | next | $passed of 12\n";
+    }
+    exit($failed === 0 ? 0 : 1);
+}
