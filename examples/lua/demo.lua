@@ -31,5 +31,5 @@ end
 
 print("one more by itself: " .. authors:fetch("99").name)
 print(("%d requests for %d lookups, %d of them hits"):format(
-  asked, tonumber(authors:stats().hits + authors:stats().null_hits + authors:stats().misses), tonumber(authors:stats().hits)))
+  asked, authors:stats().hits + authors:stats().null_hits + authors:stats().misses, authors:stats().hits))
 authors:close()

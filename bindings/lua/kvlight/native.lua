@@ -337,7 +337,7 @@ kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint
 kvl_status_t kvl_value_new_object_on(kvl_queue_t *queue, void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
 ]]
 
-native.version = { number = 2000 }
+native.version = { number = 2000, text = "0.2.0" }
 
 -- Statuses and other constants, by their names without "KVL_".
 native.constants = {

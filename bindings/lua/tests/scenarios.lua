@@ -3,24 +3,9 @@
 
 local kvlight = require "kvlight"
 local K = kvlight.K
+local tap = require "tap"
 
--- Work that is compiled to a trace, with polls that do not wait in between, until `is_done`.
-local function busy_until(tasks, is_done)
-  local sum = 0
-  while not is_done() do
-    for i = 1, 20000 do
-      sum = (sum + i * i) % 1000003
-    end
-    tasks:poll()
-  end
-  return sum
-end
-
-local function equal(got, wanted, what)
-  if got ~= wanted then
-    error(("%s: got %s, wanted %s"):format(what, tostring(got), tostring(wanted)), 2)
-  end
-end
+local busy_until, equal, scenario = tap.busy_until, tap.equal, tap.scenario
 
 -- A provider that answers "user <key>" to every key but those that begin with "no", and remembers what it was asked.
 local function users(settings)
@@ -61,17 +46,12 @@ local function results_of(tasks, keys, options)
   return results
 end
 
-local scenarios = {}
-local function scenario(name, run)
-  scenarios[#scenarios + 1] = { name = name, run = run }
-end
-
 scenario("hit", function()
   local tasks, asked = users()
   equal(result_of(tasks, "7").value, "user 7", "loaded")
   equal(tasks:fetch("7"), "user 7", "from the store")
   equal(#asked, 1, "requests")
-  equal(tonumber(tasks:stats().hits), 1, "hits")
+  equal(tasks:stats().hits, 1, "hits")
   equal(tasks:put("8", "put"), true, "put")
   equal(tasks:fetch("8"), "put", "what was put")
   tasks:close()
@@ -82,7 +62,7 @@ scenario("null hit", function()
   equal(result_of(tasks, "nobody").status, K.NULL, "loaded")
   equal(tasks:fetch("nobody"), nil, "from the store")
   equal(#asked, 1, "requests")
-  equal(tonumber(tasks:stats().null_hits), 1, "null hits")
+  equal(tasks:stats().null_hits, 1, "null hits")
   tasks:close()
 end)
 
@@ -283,6 +263,20 @@ scenario("an error arrives as it was raised, at everybody", function()
   equal(next(tasks.errors), nil, "errors left")
 end)
 
+scenario("puts under a condition, and touches", function()
+  local tasks = users()
+  equal(tasks:put("a", "new", { only_if = "present" }), false, "only if present, and it is not")
+  equal(tasks:put("a", "first", { only_if = "absent" }), true, "only if absent")
+  equal(tasks:put("a", "second", { only_if = "absent" }), false, "only if absent, and it is there")
+  equal(tasks:get("a"), "first", "what stayed")
+  equal(tasks:put("a", "third", { keep_ttl = true, only_if = "present", ttl_ms = 5000 }), true, "only if present")
+  equal(tasks:touch("a", 60000), true, "touched")
+  equal(tasks:touch("nobody"), false, "nothing to touch")
+  local went_well, sentence = pcall(tasks.put, tasks, "a", "b", { tll_ms = 5 })
+  equal(not went_well and tostring(sentence):find("tll_ms", 1, true) ~= nil, true, tostring(sentence))
+  tasks:close()
+end)
+
 scenario("keys and values of any bytes", function()
   local tasks = users { provider = function(keys) return { [keys[1]] = keys[1] .. "\0\255" } end }
   for _, key in ipairs { "", "a\0b", "\255\254", ("x"):rep(65535) } do
@@ -303,18 +297,4 @@ scenario("an engine that is forgotten ends with the collector", function()
   collectgarbage()
 end)
 
-local passed = 0
-local failed = 0
-print("1.." .. #scenarios)
-for i, each in ipairs(scenarios) do
-  local went_well, why = xpcall(each.run, function(why) return debug.traceback(tostring(why), 2) end)
-  print(("%s %d - %s"):format(went_well and "ok" or "not ok", i, each.name))
-  if not went_well then
-    print("# " .. tostring(why):gsub("\n", "\n# "))
-    failed = failed + 1
-  elseif i <= 12 then
-    passed = passed + 1
-  end
-end
-print(("ROW LuaJIT | %s | next | %d of 12"):format(jit.version:gsub("^LuaJIT ", ""), passed))
-os.exit(failed == 0 and 0 or 1, true)
+tap.run(true)

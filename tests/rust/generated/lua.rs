@@ -16,7 +16,8 @@ fn native(api: &Api) -> String {
     api.settings().filter(|setting| !setting.is("per_fetch")).for_each(|setting| text.push_str(&field(setting)));
     text.push_str("\nlocal native = {}\n\n-- What ffi.cdef reads, once a process.\nnative.declarations = [[\n");
     text.push_str(&c::declarations(api, |type_name, _| type_name));
-    let _ = write!(text, "]]\n\nnative.version = {{ number = {} }}\n", api.version("number"));
+    let parts = ["major", "minor", "patch"].map(|part| api.version(part).to_string());
+    let _ = write!(text, "]]\n\nnative.version = {{ number = {}, text = \"{}\" }}\n", api.version("number"), parts.join("."));
     text.push_str("\n-- Statuses and other constants, by their names without \"KVL_\".\nnative.constants = {\n");
     for constant in api.statuses().chain(api.constants()) {
         let _ = writeln!(text, "  {} = {}, -- {}", constant.name(), constant.value("value"), constant.about());

@@ -1,0 +1,136 @@
+-- Finds the library, and turns its errors, settings and terms into Lua's.
+
+local ffi = require "ffi"
+local native = require "kvlight.native"
+
+local M = { K = native.constants }
+local K = M.K
+
+-- Declarations stay for as long as the process; a test runner that empties package.loaded loads this file more than once. The name
+-- of a type says which version declared them.
+local mark = "kvl_lua_declared_" .. native.version.number
+if not pcall(ffi.typeof, mark) then
+  local fresh, why = pcall(ffi.cdef, native.declarations)
+  if not fresh then
+    error("kvlight: another version of this module is loaded in this process: " .. why, 0)
+  end
+  ffi.cdef("typedef struct { int unused; } " .. mark .. ";")
+end
+
+local function load_library()
+  local failures = {}
+  local function try(name)
+    local found, library = pcall(ffi.load, name)
+    failures[#failures + 1] = found or ("%s (%s)"):format(name, library)
+    return found and library or nil
+  end
+  local wanted = os.getenv("KVL_LIBRARY")
+  local library
+  if wanted then
+    library = try(wanted)
+  else
+    local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
+    library = try("libkvlight.so." .. native.version.text:match("^%d+%.%d+")) or try(here .. "../../../target/release/libkvlight.so")
+  end
+  if not library then
+    error("kvlight: no library found; tried " .. table.concat(failures, ", ") .. "; KVL_LIBRARY names one", 0)
+  end
+  if math.floor(library.kvl_version_number() / 1000) ~= math.floor(native.version.number / 1000) then
+    error(("kvlight: this module is for %s, and the library is %s"):format(native.version.text, ffi.string(library.kvl_version_string())), 0)
+  end
+  return library
+end
+
+local C = load_library()
+M.C = C
+
+-- An error of the library's: status (a number), name ("KVL_ERR_TIMEOUT"), message.
+-- An error of the provider's arrives as the very value that it raised, at everybody who waited.
+local Error = {}
+Error.__index = Error
+Error.__tostring = function(self)
+  return self.name .. ": " .. self.message
+end
+M.Error = Error
+
+function M.error_of(status, message)
+  if not message or message == "" then
+    message = ffi.string(C.kvl_status_message(status))
+  end
+  return setmetatable({ status = status, name = ffi.string(C.kvl_status_name(status)), message = message }, Error)
+end
+
+-- Raises if a status is an error; else returns it.
+function M.check(status, message)
+  if status < 0 then
+    error(M.error_of(status, message), 0)
+  end
+  return status
+end
+
+-- Makes what a provider puts in a key's place to fail that key alone. `permanent`: trying again is pointless.
+local Failure = { __tostring = function(self) return self.message end }
+function M.failure(message, code, permanent)
+  return setmetatable({ message = message, code = code or 0, permanent = permanent }, Failure)
+end
+
+function M.is_failure(value)
+  return getmetatable(value) == Failure
+end
+
+-- States settings in a kvl_config_t or kvl_options_t; `prefix` is "kvl_config" or "kvl_options".
+function M.state(prefix, handle, settings, skipped)
+  for key, value in pairs(settings) do
+    local kind = type(value)
+    if skipped and skipped[key] then
+      -- It is this module's own business.
+    elseif kind == "boolean" then
+      C[prefix .. "_set_int"](handle, key, value and 1 or 0)
+    elseif kind == "number" then
+      local is_whole = value % 1 == 0 and math.abs(value) < 2 ^ 53
+      C[prefix .. (is_whole and "_set_int" or "_set_real")](handle, key, value)
+    elseif kind == "string" then
+      C[prefix .. "_set"](handle, key, value)
+    else
+      error(("kvlight: the setting %q takes a string, a number or a boolean, not a %s"):format(key, kind), 0)
+    end
+  end
+  local problem = C[prefix .. "_problem"](handle)
+  if problem ~= nil then
+    error(M.error_of(K.ERR_BAD_VALUE, ffi.string(problem)), 0)
+  end
+end
+
+local TERMS = { ttl_ms = true, priority = true, cost = true, keep_ttl = true, only_if = true }
+local CONDITIONS = { absent = K.PUT_F_IF_ABSENT, present = K.PUT_F_IF_PRESENT }
+
+-- A table of ttl_ms, priority, cost, keep_ttl (the entry there keeps its end) and only_if ("absent" or "present") as the library
+-- reads it; nil states nothing.
+function M.terms(stated)
+  if not stated then
+    return nil
+  end
+  for name in pairs(stated) do
+    if not TERMS[name] then
+      error(("kvlight: there is no term %q"):format(tostring(name)), 0)
+    end
+  end
+  local flags = stated.keep_ttl and K.PUT_F_KEEP_TTL or 0
+  if stated.only_if then
+    flags = flags + (CONDITIONS[stated.only_if] or error("kvlight: only_if is \"absent\" or \"present\"", 0))
+  end
+  return ffi.new("kvl_terms_t", {
+    struct_size = ffi.sizeof("kvl_terms_t"),
+    ttl_ms = stated.ttl_ms or K.TTL_DEFAULT,
+    priority = stated.priority or K.PRIORITY_DEFAULT,
+    cost = stated.cost or K.COST_DEFAULT,
+    flags = flags,
+  })
+end
+
+-- The number that the library carries in a pointer's place.
+function M.id_of(pointer)
+  return tonumber(ffi.cast("uintptr_t", pointer))
+end
+
+return M

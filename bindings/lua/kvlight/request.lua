@@ -1,0 +1,109 @@
+-- Requests: what a provider may take as its second argument, to answer keys one by one, or later.
+
+local ffi = require "ffi"
+local library = require "kvlight.library"
+
+local C, K, check = library.C, library.K, library.check
+
+local Request = {}
+Request.__index = Request
+
+-- `handle` is borrowed. A request that is forgotten is finished, with KVL_ERR_UNANSWERED for what is open.
+function Request.new(tasks, handle)
+  local keys = {}
+  local slices = C.kvl_request_keys(handle)
+  for i = 1, tonumber(C.kvl_request_len(handle)) do
+    keys[i] = ffi.string(slices[i - 1].data, slices[i - 1].len)
+  end
+  return setmetatable({ tasks = tasks, handle = ffi.gc(C.kvl_request_retain(handle), C.kvl_request_release), keys = keys }, Request)
+end
+
+local function position(self, i)
+  if not self.keys[i] then
+    error(("kvlight: the request has %d keys, and %s is none of them"):format(#self.keys, tostring(i)), 3)
+  end
+  return i - 1
+end
+
+-- Answers the i-th key; nil is "there is no such record". `terms` may have ttl_ms, priority, cost. True if it came in time.
+function Request:resolve(i, value, terms)
+  local at = position(self, i)
+  local stated = library.terms(terms)
+  local handle = self.tasks:_value(value)
+  local status = C.kvl_request_resolve(self.handle, at, handle, stated)
+  C.kvl_value_release(handle)
+  return check(status) == K.OK
+end
+
+-- Fails the i-th key with a kvlight.failure(), or any value that is to arrive at those who wait.
+function Request:fail(i, why)
+  local at = position(self, i)
+  local handle = self.tasks:_error(why)
+  local status = C.kvl_request_fail(self.handle, at, handle)
+  C.kvl_error_release(handle)
+  return check(status) == K.OK
+end
+
+-- Finishes: what has no answer is null.
+function Request:finish()
+  check(C.kvl_request_finish_nulls(self.handle))
+end
+
+-- Finishes: what has no answer fails.
+function Request:finish_error(why)
+  local handle = self.tasks:_error(why)
+  local status = C.kvl_request_finish_error(self.handle, handle)
+  C.kvl_error_release(handle)
+  check(status)
+end
+
+-- Whether nobody waits for it any more.
+function Request:is_cancelled()
+  return C.kvl_request_is_cancelled(self.handle) ~= K.CANCEL_NO
+end
+
+-- Which attempt the i-th key is in, from 1.
+function Request:attempt(i)
+  return C.kvl_request_attempt(self.handle, position(self, i))
+end
+
+-- Answers all keys from { key = value }; what it lacks is null, a kvlight.failure() in a value's place fails that key.
+function Request:answer(rows)
+  if type(rows) ~= "table" then
+    error(("kvlight: the provider returned a %s, and not { key = value }"):format(type(rows)), 0)
+  end
+  local is_complete = true
+  for i, key in ipairs(self.keys) do
+    local row = rows[key]
+    if row == nil then
+      is_complete = false
+    elseif library.is_failure(row) then
+      self:fail(i, row)
+    else
+      self:resolve(i, row)
+    end
+  end
+  -- Before a row under the number 7 makes the key "7" absent.
+  if not is_complete then
+    for key in pairs(rows) do
+      if type(key) ~= "string" then
+        error(("kvlight: keys are strings, and the provider answered the %s %s"):format(type(key), tostring(key)), 0)
+      end
+    end
+  end
+  self:finish()
+end
+
+-- Calls the provider. One that returns nothing has answered, or keeps the request and answers later.
+function Request:provide(provider)
+  local went_well, rows = pcall(provider, self.keys, self)
+  if went_well and rows ~= nil then
+    went_well, rows = pcall(self.answer, self, rows)
+  end
+  if not went_well then
+    -- That fails if the request was finished, or if the cache was closed meanwhile, which has told everybody.
+    pcall(self.finish_error, self, rows)
+  end
+end
+
+return Request

@@ -1,0 +1,517 @@
+-- The cache with its provider, fetches, and the loop that handles events.
+
+local ffi = require "ffi"
+local library = require "kvlight.library"
+local Request = require "kvlight.request"
+local statistics = require("kvlight.native").statistics
+
+local C, K, check, error_of, id_of = library.C, library.K, library.check, library.error_of, library.id_of
+
+-- ---- Fetches -------------------------------------------------------------------------------------------------------
+
+local Fetch = {}
+Fetch.__index = Fetch
+
+-- Ends it for those who wait for this fetch, with KVL_ERR_CANCELLED, and for nobody else.
+function Fetch:cancel()
+  check(C.kvl_fetch_cancel(self.handle))
+end
+
+-- Waits until it is done, and returns what its function is called with.
+function Fetch:wait()
+  while not self.is_done do
+    self.tasks:_wait(self)
+  end
+  return self.outcome
+end
+
+-- ---- The cache -----------------------------------------------------------------------------------------------------
+
+local M = {}
+local Tasks = {}
+Tasks.__index = Tasks
+
+local out_value = ffi.typeof "kvl_value_t *[1]"
+local out_error = ffi.typeof "kvl_error_t *[1]"
+local slices_of = ffi.typeof "kvl_slice_t[?]"
+local pair_of = ffi.typeof "struct { kvl_tasks_t *tasks; kvl_queue_t *queue; }"
+local EVENT_SIZE = ffi.sizeof "kvl_event_t"
+
+-- Settings that are this module's own business.
+local OWN = { provider = true, dropped = true, on_error = true, wait = true, wake = true, spawn = true, delivery = true }
+
+-- What would have to be called by the library, maybe from a thread of its own.
+local REFUSED = {
+  validator = "check keys before you fetch them",
+  cost = "state a value's cost in its answer: request:resolve(i, value, { cost = … })",
+  removal_listener = "`dropped` is called with values that nobody holds any more",
+  record_listener = "stats() counts lookups",
+}
+
+local function refuse(settings)
+  for name, instead in pairs(REFUSED) do
+    if settings[name] ~= nil then
+      error(("kvlight: LuaJIT cannot lend the library a function (%s): %s"):format(name, instead), 0)
+    end
+  end
+  if settings.delivery ~= nil and settings.delivery ~= "queue" then
+    error("kvlight: LuaJIT cannot be called from another thread; delivery is \"queue\", which poll() drains", 0)
+  end
+  if type(settings.provider) ~= "function" then
+    error("kvlight: `provider` is missing: a function that is given a list of keys and returns { key = value }", 0)
+  end
+end
+
+-- The engine and its queue end together: by close(), else by the collector. Neither waits for code of the program's, since all of it
+-- runs in poll().
+local function end_pair(pair)
+  C.kvl_tasks_free(pair.tasks)
+  C.kvl_queue_free(pair.queue)
+  pair.tasks, pair.queue = nil, nil
+end
+
+local function report(why)
+  io.stderr:write("kvlight: a function given to start(), or `dropped`, raised ", why, "\n")
+end
+
+-- Besides the library's settings, which are those of docs/CONFIGURATION.md:
+--   provider  is given a list of keys, and the Request; returns { key = value }, or nothing: then it answers later.
+--   dropped   is given each value that is no string once cache and fetches hold it no more.
+--   on_error  is given what a function given to start(), or `dropped`, raises; without it that is printed.
+-- For schedulers of coroutines:
+--   wait      is given a fetch that is not done, again and again, and lets others run, poll() among them. Without it, waiting yields
+--             in coroutines, and blocks elsewhere.
+--   wake      is given a fetch that is done: so that `wait` may sleep until then.
+--   spawn     is given a function that runs the provider, and runs it in a coroutine of its own. Without it, it runs in poll().
+function M.new(settings)
+  refuse(settings)
+  local pair = ffi.gc(pair_of(), end_pair)
+  local out = ffi.new "kvl_queue_t *[1]"
+  check(C.kvl_queue_new(0, out))
+  pair.queue = out[0]
+
+  local config_out = ffi.new "kvl_config_t *[1]"
+  check(C.kvl_config_new(config_out))
+  local config = ffi.gc(config_out[0], C.kvl_config_free)
+  library.state("kvl_config", config, settings, OWN)
+  check(C.kvl_config_set_queue(config, pair.queue, K.QUEUE_F_ALL))
+  check(C.kvl_config_set_provider(config, nil, nil, nil))
+  local tasks_out = ffi.new "kvl_tasks_t *[1]"
+  check(C.kvl_tasks_new(config, tasks_out, nil))
+  pair.tasks = tasks_out[0]
+
+  return setmetatable({
+    pair = pair,
+    provider = settings.provider,
+    dropped = settings.dropped,
+    on_error = settings.on_error,
+    wait = settings.wait,
+    wake = settings.wake,
+    spawn = settings.spawn,
+    event = ffi.new "kvl_event_t",
+    last_id = 0,
+    polls = 0, -- how many calls of poll() are in the program's code now
+    fetches = {}, -- by id, until their last event
+    objects = {}, -- values by id, until the library says that nobody holds them
+    errors = {}, -- what providers failed with, likewise
+  }, Tasks)
+end
+
+function Tasks:_id()
+  self.last_id = self.last_id + 1
+  return self.last_id, ffi.cast("void *", self.last_id)
+end
+
+function Tasks:_open()
+  if self.pair.tasks == nil then
+    error(error_of(K.ERR_CLOSED), 0)
+  end
+  return self.pair.tasks
+end
+
+-- A handle for a value of Lua's: strings are bytes, nil is null, all else is an object that stays in Lua.
+function Tasks:_value(value)
+  if value == nil then
+    return C.kvl_value_null()
+  end
+  self:_open()
+  local out = out_value()
+  if type(value) == "string" then
+    check(C.kvl_value_new_bytes(value, #value, out))
+  else
+    local id, pointer = self:_id()
+    check(C.kvl_value_new_object_on(self.pair.queue, pointer, 0, nil, out))
+    self.objects[id] = value
+  end
+  return out[0]
+end
+
+function Tasks:_error(why)
+  self:_open()
+  if why == nil then
+    why = "an error without a value"
+  end
+  local is_text, message = pcall(tostring, why)
+  message = is_text and message or type(why)
+  local code, permanent = 0, false
+  if library.is_failure(why) then
+    code, permanent = why.code, why.permanent
+  end
+  local out = out_error()
+  local id, pointer = self:_id()
+  check(C.kvl_error_new_object(code, message, #message, permanent and K.ERROR_F_PERMANENT or 0, self.pair.queue, pointer, nil, out))
+  self.errors[id] = why
+  return out[0]
+end
+
+local function from_value(self, value)
+  local object = C.kvl_value_object(value)
+  if object ~= nil then
+    return self.objects[id_of(object)]
+  end
+  local len = ffi.new "size_t[1]"
+  local data = C.kvl_value_data(value, len)
+  return ffi.string(data, len[0])
+end
+
+local function from_error(self, failed)
+  local object = C.kvl_error_object(failed)
+  if object ~= nil then
+    return self.errors[id_of(object)]
+  end
+  return error_of(C.kvl_error_status(failed), ffi.string(C.kvl_error_message(failed)))
+end
+
+-- A result as Lua sees it: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or an error's), key, value, error, source, attempts.
+local function from_result(self, result)
+  local status = result.status
+  local value, failed
+  if status == K.VALUE then
+    if result.object ~= nil then
+      value = self.objects[id_of(result.object)]
+    else
+      value = ffi.string(result.data, result.data_len)
+    end
+  elseif status < 0 then
+    failed = from_error(self, result.error)
+  end
+  return {
+    status = status,
+    key = ffi.string(result.key, result.key_len),
+    value = value,
+    error = failed,
+    source = result.source,
+    attempts = result.attempts,
+  }
+end
+
+local function from_results(self, results)
+  local list = {}
+  for i = 1, tonumber(C.kvl_results_len(results)) do
+    list[i] = from_result(self, C.kvl_results_at(results, i - 1))
+  end
+  return list
+end
+
+-- Calls `use` with options made from a table, or with nil.
+local function with_options(settings, use)
+  if not settings then
+    return use(nil)
+  end
+  local out = ffi.new "kvl_options_t *[1]"
+  check(C.kvl_options_new(out))
+  local options = ffi.gc(out[0], C.kvl_options_free)
+  library.state("kvl_options", options, settings)
+  return use(options)
+end
+
+local function key_of(key)
+  return type(key) == "string" and key or error("kvlight: keys are strings, and this is a " .. type(key), 3)
+end
+
+local function slices(keys)
+  local n = #keys
+  local list = slices_of(n)
+  for i = 1, n do
+    local key = keys[i]
+    if type(key) ~= "string" then
+      error("kvlight: keys are strings, and the one at " .. i .. " is a " .. type(key), 3)
+    end
+    list[i - 1].data, list[i - 1].len = key, #key
+  end
+  return list, n
+end
+
+-- A fetch that is under way once `call` says KVL_PENDING.
+local function begin(self, tell, call)
+  local out = ffi.new "kvl_fetch_t *[1]"
+  check(C.kvl_fetch_new(out))
+  local id, pointer = self:_id()
+  local fetch = setmetatable({ tasks = self, handle = ffi.gc(out[0], C.kvl_fetch_release), tell = tell }, Fetch)
+  self.fetches[id] = fetch
+  local status = call(fetch.handle, pointer)
+  if status ~= K.PENDING then
+    self.fetches[id] = nil
+    check(status)
+  end
+  return fetch
+end
+
+-- Begins to fetch one key; `tell` is called by poll() with its result. Options are settings that are "per fetch".
+function Tasks:start(key, options, tell)
+  local tasks = self:_open()
+  key_of(key)
+  return with_options(options, function(opts)
+    return begin(self, tell, function(fetch, pointer)
+      return C.kvl_tasks_fetch(tasks, key, #key, opts, fetch, nil, pointer, nil, nil)
+    end)
+  end)
+end
+
+-- Begins to fetch many keys; `tell` is called by poll() with the list of all their results.
+function Tasks:start_all(keys, options, tell)
+  local tasks = self:_open()
+  local list, n = slices(keys)
+  return with_options(options, function(opts)
+    return begin(self, tell, function(fetch, pointer)
+      return C.kvl_tasks_fetch_all(tasks, list, n, opts, fetch, nil, pointer, nil, nil)
+    end)
+  end)
+end
+
+-- What the cache has, without asking the provider: its value, and K.VALUE, K.NULL, K.MISS or K.INVALID_KEY.
+function Tasks:get(key)
+  local out = out_value()
+  local status = check(C.kvl_tasks_get(self:_open(), key_of(key), #key, out))
+  if status ~= K.VALUE then
+    return nil, status
+  end
+  local value = from_value(self, out[0])
+  C.kvl_value_release(out[0])
+  return value, status
+end
+
+-- The value of one key, nil if there is none; waits for it, and raises what made it fail.
+function Tasks:fetch(key, options)
+  if not options then
+    local value, status = self:get(key)
+    if status ~= K.MISS then
+      return value
+    end
+  end
+  local result = self:start(key, options):wait()
+  if result.error ~= nil then
+    error(result.error, 0)
+  end
+  return result.value
+end
+
+-- What came of each key, in their order; raises nothing that befell a single key.
+function Tasks:results(keys, options)
+  return self:start_all(keys, options):wait()
+end
+
+-- The values of many keys in their order, with nil where there is none; raises the first error.
+function Tasks:fetch_all(keys, options)
+  local values = {}
+  for i, result in ipairs(self:results(keys, options)) do
+    if result.error ~= nil then
+      error(result.error, 0)
+    end
+    values[i] = result.value
+  end
+  return values
+end
+
+local function with_cache(self, use)
+  local out = ffi.new "kvl_cache_t *[1]"
+  check(C.kvl_tasks_cache(self:_open(), out))
+  local status = use(out[0])
+  C.kvl_cache_release(out[0])
+  return check(status)
+end
+
+-- Stores a value; nil is "known to be absent". `terms` may have ttl_ms, priority, cost, keep_ttl, only_if. True if it got in. Polls if
+-- no other poll is under way, so that a program that only stores gives back what left.
+function Tasks:put(key, value, terms)
+  self:_open()
+  key_of(key)
+  local stated = library.terms(terms)
+  local handle = self:_value(value)
+  local status = with_cache(self, function(cache)
+    local status = C.kvl_cache_put(cache, key, #key, handle, stated)
+    C.kvl_value_release(handle)
+    return status
+  end)
+  if self.polls == 0 then
+    self:poll()
+  end
+  return status == K.OK
+end
+
+-- Gives what is stored under a key another time to live. True if there was something.
+function Tasks:touch(key, ttl_ms)
+  key_of(key)
+  return with_cache(self, function(cache) return C.kvl_cache_touch(cache, key, #key, ttl_ms or K.TTL_DEFAULT) end) == K.OK
+end
+
+-- Removes what is stored under a key. True if there was something.
+function Tasks:remove(key)
+  key_of(key)
+  return with_cache(self, function(cache) return C.kvl_cache_remove(cache, key, #key) end) == K.OK
+end
+
+-- Removes everything.
+function Tasks:clear()
+  with_cache(self, function(cache) return C.kvl_cache_clear(cache) end)
+end
+
+-- What was counted, by the names of docs/STATISTICS.md, as numbers.
+function Tasks:stats()
+  local stats = ffi.new "kvl_stats_t"
+  check(C.kvl_tasks_stats(self:_open(), stats, ffi.sizeof(stats)))
+  local counted = {}
+  for _, name in ipairs(statistics) do
+    counted[name] = tonumber(stats[name])
+  end
+  return counted
+end
+
+-- ---- Events --------------------------------------------------------------------------------------------------------
+
+-- Calls a function of the program's, whose failure is nobody else's.
+local function call_back(self, call, argument)
+  local why, trace
+  local function note(raised)
+    why, trace = raised, debug.traceback(tostring(raised), 2)
+  end
+  if xpcall(call, function(raised) return pcall(note, raised) end, argument) then
+    return
+  end
+  trace = trace or type(why)
+  if not self.on_error then
+    report(trace)
+  elseif not pcall(self.on_error, why) then
+    report(trace .. "\n(and `on_error` failed)")
+  end
+end
+
+local function settle(self, id, is_last, outcome)
+  local fetch = self.fetches[id]
+  if is_last then
+    self.fetches[id] = nil
+  end
+  fetch.outcome, fetch.is_done = outcome, true
+  if self.wake then
+    call_back(self, self.wake, fetch)
+  end
+  if fetch.tell then
+    call_back(self, fetch.tell, outcome)
+  end
+end
+
+local function ask(self, handle)
+  local request = Request.new(self, handle)
+  local function provide()
+    request:provide(self.provider)
+  end
+  if self.spawn then
+    local went_well, why = pcall(self.spawn, provide)
+    if not went_well then
+      pcall(request.finish_error, request, why)
+    end
+  else
+    provide()
+  end
+end
+
+-- All that an event borrows is read before code of the program's runs: that code may poll, too.
+local function handle_event(self, event)
+  local kind = event.kind
+  if kind == K.EVENT_RESULT then
+    settle(self, id_of(event.user_data), event.flags % 2 == K.F_LAST, from_result(self, event.result))
+  elseif kind == K.EVENT_RESULTS then
+    settle(self, id_of(event.user_data), true, from_results(self, event.results))
+  elseif kind == K.EVENT_REQUEST then
+    ask(self, event.request)
+  elseif kind == K.EVENT_DROP then
+    local id = id_of(event.user_data)
+    local object = self.objects[id]
+    self.objects[id], self.errors[id] = nil, nil
+    if object ~= nil and self.dropped then
+      call_back(self, self.dropped, object)
+    end
+  elseif kind == K.EVENT_CLOSED then
+    self.is_closed = true
+  end
+end
+
+-- Handles what waits; waits for the first event for up to `timeout_ms` (0: not at all). Returns how many there were.
+function Tasks:poll(timeout_ms)
+  local count = 0
+  local patience = timeout_ms or 0
+  while self.pair.queue ~= nil do
+    local event = self.event
+    if check(C.kvl_queue_next(self.pair.queue, patience, event, EVENT_SIZE)) == K.EMPTY then
+      break
+    end
+    count, patience = count + 1, 0
+    self.polls = self.polls + 1
+    local went_well, why = pcall(handle_event, self, event)
+    self.polls = self.polls - 1
+    if not went_well then
+      error(why, 0)
+    end
+  end
+  return count
+end
+
+-- A coroutine may yield unless a function of C's called it: coroutine.isyieldable() knows.
+local function may_yield()
+  if coroutine.isyieldable then
+    return coroutine.isyieldable()
+  end
+  local running, is_main = coroutine.running()
+  return running ~= nil and not is_main
+end
+
+-- Lets time pass for a fetch that is not done.
+function Tasks:_wait(fetch)
+  if self.wait then
+    self.wait(fetch)
+  elseif not may_yield() then
+    self:poll(100)
+  elseif self:poll() == 0 then
+    coroutine.yield()
+  end
+end
+
+-- A descriptor that is readable while poll() has something to do.
+function Tasks:fd()
+  self:_open()
+  local out = ffi.new "int32_t[1]"
+  check(C.kvl_queue_fd(self.pair.queue, out))
+  return out[0]
+end
+
+-- Ends the cache: fetches under way end with KVL_ERR_CLOSED, here, and `dropped` is called with all objects. May be called twice.
+function Tasks:close()
+  if self.pair.tasks ~= nil then
+    check(C.kvl_tasks_close(self.pair.tasks, K.CLOSE_CANCEL, 0, nil, nil, nil))
+    while not self.is_closed do
+      self:poll(100)
+    end
+  end
+  -- A function that poll() called may have closed as well.
+  if self.pair.tasks ~= nil then
+    check(C.kvl_tasks_free(self.pair.tasks))
+    self.pair.tasks = nil
+  end
+  self:poll()
+  if self.pair.queue ~= nil then
+    check(C.kvl_queue_free(self.pair.queue))
+    self.pair.queue = nil
+  end
+end
+
+return M

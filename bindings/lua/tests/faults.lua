@@ -1,0 +1,379 @@
+-- What programs do to a library: functions that fail, coroutines that yield or are never resumed, caches that are dropped, millions of
+-- calls; each harms nobody but itself. Prints TAP; run.sh tells it where module and library are.
+
+local kvlight = require "kvlight"
+local K = kvlight.K
+local ffi = require "ffi"
+local tap = require "tap"
+local equal, scenario = tap.equal, tap.scenario
+
+ffi.cdef "int usleep(unsigned); long readlink(const char *, char *, size_t);"
+
+-- A provider that answers each key with a table.
+local function echo(settings)
+  settings = settings or {}
+  settings.provider = settings.provider or function(keys)
+    local rows = {}
+    for _, key in ipairs(keys) do
+      rows[key] = { key }
+    end
+    return rows
+  end
+  return kvlight.tasks(settings)
+end
+
+local function lines_of(command)
+  local pipe = io.popen(command)
+  local count = select(2, pipe:read("*a"):gsub("\n", ""))
+  pipe:close()
+  return count
+end
+
+local pid = io.open("/proc/self/stat"):read("*n")
+local function census()
+  return lines_of("ls /proc/" .. pid .. "/task") .. " threads, " .. lines_of("ls /proc/" .. pid .. "/fd") .. " descriptors"
+end
+
+local function resident_kib()
+  return tonumber(io.open("/proc/self/status"):read("*a"):match("VmRSS:%s+(%d+)"))
+end
+
+local harms = {
+  ["raises a string"] = function() error "mine" end,
+  ["raises a table"] = function() error { why = "mine" } end,
+  ["raises nil"] = function() error() end,
+  ["raises what has no text"] = function() error(setmetatable({}, { __tostring = function() error "no text" end })) end,
+}
+for what, harm in pairs(harms) do
+  scenario("a function given to start that " .. what, function()
+    local failures = 0
+    local tasks = echo { on_error = function() failures = failures + 1 end }
+    tasks:start("a", nil, harm)
+    tasks:start_all({ "b", "c" }, nil, harm)
+    equal(tasks:fetch("d")[1], "d", "a fetch that polls meanwhile")
+    equal(tasks:fetch_all({ "e", "f" })[2][1], "f", "a batch")
+    tasks:poll()
+    equal(failures, 2, "failures that were reported")
+    tasks:close()
+  end)
+
+  scenario("`dropped` that " .. what .. ", and `on_error` too", function()
+    local dropped = 0
+    local stderr = io.stderr
+    io.stderr = { write = function() end }
+    local tasks = echo {
+      ["cache.capacity"] = 1,
+      dropped = function()
+        dropped = dropped + 1
+        harm()
+      end,
+      on_error = harm,
+    }
+    for _, key in ipairs { "a", "b", "c" } do
+      equal(tasks:fetch(key)[1], key, "a value")
+    end
+    tasks:close()
+    io.stderr = stderr
+    equal(dropped, 3, "values that it was called with")
+  end)
+
+  scenario("a provider that " .. what, function()
+    local tasks = echo {
+      provider = function(keys)
+        return keys[1] == "bad" and harm() or { [keys[1]] = "good" }
+      end,
+      ["tasks.max_running"] = 1,
+    }
+    local bad = tasks:start("bad")
+    equal(tasks:fetch("a"), "good", "another fetch")
+    equal(bad:wait().status, K.ERR_PROVIDER, "its own")
+    equal(pcall(tasks.fetch, tasks, "bad"), false, "a fetch of it")
+    tasks:close()
+  end)
+end
+
+scenario("what a provider returns that is no answer is refused with a sentence", function()
+  for _, case in ipairs { { { [7] = "seven" }, "strings" }, { "text", "a string" }, { true, "a boolean" } } do
+    local tasks = echo { provider = function() return case[1] end }
+    local went_well, why = pcall(tasks.fetch, tasks, "7")
+    equal(went_well, false, "fetch")
+    equal(why:find(case[2], 1, true) ~= nil, true, why)
+    tasks:close()
+  end
+end)
+
+scenario("a function that closes", function()
+  local tasks = echo()
+  local told = 0
+  tasks:start("a", nil, function() tasks:close() end)
+  tasks:start("b", nil, function() told = told + 1 end)
+  while told == 0 do
+    tasks:poll()
+  end
+  tasks:close()
+  equal(told, 1, "times that the other was told")
+end)
+
+-- ---- Coroutines ----------------------------------------------------------------------------------------------------
+
+-- Resumes coroutines in turn until all are done; what they returned, and how many turns it took.
+local function in_turn(functions, most)
+  local ready, values, turns = {}, {}, 0
+  for i, each in ipairs(functions) do
+    ready[i] = { at = i, thread = coroutine.create(each) }
+  end
+  while #ready > 0 do
+    turns = turns + 1
+    assert(turns < (most or 100000), "the coroutines do not come to an end")
+    local each = table.remove(ready, 1)
+    local went_well, value = coroutine.resume(each.thread)
+    assert(went_well, value)
+    if coroutine.status(each.thread) == "dead" then
+      values[each.at] = value
+    else
+      ready[#ready + 1] = each
+    end
+  end
+  return values, turns
+end
+
+local function sleep(turns)
+  for _ = 1, turns do
+    coroutine.yield()
+  end
+end
+
+scenario("a provider that yields, and coroutines that want its key, others, and all together", function()
+  local calls = 0
+  local tasks = echo {
+    timeout_ms = 20000,
+    provider = function(keys)
+      calls = calls + 1
+      sleep(5)
+      local rows = {}
+      for _, key in ipairs(keys) do
+        rows[key] = "v" .. key
+      end
+      return rows
+    end,
+  }
+  local values = in_turn {
+    function() return tasks:fetch("a") end,
+    function() return tasks:fetch("a") end,
+    function() return tasks:fetch("b") end,
+    function() return table.concat(tasks:fetch_all { "a", "b", "c" }, " ") end,
+  }
+  equal(table.concat(values, ", "), "va, va, vb, va vb vc", "values")
+  equal(calls <= 3, true, "calls of the provider")
+  tasks:close()
+end)
+
+scenario("a request that another coroutine answers", function()
+  local requests = {}
+  local tasks = echo { timeout_ms = 20000, provider = function(_, request) requests[#requests + 1] = request end }
+  local values = in_turn {
+    function() return tasks:fetch("a") end,
+    function()
+      sleep(10)
+      requests[1]:answer { a = "A" }
+    end,
+    function() return tasks:fetch("a") end,
+  }
+  equal(values[1] .. values[3], "AA", "values")
+  tasks:close()
+end)
+
+scenario("a pause between attempts stalls no other coroutine", function()
+  local attempts, others = 0, 0
+  local tasks = echo {
+    ["retry.count"] = 1,
+    ["retry.fixed_ms"] = 50,
+    provider = function()
+      attempts = attempts + 1
+      assert(attempts > 1, "not yet")
+      return { a = "A" }
+    end,
+  }
+  local is_done = false
+  in_turn({
+    function()
+      equal(tasks:fetch("a"), "A", "the value")
+      is_done = true
+    end,
+    function()
+      while not is_done do
+        others = others + 1
+        coroutine.yield()
+      end
+    end,
+  }, math.huge)
+  equal(others > 5, true, "turns of the other coroutine: " .. others)
+  tasks:close()
+end)
+
+scenario("where a coroutine cannot yield, waiting blocks", function()
+  local tasks = echo { ["retry.count"] = 1, ["retry.fixed_ms"] = 5, provider = function(_, request)
+    return request:attempt(1) > 1 and { a = "A" } or error "not yet"
+  end }
+  local value = coroutine.wrap(function() return (("x"):gsub("x", function() return tasks:fetch("a") end)) end)()
+  equal(value, "A", "in a callback of gsub")
+  tasks:close()
+end)
+
+scenario("a coroutine that is never resumed ends its provider's request when it is collected", function()
+  local tasks = echo { provider = function(keys)
+    if keys[1] == "lost" then
+      coroutine.yield()
+    end
+    return { [keys[1]] = "found" }
+  end }
+  local lost = tasks:start("lost")
+  local thread = coroutine.create(function() tasks:poll() end)
+  while coroutine.resume(thread) and coroutine.status(thread) == "dead" do
+    thread = coroutine.create(function() tasks:poll() end)
+  end
+  thread = nil
+  equal(tasks:fetch("other"), "found", "another fetch")
+  collectgarbage()
+  collectgarbage()
+  equal(lost:wait().status, K.ERR_UNANSWERED, "what it came to")
+  tasks:close()
+end)
+
+scenario("a scheduler is told to run providers, to wait and to wake", function()
+  local spawned, waits, woken = {}, 0, {}
+  local tasks
+  tasks = echo {
+    spawn = function(provide) spawned[#spawned + 1] = coroutine.create(provide) end,
+    wait = function(fetch)
+      equal(fetch.is_done, nil, "it is not done")
+      waits = waits + 1
+      tasks:poll()
+      for i, thread in pairs(spawned) do
+        coroutine.resume(thread)
+        spawned[i] = coroutine.status(thread) ~= "dead" and thread or nil
+      end
+    end,
+    wake = function(fetch) woken[#woken + 1] = fetch end,
+    provider = function(keys)
+      sleep(3)
+      return { [keys[1]] = "value" }
+    end,
+  }
+  equal(tasks:fetch("a"), "value", "the value")
+  equal(waits >= 4, true, "waits: " .. waits)
+  equal(#woken == 1 and woken[1].outcome.value, "value", "the fetch that was woken")
+  tasks:close()
+  tasks = echo { spawn = function() error "no more coroutines" end }
+  local went_well, why = pcall(tasks.fetch, tasks, "a")
+  equal(not went_well and why:find("no more coroutines", 1, true) ~= nil, true, tostring(why))
+  tasks:close()
+end)
+
+-- ---- Lives ---------------------------------------------------------------------------------------------------------
+
+scenario("caches that are dropped leave no thread and no descriptor", function()
+  collectgarbage()
+  local before = census()
+  for _ = 1, 40 do
+    local tasks
+    tasks = echo { dropped = function() return tasks end }
+    tasks:fetch("a")
+    tasks:fd()
+    tasks:start("b", nil, function() return tasks end)
+  end
+  collectgarbage()
+  collectgarbage()
+  for _ = 1, 200 do
+    if census() == before then
+      break
+    end
+    ffi.C.usleep(20000)
+  end
+  equal(census(), before, "threads and descriptors")
+end)
+
+scenario("the module is loaded twice, as by test runners that empty package.loaded", function()
+  for name in pairs(package.loaded) do
+    if name:find("^kvlight") then
+      package.loaded[name] = nil
+    end
+  end
+  local again = require "kvlight"
+  equal(again ~= kvlight, true, "another copy")
+  for _, copy in ipairs { kvlight, again } do
+    local tasks = copy.tasks { provider = function(keys) return { [keys[1]] = "value" } end }
+    equal(tasks:fetch("a"), "value", "the value")
+    tasks:close()
+  end
+end)
+
+scenario("a thousand fetches at once on the defaults", function()
+  local tasks = echo()
+  local fetches = {}
+  for i = 1, 1000 do
+    fetches[i] = tasks:start("key " .. i)
+  end
+  for i, fetch in ipairs(fetches) do
+    equal(fetch:wait().value[1], "key " .. i, "value")
+  end
+  tasks:close()
+end)
+
+scenario("memory stays flat", function()
+  local tasks = echo {
+    ["cache.capacity"] = 100,
+    provider = function(keys, request)
+      for i, key in ipairs(keys) do
+        if key:find "^bad" then
+          request:fail(i, { key })
+        else
+          request:resolve(i, { key }, { ttl_ms = 60000 })
+        end
+      end
+      request:finish()
+    end,
+  }
+  local last = 0
+  local function many(prefix)
+    local keys = {}
+    for i = 1, 100 do
+      last = last + 1
+      keys[i] = prefix .. last
+    end
+    return keys
+  end
+  local function times(count, call)
+    return function()
+      for i = 1, count do
+        call(i)
+      end
+    end
+  end
+  tasks:put("a", "bytes")
+  tasks:put("b", {})
+  local work = {
+    gets = times(200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),
+    puts = times(50000, function(i) return tasks:put("p", "value", { ttl_ms = 1000 }), tasks:put("o", { i }) end),
+    ["single loads"] = times(20000, function(i) return tasks:fetch("key " .. last + i) end),
+    loads = times(500, function() return tasks:fetch_all(many "key ") end),
+    failures = times(500, function() return tasks:results(many "bad ") end),
+    options = times(20000, function(i) return tasks:fetch("a", { timeout_ms = 1000 + i }) end),
+    ["the rest"] = times(2000, function() return tasks:fd(), tasks:stats(), tasks:touch("a"), tasks:remove("none") end),
+  }
+  for name, calls in pairs(work) do
+    calls()
+    collectgarbage()
+    collectgarbage()
+    local before, resident = collectgarbage("count"), resident_kib()
+    calls()
+    collectgarbage()
+    collectgarbage()
+    local grown, process = collectgarbage("count") - before, resident_kib() - resident
+    equal(grown < 200, true, ("%s: %d KiB more in Lua"):format(name, grown))
+    equal(process < 4000, true, ("%s: %d KiB more in the process"):format(name, process))
+  end
+  tasks:close()
+end)
+
+tap.run()
