@@ -574,6 +574,10 @@ typedef struct kvl_stats_t {
     uint64_t in_flight;
     /** Now: requests whose time ran out and that are still with the provider. */
     uint64_t abandoned;
+    /** Now: entries that left and wait for the removal listener, or for their destructor. */
+    uint64_t pending_removals;
+    /** Now: what these cost, in bytes. */
+    uint64_t pending_removals_cost;
 } kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */

@@ -107,6 +107,10 @@ type Stats struct {
 	InFlight uint64
 	// Now: requests whose time ran out and that are still with the provider.
 	Abandoned uint64
+	// Now: entries that left and wait for the removal listener, or for their destructor.
+	PendingRemovals uint64
+	// Now: what these cost, in bytes.
+	PendingRemovalsCost uint64
 }
 
 func statsOf(s *C.kvl_stats_t) Stats {
@@ -161,5 +165,7 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		Running:             uint64(s.running),
 		InFlight:            uint64(s.in_flight),
 		Abandoned:           uint64(s.abandoned),
+		PendingRemovals:     uint64(s.pending_removals),
+		PendingRemovalsCost: uint64(s.pending_removals_cost),
 	}
 }

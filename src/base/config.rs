@@ -37,6 +37,8 @@ pub struct CacheSettings {
     pub hash: Hash,
     pub error_ttl_ms: u64,
     pub error_capacity: u64,
+    /// `None`: any number.
+    pub max_pending_removals: Option<u64>,
 }
 
 /// How keys are hashed.
@@ -267,6 +269,8 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.cache.error_ttl_ms = v.count();
     "cache.error_capacity" Int(1, COUNT), "1024", engine, "How many errors are remembered at most.",
         |s, v| s.cache.error_capacity = v.count();
+    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number.",
+        |s, v| s.cache.max_pending_removals = v.limit();
     "tasks.max_running" Int(1, 65_536), "4", engine, "How many requests may be with the provider at a time.",
         |s, v| s.tasks.max_running = v.small();
     "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them.",
@@ -336,6 +340,7 @@ impl Default for CacheSettings {
             hash: Hash::Fast,
             error_ttl_ms: 0,
             error_capacity: 1024,
+            max_pending_removals: Some(1024),
         }
     }
 }

@@ -86,6 +86,10 @@ statistics! {
     in_flight: gauge, "now.in_flight", "kvlight_in_flight", "", |s| s.gauges.in_flight; "Now: loads under way, those that wait included.";
     abandoned: gauge, "now.abandoned", "kvlight_abandoned", "", |s| s.gauges.abandoned;
         "Now: requests whose time ran out and that are still with the provider.";
+    pending_removals: gauge, "now.pending_removals", "kvlight_pending_removals", "", |s| s.pending_removals.0;
+        "Now: entries that left and wait for the removal listener, or for their destructor.";
+    pending_removals_cost: gauge, "now.pending_removals_cost", "kvlight_pending_removals_cost_bytes", "", |s| s.pending_removals.1;
+        "Now: what these cost, in bytes.";
 }
 
 // What a family of OpenMetrics with several samples says of them all.

@@ -3,6 +3,7 @@
 
 use super::Core;
 use super::carry::filled_of;
+use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use crate::base::panics::contained;
@@ -185,7 +186,7 @@ impl Core {
 
     /// Whether a put runs code of the host's before it has ended.
     pub fn puts_call_host(&self) -> bool {
-        self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.is_some()
+        self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.has_listener()
     }
 
     /// Stores an entry: OK; INVALID_KEY, REFUSED, TOO_LARGE; CONFLICT or MISS if its condition does not hold. `naming` is called for each
@@ -207,6 +208,7 @@ impl Core {
         let mut victims = Vec::new();
         let named = naming.is_some().then_some(&mut victims);
         let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
+        self.hold_back(1);
         if let Some(name) = naming {
             victims.iter().for_each(|victim| {
                 call_host(|| name(victim));
@@ -250,7 +252,7 @@ impl Core {
     #[inline(always)]
     fn put_alone(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> Put {
         let put = self.put_into_store(key, entry, named, left);
-        self.tell_removals();
+        self.report_removals(false);
         if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
             self.store_due();
         }
@@ -359,6 +361,8 @@ impl Core {
 
     /// Changes both limits and makes the entries fit.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), Status> {
+        let limits = CacheSettings { capacity, cost_limit, ..self.settings.cache.clone() };
+        self.removals.set_bounds(self.routes.bounds_of_removals(&limits));
         self.change(|left| self.store.resize(capacity, cost_limit, &self.clock, left))
     }
 

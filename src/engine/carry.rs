@@ -2,10 +2,10 @@
 
 use super::Core;
 use super::inbox::Mailbox;
-use super::removals::Removals;
 use super::request::Request;
 use crate::base::object::Object;
 use crate::base::panics::contained;
+use crate::base::process::must_not_wait;
 use crate::base::{Answer, Key, Now, Status, StoreTerms, Value};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
 use crate::runtime::mail::{Drops, Mail};
@@ -132,7 +132,7 @@ impl Core {
             }
             // Results and requests on their way are counted for themselves.
             // Removals were recorded by the store already, and have yet to be sent.
-            let is_over = out.cancelled.is_empty() && out.litter.is_empty() && self.removals.is_none() && ends_silently(store.left);
+            let is_over = out.cancelled.is_empty() && out.litter.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
             let carries = !is_over;
             if carries {
                 self.life.carry_begins();
@@ -146,7 +146,7 @@ impl Core {
         } else {
             self.carry_out(out, hand);
         }
-        if !left.is_empty() || self.removals.is_some() {
+        if !left.is_empty() || self.removals.has_listener() {
             self.send_departures(left);
         }
         if carries {
@@ -217,15 +217,38 @@ impl Core {
         if self.is_engine() {
             return self.send_departures(left);
         }
-        self.tell_removals();
+        self.report_removals(true);
         drop(left);
     }
 
-    /// The removal listener of a cache without an engine hears on this thread, unless it has a queue.
-    pub(super) fn tell_removals(&self) {
-        self.send_removals(|removals| {
-            removals.deliver(usize::MAX);
-        });
+    /// Reports what left a cache without an engine, on this thread unless removals go to a queue. `all`: see [`Removals::deliver_here`].
+    #[inline]
+    pub(super) fn report_removals(&self, all: bool) {
+        if !self.removals.has_listener() {
+            return;
+        }
+        match &self.routes.removals {
+            None => self.removals.deliver_here(all),
+            Some(_) => self.send_removals(),
+        }
+    }
+
+    /// Called by a thread that has written `written` entries, with no lock held: if more removals are pending than may be, it waits for
+    /// some to be reported, or ends some values itself (rule S11a). Inside callbacks it does neither.
+    #[inline(always)]
+    pub(super) fn hold_back(&self, written: usize) {
+        if self.removals.is_over() && !must_not_wait() {
+            self.hold_back_now(written);
+        }
+    }
+
+    /// As [`Core::hold_back`], on whatever thread.
+    #[cold]
+    pub(super) fn hold_back_now(&self, written: usize) {
+        // A destructor that runs here may give up the last handle.
+        let me = self.me();
+        let _begun = me.life.begin();
+        me.removals.hold_back(written as u64);
     }
 
     /// Gives up a reference that a call took for itself. If it is the last one, a destructor of the host runs where callbacks run.
@@ -240,20 +263,25 @@ impl Core {
     /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.
     #[inline(always)]
     pub(super) fn send_departures(&self, left: Departures) {
-        self.send_removals(|removals| self.send(removals));
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
         if left.iter().any(runs_host_code) {
-            self.send(Drops::mail(left));
+            if let Err(left) = self.removals.keep(left) {
+                return self.send(Drops::mail(left));
+            }
+        } else if !self.removals.has_listener() {
+            return;
         }
+        self.send_removals();
     }
 
-    /// Sends what the removal listener has not heard yet, if nobody does: to the host's queue, or else `elsewhere`.
-    #[inline(always)]
-    fn send_removals(&self, elsewhere: impl FnOnce(Arc<Removals>)) {
-        let Some(removals) = self.removals.as_ref().filter(|removals| removals.schedule()) else { return };
+    /// Sends what is pending to where it is reported, unless that was done.
+    fn send_removals(&self) {
+        if !self.removals.schedule() {
+            return;
+        }
         match &self.routes.removals {
-            Some(queue) => queue.send(removals.clone()),
-            None => elsewhere(removals.clone()),
+            Some(queue) if self.removals.has_listener() => queue.send(self.removals.clone()),
+            _ => self.send(self.removals.clone()),
         }
     }
 }

@@ -197,9 +197,9 @@ impl ClosedMail {
 impl Mail for ClosedMail {
     fn deliver(&self, _most: usize) -> Delivered {
         let core = &self.0;
-        if let (Some(removals), None, None) = (&core.removals, &core.routes.results, &core.routes.removals) {
+        if let (None, None) = (&core.routes.results, &core.routes.removals) {
             // A long row of them may have been put behind this mail; the news is the last that is told.
-            removals.deliver(usize::MAX);
+            core.removals.deliver(usize::MAX);
         }
         let mut count = 0;
         while let Some(listener) = self.take() {
@@ -289,12 +289,10 @@ impl Core {
         if !self.life.end() {
             return;
         }
-        if let Some(removals) = &self.removals {
-            removals.silence();
-            if let (Some(runtime), None, None) = (self.running(), &self.routes.results, &self.routes.removals) {
-                // Recorded by a write that has yet to send it: told now, for afterwards nobody is called any more.
-                runtime.deliver_and_wait(removals.clone());
-            }
+        self.removals.silence();
+        if let (Some(runtime), None, None) = (self.running(), &self.routes.results, &self.routes.removals) {
+            // Recorded by a write that has yet to send it: told now, for afterwards nobody is called any more.
+            runtime.deliver_and_wait(self.removals.clone());
         }
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);

@@ -37,7 +37,7 @@ pub mod request;
 pub mod stats;
 
 use crate::base::clock::Timed;
-use crate::base::config::{FetchSettings, Settings};
+use crate::base::config::{CacheSettings, FetchSettings, Settings};
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
@@ -51,7 +51,7 @@ use carry::Lent;
 use host::Hooks;
 use life::Life;
 use provide::Ready;
-use removals::Removals;
+use removals::{Bounds, Removals};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// A cache, and around it an engine if it has a provider.
@@ -71,7 +71,7 @@ pub struct Core {
     hooks: Hooks,
     /// Whether there is a hook that a lookup runs.
     lookups_call_host: bool,
-    removals: Option<Arc<Removals>>,
+    removals: Arc<Removals>,
     routes: Routes,
     threads: Threads,
     alarm: OnceLock<Alarm>,
@@ -101,6 +101,14 @@ pub struct Routes {
 impl Routes {
     fn each(&self, act: impl Fn(&Queue)) {
         [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
+    }
+
+    /// What may be pending. What is routed to a queue is for its reader alone, who may be this very thread.
+    fn bounds_of_removals(&self, settings: &CacheSettings) -> Bounds {
+        match settings.max_pending_removals {
+            Some(most) if self.results.is_none() && self.removals.is_none() => Bounds::new(most, settings.capacity, settings.cost_limit),
+            _ => Bounds::NONE,
+        }
     }
 
     fn attach(&self) {
@@ -158,8 +166,8 @@ impl Core {
         }
         let clock = clock.unwrap_or_else(Clock::system);
         let core = Arc::new_cyclic(|me: &Weak<Core>| {
-            let removals = hooks.removal.clone().map(|listener| Arc::new(Removals::new(listener, me.clone())));
-            let outlet = removals.clone().map(|removals| removals as Arc<dyn Outlet>);
+            let removals = Arc::new(Removals::new(hooks.removal.clone(), routes.bounds_of_removals(&settings.cache), me.clone()));
+            let outlet = removals.has_listener().then(|| removals.clone() as Arc<dyn Outlet>);
             Core {
                 born: Generation::now(),
                 me: me.clone(),

@@ -90,6 +90,10 @@ impl Core {
         while let Some(ticket) = next.take() {
             let id = ticket.id();
             // A panic of ours must not be printed, nor keep the engine from its end.
+            if self.removals.is_over() {
+                // Before the call: when it returns, its slot may have been given to another request long ago.
+                let _ = contained(|| self.hold_back_now(ticket.keys().len()));
+            }
             let _ = contained(|| self.provide(ticket));
             let _ = contained(|| {
                 self.turn_handing(

@@ -1,91 +1,398 @@
-//! The removal listener's mail: recorded under the shard's lock, so that the departures of one key are told in store order
-//! whatever threads caused them (rule S11).
+//! What has left the store and is yet to be reported to the removal listener, or ended where it has none (rules S11, S11a, L04).
 //!
-//! One thread delivers at a time. On a bare cache that is whoever caused a departure; if another is at it just then, that one
-//! delivers ours too: order comes before place.
+//! With a listener, removals are recorded under the shard's lock, so that those of one key are reported in store order whatever threads
+//! caused them. Without one, only values whose destructor is the host's wait here.
+//!
+//! One thread at a time reports, the one that has the *turn*:
+//!
+//! - of an engine the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, these wait for it
+//!   ([`Removals::hold_back`]), or end values themselves;
+//! - of a cache without an engine whoever caused a removal, and the dispatcher for what expired. Whoever finds the turn taken waits until
+//!   its own removals are out ([`Removals::deliver_here`]), so that no more are pending than there are threads.
+//!
+//! Whoever waits does so until two removals are out for each that it may have caused, counted from where the one before it ends. That
+//! bounds both what is pending and how long a writer is held, however much was pending before.
 
 use super::Core;
 use super::host::RemovalListener;
 use super::letter::Letter;
-use crate::base::sync::Mutex;
+use crate::base::hint::rarely;
+use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_until};
 use crate::cache::{Departure, Departures, Outlet};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
-/// Departures on their way to the listener.
-pub(super) struct Removals {
-    listener: Arc<dyn RemovalListener>,
-    core: Weak<Core>,
-    post: Mutex<Post>,
+/// For how long a writer waits for one call of the listener. A listener that takes longer may be waiting for that very writer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// From this many on, the memory of what was pending is given back when nothing is.
+const WORTH_GIVING_BACK: usize = 1024;
+
+/// How much may be pending before writers are held back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub entries: u64,
+    pub cost: u64,
 }
 
-#[derive(Default)]
-struct Post {
+impl Bounds {
+    pub(super) const NONE: Bounds = Bounds { entries: u64::MAX, cost: u64::MAX };
+    /// However little the store may hold.
+    const LEAST: u64 = 16;
+
+    /// At most `most` entries, and no more, in number and cost, than the store may hold.
+    pub(super) fn new(most: u64, capacity: u64, cost_limit: Option<u64>) -> Bounds {
+        Bounds { entries: most.min(capacity.max(Bounds::LEAST)), cost: cost_limit.unwrap_or(u64::MAX) }
+    }
+}
+
+/// Removals on their way to the listener, or values on their way to their end.
+pub(super) struct Removals {
+    listener: Option<Arc<dyn RemovalListener>>,
+    core: Weak<Core>,
+    pending: Mutex<Pending>,
+    /// Signalled when a removal is out or a turn ends, if anybody waits.
+    moved: Condvar,
+    /// Whether more is pending than may be.
+    is_over: AtomicBool,
+}
+
+struct Pending {
     departures: VecDeque<Departure>,
+    cost: u128,
+    bounds: Bounds,
+    /// How many are out. With those that are pending it numbers them all.
+    out: u64,
+    /// Up to which number writers that wait have claimed.
+    claimed: u64,
+    /// Up to which number whoever has the turn is to go on if nobody else will.
+    owed: u64,
+    is_taken: bool,
+    waiting: usize,
+    /// Behind which removal a writer has waited for too long: nobody waits there again.
+    stuck_at: Option<u64>,
     scheduled: bool,
     /// After the end of the engine nobody listens.
     silent: bool,
 }
 
-impl Removals {
-    pub(super) fn new(listener: Arc<dyn RemovalListener>, core: Weak<Core>) -> Removals {
-        Removals { listener, core, post: Mutex::default() }
+impl Pending {
+    fn exceeds_bounds(&self) -> bool {
+        self.departures.len() as u64 > self.bounds.entries || self.cost > u128::from(self.bounds.cost)
     }
 
-    /// Whether there is mail that nobody delivers yet; then the caller does.
+    fn push(&mut self, departure: Departure) {
+        self.cost += u128::from(departure.cost);
+        self.departures.push_back(departure);
+    }
+
+    fn pop(&mut self) -> Option<Departure> {
+        let first = self.departures.pop_front()?;
+        self.out += 1;
+        self.cost -= u128::from(first.cost);
+        if self.departures.is_empty() && self.departures.capacity() > WORTH_GIVING_BACK {
+            self.departures = VecDeque::new();
+        }
+        Some(first)
+    }
+
+    /// The number of the last.
+    fn last(&self) -> u64 {
+        self.out + self.departures.len() as u64
+    }
+
+    /// At which number a writer of `written` entries need wait no more: behind those of others that wait.
+    fn claim(&mut self, written: u64) -> u64 {
+        let others = if self.waiting > 0 { self.claimed } else { 0 };
+        self.claimed = others.max(self.out).saturating_add(written.saturating_mul(2));
+        self.claimed
+    }
+}
+
+thread_local! {
+    /// Whether this thread is reporting removals: it must not wait for another turn, whose holder may wait for this one.
+    static REPORTS: Cell<bool> = const { Cell::new(false) };
+}
+
+fn is_reporting() -> bool {
+    REPORTS.try_with(Cell::get).unwrap_or(true)
+}
+
+impl Removals {
+    pub(super) fn new(listener: Option<Arc<dyn RemovalListener>>, bounds: Bounds, core: Weak<Core>) -> Removals {
+        let pending = Pending {
+            departures: VecDeque::new(),
+            cost: 0,
+            bounds,
+            out: 0,
+            claimed: 0,
+            owed: 0,
+            is_taken: false,
+            waiting: 0,
+            stuck_at: None,
+            scheduled: false,
+            silent: false,
+        };
+        Removals { listener, core, pending: Mutex::new(pending), moved: Condvar::new(), is_over: AtomicBool::new(false) }
+    }
+
+    /// Whether somebody listens.
+    #[inline(always)]
+    pub(super) fn has_listener(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Whether writers are to be held back.
+    #[inline(always)]
+    pub(super) fn is_over(&self) -> bool {
+        rarely(self.is_over.load(Ordering::Relaxed))
+    }
+
+    /// How many are pending, and what they cost.
+    pub(super) fn pending(&self) -> (u64, u64) {
+        let pending = self.pending.lock();
+        (pending.departures.len() as u64, u64::try_from(pending.cost).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn set_bounds(&self, bounds: Bounds) {
+        let mut pending = self.pending.lock();
+        pending.bounds = bounds;
+        self.note(&pending);
+    }
+
+    fn note(&self, pending: &Pending) {
+        let is_over = pending.exceeds_bounds();
+        if self.is_over.load(Ordering::Relaxed) != is_over {
+            self.is_over.store(is_over, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes over those of `left` whose end runs the host's code, and drops the others. After the end of the engine all of them come back.
+    pub(super) fn keep(&self, left: Departures) -> Result<(), Departures> {
+        let (kept, others): (Departures, Departures) = left.into_iter().partition(|departure| departure.answer.runs_host_code_on_drop());
+        drop(others);
+        let mut pending = self.pending.lock();
+        if pending.silent {
+            return Err(kept);
+        }
+        kept.into_iter().for_each(|departure| pending.push(departure));
+        self.note(&pending);
+        Ok(())
+    }
+
+    /// Whether something is pending that nobody is to report yet; then the caller has to see to it.
     pub(super) fn schedule(&self) -> bool {
-        let mut post = self.post.lock();
-        !post.departures.is_empty() && !std::mem::replace(&mut post.scheduled, true)
+        let mut pending = self.pending.lock();
+        !pending.departures.is_empty() && !std::mem::replace(&mut pending.scheduled, true)
     }
 
     /// Records nothing any more.
     pub(super) fn silence(&self) {
-        self.post.lock().silent = true;
+        self.pending.lock().silent = true;
+        self.moved.notify_all();
+    }
+
+    /// Holds a writer back while more is pending than may be: it waits until others have reported two removals for each of its
+    /// `written` entries, or ends as many values itself. Not on the dispatcher, nor inside a callback.
+    #[cold]
+    pub(super) fn hold_back(&self, written: u64) {
+        if self.listener.is_none() {
+            return self.end_some(written.saturating_mul(2));
+        }
+        let mut pending = self.pending.lock();
+        let enough = pending.claim(written);
+        while pending.exceeds_bounds() && pending.out < enough && !pending.silent {
+            match self.wait_for_move(pending) {
+                Some(moved) => pending = moved,
+                None => break,
+            }
+        }
+    }
+
+    /// Waits until a removal is out or a turn has ended. `None`: the listener takes too long.
+    fn wait_for_move<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
+        let (before, turn) = (pending.out, pending.is_taken);
+        if pending.stuck_at == Some(before) {
+            return None;
+        }
+        let until = Instant::now() + PATIENCE;
+        pending.waiting += 1;
+        let moved = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            pending = wait_until(&self.moved, pending, left);
+            if pending.out != before || pending.is_taken != turn || pending.silent {
+                break true;
+            }
+            if left.is_zero() {
+                pending.stuck_at = Some(before);
+                break false;
+            }
+        };
+        pending.waiting -= 1;
+        moved.then_some(pending)
+    }
+
+    fn end_some(&self, count: u64) {
+        for _ in 0..count {
+            let first = self.take();
+            let Some(first) = first else { break };
+            self.report(first);
+        }
+    }
+
+    /// Reports here, on a cache without an engine, what this thread has just caused to leave, and what left before. `all`: it
+    /// may have been any number; else about one.
+    pub(super) fn deliver_here(&self, all: bool) {
+        let mut pending = self.pending.lock();
+        if pending.departures.is_empty() {
+            return;
+        }
+        let last = pending.last();
+        let enough = if all { last } else { pending.claim(1).min(last) };
+        pending.owed = pending.owed.max(last);
+        while pending.is_taken {
+            // Whoever has the turn goes on until it is all out.
+            if pending.out >= enough || is_reporting() {
+                return;
+            }
+            match self.wait_for_move(pending) {
+                Some(moved) => pending = moved,
+                None => return,
+            }
+        }
+        pending.is_taken = true;
+        drop(pending);
+        while let Some(departure) = self.take_in_turn(enough) {
+            self.report(departure);
+        }
+    }
+
+    /// The next one, or the end of the turn: `enough` are out, and the rest is seen to by others or there is none.
+    fn take_in_turn(&self, enough: u64) -> Option<Departure> {
+        let mut pending = self.pending.lock();
+        let others = pending.waiting > 0 || pending.scheduled || pending.out >= pending.owed;
+        let first = if pending.out >= enough && others { None } else { pending.pop() };
+        if first.is_none() {
+            pending.is_taken = false;
+        }
+        self.moved_on(&pending);
+        first
+    }
+
+    /// The next one, whoever has the turn.
+    fn take(&self) -> Option<Departure> {
+        let mut pending = self.pending.lock();
+        let first = pending.pop();
+        self.moved_on(&pending);
+        first
+    }
+
+    fn moved_on(&self, pending: &Pending) {
+        self.note(pending);
+        if pending.waiting > 0 {
+            self.moved.notify_all();
+        }
+    }
+
+    fn report(&self, departure: Departure) {
+        let outer = REPORTS.try_with(|reports| reports.replace(true)).unwrap_or(true);
+        if let Some(listener) = &self.listener {
+            call_host(|| listener.removed(&departure));
+        }
+        // It may be the last reference to the value.
+        call_host(|| drop(departure));
+        let _ = REPORTS.try_with(|reports| reports.set(outer));
     }
 }
 
 impl Outlet for Removals {
     fn record(&self, departures: &mut Departures) {
-        let mut post = self.post.lock();
-        if !post.silent {
-            post.departures.extend(departures.drain(..));
+        let mut pending = self.pending.lock();
+        if !pending.silent {
+            departures.drain(..).for_each(|departure| pending.push(departure));
+            self.note(&pending);
         }
-    }
-}
-
-impl Removals {
-    /// The next one, or the end of this delivery.
-    fn take(&self) -> Option<Departure> {
-        let mut post = self.post.lock();
-        let first = post.departures.pop_front();
-        post.scheduled = first.is_some();
-        first
     }
 }
 
 impl Mail for Removals {
     fn deliver(&self, most: usize) -> Delivered {
-        if !self.listener.is_callable() {
+        if self.listener.as_ref().is_some_and(|listener| !listener.is_callable()) {
             return Delivered { count: 0, rest: Rest::NoFunction };
         }
         // While mail waits the engine is kept: its listener's user data ends with it.
         let core = self.core.upgrade();
         let _begun = core.as_ref().map(|core| core.life.begin());
-        for count in 0..most {
-            let Some(departure) = self.take() else { return Delivered::all(count) };
-            call_host(|| self.listener.removed(&departure));
-            // It may be the last reference to the value.
-            call_host(|| drop(departure));
+        let mut pending = self.pending.lock();
+        while pending.is_taken {
+            if is_reporting() {
+                // On a thread that reports: it goes on with these.
+                pending.owed = pending.last();
+                pending.scheduled = false;
+                return Delivered::all(0);
+            }
+            pending.waiting += 1;
+            pending = wait(&self.moved, pending);
+            pending.waiting -= 1;
         }
-        Delivered { count: most, rest: Rest::More }
+        pending.is_taken = true;
+        drop(pending);
+        for count in 0..most {
+            let Some(departure) = self.take_scheduled() else { return self.delivered(count) };
+            self.report(departure);
+        }
+        let mut pending = self.pending.lock();
+        pending.is_taken = false;
+        self.moved_on(&pending);
+        drop(pending);
+        Delivered { count: self.calls(most), rest: Rest::More }
     }
 
     fn pull(self: Arc<Self>) -> Pulled {
-        let Some(departure) = self.take() else { return Pulled::nothing() };
+        if self.listener.is_none() {
+            self.deliver(usize::MAX);
+            return Pulled::nothing();
+        }
+        let Some(departure) = self.pull_one() else { return Pulled::nothing() };
         let core = self.core.upgrade().filter(|core| core.is_engine());
-        let letter = Letter::Removal { core, user_data: self.listener.user_data(), departure };
+        let user_data = self.listener.as_ref().map_or(std::ptr::null_mut(), |listener| listener.user_data());
+        let letter = Letter::Removal { core, user_data, departure };
         Pulled { letter: Some(Box::new(letter)), more: true }
+    }
+}
+
+impl Removals {
+    /// The next one, or the end of this delivery and of the turn.
+    fn take_scheduled(&self) -> Option<Departure> {
+        let mut pending = self.pending.lock();
+        let first = pending.pop();
+        if first.is_none() {
+            (pending.scheduled, pending.is_taken) = (false, false);
+        }
+        self.moved_on(&pending);
+        first
+    }
+
+    /// As [`Removals::take_scheduled`], for a host that is not called and so needs no turn.
+    fn pull_one(&self) -> Option<Departure> {
+        let mut pending = self.pending.lock();
+        let first = pending.pop();
+        pending.scheduled = first.is_some();
+        self.note(&pending);
+        first
+    }
+
+    /// In how many calls of the host's functions `count` removals were reported.
+    fn calls(&self, count: usize) -> usize {
+        if self.has_listener() { count } else { 0 }
+    }
+
+    fn delivered(&self, count: usize) -> Delivered {
+        Delivered::all(self.calls(count))
     }
 }

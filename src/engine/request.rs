@@ -232,7 +232,9 @@ impl Ticket {
 
     #[inline(always)]
     fn answer(&self, index: usize, given: Given) -> Status {
-        self.core.turn(|table, turn| table.answer(self.id(), index, given, turn))
+        let status = self.core.turn(|table, turn| table.answer(self.id(), index, given, turn));
+        self.core.hold_back(1);
+        status
     }
 
     /// Answers by key: one of the request's own, or an extra, which is stored if it is news.
@@ -244,7 +246,9 @@ impl Ticket {
             return self.resolve(index, answer, terms);
         }
         let terms = self.core.with_cost(key, &answer, terms);
-        self.core.turn(|table, turn| table.extra(self.id(), key, answer, terms, turn))
+        let status = self.core.turn(|table, turn| table.extra(self.id(), key, answer, terms, turn));
+        self.core.hold_back(1);
+        status
     }
 
     /// Is through with it: what is open is settled with `rest`.

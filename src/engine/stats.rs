@@ -33,6 +33,8 @@ pub struct Stats {
     pub gauges: Gauges,
     pub entries: u64,
     pub cost: u64,
+    /// How many, and what they cost.
+    pub pending_removals: (u64, u64),
 }
 
 impl Core {
@@ -55,6 +57,7 @@ impl Core {
             gauges,
             entries,
             cost,
+            pending_removals: self.removals.pending(),
         }
     }
 

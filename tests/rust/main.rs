@@ -12,6 +12,7 @@ mod demo;
 mod engine_fetch;
 mod engine_listeners;
 mod engine_lives;
+mod engine_removals;
 mod engine_world;
 mod engine_writes;
 mod hits;

@@ -31,6 +31,7 @@
 ---@field ["cache.hash"]? "fast"|"sip" fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast.
 ---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0.
 ---@field ["cache.error_capacity"]? integer How many errors are remembered at most. Default: 1024.
+---@field ["removals.max_pending"]? integer How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number. Default: 1024.
 ---@field ["tasks.max_running"]? integer How many requests may be with the provider at a time. Default: 4.
 ---@field ["tasks.max_abandoned"]? integer How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4.
 ---@field ["tasks.stack_bytes"]? integer How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Default: 8388608.
@@ -164,6 +165,8 @@ typedef struct kvl_stats_t {
   uint64_t running;
   uint64_t in_flight;
   uint64_t abandoned;
+  uint64_t pending_removals;
+  uint64_t pending_removals_cost;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
@@ -489,6 +492,8 @@ native.statistics = {
   "running", -- Now: requests that hold a slot.
   "in_flight", -- Now: loads under way, those that wait included.
   "abandoned", -- Now: requests whose time ran out and that are still with the provider.
+  "pending_removals", -- Now: entries that left and wait for the removal listener, or for their destructor.
+  "pending_removals_cost", -- Now: what these cost, in bytes.
 }
 
 return native

@@ -58,6 +58,8 @@ export interface Settings extends FetchSettings {
   'cache.error_ttl_ms'?: number;
   /** How many errors are remembered at most. Default: 1024. */
   'cache.error_capacity'?: number;
+  /** How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number. Default: 1024. */
+  'removals.max_pending'?: number;
   /** How many requests may be with the provider at a time. Default: 4. */
   'tasks.max_running'?: number;
   /** How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4. */

@@ -234,6 +234,9 @@ class Settings(FetchSettings, total=False):
     cache_error_capacity: int
     """How many errors are remembered at most. Default: 1024."""
 
+    removals_max_pending: int
+    """How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number. Default: 1024."""
+
     tasks_max_running: int
     """How many requests may be with the provider at a time. Default: 4."""
 
@@ -325,6 +328,7 @@ NAMES: dict[str, str] = {
     "cache_hash": "cache.hash",
     "cache_error_ttl_ms": "cache.error_ttl_ms",
     "cache_error_capacity": "cache.error_capacity",
+    "removals_max_pending": "removals.max_pending",
     "tasks_max_running": "tasks.max_running",
     "tasks_max_abandoned": "tasks.max_abandoned",
     "tasks_stack_bytes": "tasks.stack_bytes",

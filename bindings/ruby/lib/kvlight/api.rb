@@ -127,6 +127,8 @@ module Kvlight
     cache_error_ttl_ms: "cache.error_ttl_ms",
     # How many errors are remembered at most. Integer; default: 1024.
     cache_error_capacity: "cache.error_capacity",
+    # How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number. Integer; default: 1024.
+    removals_max_pending: "removals.max_pending",
     # How many requests may be with the provider at a time. Integer; default: 4.
     tasks_max_running: "tasks.max_running",
     # How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Integer; default: 4.

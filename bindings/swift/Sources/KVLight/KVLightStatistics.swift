@@ -106,6 +106,10 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var inFlight: Int
     /// Now: requests whose time ran out and that are still with the provider.
     public var abandoned: Int
+    /// Now: entries that left and wait for the removal listener, or for their destructor.
+    public var pendingRemovals: Int
+    /// Now: what these cost, in bytes.
+    public var pendingRemovalsCost: Int
 
     init(_ stats: kvl_stats_t) {
         windowID = stats.window_id
@@ -159,5 +163,7 @@ public struct KVLightStatistics: Hashable, Sendable {
         running = Int(clamping: stats.running)
         inFlight = Int(clamping: stats.in_flight)
         abandoned = Int(clamping: stats.abandoned)
+        pendingRemovals = Int(clamping: stats.pending_removals)
+        pendingRemovalsCost = Int(clamping: stats.pending_removals_cost)
     }
 }
