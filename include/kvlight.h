@@ -43,6 +43,11 @@
  *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
  *   With a queue, what was routed to it comes out where the program drains it: kvl_queue_poll() runs the callbacks on the polling
  *   thread; kvl_queue_next() fills an event and calls nothing, and the function arguments may then be NULL.
+ *   Removals: an engine's removal listener and the destructors of what it drops run on the dispatcher. If these are slower than the
+ *   writers, threads that write outside callbacks wait for the listener, or run destructors themselves (removals.max_pending). A cache
+ *   without an engine calls its listener inside the call that caused the removal, after its locks, one thread at a time; for what
+ *   expired by its timer, on the dispatcher. So a listener, or a destructor, must not take a lock of the program's that a thread holds
+ *   while it writes to that cache.
  *
  * SHUTDOWN
  *   Close (never blocks), be told that it is closed, free (joins the threads). Dispose, for destructors and finalizers, does all
@@ -869,7 +874,11 @@ KVL_API kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate
 KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn function, void *user_data, kvl_free_fn user_data_free);
 
 /**
- * Sets the function that hears of each value that is no longer in the store.
+ * Sets the function that is called for each value that is no longer in the store, in store order for each key, one call at a time.
+ *
+ * Of an engine it runs on the dispatcher; of a cache without an engine inside the call that caused the removal, after its locks, or on
+ * the dispatcher for what expired by the timer. So it must not take a lock that the program holds while it writes: see DELIVERY. If
+ * it is slower than the writers of an engine, these are held back (`removals.max_pending`): for at most a second by one call of it.
  *
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: removals come as KVL_EVENT_REMOVAL events of a queue, with `user_data`.

@@ -314,7 +314,11 @@ pub unsafe extern "C" fn kvl_config_set_cost(
     })
 }
 
-/// Sets the function that hears of each value that is no longer in the store.
+/// Sets the function that is called for each value that is no longer in the store, in store order for each key, one call at a time.
+///
+/// Of an engine it runs on the dispatcher; of a cache without an engine inside the call that caused the removal, after its locks, or on
+/// the dispatcher for what expired by the timer. So it must not take a lock that the program holds while it writes: see DELIVERY. If
+/// it is slower than the writers of an engine, these are held back (`removals.max_pending`): for at most a second by one call of it.
 ///
 /// @param config          [borrowed] from kvl_config_new().
 /// @param function        [retained] NULL: removals come as KVL_EVENT_REMOVAL events of a queue, with `user_data`.

@@ -43,6 +43,11 @@
  *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
  *   With a queue, what was routed to it comes out where the program drains it: kvl_queue_poll() runs the callbacks on the polling
  *   thread; kvl_queue_next() fills an event and calls nothing, and the function arguments may then be NULL.
+ *   Removals: an engine's removal listener and the destructors of what it drops run on the dispatcher. If these are slower than the
+ *   writers, threads that write outside callbacks wait for the listener, or run destructors themselves (removals.max_pending). A cache
+ *   without an engine calls its listener inside the call that caused the removal, after its locks, one thread at a time; for what
+ *   expired by its timer, on the dispatcher. So a listener, or a destructor, must not take a lock of the program's that a thread holds
+ *   while it writes to that cache.
  *
  * SHUTDOWN
  *   Close (never blocks), be told that it is closed, free (joins the threads). Dispose, for destructors and finalizers, does all
