@@ -12,7 +12,7 @@ use crate::base::sync::{Condvar, Mutex, linger, wait};
 use crate::base::{Error, Key, Keys, Moment, Now, Object, PackedKeys, Status};
 use crate::cache::Hit;
 use crate::task::table::Room;
-use crate::task::{Ask, Batch, Form, Outcome, Probe, Source, Verdict};
+use crate::task::{Ask, Batch, FetchId, Form, Outcome, Probe, Source, Verdict};
 use std::sync::Arc;
 
 /// One call.
@@ -255,7 +255,7 @@ impl Core {
                 }
                 if let Some(handle) = call.handle {
                     let meanwhile = handle.activate(&self.me(), id);
-                    let id = id.unwrap_or_default();
+                    let id = id.unwrap_or(FetchId::NULL);
                     if let Some(urgency) = meanwhile.urgency {
                         table.set_urgency(id, urgency);
                     }

@@ -1,4 +1,4 @@
-//! Who wants a flight's key now, and how urgently (rules F09, F13).
+//! Who wants a flight's key now, and how urgently (rules F09, F13, F19).
 //!
 //! A flight is as urgent as the most urgent of those who want it: its urgency rises when somebody joins and falls when they leave. Nearly
 //! always everybody wants it at one urgency; what is wanted at lower ones is counted apart.
@@ -11,6 +11,8 @@ pub struct Wish {
     pub urgency: i32,
     /// Whether the key waits without a place, rather than be lost, where it finds none: that of a fetch of several keys, or of a refresh.
     pub is_deferrable: bool,
+    /// Whether the answer is to be stored.
+    pub stores: bool,
 }
 
 /// All who want one key.
@@ -20,17 +22,23 @@ pub struct Demand {
     /// How many want it at that urgency.
     most_urgent: u32,
     /// How many want it at lower urgencies.
-    below: Option<Box<BTreeMap<i32, u32>>>,
-    /// How many want it at all.
-    total: u32,
-    /// How many of them are deferrable.
+    less_urgent: Option<Box<LessUrgent>>,
+    /// How many of all are deferrable.
     deferrable: u32,
+    /// Whether anybody who wants it, or did, asked for the answer to be stored.
+    pub stores: bool,
+}
+
+#[derive(Default)]
+struct LessUrgent {
+    by_urgency: BTreeMap<i32, u32>,
+    total: u32,
 }
 
 impl Demand {
     /// The first who wants it.
     pub fn of(wish: Wish) -> Demand {
-        Demand { urgency: wish.urgency, most_urgent: 1, below: None, total: 1, deferrable: wish.is_deferrable.into() }
+        Demand { urgency: wish.urgency, most_urgent: 1, less_urgent: None, deferrable: u32::from(wish.is_deferrable), stores: wish.stores }
     }
 
     /// The highest urgency among those who want it.
@@ -40,12 +48,13 @@ impl Demand {
 
     /// How many want it.
     pub fn total(&self) -> u32 {
-        self.total
+        self.most_urgent + self.less_urgent.as_ref().map_or(0, |less| less.total)
     }
 
     /// Whether nobody does.
     pub fn is_empty(&self) -> bool {
-        self.total == 0
+        // Who is left is the most urgent.
+        self.most_urgent == 0
     }
 
     /// Whether anybody wants it who is not to lose it for want of a place.
@@ -56,7 +65,7 @@ impl Demand {
     /// One more wants it.
     #[inline]
     pub fn add(&mut self, wish: Wish) {
-        self.total += 1;
+        self.stores |= wish.stores;
         self.deferrable += u32::from(wish.is_deferrable);
         if wish.urgency == self.urgency {
             self.most_urgent += 1;
@@ -66,55 +75,70 @@ impl Demand {
     }
 
     fn add_other(&mut self, urgency: i32) {
-        if self.most_urgent == 0 || urgency > self.urgency {
-            let before = std::mem::replace(&mut self.urgency, urgency);
-            let count = std::mem::replace(&mut self.most_urgent, 1);
-            if count > 0 {
-                self.below.get_or_insert_default().insert(before, count);
-            }
+        if self.is_empty() {
+            (self.urgency, self.most_urgent) = (urgency, 1);
+        } else if urgency > self.urgency {
+            let (urgency, count) = (std::mem::replace(&mut self.urgency, urgency), std::mem::replace(&mut self.most_urgent, 1));
+            self.add_below(urgency, count);
         } else {
-            *self.below.get_or_insert_default().entry(urgency).or_default() += 1;
+            self.add_below(urgency, 1);
         }
+    }
+
+    fn add_below(&mut self, urgency: i32, count: u32) {
+        let less = self.less_urgent.get_or_insert_default();
+        *less.by_urgency.entry(urgency).or_default() += count;
+        less.total += count;
     }
 
     /// One who had added this wish wants it no more.
     #[inline]
     pub fn remove(&mut self, wish: Wish) {
-        self.total -= 1;
         self.deferrable -= u32::from(wish.is_deferrable);
-        if wish.urgency != self.urgency {
-            return self.remove_below(wish.urgency);
-        }
-        self.most_urgent -= 1;
-        if self.most_urgent == 0
-            && let Some((urgency, count)) = self.below.as_mut().and_then(|below| below.pop_last())
-        {
-            (self.urgency, self.most_urgent) = (urgency, count);
+        if wish.urgency == self.urgency && self.most_urgent > 1 {
+            self.most_urgent -= 1;
+        } else {
+            self.remove_other(wish.urgency);
         }
     }
 
-    fn remove_below(&mut self, urgency: i32) {
-        let Some(below) = self.below.as_mut() else { return };
-        if let Some(count) = below.get_mut(&urgency) {
+    fn remove_other(&mut self, urgency: i32) {
+        let Some(less) = self.less_urgent.as_mut() else {
+            self.most_urgent = 0;
+            return;
+        };
+        less.total -= 1;
+        if urgency == self.urgency {
+            // The next are the most urgent now.
+            if let Some((urgency, count)) = less.by_urgency.pop_last() {
+                (self.urgency, self.most_urgent) = (urgency, count);
+                less.total -= count - 1;
+            }
+        } else if let Some(count) = less.by_urgency.get_mut(&urgency) {
             *count -= 1;
             if *count == 0 {
-                below.remove(&urgency);
+                less.by_urgency.remove(&urgency);
             }
+        }
+        if less.total == 0 {
+            self.less_urgent = None;
         }
     }
 
     /// Whether its parts agree with each other, and these wishes are among its own; the others may be of refreshes. For checks.
     pub fn covers(&self, wishes: impl Iterator<Item = Wish> + Clone) -> bool {
-        let below = || self.below.as_deref().into_iter().flatten();
-        let known = |urgency: i32| {
-            if urgency == self.urgency { self.most_urgent } else { below().find(|level| *level.0 == urgency).map_or(0, |level| *level.1) }
+        let less = || self.less_urgent.iter().flat_map(|less| &less.by_urgency);
+        let known = |urgency: i32| match less().find(|(level, _)| **level == urgency) {
+            Some((_, count)) => *count,
+            None if urgency == self.urgency => self.most_urgent,
+            None => 0,
         };
         let count = |urgency: i32| wishes.clone().filter(|wish| wish.urgency == urgency).count();
-        self.total == self.most_urgent + below().map(|level| level.1).sum::<u32>()
-            && self.total as usize >= wishes.clone().count()
-            && self.deferrable as usize >= wishes.clone().filter(|wish| wish.is_deferrable).count()
-            && self.deferrable <= self.total
-            && below().all(|(urgency, known)| *urgency < self.urgency && *known > 0)
+        let deferrable = wishes.clone().filter(|wish| wish.is_deferrable).count();
+        self.total() == self.most_urgent + less().map(|(_, count)| count).sum::<u32>()
+            && less().all(|(urgency, count)| *urgency < self.urgency && *count > 0)
+            && self.total() as usize >= wishes.clone().count()
+            && (deferrable..=self.total() as usize).contains(&(self.deferrable as usize))
             && wishes.clone().all(|wish| wish.urgency <= self.urgency && count(wish.urgency) <= known(wish.urgency) as usize)
     }
 }
@@ -125,7 +149,7 @@ mod tests {
 
     #[test]
     fn f13c_a_key_is_as_urgent_as_the_most_urgent_who_want_it_now() {
-        let wish = |urgency, is_deferrable| Wish { urgency, is_deferrable };
+        let wish = |urgency, is_deferrable| Wish { urgency, is_deferrable, stores: false };
         let mut wishes = vec![wish(0, true)];
         let mut demand = Demand::of(wishes[0]);
         for (urgency, is_deferrable) in [(0, false), (5, false), (-3, true), (5, true), (2, false), (-3, false)] {

@@ -4,6 +4,7 @@ use super::FlightId;
 use super::demand::Wish;
 use super::host::Host;
 use super::outcome::Outcome;
+use super::queue::Stand;
 use crate::base::Error;
 use crate::base::config::BatchMode;
 use smallvec::SmallVec;
@@ -44,6 +45,8 @@ pub struct Fetch<H: Host> {
     pub wish: Wish,
     /// Which fetch it is, counted from the first.
     pub arrival: u64,
+    /// Where its keys stand in the queue.
+    pub stand: Stand,
     /// How many flights that it started wait in the queue: while any does, the fetch is kept for its context's sake.
     pub waiting: usize,
 }

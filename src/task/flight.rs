@@ -2,11 +2,12 @@
 //! loads it or may still answer it.
 
 use super::demand::Demand;
-use super::queue::Turn;
+use super::queue::Stand;
 use super::{FetchId, FlightId, LaneId, RequestId};
 use crate::base::config::FetchSettings;
 use crate::base::{Key, Moment};
 use smallvec::SmallVec;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// One load of one key.
@@ -24,20 +25,12 @@ pub struct Flight {
     pub first_began: Moment,
     /// The first waiter's, whose retry policy is the flight's (rule F19); `None` if that tries nothing again.
     pub retry: Option<Arc<FetchSettings>>,
-    /// Whether anybody asked for it to be stored.
-    pub stores: bool,
     /// The highest entry priority asked.
-    pub priority: Option<f64>,
+    pub priority: Priority,
     /// The fetch that started it.
     pub owner: FetchId,
     /// Its position there.
     pub position: u32,
-    /// Where it stands in the queue among those of its urgency.
-    pub turn: Turn,
-    /// When it was asked; not stated where neither lingering nor ageing depends on it.
-    pub asked_at: Moment,
-    /// The arrival of the fetch that asked for it last.
-    pub last_asked_by: u64,
 }
 
 /// What a flight is doing.
@@ -45,10 +38,10 @@ pub struct Flight {
 pub enum Phase {
     /// It is collected for the request that its fetch is about to open.
     Opening,
-    /// It waits in the queue, with a place or without.
+    /// It waits in the queue, with a place or without, where its fetch stands.
     Queued,
     /// It waits in the queue to be tried again.
-    Retried,
+    Retried { stand: Stand },
     /// The provider has it.
     Running { request: RequestId, index: u32 },
     /// It failed and pauses.
@@ -62,8 +55,8 @@ pub enum Standing {
     Current,
     /// The key was written while the provider had it: it serves those who joined before, and never stores.
     Overtaken {
-        /// How often the key had been written when it could last be joined.
-        joined_by: u64,
+        /// The how manieth write of the key that was: it could be joined until then.
+        write: NonZeroU64,
     },
 }
 
@@ -76,10 +69,49 @@ pub struct Waiter {
     pub joined: bool,
 }
 
+/// What is left of a flight that ended, for those who wait for it and for its answers that are on their way. Most of a flight need not be
+/// moved.
+pub struct Ended {
+    pub lane: LaneId,
+    pub waiters: SmallVec<[Waiter; 1]>,
+    pub attempts: u32,
+    pub stores: bool,
+    pub priority: Priority,
+    pub owner: FetchId,
+}
+
+/// A priority, or none: smaller than an `Option` of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Priority(f64);
+
+impl Priority {
+    /// As it was stated: never NaN.
+    pub fn of(stated: Option<f64>) -> Priority {
+        Priority(stated.unwrap_or(f64::NAN))
+    }
+
+    /// It, if there is one.
+    pub fn get(self) -> Option<f64> {
+        Some(self.0).filter(|priority| !priority.is_nan())
+    }
+
+    /// The higher of both; none is lower than any.
+    pub fn max(self, other: Priority) -> Priority {
+        Priority(self.0.max(other.0))
+    }
+}
+
 impl Flight {
     /// Whether anybody wants it.
     pub fn is_wanted(&self) -> bool {
         !self.demand.is_empty()
+    }
+
+    /// Ends it: its waiters go to the caller.
+    #[inline(always)]
+    pub fn end(&mut self) -> Ended {
+        let Flight { lane, attempts, priority, owner, .. } = *self;
+        Ended { lane, waiters: std::mem::take(&mut self.waiters), attempts, stores: self.demand.stores, priority, owner }
     }
 }
 
@@ -110,12 +142,18 @@ pub struct Stamp {
 impl Stamp {
     /// Whether the attempt began after everybody had joined the flight that was overtaken then: its answer is not older than
     /// any of their calls.
-    pub fn is_after_all_who_joined(&self, joined_by: u64) -> bool {
-        self.writes >= joined_by
+    pub fn is_after_all_who_joined(&self, overtaken_by: NonZeroU64) -> bool {
+        self.writes >= overtaken_by.get() - 1
     }
 }
 
 impl Lane {
+    /// The lane of a key whose first flight begins.
+    #[inline(always)]
+    pub fn of(key: Key, hash: u64, flight: FlightId) -> Lane {
+        Lane { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
+    }
+
     /// A stamp for the attempt with this number, which begins now.
     pub fn stamp(&self, attempt: u64) -> Stamp {
         Stamp { writes: self.writes, attempt }

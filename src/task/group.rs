@@ -1,7 +1,7 @@
 //! A group: the waiting keys of one fetch at one urgency, in the order asked.
 
 use super::FlightId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// A key that waits.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub struct Waiting {
 /// The waiting keys of one fetch at one urgency, and how many places of the queue they hold. There is at least one.
 pub struct Group {
     keys: Keys,
+    /// How many keys there are.
+    pub len: usize,
     pub places: usize,
     /// How many places they may hold.
     pub most_places: usize,
@@ -25,13 +27,12 @@ enum Keys {
 }
 
 /// Keys come in the order asked, so that they are nearly always listed one after the other; one whose urgency changed later comes between
-/// others. To take one out of the middle costs no more than to find it: its place in the list stays, empty, until it comes to an end of
-/// the list.
+/// others. To take one out of the middle costs no more than to find it: its place in the list stays, with no flight, until it comes to an
+/// end of the list.
 struct Many {
-    /// In the order asked. First and last are not empty.
-    listed: VecDeque<(u32, Option<FlightId>)>,
-    /// How many of them are not empty.
-    full: usize,
+    /// In the order asked, from `first` on. First and last have flights.
+    listed: Vec<Waiting>,
+    first: usize,
     /// Those that came between.
     between: BTreeMap<u32, FlightId>,
 }
@@ -39,20 +40,7 @@ struct Many {
 impl Group {
     /// A group of one key, which holds no place yet.
     pub fn of(key: Waiting, most_places: usize) -> Group {
-        Group { keys: Keys::One(key), places: 0, most_places }
-    }
-
-    /// How many keys there are.
-    pub fn len(&self) -> usize {
-        match &self.keys {
-            Keys::One(_) => 1,
-            Keys::Many(many) => many.len(),
-        }
-    }
-
-    /// How many of them wait without a place.
-    pub fn deferred(&self) -> usize {
-        self.len() - self.places
+        Group { keys: Keys::One(key), len: 1, places: 0, most_places }
     }
 
     /// Whether its keys are tried again.
@@ -60,16 +48,24 @@ impl Group {
         self.most_places == 0
     }
 
+    /// How many keys wait without a place.
+    pub fn deferred(&self) -> usize {
+        self.len - self.places
+    }
+
     /// How many more places they could hold.
+    #[inline]
     pub fn lacks(&self) -> usize {
-        self.len().min(self.most_places).saturating_sub(self.places)
+        self.len.min(self.most_places).saturating_sub(self.places)
     }
 
     /// The key that goes first.
+    #[inline]
     pub fn first(&self) -> Waiting {
         match &self.keys {
             Keys::One(key) => *key,
-            Keys::Many(many) => many.end(many.listed.front(), many.between.first_key_value(), u32::lt),
+            Keys::Many(many) if many.between.is_empty() => many.listed[many.first],
+            Keys::Many(many) => many.end(many.listed.get(many.first), many.between.first_key_value(), u32::lt),
         }
     }
 
@@ -77,17 +73,18 @@ impl Group {
     pub fn last(&self) -> Waiting {
         match &self.keys {
             Keys::One(key) => *key,
-            Keys::Many(many) => many.end(many.listed.back(), many.between.last_key_value(), u32::gt),
+            Keys::Many(many) => many.end(many.listed.last(), many.between.last_key_value(), u32::gt),
         }
     }
 
     /// One more key.
     #[inline]
     pub fn push(&mut self, key: Waiting) {
+        self.len += 1;
         match &mut self.keys {
             Keys::Many(many) => many.push(key),
             Keys::One(only) => {
-                let mut many = Many { listed: VecDeque::new(), full: 0, between: BTreeMap::new() };
+                let mut many = Many { listed: Vec::new(), first: 0, between: BTreeMap::new() };
                 many.push(*only);
                 many.push(key);
                 self.keys = Keys::Many(Box::new(many));
@@ -95,16 +92,28 @@ impl Group {
         }
     }
 
-    /// Takes out the key that was asked at this position. False if it is the only one: then the group itself is to go.
+    /// Takes out the key that was asked at this position. If it is the only one the group itself is to go.
     #[inline]
-    pub fn remove(&mut self, position: u32) -> bool {
-        match &mut self.keys {
-            Keys::Many(many) if many.len() > 1 => {
-                many.remove(position);
-                true
-            }
-            _ => false,
+    pub fn remove(&mut self, position: u32) {
+        self.len -= 1;
+        if let (Keys::Many(many), true) = (&mut self.keys, self.len > 0) {
+            many.remove(position);
         }
+    }
+
+    /// Takes out keys that go first, as many as `popped` has room for up to `most`, and up to the first that may not go after those. Whether
+    /// that is why it stopped is answered.
+    #[inline]
+    pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
+        while self.len > 0 && popped.len() < most {
+            let first = self.first();
+            if !may_go(popped, first.flight) {
+                return true;
+            }
+            popped.push(first.flight);
+            self.remove(first.position);
+        }
+        false
     }
 
     /// The keys in order. For checks.
@@ -112,7 +121,7 @@ impl Group {
         match &self.keys {
             Keys::One(key) => vec![*key],
             Keys::Many(many) => {
-                let listed = many.listed.iter().filter_map(|(position, flight)| Some(Waiting { position: *position, flight: (*flight)? }));
+                let listed = many.listed[many.first..].iter().copied().filter(|key| key.flight != FlightId::NULL);
                 let between = many.between.iter().map(|(position, flight)| Waiting { position: *position, flight: *flight });
                 let mut keys: Vec<Waiting> = listed.chain(between).collect();
                 keys.sort_by_key(|key| key.position);
@@ -123,36 +132,19 @@ impl Group {
 }
 
 impl Many {
-    fn len(&self) -> usize {
-        self.full + self.between.len()
-    }
-
     /// The one of the two ends that comes before the other.
-    fn end(
-        &self,
-        listed: Option<&(u32, Option<FlightId>)>,
-        between: Option<(&u32, &FlightId)>,
-        is_before: fn(&u32, &u32) -> bool,
-    ) -> Waiting {
-        let listed = listed.and_then(|(position, flight)| Some(Waiting { position: *position, flight: (*flight)? }));
+    fn end(&self, listed: Option<&Waiting>, between: Option<(&u32, &FlightId)>, is_before: fn(&u32, &u32) -> bool) -> Waiting {
         let between = between.map(|(position, flight)| Waiting { position: *position, flight: *flight });
-        match (listed, between) {
-            (Some(one), Some(other)) => {
-                if is_before(&one.position, &other.position) {
-                    one
-                } else {
-                    other
-                }
-            }
+        match (listed.copied(), between) {
+            (Some(one), Some(other)) if is_before(&other.position, &one.position) => other,
             (one, other) => one.or(other).expect("a group without keys is forgotten"),
         }
     }
 
     #[inline]
     fn push(&mut self, key: Waiting) {
-        if self.listed.back().is_none_or(|(last, _)| *last < key.position) {
-            self.listed.push_back((key.position, Some(key.flight)));
-            self.full += 1;
+        if self.listed.last().is_none_or(|last| last.position < key.position) {
+            self.listed.push(key);
         } else {
             self.between.insert(key.position, key.flight);
         }
@@ -160,25 +152,33 @@ impl Many {
 
     #[inline]
     fn remove(&mut self, position: u32) {
-        if self.listed.front().is_some_and(|(first, _)| *first == position) {
+        if self.listed.get(self.first).is_some_and(|first| first.position == position) {
             // Nearly always the first goes.
-            self.listed.pop_front();
-            self.full -= 1;
-        } else if self.between.remove(&position).is_some() {
-            return;
-        } else if let Ok(at) = self.listed.binary_search_by_key(&position, |(listed, _)| *listed) {
-            self.listed[at].1 = None;
-            self.full -= 1;
+            self.first += 1;
+            if self.listed.get(self.first).is_none_or(|next| next.flight == FlightId::NULL) {
+                self.trim();
+            }
+        } else if self.between.remove(&position).is_none() {
+            self.remove_within(position);
         }
-        self.trim();
+    }
+
+    fn remove_within(&mut self, position: u32) {
+        if let Ok(at) = self.listed[self.first..].binary_search_by_key(&position, |key| key.position) {
+            self.listed[self.first + at].flight = FlightId::NULL;
+            self.trim();
+        }
     }
 
     fn trim(&mut self) {
-        while self.listed.front().is_some_and(|(_, flight)| flight.is_none()) {
-            self.listed.pop_front();
+        while self.listed.get(self.first).is_some_and(|key| key.flight == FlightId::NULL) {
+            self.first += 1;
         }
-        while self.listed.back().is_some_and(|(_, flight)| flight.is_none()) {
-            self.listed.pop_back();
+        while self.listed.len() > self.first && self.listed.last().is_some_and(|key| key.flight == FlightId::NULL) {
+            self.listed.pop();
+        }
+        if self.first == self.listed.len() {
+            (self.listed, self.first) = (Vec::new(), 0);
         }
     }
 }
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn f13_a_group_is_in_order_whatever_comes_and_goes() {
-        let mut flights = slotmap::SlotMap::<FlightId, ()>::with_key();
+        let mut flights = crate::task::slab::Slab::<FlightId, ()>::new();
         let mut random = Random::new(Some(1));
         let mut draw = |below: usize| (random.unit() * below as f64) as usize;
         for _ in 0..50 {
@@ -200,7 +200,7 @@ mod tests {
                 // Most in order, some between.
                 let position = if draw(4) == 0 { draw(400) as u32 } else { 400 + nth };
                 if draw(5) < 3 && !known.contains_key(&position) {
-                    let key = Waiting { position, flight: flights.insert(()) };
+                    let key = Waiting { position, flight: flights.insert_with_key(|_| ()) };
                     known.insert(position, key.flight);
                     match &mut group {
                         Some(group) => group.push(key),
@@ -209,7 +209,8 @@ mod tests {
                 } else if let Some(some) = &mut group {
                     let position = *known.keys().nth(draw(known.len()) * draw(2)).expect("it has keys");
                     known.remove(&position);
-                    if !some.remove(position) {
+                    some.remove(position);
+                    if some.len == 0 {
                         group = None;
                     }
                 }
@@ -220,7 +221,7 @@ mod tests {
                 let keys = group.keys().into_iter().map(|key| (key.position, key.flight));
                 assert!(keys.eq(known.iter().map(|(position, flight)| (*position, *flight))));
                 let (first, last) = (group.first(), group.last());
-                assert_eq!((group.len(), group.deferred(), group.lacks()), (known.len(), known.len(), known.len().min(3)));
+                assert_eq!((group.len, group.deferred(), group.lacks()), (known.len(), known.len(), known.len().min(3)));
                 assert_eq!(Some((&first.position, &first.flight)), known.first_key_value());
                 assert_eq!(Some((&last.position, &last.flight)), known.last_key_value());
             }

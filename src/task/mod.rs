@@ -27,26 +27,53 @@ mod fetch;
 mod flight;
 mod group;
 pub mod host;
+mod key_index;
 pub mod outcome;
 mod queue;
 mod recent;
 mod request;
 pub mod retry;
+mod slab;
 pub mod table;
 
 pub use counts::Counts;
 pub use fetch::Form;
 pub use host::{Cancel, Event, Filled, Handout, Host, Mailbox, Outbox, Store, Turn};
 pub use outcome::{Batch, Outcome, Source, Verdict};
+use slab::{Id, RawId};
 pub use table::{Ask, Close, Given, Probe, Rest, Table, Taken};
 
-slotmap::new_key_type! {
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(RawId);
+
+        impl $name {
+            /// The id of nothing.
+            pub const NULL: $name = $name(RawId::NULL);
+        }
+
+        impl Id for $name {
+            #[inline]
+            fn of(raw: RawId) -> $name {
+                $name(raw)
+            }
+            #[inline]
+            fn raw(self) -> RawId {
+                self.0
+            }
+        }
+    )*};
+}
+
+ids! {
     /// A fetch; a stale id does nothing.
-    pub struct FetchId;
+    FetchId
     /// A flight; a stale id does nothing.
-    pub struct FlightId;
+    FlightId
     /// A request; a stale id does nothing.
-    pub struct RequestId;
+    RequestId
     /// A key that somebody loads or may still answer.
-    pub struct LaneId;
+    LaneId
 }

@@ -15,26 +15,29 @@ use super::FlightId;
 use super::group::{Group, Waiting};
 use crate::base::Moment;
 use crate::base::config::{Order, Overflow, TaskSettings};
-use std::collections::btree_map::{Entry, OccupiedEntry};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-/// Where a key stands among those of other fetches; lower goes first.
+/// Where the keys of one fetch and one urgency stand among all; lower goes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Rank {
     before: i64,
-    turn: Turn,
+    turn: u64,
 }
 
-/// Where a key stands among those of one urgency: first those that are tried again after a pause, then most of them, then those that go
-/// behind all that wait.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct Turn(u64);
+/// Where a key stands among those of its urgency.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stand {
+    /// First those that are tried again after a pause; from `ARRIVED` on those that came with a fetch; from `BEHIND` on, under `Lifo`,
+    /// those that are behind all of them.
+    turn: u64,
+    /// When it was asked; not stated where neither lingering nor ageing depends on it.
+    pub asked_at: Moment,
+}
 
-/// All turns from here on are of keys that came with a fetch.
 const ARRIVED: u64 = 1 << 62;
-/// All turns from here on are behind those.
 const BEHIND: u64 = 1 << 63;
 
 /// What the order of the queue is.
@@ -51,38 +54,40 @@ impl Ranking {
         Ranking { order: settings.queue_order, ageing }
     }
 
-    /// Where a key of this urgency stands that was asked then.
+    /// Where a key of this urgency stands among all.
     #[inline]
-    pub fn rank(self, urgency: i32, turn: Turn, asked_at: Moment) -> Rank {
+    pub fn rank(self, urgency: i32, stand: Stand) -> Rank {
         let before = match self.ageing {
             None => -i64::from(urgency),
             Some(step) => {
                 let earlier = i128::from(urgency) * step.as_nanos() as i128;
-                i64::try_from(i128::from(asked_at.0) - earlier).unwrap_or(if urgency > 0 { i64::MIN } else { i64::MAX })
+                i64::try_from(i128::from(stand.asked_at.0) - earlier).unwrap_or(if urgency > 0 { i64::MIN } else { i64::MAX })
             }
         };
-        Rank { before, turn }
+        Rank { before, turn: stand.turn }
     }
 
-    /// The turn of the keys of the fetch that came as the `arrival`th.
-    pub fn turn_of(self, arrival: u64) -> Turn {
-        match self.order {
-            Order::Fifo => Turn(ARRIVED + arrival),
-            Order::Lifo => Turn(BEHIND - 1 - arrival),
-        }
+    /// Where the keys stand of the fetch that came as the `arrival`th.
+    pub fn arrived(self, arrival: u64, asked_at: Moment) -> Stand {
+        let turn = match self.order {
+            Order::Fifo => ARRIVED + arrival,
+            Order::Lifo => BEHIND - 1 - arrival,
+        };
+        Stand { turn, asked_at }
     }
 
-    /// The turn of a key that goes behind all that wait at its urgency, as if it had come as the `arrival`th.
-    pub fn turn_behind(self, arrival: u64) -> Turn {
-        match self.order {
-            Order::Fifo => Turn(ARRIVED + arrival),
-            Order::Lifo => Turn(BEHIND + arrival),
-        }
+    /// Where a key stands that goes behind all that wait at its urgency, as if it had come as the `arrival`th, at this moment.
+    pub fn behind(self, arrival: u64, now: Moment) -> Stand {
+        let turn = match self.order {
+            Order::Fifo => ARRIVED + arrival,
+            Order::Lifo => BEHIND + arrival,
+        };
+        Stand { turn, asked_at: now }
     }
 
-    /// The turn of the key that was the `nth` to be due again.
-    pub fn turn_again(self, nth: u64) -> Turn {
-        Turn(nth)
+    /// Where the key stands that was the `nth` to be due again, and was asked then.
+    pub fn again(self, nth: u64, asked_at: Moment) -> Stand {
+        Stand { turn: nth, asked_at }
     }
 
     /// Whether a key gives its place to a newcomer: one that is less urgent, or under `Lifo` as urgent and older (rule F13b).
@@ -193,6 +198,17 @@ impl Queue {
         self.retried += 1;
     }
 
+    /// Moves a key that waits where it belongs when its urgency changes.
+    pub fn move_key(&mut self, stand: Stand, from: i32, to: i32, key: Waiting) {
+        let is_retried = self.remove(stand, from, key);
+        let rank = self.ranking.rank(to, stand);
+        if is_retried {
+            self.push_retried(rank, key);
+        } else {
+            self.push(rank, key, stand.asked_at);
+        }
+    }
+
     #[inline]
     fn insert(&mut self, rank: Rank, key: Waiting, most_places: usize) {
         self.len += 1;
@@ -207,40 +223,52 @@ impl Queue {
         self.places.key_came(rank, group);
     }
 
-    /// Takes a key out.
-    pub fn remove(&mut self, rank: Rank, position: u32, asked_at: Moment) {
-        if let Entry::Occupied(group) = self.order.entry(rank) {
-            take(group, position, &mut self.places);
-            self.len -= 1;
-            self.note_gone(asked_at);
-        }
-    }
-
-    /// Takes a key out that is tried again.
-    pub fn remove_retried(&mut self, rank: Rank, position: u32) {
-        if let Entry::Occupied(group) = self.order.entry(rank) {
-            take(group, position, &mut self.places);
-            self.len -= 1;
-            self.retried -= 1;
-        }
-    }
-
-    /// Takes out the key that goes first, if it `may_go`.
-    #[inline]
-    pub fn pop(&mut self, may_go: impl FnOnce(FlightId) -> bool) -> Option<FlightId> {
-        let group = self.order.first_entry()?;
-        let first = group.get().first();
-        if !may_go(first.flight) {
-            return None;
+    /// Takes a key out. Whether it was to be tried again is answered.
+    pub fn remove(&mut self, stand: Stand, urgency: i32, key: Waiting) -> bool {
+        let rank = self.ranking.rank(urgency, stand);
+        let Some(group) = self.order.get_mut(&rank) else { return false };
+        let is_retried = group.is_retried();
+        group.remove(key.position);
+        self.places.keys_left(rank, group);
+        if group.len == 0 {
+            self.order.remove(&rank);
         }
         self.len -= 1;
-        self.retried -= usize::from(group.get().is_retried());
-        take(group, first.position, &mut self.places);
-        Some(first.flight)
+        if is_retried {
+            self.retried -= 1;
+        } else {
+            self.note_gone(stand.asked_at);
+        }
+        is_retried
+    }
+
+    /// Takes out the keys that go first, `most` of them at most, up to the first that may not go after those before it.
+    #[inline]
+    pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) {
+        while popped.len() < most
+            && let Some(mut entry) = self.order.first_entry()
+        {
+            let (rank, group, before) = (*entry.key(), entry.get_mut(), popped.len());
+            let is_stopped = group.pop(most, popped, &mut may_go);
+            let count = popped.len() - before;
+            self.len -= count;
+            self.retried -= if group.is_retried() { count } else { 0 };
+            self.places.keys_left(rank, group);
+            if group.len == 0 {
+                entry.remove();
+            }
+            if is_stopped {
+                break;
+            }
+        }
+    }
+
+    /// Whether it is to be told when the keys were asked that are popped.
+    pub fn has_ages(&self) -> bool {
+        self.ages.is_some()
     }
 
     /// A key that was popped was not tried again, and asked then.
-    #[inline]
     pub fn note_gone(&mut self, asked_at: Moment) {
         let Some(ages) = &mut self.ages else { return };
         if let Entry::Occupied(mut as_old) = ages.entry(asked_at) {
@@ -305,7 +333,7 @@ impl Queue {
     pub fn check(&self) -> Result<(), String> {
         let Places { total, held, holders, lacking, .. } = &self.places;
         let sum = |of: fn(&Group) -> usize| self.order.values().map(of).sum::<usize>();
-        let is = (sum(Group::len), sum(|group| group.places), sum(|group| if group.is_retried() { group.len() } else { 0 }));
+        let is = (sum(|group| group.len), sum(|group| group.places), sum(|group| if group.is_retried() { group.len } else { 0 }));
         let counted = (self.len, *held, self.retried);
         if is != counted {
             return Err(format!("keys, places held and keys tried again are {is:?}, counted {counted:?}"));
@@ -313,8 +341,8 @@ impl Queue {
         if held > total {
             return Err(format!("{held} keys on {total} places"));
         }
-        if let Some(group) = self.order.values().find(|group| group.places > group.len().min(group.most_places)) {
-            return Err(format!("{} keys hold {} places, and may hold {}", group.len(), group.places, group.most_places));
+        if let Some(group) = self.order.values().find(|group| group.places > group.len.min(group.most_places)) {
+            return Err(format!("{} keys hold {} places, and may hold {}", group.len, group.places, group.most_places));
         }
         let ranks = |is: fn(&Group) -> bool| self.order.iter().filter(move |(_, group)| is(group)).map(|(rank, _)| rank);
         if !ranks(|group| group.places > 0).eq(holders) || !ranks(|group| group.lacks() > 0).eq(lacking) {
@@ -324,17 +352,6 @@ impl Queue {
             return Err("a key waits without a place, and one is free".into());
         }
         Ok(())
-    }
-}
-
-/// Takes the key that was asked at this position out of a group.
-#[inline]
-fn take(mut entry: OccupiedEntry<'_, Rank, Group>, position: u32, places: &mut Places) {
-    let rank = *entry.key();
-    if entry.get_mut().remove(position) {
-        places.key_left(rank, entry.get_mut());
-    } else {
-        places.group_left(rank, &entry.remove());
     }
 }
 
@@ -363,24 +380,16 @@ impl Places {
         }
     }
 
-    /// A key left the group. If another waits without a place it has that one's now.
+    /// Keys left the group. If others wait without a place they have theirs now.
     #[inline]
-    fn key_left(&mut self, rank: Rank, group: &mut Group) {
-        if group.places > group.len() {
-            group.places -= 1;
-            self.held -= 1;
+    fn keys_left(&mut self, rank: Rank, group: &mut Group) {
+        if group.places > group.len {
+            self.held -= group.places - group.len;
+            group.places = group.len;
+            if group.places == 0 {
+                self.holders.remove(&rank);
+            }
         } else if group.places < group.most_places && group.lacks() == 0 {
-            self.lacking.remove(&rank);
-        }
-    }
-
-    /// The last key left the group.
-    #[inline]
-    fn group_left(&mut self, rank: Rank, group: &Group) {
-        if group.places > 0 {
-            self.held -= group.places;
-            self.holders.remove(&rank);
-        } else {
             self.lacking.remove(&rank);
         }
     }

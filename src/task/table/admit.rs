@@ -5,11 +5,11 @@ use super::{Host, Store, Table, Turn};
 use crate::base::{Moment, PackedKeys};
 use crate::task::deadlines::Due;
 use crate::task::demand::Demand;
-use crate::task::flight::{Lane, Phase, Standing};
+use crate::task::flight::{Flight, Lane, Phase, Standing};
 use crate::task::group::Waiting;
 use crate::task::host::Handout;
 use crate::task::outcome::Outcome;
-use crate::task::queue::Rank;
+use crate::task::queue::Stand;
 use crate::task::request::{Call, Part, Request, Time};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
@@ -66,7 +66,7 @@ impl<H: Host> Table<H> {
         while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
             let flight = &self.flights[last.flight];
-            if flight.last_asked_by == asking.arrival {
+            if flight.waiters.last().is_some_and(|waiter| waiter.fetch == asking.id) {
                 asking.search.pass(rank);
                 continue;
             }
@@ -89,9 +89,13 @@ impl<H: Host> Table<H> {
         self.tell(flight, Outcome::failed(error), turn.out);
     }
 
-    pub(super) fn rank(&self, id: FlightId) -> Rank {
-        let flight = &self.flights[id];
-        self.queue.ranking.rank(flight.demand.urgency(), flight.turn, flight.asked_at)
+    /// Where a flight that waits in the queue stands.
+    pub(super) fn stand(&self, flight: &Flight) -> Stand {
+        match flight.phase {
+            Phase::Retried { stand } => stand,
+            // The fetch is kept while a flight that it started waits.
+            _ => self.fetches[flight.owner].stand,
+        }
     }
 
     /// Changes who wants a flight; one that waits moves if that changes its urgency (rule F13c).
@@ -105,43 +109,36 @@ impl<H: Host> Table<H> {
         }
     }
 
-    fn move_in_queue(&mut self, id: FlightId, urgency_before: i32) {
+    /// A flight's urgency is not what it was before.
+    pub(super) fn move_in_queue(&mut self, id: FlightId, before: i32) {
         let flight = &self.flights[id];
-        let (key, asked_at) = (Waiting { position: flight.position, flight: id }, flight.asked_at);
-        let before = self.queue.ranking.rank(urgency_before, flight.turn, asked_at);
-        let after = self.rank(id);
-        match flight.phase {
-            Phase::Queued => {
-                self.queue.remove(before, key.position, asked_at);
-                self.queue.push(after, key, asked_at);
-            }
-            Phase::Retried => {
-                self.queue.remove_retried(before, key.position);
-                self.queue.push_retried(after, key);
-            }
-            Phase::Opening | Phase::Running { .. } | Phase::Backoff { .. } => {}
+        if let Phase::Queued | Phase::Retried { .. } = flight.phase {
+            let key = Waiting { position: flight.position, flight: id };
+            self.queue.move_key(self.stand(flight), before, flight.demand.urgency(), key);
         }
     }
 
     /// A flight that is to be tried again waits for a slot. It needs no place, and is never lost.
     pub(super) fn requeue(&mut self, id: FlightId, again: Again, now: Moment) {
-        let flight = &mut self.flights[id];
-        flight.phase = Phase::Retried;
-        match again {
+        let (owner, ranking) = (self.flights[id].owner, self.queue.ranking);
+        let owner = self.fetches.get_mut(owner).map(|owner| {
+            owner.waiting += 1;
+            owner.stand.asked_at
+        });
+        let stand = match again {
             Again::Paused => {
                 self.retries += 1;
-                flight.turn = self.queue.ranking.turn_again(self.retries);
+                ranking.again(self.retries, owner.unwrap_or(now))
             }
             Again::AtOnce => {
                 self.arrivals += 1;
-                (flight.turn, flight.asked_at) = (self.queue.ranking.turn_behind(self.arrivals), now);
+                ranking.behind(self.arrivals, now)
             }
-        }
+        };
+        let flight = &mut self.flights[id];
+        flight.phase = Phase::Retried { stand };
         let key = Waiting { position: flight.position, flight: id };
-        if let Some(owner) = self.fetches.get_mut(flight.owner) {
-            owner.waiting += 1;
-        }
-        self.queue.push_retried(self.rank(id), key);
+        self.queue.push_retried(ranking.rank(flight.demand.urgency(), stand), key);
     }
 
     /// Whether a request can be formed of what waits, a slot given.
@@ -158,20 +155,20 @@ impl<H: Host> Table<H> {
             || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
     }
 
-    /// Takes the waiting key that goes first into a request that has `taken` already. An overtaken flight that is tried again and
-    /// the current one of its key travel apart, for a key is in a request at most once (rule F04): then the request goes out as it is.
-    fn take_next(&mut self, taken: &[FlightId]) -> Option<FlightId> {
-        let Table { queue, flights, lanes, overtaken, .. } = self;
-        let travels_apart = |id: FlightId| {
-            let lane = flights[id].lane;
-            !lanes[lane].overtaken.is_empty() && taken.iter().any(|other| flights[*other].lane == lane)
-        };
-        let id = queue.pop(|id| *overtaken == 0 || !travels_apart(id))?;
-        let flight = &flights[id];
-        if let Phase::Queued = flight.phase {
-            queue.note_gone(flight.asked_at);
+    /// Takes the waiting keys that go first into a request. An overtaken flight that is tried again and the current one of its key travel
+    /// apart, for a key is in a request at most once (rule F04): then the request goes out smaller.
+    fn take_first(&mut self, taken: &mut Vec<FlightId>) {
+        let Table { queue, flights, fetches, lanes, overtaken, .. } = self;
+        let most = self.settings.batch_max_keys as usize;
+        queue.pop(most, taken, |taken, id| {
+            let lane = |id: FlightId| flights[id].lane;
+            *overtaken == 0 || lanes[lane(id)].overtaken.is_empty() || taken.iter().all(|other| lane(*other) != lane(id))
+        });
+        if queue.has_ages() {
+            for flight in taken.iter().map(|id| &flights[*id]).filter(|flight| matches!(flight.phase, Phase::Queued)) {
+                queue.note_gone(fetches[flight.owner].stand.asked_at);
+            }
         }
-        Some(id)
     }
 
     /// Forms requests while there are slots and keys for them.
@@ -179,11 +176,7 @@ impl<H: Host> Table<H> {
         self.queue.refill();
         while self.slots.is_free() && self.is_formable(turn) {
             let mut taken = std::mem::take(&mut self.forming);
-            while taken.len() < self.settings.batch_max_keys as usize
-                && let Some(id) = self.take_next(&taken)
-            {
-                taken.push(id);
-            }
+            self.take_first(&mut taken);
             self.hand_out(&taken, turn);
             taken.clear();
             self.forming = taken;

@@ -86,7 +86,7 @@ impl<H: Host> Table<H> {
     #[inline(always)]
     pub(super) fn land<S: Store>(&mut self, id: FlightId, stamp: Stamp, mut answer: Answer, terms: StoreTerms, turn: &mut Turn<'_, H, S>) {
         let flight = &self.flights[id];
-        let (lane, standing, stores, priority) = (flight.lane, flight.standing, flight.stores, flight.priority);
+        let (lane, standing, stores, priority) = (flight.lane, flight.standing, flight.demand.stores, flight.priority.get());
         let mut filled = Filled::default();
         if standing == Standing::Current {
             if stores {
@@ -150,7 +150,7 @@ impl<H: Host> Table<H> {
         let lane = &self.lanes[stray.lane];
         if !lane.is_whole(stray.stamp) {
             // An earlier write may lie between the attempt and the last who joined: they must not be told what is older.
-            let serves = |standing| matches!(standing, Standing::Overtaken { joined_by } if stray.stamp.is_after_all_who_joined(joined_by));
+            let serves = |standing| matches!(standing, Standing::Overtaken { write } if stray.stamp.is_after_all_who_joined(write));
             if self.flights.get(asked_for).is_some_and(|flight| serves(flight.standing)) {
                 self.stop_for(asked_for, turn);
                 self.end_with(asked_for, answer, Source::Provider, Filled::default(), turn);
@@ -165,7 +165,7 @@ impl<H: Host> Table<H> {
             return;
         };
         self.stop_for(current, turn);
-        if self.flights[current].stores {
+        if self.flights[current].demand.stores {
             // `land` stores if the flight's wish is to store; the attempt's own counts too.
             self.land(current, stray.stamp, answer, terms, turn);
         } else {
@@ -180,8 +180,12 @@ impl<H: Host> Table<H> {
         let flight = &self.flights[id];
         if let Phase::Running { request, index } = flight.phase {
             let wanted = flight.is_wanted();
-            let stray =
-                Stray { lane: flight.lane, stamp: self.lanes[flight.lane].stamp(0), stores: flight.stores, priority: flight.priority };
+            let stray = Stray {
+                lane: flight.lane,
+                stamp: self.lanes[flight.lane].stamp(0),
+                stores: flight.demand.stores,
+                priority: flight.priority.get(),
+            };
             let running = &mut self.requests[request];
             if let Part::Open { stamp, .. } = running.parts[index as usize] {
                 running.parts[index as usize] = Part::Unwanted(Stray { stamp, ..stray });

@@ -3,17 +3,16 @@
 use super::admit::WayIn;
 use super::{Host, Store, Table, Turn};
 use crate::base::config::{BatchMode, FetchSettings, Overflow, Read};
-use crate::base::{Keys, Moment};
+use crate::base::{Key, Keys, Moment};
 use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Flight, Phase, Standing, Waiter};
+use crate::task::flight::{Flight, Lane, Phase, Priority, Standing, Waiter};
 use crate::task::group::Waiting;
 use crate::task::host::Litter;
 use crate::task::outcome::{Outcome, Source, Verdict};
-use crate::task::queue::{self, Rank, Search};
+use crate::task::queue::{Rank, Search, Stand};
 use crate::task::{FetchId, FlightId, LaneId};
-use slotmap::Key as _;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -36,14 +35,14 @@ impl Room {
     /// Room for `positions` positions; `None` when memory is out.
     pub fn try_new(positions: usize, form: Form) -> Option<Room> {
         if (form, positions) == (Form::Each, 1) {
-            return Some(Room { positions: SmallVec::from_buf([Position::Open(FlightId::null())]), outcomes: Vec::new() });
+            return Some(Room { positions: SmallVec::from_buf([Position::Open(FlightId::NULL)]), outcomes: Vec::new() });
         }
         let mut room = Room { positions: SmallVec::new(), outcomes: Vec::new() };
         if form == Form::Refresh {
             return Some(room);
         }
         room.positions.try_reserve_exact(positions).ok()?;
-        room.positions.resize(positions, Position::Open(FlightId::null()));
+        room.positions.resize(positions, Position::Open(FlightId::NULL));
         if form == Form::All {
             room.outcomes.try_reserve_exact(positions).ok()?;
             room.outcomes.resize_with(positions, || Outcome::bare(Verdict::Miss));
@@ -80,14 +79,12 @@ pub struct Ask<'a, H: Host> {
 
 /// A fetch whose positions are being asked.
 pub(super) struct Asking<'a> {
-    id: FetchId,
+    pub id: FetchId,
     form: Form,
     settings: &'a Arc<FetchSettings>,
     reprobe: bool,
-    pub arrival: u64,
     pub wish: Wish,
-    turn: queue::Turn,
-    asked_at: Moment,
+    stand: Stand,
     /// Where its own keys stand in the queue.
     pub rank: Rank,
     /// Whether all its keys that are being loaded were joined, so that none of them gives its place to another.
@@ -110,7 +107,11 @@ impl<H: Host> Table<H> {
         let deadline = deadline.filter(|deadline| *deadline < Moment::NEVER);
         let arrival = self.arrivals;
         let is_deferrable = (form == Form::Refresh || probes.len() > 1) && self.settings.queue_overflow == Overflow::Wait;
-        let wish = Wish { urgency, is_deferrable };
+        let wish = Wish { urgency, is_deferrable, stores: settings.read != Read::NoStore };
+        // Only a key that lingers, or that grows more urgent, has an age.
+        let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
+        let asked_at = if has_age { turn.now.moment() } else { Moment::default() };
+        let stand = self.queue.ranking.arrived(arrival, asked_at);
         let id = self.fetches.insert_with_key(|_| Fetch {
             mailbox,
             context,
@@ -126,6 +127,7 @@ impl<H: Host> Table<H> {
             has_deadline: deadline.is_some(),
             wish,
             arrival,
+            stand,
             // Held until all its keys are asked; given back below.
             waiting: 1,
         });
@@ -135,16 +137,9 @@ impl<H: Host> Table<H> {
         if keys.is_empty() && form == Form::All {
             self.finish_fetch(id, turn.out);
         }
-        if settings.read != Read::CacheOnly {
-            self.make_room(probes);
-        }
-        // Only a key that lingers, or that grows more urgent, has an age.
-        let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
-        let asked_at = if has_age { turn.now.moment() } else { Moment::default() };
-        let place = self.queue.ranking.turn_of(arrival);
-        let rank = self.queue.ranking.rank(urgency, place, asked_at);
+        let rank = self.queue.ranking.rank(urgency, stand);
         let (looked_ahead, search) = (false, Search::default());
-        let mut asking = Asking { id, form, settings, reprobe, arrival, wish, turn: place, asked_at, rank, looked_ahead, search };
+        let mut asking = Asking { id, form, settings, reprobe, wish, stand, rank, looked_ahead, search };
         self.refuse_as_a_whole(id, probes);
         for position in 0..probes.len() {
             match std::mem::replace(&mut probes[position], Probe::Missed) {
@@ -176,20 +171,6 @@ impl<H: Host> Table<H> {
             fetch.ended = Some(error);
             self.collapsing.push(id);
         }
-    }
-
-    /// Makes room for many newcomers at once: to grow step by step is to move them all again and again. Where memory lacks for that
-    /// they come in one by one. There is a limit, for a key that the store lacks may yet join a load, or be known to fail.
-    fn make_room(&mut self, probes: &[Probe]) {
-        const MANY: usize = 64;
-        const MOST: usize = 65_536;
-        if probes.len() < MANY {
-            return;
-        }
-        let newcomers = probes.iter().filter(|probe| matches!(probe, Probe::Missed)).count().min(MOST);
-        let Table { lanes, flights, by_key, .. } = self;
-        let _ = lanes.try_reserve(newcomers).and_then(|()| flights.try_reserve(newcomers));
-        let _ = by_key.try_reserve(newcomers, |id| lanes[*id].hash);
     }
 
     /// Settles a position that the store did not answer, joins the flight of its key, or starts one.
@@ -242,7 +223,7 @@ impl<H: Host> Table<H> {
         turn: &mut Turn<'_, H, S>,
     ) -> Option<Newcomer<'k>> {
         let (id, read) = (asking.id, asking.settings.read);
-        if self.fetches[id].ended.is_some() {
+        if asking.settings.batch_mode == BatchMode::AllOrNothing && self.fetches[id].ended.is_some() {
             // The batch failed as a whole on an earlier position; this one is settled with the rest in `conclude`.
             self.counts.missed_unasked += 1;
             return None;
@@ -280,16 +261,13 @@ impl<H: Host> Table<H> {
     }
 
     /// A new flight, which comes in on the way found for it. Its position waits for it, unless it is a refresh's.
+    #[inline]
     fn start<S: Store>(&mut self, way: WayIn, new: Newcomer<'_>, asking: &Asking<'_>, turn: &mut Turn<'_, H, S>) {
         let Newcomer { lane, hash, key, position } = new;
-        // Who went for its sake may have been the last of the lane.
-        let lane = lane.filter(|lane| self.lanes.contains_key(*lane)).unwrap_or_else(|| self.make_lane(hash, key));
-        let Table { flights, fetches, queue, opening, lanes, .. } = self;
-        let fetch = &mut fetches[asking.id];
-        fetch.waiting += 1;
-        let waiter = Waiter { fetch: asking.id, position, joined: false };
+        let Table { flights, fetches, queue, opening, lanes, by_key, .. } = self;
         let settings = asking.settings;
-        let flight = flights.insert_with_key(|_| Flight {
+        let waiter = Waiter { fetch: asking.id, position, joined: false };
+        let make = |lane| Flight {
             lane,
             phase: if way == WayIn::Opening { Phase::Opening } else { Phase::Queued },
             standing: Standing::Current,
@@ -298,20 +276,33 @@ impl<H: Host> Table<H> {
             attempts: 0,
             first_began: Moment::NEVER,
             retry: settings.retry.allows(1).then(|| settings.clone()),
-            stores: settings.read != Read::NoStore,
-            priority: settings.priority,
+            priority: Priority::of(settings.priority),
             owner: asking.id,
             position,
-            turn: asking.turn,
-            asked_at: asking.asked_at,
-            last_asked_by: asking.arrival,
-        });
+        };
+        // Whoever lost a place for its sake may have been the last of the lane.
+        let flight = match lane.and_then(|id| Some((id, lanes.get_mut(id)?))) {
+            Some((id, lane)) => {
+                let flight = flights.insert_with_key(|_| make(id));
+                lane.current = Some(flight);
+                lane.holders += 1;
+                flight
+            }
+            None => {
+                let (key, mut flight) = (Key::new(key), FlightId::NULL);
+                let lane = lanes.insert_with_key(|id| {
+                    flight = flights.insert_with_key(|_| make(id));
+                    Lane::of(key, hash, flight)
+                });
+                by_key.insert(hash, lane);
+                flight
+            }
+        };
+        let fetch = &mut fetches[asking.id];
+        fetch.waiting += 1;
         if let Some(Position::Open(open)) = fetch.positions.get_mut(position as usize) {
             *open = flight;
         }
-        let lane = &mut lanes[lane];
-        lane.current = Some(flight);
-        lane.holders += 1;
         self.counts.flights_started += 1;
         if way == WayIn::Opening {
             opening.push(flight);
@@ -319,26 +310,29 @@ impl<H: Host> Table<H> {
                 self.hand_out_opening(turn);
             }
         } else {
-            queue.push(asking.rank, Waiting { position, flight }, asking.asked_at);
+            queue.push(asking.rank, Waiting { position, flight }, asking.stand.asked_at);
         }
     }
 
     /// What a fetch asks for is added to what was asked of the flight before (rule F19).
+    #[inline]
     fn join(&mut self, id: FlightId, position: u32, asking: &Asking<'_>) {
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
             // Nobody wanted it: its request is wanted again.
             self.requests[request].wanted += 1;
         }
-        flight.stores |= asking.settings.read != Read::NoStore;
-        flight.priority = higher(flight.priority, asking.settings.priority);
-        flight.last_asked_by = asking.arrival;
+        flight.priority = flight.priority.max(Priority::of(asking.settings.priority));
         if !asking.is_refresh() {
             self.counts.missed_joined += 1;
             flight.waiters.push(Waiter { fetch: asking.id, position, joined: true });
             self.fetches[asking.id].positions[position as usize] = Position::Open(id);
         }
-        self.change_demand(id, |demand| demand.add(asking.wish));
+        let before = flight.demand.urgency();
+        flight.demand.add(asking.wish);
+        if flight.demand.urgency() != before {
+            self.move_in_queue(id, before);
+        }
     }
 }
 
@@ -351,13 +345,6 @@ struct Newcomer<'k> {
     position: u32,
 }
 
-fn higher(one: Option<f64>, other: Option<f64>) -> Option<f64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.max(other)),
-        (one, other) => one.or(other),
-    }
-}
-
 impl<H: Host> Fetch<H> {
     /// Whether one failure ends the rest.
     pub(super) fn is_all_or_nothing(&self) -> bool {
@@ -366,6 +353,6 @@ impl<H: Host> Fetch<H> {
 
     /// Whether nothing was done for this position yet.
     fn is_unasked(&self, position: u32) -> bool {
-        self.positions[position as usize] == Position::Open(FlightId::null())
+        self.positions[position as usize] == Position::Open(FlightId::NULL)
     }
 }

@@ -109,7 +109,7 @@ impl<H: Host> Table<H> {
         for part in &mut request.parts {
             if let Part::Open { flight: flight_id, stamp } = *part {
                 let flight = &self.flights[flight_id];
-                let stray = Stray { lane: flight.lane, stamp, stores: flight.stores, priority: flight.priority };
+                let stray = Stray { lane: flight.lane, stamp, stores: flight.demand.stores, priority: flight.priority.get() };
                 self.lanes[flight.lane].holders += 1;
                 *part = Part::Late { stray, flight: flight_id };
                 failed.push(flight_id);

@@ -44,7 +44,7 @@ impl<H: Host> Table<H> {
                 *holders.entry(stray.lane).or_default() += 1;
             }
         }
-        for (id, lane) in &self.lanes {
+        for (id, lane) in self.lanes.iter() {
             ensure(self.lane_of(lane.hash, &lane.key) == Some(id), || format!("{:?} does not find its lane", lane.key))?;
             let held = holders.get(&id).copied().unwrap_or_default();
             ensure(held == lane.holders && held > 0, || format!("{:?} has {held} holders and counts {}", lane.key, lane.holders))?;
@@ -83,9 +83,10 @@ impl<H: Host> Table<H> {
                 wanted()?;
                 ensure(self.deadlines.holds(due, Due::Retry(id)), || format!("nothing ends the pause of {key:?}"))
             }
-            Phase::Queued | Phase::Retried => {
+            Phase::Queued | Phase::Retried { .. } => {
                 wanted()?;
-                let stands = self.queue.holds(self.rank(id), flight.position, id);
+                let rank = self.queue.ranking.rank(flight.demand.urgency(), self.stand(flight));
+                let stands = self.queue.holds(rank, flight.position, id);
                 ensure(stands, || format!("{key:?} does not stand where its urgency and its turn say"))
             }
             Phase::Opening => Err(format!("{key:?} was collected for a request that was never opened")),
@@ -103,7 +104,7 @@ impl<H: Host> Table<H> {
             let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }
-        let waits = |flight: &&Flight| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried);
+        let waits = |flight: &&Flight| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
         let waiting = self.flights.values().filter(waits).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
         let timed = !fetch.has_deadline || self.life == Life::Closed || self.deadlines.holds_any(|due| due == Due::Fetch(id));
@@ -146,7 +147,7 @@ impl<H: Host> Table<H> {
 
     fn check_queue(&self) -> Verdict {
         self.queue.check()?;
-        let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried)).count();
+        let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
         ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, the queue has {}", self.queue.len()))?;
         if !self.slots.is_free() || waiting == 0 {
             return Ok(());

@@ -61,7 +61,7 @@ impl<H: Host> Table<H> {
     /// Something in here broke. Whatever can still be told is told PANIC, and the table is closed and empty.
     pub fn wreck(&mut self, out: &mut Outbox<H>) {
         self.life = Life::Closed;
-        for (_, mut fetch) in self.fetches.drain() {
+        for mut fetch in self.fetches.drain() {
             for position in 0..fetch.positions.len() {
                 if fetch.positions[position] != crate::task::fetch::Position::Settled {
                     fetch.settle(position, Outcome::failed(self.errors.panic.clone()), out);
@@ -69,12 +69,12 @@ impl<H: Host> Table<H> {
             }
             fetch.litter(out);
         }
-        for (_, request) in self.requests.drain() {
+        for request in self.requests.drain() {
             out.cancelled.push((request.handle, Cancel::Closed));
         }
         self.counts.flights_cancelled += self.flights.len() as u64;
-        self.flights.clear();
-        self.lanes.clear();
+        self.flights.drain();
+        self.lanes.drain();
         self.by_key.clear();
         self.queue = Queue::new(&self.settings);
         self.overtaken = 0;

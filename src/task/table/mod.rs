@@ -37,17 +37,17 @@ use super::counts::Gauges;
 use super::deadlines::Deadlines;
 use super::failures::Failures;
 use super::fetch::Fetch;
-use super::flight::{Flight, Lane, Phase, Standing};
+use super::flight::{Ended, Flight, Lane, Phase, Standing};
+use super::group::Waiting;
 use super::host::{Host, Outbox, Turn};
+use super::key_index::KeyIndex;
 use super::queue::Queue;
 use super::recent::Recent;
 use super::request::{Part, Request, Slots, Time};
+use super::slab::Slab;
 use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
 use crate::base::config::{Settings, TaskSettings};
-use crate::base::{Error, Key, KeyHasher, Moment, Random, Status};
-use hashbrown::HashTable;
-use slotmap::SlotMap;
-use smallvec::SmallVec;
+use crate::base::{Error, KeyHasher, Moment, Random, Status};
 use std::time::Duration;
 
 /// The state of all loads of one engine.
@@ -57,12 +57,12 @@ pub struct Table<H: Host> {
     attempt_timeout: Option<Duration>,
     life: Life,
 
-    lanes: SlotMap<LaneId, Lane>,
-    by_key: HashTable<LaneId>,
+    lanes: Slab<LaneId, Lane>,
+    by_key: KeyIndex,
     hasher: KeyHasher,
-    flights: SlotMap<FlightId, Flight>,
-    fetches: SlotMap<FetchId, Fetch<H>>,
-    requests: SlotMap<RequestId, Request<H::Request>>,
+    flights: Slab<FlightId, Flight>,
+    fetches: Slab<FetchId, Fetch<H>>,
+    requests: Slab<RequestId, Request<H::Request>>,
 
     queue: Queue,
     /// How many flights are overtaken: while none is, no key has two.
@@ -117,12 +117,12 @@ impl<H: Host> Table<H> {
             host,
             attempt_timeout: settings.fetch.attempt_timeout,
             life: Life::Open,
-            lanes: SlotMap::with_key(),
-            by_key: HashTable::new(),
+            lanes: Slab::new(),
+            by_key: KeyIndex::new(),
             hasher: KeyHasher::new(settings.cache.hash),
-            flights: SlotMap::with_key(),
-            fetches: SlotMap::with_key(),
-            requests: SlotMap::with_key(),
+            flights: Slab::new(),
+            fetches: Slab::new(),
+            requests: Slab::new(),
             queue: Queue::new(&tasks),
             overtaken: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
@@ -190,18 +190,9 @@ impl<H: Host> Table<H> {
         self.hasher.hash(key)
     }
 
+    #[inline]
     fn lane_of(&self, hash: u64, key: &[u8]) -> Option<LaneId> {
-        self.by_key.find(hash, |id| self.lanes[*id].key.is(key)).copied()
-    }
-
-    /// A lane for a key that has none.
-    fn make_lane(&mut self, hash: u64, key: &[u8]) -> LaneId {
-        let key = Key::new(key);
-        // Made in its place: one that is moved there is copied twice.
-        let made = |_| Lane { key, hash, current: None, overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 0 };
-        let id = self.lanes.insert_with_key(made);
-        self.by_key.insert_unique(hash, id, |id| self.lanes[*id].hash);
-        id
+        self.by_key.find(hash, |id| self.lanes[id].key.is(key))
     }
 
     /// Gives one hold on a lane up.
@@ -214,18 +205,17 @@ impl<H: Host> Table<H> {
         }
         debug_assert!(lane.current.is_none() && lane.overtaken.is_empty());
         let hash = lane.hash;
-        if let Ok(entry) = self.by_key.find_entry(hash, |other| *other == id) {
-            entry.remove();
-        }
-        self.lanes.remove(id);
+        self.by_key.remove(hash, id);
+        self.lanes.remove_with(id, |_| ());
     }
 
     /// Takes a flight out of the table and of its lane; its hold on the lane goes to the caller.
     #[inline(always)]
-    fn take_flight(&mut self, id: FlightId) -> Flight {
-        let flight = self.flights.remove(id).expect("the caller looked it up in the same operation");
+    fn take_flight(&mut self, id: FlightId) -> Ended {
+        let end = |flight: &mut Flight| (flight.end(), flight.standing);
+        let (flight, standing) = self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
         let lane = &mut self.lanes[flight.lane];
-        match flight.standing {
+        match standing {
             Standing::Current => lane.current = None,
             Standing::Overtaken { .. } => {
                 lane.overtaken.retain(|other| *other != id);
@@ -238,14 +228,16 @@ impl<H: Host> Table<H> {
     /// Takes a waiting flight off the queue or its pause.
     fn stop_waiting(&mut self, id: FlightId) {
         let flight = &self.flights[id];
-        let (rank, position, asked_at, owner) = (self.rank(id), flight.position, flight.asked_at, flight.owner);
+        let (owner, key) = (flight.owner, Waiting { position: flight.position, flight: id });
         match flight.phase {
-            Phase::Queued => self.queue.remove(rank, position, asked_at),
-            Phase::Retried => self.queue.remove_retried(rank, position),
-            Phase::Backoff { .. } => return self.deadlines.retire(),
-            Phase::Opening | Phase::Running { .. } => return,
+            Phase::Queued | Phase::Retried { .. } => {
+                let stand = self.stand(flight);
+                self.queue.remove(stand, flight.demand.urgency(), key);
+                self.wait_no_more(owner, 1);
+            }
+            Phase::Backoff { .. } => self.deadlines.retire(),
+            Phase::Opening | Phase::Running { .. } => {}
         }
-        self.wait_no_more(owner, 1);
     }
 
     /// So many of the flights that the fetch started wait no more. True if the fetch is over.
@@ -267,7 +259,7 @@ impl<H: Host> Table<H> {
             self.deadlines.retire();
         }
         fetch.litter(out);
-        self.fetches.remove(id);
+        self.fetches.remove_with(id, |_| ());
     }
 
     fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Outbox<H>) {
@@ -297,9 +289,9 @@ impl<H: Host> Table<H> {
 }
 
 fn is_live<H: Host>(
-    fetches: &SlotMap<FetchId, Fetch<H>>,
-    requests: &SlotMap<RequestId, Request<H::Request>>,
-    flights: &SlotMap<FlightId, Flight>,
+    fetches: &Slab<FetchId, Fetch<H>>,
+    requests: &Slab<RequestId, Request<H::Request>>,
+    flights: &Slab<FlightId, Flight>,
     at: Moment,
     due: super::deadlines::Due,
 ) -> bool {
@@ -323,8 +315,10 @@ impl<R> Request<R> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::flight::Lane;
     use super::super::host::{Event, Handout, Mailbox};
     use super::*;
+    use crate::base::Key;
     use crate::base::config::Hash;
     use crate::base::hash::tests::colliding_keys;
     use std::cell::Cell;
@@ -356,13 +350,14 @@ mod tests {
             let keys = colliding_keys(16, 1, 4_000);
             for key in &keys {
                 let hash = table.hash(key);
-                table.make_lane(hash, key);
+                let lane = table.lanes.insert_with_key(|_| Lane::of(Key::new(key), hash, FlightId::NULL));
+                table.by_key.insert(hash, lane);
             }
             let compared = Cell::new(0);
             for key in &keys {
-                let is_it = |id: &LaneId| {
+                let is_it = |id: LaneId| {
                     compared.set(compared.get() + 1);
-                    table.lanes[*id].key.is(key)
+                    table.lanes[id].key.is(key)
                 };
                 assert!(table.by_key.find(table.hash(key), is_it).is_some());
             }

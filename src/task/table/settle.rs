@@ -5,7 +5,7 @@ use crate::base::Error;
 use crate::base::hint::rarely;
 use crate::task::demand::Wish;
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Flight, Phase, Waiter};
+use crate::task::flight::{Ended, Phase, Waiter};
 use crate::task::host::{Cancel, Event, Litter, Mailbox, Outbox};
 use crate::task::outcome::{Batch, Outcome, Source};
 use crate::task::request::{Part, Stray};
@@ -18,7 +18,7 @@ impl<H: Host> Table<H> {
     /// Tells everybody who waits for a flight that is out of the table. This is the one way out of a flight: it takes the
     /// waiters by value, and gives the flight's hold on its lane back.
     #[inline(always)]
-    pub(super) fn tell(&mut self, flight: Flight, outcome: Outcome, out: &mut Outbox<H>) {
+    pub(super) fn tell(&mut self, flight: Ended, outcome: Outcome, out: &mut Outbox<H>) {
         self.release_lane(flight.lane);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
         // The last one gets the original: most flights have one waiter, and need no second reference.
@@ -143,7 +143,7 @@ impl<H: Host> Table<H> {
             let flight = self.take_flight(flight_id);
             self.counts.flights_cancelled += 1;
             // The flight's hold on the lane becomes the part's.
-            let stray = Stray { lane: flight.lane, stamp, stores: flight.stores, priority: flight.priority };
+            let stray = Stray { lane: flight.lane, stamp, stores: flight.stores, priority: flight.priority.get() };
             self.requests[id].parts[index] = Part::Unwanted(stray);
         }
         self.requests[id].wanted = 0;

@@ -7,6 +7,7 @@ use crate::task::flight::{Phase, Standing};
 use crate::task::host::{Filled, Litter};
 use crate::task::outcome::Source;
 use crate::task::{FlightId, LaneId};
+use std::num::NonZeroU64;
 
 /// What was done to the cache.
 #[derive(Clone, Copy, Debug)]
@@ -51,10 +52,10 @@ impl<H: Host> Table<H> {
     /// The lane was just written: the flight that the provider has in its hands serves those who joined it, and nobody else.
     fn overtake(&mut self, lane: LaneId) {
         let Some(id) = self.lanes[lane].current else { return };
-        let joined_by = self.lanes[lane].writes - 1;
         let flight = &mut self.flights[id];
         if let Phase::Running { .. } = flight.phase {
-            flight.standing = Standing::Overtaken { joined_by };
+            let Some(write) = NonZeroU64::new(self.lanes[lane].writes) else { return };
+            flight.standing = Standing::Overtaken { write };
             self.lanes[lane].current = None;
             self.lanes[lane].overtaken.push(id);
             self.overtaken += 1;

@@ -1,0 +1,324 @@
+//! A slab: things by ids that are never used again, in blocks that are given back when they are empty (rule S20).
+//!
+//! An id is a place and a serial number. The serial number is drawn anew for each thing, so that the id of one that is gone finds
+//! nothing, whatever came to its place, and though the block of that place was given back meanwhile. Things do not move when the slab
+//! grows or shrinks, and growing costs no more than one block.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::num::NonZeroU32;
+use std::ops::{Index, IndexMut};
+
+/// How many places a block has.
+const BLOCK: usize = 128;
+
+/// A place, and the serial number of the thing that is there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RawId {
+    place: u32,
+    serial: NonZeroU32,
+}
+
+impl RawId {
+    /// The id of nothing.
+    pub const NULL: RawId = RawId { place: u32::MAX, serial: NonZeroU32::MAX };
+}
+
+/// A kind of id, so that those of different things cannot be mixed up.
+pub trait Id: Copy {
+    /// The id of this kind.
+    fn of(raw: RawId) -> Self;
+    /// What it is made of.
+    fn raw(self) -> RawId;
+}
+
+/// Things of one kind.
+pub struct Slab<I, T> {
+    /// `None`: given back.
+    blocks: Vec<Option<Block<T>>>,
+    /// What is free in each block.
+    rooms: Vec<Room>,
+    /// The blocks with a free place.
+    open: BTreeSet<usize>,
+    /// The one of them that is filled now. When it is full the first one is next, so that those at the end become empty.
+    filling: usize,
+    /// The blocks that were given back and stand before others.
+    given_back: BTreeSet<usize>,
+    len: usize,
+    last_serial: u32,
+    kind: PhantomData<fn() -> I>,
+}
+
+type Block<T> = Box<[Slot<T>; BLOCK]>;
+
+struct Slot<T> {
+    /// Of the thing that is here.
+    serial: u32,
+    /// The free place after this one.
+    next_free: u8,
+    value: Option<T>,
+}
+
+/// The free places of a block.
+#[derive(Clone, Copy, Default)]
+struct Room {
+    free: u8,
+    /// The place that is taken next.
+    first_free: u8,
+}
+
+impl<I: Id, T> Slab<I, T> {
+    /// An empty slab.
+    pub fn new() -> Slab<I, T> {
+        Slab {
+            blocks: Vec::new(),
+            rooms: Vec::new(),
+            open: BTreeSet::new(),
+            filling: 0,
+            given_back: BTreeSet::new(),
+            len: 0,
+            last_serial: 0,
+            kind: PhantomData,
+        }
+    }
+
+    /// How many things there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds a thing. It is made where it goes: what is moved after it was made is copied twice.
+    #[inline(always)]
+    pub fn insert_with_key(&mut self, make: impl FnOnce(I) -> T) -> I {
+        self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
+        let serial = NonZeroU32::new(self.last_serial).unwrap_or(NonZeroU32::MIN);
+        let nth = self.filling;
+        let nth = if self.rooms.get(nth).is_some_and(|room| room.free > 0) { nth } else { self.open_block() };
+        let room = &mut self.rooms[nth];
+        let within = usize::from(room.first_free) % BLOCK;
+        let id = I::of(RawId { place: (nth * BLOCK + within) as u32, serial });
+        let slot = &mut self.blocks[nth].as_mut().expect("an open block is there")[within];
+        (room.free, room.first_free) = (room.free - 1, slot.next_free);
+        slot.serial = serial.get();
+        slot.value = Some(make(id));
+        self.len += 1;
+        if room.free == 0 {
+            self.open.remove(&nth);
+        }
+        id
+    }
+
+    /// Chooses the block that is filled from now on.
+    #[cold]
+    fn open_block(&mut self) -> usize {
+        self.filling = self.open.first().copied().unwrap_or_else(|| {
+            let nth = self.given_back.pop_first().unwrap_or(self.blocks.len());
+            if nth == self.blocks.len() {
+                self.blocks.push(None);
+                self.rooms.push(Room::default());
+            }
+            let slots: Vec<Slot<T>> = (0..BLOCK).map(|at| Slot { serial: 0, next_free: (at + 1) as u8, value: None }).collect();
+            self.blocks[nth] = slots.into_boxed_slice().try_into().ok();
+            self.rooms[nth] = Room { free: BLOCK as u8, first_free: 0 };
+            self.open.insert(nth);
+            nth
+        });
+        self.filling
+    }
+
+    #[inline]
+    fn slot(&self, id: I) -> Option<&Slot<T>> {
+        let RawId { place, serial } = id.raw();
+        let slot = &self.blocks.get(place as usize / BLOCK)?.as_ref()?[place as usize % BLOCK];
+        (slot.serial == serial.get()).then_some(slot)
+    }
+
+    #[inline]
+    fn slot_mut(&mut self, id: I) -> Option<&mut Slot<T>> {
+        let RawId { place, serial } = id.raw();
+        let slot = &mut self.blocks.get_mut(place as usize / BLOCK)?.as_mut()?[place as usize % BLOCK];
+        (slot.serial == serial.get()).then_some(slot)
+    }
+
+    /// The thing with this id; `None` if it is gone.
+    #[inline]
+    pub fn get(&self, id: I) -> Option<&T> {
+        self.slot(id)?.value.as_ref()
+    }
+
+    /// The thing with this id, to be changed; `None` if it is gone.
+    #[inline]
+    pub fn get_mut(&mut self, id: I) -> Option<&mut T> {
+        self.slot_mut(id)?.value.as_mut()
+    }
+
+    /// Whether the thing with this id is there.
+    pub fn contains_key(&self, id: I) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// Takes a thing out, of which `keep` keeps what is needed: most of it need not be moved.
+    #[inline(always)]
+    pub fn remove_with<R>(&mut self, id: I, keep: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.vacate(id, |value| {
+            let kept = keep(value.as_mut()?);
+            *value = None;
+            Some(kept)
+        })
+    }
+
+    /// Takes a thing out, all of it.
+    pub fn remove(&mut self, id: I) -> Option<T> {
+        self.vacate(id, Option::take)
+    }
+
+    #[inline(always)]
+    fn vacate<R>(&mut self, id: I, take: impl FnOnce(&mut Option<T>) -> Option<R>) -> Option<R> {
+        let place = id.raw().place as usize;
+        let slot = self.slot_mut(id)?;
+        let taken = take(&mut slot.value)?;
+        slot.serial = 0;
+        let (nth, within) = (place / BLOCK, place % BLOCK);
+        let room = &mut self.rooms[nth];
+        if let Some(block) = &mut self.blocks[nth] {
+            block[within].next_free = std::mem::replace(&mut room.first_free, within as u8);
+        }
+        room.free += 1;
+        self.len -= 1;
+        match usize::from(room.free) {
+            1 => drop(self.open.insert(nth)),
+            BLOCK => self.give_back(nth),
+            _ => {}
+        }
+        Some(taken)
+    }
+
+    /// Gives an empty block back, unless it is the only one with free places: things that come and go are not to make and end blocks.
+    #[cold]
+    fn give_back(&mut self, nth: usize) {
+        if self.open.len() == 1 {
+            return;
+        }
+        (self.blocks[nth], self.rooms[nth]) = (None, Room::default());
+        self.open.remove(&nth);
+        self.given_back.insert(nth);
+        while self.blocks.last().is_some_and(Option::is_none) {
+            self.blocks.pop();
+            self.rooms.pop();
+            self.given_back.remove(&self.blocks.len());
+        }
+        if self.blocks.capacity() > 2 * self.blocks.len() + BLOCK {
+            self.blocks.shrink_to(self.blocks.len());
+            self.rooms.shrink_to(self.blocks.len());
+        }
+    }
+
+    /// The things with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (I, &T)> {
+        let blocks = self.blocks.iter().enumerate().filter_map(|(nth, block)| Some((nth, block.as_ref()?)));
+        blocks.flat_map(|(nth, block)| {
+            block.iter().enumerate().filter_map(move |(within, slot)| {
+                let serial = NonZeroU32::new(slot.serial)?;
+                Some((I::of(RawId { place: (nth * BLOCK + within) as u32, serial }), slot.value.as_ref()?))
+            })
+        })
+    }
+
+    /// The ids.
+    pub fn keys(&self) -> impl Iterator<Item = I> {
+        self.iter().map(|(id, _)| id)
+    }
+
+    /// The things.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.iter().map(|(_, thing)| thing)
+    }
+
+    /// Takes everything out.
+    pub fn drain(&mut self) -> Vec<T> {
+        let blocks = std::mem::take(&mut self.blocks);
+        *self = Slab { last_serial: self.last_serial, ..Slab::new() };
+        let slots = blocks.into_iter().flatten().flat_map(|block| (block as Box<[Slot<T>]>).into_vec());
+        slots.filter_map(|slot| slot.value).collect()
+    }
+}
+
+impl<I: Id, T> Index<I> for Slab<I, T> {
+    type Output = T;
+    #[inline]
+    fn index(&self, id: I) -> &T {
+        self.get(id).expect("the caller knows that it is there")
+    }
+}
+
+impl<I: Id, T> IndexMut<I> for Slab<I, T> {
+    #[inline]
+    fn index_mut(&mut self, id: I) -> &mut T {
+        self.get_mut(id).expect("the caller knows that it is there")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Random;
+    use crate::task::FlightId;
+    use std::collections::HashMap;
+
+    fn blocks<T>(slab: &Slab<FlightId, T>) -> usize {
+        slab.blocks.iter().flatten().count()
+    }
+
+    #[test]
+    fn s20_a_slab_finds_what_is_there_and_nothing_that_is_gone() {
+        let mut random = Random::new(Some(1));
+        let mut draw = |below: usize| (random.unit() * below as f64) as usize;
+        let (mut slab, mut there, mut gone) = (Slab::<FlightId, usize>::new(), HashMap::new(), Vec::new());
+        for phase in 0..8 {
+            for nth in 0..2_000 {
+                // It grows, and shrinks, in turns.
+                if draw(4) < if phase % 2 == 0 { 3 } else { 1 } || there.is_empty() {
+                    let id = slab.insert_with_key(|_| nth);
+                    assert!(there.insert(id, nth).is_none());
+                } else {
+                    let id = *there.keys().nth(draw(there.len().min(50))).expect("not empty");
+                    assert_eq!(slab.remove(id), there.remove(&id));
+                    gone.push(id);
+                }
+            }
+            assert_eq!((slab.len(), slab.keys().count(), slab.values().count()), (there.len(), there.len(), there.len()));
+            assert!(there.iter().all(|(id, nth)| slab.get(*id) == Some(nth)));
+            assert!(gone.iter().all(|id| slab.get(*id).is_none() && !slab.contains_key(*id)));
+            assert!(slab.iter().all(|(id, nth)| there.get(&id) == Some(nth)));
+        }
+        assert_eq!(slab.remove_with(FlightId::NULL, |_| ()), None);
+        assert_eq!(slab.drain().len(), there.len());
+        assert!(slab.is_empty() && there.keys().all(|id| slab.get(*id).is_none()));
+    }
+
+    #[test]
+    fn s20_a_slab_gives_back_what_a_burst_took() {
+        let mut slab = Slab::<FlightId, u64>::new();
+        let resident: Vec<FlightId> = (0..10).map(|nth| slab.insert_with_key(|_| nth)).collect();
+        let burst: Vec<FlightId> = (0..100_000).map(|nth| slab.insert_with_key(|_| nth)).collect();
+        assert_eq!(blocks(&slab), 100_010usize.div_ceil(BLOCK));
+        burst.into_iter().for_each(|id| assert!(slab.remove(id).is_some()));
+        assert_eq!((blocks(&slab), slab.blocks.len()), (1, 1));
+        assert!(slab.blocks.capacity() < 2 * BLOCK && slab.given_back.is_empty());
+        assert!(resident.iter().enumerate().all(|(nth, id)| slab.get(*id) == Some(&(nth as u64))));
+    }
+
+    #[test]
+    fn s20_things_that_come_and_go_do_not_make_and_end_blocks() {
+        let mut slab = Slab::<FlightId, u64>::new();
+        (0..BLOCK as u64).for_each(|nth| assert!(slab.insert_with_key(|_| nth) != FlightId::NULL));
+        let more = slab.insert_with_key(|_| 0);
+        slab.remove(more);
+        assert_eq!(blocks(&slab), 2, "the next one needs it again");
+    }
+}
