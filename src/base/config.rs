@@ -66,6 +66,29 @@ pub struct TaskSettings {
     pub batch_max_keys: u32,
     pub batch_linger: Duration,
     pub omitted_is_null: bool,
+    pub rate: RateSettings,
+    pub breaker: BreakerSettings,
+}
+
+/// How fast requests are handed out (rule R08).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct RateSettings {
+    /// 0: as fast as they come.
+    pub requests_per_s: f64,
+    pub burst: u32,
+}
+
+/// When a failing provider is left alone (rule R07).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct BreakerSettings {
+    pub failure_ratio: f64,
+    pub window: Duration,
+    pub min_requests: u32,
+    pub consecutive: u32,
+    pub open: Duration,
+    pub probes: u32,
 }
 
 /// Which of the waiting fetches goes first, among those of one urgency.
@@ -293,6 +316,22 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.tasks.batch_linger = Duration::from_micros(v.count());
     "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed.",
         |s, v| s.tasks.omitted_is_null = v.bool();
+    "rate.requests_per_s" Real(0.0, 1e9), "0", engine, "How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot.",
+        |s, v| s.tasks.rate.requests_per_s = v.real();
+    "rate.burst" Int(1, COUNT), "1", engine, "How many requests may go at once after a pause, under rate.requests_per_s.",
+        |s, v| s.tasks.rate.burst = v.small();
+    "breaker.failure_ratio" Real(0.0, 1.0), "0", engine, "The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent.",
+        |s, v| s.tasks.breaker.failure_ratio = v.real();
+    "breaker.window_ms" Int(10, COUNT), "10000", engine, "How far back breaker.failure_ratio looks, in milliseconds.",
+        |s, v| s.tasks.breaker.window = v.millis();
+    "breaker.min_requests" Int(1, COUNT), "20", engine, "How many requests the window must hold before breaker.failure_ratio counts.",
+        |s, v| s.tasks.breaker.min_requests = v.small();
+    "breaker.consecutive" Int(0, COUNT), "0", engine, "The circuit breaker opens when so many requests failed one after the other; 0 never.",
+        |s, v| s.tasks.breaker.consecutive = v.small();
+    "breaker.open_ms" Int(1, COUNT), "5000", engine, "How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE.",
+        |s, v| s.tasks.breaker.open = v.millis();
+    "breaker.probes" Int(1, COUNT), "1", engine, "How many requests must succeed, one failure ending it, before the circuit breaker closes again.",
+        |s, v| s.tasks.breaker.probes = v.small();
     "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether one key's failure leaves the rest of its batch alone or ends it.",
         |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
     "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused.",
@@ -359,6 +398,15 @@ impl Default for TaskSettings {
             batch_max_keys: 20,
             batch_linger: Duration::ZERO,
             omitted_is_null: false,
+            rate: RateSettings { requests_per_s: 0.0, burst: 1 },
+            breaker: BreakerSettings {
+                failure_ratio: 0.0,
+                window: Duration::from_secs(10),
+                min_requests: 20,
+                consecutive: 0,
+                open: Duration::from_secs(5),
+                probes: 1,
+            },
         }
     }
 }

@@ -53,6 +53,8 @@ statistics! {
         "Misses that were answered from the memory of recent errors.";
     misses_unasked: counter, "misses.unasked", "kvlight_fetch_misses", "fate=unasked", |s| s.tasks.missed_unasked;
         "Misses that ended before they asked: the engine closed, or their batch failed as a whole.";
+    misses_unavailable: counter, "misses.unavailable", "kvlight_fetch_misses", "fate=unavailable", |s| s.tasks.missed_unavailable;
+        "Misses that the open circuit breaker refused.";
     loads_started: counter, "loads.started", "kvlight_loads_started", "", |s| s.tasks.flights_started; "Loads that began.";
     loads_succeeded: counter, "loads.succeeded", "kvlight_loads_ended", "end=succeeded", |s| s.tasks.flights_succeeded;
         "Loads that ended with a value or null.";
@@ -90,6 +92,15 @@ statistics! {
         "Now: entries that left and wait for the removal listener, or for their destructor.";
     pending_removals_cost: gauge, "now.pending_removals_cost", "kvlight_pending_removals_cost_bytes", "", |s| s.pending_removals.1;
         "Now: what these cost, in bytes.";
+    rate_waits: counter, "rate.waits", "kvlight_rate_waits", "", |s| s.tasks.rate_waits;
+        "Times that a request had to wait for rate.requests_per_s though a slot was free.";
+    rate_waited_us: counter, "rate.waited_us", "kvlight_rate_waited_microseconds", "", |s| s.tasks.rate_waited_us;
+        "How long those waits were together, in microseconds.";
+    breaker_state: gauge, "breaker.state", "kvlight_breaker_state", "", |s| s.breaker;
+        "Now: the state of the circuit breaker, KVL_BREAKER_*.";
+    breaker_opened: counter, "breaker.opened", "kvlight_breaker_opened", "", |s| s.tasks.breaker_opened; "Times that the circuit breaker opened.";
+    breaker_refused: counter, "breaker.refused", "kvlight_breaker_refused", "", |s| s.tasks.breaker_refused;
+        "Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.";
 }
 
 // What a family of OpenMetrics with several samples says of them all.

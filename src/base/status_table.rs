@@ -43,6 +43,7 @@ statuses! {
     ERR_CANCELLED = -302, final, "the fetch was cancelled";
     ERR_QUEUE_FULL = -303, final, "the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch";
     ERR_UNANSWERED = -304, retriable, "the provider finished without an answer for this key";
+    ERR_UNAVAILABLE = -305, retriable, "the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms";
 
     ERR_PANIC = -900, final, "an internal error was caught: please report it";
 }

@@ -36,6 +36,12 @@ impl Moment {
         Moment(self.0.saturating_add(nanos))
     }
 
+    /// This point moved back by `span`, to the clock's beginning at most.
+    pub fn before(self, span: Duration) -> Moment {
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        Moment(self.0.saturating_sub(nanos))
+    }
+
     /// How long ago `earlier` was; zero if it lies ahead.
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

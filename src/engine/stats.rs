@@ -31,6 +31,8 @@ pub struct Stats {
     /// Empty for a cache without an engine.
     pub tasks: TaskCounts,
     pub gauges: Gauges,
+    /// The breaker's state, as the C API numbers it.
+    pub breaker: u64,
     pub entries: u64,
     pub cost: u64,
     /// How many, and what they cost.
@@ -41,20 +43,22 @@ impl Core {
     /// What was counted since the last reset.
     pub fn stats(&self) -> Stats {
         let (entries, cost) = (self.len(), self.cost());
+        let now = Now::of(&self.clock).moment();
         let began = *self.window.began.lock();
-        let (tasks, gauges) = match &self.table {
+        let (tasks, gauges, breaker) = match &self.table {
             Some(table) => {
                 let table = table.lock();
-                (table.counts().clone(), table.gauges())
+                (table.counts().clone(), table.gauges(), table.breaker_state(now) as u64)
             }
             None => Default::default(),
         };
         Stats {
             window_id: self.window.id.load(Ordering::Acquire),
-            window_ms: Now::of(&self.clock).moment().since(began).as_millis() as u64,
+            window_ms: now.since(began).as_millis() as u64,
             store: self.store.counts(),
             tasks,
             gauges,
+            breaker,
             entries,
             cost,
             pending_removals: self.removals.pending(),

@@ -26,6 +26,14 @@ pub struct Counts {
     pub answers_late: u64,
     pub extras_stored: u64,
     pub extras_refused: u64,
+    /// Times that keys, a slot being free, had to wait for `rate.requests_per_s`, and for how long in all.
+    pub rate_waits: u64,
+    pub rate_waited_us: u64,
+    /// Times that the breaker opened, and keys that it refused.
+    pub breaker_opened: u64,
+    pub breaker_refused: u64,
+    /// Of those, misses: the others are of loads under way and of refreshes.
+    pub missed_unavailable: u64,
     pub fetch_timeouts: u64,
     pub fetch_cancels: u64,
     /// From forming a request to its end, in microseconds.
@@ -43,6 +51,7 @@ impl Counts {
             + self.missed_queue_full
             + self.missed_remembered
             + self.missed_unasked
+            + self.missed_unavailable
     }
 }
 

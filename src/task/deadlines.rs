@@ -20,6 +20,8 @@ pub enum Due {
     Retry(FlightId),
     /// The end of a key's lingering.
     Linger,
+    /// The rate allows another request.
+    Rate,
     /// The end of a drain.
     Drain,
 }

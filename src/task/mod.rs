@@ -19,6 +19,7 @@
 //! three nouns), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`failures`], [`recent`] (the parts), then [`table`], one file per
 //! event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
+pub mod breaker;
 pub mod counts;
 mod deadlines;
 mod demand;
@@ -30,6 +31,7 @@ pub mod host;
 mod key_index;
 pub mod outcome;
 mod queue;
+mod rate;
 mod recent;
 mod request;
 pub mod retry;

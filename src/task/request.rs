@@ -1,5 +1,6 @@
 //! A request: what the provider is handed; and the slots that bound how many it has at a time (rule F12).
 
+use super::breaker::Era;
 use super::flight::Stamp;
 use super::recent::Tick;
 use super::{FlightId, LaneId, RequestId};
@@ -20,6 +21,10 @@ pub struct Request<R> {
     /// When it was formed.
     pub formed: Moment,
     pub handed: Tick,
+    /// The breaker's era in which it was handed out.
+    pub era: Era,
+    /// Whether a key of it failed with an error that is not permanent.
+    pub failed: bool,
     /// Its number among all attempts: what its parts' stamps carry.
     pub attempt: u64,
 }

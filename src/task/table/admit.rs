@@ -42,7 +42,7 @@ impl<H: Host> Table<H> {
     pub(super) fn way_in<S: Store>(&mut self, asking: &Asking<'_>, turn: &mut Turn<'_, H, S>) -> WayIn {
         // Where there is no place to wait in, nothing can linger.
         let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
-        if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.slots.is_free()) {
+        if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
             return WayIn::Opening;
         }
         if self.queue.is_full() {
@@ -157,7 +157,7 @@ impl<H: Host> Table<H> {
 
     /// Takes the waiting keys that go first into a request. An overtaken flight that is tried again and the current one of its key travel
     /// apart, for a key is in a request at most once (rule F04): then the request goes out smaller.
-    fn take_first(&mut self, taken: &mut Vec<FlightId>) {
+    pub(super) fn take_first(&mut self, taken: &mut Vec<FlightId>) {
         let Table { queue, flights, fetches, lanes, overtaken, .. } = self;
         let most = self.settings.batch_max_keys as usize;
         queue.pop(most, taken, |taken, id| {
@@ -173,13 +173,15 @@ impl<H: Host> Table<H> {
 
     /// Forms requests while there are slots and keys for them.
     pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+        self.refuse_what_waits(turn);
         self.queue.refill();
-        while self.slots.is_free() && self.is_formable(turn) {
+        while self.slots.is_free() && self.is_formable(turn) && self.rate_allows(turn.now.moment()) {
             let mut taken = std::mem::take(&mut self.forming);
             self.take_first(&mut taken);
             self.hand_out(&taken, turn);
             taken.clear();
             self.forming = taken;
+            self.refuse_what_waits(turn);
             self.queue.refill();
         }
         self.arm_linger(turn);
@@ -209,6 +211,8 @@ impl<H: Host> Table<H> {
     /// Makes one request of waiting flights that are in no queue.
     fn hand_out<S: Store>(&mut self, ids: &[FlightId], turn: &mut Turn<'_, H, S>) {
         let formed = turn.now.moment();
+        self.take_token(formed);
+        let era = self.breaker.handed(formed);
         self.attempts += 1;
         let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
         // How many keys in a row are of one fetch: most often all.
@@ -246,7 +250,20 @@ impl<H: Host> Table<H> {
             // A flight that waits is wanted.
             let (unanswered, wanted) = (count, count);
             let handle = host.request(Handout { id: request, keys, attempts, contexts, urgency });
-            Request { handle, parts, unanswered, wanted, call: Call::Waiting, hold, time: Time::Unlimited, formed, handed, attempt }
+            Request {
+                handle,
+                parts,
+                unanswered,
+                wanted,
+                call: Call::Waiting,
+                hold,
+                time: Time::Unlimited,
+                formed,
+                handed,
+                era,
+                failed: false,
+                attempt,
+            }
         });
         for (owner, keys) in owners {
             if self.wait_no_more(owner, keys) {

@@ -51,7 +51,10 @@ impl<H: Host> Table<H> {
         }
         match given {
             Given::Answer(answer, terms) => self.land(flight, stamp, answer, terms, turn),
-            Given::Failed(error) => self.fail(flight, error, turn),
+            Given::Failed(error) => {
+                self.note_failure(id, &error);
+                self.fail(flight, error, turn);
+            }
         }
         Status::OK
     }
@@ -200,7 +203,12 @@ impl<H: Host> Table<H> {
 
     /// An attempt failed: the flight pauses, or it ends and everybody hears of it.
     pub(super) fn fail<S>(&mut self, id: FlightId, error: Error, turn: &mut Turn<'_, H, S>) {
-        if let Some(due) = self.next_attempt(id, &error, turn.now) {
+        self.fail_until(id, error, Moment::default(), turn);
+    }
+
+    /// The same; the next attempt begins at `not_before` at the earliest.
+    pub(super) fn fail_until<S>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut Turn<'_, H, S>) {
+        if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
             turn.out.litter.push(Litter::Error(error));
             self.counts.retries += 1;
             if due <= turn.now.moment() {
@@ -222,15 +230,15 @@ impl<H: Host> Table<H> {
     }
 
     /// When the flight is tried again after `error`, if it is.
-    fn next_attempt(&mut self, id: FlightId, error: &Error, now: &Now<'_>) -> Option<Moment> {
+    fn next_attempt(&mut self, id: FlightId, error: &Error, not_before: Moment, now: &Now<'_>) -> Option<Moment> {
         let flight = &self.flights[id];
         let retry = &flight.retry.as_ref()?.retry;
         if !flight.is_wanted() || !error.is_retriable() || !retry.allows(flight.attempts) || self.life == Life::Closed {
             return None;
         }
-        let due = now.moment().after(retry.pause(flight.attempts, &mut self.random));
+        let due = now.moment().after(retry.pause(flight.attempts, &mut self.random)).max(not_before);
         let end = retry.budget.map_or(Moment::NEVER, |budget| flight.first_began.after(budget));
-        (due <= end).then_some(due)
+        (due <= end && due < Moment::NEVER).then_some(due)
     }
 
     /// The provider answers a key that is not in the request (rule F15). OK if it was stored, LATE if it was old news.

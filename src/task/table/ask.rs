@@ -257,6 +257,16 @@ impl<H: Host> Table<H> {
                 return None;
             }
         }
+        if !self.is_provider_available(turn.now) {
+            self.counts.missed_unavailable += u64::from(!asking.is_refresh());
+            let outcome = Outcome::failed(self.errors.unavailable.clone());
+            if asking.is_refresh() {
+                turn.out.litter_outcome(outcome);
+            } else {
+                self.settle(id, position, outcome, turn.out);
+            }
+            return None;
+        }
         Some(Newcomer { lane, hash, key, position })
     }
 

@@ -115,9 +115,12 @@ impl<H: Host> Table<H> {
                 failed.push(flight_id);
             }
         }
+        let was_wanted = request.wanted > 0;
         request.wanted = 0;
+        request.failed |= was_wanted;
         request.hold = self.slots.abandon(id, request.attempt, request.hold);
         turn.out.cancelled.push((request.handle.clone(), Cancel::Timeout));
+        self.tell_breaker(id, was_wanted, turn.now.moment());
         for flight in failed {
             self.counts.attempt_timeouts += 1;
             self.fail(flight, self.errors.timeout.clone(), turn);
@@ -150,6 +153,9 @@ impl<H: Host> Table<H> {
                     if is_absent && is_wanted {
                         self.land(flight, stamp, Answer::Null, StoreTerms::default(), turn);
                     } else {
+                        if is_wanted {
+                            self.note_failure(id, &error);
+                        }
                         self.fail(flight, error.clone(), turn);
                     }
                 }
@@ -178,6 +184,9 @@ impl<H: Host> Table<H> {
             return;
         }
         self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
+        if hold == Hold::Slot {
+            self.tell_breaker(id, self.requests[id].is_taken(), turn.now.moment());
+        }
         if let Some(abandoned) = self.slots.release(attempt, hold) {
             self.requests[abandoned].hold = Hold::Abandoned;
         }

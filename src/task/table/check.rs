@@ -149,7 +149,8 @@ impl<H: Host> Table<H> {
         self.queue.check()?;
         let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
         ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, the queue has {}", self.queue.len()))?;
-        if !self.slots.is_free() || waiting == 0 {
+        let is_rated = self.rate_wait.is_some_and(|wait| self.deadlines.holds(wait.until, Due::Rate));
+        if !self.slots.is_free() || waiting == 0 || is_rated {
             return Ok(());
         }
         ensure(!self.settings.batch_linger.is_zero(), || format!("{waiting} keys wait though a slot is free"))?;

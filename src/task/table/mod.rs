@@ -15,7 +15,7 @@
 //! - A flight ends only after its answer is in the store.
 //! - An answer is stored only if its stamp is whole.
 //! - A lane lives as long as a flight or a stray part refers to it.
-//! - No key waits while a slot is free, unless it lingers; none waits without a place while one is free for it.
+//! - No key waits while a slot is free, unless it lingers or waits for the rate; none waits without a place while one is free for it.
 
 mod admit;
 mod answer;
@@ -23,6 +23,7 @@ mod ask;
 mod attempt;
 mod check;
 mod close;
+mod gate;
 mod settle;
 mod time;
 mod write;
@@ -33,6 +34,7 @@ pub use attempt::{Rest, Taken};
 pub use close::Close;
 pub use write::Write;
 
+use super::breaker::Breaker;
 use super::counts::Gauges;
 use super::deadlines::Deadlines;
 use super::failures::Failures;
@@ -42,6 +44,7 @@ use super::group::Waiting;
 use super::host::{Host, Outbox, Turn};
 use super::key_index::KeyIndex;
 use super::queue::Queue;
+use super::rate::Rate;
 use super::recent::Recent;
 use super::request::{Part, Request, Slots, Time};
 use super::slab::Slab;
@@ -68,6 +71,10 @@ pub struct Table<H: Host> {
     /// How many flights are overtaken: while none is, no key has two.
     overtaken: usize,
     slots: Slots,
+    rate: Rate,
+    /// The moment for which a rate entry stands in `deadlines`, and since when keys wait for it.
+    rate_wait: Option<RateWait>,
+    breaker: Breaker,
     deadlines: Deadlines,
     /// The moment for which a linger entry stands in `deadlines`.
     linger_at: Option<Moment>,
@@ -99,6 +106,13 @@ enum Life {
     Closed,
 }
 
+/// Keys wait for the rate alone.
+#[derive(Clone, Copy)]
+struct RateWait {
+    since: Moment,
+    until: Moment,
+}
+
 /// The library's own errors, made once.
 struct Errors {
     timeout: Error,
@@ -106,6 +120,7 @@ struct Errors {
     queue_full: Error,
     unanswered: Error,
     closed: Error,
+    unavailable: Error,
     panic: Error,
 }
 
@@ -126,6 +141,9 @@ impl<H: Host> Table<H> {
             queue: Queue::new(&tasks),
             overtaken: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
+            rate: Rate::new(&tasks.rate),
+            rate_wait: None,
+            breaker: Breaker::new(&tasks.breaker),
             deadlines: Deadlines::default(),
             linger_at: None,
             failures: Failures::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
@@ -143,6 +161,7 @@ impl<H: Host> Table<H> {
                 queue_full: Error::of(Status::ERR_QUEUE_FULL),
                 unanswered: Error::of(Status::ERR_UNANSWERED),
                 closed: Error::of(Status::ERR_CLOSED),
+                unavailable: Error::of(Status::ERR_UNAVAILABLE),
                 panic: Error::of(Status::ERR_PANIC),
             },
             counts: Counts::default(),
@@ -300,7 +319,7 @@ fn is_live<H: Host>(
         Due::Fetch(id) => fetches.get(id).is_some_and(|fetch| fetch.open > 0),
         Due::Attempt(id) => requests.get(id).is_some_and(|request| matches!(request.time, Time::Until(_))),
         Due::Retry(id) => flights.get(id).is_some_and(|flight| matches!(flight.phase, Phase::Backoff { due } if due == at)),
-        Due::Linger | Due::Drain => true,
+        Due::Linger | Due::Rate | Due::Drain => true,
     }
 }
 

@@ -27,6 +27,12 @@ impl<H: Host> Table<H> {
                     }
                 }
                 Due::Linger => self.linger_at = None,
+                // `conclude` forms what may be formed now, and waits anew if that is nothing.
+                Due::Rate => {
+                    if self.queue.len() == 0 {
+                        self.rate_wait = None;
+                    }
+                }
                 Due::Drain => {
                     if matches!(self.life, Life::Draining(until) if until <= at) {
                         self.end_all(turn);

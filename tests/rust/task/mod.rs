@@ -7,6 +7,7 @@ mod cells_host;
 mod closing;
 mod counting;
 mod faults;
+mod gate;
 mod joining;
 mod model;
 mod places;

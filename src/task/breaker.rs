@@ -1,0 +1,382 @@
+//! The circuit breaker: whether requests go to a provider that fails (rule R07).
+//!
+//! ```text
+//!             too many failures                open_ms later
+//!   Closed ─────────────────────▶ Open ─────────────────────▶ HalfOpen
+//!     ▲                             ▲        a probe failed       │
+//!     │                             └─────────────────────────────┤
+//!     └───────────────────────────────────────────────────────────┘
+//!                          all probes succeeded
+//! ```
+//!
+//! The unit is a request. It failed if its time ran out, or if a key of it failed with an error that is not permanent: a provider that says
+//! "there is no such record" works. Requests that were handed out before the state changed say nothing of the new one.
+
+use crate::base::Moment;
+use crate::base::config::BreakerSettings;
+
+/// The breaker of one engine.
+pub struct Breaker {
+    settings: BreakerSettings,
+    state: State,
+    forced: Forced,
+    /// How often the state changed: a request carries the number under which it was handed out.
+    era: Era,
+}
+
+/// Under which state a request was handed out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Era(u32);
+
+#[derive(Debug)]
+enum State {
+    Closed(Window),
+    Open {
+        until: Moment,
+    },
+    /// `since` the last probe that was let through besides the others.
+    HalfOpen {
+        handed: u32,
+        succeeded: u32,
+        since: Moment,
+    },
+}
+
+/// What operators see. The numbers are the C API's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum BreakerState {
+    /// Requests go out.
+    Closed = 0,
+    /// None do.
+    Open = 1,
+    /// Probes do.
+    HalfOpen = 2,
+}
+
+/// What an operator has ordered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Forced {
+    /// Nothing: the breaker decides.
+    #[default]
+    No,
+    /// Every request goes out.
+    Closed,
+    /// None does.
+    Open,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It says nothing against the provider.
+    Succeeded,
+    /// Its time ran out, or a key of it failed with an error that is not permanent.
+    Failed,
+}
+
+impl Breaker {
+    /// A closed breaker.
+    pub fn new(settings: &BreakerSettings) -> Breaker {
+        let state = State::Closed(Window::default());
+        Breaker { settings: settings.clone(), state, forced: Forced::No, era: Era::default() }
+    }
+
+    fn is_off(&self) -> bool {
+        self.settings.failure_ratio == 0.0 && self.settings.consecutive == 0
+    }
+
+    /// What operators see.
+    pub fn state(&self, now: Moment) -> BreakerState {
+        match (self.forced, &self.state) {
+            (Forced::Open, _) => BreakerState::Open,
+            (Forced::Closed, _) | (Forced::No, State::Closed(_)) => BreakerState::Closed,
+            (Forced::No, State::Open { until }) if *until <= now => BreakerState::HalfOpen,
+            (Forced::No, State::Open { .. }) => BreakerState::Open,
+            (Forced::No, State::HalfOpen { .. }) => BreakerState::HalfOpen,
+        }
+    }
+
+    /// An operator orders a state, or gives the decision back.
+    pub fn force(&mut self, forced: Forced) {
+        self.forced = forced;
+        self.enter(State::Closed(Window::default()));
+    }
+
+    /// Whether a request may be handed out.
+    #[inline]
+    pub fn admits(&mut self, now: impl FnOnce() -> Moment) -> bool {
+        match (self.forced, &self.state) {
+            (Forced::No, State::Closed(_)) | (Forced::Closed, _) => true,
+            (Forced::Open, _) => false,
+            (Forced::No, _) => self.admits_a_probe(now()),
+        }
+    }
+
+    fn admits_a_probe(&mut self, now: Moment) -> bool {
+        if matches!(self.state, State::Open { until } if until <= now) {
+            self.enter(State::HalfOpen { handed: 0, succeeded: 0, since: now });
+        }
+        // Probes that hang must not keep it half open for ever: another goes out each time that it would have been open.
+        let another = |since: Moment| since.after(self.settings.open) <= now;
+        matches!(self.state, State::HalfOpen { handed, since, .. } if handed < self.settings.probes || another(since))
+    }
+
+    /// When a key that is refused now may be tried again.
+    pub fn retry_at(&self, now: Moment) -> Moment {
+        match (self.forced, &self.state) {
+            // Until an operator says otherwise.
+            (Forced::Open, _) => Moment::NEVER,
+            (_, State::Open { until }) => *until,
+            // The probes are out: by then they will have closed it, or opened it again.
+            (_, State::HalfOpen { .. } | State::Closed(_)) => now.after(self.settings.open),
+        }
+    }
+
+    /// A request is handed out.
+    #[inline]
+    pub fn handed(&mut self, now: Moment) -> Era {
+        if let State::HalfOpen { handed, since, .. } = &mut self.state {
+            if *handed >= self.settings.probes {
+                *since = now;
+            }
+            *handed += 1;
+        }
+        self.era
+    }
+
+    /// A request ended that was handed out in that era. True if the breaker opens now.
+    #[must_use]
+    pub fn ended(&mut self, era: Era, ending: Ending, now: Moment) -> bool {
+        if self.is_off() || era != self.era || self.forced != Forced::No {
+            return false;
+        }
+        let open = State::Open { until: now.after(self.settings.open) };
+        match &mut self.state {
+            State::Closed(window) => {
+                window.count(ending, now, &self.settings);
+                if window.is_too_bad(&self.settings) {
+                    self.enter(open);
+                    return true;
+                }
+            }
+            State::HalfOpen { .. } if ending == Ending::Failed => {
+                self.enter(open);
+                return true;
+            }
+            State::HalfOpen { succeeded, .. } => {
+                *succeeded += 1;
+                if *succeeded >= self.settings.probes {
+                    self.enter(State::Closed(Window::default()));
+                }
+            }
+            // No request is handed out while it is open, and older ones are of another era.
+            State::Open { .. } => {}
+        }
+        false
+    }
+
+    /// A request is over whose keys nobody wanted any more: it says nothing of the provider, and its probe may be taken by another.
+    pub fn withdrawn(&mut self, era: Era) {
+        if let (State::HalfOpen { handed, .. }, true) = (&mut self.state, era == self.era) {
+            *handed -= 1;
+        }
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.era = Era(self.era.0.wrapping_add(1));
+    }
+}
+
+/// How requests ended lately: a ring of slices of the window's time.
+#[derive(Debug, Default)]
+struct Window {
+    slices: [Slice; SLICES],
+    consecutive: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slice {
+    /// Which slice of time it counts, from the clock's beginning.
+    number: u64,
+    succeeded: u32,
+    failed: u32,
+}
+
+const SLICES: usize = 10;
+
+impl Window {
+    fn count(&mut self, ending: Ending, now: Moment, settings: &BreakerSettings) {
+        let nanos = (settings.window.as_nanos() as u64 / SLICES as u64).max(1);
+        // Numbers begin at 1: an empty slice is older than every one that counted.
+        let number = now.0 / nanos + 1;
+        let slice = &mut self.slices[(number % SLICES as u64) as usize];
+        if slice.number != number {
+            *slice = Slice { number, ..Slice::default() };
+        }
+        match ending {
+            Ending::Succeeded => (slice.succeeded, self.consecutive) = (slice.succeeded.saturating_add(1), 0),
+            Ending::Failed => (slice.failed, self.consecutive) = (slice.failed.saturating_add(1), self.consecutive.saturating_add(1)),
+        }
+        for slice in &mut self.slices {
+            if slice.number + SLICES as u64 <= number {
+                *slice = Slice::default();
+            }
+        }
+    }
+
+    fn is_too_bad(&self, settings: &BreakerSettings) -> bool {
+        if settings.consecutive > 0 && self.consecutive >= settings.consecutive {
+            return true;
+        }
+        let sum = |of: fn(&Slice) -> u32| self.slices.iter().map(|slice| u64::from(of(slice))).sum::<u64>();
+        let (failed, all) = (sum(|slice| slice.failed), sum(|slice| slice.failed) + sum(|slice| slice.succeeded));
+        settings.failure_ratio > 0.0 && all >= u64::from(settings.min_requests) && failed as f64 >= settings.failure_ratio * all as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn settings() -> BreakerSettings {
+        BreakerSettings {
+            failure_ratio: 0.5,
+            window: Duration::from_secs(10),
+            min_requests: 4,
+            consecutive: 0,
+            open: Duration::from_secs(5),
+            probes: 2,
+        }
+    }
+
+    fn request(breaker: &mut Breaker, ending: Ending, now: u64) -> bool {
+        assert!(breaker.admits(|| Moment(now)));
+        let era = breaker.handed(Moment(now));
+        breaker.ended(era, ending, Moment(now))
+    }
+
+    fn opened(now: u64) -> Breaker {
+        let mut breaker = Breaker::new(&settings());
+        for _ in 0..3 {
+            assert!(!request(&mut breaker, Ending::Failed, now));
+        }
+        assert!(request(&mut breaker, Ending::Failed, now), "half of at least four failed");
+        breaker
+    }
+
+    #[test]
+    fn r07_it_opens_when_enough_requests_failed_and_not_before() {
+        let mut breaker = opened(0);
+        assert_eq!(breaker.state(Moment(0)), BreakerState::Open);
+        assert!(!breaker.admits(|| Moment(5 * SECOND - 1)));
+    }
+
+    #[test]
+    fn r07_failures_that_left_the_window_do_not_count() {
+        let mut breaker = Breaker::new(&settings());
+        for second in 0..40 {
+            let ending = if second % 4 == 0 { Ending::Failed } else { Ending::Succeeded };
+            assert!(!request(&mut breaker, ending, second * SECOND), "a quarter fails");
+        }
+        for second in 0..3 {
+            assert!(!request(&mut breaker, Ending::Failed, (100 + 20 * second) * SECOND), "never four in one window");
+        }
+    }
+
+    #[test]
+    fn r07_consecutive_failures_open_it_whatever_the_ratio() {
+        let mut breaker = Breaker::new(&BreakerSettings { failure_ratio: 0.0, consecutive: 3, ..settings() });
+        for ending in [Ending::Failed, Ending::Failed, Ending::Succeeded, Ending::Failed, Ending::Failed] {
+            assert!(!request(&mut breaker, ending, 0));
+        }
+        assert!(request(&mut breaker, Ending::Failed, 0));
+    }
+
+    #[test]
+    fn r07_probes_close_it_or_open_it_again() {
+        let mut breaker = opened(0);
+        let now = Moment(5 * SECOND);
+        assert_eq!(breaker.state(now), BreakerState::HalfOpen);
+        assert!(breaker.admits(|| now));
+        let first = breaker.handed(now);
+        assert!(breaker.admits(|| now));
+        let second = breaker.handed(now);
+        assert!(!breaker.admits(|| now), "as many as there are probes");
+        assert!(!breaker.ended(first, Ending::Succeeded, now));
+        assert!(!breaker.ended(second, Ending::Succeeded, now));
+        assert_eq!(breaker.state(now), BreakerState::Closed);
+
+        let mut breaker = opened(0);
+        assert!(request(&mut breaker, Ending::Failed, 5 * SECOND));
+        assert_eq!(breaker.state(Moment(9 * SECOND)), BreakerState::Open);
+        assert!(!breaker.admits(|| Moment(10 * SECOND - 1)));
+        assert!(breaker.admits(|| Moment(10 * SECOND)));
+    }
+
+    #[test]
+    fn r07_a_request_of_an_earlier_state_says_nothing_of_this_one() {
+        let mut breaker = Breaker::new(&settings());
+        let late = breaker.handed(Moment(0));
+        for _ in 0..4 {
+            let _ = request(&mut breaker, Ending::Failed, 0);
+        }
+        assert!(breaker.admits(|| Moment(5 * SECOND)));
+        assert!(!breaker.ended(late, Ending::Failed, Moment(5 * SECOND)));
+        assert_eq!(breaker.state(Moment(5 * SECOND)), BreakerState::HalfOpen);
+    }
+
+    #[test]
+    fn r07_a_probe_that_nobody_wants_any_more_makes_room_for_another() {
+        let mut breaker = opened(0);
+        let now = || Moment(5 * SECOND);
+        assert!(breaker.admits(now));
+        let (first, _second) = (breaker.handed(now()), breaker.handed(now()));
+        assert!(!breaker.admits(now));
+        breaker.withdrawn(first);
+        assert!(breaker.admits(now));
+    }
+
+    #[test]
+    fn r07_probes_that_hang_do_not_keep_it_half_open_for_ever() {
+        let mut breaker = opened(0);
+        let mut now = 5 * SECOND;
+        assert!(breaker.admits(|| Moment(now)));
+        breaker.handed(Moment(now));
+        breaker.handed(Moment(now));
+        for _ in 0..3 {
+            assert!(!breaker.admits(|| Moment(now + 5 * SECOND - 1)));
+            now += 5 * SECOND;
+            assert!(breaker.admits(|| Moment(now)));
+            breaker.handed(Moment(now));
+        }
+        assert!(!breaker.admits(|| Moment(now)));
+    }
+
+    #[test]
+    fn r07_an_operator_has_the_last_word() {
+        let mut breaker = opened(0);
+        breaker.force(Forced::Closed);
+        for _ in 0..100 {
+            assert!(!request(&mut breaker, Ending::Failed, 0));
+        }
+        breaker.force(Forced::Open);
+        assert!(!breaker.admits(|| Moment(100 * SECOND)));
+        breaker.force(Forced::No);
+        assert_eq!(breaker.state(Moment(0)), BreakerState::Closed);
+    }
+
+    #[test]
+    fn r07_off_it_never_opens_and_reads_no_clock() {
+        let mut breaker = Breaker::new(&BreakerSettings { failure_ratio: 0.0, ..settings() });
+        for _ in 0..1000 {
+            assert!(breaker.admits(|| panic!("no clock is read")));
+            let era = breaker.handed(Moment(0));
+            assert!(!breaker.ended(era, Ending::Failed, Moment(0)));
+        }
+    }
+}

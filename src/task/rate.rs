@@ -1,0 +1,96 @@
+//! How fast requests are handed out: a token bucket (rule R08).
+//!
+//! The bucket is kept as one number, the time at which it would be full again (the generic cell rate algorithm, ITU-T I.371): handing a request
+//! out moves that time one interval on, and a token is there as long as it lies no more than a burst ahead.
+
+use crate::base::Moment;
+use crate::base::config::RateSettings;
+use std::time::Duration;
+
+/// The bucket of one engine.
+pub struct Rate {
+    /// `None`: nothing limits the rate.
+    limit: Option<Limit>,
+    full_at: Moment,
+}
+
+#[derive(Clone, Copy)]
+struct Limit {
+    /// Between two tokens.
+    interval: Duration,
+    /// How far the bucket may lag behind a full one, and still hold a token.
+    tolerance: Duration,
+}
+
+impl Rate {
+    /// A full bucket.
+    pub fn new(settings: &RateSettings) -> Rate {
+        let limit = (settings.requests_per_s > 0.0).then(|| {
+            let interval = Duration::from_secs_f64((1.0 / settings.requests_per_s).min(MAX_INTERVAL));
+            Limit { interval, tolerance: interval.saturating_mul(settings.burst.max(1) - 1) }
+        });
+        Rate { limit, full_at: Moment::default() }
+    }
+
+    /// When the next token is there: now or before, if one is.
+    pub fn next_at(&self) -> Moment {
+        self.limit.map_or(Moment::default(), |limit| self.full_at.before(limit.tolerance))
+    }
+
+    /// Whether a request may be handed out.
+    #[inline]
+    pub fn has_token(&self, now: impl FnOnce() -> Moment) -> bool {
+        self.limit.is_none() || self.next_at() <= now()
+    }
+
+    /// A request is handed out.
+    #[inline]
+    pub fn take(&mut self, now: Moment) {
+        if let Some(limit) = self.limit {
+            self.full_at = self.full_at.max(now).after(limit.interval);
+        }
+    }
+}
+
+/// A year: what is slower than that hands out one burst.
+const MAX_INTERVAL: f64 = 365.0 * 86_400.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hands out as fast as the bucket allows until `end`, in steps of a millisecond, and answers how many.
+    fn handed(rate: &mut Rate, from_ms: u64, end_ms: u64) -> usize {
+        let mut count = 0;
+        for ms in from_ms..end_ms {
+            let now = Moment(ms * 1_000_000);
+            while rate.has_token(|| now) {
+                rate.take(now);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn r08_a_burst_goes_at_once_and_the_rest_at_the_rate() {
+        let mut rate = Rate::new(&RateSettings { requests_per_s: 100.0, burst: 5 });
+        assert_eq!(handed(&mut rate, 0, 1), 5);
+        assert_eq!(handed(&mut rate, 1, 1_000), 99);
+    }
+
+    #[test]
+    fn r08_an_idle_bucket_holds_one_burst_and_no_more() {
+        let mut rate = Rate::new(&RateSettings { requests_per_s: 10.0, burst: 3 });
+        assert_eq!(handed(&mut rate, 0, 1), 3);
+        assert_eq!(handed(&mut rate, 60_000, 60_001), 3);
+        assert_eq!(rate.next_at(), Moment(60_100 * 1_000_000));
+    }
+
+    #[test]
+    fn r08_without_a_limit_every_request_goes() {
+        let mut rate = Rate::new(&RateSettings { requests_per_s: 0.0, burst: 1 });
+        (0..1000).for_each(|_| rate.take(Moment(5)));
+        assert!(rate.has_token(|| panic!("no clock is read")));
+    }
+}

@@ -1,0 +1,100 @@
+//! What stands between the queue and the provider besides the slots: the rate of requests and the circuit breaker (rules R07, R08).
+
+use super::{Host, RateWait, Store, Table, Turn};
+use crate::base::{Error, Moment, Now, Status};
+use crate::task::breaker::{BreakerState, Ending, Forced};
+use crate::task::deadlines::Due;
+use crate::task::{FlightId, RequestId};
+
+impl<H: Host> Table<H> {
+    /// Whether the next request may be formed now: a slot and a token are there.
+    #[inline(always)]
+    pub(super) fn may_hand_out(&self, now: &Now<'_>) -> bool {
+        self.slots.is_free() && self.rate.has_token(|| now.moment())
+    }
+
+    /// Whether the rate allows another request. If not, the time at which it will is waited for.
+    pub(super) fn rate_allows(&mut self, now: Moment) -> bool {
+        if self.rate.has_token(|| now) {
+            return true;
+        }
+        let until = self.rate.next_at();
+        let before = self.rate_wait.replace(RateWait { since: self.rate_wait.map_or(now, |wait| wait.since), until });
+        if before.is_none() {
+            self.counts.rate_waits += 1;
+        }
+        if before.is_none_or(|wait| wait.until != until) {
+            self.deadlines.push(until, Due::Rate);
+        }
+        false
+    }
+
+    /// A request is handed out: it takes its token.
+    #[inline(always)]
+    pub(super) fn take_token(&mut self, now: Moment) {
+        self.rate.take(now);
+        if let Some(wait) = self.rate_wait.take() {
+            self.counts.rate_waited_us += now.since(wait.since).as_micros() as u64;
+        }
+    }
+
+    /// Whether the breaker lets a key through to the provider. If not, it is counted as refused.
+    #[inline(always)]
+    pub(super) fn is_provider_available(&mut self, now: &Now<'_>) -> bool {
+        let admits = self.breaker.admits(|| now.moment());
+        self.counts.breaker_refused += u64::from(!admits);
+        admits
+    }
+
+    /// Refuses what waits for the provider while the breaker lets nothing through: a key that cannot be loaded holds no place.
+    pub(super) fn refuse_what_waits<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+        while self.queue.len() > 0 && !self.breaker.admits(|| turn.now.moment()) {
+            let mut taken = std::mem::take(&mut self.forming);
+            self.take_first(&mut taken);
+            for id in taken.drain(..) {
+                let owner = self.flights[id].owner;
+                if self.wait_no_more(owner, 1) {
+                    self.forget_fetch(owner, turn.out);
+                }
+                self.counts.breaker_refused += 1;
+                self.fail_unavailable(id, turn);
+            }
+            self.forming = taken;
+        }
+    }
+
+    /// A key fails because the breaker is open. It is tried again, if at all, when the breaker lets requests through.
+    fn fail_unavailable<S>(&mut self, id: FlightId, turn: &mut Turn<'_, H, S>) {
+        let not_before = self.breaker.retry_at(turn.now.moment());
+        self.fail_until(id, self.errors.unavailable.clone(), not_before, turn);
+    }
+
+    /// A key of a request failed: does it say that the provider does not work?
+    pub(super) fn note_failure(&mut self, id: RequestId, error: &Error) {
+        if let Some(request) = self.requests.get_mut(id) {
+            request.failed |= !error.is_permanent() && error.status() != Status::ERR_CLOSED;
+        }
+    }
+
+    /// A request is through, or its time is over: the breaker hears how it went.
+    pub(super) fn tell_breaker(&mut self, id: RequestId, was_wanted: bool, now: Moment) {
+        let request = &self.requests[id];
+        let ending = if request.failed { Ending::Failed } else { Ending::Succeeded };
+        if !was_wanted && !request.failed {
+            self.breaker.withdrawn(request.era);
+        } else if self.breaker.ended(request.era, ending, now) {
+            self.counts.breaker_opened += 1;
+        }
+    }
+
+    /// The breaker's state.
+    pub fn breaker_state(&self, now: Moment) -> BreakerState {
+        self.breaker.state(now)
+    }
+
+    /// An operator opens or closes the breaker, or leaves it to itself.
+    pub fn force_breaker<S: Store>(&mut self, forced: Forced, turn: &mut Turn<'_, H, S>) {
+        self.breaker.force(forced);
+        self.conclude(turn);
+    }
+}
