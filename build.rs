@@ -28,6 +28,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("cache_write", "The cache: what changes it"),
     ("reader", "Readers: a thread's own window on a cache"),
     ("tasks", "The engine"),
+    ("breaker", "The circuit breaker"),
     ("fetch", "A fetch"),
     ("results", "The results of a batch"),
     ("request", "What the provider is handed"),

@@ -1154,6 +1154,10 @@ public:
         detail::raise_if_failed(kvl_tasks_stats(handle_.get(), &is, sizeof is));
         return is;
     }
+    /** KVL_BREAKER_*: how the circuit breaker stands. */
+    std::uint32_t breaker_state() const noexcept { return kvl_tasks_breaker_state(handle_.get()); }
+    /** KVL_BREAKER_FORCE_*: orders the circuit breaker open or closed, or leaves it to itself. */
+    void breaker_force(std::uint32_t force) { detail::raise_if_failed(kvl_tasks_breaker_force(handle_.get(), force)); }
     std::string stats_json() const
     {
         kvl_value_t *text = nullptr;

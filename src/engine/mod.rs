@@ -21,6 +21,7 @@
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
 pub mod ask;
+mod breaker;
 #[cfg(test)]
 mod broken;
 pub mod cache;

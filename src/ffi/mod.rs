@@ -21,6 +21,7 @@ pub(crate) mod view;
 pub mod sets;
 pub mod types;
 
+pub mod breaker;
 pub mod cache;
 pub mod cache_write;
 pub mod clock;
@@ -39,6 +40,7 @@ pub mod tasks;
 pub mod value;
 pub mod version;
 
+pub use breaker::*;
 pub use cache::*;
 pub use cache_write::*;
 pub use clock::*;

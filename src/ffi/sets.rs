@@ -72,6 +72,20 @@ pub const KVL_CLOSE_CANCEL: u32 = 0;
 /// Close when what was accepted is done, or at the deadline.
 pub const KVL_CLOSE_DRAIN: u32 = 1;
 
+/// The circuit breaker lets requests through.
+pub const KVL_BREAKER_CLOSED: u32 = 0;
+/// The circuit breaker keeps them from the provider.
+pub const KVL_BREAKER_OPEN: u32 = 1;
+/// The circuit breaker lets probes through.
+pub const KVL_BREAKER_HALF_OPEN: u32 = 2;
+
+/// The circuit breaker decides by itself.
+pub const KVL_BREAKER_FORCE_NONE: u32 = 0;
+/// The circuit breaker is ordered closed.
+pub const KVL_BREAKER_FORCE_CLOSED: u32 = 1;
+/// The circuit breaker is ordered open.
+pub const KVL_BREAKER_FORCE_OPEN: u32 = 2;
+
 /// A value that is bytes.
 pub const KVL_KIND_BYTES: u32 = 1;
 /// A value that is a pointer of the program's.

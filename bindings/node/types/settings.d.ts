@@ -82,6 +82,22 @@ export interface Settings extends FetchSettings {
   'batch.linger_us'?: number;
   /** Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false. */
   'batch.omitted_is_null'?: boolean;
+  /** How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Default: 0. */
+  'rate.requests_per_s'?: number;
+  /** How many requests may go at once after a pause, under rate.requests_per_s. Default: 1. */
+  'rate.burst'?: number;
+  /** The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Default: 0. */
+  'breaker.failure_ratio'?: number;
+  /** How far back breaker.failure_ratio looks, in milliseconds. Default: 10000. */
+  'breaker.window_ms'?: number;
+  /** How many requests the window must hold before breaker.failure_ratio counts. Default: 20. */
+  'breaker.min_requests'?: number;
+  /** The circuit breaker opens when so many requests failed one after the other; 0 never. Default: 0. */
+  'breaker.consecutive'?: number;
+  /** How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Default: 5000. */
+  'breaker.open_ms'?: number;
+  /** How many requests must succeed, one failure ending it, before the circuit breaker closes again. Default: 1. */
+  'breaker.probes'?: number;
   /** How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1. */
   'attempt_timeout_ms'?: number;
 }
@@ -162,6 +178,8 @@ export interface Constants {
   readonly ERR_QUEUE_FULL: -303;
   /** the provider finished without an answer for this key */
   readonly ERR_UNANSWERED: -304;
+  /** the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms */
+  readonly ERR_UNAVAILABLE: -305;
   /** an internal error was caught: please report it */
   readonly ERR_PANIC: -900;
   /** To the queue go results, progress, the end of a close, and the end of fetches' user data. */
@@ -176,6 +194,18 @@ export interface Constants {
   readonly CLOSE_CANCEL: 0;
   /** Close when what was accepted is done, or at the deadline. */
   readonly CLOSE_DRAIN: 1;
+  /** The circuit breaker lets requests through. */
+  readonly BREAKER_CLOSED: 0;
+  /** The circuit breaker keeps them from the provider. */
+  readonly BREAKER_OPEN: 1;
+  /** The circuit breaker lets probes through. */
+  readonly BREAKER_HALF_OPEN: 2;
+  /** The circuit breaker decides by itself. */
+  readonly BREAKER_FORCE_NONE: 0;
+  /** The circuit breaker is ordered closed. */
+  readonly BREAKER_FORCE_CLOSED: 1;
+  /** The circuit breaker is ordered open. */
+  readonly BREAKER_FORCE_OPEN: 2;
   /** A value that is bytes. */
   readonly KIND_BYTES: 1;
   /** A value that is a pointer of the program's. */

@@ -208,6 +208,10 @@ impl<H: Host> Table<H> {
     /// (rule F13g).
     fn look_ahead<S: Store>(&mut self, asking: &mut Asking<'_>, after: u32, keys: &Keys<'_>, probes: &[Probe], turn: &mut Turn<'_, H, S>) {
         for (position, probe) in (0..).zip(probes).skip(after as usize + 1) {
+            // A batch that failed as a whole meanwhile looks no further: its other positions are counted when their turn comes.
+            if self.fetches[asking.id].ended.is_some() {
+                return;
+            }
             if let Probe::Missed = probe {
                 self.look_up(asking, position, &keys[position as usize], turn);
             }

@@ -123,6 +123,9 @@ class Status(IntEnum):
     ERR_UNANSWERED = -304
     """the provider finished without an answer for this key"""
 
+    ERR_UNAVAILABLE = -305
+    """the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms"""
+
     ERR_PANIC = -900
     """an internal error was caught: please report it"""
 
@@ -270,6 +273,30 @@ class Settings(FetchSettings, total=False):
     batch_omitted_is_null: bool
     """Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false."""
 
+    rate_requests_per_s: float
+    """How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Default: 0."""
+
+    rate_burst: int
+    """How many requests may go at once after a pause, under rate.requests_per_s. Default: 1."""
+
+    breaker_failure_ratio: float
+    """The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Default: 0."""
+
+    breaker_window_ms: int
+    """How far back breaker.failure_ratio looks, in milliseconds. Default: 10000."""
+
+    breaker_min_requests: int
+    """How many requests the window must hold before breaker.failure_ratio counts. Default: 20."""
+
+    breaker_consecutive: int
+    """The circuit breaker opens when so many requests failed one after the other; 0 never. Default: 0."""
+
+    breaker_open_ms: int
+    """How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Default: 5000."""
+
+    breaker_probes: int
+    """How many requests must succeed, one failure ending it, before the circuit breaker closes again. Default: 1."""
+
     attempt_timeout_ms: int
     """How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1."""
 
@@ -340,6 +367,14 @@ NAMES: dict[str, str] = {
     "batch_max_keys": "batch.max_keys",
     "batch_linger_us": "batch.linger_us",
     "batch_omitted_is_null": "batch.omitted_is_null",
+    "rate_requests_per_s": "rate.requests_per_s",
+    "rate_burst": "rate.burst",
+    "breaker_failure_ratio": "breaker.failure_ratio",
+    "breaker_window_ms": "breaker.window_ms",
+    "breaker_min_requests": "breaker.min_requests",
+    "breaker_consecutive": "breaker.consecutive",
+    "breaker_open_ms": "breaker.open_ms",
+    "breaker_probes": "breaker.probes",
     "batch_mode": "batch.mode",
     "timeout_ms": "timeout_ms",
     "attempt_timeout_ms": "attempt_timeout_ms",

@@ -43,6 +43,7 @@ module Kvlight
   ERR_CANCELLED = -302 # the fetch was cancelled
   ERR_QUEUE_FULL = -303 # the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch
   ERR_UNANSWERED = -304 # the provider finished without an answer for this key
+  ERR_UNAVAILABLE = -305 # the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms
   ERR_PANIC = -900 # an internal error was caught: please report it
   QUEUE_F_RESULTS = 1 # To the queue go results, progress, the end of a close, and the end of fetches' user data.
   QUEUE_F_PROVIDER = 2 # To the queue go requests and cancel hooks.
@@ -50,6 +51,12 @@ module Kvlight
   QUEUE_F_ALL = 7 # All of these.
   CLOSE_CANCEL = 0 # Close at once: what is open is told KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1 # Close when what was accepted is done, or at the deadline.
+  BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
+  BREAKER_OPEN = 1 # The circuit breaker keeps them from the provider.
+  BREAKER_HALF_OPEN = 2 # The circuit breaker lets probes through.
+  BREAKER_FORCE_NONE = 0 # The circuit breaker decides by itself.
+  BREAKER_FORCE_CLOSED = 1 # The circuit breaker is ordered closed.
+  BREAKER_FORCE_OPEN = 2 # The circuit breaker is ordered open.
   KIND_BYTES = 1 # A value that is bytes.
   KIND_OBJECT = 2 # A value that is a pointer of the program's.
   KIND_NULL = 3 # The constant that stands for "known to be absent".
@@ -151,6 +158,22 @@ module Kvlight
     batch_linger_us: "batch.linger_us",
     # Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. true or false; default: false.
     batch_omitted_is_null: "batch.omitted_is_null",
+    # How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Float; default: 0.
+    rate_requests_per_s: "rate.requests_per_s",
+    # How many requests may go at once after a pause, under rate.requests_per_s. Integer; default: 1.
+    rate_burst: "rate.burst",
+    # The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Float; default: 0.
+    breaker_failure_ratio: "breaker.failure_ratio",
+    # How far back breaker.failure_ratio looks, in milliseconds. Integer; default: 10000.
+    breaker_window_ms: "breaker.window_ms",
+    # How many requests the window must hold before breaker.failure_ratio counts. Integer; default: 20.
+    breaker_min_requests: "breaker.min_requests",
+    # The circuit breaker opens when so many requests failed one after the other; 0 never. Integer; default: 0.
+    breaker_consecutive: "breaker.consecutive",
+    # How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Integer; default: 5000.
+    breaker_open_ms: "breaker.open_ms",
+    # How many requests must succeed, one failure ending it, before the circuit breaker closes again. Integer; default: 1.
+    breaker_probes: "breaker.probes",
     # Whether one key's failure leaves the rest of its batch alone or ends it. :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
     # How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Integer; default: -1.
@@ -296,6 +319,8 @@ module Kvlight
       kvl_tasks_close: [:INT32_T, %i[UINTPTR_T UINT32_T INT64_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_tasks_free: [:INT32_T, %i[UINTPTR_T]],
       kvl_tasks_dispose: [:VOID, %i[UINTPTR_T]],
+      kvl_tasks_breaker_state: [:UINT32_T, %i[UINTPTR_T]],
+      kvl_tasks_breaker_force: [:INT32_T, %i[UINTPTR_T UINT32_T]],
       kvl_fetch_new: [:INT32_T, %i[UINTPTR_T]],
       kvl_fetch_set_context: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_fetch_set_urgency: [:INT32_T, %i[UINTPTR_T INT32_T]],

@@ -1,0 +1,20 @@
+//! The circuit breaker, as operators see it (rule R07).
+
+use super::Core;
+use crate::base::{Now, Status};
+use crate::task::breaker::{BreakerState, Forced};
+
+impl Core {
+    /// The state of the circuit breaker; closed for a cache without an engine.
+    pub fn breaker_state(&self) -> BreakerState {
+        let now = Now::of(&self.clock).moment();
+        self.table.as_ref().map_or(BreakerState::Closed, |table| table.lock().breaker_state(now))
+    }
+
+    /// An operator opens or closes the circuit breaker, or leaves it to itself.
+    pub fn force_breaker(&self, forced: Forced) -> Result<(), Status> {
+        self.check_open()?;
+        self.turn(|table, turn| table.force_breaker(forced, turn));
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! The circuit breaker, for operators: how it stands, and an order that overrides it (rule R07).
+
+use super::guard::{Caller, guard, guard_or};
+use super::sets::{KVL_BREAKER_FORCE_CLOSED, KVL_BREAKER_FORCE_NONE, KVL_BREAKER_FORCE_OPEN, kvl_status_t};
+use super::types::kvl_tasks_t;
+use crate::base::Status;
+use crate::task::breaker::Forced;
+
+/// Returns the state of the circuit breaker.
+///
+/// @param tasks  [borrowed] from kvl_tasks_new().
+/// @return KVL_BREAKER_*; KVL_BREAKER_CLOSED for NULL and in the child of a fork.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_breaker_state(tasks: *mut kvl_tasks_t) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(tasks).map_or(0, |tasks| tasks.breaker_state() as u32))
+}
+
+/// Orders the circuit breaker open or closed, whatever the provider does, or leaves it to itself again. It begins anew with a closed breaker and
+/// an empty window. While it is ordered open, what waits for the provider fails with KVL_ERR_UNAVAILABLE and is not retried.
+///
+/// @param tasks  [borrowed] from kvl_tasks_new().
+/// @param force  KVL_BREAKER_FORCE_*.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (no such order), KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_breaker_force(tasks: *mut kvl_tasks_t, force: u32) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let core = caller.borrow(tasks)?;
+        let forced = match force {
+            KVL_BREAKER_FORCE_NONE => Forced::No,
+            KVL_BREAKER_FORCE_CLOSED => Forced::Closed,
+            KVL_BREAKER_FORCE_OPEN => Forced::Open,
+            _ => return Err(Status::ERR_INVALID_ARG),
+        };
+        core.force_breaker(forced)?;
+        Ok(Status::OK)
+    })
+}

@@ -1,0 +1,120 @@
+/* The circuit breaker and the rate, as a program sees them (rules R07, R08). */
+#include "engine.h"
+
+static kvl_status_t fetched(kvl_tasks_t *tasks, const char *key)
+{
+    kvl_value_t *value = NULL;
+    kvl_status_t status = kvl_tasks_fetch_wait(tasks, KEY(key), NULL, NULL, &value, NULL);
+
+    kvl_value_release(value);
+    return status;
+}
+
+static void provide_or_fail(void *user_data, kvl_request_t *request)
+{
+    int *calls = user_data;
+    size_t i;
+
+    ++*calls;
+    for (i = 0; i < kvl_request_len(request); i++) {
+        const kvl_slice_t *key = &kvl_request_keys(request)[i];
+        if (key->data[0] == 'f')
+            kvl_request_fail_text(request, i, 503, "down", 0);
+        else
+            kvl_request_resolve_bytes(request, i, key->data, key->len, NULL);
+    }
+}
+
+static kvl_tasks_t *engine(kvl_clock_t *clock, int *calls, const char *setting, const char *value)
+{
+    kvl_config_t *config = NULL;
+    kvl_tasks_t *tasks = NULL;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_clock(config, clock), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide_or_fail, calls, NULL), KVL_OK);
+    STATUS(kvl_config_set(config, setting, value), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    return tasks;
+}
+
+static void r07_it_opens_refuses_probes_and_closes(void)
+{
+    int calls = 0;
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks;
+    kvl_stats_t stats;
+
+    STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
+    tasks = engine(clock, &calls, "breaker.consecutive", "2");
+    CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_CLOSED);
+    STATUS(fetched(tasks, "f1"), KVL_ERR_PROVIDER);
+    STATUS(fetched(tasks, "f2"), KVL_ERR_PROVIDER);
+    /* the provider's call is back, and only then is the request over */
+    while (kvl_tasks_breaker_state(tasks) == KVL_BREAKER_CLOSED) {}
+    CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_OPEN);
+    STATUS(fetched(tasks, "well"), KVL_ERR_UNAVAILABLE);
+    CHECK(calls == 2);
+    STATUS(kvl_clock_advance(clock, 5000), KVL_OK);
+    CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_HALF_OPEN);
+    STATUS(fetched(tasks, "well"), KVL_VALUE);
+    while (kvl_tasks_breaker_state(tasks) != KVL_BREAKER_CLOSED) {}
+    STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.breaker_opened == 1 && stats.breaker_refused == 1 && stats.misses_unavailable == 1);
+    CHECK(stats.breaker_state == KVL_BREAKER_CLOSED);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void r07_an_operator_has_the_last_word(void)
+{
+    int calls = 0;
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks;
+
+    STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
+    tasks = engine(clock, &calls, "breaker.consecutive", "1");
+    STATUS(kvl_tasks_breaker_force(tasks, KVL_BREAKER_FORCE_OPEN), KVL_OK);
+    STATUS(fetched(tasks, "well"), KVL_ERR_UNAVAILABLE);
+    STATUS(kvl_tasks_breaker_force(tasks, KVL_BREAKER_FORCE_CLOSED), KVL_OK);
+    STATUS(fetched(tasks, "f"), KVL_ERR_PROVIDER);
+    STATUS(fetched(tasks, "well"), KVL_VALUE);
+    STATUS(kvl_tasks_breaker_force(tasks, 9), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_tasks_breaker_force(NULL, KVL_BREAKER_FORCE_NONE), KVL_ERR_NULL_POINTER);
+    CHECK(kvl_tasks_breaker_state(NULL) == KVL_BREAKER_CLOSED);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void r08_the_rate_is_kept_by_the_clock(void)
+{
+    int calls = 0, came;
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks;
+    kvl_stats_t stats;
+
+    STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
+    tasks = engine(clock, &calls, "rate.requests_per_s", "2");
+    STATUS(fetched(tasks, "one"), KVL_VALUE);
+    STATUS(kvl_tasks_refresh(tasks, &(kvl_slice_t)SLICE("two"), 1, NULL), KVL_OK);
+    STATUS(kvl_clock_advance(clock, 499), KVL_OK);
+    STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.requests == 1 && stats.queued + stats.deferred == 1 && stats.running == 0 && stats.rate_waits == 1);
+    STATUS(kvl_clock_advance(clock, 1), KVL_OK);
+    do {
+        STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
+        came = stats.loads_succeeded == 2;
+    } while (!came);
+    CHECK(stats.requests == 2 && stats.rate_waited_us == 500000);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+int main(void)
+{
+    r07_it_opens_refuses_probes_and_closes();
+    r07_an_operator_has_the_last_word();
+    r08_the_rate_is_kept_by_the_clock();
+    DONE();
+}
