@@ -1975,7 +1975,8 @@ kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
  * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
  * @param out_error  [out, owned] set when the fetch failed: release it; may be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
- *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED,
+ *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
+ *         KVL_ERR_ALREADY_USED,
  *         KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
  *         KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside

@@ -95,6 +95,7 @@ typedef struct kvl_stats_t {
   uint64_t misses_queue_full;
   uint64_t misses_remembered;
   uint64_t misses_unasked;
+  uint64_t misses_unavailable;
   uint64_t loads_started;
   uint64_t loads_succeeded;
   uint64_t loads_failed;
@@ -117,6 +118,11 @@ typedef struct kvl_stats_t {
   uint64_t running;
   uint64_t in_flight;
   uint64_t abandoned;
+  uint64_t rate_waits;
+  uint64_t rate_waited_us;
+  uint64_t breaker_state;
+  uint64_t breaker_opened;
+  uint64_t breaker_refused;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(uintptr_t user_data);
 typedef void (*kvl_result_fn)(uintptr_t user_data, const kvl_result_t *result);
@@ -237,6 +243,8 @@ kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks, uint32_t mode, int64_t deadline_ms, kvl_closed_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 void kvl_tasks_dispose(kvl_tasks_t *tasks);
+uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
+kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks, uint32_t force);
 kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
 kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, uintptr_t context, kvl_free_fn context_free);
 kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);

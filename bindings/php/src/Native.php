@@ -53,6 +53,14 @@ namespace Kvlight;
  *   'batch.max_keys'?: int, // How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
  *   'batch.linger_us'?: int, // How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
  *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false.
+ *   'rate.requests_per_s'?: float, // How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Default: 0.
+ *   'rate.burst'?: int, // How many requests may go at once after a pause, under rate.requests_per_s. Default: 1.
+ *   'breaker.failure_ratio'?: float, // The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Default: 0.
+ *   'breaker.window_ms'?: int, // How far back breaker.failure_ratio looks, in milliseconds. Default: 10000.
+ *   'breaker.min_requests'?: int, // How many requests the window must hold before breaker.failure_ratio counts. Default: 20.
+ *   'breaker.consecutive'?: int, // The circuit breaker opens when so many requests failed one after the other; 0 never. Default: 0.
+ *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Default: 5000.
+ *   'breaker.probes'?: int, // How many requests must succeed, one failure ending it, before the circuit breaker closes again. Default: 1.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.
@@ -147,6 +155,8 @@ final class Native
     public const ERR_QUEUE_FULL = -303;
     /** the provider finished without an answer for this key */
     public const ERR_UNANSWERED = -304;
+    /** the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms */
+    public const ERR_UNAVAILABLE = -305;
     /** an internal error was caught: please report it */
     public const ERR_PANIC = -900;
     /** To the queue go results, progress, the end of a close, and the end of fetches' user data. */
@@ -161,6 +171,18 @@ final class Native
     public const CLOSE_CANCEL = 0;
     /** Close when what was accepted is done, or at the deadline. */
     public const CLOSE_DRAIN = 1;
+    /** The circuit breaker lets requests through. */
+    public const BREAKER_CLOSED = 0;
+    /** The circuit breaker keeps them from the provider. */
+    public const BREAKER_OPEN = 1;
+    /** The circuit breaker lets probes through. */
+    public const BREAKER_HALF_OPEN = 2;
+    /** The circuit breaker decides by itself. */
+    public const BREAKER_FORCE_NONE = 0;
+    /** The circuit breaker is ordered closed. */
+    public const BREAKER_FORCE_CLOSED = 1;
+    /** The circuit breaker is ordered open. */
+    public const BREAKER_FORCE_OPEN = 2;
     /** A value that is bytes. */
     public const KIND_BYTES = 1;
     /** A value that is a pointer of the program's. */
