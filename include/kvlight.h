@@ -158,6 +158,8 @@ extern "C" {
 #define KVL_ERR_QUEUE_FULL (-303)
 /** the provider finished without an answer for this key */
 #define KVL_ERR_UNANSWERED (-304)
+/** the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms */
+#define KVL_ERR_UNAVAILABLE (-305)
 /** an internal error was caught: please report it */
 #define KVL_ERR_PANIC (-900)
 
@@ -176,6 +178,19 @@ extern "C" {
 #define KVL_CLOSE_CANCEL 0u
 /** Close when what was accepted is done, or at the deadline. */
 #define KVL_CLOSE_DRAIN 1u
+
+/** The circuit breaker lets requests through. */
+#define KVL_BREAKER_CLOSED 0u
+/** The circuit breaker keeps them from the provider. */
+#define KVL_BREAKER_OPEN 1u
+/** The circuit breaker lets probes through. */
+#define KVL_BREAKER_HALF_OPEN 2u
+/** The circuit breaker decides by itself. */
+#define KVL_BREAKER_FORCE_NONE 0u
+/** The circuit breaker is ordered closed. */
+#define KVL_BREAKER_FORCE_CLOSED 1u
+/** The circuit breaker is ordered open. */
+#define KVL_BREAKER_FORCE_OPEN 2u
 
 /** A value that is bytes. */
 #define KVL_KIND_BYTES 1u
@@ -535,6 +550,8 @@ typedef struct kvl_stats_t {
     uint64_t misses_remembered;
     /** Misses that ended before they asked: the engine closed, or their batch failed as a whole. */
     uint64_t misses_unasked;
+    /** Misses that the open circuit breaker refused. */
+    uint64_t misses_unavailable;
     /** Loads that began. */
     uint64_t loads_started;
     /** Loads that ended with a value or null. */
@@ -583,6 +600,16 @@ typedef struct kvl_stats_t {
     uint64_t pending_removals;
     /** Now: what these cost, in bytes. */
     uint64_t pending_removals_cost;
+    /** Times that a request had to wait for rate.requests_per_s though a slot was free. */
+    uint64_t rate_waits;
+    /** How long those waits were together, in microseconds. */
+    uint64_t rate_waited_us;
+    /** Now: the state of the circuit breaker, KVL_BREAKER_*. */
+    uint64_t breaker_state;
+    /** Times that the circuit breaker opened. */
+    uint64_t breaker_opened;
+    /** Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes. */
+    uint64_t breaker_refused;
 } kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */
@@ -2120,6 +2147,32 @@ KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
  * @since 0.1
  */
 KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
+
+/* ---- The circuit breaker ------------------------------------------------------------------------------------------- */
+
+/**
+ * Returns the state of the circuit breaker.
+ *
+ * @param tasks  [borrowed] from kvl_tasks_new().
+ * @return KVL_BREAKER_*; KVL_BREAKER_CLOSED for NULL and in the child of a fork.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
+
+/**
+ * Orders the circuit breaker open or closed, whatever the provider does, or leaves it to itself again. It begins anew with a closed breaker and
+ * an empty window. While it is ordered open, what waits for the provider fails with KVL_ERR_UNAVAILABLE and is not retried.
+ *
+ * @param tasks  [borrowed] from kvl_tasks_new().
+ * @param force  KVL_BREAKER_FORCE_*.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (no such order), KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks,
+                                     uint32_t force);
 
 /* ---- A fetch ------------------------------------------------------------------------------------------------------- */
 

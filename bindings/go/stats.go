@@ -63,6 +63,8 @@ type Stats struct {
 	MissesRemembered uint64
 	// Misses that ended before they asked: the engine closed, or their batch failed as a whole.
 	MissesUnasked uint64
+	// Misses that the open circuit breaker refused.
+	MissesUnavailable uint64
 	// Loads that began.
 	LoadsStarted uint64
 	// Loads that ended with a value or null.
@@ -111,6 +113,16 @@ type Stats struct {
 	PendingRemovals uint64
 	// Now: what these cost, in bytes.
 	PendingRemovalsCost uint64
+	// Times that a request had to wait for rate.requests_per_s though a slot was free.
+	RateWaits uint64
+	// How long those waits were together, in microseconds.
+	RateWaitedUs uint64
+	// Now: the state of the circuit breaker, KVL_BREAKER_*.
+	BreakerState uint64
+	// Times that the circuit breaker opened.
+	BreakerOpened uint64
+	// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+	BreakerRefused uint64
 }
 
 func statsOf(s *C.kvl_stats_t) Stats {
@@ -143,6 +155,7 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		MissesQueueFull:     uint64(s.misses_queue_full),
 		MissesRemembered:    uint64(s.misses_remembered),
 		MissesUnasked:       uint64(s.misses_unasked),
+		MissesUnavailable:   uint64(s.misses_unavailable),
 		LoadsStarted:        uint64(s.loads_started),
 		LoadsSucceeded:      uint64(s.loads_succeeded),
 		LoadsFailed:         uint64(s.loads_failed),
@@ -167,5 +180,10 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		Abandoned:           uint64(s.abandoned),
 		PendingRemovals:     uint64(s.pending_removals),
 		PendingRemovalsCost: uint64(s.pending_removals_cost),
+		RateWaits:           uint64(s.rate_waits),
+		RateWaitedUs:        uint64(s.rate_waited_us),
+		BreakerState:        uint64(s.breaker_state),
+		BreakerOpened:       uint64(s.breaker_opened),
+		BreakerRefused:      uint64(s.breaker_refused),
 	}
 }

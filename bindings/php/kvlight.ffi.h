@@ -118,6 +118,8 @@ typedef struct kvl_stats_t {
   uint64_t running;
   uint64_t in_flight;
   uint64_t abandoned;
+  uint64_t pending_removals;
+  uint64_t pending_removals_cost;
   uint64_t rate_waits;
   uint64_t rate_waited_us;
   uint64_t breaker_state;

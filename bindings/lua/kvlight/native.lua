@@ -43,6 +43,14 @@
 ---@field ["batch.max_keys"]? integer How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
 ---@field ["batch.linger_us"]? integer How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
 ---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false.
+---@field ["rate.requests_per_s"]? number How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Default: 0.
+---@field ["rate.burst"]? integer How many requests may go at once after a pause, under rate.requests_per_s. Default: 1.
+---@field ["breaker.failure_ratio"]? number The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Default: 0.
+---@field ["breaker.window_ms"]? integer How far back breaker.failure_ratio looks, in milliseconds. Default: 10000.
+---@field ["breaker.min_requests"]? integer How many requests the window must hold before breaker.failure_ratio counts. Default: 20.
+---@field ["breaker.consecutive"]? integer The circuit breaker opens when so many requests failed one after the other; 0 never. Default: 0.
+---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Default: 5000.
+---@field ["breaker.probes"]? integer How many requests must succeed, one failure ending it, before the circuit breaker closes again. Default: 1.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.
 
 local native = {}
@@ -143,6 +151,7 @@ typedef struct kvl_stats_t {
   uint64_t misses_queue_full;
   uint64_t misses_remembered;
   uint64_t misses_unasked;
+  uint64_t misses_unavailable;
   uint64_t loads_started;
   uint64_t loads_succeeded;
   uint64_t loads_failed;
@@ -167,6 +176,11 @@ typedef struct kvl_stats_t {
   uint64_t abandoned;
   uint64_t pending_removals;
   uint64_t pending_removals_cost;
+  uint64_t rate_waits;
+  uint64_t rate_waited_us;
+  uint64_t breaker_state;
+  uint64_t breaker_opened;
+  uint64_t breaker_refused;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
@@ -287,6 +301,8 @@ kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks, uint32_t mode, int64_t deadline_ms, kvl_closed_fn function, void *user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 void kvl_tasks_dispose(kvl_tasks_t *tasks);
+uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
+kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks, uint32_t force);
 kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
 kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kvl_free_fn context_free);
 kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
@@ -381,6 +397,7 @@ native.constants = {
   ERR_CANCELLED = -302, -- the fetch was cancelled
   ERR_QUEUE_FULL = -303, -- the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch
   ERR_UNANSWERED = -304, -- the provider finished without an answer for this key
+  ERR_UNAVAILABLE = -305, -- the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms
   ERR_PANIC = -900, -- an internal error was caught: please report it
   QUEUE_F_RESULTS = 1, -- To the queue go results, progress, the end of a close, and the end of fetches' user data.
   QUEUE_F_PROVIDER = 2, -- To the queue go requests and cancel hooks.
@@ -388,6 +405,12 @@ native.constants = {
   QUEUE_F_ALL = 7, -- All of these.
   CLOSE_CANCEL = 0, -- Close at once: what is open is told KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1, -- Close when what was accepted is done, or at the deadline.
+  BREAKER_CLOSED = 0, -- The circuit breaker lets requests through.
+  BREAKER_OPEN = 1, -- The circuit breaker keeps them from the provider.
+  BREAKER_HALF_OPEN = 2, -- The circuit breaker lets probes through.
+  BREAKER_FORCE_NONE = 0, -- The circuit breaker decides by itself.
+  BREAKER_FORCE_CLOSED = 1, -- The circuit breaker is ordered closed.
+  BREAKER_FORCE_OPEN = 2, -- The circuit breaker is ordered open.
   KIND_BYTES = 1, -- A value that is bytes.
   KIND_OBJECT = 2, -- A value that is a pointer of the program's.
   KIND_NULL = 3, -- The constant that stands for "known to be absent".
@@ -470,6 +493,7 @@ native.statistics = {
   "misses_queue_full", -- Misses that found the queue full.
   "misses_remembered", -- Misses that were answered from the memory of recent errors.
   "misses_unasked", -- Misses that ended before they asked: the engine closed, or their batch failed as a whole.
+  "misses_unavailable", -- Misses that the open circuit breaker refused.
   "loads_started", -- Loads that began.
   "loads_succeeded", -- Loads that ended with a value or null.
   "loads_failed", -- Loads that ended with an error.
@@ -494,6 +518,11 @@ native.statistics = {
   "abandoned", -- Now: requests whose time ran out and that are still with the provider.
   "pending_removals", -- Now: entries that left and wait for the removal listener, or for their destructor.
   "pending_removals_cost", -- Now: what these cost, in bytes.
+  "rate_waits", -- Times that a request had to wait for rate.requests_per_s though a slot was free.
+  "rate_waited_us", -- How long those waits were together, in microseconds.
+  "breaker_state", -- Now: the state of the circuit breaker, KVL_BREAKER_*.
+  "breaker_opened", -- Times that the circuit breaker opened.
+  "breaker_refused", -- Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
 }
 
 return native

@@ -62,6 +62,8 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var missesRemembered: Int
     /// Misses that ended before they asked: the engine closed, or their batch failed as a whole.
     public var missesUnasked: Int
+    /// Misses that the open circuit breaker refused.
+    public var missesUnavailable: Int
     /// Loads that began.
     public var loadsStarted: Int
     /// Loads that ended with a value or null.
@@ -110,6 +112,16 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var pendingRemovals: Int
     /// Now: what these cost, in bytes.
     public var pendingRemovalsCost: Int
+    /// Times that a request had to wait for rate.requests_per_s though a slot was free.
+    public var rateWaits: Int
+    /// How long those waits were together, in microseconds.
+    public var rateWaitedUs: Int
+    /// Now: the state of the circuit breaker, KVL_BREAKER_*.
+    public var breakerState: Int
+    /// Times that the circuit breaker opened.
+    public var breakerOpened: Int
+    /// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+    public var breakerRefused: Int
 
     init(_ stats: kvl_stats_t) {
         windowID = stats.window_id
@@ -141,6 +153,7 @@ public struct KVLightStatistics: Hashable, Sendable {
         missesQueueFull = Int(clamping: stats.misses_queue_full)
         missesRemembered = Int(clamping: stats.misses_remembered)
         missesUnasked = Int(clamping: stats.misses_unasked)
+        missesUnavailable = Int(clamping: stats.misses_unavailable)
         loadsStarted = Int(clamping: stats.loads_started)
         loadsSucceeded = Int(clamping: stats.loads_succeeded)
         loadsFailed = Int(clamping: stats.loads_failed)
@@ -165,5 +178,10 @@ public struct KVLightStatistics: Hashable, Sendable {
         abandoned = Int(clamping: stats.abandoned)
         pendingRemovals = Int(clamping: stats.pending_removals)
         pendingRemovalsCost = Int(clamping: stats.pending_removals_cost)
+        rateWaits = Int(clamping: stats.rate_waits)
+        rateWaitedUs = Int(clamping: stats.rate_waited_us)
+        breakerState = Int(clamping: stats.breaker_state)
+        breakerOpened = Int(clamping: stats.breaker_opened)
+        breakerRefused = Int(clamping: stats.breaker_refused)
     }
 }
