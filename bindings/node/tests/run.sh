@@ -1,53 +1,67 @@
 #!/bin/sh
-# Runs kvlight under Node: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
-# KVL_LIB_DIR and KVL_INCLUDE_DIR say where library and header are.
+# Runs kvlight under Node: `run.sh` the scenarios and the package's tests, `run.sh stress [RUNS]` 100,000 fetches a run.
+# KVL_LIB_DIR and KVL_INCLUDE_DIR say where the static library and the header are.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-: "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
-KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
+package=$root/bindings/node
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     if [ "$(id -u)" != 0 ]; then
-        echo "node is missing: install Debian's packages nodejs and npm, or Node 20 or later from elsewhere" >&2
+        echo "node is missing: install Debian's packages nodejs, libnode-dev and npm, or Node 18 or later from elsewhere" >&2
         exit 1
     fi
-    echo "# installing nodejs and npm"
+    echo "# installing nodejs, libnode-dev and npm"
     apt-get update -qq
-    apt-get install -y --no-install-recommends nodejs npm >/dev/null
+    apt-get install -y --no-install-recommends nodejs libnode-dev npm >/dev/null
 fi
-cd "$root/bindings/node"
-if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
-    echo "# installing koffi"
-    npm ci --silent --ignore-scripts
-fi
-cd "$root"
-
-KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
-export KVL_LIBRARY KVL_INCLUDE_DIR
+"$package/build.sh"
 
 if [ "${1:-}" = stress ]; then
     for run in $(seq "${2:-20}"); do
         echo "# run $run"
-        node "$here/stress.js" "$run"
+        node "$here/stress.mjs" "$run"
     done
     exit 0
 fi
 
-echo "# the demo, with the library found by its name"
-(cd "$root/examples/node" && npm install --silent --ignore-scripts)
-(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" node "$root/examples/node/demo.js")
-echo "# the same beside a checkout, and with a library that is not there"
-beside=$(mktemp -d)
-trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/examples" "$beside/bindings" "$beside/target/release"
-cp -r "$root/examples/node" "$beside/examples/node"
-cp -r "$root/bindings/node" "$beside/bindings/node"
-cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
-(unset KVL_LIBRARY && node "$beside/examples/node/demo.js" >/dev/null)
-if KVL_LIBRARY=/nowhere/libkvlight.so node "$beside/examples/node/demo.js" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
-    echo "not refused with a sentence: $(cat "$beside/said")" >&2
-    exit 1
-fi
-node "$here/scenarios.js"
+echo "# the demo"
+mkdir -p "$root/examples/node/node_modules"
+ln -sfn ../../../bindings/node "$root/examples/node/node_modules/kvlight"
+node "$root/examples/node/demo.js"
+echo "# tests"
+(cd "$here" && node --expose-gc --test --test-reporter=spec ./*.test.mjs)
+
+echo "# types by tsc, and jest with two test files"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+cat >package.json <<'JSON'
+{ "private": true }
+JSON
+npm install --silent --no-audit --no-fund typescript@5 @types/node@20 jest@29
+ln -s "$package" node_modules/kvlight
+cp "$here/types.ts" .
+npx tsc --strict --noEmit --module nodenext --target es2022 --types node types.ts
+for name in a b; do
+    cat >$name.test.js <<'JS'
+const { Tasks } = require('kvlight');
+test('fetches', async () => {
+  const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, `${key}!`])) });
+  expect(await tasks.fetch('a')).toBe('a!');
+  await tasks.close();
+});
+test('fetches after the modules were reset', async () => {
+  jest.resetModules();
+  const again = require('kvlight');
+  const tasks = new again.Tasks({ provider: () => { throw new RangeError('far'); } });
+  await expect(tasks.fetch('a')).rejects.toThrow('far');
+  new again.Tasks({ provider: () => ({}) }); // dropped unclosed
+  await tasks.close();
+});
+JS
+done
+npx jest --runInBand --detectOpenHandles
+npx jest --maxWorkers=2
+node "$here/scenarios.mjs"

@@ -78,6 +78,7 @@ static int engine_traverse(Engine *self, visitproc visit, void *arg)
 {
     for (Waiter *waiter = self->waiters; waiter; waiter = waiter->next)
         Py_VISIT(waiter);
+    Py_VISIT(self->spare);
     Py_VISIT(self->pump);
     Py_VISIT(self->loop);
     Py_VISIT(self->requests);
@@ -88,6 +89,7 @@ static int engine_traverse(Engine *self, visitproc visit, void *arg)
 static int engine_clear(Engine *self)
 {
     engine_end(self);
+    Py_CLEAR(self->spare);
     Py_CLEAR(self->loop);
     Py_CLEAR(self->closing);
     return store_clear(&self->store);
@@ -164,64 +166,98 @@ static int options_of(Engine *self, PyObject *settings, size_t progress_step, kv
     return -1;
 }
 
-/* Where the outcome goes: the target that is given, or else a future of the loop. */
-static Waiter *waiter_for(Engine *self, Wait wait, PyObject *target)
+/* A waiter that is in no list yet: one that a fetch did not need, or a new one. */
+static Waiter *waiter_for(Engine *self, Wait wait)
 {
     if (!store_alive(&self->store))
         return NULL;
-    PyObject *future = NULL;
-    if (target == Py_None) {
-        target = future = PyObject_CallMethodObjArgs(self->loop, self->store.state->s_create_future, NULL);
-        if (!future)
-            return NULL;
-    }
-    Waiter *waiter = waiter_new(self, wait, target);
-    Py_XDECREF(future);
-    return waiter;
-}
-
-/* A waiter that the library took: it is in the engine's list from before the call, since events may come at once. Else what `at_once` is. */
-static PyObject *begun(Engine *self, Waiter *waiter, kvl_status_t status, PyObject *at_once)
-{
-    if (status == KVL_PENDING)
-        return (PyObject *)waiter;
-    if (waiter->engine)
-        waiter_unlink(waiter);
-    Py_DECREF(waiter);
-    if (status < 0)
-        return raise_status(self->store.state, status, NULL);
-    return at_once;
-}
-
-static PyObject *engine_fetch(Engine *self, PyObject *args)
-{
-    PyObject *object, *settings, *target;
-    if (!PyArg_ParseTuple(args, "OOO", &object, &settings, &target))
+    Waiter *waiter = self->spare;
+    self->spare = NULL;
+    if (!waiter)
+        waiter = waiter_new(self);
+    if (!waiter)
         return NULL;
+    waiter->wait = wait;
+    kvl_status_t status = kvl_fetch_new(&waiter->fetch);
+    if (status >= 0)
+        return waiter;
+    Py_DECREF(waiter);
+    return (Waiter *)raise_status(self->store.state, status, NULL);
+}
+
+/* A waiter that turned out not to be needed, since the key was resident. */
+static void waiter_unused(Engine *self, Waiter *waiter)
+{
+    kvl_fetch_release(waiter->fetch); /* it serves one fetch */
+    waiter->fetch = NULL;
+    if (self->spare)
+        Py_DECREF(waiter);
+    else
+        self->spare = waiter;
+}
+
+/* Where the outcome goes: a future of the loop, or a lock that is held until the outcome is there. */
+static PyObject *new_target(Engine *self)
+{
     State *state = self->store.state;
-    Waiter *waiter = waiter_for(self, WAITS_FOR_ONE, target);
+    if (self->loop)
+        return PyObject_CallMethodObjArgs(self->loop, state->s_create_future, NULL);
+    PyObject *lock = PyObject_CallFunctionObjArgs(state->allocate_lock, NULL);
+    PyObject *acquired = lock ? PyObject_CallMethodObjArgs(lock, state->s_acquire, NULL) : NULL;
+    if (!acquired)
+        Py_CLEAR(lock);
+    Py_XDECREF(acquired);
+    return lock;
+}
+
+/* The library took the fetch: the waiter is in the engine's list before anybody can handle an event, which takes the interpreter's lock. */
+static PyObject *pending(Engine *self, Waiter *waiter, PyObject *target)
+{
+    waiter_link(waiter);
+    if (target)
+        Py_INCREF(target);
+    waiter->target = target ? target : new_target(self);
+    if (waiter->target)
+        return (PyObject *)waiter;
+    kvl_fetch_cancel(waiter->fetch);
+    Py_DECREF(waiter);
+    return NULL;
+}
+
+/* _fetch(key, options): the value, or a Waiter. */
+static PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n)
+{
+    if (n != 2) {
+        PyErr_SetString(PyExc_TypeError, "_fetch(key, options)");
+        return NULL;
+    }
+    State *state = self->store.state;
     kvl_options_t *options = NULL;
     Bytes key;
     bytes_start(&key);
-    if (!waiter || key_encode(state, self->store.encode, object, &key) < 0 || options_of(self, settings, 0, &options) < 0 ||
-        !store_alive(&self->store)) {
+    Waiter *waiter = NULL;
+    if (!store_alive(&self->store) || key_encode(state, self->store.encode, args[0], &key) < 0 || options_of(self, args[1], 0, &options) < 0 ||
+        !(waiter = waiter_for(self, WAITS_FOR_ONE))) {
         bytes_end(&key);
         kvl_options_free(options);
-        Py_XDECREF(waiter);
         return NULL;
     }
-    waiter_link(waiter);
     kvl_value_t *value;
     kvl_status_t status;
-    LIBRARY(state->home, status = kvl_tasks_fetch(self->tasks, key.data, key.len, options, waiter->fetch, NULL, waiter, NULL, &value));
+    empties_home++;
+    status = kvl_tasks_fetch(self->tasks, key.data, key.len, options, waiter->fetch, NULL, waiter, NULL, &value);
+    empties_home--;
     bytes_end(&key);
     kvl_options_free(options);
-    PyObject *at_once = NULL;
-    if (status == KVL_VALUE || status == KVL_NULL)
-        at_once = value_taken(state, status, value);
-    else if (status >= 0 && status != KVL_PENDING)
-        raise_status(state, status, NULL);
-    return begun(self, waiter, status, at_once);
+    PyObject *outcome;
+    if (status == KVL_PENDING) {
+        outcome = pending(self, waiter, NULL);
+    } else {
+        waiter_unused(self, waiter);
+        outcome = status == KVL_VALUE || status == KVL_NULL ? value_taken(state, status, value) : raise_status(state, status, NULL);
+    }
+    home_settle(state->home);
+    return outcome;
 }
 
 /* Many keys, encoded end to end. */
@@ -262,72 +298,81 @@ static int keys_encode(Engine *self, PyObject *list, Keys *keys)
     return 0;
 }
 
+/* _fetch_all(keys, options, wants_exceptions, progress, step): a list, or a Waiter. */
 static PyObject *engine_fetch_all(Engine *self, PyObject *args)
 {
-    PyObject *list, *settings, *target, *progress;
+    PyObject *list, *settings, *progress;
     int wants_exceptions;
     Py_ssize_t step;
-    if (!PyArg_ParseTuple(args, "O!OOpOn", &PyList_Type, &list, &settings, &target, &wants_exceptions, &progress, &step))
+    if (!PyArg_ParseTuple(args, "O!OpOn", &PyList_Type, &list, &settings, &wants_exceptions, &progress, &step))
         return NULL;
     State *state = self->store.state;
-    Waiter *waiter = waiter_for(self, WAITS_FOR_ALL, target);
-    if (!waiter)
+    kvl_options_t *options = NULL;
+    Keys keys;
+    if (!store_alive(&self->store) || keys_encode(self, list, &keys) < 0)
         return NULL;
+    Waiter *waiter = NULL;
+    if (options_of(self, settings, progress != Py_None ? (size_t)step : 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_ALL))) {
+        keys_end(&keys);
+        kvl_options_free(options);
+        return NULL;
+    }
     waiter->wants_exceptions = wants_exceptions;
     if (progress != Py_None) {
         Py_INCREF(progress);
         waiter->progress = progress;
     }
-    kvl_options_t *options = NULL;
-    Keys keys;
-    if (keys_encode(self, list, &keys) < 0) {
-        Py_DECREF(waiter);
-        return NULL;
-    }
-    if (options_of(self, settings, waiter->progress ? (size_t)step : 0, &options) < 0 || !store_alive(&self->store)) {
-        keys_end(&keys);
-        kvl_options_free(options);
-        Py_DECREF(waiter);
-        return NULL;
-    }
-    waiter_link(waiter);
     kvl_results_t *results = NULL;
     kvl_status_t status;
-    kvl_tasks_t *tasks = self->tasks;
-    LIBRARY(state->home, status = kvl_tasks_fetch_all(tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL, &results));
+    empties_home++;
+    status = kvl_tasks_fetch_all(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL, &results);
+    empties_home--;
     keys_end(&keys);
     kvl_options_free(options);
-    PyObject *at_once = status >= 0 && status != KVL_PENDING ? waiter_had_all(waiter, state, results) : NULL;
-    LIBRARY(state->home, kvl_results_release(results));
-    return begun(self, waiter, status, at_once);
+    PyObject *outcome;
+    if (status == KVL_PENDING) {
+        outcome = pending(self, waiter, NULL);
+    } else {
+        outcome = status < 0 ? raise_status(state, status, NULL) : waiter_had_all(waiter, state, results);
+        Py_DECREF(waiter);
+        LIBRARY(state->home, kvl_results_release(results));
+    }
+    home_settle(state->home);
+    return outcome;
 }
 
+/* _fetch_each(keys, options, arrive): a Waiter, or None where there is nothing to wait for. */
 static PyObject *engine_fetch_each(Engine *self, PyObject *args)
 {
     PyObject *list, *settings, *arrive;
     if (!PyArg_ParseTuple(args, "O!OO", &PyList_Type, &list, &settings, &arrive))
         return NULL;
-    Waiter *waiter = waiter_for(self, WAITS_FOR_EACH, arrive);
     kvl_options_t *options = NULL;
     Keys keys;
-    if (!waiter || keys_encode(self, list, &keys) < 0) {
-        Py_XDECREF(waiter);
+    if (!store_alive(&self->store) || keys_encode(self, list, &keys) < 0)
         return NULL;
-    }
-    if (options_of(self, settings, 0, &options) < 0 || !store_alive(&self->store)) {
+    Waiter *waiter = NULL;
+    if (options_of(self, settings, 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_EACH))) {
         keys_end(&keys);
         kvl_options_free(options);
-        Py_DECREF(waiter);
         return NULL;
     }
-    waiter_link(waiter);
     kvl_status_t status;
-    LIBRARY(self->store.state->home,
-            status = kvl_tasks_fetch_each(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL));
+    empties_home++;
+    status = kvl_tasks_fetch_each(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL);
+    empties_home--;
     keys_end(&keys);
     kvl_options_free(options);
-    Py_INCREF(Py_None);
-    return begun(self, waiter, status, Py_None);
+    PyObject *outcome = Py_None;
+    if (status == KVL_PENDING) {
+        outcome = pending(self, waiter, arrive);
+    } else {
+        Py_DECREF(waiter);
+        outcome = status < 0 ? raise_status(self->store.state, status, NULL) : Py_None;
+        Py_XINCREF(outcome);
+    }
+    home_settle(self->store.state->home);
+    return outcome;
 }
 
 static PyObject *engine_refresh(Engine *self, PyObject *args)
@@ -487,7 +532,7 @@ static PyMethodDef engine_methods[] = {
     {"_attach", (PyCFunction)engine_attach, METH_O, NULL},
     {"_close", (PyCFunction)engine_close, METH_VARARGS, NULL},
     {"_abandon", (PyCFunction)engine_abandon, METH_NOARGS, NULL},
-    {"_fetch", (PyCFunction)engine_fetch, METH_VARARGS, NULL},
+    {"_fetch", (PyCFunction)(void (*)(void))engine_fetch, METH_FASTCALL, NULL},
     {"_fetch_all", (PyCFunction)engine_fetch_all, METH_VARARGS, NULL},
     {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
     {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},

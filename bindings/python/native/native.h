@@ -50,20 +50,25 @@ void home_empty(Home *home);
 /* Whether this thread empties the home itself when its call of the library returns. */
 extern _Thread_local int empties_home;
 
+static inline void home_settle(Home *home)
+{
+    if (atomic_load_explicit(&home->dropped, memory_order_relaxed))
+        home_empty(home);
+}
+
 /* A call of the library that may drop objects: they are released before it is over. */
 #define LIBRARY(home, call)                                                                                                                \
     do {                                                                                                                                   \
         empties_home++;                                                                                                                    \
         call;                                                                                                                              \
         empties_home--;                                                                                                                    \
-        if (atomic_load_explicit(&(home)->dropped, memory_order_relaxed))                                                                  \
-            home_empty(home);                                                                                                              \
+        home_settle(home);                                                                                                                 \
     } while (0)
 
 /* ---- The module's state (module.c) ---- */
 
 #define NAMES(X)                                                                                                                           \
-    X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
+    X(acquire) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
     X(cost) X(create_future) X(done) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
     X(set_exception) X(set_result) X(ttl_ms) X(value)
 
@@ -74,7 +79,7 @@ typedef struct {
     PyObject *permanent; /* kvlight.Permanent */
     PyObject *answer;    /* kvlight.Answer */
     PyObject *setting_names;
-    PyObject *uuid;
+    PyObject *uuid, *allocate_lock;
 #define X(name) PyObject *s_##name;
     NAMES(X)
 #undef X
@@ -137,7 +142,7 @@ struct Engine {
     PyObject *loop;     /* the event loop, or NULL where a thread reads the queue */
     PyObject *requests; /* number: Request, those that are with the provider */
     PyObject *closing;  /* a future or a lock, from close to its end */
-    Waiter *waiters;
+    Waiter *waiters, *spare;
     size_t waiting;
     unsigned long long last_request;
 };
@@ -196,7 +201,7 @@ uint64_t store_cost(Store *self, PyObject *value, bool *failed);
 kvl_value_t *store_value(Store *self, PyObject *value);
 PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value);
 
-Waiter *waiter_new(Engine *engine, Wait wait, PyObject *target);
+Waiter *waiter_new(Engine *engine);
 void waiter_link(Waiter *waiter);
 void waiter_unlink(Waiter *waiter);
 int waiter_told(Waiter *waiter, const kvl_result_t *result);

@@ -1,20 +1,11 @@
 /* A fetch under way, and how its outcome reaches whoever waits. */
 #include "native.h"
 
-Waiter *waiter_new(Engine *engine, Wait wait, PyObject *target)
+Waiter *waiter_new(Engine *engine)
 {
     Waiter *waiter = (Waiter *)PyType_GenericAlloc(engine->store.state->waiter_type, 0);
     if (!waiter)
         return NULL;
-    waiter->wait = wait;
-    Py_INCREF(target);
-    waiter->target = target;
-    kvl_status_t status = kvl_fetch_new(&waiter->fetch);
-    if (status < 0) {
-        raise_status(engine->store.state, status, NULL);
-        Py_CLEAR(waiter);
-        return NULL;
-    }
     waiter->engine = engine;
     return waiter;
 }
@@ -63,6 +54,8 @@ static int call_target(Waiter *waiter, PyObject *method, PyObject *argument)
 static int deliver(Waiter *waiter)
 {
     State *state = waiter->engine->store.state;
+    if (!waiter->target)
+        return 0; /* none could be made, which was raised */
     if (!waiter->engine->loop)
         return call_target(waiter, state->s_release, NULL);
     PyObject *done = PyObject_CallMethodObjArgs(waiter->target, state->s_done, NULL);
@@ -93,7 +86,7 @@ int waiter_told(Waiter *waiter, const kvl_result_t *result)
     PyObject *outcome = outcome_of(waiter->engine->store.state, result, &failed);
     if (!outcome)
         return -1;
-    if (waiter->wait == WAITS_FOR_EACH) {
+    if (waiter->wait == WAITS_FOR_EACH && waiter->target) {
         PyObject *returned = PyObject_CallFunction(waiter->target, "nN", (Py_ssize_t)result->index, outcome);
         Py_XDECREF(returned);
         return returned ? 0 : -1;

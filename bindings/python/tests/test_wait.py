@@ -245,3 +245,10 @@ def f11_a_permanent_exception_is_not_retried() -> None:
             with pytest.raises(kind):
                 tasks.fetch_wait(key)
     assert attempts == [1, 2, 2, 2]
+
+
+def s12_each_position_of_a_fetch_is_one_lookup() -> None:
+    with kvlight.Tasks[int, int](provider=lambda keys: {key: key for key in keys if key}) as tasks:
+        tasks.fetch_wait(1), tasks.fetch_wait(1), tasks.fetch_wait(0), tasks.fetch_wait(0), tasks.fetch_all_wait([1, 2, 2])
+        counted = tasks.stats()["lookups"]
+        assert (counted["hits"], counted["null_hits"], counted["misses"]) == (2, 1, 4)

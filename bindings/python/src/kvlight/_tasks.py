@@ -118,14 +118,10 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """The value of a key, None if there is none; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
-        if not options:
-            value = self.get(key, _ABSENT)  # a resident key needs no future and no turn of the loop
-            if value is not _ABSENT:
-                return cast("V | None", value)
         if asyncio.get_running_loop() is not self._loop:
             self._here()
-        waiter = self._fetch(key, options, None)
-        if type(waiter) is not _native.Waiter:
+        waiter = self._fetch(key, options)
+        if type(waiter) is not _native.Waiter:  # it was resident
             return cast("V | None", waiter)
         try:
             return cast("V | None", await waiter.target)
@@ -138,7 +134,7 @@ class Tasks(Store[K, V], _native.Engine):
         """The values in the order asked, duplicates repeated. Raises the first failure, or puts failures in their places if
         `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._here()
-        waiter = self._fetch_all(list(keys), options, None, return_exceptions, progress, progress_step)
+        waiter = self._fetch_all(list(keys), options, return_exceptions, progress, progress_step)
         if type(waiter) is not _native.Waiter:
             return cast("list[V | None]", waiter)
         try:
@@ -216,14 +212,15 @@ class Tasks(Store[K, V], _native.Engine):
 
     def fetch_wait(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """As fetch, for programs without an event loop, and for threads beside one: waits for the value."""
-        if not options:
-            value = self.get(key, _ABSENT)
-            if value is not _ABSENT:
-                return cast("V | None", value)
         if self._loop is not None:
+            if not options and key in self:  # a resident key needs no turn of the loop
+                value = self.get(key, _ABSENT)
+                if value is not _ABSENT:
+                    return cast("V | None", value)
             return self._on_loop(self.fetch(key, **options))
-        self._start()
-        return cast("V | None", self._wait(lambda gate: self._fetch(key, options, gate)))
+        if self._thread is None:
+            self._start()
+        return cast("V | None", self._wait(self._fetch(key, options)))
 
     def fetch_all_wait(self, keys: Iterable[K], *, return_exceptions: bool = False,
                        **options: Unpack[FetchSettings]) -> list[V | None]:
@@ -232,16 +229,14 @@ class Tasks(Store[K, V], _native.Engine):
         if self._loop is not None:
             return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
         self._start()
-        return cast("list[V | None]", self._wait(lambda gate: self._fetch_all(keys, options, gate, return_exceptions, None, 1)))
+        return cast("list[V | None]", self._wait(self._fetch_all(keys, options, return_exceptions, None, 1)))
 
     @staticmethod
-    def _wait(fetch: Callable[[threading.Lock], Any]) -> Any:
-        gate = _closed_gate()
-        waiter = fetch(gate)
+    def _wait(waiter: Any) -> Any:
         if type(waiter) is not _native.Waiter:
-            return waiter
+            return waiter  # all was resident
         try:
-            gate.acquire()  # until the outcome is there; a signal's exception comes out of it
+            waiter.target.acquire()  # until the outcome is there; a signal's exception comes out of it
         except BaseException:
             waiter.cancel()
             raise

@@ -1,8 +1,8 @@
 // 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, answers that come later. Each must
-// be told exactly once. `node stress.js SEED`; run.sh stress starts it many times.
+// be told exactly once. `node stress.mjs SEED`; run.sh stress starts it many times.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { Tasks } from '../kvlight.js';
+import { Tasks } from '../src/index.mjs';
 
 const FETCHES = 100_000;
 

@@ -1,0 +1,199 @@
+/* The addon's entry, strings, settings, and what is thrown. */
+#include "native.h"
+
+#include <stdlib.h>
+
+napi_value refused(napi_env env)
+{
+    bool is_pending = false;
+    napi_is_exception_pending(env, &is_pending);
+    const napi_extended_error_info *info = NULL;
+    napi_get_last_error_info(env, &info);
+    if (!is_pending)
+        napi_throw_error(env, NULL, info && info->error_message ? info->error_message : "kvlight: Node-API refused a call");
+    return NULL;
+}
+
+/* JavaScript makes a KvlightError of it: src/errors.cjs. */
+napi_value thrown(napi_env env, kvl_status_t status, const char *sentence)
+{
+    napi_value error, message, code;
+    if (napi_create_string_utf8(env, sentence ? sentence : kvl_status_message(status), NAPI_AUTO_LENGTH, &message) != napi_ok ||
+        napi_create_string_utf8(env, kvl_status_name(status), NAPI_AUTO_LENGTH, &code) != napi_ok ||
+        napi_create_error(env, code, message, &error) != napi_ok ||
+        napi_set_named_property(env, error, "status", number(env, status)) != napi_ok)
+        return refused(env);
+    napi_throw(env, error);
+    return NULL;
+}
+
+napi_value undefined(napi_env env)
+{
+    napi_value value = NULL;
+    napi_get_undefined(env, &value);
+    return value;
+}
+
+napi_value number(napi_env env, double value)
+{
+    napi_value made = NULL;
+    napi_create_double(env, value, &made);
+    return made;
+}
+
+napi_value boolean(napi_env env, bool value)
+{
+    napi_value made = NULL;
+    napi_get_boolean(env, value, &made);
+    return made;
+}
+
+napi_value text(napi_env env, const char *utf8)
+{
+    napi_value made = NULL;
+    napi_create_string_utf8(env, utf8, NAPI_AUTO_LENGTH, &made);
+    return made;
+}
+
+bool text_read(napi_env env, napi_value value, Text *into)
+{
+    into->data = into->first;
+    if (napi_get_value_string_utf8(env, value, into->first, sizeof into->first, &into->len) != napi_ok) {
+        napi_throw_type_error(env, NULL, "kvlight: a string is wanted here");
+        return false;
+    }
+    /* It was cut if no further character had room. */
+    if (into->len < sizeof into->first - 4)
+        return true;
+    napi_get_value_string_utf8(env, value, NULL, 0, &into->len);
+    into->data = malloc(into->len + 1);
+    if (!into->data) {
+        thrown(env, KVL_ERR_NO_MEMORY, NULL);
+        return false;
+    }
+    napi_get_value_string_utf8(env, value, into->data, into->len + 1, &into->len);
+    return true;
+}
+
+void text_end(Text *text)
+{
+    if (text->data != text->first)
+        free(text->data);
+}
+
+/* ---- Settings ---- */
+
+/* Either a configuration or options: both are written to in the same three ways. */
+typedef struct {
+    void *handle;
+    kvl_status_t (*set)(void *, const char *, const char *);
+    kvl_status_t (*set_int)(void *, const char *, int64_t);
+    kvl_status_t (*set_real)(void *, const char *, double);
+    const char *(*problem)(void *);
+} Settings;
+
+static bool write_number(Settings *into, const char *name, double value)
+{
+    if (value == (double)(int64_t)value && value > -9e15 && value < 9e15)
+        into->set_int(into->handle, name, (int64_t)value);
+    else
+        into->set_real(into->handle, name, value);
+    return true;
+}
+
+static bool write_setting(napi_env env, Settings *into, const char *name, napi_value value)
+{
+    napi_valuetype kind;
+    double real;
+    bool flag;
+    Text word;
+    napi_typeof(env, value, &kind);
+    switch (kind) {
+    case napi_boolean:
+        napi_get_value_bool(env, value, &flag);
+        into->set_int(into->handle, name, flag);
+        return true;
+    case napi_number:
+        napi_get_value_double(env, value, &real);
+        return write_number(into, name, real);
+    case napi_string:
+        if (!text_read(env, value, &word))
+            return false;
+        into->set(into->handle, name, word.data);
+        text_end(&word);
+        return true;
+    default:
+        napi_throw_type_error(env, NULL, "kvlight: a setting takes a string, a number or a boolean");
+        return false;
+    }
+}
+
+static bool write_settings(napi_env env, Settings *into, napi_value settings)
+{
+    uint32_t n;
+    if (napi_get_array_length(env, settings, &n) != napi_ok)
+        return refused(env) != NULL;
+    for (uint32_t i = 0; i + 1 < n; i += 2) {
+        napi_value name, value;
+        Text word;
+        napi_get_element(env, settings, i, &name);
+        napi_get_element(env, settings, i + 1, &value);
+        if (!text_read(env, name, &word))
+            return false;
+        bool is_written = write_setting(env, into, word.data, value);
+        text_end(&word);
+        const char *problem = is_written ? into->problem(into->handle) : NULL;
+        if (problem)
+            thrown(env, KVL_ERR_BAD_VALUE, problem);
+        if (problem || !is_written)
+            return false;
+    }
+    return true;
+}
+
+static kvl_status_t config_set(void *config, const char *name, const char *value) { return kvl_config_set(config, name, value); }
+static kvl_status_t config_set_int(void *config, const char *name, int64_t value) { return kvl_config_set_int(config, name, value); }
+static kvl_status_t config_set_real(void *config, const char *name, double value) { return kvl_config_set_real(config, name, value); }
+static const char *config_problem(void *config) { return kvl_config_problem(config); }
+static kvl_status_t options_set(void *options, const char *name, const char *value) { return kvl_options_set(options, name, value); }
+static kvl_status_t options_set_int(void *options, const char *name, int64_t value) { return kvl_options_set_int(options, name, value); }
+static kvl_status_t options_set_real(void *options, const char *name, double value) { return kvl_options_set_real(options, name, value); }
+static const char *options_problem(void *options) { return kvl_options_problem(options); }
+
+bool settings_into_config(napi_env env, kvl_config_t *config, napi_value settings)
+{
+    Settings into = {config, config_set, config_set_int, config_set_real, config_problem};
+    return write_settings(env, &into, settings);
+}
+
+bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options)
+{
+    napi_valuetype kind;
+    *out_options = NULL;
+    napi_typeof(env, settings, &kind);
+    if (kind == napi_undefined)
+        return true;
+    kvl_status_t status = kvl_options_new(out_options);
+    if (status < 0)
+        return thrown(env, status, NULL) != NULL;
+    Settings into = {*out_options, options_set, options_set_int, options_set_real, options_problem};
+    if (write_settings(env, &into, settings))
+        return true;
+    kvl_options_free(*out_options);
+    *out_options = NULL;
+    return false;
+}
+
+/* ---- The module ---- */
+
+NAPI_MODULE_INIT()
+{
+    if (kvl_version_number() / 1000 != KVL_VERSION_NUMBER / 1000) {
+        napi_throw_error(env, NULL, "kvlight: the addon was made for another version of the library");
+        return NULL;
+    }
+    TRY(env, engine_define(env, exports));
+    TRY(env, events_define(env, exports));
+    TRY(env, napi_set_named_property(env, exports, "version", text(env, kvl_version_string())));
+    return exports;
+}

@@ -1,0 +1,533 @@
+/* An engine, or a cache alone: its life, lookups, writes, fetches. */
+#include "native.h"
+
+#include <stdlib.h>
+
+/* ---- Its life ---- */
+
+void engine_release(Engine *engine)
+{
+    if (--engine->holders == 0)
+        free(engine);
+}
+
+static void watcher_closed(uv_handle_t *handle)
+{
+    Engine *engine = handle->data;
+    if (engine->cleanup)
+        napi_remove_async_cleanup_hook(engine->cleanup);
+    engine->cleanup = NULL;
+    engine_release(engine);
+}
+
+static void watcher_ready(uv_poll_t *watcher, int status, int events)
+{
+    (void)status, (void)events;
+    Engine *engine = watcher->data;
+    napi_env env = engine->env;
+    napi_handle_scope scope;
+    if (!engine->listener || napi_open_handle_scope(env, &scope) != napi_ok)
+        return;
+    napi_value listener, global;
+    if (napi_get_reference_value(env, engine->listener, &listener) == napi_ok && napi_get_global(env, &global) == napi_ok &&
+        napi_make_callback(env, engine->context, global, listener, 0, NULL, NULL) == napi_pending_exception) {
+        /* As what any callback of Node's throws. */
+        napi_value exception;
+        if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
+            napi_fatal_exception(env, exception);
+    }
+    napi_close_handle_scope(env, scope);
+}
+
+/* Ends the engine. What its queue still holds can be read until engine_leave(). No code of JavaScript runs on the library's threads, so
+ * this waits for nothing but them. */
+static void engine_end(Engine *engine)
+{
+    kvl_tasks_t *tasks = engine->tasks;
+    kvl_cache_t *cache = engine->cache;
+    engine->tasks = NULL;
+    engine->cache = NULL;
+    kvl_cache_release(cache);
+    if (tasks)
+        kvl_tasks_free(tasks);
+}
+
+/* The descriptor is watched no longer, then the queue that it belongs to is freed. */
+static void engine_leave(Engine *engine)
+{
+    engine_end(engine);
+    if (engine->is_leaving)
+        return;
+    engine->is_leaving = true;
+    if (engine->listener)
+        napi_delete_reference(engine->env, engine->listener);
+    engine->listener = NULL;
+    if (engine->context)
+        napi_async_destroy(engine->env, engine->context);
+    engine->context = NULL;
+    if (engine->is_watched) {
+        uv_poll_stop(&engine->watcher);
+        uv_close((uv_handle_t *)&engine->watcher, watcher_closed);
+    }
+    kvl_queue_free(engine->queue);
+    engine->queue = NULL;
+}
+
+static void environment_ends(napi_async_cleanup_hook_handle handle, void *data)
+{
+    (void)handle;
+    engine_leave(data);
+}
+
+static void engine_forgotten(napi_env env, void *data, void *hint)
+{
+    (void)env, (void)hint;
+    engine_leave(data);
+    engine_release(data);
+}
+
+static napi_status engine_watch(napi_env env, Engine *engine, napi_value listener)
+{
+    int32_t fd;
+    uv_loop_t *loop;
+    napi_value name = text(env, "kvlight");
+    napi_status status = napi_get_uv_event_loop(env, &loop);
+    if (status == napi_ok && (kvl_queue_fd(engine->queue, &fd) < 0 || uv_poll_init(loop, &engine->watcher, fd) != 0))
+        status = napi_generic_failure;
+    if (status != napi_ok)
+        return status;
+    engine->is_watched = true;
+    engine->holders++;
+    engine->watcher.data = engine;
+    if ((status = napi_create_reference(env, listener, 1, &engine->listener)) != napi_ok ||
+        (status = napi_async_init(env, NULL, name, &engine->context)) != napi_ok ||
+        (status = napi_add_async_cleanup_hook(env, environment_ends, engine, &engine->cleanup)) != napi_ok)
+        return status;
+    uv_poll_start(&engine->watcher, UV_READABLE, watcher_ready);
+    uv_unref((uv_handle_t *)&engine->watcher);
+    return napi_ok;
+}
+
+static kvl_status_t engine_make(Engine *engine, kvl_config_t *config, bool has_provider, kvl_error_t **out_error)
+{
+    kvl_status_t status = kvl_queue_new(0, &engine->queue);
+    if (status >= 0 && !has_provider)
+        return kvl_cache_new(config, &engine->cache, out_error);
+    if (status >= 0)
+        status = kvl_config_set_queue(config, engine->queue, KVL_QUEUE_F_ALL);
+    if (status >= 0)
+        status = kvl_config_set_provider(config, NULL, NULL, NULL);
+    if (status >= 0)
+        status = kvl_tasks_new(config, &engine->tasks, out_error);
+    return status < 0 ? status : kvl_tasks_cache(engine->tasks, &engine->cache);
+}
+
+/* new Engine(settings, listener, hasProvider) */
+static napi_value engine_new(napi_env env, napi_callback_info info)
+{
+    size_t n = 3;
+    napi_value args[3], this;
+    bool has_provider;
+    TRY(env, napi_get_cb_info(env, info, &n, args, &this, NULL));
+    TRY(env, napi_get_value_bool(env, args[2], &has_provider));
+    kvl_config_t *config;
+    kvl_error_t *error = NULL;
+    kvl_status_t status = kvl_config_new(&config);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    Engine *engine = settings_into_config(env, config, args[0]) ? calloc(1, sizeof *engine) : NULL;
+    if (!engine) {
+        kvl_config_free(config);
+        return NULL;
+    }
+    engine->env = env;
+    engine->holders = 1;
+    status = engine_make(engine, config, has_provider, &error);
+    if (status < 0)
+        thrown(env, status, error ? kvl_error_message(error) : NULL);
+    kvl_error_release(error);
+    kvl_config_free(config);
+    if (status >= 0 && (engine_watch(env, engine, args[1]) != napi_ok || napi_wrap(env, this, engine, engine_forgotten, NULL, NULL) != napi_ok)) {
+        refused(env);
+        status = KVL_ERR_NO_FD;
+    }
+    if (status >= 0)
+        return this;
+    engine_leave(engine);
+    engine_release(engine);
+    return NULL;
+}
+
+Engine *engine_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
+{
+    size_t n = want;
+    napi_value this;
+    void *engine;
+    if (napi_get_cb_info(env, info, &n, args, &this, NULL) != napi_ok || n < want || napi_unwrap(env, this, &engine) != napi_ok)
+        return (Engine *)refused(env);
+    return ((Engine *)engine)->cache ? engine : (Engine *)thrown(env, KVL_ERR_CLOSED, NULL);
+}
+
+static Engine *engine_even_if_closed(napi_env env, napi_callback_info info, size_t want, napi_value *args)
+{
+    napi_value this;
+    void *engine = NULL;
+    if (napi_get_cb_info(env, info, &want, args, &this, NULL) != napi_ok || napi_unwrap(env, this, &engine) != napi_ok)
+        refused(env);
+    return engine;
+}
+
+static napi_value engine_close(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_even_if_closed(env, info, 0, NULL);
+    if (engine)
+        engine_end(engine);
+    return NULL;
+}
+
+static napi_value engine_end_all(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_even_if_closed(env, info, 0, NULL);
+    if (engine)
+        engine_leave(engine);
+    return NULL;
+}
+
+/* Whether the process is kept alive. */
+static napi_value engine_hold(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    bool is_held;
+    Engine *engine = engine_even_if_closed(env, info, 1, args);
+    if (!engine || engine->is_leaving)
+        return NULL;
+    TRY(env, napi_get_value_bool(env, args[0], &is_held));
+    (is_held ? uv_ref : uv_unref)((uv_handle_t *)&engine->watcher);
+    return NULL;
+}
+
+/* ---- Values ---- */
+
+napi_value value_shown(napi_env env, const void *object, const uint8_t *data, size_t len)
+{
+    napi_value shown = NULL;
+    if (object)
+        return number(env, (double)(uintptr_t)object);
+    if (data)
+        napi_create_buffer_copy(env, len, data, NULL, &shown);
+    else
+        napi_get_null(env, &shown);
+    return shown;
+}
+
+static napi_value value_taken(napi_env env, kvl_value_t *value)
+{
+    size_t len;
+    const uint8_t *data = kvl_value_data(value, &len);
+    napi_value shown = value_shown(env, kvl_value_object(value), data, len);
+    kvl_value_release(value);
+    return shown;
+}
+
+kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double cost)
+{
+    napi_valuetype kind;
+    kvl_value_t *handle = NULL;
+    kvl_status_t status;
+    double id;
+    napi_typeof(env, value, &kind);
+    if (kind == napi_null)
+        return kvl_value_null();
+    if (kind == napi_number) {
+        napi_get_value_double(env, value, &id);
+        status = kvl_value_new_object_on(engine->queue, (void *)(uintptr_t)id, (uint64_t)cost, NULL, &handle);
+    } else {
+        void *data;
+        size_t len;
+        napi_typedarray_type type;
+        if (napi_get_typedarray_info(env, value, &type, &len, &data, NULL, NULL) != napi_ok)
+            return (kvl_value_t *)refused(env);
+        status = kvl_value_new_bytes(data, len, &handle);
+    }
+    return status < 0 ? (kvl_value_t *)thrown(env, status, NULL) : handle;
+}
+
+/* ---- The store ---- */
+
+/* get(key): a value that crosses, or undefined on a miss. */
+static napi_value engine_get(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    Text key;
+    Engine *engine = engine_of(env, info, 1, args);
+    if (!engine || !text_read(env, args[0], &key))
+        return NULL;
+    kvl_value_t *value;
+    kvl_status_t status = kvl_cache_get(engine->cache, (const uint8_t *)key.data, key.len, &value);
+    text_end(&key);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : undefined(env);
+}
+
+static napi_value engine_has(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    Text key;
+    Engine *engine = engine_of(env, info, 1, args);
+    if (!engine || !text_read(env, args[0], &key))
+        return NULL;
+    kvl_status_t status = kvl_cache_contains(engine->cache, (const uint8_t *)key.data, key.len);
+    text_end(&key);
+    return status < 0 ? thrown(env, status, NULL) : boolean(env, status != KVL_MISS);
+}
+
+/* put(key, value, cost of an object, ttl_ms, priority, cost): a status. */
+static napi_value engine_put(napi_env env, napi_callback_info info)
+{
+    napi_value args[6];
+    Text key;
+    double own_cost, ttl_ms, cost;
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    Engine *engine = engine_of(env, info, 6, args);
+    if (!engine)
+        return NULL;
+    TRY(env, napi_get_value_double(env, args[2], &own_cost));
+    TRY(env, napi_get_value_double(env, args[3], &ttl_ms));
+    TRY(env, napi_get_value_double(env, args[4], &terms.priority));
+    TRY(env, napi_get_value_double(env, args[5], &cost));
+    terms.ttl_ms = (int64_t)ttl_ms, terms.cost = (int64_t)cost;
+    if (!text_read(env, args[0], &key))
+        return NULL;
+    kvl_value_t *value = value_read(env, engine, args[1], own_cost);
+    kvl_status_t status = value ? kvl_cache_put(engine->cache, (const uint8_t *)key.data, key.len, value, &terms) : KVL_OK;
+    kvl_value_release(value);
+    text_end(&key);
+    if (!value)
+        return NULL;
+    return status < 0 ? thrown(env, status, NULL) : number(env, status);
+}
+
+static napi_value engine_remove(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    Text key;
+    Engine *engine = engine_of(env, info, 1, args);
+    if (!engine || !text_read(env, args[0], &key))
+        return NULL;
+    kvl_status_t status = kvl_cache_remove(engine->cache, (const uint8_t *)key.data, key.len);
+    text_end(&key);
+    return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
+}
+
+static napi_value engine_clear(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_of(env, info, 0, NULL);
+    kvl_status_t status = engine ? kvl_cache_clear(engine->cache) : KVL_OK;
+    return status < 0 ? thrown(env, status, NULL) : NULL;
+}
+
+static napi_value engine_size(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_of(env, info, 0, NULL);
+    return engine ? number(env, (double)kvl_cache_len(engine->cache)) : NULL;
+}
+
+static napi_value engine_stats(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_of(env, info, 0, NULL);
+    if (!engine)
+        return NULL;
+    kvl_value_t *json;
+    kvl_status_t status = kvl_cache_stats_json(engine->cache, &json);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    size_t len;
+    napi_value shown;
+    const char *data = (const char *)kvl_value_data(json, &len);
+    napi_status made = napi_create_string_utf8(env, data, len, &shown);
+    kvl_value_release(json);
+    return made == napi_ok ? shown : refused(env);
+}
+
+/* ---- Fetches ---- */
+
+static void fetch_forgotten(napi_env env, void *fetch, void *hint)
+{
+    (void)env, (void)hint;
+    kvl_fetch_release(fetch);
+}
+
+/* newFetch(): what a fetch is cancelled by. */
+static napi_value new_fetch(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    kvl_fetch_t *fetch;
+    napi_value made;
+    kvl_status_t status = kvl_fetch_new(&fetch);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    if (napi_create_external(env, fetch, fetch_forgotten, NULL, &made) == napi_ok)
+        return made;
+    kvl_fetch_release(fetch);
+    return refused(env);
+}
+
+static napi_value cancel_fetch(napi_env env, napi_callback_info info)
+{
+    size_t n = 1;
+    napi_value arg;
+    void *fetch;
+    TRY(env, napi_get_cb_info(env, info, &n, &arg, NULL, NULL));
+    TRY(env, napi_get_value_external(env, arg, &fetch));
+    kvl_fetch_cancel(fetch);
+    return NULL;
+}
+
+/* The number of a fetch, its options and what it may be cancelled by, which may be undefined. */
+typedef struct {
+    double id;
+    kvl_options_t *options;
+    void *fetch;
+} Call;
+
+static bool call_read(napi_env env, napi_value id, napi_value settings, napi_value fetch, Call *call)
+{
+    napi_valuetype kind;
+    call->fetch = NULL;
+    napi_typeof(env, fetch, &kind);
+    if (napi_get_value_double(env, id, &call->id) != napi_ok || (kind == napi_external && napi_get_value_external(env, fetch, &call->fetch) != napi_ok))
+        return refused(env) != NULL;
+    return options_read(env, settings, &call->options);
+}
+
+/* fetch(key, id, settings, fetch): a value that crosses, false on a miss that loads nothing, or undefined: it comes as an event. */
+static napi_value engine_fetch(napi_env env, napi_callback_info info)
+{
+    napi_value args[4];
+    Text key;
+    Call call;
+    Engine *engine = engine_of(env, info, 4, args);
+    if (!engine || !text_read(env, args[0], &key))
+        return NULL;
+    if (!call_read(env, args[1], args[2], args[3], &call)) {
+        text_end(&key);
+        return NULL;
+    }
+    kvl_value_t *value;
+    kvl_status_t status = kvl_tasks_fetch(engine->tasks, (const uint8_t *)key.data, key.len, call.options, call.fetch, NULL,
+                                          (void *)(uintptr_t)call.id, NULL, &value);
+    text_end(&key);
+    kvl_options_free(call.options);
+    if (status == KVL_PENDING)
+        return undefined(env);
+    if (status == KVL_MISS)
+        return boolean(env, false);
+    return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : thrown(env, status, NULL);
+}
+
+/* Many keys, end to end. */
+typedef struct {
+    char *data;
+    kvl_slice_t *slices;
+    uint32_t n;
+} Keys;
+
+static void keys_end(Keys *keys)
+{
+    free(keys->data);
+    free(keys->slices);
+}
+
+static bool keys_read(napi_env env, napi_value list, Keys *keys)
+{
+    *keys = (Keys){0};
+    if (napi_get_array_length(env, list, &keys->n) != napi_ok)
+        return refused(env) != NULL;
+    size_t total = 0, len, at = 0;
+    keys->slices = malloc((keys->n ? keys->n : 1) * sizeof *keys->slices);
+    for (uint32_t i = 0; keys->slices && i < keys->n; i++) {
+        napi_value key;
+        if (napi_get_element(env, list, i, &key) != napi_ok || napi_get_value_string_utf8(env, key, NULL, 0, &len) != napi_ok) {
+            keys_end(keys);
+            return refused(env) != NULL;
+        }
+        keys->slices[i].len = len;
+        total += len;
+    }
+    /* One more: each string is written with a NUL, over which the next is written. */
+    keys->data = keys->slices ? malloc(total + 1) : NULL;
+    if (!keys->data) {
+        keys_end(keys);
+        return thrown(env, KVL_ERR_NO_MEMORY, NULL) != NULL;
+    }
+    for (uint32_t i = 0; i < keys->n; i++) {
+        napi_value key;
+        napi_get_element(env, list, i, &key);
+        napi_get_value_string_utf8(env, key, keys->data + at, keys->slices[i].len + 1, &len);
+        keys->slices[i].data = (const uint8_t *)keys->data + at;
+        at += keys->slices[i].len;
+    }
+    return true;
+}
+
+/* fetchAll(keys, id, settings, fetch): results, or undefined: they come as an event. */
+static napi_value engine_fetch_all(napi_env env, napi_callback_info info)
+{
+    napi_value args[4];
+    Keys keys;
+    Call call;
+    Engine *engine = engine_of(env, info, 4, args);
+    if (!engine || !keys_read(env, args[0], &keys))
+        return NULL;
+    if (!call_read(env, args[1], args[2], args[3], &call)) {
+        keys_end(&keys);
+        return NULL;
+    }
+    kvl_results_t *results;
+    kvl_status_t status = kvl_tasks_fetch_all(engine->tasks, keys.slices, keys.n, call.options, call.fetch, NULL, (void *)(uintptr_t)call.id,
+                                              NULL, &results);
+    keys_end(&keys);
+    kvl_options_free(call.options);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    napi_value shown = status == KVL_PENDING ? undefined(env) : results_shown(env, results);
+    kvl_results_release(results);
+    return shown;
+}
+
+/* refresh(keys, settings) */
+static napi_value engine_refresh(napi_env env, napi_callback_info info)
+{
+    napi_value args[2];
+    Keys keys;
+    kvl_options_t *options;
+    Engine *engine = engine_of(env, info, 2, args);
+    if (!engine || !keys_read(env, args[0], &keys))
+        return NULL;
+    kvl_status_t status = KVL_OK;
+    if (options_read(env, args[1], &options)) {
+        status = kvl_tasks_refresh(engine->tasks, keys.slices, keys.n, options);
+        kvl_options_free(options);
+    }
+    keys_end(&keys);
+    return status < 0 ? thrown(env, status, NULL) : NULL;
+}
+
+napi_status engine_define(napi_env env, napi_value exports)
+{
+#define METHOD(name, function) {name, NULL, function, NULL, NULL, NULL, napi_default_method, NULL}
+    napi_property_descriptor methods[] = {
+        METHOD("get", engine_get),         METHOD("has", engine_has),           METHOD("put", engine_put),
+        METHOD("remove", engine_remove),   METHOD("clear", engine_clear),       METHOD("size", engine_size),
+        METHOD("stats", engine_stats),     METHOD("fetch", engine_fetch),       METHOD("fetchAll", engine_fetch_all),
+        METHOD("refresh", engine_refresh), METHOD("drain", engine_drain),       METHOD("hold", engine_hold),
+        METHOD("close", engine_close),     METHOD("leave", engine_end_all),
+    };
+    napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};
+    napi_value class;
+    napi_status status = napi_define_class(env, "Engine", NAPI_AUTO_LENGTH, engine_new, NULL, sizeof methods / sizeof *methods, methods, &class);
+    if (status == napi_ok)
+        status = napi_set_named_property(env, exports, "Engine", class);
+    return status != napi_ok ? status : napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+}

@@ -1,0 +1,255 @@
+/* Events as JavaScript reads them, and the requests of the provider. */
+#include "native.h"
+
+#include <stdlib.h>
+
+/* An array that is filled from its front. */
+typedef struct {
+    napi_env env;
+    napi_value array;
+    uint32_t n;
+} List;
+
+static List list_new(napi_env env)
+{
+    List list = {env, NULL, 0};
+    napi_create_array(env, &list.array);
+    return list;
+}
+
+static void list_add(List *list, napi_value value) { napi_set_element(list->env, list->array, list->n++, value); }
+
+/* Four places a result: its status; its value, or the number or the sentence of its error; its source; its attempts. */
+static void list_add_result(List *list, const kvl_result_t *result)
+{
+    napi_value shown;
+    if (result->status >= 0) {
+        shown = value_shown(list->env, result->object, result->data, result->data_len);
+    } else {
+        void *object = kvl_error_object(result->error);
+        shown = object ? number(list->env, (double)(uintptr_t)object) : text(list->env, kvl_error_message(result->error));
+    }
+    list_add(list, number(list->env, result->status));
+    list_add(list, shown);
+    list_add(list, number(list->env, result->source));
+    list_add(list, number(list->env, result->attempts));
+}
+
+napi_value results_shown(napi_env env, const kvl_results_t *results)
+{
+    size_t stride, n = kvl_results_len(results);
+    const char *at = (const char *)kvl_results_array(results, &stride);
+    List list = list_new(env);
+    for (size_t i = 0; i < n; i++, at += stride)
+        list_add_result(&list, (const kvl_result_t *)at);
+    return list.array;
+}
+
+static void request_forgotten(napi_env env, void *data, void *hint)
+{
+    (void)env, (void)hint;
+    Request *request = data;
+    kvl_request_release(request->handle); /* unfinished, its open keys fail: nobody waits for ever */
+    free(request);
+}
+
+/* [what it is answered by, its keys, whether it is unwanted already] */
+static napi_value request_shown(Engine *engine, kvl_request_t *handle, double *out_id)
+{
+    napi_env env = engine->env;
+    List list = list_new(env), keys = list_new(env);
+    napi_value external;
+    Request *request = malloc(sizeof *request);
+    if (!request)
+        return thrown(env, KVL_ERR_NO_MEMORY, NULL);
+    request->handle = kvl_request_retain(handle);
+    if (napi_create_external(env, request, request_forgotten, NULL, &external) != napi_ok) {
+        request_forgotten(env, request, NULL);
+        return refused(env);
+    }
+    size_t n = kvl_request_len(handle);
+    const kvl_slice_t *slices = kvl_request_keys(handle);
+    for (size_t i = 0; i < n; i++) {
+        napi_value key;
+        napi_create_string_utf8(env, (const char *)slices[i].data, slices[i].len, &key);
+        list_add(&keys, key);
+    }
+    *out_id = (double)++engine->last_request;
+    bool is_unwanted = kvl_request_on_cancel(handle, NULL, (void *)(uintptr_t)engine->last_request, NULL) == KVL_ERR_CANCELLED;
+    list_add(&list, external);
+    list_add(&list, keys.array);
+    list_add(&list, boolean(env, is_unwanted));
+    return list.array;
+}
+
+/* drain(most): three places an event: its kind, its number, and what it brings. */
+napi_value engine_drain(napi_env env, napi_callback_info info)
+{
+    size_t n = 1;
+    napi_value arg, this;
+    void *data;
+    uint32_t most;
+    TRY(env, napi_get_cb_info(env, info, &n, &arg, &this, NULL));
+    TRY(env, napi_unwrap(env, this, &data));
+    TRY(env, napi_get_value_uint32(env, arg, &most));
+    Engine *engine = data;
+    List list = list_new(env);
+    kvl_event_t event;
+    while (engine->queue && list.n < 3 * most && kvl_queue_next(engine->queue, 0, &event, sizeof event) == KVL_OK) {
+        double id = (double)(uintptr_t)event.user_data;
+        napi_value brought = undefined(env);
+        List one;
+        switch (event.kind) {
+        case KVL_EVENT_RESULT:
+            one = list_new(env);
+            list_add_result(&one, event.result);
+            brought = one.array;
+            break;
+        case KVL_EVENT_RESULTS:
+            brought = results_shown(env, event.results);
+            break;
+        case KVL_EVENT_REQUEST:
+            brought = request_shown(engine, event.request, &id);
+            break;
+        }
+        if (!brought)
+            return NULL;
+        list_add(&list, number(env, event.kind));
+        list_add(&list, number(env, id));
+        list_add(&list, brought);
+    }
+    return list.array;
+}
+
+/* ---- Requests ---- */
+
+/* The request of the first of so many arguments. */
+static kvl_request_t *request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
+{
+    size_t n = want;
+    void *request;
+    if (napi_get_cb_info(env, info, &n, args, NULL, NULL) != napi_ok || n < want || napi_get_value_external(env, args[0], &request) != napi_ok)
+        return (kvl_request_t *)refused(env);
+    return ((Request *)request)->handle;
+}
+
+/* resolve(request, engine, i, value, cost of an object, ttl_ms, priority, cost): a status */
+static napi_value request_resolve(napi_env env, napi_callback_info info)
+{
+    napi_value args[8];
+    double i, own_cost, ttl_ms, cost;
+    void *engine;
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    kvl_request_t *request = request_of(env, info, 8, args);
+    if (!request)
+        return NULL;
+    TRY(env, napi_unwrap(env, args[1], &engine));
+    TRY(env, napi_get_value_double(env, args[2], &i));
+    TRY(env, napi_get_value_double(env, args[4], &own_cost));
+    TRY(env, napi_get_value_double(env, args[5], &ttl_ms));
+    TRY(env, napi_get_value_double(env, args[6], &terms.priority));
+    TRY(env, napi_get_value_double(env, args[7], &cost));
+    terms.ttl_ms = (int64_t)ttl_ms, terms.cost = (int64_t)cost;
+    kvl_value_t *value = value_read(env, engine, args[3], own_cost);
+    if (!value)
+        return NULL;
+    kvl_status_t status = kvl_request_resolve(request, (size_t)i, value, &terms);
+    kvl_value_release(value);
+    return number(env, status);
+}
+
+/* resolveAll(request, engine, values, costs of objects): as many values that cross as there are keys; undefined leaves a key open. */
+static napi_value request_resolve_all(napi_env env, napi_callback_info info)
+{
+    napi_value args[4], element;
+    void *engine;
+    uint32_t n;
+    kvl_request_t *request = request_of(env, info, 4, args);
+    if (!request)
+        return NULL;
+    TRY(env, napi_unwrap(env, args[1], &engine));
+    TRY(env, napi_get_array_length(env, args[2], &n));
+    for (uint32_t i = 0; i < n; i++) {
+        napi_valuetype kind;
+        double cost = 0;
+        TRY(env, napi_get_element(env, args[2], i, &element));
+        napi_typeof(env, element, &kind);
+        if (kind == napi_undefined)
+            continue;
+        napi_value cost_given;
+        TRY(env, napi_get_element(env, args[3], i, &cost_given));
+        TRY(env, napi_get_value_double(env, cost_given, &cost));
+        kvl_value_t *value = value_read(env, engine, element, cost);
+        if (!value)
+            return NULL;
+        kvl_request_resolve(request, i, value, NULL);
+        kvl_value_release(value);
+    }
+    return NULL;
+}
+
+/* An error that carries the number of what was thrown. */
+static kvl_error_t *error_read(napi_env env, Engine *engine, napi_value id, napi_value message, napi_value permanent)
+{
+    double number;
+    bool is_permanent;
+    Text sentence;
+    kvl_error_t *error;
+    if (napi_get_value_double(env, id, &number) != napi_ok || napi_get_value_bool(env, permanent, &is_permanent) != napi_ok)
+        return (kvl_error_t *)refused(env);
+    if (!text_read(env, message, &sentence))
+        return NULL;
+    kvl_status_t status = kvl_error_new_object(0, sentence.data, sentence.len, is_permanent ? KVL_ERROR_F_PERMANENT : 0, engine->queue,
+                                               (void *)(uintptr_t)number, NULL, &error);
+    text_end(&sentence);
+    return status < 0 ? (kvl_error_t *)thrown(env, status, NULL) : error;
+}
+
+/* fail(request, engine, i, id, message, isPermanent): a status. With i below 0 all that is open fails, and the request is finished. */
+static napi_value request_fail(napi_env env, napi_callback_info info)
+{
+    napi_value args[6];
+    double i;
+    void *engine;
+    kvl_request_t *request = request_of(env, info, 6, args);
+    if (!request)
+        return NULL;
+    TRY(env, napi_unwrap(env, args[1], &engine));
+    TRY(env, napi_get_value_double(env, args[2], &i));
+    kvl_error_t *error = error_read(env, engine, args[3], args[4], args[5]);
+    if (!error)
+        return NULL;
+    kvl_status_t status = i < 0 ? kvl_request_finish_error(request, error) : kvl_request_fail(request, (size_t)i, error);
+    kvl_error_release(error);
+    return number(env, status);
+}
+
+/* finish(request): what is open is null; a status. */
+static napi_value request_finish(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    kvl_request_t *request = request_of(env, info, 1, args);
+    return request ? number(env, kvl_request_finish_nulls(request)) : NULL;
+}
+
+/* attempt(request, i) */
+static napi_value request_attempt(napi_env env, napi_callback_info info)
+{
+    napi_value args[2];
+    double i;
+    kvl_request_t *request = request_of(env, info, 2, args);
+    if (!request)
+        return NULL;
+    TRY(env, napi_get_value_double(env, args[1], &i));
+    return number(env, kvl_request_attempt(request, (size_t)i));
+}
+
+napi_status events_define(napi_env env, napi_value exports)
+{
+#define FUNCTION(name, function) {name, NULL, function, NULL, NULL, NULL, napi_default, NULL}
+    napi_property_descriptor functions[] = {
+        FUNCTION("resolve", request_resolve), FUNCTION("resolveAll", request_resolve_all), FUNCTION("fail", request_fail),
+        FUNCTION("finish", request_finish),   FUNCTION("attempt", request_attempt),
+    };
+    return napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+}

@@ -1,0 +1,24 @@
+// kvlight for Node: a loading cache.
+//
+//   const { Tasks } = require('kvlight');       // or: import { Tasks } from 'kvlight';
+//
+//   const users = new Tasks({
+//     provider: (ids) => database.users(ids),   // called with the keys that the cache lacks; a promise of a Map or an object,
+//     'cache.capacity': 10_000,                 // { key: value }; keys left out are remembered as absent
+//   });
+//   await users.fetch('7');                     // a value, or null: there is no such record
+//   await users.fetchAll(['7', '8', '7']);      // in the order asked; rejects with the first error
+//   await users.fetch('9', { signal, timeout_ms: 500 });
+//   await users.close();
+//
+// A cache keeps the process alive only while fetches are under way.
+
+'use strict';
+
+const { Cache } = require('./cache.cjs');
+const K = require('./constants.json');
+const { KvlightError, PermanentError } = require('./errors.cjs');
+const { native } = require('./native.cjs');
+const { Tasks } = require('./tasks.cjs');
+
+module.exports = { Cache, K: Object.freeze({ ...K }), KvlightError, PermanentError, Tasks, version: native.version };

@@ -1,0 +1,5 @@
+// The same module for import: there is one of it, however it is loaded.
+
+import kvlight from './index.cjs';
+
+export const { Cache, K, KvlightError, PermanentError, Tasks, version } = kvlight;

@@ -1,0 +1,38 @@
+// Finds the addon: for this platform in a package of its own, or in the folder of a checkout where it was built.
+
+'use strict';
+
+const path = require('node:path');
+
+/** "linux-x64-gnu": the C library counts too. */
+function platform() {
+  const { platform, arch } = process;
+  if (platform !== 'linux') {
+    return `${platform}-${arch}`;
+  }
+  const isGnu = process.report.getReport().header.glibcVersionRuntime !== undefined;
+  return `${platform}-${arch}-${isGnu ? 'gnu' : 'musl'}`;
+}
+
+function load() {
+  const named = process.env.KVL_NODE_ADDON;
+  const candidates = named ? [path.resolve(named)] : [path.join(__dirname, '..', 'build', 'kvlight.node'), `@kvlight/${platform()}`];
+  const reasons = [];
+  for (const candidate of candidates) {
+    try {
+      return require(candidate);
+    } catch (error) {
+      reasons.push(`${candidate}: ${String(error.message).split('\n')[0]}`);
+    }
+  }
+  throw new Error(`kvlight: the addon does not load. ${reasons.join('; ')}`);
+}
+
+const native = load();
+const [major, minor] = native.version.split('.');
+const wanted = require('../package.json').version.split('.');
+if (major !== wanted[0] || minor !== wanted[1]) {
+  throw new Error(`kvlight: this package is ${wanted.join('.')}, and its addon ${native.version}`);
+}
+
+module.exports = { native, platform };

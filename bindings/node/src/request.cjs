@@ -1,0 +1,143 @@
+// What a provider is handed as its second argument.
+
+'use strict';
+
+const K = require('./constants.json');
+const { native } = require('./native.cjs');
+const { KvlightError, PermanentError, calling } = require('./errors.cjs');
+const { Kept } = require('./store.cjs');
+
+/** To answer keys one by one, or later: then the provider returns nothing. One that is forgotten is finished by the collector. */
+class Request {
+  #store;
+  #handle;
+  #done;
+  #controller = new AbortController();
+
+  constructor(store, handle, keys, done) {
+    this.#store = store;
+    this.#handle = handle;
+    this.#done = done;
+    this.keys = keys;
+  }
+
+  /** An AbortSignal: nobody waits for it any more, or its time is over. */
+  get signal() {
+    return this.#controller.signal;
+  }
+
+  /** Answers the i-th key; null is "there is no such record". True if it came in time. */
+  resolve(i, value, { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT } = {}) {
+    const store = this.#open();
+    const own = store.costOf(value);
+    return this.#said(native.resolve(this.#handle, store.engine, i, store.crossing(value), own, ttl_ms, priority, cost)) === K.OK;
+  }
+
+  /** Fails the i-th key; the very error arrives at everybody who waits. */
+  fail(i, error) {
+    return this.#said(this.#fail(i, error)) === K.OK;
+  }
+
+  /** Finishes: what has no answer is null. */
+  finish() {
+    this.#done();
+    this.#open();
+    this.#said(native.finish(this.#handle));
+  }
+
+  /** Finishes: what has no answer fails. */
+  finishError(error) {
+    this.#done();
+    this.#said(this.#fail(-1, error));
+  }
+
+  /** Answers all keys from a Map or an object; what it lacks is null, an Error in a value's place fails that key alone. */
+  answer(rows) {
+    if (typeof rows !== 'object') {
+      throw new TypeError(`kvlight: the provider is to answer with a Map or an object, { key: value }, not ${typeof rows}`);
+    }
+    if (this.#store.isClosed) {
+      return this.#done();
+    }
+    const costs = new Array(this.keys.length).fill(0);
+    const values = this.keys.map((key, i) => {
+      const row = rows instanceof Map ? rows.get(key) : Object.hasOwn(rows, key) ? rows[key] : null;
+      if (row === null || row === undefined) {
+        return undefined; // the finish makes it null
+      }
+      try {
+        if (row instanceof Error) {
+          throw row;
+        }
+        costs[i] = this.#store.costOf(row);
+        return this.#store.crossing(row);
+      } catch (error) {
+        this.#fail(i, error);
+        return undefined;
+      }
+    });
+    calling(() => native.resolveAll(this.#handle, this.#store.engine, values, costs));
+    this.#done();
+    native.finish(this.#handle);
+  }
+
+  /** Which attempt the i-th key is in, from 1. */
+  attempt(i) {
+    return native.attempt(this.#handle, i);
+  }
+
+  #open() {
+    if (this.#store.isClosed) {
+      throw new KvlightError(K.ERR_CLOSED, 'the engine is closed');
+    }
+    return this.#store;
+  }
+
+  #fail(i, error) {
+    const store = this.#open();
+    return native.fail(this.#handle, store.engine, i, store.keep(new Kept(error)), sentenceOf(error), error instanceof PermanentError);
+  }
+
+  #said(status) {
+    if (status < 0) {
+      throw new KvlightError(status, `kvlight: the request says ${status}`);
+    }
+    return status;
+  }
+
+  // ---- For Tasks ---------------------------------------------------------------------------------------------------------
+
+  abort() {
+    this.#done();
+    this.#controller.abort();
+  }
+
+  async provide(provider) {
+    try {
+      const rows = await provider(this.keys, this);
+      if (rows !== undefined && rows !== null) {
+        this.answer(rows);
+      }
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  #giveUp(error) {
+    this.#done();
+    if (!this.#store.isClosed) {
+      this.#fail(-1, error);
+    }
+  }
+}
+
+/** What an error says, whatever it is. */
+function sentenceOf(error) {
+  try {
+    return String(error?.message ?? error);
+  } catch {
+    return 'an error that cannot be shown';
+  }
+}
+
+module.exports = { Request };

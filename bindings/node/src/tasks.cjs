@@ -1,0 +1,197 @@
+'use strict';
+
+const K = require('./constants.json');
+const { native } = require('./native.cjs');
+const { KvlightError, calling } = require('./errors.cjs');
+const { Request } = require('./request.cjs');
+const { Kept, Store, flat, keyOf } = require('./store.cjs');
+
+// Functions that the library would call, maybe on a thread of its own.
+const REFUSED = {
+  validator: 'check keys before you fetch them',
+  removal_listener: '`dropped` is called with values that nobody holds any more',
+  record_listener: 'stats() counts lookups',
+};
+
+// Those with fetches under way: whoever waits need not hold the cache.
+const busy = new Set();
+
+/** A cache with a provider behind it. */
+class Tasks extends Store {
+  #provider;
+  #fetches = new Map(); // by number, until their last event
+  #requests = new Map(); // by number, those that can still become unwanted
+  #closing = null;
+  isClosed = false;
+
+  /**
+   * @param settings `provider`; those of docs/CONFIGURATION.md; `cost` says what a value costs, in bytes; `dropped` is called with each value
+   *   that is no Uint8Array once cache and fetches hold it no more.
+   */
+  constructor({ provider, dropped, cost, delivery = 'queue', ...settings } = {}) {
+    for (const [name, instead] of Object.entries(REFUSED)) {
+      if (name in settings) {
+        throw new TypeError(`kvlight: Node cannot lend the library a function (${name}): ${instead}`);
+      }
+    }
+    if (delivery !== 'queue') {
+      throw new TypeError('kvlight: Node would wait for ever for a callback from another thread; delivery is "queue"');
+    }
+    if (typeof provider !== 'function') {
+      throw new TypeError('kvlight: `provider` is missing: a function that is given keys and returns { key: value }');
+    }
+    super(settings, { dropped, cost }, true);
+    this.#provider = provider;
+  }
+
+  /**
+   * The value of one key, null if there is none; rejects with what made it fail.
+   * @param options `signal`, an AbortSignal, and the settings that are "per fetch".
+   */
+  async fetch(key, options) {
+    keyOf(key);
+    const id = this.nextId();
+    const [status, shown] = await this.#begin(id, options, (settings, fetch) => {
+      const value = this.engine.fetch(key, id, settings, fetch);
+      return value === undefined ? undefined : value === false ? [K.MISS] : [K.VALUE, value];
+    });
+    return valueOf(status, shown, options?.signal);
+  }
+
+  /** The values of many keys in the order asked, null where there is none; rejects with the first error. */
+  async fetchAll(keys, options) {
+    const all = await this.#fetchAll([...keys], options);
+    const values = new Array(all.length / 4);
+    for (let i = 0; i < all.length; i += 4) {
+      values[i / 4] = valueOf(all[i], all[i + 1], options?.signal);
+    }
+    return values;
+  }
+
+  /** What came of each key, in the order asked: { key, value, error, status, source, attempts }. No single key makes it reject. */
+  async results(keys, options) {
+    keys = [...keys];
+    const all = await this.#fetchAll(keys, options);
+    return keys.map((key, i) => {
+      const [status, shown, source, attempts] = all.slice(4 * i, 4 * i + 4);
+      const error = status < 0 ? errorOf(status, shown, options?.signal) : null;
+      return { key, value: error === null ? valueOf(status, shown) : null, error, status, source, attempts };
+    });
+  }
+
+  /** Loads keys anew in the background; the old values serve until then, and stay if it fails. */
+  refresh(keys, options) {
+    const settings = options === undefined ? undefined : flat(options);
+    calling(() => this.engine.refresh([...keys].map(keyOf), settings));
+  }
+
+  /** Ends the cache: whoever waits is told KVL_ERR_CLOSED, and `dropped` is called with all values. May be called twice. */
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+    return this.close();
+  }
+
+  async #close() {
+    this.isClosed = true;
+    this.finish();
+  }
+
+  // ---- Fetches -----------------------------------------------------------------------------------------------------------
+
+  async #fetchAll(keys, options) {
+    keys.forEach(keyOf);
+    const id = this.nextId();
+    return this.#begin(id, options, (settings, fetch) => this.engine.fetchAll(keys, id, settings, fetch));
+  }
+
+  /** What `call` returns, or what the event of this number brings. */
+  #begin(id, options, call) {
+    const { signal, ...own } = options ?? {};
+    signal?.throwIfAborted();
+    const settings = Object.keys(own).length > 0 ? flat(own) : undefined;
+    const fetch = signal === undefined ? undefined : native.newFetch();
+    const atOnce = calling(() => call(settings, fetch));
+    if (atOnce !== undefined) {
+      return this.#shown(atOnce);
+    }
+    return new Promise((resolve) => {
+      if (this.#fetches.size === 0) {
+        busy.add(this);
+        this.engine.hold(true);
+      }
+      const cancel = () => native.cancelFetch(fetch);
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.#fetches.set(id, (results) => {
+        signal?.removeEventListener('abort', cancel);
+        resolve(results);
+      });
+    });
+  }
+
+  /** Values and errors in place of their numbers: at once, since a later event may say that nobody holds them any more. */
+  #shown(results) {
+    for (let i = 1; i < results.length; i += 4) {
+      if (typeof results[i] === 'number') {
+        results[i] = this.objects.get(results[i]);
+      }
+    }
+    return results;
+  }
+
+  // ---- Events ------------------------------------------------------------------------------------------------------------
+
+  handle(kind, id, brought) {
+    switch (kind) {
+      case K.EVENT_RESULT:
+      case K.EVENT_RESULTS:
+        return this.#settle(id, brought);
+      case K.EVENT_REQUEST:
+        return this.#ask(id, brought);
+      case K.EVENT_CANCEL:
+        return this.#requests.get(id)?.abort();
+      default:
+        return super.handle(kind, id);
+    }
+  }
+
+  #settle(id, results) {
+    const settle = this.#fetches.get(id);
+    this.#fetches.delete(id);
+    if (this.#fetches.size === 0) {
+      busy.delete(this);
+      this.engine.hold(false);
+    }
+    settle(this.#shown(results));
+  }
+
+  #ask(id, [handle, keys, isUnwanted]) {
+    const request = new Request(this, handle, keys, () => this.#requests.delete(id));
+    this.#requests.set(id, request);
+    if (isUnwanted) {
+      request.abort();
+    }
+    request.provide(this.#provider);
+  }
+}
+
+/** The value of a key, null if there is none, undefined if it was not to be loaded; throws what made it fail. */
+function valueOf(status, shown, signal) {
+  if (status < 0) {
+    throw errorOf(status, shown, signal);
+  }
+  return status === K.MISS ? undefined : shown;
+}
+
+/** What made a key fail: what the provider threw, or the library's own. */
+function errorOf(status, shown, signal) {
+  if (status === K.ERR_CANCELLED && signal?.aborted) {
+    return signal.reason;
+  }
+  return shown instanceof Kept ? shown.error : new KvlightError(status, shown);
+}
+
+module.exports = { Tasks };

@@ -1,0 +1,42 @@
+// Memory stays flat, however often each thing is done.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { program } from './support.mjs';
+
+// A million in the tests of the package; fewer where every host runs.
+const CALLS = Number(process.env.KVL_CALLS ?? 200_000);
+// What allocators may move by.
+const ALLOWED = 4 << 20;
+
+for (const [what, work] of Object.entries({
+  gets: "(n) => { for (let i = 0; i < n; i++) tasks.get('k' + (i % 2000)); }",
+  puts: "async (n) => { for (let i = 0; i < n; i++) { tasks.put('k' + (i % 2000), { i }); if (i % 100 === 0) await turn(); } }",
+  loads: "async (n) => { for (let i = 0; i < n; i += 100) await Promise.all(hundred((j) => tasks.fetch('l' + (i + j)))); }",
+  batches: "async (n) => { for (let i = 0; i < n; i += 100) await tasks.fetchAll(hundred((j) => 'b' + (i + j))); }",
+  options: "async (n) => { await tasks.fetch('a'); for (let i = 0; i < n; i++) await tasks.fetch('a', { timeout_ms: 1000 + i }); }",
+  failures: "async (n) => { for (let i = 0; i < n; i += 100) await Promise.allSettled(hundred((j) => failing.fetch('f' + (i + j)))); }",
+  engines: 'async (n) => { for (let i = 0; i < n / 200; i++) { const one = new Tasks({ provider: echo }); await one.fetch("a"); await one.close(); } }',
+})) {
+  test(`l08_memory_is_flat_over_${what}`, () => {
+    const grown = Number(program(`
+      import { setImmediate as turn } from 'node:timers/promises';
+      const echo = (keys) => new Map(keys.map((key) => [key, { key }]));
+      const hundred = (make) => Array.from({ length: 100 }, (_, j) => make(j));
+      const tasks = new Tasks({ provider: echo, 'cache.capacity': 1000 });
+      const failing = new Tasks({ provider: () => { throw new Error('x'.repeat(100)); } });
+      // The heap's free pages are V8's business: what counts is what is used in it, and all that lies beside it.
+      const settled = async () => {
+        for (let i = 0; i < 10; i++) { globalThis.gc(); await turn(); }
+        const { rss, heapTotal, heapUsed } = process.memoryUsage();
+        return rss - heapTotal + heapUsed;
+      };
+      const work = ${work};
+      await work(${CALLS});
+      const before = await settled();
+      await work(${CALLS});
+      console.log((await settled()) - before);
+      await tasks.close();`, '--expose-gc'));
+    assert.ok(grown <= ALLOWED, `${(grown / CALLS).toFixed(1)} bytes a call`);
+  });
+}

@@ -1,0 +1,56 @@
+// What TypeScript knows of the package: compiled with --strict, never run.
+
+import { Cache, K, KvlightError, PermanentError, Tasks, type Result } from 'kvlight';
+
+interface User {
+  name: string;
+}
+
+export async function uses(signal: AbortSignal): Promise<string> {
+  const users = new Tasks<User>({
+    provider: async (ids, request) => {
+      if (request.signal.aborted) {
+        throw new PermanentError('too late');
+      }
+      return new Map(ids.map((id) => [id, id === '13' ? new Error('unlucky') : { name: id }]));
+    },
+    dropped: (user) => console.log(user.name),
+    'cache.capacity': 10_000,
+    'retry.shape': 'exponential',
+    timeout_ms: 500,
+  });
+  const user: User | null = await users.fetch('7', { signal, urgency: 2 });
+  const maybe: User | null | undefined = await users.fetch('7', { read: 'cache_only' });
+  const all: (User | null)[] = await users.fetchAll(new Set(['7', '8']));
+  const results: Result<User>[] = await users.results(['7']);
+  users.put('9', { name: 'nine' }, { ttl_ms: K.TTL_NEVER });
+  users.refresh(['7'], { urgency: K.URGENCY_BACKGROUND });
+
+  const answersLater = new Tasks<Buffer>({
+    provider(keys, request) {
+      keys.forEach((_, i) => request.resolve(i, Buffer.from('x'), { priority: request.attempt(i) }));
+      request.finish();
+    },
+  });
+  const cache = new Cache<number>({ 'cache.ttl_ms': 5, cost: (value) => value });
+  const number: number | null = cache.get('a');
+
+  // @ts-expect-error: there is no such setting
+  new Cache({ 'cache.capacty': 5 });
+  // @ts-expect-error: it is no word of this setting
+  new Tasks({ provider: () => ({}), 'queue.order': 'random' });
+  // @ts-expect-error: a cache by itself has no provider's settings
+  new Cache({ timeout_ms: 5 });
+  // @ts-expect-error: keys are strings
+  await users.fetch(7);
+
+  try {
+    await users.close();
+    await answersLater.close();
+  } catch (error) {
+    if (error instanceof KvlightError && error.status === K.ERR_CLOSED) {
+      return error.code;
+    }
+  }
+  return `${user?.name} ${maybe?.name} ${all.length} ${results[0]?.error} ${number}`;
+}
