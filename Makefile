@@ -100,6 +100,13 @@ bench-python: stage ## Measure the Python module beside aiodataloader with cache
 test-hosts: ## Run the twelve scenarios in every host.
 	tests/tiers/run hosts
 
+.PHONY: packages test-packages
+packages: stage ## Build the packages of the languages (gem, rock, Composer package) for this platform into target/packages.
+	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" packaging/packages "$$KVL_TARGET/packages"
+
+test-packages: ## Install each package into an empty environment, and run its scenarios and tests from there.
+	tests/tiers/run packages
+
 generate: ## Write all that is generated from the sources: header, api/api.json, CONFIGURATION.md, tables of the bindings.
 	KVL_BLESS=1 $(CARGO) test --test header the_
 

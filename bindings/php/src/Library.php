@@ -43,9 +43,8 @@ final class Library
                 . 'and opcache.preload=' . dirname(__DIR__) . '/preload.php in php.ini, or ffi.enable=1');
         }
         $named = getenv('KVL_LIBRARY');
-        $beside = dirname(__DIR__, 3) . '/target/release/libkvlight.so';
         $failures = [];
-        foreach ($named !== false ? [$named] : ['libkvlight.so.' . self::version(), $beside] as $path) {
+        foreach ($named !== false ? [$named] : self::usualPlaces() as $path) {
             try {
                 return FFI::cdef(file_get_contents($header), $path);
             } catch (FFI\Exception $failure) {
@@ -53,6 +52,14 @@ final class Library
             }
         }
         throw new \RuntimeException('kvlight: no library found; tried ' . implode(', ', $failures) . '; KVL_LIBRARY names one');
+    }
+
+    /** In the package; where the system has it; in the checkout that these files are of. */
+    private static function usualPlaces(): array
+    {
+        $inside = dirname(__DIR__) . '/lib/libkvlight.so';
+        $others = ['libkvlight.so.' . self::version(), dirname(__DIR__, 3) . '/target/release/libkvlight.so'];
+        return is_file($inside) ? [$inside, ...$others] : $others;
     }
 
     private static function checked(FFI $ffi): FFI

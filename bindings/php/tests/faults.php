@@ -163,13 +163,13 @@ $scenarios['caches that are dropped leave no thread and no descriptor'] = functi
     }
     $tasks = null;
     gc_collect_cycles();
-    equal($count(), $before, 'threads and descriptors');
+    equal($count()[0] <= $before[0] && $count()[1] <= $before[1], true, 'threads and descriptors: ' . json_encode([$before, $count()]));
 };
 
 $scenarios['two copies of the files in one process'] = function () {
     $copy = sys_get_temp_dir() . '/kvlight-copy-' . getmypid();
     mkdir("$copy/src", recursive: true);
-    foreach ([...glob(__DIR__ . '/../*.*'), ...glob(__DIR__ . '/../src/*')] as $file) {
+    foreach ([...glob(PACKAGE . '/*.*'), ...glob(PACKAGE . '/src/*')] as $file) {
         copy($file, $copy . (str_contains($file, '/src/') ? '/src/' : '/') . basename($file));
     }
     [$code, $said] = program("require '$copy/kvlight.php'; echo (new Kvlight\\Tasks(fn (array \$keys) => ['a' => 'A']))->fetch('a');");

@@ -3,7 +3,7 @@
 // be told exactly once. `php stress.php SEED`; run.sh stress starts it many times.
 declare(strict_types=1);
 
-require __DIR__ . '/../kvlight.php';
+require __DIR__ . '/tap.php';
 
 use Kvlight\{Request, Result, Tasks};
 

@@ -2,7 +2,10 @@
 // What scenarios are written in, and what runs them: each prints its line of TAP; the first twelve are counted for the row.
 declare(strict_types=1);
 
-require_once __DIR__ . '/../kvlight.php';
+/** The folder of the package: the one that is installed, or the checkout's. */
+define('PACKAGE', getenv('KVL_PACKAGE') ?: dirname(__DIR__));
+
+require_once PACKAGE . '/kvlight.php';
 
 use Kvlight\Tasks;
 
@@ -40,7 +43,7 @@ function thrown(callable $call): Throwable
 function program(string $text): array
 {
     $file = tempnam(sys_get_temp_dir(), 'kvlight');
-    file_put_contents($file, "<?php require '" . realpath(__DIR__ . '/../kvlight.php') . "';\n$text\n");
+    file_put_contents($file, "<?php require '" . PACKAGE . '/kvlight.php' . "';\n$text\n");
     exec('timeout 60 ' . escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($file) . ' 2>&1', $said, $code);
     unlink($file);
     return [$code, implode("\n", $said)];

@@ -1,10 +1,11 @@
 #!/bin/sh
 # A page of php-fpm with the defaults, which is refused with the reason and the remedy; and one that
-# preloads, as the remedy says, over two requests. KVL_LIBRARY names the library.
+# preloads, as the remedy says, over two requests. KVL_LIBRARY names the library, or the
+# package has it.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-package=$(dirname "$here")
+package=${KVL_PACKAGE:-$(dirname "$here")}
 fpm=$(command -v php-fpm || ls /usr/sbin/php-fpm* 2>/dev/null | head -n 1 || true)
 if [ -z "$fpm" ] || ! command -v cgi-fcgi >/dev/null; then
     if [ "$(id -u)" != 0 ]; then
@@ -23,7 +24,7 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 chmod 755 "$work"
 # Servers give their privileges up, and may not enter the folder of a checkout.
 cp -r "$package/src" "$package/kvlight.php" "$package/preload.php" "$package/kvlight.ffi.h" "$work/"
-cp -L "$KVL_LIBRARY" "$work/$(sed -n 's/^#define FFI_LIB "\(.*\)"/\1/p' "$package/kvlight.ffi.h")"
+cp -L "${KVL_LIBRARY:-$package/lib/libkvlight.so}" "$work/$(sed -n 's/^#define FFI_LIB "\(.*\)"/\1/p' "$package/kvlight.ffi.h")"
 chmod -R a+rX "$work"
 cat >"$work/page.php" <<'PHP'
 <?php

@@ -3,7 +3,7 @@
 # What programs do to a library: blocks that raise, threads that are killed, a heap that is compacted, caches that are dropped; each
 # harms nobody but itself. Prints TAP; run.sh tells it where the library is.
 
-require_relative "../lib/kvlight"
+require "kvlight"
 require_relative "tap"
 require "timeout"
 include Tap # rubocop:disable Style/MixinUsage
@@ -214,7 +214,7 @@ end
 
 scenario "two copies of the files in one process" do
   Dir.mktmpdir do |folder|
-    FileUtils.cp_r(File.expand_path("../lib", __dir__), folder)
+    FileUtils.cp_r(File.dirname(Kvlight::LOADED_FROM), folder)
     copy = File.join(folder, "lib/kvlight.rb")
     code, said = program("$VERBOSE = true; require #{copy.inspect}; load #{copy.inspect}; print Kvlight::Tasks.new { {} }.fetch('a').inspect")
     equal [code, said], [0, "nil"], "the same version"

@@ -19,7 +19,8 @@ if ! command -v ruby >/dev/null; then
 fi
 
 KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
-export KVL_LIBRARY KVL_INCLUDE_DIR
+RUBYLIB="$root/bindings/ruby/lib"
+export KVL_LIBRARY KVL_INCLUDE_DIR RUBYLIB
 
 if [ "${1:-}" = stress ]; then
     for run in $(seq "${2:-20}"); do
@@ -30,15 +31,15 @@ if [ "${1:-}" = stress ]; then
 fi
 
 echo "# the demo, with the library found by its name"
-(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" ruby -w -I "$root/bindings/ruby/lib" "$root/examples/ruby/demo.rb")
+(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" ruby -w "$root/examples/ruby/demo.rb")
 echo "# the same beside a checkout, and with a library that is not there"
 beside=$(mktemp -d)
 trap 'rm -rf "$beside"' EXIT
 mkdir -p "$beside/bindings" "$beside/target/release"
 cp -r "$root/bindings/ruby" "$beside/bindings/ruby"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
-(unset KVL_LIBRARY && ruby -I "$beside/bindings/ruby/lib" "$root/examples/ruby/demo.rb" >/dev/null)
-if KVL_LIBRARY=/nowhere/libkvlight.so ruby -I "$beside/bindings/ruby/lib" "$root/examples/ruby/demo.rb" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
+(unset KVL_LIBRARY && RUBYLIB="$beside/bindings/ruby/lib" ruby "$root/examples/ruby/demo.rb" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so RUBYLIB="$beside/bindings/ruby/lib" ruby "$root/examples/ruby/demo.rb" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
     echo "not refused with a sentence: $(cat "$beside/said")" >&2
     exit 1
 fi

@@ -3,7 +3,7 @@
 # The twelve scenarios, and what is Ruby's own, while this thread is busy and not asleep in a call: what happens comes by blocks of
 # start, on the pump. Prints TAP; run.sh tells it where the library is.
 
-require_relative "../lib/kvlight"
+require "kvlight"
 require_relative "tap"
 include Tap # rubocop:disable Style/MixinUsage
 

@@ -3,7 +3,7 @@
 # 100,000 fetches while this thread computes: single ones, batches, objects, errors, cancels, answers that come later. Each must be
 # told exactly once. `ruby stress.rb SEED`; run.sh stress starts it many times.
 
-require_relative "../lib/kvlight"
+require "kvlight"
 
 FETCHES = 100_000
 srand(Integer(ARGV.fetch(0, 1)))

@@ -24,7 +24,7 @@ module Tap
 
   # Runs a program in an interpreter of its own; its exit code, and what it said.
   def program(text, *options)
-    command = [RbConfig.ruby, "-W1", *options, "-I", File.expand_path("../lib", __dir__), "-r", "kvlight", "-e", text]
+    command = [RbConfig.ruby, "-W1", *options, "-r", "kvlight", "-e", text]
     said = IO.popen(command, err: %i[child out], &:read)
     [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
   end

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "fiddle"
+require "rbconfig"
 
 module Kvlight
   # The library's functions, and what its memory holds as Ruby objects. Handles and addresses are Integers. Strings are handed over
@@ -8,9 +9,8 @@ module Kvlight
   # object of Ruby's, since compaction moves those.
   module Native
     def self.load_library
-      named = ENV["KVL_LIBRARY"]
-      beside = File.expand_path("../../../../target/release/libkvlight.so", __dir__)
-      candidates = named ? [named] : ["libkvlight.so.#{VERSION[/\d+\.\d+/]}", beside]
+      candidates = [ENV["KVL_LIBRARY"]]
+      candidates = usual_places unless candidates.first
       failures = candidates.map do |path|
         return Fiddle.dlopen(path)
       rescue Fiddle::DLError => e
@@ -18,6 +18,17 @@ module Kvlight
       end
       raise LoadError, "kvlight: no library found; tried #{failures.join(', ')}; KVL_LIBRARY names one"
     end
+
+    # In the gem; where the system has it; in the checkout that these files are of.
+    def self.usual_places
+      extension = RbConfig::CONFIG["SOEXT"]
+      inside = File.expand_path("libkvlight.#{extension}", __dir__)
+      version = VERSION[/\d+\.\d+/]
+      installed = extension == "dylib" ? "libkvlight.#{version}.dylib" : "libkvlight.so.#{version}"
+      beside = File.expand_path("../../../../target/release/libkvlight.#{extension}", __dir__)
+      [*(inside if File.exist?(inside)), installed, beside]
+    end
+    private_class_method :load_library, :usual_places
 
     LIBRARY = load_library
     TYPES = {

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the package of a folder into an empty project, by Composer from a path, and runs from there the program of docs/HOSTS.md, the
+# scenarios and the tests: `package.sh FOLDER`. Nothing of the checkout's library code is loaded.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH= cd -- "$here/../../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset KVL_LIBRARY LD_LIBRARY_PATH
+mkdir "$work/package" "$work/project"
+tar -xzf "$1"/kvlight-php-*.tar.gz -C "$work/package" --strip-components 1
+cd "$work/project"
+cat >composer.json <<JSON
+{
+    "repositories": [{ "type": "path", "url": "../package", "options": { "symlink": false } }, { "packagist.org": false }],
+    "require": { "kvlight/kvlight": "*" }
+}
+JSON
+COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_DISABLE_NETWORK=1 COMPOSER_HOME=$work/composer composer install --quiet --no-interaction
+rm -r "$work/package"
+KVL_PACKAGE=$work/project/vendor/kvlight/kvlight
+export KVL_PACKAGE
+# The example names the checkout's copy; here the autoloader of the project is what a user has.
+sed "s#require .*kvlight.php';#require '$work/project/vendor/autoload.php';#" "$top/examples/php/hello.php" >hello.php
+"$top/bindings/hello.sh" PHP php hello.php
+cp -r "$here" "$work/tests"
+php "$work/tests/scenarios.php"
+php "$work/tests/faults.php"
+"$work/tests/web.sh"

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Builds the gem of this platform, with the library inside, into a folder: `package.sh FOLDER`. KVL_LIB_DIR says where the library is.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH= cd -- "$here/../.." && pwd)
+: "${KVL_LIB_DIR:=${CARGO_TARGET_DIR:-$top/target}/release}"
+KVL_LIB_DIR=$(CDPATH= cd -- "$KVL_LIB_DIR" && pwd)
+mkdir -p "$1"
+into=$(CDPATH= cd -- "$1" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -r "$here/lib" "$here/sig" "$here/README.md" "$here/kvlight.gemspec" "$top"/LICENSE-* "$work/"
+extension=$(ruby -e 'print RbConfig::CONFIG["SOEXT"]')
+cp -L "$KVL_LIB_DIR/libkvlight.$extension" "$work/lib/kvlight/"
+cd "$work"
+gem build --silent kvlight.gemspec 2>&1 | { grep -v "no homepage\|guides.rubygems" || true; } >&2
+mv ./*.gem "$into/"

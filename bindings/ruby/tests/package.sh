@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs the gem of a folder into an empty place, and runs from there the program of docs/HOSTS.md, the scenarios and the tests:
+# `package.sh FOLDER`. Nothing of the checkout's library code is on the path.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH= cd -- "$here/../../.." && pwd)
+gem=$(ls "$1"/kvlight-*.gem)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset KVL_LIBRARY RUBYLIB LD_LIBRARY_PATH
+GEM_PATH=$work/gems:$(gem environment gempath) GEM_HOME=$work/gems
+export GEM_HOME GEM_PATH
+gem install --silent --local --no-document "$gem"
+cp -r "$here" "$work/tests"
+cd "$work"
+ruby -w -e 'require "kvlight"; abort Kvlight::LOADED_FROM unless Kvlight::LOADED_FROM.start_with?(ENV["GEM_HOME"])'
+"$top/bindings/hello.sh" Ruby ruby -w "$top/examples/ruby/hello.rb"
+ruby -w tests/scenarios.rb
+ruby -w tests/faults.rb
