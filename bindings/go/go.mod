@@ -1,3 +1,3 @@
-module kvlight
+module github.com/kvlight/kvlight/bindings/go
 
 go 1.19

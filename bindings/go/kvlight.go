@@ -19,29 +19,16 @@ import "C"
 import (
 	"context"
 	"encoding/json"
-	"runtime/cgo"
-	"sync"
+	"runtime"
 	"time"
 )
 
 // Provider answers keys: those that are not in the map it returns are absent. An error fails them all; KeyErrors fails some.
 type Provider[V any] func(ctx context.Context, keys []string) (map[string]V, error)
 
-// Tasks is a cache with a provider behind it. Its methods may be called from every goroutine.
-type Tasks[V any] struct {
-	provide func(*Request[V])
-	dropped func(V)
-
-	// Held for reading while a call uses what follows; for writing while it is freed.
-	mu    sync.RWMutex
-	tasks *C.kvl_tasks_t
-	queue *C.kvl_queue_t
-
-	// What ends the contexts of requests, by id.
-	asked  sync.Map
-	lastID uintptr
-	pumped chan struct{}
-}
+// Tasks is a cache with a provider behind it. Its methods may be called from every goroutine. One that is dropped without a Close ends
+// with the garbage, unless its own provider refers to it.
+type Tasks[V any] struct{ engine *engine[V] }
 
 // Result is what became of one key.
 type Result[V any] struct {
@@ -67,101 +54,48 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 		return nil, err
 	}
 	defer C.kvl_config_free(config)
-	t := &Tasks[V]{provide: provide, pumped: make(chan struct{})}
+	engine := &engine[V]{provide: provide, pumped: make(chan struct{})}
 	for _, option := range options {
-		option(t)
+		option(engine)
 	}
-	var queue *C.kvl_queue_t
-	if err := check(C.kvl_queue_new(0, &queue)); err != nil {
+	if err := engine.open(config); err != nil {
 		return nil, err
 	}
-	C.kvl_config_set_queue(config, queue, C.KVL_QUEUE_F_ALL)
-	C.go_provider(config)
-	var tasks *C.kvl_tasks_t
-	if err := check(C.kvl_tasks_new(config, &tasks, nil)); err != nil {
-		C.kvl_queue_free(queue)
-		return nil, err
-	}
-	t.tasks, t.queue = tasks, queue
-	go t.pump(queue)
+	// What reads the queue holds the engine, and only a program holds the Tasks.
+	t := &Tasks[V]{engine}
+	runtime.SetFinalizer(t, func(t *Tasks[V]) { go t.engine.close() })
 	return t, nil
 }
 
 // Option is something of a cache that is no setting.
-type Option[V any] func(*Tasks[V])
+type Option[V any] func(*engine[V])
 
-// Dropped asks to be told of each value once cache and fetches hold it no more. The function must neither wait for
-// this cache nor close it.
+// Dropped asks for a call with each value once cache and fetches hold it no more. The function must neither wait for this cache nor close
+// it. What it panics with is logged, and harms nothing else.
 func Dropped[V any](function func(V)) Option[V] {
-	return func(t *Tasks[V]) { t.dropped = function }
+	return func(e *engine[V]) { e.dropped = function }
 }
 
-// Close ends the cache: who waits is told ErrClosed, contexts of requests are cancelled. It does not wait for providers.
+// Close ends the cache: whoever waits gets ErrClosed, contexts of requests are cancelled. It does not wait for providers.
 func (t *Tasks[V]) Close() {
-	t.mu.Lock()
-	tasks, queue := t.tasks, t.queue
-	if tasks != nil {
-		C.kvl_tasks_free(tasks)
-		t.tasks, t.queue = nil, nil
-	}
-	t.mu.Unlock()
-	if tasks == nil {
-		return
-	}
-	// The pump reads to the end before it heeds this.
-	C.kvl_queue_wake(queue)
-	<-t.pumped
-	C.kvl_queue_free(queue)
-	t.asked.Range(func(_, cancel any) bool {
-		cancel.(context.CancelFunc)()
-		return true
-	})
-}
-
-// used calls with the engine, which is not freed meanwhile.
-func (t *Tasks[V]) used(use func(*C.kvl_tasks_t) error) error {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if t.tasks == nil {
-		return ErrClosed
-	}
-	return use(t.tasks)
+	defer runtime.KeepAlive(t)
+	t.engine.close()
 }
 
 // Get looks into the cache, without asking the provider.
 func (t *Tasks[V]) Get(key string) (value V, found bool, err error) {
-	status, value, err := t.look(key)
-	return value, status == Value, err
-}
-
-func (t *Tasks[V]) look(key string) (status Status, found V, err error) {
-	err = t.used(func(tasks *C.kvl_tasks_t) error {
-		var value *C.kvl_value_t
-		status = Status(C.kvl_tasks_get(tasks, bytesOf(key), C.size_t(len(key)), &value))
-		if status == Value {
-			found = unboxed[V](C.go_value_object(value))
-			C.kvl_value_release(value)
-		}
-		return check(C.kvl_status_t(status))
-	})
-	return status, found, err
+	defer runtime.KeepAlive(t)
+	return t.engine.get(key)
 }
 
 // Fetch returns the value of a key, and whether there is one. It waits for the provider, until the context ends.
 func (t *Tasks[V]) Fetch(ctx context.Context, key string, settings ...Settings) (V, bool, error) {
-	if len(settings) == 0 {
-		if status, value, err := t.look(key); err != nil || status != Miss {
-			return value, status == Value, err
-		}
-	}
-	results, err := t.wait(ctx, []string{key}, settings, func(tasks *C.kvl_tasks_t, options *C.kvl_options_t, fetch *C.kvl_fetch_t, id C.uintptr_t) C.kvl_status_t {
-		return C.go_fetch(tasks, bytesOf(key), C.size_t(len(key)), options, fetch, id)
-	})
+	defer runtime.KeepAlive(t)
+	result, err := t.engine.fetch(ctx, key, settings)
 	if err == nil {
-		return results[0].Value, results[0].Found, results[0].Err
+		err = result.Err
 	}
-	var none V
-	return none, false, err
+	return result.Value, result.Found, err
 }
 
 // FetchAll returns the values of those keys that have one, or the first error.
@@ -184,62 +118,14 @@ func (t *Tasks[V]) FetchAll(ctx context.Context, keys []string, settings ...Sett
 
 // Results returns what became of each key, in the order asked. Its error is that of the whole: the context's, or a refusal.
 func (t *Tasks[V]) Results(ctx context.Context, keys []string, settings ...Settings) ([]Result[V], error) {
-	bytes, lengths := packed(keys)
-	return t.wait(ctx, keys, settings, func(tasks *C.kvl_tasks_t, options *C.kvl_options_t, fetch *C.kvl_fetch_t, id C.uintptr_t) C.kvl_status_t {
-		return C.go_fetch_all(tasks, (*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &lengths[0], C.size_t(len(keys)), options, fetch, id)
-	})
+	defer runtime.KeepAlive(t)
+	return t.engine.results(ctx, keys, settings)
 }
 
-// waiter is a fetch under way, as the pump knows it.
-type waiter[V any] struct {
-	keys    []string
-	results []Result[V]
-	told    chan struct{}
-}
-
-type call func(*C.kvl_tasks_t, *C.kvl_options_t, *C.kvl_fetch_t, C.uintptr_t) C.kvl_status_t
-
-func (t *Tasks[V]) wait(ctx context.Context, keys []string, settings []Settings, begin call) ([]Result[V], error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	all := Settings{}
-	for _, some := range settings {
-		for name, value := range some {
-			all[name] = value
-		}
-	}
-	options, err := all.options()
-	if err != nil {
-		return nil, err
-	}
-	defer C.kvl_options_free(options)
-	var fetch *C.kvl_fetch_t
-	if err := check(C.kvl_fetch_new(&fetch)); err != nil {
-		return nil, err
-	}
-	defer C.kvl_fetch_release(fetch)
-
-	w := &waiter[V]{keys: keys, told: make(chan struct{})}
-	id := cgo.NewHandle(w)
-	// The pump has it until the last event, which comes also after a cancel.
-	defer id.Delete()
-	err = t.used(func(tasks *C.kvl_tasks_t) error { return check(begin(tasks, options, fetch, C.uintptr_t(id))) })
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-w.told:
-	case <-ctx.Done():
-		C.kvl_fetch_cancel(fetch)
-		<-w.told
-		for _, result := range w.results {
-			if result.Status == ErrCancelled {
-				return nil, ctx.Err()
-			}
-		}
-	}
-	return w.results, nil
+// Refresh loads keys anew in the background; the old values serve until then, and stay if it fails.
+func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
+	defer runtime.KeepAlive(t)
+	return t.engine.refresh(keys, settings)
 }
 
 // Terms are the terms on which a value is stored; the zero Terms leave all to the settings.
@@ -275,31 +161,20 @@ func (terms Terms) stated() *C.kvl_terms_t {
 
 // Put stores a value, and says whether it got in.
 func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
-	return t.put(key, &value, terms)
+	defer runtime.KeepAlive(t)
+	return t.engine.put(key, &value, terms)
 }
 
 // PutNull stores that there is no such record.
 func (t *Tasks[V]) PutNull(key string) (bool, error) {
-	return t.put(key, nil, Terms{})
-}
-
-func (t *Tasks[V]) put(key string, value *V, terms Terms) (isIn bool, err error) {
-	err = t.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
-		handle, err := t.boxed(value, terms)
-		if err != nil {
-			return C.KVL_ERR_NO_MEMORY
-		}
-		defer C.kvl_value_release(handle)
-		status := C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, terms.stated())
-		isIn = status == C.KVL_OK
-		return status
-	})
-	return isIn, err
+	defer runtime.KeepAlive(t)
+	return t.engine.put(key, nil, Terms{})
 }
 
 // Remove removes what is stored under a key, and says whether there was something.
 func (t *Tasks[V]) Remove(key string) (wasIn bool, err error) {
-	err = t.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
+	defer runtime.KeepAlive(t)
+	err = t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		status := C.kvl_cache_remove(cache, bytesOf(key), C.size_t(len(key)))
 		wasIn = status == C.KVL_OK
 		return status
@@ -309,23 +184,14 @@ func (t *Tasks[V]) Remove(key string) (wasIn bool, err error) {
 
 // Clear removes everything.
 func (t *Tasks[V]) Clear() error {
-	return t.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_clear(cache) })
-}
-
-func (t *Tasks[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
-	return t.used(func(tasks *C.kvl_tasks_t) error {
-		var cache *C.kvl_cache_t
-		if err := check(C.kvl_tasks_cache(tasks, &cache)); err != nil {
-			return err
-		}
-		defer C.kvl_cache_release(cache)
-		return check(use(cache))
-	})
+	defer runtime.KeepAlive(t)
+	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_clear(cache) })
 }
 
 // Stats returns what was counted.
 func (t *Tasks[V]) Stats() (stats Stats, err error) {
-	err = t.used(func(tasks *C.kvl_tasks_t) error {
+	defer runtime.KeepAlive(t)
+	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {
 		var s C.kvl_stats_t
 		err := check(C.kvl_tasks_stats(tasks, &s, C.sizeof_kvl_stats_t))
 		stats = statsOf(&s)
@@ -336,7 +202,8 @@ func (t *Tasks[V]) Stats() (stats Stats, err error) {
 
 // StatsJSON returns all that was counted, with histograms.
 func (t *Tasks[V]) StatsJSON() (text json.RawMessage, err error) {
-	err = t.used(func(tasks *C.kvl_tasks_t) error {
+	defer runtime.KeepAlive(t)
+	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {
 		var value *C.kvl_value_t
 		if err := check(C.kvl_tasks_stats_json(tasks, &value)); err != nil {
 			return err

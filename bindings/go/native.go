@@ -1,6 +1,5 @@
 package kvlight
 
-// #cgo pkg-config: kvlight
 // #include "shim.h"
 import "C"
 

@@ -7,15 +7,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/cgo"
+	"sync"
 )
 
 // Request is what a provider is handed: keys to answer, from any goroutine. What has no answer at the Finish is null. A request that is
 // forgotten is finished by the collector, its open keys failing with ErrUnanswered.
 type Request[V any] struct {
 	keys   []string
-	tasks  *Tasks[V]
+	engine *engine[V]
+	// Held for reading while a call uses the handle; for writing while it is given up.
+	mu     sync.RWMutex
 	handle *C.kvl_request_t
 	id     uintptr
 	ctx    context.Context
@@ -41,7 +43,34 @@ func (r *Request[V]) Keys() []string { return r.keys }
 func (r *Request[V]) Context() context.Context { return r.ctx }
 
 // Attempt says which attempt the i-th key is in, from 1.
-func (r *Request[V]) Attempt(i int) int { return int(C.kvl_request_attempt(r.handle, C.size_t(i))) }
+func (r *Request[V]) Attempt(i int) (attempt int) {
+	_ = r.used(func(handle *C.kvl_request_t) C.kvl_status_t {
+		attempt = int(C.kvl_request_attempt(handle, C.size_t(i)))
+		return C.KVL_OK
+	})
+	return attempt
+}
+
+// used calls with the handle, which is not given up meanwhile.
+func (r *Request[V]) used(use func(*C.kvl_request_t) C.kvl_status_t) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.handle == nil {
+		return ErrAnswered
+	}
+	return check(use(r.handle))
+}
+
+// release gives the handle up: what it holds of the engine is not to wait for the collector.
+func (r *Request[V]) release() {
+	r.engine.asked.Delete(r.id)
+	r.cancel()
+	r.mu.Lock()
+	handle := r.handle
+	r.handle = nil
+	r.mu.Unlock()
+	C.kvl_request_release(handle)
+}
 
 // Resolve answers the i-th key.
 func (r *Request[V]) Resolve(i int, value V, terms ...Terms) error {
@@ -56,56 +85,64 @@ func (r *Request[V]) Resolve(i int, value V, terms ...Terms) error {
 func (r *Request[V]) Null(i int) error { return r.resolve(i, nil, Terms{}) }
 
 func (r *Request[V]) resolve(i int, value *V, terms Terms) error {
-	defer runtime.KeepAlive(r)
-	return r.tasks.used(func(*C.kvl_tasks_t) error {
-		handle, err := r.tasks.boxed(value, terms)
-		if err != nil {
-			return err
-		}
-		defer C.kvl_value_release(handle)
-		return check(C.kvl_request_resolve(r.handle, C.size_t(i), handle, terms.stated()))
+	return r.engine.used(func(*C.kvl_tasks_t) error {
+		return r.used(func(handle *C.kvl_request_t) C.kvl_status_t {
+			boxed, err := r.engine.boxed(value, terms)
+			if err != nil {
+				return C.KVL_ERR_NO_MEMORY
+			}
+			defer C.kvl_value_release(boxed)
+			return C.kvl_request_resolve(handle, C.size_t(i), boxed, terms.stated())
+		})
 	})
 }
 
 // Fail fails the i-th key; the very error arrives at everybody who waits.
 func (r *Request[V]) Fail(i int, why error) error {
-	defer runtime.KeepAlive(r)
-	return r.withError(why, func(handle *C.kvl_error_t) C.kvl_status_t { return C.kvl_request_fail(r.handle, C.size_t(i), handle) })
+	return r.withError(why, func(handle *C.kvl_request_t, err *C.kvl_error_t) C.kvl_status_t {
+		return C.kvl_request_fail(handle, C.size_t(i), err)
+	})
 }
 
 // Finish ends the request: what has no answer is null.
 func (r *Request[V]) Finish() error {
-	defer r.end()
-	return check(C.kvl_request_finish_nulls(r.handle))
+	defer r.release()
+	return r.used(func(handle *C.kvl_request_t) C.kvl_status_t { return C.kvl_request_finish_nulls(handle) })
 }
 
 // FinishError ends the request: what has no answer fails.
 func (r *Request[V]) FinishError(why error) error {
-	defer r.end()
-	return r.withError(why, func(handle *C.kvl_error_t) C.kvl_status_t { return C.kvl_request_finish_error(r.handle, handle) })
+	defer r.release()
+	return r.withError(why, func(handle *C.kvl_request_t, err *C.kvl_error_t) C.kvl_status_t {
+		return C.kvl_request_finish_error(handle, err)
+	})
 }
 
-func (r *Request[V]) end() {
-	r.tasks.asked.Delete(r.id)
-	r.cancel()
-	runtime.KeepAlive(r)
-}
-
-func (r *Request[V]) withError(why error, use func(*C.kvl_error_t) C.kvl_status_t) error {
-	return r.tasks.used(func(*C.kvl_tasks_t) error {
+func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_error_t) C.kvl_status_t) error {
+	return r.engine.used(func(*C.kvl_tasks_t) error {
 		flags := C.uint32_t(0)
 		if forGood := (permanent{}); errors.As(why, &forGood) {
 			flags = C.KVL_ERROR_F_PERMANENT
 		}
-		message, id := why.Error(), cgo.NewHandle(why)
-		var handle *C.kvl_error_t
-		if err := check(C.go_error(r.tasks.queue, charsOf(message), C.size_t(len(message)), flags, C.uintptr_t(id), &handle)); err != nil {
+		message, id := said(why), cgo.NewHandle(why)
+		var err *C.kvl_error_t
+		if err := check(C.go_error(r.engine.queue, charsOf(message), C.size_t(len(message)), flags, C.uintptr_t(id), &err)); err != nil {
 			id.Delete()
 			return err
 		}
-		defer C.kvl_error_release(handle)
-		return check(use(handle))
+		defer C.kvl_error_release(err)
+		return r.used(func(handle *C.kvl_request_t) C.kvl_status_t { return use(handle, err) })
 	})
+}
+
+// said is an error's text; an error whose Error panics arrives all the same.
+func said(why error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = "an error that cannot be shown"
+		}
+	}()
+	return why.Error()
 }
 
 // answer runs a provider and answers with what it returned. After a close nobody waits, so nobody misses what is refused.

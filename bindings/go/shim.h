@@ -17,17 +17,29 @@ static inline kvl_status_t go_value(kvl_queue_t *queue, uintptr_t object, uint64
 static inline kvl_status_t go_error(kvl_queue_t *queue, const char *message, size_t len, uint32_t flags, uintptr_t object, kvl_error_t **out_error) {
     return kvl_error_new_object(0, message, len, flags, queue, (void *)object, NULL, out_error);
 }
-static inline kvl_status_t go_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id) {
-    return kvl_tasks_fetch(tasks, key, key_len, options, fetch, NULL, (void *)id, NULL, NULL);
+static inline kvl_status_t go_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id,
+                                    kvl_value_t **out_value) {
+    return kvl_tasks_fetch(tasks, key, key_len, options, fetch, NULL, (void *)id, NULL, out_value);
 }
 static inline kvl_status_t go_fetch_all(kvl_tasks_t *tasks, const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n,
-                                 kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id) {
+                                 kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id, kvl_results_t **out_results) {
     kvl_slice_t *keys = malloc((n ? n : 1) * sizeof *keys);
     if (!keys)
         return KVL_ERR_NO_MEMORY;
     kvl_status_t status = kvl_slices_unpack(packed, packed_len, lens, n, keys);
     if (status >= 0)
-        status = kvl_tasks_fetch_all(tasks, keys, n, options, fetch, NULL, (void *)id, NULL, NULL);
+        status = kvl_tasks_fetch_all(tasks, keys, n, options, fetch, NULL, (void *)id, NULL, out_results);
+    free(keys);
+    return status;
+}
+static inline kvl_status_t go_refresh(kvl_tasks_t *tasks, const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n,
+                                      kvl_options_t *options) {
+    kvl_slice_t *keys = malloc((n ? n : 1) * sizeof *keys);
+    if (!keys)
+        return KVL_ERR_NO_MEMORY;
+    kvl_status_t status = kvl_slices_unpack(packed, packed_len, lens, n, keys);
+    if (status >= 0)
+        status = kvl_tasks_refresh(tasks, keys, n, options);
     free(keys);
     return status;
 }

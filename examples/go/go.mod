@@ -2,6 +2,6 @@ module demo
 
 go 1.19
 
-require kvlight v0.0.0
+require github.com/kvlight/kvlight/bindings/go v0.0.0
 
-replace kvlight => ../../bindings/go
+replace github.com/kvlight/kvlight/bindings/go => ../../bindings/go

@@ -7,7 +7,7 @@ import (
 	"log"
 	"strings"
 
-	"kvlight"
+	"github.com/kvlight/kvlight/bindings/go"
 )
 
 type author struct{ id, name string }

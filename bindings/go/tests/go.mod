@@ -1,7 +1,7 @@
-module kvlighthosts
+module github.com/kvlight/kvlight/bindings/go/tests
 
 go 1.19
 
-require kvlight v0.0.0
+require github.com/kvlight/kvlight/bindings/go v0.0.0
 
-replace kvlight => ../
+replace github.com/kvlight/kvlight/bindings/go => ../

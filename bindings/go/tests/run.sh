@@ -46,6 +46,8 @@ fi
 (cd "$root/bindings/go" && test -z "$(gofmt -l . "$root/examples/go")" && go vet ./...)
 (cd "$root/examples/go" && go vet ./... && go build -o "$work/demo" .)
 "$work/demo"
+echo "# tests, also under the race detector"
+(cd "$root/bindings/go" && go test -count=1 . && go test -race -count=1 .)
 go vet ./...
 go build -race -o "$work/stress" ./stress
 echo "# under the race detector"

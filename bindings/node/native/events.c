@@ -123,14 +123,24 @@ napi_value engine_drain(napi_env env, napi_callback_info info)
 
 /* ---- Requests ---- */
 
-/* The request of the first of so many arguments. */
-static kvl_request_t *request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
+/* The request of the first of so many arguments; NULL with an exception where it is finished or too few came. */
+static Request *request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
 {
     size_t n = want;
     void *request;
     if (napi_get_cb_info(env, info, &n, args, NULL, NULL) != napi_ok || n < want || napi_get_value_external(env, args[0], &request) != napi_ok)
-        return (kvl_request_t *)refused(env);
-    return ((Request *)request)->handle;
+        return (Request *)refused(env);
+    return ((Request *)request)->handle ? request : (Request *)thrown(env, KVL_ERR_ALREADY_ANSWERED, NULL);
+}
+
+/* A request that is finished is given up at once: what it holds of the engine is not to wait for the collector. */
+static napi_value request_finished(napi_env env, Request *request, kvl_status_t status)
+{
+    if (status >= 0) {
+        kvl_request_release(request->handle);
+        request->handle = NULL;
+    }
+    return number(env, status);
 }
 
 /* resolve(request, engine, i, value, cost of an object, ttl_ms, priority, cost): a status */
@@ -140,7 +150,7 @@ static napi_value request_resolve(napi_env env, napi_callback_info info)
     double i, own_cost, ttl_ms, cost;
     void *engine;
     kvl_terms_t terms = KVL_TERMS_INIT;
-    kvl_request_t *request = request_of(env, info, 8, args);
+    Request *request = request_of(env, info, 8, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
@@ -153,7 +163,7 @@ static napi_value request_resolve(napi_env env, napi_callback_info info)
     kvl_value_t *value = value_read(env, engine, args[3], own_cost);
     if (!value)
         return NULL;
-    kvl_status_t status = kvl_request_resolve(request, (size_t)i, value, &terms);
+    kvl_status_t status = kvl_request_resolve(request->handle, (size_t)i, value, &terms);
     kvl_value_release(value);
     return number(env, status);
 }
@@ -164,7 +174,7 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
     napi_value args[4], element;
     void *engine;
     uint32_t n;
-    kvl_request_t *request = request_of(env, info, 4, args);
+    Request *request = request_of(env, info, 4, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
@@ -182,7 +192,7 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
         kvl_value_t *value = value_read(env, engine, element, cost);
         if (!value)
             return NULL;
-        kvl_request_resolve(request, i, value, NULL);
+        kvl_request_resolve(request->handle, i, value, NULL);
         kvl_value_release(value);
     }
     return NULL;
@@ -211,7 +221,7 @@ static napi_value request_fail(napi_env env, napi_callback_info info)
     napi_value args[6];
     double i;
     void *engine;
-    kvl_request_t *request = request_of(env, info, 6, args);
+    Request *request = request_of(env, info, 6, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
@@ -219,17 +229,17 @@ static napi_value request_fail(napi_env env, napi_callback_info info)
     kvl_error_t *error = error_read(env, engine, args[3], args[4], args[5]);
     if (!error)
         return NULL;
-    kvl_status_t status = i < 0 ? kvl_request_finish_error(request, error) : kvl_request_fail(request, (size_t)i, error);
+    kvl_status_t status = i < 0 ? kvl_request_finish_error(request->handle, error) : kvl_request_fail(request->handle, (size_t)i, error);
     kvl_error_release(error);
-    return number(env, status);
+    return i < 0 ? request_finished(env, request, status) : number(env, status);
 }
 
 /* finish(request): what is open is null; a status. */
 static napi_value request_finish(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
-    kvl_request_t *request = request_of(env, info, 1, args);
-    return request ? number(env, kvl_request_finish_nulls(request)) : NULL;
+    Request *request = request_of(env, info, 1, args);
+    return request ? request_finished(env, request, kvl_request_finish_nulls(request->handle)) : NULL;
 }
 
 /* attempt(request, i) */
@@ -237,11 +247,11 @@ static napi_value request_attempt(napi_env env, napi_callback_info info)
 {
     napi_value args[2];
     double i;
-    kvl_request_t *request = request_of(env, info, 2, args);
+    Request *request = request_of(env, info, 2, args);
     if (!request)
         return NULL;
     TRY(env, napi_get_value_double(env, args[1], &i));
-    return number(env, kvl_request_attempt(request, (size_t)i));
+    return number(env, kvl_request_attempt(request->handle, (size_t)i));
 }
 
 napi_status events_define(napi_env env, napi_value exports)

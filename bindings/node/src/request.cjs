@@ -30,25 +30,25 @@ class Request {
   resolve(i, value, { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT } = {}) {
     const store = this.#open();
     const own = store.costOf(value);
-    return this.#said(native.resolve(this.#handle, store.engine, i, store.crossing(value), own, ttl_ms, priority, cost)) === K.OK;
+    return this.#said(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, ttl_ms, priority, cost)) === K.OK;
   }
 
   /** Fails the i-th key; the very error arrives at everybody who waits. */
   fail(i, error) {
-    return this.#said(this.#fail(i, error)) === K.OK;
+    return this.#said(() => this.#fail(i, error)) === K.OK;
   }
 
   /** Finishes: what has no answer is null. */
   finish() {
     this.#done();
     this.#open();
-    this.#said(native.finish(this.#handle));
+    this.#said(() => native.finish(this.#handle));
   }
 
   /** Finishes: what has no answer fails. */
   finishError(error) {
     this.#done();
-    this.#said(this.#fail(-1, error));
+    this.#said(() => this.#fail(-1, error));
   }
 
   /** Answers all keys from a Map or an object; what it lacks is null, an Error in a value's place fails that key alone. */
@@ -76,14 +76,16 @@ class Request {
         return undefined;
       }
     });
-    calling(() => native.resolveAll(this.#handle, this.#store.engine, values, costs));
     this.#done();
-    native.finish(this.#handle);
+    calling(() => {
+      native.resolveAll(this.#handle, this.#store.engine, values, costs);
+      native.finish(this.#handle);
+    });
   }
 
   /** Which attempt the i-th key is in, from 1. */
   attempt(i) {
-    return native.attempt(this.#handle, i);
+    return calling(() => native.attempt(this.#handle, i));
   }
 
   #open() {
@@ -98,7 +100,8 @@ class Request {
     return native.fail(this.#handle, store.engine, i, store.keep(new Kept(error)), sentenceOf(error), error instanceof PermanentError);
   }
 
-  #said(status) {
+  #said(call) {
+    const status = calling(call);
     if (status < 0) {
       throw new KvlightError(status, `kvlight: the request says ${status}`);
     }
@@ -125,8 +128,13 @@ class Request {
 
   #giveUp(error) {
     this.#done();
-    if (!this.#store.isClosed) {
-      this.#fail(-1, error);
+    try {
+      this.#said(() => this.#fail(-1, error));
+    } catch (refused) {
+      // One that is finished or closed has told all who waited.
+      if (!(refused instanceof KvlightError)) {
+        throw refused;
+      }
     }
   }
 }

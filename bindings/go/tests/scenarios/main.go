@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"kvlight"
+	"github.com/kvlight/kvlight/bindings/go"
 )
 
 var ctx = context.Background()

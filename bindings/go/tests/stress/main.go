@@ -14,7 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"kvlight"
+	"github.com/kvlight/kvlight/bindings/go"
 )
 
 const (

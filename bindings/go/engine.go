@@ -1,0 +1,280 @@
+package kvlight
+
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"runtime/cgo"
+	"sync"
+	"sync/atomic"
+)
+
+// engine is a cache as the goroutine that reads its queue holds it.
+type engine[V any] struct {
+	provide func(*Request[V])
+	dropped func(V)
+
+	// Held for reading while a call uses what follows; for writing while it is freed.
+	mu    sync.RWMutex
+	tasks *C.kvl_tasks_t
+	queue *C.kvl_queue_t
+
+	// What ends the contexts of requests, by id.
+	asked  sync.Map
+	lastID uintptr
+	pumped chan struct{}
+	// A waiter that no fetch needs: one that found its key resident left it.
+	spare atomic.Pointer[waiter[V]]
+}
+
+func (e *engine[V]) open(config *C.kvl_config_t) error {
+	var queue *C.kvl_queue_t
+	if err := check(C.kvl_queue_new(0, &queue)); err != nil {
+		return err
+	}
+	var tasks *C.kvl_tasks_t
+	var why *C.kvl_error_t
+	C.kvl_config_set_queue(config, queue, C.KVL_QUEUE_F_ALL)
+	C.go_provider(config)
+	if status := C.kvl_tasks_new(config, &tasks, &why); status < 0 {
+		err := explained(Status(status), C.kvl_error_message(why))
+		C.kvl_error_release(why)
+		C.kvl_queue_free(queue)
+		return err
+	}
+	e.tasks, e.queue = tasks, queue
+	go e.pump(queue)
+	return nil
+}
+
+func (e *engine[V]) close() {
+	e.mu.Lock()
+	tasks, queue := e.tasks, e.queue
+	if tasks != nil {
+		C.kvl_tasks_free(tasks)
+		e.tasks, e.queue = nil, nil
+	}
+	e.mu.Unlock()
+	if tasks == nil {
+		return
+	}
+	// The pump reads to the end before it heeds this.
+	C.kvl_queue_wake(queue)
+	<-e.pumped
+	C.kvl_queue_free(queue)
+	if w := e.spare.Swap(nil); w != nil {
+		w.id.Delete()
+	}
+	e.asked.Range(func(_, cancel any) bool {
+		cancel.(context.CancelFunc)()
+		return true
+	})
+}
+
+// used calls with the engine, which is not freed meanwhile.
+func (e *engine[V]) used(use func(*C.kvl_tasks_t) error) error {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.tasks == nil {
+		return ErrClosed
+	}
+	return use(e.tasks)
+}
+
+func (e *engine[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
+	return e.used(func(tasks *C.kvl_tasks_t) error {
+		var cache *C.kvl_cache_t
+		if err := check(C.kvl_tasks_cache(tasks, &cache)); err != nil {
+			return err
+		}
+		defer C.kvl_cache_release(cache)
+		return check(use(cache))
+	})
+}
+
+func (e *engine[V]) get(key string) (found V, isFound bool, err error) {
+	err = e.used(func(tasks *C.kvl_tasks_t) error {
+		var value *C.kvl_value_t
+		status := C.kvl_tasks_get(tasks, bytesOf(key), C.size_t(len(key)), &value)
+		found, isFound = taken[V](Status(status), value)
+		return check(status)
+	})
+	return found, isFound, err
+}
+
+// taken is the value that a call handed out, whose reference is given up.
+func taken[V any](status Status, value *C.kvl_value_t) (found V, isFound bool) {
+	if status == Value {
+		found, isFound = unboxed[V](C.go_value_object(value)), true
+		C.kvl_value_release(value)
+	}
+	return found, isFound
+}
+
+func (e *engine[V]) put(key string, value *V, terms Terms) (isIn bool, err error) {
+	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
+		handle, err := e.boxed(value, terms)
+		if err != nil {
+			return C.KVL_ERR_NO_MEMORY
+		}
+		defer C.kvl_value_release(handle)
+		status := C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, terms.stated())
+		isIn = status == C.KVL_OK
+		return status
+	})
+	return isIn, err
+}
+
+// waiter is a fetch under way, as the pump knows it.
+type waiter[V any] struct {
+	id      cgo.Handle
+	keys    []string
+	results []Result[V]
+	told    chan struct{}
+}
+
+func (e *engine[V]) waiter(keys []string) *waiter[V] {
+	w := e.spare.Swap(nil)
+	if w == nil {
+		w = &waiter[V]{told: make(chan struct{})}
+		w.id = cgo.NewHandle(w)
+	}
+	w.keys = keys
+	return w
+}
+
+// unused is for a waiter of which the library knows nothing.
+func (e *engine[V]) unused(w *waiter[V]) {
+	if !e.spare.CompareAndSwap(nil, w) {
+		w.id.Delete()
+	}
+	e.mu.RLock()
+	isClosed := e.tasks == nil
+	e.mu.RUnlock()
+	if isClosed {
+		if w := e.spare.Swap(nil); w != nil {
+			w.id.Delete()
+		}
+	}
+}
+
+// fetch returns what became of one key.
+func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) (result Result[V], err error) {
+	results, err := e.wait(ctx, []string{key}, settings, func(c *call[V]) C.kvl_status_t {
+		var value *C.kvl_value_t
+		status := C.go_fetch(c.tasks, bytesOf(key), C.size_t(len(key)), c.options, c.fetch, C.uintptr_t(c.waiter.id), &value)
+		if status >= 0 && status != C.KVL_PENDING {
+			result = Result[V]{Key: key, Status: Status(status), Source: FromStore}
+			result.Value, result.Found = taken[V](result.Status, value)
+		}
+		return status
+	})
+	if results != nil {
+		result = results[0]
+	}
+	return result, err
+}
+
+func (e *engine[V]) results(ctx context.Context, keys []string, settings []Settings) (results []Result[V], err error) {
+	bytes, lengths := packed(keys)
+	later, err := e.wait(ctx, keys, settings, func(c *call[V]) C.kvl_status_t {
+		var ready *C.kvl_results_t
+		status := C.go_fetch_all(c.tasks, (*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &lengths[0], C.size_t(len(keys)), c.options, c.fetch,
+			C.uintptr_t(c.waiter.id), &ready)
+		if ready != nil {
+			results = e.resultsOf(ready)
+			for i := range results {
+				results[i].Key = keys[i]
+			}
+			C.kvl_results_release(ready)
+		}
+		return status
+	})
+	if later != nil {
+		results = later
+	}
+	return results, err
+}
+
+func (e *engine[V]) refresh(keys []string, settings []Settings) error {
+	options, err := merged(settings).options()
+	if err != nil {
+		return err
+	}
+	defer C.kvl_options_free(options)
+	bytes, lengths := packed(keys)
+	return e.used(func(tasks *C.kvl_tasks_t) error {
+		return check(C.go_refresh(tasks, (*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &lengths[0], C.size_t(len(keys)), options))
+	})
+}
+
+// merged is what several settings say together; the later ones win.
+func merged(settings []Settings) Settings {
+	if len(settings) == 1 {
+		return settings[0]
+	}
+	all := Settings{}
+	for _, some := range settings {
+		for name, value := range some {
+			all[name] = value
+		}
+	}
+	return all
+}
+
+// call is what a fetch begins with.
+type call[V any] struct {
+	tasks   *C.kvl_tasks_t
+	options *C.kvl_options_t
+	fetch   *C.kvl_fetch_t
+	waiter  *waiter[V]
+}
+
+// wait begins a fetch and returns its results once they came. Results that were there at once are taken by `begin`, and nil here.
+func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings, begin func(*call[V]) C.kvl_status_t) ([]Result[V], error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var c call[V]
+	if len(settings) > 0 {
+		options, err := merged(settings).options()
+		if err != nil {
+			return nil, err
+		}
+		defer C.kvl_options_free(options)
+		c.options = options
+	}
+	if ctx.Done() != nil {
+		if err := check(C.kvl_fetch_new(&c.fetch)); err != nil {
+			return nil, err
+		}
+		defer C.kvl_fetch_release(c.fetch)
+	}
+	w := e.waiter(keys)
+	c.waiter = w
+	status := C.kvl_status_t(C.KVL_ERR_CLOSED)
+	err := e.used(func(tasks *C.kvl_tasks_t) error {
+		c.tasks = tasks
+		status = begin(&c)
+		return check(status)
+	})
+	if status != C.KVL_PENDING {
+		e.unused(w)
+		return nil, err
+	}
+	// The pump has it until the last event, which comes also after a cancel.
+	defer w.id.Delete()
+	select {
+	case <-w.told:
+	case <-ctx.Done():
+		C.kvl_fetch_cancel(c.fetch)
+		<-w.told
+		for _, result := range w.results {
+			if result.Status == ErrCancelled {
+				return nil, ctx.Err()
+			}
+		}
+	}
+	return w.results, nil
+}

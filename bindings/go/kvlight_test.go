@@ -1,0 +1,330 @@
+package kvlight_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	kvlight "github.com/kvlight/kvlight/bindings/go"
+)
+
+var ctx = context.Background()
+
+func echo(_ context.Context, keys []string) (map[string]string, error) {
+	rows := make(map[string]string, len(keys))
+	for _, key := range keys {
+		rows[key] = key
+	}
+	return rows, nil
+}
+
+func opened[V any](t *testing.T, provider kvlight.Provider[V], settings kvlight.Settings, options ...kvlight.Option[V]) *kvlight.Tasks[V] {
+	t.Helper()
+	tasks, err := kvlight.New(provider, settings, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tasks
+}
+
+func names(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = "k" + strconv.Itoa(i)
+	}
+	return keys
+}
+
+// collected collects garbage until something is so, for a minute at most.
+func collected(isSo func() bool) bool {
+	for i := 0; i < 6000; i++ {
+		runtime.GC()
+		if isSo() {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
+}
+
+func entries(folder string) int {
+	list, _ := os.ReadDir(folder)
+	return len(list)
+}
+
+// ---- Functions that fail ----
+
+func Test_f01_a_provider_that_panics_fails_its_keys_alone(t *testing.T) {
+	lost := errors.New("lost")
+	tasks := opened(t, func(ctx context.Context, keys []string) (map[string]string, error) {
+		switch keys[0] {
+		case "panics":
+			panic(lost)
+		case "exits":
+			runtime.Goexit()
+		}
+		return echo(ctx, keys)
+	}, kvlight.Settings{"batch.max_keys": 1})
+	defer tasks.Close()
+	var group sync.WaitGroup
+	for _, key := range append(names(20), "panics", "exits") {
+		group.Add(1)
+		go func(key string) {
+			defer group.Done()
+			value, _, err := tasks.Fetch(ctx, key)
+			if strings.HasPrefix(key, "k") != (err == nil) || (err == nil && value != key) {
+				t.Errorf("%s: %q, %v", key, value, err)
+			}
+		}(key)
+	}
+	group.Wait()
+	_, _, err := tasks.Fetch(ctx, "panics")
+	var panicked *kvlight.PanicError
+	if !errors.Is(err, lost) || !errors.As(err, &panicked) || !strings.Contains(string(panicked.Stack), "kvlight_test.go") {
+		t.Error(err)
+	}
+}
+
+func Test_f01_a_dropped_function_that_panics_harms_no_fetch_and_no_close(t *testing.T) {
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	var dropped atomic.Int64
+	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 10}, kvlight.Dropped(func(value string) {
+		if dropped.Add(1)%2 == 0 {
+			panic(value)
+		}
+		runtime.Goexit()
+	}))
+	all, err := tasks.FetchAll(ctx, names(1000))
+	if err != nil || len(all) != 1000 {
+		t.Fatal(len(all), err)
+	}
+	if value, _, err := tasks.Fetch(ctx, "last"); value != "last" {
+		t.Error(value, err)
+	}
+	tasks.Close()
+	if dropped.Load() != 1001 {
+		t.Error(dropped.Load(), "of 1001 values were dropped")
+	}
+}
+
+func Test_f13f_a_thousand_concurrent_single_fetches_are_a_thousand_answers(t *testing.T) {
+	tasks := opened(t, func(ctx context.Context, keys []string) (map[string]string, error) {
+		time.Sleep(time.Millisecond)
+		return echo(ctx, keys)
+	}, nil)
+	defer tasks.Close()
+	var group sync.WaitGroup
+	for _, key := range names(1000) {
+		group.Add(1)
+		go func(key string) {
+			defer group.Done()
+			if value, _, err := tasks.Fetch(ctx, key); value != key {
+				t.Error(key, value, err)
+			}
+		}(key)
+	}
+	group.Wait()
+}
+
+func Test_s12_each_position_of_a_fetch_is_one_lookup(t *testing.T) {
+	tasks := opened(t, func(_ context.Context, keys []string) (map[string]string, error) {
+		rows, _ := echo(ctx, keys)
+		delete(rows, "none")
+		return rows, nil
+	}, nil)
+	defer tasks.Close()
+	for _, key := range []string{"a", "a", "none", "none"} {
+		if _, _, err := tasks.Fetch(ctx, key); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := tasks.FetchAll(ctx, []string{"a", "b", "b"}); err != nil {
+		t.Error(err)
+	}
+	if counted, _ := tasks.Stats(); counted.Hits != 2 || counted.NullHits != 1 || counted.Misses != 4 {
+		t.Errorf("%d hits, %d null hits, %d misses", counted.Hits, counted.NullHits, counted.Misses)
+	}
+}
+
+func Test_f20_refresh_loads_anew(t *testing.T) {
+	var loads atomic.Int64
+	tasks := opened(t, func(_ context.Context, keys []string) (map[string]int64, error) {
+		return map[string]int64{"a": loads.Add(1)}, nil
+	}, nil)
+	defer tasks.Close()
+	for {
+		if err := tasks.Refresh([]string{"a"}); err != nil {
+			t.Fatal(err)
+		}
+		if value, _, _ := tasks.Get("a"); value > 1 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// ---- Engines that are dropped ----
+
+func Test_l08_engines_that_are_dropped_unclosed_leave_no_thread_no_goroutine_and_no_descriptor(t *testing.T) {
+	drop := func() {
+		used := opened(t, echo, nil)
+		if _, err := used.FetchAll(ctx, names(10)); err != nil {
+			t.Error(err)
+		}
+		opened(t, echo, nil)
+		loading := opened(t, func(ctx context.Context, _ []string) (map[string]string, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, nil)
+		if err := loading.Refresh([]string{"a"}); err != nil {
+			t.Error(err)
+		}
+	}
+	drop()
+	base := runtime.NumGoroutine()
+	collected(func() bool { return runtime.NumGoroutine() <= base-3 })
+	goroutines, descriptors := runtime.NumGoroutine(), entries("/proc/self/fd")
+	for i := 0; i < 20; i++ {
+		drop()
+	}
+	// Go keeps threads of its own that waited in C: those of the library have names.
+	if !collected(func() bool {
+		return runtime.NumGoroutine() <= goroutines && entries("/proc/self/fd") <= descriptors && libraryThreads() == 0
+	}) {
+		t.Errorf("%d goroutines became %d, %d descriptors %d, and %d threads of the library are left", goroutines, runtime.NumGoroutine(), descriptors,
+			entries("/proc/self/fd"), libraryThreads())
+	}
+}
+
+func libraryThreads() (n int) {
+	list, _ := os.ReadDir("/proc/self/task")
+	for _, thread := range list {
+		name, _ := os.ReadFile("/proc/self/task/" + thread.Name() + "/comm")
+		if strings.HasPrefix(string(name), "kvl-") {
+			n++
+		}
+	}
+	return n
+}
+
+func Test_l08_whoever_waits_need_not_hold_the_engine(t *testing.T) {
+	started, goOn := make(chan struct{}), make(chan struct{})
+	type answer struct {
+		value string
+		err   error
+	}
+	answers := make(chan answer)
+	go func() {
+		value, _, err := opened(t, func(ctx context.Context, keys []string) (map[string]string, error) {
+			close(started)
+			<-goOn
+			return echo(ctx, keys)
+		}, nil).Fetch(ctx, "a")
+		answers <- answer{value, err}
+	}()
+	<-started
+	for i := 0; i < 5; i++ {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	close(goOn)
+	if got := <-answers; got.value != "a" {
+		t.Error(got)
+	}
+}
+
+func Test_l05_closing_from_many_goroutines_in_the_middle_of_fetches(t *testing.T) {
+	for round := 0; round < 20; round++ {
+		tasks := opened(t, echo, kvlight.Settings{"batch.max_keys": 3})
+		var group sync.WaitGroup
+		for i := 0; i < 50; i++ {
+			group.Add(1)
+			go func(i int) {
+				defer group.Done()
+				if i%10 == 9 {
+					tasks.Close()
+				}
+				if _, err := tasks.FetchAll(ctx, names(i)); err != nil && !errors.Is(err, kvlight.ErrClosed) {
+					t.Error(err)
+				}
+			}(i)
+		}
+		group.Wait()
+		if _, _, err := tasks.Fetch(ctx, "a"); !errors.Is(err, kvlight.ErrClosed) {
+			t.Error(err)
+		}
+	}
+}
+
+// ---- Memory ----
+
+func resident() int {
+	text, _ := os.ReadFile("/proc/self/statm")
+	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
+	return pages * os.Getpagesize()
+}
+
+func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) {
+	if isRaceDetected {
+		t.Skip("the race detector itself uses memory")
+	}
+	calls, err := strconv.Atoi(os.Getenv("KVL_CALLS"))
+	if err != nil {
+		calls = 100_000
+	}
+	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 1000})
+	defer tasks.Close()
+	failing := opened(t, func(context.Context, []string) (map[string]string, error) {
+		return nil, fmt.Errorf("%0100d", 0)
+	}, nil)
+	defer failing.Close()
+	for name, work := range map[string]func(int){
+		"gets":    func(i int) { _, _, _ = tasks.Get("k" + strconv.Itoa(i%2000)) },
+		"puts":    func(i int) { _, _ = tasks.Put("p"+strconv.Itoa(i%2000), "value", kvlight.Terms{}) },
+		"loads":   func(i int) { _, _, _ = tasks.Fetch(ctx, "l"+strconv.Itoa(i)) },
+		"options": func(i int) { _, _, _ = tasks.Fetch(ctx, "a", kvlight.Settings{"timeout_ms": 1000 + i}) },
+		"fails":   func(i int) { _, _, _ = failing.Fetch(ctx, "f"+strconv.Itoa(i)) },
+		"cancels": func(i int) {
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			_, _, _ = failing.Fetch(ended, "c")
+		},
+		"engines": func(i int) {
+			if i%200 == 0 {
+				one := opened(t, echo, nil)
+				_, _, _ = one.Fetch(ctx, "a")
+				one.Close()
+			}
+		},
+	} {
+		settled := func() int {
+			runtime.GC()
+			runtime.GC()
+			var heap runtime.MemStats
+			runtime.ReadMemStats(&heap)
+			// The free pages of Go's heap are its own business.
+			return resident() - int(heap.HeapSys-heap.HeapReleased) + int(heap.HeapAlloc)
+		}
+		for i := 0; i < calls; i++ {
+			work(i)
+		}
+		before := settled()
+		for i := 0; i < calls; i++ {
+			work(calls + i)
+		}
+		if grown := settled() - before; grown > 4<<20 {
+			t.Errorf("%s: %.1f bytes a call", name, float64(grown)/float64(calls))
+		}
+	}
+}

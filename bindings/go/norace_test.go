@@ -1,0 +1,5 @@
+//go:build !race
+
+package kvlight_test
+
+const isRaceDetected = false
