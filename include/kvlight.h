@@ -2217,6 +2217,8 @@ KVL_API kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
 /**
  * Cancels a fetch: what is not settled is told KVL_ERR_CANCELLED; others who wait for the same keys notice nothing.
  *
+ * What becomes of a load that the provider has in its hands, and that nobody else wants: `load.on_cancel`.
+ *
  * Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
  *
  * @param fetch  [borrowed] from kvl_fetch_new().
@@ -2497,11 +2499,12 @@ KVL_API void *kvl_request_user_data(const kvl_request_t *request);
 KVL_API uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
 
 /**
- * Says whether somebody still waits for a key.
+ * Says whether the answer for a key is still wanted: somebody waits for it, a refresh asked for it, or its load goes on
+ * (`load.on_timeout`).
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
  * @param i        which key.
- * @return 1 if somebody does, else 0.
+ * @return 1 if it is, else 0.
  * @threads any
  * @since 0.1
  */

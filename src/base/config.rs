@@ -122,6 +122,17 @@ pub struct FetchSettings {
     /// `None`: not stated, which counts as 0 for a fetch and as [`BACKGROUND`] for a refresh.
     pub urgency: Option<i32>,
     pub batch_mode: BatchMode,
+    pub on_timeout: Leave,
+    pub on_cancel: Leave,
+}
+
+/// What becomes of a load in the provider's hands when its last waiter leaves (rule F10a).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leave {
+    /// It goes on: others can join it, and its answer is stored. It is not tried again.
+    Continue,
+    /// The provider is notified, once it has nothing else that is wanted.
+    Cancel,
 }
 
 /// The urgency of a refresh whose options state none.
@@ -340,6 +351,10 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.fetch.attempt_timeout = v.maybe_millis();
     "read" Word(&["normal", "refresh", "cache_only", "no_store"]), "normal", fetch, "normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads.",
         |s, v| s.fetch.read = v.word(&[Read::Normal, Read::Refresh, Read::CacheOnly, Read::NoStore]);
+    "load.on_timeout" Word(&["continue", "cancel"]), "continue", fetch, "What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it.",
+        |s, v| s.fetch.on_timeout = v.word(&[Leave::Continue, Leave::Cancel]);
+    "load.on_cancel" Word(&["cancel", "continue"]), "cancel", fetch, "The same, when the last fetch that waits for it is cancelled.",
+        |s, v| s.fetch.on_cancel = v.word(&[Leave::Cancel, Leave::Continue]);
     "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first.",
         |s, v| s.fetch.priority = Some(v.real());
     "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
@@ -421,6 +436,8 @@ impl Default for FetchSettings {
             priority: None,
             urgency: None,
             batch_mode: BatchMode::Partial,
+            on_timeout: Leave::Continue,
+            on_cancel: Leave::Cancel,
         }
     }
 }

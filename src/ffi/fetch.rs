@@ -65,6 +65,8 @@ pub unsafe extern "C" fn kvl_fetch_set_urgency(fetch: *mut kvl_fetch_t, urgency:
 
 /// Cancels a fetch: what is not settled is told KVL_ERR_CANCELLED; others who wait for the same keys notice nothing.
 ///
+/// What becomes of a load that the provider has in its hands, and that nobody else wants: `load.on_cancel`.
+///
 /// Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
 ///
 /// @param fetch  [borrowed] from kvl_fetch_new().

@@ -244,11 +244,12 @@ pub unsafe extern "C" fn kvl_request_is_cancelled(request: *const kvl_request_t)
     guard_or(0, || caller.borrow(request).map_or(0, |request| request.cancel_reason()))
 }
 
-/// Says whether somebody still waits for a key.
+/// Says whether the answer for a key is still wanted: somebody waits for it, a refresh asked for it, or its load goes on
+/// (`load.on_timeout`).
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
 /// @param i        which key.
-/// @return 1 if somebody does, else 0.
+/// @return 1 if it is, else 0.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]

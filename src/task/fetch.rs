@@ -6,7 +6,7 @@ use super::host::Host;
 use super::outcome::Outcome;
 use super::queue::Stand;
 use crate::base::Error;
-use crate::base::config::BatchMode;
+use crate::base::config::{BatchMode, Leave};
 use smallvec::SmallVec;
 
 /// How a fetch wants to be told.
@@ -27,6 +27,9 @@ pub struct Fetch<H: Host> {
     pub context: Option<H::Context>,
     pub form: Form,
     pub mode: BatchMode,
+    /// What becomes of a load when this was its last waiter (rule F10a).
+    pub on_timeout: Leave,
+    pub on_cancel: Leave,
     pub positions: SmallVec<[Position; 1]>,
     /// How many positions are not settled.
     pub open: usize,

@@ -19,6 +19,9 @@ pub struct Flight {
     pub waiters: SmallVec<[Waiter; 1]>,
     /// Who wants it now: the waiters that still wait, and refreshes, which never leave.
     pub demand: Demand,
+    /// Whether the attempt in the provider's hands goes on, though nobody is left who wants it: the last one who left said so (rule
+    /// F10a). If somebody joins, it is for the next who leaves last to say.
+    pub goes_on: bool,
     /// How many attempts began.
     pub attempts: u32,
     /// When the first one began; never, as long as none did.
@@ -102,9 +105,9 @@ impl Priority {
 }
 
 impl Flight {
-    /// Whether anybody wants it.
+    /// Whether its answer is wanted.
     pub fn is_wanted(&self) -> bool {
-        !self.demand.is_empty()
+        self.goes_on || !self.demand.is_empty()
     }
 
     /// Ends it: its waiters go to the caller.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Rules that have no test yet. A test below fails when one of them gets it, so that the list cannot outlive its reason.
 const OPEN: &[&str] = &[
-    "f10a", "f10b", "f11a", "f11b", "f13a", "f13b", "f13c", "f13d", "f13e", "f13f", "f13g", "f20a", "l02a", "l04a", "l05a", "l05b", "l09b",
-    "s02a", "s03a", "s05a", "s07a", "s12a", "s14a", "s18", "s19", "s20", "s21",
+    "f10b", "f11a", "f11b", "f13a", "f13b", "f13c", "f13d", "f13e", "f13f", "f13g", "f20a", "l02a", "l04a", "l05a", "l05b", "l09b", "s02a",
+    "s03a", "s05a", "s07a", "s14a", "s18", "s19", "s20", "s21",
 ];
 
 const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples"];

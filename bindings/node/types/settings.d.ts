@@ -8,6 +8,10 @@ export interface FetchSettings {
   'timeout_ms'?: number;
   /** normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal. */
   'read'?: 'normal' | 'refresh' | 'cache_only' | 'no_store';
+  /** What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. Default: continue. */
+  'load.on_timeout'?: 'continue' | 'cancel';
+  /** The same, when the last fetch that waits for it is cancelled. Default: cancel. */
+  'load.on_cancel'?: 'cancel' | 'continue';
   /** The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0. */
   'priority'?: number;
   /** Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0. */

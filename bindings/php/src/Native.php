@@ -13,6 +13,8 @@ namespace Kvlight;
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal.
+ *   'load.on_timeout'?: 'continue'|'cancel', // What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. Default: continue.
+ *   'load.on_cancel'?: 'cancel'|'continue', // The same, when the last fetch that waits for it is cancelled. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0.
  *   'urgency'?: int, // Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is tried again; -1 for ever. Default: 0.
@@ -65,6 +67,8 @@ namespace Kvlight;
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal.
+ *   'load.on_timeout'?: 'continue'|'cancel', // What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. Default: continue.
+ *   'load.on_cancel'?: 'cancel'|'continue', // The same, when the last fetch that waits for it is cancelled. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0.
  *   'urgency'?: int, // Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is tried again; -1 for ever. Default: 0.

@@ -5,7 +5,7 @@ use super::{Host, Life, Store, Table, Turn};
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
 use crate::task::flight::{Phase, Stamp, Standing};
-use crate::task::host::{Cancel, Filled, Litter};
+use crate::task::host::{Filled, Litter};
 use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{Part, Stray};
 use crate::task::{FlightId, LaneId, RequestId};
@@ -32,7 +32,7 @@ impl<H: Host> Table<H> {
         let (is_unwanted, is_done) = (request.wanted == 0 && request.unanswered > 0, request.is_done());
         if is_unwanted && matches!(part, Part::Open { .. }) {
             // The last key that somebody waited for is answered; who waited for the others had left before.
-            self.cancel_request(id, Cancel::Unwanted, turn.out);
+            self.cancel_request(id, turn.out);
         }
         if is_done {
             self.release(id, turn);
@@ -193,9 +193,8 @@ impl<H: Host> Table<H> {
             if let Part::Open { stamp, .. } = running.parts[index as usize] {
                 running.parts[index as usize] = Part::Unwanted(Stray { stamp, ..stray });
                 self.lanes[stray.lane].holders += 1;
-                running.wanted -= usize::from(wanted);
-                if running.wanted == 0 {
-                    self.cancel_request(request, Cancel::Unwanted, turn.out);
+                if wanted {
+                    self.want_one_less(request, turn.out);
                 }
             }
         }
@@ -233,7 +232,7 @@ impl<H: Host> Table<H> {
     fn next_attempt(&mut self, id: FlightId, error: &Error, not_before: Moment, now: &Now<'_>) -> Option<Moment> {
         let flight = &self.flights[id];
         let retry = &flight.retry.as_ref()?.retry;
-        if !flight.is_wanted() || !error.is_retriable() || !retry.allows(flight.attempts) || self.life == Life::Closed {
+        if flight.demand.is_empty() || !error.is_retriable() || !retry.allows(flight.attempts) || self.life == Life::Closed {
             return None;
         }
         let due = now.moment().after(retry.pause(flight.attempts, &mut self.random)).max(not_before);

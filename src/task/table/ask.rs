@@ -117,6 +117,8 @@ impl<H: Host> Table<H> {
             context,
             form,
             mode: settings.batch_mode,
+            on_timeout: settings.on_timeout,
+            on_cancel: settings.on_cancel,
             open: room.positions.len(),
             positions: room.positions,
             failed: 0,
@@ -190,6 +192,11 @@ impl<H: Host> Table<H> {
         if way == WayIn::Displacing {
             if !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
                 self.look_ahead(asking, position, keys, probes, turn);
+                if self.fetches[asking.id].ended.is_some() {
+                    // A key further on is known to fail, and with it the batch.
+                    self.counts.missed_unasked += 1;
+                    return;
+                }
             }
             way = self.way_in_for_a_place(asking, turn);
         }
@@ -287,6 +294,7 @@ impl<H: Host> Table<H> {
             standing: Standing::Current,
             waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
             demand: Demand::of(asking.wish),
+            goes_on: false,
             attempts: 0,
             first_began: Moment::NEVER,
             retry: settings.retry.allows(1).then(|| settings.clone()),
@@ -337,6 +345,7 @@ impl<H: Host> Table<H> {
             self.requests[request].wanted += 1;
         }
         flight.priority = flight.priority.max(Priority::of(asking.settings.priority));
+        flight.goes_on = false;
         if !asking.is_refresh() {
             self.counts.missed_joined += 1;
             flight.waiters.push(Waiter { fetch: asking.id, position, joined: true });

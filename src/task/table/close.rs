@@ -1,5 +1,6 @@
 //! The engine closes (rule L05), or has to give up (rule L07).
 
+use super::settle::Ending;
 use super::{Host, Life, Store, Table, Turn};
 use crate::base::Moment;
 use crate::task::deadlines::Due;
@@ -36,19 +37,17 @@ impl<H: Host> Table<H> {
     /// Settles everything with CLOSED and lets go of everything that is not in the provider's hands.
     pub(super) fn end_all<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
         self.life = Life::Closed;
-        // Requests first: they are told that the engine closes, rather than that nobody wants them.
-        let running: Vec<RequestId> = self.requests.keys().collect();
-        for request in running {
-            if self.requests[request].unanswered > 0 {
-                self.cancel_request(request, Cancel::Closed, turn.out);
-            }
-        }
-        let error = self.errors.closed.clone();
         let fetches: Vec<FetchId> = self.fetches.keys().collect();
         for fetch in fetches {
-            self.end_fetch(fetch, &error, turn);
+            self.end_fetch(fetch, Ending::Close, turn);
         }
-        // What refreshes want.
+        // What is left is wanted by refreshes, or goes on for nobody.
+        let running: Vec<RequestId> = self.requests.keys().collect();
+        for request in running {
+            if self.requests[request].wanted > 0 {
+                self.cancel_request(request, turn.out);
+            }
+        }
         let waiting: Vec<FlightId> = self.flights.keys().collect();
         for flight in waiting {
             self.end_waiting(flight, turn.out);

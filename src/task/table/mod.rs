@@ -34,6 +34,7 @@ pub use attempt::{Rest, Taken};
 pub use close::Close;
 pub use write::Write;
 
+use self::settle::Ending;
 use super::breaker::Breaker;
 use super::counts::Gauges;
 use super::deadlines::Deadlines;
@@ -290,8 +291,7 @@ impl<H: Host> Table<H> {
     /// Carries out what the event set off elsewhere.
     fn conclude<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
         while let Some(fetch) = self.collapsing.pop() {
-            let error = self.errors.cancelled.clone();
-            self.end_positions(fetch, &error, turn);
+            self.end_fetch(fetch, Ending::Failure, turn);
         }
         if self.queue.len() > 0 {
             self.form_requests(turn);

@@ -1,15 +1,28 @@
 //! A position is told, a waiter leaves, a fetch ends (rules F01, F03, F09, F17).
 
-use super::{Host, Store, Table, Turn};
-use crate::base::Error;
+use super::{Host, Life, Store, Table, Turn};
+use crate::base::config::Leave;
 use crate::base::hint::rarely;
 use crate::task::demand::Wish;
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Ended, Phase, Waiter};
+use crate::task::flight::{Ended, Phase, Standing, Waiter};
 use crate::task::host::{Cancel, Event, Litter, Mailbox, Outbox};
 use crate::task::outcome::{Batch, Outcome, Source};
 use crate::task::request::{Part, Stray};
 use crate::task::{FetchId, FlightId, RequestId};
+
+/// Why what is open of a fetch ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// Its time is over.
+    Timeout,
+    /// It was cancelled.
+    Cancel,
+    /// It is all or nothing, and something of it failed.
+    Failure,
+    /// The engine closes.
+    Close,
+}
 
 /// After how many waiters that left their list is cleared of them.
 const LEFT_MOST: usize = 32;
@@ -70,22 +83,22 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Settles what is open of a fetch with `error`, which becomes the reason of the whole, and leaves its flights.
-    pub(super) fn end_fetch<S: Store>(&mut self, id: FetchId, error: &Error, turn: &mut Turn<'_, H, S>) {
+    /// Settles what is open of a fetch and leaves its flights. If nothing ended the whole before, this did.
+    pub(super) fn end_fetch<S: Store>(&mut self, id: FetchId, why: Ending, turn: &mut Turn<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let (error, how) = match why {
+            Ending::Timeout => (&self.errors.timeout, fetch.on_timeout),
+            Ending::Cancel | Ending::Failure => (&self.errors.cancelled, fetch.on_cancel),
+            Ending::Close => (&self.errors.closed, Leave::Cancel),
+        };
+        let error = error.clone();
         if fetch.open > 0 {
             fetch.ended.get_or_insert_with(|| error.clone());
         }
-        self.end_positions(id, error, turn);
-    }
-
-    /// Settles what is open of a fetch with `error`, and leaves its flights.
-    pub(super) fn end_positions<S: Store>(&mut self, id: FetchId, error: &Error, turn: &mut Turn<'_, H, S>) {
-        let Some(fetch) = self.fetches.get(id) else { return };
         let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
         for (position, flight) in open {
             self.settle(id, position as u32, Outcome::failed(error.clone()), turn.out);
-            self.leave(flight, wish, turn.out);
+            self.leave(flight, wish, how, turn.out);
         }
     }
 
@@ -94,18 +107,22 @@ impl<H: Host> Table<H> {
         let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0);
         if is_open {
             self.counts.fetch_cancels += 1;
-            let error = self.errors.cancelled.clone();
-            self.end_fetch(id, &error, turn);
+            self.end_fetch(id, Ending::Cancel, turn);
             self.conclude(turn);
         }
         is_open
     }
 
     /// One waiter of the flight is settled otherwise. A flight that nobody wants leaves queue and pause at once; in the
-    /// provider's hands it stays joinable until nothing of its request is wanted.
-    fn leave(&mut self, id: FlightId, wish: Wish, out: &mut Outbox<H>) {
+    /// provider's hands it stays joinable until nothing of its request is wanted, which the last waiter can prevent (rule F10a).
+    fn leave(&mut self, id: FlightId, wish: Wish, how: Leave, out: &mut Outbox<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
+        // What can be neither joined nor stored need not go on, and what the provider has not taken has not begun.
+        flight.goes_on = how == Leave::Continue
+            && flight.demand.is_empty()
+            && flight.standing == Standing::Current
+            && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());
         if flight.is_wanted() {
             if flight.waiters.len() > LEFT_MOST + 2 * flight.demand.total() as usize {
                 let fetches = &self.fetches;
@@ -116,13 +133,18 @@ impl<H: Host> Table<H> {
             return;
         }
         if let Phase::Running { request, .. } = flight.phase {
-            let running = &mut self.requests[request];
-            running.wanted -= 1;
-            if running.wanted == 0 {
-                self.cancel_request(request, Cancel::Unwanted, out);
-            }
+            self.want_one_less(request, out);
         } else {
             self.end_waiting(id, out);
+        }
+    }
+
+    /// A key of the request that was wanted is so no more.
+    pub(super) fn want_one_less(&mut self, id: RequestId, out: &mut Outbox<H>) {
+        let request = &mut self.requests[id];
+        request.wanted -= 1;
+        if request.wanted == 0 {
+            self.cancel_request(id, out);
         }
     }
 
@@ -137,7 +159,8 @@ impl<H: Host> Table<H> {
 
     /// Nothing that the request could still bring is wanted: its flights end, its open parts become unwanted ones, and the
     /// provider is notified (rule F09).
-    pub(super) fn cancel_request(&mut self, id: RequestId, why: Cancel, out: &mut Outbox<H>) {
+    pub(super) fn cancel_request(&mut self, id: RequestId, out: &mut Outbox<H>) {
+        let why = if self.life == Life::Closed { Cancel::Closed } else { Cancel::Unwanted };
         for index in 0..self.requests[id].parts.len() {
             let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
             let flight = self.take_flight(flight_id);

@@ -1,6 +1,7 @@
 //! Something falls due: a fetch's timeout, an attempt's, the end of a pause, of a key's lingering, of a drain.
 
 use super::admit::Again;
+use super::settle::Ending;
 use super::{Host, Life, Store, Table, Turn};
 use crate::task::deadlines::Due;
 use crate::task::flight::Phase;
@@ -15,8 +16,7 @@ impl<H: Host> Table<H> {
                     fetch.has_deadline = false;
                     if fetch.open > 0 {
                         self.counts.fetch_timeouts += 1;
-                        let error = self.errors.timeout.clone();
-                        self.end_fetch(id, &error, turn);
+                        self.end_fetch(id, Ending::Timeout, turn);
                     }
                 }
                 Due::Attempt(id) => self.attempt_due(id, at, turn),

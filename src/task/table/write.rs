@@ -4,7 +4,7 @@
 use super::{Host, Store, Table, Turn};
 use crate::base::Answer;
 use crate::task::flight::{Phase, Standing};
-use crate::task::host::{Filled, Litter};
+use crate::task::host::{Filled, Litter, Outbox};
 use crate::task::outcome::Source;
 use crate::task::{FlightId, LaneId};
 use std::num::NonZeroU64;
@@ -31,7 +31,7 @@ impl<H: Host> Table<H> {
             self.settle_waiting(lane, answer, Source::Put, filled, turn);
         }
         if let Some(lane) = self.lane_of(hash, key) {
-            self.overtake(lane);
+            self.overtake(lane, turn.out);
         }
         self.conclude(turn);
     }
@@ -44,21 +44,26 @@ impl<H: Host> Table<H> {
         let lanes: Vec<LaneId> = self.lanes.keys().collect();
         for lane in lanes {
             self.lanes[lane].writes += 1;
-            self.overtake(lane);
+            self.overtake(lane, turn.out);
         }
         self.conclude(turn);
     }
 
     /// The lane was just written: the flight that the provider has in its hands serves those who joined it, and nobody else.
-    fn overtake(&mut self, lane: LaneId) {
+    fn overtake(&mut self, lane: LaneId, out: &mut Outbox<H>) {
         let Some(id) = self.lanes[lane].current else { return };
         let flight = &mut self.flights[id];
-        if let Phase::Running { .. } = flight.phase {
+        if let Phase::Running { request, .. } = flight.phase {
             let Some(write) = NonZeroU64::new(self.lanes[lane].writes) else { return };
             flight.standing = Standing::Overtaken { write };
+            let goes_on = std::mem::take(&mut flight.goes_on);
             self.lanes[lane].current = None;
             self.lanes[lane].overtaken.push(id);
             self.overtaken += 1;
+            if goes_on {
+                // To be joined and stored, and it can be neither any more.
+                self.want_one_less(request, out);
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! What the table counts and says of itself (rules S12, F10, F13, F20, F22), where no other story looks.
 
 use super::world::{Said, World, failed_with, ms, value};
-use kvlight::base::config::Shape;
+use kvlight::base::config::{BatchMode, Shape};
 use kvlight::base::{Now, Status};
-use kvlight::task::Source;
+use kvlight::task::{Form, Source};
 
 #[test]
 fn s12_an_attempt_that_takes_too_long_is_counted_and_its_request_abandoned() {
@@ -44,6 +44,23 @@ fn s12_each_attempt_after_the_first_is_counted_as_a_retry() {
     assert!(waiter.is_over());
     let counts = world.table.counts();
     assert_eq!((counts.attempts, counts.retries, counts.flights_failed), (3, 2, 1));
+}
+
+#[test]
+fn s12_a_batch_that_ends_on_a_remembered_error_counts_each_position_once() {
+    let mut world = World::with(|settings| {
+        settings.cache.error_ttl_ms = 1_000;
+        (settings.tasks.max_running, settings.tasks.queue_max_keys) = (1, 0);
+    });
+    world.fetch("bad");
+    world.fail_for_good(0, "bad", 7);
+    world.finish(0);
+    world.fetch("busy");
+    let batch = world.ask(Form::All, &["a", "bad", "b"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
+    let cancelled = failed_with(Status::ERR_CANCELLED);
+    assert_eq!(batch.outcomes(), [cancelled.clone(), Said::Error(7), cancelled]);
+    let counts = world.table.counts();
+    assert_eq!((counts.missed_started, counts.missed_remembered, counts.missed_unasked, counts.misses()), (2, 1, 2, 5));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod counting;
 mod faults;
 mod gate;
 mod joining;
+mod leaving;
 mod model;
 mod places;
 mod provider;

@@ -6,7 +6,7 @@
 //! is older than its own call. Nulls have no text to say where they come from, so each is checked when it appears: [`Silence`].
 
 use super::world::{Said, Waiter, World, bytes, ms, provider_error};
-use kvlight::base::config::{BatchMode, Order, Overflow, Read, Settings};
+use kvlight::base::config::{BatchMode, Leave, Order, Overflow, Read, Settings};
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::{Form, Given, Rest, Source, Taken};
 use proptest::prelude::*;
@@ -47,6 +47,8 @@ struct Call {
     pause_ms: u64,
     step: usize,
     missed_before: bool,
+    /// Whether what the provider has of it goes on when it times out, and when it is cancelled.
+    goes_on: (bool, bool),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,9 +94,9 @@ fn call() -> impl Strategy<Value = Call> {
     let read = prop_oneof![6 => Just(Read::Normal), 1 => Just(Read::Refresh), 1 => Just(Read::CacheOnly), 1 => Just(Read::NoStore)];
     let keys = prop::collection::vec(0..8usize, 0..9);
     let timeout = prop_oneof![3 => Just(None), 1 => (1..80u64).prop_map(Some)];
-    let modes = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>());
+    let modes = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>(), any::<(bool, bool)>());
     (keys, read, modes, -2..3i32, timeout, 0..3u32, prop_oneof![Just(0), Just(10u64)], 0..3usize).prop_map(
-        |(keys, read, (all, all_or_nothing, missed_before), urgency, timeout_ms, retries, pause_ms, step)| Call {
+        |(keys, read, (all, all_or_nothing, missed_before, goes_on), urgency, timeout_ms, retries, pause_ms, step)| Call {
             all,
             keys,
             read,
@@ -105,6 +107,7 @@ fn call() -> impl Strategy<Value = Call> {
             pause_ms,
             step,
             missed_before,
+            goes_on,
         },
     )
 }
@@ -287,6 +290,8 @@ impl Run {
             options.fetch.read = call.read;
             options.fetch.timeout = call.timeout_ms.map(ms);
             (options.fetch.retry.count, options.fetch.retry.fixed) = (Some(call.retries), ms(call.pause_ms));
+            let leave = |goes_on| if goes_on { Leave::Continue } else { Leave::Cancel };
+            (options.fetch.on_timeout, options.fetch.on_cancel) = (leave(call.goes_on.0), leave(call.goes_on.1));
             options.fetch.batch_mode = if call.all_or_nothing { BatchMode::AllOrNothing } else { BatchMode::Partial };
             (options.urgency, options.step, options.missed_before) = (call.urgency, call.step, call.missed_before);
         });
@@ -341,11 +346,17 @@ impl Run {
         Silence { absent: keys.collect(), is_unseen: !is_seen }
     }
 
-    /// Whether any fetch waits for the key, or a refresh asked for it.
+    /// Whether any fetch waits for the key or left it to go on, or a refresh asked for it.
     fn may_be_wanted(&self, key: &str) -> bool {
         let waits = |asked: &Asked| {
             let outcomes = asked.waiter.outcomes();
-            (0..outcomes.len()).any(|at| KEYS[asked.call.keys[at]] == key && outcomes[at] == Said::Nothing)
+            let wants = |said: &Said| match said {
+                Said::Nothing => true,
+                Said::Failed(Status::ERR_TIMEOUT) => asked.call.goes_on.0,
+                Said::Failed(Status::ERR_CANCELLED) => asked.call.goes_on.1,
+                _ => false,
+            };
+            (0..outcomes.len()).any(|at| KEYS[asked.call.keys[at]] == key && wants(&outcomes[at]))
         };
         self.refreshed.contains(key) || self.fetches.iter().any(waits)
     }

@@ -164,6 +164,12 @@ class FetchSettings(TypedDict, total=False):
     read: Literal["normal", "refresh", "cache_only", "no_store"]
     """normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal."""
 
+    load_on_timeout: Literal["continue", "cancel"]
+    """What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. Default: continue."""
+
+    load_on_cancel: Literal["cancel", "continue"]
+    """The same, when the last fetch that waits for it is cancelled. Default: cancel."""
+
     priority: float
     """The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0."""
 
@@ -379,6 +385,8 @@ NAMES: dict[str, str] = {
     "timeout_ms": "timeout_ms",
     "attempt_timeout_ms": "attempt_timeout_ms",
     "read": "read",
+    "load_on_timeout": "load.on_timeout",
+    "load_on_cancel": "load.on_cancel",
     "priority": "priority",
     "urgency": "urgency",
     "retry_count": "retry.count",

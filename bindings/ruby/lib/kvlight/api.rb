@@ -182,6 +182,10 @@ module Kvlight
     attempt_timeout_ms: "attempt_timeout_ms",
     # normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. :normal, :refresh, :cache_only, :no_store; default: normal.
     read: "read",
+    # What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. :continue, :cancel; default: continue.
+    load_on_timeout: "load.on_timeout",
+    # The same, when the last fetch that waits for it is cancelled. :cancel, :continue; default: cancel.
+    load_on_cancel: "load.on_cancel",
     # The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Float; default: 0.
     priority: "priority",
     # Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Integer; default: 0.
