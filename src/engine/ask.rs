@@ -257,7 +257,7 @@ impl Core {
                     let meanwhile = handle.activate(&self.me(), id);
                     let id = id.unwrap_or(FetchId::NULL);
                     if let Some(urgency) = meanwhile.urgency {
-                        table.set_urgency(id, urgency);
+                        table.set_urgency(id, urgency, turn);
                     }
                     if meanwhile.cancelled {
                         table.cancel(id, turn);

@@ -82,7 +82,7 @@ impl Fetch {
             inner.active()
         };
         if let Some((core, id)) = active {
-            core.turn(|table, _| table.set_urgency(id, urgency));
+            core.turn(|table, turn| table.set_urgency(id, urgency, turn));
         }
     }
 

@@ -1,16 +1,12 @@
-//! What falls due when: one heap for all timeouts, pauses and lingering.
-//!
-//! An entry whose cause went away (the fetch ended, the answer came) stays in the heap and does nothing when it comes up:
-//! its id is stale. When such entries outnumber the others the heap is cleared of them, so that a million fetches that end
-//! long before their timeout do not pile up.
+//! What falls due when: all timeouts, pauses and lingering, in the order of time. What falls due at one instant does so in the order in
+//! which it was set.
 
 use super::{FetchId, FlightId, RequestId};
 use crate::base::Moment;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 
 /// Whose time has come.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Due {
     /// A fetch's timeout.
     Fetch(FetchId),
@@ -26,59 +22,57 @@ pub enum Due {
     Drain,
 }
 
+/// A deadline that was set.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Timer {
+    pub at: Moment,
+    nth: u64,
+}
+
 /// All that is to come.
 #[derive(Default)]
 pub struct Deadlines {
-    heap: BinaryHeap<Reverse<(Moment, Due)>>,
-    /// How many entries are known to be stale.
-    stale: usize,
+    timers: BTreeMap<Timer, Due>,
+    /// How many were ever set.
+    set: u64,
 }
 
 impl Deadlines {
-    /// Adds an entry.
-    pub fn push(&mut self, at: Moment, due: Due) {
+    /// Sets a deadline. One that never comes is not kept.
+    pub fn set(&mut self, at: Moment, due: Due) -> Timer {
+        self.set += 1;
+        let timer = Timer { at, nth: self.set };
         if at < Moment::NEVER {
-            self.heap.push(Reverse((at, due)));
+            self.timers.insert(timer, due);
         }
+        timer
     }
 
-    /// Says that the cause of one entry went away.
-    pub fn retire(&mut self) {
-        self.stale += 1;
+    /// Takes a deadline back whose cause went away.
+    pub fn cancel(&mut self, timer: Timer) {
+        self.timers.remove(&timer);
     }
 
-    /// Whether it is time for [`Deadlines::clear_stale`].
-    pub fn is_cluttered(&self) -> bool {
-        self.stale > 64 && self.stale > self.heap.len() / 2
-    }
-
-    /// Keeps only entries that are still `live`.
-    pub fn clear_stale(&mut self, live: impl Fn(Moment, Due) -> bool) {
-        self.heap.retain(|Reverse((at, due))| live(*at, *due));
-        self.stale = 0;
-    }
-
-    /// When the next entry falls due.
+    /// When the next one falls due.
     pub fn next(&self) -> Option<Moment> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
+        self.timers.first_key_value().map(|(timer, _)| timer.at)
     }
 
-    /// Takes the first entry that is due by `now`.
+    /// Takes the first one that is due by `now`.
     pub fn pop(&mut self, now: Moment) -> Option<(Moment, Due)> {
-        if self.next()? > now {
-            return None;
-        }
-        self.heap.pop().map(|Reverse(entry)| entry)
+        let first = self.timers.first_entry().filter(|first| first.key().at <= now)?;
+        let (timer, due) = first.remove_entry();
+        Some((timer.at, due))
     }
 
-    /// Whether this entry is in here. For checks: it reads everything.
-    pub fn holds(&self, at: Moment, due: Due) -> bool {
-        at == Moment::NEVER || self.heap.iter().any(|Reverse(entry)| *entry == (at, due))
+    /// Whether this is to come. For checks.
+    pub fn holds(&self, timer: Timer, due: Due) -> bool {
+        timer.at == Moment::NEVER || self.timers.get(&timer) == Some(&due)
     }
 
-    /// Whether an entry like this is in here. For checks: it reads everything.
-    pub fn holds_any(&self, alike: impl Fn(Due) -> bool) -> bool {
-        self.heap.iter().any(|Reverse((_, due))| alike(*due))
+    /// How many are to come. For checks.
+    pub fn len(&self) -> usize {
+        self.timers.len()
     }
 }
 
@@ -89,26 +83,23 @@ mod tests {
     #[test]
     fn f10_what_never_comes_is_not_kept() {
         let mut deadlines = Deadlines::default();
-        deadlines.push(Moment::NEVER, Due::Drain);
-        assert_eq!(deadlines.next(), None);
-        deadlines.push(Moment(5), Due::Linger);
-        assert!(deadlines.holds(Moment::NEVER, Due::Drain) && deadlines.holds(Moment(5), Due::Linger));
-        assert!(!deadlines.holds(Moment(5), Due::Drain));
+        let never = deadlines.set(Moment::NEVER, Due::Drain);
+        assert_eq!((deadlines.next(), deadlines.len()), (None, 0));
+        let timer = deadlines.set(Moment(5), Due::Linger);
+        assert!(deadlines.holds(never, Due::Drain) && deadlines.holds(timer, Due::Linger) && !deadlines.holds(timer, Due::Drain));
         assert_eq!((deadlines.pop(Moment(4)), deadlines.pop(Moment(5))), (None, Some((Moment(5), Due::Linger))));
     }
 
     #[test]
-    fn f10_stale_deadlines_go_when_they_are_more_than_64_and_more_than_half() {
+    fn f10_what_falls_due_at_one_instant_does_so_in_the_order_set() {
         let mut deadlines = Deadlines::default();
-        let cluttered_after = |deadlines: &mut Deadlines, stale: usize| {
-            deadlines.stale = stale;
-            deadlines.is_cluttered()
-        };
-        assert!(!cluttered_after(&mut deadlines, 64) && cluttered_after(&mut deadlines, 65));
-        (0..200).for_each(|at| deadlines.push(Moment(at), Due::Linger));
-        assert!(!cluttered_after(&mut deadlines, 65), "most are still to come");
-        assert!(!cluttered_after(&mut deadlines, 100) && cluttered_after(&mut deadlines, 101));
-        deadlines.clear_stale(|at, _| at.0 >= 150);
-        assert_eq!((deadlines.heap.len(), deadlines.stale), (50, 0));
+        deadlines.set(Moment(2), Due::Linger);
+        deadlines.set(Moment(1), Due::Drain);
+        deadlines.set(Moment(1), Due::Linger);
+        let cancelled = deadlines.set(Moment(1), Due::Fetch(FetchId::NULL));
+        deadlines.set(Moment(1), Due::Retry(FlightId::NULL));
+        deadlines.cancel(cancelled);
+        let order: Vec<Due> = std::iter::from_fn(|| deadlines.pop(Moment(9)).map(|(_, due)| due)).collect();
+        assert_eq!(order, [Due::Drain, Due::Linger, Due::Retry(FlightId::NULL), Due::Linger]);
     }
 }

@@ -1,6 +1,7 @@
 //! A fetch: one call that asks for one or many positions.
 
 use super::FlightId;
+use super::deadlines::Timer;
 use super::demand::Wish;
 use super::host::Host;
 use super::outcome::Outcome;
@@ -43,7 +44,8 @@ pub struct Fetch<H: Host> {
     pub progress_step: usize,
     /// At how many settled positions progress is told next.
     pub progress_at: usize,
-    pub has_deadline: bool,
+    /// Its timeout.
+    pub deadline: Option<Timer>,
     /// What it adds to the demand for each of its keys.
     pub wish: Wish,
     /// Which fetch it is, counted from the first.

@@ -1,6 +1,7 @@
 //! A flight: one load of one key, shared by everybody who wants it; and the lane: all that is known of a key while anybody
 //! loads it or may still answer it.
 
+use super::deadlines::Timer;
 use super::demand::Demand;
 use super::queue::Stand;
 use super::{FetchId, FlightId, LaneId, RequestId};
@@ -48,7 +49,7 @@ pub enum Phase {
     /// The provider has it.
     Running { request: RequestId, index: u32 },
     /// It failed and pauses.
-    Backoff { due: Moment },
+    Backoff { timer: Timer },
 }
 
 /// Whether a flight can be joined.

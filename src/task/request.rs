@@ -1,6 +1,7 @@
 //! A request: what the provider is handed; and the slots that bound how many it has at a time (rule F12).
 
 use super::breaker::Era;
+use super::deadlines::Timer;
 use super::flight::Stamp;
 use super::recent::Tick;
 use super::{FlightId, LaneId, RequestId};
@@ -67,8 +68,8 @@ pub enum Call {
 pub enum Time {
     /// For ever: it has not begun, or there is no timeout.
     Unlimited,
-    /// Until this moment.
-    Until(Moment),
+    /// Until this timer fires.
+    Until(Timer),
     /// It was over before the request was finished.
     Over,
 }

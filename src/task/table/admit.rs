@@ -188,13 +188,12 @@ impl<H: Host> Table<H> {
     }
 
     fn arm_linger<S>(&mut self, turn: &Turn<'_, H, S>) {
-        if self.settings.batch_linger.is_zero() || self.linger_at.is_some() || !self.slots.is_free() {
+        if self.settings.batch_linger.is_zero() || self.linger.is_some() || !self.slots.is_free() {
             return;
         }
         if let Some(oldest) = self.queue.oldest() {
             let at = oldest.after(self.settings.batch_linger).max(turn.now.moment());
-            self.linger_at = Some(at);
-            self.deadlines.push(at, Due::Linger);
+            self.linger = Some(self.deadlines.set(at, Due::Linger));
         }
     }
 
@@ -277,7 +276,7 @@ impl<H: Host> Table<H> {
     }
 
     /// The fetch's urgency becomes `urgency`.
-    pub fn set_urgency(&mut self, id: FetchId, urgency: i32) {
+    pub fn set_urgency<S: Store>(&mut self, id: FetchId, urgency: i32, turn: &mut Turn<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let before = fetch.wish;
         if before.urgency == urgency {
@@ -291,6 +290,6 @@ impl<H: Host> Table<H> {
                 demand.remove(before);
             });
         }
-        self.queue.refill();
+        self.conclude(turn);
     }
 }

@@ -213,8 +213,8 @@ impl<H: Host> Table<H> {
             if due <= turn.now.moment() {
                 return self.requeue(id, Again::AtOnce, turn.now.moment());
             }
-            self.flights[id].phase = Phase::Backoff { due };
-            return self.deadlines.push(due, Due::Retry(id));
+            self.flights[id].phase = Phase::Backoff { timer: self.deadlines.set(due, Due::Retry(id)) };
+            return;
         }
         let flight = &self.flights[id];
         if flight.standing == Standing::Current && error.status() == Status::ERR_PROVIDER {

@@ -104,7 +104,6 @@ impl<H: Host> Table<H> {
     pub fn ask<S: Store>(&mut self, ask: Ask<'_, H>, turn: &mut Turn<'_, H, S>) -> Option<FetchId> {
         let Ask { keys, probes, reprobe, form, settings, mailbox, context, urgency, deadline, progress_step, room } = ask;
         self.arrivals += 1;
-        let deadline = deadline.filter(|deadline| *deadline < Moment::NEVER);
         let arrival = self.arrivals;
         let is_deferrable = (form == Form::Refresh || probes.len() > 1) && self.settings.queue_overflow == Overflow::Wait;
         let wish = Wish { urgency, is_deferrable, stores: settings.read != Read::NoStore };
@@ -126,7 +125,7 @@ impl<H: Host> Table<H> {
             ended: None,
             progress_step,
             progress_at: progress_step,
-            has_deadline: deadline.is_some(),
+            deadline: None,
             wish,
             arrival,
             stand,
@@ -134,7 +133,7 @@ impl<H: Host> Table<H> {
             waiting: 1,
         });
         if let Some(deadline) = deadline {
-            self.deadlines.push(deadline, Due::Fetch(id));
+            self.fetches[id].deadline = Some(self.deadlines.set(deadline, Due::Fetch(id)));
         }
         if keys.is_empty() && form == Form::All {
             self.finish_fetch(id, turn.out);

@@ -31,11 +31,13 @@ impl<H: Host> Table<H> {
     /// The provider, or the host's queue, takes a request: its attempt's time begins.
     pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> Taken {
         let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0) else { return Taken::Skip };
+        if request.is_taken() {
+            return Taken::Run;
+        }
         request.call = Call::Running;
         let deadline = self.attempt_timeout.map_or(Moment::NEVER, |timeout| now.moment().after(timeout));
         if deadline < Moment::NEVER {
-            request.time = Time::Until(deadline);
-            self.deadlines.push(deadline, Due::Attempt(id));
+            request.time = Time::Until(self.deadlines.set(deadline, Due::Attempt(id)));
         }
         Taken::Run
     }
@@ -56,8 +58,10 @@ impl<H: Host> Table<H> {
         let Some(request) = self.requests.get_mut(id).filter(|_| status == Status::OK) else { return status };
         match (&mut request.time, self.attempt_timeout) {
             (Time::Over, _) => return Status::LATE,
-            // The entry in `deadlines` stays; when it comes up it finds that the time is not over yet.
-            (Time::Until(deadline), Some(timeout)) => *deadline = now.moment().after(timeout),
+            (Time::Until(timer), Some(timeout)) => {
+                self.deadlines.cancel(*timer);
+                *timer = self.deadlines.set(now.moment().after(timeout), Due::Attempt(id));
+            }
             (Time::Until(_) | Time::Unlimited, _) => {}
         }
         Status::OK
@@ -76,7 +80,7 @@ impl<H: Host> Table<H> {
     pub fn time_left(&self, id: RequestId, now: &Now<'_>) -> Option<std::time::Duration> {
         match self.requests.get(id)?.time {
             Time::Unlimited => None,
-            Time::Until(deadline) => Some(deadline.since(now.moment())),
+            Time::Until(timer) => Some(timer.at.since(now.moment())),
             Time::Over => Some(std::time::Duration::ZERO),
         }
     }
@@ -87,14 +91,10 @@ impl<H: Host> Table<H> {
         flight.and_then(|flight| self.flights.get(flight)).is_some_and(|flight| flight.is_wanted())
     }
 
-    /// The end of an attempt's time has come, unless a heartbeat moved it.
-    pub(super) fn attempt_due<S: Store>(&mut self, id: RequestId, at: Moment, turn: &mut Turn<'_, H, S>) {
+    /// The end of an attempt's time has come.
+    pub(super) fn attempt_due<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
-        match request.time {
-            Time::Until(deadline) if deadline > at => return self.deadlines.push(deadline, Due::Attempt(id)),
-            Time::Until(_) => request.time = Time::Over,
-            Time::Unlimited | Time::Over => return,
-        }
+        request.time = Time::Over;
         // One that answered every key and does not come back keeps its slot no longer either.
         if request.hold == Hold::Slot {
             self.abandon(id, turn);
@@ -166,8 +166,8 @@ impl<H: Host> Table<H> {
         turn.out.litter.push(Litter::Error(error));
         self.release(id, turn);
         if let Some(request) = self.requests.remove(id) {
-            if let Time::Until(_) = request.time {
-                self.deadlines.retire();
+            if let Time::Until(timer) = request.time {
+                self.deadlines.cancel(timer);
             }
             turn.out.litter.push(Litter::Request(request.handle));
         }

@@ -1,10 +1,11 @@
 //! The table looks itself over: what its invariants say of its parts, in sentences. For tests only, since it reads everything.
 
 use super::{Host, Life, Table};
+use crate::base::Moment;
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
 use crate::task::flight::{Flight, Phase, Standing};
-use crate::task::request::{Call, Hold, Part, Time};
+use crate::task::request::{Hold, Part, Time};
 use crate::task::{FetchId, FlightId, RequestId};
 use std::collections::HashMap;
 
@@ -28,6 +29,7 @@ impl<H: Host> Table<H> {
         let overtaken = self.flights.values().filter(|flight| flight.standing != Standing::Current).count();
         ensure(overtaken == self.overtaken, || format!("{overtaken} flights are overtaken, {} counted", self.overtaken))?;
         self.check_queue()?;
+        self.check_deadlines()?;
         let counts = &self.counts;
         let ended = counts.flights_succeeded + counts.flights_failed + counts.flights_lost + counts.flights_cancelled;
         ensure(counts.flights_started == ended + self.flights.len() as u64, || {
@@ -81,9 +83,9 @@ impl<H: Host> Table<H> {
                 let part = self.requests.get(request).and_then(|request| request.open_flight(index as usize));
                 ensure(part == Some(id), || format!("{key:?} runs in a request that does not know it"))
             }
-            Phase::Backoff { due } => {
+            Phase::Backoff { timer } => {
                 wanted()?;
-                ensure(self.deadlines.holds(due, Due::Retry(id)), || format!("nothing ends the pause of {key:?}"))
+                ensure(self.deadlines.holds(timer, Due::Retry(id)), || format!("nothing ends the pause of {key:?}"))
             }
             Phase::Queued | Phase::Retried { .. } => {
                 wanted()?;
@@ -109,7 +111,7 @@ impl<H: Host> Table<H> {
         let waits = |flight: &&Flight| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
         let waiting = self.flights.values().filter(waits).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
-        let timed = !fetch.has_deadline || self.life == Life::Closed || self.deadlines.holds_any(|due| due == Due::Fetch(id));
+        let timed = fetch.deadline.is_none_or(|timer| self.life == Life::Closed || self.deadlines.holds(timer, Due::Fetch(id)));
         ensure(timed, || format!("nothing ends fetch {nth}, which has a timeout"))
     }
 
@@ -130,8 +132,9 @@ impl<H: Host> Table<H> {
         let open = (0..request.parts.len()).any(|index| request.open_flight(index).is_some());
         ensure(wanted > 0 || !open, || format!("nobody wants anything of request {nth}, and it was not cancelled"))?;
         ensure(!request.is_done() || request.hold == Hold::Nothing, || format!("request {nth} is done and holds a slot"))?;
-        let timed = request.call == Call::Waiting || !matches!(request.time, Time::Until(_)) || self.life == Life::Closed;
-        ensure(timed || self.deadlines.holds_any(|due| due == Due::Attempt(id)), || format!("nothing ends the attempt of request {nth}"))
+        let Time::Until(timer) = request.time else { return Ok(()) };
+        let timed = self.life == Life::Closed || self.deadlines.holds(timer, Due::Attempt(id));
+        ensure(timed, || format!("nothing ends the attempt of request {nth}"))
     }
 
     fn check_slots(&self) -> Verdict {
@@ -147,11 +150,28 @@ impl<H: Host> Table<H> {
         ensure(overdue == 0 || full, || "a request keeps its slot though it could be abandoned".into())
     }
 
+    /// Each deadline has a cause: none is left of what is over.
+    fn check_deadlines(&self) -> Verdict {
+        let fetches = self.fetches.values().filter(|fetch| fetch.deadline.is_some_and(|timer| timer.at < Moment::NEVER));
+        let attempts = self.requests.values().filter(|request| matches!(request.time, Time::Until(_)));
+        let pauses = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Backoff { timer } if timer.at < Moment::NEVER));
+        let rate = self.rate_wait.iter().filter(|wait| self.deadlines.holds(wait.timer, Due::Rate));
+        let causes = fetches.count() + attempts.count() + pauses.count() + rate.count() + usize::from(self.linger.is_some());
+        let known = self.deadlines.len();
+        let agree = match self.life {
+            Life::Open => known == causes,
+            // And the ends of drains.
+            Life::Draining(_) => known >= causes,
+            Life::Closed => known == 0,
+        };
+        ensure(agree, || format!("{known} deadlines are to come, for {causes} causes"))
+    }
+
     fn check_queue(&self) -> Verdict {
         self.queue.check()?;
         let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
         ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, the queue has {}", self.queue.len()))?;
-        let is_rated = self.rate_wait.is_some_and(|wait| self.deadlines.holds(wait.until, Due::Rate));
+        let is_rated = self.rate_wait.is_some_and(|wait| self.deadlines.holds(wait.timer, Due::Rate));
         if !self.slots.is_free() || waiting == 0 || is_rated {
             return Ok(());
         }
@@ -159,7 +179,7 @@ impl<H: Host> Table<H> {
         ensure(!self.queue.has_retried(), || "a retried key lingers though a slot is free".into())?;
         ensure(waiting < self.settings.batch_max_keys as usize, || "a full request lingers though a slot is free".into())?;
         ensure(!self.queue.is_full(), || "keys linger on the last place though a slot is free".into())?;
-        let armed = self.linger_at.is_some_and(|at| self.deadlines.holds(at, Due::Linger));
+        let armed = self.linger.is_some_and(|timer| self.deadlines.holds(timer, Due::Linger));
         ensure(armed, || "keys linger and nothing ends it".into())
     }
 }

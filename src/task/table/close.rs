@@ -28,7 +28,7 @@ impl<H: Host> Table<H> {
             (Life::Draining(before), Close::Drain(until)) if before <= until => {}
             (Life::Open | Life::Draining(_), Close::Drain(until)) => {
                 self.life = Life::Draining(until);
-                self.deadlines.push(until, Due::Drain);
+                self.deadlines.set(until, Due::Drain);
             }
         }
         self.conclude(turn);

@@ -19,13 +19,18 @@ impl<H: Host> Table<H> {
             return true;
         }
         let until = self.rate.next_at();
-        let before = self.rate_wait.replace(RateWait { since: self.rate_wait.map_or(now, |wait| wait.since), until });
-        if before.is_none() {
-            self.counts.rate_waits += 1;
-        }
-        if before.is_none_or(|wait| wait.until != until) {
-            self.deadlines.push(until, Due::Rate);
-        }
+        let since = match self.rate_wait {
+            Some(wait) if wait.timer.at == until => return false,
+            Some(wait) => {
+                self.deadlines.cancel(wait.timer);
+                wait.since
+            }
+            None => {
+                self.counts.rate_waits += 1;
+                now
+            }
+        };
+        self.rate_wait = Some(RateWait { since, timer: self.deadlines.set(until, Due::Rate) });
         false
     }
 
@@ -34,6 +39,7 @@ impl<H: Host> Table<H> {
     pub(super) fn take_token(&mut self, now: Moment) {
         self.rate.take(now);
         if let Some(wait) = self.rate_wait.take() {
+            self.deadlines.cancel(wait.timer);
             self.counts.rate_waited_us += now.since(wait.since).as_micros() as u64;
         }
     }

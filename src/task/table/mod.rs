@@ -37,7 +37,7 @@ pub use write::Write;
 use self::settle::Ending;
 use super::breaker::Breaker;
 use super::counts::Gauges;
-use super::deadlines::Deadlines;
+use super::deadlines::{Deadlines, Timer};
 use super::failures::Failures;
 use super::fetch::Fetch;
 use super::flight::{Ended, Flight, Lane, Phase, Standing};
@@ -47,7 +47,7 @@ use super::key_index::KeyIndex;
 use super::queue::Queue;
 use super::rate::Rate;
 use super::recent::Recent;
-use super::request::{Part, Request, Slots, Time};
+use super::request::{Part, Request, Slots};
 use super::slab::Slab;
 use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
 use crate::base::config::{Settings, TaskSettings};
@@ -73,12 +73,12 @@ pub struct Table<H: Host> {
     overtaken: usize,
     slots: Slots,
     rate: Rate,
-    /// The moment for which a rate entry stands in `deadlines`, and since when keys wait for it.
+    /// Since when keys wait for the rate, and until when.
     rate_wait: Option<RateWait>,
     breaker: Breaker,
     deadlines: Deadlines,
-    /// The moment for which a linger entry stands in `deadlines`.
-    linger_at: Option<Moment>,
+    /// When lingering is looked at next.
+    linger: Option<Timer>,
     failures: Failures,
     recent: Recent,
     random: Random,
@@ -111,7 +111,8 @@ enum Life {
 #[derive(Clone, Copy)]
 struct RateWait {
     since: Moment,
-    until: Moment,
+    /// When there is a token again.
+    timer: Timer,
 }
 
 /// The library's own errors, made once.
@@ -146,7 +147,7 @@ impl<H: Host> Table<H> {
             rate_wait: None,
             breaker: Breaker::new(&tasks.breaker),
             deadlines: Deadlines::default(),
-            linger_at: None,
+            linger: None,
             failures: Failures::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
             recent: Recent::default(),
             random: Random::new(settings.cache.seed),
@@ -255,7 +256,7 @@ impl<H: Host> Table<H> {
                 self.queue.remove(stand, flight.demand.urgency(), key);
                 self.wait_no_more(owner, 1);
             }
-            Phase::Backoff { .. } => self.deadlines.retire(),
+            Phase::Backoff { timer } => self.deadlines.cancel(timer),
             Phase::Opening | Phase::Running { .. } => {}
         }
     }
@@ -275,8 +276,8 @@ impl<H: Host> Table<H> {
     /// Forgets a fetch that is over.
     fn forget_fetch(&mut self, id: FetchId, out: &mut Outbox<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        if fetch.has_deadline {
-            self.deadlines.retire();
+        if let Some(timer) = fetch.deadline {
+            self.deadlines.cancel(timer);
         }
         fetch.litter(out);
         self.fetches.remove_with(id, |_| ());
@@ -296,30 +297,10 @@ impl<H: Host> Table<H> {
         if self.queue.len() > 0 {
             self.form_requests(turn);
         }
-        if self.deadlines.is_cluttered() {
-            let Table { deadlines, fetches, requests, flights, .. } = self;
-            deadlines.clear_stale(|at, due| is_live(fetches, requests, flights, at, due));
-        }
     }
 
     fn is_watched(&self) -> bool {
         !self.requests.is_empty()
-    }
-}
-
-fn is_live<H: Host>(
-    fetches: &Slab<FetchId, Fetch<H>>,
-    requests: &Slab<RequestId, Request<H::Request>>,
-    flights: &Slab<FlightId, Flight>,
-    at: Moment,
-    due: super::deadlines::Due,
-) -> bool {
-    use super::deadlines::Due;
-    match due {
-        Due::Fetch(id) => fetches.get(id).is_some_and(|fetch| fetch.open > 0),
-        Due::Attempt(id) => requests.get(id).is_some_and(|request| matches!(request.time, Time::Until(_))),
-        Due::Retry(id) => flights.get(id).is_some_and(|flight| matches!(flight.phase, Phase::Backoff { due } if due == at)),
-        Due::Linger | Due::Rate | Due::Drain => true,
     }
 }
 

@@ -4,7 +4,6 @@ use super::admit::Again;
 use super::settle::Ending;
 use super::{Host, Life, Store, Table, Turn};
 use crate::task::deadlines::Due;
-use crate::task::flight::Phase;
 
 impl<H: Host> Table<H> {
     /// Does all that is due.
@@ -13,20 +12,15 @@ impl<H: Host> Table<H> {
             match due {
                 Due::Fetch(id) => {
                     let Some(fetch) = self.fetches.get_mut(id) else { continue };
-                    fetch.has_deadline = false;
+                    fetch.deadline = None;
                     if fetch.open > 0 {
                         self.counts.fetch_timeouts += 1;
                         self.end_fetch(id, Ending::Timeout, turn);
                     }
                 }
-                Due::Attempt(id) => self.attempt_due(id, at, turn),
-                Due::Retry(id) => {
-                    let is_due = |phase| matches!(phase, Phase::Backoff { due } if due == at);
-                    if self.flights.get(id).is_some_and(|flight| is_due(flight.phase)) {
-                        self.requeue(id, Again::Paused, turn.now.moment());
-                    }
-                }
-                Due::Linger => self.linger_at = None,
+                Due::Attempt(id) => self.attempt_due(id, turn),
+                Due::Retry(id) => self.requeue(id, Again::Paused, turn.now.moment()),
+                Due::Linger => self.linger = None,
                 // `conclude` forms what may be formed now, and waits anew if that is nothing.
                 Due::Rate => {
                     if self.queue.len() == 0 {

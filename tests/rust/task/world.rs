@@ -306,7 +306,7 @@ impl World {
 
     pub fn set_urgency(&mut self, waiter: &Waiter, urgency: i32) {
         if let Some(id) = waiter.id {
-            self.step(|table, _| table.set_urgency(id, urgency));
+            self.step(|table, turn| table.set_urgency(id, urgency, turn));
         }
     }
 
