@@ -105,9 +105,11 @@ test('l08_the_module_loads_again_and_again_in_one_process', async () => {
 test('l08_two_copies_in_one_process', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'kvlight-'));
   try {
-    for (const part of ['package.json', 'src', 'build']) {
+    for (const part of ['package.json', 'src']) {
       cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
     }
+    const addon = process.report.getReport().sharedObjects.find((path) => path.endsWith('kvlight.node'));
+    cpSync(addon, join(folder, 'build', 'kvlight.node'));
     const copy = await import(join(folder, 'src', 'index.mjs'));
     assert.notEqual(copy.KvlightError, KvlightError);
     const [here, there] = [new Tasks({ provider: echo }), new copy.Tasks({ provider: echo })];

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs the packages of a folder into an empty one, and runs from there the program of docs/HOSTS.md, the scenarios and the tests:
+# `package.sh FOLDER`. Nothing of the checkout's library code is on the path.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH= cd -- "$here/../../.." && pwd)
+folder=$(CDPATH= cd -- "$1" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset KVL_NODE_ADDON NODE_PATH
+: "${KVL_CALLS:=1000000}"
+export KVL_CALLS
+cd "$work"
+echo '{ "private": true }' >package.json
+# Offline: the addons of other platforms are optional, and none is asked for.
+npm install --silent --offline --no-audit --no-fund "$folder"/kvlight-linux-*.tgz "$folder"/kvlight-[0-9]*.tgz
+cp "$top/examples/node/hello.mjs" .
+"$top/bindings/hello.sh" Node node hello.mjs
+node -e 'const { Cache } = require("kvlight"); new Cache({ "cache.capacity": 1 }).close(); if (!require.resolve("kvlight").startsWith(process.cwd())) process.exit(1)'
+echo "ok - by require"
+cp -r "$here" node_modules/kvlight/tests
+cd node_modules/kvlight/tests
+node scenarios.mjs
+node --expose-gc --test --test-reporter=tap ./*.test.mjs | grep -E '^(ok|not ok)|bytes a call|became' >"$work/tap" || true
+cat "$work/tap"
+! grep -q '^not ok' "$work/tap"
