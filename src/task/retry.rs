@@ -14,6 +14,10 @@ impl Retry {
     pub fn pause(&self, attempt: u32, random: &mut Random) -> Duration {
         let failures = attempt.max(1);
         let exponential = |nth: u32| {
+            if self.first.is_zero() {
+                // Grown for long enough the factor is infinite, and 0 times that is no number (rule F11a).
+                return Duration::ZERO;
+            }
             let grown = self.first.as_secs_f64() * self.factor.powf(f64::from(nth - 1));
             // `min` first: beyond the cap the product may be infinite, which a Duration cannot hold.
             Duration::from_secs_f64(grown.min(self.cap.as_secs_f64()).min(MAX_SECONDS))
@@ -30,8 +34,11 @@ impl Retry {
         if self.jitter == 0.0 || pause.is_zero() {
             return pause;
         }
-        let spread = 1.0 + self.jitter * (2.0 * random.unit() - 1.0);
-        Duration::from_secs_f64((pause.as_secs_f64() * spread).min(MAX_SECONDS)).min(self.cap)
+        // Drawn from what lies below the cap, not cut off at it: else half of all pauses would be the cap itself (rule F11a).
+        let middle = pause.as_secs_f64();
+        let low = middle * (1.0 - self.jitter);
+        let high = (middle * (1.0 + self.jitter)).min(self.cap.as_secs_f64()).min(MAX_SECONDS).max(low);
+        Duration::from_secs_f64(low + (high - low) * random.unit()).min(self.cap)
     }
 }
 
@@ -68,6 +75,28 @@ mod tests {
             assert!((middle / 2..=(middle * 3 / 2).min(1000)).contains(pause), "{pause} around {middle}");
         }
         assert_ne!(drawn[..4], [100, 200, 400, 800]);
+    }
+
+    #[test]
+    fn f11a_at_the_cap_jitter_still_spreads() {
+        let jittered = Retry { jitter: 0.5, ..retry(Shape::Exponential) };
+        let mut random = Random::new(Some(1));
+        let drawn: Vec<u64> = (0..1000).map(|_| jittered.pause(9, &mut random).as_millis() as u64).collect();
+        assert!(drawn.iter().all(|pause| (500..=1000).contains(pause)));
+        for tenth in 0..10 {
+            let from = 500 + 50 * tenth;
+            let within = drawn.iter().filter(|pause| (from..from + 50).contains(*pause)).count();
+            assert!((50..200).contains(&within), "{within} of 1000 from {from} ms on");
+        }
+    }
+
+    #[test]
+    fn f11a_a_first_pause_of_0_stays_0() {
+        let at_once = Retry { first: Duration::ZERO, ..retry(Shape::Exponential) };
+        let mut random = Random::new(Some(1));
+        for attempt in [1, 2, 1024, 1025, 5000, u32::MAX] {
+            assert_eq!(at_once.pause(attempt, &mut random), Duration::ZERO, "attempt {attempt}");
+        }
     }
 
     #[test]
