@@ -2111,7 +2111,7 @@ KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
  * @param mode            KVL_CLOSE_CANCEL: what is under way is told KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
- * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED.
+ * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
  * @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
  * @param user_data       [retained] what `function` is given.
  * @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.

@@ -291,8 +291,8 @@ pub static TABLE: &[Row] = rows! {
         |s, v| s.cache.null_ttl_ms = v.limit();
     "cache.ttl_jitter_ms" Int(0, MAX), "0", engine, "Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together.",
         |s, v| s.cache.ttl_jitter_ms = v.count();
-    "cache.idle_ttl_ms" Int(-1, MAX), "-1", engine, "An entry also expires this long after its last use, in milliseconds; -1 never.",
-        |s, v| s.cache.idle_ttl_ms = v.limit().filter(|ms| *ms > 0);
+    "cache.idle_ttl_ms" Int(-1, MAX), "-1", engine, "An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused.",
+        |s, v| s.cache.idle_ttl_ms = v.limit();
     "cache.timer" Bool, "true", engine, "Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one.",
         |s, v| s.cache.timer = v.bool();
     "cache.seed" Int(-1, MAX), "-1", engine, "Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random.",
@@ -553,6 +553,11 @@ impl Draft {
     }
 }
 
+/// The text of a number: no plus sign and no spaces, so that a setting is written in one way.
+fn bare(text: &str) -> Option<&str> {
+    (!text.starts_with('+') && !text.contains(char::is_whitespace)).then_some(text)
+}
+
 impl Input<'_> {
     fn text(self) -> String {
         match self {
@@ -574,18 +579,19 @@ impl Row {
             Int(low, high) => {
                 let value = match input {
                     Input::Int(value) => value,
-                    Input::Text(text) => text.trim().parse().ok()?,
+                    Input::Text(text) => bare(text)?.parse().ok()?,
                     Input::Real(value) if value.fract() == 0.0 && value.abs() < 9e15 => value as i64,
                     Input::Real(_) => return None,
                 };
-                let zero_is_refused = self.name.ends_with("timeout_ms") && value == 0;
+                // What would be over before it begins.
+                let zero_is_refused = value == 0 && (self.name.ends_with("timeout_ms") || self.name == "cache.idle_ttl_ms");
                 ((low..=high).contains(&value) && !zero_is_refused).then_some(Parsed::Int(value))
             }
             Real(low, high) => {
                 let value = match input {
                     Input::Real(value) => value,
                     Input::Int(value) => value as f64,
-                    Input::Text(text) => text.trim().parse().ok()?,
+                    Input::Text(text) => bare(text)?.parse().ok()?,
                 };
                 (low..=high).contains(&value).then_some(Parsed::Real(value))
             }

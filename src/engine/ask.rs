@@ -289,6 +289,10 @@ impl Core {
 
     /// Loads `keys` anew, or joins loads under way, and tells nobody.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
+        // A refresh loads and stores: what forbids either contradicts it.
+        if matches!(settings.read, Read::CacheOnly | Read::NoStore) {
+            return Err(Status::ERR_INVALID_ARG);
+        }
         self.check_open()?;
         let mut packed = PackedKeys::try_with_capacity(keys.len(), 0).ok_or(Status::ERR_NO_MEMORY)?;
         for key in keys {

@@ -604,7 +604,7 @@ pub unsafe extern "C" fn kvl_tasks_stats_reset(tasks: *mut kvl_tasks_t) -> kvl_s
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param mode            KVL_CLOSE_CANCEL: what is under way is told KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
-/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED.
+/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
 /// @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
 /// @param user_data       [retained] what `function` is given.
 /// @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
@@ -626,7 +626,8 @@ pub unsafe extern "C" fn kvl_tasks_close(
         let notify = Box::new(Notify::new(function, user_data, user_data_free));
         let core = caller.borrow(tasks)?;
         let drain = match (mode, deadline_ms) {
-            (KVL_CLOSE_CANCEL, _) => None,
+            // A drain that has no time is a cancel, at once.
+            (KVL_CLOSE_CANCEL, _) | (KVL_CLOSE_DRAIN, 0) => None,
             (KVL_CLOSE_DRAIN, KVL_FOREVER) => Some(None),
             (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
             _ => return Err(Status::ERR_INVALID_ARG),

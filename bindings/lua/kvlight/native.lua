@@ -27,7 +27,7 @@
 ---@field ["cache.ttl_ms"]? integer How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1.
 ---@field ["cache.null_ttl_ms"]? integer How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000.
 ---@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0.
----@field ["cache.idle_ttl_ms"]? integer An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1.
+---@field ["cache.idle_ttl_ms"]? integer An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.
 ---@field ["cache.timer"]? boolean Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true.
 ---@field ["cache.seed"]? integer Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1.
 ---@field ["cache.hash"]? "fast"|"sip" fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast.

@@ -50,7 +50,7 @@ export interface Settings extends FetchSettings {
   'cache.null_ttl_ms'?: number;
   /** Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0. */
   'cache.ttl_jitter_ms'?: number;
-  /** An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1. */
+  /** An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1. */
   'cache.idle_ttl_ms'?: number;
   /** Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true. */
   'cache.timer'?: boolean;

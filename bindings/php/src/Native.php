@@ -37,7 +37,7 @@ namespace Kvlight;
  *   'cache.ttl_ms'?: int, // How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1.
  *   'cache.null_ttl_ms'?: int, // How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000.
  *   'cache.ttl_jitter_ms'?: int, // Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0.
- *   'cache.idle_ttl_ms'?: int, // An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1.
+ *   'cache.idle_ttl_ms'?: int, // An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.
  *   'cache.timer'?: bool, // Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true.
  *   'cache.seed'?: int, // Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1.
  *   'cache.hash'?: 'fast'|'sip', // fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast.

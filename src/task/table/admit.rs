@@ -212,6 +212,7 @@ impl<H: Host> Table<H> {
         let formed = turn.now.moment();
         self.take_token(formed);
         let era = self.breaker.handed(formed);
+        let mut retries = 0;
         self.attempts += 1;
         let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
         // How many keys in a row are of one fetch: most often all.
@@ -227,6 +228,7 @@ impl<H: Host> Table<H> {
                 let lane = &lanes[flight.lane];
                 flight.phase = Phase::Running { request, index };
                 flight.attempts = flight.attempts.saturating_add(1);
+                retries += u64::from(flight.attempts > 1);
                 flight.first_began = flight.first_began.min(formed);
                 match owners.last_mut() {
                     Some((owner, keys)) if *owner == flight.owner => *keys += 1,
@@ -269,6 +271,7 @@ impl<H: Host> Table<H> {
                 self.forget_fetch(owner, turn.out);
             }
         }
+        self.counts.retries += retries;
         self.counts.requests += 1;
         self.counts.attempts += ids.len() as u64;
         self.counts.batch_size.count(ids.len() as u64);

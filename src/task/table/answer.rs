@@ -209,7 +209,6 @@ impl<H: Host> Table<H> {
     pub(super) fn fail_until<S>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut Turn<'_, H, S>) {
         if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
             turn.out.litter.push(Litter::Error(error));
-            self.counts.retries += 1;
             if due <= turn.now.moment() {
                 return self.requeue(id, Again::AtOnce, turn.now.moment());
             }
@@ -257,14 +256,22 @@ impl<H: Host> Table<H> {
             turn.out.litter.push(Litter::Answer(answer));
             return if status == Status::OK { Status::LATE } else { status };
         }
-        self.counts.extras_stored += 1;
-        self.recent.write(hash, true);
         let filled = turn.store.fill(key, &mut answer, terms);
+        // What the store did not take is no news to others: an older attempt's answer may still be stored (rule S12a).
+        let is_stored = filled.ttl_left_ms != 0;
+        if is_stored {
+            self.counts.extras_stored += 1;
+            self.recent.write(hash, true);
+        } else {
+            self.counts.extras_refused += 1;
+        }
         let litter = &mut turn.out.litter;
         self.failures.forget(key, &mut |error| litter.push(Litter::Error(error)));
         let lane = self.lane_of(hash, key);
         if let Some(lane) = lane {
-            self.lanes[lane].loaded_by = self.lanes[lane].loaded_by.max(attempt);
+            if is_stored {
+                self.lanes[lane].loaded_by = self.lanes[lane].loaded_by.max(attempt);
+            }
             self.settle_waiting(lane, &answer, Source::Provider, filled, turn);
         }
         turn.out.litter.push(Litter::Answer(answer));

@@ -257,6 +257,11 @@ impl<H: Host> Table<H> {
             self.join(flight, position, asking);
             return None;
         }
+        if !reads && !self.failures.is_empty() {
+            // Loaded anew: what it failed with before is history, whatever comes of this (rule F20a).
+            let litter = &mut turn.out.litter;
+            self.failures.forget(key, &mut |error| litter.push(Litter::Error(error)));
+        }
         if reads && !self.failures.is_empty() {
             let litter = &mut turn.out.litter;
             let gone = &mut |error| litter.push(Litter::Error(error));

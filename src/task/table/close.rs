@@ -9,6 +9,7 @@ use crate::task::outcome::Outcome;
 use crate::task::queue::Queue;
 use crate::task::request::Slots;
 use crate::task::{FetchId, FlightId, RequestId};
+use std::time::Duration;
 
 /// How an engine closes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +29,8 @@ impl<H: Host> Table<H> {
             (Life::Draining(before), Close::Drain(until)) if before <= until => {}
             (Life::Open | Life::Draining(_), Close::Drain(until)) => {
                 self.life = Life::Draining(until);
+                // Nobody new can join what lingers (rule L05a).
+                self.settings.batch_linger = Duration::ZERO;
                 self.deadlines.set(until, Due::Drain);
             }
         }

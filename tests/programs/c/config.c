@@ -190,8 +190,25 @@ static void the_list_of_settings_is_there(void)
     CHECK(keys == kvl_config_keys_json());
 }
 
+static void l09b_numbers_as_text_are_written_in_one_way(void)
+{
+    static const char *const wrong[] = {"+5", " 5", "5 ", "5\n", ""};
+    kvl_config_t *config = NULL;
+    size_t i;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        STATUS(kvl_config_set(config, "cache.capacity", wrong[i]), KVL_ERR_BAD_VALUE);
+        STATUS(kvl_config_set(config, "queue.share", wrong[i]), KVL_ERR_BAD_VALUE);
+    }
+    STATUS(kvl_config_set_int(config, "cache.idle_ttl_ms", 0), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_config_set(config, "cache.idle_ttl_ms", "-1"), KVL_OK);
+    kvl_config_free(config);
+}
+
 int main(void)
 {
+    l09b_numbers_as_text_are_written_in_one_way();
     settings_are_written_and_read();
     the_first_refusal_is_kept();
     user_data_ends_with_the_configuration();

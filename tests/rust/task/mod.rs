@@ -14,6 +14,7 @@ mod model;
 mod places;
 mod provider;
 mod scene;
+mod small;
 mod telling;
 mod timing;
 mod told;

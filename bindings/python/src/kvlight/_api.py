@@ -226,7 +226,7 @@ class Settings(FetchSettings, total=False):
     """Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0."""
 
     cache_idle_ttl_ms: int
-    """An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1."""
+    """An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1."""
 
     cache_timer: bool
     """Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true."""
@@ -329,7 +329,7 @@ class CacheSettings(TypedDict, total=False):
     """Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0."""
 
     idle_ttl_ms: int
-    """An entry also expires this long after its last use, in milliseconds; -1 never. Default: -1."""
+    """An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1."""
 
     timer: bool
     """Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true."""

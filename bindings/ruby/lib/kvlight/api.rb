@@ -122,7 +122,7 @@ module Kvlight
     cache_null_ttl_ms: "cache.null_ttl_ms",
     # Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Integer; default: 0.
     cache_ttl_jitter_ms: "cache.ttl_jitter_ms",
-    # An entry also expires this long after its last use, in milliseconds; -1 never. Integer; default: -1.
+    # An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Integer; default: -1.
     cache_idle_ttl_ms: "cache.idle_ttl_ms",
     # Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. true or false; default: true.
     cache_timer: "cache.timer",
