@@ -20,7 +20,7 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v5)]
         ),
         .executableTarget(name: "word-count", dependencies: ["KVLight"], path: "examples/swift"),
-        .executableTarget(name: "kvlight-bench", dependencies: ["KVLight"], path: "bindings/swift/Bench"),
+        .executableTarget(name: "kvlight-bench", dependencies: ["KVLight", "KVLightCompat"], path: "bindings/swift/Bench"),
         .testTarget(name: "KVLightTests", dependencies: ["KVLight"], path: "bindings/swift/tests/KVLightTests"),
         .testTarget(
             name: "KVLightCompatTests",

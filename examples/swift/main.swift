@@ -76,7 +76,7 @@ func run(_ folder: URL) async throws {
     print("files   \(files.count)")
     print("total   \(count)")
     print("longest \(word)")
-    print("read    \(words.statistics.loads.attempts)")
+    print("read    \(words.statistics.attempts)")
 }
 
 var arguments = Array(CommandLine.arguments.dropFirst())
@@ -100,7 +100,7 @@ let impatience = patience.map { patience in
 do {
     try await work.value
 } catch is CancellationError {
-    print("cancelled after \(words.statistics.loads.attempts) files")
+    print("cancelled after \(words.statistics.attempts) files")
 } catch {
     print("word-count: \(error.localizedDescription)")
     exit(1)

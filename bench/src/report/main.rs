@@ -166,7 +166,7 @@ impl Found {
     /// Rows of what `make bench-swift` printed, if it has run.
     fn swift(&mut self, printed: &str) {
         for (line, label, published, asked) in work::SWIFT {
-            let figure = printed.lines().find_map(|printed| printed.strip_prefix(line)?.trim().parse::<f64>().ok());
+            let figure = printed.lines().find_map(|printed| printed.strip_prefix(line)?.split_whitespace().next()?.parse::<f64>().ok());
             let Some(ours) = figure.filter(|figure| *figure > 0.0) else { continue };
             let subject = Subject { chapter: Chapter::Swift, work: &format!("swift, {label}"), label, threads: 1 };
             let compared = driver::Compared { ours, theirs: *published, ratio: published / ours };

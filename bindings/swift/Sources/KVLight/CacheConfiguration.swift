@@ -67,7 +67,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     var pricing: Pricing<Element> { Pricing(function: cost) }
 
     /// Writes everything; `reported` is told later whose statistics are reported.
-    func write(to config: borrowing ConfigHandle, reported: ReportedCache) {
+    func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {
         config.set("cache.capacity", max(capacity, 0))
         config.set("cache.cost_limit", costLimit.map { max($0, 0) } ?? -1)
         config.set("cache.shards", min(max(shards ?? 0, 0), 4096))
@@ -82,12 +82,12 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         config.set("cache.error_capacity", min(max(errorCapacity, 1), Int(UInt32.max)))
         if let clock { config.setClock(clock) }
         if let keyValidator {
-            config.setValidator { bytes in K(keyBytes: bytes).map(keyValidator) ?? false }
+            config.setValidator { bytes in spellings.key(of: bytes).map(keyValidator) ?? false }
         }
         if let removalListener {
             config.setRemovalListener { entry, cause in
                 let bytes = UnsafeRawBufferPointer(start: entry.key, count: entry.key_len)
-                guard let key = K(keyBytes: bytes), let cause = RemovalCause(rawValue: cause) else { return }
+                guard let key = spellings.key(of: bytes), let cause = RemovalCause(rawValue: cause) else { return }
                 let element: Element? = entry.object.map { borrowed($0, as: Box<Element>.self).element }
                 removalListener(key, element, cause)
             }

@@ -1,6 +1,7 @@
 // What can go wrong, apart from what a provider throws and from cancellation.
 
 import CKVLight
+import Foundation
 
 /// Why a fetch failed. An error that the provider threw arrives as it was thrown, and a cancelled fetch throws `CancellationError`.
 public enum KVLightError: Error, Hashable, Sendable {
@@ -35,23 +36,22 @@ public enum KVLightError: Error, Hashable, Sendable {
     }
 }
 
-extension KVLightError: CustomStringConvertible {
+extension KVLightError: LocalizedError, CustomStringConvertible {
     public var description: String {
         switch self {
-        case .timeout: Self.sentence(KVL_ERR_TIMEOUT)
-        case .queueFull: Self.sentence(KVL_ERR_QUEUE_FULL)
-        case .unanswered: Self.sentence(KVL_ERR_UNANSWERED)
-        case .closed: Self.sentence(KVL_ERR_CLOSED)
-        case .keyTooLong: Self.sentence(KVL_ERR_KEY_TOO_LONG)
-        case .provider(_, let message): message.isEmpty ? Self.sentence(KVL_ERR_PROVIDER) : message
-        case .undecodableKey: "the bytes are those of no key"
-        case .other(let status): Self.sentence(status)
+        case .timeout: "The time given was over before an answer came."
+        case .queueFull: "Too many keys are waiting: raise maximumQueuedKeys or maximumRunningRequests, or ask for fewer at once."
+        case .unanswered: "The provider finished without an answer for this key."
+        case .closed: "The cache has been closed."
+        case .keyTooLong: "A key has at most 65,535 bytes."
+        case .provider(let code, ""): "The provider failed with code \(code)."
+        case .provider(_, let message): message
+        case .undecodableKey: "The bytes of a key lead back to no key: init(keyBytes:) refuses what withKeyBytes(_:) says."
+        case .other(let status): String(cString: kvl_status_message(status))
         }
     }
 
-    private static func sentence(_ status: kvl_status_t) -> String {
-        String(cString: kvl_status_message(status))
-    }
+    public var errorDescription: String? { description }
 }
 
 /// Throw this from a provider to say that trying again is pointless: no retry follows, and `underlying` arrives at everybody

@@ -5,16 +5,15 @@ import Foundation
 extension String: KVLightKey {
     /// UTF-8, composed: strings that are equal in Swift are one key, however they were put together.
     public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-        var text = self
-        if !text.utf8.allSatisfy({ $0 < 0x80 }) {
-            text = text.precomposedStringWithCanonicalMapping
-        }
+        var text = composedKeyText.text
         return try text.withUTF8 { try body(UnsafeRawBufferPointer($0)) }
     }
 
     public init?(keyBytes: UnsafeRawBufferPointer) {
-        self.init(validating: keyBytes, as: UTF8.self)
+        self.init(bytes: keyBytes, encoding: .utf8)
     }
+
+    public var isExactKey: Bool { composedKeyText.isExact }
 }
 
 extension Substring: KVLightKey {
@@ -26,6 +25,8 @@ extension Substring: KVLightKey {
         guard let text = String(keyBytes: keyBytes) else { return nil }
         self.init(text)
     }
+
+    public var isExactKey: Bool { String(self).isExactKey }
 }
 
 extension Data: KVLightKey {
@@ -59,6 +60,9 @@ extension URL: KVLightKey {
         guard let text = String(keyBytes: keyBytes) else { return nil }
         self.init(string: text)
     }
+
+    /// A relative address is told from the absolute one that it leads to.
+    public var isExactKey: Bool { baseURL == nil && absoluteString.isExactKey }
 }
 
 extension FixedWidthInteger {

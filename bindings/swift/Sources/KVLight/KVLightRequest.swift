@@ -31,10 +31,10 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// `nil`, and the request failed, if the bytes of a key are no key.
     @inlinable
-    init?(_ handle: RequestHandle, pricing: Pricing<Element>) {
+    init?(_ handle: RequestHandle, _ context: RequestContext<K, Element>) {
         self.handle = handle
-        self.pricing = pricing
-        let decoded = (0..<handle.count).compactMap { handle.key($0, as: K.self) }
+        pricing = context.pricing
+        let decoded = (0..<handle.count).compactMap { handle.key($0, read: context.spellings.key(of:)) }
         keys = decoded
         guard decoded.count == handle.count else {
             handle.finish(throwing: PermanentFailure(KVLightError.undecodableKey))
@@ -132,4 +132,11 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         guard let priority, !priority.isNaN else { return -Double.greatestFiniteMagnitude }
         return priority
     }
+}
+
+/// What an engine's requests have in common.
+@usableFromInline
+struct RequestContext<K: KVLightKey, Element: Sendable>: Sendable {
+    @usableFromInline let pricing: Pricing<Element>
+    @usableFromInline let spellings: Spellings<K>
 }

@@ -5,46 +5,93 @@
 
 import CKVLight
 import Dispatch
+import Foundation
 
 /// A fetch that calls back: to cancel it, and to see how far it is.
 public final class KVLightFetch: Sendable {
-    let handle: FetchHandle
+    /// `nil` if the answer was there when it was asked for.
+    let handle: FetchHandle?
 
     init(urgency: TaskPriority?) {
         handle = FetchHandle(urgency: urgency ?? Task.currentPriority)
     }
 
+    private init() {
+        handle = nil
+    }
+
+    /// Of one key that was resident.
+    static var settled: KVLightFetch { KVLightFetch() }
+
     /// Settles what is open with a `CancellationError`. Others who wait for the same keys notice nothing. Letting go of the fetch
     /// does not cancel it.
     public func cancel() {
-        handle.cancel()
+        handle?.cancel()
     }
 
     /// Says anew how urgent it is.
     public func setUrgency(_ urgency: TaskPriority) {
-        handle.setUrgency(urgency)
+        handle?.setUrgency(urgency)
     }
 
-    public var progress: FetchProgress { handle.progress }
+    public var progress: FetchProgress { handle?.progress ?? FetchProgress(done: 1, failed: 0, total: 1) }
 }
 
 /// Where closures are called.
 struct Delivery: Sendable {
     let queue: DispatchQueue?
+    private let turns = Turns()
+
+    init(queue: DispatchQueue?) {
+        self.queue = queue
+    }
 
     /// From a callback of the library's.
     func callAsFunction(_ work: @escaping @Sendable () -> Void) {
-        if let queue { queue.async(execute: work) } else { work() }
+        if let queue { queue.async(execute: work) } else { turns.take(work) }
     }
 
     /// From the call that asked.
     func later(_ work: @escaping @Sendable () -> Void) {
-        (queue ?? .global()).async(execute: work)
+        if let queue { queue.async(execute: work) } else { turns.later(work) }
     }
 
     func progress(_ progress: FetchOptions.Progress?) -> ((FetchProgress) -> Void)? {
         progress.map { progress in
             { state in self { progress.report(state) } }
+        }
+    }
+}
+
+/// One closure at a time, whoever calls it: the library's thread, or a queue for what the call that asked knows already.
+private final class Turns: @unchecked Sendable {
+    private let turn = NSLock()
+    private let lock = NSLock()
+    private var waiting: [@Sendable () -> Void] = []
+    private var isDraining = false
+
+    func take(_ work: () -> Void) {
+        turn.withLock(work)
+    }
+
+    func later(_ work: @escaping @Sendable () -> Void) {
+        let begins = lock.withLock {
+            waiting.append(work)
+            defer { isDraining = true }
+            return !isDraining
+        }
+        if begins { DispatchQueue.global().async { self.drain() } }
+    }
+
+    private func drain() {
+        while true {
+            let some = lock.withLock {
+                defer { waiting = [] }
+                isDraining = !waiting.isEmpty
+                return waiting
+            }
+            if some.isEmpty { return }
+            for work in some { take(work) }
         }
     }
 }
@@ -58,9 +105,13 @@ extension KVLightTasks {
     public func fetch(
         key: K, timeout: Duration? = nil, options: FetchOptions = FetchOptions(), completion: @escaping ResultCallback
     ) -> KVLightFetch {
-        let fetch = KVLightFetch(urgency: options.urgency)
         let deliver = settings.deliver
-        let receiver = Receiver(of: engine, position: { position in
+        if asksStoreFirst(options), let element = engine.get(key, as: Element.self) {
+            deliver.later { completion(key, .success(element)) }
+            return .settled
+        }
+        let fetch = KVLightFetch(urgency: options.urgency)
+        let receiver = Receiver(of: engine, keeping: spellings.hold(CollectionOfOne(key)), position: { position in
             let result: Result<Element?, any Error> = position.outcome()
             deliver { completion(key, result) }
         })
@@ -82,6 +133,7 @@ extension KVLightTasks {
         let deliver = settings.deliver
         let receiver = Receiver(
             of: engine,
+            keeping: spellings.hold(keys),
             position: { position in
                 let (key, result): (K, Result<Element?, any Error>) = (keys[position.index], position.outcome())
                 deliver { completion(key, result) }
@@ -104,6 +156,7 @@ extension KVLightTasks {
         let deliver = settings.deliver
         let receiver = Receiver(
             of: engine,
+            keeping: spellings.hold(keys),
             batch: { results in
                 let results = ResultsHandle(retaining: results)
                 deliver { completion(Self.pairs(keys, results)) }

@@ -40,8 +40,8 @@ extension KVLightTasks {
         public var readMode = ReadMode.normal
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
-        /// Where closures are called: `fetch(key:completion:)` and its kin, and progress. `nil` is a thread of the library's, one
-        /// after the other: a closure that takes long keeps the others waiting.
+        /// Where closures are called: `fetch(key:completion:)` and its kin, and progress. `nil` is a thread of the library's, or a global
+        /// queue for what was resident; one at a time in any case: a closure that takes long keeps the others waiting.
         public var callbackQueue: DispatchQueue?
 
         public init(
@@ -64,8 +64,8 @@ extension KVLightTasks {
             self.retry = retry
         }
 
-        func write(to config: borrowing ConfigHandle, reported: ReportedCache) {
-            cache.write(to: config, reported: reported)
+        func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {
+            cache.write(to: config, reported: reported, spellings: spellings)
             config.set("tasks.max_running", min(max(maximumRunningRequests, 1), 65_536))
             config.set("tasks.max_abandoned", min(max(maximumAbandonedRequests, 0), 65_536))
             config.set("queue.max_keys", min(max(maximumQueuedKeys, 0), Int(UInt32.max)))

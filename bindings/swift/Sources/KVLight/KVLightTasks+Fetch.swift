@@ -25,12 +25,18 @@ extension KVLightTasks {
         return try await load(key, options.waiting(timeout)).get()
     }
 
+    /// `try await posts[id]` is `try await posts.fetch(key: id)`.
+    @inlinable
+    public subscript(key: K) -> Element? {
+        get async throws { try await fetch(key: key) }
+    }
+
     /// Fetches many keys: a dictionary, in which a key without an element has `nil`.
     ///
     /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
     @inlinable
-    public func fetch(
-        keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    public func values(
+        for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> [K: Element?] {
         var elements: [K: Element?] = Dictionary(minimumCapacity: keys.count)
         try await collect(keys, timeout, options) { key, element in elements.updateValue(element, forKey: key) }
@@ -41,13 +47,30 @@ extension KVLightTasks {
     ///
     /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
     @inlinable
-    public func fetch(
-        keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    public func pairs(
+        for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> [(K, Element?)] {
         var pairs: [(K, Element?)] = []
         pairs.reserveCapacity(keys.count)
         try await collect(keys, timeout, options) { pairs.append(($0, $1)) }
         return pairs
+    }
+
+    /// The same as ``values(for:timeout:options:isolation:)``.
+    @inlinable
+    public func fetch(
+        keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    ) async throws -> [K: Element?] {
+        try await values(for: keys, timeout: timeout, options: options, isolation: isolation)
+    }
+
+    /// The same as ``pairs(for:timeout:options:isolation:)``, where pairs are what is wanted: `as [(K, Element?)]`.
+    @inlinable
+    @_disfavoredOverload
+    public func fetch(
+        keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
+    ) async throws -> [(K, Element?)] {
+        try await pairs(for: keys, timeout: timeout, options: options, isolation: isolation)
     }
 
     /// Fetches many keys, each with its own outcome, in the order asked, duplicates repeated. Never throws: keys that are open when
@@ -56,7 +79,7 @@ extension KVLightTasks {
     public func results(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async -> [(K, Result<Element?, any Error>)] {
-        switch await gather(PackedKeys(keys), options.waiting(timeout)) {
+        switch await gather(keys, options.waiting(timeout)) {
         case .success(let results): Self.pairs(keys, results)
         case .failure(let error): keys.map { ($0, .failure(error)) }
         }
@@ -66,7 +89,7 @@ extension KVLightTasks {
     public func outcomes(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> BatchOutcome<K, Element> {
-        BatchOutcome(keys: keys, results: try await gather(PackedKeys(keys), options.waiting(timeout)).get())
+        BatchOutcome(keys: keys, results: try await gather(keys, options.waiting(timeout)).get())
     }
 
     // MARK: How
@@ -89,7 +112,7 @@ extension KVLightTasks {
             // A closure stays on the caller's actor only if it captures it.
             _ = isolation
             return await withCheckedContinuation { continuation in
-                let receiver = Receiver(of: engine, position: { continuation.resume(returning: $0.outcome()) })
+                let receiver = Receiver(of: engine, keeping: spellings.hold(CollectionOfOne(key)), position: { continuation.resume(returning: $0.outcome()) })
                 let status = engine.fetch(key, options: OptionsHandle(options), handle: handle, receiver: receiver)
                 if status != KVL_PENDING {
                     continuation.resume(returning: .failure(thrown(status)))
@@ -102,7 +125,7 @@ extension KVLightTasks {
 
     @usableFromInline
     func gather(
-        _ keys: PackedKeys, _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
+        _ keys: [K], _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
     ) async -> Result<ResultsHandle, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
         return await withTaskCancellationHandler {
@@ -111,10 +134,11 @@ extension KVLightTasks {
             return await withCheckedContinuation { continuation in
                 let receiver = Receiver(
                     of: engine,
+                    keeping: spellings.hold(keys),
                     batch: { continuation.resume(returning: .success(ResultsHandle(retaining: $0))) },
                     progress: settings.deliver.progress(options.progress))
                 let (status, ready) = engine.fetchAll(
-                    keys, options: OptionsHandle(options), handle: handle, receiver: receiver, atOnce: true)
+                    PackedKeys(keys), options: OptionsHandle(options), handle: handle, receiver: receiver, atOnce: true)
                 if let ready {
                     continuation.resume(returning: .success(ready))
                 } else if status != KVL_PENDING {
@@ -134,7 +158,7 @@ extension KVLightTasks {
         try Task.checkCancellation()
         var options = options.waiting(timeout)
         options.batchMode = options.batchMode ?? .allOrNothing
-        let results = try await gather(PackedKeys(keys), options).get()
+        let results = try await gather(keys, options).get()
         if let error = results.endedEarly { throw error }
         try results.forEach { add(keys[$0.index], try $0.outcome().get()) }
     }

@@ -7,19 +7,19 @@ extension KVLightTasks {
     /// that returns at once runs on a thread that may block. An error that it throws arrives at everybody who waits, the very same.
     public struct Provider: Sendable {
         let maximumBatchCount: Int
-        let answer: @Sendable (RequestHandle, Pricing<Element>) -> Void
+        let answer: @Sendable (RequestHandle, RequestContext<K, Element>) -> Void
 
         /// Inlined where the types are known, as all that a key goes through: generic code costs several times as much.
         @inlinable
         init(maximumBatchCount: Int, answer: @escaping @Sendable (KVLightRequest<K, Element>) -> Void) {
-            self.init(maximumBatchCount: maximumBatchCount, handling: { handle, pricing in
-                guard let request = KVLightRequest<K, Element>(handle, pricing: pricing) else { return }
+            self.init(maximumBatchCount: maximumBatchCount, handling: { handle, context in
+                guard let request = KVLightRequest<K, Element>(handle, context) else { return }
                 answer(request)
             })
         }
 
         @usableFromInline
-        init(maximumBatchCount: Int, handling answer: @escaping @Sendable (RequestHandle, Pricing<Element>) -> Void) {
+        init(maximumBatchCount: Int, handling answer: @escaping @Sendable (RequestHandle, RequestContext<K, Element>) -> Void) {
             self.maximumBatchCount = maximumBatchCount
             self.answer = answer
         }

@@ -33,6 +33,7 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
         let keys = keys
         let receiver = Receiver(
             of: tasks.engine,
+            keeping: tasks.spellings.hold(keys),
             position: { position in
                 continuation.yield((keys[position.index], position.outcome()))
                 if position.flags & KVL_F_LAST != 0 { continuation.finish() }

@@ -11,8 +11,9 @@ import CKVLight
 /// let posts = KVLightTasks<PostID, Post>(config: .init(provider: .batch(maximumBatchCount: 64) { ids in try await api.posts(ids) }))
 ///
 /// let post = try await posts.fetch(key: id)                           // Post?
-/// let map = try await posts.fetch(keys: ids) as [PostID: Post?]
-/// let list = try await posts.fetch(keys: ids) as [(PostID, Post?)]    // in order, duplicates kept
+/// let same = try await posts[id]
+/// let map = try await posts.values(for: ids)                          // [PostID: Post?]
+/// let list = try await posts.pairs(for: ids)                          // [(PostID, Post?)], in order, duplicates kept
 /// let each = await posts.results(for: ids)                            // [(PostID, Result<Post?, any Error>)]
 /// for try await (id, result) in posts.stream(keys: ids) { … }         // as they arrive
 /// ```
@@ -22,6 +23,7 @@ import CKVLight
 public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     @usableFromInline let engine: EngineHandle
     let settings: Settings
+    @usableFromInline let spellings: Spellings<K>
 
     /// The store: to look into it and to write it. Loads under way hear of the writes.
     public let cache: MemoryCache<K, Element>
@@ -36,14 +38,16 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     public init(config: Config) {
         let settings = ConfigHandle()
         let reported = ReportedCache()
-        let pricing = config.cache.pricing
-        config.write(to: settings, reported: reported)
+        let spellings = Spellings<K>()
+        let context = RequestContext<K, Element>(pricing: config.cache.pricing, spellings: spellings)
+        config.write(to: settings, reported: reported, spellings: spellings)
         let provide = config.provider.answer
-        settings.setProvider { request in provide(RequestHandle(retaining: request), pricing) }
+        settings.setProvider { request in provide(RequestHandle(retaining: request), context) }
         engine = EngineHandle(settings)
         let store = CacheHandle(of: engine)
         reported.raw = store.raw
-        cache = MemoryCache(handle: store, pricing: pricing)
+        cache = MemoryCache(handle: store, pricing: config.cache.pricing)
+        self.spellings = spellings
         self.settings = Settings(readsStore: config.readMode != .refresh, deliver: Delivery(queue: config.callbackQueue))
     }
 
@@ -52,9 +56,33 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         self.init(config: Config(provider: provider))
     }
 
+    /// With a provider of one key, in a task: `KVLightTasks<PostID, Post> { id in try await api.post(id) }`.
+    @inlinable
+    public convenience init(_ load: @escaping @Sendable (K) async throws -> Element?) {
+        self.init(provider: .single(load))
+    }
+
+    /// With a provider of many keys, in a task: `KVLightTasks<PostID, Post> { ids in try await api.posts(ids) }`. A key without an entry is
+    /// left unanswered.
+    @inlinable
+    public convenience init(maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Element?]) {
+        self.init(provider: .batch(maximumBatchCount: maximumBatchCount, load))
+    }
+
+    /// Loads in the background what the store lacks, behind all that somebody waits for, and tells nobody. Cancelling the fetch gives up
+    /// what has not been loaded; letting go of it does not.
+    @discardableResult
+    public func prefetch(keys: [K], options: FetchOptions = FetchOptions()) -> KVLightFetch {
+        let fetch = KVLightFetch(urgency: options.urgency ?? .background)
+        let receiver = Receiver(of: engine, keeping: spellings.hold(keys), progress: settings.deliver.progress(options.progress))
+        _ = engine.fetchAll(PackedKeys(keys), options: OptionsHandle(options), handle: fetch.handle, receiver: receiver, atOnce: false)
+        return fetch
+    }
+
     /// Loads keys anew, or joins loads of them under way, and tells nobody. Others keep reading the old elements meanwhile; if a load
     /// fails the old element stays.
     public func refresh(keys: [K], options: FetchOptions = FetchOptions()) throws {
+        spellings.holdInBackground(keys)
         let status = engine.refresh(PackedKeys(keys), options: OptionsHandle(options))
         guard status == KVL_OK else { throw thrown(status) }
     }

@@ -1,15 +1,30 @@
 // Time for tests.
 
 import CKVLight
+import Foundation
 
 /// A clock that moves only when it is told to: a test of time needs no sleep.
 ///
-/// Give it to ``CacheConfiguration/clock``; it replaces the clocks of TTLs, timeouts and retries.
-public final class ManualClock: @unchecked Sendable {
+/// Give it to ``CacheConfiguration/clock``; it replaces the clocks of TTLs, timeouts and retries. It is a `Clock` too, so that a provider
+/// under test can sleep on it: `try await clock.sleep(for: .seconds(5))`.
+public final class ManualClock: Clock, @unchecked Sendable {
+    /// A point in time, counted from the making of the clock.
+    public struct Instant: InstantProtocol {
+        public var offset: Duration
+
+        public init(offset: Duration) { self.offset = offset }
+
+        public func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+        public func duration(to other: Instant) -> Duration { other.offset - offset }
+        public static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+    }
+
     // The library's own handle may be used from every thread.
     let raw: OpaquePointer?
+    private let sleepers = Sleepers()
 
     public init() {
+        Library.isChecked
         var made: OpaquePointer?
         let status = kvl_clock_new_manual(0, &made)
         precondition(status == KVL_OK, "no memory for a clock")
@@ -21,10 +36,87 @@ public final class ManualClock: @unchecked Sendable {
     }
 
     /// How far it was moved.
-    public var now: Duration { .milliseconds(kvl_clock_now_ms(raw)) }
+    public var elapsed: Duration { .milliseconds(kvl_clock_now_ms(raw)) }
 
-    /// Moves time on and returns when all that fell due has been fired: its events are on their way.
+    public var now: Instant { Instant(offset: elapsed) }
+
+    /// It counts in whole milliseconds.
+    public var minimumResolution: Duration { .milliseconds(1) }
+
+    /// Moves time on, by whole milliseconds, rounded up, and returns when all that fell due has been fired: its events are on their way.
     public func advance(by duration: Duration) {
         kvl_clock_advance(raw, duration.milliseconds())
+        sleepers.wake(at: now)
+    }
+
+    /// How many tasks sleep on it: what a test waits for before it moves time on.
+    public var sleeping: Int { sleepers.count }
+
+    /// Returns when the clock has been moved there.
+    public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {
+        let sleeper = sleepers.next()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                sleepers.add(sleeper, until: deadline, now: now, continuation)
+            }
+        } onCancel: {
+            sleepers.cancel(sleeper)
+        }
+    }
+}
+
+/// Who sleeps on a manual clock.
+private final class Sleepers: @unchecked Sendable {
+    typealias Continuation = CheckedContinuation<Void, any Error>
+
+    private struct Sleeper {
+        let deadline: ManualClock.Instant
+        let continuation: Continuation
+    }
+
+    private let lock = NSLock()
+    private var last: UInt64 = 0
+    private var sleeping: [UInt64: Sleeper] = [:]
+    /// Cancelled before they fell asleep.
+    private var cancelled: Set<UInt64> = []
+    /// How far the clock was when somebody was last woken.
+    private var reached = ManualClock.Instant(offset: .zero)
+
+    var count: Int { lock.withLock { sleeping.count } }
+
+    func next() -> UInt64 {
+        lock.withLock {
+            last += 1
+            return last
+        }
+    }
+
+    func add(_ number: UInt64, until deadline: ManualClock.Instant, now: ManualClock.Instant, _ continuation: Continuation) {
+        let result: Result<Void, any Error>? = lock.withLock {
+            if cancelled.remove(number) != nil { return .failure(CancellationError()) }
+            if deadline <= max(reached, now) { return .success(()) }
+            sleeping[number] = Sleeper(deadline: deadline, continuation: continuation)
+            return nil
+        }
+        if let result { continuation.resume(with: result) }
+    }
+
+    func cancel(_ number: UInt64) {
+        let sleeper: Sleeper? = lock.withLock {
+            let sleeper = sleeping.removeValue(forKey: number)
+            if sleeper == nil { cancelled.insert(number) }
+            return sleeper
+        }
+        sleeper?.continuation.resume(throwing: CancellationError())
+    }
+
+    func wake(at now: ManualClock.Instant) {
+        let due: [Sleeper] = lock.withLock {
+            reached = max(reached, now)
+            let due = sleeping.filter { $0.value.deadline <= reached }
+            due.keys.forEach { sleeping[$0] = nil }
+            return due.values.sorted { $0.deadline < $1.deadline }
+        }
+        due.forEach { $0.continuation.resume() }
     }
 }

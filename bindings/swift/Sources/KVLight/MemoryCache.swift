@@ -40,7 +40,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     public init(configuration: Configuration = .init()) {
         let config = ConfigHandle()
         let reported = ReportedCache()
-        configuration.write(to: config, reported: reported)
+        configuration.write(to: config, reported: reported, spellings: Spellings())
         handle = CacheHandle(config)
         pricing = configuration.pricing
         reported.raw = handle.raw
@@ -73,6 +73,16 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
 
     // MARK: Writing
 
+    /// As in a dictionary: `nil` for what is absent, invalid or not there; assigning `nil` removes. An absence that is to be remembered is
+    /// ``set(element:for:priority:expiredIn:)``'s.
+    @inlinable
+    public subscript(key: K) -> Element? {
+        get { getElement(for: key).element }
+        set {
+            if let newValue { set(element: newValue, for: key) } else { removeElement(for: key) }
+        }
+    }
+
     /// Stores `element`, or that there is none.
     ///
     /// - Parameters:
@@ -84,6 +94,43 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     public func set(element: Element?, for key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default) -> [Element] {
         let priority = priority.isNaN ? 0 : priority
         return handle.putNaming(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element)).victims
+    }
+
+    /// Whether `set` may replace what is stored, and whether it may store what is new.
+    public enum Condition: Sendable {
+        /// Only if nothing is stored under the key, not even an absence.
+        case absent
+        /// Only if something is.
+        case present
+    }
+
+    /// Stores `element`, or that there is none, if the condition holds at that moment.
+    /// - Returns: whether it is stored.
+    @discardableResult
+    public func set(
+        element: Element?, for key: K, if condition: Condition, priority: Double = 0, expiredIn ttl: TimeToLive = .default
+    ) -> Bool {
+        let flags = condition == .absent ? KVL_PUT_F_IF_ABSENT : KVL_PUT_F_IF_PRESENT
+        let priority = priority.isNaN ? 0 : priority
+        return handle.put(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), flags: flags) == KVL_OK
+    }
+
+    /// Stores what `change` makes of the element that is stored, `nil` if there is none, and loses no write of others: `change` runs anew
+    /// whenever one came between.
+    /// - Returns: what `change` returned last.
+    @discardableResult
+    public func update(
+        _ key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, _ change: (Element?) throws -> Element?
+    ) rethrows -> Element? {
+        let priority = priority.isNaN ? 0 : priority
+        return try handle.update(key, ttl: ttl.milliseconds, priority: priority, cost: { pricing($0) }, change: change)
+    }
+
+    /// Gives the entry of `key` a new time to live, counted from now.
+    /// - Returns: whether there is an entry.
+    @discardableResult
+    public func touch(_ key: K, expiredIn ttl: TimeToLive = .default) -> Bool {
+        handle.touch(key, ttl: ttl.milliseconds)
     }
 
     /// Removes what is stored under `key` and hands it out.

@@ -93,11 +93,11 @@ final class StatisticsBook {
 
     /// Counts under the lock and reports after it: a report may look at the cache.
     func record(_ record: CacheRecord) {
-        let counted = lock.withLock {
+        let counted: CacheStatistics? = lock.withLock {
             statistics.count(record)
-            return statistics
+            return statistics.report == nil ? nil : statistics
         }
-        counted.report?(counted, record)
+        if let counted { counted.report?(counted, record) }
     }
 
     func reset() {

@@ -40,7 +40,7 @@ extension KVLightTasksManager {
         }
 
         func write(to config: borrowing ConfigHandle, keys: KeyTable<K>) {
-            cacheConfig.write(to: config, keys: keys, book: StatisticsBook(report: cacheStatisticsReport))
+            cacheConfig.write(to: config, keys: keys, report: cacheStatisticsReport)
             config.set("tasks.max_running", min(max(maxNumberOfRunningTasks, 1), 65_536))
             config.set("queue.max_keys", min(max(maxNumberOfQueueingTasks, 0), Int(UInt32.max)))
             config.set("queue.overflow", "reject")

@@ -75,7 +75,7 @@ final class ManagerRequest<K: Hashable, Element>: @unchecked Sendable {
         self.handle = handle
         self.terms = terms
         // Whoever asks keeps the key pinned until it is settled, so each number has its key.
-        keys = (0..<handle.count).compactMap { handle.key($0, as: UInt64.self).flatMap(table.key) }
+        keys = (0..<handle.count).compactMap { handle.key($0) { UInt64(keyBytes: $0).flatMap(table.key) } }
     }
 
     /// A key without an entry is left open: the engine knows it as absent.

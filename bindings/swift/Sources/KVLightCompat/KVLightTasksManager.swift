@@ -6,7 +6,7 @@ import KVLight
 
 /// Fetches elements by key: from a cache, else from a provider, each key once however many ask.
 ///
-/// Callbacks run on global queues: one may wait there for what another brings.
+/// Callbacks run on global queues, several at the same time: one may wait there for what another brings.
 public final class KVLightTasksManager<K: Hashable, Element> {
     public typealias ResultCallback = (K, Result<Element?, Error>) -> Void
     public typealias BatchResultCallback = ([(K, Result<Element?, Error>)]) -> Void
@@ -38,34 +38,30 @@ public final class KVLightTasksManager<K: Hashable, Element> {
 
     /// Calls `completion` once.
     public func fetch(key: K, completion: @escaping ResultCallback) {
-        fetch(keys: [key], completion: completion)
+        if let element = resident(key) {
+            CallbackPool.shared.run { completion(key, .success(element)) }
+        } else {
+            fetch(keys: [key], completion: completion)
+        }
     }
 
-    /// Calls `completion` once for each position, one after the other.
+    /// Calls `completion` once for each position, several at the same time.
     public func fetch(keys: [K], completion: @escaping ResultCallback) {
         let numbers = self.keys.pin(keys)
-        // One at a time for this fetch, and beside all others.
-        let queue = DispatchQueue(label: "KVLightTasksManager.fetch", target: .global())
-        let completion = Unchecked(completion)
-        let tell: (Int, Result<Element?, Error>) -> Void = { [keyTable = self.keys, store] i, result in
+        let deliver: (Int, Result<Element?, Error>) -> Void = { [keyTable = self.keys, store] i, result in
             keyTable.unpin(numbers[i], stored: store.contains)
-            let told = Unchecked((keys[i], result))
-            queue.async { completion.value(told.value.0, told.value.1) }
+            CallbackPool.shared.run { completion(keys[i], result) }
         }
-        let receiver = Receiver(of: engine, position: { tell($0.index, Self.result($0)) })
+        let receiver = Receiver(of: engine, position: { deliver($0.index, Self.result($0)) })
         let status = engine.fetchEach(PackedKeys(numbers), options: OptionsHandle(), handle: nil, receiver: receiver)
         if status < 0 {
-            keys.indices.forEach { tell($0, .failure(thrown(status))) }
+            keys.indices.forEach { deliver($0, .failure(thrown(status))) }
         }
     }
 
     /// Calls `multiCallback` once, when all are done: results in the order asked.
     public func fetch(keys: [K], multiCallback: @escaping BatchResultCallback) {
-        let callback = Unchecked(multiCallback)
-        gather(keys) { results in
-            let results = Unchecked(results)
-            DispatchQueue.global().async { callback.value(results.value) }
-        }
+        gather(keys) { results in CallbackPool.shared.run { multiCallback(results) } }
     }
 
     // MARK: Await
@@ -77,7 +73,8 @@ public final class KVLightTasksManager<K: Hashable, Element> {
     }
 
     public func asyncFetch(key: K) async -> Result<Element?, Error> {
-        await asyncFetch(keys: [key]).first?.1 ?? .success(nil)
+        if let element = resident(key) { return .success(element) }
+        return await asyncFetch(keys: [key]).first?.1 ?? .success(nil)
     }
 
     public func asyncFetchThrowing(key: K) async throws -> Element? {
@@ -86,6 +83,11 @@ public final class KVLightTasksManager<K: Hashable, Element> {
 
     // MARK: How
 
+    /// What the store has; `nil`: it is to be fetched. A key without a number was never stored.
+    private func resident(_ key: K) -> Element?? {
+        keys.number(of: key).flatMap { engine.get($0) }
+    }
+
     /// Tells once, on a thread of the library's or on this one.
     private func gather(_ keys: [K], _ done: @escaping ([(K, Result<Element?, Error>)]) -> Void) {
         let numbers = self.keys.pin(keys)
@@ -93,14 +95,18 @@ public final class KVLightTasksManager<K: Hashable, Element> {
             keyTable.unpin(numbers, stored: store.contains)
             done(results)
         }
-        let receiver = Receiver(of: engine, batch: { batch in
+        let gathered: (ResultsHandle) -> Void = { batch in
             var results: [(K, Result<Element?, Error>)] = []
             results.reserveCapacity(keys.count)
-            ResultsHandle(retaining: batch).forEach { results.append((keys[$0.index], Self.result($0))) }
+            batch.forEach { results.append((keys[$0.index], Self.result($0))) }
             finish(results)
-        })
-        let (status, _) = engine.fetchAll(PackedKeys(numbers), options: OptionsHandle(), handle: nil, receiver: receiver, atOnce: false)
-        if status != KVL_PENDING {
+        }
+        let receiver = Receiver(of: engine, batch: { gathered(ResultsHandle(retaining: $0)) })
+        let (status, ready) = engine.fetchAll(
+            PackedKeys(numbers), options: OptionsHandle(), handle: nil, receiver: receiver, atOnce: true)
+        if let ready {
+            gathered(ready)
+        } else if status != KVL_PENDING {
             finish(keys.map { ($0, .failure(thrown(status))) })
         }
     }
@@ -109,3 +115,6 @@ public final class KVLightTasksManager<K: Hashable, Element> {
         position.status == KVL_ERR_QUEUE_FULL ? .failure(Errors.evictedByPriorityStrategy) : position.outcome()
     }
 }
+
+/// It is synchronised; what the program's keys, elements and closures may do on other threads the program promises.
+extension KVLightTasksManager: @unchecked Sendable {}

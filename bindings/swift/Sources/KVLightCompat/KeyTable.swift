@@ -53,6 +53,11 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
         lock.withLock { entries[number]?.key }
     }
 
+    /// The number of a key that is stored or in use. It is not pinned: no number is given twice, so one that is forgotten meanwhile finds nothing.
+    func number(of key: K) -> UInt64? {
+        lock.withLock { numbers[key] }
+    }
+
     var count: Int { lock.withLock { entries.count } }
 
     private func pinLocked(_ key: K) -> UInt64 {

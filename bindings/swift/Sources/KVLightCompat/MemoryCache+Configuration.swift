@@ -19,14 +19,40 @@ extension MemoryCache {
         /// Bytes, beside what the element itself takes.
         public let costProvider: (Element) -> Int
 
+        /// Whether ``keyValidator`` is the program's: else the engine need not ask it.
+        let validates: Bool
+
         public init(
             enableThreadSynchronization: Bool = true,
             memoryUsageLimitation: MemoryUsageLimitation = .init(),
             defaultTTL: TimeInterval = .infinity,
             defaultTTLForNullElement: TimeInterval = .infinity,
             ttlRandomizationRange: TimeInterval = 0,
-            keyValidator: @escaping (Key) -> Bool = { _ in true },
             costProvider: @escaping (Element) -> Int = { _ in 0 }
+        ) {
+            self.init(
+                enableThreadSynchronization, memoryUsageLimitation, defaultTTL, defaultTTLForNullElement, ttlRandomizationRange,
+                { _ in true }, costProvider, validates: false)
+        }
+
+        public init(
+            enableThreadSynchronization: Bool = true,
+            memoryUsageLimitation: MemoryUsageLimitation = .init(),
+            defaultTTL: TimeInterval = .infinity,
+            defaultTTLForNullElement: TimeInterval = .infinity,
+            ttlRandomizationRange: TimeInterval = 0,
+            keyValidator: @escaping (Key) -> Bool,
+            costProvider: @escaping (Element) -> Int = { _ in 0 }
+        ) {
+            self.init(
+                enableThreadSynchronization, memoryUsageLimitation, defaultTTL, defaultTTLForNullElement, ttlRandomizationRange,
+                keyValidator, costProvider, validates: true)
+        }
+
+        private init(
+            _ enableThreadSynchronization: Bool, _ memoryUsageLimitation: MemoryUsageLimitation, _ defaultTTL: TimeInterval,
+            _ defaultTTLForNullElement: TimeInterval, _ ttlRandomizationRange: TimeInterval, _ keyValidator: @escaping (Key) -> Bool,
+            _ costProvider: @escaping (Element) -> Int, validates: Bool
         ) {
             self.enableThreadSynchronization = enableThreadSynchronization
             self.memoryUsageLimitation = memoryUsageLimitation
@@ -35,11 +61,13 @@ extension MemoryCache {
             self.ttlRandomizationRange = ttlRandomizationRange
             self.keyValidator = keyValidator
             self.costProvider = costProvider
+            self.validates = validates
         }
 
         public static var defaultConfig: Configuration { Configuration() }
 
-        func write(to config: borrowing ConfigHandle, keys: KeyTable<Key>, book: StatisticsBook) {
+        /// The store's own settings.
+        func writeStore(to config: borrowing ConfigHandle) {
             config.set("cache.capacity", memoryUsageLimitation.capacity)
             config.set("cache.cost_limit", memoryUsageLimitation.costLimit)
             // One order of use over all entries.
@@ -47,12 +75,22 @@ extension MemoryCache {
             config.set("cache.ttl_ms", Milliseconds.timeToLive(defaultTTL))
             config.set("cache.null_ttl_ms", Milliseconds.timeToLive(defaultTTLForNullElement))
             config.set("cache.ttl_jitter_ms", Milliseconds.roundedDown(ttlRandomizationRange))
-            let isValid = keyValidator
-            config.setValidator { bytes in
-                UInt64(keyBytes: bytes).flatMap(keys.key).map(isValid) ?? false
+        }
+
+        /// Everything, for an engine, which validates by itself, and counts if anybody is told.
+        func write(to config: borrowing ConfigHandle, keys: KeyTable<Key>, report: ((CacheStatistics, CacheRecord) -> Void)?) {
+            writeStore(to: config)
+            if validates {
+                let isValid = keyValidator
+                config.setValidator { bytes in
+                    UInt64(keyBytes: bytes).flatMap(keys.key).map(isValid) ?? false
+                }
             }
-            config.setRecordListener { status, _ in
-                book.record(CacheRecord(status: status))
+            if let report {
+                let book = StatisticsBook(report: report)
+                config.setRecordListener { status, _ in
+                    book.record(CacheRecord(status: status))
+                }
             }
         }
     }

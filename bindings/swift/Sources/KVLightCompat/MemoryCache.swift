@@ -26,6 +26,7 @@ public final class MemoryCache<Key: Hashable, Element> {
     private let keys: KeyTable<Key>
     private let book: StatisticsBook
     private let terms: StoreTerms<Element>
+    private let isValid: (Key) -> Bool
 
     public init(
         configuration: Configuration = .defaultConfig, statisticsReport: ((CacheStatistics, CacheRecord) -> Void)? = nil
@@ -34,7 +35,8 @@ public final class MemoryCache<Key: Hashable, Element> {
         book = StatisticsBook(report: statisticsReport)
         terms = StoreTerms(configuration)
         let config = ConfigHandle()
-        configuration.write(to: config, keys: keys, book: book)
+        configuration.writeStore(to: config)
+        isValid = configuration.keyValidator
         store = CacheHandle(config)
     }
 
@@ -54,23 +56,34 @@ public final class MemoryCache<Key: Hashable, Element> {
     /// - Returns: the elements that had to leave for it; `element` itself if it is too large, or if its priority may claim no room.
     @discardableResult
     public func set(element: Element?, for key: Key, priority: Double = 0, expiredIn: TimeInterval? = nil) -> [Element] {
+        guard isValid(key) else { return [] }
         let ttl = terms.timeToLive(expiredIn, isNull: element == nil)
         let put: (status: kvl_status_t, victims: [Element]) = pinned(key) { number in
             store.putNaming(
                 element, for: number, ttl: ttl, priority: priority.isNaN ? 0 : priority, cost: terms.cost(of: element))
         }
         // Nobody made room for what was not to be stored at all.
-        let isUnwanted = put.status == KVL_INVALID_KEY || ttl == 0 || capacity == 0
+        let isUnwanted = ttl == 0 || capacity == 0
         return isUnwanted ? [] : put.victims
     }
 
     public func getElement(for key: Key) -> FetchResult {
-        let found: Found<Element> = pinned(key) { store.get($0) }
-        return switch found {
-        case .element(let element): .hitNonNullElement(element: element)
-        case .null: .hitNullElement
-        case .invalidKey: .invalidKey
-        case .miss: .miss
+        guard isValid(key) else {
+            book.record(.invalidKey)
+            return .invalidKey
+        }
+        // A key without a number was never stored.
+        let found: Found<Element> = keys.number(of: key).map { store.get($0) } ?? .miss
+        switch found {
+        case .element(let element):
+            book.record(.hitNonNullElement)
+            return .hitNonNullElement(element: element)
+        case .null:
+            book.record(.hitNullElement)
+            return .hitNullElement
+        case .miss, .invalidKey:
+            book.record(.miss)
+            return .miss
         }
     }
 
@@ -111,3 +124,6 @@ public final class MemoryCache<Key: Hashable, Element> {
         if case .element(let element) = found { element } else { nil }
     }
 }
+
+/// It is synchronised; what the program's keys, elements and closures may do on other threads the program promises.
+extension MemoryCache: @unchecked Sendable {}

@@ -102,6 +102,55 @@ import Testing
         #expect(inner.current == 6)
     }
 
+    /// As many of one fetch as there are, at the same time: each waits for all others.
+    @Test func callbacksOfOneFetchRunAtTheSameTime() {
+        let manager = Manager { (keys: [String]) throws -> [String: Int?] in
+            Dictionary(uniqueKeysWithValues: keys.map { ($0, $0.count) })
+        }
+        for keys in [["a", "bb", "ccc"], ["a", "bb", "d"], ["a"]] {
+            let inside = Locked(0)
+            let all = DispatchSemaphore(value: 0)
+            waitFor(keys.count) { done in
+                manager.fetch(keys: keys) { _, _ in
+                    if inside.update({ $0 += 1; return $0 }) == keys.count {
+                        keys.forEach { _ in all.signal() }
+                    }
+                    #expect(all.wait(timeout: .now() + 20) == .success, "the others did not run meanwhile")
+                    done()
+                }
+            }
+        }
+    }
+
+    @Test func aResidentKeyIsToldOnceAndNotInline() async {
+        let calls = Locked(0)
+        let manager = Manager { (key: String) throws -> Int? in
+            calls.update { $0 += 1 }
+            return key.isEmpty ? nil : key.count
+        }
+        for key in ["resident", ""] {
+            _ = await manager.asyncFetch(key: key)
+            let inline = Locked(true)
+            let told = Locked<[Int?]>([])
+            waitFor { done in
+                manager.fetch(key: key) { _, result in
+                    told.update { $0.append(inline.current ? -1 : try? result.get()) }
+                    done()
+                }
+                inline.update { $0 = false }
+            }
+            #expect(told.current == [key.isEmpty ? nil : 8])
+            #expect(try! await manager.asyncFetchThrowing(key: key) == (key.isEmpty ? nil : 8))
+        }
+        #expect(calls.current == 2)
+    }
+
+    /// Under strict concurrency too.
+    @Test func itIsSendable() async {
+        func isSendable(_: some Sendable) -> Bool { true }
+        #expect(isSendable(Manager { (key: String) throws -> Int? in key.count }) && isSendable(MemoryCache<String, Int>()))
+    }
+
     @Test func aMissingKeyIsAbsentAndRemembered() async throws {
         let calls = Locked(0)
         let manager = Manager { (keys: [String]) throws -> [String: Int?] in

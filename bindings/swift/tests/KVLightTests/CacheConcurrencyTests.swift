@@ -5,6 +5,44 @@ import KVLight
 import Testing
 
 @Suite struct CacheConcurrencyTests {
+    @Test func s17_anUpdateLosesNoWriteOfOthers() async {
+        let cache = MemoryCache<String, Int>()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask { for _ in 0..<5000 { cache.update("count") { ($0 ?? 0) + 1 } } }
+            }
+        }
+        #expect(cache["count"] == 20_000)
+        #expect(throws: Broken.self) { try cache.update("count") { _ in throw Broken() } }
+        // An absence is a state like any other.
+        cache.set(element: nil, for: "none")
+        #expect(cache.update("none") { $0 == nil ? 1 : nil } == 1)
+        #expect(cache["none"] == 1)
+    }
+
+    @Test func s17_aWriteMayHaveACondition() {
+        let cache = MemoryCache<String, Int>()
+        #expect(!cache.set(element: 1, for: "k", if: .present) && !cache.contains("k"))
+        #expect(cache.set(element: 1, for: "k", if: .absent))
+        #expect(!cache.set(element: 2, for: "k", if: .absent) && cache["k"] == 1)
+        #expect(cache.set(element: 2, for: "k", if: .present) && cache["k"] == 2)
+    }
+
+    @Test func s17_aTouchGivesANewTime() {
+        let clock = ManualClock()
+        var configuration = CacheConfiguration<String, Int>(timeToLive: .seconds(10))
+        configuration.clock = clock
+        let cache = MemoryCache(configuration: configuration)
+        cache.set(element: 1, for: "k")
+        clock.advance(by: .seconds(9))
+        #expect(cache.touch("k") && !cache.touch("other"))
+        clock.advance(by: .seconds(9))
+        #expect(cache["k"] == 1)
+        #expect(cache.touch("k", expiredIn: .never))
+        clock.advance(by: .seconds(1000))
+        #expect(cache["k"] == 1)
+    }
+
     @Test func readersAndWritersKeepTheBounds() async {
         let live = Locked(0)
         let cache = MemoryCache<Int, Tracked>(configuration: .init(capacity: 64))

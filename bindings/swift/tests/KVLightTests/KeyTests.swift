@@ -10,6 +10,26 @@ extension Planet: KVLightKey {}
 private struct Tile: Codable, Hashable { var x, y: Int; var zoom: Double }
 extension Tile: KVLightKey {}
 
+/// What synthesised conformances encode, and what JSON has a way of its own for.
+private struct Everything: Codable, Hashable, KVLightKey {
+    enum Either: Codable, Hashable { case first, second(name: String, Double) }
+
+    var text = "text"
+    var maybe: Int?
+    var either = Either.first
+    var tags: Set<String> = ["b", "a"]
+    var places: [Tile: String] = [:]
+    var names: [String: [Int8]] = ["one": [1], "two": [-2, 2]]
+    var numbers: [Int: Float] = [1: 1.5]
+    var when = Date(timeIntervalSinceReferenceDate: 0.1)
+    var data = Data([0, 255])
+    var address = URL(string: "https://example.com/a/b")!
+    var identifier = UUID(uuid: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
+    var amount = Decimal(string: "12345678901234567890.125")!
+    var nested: [[Bool?]] = [[true, nil], []]
+    var large = UInt64.max
+}
+
 private enum Both: String, Codable { case one }
 extension Both: KVLightKey {}
 
@@ -51,6 +71,63 @@ extension PostID: KVLightKey {}
         #expect(cache.getElement(for: "cafe") == .miss)
     }
 
+    @Test func stringsThatAreEqualAreOneKey_inEveryForm() async throws {
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        let calls = Locked<[[String]]>([])
+        let tasks = echo(calls: calls)
+        #expect(try await tasks.fetch(key: decomposed) == "value of café")
+        #expect(try await tasks.fetch(key: composed) == "value of café")
+        #expect(calls.current.count == 1)
+        #expect(tasks.cache.contains(composed) && tasks.cache.contains(decomposed))
+    }
+
+    /// A file has the name that it was given.
+    @Test func theProviderIsHandedTheKeyAsItWasAskedFor() async throws {
+        let names = ["cafe\u{301}", "caf\u{E8}", "A\u{30A}", "plain"]
+        /// What the provider saw, in scalars: strings that are equal may differ in them.
+        func seen(_ ask: (KVLightTasks<String, Int>) async throws -> Void) async throws -> Set<[Unicode.Scalar]> {
+            let seen = Locked<Set<[Unicode.Scalar]>>([])
+            let tasks = KVLightTasks<String, Int> { (keys: [String]) in
+                seen.update { seen in keys.forEach { seen.insert(Array($0.unicodeScalars)) } }
+                return Dictionary(uniqueKeysWithValues: keys.map { ($0, $0.utf8.count) })
+            }
+            try await ask(tasks)
+            #expect(await eventually { seen.current.count == names.count })
+            return seen.current
+        }
+        let wanted = Set(names.map { Array($0.unicodeScalars) })
+        #expect(try await seen { tasks in for name in names { _ = try await tasks.fetch(key: name) } } == wanted)
+        #expect(try await seen { tasks in _ = try await tasks.values(for: names) } == wanted)
+        #expect(try await seen { tasks in _ = await tasks.results(for: names) } == wanted)
+        #expect(try await seen { tasks in for try await _ in tasks.stream(keys: names) {} } == wanted)
+        #expect(try await seen { tasks in tasks.fetch(keys: names) { (_: String, _: Result<Int?, any Error>) in } } == wanted)
+        #expect(try await seen { tasks in names.forEach { tasks.fetch(key: $0) { _, _ in } } } == wanted)
+        #expect(try await seen { tasks in tasks.prefetch(keys: names) } == wanted)
+        #expect(try await seen { tasks in try tasks.refresh(keys: names) } == wanted)
+    }
+
+    @Test func aRetryIsHandedTheKeyAsItWasAskedFor() async throws {
+        let seen = Locked<[[UInt8]]>([])
+        let clock = ManualClock()
+        var config = KVLightTasks<String, Int>.Config(
+            provider: .single { key in
+                seen.update { $0.append(Array(key.utf8)) }
+                if seen.current.count == 1 { throw Broken() }
+                return 1
+            })
+        config.retry = .fixed(1, pause: .seconds(1))
+        config.cache.clock = clock
+        let tasks = KVLightTasks(config: config)
+        async let fetched = tasks.fetch(key: "e\u{301}")
+        #expect(await eventually { seen.current.count == 1 })
+        #expect(await eventually {
+            clock.advance(by: .seconds(1))
+            return seen.current.count == 2
+        })
+        #expect(try await fetched == 1)
+        #expect(seen.current == [Array("e\u{301}".utf8), Array("e\u{301}".utf8)])
+    }
+
     @Test func dataIdentifiersAndAddressesAreKeys() async throws {
         try await roundTrip(UUID(), UUID())
         try await roundTrip(Data(), Data([0, 1, 255]))
@@ -65,6 +142,43 @@ extension PostID: KVLightKey {}
 
     @Test func codableTypesAreKeysByOneLine() async throws {
         try await roundTrip(Tile(x: 1, y: 2, zoom: 0.5), Tile(x: 2, y: 1, zoom: .infinity))
+        try await roundTrip(Everything(), Everything(text: "\"\\\u{1}\n/é", maybe: 7, either: .second(name: "x", 2.5)))
+    }
+
+    @Test func codableKeysThatAreEqualAreOneKeyHoweverTheyAreSpelled() async throws {
+        func areOne<K: KVLightKey>(_ first: K, _ second: K) async throws {
+            #expect(first == second)
+            let cache = MemoryCache<K, Int>()
+            cache.set(element: 1, for: first)
+            #expect(cache.getElement(for: second).element == 1)
+            let given = Locked<[K]>([])
+            let tasks = KVLightTasks<K, Int>(provider: .single { key in given.update { $0.append(key) }; return 2 })
+            #expect(try await tasks.fetch(key: second) == 2)
+            #expect(try await tasks.fetch(key: first) == 2)
+            #expect(given.current == [first])
+        }
+        try await areOne(Tile(x: 1, y: 1, zoom: 0), Tile(x: 1, y: 1, zoom: -0.0))
+        try await areOne(Everything(text: "caf\u{E9}"), Everything(text: "cafe\u{301}"))
+        let words = (0..<100).map { "word \($0)" }
+        var (some, others) = (Everything(), Everything())
+        some.tags = Set(words)
+        others.tags = Set(minimumCapacity: 10_000)
+        words.reversed().forEach { others.tags.insert($0) }
+        try await areOne(some, others)
+        some.places = Dictionary(uniqueKeysWithValues: (0..<100).map { (Tile(x: $0, y: 0, zoom: 1), "at \($0)") })
+        others.places = Dictionary(minimumCapacity: 10_000)
+        (0..<100).reversed().forEach { others.places[Tile(x: $0, y: 0, zoom: 1)] = "at \($0)" }
+        try await areOne(some, others)
+    }
+
+    @Test func aCodableKeyReachesTheProviderAsItWasAskedFor() async throws {
+        let seen = Locked<[Everything]>([])
+        let tasks = KVLightTasks<Everything, Int> { key in
+            seen.update { $0.append(key) }
+            return 1
+        }
+        _ = try await tasks.fetch(key: Everything(text: "cafe\u{301}"))
+        #expect(Array(seen.current[0].text.utf8) == Array("cafe\u{301}".utf8))
     }
 
     @Test func bytesOfNoKeyAreRefused() {
@@ -92,6 +206,9 @@ extension PostID: KVLightKey {}
     @Test func errorsHaveSentences() {
         for error in [KVLightError.timeout, .queueFull, .unanswered, .closed, .keyTooLong, .undecodableKey, .other(status: -900)] {
             #expect("\(error)".count > 10)
+            #expect(error.localizedDescription == "\(error)")
+            // In the words of this package, not in those of the C library's settings.
+            #expect(!["max_", "_ms", "kvl_", "queue."].contains { "\(error)".contains($0) })
         }
     }
 }

@@ -58,12 +58,39 @@ package final class CacheHandle: @unchecked Sendable {
     }
 
     package func put<Element>(
-        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64
+        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, flags: UInt32 = 0
     ) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority)
+        var stated = terms(ttl: ttl, priority: priority, flags: flags)
         return withBytes(of: key) { kvl_cache_put(raw, $0, $1, value, &stated) }
+    }
+
+    /// Stores what `change` makes of the element, and begins anew whenever another write came between.
+    func update<Element>(
+        _ key: some KVLightKey, ttl: Int64, priority: Double, cost: (Element?) -> UInt64, change: (Element?) throws -> Element?
+    ) rethrows -> Element? {
+        while true {
+            var held: OpaquePointer?
+            let found = withBytes(of: key) { kvl_cache_peek(raw, $0, $1, &held, nil, nil) }
+            defer { kvl_value_release(held) }
+            // Said of which type, or it would be taken for an optional of it.
+            let changed = try change(found == KVL_VALUE ? element(of: held, as: Element.self) : nil)
+            let value = makeValue(changed, cost: cost(changed))
+            defer { kvl_value_release(value) }
+            let isThere = found == KVL_VALUE || found == KVL_NULL
+            var stated = terms(ttl: ttl, priority: priority, flags: isThere ? 0 : KVL_PUT_F_IF_ABSENT)
+            let status = withBytes(of: key) { data, count in
+                isThere
+                    ? kvl_cache_compare_put(raw, data, count, held ?? kvl_value_null(), value, &stated)
+                    : kvl_cache_put(raw, data, count, value, &stated)
+            }
+            if status != KVL_CONFLICT, status != KVL_MISS { return changed }
+        }
+    }
+
+    func touch(_ key: some KVLightKey, ttl: Int64) -> Bool {
+        withBytes(of: key) { kvl_cache_touch(raw, $0, $1, ttl) } == KVL_OK
     }
 
     /// As ``put(_:for:ttl:priority:cost:)``, and names what had to leave for it, the element itself if it did not get in.

@@ -20,6 +20,7 @@ package struct ConfigHandle: ~Copyable {
     package let raw: OpaquePointer?
 
     package init() {
+        Library.isChecked
         var made: OpaquePointer?
         let status = kvl_config_new(&made)
         precondition(status == KVL_OK, "no memory for a configuration")
@@ -53,7 +54,7 @@ package struct ConfigHandle: ~Copyable {
     package func setProvider(_ provide: @escaping (OpaquePointer) -> Void) {
         let call: kvl_provide_fn = { hook, request in
             guard let request else { return }
-            borrowed(hook, as: ProvideHook.self).function(request)
+            onLibraryThread { borrowed(hook, as: ProvideHook.self).function(request) }
         }
         check(kvl_config_set_provider(raw, call, retained(ProvideHook(provide)), releaseObject))
     }
@@ -75,7 +76,7 @@ package struct ConfigHandle: ~Copyable {
     package func setRemovalListener(_ listen: @escaping (kvl_result_t, kvl_cause_t) -> Void) {
         let call: kvl_removal_fn = { hook, entry, cause in
             guard let entry else { return }
-            borrowed(hook, as: RemovalHook.self).function(entry.pointee, cause)
+            onLibraryThread { borrowed(hook, as: RemovalHook.self).function(entry.pointee, cause) }
         }
         check(kvl_config_set_removal_listener(raw, call, retained(RemovalHook(listen)), releaseObject))
     }

@@ -22,7 +22,7 @@ package final class EngineHandle: @unchecked Sendable {
 
     /// Asks the store and starts nothing. `nil`: fetch it.
     @inlinable
-    func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Element?? {
+    package func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Element?? {
         var value: OpaquePointer?
         switch withBytes(of: key, { kvl_tasks_get(raw, $0, $1, &value) }) {
         case KVL_VALUE: return .some(.some(take(value)))
@@ -78,7 +78,7 @@ package final class EngineHandle: @unchecked Sendable {
 
     /// Tells `done` once, when nothing of the program's runs any more.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
-        let call: kvl_closed_fn = { hook in borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() }
+        let call: kvl_closed_fn = { hook in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         // The engine stays until it has told.
         let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in withExtendedLifetime(self, done) }), releaseObject)
         if status != KVL_OK { done() }

@@ -61,9 +61,10 @@ package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePoin
 
 /// The terms of an element, whose cost is its value's own.
 @usableFromInline
-func terms(ttl: Int64, priority: Double) -> kvl_terms_t {
+func terms(ttl: Int64, priority: Double, flags: UInt32 = 0) -> kvl_terms_t {
     kvl_terms_t(
-        struct_size: MemoryLayout<kvl_terms_t>.size, ttl_ms: ttl, priority: priority, cost: Int64(KVL_COST_DEFAULT), flags: 0, reserved: 0
+        struct_size: MemoryLayout<kvl_terms_t>.size, ttl_ms: ttl, priority: priority, cost: Int64(KVL_COST_DEFAULT), flags: flags,
+        reserved: 0
     )
 }
 

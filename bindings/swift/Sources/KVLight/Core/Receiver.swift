@@ -1,6 +1,7 @@
 // What the library calls when a fetch has something to tell: the user data of one call.
 //
-// It lives from the call to its last event, and keeps the engine alive as long: who asks is answered.
+// It lives from the call to its last event, and keeps alive as long what the fetch needs: the engine, since a fetch that was accepted is
+// answered, and how its keys are spelled.
 
 import CKVLight
 
@@ -9,14 +10,17 @@ package final class Receiver {
     fileprivate let position: ((kvl_result_t) -> Void)?
     fileprivate let batch: ((OpaquePointer?) -> Void)?
     fileprivate let progress: ((FetchProgress) -> Void)?
+    private let kept: AnyObject?
 
     package init(
         of engine: EngineHandle,
+        keeping kept: AnyObject? = nil,
         position: ((kvl_result_t) -> Void)? = nil,
         batch: ((OpaquePointer?) -> Void)? = nil,
         progress: ((FetchProgress) -> Void)? = nil
     ) {
         self.engine = engine
+        self.kept = kept
         self.position = position
         self.batch = batch
         self.progress = progress
@@ -25,13 +29,13 @@ package final class Receiver {
 
 func receivePosition(_ receiver: UnsafeMutableRawPointer?, _ result: UnsafePointer<kvl_result_t>?) {
     guard let result else { return }
-    borrowed(receiver, as: Receiver.self).position?(result.pointee)
+    onLibraryThread { borrowed(receiver, as: Receiver.self).position?(result.pointee) }
 }
 
 func receiveBatch(_ receiver: UnsafeMutableRawPointer?, _ results: OpaquePointer?) {
-    borrowed(receiver, as: Receiver.self).batch?(results)
+    onLibraryThread { borrowed(receiver, as: Receiver.self).batch?(results) }
 }
 
 func receiveProgress(_ receiver: UnsafeMutableRawPointer?, _ done: Int, _ failed: Int, _ total: Int) {
-    borrowed(receiver, as: Receiver.self).progress?(FetchProgress(done: done, failed: failed, total: total))
+    onLibraryThread { borrowed(receiver, as: Receiver.self).progress?(FetchProgress(done: done, failed: failed, total: total)) }
 }

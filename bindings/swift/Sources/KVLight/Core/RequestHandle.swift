@@ -18,12 +18,13 @@ package final class RequestHandle: @unchecked Sendable {
     @inlinable
     package var count: Int { kvl_request_len(raw) }
 
+    /// What `read` makes of the bytes of a key.
     @inlinable
-    package func key<K: KVLightKey>(_ i: Int, as _: K.Type = K.self) -> K? {
+    package func key<K>(_ i: Int, read: (UnsafeRawBufferPointer) -> K?) -> K? {
         var data: UnsafePointer<UInt8>?
         var count = 0
         guard kvl_request_key(raw, i, &data, &count) == KVL_OK else { return nil }
-        return K(keyBytes: UnsafeRawBufferPointer(start: data, count: count))
+        return read(UnsafeRawBufferPointer(start: data, count: count))
     }
 
     package var priority: TaskPriority {
@@ -76,7 +77,7 @@ package final class RequestHandle: @unchecked Sendable {
 
     /// Calls `cancelled` once when nobody waits any more, the time is over or the engine closes; at once if that is so already.
     package func onCancel(_ cancelled: @escaping @Sendable () -> Void) {
-        let call: kvl_cancel_fn = { hook, _, _ in borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() }
+        let call: kvl_cancel_fn = { hook, _, _ in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         let status = kvl_request_on_cancel(raw, call, retained(Hook(cancelled)), releaseObject)
         if status == KVL_ERR_CANCELLED { cancelled() }
     }

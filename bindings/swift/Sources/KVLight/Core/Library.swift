@@ -1,0 +1,36 @@
+// The library that was loaded, and the one that this package was compiled for.
+
+import CKVLight
+
+#if canImport(ObjectiveC)
+import ObjectiveC
+#endif
+
+package enum Library {
+    /// Looked at before anything else of the library is used; a library of another ABI would misread what it is handed.
+    static let isChecked: Void = {
+        if let mismatch = mismatch(loaded: kvl_version_number(), compiled: UInt32(KVL_VERSION_NUMBER)) { preconditionFailure(mismatch) }
+    }()
+
+    /// Why the two do not fit; `nil` if they do. Before 1.0 each minor version has an ABI of its own.
+    package static func mismatch(loaded: UInt32, compiled: UInt32) -> String? {
+        func parts(_ number: UInt32) -> (abi: UInt32, text: String) {
+            let (major, minor, patch) = (number / 1_000_000, number / 1000 % 1000, number % 1000)
+            return (major == 0 ? minor : major * 1000, "\(major).\(minor).\(patch)")
+        }
+        let (loaded, compiled) = (parts(loaded), parts(compiled))
+        if loaded.abi == compiled.abi { return nil }
+        return "KVLight was compiled for libkvlight \(compiled.text), and libkvlight \(loaded.text) was loaded: "
+            + "install the library of this package's version, or build with the headers of the one that is installed"
+    }
+}
+
+/// Runs what the library calls on a thread of its own, which on Apple's platforms has no pool for autoreleased objects.
+@inlinable
+func onLibraryThread<R>(_ body: () -> R) -> R {
+    #if canImport(ObjectiveC)
+    autoreleasepool(invoking: body)
+    #else
+    body()
+    #endif
+}
