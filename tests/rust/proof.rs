@@ -8,10 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rules that have no test yet. A test below fails when one of them gets it, so that the list cannot outlive its reason.
-const OPEN: &[&str] = &[
-    "f10b", "f11a", "f11b", "f13a", "f13b", "f13c", "f13d", "f13e", "f13f", "f13g", "f20a", "l02a", "l04a", "l05a", "l05b", "l09b", "s02a",
-    "s03a", "s05a", "s07a", "s14a", "s18", "s19", "s20", "s21",
-];
+const OPEN: &[&str] = &["f10b", "l02a", "l04a", "l05b", "s02a", "s03a", "s18"];
 
 const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples"];
 const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php"];

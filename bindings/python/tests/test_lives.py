@@ -280,7 +280,7 @@ def l06_a_child_makes_its_own() -> None:
 
 
 @alone
-def l04_objects_end_where_the_interpreters_lock_is_held() -> None:  # f33, f40
+def l04_fault33_fault40_objects_end_where_the_interpreters_lock_is_held() -> None:
     """Whoever drops the last reference: a timer, an eviction, a clear without the lock, a thread that is not the main one."""
 
     class Row:
