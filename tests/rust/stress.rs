@@ -2,7 +2,7 @@
 //! cancelled and time out, writes in between; and an engine that closes in the middle of it. Whatever happens, each position is
 //! told exactly once, each fetch ends exactly once, no slot is lost, and every number adds up (rules F01, F03, F09, F12, S03, S12).
 
-use kvlight::base::config::{BatchMode, Read};
+use kvlight::base::config::{BatchMode, Order, Read};
 use kvlight::base::{Answer, Error, Random, Status, StoreTerms, Value};
 use kvlight::cache::{Departures, Entry};
 use kvlight::engine::ask::{Asked, Call};
@@ -272,6 +272,9 @@ impl Stage {
         plan.settings.cache.error_ttl_ms = 1;
         plan.settings.tasks.max_running = 8;
         plan.settings.tasks.max_abandoned = 8;
+        // So few places, taken by the newest, that keys of single fetches lose theirs.
+        plan.settings.tasks.queue_max_keys = 2;
+        plan.settings.tasks.queue_order = Order::Lifo;
         plan.settings.fetch.attempt_timeout = Some(Duration::from_millis(5));
         plan.settings.fetch.retry.count = Some(1);
         plan.settings.fetch.retry.fixed = Duration::from_millis(1);
