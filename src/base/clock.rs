@@ -2,7 +2,7 @@
 
 use super::sync::Mutex;
 use super::sync::atomic::{AtomicU64, Ordering};
-use super::{Millis, Moment};
+use super::{Millis, Moment, Present};
 use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -35,11 +35,24 @@ impl Clock {
         Clock::Manual(Arc::new(ManualClock::new(now)))
     }
 
-    /// Now, for TTLs: coarse (a few milliseconds), cheap, and moving on while the machine sleeps.
+    /// Now, for TTLs: cheap, moving on while the machine sleeps, and up to a few milliseconds behind ([`Clock::present`]).
     pub fn millis(&self) -> Millis {
         match self {
             Clock::System(clock) => clock.millis(),
             Clock::Manual(clock) => clock.millis(),
+        }
+    }
+
+    /// As [`Clock::millis`], and how far behind it may be.
+    pub fn present(&self) -> Present {
+        let earliest = self.millis();
+        Present { earliest, latest: earliest.after(self.behind_ms()) }
+    }
+
+    fn behind_ms(&self) -> u64 {
+        match self {
+            Clock::System(clock) => clock.behind_ms,
+            Clock::Manual(_) => 0,
         }
     }
 
@@ -63,13 +76,16 @@ impl Clock {
 pub struct SystemClock {
     asleep_ms: AtomicU64,
     looked_up_ms: AtomicU64,
+    /// How far what it shows may be behind the time: a tick of the coarse clock, and what is cut off below a millisecond.
+    behind_ms: u64,
 }
 
 const LOOK_UP_MS: u64 = 500;
 
 impl SystemClock {
     fn new() -> SystemClock {
-        let clock = SystemClock { asleep_ms: AtomicU64::new(0), looked_up_ms: AtomicU64::new(0) };
+        let behind_ms = resolution_ns(COARSE).div_ceil(1_000_000) + 1;
+        let clock = SystemClock { asleep_ms: AtomicU64::new(0), looked_up_ms: AtomicU64::new(0), behind_ms };
         clock.look_up(coarse().0 / 1_000_000);
         clock
     }
@@ -96,16 +112,23 @@ impl SystemClock {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_BOOTTIME;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn coarse() -> Moment {
-    monotonic(libc::CLOCK_MONOTONIC_COARSE)
-}
+const COARSE: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
 
 // Elsewhere CLOCK_MONOTONIC itself goes on while the machine sleeps (Darwin), or there is no better clock.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_MONOTONIC;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
+const COARSE: libc::clockid_t = libc::CLOCK_MONOTONIC;
+
 fn coarse() -> Moment {
-    monotonic(libc::CLOCK_MONOTONIC)
+    monotonic(COARSE)
+}
+
+fn resolution_ns(id: libc::clockid_t) -> u64 {
+    let mut resolution = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `resolution` is a valid place to write; the ids in use exist on every system we build for.
+    unsafe { libc::clock_getres(id, &mut resolution) };
+    resolution.tv_sec as u64 * 1_000_000_000 + resolution.tv_nsec as u64
 }
 
 fn monotonic(id: libc::clockid_t) -> Moment {
@@ -211,6 +234,11 @@ impl<'a> Now<'a> {
             self.millis.set(Some(millis));
             millis
         })
+    }
+
+    /// How many milliseconds something that is not over has left until `end`, at least: 1 or more.
+    pub fn left_until(&self, end: Millis) -> u64 {
+        end.since(self.millis().after(self.clock.behind_ms())).max(1)
     }
 
     /// The clock itself.

@@ -26,5 +26,5 @@ pub use object::{Home, Object};
 pub use random::{Random, SharedRandom};
 pub use status::Status;
 pub use terms::StoreTerms;
-pub use time::{Millis, Moment, Ttl};
+pub use time::{Millis, Moment, Present, Ttl};
 pub use value::{Kind, Value};

@@ -22,6 +22,16 @@ impl Millis {
     }
 }
 
+/// The present, as far as a coarse clock tells it. Ends are set from the latest that it may be and compared with the earliest, so that
+/// nothing ends before its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Present {
+    /// It is not before this.
+    pub earliest: Millis,
+    /// It is not after this.
+    pub latest: Millis,
+}
+
 /// A point on the monotonic clock by which timeouts, backoff and linger run: nanoseconds since an arbitrary start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Moment(pub u64);

@@ -19,6 +19,7 @@ mod cell;
 mod counts;
 mod departure;
 mod entry;
+mod idle;
 mod index;
 mod levels;
 mod limits;

@@ -6,8 +6,11 @@
 //! A use is only noted. Notes are worked into the lists when their page is full, and before the order is asked for: to move one entry
 //! waits for two neighbours far away in memory, to move many waits for all of them at once.
 
+use super::idle::Uses;
 use super::levels::{Amount, Levels};
 use super::slab::{Place, Slab};
+use crate::base::Millis;
+use crate::base::hint::rarely;
 
 /// How many uses are noted before they are settled.
 const NOTES: usize = 63;
@@ -32,19 +35,29 @@ pub(super) struct Order {
     /// Uses that the lists do not show yet, oldest first.
     notes: [Place; NOTES],
     levels: Levels<List>,
+    /// Only if there is an idle TTL.
+    uses: Option<Box<Uses>>,
 }
 
 impl Order {
-    pub fn new() -> Order {
-        Order { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0 }
+    pub fn new(idle_ms: Option<u64>) -> Order {
+        Order { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, uses: idle_ms.map(Uses::new).map(Box::new) }
     }
 
-    /// Puts the entry at `place` at the recent end of its priority. -0 must have been made 0 before.
-    pub fn enter(&mut self, slab: &mut Slab, place: Place, priority: f64) {
+    /// An empty one of the same kind.
+    pub fn anew(&self) -> Order {
+        Order::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
+    }
+
+    /// Puts the entry at `place`, which is used now, at the recent end of its priority. -0 must have been made 0 before.
+    pub fn enter(&mut self, slab: &mut Slab, place: Place, priority: f64, now: Millis) {
         self.settle(slab);
         let number = self.levels.open(priority);
         slab.set_level(place, number);
         self.levels.enter(number, slab.cost(place), |list| list.append(slab, place));
+        if self.times_uses() {
+            self.uses.iter_mut().for_each(|uses| uses.enter(place, now, slab.room()));
+        }
     }
 
     /// Cuts the entry's links; its level goes with its last entry.
@@ -53,6 +66,40 @@ impl Order {
         self.settle(slab);
         let number = slab.level(place);
         self.levels.leave(number, slab.cost(place), |list| list.cut(slab, place));
+        if self.times_uses() {
+            self.uses.iter_mut().for_each(|uses| uses.leave(place));
+        }
+    }
+
+    /// Whether there is an idle TTL, so that uses have a time.
+    #[inline(always)]
+    pub fn times_uses(&self) -> bool {
+        rarely(self.uses.is_some())
+    }
+
+    /// The entry was used at that time; [`Order::note_use`] says so too.
+    pub fn time_use(&mut self, place: Place, now: Millis) {
+        if let Some(uses) = &mut self.uses {
+            uses.note(place, now);
+        }
+    }
+
+    /// When the entry ends if it is not used before.
+    #[inline(always)]
+    pub fn idle_end(&self, place: Place) -> Millis {
+        if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.end_of(place)) } else { Millis::NEVER }
+    }
+
+    /// The entry that was not used for longest, if there is an idle TTL.
+    pub fn longest_idle(&mut self, slab: &mut Slab) -> Option<Place> {
+        self.settle(slab);
+        self.uses.as_mut().and_then(|uses| uses.oldest())
+    }
+
+    /// No entry ends of idleness earlier.
+    #[inline(always)]
+    pub fn next_idle(&self) -> Millis {
+        if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.next_due()) } else { Millis::NEVER }
     }
 
     /// Whether there is no room for another note.
@@ -90,6 +137,9 @@ impl Order {
                 notes.iter().for_each(|place| list.renew(slab, *place));
             }
             None => notes.iter().for_each(|place| self.levels.list(slab.level(*place)).renew(slab, *place)),
+        }
+        if let Some(uses) = &mut self.uses {
+            notes.iter().for_each(|place| uses.renew(*place));
         }
         self.noted = 0;
     }
@@ -174,14 +224,14 @@ mod tests {
 
     impl World {
         fn parts(&mut self) -> (&mut Slab, &mut Order) {
-            (self.slab.get_or_insert_with(Slab::new), self.order.get_or_insert_with(Order::new))
+            (self.slab.get_or_insert_with(Slab::new), self.order.get_or_insert_with(|| Order::new(None)))
         }
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
             let held = Held { key: Key::new(b""), answer: Answer::Null, cost, deadline: Millis::NEVER, stored_at: Millis(0) };
             let place = slab.insert(held, 1000);
-            order.enter(slab, place, priority);
+            order.enter(slab, place, priority, Millis(0));
             place
         }
 

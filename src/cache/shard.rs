@@ -20,10 +20,10 @@ use super::levels::Amount;
 use super::limits::{Part, share};
 use super::order::Order;
 use super::slab::{Held, Place, Slab};
-use super::wheel::Wheel;
+use super::wheel::Ends;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
-use crate::base::{Answer, Clock, Key, KeyHasher, Millis, SharedRandom, Ttl};
+use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, SharedRandom, Ttl};
 use std::sync::Arc;
 
 /// When entries end if they do not say so themselves.
@@ -79,21 +79,8 @@ pub(super) enum Reading {
     Peek,
 }
 
-/// How much of what is due a call gives back.
-#[derive(Clone, Copy)]
-pub(super) struct Effort {
-    /// Entries given back.
-    pub entries: usize,
-    /// Entries looked at, those that only move down the wheel included.
-    pub looks: usize,
-}
-
-impl Effort {
-    pub const ALL: Effort = Effort { entries: usize::MAX, looks: usize::MAX };
-    /// What a write does on the side: the looks are bounded too, or one put might move a million entries.
-    const ASIDE: Effort = Effort { entries: 8, looks: 64 };
-    const ONE: Effort = Effort { entries: 1, looks: usize::MAX };
-}
+/// How many expired entries a write removes on the side.
+const ASIDE: usize = 8;
 
 /// How lookups ended, which counts as [`Counts`] when somebody asks.
 #[derive(Clone, Copy, Default)]
@@ -123,10 +110,8 @@ pub(super) struct Shard {
     slab: Slab,
     expiry: DefaultExpiry,
     hasher: KeyHasher,
-    /// Made when the first entry with an end is stored.
-    wheel: Option<Wheel>,
-    /// By place, and empty unless there is an idle TTL.
-    last_used: Vec<Millis>,
+    /// Of entries with a TTL.
+    ends: Ends,
     /// The ledger: what the live entries cost together. Wider than any cost, so that no sum overflows.
     cost: u128,
     part: Part,
@@ -137,13 +122,12 @@ impl Shard {
     pub fn new(hasher: KeyHasher, part: Part, expiry: DefaultExpiry) -> Shard {
         Shard {
             lookups: Lookups::default(),
-            order: Order::new(),
+            order: Order::new(expiry.idle_ms),
             index: Index::new(),
             slab: Slab::new(),
             expiry,
             hasher,
-            wheel: None,
-            last_used: Vec::new(),
+            ends: Ends::new(),
             cost: 0,
             part,
             counts: Counts::default(),
@@ -179,7 +163,7 @@ impl Shard {
     }
 
     pub fn next_due(&self) -> Millis {
-        self.wheel.as_ref().map_or(Millis::NEVER, Wheel::next_due)
+        self.ends.next_due().min(self.order.next_idle())
     }
 
     #[inline(always)]
@@ -194,11 +178,7 @@ impl Shard {
     /// When the entry at `place` ends as things stand.
     #[inline]
     fn end_of(&self, place: Place) -> Millis {
-        let deadline = self.slab.deadline(place);
-        match self.expiry.idle_ms {
-            None => deadline,
-            Some(idle_ms) => deadline.min(self.last_used[place.index()].after(idle_ms)),
-        }
+        self.slab.deadline(place).min(self.order.idle_end(place))
     }
 
     /// Shows the entry under `key` to `see`, if it is alive. This and what it goes through are inlined by force: what `see`
@@ -218,7 +198,7 @@ impl Shard {
         let Some(place) = self.find(hash, key) else { return self.not_found(reading) };
         // The clock is read only for an entry that can end at all.
         let mut end = Millis::NEVER;
-        if rarely(self.expiry.idle_ms.is_some() || self.slab.deadline(place) != Millis::NEVER) {
+        if rarely(self.order.times_uses() || self.slab.deadline(place) != Millis::NEVER) {
             match self.end_if_alive(place, clock, reading) {
                 Some(later) => end = later,
                 None => return self.not_found(reading),
@@ -242,13 +222,12 @@ impl Shard {
     /// When an entry that can end does so, unless it has.
     #[inline(never)]
     fn end_if_alive(&mut self, place: Place, clock: &Clock, reading: Reading) -> Option<Millis> {
-        let now = clock.millis();
-        if self.end_of(place) <= now {
+        let present = clock.present();
+        if self.end_of(place) <= present.earliest {
             return None;
         }
-        if self.expiry.idle_ms.is_some() && reading != Reading::Peek {
-            // The wheel is not told: it finds the later end when the earlier one has come.
-            self.last_used[place.index()] = now;
+        if reading != Reading::Peek {
+            self.order.time_use(place, present.latest);
         }
         Some(self.end_of(place))
     }
@@ -257,7 +236,7 @@ impl Shard {
     /// nothing was done.
     #[inline(always)]
     pub fn glance<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        if rarely(self.order.is_page_full()) || rarely(self.expiry.idle_ms.is_some()) {
+        if rarely(self.order.is_page_full()) || self.order.times_uses() {
             return None;
         }
         let found = self.index.find(
@@ -279,8 +258,9 @@ impl Shard {
         Some(Some(see(node.answer)))
     }
 
-    pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut Entry, now: Millis, out: &mut Departures) -> Put {
-        self.reclaim(now, Effort::ASIDE, out);
+    pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut Entry, present: Present, out: &mut Departures) -> Put {
+        let now = present.earliest;
+        self.reclaim(now, ASIDE, out);
         let found = self.find(hash, key);
         let mut kept = None;
         if rarely(entry.depends_on_older()) {
@@ -307,57 +287,53 @@ impl Shard {
         }
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
-        let deadline = kept.unwrap_or_else(|| self.expiry.deadline(ttl, now));
+        let deadline = kept.unwrap_or_else(|| self.expiry.deadline(ttl, present.latest));
         let held = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline, stored_at: now };
-        let end = self.store(hash, held, priority, now);
+        let end = self.store(hash, held, priority, present.latest);
         Put::Stored { cost, expires_at: finite(end) }
     }
 
-    fn store(&mut self, hash: u64, held: Held, priority: f64, now: Millis) -> Millis {
+    fn store(&mut self, hash: u64, held: Held, priority: f64, used: Millis) -> Millis {
         self.cost += u128::from(held.cost);
+        let deadline = held.deadline;
         let place = self.slab.insert(held, self.part.entries);
-        self.order.enter(&mut self.slab, place, priority);
+        self.order.enter(&mut self.slab, place, priority, used);
         self.index.insert(hash, place, self.part.entries);
-        if self.expiry.idle_ms.is_some() {
-            if self.last_used.len() <= place.index() {
-                self.last_used.reserve_exact(self.slab.room() - self.last_used.len());
-                self.last_used.resize(place.index() + 1, now);
-            }
-            self.last_used[place.index()] = now;
-        }
-        self.lay_down(place, now)
+        self.note_end(place, deadline)
     }
 
     /// Gives the live entry under `key` a new end, counted from now: a use of it.
-    pub fn touch(&mut self, hash: u64, key: &[u8], ttl: Option<Ttl>, now: Millis, out: &mut Departures) -> Touch {
-        self.reclaim(now, Effort::ASIDE, out);
+    pub fn touch(&mut self, hash: u64, key: &[u8], ttl: Option<Ttl>, present: Present, out: &mut Departures) -> Touch {
+        let now = present.earliest;
+        self.reclaim(now, ASIDE, out);
         let Some(place) = self.find(hash, key).filter(|place| self.end_of(*place) > now) else { return Touch::Missing };
         let ttl = self.expiry.ttl_of(ttl, self.slab.answer(place));
         if ttl == Ttl::DoNotStore {
             return Touch::NoTtl;
         }
-        let deadline = self.expiry.deadline(ttl, now);
+        self.ends.remove(place);
+        let deadline = self.expiry.deadline(ttl, present.latest);
         self.slab.set_deadline(place, deadline);
-        if self.expiry.idle_ms.is_some() {
-            self.last_used[place.index()] = now;
-        }
         if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }
+        self.order.time_use(place, present.latest);
         self.order.note_use(place);
-        if let Some(wheel) = &mut self.wheel {
-            wheel.remove(place);
-        }
-        Touch::Done(finite(self.lay_down(place, now)))
+        Touch::Done(finite(self.note_end(place, deadline)))
     }
 
-    /// Lays the entry at `place` down in the wheel, if it ends, and says when that is.
-    fn lay_down(&mut self, place: Place, now: Millis) -> Millis {
-        let end = self.end_of(place);
-        if end != Millis::NEVER {
-            self.wheel.get_or_insert_with(|| Wheel::new(now)).insert(place, end, self.slab.room());
+    /// Has the entry at `place` expire in time, if it has a TTL, and says when it ends.
+    #[inline(always)]
+    fn note_end(&mut self, place: Place, deadline: Millis) -> Millis {
+        if deadline != Millis::NEVER {
+            self.note_deadline(place, deadline);
         }
-        end
+        deadline.min(self.order.idle_end(place))
+    }
+
+    #[inline(never)]
+    fn note_deadline(&mut self, place: Place, deadline: Millis) {
+        self.ends.insert(place, deadline, self.slab.room(), |place| self.slab.deadline(place));
     }
 
     /// Makes room for an entry of `cost`, or says why there is none; then no live entry has left.
@@ -369,7 +345,7 @@ impl Shard {
             return Err(Put::TooLarge);
         }
         let mut lack = self.lack(1, cost);
-        while !lack.is_none() && self.reclaim(now, Effort::ONE, out) > 0 {
+        while !lack.is_none() && self.reclaim(now, 1, out) > 0 {
             lack = self.lack(1, cost);
         }
         if lack.is_none() {
@@ -425,9 +401,7 @@ impl Shard {
         let end = self.end_of(place);
         let hash = self.hasher.hash(self.slab.key(place));
         self.index.remove(hash, place);
-        if let Some(wheel) = &mut self.wheel {
-            wheel.remove(place);
-        }
+        self.ends.remove(place);
         self.release(place, cause, end, now, out);
     }
 
@@ -449,52 +423,45 @@ impl Shard {
         out.push(Departure { key, answer, cost, cause, stored_at, end, left_at });
     }
 
-    /// Gives back what is due, within `effort`, and says how many that were.
+    /// Removes up to `most` expired entries, and says how many that were.
     #[inline]
-    pub fn reclaim(&mut self, now: Millis, effort: Effort, out: &mut Departures) -> usize {
-        if self.wheel.is_some() { self.reclaim_due(now, effort, out) } else { 0 }
+    pub fn reclaim(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
+        if self.next_due() <= now { self.reclaim_due(now, most, out) } else { 0 }
     }
 
     #[inline(never)]
-    fn reclaim_due(&mut self, now: Millis, effort: Effort, out: &mut Departures) -> usize {
-        let (mut entries, mut looks) = (0, 0);
-        while entries < effort.entries && looks < effort.looks {
-            let Some(place) = self.wheel.as_mut().and_then(|wheel| wheel.take(now)) else { break };
-            looks += 1;
-            let end = self.end_of(place);
-            if end <= now {
-                self.dismiss(place, Cause::Expired, now, out);
-                entries += 1;
-            } else if let Some(wheel) = &mut self.wheel {
-                wheel.insert(place, end, self.slab.room());
-            }
-        }
-        entries
+    fn reclaim_due(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
+        (0..most).take_while(|_| self.next_expired(now).map(|place| self.dismiss(place, Cause::Expired, now, out)).is_some()).count()
+    }
+
+    fn next_expired(&mut self, now: Millis) -> Option<Place> {
+        let due = self.ends.take(now, |place| self.slab.deadline(place));
+        due.or_else(|| self.order.longest_idle(&mut self.slab).filter(|place| self.end_of(*place) <= now))
     }
 
     /// As [`Shard::reclaim`], and if nothing is left the memory of the nodes goes too.
-    pub fn sweep(&mut self, now: Millis, effort: Effort, out: &mut Departures) -> usize {
-        let entries = self.reclaim(now, effort, out);
+    pub fn sweep(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
+        let entries = self.reclaim(now, most, out);
         self.shrink_if_empty();
         entries
     }
 
     /// Removes the entry under `key`; if it was alive, it is the last of those leaving.
     pub fn remove(&mut self, hash: u64, key: &[u8], now: Millis, out: &mut Departures) -> bool {
-        self.reclaim(now, Effort::ASIDE, out);
+        self.reclaim(now, ASIDE, out);
         let found = self.find(hash, key);
         found.is_some_and(|place| self.dismiss_or_expire(place, Cause::Removed, now, out) == Cause::Removed)
     }
 
     /// Removes the next victim; if there was one, it is the last of those leaving.
     pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
-        self.reclaim(now, Effort::ALL, out);
+        self.reclaim(now, usize::MAX, out);
         self.dismiss_next(Cause::Removed, now, out)
     }
 
     /// Keeps `ratio` of the entries and of their cost.
     pub fn trim(&mut self, ratio: f64, now: Millis, out: &mut Departures) {
-        self.reclaim(now, Effort::ALL, out);
+        self.reclaim(now, usize::MAX, out);
         let entries = share(u128::from(self.slab.len()), ratio);
         let cost = share(self.cost, ratio);
         while (u128::from(self.slab.len()) > entries || self.cost > cost) && self.dismiss_next(Cause::Trimmed, now, out) {}
@@ -503,7 +470,7 @@ impl Shard {
 
     /// Keeps `entries` entries.
     pub fn trim_to(&mut self, entries: u64, now: Millis, out: &mut Departures) {
-        self.reclaim(now, Effort::ALL, out);
+        self.reclaim(now, usize::MAX, out);
         while self.slab.len() > entries && self.dismiss_next(Cause::Trimmed, now, out) {}
         self.shrink_if_empty();
     }
@@ -511,13 +478,13 @@ impl Shard {
     /// Takes on new limits, and makes the entries fit.
     pub fn resize(&mut self, part: Part, now: Millis, out: &mut Departures) {
         self.part = part;
-        self.reclaim(now, Effort::ALL, out);
+        self.reclaim(now, usize::MAX, out);
         while !self.lack(0, 0).is_none() && self.dismiss_next(Cause::Trimmed, now, out) {}
         self.shrink_if_empty();
     }
 
     pub fn clear(&mut self, now: Millis, out: &mut Departures) {
-        self.reclaim(now, Effort::ALL, out);
+        self.reclaim(now, usize::MAX, out);
         while let Some(place) = self.order.next_victim(&mut self.slab) {
             self.release(place, Cause::Cleared, self.end_of(place), now, out);
         }
@@ -544,9 +511,8 @@ impl Shard {
     fn start_again(&mut self) {
         self.index = Index::new();
         self.slab = Slab::new();
-        self.order = Order::new();
-        self.wheel = None;
-        self.last_used = Vec::new();
+        self.order = self.order.anew();
+        self.ends = Ends::new();
         self.cost = 0;
     }
 }

@@ -5,7 +5,7 @@ use super::counts::Counts;
 use super::departure::{Cause, Departure, Departures, Outlet};
 use super::entry::{Entry, Hit, Put, Touch};
 use super::limits::Limits;
-use super::shard::{DefaultExpiry, Effort, Reading, Shard};
+use super::shard::{DefaultExpiry, Reading, Shard};
 use super::slab::{Place, Slab};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
@@ -105,7 +105,7 @@ impl Store {
     /// Gives back all that is due and looks at what is left, shard by shard.
     fn look_at_all(&self, now: Millis, out: &mut Departures, mut look: impl FnMut(&Shard)) {
         self.write_all(out, |shard, out| {
-            shard.sweep(now, Effort::ALL, out);
+            shard.sweep(now, usize::MAX, out);
             look(shard);
         });
     }
@@ -163,22 +163,22 @@ impl Store {
     /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to
     /// store. An entry that does not get in leaves as [`Cause::Refused`]. If the entry's condition does not hold, nothing happens.
     pub fn put(&self, key: &[u8], mut entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
-        let now = clock.millis();
+        let present = clock.present();
         self.write(
             key,
             out,
             #[inline(always)]
-            |shard, hash, out| shard.put(hash, key, &mut entry, now, out),
+            |shard, hash, out| shard.put(hash, key, &mut entry, present, out),
         )
     }
 
     /// As [`Store::put`], and names whom this very put cost the place: live entries that made room, or the newcomer itself if
     /// it did not get in. What expired and what was under the same key is left out.
     pub fn put_naming(&self, key: &[u8], mut entry: Entry, clock: &Clock, out: &mut Departures) -> (Put, Vec<Departure>) {
-        let now = clock.millis();
+        let present = clock.present();
         self.write(key, out, |shard, hash, out| {
             let earlier = out.len();
-            let put = shard.put(hash, key, &mut entry, now, out);
+            let put = shard.put(hash, key, &mut entry, present, out);
             let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
             (put, out[earlier..].iter().filter(is_victim).cloned().collect())
         })
@@ -186,8 +186,8 @@ impl Store {
 
     /// Gives the live entry under `key` a new TTL, counted from now; `None` for the default of its kind. Counts as use.
     pub fn touch(&self, key: &[u8], ttl: Option<Ttl>, clock: &Clock, out: &mut Departures) -> Touch {
-        let now = clock.millis();
-        self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, now, out))
+        let present = clock.present();
+        self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, present, out))
     }
 
     /// Removes the entry under `key`; says whether there was a live one.
@@ -268,7 +268,7 @@ impl Store {
     pub fn remove_expired(&self, clock: &Clock, out: &mut Departures) -> usize {
         let now = clock.millis();
         let mut removed = 0;
-        self.write_all(out, |shard, out| removed += shard.sweep(now, Effort::ALL, out));
+        self.write_all(out, |shard, out| removed += shard.sweep(now, usize::MAX, out));
         removed
     }
 
@@ -276,9 +276,8 @@ impl Store {
     /// there is more to do; then it is to be called again, after others had a chance at the locks.
     pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
         let now = clock.millis();
-        let effort = Effort { entries: limit, looks: limit };
         for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
-            cell.write(self.outlet(), out, |shard, out| shard.sweep(now, effort, out));
+            cell.write(self.outlet(), out, |shard, out| shard.sweep(now, limit, out));
         }
         self.next_due().is_some_and(|due| due <= now)
     }

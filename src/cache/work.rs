@@ -17,6 +17,13 @@ pub(super) fn step() {
     counters::STEPS.with(|steps| steps.set(steps.get() + 1));
 }
 
+/// An entry was looked at, moved or removed.
+#[inline(always)]
+pub(super) fn entry() {
+    #[cfg(test)]
+    counters::ENTRIES.with(|entries| entries.set(entries.get() + 1));
+}
+
 #[cfg(test)]
 mod counters {
     use std::cell::Cell;
@@ -24,6 +31,7 @@ mod counters {
     thread_local! {
         pub(super) static PROBES: Cell<u64> = const { Cell::new(0) };
         pub(super) static STEPS: Cell<u64> = const { Cell::new(0) };
+        pub(super) static ENTRIES: Cell<u64> = const { Cell::new(0) };
     }
 
     /// How many buckets `work` looks at.
@@ -31,6 +39,13 @@ mod counters {
         let before = PROBES.get();
         work();
         PROBES.get() - before
+    }
+
+    /// How many entries `work` concerns.
+    pub(in crate::cache) fn entries_of(work: impl FnOnce()) -> u64 {
+        let before = ENTRIES.get();
+        work();
+        ENTRIES.get() - before
     }
 
     /// How many steps `work` takes in the tree of priorities.

@@ -84,7 +84,7 @@ pub(super) fn outcome_of(hit: Hit, now: &Now<'_>) -> Outcome {
 }
 
 pub(super) fn ttl_left(expires_at: Option<crate::base::Millis>, now: &Now<'_>) -> i64 {
-    expires_at.map_or(-1, |end| i64::try_from(end.since(now.millis())).unwrap_or(i64::MAX))
+    expires_at.map_or(-1, |end| i64::try_from(now.left_until(end)).unwrap_or(i64::MAX))
 }
 
 /// Whether nobody hears of the end of what left. Many are not looked at: that takes longer than to count the thread that drops them.

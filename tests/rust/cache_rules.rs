@@ -448,6 +448,23 @@ fn s06_an_entry_lives_to_its_end_and_not_a_millisecond_longer() {
     assert_eq!(world.left(), names(&[("a", Cause::Expired), ("b", Cause::Expired)]));
 }
 
+/// By the system's clock, which is coarse. However slow the machine, an entry that is gone has had its time.
+#[test]
+fn s06_an_entry_does_not_end_before_its_ttl_however_short() {
+    for idle_ttl_ms in [None, Some(2)] {
+        let store = Store::new(&CacheSettings { idle_ttl_ms, ..CacheSettings::default() }, None);
+        let clock = Clock::system();
+        for _ in 0..20 {
+            let before = std::time::Instant::now();
+            let ttl = if idle_ttl_ms.is_some() { Ttl::Never } else { Ttl::of_ms(2) };
+            let terms = StoreTerms { ttl: Some(ttl), ..StoreTerms::default() };
+            store.put(b"a", Entry { terms, ..Entry::new(text("")) }, &clock, &mut Departures::new());
+            while store.peek(b"a", &clock).is_some() {}
+            assert!(before.elapsed() >= std::time::Duration::from_millis(2), "it lived {:?}", before.elapsed());
+        }
+    }
+}
+
 #[test]
 fn s06_defaults_are_for_ever_for_values_and_a_minute_for_nulls() {
     let mut world = World::of_capacity(8);

@@ -1,0 +1,103 @@
+//! When each entry was last used, and which one was not used for longest, whatever its priority (rule S09).
+//!
+//! All entries have the same idle TTL, so the first to end of it is the first of one list by use. A use moves its entry to the end of the
+//! list when the order settles its notes; the time of the use is known at once.
+
+use super::slab::Place;
+use crate::base::Millis;
+
+#[derive(Clone, Copy)]
+struct Use {
+    at: Millis,
+    older: Place,
+    newer: Place,
+}
+
+/// The uses of a shard's entries.
+pub(super) struct Uses {
+    idle_ms: u64,
+    /// By place in the slab.
+    uses: Vec<Use>,
+    oldest: Place,
+    newest: Place,
+    /// No entry was last used earlier.
+    since: Millis,
+}
+
+impl Uses {
+    pub fn new(idle_ms: u64) -> Uses {
+        Uses { idle_ms, uses: Vec::new(), oldest: Place::NONE, newest: Place::NONE, since: Millis::NEVER }
+    }
+
+    pub fn idle_ms(&self) -> u64 {
+        self.idle_ms
+    }
+
+    /// When the entry at `place` ends if it is not used before.
+    pub fn end_of(&self, place: Place) -> Millis {
+        self.uses[place.index()].at.after(self.idle_ms)
+    }
+
+    /// The entry is used. Its place in the list follows with [`Uses::renew`].
+    pub fn note(&mut self, place: Place, now: Millis) {
+        self.uses[place.index()].at = now;
+    }
+
+    /// An entry comes. `room` is for how many entries the slab has memory.
+    pub fn enter(&mut self, place: Place, now: Millis, room: usize) {
+        if self.uses.len() <= place.index() {
+            let blank = Use { at: now, older: Place::NONE, newer: Place::NONE };
+            self.uses.reserve_exact(room.max(place.index() + 1) - self.uses.len());
+            self.uses.resize(place.index() + 1, blank);
+        }
+        self.uses[place.index()].at = now;
+        self.since = self.since.min(now);
+        self.append(place);
+    }
+
+    pub fn leave(&mut self, place: Place) {
+        self.cut(place);
+    }
+
+    /// Moves an entry that was used to the end of the list.
+    pub fn renew(&mut self, place: Place) {
+        if self.newest != place {
+            self.cut(place);
+            self.append(place);
+        }
+    }
+
+    /// The entry that was not used for longest, once all uses are in the list.
+    pub fn oldest(&mut self) -> Option<Place> {
+        let oldest = self.oldest.some();
+        self.since = oldest.map_or(Millis::NEVER, |oldest| self.uses[oldest.index()].at);
+        oldest
+    }
+
+    /// No entry ends of idleness earlier.
+    pub fn next_due(&self) -> Millis {
+        self.since.after(self.idle_ms)
+    }
+
+    fn append(&mut self, place: Place) {
+        let entry = &mut self.uses[place.index()];
+        (entry.older, entry.newer) = (self.newest, Place::NONE);
+        match self.newest.some() {
+            Some(newest) => self.uses[newest.index()].newer = place,
+            None => self.oldest = place,
+        }
+        self.newest = place;
+    }
+
+    fn cut(&mut self, place: Place) {
+        let Use { older, newer, .. } = self.uses[place.index()];
+        match older.some() {
+            Some(older) => self.uses[older.index()].newer = newer,
+            None => self.oldest = newer,
+        }
+        match newer.some() {
+            Some(newer) => self.uses[newer.index()].older = older,
+            None => self.newest = older,
+        }
+    }
+}
