@@ -4,6 +4,7 @@ pub mod answer;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod fair;
 pub mod hash;
 pub mod hint;
 pub mod key;

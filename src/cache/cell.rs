@@ -4,13 +4,14 @@ use super::departure::{Departures, Outlet};
 use super::index::Whereabouts;
 use super::shard::Shard;
 use crate::base::Millis;
+use crate::base::fair::FairMutex;
+use crate::base::sync::MutexGuard;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
-use crate::base::sync::{Mutex, MutexGuard};
 
 /// A shard behind its lock. Apart from its neighbours' cache lines (two, as processors fetch them in pairs).
 #[repr(align(128))]
 pub(super) struct Cell {
-    shard: Mutex<Shard>,
+    shard: FairMutex<Shard>,
     /// The shard's `next_due`, written under its lock, so that a timer can look at all shards without one.
     next_due: AtomicU64,
     whereabouts: Whereabouts,
@@ -18,7 +19,7 @@ pub(super) struct Cell {
 
 impl Cell {
     pub fn new(shard: Shard) -> Cell {
-        Cell { shard: Mutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0), whereabouts: Whereabouts::default() }
+        Cell { shard: FairMutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0), whereabouts: Whereabouts::default() }
     }
 
     pub fn next_due(&self) -> Millis {
@@ -107,6 +108,7 @@ mod tests {
     use super::super::store::Store;
     use super::*;
     use crate::base::config::CacheSettings;
+    use crate::base::sync::Mutex;
     use crate::base::{Answer, Key};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;

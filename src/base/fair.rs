@@ -1,0 +1,115 @@
+//! A lock under which long work is done in steps (rule S19): between two steps, the threads that wait for it come first.
+//!
+//! The locks of the standard library do not see to that: a thread that gives a lock back and takes it again at once has it again before
+//! the thread that was woken has begun to run, so that a hundred short holds would keep the others out for as long as one long hold.
+
+use super::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// For how long a thread that gives way waits for others, who may not get a processor.
+const PATIENCE: Duration = Duration::from_micros(200);
+
+/// A mutex that can be given to those who wait for it. Without contention it costs what [`Mutex`] costs.
+#[derive(Debug, Default)]
+pub struct FairMutex<T> {
+    mutex: Mutex<T>,
+    /// How many threads ever had to wait. (Of std, not `base::sync`: no model need look at a hint.)
+    came: AtomicU32,
+    /// How many of them have had the lock.
+    went: AtomicU32,
+}
+
+impl<T> FairMutex<T> {
+    /// A mutex around `value`.
+    pub fn new(value: T) -> FairMutex<T> {
+        FairMutex { mutex: Mutex::new(value), came: AtomicU32::new(0), went: AtomicU32::new(0) }
+    }
+
+    /// Waits for the lock, as [`Mutex::lock`].
+    #[inline(always)]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.lock_unless_broken().unwrap_or_else(|broken| broken)
+    }
+
+    /// Waits for the lock, as [`Mutex::lock_unless_broken`].
+    #[inline(always)]
+    pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
+        match self.mutex.try_lock_unless_broken() {
+            Some(guard) => Ok(guard),
+            None => self.wait(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
+        self.came.fetch_add(1, Relaxed);
+        let guard = self.mutex.lock_unless_broken();
+        self.went.fetch_add(1, Relaxed);
+        guard
+    }
+
+    /// The lock, if it can be had at once, as [`Mutex::try_lock_unless_broken`].
+    #[inline(always)]
+    pub fn try_lock_unless_broken(&self) -> Option<MutexGuard<'_, T>> {
+        self.mutex.try_lock_unless_broken()
+    }
+
+    /// What it guards is whole again.
+    pub fn mended(&self) {
+        self.mutex.mended();
+    }
+
+    /// What it guards, where nobody else can hold it.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.mutex.get_mut()
+    }
+
+    /// For use between two holds of one thread: returns when those who wait for the lock have had it.
+    #[inline]
+    pub fn give_way(&self) {
+        if self.is_awaited() {
+            self.give_way_for(PATIENCE);
+        }
+    }
+
+    /// Whether somebody waits for the lock.
+    #[inline]
+    pub fn is_awaited(&self) -> bool {
+        self.came.load(Relaxed) != self.went.load(Relaxed)
+    }
+
+    #[cold]
+    fn give_way_for(&self, patience: Duration) {
+        let (before, until) = (self.came.load(Relaxed), Instant::now() + patience);
+        while before.wrapping_sub(self.went.load(Relaxed)) as i32 > 0 && Instant::now() < until {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s19_between_two_holds_those_who_wait_have_the_lock() {
+        const LONG: Duration = Duration::from_secs(60);
+        let lock = FairMutex::new(0);
+        std::thread::scope(|threads| {
+            let mut held = lock.lock();
+            for _ in 0..2 {
+                threads.spawn(|| *lock.lock() += 1);
+            }
+            while lock.came.load(Relaxed) < 2 {
+                std::thread::yield_now();
+            }
+            assert_eq!((*held, lock.is_awaited()), (0, true));
+            *held = 10;
+            drop(held);
+            lock.give_way_for(LONG);
+            assert_eq!((*lock.lock(), lock.is_awaited()), (12, false), "both came in between");
+        });
+    }
+}
