@@ -81,10 +81,8 @@ pub struct kvl_slice_t {
     pub len: usize,
 }
 
-/// On which terms an answer is stored: begin with KVL_TERMS_INIT, then state what is to differ. NULL in its place states nothing.
-///
-///     kvl_terms_t terms = KVL_TERMS_INIT;
-///     terms.ttl_ms = 30000;
+/// On which terms an answer is stored: begin with KVL_TERMS_INIT, then state what is to differ, as in
+/// `kvl_terms_t terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL in its place states nothing.
 ///
 /// Later versions append fields, with 0 for their default.
 #[repr(C)]
