@@ -1,4 +1,5 @@
 /* The circuit breaker and the rate, as a program sees them (rules R07, R08). */
+#define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
 static kvl_status_t fetched(kvl_tasks_t *tasks, const char *key)
