@@ -35,7 +35,8 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
     private let lock = NSLock()
     private var entries: [Data: Entry] = [:]
     /// Nobody waits for what is loaded in the background, so nothing says when it has come: the last of these stay.
-    private var background: [Hold] = []
+    /// Their bytes, not holds of them: a hold keeps this object, which would keep itself.
+    private var background: [[Data]] = []
     private static var keptInBackground: Int { 16 }
 
     init() {}
@@ -47,13 +48,16 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
     }
 
     func holdInBackground(_ keys: some Sequence<K>) {
-        guard let hold = Hold(keys, in: self) else { return }
-        let oldest: Hold? = lock.withLock {
-            background.append(hold)
-            return background.count > Self.keptInBackground ? background.removeFirst() : nil
+        var names: [Data] = []
+        for key in keys where !key.isExactKey {
+            names.append(add(key))
         }
-        // It ends after the lock, which its end takes.
-        withExtendedLifetime(oldest) {}
+        if names.isEmpty { return }
+        let oldest: [Data] = lock.withLock {
+            background.append(names)
+            return background.count > Self.keptInBackground ? background.removeFirst() : []
+        }
+        oldest.forEach(remove)
     }
 
     /// The keys behind these bytes: as they were asked for, else as the bytes say; `nil` if the bytes are no key.
