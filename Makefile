@@ -143,8 +143,15 @@ tools: ## Install what the tests need: Debian packages, as root.
 
 DOCDIR ?= $(PREFIX)/share/doc/kvlight
 MANDIR ?= $(PREFIX)/share/man
-BUILT = $(KVL_TARGET)/release
-export PREFIX LIBDIR INCLUDEDIR DOCDIR MANDIR DESTDIR BUILT LIBS_PRIVATE
+# For these two alone: in the environment of a test, places of ours would be taken for the caller's by the `make install` in it.
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export LIBDIR := $(LIBDIR)
+install uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install uninstall: export DOCDIR := $(DOCDIR)
+install uninstall: export MANDIR := $(MANDIR)
+install uninstall: export DESTDIR := $(DESTDIR)
+stage install uninstall: export BUILT := $(KVL_TARGET)/release
+stage install uninstall: export LIBS_PRIVATE := $(LIBS_PRIVATE)
 
 install: ## Install libraries, headers, pkg-config file, CMake package: make install PREFIX=... DESTDIR=...
 	@packaging/install install

@@ -2,7 +2,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-static int shown;
+#include <stdatomic.h>
+
+static atomic_int shown;
 
 /* An empty key is shown as 0 bytes that are somewhere: what is at NULL, or at 1, cannot be compared or copied by a careful program. */
 static void is_somewhere(const uint8_t *key, size_t key_len)
