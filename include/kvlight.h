@@ -2806,12 +2806,29 @@ KVL_API kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
 /**
  * Frees a queue. What waits in it is dropped: user data and destructors run, here; no callback does.
  *
+ * An engine that was given up by kvl_tasks_dispose() does not keep the queue busy, even while it is still ending: what it sends later is
+ * dropped where it is sent.
+ *
  * @param queue  [owned] from kvl_queue_new(); may be NULL. On an error it stays as it was.
  * @return KVL_OK; KVL_ERR_BUSY (an engine or a cache still sends to it), KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_queue_free(kvl_queue_t *queue);
+
+/**
+ * Gives a queue up: nobody reads it any more. Never waits: for destructors, finalizers and callbacks.
+ *
+ * Unlike kvl_queue_free() it does not ask that the engines and caches that send to it have ended, so it may come before or after their
+ * own dispose. What waits in the queue is dropped here, and what is sent to it later is dropped where it is sent: user data and
+ * destructors run, no callback does. A fetch whose result would come by it is told by the end of its user data alone.
+ *
+ * @param queue  [owned] from kvl_queue_new(); may be NULL. Not to be used again. If a callback gives up the very queue that is being
+ *               read, that call of kvl_queue_poll() or kvl_queue_next() ends after it.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API void kvl_queue_dispose(kvl_queue_t *queue);
 
 /**
  * Sends events to a queue instead of to threads of the library.

@@ -742,9 +742,11 @@ public:
 private:
     static void end(kvl_queue_t *is) noexcept
     {
-        /* An engine that was disposed of ends when its last events have been read. */
-        while (kvl_queue_free(is) == KVL_ERR_BUSY)
-            kvl_queue_poll(is, 256, 10, nullptr);
+        /* Whoever still waits is told; what comes later, of engines that are still ending, nobody reads. */
+        size_t ran = 0;
+        while (kvl_queue_poll(is, 256, 0, &ran) == KVL_OK)
+            ;
+        kvl_queue_dispose(is);
     }
     std::shared_ptr<kvl_queue_t> handle_;
 };

@@ -232,7 +232,7 @@ impl Core {
                 if !table.is_open() {
                     return Err(Status::ERR_CLOSED);
                 }
-                self.life.fetch_begins();
+                self.life.begin(inbox.place());
                 let ask = Ask {
                     keys: keys.lent(),
                     probes,
@@ -349,7 +349,7 @@ struct Refused<'a> {
 impl Drop for Refused<'_> {
     fn drop(&mut self) {
         *self.desk = self.inbox.withdraw();
-        self.core.life.fetch_ends();
+        self.core.life.end_one(self.inbox.place());
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::Core;
 use super::carry::filled_of;
+use super::life::{Pending, Place};
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
@@ -316,6 +317,8 @@ impl Core {
     /// A change of which loads need not know.
     fn change<R>(&self, work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
+        // Of an engine: what leaves has yet to be sent to where its end is told.
+        let _pending = self.is_engine().then(|| Pending::new(self.me(), Place::Threads));
         let mut left = Departures::new();
         let result = work(&mut left);
         self.let_go(left);
@@ -362,7 +365,7 @@ impl Core {
     /// Changes both limits and makes the entries fit.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), Status> {
         let limits = CacheSettings { capacity, cost_limit, ..self.settings.cache.clone() };
-        self.removals.set_bounds(self.routes.bounds_of_removals(&limits));
+        self.removals.set_bounds(self.routes.bounds_of_removals(&limits, self.removals.has_listener()));
         self.change(|left| self.store.resize(capacity, cost_limit, &self.clock, left))
     }
 

@@ -2,13 +2,16 @@
 
 use super::Core;
 use super::inbox::Mailbox;
-use super::request::Request;
+use super::life::{Pending, Place, Stage};
+use super::request::{CancelMail, Request};
 use crate::base::object::Object;
 use crate::base::panics::contained;
 use crate::base::process::must_not_wait;
+use crate::base::sync::Mutex;
 use crate::base::{Answer, Key, Now, Status, StoreTerms, Value};
 use crate::cache::{Departure, Departures, Entry, Hit, Put};
-use crate::runtime::mail::{Drops, Mail};
+use crate::runtime::mail::{Delivered, Drops, Mail, Pulled, deliver_all_of};
+use crate::runtime::queue::Queue;
 use crate::task::host::Litter;
 use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Source, Store, Table, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,11 +27,8 @@ impl Host for Lent {
 
     fn request(&self, handout: Handout<Arc<Object>>) -> Arc<Request> {
         let core = self.0.upgrade().expect("the table is worked on through its engine");
-        // Counted under the table's lock, before anybody can find the table idle. What goes to a host's queue counts from when
-        // the host takes it.
-        if !core.provider_is_queued() {
-            core.life.call_begins();
-        }
+        // Under the table's lock, before anybody can find the table idle.
+        core.life.begin(core.routes.provider_at());
         Arc::new(Request::new(core, handout))
     }
 }
@@ -127,7 +127,7 @@ impl Core {
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
             if result.is_err() {
                 // Nobody knows what state it is in: everybody hears of it, and the engine closes (rule L07).
-                self.life.shut();
+                self.life.advance(Stage::Shut);
                 table.wreck(&mut out);
             }
             // Results and requests on their way are counted for themselves.
@@ -135,22 +135,23 @@ impl Core {
             let is_over = out.cancelled.is_empty() && out.litter.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
             let carries = !is_over;
             if carries {
-                self.life.carry_begins();
+                self.life.begin(Place::Threads);
             }
             (result, table.next_due(), carries)
         };
         let ends = store.ends;
+        // In one queue a key's result comes after the removal of what it replaced.
+        if !left.is_empty() || self.removals.has_listener() {
+            self.send_departures(left);
+        }
         if out.is_empty() {
             // Most often. There is nothing to drop, which takes a while to find out.
             std::mem::forget(out);
         } else {
             self.carry_out(out, hand);
         }
-        if !left.is_empty() || self.removals.has_listener() {
-            self.send_departures(left);
-        }
         if carries {
-            self.life.carry_ends();
+            self.life.end_one(Place::Threads);
         }
         self.table_due(due);
         if ends {
@@ -177,18 +178,28 @@ impl Core {
         }
     }
 
-    /// Sends mail to where callbacks run.
+    /// Sends mail to where results are delivered.
     pub(super) fn send(&self, mail: Arc<dyn Mail>) {
-        if let Some(queue) = &self.routes.results {
-            return queue.send(mail);
-        }
-        match self.running() {
-            Some(runtime) => runtime.send(mail),
+        self.send_by(&self.routes.results, mail);
+    }
+
+    /// Sends mail to a queue of the program, or else to the dispatcher.
+    pub(super) fn send_by(&self, route: &Option<Arc<Queue>>, mail: Arc<dyn Mail>) {
+        match (route, self.running()) {
+            (Some(queue), _) => queue.send(mail),
+            (None, Some(runtime)) => runtime.send(mail),
             // A cache without threads delivers where it was called, after its locks.
-            None => {
-                mail.deliver(usize::MAX);
-            }
+            (None, None) => deliver_all_of(mail),
         }
+    }
+
+    /// Drops `what` where callbacks run. It may run code of the program.
+    pub(super) fn send_drop<T: Send + 'static>(&self, what: T) {
+        if !self.is_engine() {
+            return self.send(Drops::mail(what));
+        }
+        let pending = Pending::new(self.me(), self.routes.results_at());
+        self.send(Arc::new(Dropped(Mutex::new(Some((what, pending))))));
     }
 
     fn drop_litter(&self, litter: Litter<Lent>) {
@@ -196,19 +207,19 @@ impl Core {
             // Ours alone: its receiver was dropped with its last event.
             Litter::Mailbox(_) => drop(litter),
             Litter::Request(request) => self.drop_request(request),
-            _ if litter.runs_host_code() && self.is_engine() => self.send(Drops::mail(litter)),
+            _ if litter.runs_host_code() && self.is_engine() => self.send_drop(litter),
             _ => drop(litter),
         }
     }
 
     /// A fetch's context, which may be the last reference, goes where callbacks run.
     pub(super) fn drop_context(&self, context: Arc<Object>) {
-        if context.ends_where_dropped() { self.send(Drops::mail(context)) } else { drop(context) }
+        if context.ends_where_dropped() { self.send_drop(context) } else { drop(context) }
     }
 
     /// A request carries contexts of the host's, and this may be the last reference.
-    fn drop_request(&self, request: Arc<Request>) {
-        if request.runs_host_code_on_drop() { self.send(Drops::mail(request)) } else { drop(request) }
+    pub(super) fn drop_request(&self, request: Arc<Request>) {
+        if request.runs_host_code_on_drop() { self.send_drop(request) } else { drop(request) }
     }
 
     /// Lets go of what left the store, after all locks, on the thread that caused it: the listener's mail is sent, or on a bare
@@ -245,9 +256,9 @@ impl Core {
     /// As [`Core::hold_back`], on whatever thread.
     #[cold]
     pub(super) fn hold_back_now(&self, written: usize) {
-        // A destructor that runs here may give up the last handle.
         let me = self.me();
-        let _begun = me.life.begin();
+        // Dropped behind what runs: a destructor that does here may give up the last handle.
+        let _pending = me.is_engine().then(|| Pending::new(me.clone(), Place::Threads));
         me.removals.hold_back(written as u64);
     }
 
@@ -255,7 +266,7 @@ impl Core {
     pub fn give_up(&self, value: Value) {
         let runs_host_code = value.runs_host_code_on_drop() && self.is_engine();
         match value.give_up() {
-            Some(last) if runs_host_code => self.send(Drops::mail(last)),
+            Some(last) if runs_host_code => self.send_drop(last),
             last => drop(last),
         }
     }
@@ -266,7 +277,7 @@ impl Core {
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
         if left.iter().any(runs_host_code) {
             if let Err(left) = self.removals.keep(left) {
-                return self.send(Drops::mail(left));
+                return self.send_drop(left);
             }
         } else if !self.removals.has_listener() {
             return;
@@ -276,13 +287,32 @@ impl Core {
 
     /// Sends what is pending to where it is reported, unless that was done.
     fn send_removals(&self) {
-        if !self.removals.schedule() {
-            return;
+        let route = self.removals_route();
+        if let Some(claim) = self.removals.claim(route.is_some()) {
+            self.send_by(route, self.removals.mail(self));
+            self.removals.note_sent(claim);
         }
-        match &self.routes.removals {
-            Some(queue) if self.removals.has_listener() => queue.send(self.removals.clone()),
-            _ => self.send(self.removals.clone()),
+    }
+}
+
+/// Something on its way to be dropped where callbacks run, for an engine.
+struct Dropped<T>(Mutex<Option<(T, Pending)>>);
+
+impl<T: Send> Mail for Dropped<T> {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let held = self.0.lock().take();
+        drop(self);
+        if let Some((what, pending)) = held {
+            let _delivering = pending.delivering();
+            drop(what);
+            drop(pending);
         }
+        Delivered::all(0)
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        self.deliver(1);
+        Pulled::nothing()
     }
 }
 
@@ -290,11 +320,9 @@ impl Request {
     fn cancelled(self: Arc<Request>, why: Cancel) {
         let core = self.core().clone();
         if self.note_cancel(why) {
-            match &core.routes.provider {
-                Some(queue) => queue.send(self),
-                None => core.send(self),
-            }
+            core.send_by(&core.routes.provider, CancelMail::new(self));
         } else {
+            self.take_back();
             core.drop_request(self);
         }
     }

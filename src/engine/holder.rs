@@ -2,6 +2,7 @@
 //! on their way to the listener. So holders are counted apart, and what a cache alone kept running ends with the last of them,
 //! when its caller can see it, and not with whoever happens to drop the last reference.
 
+use super::life::Stage;
 use super::{Core, Threads};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -58,7 +59,7 @@ impl Core {
     /// Nobody holds this cache any more: its threads end, and are waited for where that is allowed and nothing of the host's
     /// runs on them; those of others it leaves. What is in it goes with the last reference, and the listener hears nothing of that.
     fn retire(&self) {
-        self.life.end();
+        self.life.advance(Stage::Over);
         self.end_alarm();
         match &self.threads {
             Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop_if_idle()),

@@ -4,6 +4,7 @@ use super::Core;
 use super::handle::Fetch;
 use super::host::{Receiver, Results};
 use super::letter::{FetchEvent, Letter};
+use super::life::Place;
 use crate::base::sync::Mutex;
 use crate::base::{Key, PackedKeys};
 use crate::runtime::hooks::call_host;
@@ -155,6 +156,11 @@ impl Inbox {
         self.direct
     }
 
+    /// Where it is delivered. A direct one is by whoever settles it.
+    pub(super) fn place(&self) -> Place {
+        if self.direct { Place::Threads } else { self.core.routes.results_at() }
+    }
+
     /// Tells one event; true if it was the last.
     fn tell(desk: &mut Desk, event: Event) -> bool {
         let Desk { receiver, keys } = desk;
@@ -191,7 +197,7 @@ impl Inbox {
         if let Some(context) = self.handle.as_ref().and_then(|handle| handle.end()) {
             if self.direct { self.core.drop_context(context) } else { drop(context) }
         }
-        self.core.life.fetch_ends();
+        self.core.life.end_one(self.place());
         self.core.conclude_if_closing();
     }
 }
@@ -224,22 +230,29 @@ impl Drop for End {
     }
 }
 
-impl Mail for Inbox {
-    fn deliver(&self, most: usize) -> Delivered {
-        let _begun = self.core.life.begin();
+/// What a delivery left.
+enum Left {
+    Nothing,
+    More,
+    NoFunction,
+}
+
+impl Inbox {
+    /// Tells at most `most` events, and says how many those were.
+    fn tell_some(&self, most: usize) -> (usize, Left) {
         let mut count = 0;
         loop {
             let (event, desk) = {
                 let mut held = self.held.lock();
                 held.scheduled = !held.events.is_empty();
                 if !held.scheduled {
-                    return Delivered::all(count);
+                    return (count, Left::Nothing);
                 }
                 if held.desk.as_ref().is_some_and(|desk| !desk.receiver.is_callable()) {
-                    return Delivered { count, rest: Rest::NoFunction };
+                    return (count, Left::NoFunction);
                 }
                 if count == most {
-                    return Delivered { count, rest: Rest::More };
+                    return (count, Left::More);
                 }
                 (held.events.take(), held.desk.take())
             };
@@ -248,10 +261,26 @@ impl Mail for Inbox {
             let (Some(event), Some(mut desk)) = (event, desk) else { continue };
             if Inbox::tell(&mut desk, event) {
                 self.end_with(desk);
-                return Delivered::all(count);
+                return (count, Left::Nothing);
             }
             self.held.lock().desk = Some(desk);
         }
+    }
+}
+
+impl Mail for Inbox {
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+        let _delivering = self.core.delivering(self.place());
+        let (count, left) = self.tell_some(most);
+        let rest = match left {
+            Left::More => Rest::More(self),
+            Left::NoFunction => Rest::NoFunction(self),
+            Left::Nothing => {
+                drop(self);
+                Rest::Nothing
+            }
+        };
+        Delivered { count, rest }
     }
 
     fn pull(self: Arc<Self>) -> Pulled {

@@ -35,10 +35,12 @@ pub enum Letter {
     Cancel {
         /// Whose event it is.
         core: Arc<Core>,
-        /// Who asked to hear of it.
+        /// The hook.
         hook: Box<dyn CancelHook>,
-        /// Why.
+        /// Why it is due.
         why: Cancel,
+        /// Dropped last: until then the engine counts it as under way.
+        pending: Box<dyn Any>,
     },
     /// A value is no longer in the store.
     Removal {

@@ -1,71 +1,140 @@
-//! The end of an engine (rule L05): close, free, dispose.
+//! How far an engine's life has come, and how much of the program's code has yet to run for it (rules L05, L05b).
 //!
-//! ```text
-//!   open ── close ──▶ closing ── nothing under way, nothing undelivered, no call out ──▶ told ── free, dispose ──▶ over
-//! ```
-//!
-//! Closing is over when the table is idle, every accepted fetch has had its last event, and every provider call came back.
-//! Once the table takes nothing new, each of these can only become true, so that whoever sees all of them at once is right.
+//! Everything that will run code of the program counts as pending from before it is sent until it is through, by where it runs: on
+//! threads of the library, or wherever the program reads one of its queues. All counts stand in one word, so that they are seen as of one
+//! instant: pending work makes new work pending before it is through, and a sum of counts read one after the other could miss it.
 
+use super::Core;
 use super::host::Closed;
-use super::letter::Letter;
-use super::{Core, Threads};
-use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
-use crate::base::{Now, Status};
-use crate::cache::Departures;
-use crate::runtime::Runtime;
-use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{Delivered, Drops, Mail, Pulled};
-use crate::task::Close;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// How far an engine's life has come.
-#[derive(Default)]
+/// How far an engine's life has come. It never goes back; some stages may be left out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// It accepts fetches.
+    Open,
+    /// It accepts nothing new: it is about to close, or its table broke.
+    Shut,
+    /// The program has asked for the end.
+    Closing,
+    /// All is done, but for the news of the end. Nothing falls due any more.
+    Drained,
+    /// The news was delivered.
+    Reported,
+    /// Its threads have ended, or are about to.
+    Over,
+}
+
+/// What has become of the program's handle.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub(super) enum Ownership {
+    /// The program holds it.
+    Held,
+    /// A thread waits for the end to free the engine. What lies in queues is not waited for any more: nobody may be left to read them.
+    Freed,
+    /// As freed, but nobody waits: whoever finds that all is done ends the engine.
+    Disposed,
+}
+
+/// An engine's life: where it stands, and what is still under way.
 pub(super) struct Life {
-    /// Nothing new is accepted.
-    shut: AtomicBool,
-    /// Somebody waits for the end.
-    closing: AtomicBool,
-    /// Nothing works any more.
-    over: AtomicBool,
+    /// A [`Stage`].
+    stage: AtomicU8,
+    /// An [`Ownership`].
+    ownership: AtomicU8,
+    /// Whether it uses a shared runtime no more.
     detached: AtomicBool,
+    /// Whether it sends to queues of the program no more.
     unrouted: AtomicBool,
     /// Those who hold it as a cache.
     holders: AtomicUsize,
-    /// Accepted fetches whose last event is not delivered.
-    fetches: AtomicUsize,
-    /// Requests handed out to provider threads whose call has not come back.
-    calls: AtomicUsize,
-    /// Deliveries at work.
-    begun: AtomicUsize,
-    /// Turns of the table that have yet to send what they set off.
-    carrying: AtomicUsize,
+    /// See [`THREADS`].
+    work: AtomicU64,
     leases: Arc<Leases>,
-    ending: Mutex<Ending>,
-    told: Condvar,
+    pub(super) ending: Mutex<Ending>,
+    /// The end has come closer.
+    pub(super) nearer: Condvar,
 }
 
+impl Default for Life {
+    fn default() -> Life {
+        Life {
+            stage: AtomicU8::new(Stage::Open as u8),
+            ownership: AtomicU8::new(Ownership::Held as u8),
+            detached: AtomicBool::default(),
+            unrouted: AtomicBool::default(),
+            holders: AtomicUsize::default(),
+            work: AtomicU64::default(),
+            leases: Arc::default(),
+            ending: Mutex::default(),
+            nearer: Condvar::default(),
+        }
+    }
+}
+
+/// Who waits for the end.
 #[derive(Default)]
-struct Ending {
-    listeners: Vec<Box<dyn Closed>>,
+pub(super) struct Ending {
+    pub listeners: Vec<Box<dyn Closed>>,
     /// The news is on its way.
-    sent: bool,
-    told: bool,
-    /// The handle was given up: whoever tells winds up too.
-    disposed: bool,
+    pub sent: bool,
+}
+
+/// Where code of the program runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// On threads of the library.
+    Threads,
+    /// Where the program reads a queue.
+    Queue,
+}
+
+/// The lowest bits of [`Life::work`] count what is pending on threads of the library: fetches that are told there, provider calls, turns
+/// of the table that have yet to be carried out, and all that is sent to the dispatcher.
+const THREADS: u64 = 1;
+/// Those above count what is pending in queues of the program.
+const QUEUES: u64 = 1 << 28;
+/// Those above count deliveries at work where the program reads a queue. A queue has one reader at a time, and an engine three queues.
+const DELIVERIES: u64 = 1 << 56;
+
+impl Place {
+    fn unit(self) -> u64 {
+        match self {
+            Place::Threads => THREADS,
+            Place::Queue => QUEUES,
+        }
+    }
 }
 
 impl Life {
+    /// Whether it has come to `stage`, or beyond.
     #[inline]
-    pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
+    pub(super) fn has_reached(&self, stage: Stage) -> bool {
+        self.stage.load(Ordering::Acquire) >= stage as u8
     }
 
-    /// Nothing works any more; false if that was so already.
-    pub(super) fn end(&self) -> bool {
-        !self.over.swap(true, Ordering::AcqRel)
+    /// As [`Life::has_reached`] of the last stage, for lookups: what was done before it need not be seen.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.stage.load(Ordering::Relaxed) == Stage::Over as u8
+    }
+
+    /// Goes on to `stage`; false if that was reached before.
+    pub(super) fn advance(&self, stage: Stage) -> bool {
+        self.stage.fetch_max(stage as u8, Ordering::AcqRel) < stage as u8
+    }
+
+    /// The handle is given up, to be freed or disposed of.
+    pub(super) fn give_up(&self, ownership: Ownership) {
+        self.ownership.fetch_max(ownership as u8, Ordering::AcqRel);
+    }
+
+    pub(super) fn is_disposed(&self) -> bool {
+        self.ownership.load(Ordering::Acquire) == Ownership::Disposed as u8
     }
 
     pub(super) fn holder_comes(&self) {
@@ -76,38 +145,32 @@ impl Life {
         self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    pub(super) fn is_shut(&self) -> bool {
-        self.shut.load(Ordering::Relaxed)
+    /// It uses a runtime no more; false if that was so already.
+    pub(super) fn detach(&self) -> bool {
+        !self.detached.swap(true, Ordering::AcqRel)
     }
 
-    pub(super) fn shut(&self) {
-        self.shut.store(true, Ordering::Relaxed);
+    /// It sends to queues of the program no more; false if that was so already.
+    pub(super) fn unroute(&self) -> bool {
+        !self.unrouted.swap(true, Ordering::AcqRel)
     }
 
-    pub(super) fn fetch_begins(&self) {
-        self.fetches.fetch_add(1, Ordering::AcqRel);
+    /// Something is pending. Said before anybody can find the engine quiet without it: under the table's lock, or while something else is.
+    pub(super) fn begin(&self, place: Place) {
+        self.work.fetch_add(place.unit(), Ordering::AcqRel);
     }
 
-    pub(super) fn fetch_ends(&self) {
-        self.fetches.fetch_sub(1, Ordering::AcqRel);
+    /// It is through. Followed by [`Core::conclude_if_closing`].
+    pub(super) fn end_one(&self, place: Place) {
+        self.work.fetch_sub(place.unit(), Ordering::AcqRel);
     }
 
-    pub(super) fn call_begins(&self) {
-        self.calls.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(super) fn call_ends(&self) {
-        self.calls.fetch_sub(1, Ordering::AcqRel);
-        self.stir();
-    }
-
-    /// A turn of the table leaves something to send. Said under the table's lock, so that nobody finds the engine quiet first.
-    pub(super) fn carry_begins(&self) {
-        self.carrying.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(super) fn carry_ends(&self) {
-        self.carrying.fetch_sub(1, Ordering::AcqRel);
+    /// Whether nothing of the program's runs for the engine, and nothing will: of one that was given up, but for what lies in queues.
+    pub(super) fn is_quiet(&self) -> bool {
+        let lies_in_queues = DELIVERIES - QUEUES;
+        let is_held = self.ownership.load(Ordering::Acquire) == Ownership::Held as u8;
+        let ignored = if is_held { 0 } else { lies_in_queues };
+        self.work.load(Ordering::Acquire) & !ignored == 0
     }
 
     /// A thread that is not joined holds the engine; dropped after what it holds.
@@ -116,26 +179,67 @@ impl Life {
         Lease(self.leases.clone())
     }
 
-    /// A delivery begins; it ends when the result is dropped.
-    pub(super) fn begin(&self) -> Begun<'_> {
-        self.begun.fetch_add(1, Ordering::AcqRel);
-        Begun(self)
-    }
-
-    /// Whoever waits for the end looks again.
-    fn stir(&self) {
-        if self.closing.load(Ordering::Acquire) {
-            let _ending = self.ending.lock();
-            self.told.notify_all();
-        }
-    }
-
-    fn is_host_code_out(&self) -> bool {
-        self.calls.load(Ordering::Acquire) > 0 || self.begun.load(Ordering::Acquire) > 0
+    /// Waits until no such thread holds the engine any more: were one of them the last, the hooks' user data would end after this.
+    pub(super) fn wait_for_leases(&self) {
+        self.leases.wait();
     }
 }
 
-/// How many threads of a shared runtime hold the engine. Apart from the engine, which a thread lets go of first.
+/// Work that is pending, as long as this lives.
+pub(super) struct Pending {
+    core: Arc<Core>,
+    place: Place,
+}
+
+impl Pending {
+    /// From now on.
+    pub(super) fn new(core: Arc<Core>, place: Place) -> Pending {
+        core.life.begin(place);
+        Pending::begun(core, place)
+    }
+
+    /// [`Life::begin`] was called for it.
+    pub(super) fn begun(core: Arc<Core>, place: Place) -> Pending {
+        Pending { core, place }
+    }
+}
+
+impl Pending {
+    /// It is about to be done.
+    pub(super) fn delivering(&self) -> Option<Delivering> {
+        self.core.delivering(self.place)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.core.life.end_one(self.place);
+        self.core.conclude_if_closing();
+    }
+}
+
+/// A delivery at work where the program reads a queue. What it delivers is let go of before this is: it may hold the engine.
+pub(super) struct Delivering {
+    core: Arc<Core>,
+    /// Dropped after the engine.
+    _lease: Lease,
+}
+
+impl Delivering {
+    pub(super) fn new(core: Arc<Core>) -> Delivering {
+        core.life.work.fetch_add(DELIVERIES, Ordering::AcqRel);
+        Delivering { _lease: core.life.lease(), core }
+    }
+}
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        self.core.life.work.fetch_sub(DELIVERIES, Ordering::AcqRel);
+        self.core.conclude_if_closing();
+    }
+}
+
+/// How many threads hold the engine that nobody joins. Apart from the engine, which a thread lets go of first.
 #[derive(Default)]
 struct Leases {
     out: Mutex<usize>,
@@ -161,172 +265,44 @@ impl Drop for Lease {
     }
 }
 
-/// A delivery at work.
-pub(super) struct Begun<'a>(&'a Life);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Drop for Begun<'_> {
-    fn drop(&mut self) {
-        self.0.begun.fetch_sub(1, Ordering::AcqRel);
-        self.0.stir();
-    }
-}
-
-/// The news that an engine is closed: its last mail.
-struct ClosedMail(Arc<Core>);
-
-impl ClosedMail {
-    /// The next who is to be told; after the last one, the engine's end.
-    fn take(&self) -> Option<Box<dyn Closed>> {
-        let core = &self.0;
-        let disposed = {
-            let mut ending = core.life.ending.lock();
-            if !ending.listeners.is_empty() {
-                return Some(ending.listeners.remove(0));
-            }
-            ending.told = true;
-            core.life.told.notify_all();
-            ending.disposed
-        };
-        if disposed {
-            core.wind_up();
-        }
-        None
-    }
-}
-
-impl Mail for ClosedMail {
-    fn deliver(&self, _most: usize) -> Delivered {
-        let core = &self.0;
-        if let (None, None) = (&core.routes.results, &core.routes.removals) {
-            // A long row of them may have been put behind this mail; the news is the last that is told.
-            core.removals.deliver(usize::MAX);
-        }
-        let mut count = 0;
-        while let Some(listener) = self.take() {
-            let _begun = self.0.life.begin();
-            count += usize::from(listener.is_callable());
-            call_host(|| listener.closed());
-        }
-        Delivered::all(count)
+    #[test]
+    fn l05_a_life_goes_on_and_never_back() {
+        let life = Life::default();
+        assert!(life.has_reached(Stage::Open) && !life.has_reached(Stage::Shut));
+        assert!(life.advance(Stage::Shut), "its table broke");
+        assert!(!life.advance(Stage::Shut));
+        assert!(life.advance(Stage::Closing) && life.advance(Stage::Over), "disposed with its news in a queue");
+        assert!(!life.advance(Stage::Reported), "the queue is read later");
+        assert!(life.has_reached(Stage::Over));
+        life.give_up(Ownership::Disposed);
+        life.give_up(Ownership::Freed);
+        assert!(life.is_disposed());
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
-        let Some(listener) = self.take() else { return Pulled::nothing() };
-        let letter = Letter::Closed { core: self.0.clone(), listener: listener.into_any() };
-        Pulled { letter: Some(Box::new(letter)), more: true }
-    }
-}
-
-impl Core {
-    pub(super) fn check_open(&self) -> Result<(), Status> {
-        if self.life.is_shut() || self.life.is_over() { Err(Status::ERR_CLOSED) } else { Ok(()) }
-    }
-
-    /// Accepts nothing new; `listener` hears when all is done. `drain`: what was accepted goes on for that long, `None` for as
-    /// long as it takes. Never blocks; a second close may only shorten.
-    pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn Closed>>) {
-        self.life.shut();
-        {
-            let mut ending = self.life.ending.lock();
-            ending.listeners.extend(listener);
-            // Who comes after the news gets it by a mail of its own.
-            ending.sent = ending.sent && !ending.told;
+    #[test]
+    fn l05b_what_is_pending_is_seen_wherever_it_is() {
+        let life = Life::default();
+        assert!(life.is_quiet());
+        for place in [Place::Threads, Place::Queue] {
+            life.begin(place);
+            life.begin(place);
+            life.end_one(place);
+            assert!(!life.is_quiet(), "{place:?}");
+            life.end_one(place);
+            assert!(life.is_quiet(), "{place:?}");
         }
-        self.life.closing.store(true, Ordering::Release);
-        let how = match drain {
-            None => Close::Cancel,
-            Some(for_long) => {
-                let now = Now::of(&self.clock);
-                Close::Drain(for_long.map_or(crate::base::Moment::NEVER, |span| now.moment().after(span)))
-            }
-        };
-        self.turn(|table, turn| table.close(how, turn));
-    }
-
-    /// Sends the news if the time has come.
-    pub(super) fn conclude_if_closing(&self) {
-        let life = &self.life;
-        if !life.closing.load(Ordering::Acquire) {
-            return;
-        }
-        let is_quiet = || [&life.fetches, &life.calls, &life.carrying].iter().all(|count| count.load(Ordering::Acquire) == 0);
-        if !is_quiet() || !self.table.as_ref().is_some_and(|table| table.lock().is_idle()) || !is_quiet() {
-            return;
-        }
-        if !std::mem::replace(&mut life.ending.lock().sent, true) {
-            self.send(Arc::new(ClosedMail(self.me())));
-        }
-    }
-
-    /// Closes, waits for host code that has begun, and ends the threads. Not from callbacks.
-    pub fn free(self: Arc<Core>) {
-        self.close(None, None);
-        {
-            // What lies in a host's queue stays there: it may be this very thread that would read it.
-            let is_waited_for = |ending: &Ending| match self.routes.results {
-                None => !ending.told,
-                Some(_) => self.life.is_host_code_out(),
-            };
-            let mut ending = self.life.ending.lock();
-            while is_waited_for(&ending) {
-                ending = wait(&self.life.told, ending);
-            }
-        }
-        self.wind_up();
-        // Threads that are not joined may still hold the engine for a moment: were one of them the last, the hooks' user data
-        // would end behind our back.
-        self.life.leases.wait();
-    }
-
-    /// Gives the engine up: it closes, and ends itself when it is idle. Never waits.
-    pub fn dispose(self: Arc<Core>) {
-        self.life.ending.lock().disposed = true;
-        self.close(None, None);
-    }
-
-    /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
-    fn wind_up(&self) {
-        if !self.life.end() {
-            return;
-        }
-        self.removals.silence();
-        if let (Some(runtime), None, None) = (self.running(), &self.routes.results, &self.routes.removals) {
-            // Recorded by a write that has yet to send it: told now, for afterwards nobody is called any more.
-            runtime.deliver_and_wait(self.removals.clone());
-        }
-        let mut left = Departures::new();
-        self.store.clear(&self.clock, &mut left);
-        match (self.running(), &self.routes.results) {
-            (Some(runtime), None) => runtime.deliver_and_wait(Drops::mail(left)),
-            _ => drop(left),
-        }
-        self.end_alarm();
-        match &self.threads {
-            Threads::Own(_) => self.running().into_iter().for_each(|runtime| runtime.stop()),
-            Threads::Shared(runtime) => self.leave(runtime),
-        }
-        self.unroute();
-    }
-
-    /// The timer looks after it no more, and does not hold it: it never is the one to drop the last reference.
-    pub(super) fn end_alarm(&self) {
-        if let (Some(alarm), Some(runtime)) = (self.alarm.get(), self.running()) {
-            alarm.end();
-            runtime.timer().pass();
-        }
-    }
-
-    /// Uses `runtime` no more. Once, whoever comes first.
-    pub(super) fn leave(&self, runtime: &Runtime) {
-        if !self.life.detached.swap(true, Ordering::AcqRel) {
-            runtime.detach();
-        }
-    }
-
-    /// Sends to queues of the host's no more. Once, whoever comes first.
-    pub(super) fn unroute(&self) {
-        if !self.life.unrouted.swap(true, Ordering::AcqRel) {
-            self.routes.detach();
-        }
+        // Who gives the engine up waits for no queue, but for a delivery at work there.
+        life.give_up(Ownership::Freed);
+        life.begin(Place::Queue);
+        assert!(life.is_quiet());
+        life.work.fetch_add(DELIVERIES, Ordering::AcqRel);
+        assert!(!life.is_quiet());
+        life.work.fetch_sub(DELIVERIES, Ordering::AcqRel);
+        life.begin(Place::Threads);
+        assert!(!life.is_quiet());
     }
 }

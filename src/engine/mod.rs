@@ -16,7 +16,8 @@
 //! - [`ask`]: fetches. [`inbox`]: where their events are collected. [`handle`]: how the host cancels one and waits for it.
 //! - [`request`]: what the provider holds. [`provide`]: how it gets there.
 //! - [`cache`]: the store's operations, with what a loading cache adds to them. [`holder`]: who holds one.
-//! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table. [`life`]: close and free.
+//! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table.
+//! - [`life`]: what has yet to run for an engine. [`end`]: close, free, dispose.
 //! - [`letter`]: events as a host takes them out of its queue.
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
@@ -26,12 +27,13 @@ mod breaker;
 mod broken;
 pub mod cache;
 mod carry;
+mod end;
 pub mod handle;
 pub mod holder;
 pub mod host;
 pub mod inbox;
 pub mod letter;
-pub mod life;
+mod life;
 mod provide;
 mod removals;
 pub mod request;
@@ -50,7 +52,7 @@ use crate::runtime::{Ended, Runtime};
 use crate::task::Table;
 use carry::Lent;
 use host::Hooks;
-use life::Life;
+use life::{Delivering, Life, Pending, Place, Stage};
 use provide::Ready;
 use removals::{Bounds, Removals};
 use std::sync::{Arc, OnceLock, Weak};
@@ -104,10 +106,11 @@ impl Routes {
         [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
     }
 
-    /// What may be pending. What is routed to a queue is for its reader alone, who may be this very thread.
-    fn bounds_of_removals(&self, settings: &CacheSettings) -> Bounds {
+    /// What may be pending. What goes to a queue is for its reader alone, who may be this very thread.
+    fn bounds_of_removals(&self, settings: &CacheSettings, has_listener: bool) -> Bounds {
+        let route = if has_listener { &self.removals } else { &self.results };
         match settings.max_pending_removals {
-            Some(most) if self.results.is_none() && self.removals.is_none() => Bounds::new(most, settings.capacity, settings.cost_limit),
+            Some(most) if route.is_none() => Bounds::new(most, settings.capacity, settings.cost_limit),
             _ => Bounds::NONE,
         }
     }
@@ -119,6 +122,18 @@ impl Routes {
     fn detach(&self) {
         self.each(Queue::detach);
     }
+
+    fn results_at(&self) -> Place {
+        place_of(&self.results)
+    }
+
+    fn provider_at(&self) -> Place {
+        place_of(&self.provider)
+    }
+}
+
+fn place_of(route: &Option<Arc<Queue>>) -> Place {
+    if route.is_some() { Place::Queue } else { Place::Threads }
 }
 
 /// What a cache or an engine is made from.
@@ -142,17 +157,17 @@ impl Core {
         Core::make(plan, false)
     }
 
-    /// An engine; as [`Core::cache`]. Its threads are started at once, so that a system that refuses them is heard of here. One
-    /// whose events all go to the host's queue, and whose time the host moves, has none.
+    /// An engine; as [`Core::cache`]. Its threads are started at once, so that a system that refuses them is found here. One whose
+    /// events all go to queues of the program, and whose time the program moves, has none.
     pub fn engine(plan: Plan) -> Result<Arc<Core>, Status> {
         if plan.hooks.provider.is_none() {
             return Err(Status::ERR_NO_PROVIDER);
         }
         let core = Core::make(plan, true)?;
-        let is_driven = core.results_are_queued() && core.provider_is_queued() && matches!(core.clock, Clock::Manual(_));
+        let is_driven = !core.uses_dispatcher() && matches!(core.clock, Clock::Manual(_));
         if !is_driven {
             let runtime = core.runtime().ok_or(Status::ERR_NO_THREAD)?;
-            if !core.results_are_queued() {
+            if core.uses_dispatcher() {
                 runtime.dispatcher().start().map_err(|_| Status::ERR_NO_THREAD)?;
             }
         }
@@ -167,7 +182,11 @@ impl Core {
         }
         let clock = clock.unwrap_or_else(Clock::system);
         let core = Arc::new_cyclic(|me: &Weak<Core>| {
-            let removals = Arc::new(Removals::new(hooks.removal.clone(), routes.bounds_of_removals(&settings.cache), me.clone()));
+            let removals = Arc::new(Removals::new(
+                hooks.removal.clone(),
+                routes.bounds_of_removals(&settings.cache, hooks.removal.is_some()),
+                me.clone(),
+            ));
             let outlet = removals.has_listener().then(|| removals.clone() as Arc<dyn Outlet>);
             Core {
                 born: Generation::now(),
@@ -215,6 +234,16 @@ impl Core {
     /// Whether results go to a host's queue.
     pub fn results_are_queued(&self) -> bool {
         self.routes.results.is_some()
+    }
+
+    /// Whether something of an engine's is delivered on the dispatcher's thread: results, cancel hooks or removals.
+    fn uses_dispatcher(&self) -> bool {
+        !self.results_are_queued() || !self.provider_is_queued() || (self.removals.has_listener() && self.routes.removals.is_none())
+    }
+
+    /// A delivery begins, where the program reads a queue; on threads of the library those that are pending say enough.
+    fn delivering(&self, place: Place) -> Option<Delivering> {
+        (place == Place::Queue).then(|| Delivering::new(self.me()))
     }
 
     /// Whether there is an engine around the cache.
@@ -301,7 +330,7 @@ const SWEEP: usize = 256;
 
 impl Timed for Core {
     fn next_due(&self) -> Option<Moment> {
-        if self.life.is_over() {
+        if self.life.has_reached(Stage::Drained) {
             return None;
         }
         let table = self.table.as_ref().and_then(|table| table.lock().next_due());
@@ -315,13 +344,14 @@ impl Timed for Core {
     }
 
     fn fire(&self) {
-        if self.life.is_over() {
+        if self.life.has_reached(Stage::Drained) {
             return;
         }
         if self.table.is_some() {
             self.turn(|table, turn| table.advance(turn));
         }
         if self.is_timed() {
+            let _pending = self.is_engine().then(|| Pending::new(self.me(), Place::Threads));
             loop {
                 let mut left = Departures::new();
                 let more = self.store.sweep(&self.clock, SWEEP, &mut left);

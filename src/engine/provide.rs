@@ -1,7 +1,7 @@
 //! Requests on their way to the host's provider: on threads of ours, or through the host's queue (rules F12, L02).
 
 use super::letter::Letter;
-use super::life::Lease;
+use super::life::{Lease, Pending, Place};
 use super::request::{Request, Ticket};
 use super::{Core, Threads};
 use crate::base::panics::contained;
@@ -50,11 +50,10 @@ impl Ready {
 
 impl Core {
     pub(super) fn hand_to_provider(&self, request: Arc<Request>) {
-        let ticket = Ticket::new(request);
         if let Some(queue) = &self.routes.provider {
-            let ticket = Mutex::new(Some(ticket));
-            return queue.send(Arc::new(RequestMail { core: self.me(), ticket }));
+            return queue.send(RequestMail::new(self.me(), request));
         }
+        let ticket = Ticket::new(request);
         {
             let mut ready = self.ready.lock();
             ready.tickets.push_back(ticket);
@@ -79,7 +78,7 @@ impl Core {
         while let Some(ticket) = next() {
             let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD))));
             drop(ticket);
-            self.life.call_ends();
+            self.life.end_one(Place::Threads);
         }
         self.conclude_if_closing();
     }
@@ -108,7 +107,7 @@ impl Core {
                     },
                 )
             });
-            self.life.call_ends();
+            self.life.end_one(Place::Threads);
             self.conclude_if_closing();
             if next.is_none() {
                 self.ready.lock().summoned += 1;
@@ -176,35 +175,70 @@ impl Job for Summons {
     }
 }
 
-/// A request on its way through the host's queue.
-struct RequestMail {
+/// A request on its way through the program's queue. It is taken out of it once: by who reads the queue, or back again.
+pub(super) struct RequestMail(Mutex<Option<Waiting>>);
+
+/// In the order in which they are dropped.
+struct Waiting {
+    ticket: Ticket,
     core: Arc<Core>,
-    ticket: Mutex<Option<Ticket>>,
+    pending: Pending,
+}
+
+impl RequestMail {
+    fn new(core: Arc<Core>, request: Arc<Request>) -> Arc<RequestMail> {
+        let pending = Pending::begun(core.clone(), Place::Queue);
+        let waiting = Waiting { ticket: Ticket::new(request.clone()), core, pending };
+        let mail = Arc::new(RequestMail(Mutex::new(Some(waiting))));
+        request.wait_by(&mail);
+        mail
+    }
+
+    fn take(&self) -> Option<Waiting> {
+        self.0.lock().take()
+    }
+
+    /// Nobody wants it any more: it gives its slot back without waiting for who reads the queue.
+    pub(super) fn take_back(&self) {
+        let Some(Waiting { ticket, core, pending }) = self.take() else { return };
+        let id = ticket.id();
+        let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_CANCELLED))));
+        core.request_returned(id);
+        // The contexts that it carries end where callbacks run.
+        core.send_drop(ticket);
+        drop(pending);
+    }
 }
 
 impl Mail for RequestMail {
-    fn deliver(&self, _most: usize) -> Delivered {
-        if !self.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable()) {
-            return Delivered { count: 0, rest: mail::Rest::NoFunction };
-        }
-        let _begun = self.core.life.begin();
-        let ticket = self.ticket.lock().take();
-        let Some(ticket) = ticket else { return Delivered::all(0) };
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let waiting = {
+            let mut held = self.0.lock();
+            let is_callable = |waiting: &Waiting| waiting.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable());
+            if held.as_ref().is_some_and(|waiting| !is_callable(waiting)) {
+                drop(held);
+                return Delivered { count: 0, rest: mail::Rest::NoFunction(self) };
+            }
+            held.take()
+        };
+        let Some(Waiting { ticket, core, pending }) = waiting else { return Delivered::all(0) };
+        let _delivering = core.delivering(Place::Queue);
         let id = ticket.id();
-        let ran = self.core.provide(ticket);
-        self.core.request_returned(id);
+        let ran = core.provide(ticket);
+        core.request_returned(id);
+        drop((core, pending));
         Delivered::all(usize::from(ran))
     }
 
     /// Who takes requests out answers when it likes: nothing is out that could come back.
     fn pull(self: Arc<Self>) -> Pulled {
-        let ticket = self.ticket.lock().take();
-        let Some(ticket) = ticket else { return Pulled::nothing() };
-        if self.core.take_request(ticket.id()) == Taken::Skip {
+        let Some(Waiting { ticket, core, pending }) = self.take() else { return Pulled::nothing() };
+        if core.take_request(ticket.id()) == Taken::Skip {
+            drop((ticket, core, pending));
             return Pulled::nothing();
         }
-        self.core.request_returned(ticket.id());
-        let letter = Letter::Request { core: self.core.clone(), ticket };
-        Pulled { letter: Some(Box::new(letter)), more: false }
+        core.request_returned(ticket.id());
+        drop(pending);
+        Pulled { letter: Some(Box::new(Letter::Request { core, ticket })), more: false }
     }
 }

@@ -16,12 +16,14 @@
 use super::Core;
 use super::host::RemovalListener;
 use super::letter::Letter;
+use super::life::Place;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_until};
 use crate::cache::{Departure, Departures, Outlet};
 use crate::runtime::hooks::call_host;
 use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
+use crate::runtime::queue::Queue;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -76,10 +78,27 @@ struct Pending {
     waiting: usize,
     /// Behind which removal a writer has waited for too long: nobody waits there again.
     stuck_at: Option<u64>,
-    scheduled: bool,
+    mail: Sending,
+    claims: u64,
     /// After the end of the engine nobody listens.
     silent: bool,
 }
+
+/// How far the mail for what is pending has come.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Sending {
+    /// There is none.
+    #[default]
+    No,
+    /// The thread that made this claim is about to send it.
+    Claimed(Claim),
+    /// It is on its way, or in delivery.
+    Sent,
+}
+
+/// A thread's word that it sends mail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claim(u64);
 
 impl Pending {
     fn exceeds_bounds(&self) -> bool {
@@ -135,7 +154,8 @@ impl Removals {
             is_taken: false,
             waiting: 0,
             stuck_at: None,
-            scheduled: false,
+            mail: Sending::No,
+            claims: 0,
             silent: false,
         };
         Removals { listener, core, pending: Mutex::new(pending), moved: Condvar::new(), is_over: AtomicBool::new(false) }
@@ -185,10 +205,51 @@ impl Removals {
         Ok(())
     }
 
-    /// Whether something is pending that nobody is to report yet; then the caller has to see to it.
-    pub(super) fn schedule(&self) -> bool {
+    /// Whether the caller is to send mail for what is pending. To a queue it is even if another thread is about to: what the caller
+    /// sends next is to lie behind it. There a second mail does no harm, since one thread reads at a time.
+    pub(super) fn claim(&self, to_queue: bool) -> Option<Claim> {
         let mut pending = self.pending.lock();
-        !pending.departures.is_empty() && !std::mem::replace(&mut pending.scheduled, true)
+        let is_due = match pending.mail {
+            Sending::No => !pending.departures.is_empty(),
+            Sending::Claimed(_) => to_queue,
+            Sending::Sent => false,
+        };
+        is_due.then(|| {
+            pending.claims += 1;
+            let claim = Claim(pending.claims);
+            pending.mail = Sending::Claimed(claim);
+            claim
+        })
+    }
+
+    /// The mail was sent.
+    pub(super) fn note_sent(&self, claim: Claim) {
+        let mut pending = self.pending.lock();
+        if pending.mail == Sending::Claimed(claim) {
+            pending.mail = Sending::Sent;
+        }
+    }
+
+    /// The mail for what is pending.
+    pub(super) fn mail(self: &Arc<Self>, core: &Core) -> Arc<dyn Mail> {
+        // Of an engine it counts until it is delivered, and keeps the engine; a bare cache may go before its listener has heard of all.
+        let engine = core.is_engine().then(|| core.me());
+        engine.iter().for_each(|core| core.life.begin(core.removals_at()));
+        Arc::new(RemovalMail { removals: self.clone(), engine, is_done: AtomicBool::new(false) })
+    }
+
+    /// Nobody will read the queue that the mail was sent to.
+    fn forget(&self) {
+        let departures = {
+            let mut pending = self.pending.lock();
+            pending.mail = Sending::No;
+            pending.out = pending.last();
+            pending.cost = 0;
+            let departures = std::mem::take(&mut pending.departures);
+            self.moved_on(&pending);
+            departures
+        };
+        drop(departures);
     }
 
     /// Records nothing any more.
@@ -275,7 +336,7 @@ impl Removals {
     /// The next one, or the end of the turn: `enough` are out, and the rest is seen to by others or there is none.
     fn take_in_turn(&self, enough: u64) -> Option<Departure> {
         let mut pending = self.pending.lock();
-        let others = pending.waiting > 0 || pending.scheduled || pending.out >= pending.owed;
+        let others = pending.waiting > 0 || pending.mail != Sending::No || pending.out >= pending.owed;
         let first = if pending.out >= enough && others { None } else { pending.pop() };
         if first.is_none() {
             pending.is_taken = false;
@@ -320,49 +381,102 @@ impl Outlet for Removals {
     }
 }
 
-impl Mail for Removals {
-    fn deliver(&self, most: usize) -> Delivered {
-        if self.listener.as_ref().is_some_and(|listener| !listener.is_callable()) {
-            return Delivered { count: 0, rest: Rest::NoFunction };
+/// What has left, on its way to where it is reported.
+struct RemovalMail {
+    removals: Arc<Removals>,
+    /// `None`: a bare cache's.
+    engine: Option<Arc<Core>>,
+    /// Whether it came to the end of what is pending.
+    is_done: AtomicBool,
+}
+
+impl RemovalMail {
+    /// Nothing is left for it to report.
+    fn end(&self) {
+        if self.is_done.swap(true, Ordering::Relaxed) {
+            return;
         }
-        // While mail waits the engine is kept: its listener's user data ends with it.
-        let core = self.core.upgrade();
-        let _begun = core.as_ref().map(|core| core.life.begin());
-        let mut pending = self.pending.lock();
+        if let Some(core) = &self.engine {
+            core.life.end_one(core.removals_at());
+            core.conclude_if_closing();
+        }
+    }
+
+    /// Takes the turn; false if the thread that has it reports what is pending, too.
+    fn take_turn(&self) -> bool {
+        let removals = &*self.removals;
+        let mut pending = removals.pending.lock();
         while pending.is_taken {
             if is_reporting() {
-                // On a thread that reports: it goes on with these.
                 pending.owed = pending.last();
-                pending.scheduled = false;
-                return Delivered::all(0);
+                pending.mail = Sending::No;
+                return false;
             }
             pending.waiting += 1;
-            pending = wait(&self.moved, pending);
+            pending = wait(&removals.moved, pending);
             pending.waiting -= 1;
         }
         pending.is_taken = true;
-        drop(pending);
-        for count in 0..most {
-            let Some(departure) = self.take_scheduled() else { return self.delivered(count) };
-            self.report(departure);
+        true
+    }
+
+    /// Reports at most `most`, and says how many those were, and whether that was all.
+    fn report_some(&self, most: usize) -> (usize, bool) {
+        let removals = &*self.removals;
+        if !self.take_turn() {
+            return (0, true);
         }
-        let mut pending = self.pending.lock();
+        for count in 0..most {
+            let Some(departure) = removals.take_scheduled() else { return (count, true) };
+            removals.report(departure);
+        }
+        let mut pending = removals.pending.lock();
         pending.is_taken = false;
-        self.moved_on(&pending);
-        drop(pending);
-        Delivered { count: self.calls(most), rest: Rest::More }
+        removals.moved_on(&pending);
+        (most, false)
+    }
+}
+
+impl Mail for RemovalMail {
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+        if self.removals.listener.as_ref().is_some_and(|listener| !listener.is_callable()) {
+            return Delivered { count: 0, rest: Rest::NoFunction(self) };
+        }
+        // The listener's user data ends with the cache: not while it is called.
+        let core = self.engine.clone().or_else(|| self.removals.core.upgrade());
+        let _delivering = self.engine.as_ref().and_then(|core| core.delivering(core.removals_at()));
+        let (count, is_all) = self.report_some(most);
+        // In how many calls of the program's functions.
+        let count = if self.removals.has_listener() { count } else { 0 };
+        if !is_all {
+            return Delivered { count, rest: Rest::More(self) };
+        }
+        self.end();
+        drop((self, core));
+        Delivered::all(count)
     }
 
     fn pull(self: Arc<Self>) -> Pulled {
-        if self.listener.is_none() {
+        let Some(listener) = &self.removals.listener else {
             self.deliver(usize::MAX);
             return Pulled::nothing();
-        }
-        let Some(departure) = self.pull_one() else { return Pulled::nothing() };
-        let core = self.core.upgrade().filter(|core| core.is_engine());
-        let user_data = self.listener.as_ref().map_or(std::ptr::null_mut(), |listener| listener.user_data());
-        let letter = Letter::Removal { core, user_data, departure };
+        };
+        let Some(departure) = self.removals.pull_one() else {
+            self.end();
+            return Pulled::nothing();
+        };
+        let letter = Letter::Removal { core: self.engine.clone(), user_data: listener.user_data(), departure };
         Pulled { letter: Some(Box::new(letter)), more: true }
+    }
+}
+
+impl Drop for RemovalMail {
+    fn drop(&mut self) {
+        if !*self.is_done.get_mut() {
+            // A queue was freed with it inside.
+            self.removals.forget();
+            self.end();
+        }
     }
 }
 
@@ -372,27 +486,31 @@ impl Removals {
         let mut pending = self.pending.lock();
         let first = pending.pop();
         if first.is_none() {
-            (pending.scheduled, pending.is_taken) = (false, false);
+            (pending.mail, pending.is_taken) = (Sending::No, false);
         }
         self.moved_on(&pending);
         first
     }
 
-    /// As [`Removals::take_scheduled`], for a host that is not called and so needs no turn.
+    /// As [`Removals::take_scheduled`], for a program that is not called and so needs no turn.
     fn pull_one(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
-        pending.scheduled = first.is_some();
+        if first.is_none() {
+            pending.mail = Sending::No;
+        }
         self.note(&pending);
         first
     }
+}
 
-    /// In how many calls of the host's functions `count` removals were reported.
-    fn calls(&self, count: usize) -> usize {
-        if self.has_listener() { count } else { 0 }
+impl Core {
+    /// Where what has left is reported, or ended where nobody listens: in this queue of the program, or else by the dispatcher.
+    pub(super) fn removals_route(&self) -> &Option<Arc<Queue>> {
+        if self.removals.has_listener() { &self.routes.removals } else { &self.routes.results }
     }
 
-    fn delivered(&self, count: usize) -> Delivered {
-        Delivered::all(self.calls(count))
+    pub(super) fn removals_at(&self) -> Place {
+        super::place_of(self.removals_route())
     }
 }

@@ -6,6 +6,8 @@
 use super::Core;
 use super::host::CostFunction;
 use super::letter::Letter;
+use super::life::Pending;
+use super::provide::RequestMail;
 use crate::base::object::Object;
 use crate::base::panics::contained;
 use crate::base::process::Generation;
@@ -17,7 +19,7 @@ use crate::runtime::mail::{self, Delivered, Mail, Pulled};
 use crate::task::{Cancel, Given, Handout, RequestId, Rest};
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// What a ticket is a reference to.
@@ -28,6 +30,8 @@ pub struct Request {
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
     hook: Mutex<Hook>,
+    /// The mail by which it waits in the program's queue.
+    waiting: OnceLock<Weak<RequestMail>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
 }
 
@@ -47,8 +51,8 @@ enum Hook {
     /// None was set.
     Unset,
     Set(Box<dyn CancelHook>),
-    /// On its way to the thread where callbacks run.
-    Due(Box<dyn CancelHook>, Cancel),
+    /// On its way to where it runs.
+    Due(DueHook),
     /// It ran, or never will.
     Over,
 }
@@ -64,6 +68,7 @@ impl Request {
             finished: AtomicBool::new(false),
             cancelled: AtomicU32::new(0),
             hook: Mutex::new(Hook::Unset),
+            waiting: OnceLock::new(),
             by_key: OnceLock::new(),
         }
     }
@@ -85,13 +90,26 @@ impl Request {
         let _ = self.cancelled.compare_exchange(0, why as u32, Ordering::AcqRel, Ordering::Relaxed);
         match std::mem::replace(&mut *hook, Hook::Over) {
             Hook::Set(set) => {
-                *hook = Hook::Due(set, why);
+                let pending = Pending::new(self.core.clone(), self.core.routes.provider_at());
+                *hook = Hook::Due(DueHook { hook: set, why, pending });
                 true
             }
             other => {
                 *hook = other;
                 false
             }
+        }
+    }
+
+    /// It waits in the program's queue by this.
+    pub(super) fn wait_by(&self, mail: &Arc<RequestMail>) {
+        let _ = self.waiting.set(Arc::downgrade(mail));
+    }
+
+    /// Nobody wants it any more: takes it back from the program's queue, if it waits there still.
+    pub(super) fn take_back(&self) {
+        if let Some(mail) = self.waiting.get().and_then(Weak::upgrade) {
+            mail.take_back();
         }
     }
 
@@ -165,11 +183,11 @@ impl Request {
     fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
         match std::mem::replace(&mut *held, Hook::Over) {
-            Hook::Due(hook, why) if called && !hook.is_callable() => {
-                *held = Hook::Due(hook, why);
+            Hook::Due(due) if called && !due.hook.is_callable() => {
+                *held = Hook::Due(due);
                 Err(NoFunction)
             }
-            Hook::Due(hook, why) => Ok(Some((hook, why))),
+            Hook::Due(due) => Ok(Some(due)),
             other => {
                 *held = other;
                 Ok(None)
@@ -178,27 +196,54 @@ impl Request {
     }
 }
 
-/// A hook, and why it is due.
-type DueHook = (Box<dyn CancelHook>, Cancel);
+/// A hook that is due, in the order in which it is dropped.
+struct DueHook {
+    hook: Box<dyn CancelHook>,
+    why: Cancel,
+    pending: Pending,
+}
 
 struct NoFunction;
 
-impl Mail for Request {
-    fn deliver(&self, _most: usize) -> Delivered {
-        let _begun = self.core.life.begin();
-        match self.take_due(true) {
-            Ok(Some((hook, why))) => {
+/// A cancel hook on its way to where it runs. A finish in the meantime leaves nothing of it to run.
+pub(super) struct CancelMail(Mutex<Option<Arc<Request>>>);
+
+impl CancelMail {
+    pub(super) fn new(request: Arc<Request>) -> Arc<CancelMail> {
+        Arc::new(CancelMail(Mutex::new(Some(request))))
+    }
+}
+
+impl Mail for CancelMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        let Some(request) = self.0.lock().take() else { return Delivered::all(0) };
+        let core = request.core.clone();
+        let _delivering = core.delivering(core.routes.provider_at());
+        match request.take_due(true) {
+            Ok(Some(due)) => {
+                let DueHook { hook, why, pending } = due;
                 call_host(|| hook.cancelled(why));
+                call_host(|| drop(hook));
+                core.drop_request(request);
+                drop((pending, core));
                 Delivered::all(1)
             }
-            Ok(None) => Delivered::all(0),
-            Err(NoFunction) => Delivered { count: 0, rest: mail::Rest::NoFunction },
+            Ok(None) => {
+                core.drop_request(request);
+                drop(core);
+                Delivered::all(0)
+            }
+            Err(NoFunction) => {
+                *self.0.lock() = Some(request);
+                Delivered { count: 0, rest: mail::Rest::NoFunction(self) }
+            }
         }
     }
 
     fn pull(self: Arc<Self>) -> Pulled {
-        let Ok(Some((hook, why))) = self.take_due(false) else { return Pulled::nothing() };
-        let letter = Letter::Cancel { core: self.core.clone(), hook, why };
+        let Some(request) = self.0.lock().take() else { return Pulled::nothing() };
+        let Ok(Some(DueHook { hook, why, pending })) = request.take_due(false) else { return Pulled::nothing() };
+        let letter = Letter::Cancel { core: request.core.clone(), hook, why, pending: Box::new(pending) };
         Pulled { letter: Some(Box::new(letter)), more: false }
     }
 }
@@ -279,7 +324,7 @@ impl Ticket {
                 *hook = Hook::Set(new);
                 Ok(())
             }
-            Hook::Set(_) | Hook::Due(..) | Hook::Over => Err((Status::ERR_ALREADY_USED, new)),
+            Hook::Set(_) | Hook::Due(_) | Hook::Over => Err((Status::ERR_ALREADY_USED, new)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The host's queue across the ABI (rule L02): events for a thread of the program's, by callbacks (poll) or by an event struct
 //! (next).
 
-use super::guard::{Caller, guard, outside};
+use super::guard::{Caller, guard, guard_or, outside};
 use super::handle::{Born, Handle};
 use super::notify::Notify;
 use super::request::{OnCancel, RequestHandle};
@@ -42,6 +42,12 @@ impl QueueHandle {
     pub(crate) fn queue(&self) -> Arc<Queue> {
         self.queue.clone()
     }
+
+    /// What the last event borrowed ends, before anything else is delivered.
+    fn show_no_more(&self) {
+        let shown = self.shown.lock().take();
+        drop(shown);
+    }
 }
 
 impl Born for QueueHandle {
@@ -51,7 +57,7 @@ impl Born for QueueHandle {
 }
 
 impl Handle for kvl_queue_t {
-    type Owner = Box<QueueHandle>;
+    type Owner = Arc<QueueHandle>;
 }
 
 impl WakeHook for Notify<kvl_wake_fn> {
@@ -115,13 +121,13 @@ impl Shown {
                 shown._lent = Some(Box::new(request));
                 shown
             }
-            Letter::Cancel { core, hook, why: _ } => {
+            Letter::Cancel { core, hook, why: _, pending } => {
                 let hook = hook.into_any().downcast::<OnCancel>().ok()?;
                 let mut shown = Shown::new(event(KVL_EVENT_CANCEL, hook.notify.user_data(), Some(&core)), Some(core));
                 let request = hook.request.upgrade()?;
                 shown.event.request = Arc::as_ptr(&request).cast_mut().cast();
                 shown._lent = Some(Box::new(request));
-                shown._letter = Some(hook);
+                shown._letter = Some(Box::new((hook, pending)));
                 shown
             }
             Letter::Removal { core, user_data, departure } => {
@@ -206,7 +212,7 @@ pub unsafe extern "C" fn kvl_queue_new(flags: u32, out_queue: *mut *mut kvl_queu
             return Err(Status::ERR_INVALID_ARG);
         }
         let queue = Arc::new(Queue::new(flags & KVL_QUEUE_NEW_PIPE != 0));
-        Ok(out.give(Box::new(QueueHandle { queue, shown: Mutex::new(None) }), Status::OK))
+        Ok(out.give(Arc::new(QueueHandle { queue, shown: Mutex::new(None) }), Status::OK))
     })
 }
 
@@ -253,7 +259,7 @@ pub unsafe extern "C" fn kvl_queue_set_wake(
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
         outside()?;
-        let queue = caller.borrow(queue)?;
+        let queue = caller.share(queue.cast_const())?;
         let hook = notify.function().is_some().then(|| Box::new(notify) as Box<dyn WakeHook>);
         queue.queue.set_wake(hook).map_err(|_| Status::ERR_NO_THREAD)?;
         Ok(Status::OK)
@@ -277,11 +283,9 @@ pub unsafe extern "C" fn kvl_queue_poll(queue: *mut kvl_queue_t, max: usize, tim
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         outside()?;
-        let queue = caller.borrow(queue)?;
+        let queue = caller.share(queue.cast_const())?;
         let timeout = patience(timeout_ms)?;
-        // What the last event borrowed ends before anything else is delivered.
-        let shown = queue.shown.lock().take();
-        drop(shown);
+        queue.show_no_more();
         match queue.queue.poll(max, timeout) {
             Ok(ran) => {
                 caller.place(out_ran).into_iter().for_each(|place| place.write(ran));
@@ -316,10 +320,9 @@ pub unsafe extern "C" fn kvl_queue_next(
     guard(|| {
         outside()?;
         let room = caller.room(out_event, out_size)?;
-        let queue = caller.borrow(queue)?;
+        let queue = caller.share(queue.cast_const())?;
         let timeout = patience(timeout_ms)?;
-        let before = queue.shown.lock().take();
-        drop(before);
+        queue.show_no_more();
         loop {
             let letter = match queue.queue.next(timeout) {
                 Ok(letter) => letter,
@@ -354,6 +357,9 @@ pub unsafe extern "C" fn kvl_queue_wake(queue: *mut kvl_queue_t) -> kvl_status_t
 
 /// Frees a queue. What waits in it is dropped: user data and destructors run, here; no callback does.
 ///
+/// An engine that was given up by kvl_tasks_dispose() does not keep the queue busy, even while it is still ending: what it sends later is
+/// dropped where it is sent.
+///
 /// @param queue  [owned] from kvl_queue_new(); may be NULL. On an error it stays as it was.
 /// @return KVL_OK; KVL_ERR_BUSY (an engine or a cache still sends to it), KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
@@ -370,11 +376,33 @@ pub unsafe extern "C" fn kvl_queue_free(queue: *mut kvl_queue_t) -> kvl_status_t
         if !caller.borrow(queue)?.queue.is_unused() {
             return Err(Status::ERR_BUSY);
         }
-        let QueueHandle { queue, shown } = *caller.take(queue)?;
-        drop(shown);
-        queue.free();
+        let handle = caller.take(queue)?;
+        handle.show_no_more();
+        handle.queue.free();
         Ok(Status::OK)
     })
+}
+
+/// Gives a queue up: nobody reads it any more. Never waits: for destructors, finalizers and callbacks.
+///
+/// Unlike kvl_queue_free() it does not ask that the engines and caches that send to it have ended, so it may come before or after their
+/// own dispose. What waits in the queue is dropped here, and what is sent to it later is dropped where it is sent: user data and
+/// destructors run, no callback does. A fetch whose result would come by it is told by the end of its user data alone.
+///
+/// @param queue  [owned] from kvl_queue_new(); may be NULL. Not to be used again. If a callback gives up the very queue that is being
+///               read, that call of kvl_queue_poll() or kvl_queue_next() ends after it.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_queue_dispose(queue: *mut kvl_queue_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || {
+        if let Ok(handle) = caller.take(queue) {
+            handle.show_no_more();
+            handle.queue.dispose();
+        }
+    });
 }
 
 /// Sends events to a queue instead of to threads of the library.

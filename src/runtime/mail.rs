@@ -14,8 +14,8 @@ use std::thread::JoinHandle;
 
 /// Something to be delivered: the events of one fetch, a request, removals, an object to be dropped.
 pub trait Mail: Send + Sync {
-    /// Delivers at most `most` events, calling the host.
-    fn deliver(&self, most: usize) -> Delivered;
+    /// Delivers at most `most` events, calling the program. What it holds is let go of before this returns, unless there is a rest.
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered;
     /// Takes one event out, for a host that is not called but asks.
     fn pull(self: Arc<Self>) -> Pulled;
 }
@@ -24,23 +24,21 @@ pub trait Mail: Send + Sync {
 pub type Letter = Box<dyn Any>;
 
 /// What a delivery did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Delivered {
-    /// How many of the host's functions were called.
+    /// How many of the program's functions were called.
     pub count: usize,
     /// What is left.
     pub rest: Rest,
 }
 
 /// What is left of mail.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rest {
     /// Nothing: it is out of the post until it is sent again.
     Nothing,
-    /// More than was asked for: it is to be delivered on.
-    More,
-    /// Its next event has no function to call.
-    NoFunction,
+    /// More than was asked for: this is to be delivered on.
+    More(Arc<dyn Mail>),
+    /// This, whose next event has no function to call.
+    NoFunction(Arc<dyn Mail>),
 }
 
 impl Delivered {
@@ -112,7 +110,7 @@ impl Dispatcher {
         let phase = self.inner.phase.lock();
         if *phase == Phase::Stopped || started.is_err() {
             drop(phase);
-            deliver(mail, usize::MAX);
+            deliver_all_of(mail);
             return;
         }
         self.inner.undelivered.fetch_add(1, Ordering::AcqRel);
@@ -137,14 +135,13 @@ impl Inner {
     fn deliver_all(&self) {
         loop {
             match self.post.take(None) {
-                Some(mail) => {
-                    if deliver(mail.clone(), BURST) == Rest::More {
-                        self.post.send(mail);
-                        continue;
+                Some(mail) => match deliver(mail, BURST) {
+                    Rest::More(rest) => self.post.send(rest),
+                    done => {
+                        let _ = contained(|| drop(done));
+                        self.undelivered.fetch_sub(1, Ordering::AcqRel);
                     }
-                    let _ = contained(|| drop(mail));
-                    self.undelivered.fetch_sub(1, Ordering::AcqRel);
-                }
+                },
                 None if *self.phase.lock() == Phase::Stopped && self.post.is_empty() => return,
                 None => {}
             }
@@ -157,8 +154,16 @@ impl Inner {
 const BURST: usize = 256;
 
 fn deliver(mail: Arc<dyn Mail>, most: usize) -> Rest {
-    // The host's panics end in `call_host`; one of ours must not take the thread with it.
+    // The program's panics end in `call_host`; one of ours must not take the thread with it.
     contained(move || mail.deliver(most)).map_or(Rest::Nothing, |delivered| delivered.rest)
+}
+
+/// Delivers mail to its end, here.
+pub fn deliver_all_of(mail: Arc<dyn Mail>) {
+    let mut rest = Rest::More(mail);
+    while let Rest::More(mail) = rest {
+        rest = deliver(mail, usize::MAX);
+    }
 }
 
 /// Mail by which its sender knows that it was delivered.
@@ -182,13 +187,13 @@ impl Gate {
 }
 
 impl Mail for Gate {
-    fn deliver(&self, _most: usize) -> Delivered {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
         let mail = self.mail.lock().take();
         // All of it: its sender waits for that.
-        let delivered = mail.map_or(Delivered::all(0), |mail| mail.deliver(usize::MAX));
+        mail.into_iter().for_each(deliver_all_of);
         *self.delivered.lock() = true;
         self.open.notify_all();
-        delivered
+        Delivered::all(0)
     }
 
     fn pull(self: Arc<Self>) -> Pulled {
@@ -208,7 +213,7 @@ impl<T: Send + 'static> Drops<T> {
 }
 
 impl<T: Send> Mail for Drops<T> {
-    fn deliver(&self, _most: usize) -> Delivered {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
         let what = self.0.lock().take();
         drop(what);
         Delivered::all(0)

@@ -15,6 +15,7 @@ use super::mail::{Delivered, Letter, Mail, Pulled, Rest};
 use super::postbox::Postbox;
 use super::{NoThread, threads};
 use crate::base::object::{Home, Orphan};
+use crate::base::panics::contained;
 use crate::base::process::Generation;
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
@@ -105,6 +106,10 @@ impl Queue {
         if self.signals.load(Ordering::Acquire) {
             self.raise();
         }
+        // Freed meanwhile, perhaps after its last mail was dropped: SeqCst, so that one of the two sees the other.
+        if self.is_freed() {
+            self.drop_all();
+        }
     }
 
     fn raise(&self) {
@@ -185,7 +190,7 @@ impl Queue {
     pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, Unread> {
         let _reader = self.read()?;
         let (mut count, mut patience) = (0, timeout);
-        while count < most {
+        while count < most && !self.is_freed() {
             let Some(mail) = self.next_mail(patience) else {
                 if self.lower_if_empty() {
                     break;
@@ -197,12 +202,12 @@ impl Queue {
             let delivered = mail.deliver(most - count);
             count += delivered.count;
             match delivered.rest {
-                // Before the next is waited for: what it holds is not kept meanwhile.
-                Rest::Nothing => drop(mail),
-                Rest::More | Rest::NoFunction => *self.begun.lock() = Some(mail),
-            }
-            if delivered.rest == Rest::NoFunction {
-                return if count > 0 { Ok(count) } else { Err(Unread::NoFunction) };
+                Rest::Nothing => {}
+                Rest::More(rest) => *self.begun.lock() = Some(rest),
+                Rest::NoFunction(rest) => {
+                    *self.begun.lock() = Some(rest);
+                    return if count > 0 { Ok(count) } else { Err(Unread::NoFunction) };
+                }
             }
             if count > 0 {
                 // Who has something to do does not wait for more.
@@ -217,7 +222,7 @@ impl Queue {
     pub fn next(&self, timeout: Option<Duration>) -> Result<Letter, Unread> {
         let _reader = self.read()?;
         let mut patience = timeout;
-        loop {
+        while !self.is_freed() {
             let Some(mail) = self.next_mail(patience) else {
                 if self.lower_if_empty() {
                     return Err(Unread::Empty);
@@ -235,6 +240,7 @@ impl Queue {
                 return Ok(letter);
             }
         }
+        Err(Unread::Empty)
     }
 
     fn next_mail(&self, timeout: Option<Duration>) -> Option<Arc<dyn Mail>> {
@@ -246,15 +252,35 @@ impl Queue {
         if self.reading.swap(true, Ordering::Acquire) { Err(Unread::Busy) } else { Ok(Reader(self)) }
     }
 
-    /// Nobody will ask any more: what waits is dropped, here, and so is what is sent later.
+    /// Nobody will ask any more: what waits is dropped, here, and what is sent later where it is sent. Waits for the wake function.
     pub fn free(&self) {
-        self.freed.store(true, Ordering::Release);
+        drop(self.end());
+    }
+
+    /// As [`Queue::free`], but waits for nobody: a wake function that runs just now returns when it likes.
+    pub fn dispose(&self) {
+        self.end().waker.into_iter().for_each(Waker::leave);
+    }
+
+    fn end(&self) -> Signal {
+        self.freed.store(true, Ordering::SeqCst);
+        // Whoever reads it has nothing more to wait for.
+        self.post.wake();
         let signal = std::mem::take(&mut *self.signal.lock());
-        drop(signal);
+        self.drop_all();
+        signal
+    }
+
+    fn is_freed(&self) -> bool {
+        self.freed.load(Ordering::SeqCst)
+    }
+
+    fn drop_all(&self) {
         let begun = self.begun.lock().take();
-        drop(begun);
+        let _ = contained(|| drop(begun));
         while let Some(mail) = self.post.try_take() {
-            drop(mail);
+            // It may be the last of an engine, and end what the program gave it.
+            let _ = contained(|| drop(mail));
         }
     }
 }
@@ -264,6 +290,10 @@ struct Reader<'a>(&'a Queue);
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
         self.0.reading.store(false, Ordering::Release);
+        // A callback gave the queue up.
+        if self.0.is_freed() {
+            self.0.drop_all();
+        }
     }
 }
 
@@ -286,10 +316,11 @@ impl Home for Queue {
 struct DropMail(Mutex<Option<Orphan>>);
 
 impl Mail for DropMail {
-    fn deliver(&self, _most: usize) -> Delivered {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
         let mut held = self.0.lock();
         if held.as_ref().is_some_and(|object| !object.has_destructor()) {
-            return Delivered { count: 0, rest: Rest::NoFunction };
+            drop(held);
+            return Delivered { count: 0, rest: Rest::NoFunction(self) };
         }
         let object = held.take();
         drop(held);
@@ -352,6 +383,11 @@ impl Waker {
         self.bell.state.lock().rung = true;
         self.bell.rung.notify_one();
     }
+
+    /// Ends without waiting for the thread.
+    fn leave(mut self) {
+        self.thread = None;
+    }
 }
 
 impl Bell {
@@ -392,7 +428,7 @@ mod tests {
     }
 
     impl Mail for Told {
-        fn deliver(&self, _most: usize) -> Delivered {
+        fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
             Delivered::all(self.calls)
         }
         fn pull(self: Arc<Self>) -> Pulled {

@@ -8,7 +8,8 @@ use crate::base::Moment;
 use crate::base::clock::{Clock, Timed};
 use crate::base::panics::contained;
 use crate::base::sync::{Condvar, Mutex, wait};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,6 +21,18 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub struct Timer {
     handle: Handle,
     stop: Arc<Notify>,
+    /// Which one it is: see [`HERE`].
+    number: usize,
+}
+
+thread_local! {
+    /// On a timer's thread: which timer's. Not by the thread's handle, which std would make for each thread that asks.
+    static HERE: Cell<usize> = const { Cell::new(0) };
+}
+
+fn next_number() -> usize {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// Nothing of the program's runs there.
@@ -31,9 +44,11 @@ impl Timer {
         let stopped = stop.clone();
         let started = Arc::new(Started::default());
         let starting = started.clone();
+        let number = next_number();
         // Made on its own thread: making it leaves a few bytes in the thread's local storage, and a host's main thread never
         // gives them back (rule L08).
         let thread = threads::start("kvl-timer", STACK_BYTES, move || {
+            HERE.with(|here| here.set(number));
             let runtime = Builder::new_current_thread().enable_time().build();
             let Ok(runtime) = runtime else { return starting.tell(Err(NoThread)) };
             starting.tell(Ok(runtime.handle().clone()));
@@ -41,7 +56,7 @@ impl Timer {
             runtime.block_on(stopped.notified());
         })?;
         match started.wait() {
-            Ok(handle) => Ok((Timer { handle, stop }, thread)),
+            Ok(handle) => Ok((Timer { handle, stop, number }, thread)),
             Err(refused) => {
                 let _ = thread.join();
                 Err(refused)
@@ -72,9 +87,17 @@ impl Timer {
         alarm
     }
 
-    /// Returns when the timer is through with what it is doing just now. Never waits for the host: nothing of its runs there.
-    /// Not from the timer's own thread.
+    /// Whether this is the timer's own thread.
+    pub fn is_here(&self) -> bool {
+        HERE.try_with(Cell::get) == Ok(self.number)
+    }
+
+    /// Returns when the timer is through with what it is doing just now; at once on its own thread. Never waits for the program:
+    /// nothing of it runs there.
     pub fn pass(&self) {
+        if self.is_here() {
+            return;
+        }
         let passed = Arc::new(Passed::default());
         let passing = Pass(passed.clone());
         self.handle.spawn(async move { drop(passing) });

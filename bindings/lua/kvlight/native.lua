@@ -354,6 +354,7 @@ kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, 
 kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
 kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
 kvl_status_t kvl_queue_free(kvl_queue_t *queue);
+void kvl_queue_dispose(kvl_queue_t *queue);
 kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
 kvl_status_t kvl_value_new_object_on(kvl_queue_t *queue, void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
 ]]

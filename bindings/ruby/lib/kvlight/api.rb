@@ -374,6 +374,7 @@ module Kvlight
       kvl_queue_next: [:INT32_T, %i[UINTPTR_T INT64_T UINTPTR_T SIZE_T]],
       kvl_queue_wake: [:INT32_T, %i[UINTPTR_T]],
       kvl_queue_free: [:INT32_T, %i[UINTPTR_T]],
+      kvl_queue_dispose: [:VOID, %i[UINTPTR_T]],
       kvl_config_set_queue: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINT32_T]],
       kvl_value_new_object_on: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINT64_T UINTPTR_T UINTPTR_T]],
     }.freeze

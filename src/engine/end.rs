@@ -1,0 +1,247 @@
+//! The end of an engine (rules L05, L05b): close, free, dispose.
+//!
+//! ```text
+//!   Open ── close ──▶ Closing ── the table is idle, nothing pending ──▶ Drained ── news delivered ──▶ Reported ── free, dispose ──▶ Over
+//!     └─ the table broke ──▶ Shut ── close ──▲    └── free, dispose: what lies in queues is not waited for ──▲
+//! ```
+//!
+//! Once the table takes nothing new, it becomes idle and stays so, and what is pending comes to an end; so whoever sees both at one
+//! instant, under the table's lock, is right.
+
+use super::host::Closed;
+use super::letter::Letter;
+use super::life::{Ending, Ownership, Stage};
+use super::{Core, Threads};
+use crate::base::sync::wait;
+use crate::base::{Moment, Now, Status};
+use crate::cache::Departures;
+use crate::runtime::Runtime;
+use crate::runtime::hooks::call_host;
+use crate::runtime::mail::{Delivered, Drops, Mail, Pulled, Rest};
+use crate::task::Close;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Core {
+    pub(super) fn check_open(&self) -> Result<(), Status> {
+        if self.life.has_reached(Stage::Shut) { Err(Status::ERR_CLOSED) } else { Ok(()) }
+    }
+
+    /// Accepts nothing new; `listener` is called when all is done. `drain`: what was accepted goes on for that long, `None` for as
+    /// long as it takes. Never blocks; a second close may only shorten.
+    pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn Closed>>) {
+        self.life.advance(Stage::Shut);
+        {
+            let mut ending = self.life.ending.lock();
+            ending.listeners.extend(listener);
+            // Who comes after the news gets it by a mail of its own.
+            ending.sent = ending.sent && !self.life.has_reached(Stage::Reported);
+        }
+        self.life.advance(Stage::Closing);
+        let how = match drain {
+            None => Close::Cancel,
+            Some(for_long) => {
+                let now = Now::of(&self.clock);
+                Close::Drain(for_long.map_or(Moment::NEVER, |span| now.moment().after(span)))
+            }
+        };
+        self.turn(|table, turn| table.close(how, turn));
+    }
+
+    /// Sends the news if the time has come, and ends what nobody is left to end.
+    pub(super) fn conclude_if_closing(&self) {
+        if !self.life.has_reached(Stage::Closing) {
+            return;
+        }
+        let is_done = || self.table.as_ref().is_some_and(|table| table.lock().is_idle() && self.life.is_quiet());
+        // Looked at twice: most often the first look, which takes no lock of others, says no.
+        if !self.life.is_quiet() || !is_done() {
+            return;
+        }
+        let (sends, disposed) = {
+            let mut ending = self.life.ending.lock();
+            let sends = !std::mem::replace(&mut ending.sent, true);
+            self.life.advance(Stage::Drained);
+            self.life.nearer.notify_all();
+            (sends, self.life.is_disposed())
+        };
+        if disposed && self.results_are_queued() {
+            return self.end_unattended(sends);
+        }
+        if sends {
+            self.send_news();
+        }
+    }
+
+    fn send_news(&self) {
+        self.send(Arc::new(ClosedMail(self.me())));
+    }
+
+    /// Closes, waits for code of the program that has begun, and ends the threads. Not from callbacks.
+    pub fn free(self: Arc<Core>) {
+        self.life.give_up(Ownership::Freed);
+        self.close(None, None);
+        {
+            // What lies in a queue stays there: it may be this very thread that would read it. So with results in one, the news is sent
+            // and not waited for.
+            let is_done = |ending: &Ending| {
+                self.life.is_quiet() && if self.results_are_queued() { ending.sent } else { self.life.has_reached(Stage::Reported) }
+            };
+            let mut ending = self.life.ending.lock();
+            while !is_done(&ending) {
+                ending = wait(&self.life.nearer, ending);
+            }
+        }
+        self.wind_up();
+        self.life.wait_for_leases();
+    }
+
+    /// Gives the engine up: it closes, and ends itself when it is idle. Never waits.
+    pub fn dispose(self: Arc<Core>) {
+        {
+            // Under the lock, so that it is seen with the delivery of the news or that delivery is seen by the close.
+            let _ending = self.life.ending.lock();
+            self.life.give_up(Ownership::Disposed);
+        }
+        // The queue may be freed from now on, whatever this engine still sends to it.
+        self.unroute();
+        self.close(None, None);
+    }
+
+    /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
+    fn wind_up(&self) {
+        if !self.life.advance(Stage::Over) {
+            return;
+        }
+        let running = self.running();
+        self.removals.silence();
+        if let (Some(runtime), None) = (running, self.removals_route()) {
+            // Recorded by a write that has yet to send it: reported now, for afterwards nobody is called any more.
+            runtime.deliver_and_wait(self.removals.mail(self));
+        }
+        let mut left = Departures::new();
+        self.store.clear(&self.clock, &mut left);
+        match running {
+            Some(runtime) if !self.results_are_queued() => runtime.deliver_and_wait(Drops::mail(left)),
+            // Whatever the dispatcher delivered for this engine, it has let go of behind this.
+            Some(runtime) if self.uses_dispatcher() => {
+                drop(left);
+                runtime.deliver_and_wait(Drops::mail(()));
+            }
+            _ => drop(left),
+        }
+        self.end_threads(Runtime::stop);
+    }
+
+    /// As [`Core::wind_up`] for a disposed engine whose results lie in a queue that perhaps nobody reads: the threads end, and what is in
+    /// the store goes with the last mail in that queue. That mail is sent when nothing of the library's holds the engine any more, so
+    /// that the hooks' user data ends where the queue is read or freed.
+    fn end_unattended(&self, sends_news: bool) {
+        match self.running() {
+            Some(runtime) if runtime.timer().is_here() => runtime.send(Arc::new(Unattended { core: self.me(), sends_news })),
+            _ => {
+                if self.life.advance(Stage::Over) {
+                    self.removals.silence();
+                    self.end_threads(Runtime::stop_if_idle);
+                }
+                if sends_news {
+                    self.send_news();
+                }
+            }
+        }
+    }
+
+    fn end_threads(&self, stop: fn(&Runtime)) {
+        self.end_alarm();
+        match &self.threads {
+            Threads::Own(_) => self.running().into_iter().for_each(|runtime| stop(runtime)),
+            Threads::Shared(runtime) => self.leave(runtime),
+        }
+        self.unroute();
+    }
+
+    /// The timer looks after it no more, and does not hold it: it never is the one to drop the last reference.
+    pub(super) fn end_alarm(&self) {
+        if let (Some(alarm), Some(runtime)) = (self.alarm.get(), self.running()) {
+            alarm.end();
+            runtime.timer().pass();
+        }
+    }
+
+    /// Uses `runtime` no more. Once, whoever comes first.
+    pub(super) fn leave(&self, runtime: &Runtime) {
+        if self.life.detach() {
+            runtime.detach();
+        }
+    }
+
+    /// Sends to queues of the program no more. Once, whoever comes first.
+    pub(super) fn unroute(&self) {
+        if self.life.unroute() {
+            self.routes.detach();
+        }
+    }
+}
+
+/// The news that an engine is closed: its last mail.
+struct ClosedMail(Arc<Core>);
+
+impl ClosedMail {
+    /// The next who is to be told; after the last one, the engine's end.
+    fn take(&self) -> Option<Box<dyn Closed>> {
+        let core = &self.0;
+        let disposed = {
+            let mut ending = core.life.ending.lock();
+            if !ending.listeners.is_empty() {
+                return Some(ending.listeners.remove(0));
+            }
+            core.life.advance(Stage::Reported);
+            core.life.nearer.notify_all();
+            core.life.is_disposed()
+        };
+        if disposed {
+            core.wind_up();
+        }
+        None
+    }
+}
+
+impl Mail for ClosedMail {
+    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+        let _delivering = self.0.delivering(self.0.routes.results_at());
+        let mut count = 0;
+        while count < most {
+            let Some(listener) = self.take() else {
+                drop(self);
+                return Delivered::all(count);
+            };
+            count += usize::from(listener.is_callable());
+            call_host(|| listener.closed());
+        }
+        Delivered { count, rest: Rest::More(self) }
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        let Some(listener) = self.take() else { return Pulled::nothing() };
+        let letter = Letter::Closed { core: self.0.clone(), listener: listener.into_any() };
+        Pulled { letter: Some(Box::new(letter)), more: true }
+    }
+}
+
+/// A disposed engine that the timer found to be done. It holds the engine for a moment, and is not to be the last one who does.
+struct Unattended {
+    core: Arc<Core>,
+    sends_news: bool,
+}
+
+impl Mail for Unattended {
+    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+        self.core.end_unattended(self.sends_news);
+        Delivered::all(0)
+    }
+
+    fn pull(self: Arc<Self>) -> Pulled {
+        self.deliver(1);
+        Pulled::nothing()
+    }
+}

@@ -1,0 +1,662 @@
+/* The eight mixtures of routes: results, requests and removals, each to a queue or to threads of the library (rules L02a, L05b). */
+#define _POSIX_C_SOURCE 200809L
+#include "check.h"
+#include <dirent.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define KEY(text) (const uint8_t *)(text), strlen(text)
+#define MIXTURES 8
+
+/* what of the program's runs for an engine */
+enum place { RESULT, PROVIDER, REMOVAL, CANCEL, DESTRUCTOR, CLOSED, PLACES };
+
+/* which bit routes it to a queue */
+static const uint32_t routed_by[PLACES] = { KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS,
+                                            KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_RESULTS };
+
+struct story {
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    uint32_t mixture;
+    kvl_queue_t *queues[3]; /* for results, requests, removals */
+    kvl_tasks_t *tasks;
+    kvl_cache_t *cache;
+    kvl_request_t *held; /* of a key that begins with "hold" */
+    enum place blocks;   /* waits inside until `open` */
+    int open, freed, late, stopped;
+    int times[PLACES], data_ended, provider_ended, listener_ended, removals_before_the_result;
+    pthread_t where[PLACES];
+};
+
+static void wait_until(struct story *story, const int *number, int wanted)
+{
+    struct timespec end;
+    int reached;
+
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 60;
+    pthread_mutex_lock(&story->lock);
+    while (*number < wanted && pthread_cond_timedwait(&story->news, &story->lock, &end) == 0) {}
+    reached = *number == wanted;
+    pthread_mutex_unlock(&story->lock);
+    CHECK(reached);
+}
+
+/* Looks for a moment whether the number changes, which it is not to do. */
+static void stays(struct story *story, const int *number, int wanted)
+{
+    struct timespec end;
+    int still;
+
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_nsec += 10000000;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&story->lock);
+    while (*number == wanted && pthread_cond_timedwait(&story->news, &story->lock, &end) == 0) {}
+    still = *number == wanted;
+    pthread_mutex_unlock(&story->lock);
+    CHECK(still);
+}
+
+static void count(struct story *story, int *number)
+{
+    pthread_mutex_lock(&story->lock);
+    ++*number;
+    pthread_cond_broadcast(&story->news);
+    pthread_mutex_unlock(&story->lock);
+}
+
+/* what each function of the program does */
+static void inside(struct story *story, enum place place)
+{
+    int before;
+
+    pthread_mutex_lock(&story->lock);
+    before = story->freed;
+    story->times[place]++;
+    story->where[place] = pthread_self();
+    pthread_cond_broadcast(&story->news);
+    while (story->blocks == place && !story->open)
+        pthread_cond_wait(&story->news, &story->lock);
+    /* what ran when the engine was freed was waited for; what begins after it came out of a queue */
+    if (story->freed && (!before || (story->mixture & routed_by[place]) == 0))
+        story->late++;
+    pthread_mutex_unlock(&story->lock);
+}
+
+static void cancelled(void *user_data, kvl_request_t *request, uint32_t why)
+{
+    (void)request;
+    (void)why;
+    inside(user_data, CANCEL);
+}
+
+static void provide(void *user_data, kvl_request_t *request)
+{
+    struct story *story = user_data;
+    const kvl_slice_t *key = kvl_request_keys(request);
+
+    inside(story, PROVIDER);
+    if (key->len >= 4 && memcmp(key->data, "hold", 4) == 0) {
+        STATUS(kvl_request_on_cancel(request, cancelled, story, NULL), KVL_OK);
+        pthread_mutex_lock(&story->lock);
+        story->held = kvl_request_retain(request);
+        pthread_mutex_unlock(&story->lock);
+        return;
+    }
+    /* an engine that closes meanwhile does not take it */
+    kvl_request_resolve_bytes(request, 0, KEY("v"), NULL);
+}
+
+static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
+{
+    (void)entry;
+    (void)cause;
+    inside(user_data, REMOVAL);
+}
+
+static void result(void *user_data, const kvl_result_t *of)
+{
+    struct story *story = user_data;
+
+    (void)of;
+    story->removals_before_the_result = story->times[REMOVAL];
+    inside(story, RESULT);
+}
+
+static void destructor(void *object)
+{
+    inside(object, DESTRUCTOR);
+}
+
+static void closed(void *user_data)
+{
+    inside(user_data, CLOSED);
+}
+
+static void data_ends(void *user_data)
+{
+    struct story *story = user_data;
+    count(story, &story->data_ended);
+}
+
+static void provider_ends(void *user_data)
+{
+    struct story *story = user_data;
+    count(story, &story->provider_ended);
+}
+
+static void listener_ends(void *user_data)
+{
+    struct story *story = user_data;
+    count(story, &story->listener_ended);
+}
+
+static void begin(struct story *story, uint32_t mixture, int with_one_queue)
+{
+    kvl_config_t *config = NULL;
+    int i;
+
+    memset(story, 0, sizeof *story);
+    story->mixture = mixture;
+    story->blocks = PLACES;
+    CHECK(pthread_mutex_init(&story->lock, NULL) == 0 && pthread_cond_init(&story->news, NULL) == 0);
+    STATUS(kvl_config_new(&config), KVL_OK);
+    for (i = 0; i < 3; i++) {
+        if (i == 0 || !with_one_queue)
+            STATUS(kvl_queue_new(0, &story->queues[i]), KVL_OK);
+        if (mixture & (1u << i))
+            STATUS(kvl_config_set_queue(config, story->queues[with_one_queue ? 0 : i], 1u << i), KVL_OK);
+    }
+    STATUS(kvl_config_set_provider(config, provide, story, provider_ends), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, removed, story, listener_ends), KVL_OK);
+    STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
+    STATUS(kvl_tasks_new(config, &story->tasks, NULL), KVL_OK);
+    STATUS(kvl_tasks_cache(story->tasks, &story->cache), KVL_OK);
+    kvl_config_free(config);
+}
+
+/* runs what waits in a queue */
+static void drain(kvl_queue_t *queue)
+{
+    size_t ran;
+    while (queue != NULL && kvl_queue_poll(queue, 256, 0, &ran) == KVL_OK) {}
+}
+
+static void drain_all(struct story *story)
+{
+    int i;
+    for (i = 0; i < 3; i++)
+        drain(story->queues[i]);
+}
+
+static void free_queues(struct story *story)
+{
+    int i;
+    for (i = 0; i < 3; i++)
+        STATUS(kvl_queue_free(story->queues[i]), KVL_OK);
+}
+
+static void end(struct story *story)
+{
+    kvl_request_release(story->held);
+    CHECK(story->provider_ended == 1 && story->listener_ended == 1);
+    CHECK(pthread_mutex_destroy(&story->lock) == 0 && pthread_cond_destroy(&story->news) == 0);
+}
+
+static void fetch(struct story *story, const char *key, const kvl_options_t *options, kvl_fetch_t *fetch)
+{
+    STATUS(kvl_tasks_fetch(story->tasks, KEY(key), options, fetch, result, story, data_ends, NULL), KVL_PENDING);
+}
+
+static void put_object(struct story *story, const char *key)
+{
+    kvl_value_t *value = NULL;
+
+    STATUS(kvl_value_new_object(story, 1, destructor, &value), KVL_OK);
+    STATUS(kvl_cache_put(story->cache, KEY(key), value, NULL), KVL_OK);
+    kvl_value_release(value);
+}
+
+/* reads until the number is reached, as a program with a loop does */
+static void read_until(struct story *story, enum place place, int wanted)
+{
+    if (story->mixture & routed_by[place]) {
+        int rounds;
+        for (rounds = 0; rounds < 6000 && story->times[place] < wanted; rounds++) {
+            size_t ran;
+            int i;
+            for (i = 0; i < 3; i++)
+                kvl_queue_poll(story->queues[i], 1, i == 0 ? 0 : 5, &ran);
+        }
+        CHECK(story->times[place] == wanted);
+    } else {
+        wait_until(story, &story->times[place], wanted);
+    }
+}
+
+/* ---- where things run ------------------------------------------------------------------------------------------------ */
+
+static void l02a_each_thing_runs_where_it_was_routed(uint32_t mixture)
+{
+    struct story story;
+    kvl_fetch_t *handle = NULL;
+    int place;
+
+    begin(&story, mixture, 0);
+    fetch(&story, "k", NULL, NULL);
+    read_until(&story, PROVIDER, 1);
+    read_until(&story, RESULT, 1);
+    put_object(&story, "object");
+    STATUS(kvl_cache_remove(story.cache, KEY("object")), KVL_OK);
+    read_until(&story, REMOVAL, 1);
+    STATUS(kvl_fetch_new(&handle), KVL_OK);
+    fetch(&story, "hold", NULL, handle);
+    read_until(&story, PROVIDER, 2);
+    pthread_mutex_lock(&story.lock);
+    while (story.held == NULL) {
+        pthread_mutex_unlock(&story.lock);
+        drain_all(&story);
+        pthread_mutex_lock(&story.lock);
+    }
+    pthread_mutex_unlock(&story.lock);
+    STATUS(kvl_fetch_cancel(handle), KVL_OK);
+    kvl_fetch_release(handle);
+    read_until(&story, CANCEL, 1);
+    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, NULL), KVL_OK);
+    drain_all(&story);
+    read_until(&story, CLOSED, 1);
+    for (place = 0; place < PLACES; place++) {
+        /* a value that the listener was shown ends behind it */
+        int here = place == DESTRUCTOR ? (mixture & KVL_QUEUE_F_REMOVALS) != 0 : (mixture & routed_by[place]) != 0;
+        CHECK(story.times[place] >= 1);
+        CHECK(pthread_equal(story.where[place], pthread_self()) == here);
+    }
+    kvl_cache_release(story.cache);
+    STATUS(kvl_tasks_free(story.tasks), KVL_OK);
+    free_queues(&story);
+    CHECK(story.data_ended == 2 && story.times[CANCEL] == 1 && story.times[DESTRUCTOR] == 1);
+    end(&story);
+}
+
+/* In one queue the removal of what a load replaced comes before the load's result. */
+static void l02a_a_result_comes_behind_the_removal_of_what_it_replaced(void)
+{
+    struct story story;
+    kvl_options_t *options = NULL;
+
+    begin(&story, KVL_QUEUE_F_ALL, 1);
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set(options, "read", "refresh"), KVL_OK);
+    STATUS(kvl_cache_put_bytes(story.cache, KEY("k"), KEY("old"), NULL), KVL_OK);
+    fetch(&story, "k", options, NULL);
+    drain(story.queues[0]);
+    CHECK(story.times[RESULT] == 1 && story.removals_before_the_result == 1);
+    kvl_options_free(options);
+    kvl_cache_release(story.cache);
+    STATUS(kvl_tasks_free(story.tasks), KVL_OK);
+    free_queues(&story);
+    end(&story);
+}
+
+/* ---- free waits for what runs ---------------------------------------------------------------------------------------- */
+
+struct reader {
+    struct story *story;
+    kvl_queue_t *queue;
+};
+
+static void *read_on(void *argument)
+{
+    struct reader *reader = argument;
+    size_t ran;
+    int stopped;
+
+    do {
+        kvl_queue_poll(reader->queue, 1, 1, &ran);
+        pthread_mutex_lock(&reader->story->lock);
+        stopped = reader->story->stopped;
+        pthread_mutex_unlock(&reader->story->lock);
+    } while (!stopped);
+    return NULL;
+}
+
+static void *free_it(void *argument)
+{
+    struct story *story = argument;
+    STATUS(kvl_tasks_free(story->tasks), KVL_OK);
+    count(story, &story->freed);
+    return NULL;
+}
+
+static void l05b_free_waits_for_what_runs(uint32_t mixture, enum place place, int with_one_queue)
+{
+    struct story story;
+    struct reader readers[3];
+    pthread_t reading[3], freeing;
+    kvl_fetch_t *handle = NULL;
+    int i, n = with_one_queue ? 1 : 3;
+
+    begin(&story, mixture, with_one_queue);
+    story.blocks = place;
+    for (i = 0; i < n; i++) {
+        readers[i].story = &story;
+        readers[i].queue = story.queues[i];
+        CHECK(pthread_create(&reading[i], NULL, read_on, &readers[i]) == 0);
+    }
+    switch (place) {
+    case RESULT:
+    case PROVIDER:
+        fetch(&story, "k", NULL, NULL);
+        break;
+    case CANCEL:
+        STATUS(kvl_fetch_new(&handle), KVL_OK);
+        fetch(&story, "hold", NULL, handle);
+        wait_until(&story, &story.times[PROVIDER], 1);
+        pthread_mutex_lock(&story.lock);
+        while (story.held == NULL) {
+            pthread_mutex_unlock(&story.lock);
+            pthread_mutex_lock(&story.lock);
+        }
+        pthread_mutex_unlock(&story.lock);
+        STATUS(kvl_fetch_cancel(handle), KVL_OK);
+        kvl_fetch_release(handle);
+        break;
+    default:
+        put_object(&story, "object");
+        STATUS(kvl_cache_remove(story.cache, KEY("object")), KVL_OK);
+    }
+    wait_until(&story, &story.times[place], 1);
+    CHECK(pthread_create(&freeing, NULL, free_it, &story) == 0);
+    stays(&story, &story.freed, 0);
+    pthread_mutex_lock(&story.lock);
+    story.open = 1;
+    pthread_cond_broadcast(&story.news);
+    pthread_mutex_unlock(&story.lock);
+    CHECK(pthread_join(freeing, NULL) == 0);
+    pthread_mutex_lock(&story.lock);
+    story.stopped = 1;
+    pthread_mutex_unlock(&story.lock);
+    for (i = 0; i < n; i++)
+        CHECK(pthread_join(reading[i], NULL) == 0);
+    CHECK(story.late == 0);
+    drain_all(&story);
+    kvl_cache_release(story.cache);
+    free_queues(&story);
+    end(&story);
+}
+
+/* ---- closed comes last ----------------------------------------------------------------------------------------------- */
+
+/* Something lies in every queue that there is: a result, a cancel hook, a removal. */
+static void fill_queues(struct story *story)
+{
+    fetch(story, "hold", NULL, NULL);
+    read_until(story, PROVIDER, 1);
+    pthread_mutex_lock(&story->lock);
+    while (story->held == NULL) {
+        pthread_mutex_unlock(&story->lock);
+        drain(story->queues[1]);
+        pthread_mutex_lock(&story->lock);
+    }
+    pthread_mutex_unlock(&story->lock);
+    put_object(story, "object");
+    STATUS(kvl_cache_remove(story->cache, KEY("object")), KVL_OK);
+}
+
+static void l05b_closed_is_told_behind_all_that_runs(uint32_t mixture, int first)
+{
+    struct story story;
+    int i, left = 0;
+
+    begin(&story, mixture, 0);
+    fill_queues(&story);
+    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, data_ends), KVL_OK);
+    for (i = 0; i < 3; i++)
+        left += (mixture >> i & 1);
+    for (i = first; i < first + 3; i++) {
+        if ((mixture >> (i % 3) & 1) == 0)
+            continue;
+        stays(&story, &story.times[CLOSED], 0);
+        drain(story.queues[i % 3]);
+        left--;
+        if (left == 0)
+            drain(story.queues[0]);
+    }
+    read_until(&story, CLOSED, 1);
+    CHECK(story.times[RESULT] == 1 && story.times[CANCEL] == 1 && story.times[REMOVAL] == 1 && story.times[DESTRUCTOR] == 1);
+    kvl_cache_release(story.cache);
+    STATUS(kvl_tasks_free(story.tasks), KVL_OK);
+    CHECK(story.data_ended == 2);
+    free_queues(&story);
+    end(&story);
+}
+
+/* A request that nobody took yet and nobody wants any more is taken back: neither its slot nor the end waits for a reader. */
+static void l05b_a_request_that_waits_in_a_queue_is_taken_back(void)
+{
+    struct story story;
+    kvl_fetch_t *handle = NULL;
+
+    begin(&story, KVL_QUEUE_F_PROVIDER, 0);
+    STATUS(kvl_fetch_new(&handle), KVL_OK);
+    fetch(&story, "first", NULL, handle);
+    STATUS(kvl_fetch_cancel(handle), KVL_OK);
+    wait_until(&story, &story.data_ended, 1);
+    kvl_fetch_release(handle);
+    fetch(&story, "second", NULL, NULL);
+    drain(story.queues[1]);
+    CHECK(story.times[PROVIDER] == 1);
+    wait_until(&story, &story.data_ended, 2);
+    fetch(&story, "third", NULL, NULL);
+    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, NULL), KVL_OK);
+    wait_until(&story, &story.times[CLOSED], 1);
+    drain(story.queues[1]);
+    CHECK(story.times[PROVIDER] == 1 && story.data_ended == 3);
+    kvl_cache_release(story.cache);
+    STATUS(kvl_tasks_free(story.tasks), KVL_OK);
+    free_queues(&story);
+    end(&story);
+}
+
+/* The thread that reads is the one that frees: what lies in queues stays there until it is read, or ends with the queue. */
+static void l05b_free_does_not_wait_for_what_lies_in_queues(uint32_t mixture, int reads)
+{
+    struct story story;
+    int lies = (mixture & KVL_QUEUE_F_RESULTS) != 0;
+
+    begin(&story, mixture, 0);
+    fill_queues(&story);
+    kvl_cache_release(story.cache);
+    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, data_ends), KVL_OK);
+    STATUS(kvl_tasks_free(story.tasks), KVL_OK);
+    CHECK(story.times[RESULT] == !lies && story.times[CLOSED] == !lies && story.data_ended == (lies ? 0 : 2));
+    CHECK(story.times[REMOVAL] == ((mixture & KVL_QUEUE_F_REMOVALS) == 0));
+    CHECK(story.times[CANCEL] == ((mixture & KVL_QUEUE_F_PROVIDER) == 0));
+    if (reads) {
+        drain_all(&story);
+        CHECK(story.times[RESULT] == 1 && story.times[CLOSED] == 1 && story.times[CANCEL] == 1 && story.times[REMOVAL] == 1);
+    }
+    kvl_request_release(story.held);
+    story.held = NULL;
+    free_queues(&story);
+    CHECK(story.data_ended == 2 && story.times[DESTRUCTOR] == 1);
+    end(&story);
+}
+
+/* ---- dispose ends without a reader ----------------------------------------------------------------------------------- */
+
+static int listed(const char *path)
+{
+    DIR *folder = opendir(path);
+    int number = 0;
+
+    if (folder == NULL)
+        return 0;
+    while (readdir(folder) != NULL)
+        number++;
+    closedir(folder);
+    return number;
+}
+
+static int threads, descriptors;
+
+/* The system may list a thread for a moment after it ended, and a disposed engine ends by itself. */
+static void nothing_is_left(void)
+{
+    const struct timespec pause = {0, 1000000};
+    int i;
+
+    for (i = 0; i < 60000 && listed("/proc/self/task") != threads; i++)
+        nanosleep(&pause, NULL);
+    CHECK(listed("/proc/self/task") == threads);
+}
+
+enum goes { QUEUE_FREED, QUEUE_DISPOSED, QUEUE_DISPOSED_FIRST, QUEUE_READ, WAYS };
+
+static void l05b_dispose_ends_without_a_reader(uint32_t mixture, enum goes way, int cache_stays)
+{
+    struct story story;
+    int32_t fd;
+    int i;
+
+    begin(&story, mixture, 0);
+    for (i = 0; i < 3; i++)
+        STATUS(kvl_queue_fd(story.queues[i], &fd), KVL_OK);
+    fill_queues(&story);
+    /* one more that nobody takes, and an object in the store */
+    fetch(&story, "waits", NULL, NULL);
+    put_object(&story, "stays");
+    if (!cache_stays)
+        kvl_cache_release(story.cache);
+    for (i = 0; way == QUEUE_DISPOSED_FIRST && i < 3; i++)
+        kvl_queue_dispose(story.queues[i]);
+    kvl_tasks_dispose(story.tasks);
+    kvl_request_release(story.held);
+    story.held = NULL;
+    nothing_is_left();
+    if (cache_stays) {
+        kvl_value_t *value = NULL;
+        STATUS(kvl_cache_get(story.cache, KEY("stays"), &value), KVL_ERR_CLOSED);
+        kvl_cache_release(story.cache);
+    }
+    if (way == QUEUE_READ)
+        drain_all(&story);
+    for (i = 0; i < 3; i++) {
+        if (way == QUEUE_DISPOSED)
+            kvl_queue_dispose(story.queues[i]);
+        else if (way != QUEUE_DISPOSED_FIRST)
+            STATUS(kvl_queue_free(story.queues[i]), KVL_OK);
+    }
+    wait_until(&story, &story.provider_ended, 1);
+    wait_until(&story, &story.listener_ended, 1);
+    CHECK(story.data_ended == 2 && story.times[DESTRUCTOR] == 2);
+    CHECK(way != QUEUE_READ || story.times[RESULT] == 2);
+    nothing_is_left();
+    CHECK(listed("/proc/self/fd") == descriptors);
+    end(&story);
+}
+
+/* The queue goes while the provider is still at work, on a thread of the library or of the program. */
+static void l05b_a_queue_goes_before_the_last_call_is_back(uint32_t mixture, int disposed)
+{
+    struct story story;
+    struct reader reader = { &story, NULL };
+    pthread_t reading;
+    int i, reads = (mixture & KVL_QUEUE_F_PROVIDER) != 0;
+
+    begin(&story, mixture, 0);
+    story.blocks = PROVIDER;
+    reader.queue = story.queues[1];
+    if (reads)
+        CHECK(pthread_create(&reading, NULL, read_on, &reader) == 0);
+    fetch(&story, "k", NULL, NULL);
+    wait_until(&story, &story.times[PROVIDER], 1);
+    kvl_cache_release(story.cache);
+    kvl_tasks_dispose(story.tasks);
+    for (i = 0; i < 3; i++) {
+        if (i == 1 && reads)
+            continue;
+        if (disposed)
+            kvl_queue_dispose(story.queues[i]);
+        else
+            STATUS(kvl_queue_free(story.queues[i]), KVL_OK);
+    }
+    CHECK(story.provider_ended == 0);
+    pthread_mutex_lock(&story.lock);
+    story.open = story.stopped = 1;
+    pthread_cond_broadcast(&story.news);
+    pthread_mutex_unlock(&story.lock);
+    if (reads)
+        CHECK(pthread_join(reading, NULL) == 0);
+    if (reads)
+        STATUS(kvl_queue_free(story.queues[1]), KVL_OK);
+    wait_until(&story, &story.provider_ended, 1);
+    wait_until(&story, &story.data_ended, 1);
+    nothing_is_left();
+    wait_until(&story, &story.listener_ended, 1);
+    end(&story);
+}
+
+static kvl_queue_t *given_up;
+
+static void give_the_queue_up(void *object)
+{
+    (void)object;
+    kvl_queue_dispose(given_up);
+}
+
+/* Inside a function that runs where the queue is read. */
+static void l05b_a_queue_may_be_given_up_while_it_is_read(int polls)
+{
+    static int object;
+    kvl_value_t *first = NULL, *second = NULL;
+    kvl_event_t event;
+    size_t ran = 7;
+
+    (void)object;
+    STATUS(kvl_queue_new(0, &given_up), KVL_OK);
+    STATUS(kvl_value_new_object_on(given_up, &object, 1, give_the_queue_up, &first), KVL_OK);
+    STATUS(kvl_value_new_object_on(given_up, &object, 1, NULL, &second), KVL_OK);
+    kvl_value_release(first);
+    if (polls)
+        STATUS(kvl_queue_poll(given_up, 10, KVL_FOREVER, &ran), KVL_OK);
+    else
+        STATUS(kvl_queue_next(given_up, KVL_FOREVER, &event, sizeof event), KVL_EMPTY);
+    CHECK(ran == (polls ? 1 : 7));
+    kvl_value_release(second); /* its queue is gone: it ends here */
+    kvl_queue_dispose(NULL);
+}
+
+int main(void)
+{
+    uint32_t mixture;
+    int i;
+
+    threads = listed("/proc/self/task");
+    descriptors = listed("/proc/self/fd");
+    for (mixture = 0; mixture < MIXTURES; mixture++) {
+        enum place place;
+
+        l02a_each_thing_runs_where_it_was_routed(mixture);
+        for (place = RESULT; place <= DESTRUCTOR; place++)
+            l05b_free_waits_for_what_runs(mixture, place, mixture % 2 == 1 && place % 2 == 1);
+        for (i = 0; i < 3; i++)
+            l05b_closed_is_told_behind_all_that_runs(mixture, i);
+        l05b_free_does_not_wait_for_what_lies_in_queues(mixture, 0);
+        l05b_free_does_not_wait_for_what_lies_in_queues(mixture, 1);
+        for (i = 0; i < WAYS; i++)
+            l05b_dispose_ends_without_a_reader(mixture, (enum goes)i, i % 2);
+        l05b_a_queue_goes_before_the_last_call_is_back(mixture, 0);
+        l05b_a_queue_goes_before_the_last_call_is_back(mixture, 1);
+    }
+    l02a_a_result_comes_behind_the_removal_of_what_it_replaced();
+    l05b_a_request_that_waits_in_a_queue_is_taken_back();
+    l05b_a_queue_may_be_given_up_while_it_is_read(0);
+    l05b_a_queue_may_be_given_up_while_it_is_read(1);
+    nothing_is_left();
+    DONE();
+}
