@@ -105,17 +105,32 @@ fn main() {
     name_the_library();
 }
 
+/// Under which name programs ask for the shared library, and that it stays loaded. Linkers say it each in its own words.
 fn name_the_library() {
-    if var("CARGO_CFG_TARGET_OS") != "linux" {
+    let link = |words: &str| println!("cargo:rustc-cdylib-link-arg=-Wl,{words}");
+    // cargo-c names the library itself, and its links would not match ours.
+    let is_named = env::var_os("CARGO_FEATURE_CAPI").is_some();
+    if var("CARGO_CFG_TARGET_VENDOR") == "apple" {
+        // Else the name is the path in the folder of this build, and no program finds the library anywhere else.
+        let [major, minor, patch] = version();
+        if !is_named {
+            link("-install_name,@rpath/libkvlight.dylib");
+        }
+        // Before 1.0 every minor version may change the ABI; a program built for 0.2 must not be given 0.1.
+        link(&format!("-compatibility_version,{major}.{minor}.0"));
+        link(&format!("-current_version,{major}.{minor}.{patch}"));
         return;
     }
-    // cargo-c names the library itself, and its links would not match ours.
-    if env::var_os("CARGO_FEATURE_CAPI").is_none() {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{}", soname());
+    // Windows knows a library by its file's name alone.
+    if !["linux", "android", "freebsd"].contains(&var("CARGO_CFG_TARGET_OS").as_str()) {
+        return;
+    }
+    if !is_named {
+        link(&format!("-soname,{}", soname()));
     }
     // nodelete: threads and fork handlers may still stand in our code when a host unloads its plugins.
     for word in ["nodelete", "relro", "now"] {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,{word}");
+        link(&format!("-z,{word}"));
     }
 }
 

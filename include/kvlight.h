@@ -2721,7 +2721,7 @@ KVL_API void kvl_request_release(kvl_request_t *request);
 
 /* ---- The queue: events for a thread of the program's own ----------------------------------------------------------- */
 
-/** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. */
+/** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
 #define KVL_QUEUE_NEW_PIPE 1u
 
 /**
@@ -2738,7 +2738,8 @@ KVL_API kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 /**
  * Hands out a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
  *
- * You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+ * You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it. On Windows there is none:
+ * kvl_queue_handle().
  *
  * @param queue   [borrowed] from kvl_queue_new().
  * @param out_fd  [out] the descriptor; it never blocks.
@@ -2747,6 +2748,20 @@ KVL_API kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
+
+/**
+ * Hands out the handle of an event that is set while events wait, for `WaitForSingleObject` and its kin. On Windows alone: elsewhere it
+ * answers KVL_ERR_NO_FD, and there is kvl_queue_fd().
+ *
+ * The library sets and resets it; drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+ *
+ * @param queue       [borrowed] from kvl_queue_new().
+ * @param out_handle  [out] the HANDLE.
+ * @return KVL_OK; KVL_ERR_NO_FD, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
 
 /**
  * Asks to be called when the queue stops being empty: for executors. Replaces the function before, which will not run any more.

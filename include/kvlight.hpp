@@ -728,6 +728,13 @@ public:
         detail::raise_if_failed(kvl_queue_fd(handle_.get(), &is));
         return is;
     }
+    /* The event to wait for on Windows, where there is no descriptor. */
+    void *event() const
+    {
+        void *is = nullptr;
+        detail::raise_if_failed(kvl_queue_handle(handle_.get(), &is));
+        return is;
+    }
     void wake() const { detail::raise_if_failed(kvl_queue_wake(handle_.get())); }
     /* `hook` runs on a thread of the library when there is something to poll; it may only schedule a poll. */
     template <class Function> void on_wake(Function &&hook) const

@@ -291,6 +291,7 @@ kvl_request_t *kvl_request_retain(kvl_request_t *request);
 void kvl_request_release(kvl_request_t *request);
 kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
+kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
 kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
 kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);

@@ -2,7 +2,7 @@
 
 use super::sync::Mutex;
 use super::sync::atomic::{AtomicU64, Ordering};
-use super::{Millis, Moment, Present};
+use super::{Millis, Moment, Present, platform};
 use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Clock {
     /// Now, for timeouts: precise, and standing still while the machine sleeps.
     pub fn moment(&self) -> Moment {
         match self {
-            Clock::System(_) => monotonic(libc::CLOCK_MONOTONIC),
+            Clock::System(_) => platform::running(),
             Clock::Manual(clock) => clock.moment(),
         }
     }
@@ -84,14 +84,14 @@ const LOOK_UP_MS: u64 = 500;
 
 impl SystemClock {
     fn new() -> SystemClock {
-        let behind_ms = resolution_ns(COARSE).div_ceil(1_000_000) + 1;
+        let behind_ms = platform::coarse_step_ns().div_ceil(1_000_000) + 1;
         let clock = SystemClock { asleep_ms: AtomicU64::new(0), looked_up_ms: AtomicU64::new(0), behind_ms };
-        clock.look_up(coarse().0 / 1_000_000);
+        clock.look_up(platform::running_coarse().0 / 1_000_000);
         clock
     }
 
     fn millis(&self) -> Millis {
-        let running = coarse().0 / 1_000_000;
+        let running = platform::running_coarse().0 / 1_000_000;
         if running.saturating_sub(self.looked_up_ms.load(Ordering::Relaxed)) >= LOOK_UP_MS {
             self.look_up(running);
         }
@@ -103,39 +103,10 @@ impl SystemClock {
         // Two readings apart by the scheduler only ever look like more sleep, never less; `fetch_max` would keep such an
         // error for good, a plain store mends it half a second later. Time may then seem to step back by that error, which
         // all arithmetic on it bears.
-        let asleep = monotonic(SUSPEND_AWARE).0.saturating_sub(monotonic(libc::CLOCK_MONOTONIC).0) / 1_000_000;
+        let asleep = platform::suspend_aware().0.saturating_sub(platform::running().0) / 1_000_000;
         self.asleep_ms.store(asleep, Ordering::Relaxed);
         self.looked_up_ms.store(running, Ordering::Relaxed);
     }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_BOOTTIME;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const COARSE: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
-
-// Elsewhere CLOCK_MONOTONIC itself goes on while the machine sleeps (Darwin), or there is no better clock.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_MONOTONIC;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const COARSE: libc::clockid_t = libc::CLOCK_MONOTONIC;
-
-fn coarse() -> Moment {
-    monotonic(COARSE)
-}
-
-fn resolution_ns(id: libc::clockid_t) -> u64 {
-    let mut resolution = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `resolution` is a valid place to write; the ids in use exist on every system we build for.
-    unsafe { libc::clock_getres(id, &mut resolution) };
-    resolution.tv_sec as u64 * 1_000_000_000 + resolution.tv_nsec as u64
-}
-
-fn monotonic(id: libc::clockid_t) -> Moment {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a valid place to write; the ids in use exist on every system we build for.
-    unsafe { libc::clock_gettime(id, &mut now) };
-    Moment(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64)
 }
 
 /// A clock for tests: time stands still until [`ManualClock::advance`].

@@ -10,6 +10,7 @@ pub mod hint;
 pub mod key;
 pub mod object;
 pub mod panics;
+pub mod platform;
 pub mod process;
 pub mod random;
 pub mod status;

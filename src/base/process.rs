@@ -1,5 +1,6 @@
 //! Where this thread and this process stand: inside a callback, on a thread of the library, and behind how many forks.
 
+use super::platform::{self, SignalSet};
 use std::cell::Cell;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -66,16 +67,19 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 pub struct Generation(u32);
 
 impl Generation {
-    /// This process. The first call asks the system to tell us of forks.
+    /// This process. The first call asks the system to tell us of forks, and to keep the library's code where it is.
     pub fn now() -> Generation {
         static WATCH: Once = Once::new();
         WATCH.call_once(|| {
-            unsafe extern "C" fn in_child() {
+            extern "C" fn in_child() {
                 FORKS.fetch_add(1, Ordering::Relaxed);
-                show_hidden_signals();
+                // That thread is the program's now, and takes its signals again.
+                if let Ok(Some(hidden)) = HIDDEN.try_with(Cell::take) {
+                    platform::unblock_signals(&hidden);
+                }
             }
-            // SAFETY: the handler touches an atomic, its thread's own storage and its own signal mask, which is legal in the child of a fork.
-            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+            platform::pin_library();
+            platform::watch_forks(in_child);
         });
         Generation(FORKS.load(Ordering::Relaxed))
     }
@@ -86,16 +90,10 @@ impl Generation {
     }
 }
 
-/// Some of the system's signals.
-pub type SignalSet = libc::sigset_t;
-
 thread_local! {
     /// On a thread of the library: the signals that it blocks and the program does not.
     static HIDDEN: Cell<Option<SignalSet>> = const { Cell::new(None) };
 }
-
-/// What a fault of the very code that runs raises. Blocked, it ends the program even where a handler was set.
-const SYNCHRONOUS: [libc::c_int; 7] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
 /// While this lives the thread blocks all signals but the synchronous ones. A thread that it starts inherits that from its first
 /// instruction on, so that the program's signals reach the program's threads alone (rule L08).
@@ -107,64 +105,19 @@ impl SignalsHidden {
     /// From now on.
     #[allow(clippy::new_without_default)] // it changes the thread, which a default value would hide
     pub fn new() -> SignalsHidden {
-        let mut before = no_signals();
-        // SAFETY: both sets are valid; the call changes this thread's mask alone.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &asynchronous(), &mut before) };
-        SignalsHidden { before }
+        SignalsHidden { before: platform::block_signals() }
     }
 
     /// The signals that a thread started now blocks and the program does not, for [`claim_thread`] there.
     pub fn hidden(&self) -> SignalSet {
-        let mut hidden = asynchronous();
         // Where one of the library's threads starts another, the program blocks less than the starter does.
-        let own = HIDDEN.with(Cell::get).unwrap_or_else(no_signals);
-        for signal in 1..=LAST_SIGNAL {
-            // SAFETY: the sets are valid; a number that is no signal is answered with an error and changes nothing.
-            unsafe {
-                if libc::sigismember(&self.before, signal) == 1 && libc::sigismember(&own, signal) != 1 {
-                    libc::sigdelset(&mut hidden, signal);
-                }
-            }
-        }
-        hidden
+        let own = HIDDEN.with(Cell::get).unwrap_or_else(SignalSet::empty);
+        SignalSet::asynchronous().without(self.before.without(own))
     }
 }
 
 impl Drop for SignalsHidden {
     fn drop(&mut self) {
-        // SAFETY: a valid set; the call changes this thread's mask alone.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
-    }
-}
-
-/// Beyond the highest number of a signal on the systems that we build for.
-const LAST_SIGNAL: libc::c_int = 128;
-
-fn no_signals() -> SignalSet {
-    // SAFETY: an all-zero set is a valid place for `sigemptyset` to write.
-    unsafe {
-        let mut set: SignalSet = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        set
-    }
-}
-
-fn asynchronous() -> SignalSet {
-    let mut set = no_signals();
-    // SAFETY: a valid set, and signals of this system.
-    unsafe {
-        libc::sigfillset(&mut set);
-        for signal in SYNCHRONOUS {
-            libc::sigdelset(&mut set, signal);
-        }
-    }
-    set
-}
-
-/// In the child of a fork on one of the library's threads: that thread is the program's now, and takes its signals again.
-fn show_hidden_signals() {
-    if let Ok(Some(hidden)) = HIDDEN.try_with(Cell::take) {
-        // SAFETY: a valid set; the call changes this thread's mask alone.
-        unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &hidden, std::ptr::null_mut()) };
+        platform::restore_signals(&self.before);
     }
 }

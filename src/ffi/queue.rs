@@ -27,7 +27,7 @@ use std::ptr::{null, null_mut};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv.
+/// In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows.
 pub const KVL_QUEUE_NEW_PIPE: u32 = 1;
 
 /// What the handle holds.
@@ -218,7 +218,8 @@ pub unsafe extern "C" fn kvl_queue_new(flags: u32, out_queue: *mut *mut kvl_queu
 
 /// Hands out a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
 ///
-/// You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+/// You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it. On Windows there is none:
+/// kvl_queue_handle().
 ///
 /// @param queue   [borrowed] from kvl_queue_new().
 /// @param out_fd  [out] the descriptor; it never blocks.
@@ -233,6 +234,28 @@ pub unsafe extern "C" fn kvl_queue_fd(queue: *mut kvl_queue_t, out_fd: *mut i32)
         let place = caller.place(out_fd)?;
         let fd = caller.borrow(queue)?.queue.descriptor().map_err(|_| Status::ERR_NO_FD)?;
         place.write(fd);
+        Ok(Status::OK)
+    })
+}
+
+/// Hands out the handle of an event that is set while events wait, for `WaitForSingleObject` and its kin. On Windows alone: elsewhere it
+/// answers KVL_ERR_NO_FD, and there is kvl_queue_fd().
+///
+/// The library sets and resets it; drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+///
+/// @param queue       [borrowed] from kvl_queue_new().
+/// @param out_handle  [out] the HANDLE.
+/// @return KVL_OK; KVL_ERR_NO_FD, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_queue_handle(queue: *mut kvl_queue_t, out_handle: *mut *mut c_void) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let place = caller.place(out_handle)?;
+        let handle = caller.borrow(queue)?.queue.handle().map_err(|_| Status::ERR_NO_FD)?;
+        place.write(handle);
         Ok(Status::OK)
     })
 }

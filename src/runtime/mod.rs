@@ -3,14 +3,13 @@
 //! - [`threads`]: how a thread of the library is made. [`pool`]: those on which the provider runs.
 //! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
 //! - [`postbox`]: a queue of mail, and a way to wait for it.
-//! - [`queue`]: mail that waits until the host asks. [`descriptor`]: how it learns that there is some.
+//! - [`queue`]: mail that waits until the host asks.
 //! - [`timer`]: what happens when time passes.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
 //! It knows nothing of keys in flight: a floor above gives it things that are due and mail to deliver.
 
-pub mod descriptor;
 pub mod hooks;
 pub mod mail;
 pub mod pool;

@@ -9,17 +9,17 @@
 //! the reader's look outside, it could lower the flag over mail that came in between. And a reader does not say that nothing waits
 //! while the flag is up: who was told by its rising once is not told again.
 
-use super::descriptor::{Descriptor, NoDescriptor};
 use super::hooks::call_host;
 use super::mail::{Delivered, Letter, Mail, Pulled, Rest};
 use super::postbox::Postbox;
 use super::{NoThread, threads};
 use crate::base::object::{Home, Orphan};
 use crate::base::panics::contained;
+use crate::base::platform::{NoReadyFlag, ReadyFlag};
 use crate::base::process::Generation;
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
-use std::os::fd::RawFd;
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub struct Queue {
 #[derive(Default)]
 struct Signal {
     raised: bool,
-    descriptor: Option<Descriptor>,
+    flag: Option<ReadyFlag>,
     waker: Option<Waker>,
 }
 
@@ -116,7 +116,7 @@ impl Queue {
         let mut signal = self.signal.lock();
         // A reader may have been faster, and looked at the flag before we came: then there is nothing to tell.
         if !self.is_empty() && !std::mem::replace(&mut signal.raised, true) {
-            signal.descriptor.iter().for_each(Descriptor::raise);
+            signal.flag.iter().for_each(ReadyFlag::raise);
             signal.waker.iter().for_each(Waker::ring);
         }
     }
@@ -129,7 +129,7 @@ impl Queue {
         let mut signal = self.signal.lock();
         if signal.raised && self.is_empty() {
             signal.raised = false;
-            signal.descriptor.iter().for_each(Descriptor::lower);
+            signal.flag.iter().for_each(ReadyFlag::lower);
         }
         !signal.raised
     }
@@ -145,19 +145,28 @@ impl Queue {
         self.signal.lock().raised
     }
 
-    /// The descriptor, which is readable while mail waits. It is the queue's, and ends with it.
-    pub fn descriptor(&self) -> Result<RawFd, NoDescriptor> {
+    /// The descriptor that a host's event loop waits for, which is readable while mail waits. It is the queue's, and ends with it.
+    pub fn descriptor(&self) -> Result<i32, NoReadyFlag> {
+        self.ask_flag(ReadyFlag::descriptor)
+    }
+
+    /// The same as a handle, where the system has those in place of descriptors.
+    pub fn handle(&self) -> Result<*mut c_void, NoReadyFlag> {
+        self.ask_flag(ReadyFlag::handle)
+    }
+
+    fn ask_flag<R>(&self, ask: impl FnOnce(&ReadyFlag) -> Option<R>) -> Result<R, NoReadyFlag> {
         let mut signal = self.signal.lock();
-        if signal.descriptor.is_none() {
-            signal.descriptor = Some(Descriptor::new(self.pipe)?);
+        if signal.flag.is_none() {
+            signal.flag = Some(ReadyFlag::new(self.pipe)?);
             // As `set_wake`: who sends from now on signals; what was sent before is signalled here.
             self.signals.store(true, Ordering::SeqCst);
             signal.raised = !self.is_empty();
             if signal.raised {
-                signal.descriptor.iter().for_each(Descriptor::raise);
+                signal.flag.iter().for_each(ReadyFlag::raise);
             }
         }
-        signal.descriptor.as_ref().map(Descriptor::raw).ok_or(NoDescriptor)
+        signal.flag.as_ref().and_then(ask).ok_or(NoReadyFlag)
     }
 
     /// From now on `hook` runs, on a thread of its own, when the queue stops being empty; at once if it is not. Replaces the one
@@ -170,7 +179,7 @@ impl Queue {
             self.signals.store(true, Ordering::SeqCst);
             if !self.is_empty() {
                 signal.raised = true;
-                signal.descriptor.iter().for_each(Descriptor::raise);
+                signal.flag.iter().for_each(ReadyFlag::raise);
                 signal.waker.iter().for_each(Waker::ring);
             }
             before

@@ -9,17 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 3), ("engine", 4), ("ffi", 5)];
 
 /// Where `unsafe` may stand: whole rooms end in a slash.
-const UNSAFE_ROOMS: &[&str] = &[
-    "ffi/",
-    "base/hint.rs",
-    "base/value.rs",
-    "base/object.rs",
-    "base/process.rs",
-    "base/clock.rs",
-    "base/error.rs",
-    "runtime/threads.rs",
-    "runtime/descriptor.rs",
-];
+const UNSAFE_ROOMS: &[&str] = &["ffi/", "base/hint.rs", "base/value.rs", "base/object.rs", "base/platform/", "base/error.rs"];
 
 /// Who alone may name a crate that starts threads or carries events between them.
 const THREAD_CRATES: &[&str] = &["tokio", "crossbeam"];
@@ -244,6 +234,27 @@ fn tests_stand_in_their_folders() {
     let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")).expect("tests can be listed");
     let files = entries.map(|entry| entry.expect("tests can be listed").path()).filter(|path| path.is_file());
     complain("A test is a module of tests/rust/main.rs", &files.map(|path| path.display().to_string()).collect::<Vec<_>>());
+}
+
+/// Words by which code asks on which system it is, or calls that system.
+const SYSTEM_WORDS: &[&str] = &["target_os", "target_vendor", "target_family", "target_env", "libc", "windows", "unix"];
+
+#[test]
+fn what_differs_by_system_stands_in_one_room() {
+    let mut complaints = Vec::new();
+    for source in sources().iter().filter(|source| !source.path.starts_with("base/platform/")) {
+        let code = source.code();
+        for (number, line) in code.lines().enumerate() {
+            let asks = |word: &&&str| has_word(line, word) && (line.contains("cfg") || !["windows", "unix"].contains(*word));
+            if let Some(word) = SYSTEM_WORDS.iter().find(asks) {
+                complaints.push(format!("src/{}:{}: says {word}", source.path, number + 1));
+            }
+            if line.contains("std::os::") {
+                complaints.push(format!("src/{}:{}: names a module of std that other systems lack", source.path, number + 1));
+            }
+        }
+    }
+    complain("What differs by system stands in src/base/platform", &complaints);
 }
 
 #[test]

@@ -349,6 +349,7 @@ kvl_request_t *kvl_request_retain(kvl_request_t *request);
 void kvl_request_release(kvl_request_t *request);
 kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
+kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
 kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function, void *user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
 kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
@@ -463,7 +464,7 @@ native.constants = {
   COUNT_FROM_STORE = 4, -- Positions that the store answered.
   COUNT_FROM_PROVIDER = 5, -- Positions whose load this fetch had started.
   COUNT_JOINED = 6, -- Positions that joined a load under way, another position's of this fetch included.
-  QUEUE_NEW_PIPE = 1, -- In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv.
+  QUEUE_NEW_PIPE = 1, -- In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows.
 }
 
 -- The fields of kvl_stats_t but for its size.

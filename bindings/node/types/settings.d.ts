@@ -308,6 +308,6 @@ export interface Constants {
   readonly COUNT_FROM_PROVIDER: 5;
   /** Positions that joined a load under way, another position's of this fetch included. */
   readonly COUNT_JOINED: 6;
-  /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. */
+  /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
   readonly QUEUE_NEW_PIPE: 1;
 }

@@ -285,6 +285,6 @@ final class Native
     public const COUNT_FROM_PROVIDER = 5;
     /** Positions that joined a load under way, another position's of this fetch included. */
     public const COUNT_JOINED = 6;
-    /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. */
+    /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
     public const QUEUE_NEW_PIPE = 1;
 }

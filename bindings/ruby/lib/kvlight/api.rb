@@ -106,7 +106,7 @@ module Kvlight
   COUNT_FROM_STORE = 4 # Positions that the store answered.
   COUNT_FROM_PROVIDER = 5 # Positions whose load this fetch had started.
   COUNT_JOINED = 6 # Positions that joined a load under way, another position's of this fetch included.
-  QUEUE_NEW_PIPE = 1 # In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv.
+  QUEUE_NEW_PIPE = 1 # In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows.
 
   # Settings by the keywords that state them.
   SETTINGS = {
@@ -369,6 +369,7 @@ module Kvlight
       kvl_request_release: [:VOID, %i[UINTPTR_T]],
       kvl_queue_new: [:INT32_T, %i[UINT32_T UINTPTR_T]],
       kvl_queue_fd: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
+      kvl_queue_handle: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_queue_set_wake: [:INT32_T, %i[UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_queue_poll: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T UINTPTR_T]],
       kvl_queue_next: [:INT32_T, %i[UINTPTR_T INT64_T UINTPTR_T SIZE_T]],

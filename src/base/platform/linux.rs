@@ -1,0 +1,15 @@
+//! Linux and Android: a clock that knows of sleep, a cheap one that does not, and eventfds.
+
+use std::os::fd::{FromRawFd, OwnedFd};
+
+pub(super) use libc::{CLOCK_BOOTTIME as SUSPEND_AWARE, CLOCK_MONOTONIC as RUNNING, CLOCK_MONOTONIC_COARSE as RUNNING_COARSE};
+
+pub(super) fn event_fd() -> Option<OwnedFd> {
+    // SAFETY: the call takes no pointers.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    // SAFETY: a new descriptor that nobody else owns.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The code of the library stays where it is: the linker was told so (`-z nodelete`, build.rs).
+pub fn pin_library() {}

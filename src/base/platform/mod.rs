@@ -1,0 +1,94 @@
+//! All that differs by operating system: the one place that may ask which it is. Every system offers the same functions.
+//!
+//! ```text
+//!   clocks      running, running_coarse, coarse_step_ns, suspend_aware
+//!   forks       watch_forks
+//!   signals     SignalSet, block_signals, restore_signals, unblock_signals
+//!   waiting     ReadyFlag: what an event loop of the host's waits for
+//!   code        pin_library
+//! ```
+//!
+//! | | Linux, Android | Apple | FreeBSD and others with POSIX | Windows |
+//! |---|---|---|---|---|
+//! | clocks | `linux` | `apple` | `bsd` | `windows` |
+//! | forks, signals | `posix` | `posix` | `posix` | there are none |
+//! | waiting | eventfd, or a pipe | a pipe | a pipe | an event |
+//! | the library stays loaded | by the linker (`build.rs`) | `apple` | by the linker | `windows` |
+//!
+//! Threads are named by the standard library, which knows the systems' ways of it.
+
+#[cfg(not(windows))]
+mod posix;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "linux.rs"]
+mod system;
+
+#[cfg(target_vendor = "apple")]
+#[path = "apple.rs"]
+mod system;
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", windows)))]
+#[path = "bsd.rs"]
+mod system;
+
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system;
+
+#[cfg(not(windows))]
+pub use posix::{
+    ReadyFlag, SignalSet, block_signals, coarse_step_ns, restore_signals, running, running_coarse, suspend_aware, unblock_signals,
+    watch_forks,
+};
+pub use system::pin_library;
+#[cfg(windows)]
+pub use system::{
+    ReadyFlag, SignalSet, block_signals, coarse_step_ns, restore_signals, running, running_coarse, suspend_aware, unblock_signals,
+    watch_forks,
+};
+
+/// The system refused what a [`ReadyFlag`] is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoReadyFlag;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s15_the_clocks_of_this_system_agree() {
+        let (coarse, precise, later) = (running_coarse(), running(), running());
+        assert!(precise <= later, "it goes forward");
+        let behind = precise.since(coarse);
+        // A machine that is busy may tick late, but not by a second.
+        assert!(behind.as_millis() < 1000, "the coarse clock is the same clock: {behind:?} behind");
+        assert!(coarse_step_ns() < 100_000_000, "a step that a TTL can bear");
+        let asleep = suspend_aware().0.checked_sub(running().0);
+        assert!(asleep.is_some() || suspend_aware().0 + 100_000_000 > running().0, "time asleep counts forward");
+    }
+
+    #[test]
+    fn l08_signals_are_taken_out_of_a_set_by_another() {
+        let all = SignalSet::asynchronous();
+        assert!(all.without(all) == SignalSet::empty());
+        assert!(all.without(SignalSet::empty()) == all);
+    }
+
+    #[test]
+    fn l02_a_flag_is_ready_from_raise_to_lower() {
+        for pipe in [false, true] {
+            let flag = ReadyFlag::new(pipe).expect("a flag");
+            assert!(!flag.is_ready());
+            for _ in 0..3 {
+                flag.raise();
+            }
+            assert!(flag.is_ready());
+            flag.lower();
+            assert!(!flag.is_ready());
+            flag.lower();
+            flag.raise();
+            assert!(flag.is_ready());
+        }
+    }
+}
