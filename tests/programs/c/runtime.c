@@ -1,7 +1,7 @@
 /* Threads: a cache's own, and those that several share. */
 #define _POSIX_C_SOURCE 200809L
+#include "../system.h"
 #include "check.h"
-#include <dirent.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -71,33 +71,8 @@ static int wait_for(struct heard *heard, const int *number, int wanted)
     return reached;
 }
 
-static int threads(void)
-{
-    DIR *folder = opendir("/proc/self/task");
-    int count = 0;
-
-    if (folder == NULL)
-        return 0;
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* how many there are before the library has any */
 static int alone;
-
-/* The system may list a thread for a moment after it was joined; and those that run code of the program's are not joined by a
- * release, they end by themselves. So the number is waited for. */
-static int threads_come_to(int wanted)
-{
-    const struct timespec pause = {0, 1000000};
-    int i;
-
-    for (i = 0; i < 60000 && threads() != wanted; i++)
-        nanosleep(&pause, NULL);
-    return threads() == wanted;
-}
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
@@ -131,7 +106,7 @@ static void s07_a_cache_has_threads_from_its_first_ttl_to_its_end(void)
     STATUS(put_for(cache, "a", KVL_TTL_NEVER), KVL_OK);
     CHECK(threads_come_to(before));
     STATUS(put_for(cache, "b", 1), KVL_OK);
-    CHECK(threads() > before);
+    CHECK(count_threads() > before);
     CHECK(wait_for(&heard, &heard.times, 1));
     CHECK(!pthread_equal(heard.thread, pthread_self()));
     /* one for the timer, one for the listener */
@@ -166,12 +141,12 @@ static void s07a_without_a_timer_no_thread_is_started(void)
         sprintf(key, "%d", i);
         STATUS(put_for(cache, key, i % 2 == 0 ? KVL_TTL_DEFAULT : 1), KVL_OK);
         kvl_cache_remove(cache, KEY(key));
-        CHECK(threads() == before);
+        CHECK(count_threads() == before);
     }
     STATUS(put_for(cache, "last", 1), KVL_OK);
     STATUS(kvl_cache_clear(cache), KVL_OK);
     kvl_cache_release(cache);
-    CHECK(threads() == before && heard.times == 101 && heard.ended == 1);
+    CHECK(count_threads() == before && heard.times == 101 && heard.ended == 1);
     finish(&heard);
 }
 
@@ -297,7 +272,7 @@ static void l05_a_runtime_that_ended_is_refused(void)
 
 int main(void)
 {
-    alone = threads();
+    alone = count_threads();
     s07_a_cache_has_threads_from_its_first_ttl_to_its_end();
     s07a_without_a_timer_no_thread_is_started();
     l08_no_thread_is_left_when_the_release_returns();

@@ -1,10 +1,13 @@
 /* Engines: made, asked in every form, and ended from everywhere (rules F01 to F05, F19 to F21, S12, L01, L02, L04 to L06, L09).
  * Not reached here: KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_PANIC. */
 #define _POSIX_C_SOURCE 200809L
+#include "../system.h"
 #include "engine.h"
+#ifndef _WIN32
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 static void l09_what_a_new_engine_needs(void)
 {
@@ -250,6 +253,45 @@ static void f21_l02_an_engine_whose_provider_is_drained_does_not_block(void)
     STATUS(kvl_queue_free(queue), KVL_OK); /* with the news of the end inside */
     CHECK(world.ended == 1);
     forget(&world);
+}
+
+static void leave_it(void *object)
+{
+    (void)object;
+}
+
+static void l02_an_event_loop_waits_for_the_queue(void)
+{
+    kvl_queue_t *queue = NULL;
+    kvl_value_t *value = NULL;
+    int32_t descriptor = -7;
+    void *handle = &descriptor;
+    size_t ran;
+    int object;
+
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    /* the one or the other, by system; what is not there leaves the place as it was */
+#ifdef _WIN32
+    STATUS(kvl_queue_fd(queue, &descriptor), KVL_ERR_NO_FD);
+    CHECK(descriptor == -7);
+    STATUS(kvl_queue_handle(queue, &handle), KVL_OK);
+    CHECK(handle != NULL && handle != &descriptor);
+#else
+    STATUS(kvl_queue_handle(queue, &handle), KVL_ERR_NO_FD);
+    CHECK(handle == &descriptor);
+    STATUS(kvl_queue_fd(queue, &descriptor), KVL_OK);
+    CHECK(descriptor >= 0);
+#endif
+    STATUS(kvl_queue_handle(queue, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_queue_handle(NULL, &handle), KVL_ERR_NULL_POINTER);
+
+    CHECK(wait_for_queue(queue, 0) == 0);
+    STATUS(kvl_value_new_object_on(queue, &object, 1, leave_it, &value), KVL_OK);
+    kvl_value_release(value);
+    CHECK(wait_for_queue(queue, 60000) == 1);
+    STATUS(kvl_queue_poll(queue, 8, 0, &ran), KVL_OK);
+    CHECK(ran == 1 && wait_for_queue(queue, 0) == 0);
+    STATUS(kvl_queue_free(queue), KVL_OK);
 }
 
 static void f19_refresh(void)
@@ -551,13 +593,12 @@ static void l05_dispose_inside_a_callback(void)
 static uint32_t dispose_while_asked(void *user_data, const uint8_t *key, size_t key_len)
 {
     struct world *world = user_data;
-    const struct timespec a_moment = {0, 20000000};
 
     (void)key;
     (void)key_len;
     kvl_tasks_dispose(world->tasks);
     /* for the end to come, were it not for this call */
-    nanosleep(&a_moment, NULL);
+    pause_for_us(20000);
     CHECK(world->ended == 0);
     return 1;
 }
@@ -606,6 +647,7 @@ static void l05_close_drain_free(void)
     end(&world);
 }
 
+#ifndef _WIN32
 /* ---- fork ------------------------------------------------------------------------------------------------------------ */
 
 static void object_of_nobody(void *object)
@@ -748,6 +790,7 @@ static void l06_after_a_fork(void)
     kvl_config_free(config);
     end(&world);
 }
+#endif
 
 int main(void)
 {
@@ -759,6 +802,7 @@ int main(void)
     f21_blocking_forms();
     f13_what_finds_no_place_is_lost();
     f21_l02_an_engine_whose_provider_is_drained_does_not_block();
+    l02_an_event_loop_waits_for_the_queue();
     f19_refresh();
     l04_what_fails_ends_the_user_data_in_the_call();
     s12_statistics();
@@ -767,6 +811,8 @@ int main(void)
     l05_dispose_inside_a_callback();
     l05_dispose_inside_a_validator();
     l05_close_drain_free();
+#ifndef _WIN32
     l06_after_a_fork();
+#endif
     DONE();
 }

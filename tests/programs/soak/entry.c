@@ -297,13 +297,12 @@ static void submitter_join(struct submitter *me)
 /* Waits until it is so, or for so long that something is wrong. */
 static bool comes_true(struct entry *entry, bool (*is_so)(struct entry *entry))
 {
-    const struct timespec pause = {0, 500000};
     int i;
 
     for (i = 0; i < 120000; i++) {
         if (is_so(entry))
             return true;
-        nanosleep(&pause, NULL);
+        pause_for_us(500);
     }
     return false;
 }
@@ -425,9 +424,8 @@ static unsigned long long run_round(struct entry *entry, int submitters, unsigne
     for (i = 0; i < submitters; i++)
         submitter_start(&all[i], entry, seed + (uint64_t)i * 977);
     if (entry->fault == CLOSE) {
-        const struct timespec pause = {0, 100000};
         while (atomic_load(&entry->submitted) < keys / 2)
-            nanosleep(&pause, NULL);
+            pause_for_us(100);
         SAYS(kvl_tasks_close(entry->tasks, seed % 3 == 0 ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, seed % 3 == 1 ? 2 : KVL_FOREVER, hear_closed,
                              entry, NULL),
              KVL_OK);

@@ -3,8 +3,6 @@
  *     soak KEYS [SEED] [WORD...]     that many keys an entry; only entries whose name has every word
  */
 #include "soak.h"
-#include <dirent.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,17 +51,20 @@ static void report(bool ok, const char *form, ...)
     fflush(stdout);
 }
 
-static int files_in(const char *path)
+/* How many threads there are once those that were joined have gone from the system's list: the same number for a while. */
+static int settled_threads(void)
 {
-    DIR *folder = opendir(path);
-    int count = 0;
+    int threads = count_threads(), same = 0;
 
-    if (folder == NULL)
-        return -1;
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
+    while (same < 50) {
+        int now;
+
+        pause_for_us(1000);
+        now = count_threads();
+        same = now == threads ? same + 1 : 0;
+        threads = now;
+    }
+    return threads;
 }
 
 /* Engines that come and go, each way of delivery in turn: what the first ones took is what the last ones take. */
@@ -76,18 +77,18 @@ static void come_and_go(int engines, uint64_t seed)
     for (i = 0; i < WARM + engines; i++) {
         run_entry((enum mode)(i % MODES), 1, (enum fault)(i / MODES % FAULTS), 100, seed + (uint64_t)i);
         if (i == WARM - 1) {
-            threads = files_in("/proc/self/task");
-            descriptors = files_in("/proc/self/fd");
-            memory = mallinfo2().uordblks;
+            threads = settled_threads();
+            descriptors = count_descriptors();
+            memory = bytes_in_use();
         }
     }
-    now = mallinfo2().uordblks;
-    holds_at(files_in("/proc/self/task") == threads, "as many threads as before", files_in("/proc/self/task"), __FILE__, __LINE__);
-    holds_at(files_in("/proc/self/fd") == descriptors, "as many descriptors as before", files_in("/proc/self/fd"), __FILE__, __LINE__);
+    now = bytes_in_use();
+    holds_at(threads_come_to(threads), "as many threads as before", count_threads(), __FILE__, __LINE__);
+    holds_at(count_descriptors() == descriptors, "as many descriptors as before", count_descriptors(), __FILE__, __LINE__);
     /* some of the C library's own; a leak of a few bytes an engine would be more */
     holds_at(now <= memory + 8192, "as much memory as before", (long long)(now - memory), __FILE__, __LINE__);
     report(atomic_load(&failures) == before, "%d engines came and went: %d threads, %d descriptors, %lld bytes more", engines,
-           files_in("/proc/self/task") - threads, files_in("/proc/self/fd") - descriptors, (long long)now - (long long)memory);
+           count_threads() - threads, count_descriptors() - descriptors, (long long)now - (long long)memory);
 }
 
 static bool is_wanted(const char *name, int words, char **word)

@@ -12,7 +12,7 @@
 #define KVL_SOAK_H
 
 #define _GNU_SOURCE
-#include <kvlight.h>
+#include "../system.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -132,8 +132,7 @@ static void enter(struct ticket *ticket)
     HOLDS(atomic_fetch_add(&ticket->inside, 1) == 0);
     HOLDS(ticket->frees == 0);
     if (ticket->entry->fault == SLOW && ticket->told % 64 == 63) {
-        struct timespec pause = {0, 100000};
-        nanosleep(&pause, NULL);
+        pause_for_us(100);
     }
 }
 

@@ -1,0 +1,123 @@
+/* What the programs below need of the system, by one name on all of them: pauses, threads, memory, and waiting for a queue. */
+#ifndef KVL_TESTS_SYSTEM_H
+#define KVL_TESTS_SYSTEM_H
+
+#include <kvlight.h>
+#include <stddef.h>
+#include <time.h>
+
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#include <tlhelp32.h>
+#else
+#include <dirent.h>
+#include <poll.h>
+#endif
+
+/* mallinfo2 came with glibc 2.33; other C libraries do not say what is in use. */
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+#include <malloc.h>
+#define TELLS_MEMORY 1
+#else
+#define TELLS_MEMORY 0
+#endif
+
+/* The bytes that the program has allocated, or always 0. */
+static inline size_t bytes_in_use(void)
+{
+#if TELLS_MEMORY
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+/* Lets other threads run for so long at least. */
+static inline void pause_for_us(long microseconds)
+{
+#ifdef _WIN32
+    Sleep((DWORD)((microseconds + 999) / 1000));
+#else
+    struct timespec pause = {microseconds / 1000000, microseconds % 1000000 * 1000};
+
+    nanosleep(&pause, NULL);
+#endif
+}
+
+#ifndef _WIN32
+static inline int files_in(const char *path)
+{
+    DIR *folder = opendir(path);
+    int count = 0;
+
+    if (folder == NULL)
+        return -1;
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+#endif
+
+/* How many threads the process has, and a constant more. */
+static inline int count_threads(void)
+{
+#ifdef _WIN32
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 one = {.dwSize = sizeof one};
+    int count = 0;
+    BOOL more;
+
+    for (more = Thread32First(all, &one); more; more = Thread32Next(all, &one))
+        count += one.th32OwnerProcessID == GetCurrentProcessId();
+    CloseHandle(all);
+    return count;
+#else
+    return files_in("/proc/self/task");
+#endif
+}
+
+/* How many descriptors or handles the process has, and a constant more. */
+static inline int count_descriptors(void)
+{
+#ifdef _WIN32
+    DWORD count = 0;
+
+    GetProcessHandleCount(GetCurrentProcess(), &count);
+    return (int)count;
+#else
+    return files_in("/proc/self/fd");
+#endif
+}
+
+/* The system may list a thread for a moment after it was joined, and the library does not join those that run code of the program's;
+ * so the number is waited for. */
+static inline int threads_come_to(int wanted)
+{
+    int i;
+
+    for (i = 0; i < 60000 && count_threads() != wanted; i++)
+        pause_for_us(1000);
+    return count_threads() == wanted;
+}
+
+/* Waits until something is in the queue, as an event loop does. Zero if nothing came within the time, negative if it cannot wait. */
+static inline int wait_for_queue(kvl_queue_t *queue, int timeout_ms)
+{
+#ifdef _WIN32
+    void *event = NULL;
+
+    if (kvl_queue_handle(queue, &event) != KVL_OK)
+        return -1;
+    return WaitForSingleObject(event, timeout_ms < 0 ? INFINITE : (DWORD)timeout_ms) == WAIT_OBJECT_0;
+#else
+    struct pollfd wait = {-1, POLLIN, 0};
+
+    if (kvl_queue_fd(queue, &wait.fd) != KVL_OK)
+        return -1;
+    return poll(&wait, 1, timeout_ms);
+#endif
+}
+
+#endif
