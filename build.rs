@@ -27,6 +27,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("cache", "The cache: made, looked at, given up"),
     ("cache_write", "The cache: what changes it"),
     ("reader", "Readers: a thread's own window on a cache"),
+    ("iterator", "Iterators: all entries of a cache"),
     ("tasks", "The engine"),
     ("breaker", "The circuit breaker"),
     ("fetch", "A fetch"),

@@ -317,6 +317,9 @@ typedef struct kvl_error_t kvl_error_t;
 /** A fetch: to cancel it, to wait for it, to see its progress. */
 typedef struct kvl_fetch_t kvl_fetch_t;
 
+/** A walk over all entries of a store. */
+typedef struct kvl_iterator_t kvl_iterator_t;
+
 /** What one fetch may set for itself. */
 typedef struct kvl_options_t kvl_options_t;
 
@@ -1848,6 +1851,50 @@ KVL_API void kvl_reader_done(kvl_reader_t *reader);
  * @since 0.1
  */
 KVL_API void kvl_reader_free(kvl_reader_t *reader);
+
+/* ---- Iterators: all entries of a cache ----------------------------------------------------------------------------- */
+
+/**
+ * Makes an iterator over the entries of a cache, for one thread.
+ *
+ * It shows each key that has an entry from here to the last call exactly once, and of keys that get or lose theirs meanwhile some. It holds
+ * no lock between two calls and a few keys at most, and neither delays nor is disturbed by other threads, nor by what its own thread changes in
+ * the cache. The order of the entries is none that says anything.
+ *
+ * @param cache         [retained] from kvl_cache_new() or kvl_tasks_cache().
+ * @param out_iterator  [out, owned] the iterator: free it.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_iterator_new(kvl_cache_t *cache,
+                              kvl_iterator_t **out_iterator);
+
+/**
+ * Shows the next entry as it is now, until the next call on this iterator, whatever becomes of the entry meanwhile.
+ *
+ * It is no use of the entry and no lookup, and loads nothing. To keep the value, retain it.
+ *
+ * @param iterator   [borrowed] from kvl_iterator_new().
+ * @param out_entry  [out] is filled as far as `out_size` goes: key, value (`value`, `data` or `object`), age, time left, cost and status;
+ *                   what it points at is borrowed until the next call on this iterator. Untouched on KVL_EMPTY.
+ * @param out_size   sizeof(kvl_result_t) as the program knows it, in bytes.
+ * @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a
+ *         misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_iterator_next(kvl_iterator_t *iterator, kvl_result_t *out_entry, size_t out_size);
+
+/**
+ * Ends an iterator, lets go of the entry in view, and gives the cache up.
+ *
+ * @param iterator [owned] from kvl_iterator_new(); nothing is done to NULL.
+ * @threads one
+ * @since 0.2
+ */
+KVL_API void kvl_iterator_free(kvl_iterator_t *iterator);
 
 /* ---- The engine ---------------------------------------------------------------------------------------------------- */
 

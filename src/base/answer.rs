@@ -28,6 +28,14 @@ impl Answer {
         }
     }
 
+    /// The value, taken out, if it is one.
+    pub fn into_value(self) -> Option<Value> {
+        match self {
+            Answer::Value(value) => Some(value),
+            Answer::Null => None,
+        }
+    }
+
     /// Whether both are one: handles on the same value, or both null.
     pub fn is(&self, other: &Answer) -> bool {
         match (self, other) {

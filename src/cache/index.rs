@@ -209,6 +209,45 @@ impl Index {
         }
     }
 
+    /// Shows what is under hashes whose low bits are not below `from`, in rising order of the buckets they belong to: some `most` places, in
+    /// whole buckets, so that none is shown again or left out however the table grows between two calls. Says where to go on.
+    pub fn walk(&self, from: u32, most: usize, mut show: impl FnMut(Place)) -> Option<u32> {
+        let buckets = self.buckets.len();
+        let (mut shown, mut home) = (0, self.home(from));
+        for looked_at in 0.. {
+            if home >= buckets {
+                return None;
+            }
+            // A table may be all but empty.
+            if shown >= most || looked_at >= most {
+                return u32::try_from(((home as u64) << 32).div_ceil(buckets as u64)).ok();
+            }
+            shown += self.show_home(home, from, &mut show);
+            home += 1;
+        }
+        None
+    }
+
+    /// Shows what belongs to one bucket, some of which may lie in those behind it.
+    fn show_home(&self, home: usize, from: u32, mut show: impl FnMut(Place)) -> usize {
+        let (mut at, mut shown) = (home, 0);
+        loop {
+            work::probe();
+            let bucket = &self.buckets[at];
+            for (tag, place) in bucket.tags.iter().zip(&bucket.places).take(bucket.len()) {
+                if *tag >= from && self.home(*tag) == home {
+                    work::entry();
+                    show(*place);
+                    shown += 1;
+                }
+            }
+            if !bucket.is_full() {
+                return shown;
+            }
+            at = self.after(at);
+        }
+    }
+
     /// Takes a place out that is in under `hash`.
     pub fn remove(&mut self, hash: u64, place: Place) {
         let mut gap = self.home(hash as u32);
@@ -270,6 +309,48 @@ mod tests {
         }
     }
 
+    fn walked(index: &mut Index, page: usize, mut between: impl FnMut(&mut Index)) -> (Vec<u32>, usize) {
+        let (mut seen, mut from, mut pages) = (Vec::new(), Some(0), 0);
+        while let Some(next) = from {
+            from = index.walk(next, page, |place| seen.push(place.number()));
+            assert!(from.is_none_or(|from| from > next), "it goes on");
+            pages += 1;
+            between(index);
+        }
+        (seen, pages)
+    }
+
+    #[test]
+    fn s18_a_walk_shows_each_place_once_while_the_table_grows() {
+        let tag_of = |number: u32| hash(number.wrapping_mul(0x9E37_79B9));
+        let mut index = Index::new();
+        assert_eq!(walked(&mut index, 8, |_| ()), (vec![], 1));
+        (0..1000).for_each(|number| index.insert(tag_of(number), place(number), 1 << 20));
+        let mut next = 1000;
+        let (mut seen, pages) = walked(&mut index, 8, |index| {
+            for _ in 0..200 {
+                index.insert(tag_of(next), place(next), 1 << 20);
+                next += 1;
+            }
+        });
+        assert!(pages > 100 && next > 20_000, "{pages} pages, {next} places");
+        seen.retain(|number| *number < 1000);
+        seen.sort_unstable();
+        assert_eq!(seen, (0..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn s19_a_page_of_a_walk_looks_at_few_buckets_however_empty_the_table() {
+        let mut index = Index::new();
+        (0..4000).for_each(|number: u32| index.insert(hash(number << 20), place(number), 1 << 20));
+        (1..4000).for_each(|number: u32| index.remove(hash(number << 20), place(number)));
+        let mut from = Some(0);
+        while let Some(next) = from {
+            let probes = work::probes_of(|| from = index.walk(next, 8, |_| ()));
+            assert!(probes <= 16, "{probes} buckets");
+        }
+    }
+
     proptest! {
         /// Few tags, at both ends of their range, so that runs of slots grow long and go around the end.
         #[test]
@@ -297,6 +378,11 @@ mod tests {
                 }
                 prop_assert_eq!(index.len, held.len() as u64);
                 prop_assert_eq!(index.buckets.iter().map(Bucket::len).sum::<usize>(), held.len());
+                let (mut seen, _) = walked(&mut index, 3, |_| ());
+                let mut all: Vec<u32> = held.iter().map(|(number, _)| *number).collect();
+                seen.sort_unstable();
+                all.sort_unstable();
+                prop_assert_eq!(seen, all);
             }
         }
     }

@@ -27,6 +27,7 @@ mod order;
 mod shard;
 mod slab;
 mod store;
+mod walk;
 mod wheel;
 mod work;
 
@@ -34,3 +35,4 @@ pub use counts::{Counts, Tally};
 pub use departure::{Cause, Departure, Departures, Outlet};
 pub use entry::{Condition, ENTRY_COST, Entry, Hit, Put, Touch, entry_cost};
 pub use store::Store;
+pub use walk::Walk;

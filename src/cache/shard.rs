@@ -166,6 +166,12 @@ impl Shard {
         self.ends.next_due().min(self.order.next_idle())
     }
 
+    /// The hash and the key of the entry at `place`, if it is alive.
+    pub fn live_at(&self, place: Place, now: Millis) -> Option<(u64, &Key)> {
+        let key = self.slab.key(place);
+        (self.end_of(place) > now).then(|| (self.hasher.hash(key), key))
+    }
+
     #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
         self.index.find(

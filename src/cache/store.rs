@@ -54,15 +54,28 @@ impl Store {
     }
 
     #[inline]
-    fn outlet(&self) -> Option<&dyn Outlet> {
+    pub(super) fn outlet(&self) -> Option<&dyn Outlet> {
         self.outlet.as_deref()
+    }
+
+    /// What says which shard a hash belongs to: bits 16 to 47, of which the highest say most. The index inside a shard goes by the
+    /// lowest 32, in the same manner.
+    #[inline(always)]
+    pub(super) fn middle_of(hash: u64) -> u32 {
+        (hash >> 16) as u32
     }
 
     #[inline(always)]
     fn shard_of(&self, hash: u64) -> usize {
-        // Bits 16 to 47, of which the highest say most: the index inside a shard goes by the lowest 32, in the same manner.
-        let middle = u64::from((hash >> 16) as u32);
-        ((middle * self.cells.len() as u64) >> 32) as usize
+        ((u64::from(Store::middle_of(hash)) * self.cells.len() as u64) >> 32) as usize
+    }
+
+    /// The shard of hashes with these middle bits, and the last such bits that belong to it.
+    pub(super) fn cell_from(&self, middle: u32) -> (&Cell, u32) {
+        let shards = self.cells.len() as u64;
+        let index = (u64::from(middle) * shards) >> 32;
+        let first_of_next = ((index + 1) << 32).div_ceil(shards);
+        (&self.cells[index as usize], (first_of_next - 1) as u32)
     }
 
     #[inline(always)]

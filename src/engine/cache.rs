@@ -180,6 +180,11 @@ impl Core {
         super::carry::ttl_left(hit.expires_at, &Now::of(&self.clock))
     }
 
+    /// Milliseconds since an entry was stored.
+    pub fn age_of_ms(&self, hit: &Hit) -> u64 {
+        Now::of(&self.clock).millis().since(hit.stored_at)
+    }
+
     /// Milliseconds since a departed entry was stored.
     pub fn age_ms(departure: &Departure) -> u64 {
         departure.left_at.since(departure.stored_at)

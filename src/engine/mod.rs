@@ -18,6 +18,7 @@
 //! - [`cache`]: the store's operations, with what a loading cache adds to them. [`holder`]: who holds one.
 //! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table.
 //! - [`life`]: what has yet to run for an engine. [`end`]: close, free, dispose.
+//! - [`entries`]: all entries, one after the other.
 //! - [`letter`]: events as a host takes them out of its queue.
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
@@ -28,6 +29,7 @@ mod broken;
 pub mod cache;
 mod carry;
 mod end;
+pub mod entries;
 pub mod handle;
 pub mod holder;
 pub mod host;

@@ -46,6 +46,11 @@ pub struct kvl_reader_t {
     _opaque: [u8; 0],
 }
 
+/// A walk over all entries of a store.
+pub struct kvl_iterator_t {
+    _opaque: [u8; 0],
+}
+
 /// An engine: a store with a provider behind it.
 pub struct kvl_tasks_t {
     _opaque: [u8; 0],

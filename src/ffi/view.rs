@@ -1,9 +1,9 @@
 //! What a callback is shown: `kvl_result_t` filled from an outcome, a departure or a batch. All of it borrowed.
 
-use super::sets::{KVL_F_LAST, KVL_SOURCE_NONE};
+use super::sets::{KVL_F_LAST, KVL_SOURCE_NONE, KVL_SOURCE_STORE};
 use super::types::{kvl_error_t, kvl_result_t, kvl_value_t};
 use crate::base::{Answer, Value};
-use crate::cache::Departure;
+use crate::cache::{Departure, Hit};
 use crate::engine::Core;
 use crate::task::{Outcome, Verdict};
 use std::ffi::c_void;
@@ -64,16 +64,36 @@ pub(crate) fn of_outcome(index: usize, key: &[u8], outcome: &Outcome, last: bool
     view
 }
 
+fn status_of(answer: &Answer) -> i32 {
+    match answer {
+        Answer::Value(_) => crate::base::Status::VALUE.0,
+        Answer::Null => crate::base::Status::NULL.0,
+    }
+}
+
+/// The view of an entry that is in the cache.
+pub(crate) fn of_hit(key: &[u8], hit: &Hit, core: &Core) -> kvl_result_t {
+    let mut view = kvl_result_t {
+        age_ms: signed(core.age_of_ms(hit)),
+        ttl_left_ms: core.ttl_left_ms(hit),
+        cost: hit.cost,
+        status: status_of(&hit.answer),
+        source: KVL_SOURCE_STORE,
+        ..empty(key)
+    };
+    if let Answer::Value(value) = &hit.answer {
+        show_value(&mut view, value);
+    }
+    view
+}
+
 /// The view of an entry that left.
 pub(crate) fn of_departure(departure: &Departure) -> kvl_result_t {
     let mut view = kvl_result_t {
         age_ms: signed(Core::age_ms(departure)),
         ttl_left_ms: departure.expires_at().map_or(-1, |end| signed(end.since(departure.left_at))),
         cost: departure.cost,
-        status: match &departure.answer {
-            Answer::Value(_) => crate::base::Status::VALUE.0,
-            Answer::Null => crate::base::Status::NULL.0,
-        },
+        status: status_of(&departure.answer),
         ..empty(&departure.key)
     };
     if let Answer::Value(value) = &departure.answer {

@@ -7,6 +7,7 @@ mod browser;
 mod c;
 mod cache_model;
 mod cache_rules;
+mod cache_walk;
 mod cpp;
 mod demo;
 mod engine_fetch;
