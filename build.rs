@@ -157,7 +157,7 @@ fn make_header() -> String {
         put(&mut text, format_args!("/** {message} */\n#define KVL_{name} {number}\n"));
     }
     banner(&mut text, "Closed sets");
-    text.push_str(&declarations("sets"));
+    text.push_str(&declarations("constants"));
     for (file, title) in SECTIONS {
         banner(&mut text, title);
         text.push_str(&declarations(file));
@@ -178,7 +178,7 @@ fn make_header() -> String {
 fn declarations(file: &str) -> String {
     let path = format!("src/ffi/{file}.rs");
     let mut config = cbindgen::Config::from_file("cbindgen.toml").expect("cbindgen.toml is valid");
-    if ["sets", "types"].contains(&file) {
+    if ["constants", "types"].contains(&file) {
         // No function of those files uses them, so cbindgen has to be told that they are wanted.
         let source = fs::read_to_string(&path).expect("src/ffi can be read");
         config.export.include = source.lines().filter_map(declared_type).collect();

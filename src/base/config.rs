@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 /// One setting.
-pub struct Row {
+pub struct SettingRow {
     /// Its name.
     pub name: &'static str,
     /// Its type and range.
@@ -91,7 +91,7 @@ const MOST_URGENT: i64 = i32::MAX as i64;
 
 macro_rules! rows {
     ($($name:literal $domain:expr, $default:literal, $scope:ident, $about:literal, $write:expr;)*) => {
-        &[$(Row { name: $name, domain: $domain, default: $default, per_fetch: rows!(@$scope), about: $about, write: $write },)*]
+        &[$(SettingRow { name: $name, domain: $domain, default: $default, per_fetch: rows!(@$scope), about: $about, write: $write },)*]
     };
     (@engine) => { false };
     (@fetch) => { true };
@@ -101,7 +101,7 @@ use Domain::{Bool, Int, Real, Word};
 
 /// Every setting, in the order of the manual.
 #[rustfmt::skip]
-pub static TABLE: &[Row] = rows! {
+pub static TABLE: &[SettingRow] = rows! {
     "cache.capacity" Int(0, MAX), "1024", engine, "How many entries the store holds at most; 0 stores nothing.",
         |s, v| s.cache.capacity = v.count();
     "cache.cost_limit" Int(-1, MAX), "-1", engine, "How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST.",
@@ -137,7 +137,7 @@ pub static TABLE: &[Row] = rows! {
     "queue.max_keys" Int(0, COUNT), "65536", engine, "How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any.",
         |s, v| s.tasks.queue_max_keys = v.small();
     "queue.order" Word(&["fifo", "lifo"]), "fifo", engine, "Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused.",
-        |s, v| s.tasks.queue_order = v.word(&[Order::Fifo, Order::Lifo]);
+        |s, v| s.tasks.queue_order = v.word(&[QueueOrder::Fifo, QueueOrder::Lifo]);
     "queue.ageing_ms" Int(0, COUNT), "0", engine, "Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides.",
         |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());
     "queue.share" Real(0.0, 1.0), "0.5", engine, "Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place.",
@@ -173,11 +173,11 @@ pub static TABLE: &[Row] = rows! {
     "attempt_timeout_ms" Int(-1, MAX), "-1", engine, "How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused.",
         |s, v| s.fetch.attempt_timeout = v.maybe_millis();
     "read" Word(&["normal", "refresh", "cache_only", "no_store"]), "normal", fetch, "normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads.",
-        |s, v| s.fetch.read = v.word(&[Read::Normal, Read::Refresh, Read::CacheOnly, Read::NoStore]);
+        |s, v| s.fetch.read = v.word(&[ReadMode::Normal, ReadMode::Refresh, ReadMode::CacheOnly, ReadMode::NoStore]);
     "load.on_timeout" Word(&["continue", "cancel"]), "continue", fetch, "What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it.",
-        |s, v| s.fetch.on_timeout = v.word(&[Leave::Continue, Leave::Cancel]);
+        |s, v| s.fetch.on_timeout = v.word(&[LeavePolicy::Continue, LeavePolicy::Cancel]);
     "load.on_cancel" Word(&["cancel", "continue"]), "cancel", fetch, "The same, when the last fetch that waits for it is cancelled.",
-        |s, v| s.fetch.on_cancel = v.word(&[Leave::Cancel, Leave::Continue]);
+        |s, v| s.fetch.on_cancel = v.word(&[LeavePolicy::Cancel, LeavePolicy::Continue]);
     "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first.",
         |s, v| s.fetch.priority = Some(v.real());
     "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
@@ -185,7 +185,7 @@ pub static TABLE: &[Row] = rows! {
     "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is tried again; -1 for ever.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     "retry.shape" Word(&["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]), "fixed", fetch, "How the pauses between attempts grow.",
-        |s, v| s.fetch.retry.shape = v.word(&[Shape::Fixed, Shape::Exponential, Shape::ExponentialThenFixed, Shape::FixedThenExponential]);
+        |s, v| s.fetch.retry.shape = v.word(&[RetryShape::Fixed, RetryShape::Exponential, RetryShape::ExponentialThenFixed, RetryShape::FixedThenExponential]);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();
     "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency.",
@@ -317,7 +317,7 @@ fn real_text(value: f64) -> String {
     if value == 0.0 || (1e-5..1e16).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
-impl Row {
+impl SettingRow {
     fn parse(&self, input: Input<'_>) -> Option<Parsed> {
         match self.domain {
             Int(low, high) => {
@@ -382,7 +382,7 @@ impl Row {
     }
 }
 
-fn row(name: &str) -> Option<&'static Row> {
+fn row(name: &str) -> Option<&'static SettingRow> {
     TABLE.iter().find(|row| row.name == name)
 }
 

@@ -18,13 +18,13 @@ fn rare() {}
 
 /// Asks memory for what `at` leads to, which will be looked at soon; nobody waits for it.
 #[inline(always)]
-pub fn needed_soon<T>(at: &T) {
-    needed_soon_at(at);
+pub fn prefetch<T>(at: &T) {
+    prefetch_at(at);
 }
 
 /// The same for a place that may be anywhere, and hold anything or nothing.
 #[inline(always)]
-pub fn needed_soon_at<T>(at: *const T) {
+pub fn prefetch_at<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

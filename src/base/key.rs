@@ -161,20 +161,20 @@ impl PackedKeys {
 
 /// The keys of a call, one for each position, wherever they lie: a single one needs no copy to be asked for.
 #[derive(Clone, Copy, Debug)]
-pub enum Keys<'a> {
+pub enum CallKeys<'a> {
     /// One.
     One(&'a [u8]),
     /// Any number.
     Many(&'a PackedKeys),
 }
 
-impl Keys<'_> {
+impl CallKeys<'_> {
     /// How many keys there are.
     #[inline]
     pub fn len(&self) -> usize {
         match self {
-            Keys::One(_) => 1,
-            Keys::Many(keys) => keys.len(),
+            CallKeys::One(_) => 1,
+            CallKeys::Many(keys) => keys.len(),
         }
     }
 
@@ -185,13 +185,13 @@ impl Keys<'_> {
     }
 }
 
-impl std::ops::Index<usize> for Keys<'_> {
+impl std::ops::Index<usize> for CallKeys<'_> {
     type Output = [u8];
     #[inline]
     fn index(&self, index: usize) -> &[u8] {
         match self {
-            Keys::One(key) => key,
-            Keys::Many(keys) => &keys[index],
+            CallKeys::One(key) => key,
+            CallKeys::Many(keys) => &keys[index],
         }
     }
 }

@@ -8,23 +8,23 @@ use std::sync::Arc;
 pub type FreeFn = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// The place where objects bound to it are ended, whoever drops the last reference.
-pub trait Home: Send + Sync {
+pub trait DropSite: Send + Sync {
     /// Takes an object nobody holds any more. Never blocks, and runs the destructor itself only if there is nobody else who would.
-    fn bring(&self, object: Orphan);
+    fn accept(&self, object: UnownedObject);
     /// In which process it was made.
     fn born(&self) -> Generation;
 }
 
 /// An object nobody holds any more, on its way home.
-pub struct Orphan {
+pub struct UnownedObject {
     pointer: *mut c_void,
     free: Option<FreeFn>,
 }
 
 // SAFETY: whoever hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
-unsafe impl Send for Orphan {}
+unsafe impl Send for UnownedObject {}
 
-impl Orphan {
+impl UnownedObject {
     /// The host's pointer.
     pub fn pointer(&self) -> *mut c_void {
         self.pointer
@@ -48,7 +48,7 @@ impl Orphan {
 pub struct Object {
     pointer: *mut c_void,
     free: Option<FreeFn>,
-    home: Option<Arc<dyn Home>>,
+    home: Option<Arc<dyn DropSite>>,
 }
 
 // SAFETY: whoever hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
@@ -63,7 +63,7 @@ impl Object {
     }
 
     /// The same object, but its end comes at `home`.
-    pub fn to_home(mut self, home: Arc<dyn Home>) -> Object {
+    pub fn to_drop_site(mut self, home: Arc<dyn DropSite>) -> Object {
         self.home = Some(home);
         self
     }
@@ -81,10 +81,10 @@ impl Object {
 
 impl Drop for Object {
     fn drop(&mut self) {
-        let orphan = Orphan { pointer: self.pointer, free: self.free.take() };
+        let orphan = UnownedObject { pointer: self.pointer, free: self.free.take() };
         match self.home.take() {
             Some(home) => {
-                home.bring(orphan);
+                home.accept(orphan);
                 // In the child of a fork the last reference would end what the parent's threads may have been at (rule L06).
                 if home.born().is_stale() {
                     std::mem::forget(home);

@@ -7,7 +7,7 @@ use std::sync::{Once, OnceLock};
 
 /// A panic was caught. What state it left is the caller's concern.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Panicked;
+pub struct CaughtPanic;
 
 thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
@@ -15,7 +15,7 @@ thread_local! {
 
 /// Runs `run`; a panic in it ends here, and prints nothing.
 #[inline]
-pub fn contained<R>(run: impl FnOnce() -> R) -> Result<R, Panicked> {
+pub fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     be_silent();
     // One visit to the thread's storage, since each costs a call in a shared library. It holds nothing that ends with the
     // thread, so it is never gone.
@@ -23,7 +23,7 @@ pub fn contained<R>(run: impl FnOnce() -> R) -> Result<R, Panicked> {
         let before = contained.replace(true);
         let outcome = catch_unwind(AssertUnwindSafe(run));
         contained.set(before);
-        outcome.map_err(|_| Panicked)
+        outcome.map_err(|_| CaughtPanic)
     })
 }
 
@@ -69,8 +69,8 @@ mod tests {
     fn l07_a_contained_panic_prints_nothing_and_others_are_heard() {
         const CHILD: &str = "KVL_TEST_PANICS_CHILD";
         if std::env::var_os(CHILD).is_some() {
-            assert_eq!(contained(|| panic!("inside")).map(|()| 0), Err(Panicked));
-            assert_eq!(contained(|| contained(|| panic!("inside")).is_err()), Ok(true));
+            assert_eq!(catch_panic(|| panic!("inside")).map(|()| 0), Err(CaughtPanic));
+            assert_eq!(catch_panic(|| catch_panic(|| panic!("inside")).is_err()), Ok(true));
             assert!(std::thread::spawn(|| panic!("outside")).join().is_err());
             return;
         }

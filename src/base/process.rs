@@ -6,12 +6,12 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 thread_local! {
-    static PLACE: Cell<Place> = const { Cell::new(Place { forks: 0, callbacks: 0, is_ours: false }) };
+    static PLACE: Cell<ThreadContext> = const { Cell::new(ThreadContext { forks: 0, callbacks: 0, is_ours: false }) };
 }
 
 /// What a thread is doing for the library.
 #[derive(Clone, Copy)]
-struct Place {
+struct ThreadContext {
     /// In which process that was noted. The child of a fork has the memory of the thread that forked, but it is inside no callback:
     /// whoever called it does not exist there (rule L06).
     forks: u32,
@@ -21,37 +21,37 @@ struct Place {
     is_ours: bool,
 }
 
-impl Place {
+impl ThreadContext {
     /// As noted in this process; where nothing was, the thread is the program's and outside.
-    fn here(self) -> Place {
+    fn here(self) -> ThreadContext {
         let forks = FORKS.load(Ordering::Relaxed);
-        if self.forks == forks { self } else { Place { forks, callbacks: 0, is_ours: false } }
+        if self.forks == forks { self } else { ThreadContext { forks, callbacks: 0, is_ours: false } }
     }
 }
 
 /// Runs code of the host's. Until it returns, this thread counts as inside a callback.
 pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
     /// What was noted before the call.
-    struct Leave(Place);
-    impl Drop for Leave {
+    struct ContextGuard(ThreadContext);
+    impl Drop for ContextGuard {
         fn drop(&mut self) {
             let _ = PLACE.try_with(|place| place.set(self.0));
         }
     }
-    let enter = |place: &Cell<Place>| {
+    let enter = |place: &Cell<ThreadContext>| {
         let before = place.get().here();
-        place.set(Place { callbacks: before.callbacks + 1, ..before });
+        place.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
         before
     };
     // A thread-local may be gone while the thread ends; a destructor that runs then is inside no callback of ours.
-    let _leave = PLACE.try_with(enter).map(Leave);
+    let _leave = PLACE.try_with(enter).map(ContextGuard);
     run()
 }
 
 /// Says that this thread belongs to the library: whatever runs on it may not wait for the library. `hidden`: the signals that it blocks
 /// and the program does not.
 pub fn claim_thread(hidden: SignalSet) {
-    PLACE.with(|place| place.set(Place { is_ours: true, ..place.get().here() }));
+    PLACE.with(|place| place.set(ThreadContext { is_ours: true, ..place.get().here() }));
     HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 

@@ -7,7 +7,7 @@
 pub struct Status(pub i32);
 
 /// One row of the table.
-pub struct Row {
+pub struct StatusRow {
     /// The status.
     pub status: Status,
     /// Its C name, NUL-terminated.
@@ -33,7 +33,7 @@ macro_rules! statuses {
             $(#[doc = $message] pub const $name: Status = Status($number);)*
         }
         /// Every status, in the order of the header.
-        pub static TABLE: &[Row] = &[$(Row {
+        pub static TABLE: &[StatusRow] = &[$(StatusRow {
             status: Status($number),
             name: text(concat!("KVL_", stringify!($name), "\0")),
             message: text(concat!($message, "\0")),
@@ -55,7 +55,7 @@ impl Status {
     }
 
     /// Its row of the table; `None` for a number that is no status.
-    pub fn row(self) -> Option<&'static Row> {
+    pub fn row(self) -> Option<&'static StatusRow> {
         TABLE.iter().find(|row| row.status == self)
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
-use super::hint::{needed_soon_at, rarely};
+use super::hint::{prefetch_at, rarely};
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
 use std::alloc::{Layout, alloc, dealloc};
@@ -51,7 +51,7 @@ struct External {
 }
 
 #[repr(C)]
-struct Held {
+struct ObjectBox {
     header: Header,
     cost: u64,
     object: ManuallyDrop<Object>,
@@ -114,7 +114,7 @@ impl Value {
     /// An object of the host's that costs `cost`.
     pub fn object(object: Object, cost: u64) -> Value {
         let header = Header { refs: AtomicUsize::new(1), shape: OBJECT };
-        let body = Box::new(Held { header, cost, object: ManuallyDrop::new(object) });
+        let body = Box::new(ObjectBox { header, cost, object: ManuallyDrop::new(object) });
         Value(NonNull::from(Box::leak(body)).cast())
     }
 
@@ -151,9 +151,9 @@ impl Value {
     #[inline(always)]
     pub fn given_up_soon(&self) {
         let start = self.0.as_ptr().cast::<u8>().cast_const();
-        needed_soon_at(start.wrapping_sub(size_of::<usize>()));
-        needed_soon_at(start);
-        needed_soon_at(start.wrapping_add(LINE));
+        prefetch_at(start.wrapping_sub(size_of::<usize>()));
+        prefetch_at(start);
+        prefetch_at(start.wrapping_add(LINE));
     }
 
     /// Whether it is bytes or an object.
@@ -187,16 +187,16 @@ impl Value {
 
     /// The host's pointer; `None` for bytes.
     pub fn as_object(&self) -> Option<*mut c_void> {
-        // SAFETY: the tag says that this allocation is a `Held`.
-        (self.tag() == OBJECT).then(|| unsafe { self.0.cast::<Held>().as_ref() }.object.pointer())
+        // SAFETY: the tag says that this allocation is an `ObjectBox`.
+        (self.tag() == OBJECT).then(|| unsafe { self.0.cast::<ObjectBox>().as_ref() }.object.pointer())
     }
 
     /// What it costs to keep: the length of bytes, or what was said of the object.
     #[inline]
     pub fn cost(&self) -> u64 {
         match self.tag() {
-            // SAFETY: the tag says that this allocation is a `Held`.
-            OBJECT => unsafe { self.0.cast::<Held>().as_ref() }.cost,
+            // SAFETY: the tag says that this allocation is an `ObjectBox`.
+            OBJECT => unsafe { self.0.cast::<ObjectBox>().as_ref() }.cost,
             _ => self.len() as u64,
         }
     }
@@ -213,8 +213,8 @@ impl Value {
         match self.tag() {
             // SAFETY: the tag says that this allocation is an `External`.
             EXTERNAL => unsafe { self.0.cast::<External>().as_ref() }.owner.ends_where_dropped(),
-            // SAFETY: the tag says that this allocation is a `Held`.
-            OBJECT => unsafe { self.0.cast::<Held>().as_ref() }.object.ends_where_dropped(),
+            // SAFETY: the tag says that this allocation is an `ObjectBox`.
+            OBJECT => unsafe { self.0.cast::<ObjectBox>().as_ref() }.object.ends_where_dropped(),
             _ => false,
         }
     }
@@ -278,9 +278,9 @@ impl Drop for Value {
 }
 
 /// The last reference to a value, already given up: whoever drops this ends the value.
-pub struct Last(ManuallyDrop<Value>);
+pub struct LastReference(ManuallyDrop<Value>);
 
-impl Drop for Last {
+impl Drop for LastReference {
     fn drop(&mut self) {
         self.0.end();
     }
@@ -289,9 +289,9 @@ impl Drop for Last {
 impl Value {
     /// Gives the reference up without running code of anybody's; if it was the last, what is left to do is in the result.
     #[inline]
-    pub fn give_up(self) -> Option<Last> {
+    pub fn give_up(self) -> Option<LastReference> {
         let value = ManuallyDrop::new(self);
-        (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| Last(value))
+        (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| LastReference(value))
     }
 
     /// No other reference is left: frees the value. Called once.
@@ -311,9 +311,9 @@ impl Value {
                 let body = *Box::from_raw(self.0.cast::<External>().as_ptr());
                 drop(ManuallyDrop::into_inner(body.owner));
             },
-            // SAFETY: the last reference; allocated as a box of `Held`.
+            // SAFETY: the last reference; allocated as a box of `ObjectBox`.
             _ => unsafe {
-                let body = *Box::from_raw(self.0.cast::<Held>().as_ptr());
+                let body = *Box::from_raw(self.0.cast::<ObjectBox>().as_ptr());
                 drop(ManuallyDrop::into_inner(body.object));
             },
         }

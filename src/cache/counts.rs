@@ -4,7 +4,7 @@ use super::departure::Cause;
 
 /// What happened since the last reset.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Counts {
+pub struct StoreCounts {
     /// Lookups that found a value.
     pub hits: u64,
     /// Lookups that found null.
@@ -37,7 +37,7 @@ impl Tally {
     }
 }
 
-impl Counts {
+impl StoreCounts {
     /// Those that left for `cause`.
     pub fn removed(&self, cause: Cause) -> Tally {
         self.removals[cause.index()]
@@ -57,7 +57,7 @@ impl Counts {
         self.removals[cause.index()].add(1, cost);
     }
 
-    pub(super) fn add(&mut self, other: &Counts) {
+    pub(super) fn add(&mut self, other: &StoreCounts) {
         self.hits += other.hits;
         self.null_hits += other.null_hits;
         self.misses += other.misses;

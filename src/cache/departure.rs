@@ -75,7 +75,7 @@ impl Departure {
 pub type Departures = SmallVec<[Departure; 1]>;
 
 /// Where departures go at once, so that those of one key arrive in store order whatever threads caused them.
-pub trait Outlet: Send + Sync {
+pub trait DepartureSink: Send + Sync {
     /// Takes the departures away. Called under a shard's lock: it must not block, drop a value or call the store.
     fn record(&self, departures: &mut Departures);
 }

@@ -13,7 +13,7 @@ pub fn entry_cost(key: &[u8], value_cost: u64) -> u64 {
 
 /// An answer on its way into the store.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct NewEntry {
     /// The value, or null.
     pub answer: Answer,
     /// On which terms.
@@ -38,17 +38,17 @@ pub enum Condition {
 
 impl Condition {
     /// What the put comes to if the condition does not hold.
-    pub(super) fn check(&self, found: Option<&Answer>) -> Result<(), Put> {
+    pub(super) fn check(&self, found: Option<&Answer>) -> Result<(), PutOutcome> {
         match (self, found) {
             (Condition::None, _) | (Condition::Absent, None) | (Condition::Present, Some(_)) => Ok(()),
             (Condition::Holds(expected), Some(found)) if expected.is(found) => Ok(()),
-            (Condition::Absent | Condition::Holds(_), Some(_)) => Err(Put::Conflict),
-            (Condition::Present | Condition::Holds(_), None) => Err(Put::Missing),
+            (Condition::Absent | Condition::Holds(_), Some(_)) => Err(PutOutcome::Conflict),
+            (Condition::Present | Condition::Holds(_), None) => Err(PutOutcome::Missing),
         }
     }
 }
 
-impl Entry {
+impl NewEntry {
     /// Whether what becomes of it depends on what is under its key.
     #[inline]
     pub(super) fn depends_on_older(&self) -> bool {
@@ -56,8 +56,8 @@ impl Entry {
     }
 
     /// An answer on the default terms: at its own cost, with the TTL of its kind and priority 0.
-    pub fn new(answer: Answer) -> Entry {
-        Entry { answer, terms: StoreTerms::default(), condition: Condition::None }
+    pub fn new(answer: Answer) -> NewEntry {
+        NewEntry { answer, terms: StoreTerms::default(), condition: Condition::None }
     }
 }
 
@@ -76,7 +76,7 @@ pub struct Hit {
 
 /// What became of a put.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Put {
+pub enum PutOutcome {
     /// It is in the store.
     Stored {
         /// What the whole entry costs.
@@ -94,21 +94,21 @@ pub enum Put {
     Missing,
 }
 
-impl Put {
+impl PutOutcome {
     /// Whether the put took place: its condition held.
     pub fn took_place(self) -> bool {
-        !matches!(self, Put::Conflict | Put::Missing)
+        !matches!(self, PutOutcome::Conflict | PutOutcome::Missing)
     }
 
     /// Whether the value is in the store.
     pub fn is_stored(self) -> bool {
-        matches!(self, Put::Stored { .. })
+        matches!(self, PutOutcome::Stored { .. })
     }
 }
 
 /// What became of a touch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Touch {
+pub enum TouchOutcome {
     /// The entry has its new end; `None` for never. A timer that sleeps beyond it is to be woken.
     Done(Option<Millis>),
     /// There is no live entry.

@@ -8,7 +8,7 @@
 
 use super::slab::Place;
 use super::work;
-use crate::base::hint::{needed_soon, needed_soon_at, rarely};
+use crate::base::hint::{prefetch, prefetch_at, rarely};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 /// How many slots there are for each entry at least: then one bucket in fifty is full.
@@ -89,12 +89,12 @@ fn home(tag: u32, buckets: usize) -> usize {
 /// Where a table lies, for those who will look something up in it and do not hold its lock yet. It may be outdated, and start and length
 /// may not belong together: nothing is read there, memory is only asked for it. (Of std, not `base::sync`: no model need look at a hint.)
 #[derive(Default)]
-pub(super) struct Whereabouts {
+pub(super) struct TableHint {
     buckets: AtomicPtr<Bucket>,
     len: AtomicUsize,
 }
 
-impl Whereabouts {
+impl TableHint {
     /// Says where `index` lies now.
     #[inline]
     pub fn note(&self, index: &Index) {
@@ -107,9 +107,9 @@ impl Whereabouts {
 
     /// What is under `hash` will be looked for soon.
     #[inline(always)]
-    pub fn needed_soon(&self, hash: u64) {
+    pub fn prefetch(&self, hash: u64) {
         let at = home(hash as u32, self.len.load(Relaxed));
-        needed_soon_at(self.buckets.load(Relaxed).wrapping_add(at));
+        prefetch_at(self.buckets.load(Relaxed).wrapping_add(at));
     }
 }
 
@@ -173,8 +173,8 @@ impl Index {
 
     /// What is under `hash` will be looked for soon.
     #[inline]
-    pub fn needed_soon(&self, hash: u64) {
-        self.buckets.get(self.home(hash as u32)).into_iter().for_each(needed_soon);
+    pub fn prefetch(&self, hash: u64) {
+        self.buckets.get(self.home(hash as u32)).into_iter().for_each(prefetch);
     }
 
     /// Notes a place that is not in yet. There are at most `limit` entries, this one included.

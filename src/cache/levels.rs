@@ -62,7 +62,7 @@ pub(super) struct Levels<L> {
 }
 
 /// Where a priority without a level would stand in the tree.
-struct Gap {
+struct InsertionPoint {
     parent: u32,
     is_left: bool,
 }
@@ -117,22 +117,22 @@ impl<L: Default> Levels<L> {
     }
 
     #[inline(never)]
-    fn find(&self, priority: f64) -> Result<u32, Gap> {
-        let mut gap = Gap { parent: NONE, is_left: false };
+    fn find(&self, priority: f64) -> Result<u32, InsertionPoint> {
+        let mut gap = InsertionPoint { parent: NONE, is_left: false };
         let mut at = self.root;
         while at != NONE {
             let level = self.at(at);
             if level.priority == priority {
                 return Ok(at);
             }
-            gap = Gap { parent: at, is_left: priority < level.priority };
+            gap = InsertionPoint { parent: at, is_left: priority < level.priority };
             at = if gap.is_left { level.left } else { level.right };
         }
         Err(gap)
     }
 
     #[inline(never)]
-    fn insert(&mut self, priority: f64, gap: &Gap) -> u32 {
+    fn insert(&mut self, priority: f64, gap: &InsertionPoint) -> u32 {
         let weight = self.random.bits() as u32;
         let (own, sum, list) = (Amount::default(), Amount::default(), L::default());
         let level = Box::new(Level { priority, own, sum, weight, parent: gap.parent, left: NONE, right: NONE, list });
@@ -308,9 +308,9 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    type Plain = Levels<()>;
+    type BareLevels = Levels<()>;
 
-    impl Plain {
+    impl BareLevels {
         /// Order, heap, sums, the lowest and the count of the subtree.
         fn check(&self, at: u32, parent: u32) -> (Amount, usize, f64) {
             let level = self.at(at);
@@ -334,7 +334,7 @@ mod tests {
     proptest! {
         #[test]
         fn s05a_the_tree_is_a_sorted_map(steps in prop::collection::vec((any::<bool>(), 0..60u8, 0..100u64), 1..400)) {
-            let mut levels = Plain::new();
+            let mut levels = BareLevels::new();
             let mut map: BTreeMap<u8, (u32, Vec<u64>)> = BTreeMap::new();
             for (enters, priority, cost) in steps {
                 if enters {
@@ -372,7 +372,7 @@ mod tests {
         const MANY: u32 = 50_000;
         let orders: [fn(u32) -> u32; 3] = [|n| n, |n| MANY - n, |n| n.wrapping_mul(0x9E37_79B9)];
         for order in orders {
-            let mut levels = Plain::new();
+            let mut levels = BareLevels::new();
             let mut numbers = Vec::new();
             let come = steps_of(|| {
                 for n in 0..MANY {

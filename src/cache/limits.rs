@@ -19,7 +19,7 @@ pub(super) struct Limits {
 
 /// What one shard may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Part {
+pub(super) struct ShardLimits {
     pub entries: u64,
     pub cost: Option<u64>,
     /// The dearest entry that is let in: the same for every shard, so that a key's shard does not decide on it.
@@ -43,10 +43,10 @@ impl Limits {
     }
 
     /// The part of the shard at `index` of `shards`: equal parts, and the remainders go to the first.
-    pub fn part(self, index: usize, shards: usize) -> Part {
+    pub fn shard_limits(self, index: usize, shards: usize) -> ShardLimits {
         let (index, shards) = (index as u64, shards as u64);
         let split = |whole: u64| whole / shards + u64::from(index < whole % shards);
-        Part { entries: split(self.capacity).min(MAX_NODES), cost: self.cost.map(split), max_cost: self.max_cost(shards) }
+        ShardLimits { entries: split(self.capacity).min(MAX_NODES), cost: self.cost.map(split), max_cost: self.max_cost(shards) }
     }
 
     /// The dearest entry that any shard takes.
@@ -96,7 +96,7 @@ mod tests {
     fn s02_parts_add_up_to_the_whole() {
         for (capacity, cost, shards) in [(10, 17, 3), (0, 0, 4), (7, 7, 7), (1 << 20, u64::MAX, 16)] {
             let whole = limits(capacity, Some(cost));
-            let parts: Vec<Part> = (0..shards).map(|index| whole.part(index, shards)).collect();
+            let parts: Vec<ShardLimits> = (0..shards).map(|index| whole.shard_limits(index, shards)).collect();
             assert_eq!(parts.iter().map(|part| part.entries).sum::<u64>(), capacity);
             assert_eq!(parts.iter().map(|part| u128::from(part.cost.expect("a limit"))).sum::<u128>(), u128::from(cost));
             assert!(parts.iter().all(|part| part.max_cost <= part.cost.expect("a limit")));

@@ -12,10 +12,9 @@
 //!                                                └─ ledger, limits, counts
 //! ```
 //!
-//! What leaves is never dropped under a lock: it becomes a [`Departure`], which goes to the [`Outlet`] in store order or to
+//! What leaves is never dropped under a lock: it becomes a [`Departure`], which goes to the [`DepartureSink`] in store order or to
 //! the caller. Read `shard.rs` first: it holds every operation; the files beside it hold one structure each.
 
-mod cell;
 mod counts;
 mod departure;
 mod entry;
@@ -23,6 +22,7 @@ mod idle;
 mod index;
 mod levels;
 mod limits;
+mod locked_shard;
 mod order;
 mod shard;
 mod slab;
@@ -31,8 +31,8 @@ mod walk;
 mod wheel;
 mod work;
 
-pub use counts::{Counts, Tally};
-pub use departure::{Cause, Departure, Departures, Outlet};
-pub use entry::{Condition, ENTRY_COST, Entry, Hit, Put, Touch, entry_cost};
+pub use counts::{StoreCounts, Tally};
+pub use departure::{Cause, Departure, DepartureSink, Departures};
+pub use entry::{Condition, ENTRY_COST, Hit, NewEntry, PutOutcome, TouchOutcome, entry_cost};
 pub use store::Store;
 pub use walk::Walk;

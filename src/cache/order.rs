@@ -29,7 +29,7 @@ impl Default for List {
 
 /// The order of a shard's entries.
 #[repr(C)]
-pub(super) struct Order {
+pub(super) struct EvictionOrder {
     /// First, since it stands beside what else each lookup writes.
     noted: u32,
     /// Uses that the lists do not show yet, oldest first.
@@ -39,14 +39,14 @@ pub(super) struct Order {
     uses: Option<Box<Uses>>,
 }
 
-impl Order {
-    pub fn new(idle_ms: Option<u64>) -> Order {
-        Order { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, uses: idle_ms.map(Uses::new).map(Box::new) }
+impl EvictionOrder {
+    pub fn new(idle_ms: Option<u64>) -> EvictionOrder {
+        EvictionOrder { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, uses: idle_ms.map(Uses::new).map(Box::new) }
     }
 
     /// An empty one of the same kind.
-    pub fn anew(&self) -> Order {
-        Order::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
+    pub fn anew(&self) -> EvictionOrder {
+        EvictionOrder::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
     }
 
     /// Puts the entry at `place`, which is used now, at the recent end of its priority. -0 must have been made 0 before.
@@ -77,7 +77,7 @@ impl Order {
         rarely(self.uses.is_some())
     }
 
-    /// The entry was used at that time; [`Order::note_use`] says so too.
+    /// The entry was used at that time; [`EvictionOrder::note_use`] says so too.
     pub fn time_use(&mut self, place: Place, now: Millis) {
         if let Some(uses) = &mut self.uses {
             uses.note(place, now);
@@ -130,7 +130,7 @@ impl Order {
     fn settle_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
         // To move an entry is to write to its neighbours, far away: memory is asked for those of all before the first is moved.
-        notes.iter().for_each(|place| slab.neighbours_needed_soon(*place));
+        notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
         match self.levels.only() {
             Some(number) => {
                 let list = self.levels.list(number);
@@ -217,14 +217,14 @@ mod tests {
     use crate::base::{Answer, Key, Millis};
 
     #[derive(Default)]
-    struct World {
+    struct Fixture {
         slab: Option<Slab>,
-        order: Option<Order>,
+        order: Option<EvictionOrder>,
     }
 
-    impl World {
-        fn parts(&mut self) -> (&mut Slab, &mut Order) {
-            (self.slab.get_or_insert_with(Slab::new), self.order.get_or_insert_with(|| Order::new(None)))
+    impl Fixture {
+        fn parts(&mut self) -> (&mut Slab, &mut EvictionOrder) {
+            (self.slab.get_or_insert_with(Slab::new), self.order.get_or_insert_with(|| EvictionOrder::new(None)))
         }
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn s05_lowest_priority_leaves_first_then_the_least_recently_used() {
-        let mut world = World::default();
+        let mut world = Fixture::default();
         let [a, b, c, d] = [1.0, f64::NEG_INFINITY, 1.0, f64::INFINITY].map(|priority| world.enter(priority, 1));
         let (slab, order) = world.parts();
         order.note_use(a);
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn s05_what_can_be_evicted_is_known_from_totals() {
-        let mut world = World::default();
+        let mut world = Fixture::default();
         for (priority, cost) in [(0.0, 10), (0.0, 5), (1.0, 7), (2.0, u64::MAX), (2.0, u64::MAX)] {
             world.enter(priority, cost);
         }

@@ -12,15 +12,15 @@
 //! An entry whose end has come is as good as gone: no operation shows it. It leaves when the wheel hands it out, or when a
 //! write meets it; live entries are asked to make room only when nothing that is due is left.
 
-use super::counts::Counts;
+use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
-use super::entry::{Entry, Hit, Put, Touch, entry_cost};
+use super::entry::{Hit, NewEntry, PutOutcome, TouchOutcome, entry_cost};
 use super::index::Index;
 use super::levels::Amount;
-use super::limits::{Part, share};
-use super::order::Order;
+use super::limits::{ShardLimits, share};
+use super::order::EvictionOrder;
 use super::slab::{Held, Place, Slab};
-use super::wheel::Ends;
+use super::wheel::Expirations;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, SharedRandom, Ttl};
@@ -70,7 +70,7 @@ impl DefaultExpiry {
 
 /// What looking at an entry does to it and to the statistics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Reading {
+pub(super) enum LookupKind {
     /// Use it, count hit or miss.
     Lookup,
     /// Use it, count a hit only: who asks counts the miss in another place.
@@ -82,7 +82,7 @@ pub(super) enum Reading {
 /// How many expired entries a write removes on the side.
 const ASIDE: usize = 8;
 
-/// How lookups ended, which counts as [`Counts`] when somebody asks.
+/// How lookups ended, which counts as [`StoreCounts`] when somebody asks.
 #[derive(Clone, Copy, Default)]
 struct Lookups {
     hits: u64,
@@ -105,32 +105,32 @@ impl Lookups {
 #[repr(C)]
 pub(super) struct Shard {
     lookups: Lookups,
-    order: Order,
+    order: EvictionOrder,
     index: Index,
     slab: Slab,
     expiry: DefaultExpiry,
     hasher: KeyHasher,
     /// Of entries with a TTL.
-    ends: Ends,
+    ends: Expirations,
     /// The ledger: what the live entries cost together. Wider than any cost, so that no sum overflows.
     cost: u128,
-    part: Part,
-    counts: Counts,
+    part: ShardLimits,
+    counts: StoreCounts,
 }
 
 impl Shard {
-    pub fn new(hasher: KeyHasher, part: Part, expiry: DefaultExpiry) -> Shard {
+    pub fn new(hasher: KeyHasher, part: ShardLimits, expiry: DefaultExpiry) -> Shard {
         Shard {
             lookups: Lookups::default(),
-            order: Order::new(expiry.idle_ms),
+            order: EvictionOrder::new(expiry.idle_ms),
             index: Index::new(),
             slab: Slab::new(),
             expiry,
             hasher,
-            ends: Ends::new(),
+            ends: Expirations::new(),
             cost: 0,
             part,
-            counts: Counts::default(),
+            counts: StoreCounts::default(),
         }
     }
 
@@ -147,14 +147,14 @@ impl Shard {
         self.cost
     }
 
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> StoreCounts {
         let Lookups { hits, null_hits, misses } = self.lookups;
-        Counts { hits, null_hits, misses, ..self.counts }
+        StoreCounts { hits, null_hits, misses, ..self.counts }
     }
 
-    pub fn take_counts(&mut self) -> Counts {
+    pub fn take_counts(&mut self) -> StoreCounts {
         let counts = self.counts();
-        (self.lookups, self.counts) = (Lookups::default(), Counts::default());
+        (self.lookups, self.counts) = (Lookups::default(), StoreCounts::default());
         counts
     }
 
@@ -195,7 +195,7 @@ impl Shard {
         hash: u64,
         key: &[u8],
         clock: &Clock,
-        reading: Reading,
+        reading: LookupKind,
         see: impl FnOnce(&Slab, Place, Millis) -> R,
     ) -> Option<R> {
         if rarely(self.order.is_page_full()) {
@@ -210,7 +210,7 @@ impl Shard {
                 None => return self.not_found(reading),
             }
         }
-        if reading != Reading::Peek {
+        if reading != LookupKind::Peek {
             self.order.note_use(place);
             self.lookups.found(self.slab.answer(place));
         }
@@ -218,8 +218,8 @@ impl Shard {
     }
 
     #[inline(always)]
-    fn not_found<R>(&mut self, reading: Reading) -> Option<R> {
-        if reading == Reading::Lookup {
+    fn not_found<R>(&mut self, reading: LookupKind) -> Option<R> {
+        if reading == LookupKind::Lookup {
             self.lookups.misses += 1;
         }
         None
@@ -227,12 +227,12 @@ impl Shard {
 
     /// When an entry that can end does so, unless it has.
     #[inline(never)]
-    fn end_if_alive(&mut self, place: Place, clock: &Clock, reading: Reading) -> Option<Millis> {
+    fn end_if_alive(&mut self, place: Place, clock: &Clock, reading: LookupKind) -> Option<Millis> {
         let present = clock.present();
         if self.end_of(place) <= present.earliest {
             return None;
         }
-        if reading != Reading::Peek {
+        if reading != LookupKind::Peek {
             self.order.time_use(place, present.latest);
         }
         Some(self.end_of(place))
@@ -241,7 +241,7 @@ impl Shard {
     /// The short way of a lookup, on which nothing can panic. The outer `None`: it takes the long way, [`Shard::read`], and
     /// nothing was done.
     #[inline(always)]
-    pub fn glance<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+    pub fn try_lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         if rarely(self.order.is_page_full()) || self.order.times_uses() {
             return None;
         }
@@ -264,7 +264,7 @@ impl Shard {
         Some(Some(see(node.answer)))
     }
 
-    pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut Entry, present: Present, out: &mut Departures) -> Put {
+    pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut NewEntry, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
         self.reclaim(now, ASIDE, out);
         let found = self.find(hash, key);
@@ -296,7 +296,7 @@ impl Shard {
         let deadline = kept.unwrap_or_else(|| self.expiry.deadline(ttl, present.latest));
         let held = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline, stored_at: now };
         let end = self.store(hash, held, priority, present.latest);
-        Put::Stored { cost, expires_at: finite(end) }
+        PutOutcome::Stored { cost, expires_at: finite(end) }
     }
 
     fn store(&mut self, hash: u64, held: Held, priority: f64, used: Millis) -> Millis {
@@ -309,13 +309,13 @@ impl Shard {
     }
 
     /// Gives the live entry under `key` a new end, counted from now: a use of it.
-    pub fn touch(&mut self, hash: u64, key: &[u8], ttl: Option<Ttl>, present: Present, out: &mut Departures) -> Touch {
+    pub fn touch(&mut self, hash: u64, key: &[u8], ttl: Option<Ttl>, present: Present, out: &mut Departures) -> TouchOutcome {
         let now = present.earliest;
         self.reclaim(now, ASIDE, out);
-        let Some(place) = self.find(hash, key).filter(|place| self.end_of(*place) > now) else { return Touch::Missing };
+        let Some(place) = self.find(hash, key).filter(|place| self.end_of(*place) > now) else { return TouchOutcome::Missing };
         let ttl = self.expiry.ttl_of(ttl, self.slab.answer(place));
         if ttl == Ttl::DoNotStore {
-            return Touch::NoTtl;
+            return TouchOutcome::NoTtl;
         }
         self.ends.remove(place);
         let deadline = self.expiry.deadline(ttl, present.latest);
@@ -325,7 +325,7 @@ impl Shard {
         }
         self.order.time_use(place, present.latest);
         self.order.note_use(place);
-        Touch::Done(finite(self.note_end(place, deadline)))
+        TouchOutcome::Done(finite(self.note_end(place, deadline)))
     }
 
     /// Has the entry at `place` expire in time, if it has a TTL, and says when it ends.
@@ -343,12 +343,12 @@ impl Shard {
     }
 
     /// Makes room for an entry of `cost`, or says why there is none; then no live entry has left.
-    fn make_room(&mut self, cost: u64, priority: f64, stores: bool, now: Millis, out: &mut Departures) -> Result<(), Put> {
+    fn make_room(&mut self, cost: u64, priority: f64, stores: bool, now: Millis, out: &mut Departures) -> Result<(), PutOutcome> {
         if !stores || self.part.entries == 0 || priority.is_nan() {
-            return Err(Put::Refused);
+            return Err(PutOutcome::Refused);
         }
         if cost > self.part.max_cost {
-            return Err(Put::TooLarge);
+            return Err(PutOutcome::TooLarge);
         }
         let mut lack = self.lack(1, cost);
         while !lack.is_none() && self.reclaim(now, 1, out) > 0 {
@@ -358,7 +358,7 @@ impl Shard {
             return Ok(());
         }
         if !self.order.evictable(priority).covers(lack) {
-            return Err(Put::Refused);
+            return Err(PutOutcome::Refused);
         }
         loop {
             let lack = self.lack(1, cost);
@@ -386,9 +386,9 @@ impl Shard {
         if let Some(value) = self.slab.answer(next).value() {
             value.given_up_soon();
         }
-        self.index.needed_soon(self.hasher.hash(self.slab.key(next)));
+        self.index.prefetch(self.hasher.hash(self.slab.key(next)));
         if let Some(after_it) = self.slab.newer(next).some() {
-            self.slab.needed_soon(after_it);
+            self.slab.prefetch(after_it);
         }
     }
 
@@ -482,7 +482,7 @@ impl Shard {
     }
 
     /// Takes on new limits, and makes the entries fit.
-    pub fn resize(&mut self, part: Part, now: Millis, out: &mut Departures) {
+    pub fn resize(&mut self, part: ShardLimits, now: Millis, out: &mut Departures) {
         self.part = part;
         self.reclaim(now, usize::MAX, out);
         while !self.lack(0, 0).is_none() && self.dismiss_next(Cause::Trimmed, now, out) {}
@@ -518,7 +518,7 @@ impl Shard {
         self.index = Index::new();
         self.slab = Slab::new();
         self.order = self.order.anew();
-        self.ends = Ends::new();
+        self.ends = Expirations::new();
         self.cost = 0;
     }
 }

@@ -1,7 +1,7 @@
 //! The nodes of a shard, in one vector that grows towards the capacity and never beyond. Links are places in it.
 
 use super::departure::Departure;
-use crate::base::hint::{needed_soon, rarely};
+use crate::base::hint::{prefetch, rarely};
 use crate::base::{Answer, Key, Millis};
 
 /// More nodes a shard cannot number: the wheel needs the top bit of a place for itself.
@@ -190,19 +190,19 @@ impl Slab {
 
     /// The entry at `place` will be looked at soon.
     #[inline]
-    pub fn needed_soon(&self, place: Place) {
-        self.named.get(place.index()).into_iter().for_each(needed_soon);
-        self.answers.get(place.index()).into_iter().for_each(needed_soon);
-        self.linked.get(place.index()).into_iter().for_each(needed_soon);
-        self.noted.get(place.index()).into_iter().for_each(needed_soon);
+    pub fn prefetch(&self, place: Place) {
+        self.named.get(place.index()).into_iter().for_each(prefetch);
+        self.answers.get(place.index()).into_iter().for_each(prefetch);
+        self.linked.get(place.index()).into_iter().for_each(prefetch);
+        self.noted.get(place.index()).into_iter().for_each(prefetch);
     }
 
     /// The neighbours of the entry at `place` will be linked anew soon.
     #[inline(always)]
-    pub fn neighbours_needed_soon(&self, place: Place) {
+    pub fn prefetch_neighbours(&self, place: Place) {
         let Some(linked) = self.linked.get(place.index()) else { return };
-        self.linked.get(linked.older.index()).into_iter().for_each(needed_soon);
-        self.linked.get(linked.newer.index()).into_iter().for_each(needed_soon);
+        self.linked.get(linked.older.index()).into_iter().for_each(prefetch);
+        self.linked.get(linked.newer.index()).into_iter().for_each(prefetch);
     }
 
     #[inline(always)]

@@ -1,11 +1,11 @@
 //! The store as a whole: which shard a key belongs to, how the budgets are split, and the sums over all shards.
 
-use super::cell::Cell;
-use super::counts::Counts;
-use super::departure::{Cause, Departure, Departures, Outlet};
-use super::entry::{Entry, Hit, Put, Touch};
+use super::counts::StoreCounts;
+use super::departure::{Cause, Departure, DepartureSink, Departures};
+use super::entry::{Hit, NewEntry, PutOutcome, TouchOutcome};
 use super::limits::Limits;
-use super::shard::{DefaultExpiry, Reading, Shard};
+use super::locked_shard::LockedShard;
+use super::shard::{DefaultExpiry, LookupKind, Shard};
 use super::slab::{Place, Slab};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
@@ -16,14 +16,14 @@ use std::sync::Arc;
 /// A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
 const WAKE_GRAIN_MS: u64 = 500;
 
-/// A bounded memory of answers. Every method may be called from any thread; none calls back but the [`Outlet`].
+/// A bounded memory of answers. Every method may be called from any thread; none calls back but the [`DepartureSink`].
 ///
-/// Methods that change something take a place for what leaves. With an outlet it stays empty; without one, the caller
+/// Methods that change something take a place for what leaves. With a departure sink it stays empty; without one, the caller
 /// drops or delivers its contents when it holds no lock any more.
 pub struct Store {
-    cells: Box<[Cell]>,
+    cells: Box<[LockedShard]>,
     hasher: KeyHasher,
-    outlet: Option<Arc<dyn Outlet>>,
+    sink: Option<Arc<dyn DepartureSink>>,
     invalid_keys: AtomicU64,
     limits: Mutex<Limits>,
     /// One resize at a time: two would leave shards with parts of different wholes.
@@ -34,18 +34,18 @@ pub struct Store {
 
 impl Store {
     /// An empty store. It allocates its shards and nothing in advance for entries.
-    pub fn new(settings: &CacheSettings, outlet: Option<Arc<dyn Outlet>>) -> Store {
+    pub fn new(settings: &CacheSettings, sink: Option<Arc<dyn DepartureSink>>) -> Store {
         let hasher = KeyHasher::new(settings.hash);
         let limits = Limits { capacity: settings.capacity, cost: settings.cost_limit };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = limits.shards(settings.shards, cores);
         let expiry = DefaultExpiry::new(settings);
-        let shard = |index| Shard::new(hasher.clone(), limits.part(index, shards), expiry.clone());
-        let cells = (0..shards).map(shard).map(Cell::new).collect();
+        let shard = |index| Shard::new(hasher.clone(), limits.shard_limits(index, shards), expiry.clone());
+        let cells = (0..shards).map(shard).map(LockedShard::new).collect();
         Store {
             cells,
             hasher,
-            outlet,
+            sink,
             invalid_keys: AtomicU64::new(0),
             limits: Mutex::new(limits),
             resizing: Mutex::default(),
@@ -54,8 +54,8 @@ impl Store {
     }
 
     #[inline]
-    pub(super) fn outlet(&self) -> Option<&dyn Outlet> {
-        self.outlet.as_deref()
+    pub(super) fn sink(&self) -> Option<&dyn DepartureSink> {
+        self.sink.as_deref()
     }
 
     /// What says which shard a hash belongs to: bits 16 to 47, of which the highest say most. The index inside a shard goes by the
@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// The shard of hashes with these middle bits, and the last such bits that belong to it.
-    pub(super) fn cell_from(&self, middle: u32) -> (&Cell, u32) {
+    pub(super) fn cell_from(&self, middle: u32) -> (&LockedShard, u32) {
         let shards = self.cells.len() as u64;
         let index = (u64::from(middle) * shards) >> 32;
         let first_of_next = ((index + 1) << 32).div_ceil(shards);
@@ -79,21 +79,21 @@ impl Store {
     }
 
     #[inline(always)]
-    fn cell_of(&self, hash: u64) -> &Cell {
+    fn cell_of(&self, hash: u64) -> &LockedShard {
         &self.cells[self.shard_of(hash)]
     }
 
     #[cfg(test)]
-    pub(super) fn first_cell(&self) -> &Cell {
+    pub(super) fn first_cell(&self) -> &LockedShard {
         &self.cells[0]
     }
 
     /// Reads under a key. All that is on the way of a hit is inlined by force, for a hit is little more than its calls else.
     #[inline(always)]
-    fn read<R>(&self, key: &[u8], clock: &Clock, reading: Reading, see: impl FnOnce(&Slab, Place, Millis) -> R) -> Option<R> {
+    fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Place, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
         self.cell_of(hash).read(
-            self.outlet(),
+            self.sink(),
             #[inline(always)]
             |shard| shard.read(hash, key, clock, reading, see),
         )
@@ -103,7 +103,7 @@ impl Store {
     fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64, &mut Departures) -> R) -> R {
         let hash = self.hasher.hash(key);
         self.cell_of(hash).write(
-            self.outlet(),
+            self.sink(),
             out,
             #[inline(always)]
             |shard, out| work(shard, hash, out),
@@ -112,7 +112,7 @@ impl Store {
 
     /// Does `work` on each shard in turn, one lock at a time.
     fn write_all(&self, out: &mut Departures, mut work: impl FnMut(&mut Shard, &mut Departures)) {
-        self.cells.iter().for_each(|cell| cell.write(self.outlet(), out, &mut work));
+        self.cells.iter().for_each(|cell| cell.write(self.sink(), out, &mut work));
     }
 
     /// Gives back all that is due and looks at what is left, shard by shard.
@@ -126,44 +126,44 @@ impl Store {
     /// Looks `key` up: a use, and one hit, null hit or miss.
     #[inline(always)]
     pub fn lookup(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
-        self.read(key, clock, Reading::Lookup, Hit::of)
+        self.read(key, clock, LookupKind::Lookup, Hit::of)
     }
 
     /// As [`Store::lookup`], but a miss is left to the caller to count: as a load started, joined and so on.
     #[inline]
     pub fn probe(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
-        self.read(key, clock, Reading::Probe, Hit::of)
+        self.read(key, clock, LookupKind::Probe, Hit::of)
     }
 
     /// Looks without being noticed: no use, no statistics.
     #[inline]
     pub fn peek(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
-        self.read(key, clock, Reading::Peek, Hit::of)
+        self.read(key, clock, LookupKind::Peek, Hit::of)
     }
 
     /// As [`Store::lookup`], but shows the answer to `see` in place, which saves two changes of a shared reference count.
     /// `see` runs under the shard's lock: it copies bytes and nothing else, above all it never calls the host or the store.
     #[inline(always)]
     pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
-        self.read(key, clock, Reading::Lookup, |slab, place, _| see(slab.answer(place)))
+        self.read(key, clock, LookupKind::Lookup, |slab, place, _| see(slab.answer(place)))
     }
 
     /// The short way of [`Store::lookup_with`]: nothing on it waits or panics. The outer `None`: it takes the long way, and nothing
     /// was done.
     #[inline(always)]
-    pub fn glance<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+    pub fn try_lookup_fast<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let hash = self.hasher.hash(key);
-        self.cells.get(self.shard_of(hash))?.glance(
+        self.cells.get(self.shard_of(hash))?.try_lookup_fast(
             #[inline(always)]
-            |shard| shard.glance(hash, key, clock, see),
+            |shard| shard.try_lookup_fast(hash, key, clock, see),
         )
     }
 
     /// `key` will be looked up soon. Who looks many up says so some keys ahead, so that memory is waited for by several at once.
     #[inline]
-    pub fn needed_soon(&self, key: &[u8]) {
+    pub fn prefetch(&self, key: &[u8]) {
         let hash = self.hasher.hash(key);
-        self.cell_of(hash).needed_soon(hash);
+        self.cell_of(hash).prefetch(hash);
     }
 
     /// A lookup ended at the validator.
@@ -175,7 +175,7 @@ impl Store {
     ///
     /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to
     /// store. An entry that does not get in leaves as [`Cause::Refused`]. If the entry's condition does not hold, nothing happens.
-    pub fn put(&self, key: &[u8], mut entry: Entry, clock: &Clock, out: &mut Departures) -> Put {
+    pub fn put(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let present = clock.present();
         self.write(
             key,
@@ -187,7 +187,7 @@ impl Store {
 
     /// As [`Store::put`], and names whom this very put cost the place: live entries that made room, or the newcomer itself if
     /// it did not get in. What expired and what was under the same key is left out.
-    pub fn put_naming(&self, key: &[u8], mut entry: Entry, clock: &Clock, out: &mut Departures) -> (Put, Vec<Departure>) {
+    pub fn put_naming(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
         let present = clock.present();
         self.write(key, out, |shard, hash, out| {
             let earlier = out.len();
@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// Gives the live entry under `key` a new TTL, counted from now; `None` for the default of its kind. Counts as use.
-    pub fn touch(&self, key: &[u8], ttl: Option<Ttl>, clock: &Clock, out: &mut Departures) -> Touch {
+    pub fn touch(&self, key: &[u8], ttl: Option<Ttl>, clock: &Clock, out: &mut Departures) -> TouchOutcome {
         let present = clock.present();
         self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, present, out))
     }
@@ -227,7 +227,7 @@ impl Store {
             let (index, _) = candidates.min_by(|one, other| one.1.total_cmp(&other.1))?;
             // Another thread may have emptied that shard in between; then the others are asked again.
             let pop = |shard: &mut Shard, out: &mut Departures| if shard.pop(now, out) { last_of(out) } else { None };
-            if let Some(answer) = self.cells[index].write(self.outlet(), out, pop) {
+            if let Some(answer) = self.cells[index].write(self.sink(), out, pop) {
                 return Some(answer);
             }
         }
@@ -254,7 +254,7 @@ impl Store {
             so_far += held;
             let part = (so_far * u128::from(entries) / all) as u64 - given;
             given += part;
-            cell.write(self.outlet(), out, |shard, out| shard.trim_to(part, now, out));
+            cell.write(self.sink(), out, |shard, out| shard.trim_to(part, now, out));
         }
     }
 
@@ -272,8 +272,8 @@ impl Store {
         let _one = self.resizing.lock();
         *self.limits.lock() = limits;
         for (index, cell) in self.cells.iter().enumerate() {
-            let part = limits.part(index, self.cells.len());
-            cell.write(self.outlet(), out, |shard, out| shard.resize(part, now, out));
+            let part = limits.shard_limits(index, self.cells.len());
+            cell.write(self.sink(), out, |shard, out| shard.resize(part, now, out));
         }
     }
 
@@ -290,7 +290,7 @@ impl Store {
     pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
         let now = clock.millis();
         for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
-            cell.write(self.outlet(), out, |shard, out| shard.sweep(now, limit, out));
+            cell.write(self.sink(), out, |shard, out| shard.sweep(now, limit, out));
         }
         self.next_due().is_some_and(|due| due <= now)
     }
@@ -298,9 +298,9 @@ impl Store {
     /// The earliest point at which [`Store::sweep`] has something to do; never later than the first end. Takes no lock.
     ///
     /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is in here, or the
-    /// putting thread sees the stored point and compares it with [`Put::Stored`]'s end.
+    /// putting thread sees the stored point and compares it with [`PutOutcome::Stored`]'s end.
     pub fn next_due(&self) -> Option<Millis> {
-        self.cells.iter().map(Cell::next_due).min().filter(|due| *due != Millis::NEVER)
+        self.cells.iter().map(LockedShard::next_due).min().filter(|due| *due != Millis::NEVER)
     }
 
     /// [`Store::next_due`] on a grain of half a second, for the system's clock: entries that end one after the other do not
@@ -351,16 +351,16 @@ impl Store {
     }
 
     /// What happened since the last reset.
-    pub fn counts(&self) -> Counts {
-        let mut sum = Counts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..Counts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&shard.counts())));
+    pub fn counts(&self) -> StoreCounts {
+        let mut sum = StoreCounts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..StoreCounts::default() };
+        self.cells.iter().for_each(|cell| cell.read(self.sink(), |shard| sum.add(&shard.counts())));
         sum
     }
 
     /// Begins a new window and says what happened in the one before. Each event is in exactly one.
-    pub fn reset_counts(&self) -> Counts {
-        let mut sum = Counts { invalid_keys: self.invalid_keys.swap(0, Ordering::Relaxed), ..Counts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.outlet(), |shard| sum.add(&shard.take_counts())));
+    pub fn reset_counts(&self) -> StoreCounts {
+        let mut sum = StoreCounts { invalid_keys: self.invalid_keys.swap(0, Ordering::Relaxed), ..StoreCounts::default() };
+        self.cells.iter().for_each(|cell| cell.read(self.sink(), |shard| sum.add(&shard.take_counts())));
         sum
     }
 }
@@ -400,14 +400,14 @@ mod tests {
         let lookup = |key: u32| {
             let key = key.to_ne_bytes();
             let seen = store.lookup_with(&key, &clock, read);
-            assert_eq!(store.glance(&key, &clock, read), Some(seen));
+            assert_eq!(store.try_lookup_fast(&key, &clock, read), Some(seen));
             seen
         };
         // Something between the two, so that no mixture of their places is one of theirs.
         let keys = [one, 7, 77, other];
         for (at, key) in keys.iter().enumerate() {
             assert_eq!(lookup(*key), None);
-            assert!(store.put(&key.to_ne_bytes(), Entry::new(number(*key)), &clock, &mut out).is_stored());
+            assert!(store.put(&key.to_ne_bytes(), NewEntry::new(number(*key)), &clock, &mut out).is_stored());
             assert_eq!(
                 keys[..=at].iter().map(|key| lookup(*key)).collect::<Vec<_>>(),
                 keys[..=at].iter().copied().map(Some).collect::<Vec<_>>()
@@ -436,7 +436,7 @@ mod tests {
                 let keys = colliding_keys(len, constant, 4_000);
                 let probes = probes_of(|| {
                     for key in &keys {
-                        assert!(store.put(key, Entry::new(Answer::Null), &clock, &mut out).is_stored());
+                        assert!(store.put(key, NewEntry::new(Answer::Null), &clock, &mut out).is_stored());
                     }
                     assert!(keys.iter().all(|key| store.lookup(key, &clock).is_some()));
                 });

@@ -50,7 +50,7 @@ impl Store {
             range.last = last;
         }
         let now = clock.millis();
-        let next = cell.read(self.outlet(), |shard| {
+        let next = cell.read(self.sink(), |shard| {
             shard.walk(range.from, now, |hash, key| {
                 if (range.first..=range.last).contains(&Store::middle_of(hash)) {
                     keys.push(key.clone());

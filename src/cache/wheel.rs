@@ -20,7 +20,7 @@ const LONGEST: u8 = 64;
 const SHORT: u8 = 8;
 
 #[derive(Clone, Copy)]
-struct Links {
+struct WheelLinks {
     /// The entry before, or the list of which this is the first, or nothing.
     before: u32,
     after: Place,
@@ -28,7 +28,7 @@ struct Links {
 
 /// Marks a list in the place of an entry's number, and a wheel in the place of a list's first entry.
 const MARK: u32 = 1 << 31;
-const UNLINKED: Links = Links { before: Place::NONE.number(), after: Place::NONE };
+const UNLINKED: WheelLinks = WheelLinks { before: Place::NONE.number(), after: Place::NONE };
 const NO_WHEEL: u32 = u32::MAX >> 1;
 /// Lists are numbered by wheel and slot, below the mark. With more wheels than that lists stay long.
 const MOST_WHEELS: usize = (NO_WHEEL as usize) / SLOTS;
@@ -101,20 +101,20 @@ fn level_of(one: u64, other: u64) -> u32 {
 }
 
 /// The ends of one shard's entries.
-pub(super) struct Ends {
+pub(super) struct Expirations {
     /// By number.
     wheels: Vec<Option<Box<Wheel>>>,
     free: Vec<u32>,
     outermost: u32,
     /// By place in the slab.
-    links: Vec<Links>,
+    links: Vec<WheelLinks>,
     /// No end is earlier.
     soonest: u64,
 }
 
-impl Ends {
-    pub fn new() -> Ends {
-        Ends { wheels: Vec::new(), free: Vec::new(), outermost: NO_WHEEL, links: Vec::new(), soonest: u64::MAX }
+impl Expirations {
+    pub fn new() -> Expirations {
+        Expirations { wheels: Vec::new(), free: Vec::new(), outermost: NO_WHEEL, links: Vec::new(), soonest: u64::MAX }
     }
 
     /// Before this nothing has to be done. Never later than the first end.
@@ -232,7 +232,7 @@ impl Ends {
         let after = Place::of_number(std::mem::replace(&mut wheel.slots[slot], place.number()));
         wheel.used |= 1 << slot;
         wheel.lengths[slot] = wheel.lengths[slot].saturating_add(1);
-        self.links[place.index()] = Links { before: MARK | (number * SLOTS as u32 + slot as u32), after };
+        self.links[place.index()] = WheelLinks { before: MARK | (number * SLOTS as u32 + slot as u32), after };
         if let Some(after) = after.some() {
             self.links[after.index()].before = place.number();
         }
@@ -249,7 +249,7 @@ impl Ends {
     #[inline(never)]
     fn unlink(&mut self, place: Place) {
         let Some(links) = self.links.get_mut(place.index()) else { return };
-        let Links { before, after } = std::mem::replace(links, UNLINKED);
+        let WheelLinks { before, after } = std::mem::replace(links, UNLINKED);
         if before == UNLINKED.before {
             return;
         }
@@ -344,7 +344,7 @@ mod tests {
     }
 
     /// Everything that is due by `now`.
-    fn due(wheel: &mut Ends, ends: &[u64], now: u64) -> Vec<u32> {
+    fn due(wheel: &mut Expirations, ends: &[u64], now: u64) -> Vec<u32> {
         let mut due = Vec::new();
         while let Some(place) = wheel.take(Millis(now), |place| Millis(ends[place.index()])) {
             assert!(ends[place.index()] <= now);
@@ -354,14 +354,14 @@ mod tests {
         due
     }
 
-    fn insert(wheel: &mut Ends, ends: &[u64], number: usize) {
+    fn insert(wheel: &mut Expirations, ends: &[u64], number: usize) {
         wheel.insert(place(number as u32), Millis(ends[number]), ends.len(), |place| Millis(ends[place.index()]));
     }
 
     #[test]
     fn s07_ends_near_and_far_are_on_time() {
         let ends = [1, 63, 64, 4_095, 4_096, 262_144, 1 << 40, u64::MAX - 1];
-        let mut wheel = Ends::new();
+        let mut wheel = Expirations::new();
         (0..ends.len()).for_each(|number| insert(&mut wheel, &ends, number));
         for (number, end) in ends.iter().enumerate() {
             assert!(due(&mut wheel, &ends, end - 1).is_empty(), "before {end}");
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn fault28_a_clock_that_steps_back_does_no_harm() {
-        let mut wheel = Ends::new();
+        let mut wheel = Expirations::new();
         assert!(due(&mut wheel, &[20], 1_000).is_empty());
         insert(&mut wheel, &[20], 0);
         assert!(due(&mut wheel, &[20], 10).is_empty());
@@ -394,7 +394,7 @@ mod tests {
         ];
         for (spread, of) in spreads.into_iter().enumerate() {
             let ends: Vec<u64> = (0..MANY as u64).map(of).collect();
-            let mut wheel = Ends::new();
+            let mut wheel = Expirations::new();
             let (mut most, mut all) = (0, 0);
             let mut step = |work: &mut dyn FnMut()| {
                 let entries = entries_of(work);
@@ -422,7 +422,7 @@ mod tests {
             steps in prop::collection::vec((any::<bool>(), 0..400u32, 0..46u32, any::<u64>()), 1..900),
         ) {
             let mut now = start;
-            let mut wheel = Ends::new();
+            let mut wheel = Expirations::new();
             let mut ends = vec![u64::MAX; 400];
             for (inserts, number, bits, draw) in steps {
                 let span = draw % (1 << bits);

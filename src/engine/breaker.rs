@@ -14,7 +14,7 @@ impl Core {
     /// An operator opens or closes the circuit breaker, or leaves it to itself.
     pub fn force_breaker(&self, forced: Forced) -> Result<(), Status> {
         self.check_open()?;
-        self.turn(|table, turn| table.force_breaker(forced, turn));
+        self.with_table(|table, turn| table.force_breaker(forced, turn));
         Ok(())
     }
 }

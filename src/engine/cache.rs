@@ -2,14 +2,14 @@
 //! under way must know of. The same for a cache alone and for an engine's.
 
 use super::Core;
-use super::carry::filled_of;
-use super::life::{Pending, Place};
+use super::lifecycle::{CallSite, PendingCount};
+use super::transition::filled_of;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::{Answer, Now, Status, Ttl, Value};
-use crate::cache::{Departure, Departures, Entry, Hit, Put, Touch};
+use crate::cache::{Departure, Departures, Hit, NewEntry, PutOutcome, TouchOutcome};
 use crate::runtime::hooks::call_host;
 use crate::task::table::Write;
 
@@ -87,8 +87,8 @@ impl Core {
     /// The short way of [`Core::get_with`]: none of the host's code runs, nothing waits, nothing panics. The outer `None`: it takes
     /// the long way, and nothing was done.
     #[inline(always)]
-    pub fn glance<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.glance(key, &self.clock, see) }
+    pub fn try_lookup_fast<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+        if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.try_lookup_fast(key, &self.clock, see) }
     }
 
     /// The keys in order, each said to be needed soon some keys before its turn.
@@ -98,7 +98,7 @@ impl Core {
         // One that is too long is not looked up, nor even read.
         let needed_soon = |key: &[u8]| {
             if key.len() <= KEY_MAX {
-                self.store.needed_soon(key)
+                self.store.prefetch(key)
             }
         };
         let mut ahead = keys.clone();
@@ -177,7 +177,7 @@ impl Core {
 
     /// Milliseconds that an entry has left, as the C API says it: -1 for ever.
     pub fn ttl_left_ms(&self, hit: &Hit) -> i64 {
-        super::carry::ttl_left(hit.expires_at, &Now::of(&self.clock))
+        super::transition::ttl_left(hit.expires_at, &Now::of(&self.clock))
     }
 
     /// Milliseconds since an entry was stored.
@@ -201,7 +201,7 @@ impl Core {
     pub fn put(
         &self,
         key: &[u8],
-        mut entry: Entry,
+        mut entry: NewEntry,
         naming: Option<&mut dyn FnMut(&Departure)>,
         left: &mut Departures,
     ) -> Result<Status, Status> {
@@ -214,32 +214,32 @@ impl Core {
         let mut victims = Vec::new();
         let named = naming.is_some().then_some(&mut victims);
         let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
-        self.hold_back(1);
+        self.throttle_writer(1);
         if let Some(name) = naming {
             victims.iter().for_each(|victim| {
                 call_host(|| name(victim));
             });
         }
         Ok(match put {
-            Put::Stored { .. } => Status::OK,
-            Put::Refused => Status::REFUSED,
-            Put::TooLarge => Status::TOO_LARGE,
-            Put::Conflict => Status::CONFLICT,
-            Put::Missing => Status::MISS,
+            PutOutcome::Stored { .. } => Status::OK,
+            PutOutcome::Refused => Status::REFUSED,
+            PutOutcome::TooLarge => Status::TOO_LARGE,
+            PutOutcome::Conflict => Status::CONFLICT,
+            PutOutcome::Missing => Status::MISS,
         })
     }
 
     /// On an engine's cache. The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
-    fn put_past_loads(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>) -> Result<Put, Status> {
+    fn put_past_loads(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
         // Held beyond the turn, under whose lock no last reference may go.
         let (answer, _condition) = (entry.answer.clone(), entry.condition.clone());
-        self.turn(|table, turn| {
+        self.with_table(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
             // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
             // not there.
-            let Ok(put) = contained(|| self.put_into_store(key, entry, named, turn.store.left)) else {
+            let Ok(put) = catch_panic(|| self.put_into_store(key, entry, named, turn.store.left)) else {
                 table.written(key, Write::Removed, turn);
                 return Err(Status::ERR_PANIC);
             };
@@ -247,7 +247,7 @@ impl Core {
                 return Ok(put);
             }
             self.note_written();
-            turn.store.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
+            turn.store.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
             let filled = filled_of(put, turn.now);
             table.written(key, Write::Put(&answer, filled), turn);
             Ok(put)
@@ -256,17 +256,17 @@ impl Core {
 
     /// On a cache without an engine.
     #[inline(always)]
-    fn put_alone(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> Put {
+    fn put_alone(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         let put = self.put_into_store(key, entry, named, left);
         self.report_removals(false);
-        if matches!(put, Put::Stored { expires_at: Some(_), .. }) {
+        if matches!(put, PutOutcome::Stored { expires_at: Some(_), .. }) {
             self.store_due();
         }
         put
     }
 
     #[inline(always)]
-    fn put_into_store(&self, key: &[u8], entry: Entry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> Put {
+    fn put_into_store(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         match named {
             Some(victims) => {
                 let (put, named) = self.store.put_naming(key, entry, &self.clock, left);
@@ -283,14 +283,14 @@ impl Core {
             return Err(Status::ERR_BAD_VALUE);
         }
         match self.change(|left| self.store.touch(key, ttl, &self.clock, left))? {
-            Touch::Done(end) => {
+            TouchOutcome::Done(end) => {
                 if end.is_some() {
                     self.store_due();
                 }
                 Ok(Status::OK)
             }
-            Touch::Missing => Ok(Status::MISS),
-            Touch::NoTtl => Err(Status::ERR_BAD_VALUE),
+            TouchOutcome::Missing => Ok(Status::MISS),
+            TouchOutcome::NoTtl => Err(Status::ERR_BAD_VALUE),
         }
     }
 
@@ -311,8 +311,8 @@ impl Core {
         if !self.is_engine() {
             return self.change(work);
         }
-        self.turn(|table, turn| {
-            let result = contained(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
+        self.with_table(|table, turn| {
+            let result = catch_panic(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
             self.note_written();
             table.written(key, Write::Removed, turn);
             result
@@ -323,10 +323,10 @@ impl Core {
     fn change<R>(&self, work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
         // Of an engine: what leaves has yet to be sent to where its end is told.
-        let _pending = self.is_engine().then(|| Pending::new(self.me(), Place::Threads));
+        let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));
         let mut left = Departures::new();
         let result = work(&mut left);
-        self.let_go(left);
+        self.release_departures(left);
         Ok(result)
     }
 
@@ -359,8 +359,8 @@ impl Core {
         if !self.is_engine() {
             return self.change(|left| self.store.clear(&self.clock, left));
         }
-        self.turn(|table, turn| {
-            let result = contained(|| self.store.clear(&self.clock, turn.store.left)).map_err(|_| Status::ERR_PANIC);
+        self.with_table(|table, turn| {
+            let result = catch_panic(|| self.store.clear(&self.clock, turn.store.left)).map_err(|_| Status::ERR_PANIC);
             self.note_written();
             table.cleared(turn);
             result

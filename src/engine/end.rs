@@ -8,36 +8,36 @@
 //! Once the table takes nothing new, it becomes idle and stays so, and what is pending comes to an end; so whoever sees both at one
 //! instant, under the table's lock, is right.
 
-use super::host::Closed;
-use super::letter::Letter;
-use super::life::{Ending, Ownership, Stage};
+use super::host::CloseListener;
+use super::lifecycle::{ClosingState, LifeStage, Ownership};
+use super::polled_event::PolledEvent;
 use super::{Core, Threads};
 use crate::base::sync::wait;
 use crate::base::{Moment, Now, Status};
 use crate::cache::Departures;
 use crate::runtime::Runtime;
+use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder, RemoteDrop};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{Delivered, Drops, Mail, Pulled, Rest};
 use crate::task::Close;
 use std::sync::Arc;
 use std::time::Duration;
 
 impl Core {
     pub(super) fn check_open(&self) -> Result<(), Status> {
-        if self.life.has_reached(Stage::Shut) { Err(Status::ERR_CLOSED) } else { Ok(()) }
+        if self.life.has_reached(LifeStage::Shut) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
     /// Accepts nothing new; `listener` is called when all is done. `drain`: what was accepted goes on for that long, `None` for as
     /// long as it takes. Never blocks; a second close may only shorten.
-    pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn Closed>>) {
-        self.life.advance(Stage::Shut);
+    pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn CloseListener>>) {
+        self.life.advance(LifeStage::Shut);
         {
             let mut ending = self.life.ending.lock();
             ending.listeners.extend(listener);
             // Who comes after the news gets it by a mail of its own.
-            ending.sent = ending.sent && !self.life.has_reached(Stage::Reported);
+            ending.sent = ending.sent && !self.life.has_reached(LifeStage::Reported);
         }
-        self.life.advance(Stage::Closing);
+        self.life.advance(LifeStage::Closing);
         let how = match drain {
             None => Close::Cancel,
             Some(for_long) => {
@@ -45,12 +45,12 @@ impl Core {
                 Close::Drain(for_long.map_or(Moment::NEVER, |span| now.moment().after(span)))
             }
         };
-        self.turn(|table, turn| table.close(how, turn));
+        self.with_table(|table, turn| table.close(how, turn));
     }
 
     /// Sends the news if the time has come, and ends what nobody is left to end.
     pub(super) fn conclude_if_closing(&self) {
-        if !self.life.has_reached(Stage::Closing) {
+        if !self.life.has_reached(LifeStage::Closing) {
             return;
         }
         let is_done = || self.table.as_ref().is_some_and(|table| table.lock().is_idle() && self.life.is_quiet());
@@ -61,7 +61,7 @@ impl Core {
         let (sends, disposed) = {
             let mut ending = self.life.ending.lock();
             let sends = !std::mem::replace(&mut ending.sent, true);
-            self.life.advance(Stage::Drained);
+            self.life.advance(LifeStage::Drained);
             self.life.nearer.notify_all();
             (sends, self.life.is_disposed())
         };
@@ -74,7 +74,7 @@ impl Core {
     }
 
     fn send_news(&self) {
-        self.send(Arc::new(ClosedMail(self.me())));
+        self.send(Arc::new(CloseNotice(self.me())));
     }
 
     /// Closes, waits for code of the program that has begun, and ends the threads. Not from callbacks.
@@ -84,8 +84,8 @@ impl Core {
         {
             // What lies in a queue stays there: it may be this very thread that would read it. So with results in one, the news is sent
             // and not waited for.
-            let is_done = |ending: &Ending| {
-                self.life.is_quiet() && if self.results_are_queued() { ending.sent } else { self.life.has_reached(Stage::Reported) }
+            let is_done = |ending: &ClosingState| {
+                self.life.is_quiet() && if self.results_are_queued() { ending.sent } else { self.life.has_reached(LifeStage::Reported) }
             };
             let mut ending = self.life.ending.lock();
             while !is_done(&ending) {
@@ -110,7 +110,7 @@ impl Core {
 
     /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
     fn wind_up(&self) {
-        if !self.life.advance(Stage::Over) {
+        if !self.life.advance(LifeStage::Over) {
             return;
         }
         let running = self.running();
@@ -122,11 +122,11 @@ impl Core {
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
         match running {
-            Some(runtime) if !self.results_are_queued() => runtime.deliver_and_wait(Drops::mail(left)),
+            Some(runtime) if !self.results_are_queued() => runtime.deliver_and_wait(RemoteDrop::deliverable(left)),
             // Whatever the dispatcher delivered for this engine, it has let go of behind this.
             Some(runtime) if self.uses_dispatcher() => {
                 drop(left);
-                runtime.deliver_and_wait(Drops::mail(()));
+                runtime.deliver_and_wait(RemoteDrop::deliverable(()));
             }
             _ => drop(left),
         }
@@ -138,9 +138,9 @@ impl Core {
     /// that the hooks' user data ends where the queue is read or freed.
     fn end_unattended(&self, sends_news: bool) {
         match self.running() {
-            Some(runtime) if runtime.timer().is_here() => runtime.send(Arc::new(Unattended { core: self.me(), sends_news })),
+            Some(runtime) if runtime.timer().is_here() => runtime.send(Arc::new(UnattendedEnd { core: self.me(), sends_news })),
             _ => {
-                if self.life.advance(Stage::Over) {
+                if self.life.advance(LifeStage::Over) {
                     self.removals.silence();
                     self.end_threads(Runtime::stop_if_idle);
                 }
@@ -184,18 +184,18 @@ impl Core {
 }
 
 /// The news that an engine is closed: its last mail.
-struct ClosedMail(Arc<Core>);
+struct CloseNotice(Arc<Core>);
 
-impl ClosedMail {
+impl CloseNotice {
     /// The next who is to be told; after the last one, the engine's end.
-    fn take(&self) -> Option<Box<dyn Closed>> {
+    fn take(&self) -> Option<Box<dyn CloseListener>> {
         let core = &self.0;
         let disposed = {
             let mut ending = core.life.ending.lock();
             if !ending.listeners.is_empty() {
                 return Some(ending.listeners.remove(0));
             }
-            core.life.advance(Stage::Reported);
+            core.life.advance(LifeStage::Reported);
             core.life.nearer.notify_all();
             core.life.is_disposed()
         };
@@ -206,42 +206,42 @@ impl ClosedMail {
     }
 }
 
-impl Mail for ClosedMail {
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+impl Deliverable for CloseNotice {
+    fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult {
         let _delivering = self.0.delivering(self.0.routes.results_at());
         let mut count = 0;
         while count < most {
             let Some(listener) = self.take() else {
                 drop(self);
-                return Delivered::all(count);
+                return DeliveryResult::all(count);
             };
             count += usize::from(listener.is_callable());
             call_host(|| listener.closed());
         }
-        Delivered { count, rest: Rest::More(self) }
+        DeliveryResult { count, remainder: Remainder::More(self) }
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
-        let Some(listener) = self.take() else { return Pulled::nothing() };
-        let letter = Letter::Closed { core: self.0.clone(), listener: listener.into_any() };
-        Pulled { letter: Some(Box::new(letter)), more: true }
+    fn pull(self: Arc<Self>) -> PullResult {
+        let Some(listener) = self.take() else { return PullResult::nothing() };
+        let letter = PolledEvent::Closed { core: self.0.clone(), listener: listener.into_any() };
+        PullResult { event: Some(Box::new(letter)), more: true }
     }
 }
 
 /// A disposed engine that the timer found to be done. It holds the engine for a moment, and is not to be the last one who does.
-struct Unattended {
+struct UnattendedEnd {
     core: Arc<Core>,
     sends_news: bool,
 }
 
-impl Mail for Unattended {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+impl Deliverable for UnattendedEnd {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         self.core.end_unattended(self.sends_news);
-        Delivered::all(0)
+        DeliveryResult::all(0)
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
+    fn pull(self: Arc<Self>) -> PullResult {
         self.deliver(1);
-        Pulled::nothing()
+        PullResult::nothing()
     }
 }

@@ -3,7 +3,7 @@
 use super::request::Ticket;
 use crate::base::{Status, Value};
 use crate::cache::Departure;
-use crate::task::{Batch, Outcome};
+use crate::task::{BatchOutcome, Outcome};
 use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ pub trait Receiver: Send {
 }
 
 /// Hears that the engine is closed.
-pub trait Closed: Send {
+pub trait CloseListener: Send {
     /// It is.
     fn closed(self: Box<Self>);
     /// Whether there is a function to call; if not, the news is for a host's queue.
@@ -94,7 +94,7 @@ pub struct Results {
     /// The keys in the order asked.
     pub keys: crate::base::PackedKeys,
     /// What came of them.
-    pub batch: Batch,
+    pub batch: BatchOutcome,
 }
 
 /// All of them.

@@ -4,42 +4,42 @@
 //!   fetch ──▶ store ── hit ──▶ answered in the call
 //!               │ miss
 //!               ▼
-//!            table (one lock) ──▶ outbox ──▶ mailboxes ──▶ dispatcher, or the host's queue ──▶ callback
+//!            table (one lock) ──▶ effects ──▶ event lists ──▶ dispatcher, or the host's queue ──▶ callback
 //!                                   └──────▶ requests ───▶ provider thread, or the host's queue
 //! ```
 //!
 //! A [`Core`] is a cache, with or without an engine around it. Locks are taken in this order and never the other way: table,
-//! shard, mailbox. The table's lock is held for the protocol alone; what it leaves in the outbox is carried out after it, in
-//! [`carry`]. Nothing of the host's is called or dropped under any of them.
+//! shard, event list. The table's lock is held for the protocol alone; what it leaves in the effects is carried out after it, in
+//! [`transition`]. Nothing of the host's is called or dropped under any of them.
 //!
 //! - [`host`]: the host's functions, as traits.
-//! - [`ask`]: fetches. [`inbox`]: where their events are collected. [`handle`]: how the host cancels one and waits for it.
-//! - [`request`]: what the provider holds. [`provide`]: how it gets there.
-//! - [`cache`]: the store's operations, with what a loading cache adds to them. [`holder`]: who holds one.
-//! - [`removals`]: the removal listener's mail. [`carry`]: the way out of the table.
-//! - [`life`]: what has yet to run for an engine. [`end`]: close, free, dispose.
+//! - [`fetch`]: fetches. [`fetch_events`]: where their events are collected. [`fetch_handle`]: how the host cancels one and waits for it.
+//! - [`request`]: what the provider holds. [`providing`]: how it gets there.
+//! - [`cache`]: the store's operations, with what a loading cache adds to them. [`cache_ref`]: who holds one.
+//! - [`removals`]: the removal listener's mail. [`transition`]: the way out of the table.
+//! - [`lifecycle`]: what has yet to run for an engine. [`end`]: close, free, dispose.
 //! - [`entries`]: all entries, one after the other.
-//! - [`letter`]: events as a host takes them out of its queue.
+//! - [`polled_event`]: events as a host takes them out of its queue.
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
-pub mod ask;
 mod breaker;
-#[cfg(test)]
-mod broken;
 pub mod cache;
-mod carry;
+pub mod cache_ref;
 mod end;
 pub mod entries;
-pub mod handle;
-pub mod holder;
+pub mod fetch;
+pub mod fetch_events;
+pub mod fetch_handle;
 pub mod host;
-pub mod inbox;
-pub mod letter;
-mod life;
-mod provide;
+mod lifecycle;
+#[cfg(test)]
+mod panic_tests;
+pub mod polled_event;
+mod providing;
 mod removals;
 pub mod request;
 pub mod stats;
+mod transition;
 
 use crate::base::clock::Timed;
 use crate::base::config::{CacheSettings, FetchSettings, Settings};
@@ -47,17 +47,17 @@ use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::{Clock, Moment, Status};
-use crate::cache::{Departures, Outlet, Store};
-use crate::runtime::queue::Queue;
+use crate::cache::{DepartureSink, Departures, Store};
+use crate::runtime::host_queue::HostQueue;
 use crate::runtime::timer::Alarm;
-use crate::runtime::{Ended, Runtime};
+use crate::runtime::{Runtime, RuntimeEnded};
 use crate::task::Table;
-use carry::Lent;
 use host::Hooks;
-use life::{Delivering, Life, Pending, Place, Stage};
-use provide::Ready;
+use lifecycle::{CallSite, DeliveryGuard, LifeStage, Lifecycle, PendingCount};
+use providing::ReadyRequests;
 use removals::{Bounds, Removals};
 use std::sync::{Arc, OnceLock, Weak};
+use transition::EngineHost;
 
 /// A cache, and around it an engine if it has a provider.
 pub struct Core {
@@ -65,8 +65,8 @@ pub struct Core {
     me: Weak<Core>,
     store: Store,
     /// `None`: a cache without an engine.
-    table: Option<Mutex<Table<Lent>>>,
-    ready: Mutex<Ready>,
+    table: Option<Mutex<Table<EngineHost>>>,
+    ready: Mutex<ReadyRequests>,
     /// Counts the stored answers and writes: who missed in the store knows by it whether to look again.
     epoch: AtomicU64,
     clock: Clock,
@@ -80,8 +80,8 @@ pub struct Core {
     routes: Routes,
     threads: Threads,
     alarm: OnceLock<Alarm>,
-    life: Life,
-    window: stats::Window,
+    life: Lifecycle,
+    window: stats::StatsWindow,
 }
 
 /// Where threads come from.
@@ -96,15 +96,15 @@ enum Threads {
 #[derive(Default, Clone)]
 pub struct Routes {
     /// Results, progress, the news of the end, the end of user data.
-    pub results: Option<Arc<Queue>>,
+    pub results: Option<Arc<HostQueue>>,
     /// Requests and cancel hooks.
-    pub provider: Option<Arc<Queue>>,
+    pub provider: Option<Arc<HostQueue>>,
     /// Removals.
-    pub removals: Option<Arc<Queue>>,
+    pub removals: Option<Arc<HostQueue>>,
 }
 
 impl Routes {
-    fn each(&self, act: impl Fn(&Queue)) {
+    fn each(&self, act: impl Fn(&HostQueue)) {
         [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
     }
 
@@ -118,24 +118,24 @@ impl Routes {
     }
 
     fn attach(&self) {
-        self.each(Queue::attach);
+        self.each(HostQueue::attach);
     }
 
     fn detach(&self) {
-        self.each(Queue::detach);
+        self.each(HostQueue::detach);
     }
 
-    fn results_at(&self) -> Place {
+    fn results_at(&self) -> CallSite {
         place_of(&self.results)
     }
 
-    fn provider_at(&self) -> Place {
+    fn provider_at(&self) -> CallSite {
         place_of(&self.provider)
     }
 }
 
-fn place_of(route: &Option<Arc<Queue>>) -> Place {
-    if route.is_some() { Place::Queue } else { Place::Threads }
+fn place_of(route: &Option<Arc<HostQueue>>) -> CallSite {
+    if route.is_some() { CallSite::Queue } else { CallSite::Threads }
 }
 
 /// What a cache or an engine is made from.
@@ -180,7 +180,7 @@ impl Core {
     fn make(plan: Plan, is_engine: bool) -> Result<Arc<Core>, Status> {
         let Plan { settings, hooks, clock, runtime, routes } = plan;
         if let Some(runtime) = &runtime {
-            runtime.attach().map_err(|Ended| Status::ERR_INVALID_HANDLE)?;
+            runtime.attach().map_err(|RuntimeEnded| Status::ERR_INVALID_HANDLE)?;
         }
         let clock = clock.unwrap_or_else(Clock::system);
         let core = Arc::new_cyclic(|me: &Weak<Core>| {
@@ -189,15 +189,15 @@ impl Core {
                 routes.bounds_of_removals(&settings.cache, hooks.removal.is_some()),
                 me.clone(),
             ));
-            let outlet = removals.has_listener().then(|| removals.clone() as Arc<dyn Outlet>);
+            let sink = removals.has_listener().then(|| removals.clone() as Arc<dyn DepartureSink>);
             Core {
                 born: Generation::now(),
                 me: me.clone(),
-                store: Store::new(&settings.cache, outlet),
-                table: is_engine.then(|| Mutex::new(Table::new(Lent(me.clone()), &settings))),
+                store: Store::new(&settings.cache, sink),
+                table: is_engine.then(|| Mutex::new(Table::new(EngineHost(me.clone()), &settings))),
                 ready: Mutex::default(),
                 epoch: AtomicU64::new(0),
-                window: stats::Window::new(clock.moment()),
+                window: stats::StatsWindow::new(clock.moment()),
                 clock: clock.clone(),
                 fetch_settings: Arc::new(settings.fetch.clone()),
                 refresh_settings: Arc::new(FetchSettings { urgency: None, ..settings.fetch.clone() }),
@@ -208,7 +208,7 @@ impl Core {
                 routes,
                 threads: runtime.map_or(Threads::Own(OnceLock::new()), Threads::Shared),
                 alarm: OnceLock::new(),
-                life: Life::default(),
+                life: Lifecycle::default(),
             }
         });
         core.routes.attach();
@@ -224,7 +224,7 @@ impl Core {
     }
 
     /// The queue to which objects of this engine's provider are bound, if it has one.
-    pub fn home(&self) -> Option<Arc<Queue>> {
+    pub fn home(&self) -> Option<Arc<HostQueue>> {
         self.routes.results.clone()
     }
 
@@ -244,8 +244,8 @@ impl Core {
     }
 
     /// A delivery begins, where the program reads a queue; on threads of the library those that are pending say enough.
-    fn delivering(&self, place: Place) -> Option<Delivering> {
-        (place == Place::Queue).then(|| Delivering::new(self.me()))
+    fn delivering(&self, place: CallSite) -> Option<DeliveryGuard> {
+        (place == CallSite::Queue).then(|| DeliveryGuard::new(self.me()))
     }
 
     /// Whether there is an engine around the cache.
@@ -307,7 +307,7 @@ impl Core {
     /// Something in the table falls due at `due`: the timer must not sleep beyond it.
     fn table_due(&self, due: Option<Moment>) {
         if let (Some(due), Some(alarm)) = (due, self.alarm.get()) {
-            alarm.ring_for(due);
+            alarm.set_for(due);
         }
     }
 
@@ -322,7 +322,7 @@ impl Core {
             return;
         }
         if let (Some(wake), Some(alarm)) = (self.store.next_wake(), self.set_alarm()) {
-            alarm.ring_for(self.clock.moment_of(wake));
+            alarm.set_for(self.clock.moment_of(wake));
         }
     }
 }
@@ -332,7 +332,7 @@ const SWEEP: usize = 256;
 
 impl Timed for Core {
     fn next_due(&self) -> Option<Moment> {
-        if self.life.has_reached(Stage::Drained) {
+        if self.life.has_reached(LifeStage::Drained) {
             return None;
         }
         let table = self.table.as_ref().and_then(|table| table.lock().next_due());
@@ -346,14 +346,14 @@ impl Timed for Core {
     }
 
     fn fire(&self) {
-        if self.life.has_reached(Stage::Drained) {
+        if self.life.has_reached(LifeStage::Drained) {
             return;
         }
         if self.table.is_some() {
-            self.turn(|table, turn| table.advance(turn));
+            self.with_table(|table, turn| table.advance(turn));
         }
         if self.is_timed() {
-            let _pending = self.is_engine().then(|| Pending::new(self.me(), Place::Threads));
+            let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));
             loop {
                 let mut left = Departures::new();
                 let more = self.store.sweep(&self.clock, SWEEP, &mut left);

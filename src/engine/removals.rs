@@ -6,7 +6,7 @@
 //! One thread at a time reports, the one that has the *turn*:
 //!
 //! - of an engine the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, these wait for it
-//!   ([`Removals::hold_back`]), or end values themselves;
+//!   ([`Removals::throttle_writer`]), or end values themselves;
 //! - of a cache without an engine whoever caused a removal, and the dispatcher for what expired. Whoever finds the turn taken waits until
 //!   its own removals are out ([`Removals::deliver_here`]), so that no more are pending than there are threads.
 //!
@@ -15,15 +15,15 @@
 
 use super::Core;
 use super::host::RemovalListener;
-use super::letter::Letter;
-use super::life::Place;
+use super::lifecycle::CallSite;
+use super::polled_event::PolledEvent;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_until};
-use crate::cache::{Departure, Departures, Outlet};
+use crate::cache::{Departure, DepartureSink, Departures};
+use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
-use crate::runtime::queue::Queue;
+use crate::runtime::host_queue::HostQueue;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -78,7 +78,7 @@ struct Pending {
     waiting: usize,
     /// Behind which removal a writer has waited for too long: nobody waits there again.
     stuck_at: Option<u64>,
-    mail: Sending,
+    item: Sending,
     claims: u64,
     /// After the end of the engine nobody listens.
     silent: bool,
@@ -154,7 +154,7 @@ impl Removals {
             is_taken: false,
             waiting: 0,
             stuck_at: None,
-            mail: Sending::No,
+            item: Sending::No,
             claims: 0,
             silent: false,
         };
@@ -209,7 +209,7 @@ impl Removals {
     /// sends next is to lie behind it. There a second mail does no harm, since one thread reads at a time.
     pub(super) fn claim(&self, to_queue: bool) -> Option<Claim> {
         let mut pending = self.pending.lock();
-        let is_due = match pending.mail {
+        let is_due = match pending.item {
             Sending::No => !pending.departures.is_empty(),
             Sending::Claimed(_) => to_queue,
             Sending::Sent => false,
@@ -217,7 +217,7 @@ impl Removals {
         is_due.then(|| {
             pending.claims += 1;
             let claim = Claim(pending.claims);
-            pending.mail = Sending::Claimed(claim);
+            pending.item = Sending::Claimed(claim);
             claim
         })
     }
@@ -225,13 +225,13 @@ impl Removals {
     /// The mail was sent.
     pub(super) fn note_sent(&self, claim: Claim) {
         let mut pending = self.pending.lock();
-        if pending.mail == Sending::Claimed(claim) {
-            pending.mail = Sending::Sent;
+        if pending.item == Sending::Claimed(claim) {
+            pending.item = Sending::Sent;
         }
     }
 
     /// The mail for what is pending.
-    pub(super) fn mail(self: &Arc<Self>, core: &Core) -> Arc<dyn Mail> {
+    pub(super) fn mail(self: &Arc<Self>, core: &Core) -> Arc<dyn Deliverable> {
         // Of an engine it counts until it is delivered, and keeps the engine; a bare cache may go before its listener has heard of all.
         let engine = core.is_engine().then(|| core.me());
         engine.iter().for_each(|core| core.life.begin(core.removals_at()));
@@ -242,7 +242,7 @@ impl Removals {
     fn forget(&self) {
         let departures = {
             let mut pending = self.pending.lock();
-            pending.mail = Sending::No;
+            pending.item = Sending::No;
             pending.out = pending.last();
             pending.cost = 0;
             let departures = std::mem::take(&mut pending.departures);
@@ -336,7 +336,7 @@ impl Removals {
     /// The next one, or the end of the turn: `enough` are out, and the rest is seen to by others or there is none.
     fn take_in_turn(&self, enough: u64) -> Option<Departure> {
         let mut pending = self.pending.lock();
-        let others = pending.waiting > 0 || pending.mail != Sending::No || pending.out >= pending.owed;
+        let others = pending.waiting > 0 || pending.item != Sending::No || pending.out >= pending.owed;
         let first = if pending.out >= enough && others { None } else { pending.pop() };
         if first.is_none() {
             pending.is_taken = false;
@@ -371,7 +371,7 @@ impl Removals {
     }
 }
 
-impl Outlet for Removals {
+impl DepartureSink for Removals {
     fn record(&self, departures: &mut Departures) {
         let mut pending = self.pending.lock();
         if !pending.silent {
@@ -409,7 +409,7 @@ impl RemovalMail {
         while pending.is_taken {
             if is_reporting() {
                 pending.owed = pending.last();
-                pending.mail = Sending::No;
+                pending.item = Sending::No;
                 return false;
             }
             pending.waiting += 1;
@@ -437,10 +437,10 @@ impl RemovalMail {
     }
 }
 
-impl Mail for RemovalMail {
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+impl Deliverable for RemovalMail {
+    fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult {
         if self.removals.listener.as_ref().is_some_and(|listener| !listener.is_callable()) {
-            return Delivered { count: 0, rest: Rest::NoFunction(self) };
+            return DeliveryResult { count: 0, remainder: Remainder::NoFunction(self) };
         }
         // The listener's user data ends with the cache: not while it is called.
         let core = self.engine.clone().or_else(|| self.removals.core.upgrade());
@@ -449,24 +449,24 @@ impl Mail for RemovalMail {
         // In how many calls of the program's functions.
         let count = if self.removals.has_listener() { count } else { 0 };
         if !is_all {
-            return Delivered { count, rest: Rest::More(self) };
+            return DeliveryResult { count, remainder: Remainder::More(self) };
         }
         self.end();
         drop((self, core));
-        Delivered::all(count)
+        DeliveryResult::all(count)
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
+    fn pull(self: Arc<Self>) -> PullResult {
         let Some(listener) = &self.removals.listener else {
             self.deliver(usize::MAX);
-            return Pulled::nothing();
+            return PullResult::nothing();
         };
         let Some(departure) = self.removals.pull_one() else {
             self.end();
-            return Pulled::nothing();
+            return PullResult::nothing();
         };
-        let letter = Letter::Removal { core: self.engine.clone(), user_data: listener.user_data(), departure };
-        Pulled { letter: Some(Box::new(letter)), more: true }
+        let letter = PolledEvent::Removal { core: self.engine.clone(), user_data: listener.user_data(), departure };
+        PullResult { event: Some(Box::new(letter)), more: true }
     }
 }
 
@@ -486,7 +486,7 @@ impl Removals {
         let mut pending = self.pending.lock();
         let first = pending.pop();
         if first.is_none() {
-            (pending.mail, pending.is_taken) = (Sending::No, false);
+            (pending.item, pending.is_taken) = (Sending::No, false);
         }
         self.moved_on(&pending);
         first
@@ -497,7 +497,7 @@ impl Removals {
         let mut pending = self.pending.lock();
         let first = pending.pop();
         if first.is_none() {
-            pending.mail = Sending::No;
+            pending.item = Sending::No;
         }
         self.note(&pending);
         first
@@ -506,11 +506,11 @@ impl Removals {
 
 impl Core {
     /// Where what has left is reported, or ended where nobody listens: in this queue of the program, or else by the dispatcher.
-    pub(super) fn removals_route(&self) -> &Option<Arc<Queue>> {
+    pub(super) fn removals_route(&self) -> &Option<Arc<HostQueue>> {
         if self.removals.has_listener() { &self.routes.removals } else { &self.routes.results }
     }
 
-    pub(super) fn removals_at(&self) -> Place {
+    pub(super) fn removals_at(&self) -> CallSite {
         super::place_of(self.removals_route())
     }
 }

@@ -1,37 +1,37 @@
 //! A request as the provider holds it: valid, though deaf, after everything else has ended.
 //!
-//! The table and the engine's own mail hold [`Request`]s; the host holds the one [`Ticket`]. When that goes and nobody
+//! The table and the engine's own mail hold [`ProviderRequest`]s; the host holds the one [`Ticket`]. When that goes and nobody
 //! finished, the request is finished: a promise to answer cannot be dropped silently.
 
 use super::Core;
 use super::host::CostFunction;
-use super::letter::Letter;
-use super::life::Pending;
-use super::provide::RequestMail;
+use super::lifecycle::PendingCount;
+use super::polled_event::PolledEvent;
+use super::providing::RequestDelivery;
 use crate::base::object::Object;
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::base::{Answer, Error, Now, PackedKeys, Status, StoreTerms, Value};
+use crate::runtime::delivery::{self, Deliverable, DeliveryResult, PullResult};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{self, Delivered, Mail, Pulled};
-use crate::task::{Cancel, Given, Handout, RequestId, Rest};
+use crate::task::{Cancel, Handout, ProviderAnswer, RequestId, Unanswered};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// What a ticket is a reference to.
-pub struct Request {
+pub struct ProviderRequest {
     core: Arc<Core>,
     handout: Handout<Arc<Object>>,
     finished: AtomicBool,
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
-    hook: Mutex<Hook>,
+    hook: Mutex<HookState>,
     /// The mail by which it waits in the program's queue.
-    waiting: OnceLock<Weak<RequestMail>>,
+    waiting: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
 }
 
@@ -47,7 +47,7 @@ pub trait CancelHook: Send {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-enum Hook {
+enum HookState {
     /// None was set.
     Unset,
     Set(Box<dyn CancelHook>),
@@ -60,14 +60,14 @@ enum Hook {
 /// From this many keys on they are looked up by a table.
 const MANY: usize = 32;
 
-impl Request {
-    pub(super) fn new(core: Arc<Core>, handout: Handout<Arc<Object>>) -> Request {
-        Request {
+impl ProviderRequest {
+    pub(super) fn new(core: Arc<Core>, handout: Handout<Arc<Object>>) -> ProviderRequest {
+        ProviderRequest {
             core,
             handout,
             finished: AtomicBool::new(false),
             cancelled: AtomicU32::new(0),
-            hook: Mutex::new(Hook::Unset),
+            hook: Mutex::new(HookState::Unset),
             waiting: OnceLock::new(),
             by_key: OnceLock::new(),
         }
@@ -88,10 +88,10 @@ impl Request {
         let mut hook = self.hook.lock();
         // The first reason stays.
         let _ = self.cancelled.compare_exchange(0, why as u32, Ordering::AcqRel, Ordering::Relaxed);
-        match std::mem::replace(&mut *hook, Hook::Over) {
-            Hook::Set(set) => {
-                let pending = Pending::new(self.core.clone(), self.core.routes.provider_at());
-                *hook = Hook::Due(DueHook { hook: set, why, pending });
+        match std::mem::replace(&mut *hook, HookState::Over) {
+            HookState::Set(set) => {
+                let pending = PendingCount::new(self.core.clone(), self.core.routes.provider_at());
+                *hook = HookState::Due(DueHook { hook: set, why, pending });
                 true
             }
             other => {
@@ -102,14 +102,14 @@ impl Request {
     }
 
     /// It waits in the program's queue by this.
-    pub(super) fn wait_by(&self, mail: &Arc<RequestMail>) {
-        let _ = self.waiting.set(Arc::downgrade(mail));
+    pub(super) fn wait_by(&self, item: &Arc<RequestDelivery>) {
+        let _ = self.waiting.set(Arc::downgrade(item));
     }
 
     /// Nobody wants it any more: takes it back from the program's queue, if it waits there still.
     pub(super) fn take_back(&self) {
-        if let Some(mail) = self.waiting.get().and_then(Weak::upgrade) {
-            mail.take_back();
+        if let Some(item) = self.waiting.get().and_then(Weak::upgrade) {
+            item.take_back();
         }
     }
 
@@ -168,26 +168,26 @@ impl Request {
         table.get(key).copied()
     }
 
-    fn finish(&self, rest: Rest) -> Status {
-        let status = self.core.turn(|table, turn| table.finish(self.handout.id, rest, turn));
+    fn finish(&self, rest: Unanswered) -> Status {
+        let status = self.core.with_table(|table, turn| table.finish(self.handout.id, rest, turn));
         self.finished.store(true, Ordering::Release);
         // A hook that has not begun never will. It may hold a ticket of this very request: dropped with no lock held.
-        let hook = std::mem::replace(&mut *self.hook.lock(), Hook::Over);
+        let hook = std::mem::replace(&mut *self.hook.lock(), HookState::Over);
         drop(hook);
         status
     }
 }
 
-impl Request {
+impl ProviderRequest {
     /// The hook, if it is due and there is a function to call.
     fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
-        match std::mem::replace(&mut *held, Hook::Over) {
-            Hook::Due(due) if called && !due.hook.is_callable() => {
-                *held = Hook::Due(due);
+        match std::mem::replace(&mut *held, HookState::Over) {
+            HookState::Due(due) if called && !due.hook.is_callable() => {
+                *held = HookState::Due(due);
                 Err(NoFunction)
             }
-            Hook::Due(due) => Ok(Some(due)),
+            HookState::Due(due) => Ok(Some(due)),
             other => {
                 *held = other;
                 Ok(None)
@@ -200,23 +200,23 @@ impl Request {
 struct DueHook {
     hook: Box<dyn CancelHook>,
     why: Cancel,
-    pending: Pending,
+    pending: PendingCount,
 }
 
 struct NoFunction;
 
 /// A cancel hook on its way to where it runs. A finish in the meantime leaves nothing of it to run.
-pub(super) struct CancelMail(Mutex<Option<Arc<Request>>>);
+pub(super) struct CancelMail(Mutex<Option<Arc<ProviderRequest>>>);
 
 impl CancelMail {
-    pub(super) fn new(request: Arc<Request>) -> Arc<CancelMail> {
+    pub(super) fn new(request: Arc<ProviderRequest>) -> Arc<CancelMail> {
         Arc::new(CancelMail(Mutex::new(Some(request))))
     }
 }
 
-impl Mail for CancelMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
-        let Some(request) = self.0.lock().take() else { return Delivered::all(0) };
+impl Deliverable for CancelMail {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
+        let Some(request) = self.0.lock().take() else { return DeliveryResult::all(0) };
         let core = request.core.clone();
         let _delivering = core.delivering(core.routes.provider_at());
         match request.take_due(true) {
@@ -226,33 +226,33 @@ impl Mail for CancelMail {
                 call_host(|| drop(hook));
                 core.drop_request(request);
                 drop((pending, core));
-                Delivered::all(1)
+                DeliveryResult::all(1)
             }
             Ok(None) => {
                 core.drop_request(request);
                 drop(core);
-                Delivered::all(0)
+                DeliveryResult::all(0)
             }
             Err(NoFunction) => {
                 *self.0.lock() = Some(request);
-                Delivered { count: 0, rest: mail::Rest::NoFunction(self) }
+                DeliveryResult { count: 0, remainder: delivery::Remainder::NoFunction(self) }
             }
         }
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
-        let Some(request) = self.0.lock().take() else { return Pulled::nothing() };
-        let Ok(Some(DueHook { hook, why, pending })) = request.take_due(false) else { return Pulled::nothing() };
-        let letter = Letter::Cancel { core: request.core.clone(), hook, why, pending: Box::new(pending) };
-        Pulled { letter: Some(Box::new(letter)), more: false }
+    fn pull(self: Arc<Self>) -> PullResult {
+        let Some(request) = self.0.lock().take() else { return PullResult::nothing() };
+        let Ok(Some(DueHook { hook, why, pending })) = request.take_due(false) else { return PullResult::nothing() };
+        let letter = PolledEvent::Cancel { core: request.core.clone(), hook, why, pending: Box::new(pending) };
+        PullResult { event: Some(Box::new(letter)), more: false }
     }
 }
 
 /// The host's hold on a request. Dropping it finishes the request, if nobody did.
-pub struct Ticket(Arc<Request>);
+pub struct Ticket(Arc<ProviderRequest>);
 
 impl Ticket {
-    pub(super) fn new(request: Arc<Request>) -> Ticket {
+    pub(super) fn new(request: Arc<ProviderRequest>) -> Ticket {
         Ticket(request)
     }
 
@@ -264,7 +264,7 @@ impl Ticket {
     pub fn resolve(&self, index: usize, answer: Answer, terms: StoreTerms) -> Status {
         let Some(key) = self.keys().get(index) else { return Status::ERR_OUT_OF_RANGE };
         let terms = self.core.with_cost(key, &answer, terms);
-        self.answer(index, Given::Answer(answer, terms))
+        self.answer(index, ProviderAnswer::Answer(answer, terms))
     }
 
     /// Fails the key at `index`; as [`Ticket::resolve`].
@@ -272,13 +272,13 @@ impl Ticket {
         if index >= self.keys().len() {
             return Status::ERR_OUT_OF_RANGE;
         }
-        self.answer(index, Given::Failed(error))
+        self.answer(index, ProviderAnswer::Failed(error))
     }
 
     #[inline(always)]
-    fn answer(&self, index: usize, given: Given) -> Status {
-        let status = self.core.turn(|table, turn| table.answer(self.id(), index, given, turn));
-        self.core.hold_back(1);
+    fn answer(&self, index: usize, given: ProviderAnswer) -> Status {
+        let status = self.core.with_table(|table, turn| table.answer(self.id(), index, given, turn));
+        self.core.throttle_writer(1);
         status
     }
 
@@ -291,13 +291,13 @@ impl Ticket {
             return self.resolve(index, answer, terms);
         }
         let terms = self.core.with_cost(key, &answer, terms);
-        let status = self.core.turn(|table, turn| table.extra(self.id(), key, answer, terms, turn));
-        self.core.hold_back(1);
+        let status = self.core.with_table(|table, turn| table.extra(self.id(), key, answer, terms, turn));
+        self.core.throttle_writer(1);
         status
     }
 
     /// Is through with it: what is open is settled with `rest`.
-    pub fn finish(&self, rest: Rest) -> Status {
+    pub fn finish(&self, rest: Unanswered) -> Status {
         self.0.finish(rest)
     }
 
@@ -320,18 +320,18 @@ impl Ticket {
             return Err((Status::ERR_CANCELLED, new));
         }
         match *hook {
-            Hook::Unset => {
-                *hook = Hook::Set(new);
+            HookState::Unset => {
+                *hook = HookState::Set(new);
                 Ok(())
             }
-            Hook::Set(_) | Hook::Due(_) | Hook::Over => Err((Status::ERR_ALREADY_USED, new)),
+            HookState::Set(_) | HookState::Due(_) | HookState::Over => Err((Status::ERR_ALREADY_USED, new)),
         }
     }
 }
 
 impl std::ops::Deref for Ticket {
-    type Target = Request;
-    fn deref(&self) -> &Request {
+    type Target = ProviderRequest;
+    fn deref(&self) -> &ProviderRequest {
         &self.0
     }
 }
@@ -340,8 +340,9 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.0.finished.load(Ordering::Acquire) {
             // Code that panicked has not said that what it left out does not exist (rule F16A).
-            let rest = if std::thread::panicking() { Rest::Failed(Error::of(Status::ERR_UNANSWERED)) } else { Rest::Unanswered };
-            let _ = contained(|| self.0.finish(rest));
+            let rest =
+                if std::thread::panicking() { Unanswered::Failed(Error::of(Status::ERR_UNANSWERED)) } else { Unanswered::Unanswered };
+            let _ = catch_panic(|| self.0.finish(rest));
         }
     }
 }

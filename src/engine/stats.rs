@@ -4,20 +4,20 @@ use super::Core;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::{Moment, Now};
-use crate::cache::{Cause, Counts as StoreCounts, Tally};
-use crate::task::Counts as TaskCounts;
+use crate::cache::{Cause, StoreCounts, Tally};
+use crate::task::TaskCounts;
 use crate::task::counts::{Gauges, Histogram};
 use std::fmt::Write as _;
 
 /// The time between two resets.
-pub(super) struct Window {
+pub(super) struct StatsWindow {
     id: AtomicU64,
     began: Mutex<Moment>,
 }
 
-impl Window {
-    pub(super) fn new(now: Moment) -> Window {
-        Window { id: AtomicU64::new(1), began: Mutex::new(now) }
+impl StatsWindow {
+    pub(super) fn new(now: Moment) -> StatsWindow {
+        StatsWindow { id: AtomicU64::new(1), began: Mutex::new(now) }
     }
 }
 
@@ -128,7 +128,7 @@ impl Stats {
                 let _ = writeln!(text, "{}{suffix}{} {}", row.family, row.labels(), (row.of)(self));
             }
         }
-        for Histogrammed { family, about, unit, of, .. } in HISTOGRAMS {
+        for HistogramRow { family, about, unit, of, .. } in HISTOGRAMS {
             histogram(&mut text, family, about, of(self), *unit);
         }
         text.push_str("# EOF\n");
@@ -184,7 +184,7 @@ impl Statistic {
 }
 
 /// What is counted as a distribution: in JSON and OpenMetrics only.
-struct Histogrammed {
+struct HistogramRow {
     path: &'static str,
     family: &'static str,
     about: &'static str,
@@ -193,15 +193,15 @@ struct Histogrammed {
     of: fn(&Stats) -> &Histogram,
 }
 
-static HISTOGRAMS: &[Histogrammed] = &[
-    Histogrammed {
+static HISTOGRAMS: &[HistogramRow] = &[
+    HistogramRow {
         path: "latency_us",
         family: "kvlight_request_seconds",
         about: "From forming a request to its end.",
         unit: 1e-6,
         of: |stats| &stats.tasks.latency,
     },
-    Histogrammed {
+    HistogramRow {
         path: "batch_keys",
         family: "kvlight_request_keys",
         about: "Keys in a request.",
@@ -226,7 +226,7 @@ pub fn as_markdown() -> String {
             writeln!(text, "| `{}` | `{}` | `{}{suffix}{}` | {} | {} |", row.name, row.path, row.family, row.labels(), row.kind, row.about);
     }
     text.push_str("\nBesides, the window (`window_id`, another number after each reset, and `window_ms`), `lookups.hit_rate` in JSON (hits and null hits among the lookups of valid keys), and two histograms:\n\n| JSON | OpenMetrics | |\n|---|---|---|\n");
-    for Histogrammed { path, family, about, .. } in HISTOGRAMS {
+    for HistogramRow { path, family, about, .. } in HISTOGRAMS {
         let _ = writeln!(text, "| `{path}` | `{family}` | {about} |");
     }
     text.push_str("\nIn JSON a histogram has its `count`, its `sum`, and `at_most`: pairs of an upper bound and how many lie at or below it and above the bound before.\n");

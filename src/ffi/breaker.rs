@@ -1,7 +1,7 @@
 //! The circuit breaker, for operators: how it stands, and an order that overrides it (rule R07).
 
+use super::constants::{KVL_BREAKER_FORCE_CLOSED, KVL_BREAKER_FORCE_NONE, KVL_BREAKER_FORCE_OPEN, kvl_status_t};
 use super::guard::{Caller, guard, guard_or};
-use super::sets::{KVL_BREAKER_FORCE_CLOSED, KVL_BREAKER_FORCE_NONE, KVL_BREAKER_FORCE_OPEN, kvl_status_t};
 use super::types::kvl_tasks_t;
 use crate::base::Status;
 use crate::task::breaker::Forced;

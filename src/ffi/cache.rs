@@ -5,9 +5,9 @@
 //! waits for nobody; it needs neither the core nor a guard.
 
 use super::config::Config;
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_apart, guard_or};
-use super::handle::{Counted, Handle, Owner, Place};
-use super::sets::kvl_status_t;
+use super::handle::{Handle, Owner, ScalarOut, SharedOwner};
 use super::stats::kvl_stats_t;
 use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_value_t};
@@ -17,28 +17,28 @@ use crate::base::key::KEY_MAX;
 use crate::base::{Answer, Error, Status, Value};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
-use crate::engine::holder::Holder;
+use crate::engine::cache_ref::CacheRef;
 use std::sync::Arc;
 
 impl Handle for kvl_cache_t {
-    type Owner = Holder;
+    type Owner = CacheRef;
 }
 
-impl Owner for Holder {
+impl Owner for CacheRef {
     type Target = Core;
     fn into_raw(self) -> *mut Core {
-        Holder::into_raw(self).cast_mut()
+        CacheRef::into_raw(self).cast_mut()
     }
-    unsafe fn from_raw(raw: *mut Core) -> Holder {
+    unsafe fn from_raw(raw: *mut Core) -> CacheRef {
         // SAFETY: the caller's promise: the pointer is that of an `Arc`, whose reference was given up with it.
-        Holder::of_counted(unsafe { Arc::from_raw(raw) })
+        CacheRef::of_counted(unsafe { Arc::from_raw(raw) })
     }
     fn is_stale(target: &Core) -> bool {
         target.born().is_stale()
     }
 }
 
-impl Counted for Holder {}
+impl SharedOwner for CacheRef {}
 
 fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
@@ -96,7 +96,7 @@ impl Caller {
     #[inline(always)]
     fn glance<R>(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let core = self.borrow(cache).ok()?;
-        core.glance(self.key(key, key_len).ok()?, see)
+        core.try_lookup_fast(self.key(key, key_len).ok()?, see)
     }
 
     /// Whether a lookup would write over its own key.
@@ -107,54 +107,54 @@ impl Caller {
     }
 
     #[inline(always)]
-    fn room_for_bytes(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<RoomForBytes<'_>, Status> {
+    fn room_for_bytes(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<ByteBuffer<'_>, Status> {
         let len = self.place(out_len)?;
-        if buf.is_null() && cap > 0 { Err(Status::ERR_NULL_POINTER) } else { Ok(RoomForBytes { buf, cap, len }) }
+        if buf.is_null() && cap > 0 { Err(Status::ERR_NULL_POINTER) } else { Ok(ByteBuffer { buf, cap, len }) }
     }
 }
 
 /// A buffer of the caller, and the place for the length of the bytes that go into it.
-struct RoomForBytes<'caller> {
+struct ByteBuffer<'caller> {
     buf: *mut u8,
     cap: usize,
-    len: Place<'caller, usize>,
+    len: ScalarOut<'caller, usize>,
 }
 
 /// Longer values are copied after the lock of their shard is released. For shorter ones a reference costs more than the copy.
 const COPIED_UNDER_LOCK: usize = 4096;
 
 /// What a lookup does with the bytes while it holds the lock.
-enum Seen {
+enum CopyResult {
     /// Nothing is left to do.
     Done(Status),
     /// They are too many: this reference keeps them, to be copied after the lock.
     Long(Value),
 }
 
-impl RoomForBytes<'_> {
+impl ByteBuffer<'_> {
     /// For use under the lock of a shard.
     #[inline(always)]
-    fn see(&self, answer: &Answer) -> Seen {
-        let Some(value) = answer.value() else { return Seen::Done(Status::NULL) };
-        let Some(bytes) = value.as_bytes() else { return Seen::Done(Status::ERR_WRONG_KIND) };
+    fn see(&self, answer: &Answer) -> CopyResult {
+        let Some(value) = answer.value() else { return CopyResult::Done(Status::NULL) };
+        let Some(bytes) = value.as_bytes() else { return CopyResult::Done(Status::ERR_WRONG_KIND) };
         self.len.write(bytes.len());
         if bytes.len() > self.cap {
-            return Seen::Done(Status::TRUNCATED);
+            return CopyResult::Done(Status::TRUNCATED);
         }
         if rarely(bytes.len() > COPIED_UNDER_LOCK) {
-            return Seen::Long(value.clone());
+            return CopyResult::Long(value.clone());
         }
         self.copy(bytes);
-        Seen::Done(Status::VALUE)
+        CopyResult::Done(Status::VALUE)
     }
 
     /// For use after the lock, which was that of a shard of `core`.
-    fn finish(&self, seen: Seen, core: &Core) -> Status {
+    fn finish(&self, seen: CopyResult, core: &Core) -> Status {
         match seen {
-            Seen::Done(status) => status,
-            Seen::Long(value) => {
+            CopyResult::Done(status) => status,
+            CopyResult::Long(value) => {
                 value.as_bytes().into_iter().for_each(|bytes| self.copy(bytes));
-                core.give_up(value);
+                core.release_value(value);
                 Status::VALUE
             }
         }
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn kvl_cache_new(
             if parts.routes.removals.is_none() && parts.removal.as_ref().is_some_and(|listener| listener.function().is_none()) {
                 return Err(Error::of(Status::ERR_NO_CALLBACK));
             }
-            Core::cache(parts.into_plan()).map(Holder::new).map_err(Error::of)
+            Core::cache(parts.into_plan()).map(CacheRef::new).map_err(Error::of)
         })
     })
 }
@@ -271,7 +271,7 @@ pub unsafe extern "C" fn kvl_cache_get_into(
         )
     {
         match seen {
-            Some(Seen::Done(status)) => return status.0,
+            Some(CopyResult::Done(status)) => return status.0,
             None => return Status::MISS.0,
             // The entry may leave meanwhile: then the value ends here, which may run code of the host.
             Some(long) => return guard_apart(|| Ok(room.finish(long, &*caller.kept(cache)?))),
@@ -563,13 +563,13 @@ mod tests {
         let caller = unsafe { Caller::trusted() };
         let room = caller.room_for_bytes(buf.as_mut_ptr(), buf.len(), &mut len).expect("both are there");
         let seen = room.see(&bytes(COPIED_UNDER_LOCK));
-        assert!(matches!(seen, Seen::Done(Status::VALUE)) && buf[0] == 7, "a short one is copied at once");
+        assert!(matches!(seen, CopyResult::Done(Status::VALUE)) && buf[0] == 7, "a short one is copied at once");
         buf.fill(0);
         let seen = room.see(&bytes(COPIED_UNDER_LOCK + 1));
-        assert!(matches!(seen, Seen::Long(_)) && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));
+        assert!(matches!(seen, CopyResult::Long(_)) && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));
         let core = Core::cache(crate::engine::Plan::default()).expect("a cache");
         assert_eq!(room.finish(seen, &core), Status::VALUE);
         assert!(buf[..=COPIED_UNDER_LOCK].iter().all(|byte| *byte == 7) && buf[COPIED_UNDER_LOCK + 1] == 0);
-        assert!(matches!(room.see(&bytes(buf.len() + 1)), Seen::Done(Status::TRUNCATED)));
+        assert!(matches!(room.see(&bytes(buf.len() + 1)), CopyResult::Done(Status::TRUNCATED)));
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! All of this may run code of the host's (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
 
+use super::constants::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::guard::{Caller, guard};
 use super::request::bytes;
-use super::sets::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::types::{kvl_cache_t, kvl_removal_fn, kvl_terms_t, kvl_value_t};
 use super::view;
 use crate::base::{Answer, Status, Ttl};
-use crate::cache::{Condition, Departure, Departures, Entry};
+use crate::cache::{Condition, Departure, Departures, NewEntry};
 use crate::engine::Core;
 use std::ffi::c_void;
 
@@ -31,11 +31,11 @@ impl Caller {
     ) -> Result<Status, Status> {
         let (core, key) = (self.borrow(cache)?, self.key(key.0, key.1)?);
         let (terms, condition) = self.put_terms(terms, KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT)?;
-        put(core, key, Entry { answer: answer()?, terms, condition }, naming)
+        put(core, key, NewEntry { answer: answer()?, terms, condition }, naming)
     }
 }
 
-fn put(core: &Core, key: &[u8], entry: Entry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+fn put(core: &Core, key: &[u8], entry: NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
     let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
     let mut left = Departures::new();
     let status = kept.as_deref().unwrap_or(core).put(key, entry, naming, &mut left);
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn kvl_cache_compare_put(
         let (core, key) = (caller.borrow(cache)?, caller.key(key, key_len)?);
         let (terms, _) = caller.put_terms(terms_or_null, KVL_PUT_F_KEEP_TTL)?;
         let condition = Condition::Holds(caller.share(expected)?);
-        put(core, key, Entry { answer: caller.share(value)?, terms, condition }, None)
+        put(core, key, NewEntry { answer: caller.share(value)?, terms, condition }, None)
     })
 }
 

@@ -1,8 +1,8 @@
 //! The manual clock across the ABI (rule S15).
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
-use super::handle::{Born, Handle};
-use super::sets::kvl_status_t;
+use super::handle::{Handle, HasGeneration};
 use super::types::kvl_clock_t;
 use crate::base::process::Generation;
 use crate::base::{ManualClock, Millis, Status};
@@ -22,7 +22,7 @@ impl ClockHandle {
     }
 }
 
-impl Born for ClockHandle {
+impl HasGeneration for ClockHandle {
     fn born(&self) -> Generation {
         self.born
     }
@@ -38,8 +38,8 @@ thread_local! {
 
 /// Advances unless this thread is inside an advance, which fires what may run code of the host's, which may come here.
 fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
-    struct Leave;
-    impl Drop for Leave {
+    struct TurnGuard;
+    impl Drop for TurnGuard {
         fn drop(&mut self) {
             let _ = ADVANCING.try_with(|advancing| advancing.set(false));
         }
@@ -47,7 +47,7 @@ fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
     if ADVANCING.try_with(|advancing| advancing.replace(true)).unwrap_or(false) {
         return Err(Status::ERR_REENTRANT);
     }
-    let _leave = Leave;
+    let _leave = TurnGuard;
     clock.advance(by_ms);
     Ok(Status::OK)
 }

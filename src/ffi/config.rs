@@ -3,10 +3,10 @@
 //! The functions are kept behind `Arc`s, so that a configuration may serve several engines and be freed right after it was used:
 //! user data ends with the last of them. A replaced function is dropped after the lock, since its free is code of the host's.
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
-use super::handle::{Born, Handle};
+use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
-use super::sets::kvl_status_t;
 use super::types::{
     kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_runtime_t, kvl_validate_fn,
     kvl_value_t,
@@ -30,12 +30,12 @@ const KEYS_JSON: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("c
 /// What a configuration's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption.
 pub(crate) struct Config {
     born: Generation,
-    parts: Mutex<Parts>,
+    parts: Mutex<ConfigParts>,
 }
 
 /// All that an engine is made from. Cloning shares the functions.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) struct ConfigParts {
     /// The settings, and the first one that was refused.
     pub(crate) draft: Draft,
     /// kvl_config_set_provider(); its function may be NULL, for a queue.
@@ -59,7 +59,7 @@ pub(crate) struct Parts {
 impl Config {
     fn new() -> Config {
         let draft = Draft::new(Scope::Engine);
-        let parts = Parts {
+        let parts = ConfigParts {
             draft,
             provider: None,
             validator: None,
@@ -74,7 +74,7 @@ impl Config {
     }
 
     /// What stands in it now.
-    pub(crate) fn parts(&self) -> Parts {
+    pub(crate) fn parts(&self) -> ConfigParts {
         self.parts.lock().clone()
     }
 
@@ -93,14 +93,14 @@ impl Config {
     }
 
     /// Puts `new` into the place that `place` finds. What was there ends after the lock.
-    fn replace<T>(&self, place: impl FnOnce(&mut Parts) -> &mut Option<T>, new: Option<T>) -> Status {
+    fn replace<T>(&self, place: impl FnOnce(&mut ConfigParts) -> &mut Option<T>, new: Option<T>) -> Status {
         let old = std::mem::replace(place(&mut self.parts.lock()), new);
         drop(old);
         Status::OK
     }
 }
 
-impl Born for Config {
+impl HasGeneration for Config {
     fn born(&self) -> Generation {
         self.born
     }

@@ -1,11 +1,11 @@
 //! Errors across the ABI: a handle is `base`'s own pointer.
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
 use super::handle::Handle;
-use super::sets::kvl_status_t;
 use super::types::{kvl_error_t, kvl_free_fn, kvl_queue_t};
 use super::value::object_in;
-use crate::base::{Error, Home, Object, Status};
+use crate::base::{DropSite, Error, Object, Status};
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -78,8 +78,8 @@ pub unsafe extern "C" fn kvl_error_new_object(
         let out = caller.out(out_error)?;
         let mut object = object?;
         if !queue_or_null.is_null() {
-            let queue: Arc<dyn Home> = caller.borrow(queue_or_null)?.queue();
-            object = object.to_home(queue);
+            let queue: Arc<dyn DropSite> = caller.borrow(queue_or_null)?.queue();
+            object = object.to_drop_site(queue);
         }
         let error = caller.error_of(code, message, message_len, flags, Some(object))?;
         Ok(out.give(error, Status::OK))

@@ -1,10 +1,10 @@
 //! A fetch across the ABI: made before the call, so that it can be cancelled before, while and after (docs/adr/0003).
 
+use super::constants::{KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or, outside};
-use super::sets::{KVL_FOREVER, kvl_status_t};
 use super::types::{kvl_fetch_t, kvl_free_fn};
 use crate::base::{Object, Status};
-use crate::engine::handle::Fetch;
+use crate::engine::fetch_handle::FetchHandle;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use std::time::Duration;
 pub unsafe extern "C" fn kvl_fetch_new(out_fetch: *mut *mut kvl_fetch_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| Ok(caller.out(out_fetch)?.give(Arc::new(Fetch::new()), Status::OK)))
+    guard(|| Ok(caller.out(out_fetch)?.give(Arc::new(FetchHandle::new()), Status::OK)))
 }
 
 /// Gives a fetch something that the provider sees: kvl_request_context(). A second call replaces the first.

@@ -2,9 +2,9 @@
 //!
 //! It knows nothing of handles; those are checked where they are borrowed (`handle.rs`).
 
-use super::sets::kvl_status_t;
+use super::constants::kvl_status_t;
 use crate::base::Status;
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 
 /// What an export may believe of its arguments, as one value, so that the promise is made in one place.
@@ -26,7 +26,7 @@ impl Caller {
 /// Runs an export that answers a status.
 #[inline]
 pub(crate) fn guard(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_t {
-    let status = match contained(run) {
+    let status = match catch_panic(run) {
         Ok(Ok(status) | Err(status)) => status,
         Err(_) => Status::ERR_PANIC,
     };
@@ -42,7 +42,7 @@ pub(crate) fn guard_apart(run: impl FnOnce() -> Result<Status, Status>) -> kvl_s
 /// Runs an export that answers something else; `fallback` stands for a panic.
 #[inline]
 pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
-    contained(run).unwrap_or(fallback)
+    catch_panic(run).unwrap_or(fallback)
 }
 
 /// For functions marked `outside`: refuses inside callbacks and on threads of ours.

@@ -35,15 +35,15 @@ pub(crate) trait Owner: Sized {
 }
 
 /// An owner of which there may be many; each clone is one more reference.
-pub(crate) trait Counted: Owner + Clone {}
+pub(crate) trait SharedOwner: Owner + Clone {}
 
 /// What remembers in which process it was made.
-pub(crate) trait Born {
+pub(crate) trait HasGeneration {
     /// The process, counted in forks.
     fn born(&self) -> Generation;
 }
 
-impl<T: Born> Owner for Box<T> {
+impl<T: HasGeneration> Owner for Box<T> {
     type Target = T;
     fn into_raw(self) -> *mut T {
         Box::into_raw(self)
@@ -57,7 +57,7 @@ impl<T: Born> Owner for Box<T> {
     }
 }
 
-impl<T: Born> Owner for Arc<T> {
+impl<T: HasGeneration> Owner for Arc<T> {
     type Target = T;
     fn into_raw(self) -> *mut T {
         Arc::into_raw(self).cast_mut()
@@ -86,8 +86,8 @@ impl Owner for Error {
     }
 }
 
-impl<T: Born> Counted for Arc<T> {}
-impl Counted for Error {}
+impl<T: HasGeneration> SharedOwner for Arc<T> {}
+impl SharedOwner for Error {}
 
 type Target<H> = <<H as Handle>::Owner as Owner>::Target;
 
@@ -106,7 +106,7 @@ impl Caller {
 
     /// A reference of our own on what is behind a handle.
     #[inline]
-    pub(crate) fn share<H: Handle<Owner: Counted>>(&self, handle: *const H) -> Result<H::Owner, Status> {
+    pub(crate) fn share<H: Handle<Owner: SharedOwner>>(&self, handle: *const H) -> Result<H::Owner, Status> {
         self.borrow(handle)?;
         // SAFETY: a living handle, as `borrow` relied on; the reference it stands for stays with the caller.
         let owner = ManuallyDrop::new(unsafe { H::Owner::from_raw(handle.cast_mut().cast()) });
@@ -115,7 +115,7 @@ impl Caller {
 
     /// Adds a reference for the caller and returns the handle; does nothing to NULL and to handles from before a fork.
     #[inline]
-    pub(crate) fn retain<H: Handle<Owner: Counted>>(&self, handle: *mut H) -> *mut H {
+    pub(crate) fn retain<H: Handle<Owner: SharedOwner>>(&self, handle: *mut H) -> *mut H {
         if let Ok(owner) = self.share(handle) {
             let _ = ManuallyDrop::new(owner);
         }
@@ -140,49 +140,49 @@ impl Caller {
     }
 
     /// As [`Caller::out`], where the caller may want nothing.
-    pub(crate) fn maybe_out<H: Handle>(&self, place: *mut *mut H) -> Option<Out<'_, H>> {
+    pub(crate) fn maybe_out<H: Handle>(&self, place: *mut *mut H) -> Option<HandleOut<'_, H>> {
         self.out(place).ok()
     }
 
     /// The place for a handle that is handed out, NULL from now on. Comes before every other check.
     #[inline]
-    pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<Out<'_, H>, Status> {
+    pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<HandleOut<'_, H>, Status> {
         if rarely(place.is_null()) {
             return Err(Status::ERR_NULL_POINTER);
         }
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         // SAFETY: valid to write, by the promise that `self` stands for.
         unsafe { place.write(std::ptr::null_mut()) };
-        Ok(Out { place, caller: PhantomData })
+        Ok(HandleOut { place, caller: PhantomData })
     }
 
     /// The places for `n` handles that are handed out, all NULL from now on.
-    pub(crate) fn outs<H: Handle>(&self, places: *mut *mut H, n: usize) -> Result<Places<'_, *mut H>, Status> {
+    pub(crate) fn outs<H: Handle>(&self, places: *mut *mut H, n: usize) -> Result<ArrayOut<'_, *mut H>, Status> {
         let places = self.places(places, n)?;
         (0..n).for_each(|at| places.write(at, std::ptr::null_mut()));
         Ok(places)
     }
 
     /// The places for `n` scalars, which may be NULL if there are none.
-    pub(crate) fn places<T>(&self, first: *mut T, n: usize) -> Result<Places<'_, T>, Status> {
+    pub(crate) fn places<T>(&self, first: *mut T, n: usize) -> Result<ArrayOut<'_, T>, Status> {
         self.check_array(first, n)?;
-        Ok(Places { first, n, caller: PhantomData })
+        Ok(ArrayOut { first, n, caller: PhantomData })
     }
 
     /// The place for a scalar that is written on success only.
     #[inline]
-    pub(crate) fn place<T>(&self, place: *mut T) -> Result<Place<'_, T>, Status> {
-        Ok(Place { place: NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?, caller: PhantomData })
+    pub(crate) fn place<T>(&self, place: *mut T) -> Result<ScalarOut<'_, T>, Status> {
+        Ok(ScalarOut { place: NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?, caller: PhantomData })
     }
 }
 
 /// The place for a handle that is handed out.
-pub(crate) struct Out<'caller, H> {
+pub(crate) struct HandleOut<'caller, H> {
     place: NonNull<*mut H>,
     caller: PhantomData<&'caller Caller>,
 }
 
-impl<H: Handle> Out<'_, H> {
+impl<H: Handle> HandleOut<'_, H> {
     /// Hands `owner` to the caller. The last act of an export.
     #[inline]
     pub(crate) fn give(self, owner: H::Owner, status: Status) -> Status {
@@ -195,12 +195,12 @@ impl<H: Handle> Out<'_, H> {
 impl Caller {
     /// The place for a struct that grows with the library: `size` is what the caller knows of it. Its fields fill words of the machine,
     /// alone or together, so that no size that any version of it ever had ends within one; the first says how much was filled.
-    pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<Room<'_, T>, Status> {
+    pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<StructOut<'_, T>, Status> {
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         if size < size_of::<usize>() || !place.is_aligned() {
             return Err(Status::ERR_INVALID_ARG);
         }
-        Ok(Room { place, size: whole_words(size.min(size_of::<T>()), size_of::<usize>()), caller: PhantomData })
+        Ok(StructOut { place, size: whole_words(size.min(size_of::<T>()), size_of::<usize>()), caller: PhantomData })
     }
 }
 
@@ -210,13 +210,13 @@ const fn whole_words(size: usize, word: usize) -> usize {
 }
 
 /// The place for a struct of which the caller may know a part.
-pub(crate) struct Room<'caller, T> {
+pub(crate) struct StructOut<'caller, T> {
     place: NonNull<T>,
     size: usize,
     caller: PhantomData<&'caller Caller>,
 }
 
-impl<T> Room<'_, T> {
+impl<T> StructOut<'_, T> {
     /// How many bytes will be written.
     pub(crate) fn size(&self) -> usize {
         self.size
@@ -231,12 +231,12 @@ impl<T> Room<'_, T> {
 }
 
 /// The place for a scalar.
-pub(crate) struct Place<'caller, T> {
+pub(crate) struct ScalarOut<'caller, T> {
     place: NonNull<T>,
     caller: PhantomData<&'caller Caller>,
 }
 
-impl<T> Place<'_, T> {
+impl<T> ScalarOut<'_, T> {
     /// Writes it.
     #[inline]
     pub(crate) fn write(&self, value: T) {
@@ -246,13 +246,13 @@ impl<T> Place<'_, T> {
 }
 
 /// The places for many.
-pub(crate) struct Places<'caller, T> {
+pub(crate) struct ArrayOut<'caller, T> {
     first: *mut T,
     n: usize,
     caller: PhantomData<&'caller Caller>,
 }
 
-impl<T> Places<'_, T> {
+impl<T> ArrayOut<'_, T> {
     /// Writes one. Does nothing beyond the last.
     pub(crate) fn write(&self, at: usize, value: T) {
         if at < self.n {
@@ -262,7 +262,7 @@ impl<T> Places<'_, T> {
     }
 }
 
-impl<H: Handle> Places<'_, *mut H> {
+impl<H: Handle> ArrayOut<'_, *mut H> {
     /// Hands one to the caller.
     pub(crate) fn give(&self, at: usize, owner: H::Owner) {
         self.write(at, owner.into_raw().cast());

@@ -1,6 +1,6 @@
 //! The host's functions: each callback type of a configuration, made into what the engine calls.
 
-use super::config::Parts;
+use super::config::ConfigParts;
 use super::notify::Notify;
 use super::request::RequestHandle;
 use super::types::{kvl_cost_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_request_t, kvl_validate_fn};
@@ -75,10 +75,10 @@ impl RecordListener for Notify<kvl_record_fn> {
     }
 }
 
-impl Parts {
+impl ConfigParts {
     /// What a cache or an engine is made from.
     pub(crate) fn into_plan(self) -> Plan {
-        let Parts { draft, provider, validator, cost, removal, record, clock, runtime, routes } = self;
+        let ConfigParts { draft, provider, validator, cost, removal, record, clock, runtime, routes } = self;
         let hooks = Hooks {
             provider: provider.map(|hook| hook as Arc<dyn Provider>),
             validator: validator.map(|hook| hook as Arc<dyn Validator>),

@@ -1,21 +1,21 @@
 //! Iterators across the ABI: all entries of a cache, one after the other (rule S18).
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
-use super::handle::{Born, Handle};
-use super::sets::kvl_status_t;
+use super::handle::{Handle, HasGeneration};
 use super::types::{kvl_cache_t, kvl_iterator_t, kvl_result_t};
 use super::view;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::{Key, Status};
 use crate::cache::Hit;
+use crate::engine::cache_ref::CacheRef;
 use crate::engine::entries::Entries;
-use crate::engine::holder::Holder;
 
 /// What an iterator's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption; no lock of the cache's is held
 /// between two calls.
 pub(crate) struct Iterator {
-    cache: Holder,
+    cache: CacheRef,
     entries: Mutex<Entries>,
     view: Mutex<Option<(Key, Hit)>>,
 }
@@ -26,7 +26,7 @@ impl Iterator {
     fn show(&self, entry: Option<(Key, Hit)>) {
         let old = std::mem::replace(&mut *self.view.lock(), entry);
         if let Some(value) = old.and_then(|(_, hit)| hit.answer.into_value()) {
-            self.cache.give_up(value);
+            self.cache.release_value(value);
         }
     }
 }
@@ -37,7 +37,7 @@ impl Drop for Iterator {
     }
 }
 
-impl Born for Iterator {
+impl HasGeneration for Iterator {
     fn born(&self) -> Generation {
         self.cache.born()
     }

@@ -1,7 +1,7 @@
 //! The C ABI: the only room with `extern "C"`. One file for each noun of the header, each export three lines under its guard.
 //!
 //! Plumbing: `guard` (panics, thread class), `handle` (which owner stands behind which C type), `bytes` (pointers to slices),
-//! `notify` (user data), `terms` (of an answer), `stats`. Declarations: `sets`, `types`. The rest are nouns. build.rs makes the header from these files, in the
+//! `notify` (user data), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The rest are nouns. build.rs makes the header from these files, in the
 //! order of its `SECTIONS`, so a comment on an export is read by C programmers: house law on it is in `tests/rust/tidy.rs`.
 //!
 //! This room knows no rule of caching: it checks, converts, and asks the floors below.
@@ -18,7 +18,7 @@ pub(crate) mod stats;
 mod terms;
 pub(crate) mod view;
 
-pub mod sets;
+pub mod constants;
 pub mod types;
 
 pub mod breaker;
@@ -46,6 +46,7 @@ pub use cache::*;
 pub use cache_write::*;
 pub use clock::*;
 pub use config::*;
+pub use constants::*;
 pub use error::*;
 pub use fetch::*;
 pub use iterator::*;
@@ -55,7 +56,6 @@ pub use reader::*;
 pub use request::*;
 pub use results::*;
 pub use runtime::*;
-pub use sets::*;
 pub use slices::*;
 pub use stats::kvl_stats_t;
 pub use status::*;

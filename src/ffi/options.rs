@@ -2,9 +2,9 @@
 //!
 //! The callback has no user data of its own: it is called with the fetch's, so that options can be shared by many fetches.
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
-use super::handle::{Born, Handle};
-use super::sets::kvl_status_t;
+use super::handle::{Handle, HasGeneration};
 use super::types::{kvl_options_t, kvl_progress_fn};
 use crate::base::Status;
 use crate::base::config::{Draft, FetchSettings, Input, Scope};
@@ -17,10 +17,10 @@ use std::ptr::null;
 /// What the handle of a fetch's options holds.
 pub(crate) struct Options {
     born: Generation,
-    parts: Mutex<Parts>,
+    parts: Mutex<OptionParts>,
 }
 
-struct Parts {
+struct OptionParts {
     draft: Draft,
     progress: Option<Progress>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Progress {
 #[allow(dead_code)] // fetches stand above the engine
 impl Options {
     fn new() -> Options {
-        let parts = Parts { draft: Draft::new(Scope::Fetch), progress: None };
+        let parts = OptionParts { draft: Draft::new(Scope::Fetch), progress: None };
         Options { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
@@ -56,7 +56,7 @@ impl Options {
     }
 }
 
-impl Born for Options {
+impl HasGeneration for Options {
     fn born(&self) -> Generation {
         self.born
     }

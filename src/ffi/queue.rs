@@ -1,26 +1,26 @@
 //! The host's queue across the ABI (rule L02): events for a thread of the program's, by callbacks (poll) or by an event struct
 //! (next).
 
-use super::guard::{Caller, guard, guard_or, outside};
-use super::handle::{Born, Handle};
-use super::notify::Notify;
-use super::request::{OnCancel, RequestHandle};
-use super::results::Batch;
-use super::sets::{
+use super::constants::{
     KVL_EVENT_CANCEL, KVL_EVENT_CLOSED, KVL_EVENT_DROP, KVL_EVENT_PROGRESS, KVL_EVENT_REMOVAL, KVL_EVENT_REQUEST, KVL_EVENT_RESULT,
     KVL_EVENT_RESULTS, KVL_F_LAST, KVL_FOREVER, KVL_QUEUE_F_ALL, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS, KVL_QUEUE_F_RESULTS,
     kvl_status_t,
 };
+use super::guard::{Caller, guard, guard_or, outside};
+use super::handle::{Handle, HasGeneration};
+use super::notify::Notify;
+use super::request::{OnCancel, RequestHandle};
+use super::results::ResultsHandle;
 use super::types::{kvl_closed_fn, kvl_config_t, kvl_event_t, kvl_free_fn, kvl_queue_t, kvl_result_t, kvl_value_t, kvl_wake_fn};
 use super::value::object_in;
 use super::view;
-use crate::base::object::Orphan;
+use crate::base::object::UnownedObject;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
-use crate::base::{Answer, Home, Status, Value};
-use crate::engine::letter::{FetchEvent, Letter};
+use crate::base::{Answer, DropSite, Status, Value};
+use crate::engine::polled_event::{FetchEvent, PolledEvent};
 use crate::engine::{Core, Routes};
-use crate::runtime::queue::{Queue, Unread, WakeHook};
+use crate::runtime::host_queue::{HostQueue, ReadError, WakeHook};
 use std::any::Any;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
@@ -32,14 +32,14 @@ pub const KVL_QUEUE_NEW_PIPE: u32 = 1;
 
 /// What the handle holds.
 pub(crate) struct QueueHandle {
-    queue: Arc<Queue>,
+    queue: Arc<HostQueue>,
     /// What the last event of kvl_queue_next() borrows from.
-    shown: Mutex<Option<Shown>>,
+    shown: Mutex<Option<EventView>>,
 }
 
 impl QueueHandle {
     /// The queue, to be kept.
-    pub(crate) fn queue(&self) -> Arc<Queue> {
+    pub(crate) fn queue(&self) -> Arc<HostQueue> {
         self.queue.clone()
     }
 
@@ -50,7 +50,7 @@ impl QueueHandle {
     }
 }
 
-impl Born for QueueHandle {
+impl HasGeneration for QueueHandle {
     fn born(&self) -> Generation {
         self.queue.born()
     }
@@ -68,7 +68,7 @@ impl WakeHook for Notify<kvl_wake_fn> {
 }
 
 /// An event with everything it points at. Dropped before the next one is read, on the reading thread.
-struct Shown {
+struct EventView {
     event: kvl_event_t,
     // In the order in which they are to be dropped: what is lent first, then what ends the fetch.
     _result: Option<Box<kvl_result_t>>,
@@ -79,7 +79,7 @@ struct Shown {
 
 // SAFETY: made, read and dropped by the reading thread; a host that moves its reading from one thread to another does so with
 // its own synchronisation, as the header's word `one` asks for.
-unsafe impl Send for Shown {}
+unsafe impl Send for EventView {}
 
 fn event(kind: u32, user_data: *mut c_void, core: Option<&Arc<Core>>) -> kvl_event_t {
     kvl_event_t {
@@ -99,50 +99,50 @@ fn event(kind: u32, user_data: *mut c_void, core: Option<&Arc<Core>>) -> kvl_eve
     }
 }
 
-impl Shown {
-    fn new(event: kvl_event_t, core: Option<Arc<Core>>) -> Shown {
-        Shown { event, _result: None, _lent: None, _letter: None, _core: core }
+impl EventView {
+    fn new(event: kvl_event_t, core: Option<Arc<Core>>) -> EventView {
+        EventView { event, _result: None, _lent: None, _letter: None, _core: core }
     }
 
-    fn of(letter: Box<dyn Any>) -> Option<Shown> {
-        let letter = match letter.downcast::<Letter>() {
+    fn of(letter: Box<dyn Any>) -> Option<EventView> {
+        let letter = match letter.downcast::<PolledEvent>() {
             Ok(letter) => *letter,
             Err(other) => {
-                let orphan = other.downcast::<Orphan>().ok()?;
-                return Some(Shown::new(event(KVL_EVENT_DROP, orphan.pointer(), None), None));
+                let orphan = other.downcast::<UnownedObject>().ok()?;
+                return Some(EventView::new(event(KVL_EVENT_DROP, orphan.pointer(), None), None));
             }
         };
         Some(match letter {
-            Letter::Fetch { core, user_data, event: happened, end } => Shown::of_fetch(core, user_data, happened, Box::new(end)),
-            Letter::Request { core, ticket } => {
-                let mut shown = Shown::new(event(KVL_EVENT_REQUEST, ticket.user_data(), Some(&core)), Some(core));
+            PolledEvent::Fetch { core, user_data, event: happened, end } => EventView::of_fetch(core, user_data, happened, Box::new(end)),
+            PolledEvent::Request { core, ticket } => {
+                let mut shown = EventView::new(event(KVL_EVENT_REQUEST, ticket.user_data(), Some(&core)), Some(core));
                 let request = RequestHandle::new(ticket);
                 shown.event.request = Arc::as_ptr(&request).cast_mut().cast();
                 shown._lent = Some(Box::new(request));
                 shown
             }
-            Letter::Cancel { core, hook, why: _, pending } => {
+            PolledEvent::Cancel { core, hook, why: _, pending } => {
                 let hook = hook.into_any().downcast::<OnCancel>().ok()?;
-                let mut shown = Shown::new(event(KVL_EVENT_CANCEL, hook.notify.user_data(), Some(&core)), Some(core));
+                let mut shown = EventView::new(event(KVL_EVENT_CANCEL, hook.notify.user_data(), Some(&core)), Some(core));
                 let request = hook.request.upgrade()?;
                 shown.event.request = Arc::as_ptr(&request).cast_mut().cast();
                 shown._lent = Some(Box::new(request));
                 shown._letter = Some(Box::new((hook, pending)));
                 shown
             }
-            Letter::Removal { core, user_data, departure } => {
+            PolledEvent::Removal { core, user_data, departure } => {
                 let departure = Box::new(departure);
                 let result = Box::new(view::of_departure(&departure));
-                let mut shown = Shown::new(event(KVL_EVENT_REMOVAL, user_data, core.as_ref()), core);
+                let mut shown = EventView::new(event(KVL_EVENT_REMOVAL, user_data, core.as_ref()), core);
                 shown.event.result = &raw const *result;
                 shown.event.cause = departure.cause as u32;
                 shown._result = Some(result);
                 shown._lent = Some(departure);
                 shown
             }
-            Letter::Closed { core, listener } => {
+            PolledEvent::Closed { core, listener } => {
                 let listener = listener.downcast::<Notify<kvl_closed_fn>>().ok()?;
-                let mut shown = Shown::new(event(KVL_EVENT_CLOSED, listener.user_data(), Some(&core)), Some(core));
+                let mut shown = EventView::new(event(KVL_EVENT_CLOSED, listener.user_data(), Some(&core)), Some(core));
                 shown.event.flags = KVL_F_LAST;
                 shown._letter = Some(listener);
                 shown
@@ -150,8 +150,8 @@ impl Shown {
         })
     }
 
-    fn of_fetch(core: Arc<Core>, user_data: *mut c_void, happened: FetchEvent, end: Box<dyn Any>) -> Shown {
-        let mut shown = Shown::new(event(0, user_data, Some(&core)), Some(core));
+    fn of_fetch(core: Arc<Core>, user_data: *mut c_void, happened: FetchEvent, end: Box<dyn Any>) -> EventView {
+        let mut shown = EventView::new(event(0, user_data, Some(&core)), Some(core));
         shown._letter = Some(end);
         match happened {
             FetchEvent::Result { index, key, outcome, last } => {
@@ -164,7 +164,7 @@ impl Shown {
                 shown._lent = Some(lent);
             }
             FetchEvent::Results(results) => {
-                let batch = Arc::new(Batch::new(results));
+                let batch = Arc::new(ResultsHandle::new(results));
                 shown.event.kind = KVL_EVENT_RESULTS;
                 shown.event.flags = KVL_F_LAST;
                 shown.event.results = Arc::as_ptr(&batch).cast_mut().cast();
@@ -187,11 +187,11 @@ fn patience(timeout_ms: i64) -> Result<Option<Duration>, Status> {
     }
 }
 
-fn why(unread: Unread) -> Result<Status, Status> {
+fn why(unread: ReadError) -> Result<Status, Status> {
     match unread {
-        Unread::Empty => Ok(Status::EMPTY),
-        Unread::NoFunction => Err(Status::ERR_NO_CALLBACK),
-        Unread::Busy => Err(Status::ERR_BUSY),
+        ReadError::Empty => Ok(Status::EMPTY),
+        ReadError::NoFunction => Err(Status::ERR_NO_CALLBACK),
+        ReadError::Busy => Err(Status::ERR_BUSY),
     }
 }
 
@@ -211,7 +211,7 @@ pub unsafe extern "C" fn kvl_queue_new(flags: u32, out_queue: *mut *mut kvl_queu
         if flags & !KVL_QUEUE_NEW_PIPE != 0 {
             return Err(Status::ERR_INVALID_ARG);
         }
-        let queue = Arc::new(Queue::new(flags & KVL_QUEUE_NEW_PIPE != 0));
+        let queue = Arc::new(HostQueue::new(flags & KVL_QUEUE_NEW_PIPE != 0));
         Ok(out.give(Arc::new(QueueHandle { queue, shown: Mutex::new(None) }), Status::OK))
     })
 }
@@ -352,7 +352,7 @@ pub unsafe extern "C" fn kvl_queue_next(
                 Err(unread) => return why(unread),
             };
             // A hook whose request is gone shows nothing.
-            if let Some(mut shown) = Shown::of(letter) {
+            if let Some(mut shown) = EventView::of(letter) {
                 shown.event.struct_size = room.size();
                 room.write(&shown.event);
                 *queue.shown.lock() = Some(shown);
@@ -484,7 +484,7 @@ pub unsafe extern "C" fn kvl_value_new_object_on(
     guard(|| {
         let object = object_in(object, object_free)?;
         let out = caller.out(out_value)?;
-        let queue: Arc<dyn Home> = caller.borrow(queue)?.queue();
-        Ok(out.give(Answer::Value(Value::object(object.to_home(queue), cost)), Status::OK))
+        let queue: Arc<dyn DropSite> = caller.borrow(queue)?.queue();
+        Ok(out.give(Answer::Value(Value::object(object.to_drop_site(queue), cost)), Status::OK))
     })
 }

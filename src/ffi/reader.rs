@@ -3,26 +3,26 @@
 //! Today a reader keeps the last value by a reference. Its shape, one thread and one view at a time, is what would let a later
 //! version read without one.
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
-use super::handle::{Born, Handle};
-use super::sets::kvl_status_t;
+use super::handle::{Handle, HasGeneration};
 use super::types::{kvl_cache_t, kvl_reader_t};
 use super::value::start_of;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::{Kind, Status, Value};
 use crate::engine::cache::Lookup;
-use crate::engine::holder::Holder;
+use crate::engine::cache_ref::CacheRef;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
 /// What a reader's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption.
-pub(crate) struct Reader {
-    cache: Holder,
+pub(crate) struct ReaderHandle {
+    cache: CacheRef,
     view: Mutex<Option<Value>>,
 }
 
-impl Reader {
+impl ReaderHandle {
     /// Lets go of what is in view. A destructor may run, so not under the lock.
     fn done(&self) {
         let old = self.view.lock().take();
@@ -35,14 +35,14 @@ impl Reader {
     }
 }
 
-impl Born for Reader {
+impl HasGeneration for ReaderHandle {
     fn born(&self) -> Generation {
         self.cache.born()
     }
 }
 
 impl Handle for kvl_reader_t {
-    type Owner = Box<Reader>;
+    type Owner = Box<ReaderHandle>;
 }
 
 /// Makes a window on a cache for one thread, or one fiber, through which values are read where they lie.
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn kvl_reader_new(cache: *mut kvl_cache_t, out_reader: *mu
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_reader)?;
-        let reader = Reader { cache: caller.share(cache)?, view: Mutex::new(None) };
+        let reader = ReaderHandle { cache: caller.share(cache)?, view: Mutex::new(None) };
         Ok(out.give(Box::new(reader), Status::OK))
     })
 }

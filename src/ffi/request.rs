@@ -1,17 +1,17 @@
 //! What the provider is handed, across the ABI. A handle is a ticket (`engine::request`): it stays valid for as long as it is held,
 //! whatever became of engine and request. The last reference that is released without a finish finishes.
 
+use super::constants::{KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or};
-use super::handle::{Born, Handle};
+use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
-use super::sets::{KVL_FOREVER, kvl_status_t};
 use super::types::{kvl_cancel_fn, kvl_error_t, kvl_free_fn, kvl_request_t, kvl_slice_t, kvl_terms_t, kvl_value_t};
 use super::value::object_in;
 use super::view::signed;
 use crate::base::process::Generation;
 use crate::base::{Answer, Error, Status, Value};
 use crate::engine::request::{CancelHook, Ticket};
-use crate::task::{Cancel, Rest};
+use crate::task::{Cancel, Unanswered};
 use std::any::Any;
 use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
@@ -42,7 +42,7 @@ impl RequestHandle {
     }
 }
 
-impl Born for RequestHandle {
+impl HasGeneration for RequestHandle {
     fn born(&self) -> Generation {
         self.ticket.born()
     }
@@ -386,7 +386,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
         let object = object_in(object, object_free)?;
         let ticket = caller.borrow(request)?;
         let object = match ticket.core().home() {
-            Some(queue) => object.to_home(queue),
+            Some(queue) => object.to_drop_site(queue),
             None => object,
         };
         let value = Value::object(object, cost);
@@ -514,7 +514,7 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
 pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.borrow(request)?.finish(Rest::Unanswered)))
+    guard(|| told(caller.borrow(request)?.finish(Unanswered::Unanswered)))
 }
 
 /// Finishes: what has no answer is null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
@@ -527,7 +527,7 @@ pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_
 pub unsafe extern "C" fn kvl_request_finish_nulls(request: *mut kvl_request_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.borrow(request)?.finish(Rest::Null)))
+    guard(|| told(caller.borrow(request)?.finish(Unanswered::Null)))
 }
 
 /// Finishes: what has no answer fails with one error.
@@ -543,7 +543,7 @@ pub unsafe extern "C" fn kvl_request_finish_error(request: *mut kvl_request_t, e
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.borrow(request)?;
-        told(ticket.finish(Rest::Failed(error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
+        told(ticket.finish(Unanswered::Failed(error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
     })
 }
 

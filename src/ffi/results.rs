@@ -1,8 +1,8 @@
 //! What a batch came to, across the ABI: an array of results, counted and summed up (rules F05, F18).
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard_or};
-use super::handle::Born;
-use super::sets::kvl_status_t;
+use super::handle::HasGeneration;
 use super::types::{kvl_error_t, kvl_result_t, kvl_results_t};
 use super::view;
 use crate::base::Status;
@@ -29,7 +29,7 @@ pub const KVL_COUNT_FROM_PROVIDER: u32 = 5;
 pub const KVL_COUNT_JOINED: u32 = 6;
 
 /// What the handle holds: the results and, made once, what C sees of them.
-pub(crate) struct Batch {
+pub(crate) struct ResultsHandle {
     born: Generation,
     results: Results,
     views: Vec<kvl_result_t>,
@@ -38,17 +38,17 @@ pub(crate) struct Batch {
 }
 
 // SAFETY: the views point into `results`, which does not change and goes with them; values and errors may be used from any thread.
-unsafe impl Send for Batch {}
+unsafe impl Send for ResultsHandle {}
 // SAFETY: as above.
-unsafe impl Sync for Batch {}
+unsafe impl Sync for ResultsHandle {}
 
-impl Batch {
-    pub(crate) fn new(results: Results) -> Batch {
+impl ResultsHandle {
+    pub(crate) fn new(results: Results) -> ResultsHandle {
         let last = results.batch.outcomes.len().saturating_sub(1);
         let outcomes = results.batch.outcomes.iter().enumerate();
         let views = outcomes.map(|(at, outcome)| view::of_outcome(at, results.keys.get(at).unwrap_or_default(), outcome, at == last));
         let views = views.collect();
-        Batch { born: Generation::now(), views, results, errors: OnceLock::new() }
+        ResultsHandle { born: Generation::now(), views, results, errors: OnceLock::new() }
     }
 
     fn count(&self, wanted: impl Fn(&kvl_result_t) -> bool) -> usize {
@@ -65,7 +65,7 @@ impl Batch {
     }
 }
 
-impl Born for Batch {
+impl HasGeneration for ResultsHandle {
     fn born(&self) -> Generation {
         self.born
     }

@@ -1,8 +1,8 @@
 //! Threads that several caches and engines share, across the ABI.
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, outside};
-use super::handle::{Born, Handle};
-use super::sets::kvl_status_t;
+use super::handle::{Handle, HasGeneration};
 use super::types::kvl_runtime_t;
 use crate::base::Status;
 use crate::base::process::Generation;
@@ -23,7 +23,7 @@ impl RuntimeHandle {
     }
 }
 
-impl Born for RuntimeHandle {
+impl HasGeneration for RuntimeHandle {
     fn born(&self) -> Generation {
         self.born
     }

@@ -1,7 +1,7 @@
 //! Many keys for hosts that can build one buffer and an array of numbers, but no array of pointers.
 
+use super::constants::kvl_status_t;
 use super::guard::{Caller, guard};
-use super::sets::kvl_status_t;
 use super::types::kvl_slice_t;
 use super::value::start_of;
 use crate::base::Status;

@@ -1,7 +1,7 @@
 //! The table of statuses as C sees it: names, sentences, and a count/at pair from which bindings make their own.
 
+use super::constants::kvl_status_t;
 use super::guard::guard_or;
-use super::sets::kvl_status_t;
 use crate::base::Status;
 use crate::base::status::TABLE;
 use std::ffi::c_char;

@@ -1,11 +1,11 @@
 //! The engine across the ABI: made, asked, closed.
 
+use super::constants::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or, outside};
-use super::handle::{Born, Handle};
+use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
 use super::options::Progress;
-use super::results::{self, Batch};
-use super::sets::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
+use super::results::{self, ResultsHandle};
 use super::stats::kvl_stats_t;
 use super::stats::text;
 use super::types::{
@@ -16,11 +16,11 @@ use super::view;
 use crate::base::key::KEY_MAX;
 use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
-use crate::engine::ask::{Asked, Call};
 use crate::engine::cache::Lookup;
-use crate::engine::handle::Fetch;
-use crate::engine::holder::Holder;
-use crate::engine::host::{Closed, Receiver, Results};
+use crate::engine::cache_ref::CacheRef;
+use crate::engine::fetch::{FetchAnswer, FetchCall};
+use crate::engine::fetch_handle::FetchHandle;
+use crate::engine::host::{CloseListener, Receiver, Results};
 use crate::task::{Form, Outcome, Verdict};
 use std::any::Any;
 use std::ffi::c_void;
@@ -32,12 +32,12 @@ impl Handle for kvl_tasks_t {
 }
 
 /// Tells one fetch's events to the host's function.
-struct Told<F> {
+struct CallbackReceiver<F> {
     notify: Notify<F>,
     progress: Option<Progress>,
 }
 
-impl<F: Copy> Told<F> {
+impl<F: Copy> CallbackReceiver<F> {
     fn tell_progress(&self, done: usize, failed: usize, total: usize) {
         let Some(progress) = self.progress.and_then(|progress| progress.function) else { return };
         // SAFETY: the host gave the function to be called with the fetch's user data.
@@ -46,9 +46,9 @@ impl<F: Copy> Told<F> {
 }
 
 // SAFETY: functions and user data of the host's are used from any thread, one at a time (header, USER DATA).
-unsafe impl<F> Send for Told<F> {}
+unsafe impl<F> Send for CallbackReceiver<F> {}
 
-impl Receiver for Told<kvl_result_fn> {
+impl Receiver for CallbackReceiver<kvl_result_fn> {
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
         let result = view::of_outcome(index, key, outcome, last);
         // SAFETY: the host gave the function for this user data; the result lives until it returns.
@@ -74,11 +74,11 @@ impl Receiver for Told<kvl_result_fn> {
     }
 }
 
-impl Receiver for Told<kvl_results_fn> {
+impl Receiver for CallbackReceiver<kvl_results_fn> {
     fn result(&mut self, _: usize, _: &[u8], _: &Outcome, _: bool) {}
 
     fn batch(&mut self, results: Results) {
-        let batch = Arc::new(Batch::new(results));
+        let batch = Arc::new(ResultsHandle::new(results));
         let handle = Arc::as_ptr(&batch).cast_mut().cast::<kvl_results_t>();
         // SAFETY: the host gave the function for this user data; the results live until it returns.
         self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, handle) }));
@@ -101,7 +101,7 @@ impl Receiver for Told<kvl_results_fn> {
     }
 }
 
-impl Closed for Notify<kvl_closed_fn> {
+impl CloseListener for Notify<kvl_closed_fn> {
     fn closed(self: Box<Self>) {
         // SAFETY: the host gave the function for this user data.
         self.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data) }));
@@ -128,9 +128,9 @@ fn call_of<'a>(
     core: &Core,
     form: Form,
     options: *const kvl_options_t,
-    handle: Option<&'a Arc<Fetch>>,
+    handle: Option<&'a Arc<FetchHandle>>,
     at_once: bool,
-) -> Result<(Call<'a>, Option<Progress>), Status> {
+) -> Result<(FetchCall<'a>, Option<Progress>), Status> {
     let base = if form == Form::Refresh { core.refresh_settings() } else { core.fetch_settings() };
     let (settings, progress) = if options.is_null() {
         (base.clone(), None)
@@ -139,16 +139,16 @@ fn call_of<'a>(
         (Arc::new(settings), progress)
     };
     let progress_step = progress.map_or(0, |progress| progress.step.get());
-    Ok((Call { form, settings, progress_step, handle, at_once }, progress))
+    Ok((FetchCall { form, settings, progress_step, handle, at_once }, progress))
 }
 
 /// An engine during a call, kept if code of the host's may run in it: that may dispose the very engine that the call works on.
-struct Engine<'caller> {
+struct EngineRef<'caller> {
     core: &'caller Core,
     kept: Option<Arc<Core>>,
 }
 
-impl std::ops::Deref for Engine<'_> {
+impl std::ops::Deref for EngineRef<'_> {
     type Target = Core;
     fn deref(&self) -> &Core {
         self.kept.as_deref().unwrap_or(self.core)
@@ -156,13 +156,13 @@ impl std::ops::Deref for Engine<'_> {
 }
 
 impl Caller {
-    fn engine(&self, tasks: *const kvl_tasks_t) -> Result<Engine<'_>, Status> {
+    fn engine(&self, tasks: *const kvl_tasks_t) -> Result<EngineRef<'_>, Status> {
         let core = self.borrow(tasks)?;
-        Ok(Engine { core, kept: core.lookups_call_host().then(|| core.me()) })
+        Ok(EngineRef { core, kept: core.lookups_call_host().then(|| core.me()) })
     }
 }
 
-fn maybe_fetch(caller: &Caller, fetch: *mut kvl_fetch_t) -> Result<Option<Arc<Fetch>>, Status> {
+fn maybe_fetch(caller: &Caller, fetch: *mut kvl_fetch_t) -> Result<Option<Arc<FetchHandle>>, Status> {
     if fetch.is_null() { Ok(None) } else { caller.share(fetch.cast_const()).map(Some) }
 }
 
@@ -225,7 +225,7 @@ pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mu
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_cache)?;
-        Ok(out.give(Holder::new(caller.share(tasks.cast_const())?), Status::OK))
+        Ok(out.give(CacheRef::new(caller.share(tasks.cast_const())?), Status::OK))
     })
 }
 
@@ -302,14 +302,14 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), out.is_some())?;
-        let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
+        let receiver = || Box::new(CallbackReceiver { notify, progress }) as Box<dyn Receiver>;
         match core.fetch([key].into_iter(), &call, receiver)? {
-            Asked::Now(outcome) => match (answer_of(outcome), out) {
+            FetchAnswer::Now(outcome) => match (answer_of(outcome), out) {
                 (Ok((status, Some(answer))), Some(out)) => Ok(out.give(answer, status)),
                 (Ok((status, _)), _) => Ok(status),
                 (Err(error), _) => Err(error.status()),
             },
-            Asked::Ready(_) | Asked::Pending => Ok(Status::PENDING),
+            FetchAnswer::Ready(_) | FetchAnswer::Pending => Ok(Status::PENDING),
         }
     })
 }
@@ -354,7 +354,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
         check_callable(core, &notify)?;
         let nothing = n == 0;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), nothing)?;
-        let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
+        let receiver = || Box::new(CallbackReceiver { notify, progress }) as Box<dyn Receiver>;
         core.fetch(keys, &call, receiver)?;
         Ok(if nothing { Status::OK } else { Status::PENDING })
     })
@@ -400,9 +400,9 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::All, options, fetch.as_ref(), out.is_some())?;
-        let receiver = || Box::new(Told { notify, progress }) as Box<dyn Receiver>;
+        let receiver = || Box::new(CallbackReceiver { notify, progress }) as Box<dyn Receiver>;
         Ok(match (core.fetch(keys, &call, receiver)?, out) {
-            (Asked::Ready(results), Some(out)) => out.give(Arc::new(Batch::new(results)), Status::OK),
+            (FetchAnswer::Ready(results), Some(out)) => out.give(Arc::new(ResultsHandle::new(results)), Status::OK),
             _ => Status::PENDING,
         })
     })
@@ -448,7 +448,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         let key = caller.key(key, key_len)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         let (call, _) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), true)?;
-        let Asked::Now(outcome) = core.fetch_wait([key].into_iter(), &call)? else { return Err(Status::ERR_PANIC) };
+        let FetchAnswer::Now(outcome) = core.fetch_wait([key].into_iter(), &call)? else { return Err(Status::ERR_PANIC) };
         match answer_of(outcome) {
             Ok((status, Some(answer))) => Ok(out.give(answer, status)),
             Ok((status, None)) => Ok(status),
@@ -495,8 +495,8 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         let (call, _) = call_of(&caller, core, Form::All, options, fetch.as_ref(), true)?;
-        let Asked::Ready(results) = core.fetch_wait(keys, &call)? else { return Err(Status::ERR_PANIC) };
-        Ok(out.give(Arc::new(Batch::new(results)), Status::OK))
+        let FetchAnswer::Ready(results) = core.fetch_wait(keys, &call)? else { return Err(Status::ERR_PANIC) };
+        Ok(out.give(Arc::new(ResultsHandle::new(results)), Status::OK))
     })
 }
 
@@ -634,7 +634,7 @@ pub unsafe extern "C" fn kvl_tasks_close(
         };
         // Without a function nobody is to be told, unless by an event.
         let listener = (notify.is_callable() || core.results_are_queued()).then_some(notify);
-        core.close(drain, listener.map(|notify| notify as Box<dyn Closed>));
+        core.close(drain, listener.map(|notify| notify as Box<dyn CloseListener>));
         Ok(Status::OK)
     })
 }
@@ -673,21 +673,21 @@ pub unsafe extern "C" fn kvl_tasks_dispose(tasks: *mut kvl_tasks_t) {
     guard_or((), || caller.take(tasks).into_iter().for_each(Core::dispose));
 }
 
-impl Born for Fetch {
+impl HasGeneration for FetchHandle {
     fn born(&self) -> crate::base::process::Generation {
-        Fetch::born(self)
+        FetchHandle::born(self)
     }
 }
 
 impl Handle for kvl_fetch_t {
-    type Owner = Arc<Fetch>;
+    type Owner = Arc<FetchHandle>;
 }
 
 impl Handle for kvl_results_t {
-    type Owner = Arc<results::Batch>;
+    type Owner = Arc<results::ResultsHandle>;
 }
 
-impl Born for Core {
+impl HasGeneration for Core {
     fn born(&self) -> crate::base::process::Generation {
         Core::born(self)
     }

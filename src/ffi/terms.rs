@@ -1,7 +1,7 @@
 //! The terms of an answer on their way in.
 
+use super::constants::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL};
 use super::guard::Caller;
-use super::sets::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL};
 use super::types::kvl_terms_t;
 use crate::base::{Status, StoreTerms, Ttl};
 use crate::cache::Condition;

@@ -3,7 +3,7 @@
 //!
 //! The handles are zero-sized markers, so that what stands behind a pointer can change without the ABI noticing.
 
-use super::sets::{kvl_cause_t, kvl_event_kind_t, kvl_source_t, kvl_status_t};
+use super::constants::{kvl_cause_t, kvl_event_kind_t, kvl_source_t, kvl_status_t};
 use std::ffi::c_void;
 
 /// Threads and timers that several engines share.

@@ -1,8 +1,8 @@
 //! Values across the ABI. A handle is `base`'s own pointer, or the address of one static that stands for null.
 
+use super::constants::{KVL_KIND_BYTES, KVL_KIND_NULL, KVL_KIND_OBJECT, kvl_status_t};
 use super::guard::{Caller, guard, guard_apart, guard_or};
-use super::handle::{Counted, Handle, Owner};
-use super::sets::{KVL_KIND_BYTES, KVL_KIND_NULL, KVL_KIND_OBJECT, kvl_status_t};
+use super::handle::{Handle, Owner, SharedOwner};
 use super::types::{kvl_free_fn, kvl_value_t};
 use crate::base::{Answer, Kind, Object, Status, Value};
 use std::ffi::c_void;
@@ -41,7 +41,7 @@ impl Owner for Answer {
     }
 }
 
-impl Counted for Answer {}
+impl SharedOwner for Answer {}
 
 /// Where bytes are shown to begin. Empty ones are somewhere too, always at the same place: a program may take NULL for a failure, and
 /// must be able to read and compare 0 bytes there.

@@ -1,6 +1,6 @@
 //! What a callback is shown: `kvl_result_t` filled from an outcome, a departure or a batch. All of it borrowed.
 
-use super::sets::{KVL_F_LAST, KVL_SOURCE_NONE, KVL_SOURCE_STORE};
+use super::constants::{KVL_F_LAST, KVL_SOURCE_NONE, KVL_SOURCE_STORE};
 use super::types::{kvl_error_t, kvl_result_t, kvl_value_t};
 use crate::base::{Answer, Value};
 use crate::cache::{Departure, Hit};

@@ -1,10 +1,10 @@
 //! The host's functions, as Rust sees them. Whoever calls one does so through [`call_host`], and under no lock.
 
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::process::calling_host;
 
 /// Calls the host: until it returns, this thread counts as inside a callback. A panic of a Rust host's ends here: it has
 /// nowhere to go, and the engine goes on (rule L07).
 pub fn call_host<R>(run: impl FnOnce() -> R) -> Option<R> {
-    contained(|| calling_host(run)).ok()
+    catch_panic(|| calling_host(run)).ok()
 }

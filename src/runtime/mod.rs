@@ -1,28 +1,28 @@
 //! Threads, timers, delivery: the only room that names tokio or crossbeam, and the only one whose threads call the host.
 //!
-//! - [`threads`]: how a thread of the library is made. [`pool`]: those on which the provider runs.
-//! - [`mail`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
-//! - [`postbox`]: a queue of mail, and a way to wait for it.
-//! - [`queue`]: mail that waits until the host asks.
+//! - [`threads`]: how a thread of the library is made. [`provider_pool`]: those on which the provider runs.
+//! - [`delivery`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
+//! - [`delivery_queue`]: a queue of mail, and a way to wait for it.
+//! - [`host_queue`]: mail that waits until the host asks.
 //! - [`timer`]: what happens when time passes.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
 //! It knows nothing of keys in flight: a floor above gives it things that are due and mail to deliver.
 
+pub mod delivery;
+pub mod delivery_queue;
 pub mod hooks;
-pub mod mail;
-pub mod pool;
-pub mod postbox;
-pub mod queue;
+pub mod host_queue;
+pub mod provider_pool;
 pub mod threads;
 pub mod timer;
 
 use crate::base::process::must_not_wait;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
-use mail::{Dispatcher, Mail};
-use pool::{Job, Manned, Pool};
+use delivery::{Deliverable, Dispatcher};
+use provider_pool::{Job, Pool, Staffing};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -35,7 +35,7 @@ pub struct NoThread;
 
 /// The runtime has been ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ended;
+pub struct RuntimeEnded;
 
 /// The threads of one engine, or of several that share them.
 pub struct Runtime {
@@ -72,7 +72,7 @@ impl Providers {
     fn reinforce(&self) -> Repeat {
         // Lowered before the look: whoever finds the pool short after it begins anew.
         self.is_short.store(false, Ordering::Release);
-        let is_short = self.pool.reinforce() == Manned::Short;
+        let is_short = self.pool.reinforce() == Staffing::Short;
         if is_short && self.begin_to_reinforce() { Repeat::Again } else { Repeat::Done }
     }
 }
@@ -99,16 +99,16 @@ impl Runtime {
     /// Runs `job` on a provider thread with a stack of `stack_bytes`, or refuses it. Where the system refuses a thread while others are
     /// at work, the job waits for one of those, and a new one is tried for until it has begun.
     pub fn run(&self, stack_bytes: usize, job: Box<dyn Job>) {
-        if self.providers.pool.run(stack_bytes, job) == Manned::Short && self.providers.begin_to_reinforce() {
+        if self.providers.pool.run(stack_bytes, job) == Staffing::Short && self.providers.begin_to_reinforce() {
             let providers = self.providers.clone();
             self.timer.repeat(REINFORCE_EVERY, move || providers.reinforce());
         }
     }
 
     /// Somebody uses it from now on, unless it has been ended.
-    pub fn attach(&self) -> Result<(), Ended> {
+    pub fn attach(&self) -> Result<(), RuntimeEnded> {
         let one_more = |attached| (attached != ENDED).then(|| attached + 1);
-        self.attached.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).map(drop).map_err(|_| Ended)
+        self.attached.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).map(drop).map_err(|_| RuntimeEnded)
     }
 
     /// Somebody uses it no more.
@@ -145,18 +145,18 @@ impl Runtime {
     }
 
     /// Delivers mail where callbacks run, and returns when it is delivered.
-    pub fn deliver_and_wait(&self, mail: Arc<dyn Mail>) {
+    pub fn deliver_and_wait(&self, item: Arc<dyn Deliverable>) {
         if must_not_wait() {
-            return mail::deliver_all_of(mail);
+            return delivery::deliver_all_of(item);
         }
-        let gate = Arc::new(mail::Gate::new(mail));
-        self.send(gate.clone());
-        gate.wait();
+        let delivery_gate = Arc::new(delivery::DeliveryGate::new(item));
+        self.send(delivery_gate.clone());
+        delivery_gate.wait();
     }
 
     /// Sends mail to the dispatcher; if it has stopped, delivers it here.
-    pub fn send(&self, mail: Arc<dyn Mail>) {
-        self.dispatcher.send(mail);
+    pub fn send(&self, item: Arc<dyn Deliverable>) {
+        self.dispatcher.send(item);
     }
 }
 

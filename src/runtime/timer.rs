@@ -6,7 +6,7 @@
 use super::{NoThread, threads};
 use crate::base::Moment;
 use crate::base::clock::{Clock, Timed};
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ impl Timer {
     pub(super) fn start() -> Result<(Timer, JoinHandle<()>), NoThread> {
         let stop = Arc::new(Notify::new());
         let stopped = stop.clone();
-        let started = Arc::new(Started::default());
+        let started = Arc::new(StartSignal::default());
         let starting = started.clone();
         let number = next_number();
         // Made on its own thread: making it leaves a few bytes in the thread's local storage, and a host's main thread never
@@ -73,7 +73,7 @@ impl Timer {
         self.handle.spawn(async move {
             loop {
                 sleep(period).await;
-                if contained(&act) != Ok(Repeat::Again) {
+                if catch_panic(&act) != Ok(Repeat::Again) {
                     return;
                 }
             }
@@ -82,7 +82,7 @@ impl Timer {
 
     /// Watches `timed` until it is gone.
     pub fn watch(&self, timed: Weak<dyn Timed>, clock: Clock) -> Alarm {
-        let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), ended: Arc::default(), bell: Arc::new(Notify::new()) };
+        let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), ended: Arc::default(), wakeup: Arc::new(Notify::new()) };
         self.handle.spawn(watch(timed, clock, alarm.clone()));
         alarm
     }
@@ -98,8 +98,8 @@ impl Timer {
         if self.is_here() {
             return;
         }
-        let passed = Arc::new(Passed::default());
-        let passing = Pass(passed.clone());
+        let passed = Arc::new(PassSignal::default());
+        let passing = PassGuard(passed.clone());
         self.handle.spawn(async move { drop(passing) });
         passed.wait();
     }
@@ -114,12 +114,12 @@ pub(super) enum Repeat {
 
 /// Where who starts the timer waits for it.
 #[derive(Default)]
-struct Started {
+struct StartSignal {
     handle: Mutex<Option<Result<Handle, NoThread>>>,
     came: Condvar,
 }
 
-impl Started {
+impl StartSignal {
     fn tell(&self, handle: Result<Handle, NoThread>) {
         *self.handle.lock() = Some(handle);
         self.came.notify_all();
@@ -138,12 +138,12 @@ impl Started {
 
 /// Where who passes the timer waits.
 #[derive(Default)]
-struct Passed {
+struct PassSignal {
     through: Mutex<bool>,
     came: Condvar,
 }
 
-impl Passed {
+impl PassSignal {
     fn wait(&self) {
         let mut through = self.through.lock();
         while !*through {
@@ -153,9 +153,9 @@ impl Passed {
 }
 
 /// Told by its drop: a timer that has ended drops what it is given, and is through with everything, too.
-struct Pass(Arc<Passed>);
+struct PassGuard(Arc<PassSignal>);
 
-impl Drop for Pass {
+impl Drop for PassGuard {
     fn drop(&mut self) {
         *self.0.through.lock() = true;
         self.0.came.notify_all();
@@ -169,7 +169,7 @@ pub struct Alarm {
     armed: Arc<AtomicU64>,
     /// Whether the timer is to look no more.
     ended: Arc<AtomicBool>,
-    bell: Arc<Notify>,
+    wakeup: Arc<Notify>,
 }
 
 /// The timer looks at the thing right now, and looks again before it sleeps.
@@ -177,18 +177,18 @@ const AWAKE: u64 = 0;
 
 impl Alarm {
     /// Something falls due at `due`.
-    pub fn ring_for(&self, due: Moment) {
+    pub fn set_for(&self, due: Moment) {
         // SeqCst, here and below: the deadline was written before this look; the timer writes `armed` before its last look at
         // the deadline. One of the two sees the other.
         if due.0 < self.armed.load(Ordering::SeqCst) {
-            self.bell.notify_one();
+            self.wakeup.notify_one();
         }
     }
 
     /// The thing has nothing to do any more: after the next [`Timer::pass`] the timer does not hold it, not even for a moment.
     pub fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
-        self.bell.notify_one();
+        self.wakeup.notify_one();
     }
 }
 
@@ -201,7 +201,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         alarm.armed.store(AWAKE, Ordering::SeqCst);
         if thing.next_due().is_some_and(|due| due <= clock.moment()) {
             // A panic of ours was told where it happened; the others' time goes on.
-            let _ = contained(|| thing.fire());
+            let _ = catch_panic(|| thing.fire());
         }
         let due = thing.next_due().unwrap_or(Moment::NEVER);
         alarm.armed.store(due.0, Ordering::SeqCst);
@@ -212,11 +212,11 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
             continue;
         }
         if due == Moment::NEVER {
-            alarm.bell.notified().await;
+            alarm.wakeup.notified().await;
         } else {
             // Deadlines beyond a year are looked at again then: the clock's arithmetic need not bear more.
             let ahead = due.since(clock.moment()).min(Duration::from_secs(365 * 24 * 3600));
-            let _ = timeout_at(Instant::now() + ahead, alarm.bell.notified()).await;
+            let _ = timeout_at(Instant::now() + ahead, alarm.wakeup.notified()).await;
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct Era(u32);
 
 #[derive(Debug)]
 enum State {
-    Closed(Window),
+    Closed(OutcomeWindow),
     Open {
         until: Moment,
     },
@@ -68,7 +68,7 @@ pub enum Forced {
 
 /// How a request ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ending {
+pub enum RequestOutcome {
     /// It says nothing against the provider.
     Succeeded,
     /// Its time ran out, or a key of it failed with an error that is not permanent.
@@ -78,7 +78,7 @@ pub enum Ending {
 impl Breaker {
     /// A closed breaker.
     pub fn new(settings: &BreakerSettings) -> Breaker {
-        let state = State::Closed(Window::default());
+        let state = State::Closed(OutcomeWindow::default());
         Breaker { settings: settings.clone(), state, forced: Forced::No, era: Era::default() }
     }
 
@@ -100,7 +100,7 @@ impl Breaker {
     /// An operator orders a state, or gives the decision back.
     pub fn force(&mut self, forced: Forced) {
         self.forced = forced;
-        self.enter(State::Closed(Window::default()));
+        self.enter(State::Closed(OutcomeWindow::default()));
     }
 
     /// Whether a request may be handed out.
@@ -147,7 +147,7 @@ impl Breaker {
 
     /// A request ended that was handed out in that era. True if the breaker opens now.
     #[must_use]
-    pub fn ended(&mut self, era: Era, ending: Ending, now: Moment) -> bool {
+    pub fn ended(&mut self, era: Era, ending: RequestOutcome, now: Moment) -> bool {
         if self.is_off() || era != self.era || self.forced != Forced::No {
             return false;
         }
@@ -160,14 +160,14 @@ impl Breaker {
                     return true;
                 }
             }
-            State::HalfOpen { .. } if ending == Ending::Failed => {
+            State::HalfOpen { .. } if ending == RequestOutcome::Failed => {
                 self.enter(open);
                 return true;
             }
             State::HalfOpen { succeeded, .. } => {
                 *succeeded += 1;
                 if *succeeded >= self.settings.probes {
-                    self.enter(State::Closed(Window::default()));
+                    self.enter(State::Closed(OutcomeWindow::default()));
                 }
             }
             // No request is handed out while it is open, and older ones are of another era.
@@ -191,13 +191,13 @@ impl Breaker {
 
 /// How requests ended lately: a ring of slices of the window's time.
 #[derive(Debug, Default)]
-struct Window {
-    slices: [Slice; SLICES],
+struct OutcomeWindow {
+    slices: [WindowSlice; SLICES],
     consecutive: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Slice {
+struct WindowSlice {
     /// Which slice of time it counts, from the clock's beginning.
     number: u64,
     succeeded: u32,
@@ -206,22 +206,24 @@ struct Slice {
 
 const SLICES: usize = 10;
 
-impl Window {
-    fn count(&mut self, ending: Ending, now: Moment, settings: &BreakerSettings) {
+impl OutcomeWindow {
+    fn count(&mut self, ending: RequestOutcome, now: Moment, settings: &BreakerSettings) {
         let nanos = (settings.window.as_nanos() as u64 / SLICES as u64).max(1);
         // Numbers begin at 1: an empty slice is older than every one that counted.
         let number = now.0 / nanos + 1;
         let slice = &mut self.slices[(number % SLICES as u64) as usize];
         if slice.number != number {
-            *slice = Slice { number, ..Slice::default() };
+            *slice = WindowSlice { number, ..WindowSlice::default() };
         }
         match ending {
-            Ending::Succeeded => (slice.succeeded, self.consecutive) = (slice.succeeded.saturating_add(1), 0),
-            Ending::Failed => (slice.failed, self.consecutive) = (slice.failed.saturating_add(1), self.consecutive.saturating_add(1)),
+            RequestOutcome::Succeeded => (slice.succeeded, self.consecutive) = (slice.succeeded.saturating_add(1), 0),
+            RequestOutcome::Failed => {
+                (slice.failed, self.consecutive) = (slice.failed.saturating_add(1), self.consecutive.saturating_add(1))
+            }
         }
         for slice in &mut self.slices {
             if slice.number + SLICES as u64 <= number {
-                *slice = Slice::default();
+                *slice = WindowSlice::default();
             }
         }
     }
@@ -230,7 +232,7 @@ impl Window {
         if settings.consecutive > 0 && self.consecutive >= settings.consecutive {
             return true;
         }
-        let sum = |of: fn(&Slice) -> u32| self.slices.iter().map(|slice| u64::from(of(slice))).sum::<u64>();
+        let sum = |of: fn(&WindowSlice) -> u32| self.slices.iter().map(|slice| u64::from(of(slice))).sum::<u64>();
         let (failed, all) = (sum(|slice| slice.failed), sum(|slice| slice.failed) + sum(|slice| slice.succeeded));
         settings.failure_ratio > 0.0 && all >= u64::from(settings.min_requests) && failed as f64 >= settings.failure_ratio * all as f64
     }
@@ -254,7 +256,7 @@ mod tests {
         }
     }
 
-    fn request(breaker: &mut Breaker, ending: Ending, now: u64) -> bool {
+    fn request(breaker: &mut Breaker, ending: RequestOutcome, now: u64) -> bool {
         assert!(breaker.admits(|| Moment(now)));
         let era = breaker.handed(Moment(now));
         breaker.ended(era, ending, Moment(now))
@@ -263,9 +265,9 @@ mod tests {
     fn opened(now: u64) -> Breaker {
         let mut breaker = Breaker::new(&settings());
         for _ in 0..3 {
-            assert!(!request(&mut breaker, Ending::Failed, now));
+            assert!(!request(&mut breaker, RequestOutcome::Failed, now));
         }
-        assert!(request(&mut breaker, Ending::Failed, now), "half of at least four failed");
+        assert!(request(&mut breaker, RequestOutcome::Failed, now), "half of at least four failed");
         breaker
     }
 
@@ -280,21 +282,23 @@ mod tests {
     fn r07_failures_that_left_the_window_do_not_count() {
         let mut breaker = Breaker::new(&settings());
         for second in 0..40 {
-            let ending = if second % 4 == 0 { Ending::Failed } else { Ending::Succeeded };
+            let ending = if second % 4 == 0 { RequestOutcome::Failed } else { RequestOutcome::Succeeded };
             assert!(!request(&mut breaker, ending, second * SECOND), "a quarter fails");
         }
         for second in 0..3 {
-            assert!(!request(&mut breaker, Ending::Failed, (100 + 20 * second) * SECOND), "never four in one window");
+            assert!(!request(&mut breaker, RequestOutcome::Failed, (100 + 20 * second) * SECOND), "never four in one window");
         }
     }
 
     #[test]
     fn r07_consecutive_failures_open_it_whatever_the_ratio() {
         let mut breaker = Breaker::new(&BreakerSettings { failure_ratio: 0.0, consecutive: 3, ..settings() });
-        for ending in [Ending::Failed, Ending::Failed, Ending::Succeeded, Ending::Failed, Ending::Failed] {
+        for ending in
+            [RequestOutcome::Failed, RequestOutcome::Failed, RequestOutcome::Succeeded, RequestOutcome::Failed, RequestOutcome::Failed]
+        {
             assert!(!request(&mut breaker, ending, 0));
         }
-        assert!(request(&mut breaker, Ending::Failed, 0));
+        assert!(request(&mut breaker, RequestOutcome::Failed, 0));
     }
 
     #[test]
@@ -307,12 +311,12 @@ mod tests {
         assert!(breaker.admits(|| now));
         let second = breaker.handed(now);
         assert!(!breaker.admits(|| now), "as many as there are probes");
-        assert!(!breaker.ended(first, Ending::Succeeded, now));
-        assert!(!breaker.ended(second, Ending::Succeeded, now));
+        assert!(!breaker.ended(first, RequestOutcome::Succeeded, now));
+        assert!(!breaker.ended(second, RequestOutcome::Succeeded, now));
         assert_eq!(breaker.state(now), BreakerState::Closed);
 
         let mut breaker = opened(0);
-        assert!(request(&mut breaker, Ending::Failed, 5 * SECOND));
+        assert!(request(&mut breaker, RequestOutcome::Failed, 5 * SECOND));
         assert_eq!(breaker.state(Moment(9 * SECOND)), BreakerState::Open);
         assert!(!breaker.admits(|| Moment(10 * SECOND - 1)));
         assert!(breaker.admits(|| Moment(10 * SECOND)));
@@ -323,10 +327,10 @@ mod tests {
         let mut breaker = Breaker::new(&settings());
         let late = breaker.handed(Moment(0));
         for _ in 0..4 {
-            let _ = request(&mut breaker, Ending::Failed, 0);
+            let _ = request(&mut breaker, RequestOutcome::Failed, 0);
         }
         assert!(breaker.admits(|| Moment(5 * SECOND)));
-        assert!(!breaker.ended(late, Ending::Failed, Moment(5 * SECOND)));
+        assert!(!breaker.ended(late, RequestOutcome::Failed, Moment(5 * SECOND)));
         assert_eq!(breaker.state(Moment(5 * SECOND)), BreakerState::HalfOpen);
     }
 
@@ -362,7 +366,7 @@ mod tests {
         let mut breaker = opened(0);
         breaker.force(Forced::Closed);
         for _ in 0..100 {
-            assert!(!request(&mut breaker, Ending::Failed, 0));
+            assert!(!request(&mut breaker, RequestOutcome::Failed, 0));
         }
         breaker.force(Forced::Open);
         assert!(!breaker.admits(|| Moment(100 * SECOND)));
@@ -376,7 +380,7 @@ mod tests {
         for _ in 0..1000 {
             assert!(breaker.admits(|| panic!("no clock is read")));
             let era = breaker.handed(Moment(0));
-            assert!(!breaker.ended(era, Ending::Failed, Moment(0)));
+            assert!(!breaker.ended(era, RequestOutcome::Failed, Moment(0)));
         }
     }
 }

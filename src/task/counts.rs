@@ -3,7 +3,7 @@
 /// Counters since the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // each name is the thing counted
-pub struct Counts {
+pub struct TaskCounts {
     /// Positions of fetches that the store did not answer, by what became of them.
     pub missed_started: u64,
     pub missed_joined: u64,
@@ -42,7 +42,7 @@ pub struct Counts {
     pub batch_size: Histogram,
 }
 
-impl Counts {
+impl TaskCounts {
     /// Positions of fetches that the store did not answer.
     pub fn misses(&self) -> u64 {
         self.missed_started

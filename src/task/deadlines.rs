@@ -24,7 +24,7 @@ pub enum Due {
 
 /// A deadline that was set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Timer {
+pub struct DeadlineId {
     pub at: Moment,
     nth: u64,
 }
@@ -32,16 +32,16 @@ pub struct Timer {
 /// All that is to come.
 #[derive(Default)]
 pub struct Deadlines {
-    timers: BTreeMap<Timer, Due>,
+    timers: BTreeMap<DeadlineId, Due>,
     /// How many were ever set.
     set: u64,
 }
 
 impl Deadlines {
     /// Sets a deadline. One that never comes is not kept.
-    pub fn set(&mut self, at: Moment, due: Due) -> Timer {
+    pub fn set(&mut self, at: Moment, due: Due) -> DeadlineId {
         self.set += 1;
-        let timer = Timer { at, nth: self.set };
+        let timer = DeadlineId { at, nth: self.set };
         if at < Moment::NEVER {
             self.timers.insert(timer, due);
         }
@@ -49,7 +49,7 @@ impl Deadlines {
     }
 
     /// Takes a deadline back whose cause went away.
-    pub fn cancel(&mut self, timer: Timer) {
+    pub fn cancel(&mut self, timer: DeadlineId) {
         self.timers.remove(&timer);
     }
 
@@ -66,7 +66,7 @@ impl Deadlines {
     }
 
     /// Whether this is to come. For checks.
-    pub fn holds(&self, timer: Timer, due: Due) -> bool {
+    pub fn holds(&self, timer: DeadlineId, due: Due) -> bool {
         timer.at == Moment::NEVER || self.timers.get(&timer) == Some(&due)
     }
 

@@ -1,13 +1,13 @@
 //! A fetch: one call that asks for one or many positions.
 
 use super::FlightId;
-use super::deadlines::Timer;
+use super::deadlines::DeadlineId;
 use super::demand::Wish;
 use super::host::Host;
 use super::outcome::Outcome;
-use super::queue::Stand;
+use super::queue::Arrival;
 use crate::base::Error;
-use crate::base::config::{BatchMode, Leave};
+use crate::base::config::{BatchMode, LeavePolicy};
 use smallvec::SmallVec;
 
 /// How a fetch wants to be told.
@@ -24,13 +24,13 @@ pub enum Form {
 /// A fetch under way.
 pub struct Fetch<H: Host> {
     /// `None` for a refresh, and after the last event.
-    pub mailbox: Option<H::Mailbox>,
+    pub sink: Option<H::Sink>,
     pub context: Option<H::Context>,
     pub form: Form,
     pub mode: BatchMode,
     /// What becomes of a load when this was its last waiter (rule F10a).
-    pub on_timeout: Leave,
-    pub on_cancel: Leave,
+    pub on_timeout: LeavePolicy,
+    pub on_cancel: LeavePolicy,
     pub positions: SmallVec<[Position; 1]>,
     /// How many positions are not settled.
     pub open: usize,
@@ -45,13 +45,13 @@ pub struct Fetch<H: Host> {
     /// At how many settled positions progress is told next.
     pub progress_at: usize,
     /// Its timeout.
-    pub deadline: Option<Timer>,
+    pub deadline: Option<DeadlineId>,
     /// What it adds to the demand for each of its keys.
     pub wish: Wish,
     /// Which fetch it is, counted from the first.
     pub arrival: u64,
     /// Where its keys stand in the queue.
-    pub stand: Stand,
+    pub stand: Arrival,
     /// How many flights that it started wait in the queue: while any does, the fetch is kept for its context's sake.
     pub waiting: usize,
 }

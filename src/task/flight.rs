@@ -1,10 +1,10 @@
-//! A flight: one load of one key, shared by everybody who wants it; and the lane: all that is known of a key while anybody
+//! A flight: one load of one key, shared by everybody who wants it; and the key state: all that is known of a key while anybody
 //! loads it or may still answer it.
 
-use super::deadlines::Timer;
+use super::deadlines::DeadlineId;
 use super::demand::Demand;
-use super::queue::Stand;
-use super::{FetchId, FlightId, LaneId, RequestId};
+use super::queue::Arrival;
+use super::{FetchId, FlightId, KeyStateId, RequestId};
 use crate::base::config::FetchSettings;
 use crate::base::{Key, Moment};
 use smallvec::SmallVec;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// One load of one key.
 pub struct Flight {
-    pub lane: LaneId,
+    pub key_state: KeyStateId,
     pub phase: Phase,
     pub standing: Standing,
     /// Who waits. Those who left stay listed until they are many: their positions are settled, so telling them does nothing.
@@ -45,11 +45,11 @@ pub enum Phase {
     /// It waits in the queue, with a place or without, where its fetch stands.
     Queued,
     /// It waits in the queue to be tried again.
-    Retried { stand: Stand },
+    Retried { stand: Arrival },
     /// The provider has it.
     Running { request: RequestId, index: u32 },
     /// It failed and pauses.
-    Backoff { timer: Timer },
+    Backoff { timer: DeadlineId },
 }
 
 /// Whether a flight can be joined.
@@ -75,8 +75,8 @@ pub struct Waiter {
 
 /// What is left of a flight that ended, for those who wait for it and for its answers that are on their way. Most of a flight need not be
 /// moved.
-pub struct Ended {
-    pub lane: LaneId,
+pub struct EndedFlight {
+    pub key_state: KeyStateId,
     pub waiters: SmallVec<[Waiter; 1]>,
     pub attempts: u32,
     pub stores: bool,
@@ -113,14 +113,14 @@ impl Flight {
 
     /// Ends it: its waiters go to the caller.
     #[inline(always)]
-    pub fn end(&mut self) -> Ended {
-        let Flight { lane, attempts, priority, owner, .. } = *self;
-        Ended { lane, waiters: std::mem::take(&mut self.waiters), attempts, stores: self.demand.stores, priority, owner }
+    pub fn end(&mut self) -> EndedFlight {
+        let Flight { key_state, attempts, priority, owner, .. } = *self;
+        EndedFlight { key_state, waiters: std::mem::take(&mut self.waiters), attempts, stores: self.demand.stores, priority, owner }
     }
 }
 
 /// All that is known of a key while anybody loads it or may still answer it.
-pub struct Lane {
+pub struct KeyState {
     pub key: Key,
     pub hash: u64,
     /// The flight that a fetch joins.
@@ -151,11 +151,11 @@ impl Stamp {
     }
 }
 
-impl Lane {
-    /// The lane of a key whose first flight begins.
+impl KeyState {
+    /// The key state of a key whose first flight begins.
     #[inline(always)]
-    pub fn of(key: Key, hash: u64, flight: FlightId) -> Lane {
-        Lane { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
+    pub fn of(key: Key, hash: u64, flight: FlightId) -> KeyState {
+        KeyState { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
     }
 
     /// A stamp for the attempt with this number, which begins now.

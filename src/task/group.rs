@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A key that waits.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting {
+pub struct WaitingKey {
     /// Its position in the fetch that started its flight.
     pub position: u32,
     pub flight: FlightId,
@@ -13,7 +13,7 @@ pub struct Waiting {
 
 /// The waiting keys of one fetch at one urgency, and how many places of the queue they hold. There is at least one.
 pub struct Group {
-    keys: Keys,
+    keys: GroupKeys,
     /// How many keys there are.
     pub len: usize,
     pub places: usize,
@@ -21,8 +21,8 @@ pub struct Group {
     pub most_places: usize,
 }
 
-enum Keys {
-    One(Waiting),
+enum GroupKeys {
+    One(WaitingKey),
     Many(Box<Many>),
 }
 
@@ -31,7 +31,7 @@ enum Keys {
 /// end of the list.
 struct Many {
     /// In the order asked, from `first` on. First and last have flights.
-    listed: Vec<Waiting>,
+    listed: Vec<WaitingKey>,
     first: usize,
     /// Those that came between.
     between: BTreeMap<u32, FlightId>,
@@ -39,8 +39,8 @@ struct Many {
 
 impl Group {
     /// A group of one key, which holds no place yet.
-    pub fn of(key: Waiting, most_places: usize) -> Group {
-        Group { keys: Keys::One(key), len: 1, places: 0, most_places }
+    pub fn of(key: WaitingKey, most_places: usize) -> Group {
+        Group { keys: GroupKeys::One(key), len: 1, places: 0, most_places }
     }
 
     /// Whether its keys are tried again.
@@ -61,33 +61,33 @@ impl Group {
 
     /// The key that goes first.
     #[inline]
-    pub fn first(&self) -> Waiting {
+    pub fn first(&self) -> WaitingKey {
         match &self.keys {
-            Keys::One(key) => *key,
-            Keys::Many(many) if many.between.is_empty() => many.listed[many.first],
-            Keys::Many(many) => many.end(many.listed.get(many.first), many.between.first_key_value(), u32::lt),
+            GroupKeys::One(key) => *key,
+            GroupKeys::Many(many) if many.between.is_empty() => many.listed[many.first],
+            GroupKeys::Many(many) => many.end(many.listed.get(many.first), many.between.first_key_value(), u32::lt),
         }
     }
 
     /// The key that goes last.
-    pub fn last(&self) -> Waiting {
+    pub fn last(&self) -> WaitingKey {
         match &self.keys {
-            Keys::One(key) => *key,
-            Keys::Many(many) => many.end(many.listed.last(), many.between.last_key_value(), u32::gt),
+            GroupKeys::One(key) => *key,
+            GroupKeys::Many(many) => many.end(many.listed.last(), many.between.last_key_value(), u32::gt),
         }
     }
 
     /// One more key.
     #[inline]
-    pub fn push(&mut self, key: Waiting) {
+    pub fn push(&mut self, key: WaitingKey) {
         self.len += 1;
         match &mut self.keys {
-            Keys::Many(many) => many.push(key),
-            Keys::One(only) => {
+            GroupKeys::Many(many) => many.push(key),
+            GroupKeys::One(only) => {
                 let mut many = Many { listed: Vec::new(), first: 0, between: BTreeMap::new() };
                 many.push(*only);
                 many.push(key);
-                self.keys = Keys::Many(Box::new(many));
+                self.keys = GroupKeys::Many(Box::new(many));
             }
         }
     }
@@ -96,7 +96,7 @@ impl Group {
     #[inline]
     pub fn remove(&mut self, position: u32) {
         self.len -= 1;
-        if let (Keys::Many(many), true) = (&mut self.keys, self.len > 0) {
+        if let (GroupKeys::Many(many), true) = (&mut self.keys, self.len > 0) {
             many.remove(position);
         }
     }
@@ -117,13 +117,13 @@ impl Group {
     }
 
     /// The keys in order. For checks.
-    pub fn keys(&self) -> Vec<Waiting> {
+    pub fn keys(&self) -> Vec<WaitingKey> {
         match &self.keys {
-            Keys::One(key) => vec![*key],
-            Keys::Many(many) => {
+            GroupKeys::One(key) => vec![*key],
+            GroupKeys::Many(many) => {
                 let listed = many.listed[many.first..].iter().copied().filter(|key| key.flight != FlightId::NULL);
-                let between = many.between.iter().map(|(position, flight)| Waiting { position: *position, flight: *flight });
-                let mut keys: Vec<Waiting> = listed.chain(between).collect();
+                let between = many.between.iter().map(|(position, flight)| WaitingKey { position: *position, flight: *flight });
+                let mut keys: Vec<WaitingKey> = listed.chain(between).collect();
                 keys.sort_by_key(|key| key.position);
                 keys
             }
@@ -133,8 +133,8 @@ impl Group {
 
 impl Many {
     /// The one of the two ends that comes before the other.
-    fn end(&self, listed: Option<&Waiting>, between: Option<(&u32, &FlightId)>, is_before: fn(&u32, &u32) -> bool) -> Waiting {
-        let between = between.map(|(position, flight)| Waiting { position: *position, flight: *flight });
+    fn end(&self, listed: Option<&WaitingKey>, between: Option<(&u32, &FlightId)>, is_before: fn(&u32, &u32) -> bool) -> WaitingKey {
+        let between = between.map(|(position, flight)| WaitingKey { position: *position, flight: *flight });
         match (listed.copied(), between) {
             (Some(one), Some(other)) if is_before(&other.position, &one.position) => other,
             (one, other) => one.or(other).expect("a group without keys is forgotten"),
@@ -142,7 +142,7 @@ impl Many {
     }
 
     #[inline]
-    fn push(&mut self, key: Waiting) {
+    fn push(&mut self, key: WaitingKey) {
         if self.listed.last().is_none_or(|last| last.position < key.position) {
             self.listed.push(key);
         } else {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn f13_a_group_is_in_order_whatever_comes_and_goes() {
-        let mut flights = crate::task::slab::Slab::<FlightId, ()>::new();
+        let mut flights = crate::task::slab::IdSlab::<FlightId, ()>::new();
         let mut random = Random::new(Some(1));
         let mut draw = |below: usize| (random.unit() * below as f64) as usize;
         for _ in 0..50 {
@@ -200,7 +200,7 @@ mod tests {
                 // Most in order, some between.
                 let position = if draw(4) == 0 { draw(400) as u32 } else { 400 + nth };
                 if draw(5) < 3 && !known.contains_key(&position) {
-                    let key = Waiting { position, flight: flights.insert_with_key(|_| ()) };
+                    let key = WaitingKey { position, flight: flights.insert_with_key(|_| ()) };
                     known.insert(position, key.flight);
                     match &mut group {
                         Some(group) => group.push(key),

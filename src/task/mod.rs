@@ -1,7 +1,7 @@
 //! The state machine of a load: who gets which answer, exactly once.
 //!
 //! Pure data. Nothing here starts a thread, takes a lock or calls the host: every method takes an event, changes the
-//! [`Table`], and leaves in the [`Outbox`] what the caller must carry out once the table's lock is gone.
+//! [`Table`], and leaves in the [`Effects`] what the caller must carry out once the table's lock is gone.
 //!
 //! ```text
 //!            ask            slot free            answer
@@ -16,14 +16,14 @@
 //! whose time is over leaves a *late* part behind, whose answer still counts if nothing newer was written.
 //!
 //! How to read it: [`outcome`] (what is told), [`host`] (what the floor above lends), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`failures`], [`recent`] (the parts), then [`table`], one file per
+//! three nouns), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`error_memory`], [`recent`] (the parts), then [`table`], one file per
 //! event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
 pub mod counts;
 mod deadlines;
 mod demand;
-mod failures;
+mod error_memory;
 mod fetch;
 mod flight;
 mod group;
@@ -38,12 +38,12 @@ pub mod retry;
 mod slab;
 pub mod table;
 
-pub use counts::Counts;
+pub use counts::TaskCounts;
 pub use fetch::Form;
-pub use host::{Cancel, Event, Filled, Handout, Host, Mailbox, Outbox, Store, Turn};
-pub use outcome::{Batch, Outcome, Source, Verdict};
+pub use host::{AnswerStore, Cancel, Effects, Event, EventSink, FillResult, Handout, Host, TableContext};
+pub use outcome::{BatchOutcome, Outcome, Source, Verdict};
 use slab::{Id, RawId};
-pub use table::{Ask, Close, Given, Probe, Rest, Table, Taken};
+pub use table::{Close, FetchRequest, Probe, ProviderAnswer, Table, TakeResult, Unanswered};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -77,5 +77,5 @@ ids! {
     /// A request; a stale id does nothing.
     RequestId
     /// A key that somebody loads or may still answer.
-    LaneId
+    KeyStateId
 }

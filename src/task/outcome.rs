@@ -117,7 +117,7 @@ impl From<Answer> for Verdict {
 
 /// How a whole batch ended: a result for each position, in the order asked (rules F05, F17, F18).
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct BatchOutcome {
     /// One for each position.
     pub outcomes: Vec<Outcome>,
     /// Why the whole ended early, if it did.

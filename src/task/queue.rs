@@ -12,9 +12,9 @@
 //! move it in the order. Which of a group's keys hold the group's places is not told apart: all of one group are alike.
 
 use super::FlightId;
-use super::group::{Group, Waiting};
+use super::group::{Group, WaitingKey};
 use crate::base::Moment;
-use crate::base::config::{Order, Overflow, TaskSettings};
+use crate::base::config::{Overflow, QueueOrder, TaskSettings};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -29,7 +29,7 @@ pub struct Rank {
 
 /// Where a key stands among those of its urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stand {
+pub struct Arrival {
     /// First those that are tried again after a pause; from `ARRIVED` on those that came with a fetch; from `BEHIND` on, under `Lifo`,
     /// those that are behind all of them.
     turn: u64,
@@ -43,20 +43,20 @@ const BEHIND: u64 = 1 << 63;
 /// What the order of the queue is.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranking {
-    order: Order,
+    order: QueueOrder,
     /// How long a wait counts as one step of urgency.
     ageing: Option<Duration>,
 }
 
 impl Ranking {
     fn new(settings: &TaskSettings) -> Ranking {
-        let ageing = settings.queue_ageing.filter(|_| settings.queue_order == Order::Fifo);
+        let ageing = settings.queue_ageing.filter(|_| settings.queue_order == QueueOrder::Fifo);
         Ranking { order: settings.queue_order, ageing }
     }
 
     /// Where a key of this urgency stands among all.
     #[inline]
-    pub fn rank(self, urgency: i32, stand: Stand) -> Rank {
+    pub fn rank(self, urgency: i32, stand: Arrival) -> Rank {
         let before = match self.ageing {
             None => -i64::from(urgency),
             Some(step) => {
@@ -68,42 +68,42 @@ impl Ranking {
     }
 
     /// Where the keys stand of the fetch that came as the `arrival`th.
-    pub fn arrived(self, arrival: u64, asked_at: Moment) -> Stand {
+    pub fn arrived(self, arrival: u64, asked_at: Moment) -> Arrival {
         let turn = match self.order {
-            Order::Fifo => ARRIVED + arrival,
-            Order::Lifo => BEHIND - 1 - arrival,
+            QueueOrder::Fifo => ARRIVED + arrival,
+            QueueOrder::Lifo => BEHIND - 1 - arrival,
         };
-        Stand { turn, asked_at }
+        Arrival { turn, asked_at }
     }
 
     /// Where a key stands that goes behind all that wait at its urgency, as if it had come as the `arrival`th, at this moment.
-    pub fn behind(self, arrival: u64, now: Moment) -> Stand {
+    pub fn behind(self, arrival: u64, now: Moment) -> Arrival {
         let turn = match self.order {
-            Order::Fifo => ARRIVED + arrival,
-            Order::Lifo => BEHIND + arrival,
+            QueueOrder::Fifo => ARRIVED + arrival,
+            QueueOrder::Lifo => BEHIND + arrival,
         };
-        Stand { turn, asked_at: now }
+        Arrival { turn, asked_at: now }
     }
 
     /// Where the key stands that was the `nth` to be due again, and was asked then.
-    pub fn again(self, nth: u64, asked_at: Moment) -> Stand {
-        Stand { turn: nth, asked_at }
+    pub fn again(self, nth: u64, asked_at: Moment) -> Arrival {
+        Arrival { turn: nth, asked_at }
     }
 
     /// Whether a key gives its place to a newcomer: one that is less urgent, or under `Lifo` as urgent and older (rule F13b).
-    fn gives_way(self, holder: Rank, newcomer: Rank) -> bool {
+    fn yields_to(self, holder: Rank, newcomer: Rank) -> bool {
         match self.order {
-            Order::Fifo => holder.before > newcomer.before,
-            Order::Lifo => holder > newcomer,
+            QueueOrder::Fifo => holder.before > newcomer.before,
+            QueueOrder::Lifo => holder > newcomer,
         }
     }
 }
 
 /// The waiting keys.
-pub struct Queue {
+pub struct WaitQueue {
     pub ranking: Ranking,
     order: BTreeMap<Rank, Group>,
-    places: Places,
+    places: QueuePlaces,
     /// How many keys wait.
     len: usize,
     /// How many of them are tried again: they need no places.
@@ -113,7 +113,7 @@ pub struct Queue {
 }
 
 /// Who holds places, and who waits for one.
-struct Places {
+struct QueuePlaces {
     /// How many there are.
     total: usize,
     /// How many of them one group may hold.
@@ -139,18 +139,18 @@ impl Search {
     }
 }
 
-impl Queue {
+impl WaitQueue {
     /// An empty queue.
-    pub fn new(settings: &TaskSettings) -> Queue {
+    pub fn new(settings: &TaskSettings) -> WaitQueue {
         let total = settings.queue_max_keys as usize;
         let share = match settings.queue_overflow {
             Overflow::Wait => (f64::from(settings.queue_max_keys) * settings.queue_share) as usize,
             Overflow::Reject => usize::MAX,
         };
-        Queue {
+        WaitQueue {
             ranking: Ranking::new(settings),
             order: BTreeMap::new(),
-            places: Places { total, share: share.max(1), held: 0, holders: BTreeSet::new(), lacking: BTreeSet::new() },
+            places: QueuePlaces { total, share: share.max(1), held: 0, holders: BTreeSet::new(), lacking: BTreeSet::new() },
             len: 0,
             retried: 0,
             ages: (!settings.batch_linger.is_zero()).then(BTreeMap::new),
@@ -185,7 +185,7 @@ impl Queue {
 
     /// Puts a key where it belongs. It holds a place if there is one.
     #[inline]
-    pub fn push(&mut self, rank: Rank, key: Waiting, asked_at: Moment) {
+    pub fn push(&mut self, rank: Rank, key: WaitingKey, asked_at: Moment) {
         self.insert(rank, key, self.places.share);
         if let Some(ages) = &mut self.ages {
             *ages.entry(asked_at).or_default() += 1;
@@ -193,13 +193,13 @@ impl Queue {
     }
 
     /// Puts a key where it belongs that is tried again: it needs no place.
-    pub fn push_retried(&mut self, rank: Rank, key: Waiting) {
+    pub fn push_retried(&mut self, rank: Rank, key: WaitingKey) {
         self.insert(rank, key, 0);
         self.retried += 1;
     }
 
     /// Moves a key that waits where it belongs when its urgency changes.
-    pub fn move_key(&mut self, stand: Stand, from: i32, to: i32, key: Waiting) {
+    pub fn move_key(&mut self, stand: Arrival, from: i32, to: i32, key: WaitingKey) {
         let is_retried = self.remove(stand, from, key);
         let rank = self.ranking.rank(to, stand);
         if is_retried {
@@ -210,7 +210,7 @@ impl Queue {
     }
 
     #[inline]
-    fn insert(&mut self, rank: Rank, key: Waiting, most_places: usize) {
+    fn insert(&mut self, rank: Rank, key: WaitingKey, most_places: usize) {
         self.len += 1;
         let group = match self.order.entry(rank) {
             Entry::Occupied(group) => {
@@ -224,7 +224,7 @@ impl Queue {
     }
 
     /// Takes a key out. Whether it was to be tried again is answered.
-    pub fn remove(&mut self, stand: Stand, urgency: i32, key: Waiting) -> bool {
+    pub fn remove(&mut self, stand: Arrival, urgency: i32, key: WaitingKey) -> bool {
         let rank = self.ranking.rank(urgency, stand);
         let Some(group) = self.order.get_mut(&rank) else { return false };
         let is_retried = group.is_retried();
@@ -307,7 +307,7 @@ impl Queue {
     pub fn last_to_give_way(&self, search: Search, newcomer: Rank) -> Option<(Rank, &Group)> {
         let end = search.passed.map_or(Bound::Unbounded, Bound::Excluded);
         let rank = *self.places.holders.range((Bound::Unbounded, end)).next_back()?;
-        let group = self.order.get(&rank).filter(|_| self.ranking.gives_way(rank, newcomer))?;
+        let group = self.order.get(&rank).filter(|_| self.ranking.yields_to(rank, newcomer))?;
         Some((rank, group))
     }
 
@@ -325,13 +325,13 @@ impl Queue {
 
     /// Whether the key stands here. For checks: it reads everything.
     pub fn holds(&self, rank: Rank, position: u32, flight: FlightId) -> bool {
-        let is_it = |key: &Waiting| key.position == position && key.flight == flight;
+        let is_it = |key: &WaitingKey| key.position == position && key.flight == flight;
         self.order.get(&rank).is_some_and(|group| group.keys().iter().any(is_it))
     }
 
     /// Whether its numbers and lists agree. For checks: it reads everything.
     pub fn check(&self) -> Result<(), String> {
-        let Places { total, held, holders, lacking, .. } = &self.places;
+        let QueuePlaces { total, held, holders, lacking, .. } = &self.places;
         let sum = |of: fn(&Group) -> usize| self.order.values().map(of).sum::<usize>();
         let is = (sum(|group| group.len), sum(|group| group.places), sum(|group| if group.is_retried() { group.len } else { 0 }));
         let counted = (self.len, *held, self.retried);
@@ -355,7 +355,7 @@ impl Queue {
     }
 }
 
-impl Places {
+impl QueuePlaces {
     fn are_held(&self) -> bool {
         self.held >= self.total
     }

@@ -1,10 +1,10 @@
 //! A request: what the provider is handed; and the slots that bound how many it has at a time (rule F12).
 
 use super::breaker::Era;
-use super::deadlines::Timer;
+use super::deadlines::DeadlineId;
 use super::flight::Stamp;
 use super::recent::Tick;
-use super::{FlightId, LaneId, RequestId};
+use super::{FlightId, KeyStateId, RequestId};
 use crate::base::Moment;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Request<R> {
     pub unanswered: usize,
     /// How many parts are open and have somebody interested.
     pub wanted: usize,
-    pub call: Call,
+    pub call: ProviderCall,
     pub hold: Hold,
     pub time: Time,
     /// When it was formed.
@@ -36,17 +36,17 @@ pub enum Part {
     /// The answer settles this flight.
     Open { flight: FlightId, stamp: Stamp },
     /// Its request was cancelled, or its flight was settled by another answer: an answer may be stored, and settles nobody.
-    Unwanted(Stray),
+    Unwanted(FlightRemains),
     /// The attempt's time was over: an answer settles the flight, whatever it does by now, if nothing newer was written.
-    Late { stray: Stray, flight: FlightId },
+    Late { remains: FlightRemains, flight: FlightId },
     /// Answered for good.
     Answered,
 }
 
 /// What is kept of a flight for an answer that outlives it.
 #[derive(Clone, Copy, Debug)]
-pub struct Stray {
-    pub lane: LaneId,
+pub struct FlightRemains {
+    pub key_state: KeyStateId,
     pub stamp: Stamp,
     pub stores: bool,
     pub priority: Option<f64>,
@@ -54,7 +54,7 @@ pub struct Stray {
 
 /// Where the provider's call is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Call {
+pub enum ProviderCall {
     /// It has not begun.
     Waiting,
     /// It runs.
@@ -69,7 +69,7 @@ pub enum Time {
     /// For ever: it has not begun, or there is no timeout.
     Unlimited,
     /// Until this timer fires.
-    Until(Timer),
+    Until(DeadlineId),
     /// It was over before the request was finished.
     Over,
 }
@@ -97,12 +97,12 @@ impl<R> Request<R> {
 
     /// Whether the provider has it in its hands, or had it.
     pub fn is_taken(&self) -> bool {
-        self.call != Call::Waiting
+        self.call != ProviderCall::Waiting
     }
 
     /// Whether the provider needs nothing of it any more.
     pub fn is_done(&self) -> bool {
-        self.unanswered == 0 && self.call == Call::Returned
+        self.unanswered == 0 && self.call == ProviderCall::Returned
     }
 }
 

@@ -1,10 +1,10 @@
 //! Whether and when a failed key is tried again (rule F11).
 
 use crate::base::Random;
-use crate::base::config::{Retry, Shape};
+use crate::base::config::{RetrySettings, RetryShape};
 use std::time::Duration;
 
-impl Retry {
+impl RetrySettings {
     /// Whether another attempt is allowed after `attempts` of them.
     pub fn allows(&self, attempts: u32) -> bool {
         self.count.is_none_or(|count| attempts <= count)
@@ -23,12 +23,12 @@ impl Retry {
             Duration::from_secs_f64(grown.min(self.cap.as_secs_f64()).min(MAX_SECONDS))
         };
         let pause = match self.shape {
-            Shape::Fixed => self.fixed,
-            Shape::Exponential => exponential(failures),
-            Shape::ExponentialThenFixed if failures <= self.switch_after => exponential(failures),
-            Shape::ExponentialThenFixed => self.fixed,
-            Shape::FixedThenExponential if failures <= self.switch_after => self.fixed,
-            Shape::FixedThenExponential => exponential(failures - self.switch_after),
+            RetryShape::Fixed => self.fixed,
+            RetryShape::Exponential => exponential(failures),
+            RetryShape::ExponentialThenFixed if failures <= self.switch_after => exponential(failures),
+            RetryShape::ExponentialThenFixed => self.fixed,
+            RetryShape::FixedThenExponential if failures <= self.switch_after => self.fixed,
+            RetryShape::FixedThenExponential => exponential(failures - self.switch_after),
         };
         let pause = pause.min(self.cap);
         if self.jitter == 0.0 || pause.is_zero() {
@@ -49,27 +49,27 @@ const MAX_SECONDS: f64 = 1e12;
 mod tests {
     use super::*;
 
-    fn pauses(retry: &Retry, n: u32) -> Vec<u64> {
+    fn pauses(retry: &RetrySettings, n: u32) -> Vec<u64> {
         let mut random = Random::new(Some(1));
         (1..=n).map(|attempt| retry.pause(attempt, &mut random).as_millis() as u64).collect()
     }
 
-    fn retry(shape: Shape) -> Retry {
+    fn retry(shape: RetryShape) -> RetrySettings {
         let ms = Duration::from_millis;
-        Retry { shape, first: ms(100), fixed: ms(30), factor: 2.0, switch_after: 2, cap: ms(1000), ..Retry::default() }
+        RetrySettings { shape, first: ms(100), fixed: ms(30), factor: 2.0, switch_after: 2, cap: ms(1000), ..RetrySettings::default() }
     }
 
     #[test]
     fn f11_the_four_shapes() {
-        assert_eq!(pauses(&retry(Shape::Fixed), 3), [30, 30, 30]);
-        assert_eq!(pauses(&retry(Shape::Exponential), 6), [100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(pauses(&retry(Shape::ExponentialThenFixed), 4), [100, 200, 30, 30]);
-        assert_eq!(pauses(&retry(Shape::FixedThenExponential), 5), [30, 30, 100, 200, 400]);
+        assert_eq!(pauses(&retry(RetryShape::Fixed), 3), [30, 30, 30]);
+        assert_eq!(pauses(&retry(RetryShape::Exponential), 6), [100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(pauses(&retry(RetryShape::ExponentialThenFixed), 4), [100, 200, 30, 30]);
+        assert_eq!(pauses(&retry(RetryShape::FixedThenExponential), 5), [30, 30, 100, 200, 400]);
     }
 
     #[test]
     fn f11_jitter_stays_within_its_part_and_below_the_cap() {
-        let jittered = Retry { jitter: 0.5, ..retry(Shape::Exponential) };
+        let jittered = RetrySettings { jitter: 0.5, ..retry(RetryShape::Exponential) };
         let drawn = pauses(&jittered, 6);
         for (pause, middle) in drawn.iter().zip([100u64, 200, 400, 800, 1000, 1000]) {
             assert!((middle / 2..=(middle * 3 / 2).min(1000)).contains(pause), "{pause} around {middle}");
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn f11a_at_the_cap_jitter_still_spreads() {
-        let jittered = Retry { jitter: 0.5, ..retry(Shape::Exponential) };
+        let jittered = RetrySettings { jitter: 0.5, ..retry(RetryShape::Exponential) };
         let mut random = Random::new(Some(1));
         let drawn: Vec<u64> = (0..1000).map(|_| jittered.pause(9, &mut random).as_millis() as u64).collect();
         assert!(drawn.iter().all(|pause| (500..=1000).contains(pause)));
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn f11a_a_first_pause_of_0_stays_0() {
-        let at_once = Retry { first: Duration::ZERO, ..retry(Shape::Exponential) };
+        let at_once = RetrySettings { first: Duration::ZERO, ..retry(RetryShape::Exponential) };
         let mut random = Random::new(Some(1));
         for attempt in [1, 2, 1024, 1025, 5000, u32::MAX] {
             assert_eq!(at_once.pause(attempt, &mut random), Duration::ZERO, "attempt {attempt}");
@@ -101,16 +101,16 @@ mod tests {
 
     #[test]
     fn f11_a_pause_saturates() {
-        let huge = Retry { factor: 1e6, cap: Duration::MAX, ..retry(Shape::Exponential) };
+        let huge = RetrySettings { factor: 1e6, cap: Duration::MAX, ..retry(RetryShape::Exponential) };
         assert!(huge.pause(u32::MAX, &mut Random::new(Some(1))) >= Duration::from_secs(1_000_000_000_000));
     }
 
     #[test]
     fn f11_count_n_means_n_plus_one_attempts() {
-        let never = Retry { count: Some(0), ..Retry::default() };
+        let never = RetrySettings { count: Some(0), ..RetrySettings::default() };
         assert!(!never.allows(1));
-        let twice = Retry { count: Some(2), ..Retry::default() };
+        let twice = RetrySettings { count: Some(2), ..RetrySettings::default() };
         assert_eq!([1, 2, 3].map(|attempts| twice.allows(attempts)), [true, true, false]);
-        assert!(Retry { count: None, ..Retry::default() }.allows(u32::MAX));
+        assert!(RetrySettings { count: None, ..RetrySettings::default() }.allows(u32::MAX));
     }
 }

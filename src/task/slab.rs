@@ -33,11 +33,11 @@ pub trait Id: Copy {
 }
 
 /// Things of one kind.
-pub struct Slab<I, T> {
+pub struct IdSlab<I, T> {
     /// `None`: given back.
     blocks: Vec<Option<Block<T>>>,
     /// What is free in each block.
-    rooms: Vec<Room>,
+    rooms: Vec<BlockSpace>,
     /// The blocks with a free place.
     open: BTreeSet<usize>,
     /// The one of them that is filled now. When it is full the first one is next, so that those at the end become empty.
@@ -49,9 +49,9 @@ pub struct Slab<I, T> {
     kind: PhantomData<fn() -> I>,
 }
 
-type Block<T> = Box<[Slot<T>; BLOCK]>;
+type Block<T> = Box<[IdSlot<T>; BLOCK]>;
 
-struct Slot<T> {
+struct IdSlot<T> {
     /// Of the thing that is here.
     serial: u32,
     /// The free place after this one.
@@ -61,16 +61,16 @@ struct Slot<T> {
 
 /// The free places of a block.
 #[derive(Clone, Copy, Default)]
-struct Room {
+struct BlockSpace {
     free: u8,
     /// The place that is taken next.
     first_free: u8,
 }
 
-impl<I: Id, T> Slab<I, T> {
+impl<I: Id, T> IdSlab<I, T> {
     /// An empty slab.
-    pub fn new() -> Slab<I, T> {
-        Slab {
+    pub fn new() -> IdSlab<I, T> {
+        IdSlab {
             blocks: Vec::new(),
             rooms: Vec::new(),
             open: BTreeSet::new(),
@@ -120,11 +120,11 @@ impl<I: Id, T> Slab<I, T> {
             let nth = self.given_back.pop_first().unwrap_or(self.blocks.len());
             if nth == self.blocks.len() {
                 self.blocks.push(None);
-                self.rooms.push(Room::default());
+                self.rooms.push(BlockSpace::default());
             }
-            let slots: Vec<Slot<T>> = (0..BLOCK).map(|at| Slot { serial: 0, next_free: (at + 1) as u8, value: None }).collect();
+            let slots: Vec<IdSlot<T>> = (0..BLOCK).map(|at| IdSlot { serial: 0, next_free: (at + 1) as u8, value: None }).collect();
             self.blocks[nth] = slots.into_boxed_slice().try_into().ok();
-            self.rooms[nth] = Room { free: BLOCK as u8, first_free: 0 };
+            self.rooms[nth] = BlockSpace { free: BLOCK as u8, first_free: 0 };
             self.open.insert(nth);
             nth
         });
@@ -132,14 +132,14 @@ impl<I: Id, T> Slab<I, T> {
     }
 
     #[inline]
-    fn slot(&self, id: I) -> Option<&Slot<T>> {
+    fn slot(&self, id: I) -> Option<&IdSlot<T>> {
         let RawId { place, serial } = id.raw();
         let slot = &self.blocks.get(place as usize / BLOCK)?.as_ref()?[place as usize % BLOCK];
         (slot.serial == serial.get()).then_some(slot)
     }
 
     #[inline]
-    fn slot_mut(&mut self, id: I) -> Option<&mut Slot<T>> {
+    fn slot_mut(&mut self, id: I) -> Option<&mut IdSlot<T>> {
         let RawId { place, serial } = id.raw();
         let slot = &mut self.blocks.get_mut(place as usize / BLOCK)?.as_mut()?[place as usize % BLOCK];
         (slot.serial == serial.get()).then_some(slot)
@@ -204,7 +204,7 @@ impl<I: Id, T> Slab<I, T> {
         if self.open.len() == 1 {
             return;
         }
-        (self.blocks[nth], self.rooms[nth]) = (None, Room::default());
+        (self.blocks[nth], self.rooms[nth]) = (None, BlockSpace::default());
         self.open.remove(&nth);
         self.given_back.insert(nth);
         while self.blocks.last().is_some_and(Option::is_none) {
@@ -242,13 +242,13 @@ impl<I: Id, T> Slab<I, T> {
     /// Takes everything out.
     pub fn drain(&mut self) -> Vec<T> {
         let blocks = std::mem::take(&mut self.blocks);
-        *self = Slab { last_serial: self.last_serial, ..Slab::new() };
-        let slots = blocks.into_iter().flatten().flat_map(|block| (block as Box<[Slot<T>]>).into_vec());
+        *self = IdSlab { last_serial: self.last_serial, ..IdSlab::new() };
+        let slots = blocks.into_iter().flatten().flat_map(|block| (block as Box<[IdSlot<T>]>).into_vec());
         slots.filter_map(|slot| slot.value).collect()
     }
 }
 
-impl<I: Id, T> Index<I> for Slab<I, T> {
+impl<I: Id, T> Index<I> for IdSlab<I, T> {
     type Output = T;
     #[inline]
     fn index(&self, id: I) -> &T {
@@ -256,7 +256,7 @@ impl<I: Id, T> Index<I> for Slab<I, T> {
     }
 }
 
-impl<I: Id, T> IndexMut<I> for Slab<I, T> {
+impl<I: Id, T> IndexMut<I> for IdSlab<I, T> {
     #[inline]
     fn index_mut(&mut self, id: I) -> &mut T {
         self.get_mut(id).expect("the caller knows that it is there")
@@ -270,7 +270,7 @@ mod tests {
     use crate::task::FlightId;
     use std::collections::HashMap;
 
-    fn blocks<T>(slab: &Slab<FlightId, T>) -> usize {
+    fn blocks<T>(slab: &IdSlab<FlightId, T>) -> usize {
         slab.blocks.iter().flatten().count()
     }
 
@@ -278,7 +278,7 @@ mod tests {
     fn s20_a_slab_finds_what_is_there_and_nothing_that_is_gone() {
         let mut random = Random::new(Some(1));
         let mut draw = |below: usize| (random.unit() * below as f64) as usize;
-        let (mut slab, mut there, mut gone) = (Slab::<FlightId, usize>::new(), HashMap::new(), Vec::new());
+        let (mut slab, mut there, mut gone) = (IdSlab::<FlightId, usize>::new(), HashMap::new(), Vec::new());
         for phase in 0..8 {
             for nth in 0..2_000 {
                 // It grows, and shrinks, in turns.
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn s20_a_slab_gives_back_what_a_burst_took() {
-        let mut slab = Slab::<FlightId, u64>::new();
+        let mut slab = IdSlab::<FlightId, u64>::new();
         let resident: Vec<FlightId> = (0..10).map(|nth| slab.insert_with_key(|_| nth)).collect();
         let burst: Vec<FlightId> = (0..100_000).map(|nth| slab.insert_with_key(|_| nth)).collect();
         assert_eq!(blocks(&slab), 100_010usize.div_ceil(BLOCK));
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn s20_things_that_come_and_go_do_not_make_and_end_blocks() {
-        let mut slab = Slab::<FlightId, u64>::new();
+        let mut slab = IdSlab::<FlightId, u64>::new();
         (0..BLOCK as u64).for_each(|nth| assert!(slab.insert_with_key(|_| nth) != FlightId::NULL));
         let more = slab.insert_with_key(|_| 0);
         slab.remove(more);

@@ -5,7 +5,7 @@
 
 use kvlight::base::config::CacheSettings;
 use kvlight::base::{Answer, Clock, Key, Millis, StoreTerms, Ttl, Value};
-use kvlight::cache::{Cause, Condition, Counts, Departure, Departures, ENTRY_COST, Entry, Hit, Put, Store, Touch};
+use kvlight::cache::{Cause, Condition, Departure, Departures, ENTRY_COST, Hit, NewEntry, PutOutcome, Store, StoreCounts, TouchOutcome};
 use proptest::prelude::*;
 
 /// Few, so that operations meet each other's entries.
@@ -61,9 +61,9 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(counts: &Counts) -> Expected {
+    fn of(counts: &StoreCounts) -> Expected {
         let removed = Cause::ALL.map(|cause| (counts.removed(cause).entries, counts.removed(cause).cost));
-        let Counts { hits, null_hits, misses, inserts, replacements, .. } = *counts;
+        let StoreCounts { hits, null_hits, misses, inserts, replacements, .. } = *counts;
         Expected { hits, null_hits, misses, inserts, replacements, removed }
     }
 }
@@ -152,15 +152,15 @@ impl Model {
         (entries, self.settings.cost_limit.map_or(0, |limit| (self.cost() + cost).saturating_sub(limit)))
     }
 
-    fn unmet(&self, key: u8, when: When) -> Option<Put> {
+    fn unmet(&self, key: u8, when: When) -> Option<PutOutcome> {
         match (when, self.find_alive(key)) {
-            (When::Absent | When::HoldsAnother, Some(_)) => Some(Put::Conflict),
-            (When::Present | When::HoldsThis | When::HoldsAnother, None) => Some(Put::Missing),
+            (When::Absent | When::HoldsAnother, Some(_)) => Some(PutOutcome::Conflict),
+            (When::Present | When::HoldsThis | When::HoldsAnother, None) => Some(PutOutcome::Missing),
             _ => None,
         }
     }
 
-    fn put(&mut self, key: u8, given: &Given) -> (Put, Vec<Left>) {
+    fn put(&mut self, key: u8, given: &Given) -> (PutOutcome, Vec<Left>) {
         let mut left = Vec::new();
         if let Some(unmet) = self.unmet(key, given.when) {
             return (unmet, left);
@@ -189,32 +189,32 @@ impl Model {
         let held = Held { key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
         let end = self.end(&held);
         self.held.push(held);
-        (Put::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
+        (PutOutcome::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
     }
 
     fn deadline(&self, ttl: Ttl) -> u64 {
         if let Ttl::For(ms) = ttl { self.now.saturating_add(ms.get()) } else { u64::MAX }
     }
 
-    fn touch(&mut self, key: u8, ttl: Option<Ttl>) -> Touch {
-        let Some(at) = self.find_alive(key) else { return Touch::Missing };
+    fn touch(&mut self, key: u8, ttl: Option<Ttl>) -> TouchOutcome {
+        let Some(at) = self.find_alive(key) else { return TouchOutcome::Missing };
         let default = if self.held[at].id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
         let ttl = ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
         if ttl == Ttl::DoNotStore {
-            return Touch::NoTtl;
+            return TouchOutcome::NoTtl;
         }
         self.held[at].deadline = self.deadline(ttl);
         self.use_it(at);
         let end = self.end(&self.held[at]);
-        Touch::Done((end != u64::MAX).then_some(Millis(end)))
+        TouchOutcome::Done((end != u64::MAX).then_some(Millis(end)))
     }
 
-    fn make_room(&mut self, cost: u64, priority: f64, stores: bool, left: &mut Vec<Left>) -> Result<(), Put> {
+    fn make_room(&mut self, cost: u64, priority: f64, stores: bool, left: &mut Vec<Left>) -> Result<(), PutOutcome> {
         if !stores || self.settings.capacity == 0 {
-            return Err(Put::Refused);
+            return Err(PutOutcome::Refused);
         }
         if self.settings.cost_limit.is_some_and(|limit| cost > limit) {
-            return Err(Put::TooLarge);
+            return Err(PutOutcome::TooLarge);
         }
         let (mut entries, mut bytes) = self.lack(cost);
         let mut leaving = Vec::new();
@@ -231,7 +231,7 @@ impl Model {
             "a live entry had to go, or a newcomer to stay out, for one that was due"
         );
         if refused {
-            return Err(Put::Refused);
+            return Err(PutOutcome::Refused);
         }
         for (key, cause) in leaving {
             let at = self.find(key).expect("it is leaving");
@@ -431,7 +431,7 @@ impl World {
                     }
                 };
                 let terms = StoreTerms { ttl, keep_ttl, priority: Some(priority), cost: Some(cost) };
-                let entry = Entry { answer: answer(given.id), terms, condition };
+                let entry = NewEntry { answer: answer(given.id), terms, condition };
                 let (put, named) = if naming {
                     let (put, named) = store.put_naming(&key_bytes(key), entry, clock, &mut out);
                     (put, Some(named))
@@ -464,7 +464,8 @@ impl World {
             }
             Op::Glance(key) => {
                 // The short way, and the long one where that is too short.
-                let seen = store.glance(&key_bytes(key), clock, id).unwrap_or_else(|| store.lookup_with(&key_bytes(key), clock, id));
+                let seen =
+                    store.try_lookup_fast(&key_bytes(key), clock, id).unwrap_or_else(|| store.lookup_with(&key_bytes(key), clock, id));
                 assert_eq!(seen, model.lookup(key, true).map(|at| model.held[at].id));
             }
             Op::Probe(key) => {
@@ -643,7 +644,7 @@ proptest! {
             let number = number as u64;
             match op {
                 0 | 1 => {
-                    prop_assert!(store.put(&[*key], Entry::new(answer(Some(number))), &clock, &mut out).is_stored());
+                    prop_assert!(store.put(&[*key], NewEntry::new(answer(Some(number))), &clock, &mut out).is_stored());
                     oracle.put(*key, number);
                 }
                 2 => {

@@ -3,7 +3,7 @@
 use kvlight::base::config::{CacheSettings, Hash};
 use kvlight::base::sync::Mutex;
 use kvlight::base::{Answer, Clock, Millis, StoreTerms, Ttl, Value};
-use kvlight::cache::{Cause, Departures, ENTRY_COST, Entry, Outlet, Put, Store};
+use kvlight::cache::{Cause, DepartureSink, Departures, ENTRY_COST, NewEntry, PutOutcome, Store};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -45,24 +45,30 @@ impl World {
         }
     }
 
-    fn put_entry(&mut self, key: &str, entry: Entry) -> Put {
+    fn put_entry(&mut self, key: &str, entry: NewEntry) -> PutOutcome {
         self.store.put(key.as_bytes(), entry, &self.clock, &mut self.left)
     }
 
-    fn put(&mut self, key: &str, value: &str) -> Put {
-        self.put_entry(key, Entry::new(text(value)))
+    fn put(&mut self, key: &str, value: &str) -> PutOutcome {
+        self.put_entry(key, NewEntry::new(text(value)))
     }
 
-    fn put_ttl(&mut self, key: &str, ttl_ms: u64) -> Put {
-        self.put_entry(key, Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(ttl_ms)), ..StoreTerms::default() }, ..Entry::new(text(key)) })
+    fn put_ttl(&mut self, key: &str, ttl_ms: u64) -> PutOutcome {
+        self.put_entry(
+            key,
+            NewEntry { terms: StoreTerms { ttl: Some(Ttl::of_ms(ttl_ms)), ..StoreTerms::default() }, ..NewEntry::new(text(key)) },
+        )
     }
 
-    fn put_priority(&mut self, key: &str, priority: f64) -> Put {
-        self.put_entry(key, Entry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..Entry::new(text(key)) })
+    fn put_priority(&mut self, key: &str, priority: f64) -> PutOutcome {
+        self.put_entry(
+            key,
+            NewEntry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..NewEntry::new(text(key)) },
+        )
     }
 
-    fn put_cost(&mut self, key: &str, cost: u64) -> Put {
-        self.put_entry(key, Entry { terms: StoreTerms { cost: Some(cost), ..StoreTerms::default() }, ..Entry::new(text(key)) })
+    fn put_cost(&mut self, key: &str, cost: u64) -> PutOutcome {
+        self.put_entry(key, NewEntry { terms: StoreTerms { cost: Some(cost), ..StoreTerms::default() }, ..NewEntry::new(text(key)) })
     }
 
     fn lookup(&self, key: &str) -> Option<String> {
@@ -91,7 +97,7 @@ impl World {
     }
 }
 
-fn is_stored(put: Put) -> bool {
+fn is_stored(put: PutOutcome) -> bool {
     put.is_stored()
 }
 
@@ -105,7 +111,7 @@ fn names(left: &[(&str, Cause)]) -> Vec<(String, Cause)> {
 fn s01_a_lookup_is_a_value_a_null_or_a_miss_and_invalid_keys_are_counted_apart() {
     let mut world = World::of_capacity(8);
     world.put("value", "v");
-    world.put_entry("null", Entry::new(Answer::Null));
+    world.put_entry("null", NewEntry::new(Answer::Null));
     assert_eq!(world.lookup("value"), Some("v".into()));
     assert_eq!(world.lookup("null"), Some("null".into()), "null is an answer");
     assert_eq!(world.lookup("absent"), None);
@@ -143,7 +149,7 @@ fn s02_both_bounds_hold_after_every_put_with_any_number_of_shards() {
 #[test]
 fn s02_capacity_0_refuses_every_put() {
     let mut world = World::of_capacity(0);
-    assert_eq!(world.put("a", "1"), Put::Refused);
+    assert_eq!(world.put("a", "1"), PutOutcome::Refused);
     assert_eq!((world.len(), world.cost(), world.lookup("a")), (0, 0, None));
     assert_eq!(world.left(), names(&[("a", Cause::Refused)]));
 }
@@ -175,7 +181,7 @@ fn s03_an_entry_costs_its_value_its_key_and_the_published_constant() {
     assert_eq!(world.cost(), 3 + 4 + ENTRY_COST);
     world.put_cost("four", 1_000);
     assert_eq!(world.cost(), 1_000 + 4 + ENTRY_COST, "what was stated counts, and the old cost is given back");
-    world.put_entry("", Entry::new(Answer::Null));
+    world.put_entry("", NewEntry::new(Answer::Null));
     assert_eq!(world.cost(), 1_000 + 4 + 2 * ENTRY_COST);
 }
 
@@ -201,7 +207,10 @@ fn s03_every_way_out_gives_the_cost_back() {
     assert_eq!(world.cost(), 3 * one, "expiry");
     world.store.trim(0.7, &world.clock, &mut world.left);
     assert_eq!(world.cost(), 2 * one, "trim");
-    world.put_entry("h", Entry { terms: StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() }, ..Entry::new(Answer::Null) });
+    world.put_entry(
+        "h",
+        NewEntry { terms: StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() }, ..NewEntry::new(Answer::Null) },
+    );
     assert_eq!(world.cost(), one, "a put with TTL 0");
     world.store.clear(&world.clock, &mut world.left);
     assert_eq!((world.cost(), world.len()), (0, 0), "clear");
@@ -225,7 +234,7 @@ fn s04_a_value_dearer_than_the_limit_is_not_stored_and_the_older_one_goes() {
     world.put_cost("key", 10);
     let most = world.store.max_cost();
     assert_eq!(most, 1_000);
-    assert_eq!(world.put_cost("key", most), Put::TooLarge);
+    assert_eq!(world.put_cost("key", most), PutOutcome::TooLarge);
     assert!(!world.has("key") && world.has("other"));
     assert_eq!(world.left(), names(&[("key", Cause::Replaced), ("key", Cause::Refused)]));
     assert!(is_stored(world.put_cost("key", most - 3 - ENTRY_COST)), "the dearest there may be");
@@ -239,7 +248,7 @@ fn s04_the_dearest_value_is_the_same_for_every_shard() {
     for i in 0..9 {
         let key = i.to_string();
         assert!(is_stored(world.put_cost(&key, 250 - 1 - ENTRY_COST)));
-        assert_eq!(world.put_cost(&key, 251 - 1 - ENTRY_COST), Put::TooLarge);
+        assert_eq!(world.put_cost(&key, 251 - 1 - ENTRY_COST), PutOutcome::TooLarge);
     }
 }
 
@@ -273,7 +282,8 @@ fn s05_however_many_uses_there_were_the_least_recent_one_leaves() {
         let keys = [b"c", b"a", b"e", b"c", b"b"];
         let mut order = vec!["a", "b", "c", "d", "e"];
         for key in keys.iter().cycle().take(uses) {
-            let seen = world.store.glance(*key, &world.clock, read).unwrap_or_else(|| world.store.lookup_with(*key, &world.clock, read));
+            let seen =
+                world.store.try_lookup_fast(*key, &world.clock, read).unwrap_or_else(|| world.store.lookup_with(*key, &world.clock, read));
             let name = seen.expect("all of them fit");
             order.retain(|other| *other != name);
             order.push(["a", "b", "c", "d", "e"][usize::from(name.as_bytes()[0] - b'a')]);
@@ -294,17 +304,17 @@ fn s05_however_many_uses_there_were_the_least_recent_one_leaves() {
 fn s12_a_lookup_by_the_short_way_is_counted_once_or_not_at_all() {
     let mut world = World::new(CacheSettings { idle_ttl_ms: Some(HOUR), ..CacheSettings::default() });
     world.put("a", "1");
-    assert_eq!(world.store.glance(b"a", &world.clock, read), None, "the last use must be noted with its time");
+    assert_eq!(world.store.try_lookup_fast(b"a", &world.clock, read), None, "the last use must be noted with its time");
     assert_eq!((world.store.counts().hits, world.store.counts().misses), (0, 0));
 
     let mut world = World::of_capacity(10);
     world.put_ttl("soon", 10);
     world.put("ever", "2");
     for (key, seen) in [("soon", Some("soon")), ("ever", Some("2")), ("never", None)] {
-        assert_eq!(world.store.glance(key.as_bytes(), &world.clock, read), Some(seen.map(String::from)));
+        assert_eq!(world.store.try_lookup_fast(key.as_bytes(), &world.clock, read), Some(seen.map(String::from)));
     }
     world.advance(10);
-    assert_eq!(world.store.glance(b"soon", &world.clock, read), Some(None), "at its very end it is gone");
+    assert_eq!(world.store.try_lookup_fast(b"soon", &world.clock, read), Some(None), "at its very end it is gone");
     assert_eq!((world.store.counts().hits, world.store.counts().misses), (2, 2));
 }
 
@@ -313,7 +323,7 @@ fn s05_a_newcomer_of_too_low_a_priority_is_refused_and_nobody_leaves() {
     let mut world = World::of_capacity(2);
     world.put_priority("a", 1.0);
     world.put_priority("b", 2.0);
-    assert_eq!(world.put_priority("c", 0.5), Put::Refused);
+    assert_eq!(world.put_priority("c", 0.5), PutOutcome::Refused);
     assert!(world.has("a") && world.has("b"));
     assert_eq!(world.left(), names(&[("c", Cause::Refused)]));
 }
@@ -322,14 +332,15 @@ fn s05_a_newcomer_of_too_low_a_priority_is_refused_and_nobody_leaves() {
 fn s05_whether_room_suffices_is_decided_before_the_first_victim() {
     let entry = |cost: u64| cost + 3 + ENTRY_COST;
     let mut world = World::of_cost(entry(10) + entry(10) + entry(500));
-    world.put_entry("lo1", Entry { terms: StoreTerms { cost: Some(10), ..StoreTerms::default() }, ..Entry::new(text("")) });
-    world.put_entry("lo2", Entry { terms: StoreTerms { cost: Some(10), ..StoreTerms::default() }, ..Entry::new(text("")) });
+    world.put_entry("lo1", NewEntry { terms: StoreTerms { cost: Some(10), ..StoreTerms::default() }, ..NewEntry::new(text("")) });
+    world.put_entry("lo2", NewEntry { terms: StoreTerms { cost: Some(10), ..StoreTerms::default() }, ..NewEntry::new(text("")) });
     world.put_entry(
         "big",
-        Entry { terms: StoreTerms { cost: Some(500), priority: Some(9.0), ..StoreTerms::default() }, ..Entry::new(text("")) },
+        NewEntry { terms: StoreTerms { cost: Some(500), priority: Some(9.0), ..StoreTerms::default() }, ..NewEntry::new(text("")) },
     );
-    let refused = world.put_entry("new", Entry { terms: StoreTerms { cost: Some(300), ..StoreTerms::default() }, ..Entry::new(text("")) });
-    assert_eq!(refused, Put::Refused, "the two low ones would not have been enough");
+    let refused =
+        world.put_entry("new", NewEntry { terms: StoreTerms { cost: Some(300), ..StoreTerms::default() }, ..NewEntry::new(text("")) });
+    assert_eq!(refused, PutOutcome::Refused, "the two low ones would not have been enough");
     assert!(world.has("lo1") && world.has("lo2") && world.has("big"));
 }
 
@@ -341,8 +352,8 @@ fn s05_priorities_order_as_numbers() {
     world.put_priority("infinite", f64::INFINITY);
     assert!(is_stored(world.put_priority("new", -0.0)), "-0 equals 0");
     assert_eq!(world.left(), names(&[("zero", Cause::Capacity)]));
-    assert_eq!(world.put_priority("low", f64::NEG_INFINITY), Put::Refused);
-    assert_eq!(world.put_priority("none", f64::NAN), Put::Refused);
+    assert_eq!(world.put_priority("low", f64::NEG_INFINITY), PutOutcome::Refused);
+    assert_eq!(world.put_priority("none", f64::NAN), PutOutcome::Refused);
 }
 
 #[test]
@@ -369,7 +380,7 @@ fn s05a_a_newcomer_of_many_priorities_makes_room_from_those_below_it_alone() {
     let mut world = World::new(CacheSettings { capacity: 3_000, cost_limit, shards: Some(1), ..CacheSettings::default() });
     let of = |priority, cost| {
         let terms = StoreTerms { priority: Some(priority), cost: Some(cost), ..StoreTerms::default() };
-        Entry { terms, ..Entry::new(text("")) }
+        NewEntry { terms, ..NewEntry::new(text("")) }
     };
     for i in 0..2_000u32 {
         let key = i.to_string();
@@ -377,7 +388,7 @@ fn s05a_a_newcomer_of_many_priorities_makes_room_from_those_below_it_alone() {
     }
     assert_eq!(world.len(), 2_000);
     let cost = 500 * (1_000 + ENTRY_COST) - ENTRY_COST - 3;
-    assert_eq!(world.put_entry("new", of(498.5, cost)), Put::Refused, "499 are not enough");
+    assert_eq!(world.put_entry("new", of(498.5, cost)), PutOutcome::Refused, "499 are not enough");
     assert_eq!(world.left(), names(&[("new", Cause::Refused)]));
     assert!(is_stored(world.put_entry("new", of(499.5, cost))));
     let left: Vec<String> = world.left().into_iter().map(|(key, _)| key).collect();
@@ -387,7 +398,7 @@ fn s05a_a_newcomer_of_many_priorities_makes_room_from_those_below_it_alone() {
 #[test]
 fn s05_nulls_are_victims_like_any_other() {
     let mut world = World::of_capacity(2);
-    world.put_entry("null", Entry::new(Answer::Null));
+    world.put_entry("null", NewEntry::new(Answer::Null));
     world.put("value", "1");
     world.put("new", "2");
     assert_eq!(world.left(), names(&[("null", Cause::Capacity)]));
@@ -402,7 +413,10 @@ fn s05_what_is_due_makes_room_before_anybody_alive() {
     for i in 0..10 {
         world.put_entry(
             &format!("due {i}"),
-            Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), priority: Some(9.0), ..StoreTerms::default() }, ..Entry::new(text("")) },
+            NewEntry {
+                terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), priority: Some(9.0), ..StoreTerms::default() },
+                ..NewEntry::new(text(""))
+            },
         );
     }
     world.advance(10);
@@ -421,9 +435,9 @@ fn s05_one_put_takes_as_much_of_what_is_due_as_it_needs() {
     for i in 10..30 {
         world.put_entry(
             &i.to_string(),
-            Entry {
+            NewEntry {
                 terms: StoreTerms { cost: Some(0), ttl: Some(Ttl::of_ms(10)), priority: Some(9.0), ..StoreTerms::default() },
-                ..Entry::new(text(""))
+                ..NewEntry::new(text(""))
             },
         );
     }
@@ -458,7 +472,7 @@ fn s06_an_entry_does_not_end_before_its_ttl_however_short() {
             let before = std::time::Instant::now();
             let ttl = if idle_ttl_ms.is_some() { Ttl::Never } else { Ttl::of_ms(2) };
             let terms = StoreTerms { ttl: Some(ttl), ..StoreTerms::default() };
-            store.put(b"a", Entry { terms, ..Entry::new(text("")) }, &clock, &mut Departures::new());
+            store.put(b"a", NewEntry { terms, ..NewEntry::new(text("")) }, &clock, &mut Departures::new());
             while store.peek(b"a", &clock).is_some() {}
             assert!(before.elapsed() >= std::time::Duration::from_millis(2), "it lived {:?}", before.elapsed());
         }
@@ -469,8 +483,11 @@ fn s06_an_entry_does_not_end_before_its_ttl_however_short() {
 fn s06_defaults_are_for_ever_for_values_and_a_minute_for_nulls() {
     let mut world = World::of_capacity(8);
     world.put("value", "v");
-    world.put_entry("null", Entry::new(Answer::Null));
-    world.put_entry("stated", Entry { terms: StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() }, ..Entry::new(Answer::Null) });
+    world.put_entry("null", NewEntry::new(Answer::Null));
+    world.put_entry(
+        "stated",
+        NewEntry { terms: StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() }, ..NewEntry::new(Answer::Null) },
+    );
     world.advance(59_999);
     assert!(world.has("null"));
     world.advance(1);
@@ -483,12 +500,12 @@ fn s06_defaults_are_for_ever_for_values_and_a_minute_for_nulls() {
 fn s06_ttl_0_does_not_store_and_removes_what_was_there() {
     let mut world = World::of_capacity(8);
     world.put("a", "old");
-    assert_eq!(world.put_ttl("a", 0), Put::Refused);
+    assert_eq!(world.put_ttl("a", 0), PutOutcome::Refused);
     assert_eq!(world.lookup("a"), None);
     assert_eq!(world.left(), names(&[("a", Cause::Removed), ("a", Cause::Refused)]));
     let mut world = World::new(CacheSettings { ttl_ms: Some(0), null_ttl_ms: Some(0), ..CacheSettings::default() });
-    assert_eq!(world.put("value", "v"), Put::Refused, "as a default too");
-    assert_eq!(world.put_entry("null", Entry::new(Answer::Null)), Put::Refused);
+    assert_eq!(world.put("value", "v"), PutOutcome::Refused, "as a default too");
+    assert_eq!(world.put_entry("null", NewEntry::new(Answer::Null)), PutOutcome::Refused);
     assert!(is_stored(world.put_ttl("stated", 5)));
 }
 
@@ -580,7 +597,7 @@ fn s08_jitter_stays_within_half_of_the_ttl_and_reaches_both_ends() {
         let now = world.clock.millis();
         let mut drawn = Vec::new();
         for i in 0..2_000 {
-            let Put::Stored { expires_at, .. } = world.put_ttl(&i.to_string(), ttl) else { panic!("there is room") };
+            let PutOutcome::Stored { expires_at, .. } = world.put_ttl(&i.to_string(), ttl) else { panic!("there is room") };
             drawn.push(expires_at.expect("an end").since(now));
         }
         assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&low), Some(&high)), "ttl {ttl} ± {jitter}");
@@ -595,16 +612,18 @@ fn s08_jitter_is_for_defaults_and_nulls_too_and_not_for_ever() {
     for answer in [Answer::Null, text("v")] {
         let mut ends = std::collections::BTreeSet::new();
         for i in 0..100 {
-            let Put::Stored { expires_at, .. } = world.put_entry(&i.to_string(), Entry::new(answer.clone())) else {
+            let PutOutcome::Stored { expires_at, .. } = world.put_entry(&i.to_string(), NewEntry::new(answer.clone())) else {
                 panic!("there is room")
             };
             ends.insert(expires_at);
         }
         assert!(ends.len() > 50 && !ends.contains(&None));
     }
-    let never = world
-        .put_entry("never", Entry { terms: StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() }, ..Entry::new(Answer::Null) });
-    assert!(matches!(never, Put::Stored { expires_at: None, .. }));
+    let never = world.put_entry(
+        "never",
+        NewEntry { terms: StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() }, ..NewEntry::new(Answer::Null) },
+    );
+    assert!(matches!(never, PutOutcome::Stored { expires_at: None, .. }));
 }
 
 #[test]
@@ -612,7 +631,7 @@ fn s08_a_seed_makes_jitter_repeatable() {
     let ends = |seed| {
         let mut world =
             World::new(CacheSettings { seed, shards: Some(4), ttl_jitter_ms: 1_000, capacity: 100, ..CacheSettings::default() });
-        (0..20).map(|i| world.put_ttl(&i.to_string(), HOUR)).collect::<Vec<Put>>()
+        (0..20).map(|i| world.put_ttl(&i.to_string(), HOUR)).collect::<Vec<PutOutcome>>()
     };
     assert_eq!(ends(Some(7)), ends(Some(7)));
     assert_ne!(ends(Some(7)), ends(Some(8)));
@@ -644,7 +663,7 @@ fn s09_an_entry_ends_its_idle_time_after_its_last_use() {
 #[derive(Default)]
 struct Mailbox(Mutex<Departures>);
 
-impl Outlet for Mailbox {
+impl DepartureSink for Mailbox {
     fn record(&self, departures: &mut Departures) {
         self.0.lock().append(departures);
     }
@@ -654,14 +673,14 @@ impl Outlet for Mailbox {
 fn s11_each_value_is_heard_of_exactly_once_by_the_outlet_or_by_the_caller() {
     let mailbox = Arc::new(Mailbox::default());
     let settings = CacheSettings { capacity: 10, cost_limit: Some(2_000), ..CacheSettings::default() };
-    for outlet in [None, Some(mailbox.clone() as Arc<dyn Outlet>)] {
+    for outlet in [None, Some(mailbox.clone() as Arc<dyn DepartureSink>)] {
         let has_outlet = outlet.is_some();
         let (store, clock, mut out) = (Store::new(&settings, outlet), Clock::manual(Millis(0)), Departures::new());
         for i in 0..300u64 {
             let key = [(i % 17) as u8];
-            let entry = Entry {
+            let entry = NewEntry {
                 terms: StoreTerms { cost: Some(i * 13 % 400), priority: Some((i % 3) as f64), ..StoreTerms::default() },
-                ..Entry::new(text(&i.to_string()))
+                ..NewEntry::new(text(&i.to_string()))
             };
             store.put(&key, entry, &clock, &mut out);
         }
@@ -707,7 +726,7 @@ fn s12_each_event_is_in_exactly_one_window_while_others_look() {
     const LOOKUPS: u64 = 20_000;
     let settings = CacheSettings { shards: Some(4), ..CacheSettings::default() };
     let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
-    store.put(b"1", Entry::new(text("")), &clock, &mut Departures::new());
+    store.put(b"1", NewEntry::new(text("")), &clock, &mut Departures::new());
     let (mut hits, mut misses, mut invalid) = (0, 0, 0);
     std::thread::scope(|scope| {
         let lookers: Vec<_> = (0..2)
@@ -720,7 +739,7 @@ fn s12_each_event_is_in_exactly_one_window_while_others_look() {
                 })
             })
             .collect();
-        let mut add = |counts: kvlight::cache::Counts| {
+        let mut add = |counts: kvlight::cache::StoreCounts| {
             hits += counts.hits;
             misses += counts.misses;
             invalid += counts.invalid_keys;
@@ -851,7 +870,7 @@ fn s14_a_put_names_whom_it_cost_the_place() {
     world.put_priority("high", 5.0);
     world.advance(10);
     let mut put = |key: &str, priority| {
-        let entry = Entry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..Entry::new(text(key)) };
+        let entry = NewEntry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..NewEntry::new(text(key)) };
         let (put, named) = world.store.put_naming(key.as_bytes(), entry, &world.clock, &mut world.left);
         (put.is_stored(), named.iter().map(|left| read(&left.answer)).collect::<Vec<_>>())
     };
@@ -875,11 +894,13 @@ fn s16_a_value_stays_readable_after_its_entry_and_its_store_are_gone() {
 fn l07_a_panic_in_a_shard_empties_that_shard_and_no_other() {
     let mailbox = Arc::new(Mailbox::default());
     let settings = CacheSettings { shards: Some(2), ..CacheSettings::default() };
-    for outlet in [None, Some(mailbox.clone() as Arc<dyn Outlet>)] {
+    for outlet in [None, Some(mailbox.clone() as Arc<dyn DepartureSink>)] {
         let (store, clock, mut out) = (Store::new(&settings, outlet.clone()), Clock::manual(Millis(0)), Departures::new());
         for i in 0..100u8 {
-            let entry =
-                Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() }, ..Entry::new(text(&i.to_string())) };
+            let entry = NewEntry {
+                terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() },
+                ..NewEntry::new(text(&i.to_string()))
+            };
             store.put(&[i], entry, &clock, &mut out);
         }
         let panic = catch_unwind(AssertUnwindSafe(|| store.lookup_with(&[0], &clock, |_| panic!("on purpose"))));
@@ -891,7 +912,7 @@ fn l07_a_panic_in_a_shard_empties_that_shard_and_no_other() {
         if outlet.is_some() {
             assert_eq!(std::mem::take(&mut *mailbox.0.lock()).len() as u64, 100 - len, "each is heard of");
         }
-        assert!(store.put(&[0], Entry::new(text("")), &clock, &mut out).is_stored(), "and the shard works again");
+        assert!(store.put(&[0], NewEntry::new(text("")), &clock, &mut out).is_stored(), "and the shard works again");
         assert_eq!(store.len(&clock, &mut out), len + 1);
     }
 }
@@ -912,7 +933,10 @@ fn fault01_cost_is_given_back_by_overwrite_remove_and_expiry() {
         world.put_cost("a", 100);
         world.put_entry(
             "b",
-            Entry { terms: StoreTerms { cost: Some(100), ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() }, ..Entry::new(text("")) },
+            NewEntry {
+                terms: StoreTerms { cost: Some(100), ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() },
+                ..NewEntry::new(text(""))
+            },
         );
         world.put_cost("c", 100);
         world.remove("c");
@@ -926,7 +950,7 @@ fn fault01_cost_is_given_back_by_overwrite_remove_and_expiry() {
 #[test]
 fn fault02_a_null_victim_does_not_end_the_eviction() {
     let mut world = World::of_cost(1_000);
-    (0..8).for_each(|i| assert!(is_stored(world.put_entry(&i.to_string(), Entry::new(Answer::Null)))));
+    (0..8).for_each(|i| assert!(is_stored(world.put_entry(&i.to_string(), NewEntry::new(Answer::Null)))));
     assert!(is_stored(world.put_cost("big", 800)));
     assert!(world.cost() <= 1_000);
     assert_eq!(world.left().len(), 7, "as many nulls as it took");
@@ -936,7 +960,7 @@ fn fault02_a_null_victim_does_not_end_the_eviction() {
 fn fault03_an_oversize_replacement_does_not_leave_the_old_value() {
     let mut world = World::of_cost(1_000);
     world.put("key", "old");
-    assert_eq!(world.put_cost("key", 1_001), Put::TooLarge);
+    assert_eq!(world.put_cost("key", 1_001), PutOutcome::TooLarge);
     assert_eq!(world.lookup("key"), None);
 }
 
@@ -945,9 +969,11 @@ fn fault04_a_refused_insert_leaves_no_ghost_in_the_expiry() {
     let mut world = World::of_capacity(1);
     world.put_priority("high", 5.0);
     for _ in 0..100 {
-        let refused = world
-            .put_entry("low", Entry { terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() }, ..Entry::new(text("")) });
-        assert_eq!(refused, Put::Refused);
+        let refused = world.put_entry(
+            "low",
+            NewEntry { terms: StoreTerms { ttl: Some(Ttl::of_ms(10)), ..StoreTerms::default() }, ..NewEntry::new(text("")) },
+        );
+        assert_eq!(refused, PutOutcome::Refused);
     }
     assert_eq!(world.store.next_due(), None);
     world.advance(100);
@@ -981,9 +1007,9 @@ fn fault06_dropping_a_store_drops_its_values() {
     for i in 0..100 {
         world.put_entry(
             &i.to_string(),
-            Entry {
+            NewEntry {
                 terms: StoreTerms { ttl: (i % 2 == 0).then_some(Ttl::of_ms(9)), ..StoreTerms::default() },
-                ..Entry::new(object(&ended))
+                ..NewEntry::new(object(&ended))
             },
         );
     }
@@ -1003,7 +1029,7 @@ unsafe extern "C-unwind" fn call_back(caller: *mut c_void) {
     // SAFETY: the test below keeps the caller alive beyond every value.
     let caller = unsafe { &*caller.cast::<Caller>() };
     caller.store.lookup(b"a", &caller.clock);
-    caller.store.put(b"from the destructor", Entry::new(Answer::Null), &caller.clock, &mut Departures::new());
+    caller.store.put(b"from the destructor", NewEntry::new(Answer::Null), &caller.clock, &mut Departures::new());
     caller.seen.fetch_add(1, Ordering::SeqCst);
 }
 
@@ -1013,7 +1039,7 @@ fn fault07_a_destructor_that_calls_back_does_not_deadlock() {
     let caller = Caller { store, clock: Clock::manual(Millis(0)), seen: AtomicU64::new(0) };
     let (store, clock) = (&caller.store, &caller.clock);
     let object = || Answer::Value(Value::object_with(std::ptr::from_ref(&caller).cast_mut().cast(), 1, Some(call_back)));
-    let entry = |ttl| Entry { terms: StoreTerms { ttl: Some(ttl), ..StoreTerms::default() }, ..Entry::new(object()) };
+    let entry = |ttl| NewEntry { terms: StoreTerms { ttl: Some(ttl), ..StoreTerms::default() }, ..NewEntry::new(object()) };
     // Every way out: the caller drops what left, and no lock is held by then.
     store.put(b"a", entry(Ttl::Never), clock, &mut Departures::new());
     store.put(b"a", entry(Ttl::Never), clock, &mut Departures::new());
@@ -1075,7 +1101,7 @@ fn fault28_huge_ttls_saturate_and_a_clock_that_steps_back_does_no_harm() {
     };
     let mut world = World::new(settings);
     world.put("a", "");
-    world.put_entry("b", Entry::new(Answer::Null));
+    world.put_entry("b", NewEntry::new(Answer::Null));
     world.advance(1_000 * HOUR);
     assert!(world.has("a") && world.has("b"));
 

@@ -2,7 +2,7 @@
 
 use kvlight::base::config::CacheSettings;
 use kvlight::base::{Answer, Clock, Key, Millis, StoreTerms, Ttl, Value};
-use kvlight::cache::{Departures, Entry, Store, Walk};
+use kvlight::cache::{Departures, NewEntry, Store, Walk};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl World {
     fn put_for(&mut self, number: u32, ttl: Ttl) {
         let terms = StoreTerms { ttl: Some(ttl), ..StoreTerms::default() };
         let value = Answer::Value(Value::bytes(&number.to_le_bytes()).expect("memory"));
-        assert!(self.store.put(&key_of(number), Entry { terms, ..Entry::new(value) }, &self.clock, &mut self.left).is_stored());
+        assert!(self.store.put(&key_of(number), NewEntry { terms, ..NewEntry::new(value) }, &self.clock, &mut self.left).is_stored());
     }
 
     fn put(&mut self, number: u32) {

@@ -1,11 +1,11 @@
 //! Fetching through the engine, threads and all: what the state machine's own stories cannot see (rules F01 to F22).
 
 use super::engine_world::*;
-use kvlight::base::config::{BatchMode, Order, Read};
+use kvlight::base::config::{BatchMode, QueueOrder, ReadMode};
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
-use kvlight::engine::ask::{Asked, Call};
-use kvlight::engine::handle::Fetch;
-use kvlight::task::{Form, Rest, Source};
+use kvlight::engine::fetch::{FetchAnswer, FetchCall};
+use kvlight::engine::fetch_handle::FetchHandle;
+use kvlight::task::{Form, Source, Unanswered};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -24,13 +24,14 @@ fn f01_every_way_to_ask_is_told_once_for_each_position_and_then_the_user_data_en
 #[test]
 fn f01_a_call_that_fails_is_told_nothing_and_its_user_data_ends_inside_it() {
     let world = story().echo().begin();
-    let handle = Arc::new(Fetch::new());
+    let handle = Arc::new(FetchHandle::new());
     handle.cancel();
     let refused = world.try_ask(Form::Each, &["k"], |_| {}, handle, 0, Some(Box::new(|heard| panic!("told: {heard:?}"))));
     assert_eq!(refused.err(), Some(Status::ERR_CANCELLED));
     let news = world.close(None);
     hears_closed(&news);
-    let refused = world.try_ask(Form::All, &["k"], |_| {}, Arc::new(Fetch::new()), 0, Some(Box::new(|heard| panic!("told: {heard:?}"))));
+    let refused =
+        world.try_ask(Form::All, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, Some(Box::new(|heard| panic!("told: {heard:?}"))));
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
     assert_eq!(world.calls(), 0);
     world.free();
@@ -40,9 +41,9 @@ fn f01_a_call_that_fails_is_told_nothing_and_its_user_data_ends_inside_it() {
 fn f01_a_call_that_answers_at_once_ends_its_user_data_before_its_handle() {
     let world = story().begin();
     world.put("k", "v");
-    let handle = Arc::new(Fetch::new());
+    let handle = Arc::new(FetchHandle::new());
     let (story, ended) = channel();
-    struct Watch(Arc<Fetch>, std::sync::mpsc::Sender<bool>);
+    struct Watch(Arc<FetchHandle>, std::sync::mpsc::Sender<bool>);
     impl Drop for Watch {
         fn drop(&mut self) {
             // Whoever waits for the fetch must still be waiting: its user data has not ended yet.
@@ -50,12 +51,12 @@ fn f01_a_call_that_answers_at_once_ends_its_user_data_before_its_handle() {
         }
     }
     let watch = Watch(handle.clone(), story);
-    let call = Call { handle: Some(&handle), ..world.call(true) };
+    let call = FetchCall { handle: Some(&handle), ..world.call(true) };
     let asked = world.core.fetch([&b"k"[..]].into_iter(), &call, move || {
         let _kept = &watch;
         Box::new(Deaf)
     });
-    assert!(matches!(asked, Ok(Asked::Now(outcome)) if said(&outcome) == "v"));
+    assert!(matches!(asked, Ok(FetchAnswer::Now(outcome)) if said(&outcome) == "v"));
     assert_eq!(ended.recv(), Ok(false), "the fetch had not ended when its user data did");
     assert!(handle.wait(Some(Duration::ZERO)), "now it has");
     world.free();
@@ -102,7 +103,7 @@ fn f03_progress_never_falls_and_ends_with_the_whole_before_the_batch() {
     let world = story().with(|settings| settings.tasks.max_running = 8).begin();
     let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let waiter = world.try_ask(Form::All, &keys, |_| {}, Arc::new(Fetch::new()), 7, None).expect("accepted");
+    let waiter = world.try_ask(Form::All, &keys, |_| {}, Arc::new(FetchHandle::new()), 7, None).expect("accepted");
     for nth in 0..50 {
         let request = world.request();
         let key = &request.keys()[0];
@@ -152,7 +153,7 @@ fn f03_events_of_one_fetch_come_one_at_a_time_whatever_threads_answer() {
         std::thread::yield_now();
         at_work.fetch_sub(1, Ordering::SeqCst);
     };
-    let waiter = world.try_ask(Form::Each, &keys, |_| {}, Arc::new(Fetch::new()), 0, Some(Box::new(then))).expect("accepted");
+    let waiter = world.try_ask(Form::Each, &keys, |_| {}, Arc::new(FetchHandle::new()), 0, Some(Box::new(then))).expect("accepted");
     assert_eq!(waiter.each(200).len(), 200);
     assert_eq!(overlap.load(Ordering::SeqCst), 0);
     world.free();
@@ -161,10 +162,10 @@ fn f03_events_of_one_fetch_come_one_at_a_time_whatever_threads_answer() {
 #[test]
 fn f04_nothing_asked_one_by_one_is_told_nothing_and_holds_nobody_up() {
     let world = story().begin();
-    let handle = Arc::new(Fetch::new());
-    let call = Call { handle: Some(&handle), ..world.call(false) };
+    let handle = Arc::new(FetchHandle::new());
+    let call = FetchCall { handle: Some(&handle), ..world.call(false) };
     let asked = world.core.fetch(std::iter::empty::<&[u8]>(), &call, || Box::new(Deaf));
-    assert!(matches!(asked, Ok(Asked::Ready(results)) if results.batch.outcomes.is_empty()));
+    assert!(matches!(asked, Ok(FetchAnswer::Ready(results)) if results.batch.outcomes.is_empty()));
     assert!(handle.wait(Some(Duration::ZERO)), "it is over");
     // It would wait for ever if the empty fetch counted as under way.
     world.free();
@@ -319,7 +320,7 @@ fn f09_fault_24_who_comes_after_a_cancel_is_never_told_cancelled() {
 fn f09_releasing_the_handle_does_not_cancel() {
     let world = story().begin();
     let (story, heard) = channel();
-    let handle = Arc::new(Fetch::new());
+    let handle = Arc::new(FetchHandle::new());
     let then = move |heard: &Heard| {
         if let Heard::Result { outcome, .. } = heard {
             let _ = story.send(said(outcome));
@@ -536,8 +537,8 @@ fn f12_fault_12_no_misbehaviour_lifts_the_running_limit() {
             }
             std::thread::yield_now();
             running.fetch_sub(1, Ordering::SeqCst);
-            ticket.finish(Rest::Unanswered);
-            ticket.finish(Rest::Unanswered);
+            ticket.finish(Unanswered::Unanswered);
+            ticket.finish(Unanswered::Unanswered);
         })
         .begin();
     let keys: Vec<String> = (0..400).map(|n| format!("k{n}")).collect();
@@ -662,9 +663,9 @@ fn f17_all_or_nothing_holds_for_a_batch_that_is_answered_at_once() {
     let world = story().with(|settings| settings.fetch.batch_mode = BatchMode::AllOrNothing).begin();
     world.put("a", "v");
     let long = vec![b'x'; 70_000];
-    let call = Call { form: Form::All, ..world.call(true) };
+    let call = FetchCall { form: Form::All, ..world.call(true) };
     let asked = world.core.fetch([&b"a"[..], &long].into_iter(), &call, || Box::new(Deaf));
-    let Ok(Asked::Ready(results)) = asked else { panic!("all is settled at once: {asked:?}") };
+    let Ok(FetchAnswer::Ready(results)) = asked else { panic!("all is settled at once: {asked:?}") };
     let words: Vec<String> = results.batch.outcomes.iter().map(said).collect();
     assert_eq!(words, ["v", "ERR_KEY_TOO_LONG"]);
     assert_eq!(results.batch.ended.map(|error| error.status()), Some(Status::ERR_KEY_TOO_LONG));
@@ -703,19 +704,19 @@ fn f18_f22_a_batch_says_of_each_position_where_it_came_from() {
 #[test]
 fn f19_the_read_modes() {
     let world = story().begin();
-    assert_eq!(world.fetch_with("k", |settings| settings.read = Read::CacheOnly).said(), "MISS");
+    assert_eq!(world.fetch_with("k", |settings| settings.read = ReadMode::CacheOnly).said(), "MISS");
     assert_eq!(world.calls(), 0);
     world.put("k", "old");
-    let refreshed = world.fetch_with("k", |settings| settings.read = Read::Refresh);
+    let refreshed = world.fetch_with("k", |settings| settings.read = ReadMode::Refresh);
     let request = world.request();
     assert_eq!(world.lookup("k"), "old", "others keep hitting the old value");
     request.fail("k", error(1));
     drop(request);
     assert_eq!((refreshed.said(), world.lookup("k")), ("ERR_PROVIDER".into(), "old".into()));
-    let refreshed = world.fetch_with("k", |settings| settings.read = Read::Refresh);
+    let refreshed = world.fetch_with("k", |settings| settings.read = ReadMode::Refresh);
     world.request().answer_all();
     assert_eq!((refreshed.said(), world.lookup("k")), ("k!".into(), "k!".into()));
-    let unstored = world.fetch_with("l", |settings| settings.read = Read::NoStore);
+    let unstored = world.fetch_with("l", |settings| settings.read = ReadMode::NoStore);
     world.request().answer_all();
     assert_eq!((unstored.said(), world.lookup("l")), ("l!".into(), "MISS".into()));
     world.free();
@@ -787,7 +788,8 @@ fn f21_a_fetch_from_inside_that_keys_provider_joins_its_own_flight() {
         .answered(move |ticket| {
             let story = inner.lock().expect("no panic").clone();
             let core = ticket.core().clone();
-            let call = Call { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
+            let call =
+                FetchCall { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
             struct Tell(std::sync::mpsc::Sender<(String, Source)>);
             impl kvlight::engine::host::Receiver for Tell {
                 fn result(&mut self, _: usize, _: &[u8], outcome: &kvlight::task::Outcome, _: bool) {
@@ -810,19 +812,19 @@ fn f21_a_fetch_from_inside_that_keys_provider_joins_its_own_flight() {
 fn f21_a_blocking_fetch_waits_for_its_answer_and_no_longer_than_its_timeout() {
     let world = story().echo().on_system_time().begin();
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &world.call(true)).expect("accepted");
-    assert!(matches!(asked, Asked::Now(outcome) if said(&outcome) == "k!"));
-    let call = Call { form: Form::All, ..world.call(true) };
+    assert!(matches!(asked, FetchAnswer::Now(outcome) if said(&outcome) == "k!"));
+    let call = FetchCall { form: Form::All, ..world.call(true) };
     let asked = world.core.fetch_wait([&b"k"[..], b"l"].into_iter(), &call).expect("accepted");
-    let Asked::Ready(results) = asked else { panic!("a batch") };
+    let FetchAnswer::Ready(results) = asked else { panic!("a batch") };
     assert_eq!(results.batch.outcomes.iter().map(said).collect::<Vec<_>>(), ["k!", "l!"]);
     world.free();
 
     let world = story().on_system_time().begin();
     let mut settings = world.fetch_settings();
     settings.timeout = Some(Duration::from_millis(5));
-    let call = Call { settings: Arc::new(settings), ..world.call(true) };
+    let call = FetchCall { settings: Arc::new(settings), ..world.call(true) };
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
-    assert!(matches!(asked, Asked::Now(outcome) if said(&outcome) == "ERR_TIMEOUT"));
+    assert!(matches!(asked, FetchAnswer::Now(outcome) if said(&outcome) == "ERR_TIMEOUT"));
     world.free();
 }
 
@@ -850,7 +852,7 @@ fn fault_42_null_is_told_from_nothing() {
 
 #[test]
 fn fault_44_under_lifo_a_huge_fetch_does_not_hold_single_ones_up() {
-    let world = story().with(|settings| (settings.tasks.max_running, settings.tasks.queue_order) = (1, Order::Lifo)).begin();
+    let world = story().with(|settings| (settings.tasks.max_running, settings.tasks.queue_order) = (1, QueueOrder::Lifo)).begin();
     let keys: Vec<String> = (0..1000).map(|n| format!("huge{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let huge = world.fetch_each(&keys);

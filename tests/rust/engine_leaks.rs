@@ -4,9 +4,9 @@ mod engine_world;
 
 use engine_world::*;
 use kvlight::base::Clock;
-use kvlight::cache::{Departures, Entry};
+use kvlight::cache::{Departures, NewEntry};
 use kvlight::engine::Core;
-use kvlight::engine::holder::Holder;
+use kvlight::engine::cache_ref::CacheRef;
 use kvlight::runtime::Runtime;
 use kvlight::runtime::threads::STACK_BYTES;
 
@@ -67,8 +67,8 @@ fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
     for _ in 0..CYCLES {
         let mut plan = begin().plan;
         plan.clock = Some(Clock::system());
-        let cache = Holder::new(Core::cache(plan).expect("no runtime is shared"));
-        cache.put(b"k", Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+        let cache = CacheRef::new(Core::cache(plan).expect("no runtime is shared"));
+        cache.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
         drop(cache);
         comes_to(before, "after a cache with a timer");
     }

@@ -2,11 +2,11 @@
 //! S15).
 
 use super::engine_world::*;
-use kvlight::base::config::Read;
+use kvlight::base::config::ReadMode;
 use kvlight::base::{Answer, Clock, Millis, Status, StoreTerms};
-use kvlight::cache::{Cause, Departures, Entry};
+use kvlight::cache::{Cause, Departures, NewEntry};
 use kvlight::engine::Core;
-use kvlight::engine::ask::{Asked, Call};
+use kvlight::engine::fetch::{FetchAnswer, FetchCall};
 use kvlight::task::Form;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,7 +105,7 @@ fn s03_the_cost_function_is_asked_once_for_each_value_and_the_answers_own_cost_b
         .core
         .put(
             b"own",
-            Entry { terms: StoreTerms { cost: Some(5), ..StoreTerms::default() }, ..Entry::new(value("v")) },
+            NewEntry { terms: StoreTerms { cost: Some(5), ..StoreTerms::default() }, ..NewEntry::new(value("v")) },
             None,
             &mut Departures::new(),
         )
@@ -172,7 +172,7 @@ fn s11_each_way_out_has_its_cause_and_what_the_provider_brought_is_heard_of_too(
     world.remove("b");
     let put_for = |key: &[u8], text: &str, ms: i64| {
         let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(ms).expect("a TTL"), ..StoreTerms::default() };
-        world.core.put(key, Entry { terms: stated, ..Entry::new(value(text)) }, None, &mut Departures::new()).expect("open");
+        world.core.put(key, NewEntry { terms: stated, ..NewEntry::new(value(text)) }, None, &mut Departures::new()).expect("open");
     };
     put_for(b"short", "s", 10);
     world.advance(10);
@@ -211,7 +211,7 @@ fn s11_an_engine_tells_its_listener_where_callbacks_run_and_a_bare_cache_where_i
     let mut plan = story().plan;
     plan.hooks.removal = Some(listener);
     let cache = Core::cache(plan).expect("no runtime is shared");
-    cache.put(b"k", Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+    cache.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
     cache.remove(b"k").expect("open");
     assert_eq!(take(&threads), [here]);
 }
@@ -228,7 +228,7 @@ fn s11_l01_the_listener_of_a_bare_cache_may_write_the_cache() {
         if key.len() < 50 {
             // Each value that leaves puts and removes the next one, from inside the callback.
             let next = format!("{key}+");
-            core.put(next.as_bytes(), Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+            core.put(next.as_bytes(), NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.remove(next.as_bytes()).expect("open");
         }
     };
@@ -236,7 +236,7 @@ fn s11_l01_the_listener_of_a_bare_cache_may_write_the_cache() {
     plan.hooks.removal = Some(Arc::new(By(listener)));
     let cache = Core::cache(plan).expect("no runtime is shared");
     *core.lock().expect("no panic") = Some(cache.clone());
-    cache.put(b"k", Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+    cache.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
     cache.remove(b"k").expect("open");
     *core.lock().expect("no panic") = None;
     assert_eq!(take(&heard).len(), 50, "all were told, one after the other");
@@ -269,9 +269,9 @@ fn s12_the_record_listener_hears_each_position_in_order_on_the_asking_thread_bef
         assert_eq!(take(&heard), expected);
         waiter.cancel();
     }
-    let call = Call { form: Form::All, ..world.call(true) };
+    let call = FetchCall { form: Form::All, ..world.call(true) };
     let asked = world.core.fetch([&b"v"[..], b"bad", b"n"].into_iter(), &call, || Box::new(Deaf));
-    assert!(matches!(asked, Ok(Asked::Ready(_))));
+    assert!(matches!(asked, Ok(FetchAnswer::Ready(_))));
     assert_eq!(take(&heard), expected[1..4]);
     world.lookup("v");
     world.peek("v");
@@ -320,7 +320,7 @@ fn s12_l01_the_record_listener_runs_after_our_locks() {
         let core = cache.lock().expect("no panic").clone();
         if let Some(core) = core.filter(|_| key == b"k") {
             // Would wait for ever if the table's lock or a shard's were held.
-            core.put(b"inner", Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+            core.put(b"inner", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.stats();
         }
     };
@@ -381,7 +381,7 @@ fn s12_every_lookup_miss_and_load_is_counted_as_exactly_one_thing() {
                         asked += keys.len() as u64;
                         let waiter = world.ask(Form::All, &keys, |settings| {
                             if round % 11 == 0 {
-                                settings.read = Read::CacheOnly;
+                                settings.read = ReadMode::CacheOnly;
                             }
                         });
                         if round % 5 == 0 {

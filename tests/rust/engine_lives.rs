@@ -3,14 +3,14 @@
 
 use super::engine_world::*;
 use kvlight::base::{Answer, Status, StoreTerms};
-use kvlight::cache::{Departures, Entry};
-use kvlight::engine::ask::{Asked, Call};
-use kvlight::engine::handle::Fetch;
-use kvlight::engine::host::{Closed, Receiver, Results};
+use kvlight::cache::{Departures, NewEntry};
+use kvlight::engine::fetch::{FetchAnswer, FetchCall};
+use kvlight::engine::fetch_handle::FetchHandle;
+use kvlight::engine::host::{CloseListener, Receiver, Results};
 use kvlight::engine::{Core, Plan};
 use kvlight::runtime::Runtime;
 use kvlight::runtime::threads::STACK_BYTES;
-use kvlight::task::{Cancel, Form, Outcome, Rest};
+use kvlight::task::{Cancel, Form, Outcome, Unanswered};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -35,15 +35,15 @@ const CALLBACKS: [&str; 10] = [
 /// Calls every function that may be called from everywhere.
 fn everything(core: &Arc<Core>) {
     let key = &b"everything"[..];
-    core.put(key, Entry::new(value("v")), None, &mut Departures::new()).expect("open");
-    core.put(key, Entry::new(Answer::Null), Some(&mut |_| {}), &mut Departures::new()).expect("open");
+    core.put(key, NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
+    core.put(key, NewEntry::new(Answer::Null), Some(&mut |_| {}), &mut Departures::new()).expect("open");
     core.get(key).expect("open");
     assert!(core.get_with(key, |_| ()).is_ok());
     core.get_uncounted_miss(key).expect("open");
     core.peek(key).expect("open");
     core.remove(key).expect("open");
     core.take(key).expect("open");
-    core.put(key, Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+    core.put(key, NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
     core.pop().expect("open");
     core.trim(1.0).expect("open");
     core.trim_to(1000).expect("open");
@@ -54,11 +54,11 @@ fn everything(core: &Arc<Core>) {
     let _ = (stats.to_json(), stats.to_openmetrics());
     core.refresh([&b"refreshed"[..]].into_iter(), core.fetch_settings()).expect("open");
     for form in [Form::Each, Form::All] {
-        let handle = Arc::new(Fetch::new());
+        let handle = Arc::new(FetchHandle::new());
         let settings = core.fetch_settings().clone();
-        let call = Call { form, settings, progress_step: 1, handle: Some(&handle), at_once: false };
+        let call = FetchCall { form, settings, progress_step: 1, handle: Some(&handle), at_once: false };
         let asked = core.fetch([&b"asked"[..], b"asked too"].into_iter(), &call, || Box::new(Deaf));
-        assert!(matches!(asked, Ok(Asked::Pending)));
+        assert!(matches!(asked, Ok(FetchAnswer::Pending)));
         handle.set_urgency(1);
         let _ = handle.progress();
         handle.cancel();
@@ -140,7 +140,7 @@ fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
         Heard::Progress { .. } => ear.meddle("progress"),
         _ => ear.meddle("batch"),
     };
-    world.try_ask(Form::All, &["a", "b"], |_| {}, Arc::new(Fetch::new()), 1, Some(Box::new(then))).expect("open").results();
+    world.try_ask(Form::All, &["a", "b"], |_| {}, Arc::new(FetchHandle::new()), 1, Some(Box::new(then))).expect("open").results();
     let unwanted = world.fetch("unwanted");
     until("the hook is set", || is_set.load(Ordering::SeqCst));
     unwanted.cancel();
@@ -155,7 +155,7 @@ fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
     world.core.resize(1, None).expect("open");
     world.put("first", "v");
     let mut named = |_: &kvlight::cache::Departure| victim.meddle("victim");
-    world.core.put(b"second", Entry::new(value("v")), Some(&mut named), &mut Departures::new()).expect("open");
+    world.core.put(b"second", NewEntry::new(value("v")), Some(&mut named), &mut Departures::new()).expect("open");
     until("each callback has been called", || done(CALLBACKS.len() + 1));
     let mut done = meddler.done.lock().expect("no panic").clone();
     done.sort_unstable();
@@ -217,7 +217,7 @@ fn l03_removals_that_never_end_do_not_hold_up_results() {
     // Each removal that is heard of causes the next one.
     let listener = move |_: &kvlight::cache::Departure| {
         if let (Some(core), false) = (engine.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
-            core.put(b"k", Entry::new(value("v")), None, &mut Departures::new()).expect("open");
+            core.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.remove(b"k").expect("open");
         }
     };
@@ -253,7 +253,7 @@ fn l04_what_a_refused_fetch_had_found_is_dropped_under_no_lock() {
         let _ = core.stats();
     });
     world.put_answer("object", ends.value());
-    let refused = world.try_ask(Form::All, &["object", "absent"], |_| {}, Arc::new(Fetch::new()), 0, None);
+    let refused = world.try_ask(Form::All, &["object", "absent"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
     until("the object has ended", || ends.count() == 1);
     world.free();
@@ -275,7 +275,7 @@ fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
     world.remove("b");
     world.core.trim(0.0).expect("open");
     let refused = StoreTerms { ttl: kvlight::base::Ttl::from_raw(0).expect("a TTL"), ..StoreTerms::default() };
-    world.core.put(b"d", Entry { terms: refused, ..Entry::new(ends.value()) }, None, &mut Departures::new()).expect("open");
+    world.core.put(b"d", NewEntry { terms: refused, ..NewEntry::new(ends.value()) }, None, &mut Departures::new()).expect("open");
     until("all have ended", || ends.count() == 5);
     assert_eq!(ends.names(), [DISPATCHER; 5]);
     let waiter = world.fetch("k");
@@ -307,7 +307,7 @@ fn l04_what_is_in_the_store_at_the_end_is_dropped_before_free_returns() {
 fn l04_a_context_ends_once_where_callbacks_run_and_after_fetch_and_request() {
     let world = story().begin();
     let ends = Ends::new();
-    let handle = Arc::new(Fetch::new());
+    let handle = Arc::new(FetchHandle::new());
     assert!(handle.set_context(ends.object()).is_ok());
     let waiter = world.try_ask(Form::Each, &["k"], |_| {}, handle, 0, None).expect("accepted");
     let request = world.request();
@@ -328,13 +328,13 @@ fn l04_nothing_of_the_hosts_runs_on_the_timers_thread() {
     // A blocking fetch that times out ends on the timer's thread. Its context must not.
     let world = story().on_system_time().begin();
     let ends = Ends::new();
-    let handle = Arc::new(Fetch::new());
+    let handle = Arc::new(FetchHandle::new());
     assert!(handle.set_context(ends.object()).is_ok());
     let mut settings = world.fetch_settings();
     settings.timeout = Some(Duration::from_millis(2));
-    let call = Call { form: Form::Each, settings: Arc::new(settings), progress_step: 0, handle: Some(&handle), at_once: true };
+    let call = FetchCall { form: Form::Each, settings: Arc::new(settings), progress_step: 0, handle: Some(&handle), at_once: true };
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
-    assert!(matches!(asked, Asked::Now(outcome) if said(&outcome) == "ERR_TIMEOUT"));
+    assert!(matches!(asked, FetchAnswer::Now(outcome) if said(&outcome) == "ERR_TIMEOUT"));
     // Whether the provider was asked before those 2 ms were over is the machine's affair: a request that nobody wants is not handed out.
     drop(handle);
     world.free();
@@ -363,7 +363,7 @@ fn l05_close_is_told_when_all_is_done_and_refuses_from_then_on() {
     assert_eq!(request.0.cancel_reason(), Cancel::Closed as u32);
     assert_eq!(world.put("k", "v"), Status::ERR_CLOSED);
     assert_eq!(world.refresh(&["k"]), Err(Status::ERR_CLOSED));
-    let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(Fetch::new()), 0, None);
+    let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
     assert_eq!(world.lookup("k"), "MISS", "it can still be looked into");
     hears_closed(&world.close(None));
@@ -414,7 +414,7 @@ fn l05_drain_finishes_what_was_accepted() {
         .begin();
     let (first, second) = (world.fetch("first"), world.fetch("second"));
     let news = world.close(Some(None));
-    let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(Fetch::new()), 0, None);
+    let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
     let request = world.request();
     request.fail("first", error(1));
@@ -548,23 +548,23 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
 
         let ends = Ends::with(move || end.at("destructor"));
         let object = ends.value();
-        let fetch = |core: &Core, form: Form, key: &[u8], handle: &Arc<Fetch>| {
+        let fetch = |core: &Core, form: Form, key: &[u8], handle: &Arc<FetchHandle>| {
             let settings = core.fetch_settings().clone();
-            let call = Call { form, settings, progress_step: 1, handle: Some(handle), at_once: false };
+            let call = FetchCall { form, settings, progress_step: 1, handle: Some(handle), at_once: false };
             let _ = core.fetch([key].into_iter(), &call, || Box::new(Leaver(leaver.clone())));
         };
         let deeds: [&dyn Fn(&Core); 4] = [
             &|core| {
-                let _ = core.put(b"object", Entry::new(object.clone()), None, &mut Departures::new());
+                let _ = core.put(b"object", NewEntry::new(object.clone()), None, &mut Departures::new());
                 let _ = core.remove(b"object");
             },
-            &|core| fetch(core, Form::Each, b"k", &Arc::new(Fetch::new())),
-            &|core| fetch(core, Form::All, b"l", &Arc::new(Fetch::new())),
+            &|core| fetch(core, Form::Each, b"k", &Arc::new(FetchHandle::new())),
+            &|core| fetch(core, Form::All, b"l", &Arc::new(FetchHandle::new())),
             &|core| {
-                let handle = Arc::new(Fetch::new());
+                let handle = Arc::new(FetchHandle::new());
                 fetch(core, Form::Each, b"unwanted", &handle);
                 until("the hook is set, or all is over", || {
-                    is_hooked.load(Ordering::SeqCst) || core.put(b"p", Entry::new(Answer::Null), None, &mut Departures::new()).is_err()
+                    is_hooked.load(Ordering::SeqCst) || core.put(b"p", NewEntry::new(Answer::Null), None, &mut Departures::new()).is_err()
                 });
                 handle.cancel();
             },
@@ -609,12 +609,12 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
                 scope.spawn(move || {
                     for n in 0.. {
                         let key = format!("{thread}{}", n % 9);
-                        if core.put(key.as_bytes(), Entry::new(value("v")), None, &mut Departures::new()).is_err() {
+                        if core.put(key.as_bytes(), NewEntry::new(value("v")), None, &mut Departures::new()).is_err() {
                             break;
                         }
-                        let handle = Arc::new(Fetch::new());
+                        let handle = Arc::new(FetchHandle::new());
                         let settings = core.fetch_settings().clone();
-                        let call = Call { form: Form::Each, settings, progress_step: 0, handle: Some(&handle), at_once: false };
+                        let call = FetchCall { form: Form::Each, settings, progress_step: 0, handle: Some(&handle), at_once: false };
                         let _ = core.fetch([key.as_bytes(), b"absent"].into_iter(), &call, || Box::new(Deaf));
                         handle.cancel();
                     }
@@ -779,16 +779,17 @@ fn panics_everywhere() {
     }
     for (form, ends_badly, calls) in [(Form::Each, false, 4), (Form::All, false, 2), (Form::Each, true, 4), (Form::All, true, 2)] {
         let (story, heard) = channel();
-        let handle = Arc::new(Fetch::new());
-        let call = Call { form, settings: world.core.fetch_settings().clone(), progress_step: 1, handle: Some(&handle), at_once: false };
+        let handle = Arc::new(FetchHandle::new());
+        let call =
+            FetchCall { form, settings: world.core.fetch_settings().clone(), progress_step: 1, handle: Some(&handle), at_once: false };
         let asked = world.core.fetch([&b"a"[..], b"b", b"c"].into_iter(), &call, || Box::new(Panics(story, ends_badly)));
-        assert!(matches!(asked, Ok(Asked::Pending)));
+        assert!(matches!(asked, Ok(FetchAnswer::Pending)));
         assert!(handle.wait(Some(PATIENCE)), "the fetch ends all the same");
         assert_eq!(heard.iter().count(), calls, "each position was told, and the user data ended");
     }
 
     struct BadNews;
-    impl Closed for BadNews {
+    impl CloseListener for BadNews {
         fn closed(self: Box<Self>) {
             panic!("of the news");
         }
@@ -828,7 +829,7 @@ fn l07_a_panic_inside_a_shard_empties_that_shard_and_nothing_else() {
     let world = story().begin();
     world.put("k", "v");
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        kvlight::base::panics::contained(|| world.core.get_with(b"k", |_| panic!("under the shard's lock")).map(|seen| seen.is_ok()))
+        kvlight::base::panics::catch_panic(|| world.core.get_with(b"k", |_| panic!("under the shard's lock")).map(|seen| seen.is_ok()))
     }));
     assert!(matches!(broken, Ok(Err(_))));
     assert_eq!((world.lookup("k"), world.core.len(), world.core.cost()), ("MISS".into(), 0, 0));
@@ -893,7 +894,7 @@ fn l05_finish_and_drop_of_a_request_are_one_finish() {
     let world = story().begin();
     let waiter = world.fetch("k");
     let request = world.request();
-    assert_eq!(request.0.finish(Rest::Failed(error(9))), Status::OK);
+    assert_eq!(request.0.finish(Unanswered::Failed(error(9))), Status::OK);
     assert_eq!(request.finish(), Status::ERR_ALREADY_ANSWERED);
     drop(request);
     assert_eq!(waiter.outcome().error().map(|error| error.code()), Some(9));

@@ -2,7 +2,7 @@
 
 use super::engine_world::*;
 use kvlight::base::{Answer, Status};
-use kvlight::cache::{Departure, Departures, Entry};
+use kvlight::cache::{Departure, Departures, NewEntry};
 use kvlight::engine::{Core, Plan};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ fn work() {
 
 fn put(core: &Core, key: &str, answer: Answer) {
     let mut left = Departures::new();
-    assert_eq!(core.put(key.as_bytes(), Entry::new(answer), None, &mut left), Ok(Status::OK));
+    assert_eq!(core.put(key.as_bytes(), NewEntry::new(answer), None, &mut left), Ok(Status::OK));
 }
 
 /// `WRITERS` threads put `PUTS` values each; `after` is called after each put, with the number of all puts so far.

@@ -2,19 +2,19 @@
 
 use super::engine_world::*;
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
-use kvlight::cache::{Condition, Departures, Entry};
+use kvlight::cache::{Condition, Departures, NewEntry};
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::{Core, Plan};
 use kvlight::task::Source;
 use std::sync::Arc;
 
-fn put(core: &Core, key: &str, entry: Entry) -> Status {
+fn put(core: &Core, key: &str, entry: NewEntry) -> Status {
     let mut left = Departures::new();
     core.put(key.as_bytes(), entry, None, &mut left).unwrap_or_else(|status| status)
 }
 
 fn put_if(core: &Core, key: &str, text: &str, condition: Condition) -> Status {
-    put(core, key, Entry { condition, ..Entry::new(value(text)) })
+    put(core, key, NewEntry { condition, ..NewEntry::new(value(text)) })
 }
 
 fn held(core: &Core, key: &str) -> Answer {
@@ -52,7 +52,7 @@ fn s17_a_touch_moves_the_end_both_ways_and_the_timer_hears_of_it() {
 fn s17_a_touch_for_no_time_is_refused_and_changes_nothing() {
     let world = story().with(|settings| settings.cache.ttl_ms = Some(0)).begin();
     let never = StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() };
-    assert_eq!(put(&world.core, "k", Entry { terms: never, ..Entry::new(value("v")) }), Status::OK);
+    assert_eq!(put(&world.core, "k", NewEntry { terms: never, ..NewEntry::new(value("v")) }), Status::OK);
     for ttl in [Some(Ttl::DoNotStore), None] {
         assert_eq!(world.core.touch(b"k", ttl), Err(Status::ERR_BAD_VALUE));
         assert_eq!(world.core.peek(b"k").expect("open").expect("an entry").expires_at, None);
@@ -123,7 +123,7 @@ fn count_together(core: &Arc<Core>) {
         u64::from_le_bytes(bytes)
     };
     let answer = |number: u64| Answer::Value(kvlight::base::Value::bytes(&number.to_le_bytes()).expect("memory"));
-    assert_eq!(put(core, "n", Entry::new(answer(0))), Status::OK);
+    assert_eq!(put(core, "n", NewEntry::new(answer(0))), Status::OK);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -131,7 +131,7 @@ fn count_together(core: &Arc<Core>) {
                     loop {
                         let Ok(Lookup::Value(read)) = core.get(b"n") else { panic!("it is never removed") };
                         let read = Answer::Value(read);
-                        let entry = Entry { condition: Condition::Holds(read.clone()), ..Entry::new(answer(number(&read) + 1)) };
+                        let entry = NewEntry { condition: Condition::Holds(read.clone()), ..NewEntry::new(answer(number(&read) + 1)) };
                         match put(core, "n", entry) {
                             Status::OK => break,
                             status => assert_eq!(status, Status::CONFLICT),

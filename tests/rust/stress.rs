@@ -2,15 +2,15 @@
 //! cancelled and time out, writes in between; and an engine that closes in the middle of it. Whatever happens, each position is
 //! told exactly once, each fetch ends exactly once, no slot is lost, and every number adds up (rules F01, F03, F09, F12, S03, S12).
 
-use kvlight::base::config::{BatchMode, Order, Read};
+use kvlight::base::config::{BatchMode, QueueOrder, ReadMode};
 use kvlight::base::{Answer, Error, Random, Status, StoreTerms, Value};
-use kvlight::cache::{Departures, Entry};
-use kvlight::engine::ask::{Asked, Call};
-use kvlight::engine::handle::Fetch;
-use kvlight::engine::host::{Closed, Provider, Receiver, Results};
+use kvlight::cache::{Departures, NewEntry};
+use kvlight::engine::fetch::{FetchAnswer, FetchCall};
+use kvlight::engine::fetch_handle::FetchHandle;
+use kvlight::engine::host::{CloseListener, Provider, Receiver, Results};
 use kvlight::engine::request::Ticket;
 use kvlight::engine::{Core, Plan};
-use kvlight::task::{Form, Outcome, Rest, Verdict};
+use kvlight::task::{Form, Outcome, Unanswered, Verdict};
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, Sender, channel};
@@ -198,13 +198,13 @@ impl Provider for Moody {
                 // Says everything twice.
                 Moody::answer(&ticket, &mut random);
                 Moody::answer(&ticket, &mut random);
-                ticket.finish(Rest::Null);
-                ticket.finish(Rest::Unanswered);
+                ticket.finish(Unanswered::Null);
+                ticket.finish(Unanswered::Unanswered);
             }
-            40..45 => drop(ticket.finish(Rest::Failed(Error::of_provider(3, b"all of it", false, None))) == Status::OK),
+            40..45 => drop(ticket.finish(Unanswered::Failed(Error::of_provider(3, b"all of it", false, None))) == Status::OK),
             45..50 => {
                 // Is done with it before it comes back, and says more.
-                ticket.finish(Rest::Unanswered);
+                ticket.finish(Unanswered::Unanswered);
                 Moody::answer(&ticket, &mut random);
             }
             50 => panic!("as a provider might"),
@@ -221,7 +221,7 @@ fn answer_elsewhere(tickets: &Mutex<Inbox<Ticket>>, seed: u64) {
         let Ok(ticket) = ticket else { return };
         Moody::answer(&ticket, &mut random);
         if random.up_to(1) == 0 {
-            ticket.finish(Rest::Unanswered);
+            ticket.finish(Unanswered::Unanswered);
         }
     }
 }
@@ -244,7 +244,7 @@ struct Stage {
     tally: Arc<Tally>,
     closing: Arc<AtomicBool>,
     /// Fetches for the storm: each with the mark that is set before it is cancelled.
-    marked: Mutex<Vec<(Arc<Fetch>, Arc<AtomicBool>)>>,
+    marked: Mutex<Vec<(Arc<FetchHandle>, Arc<AtomicBool>)>>,
 }
 
 impl Drop for Stage {
@@ -274,7 +274,7 @@ impl Stage {
         plan.settings.tasks.max_abandoned = 8;
         // So few places, taken by the newest, that keys of single fetches lose theirs.
         plan.settings.tasks.queue_max_keys = 2;
-        plan.settings.tasks.queue_order = Order::Lifo;
+        plan.settings.tasks.queue_order = QueueOrder::Lifo;
         plan.settings.fetch.attempt_timeout = Some(Duration::from_millis(5));
         plan.settings.fetch.retry.count = Some(1);
         plan.settings.fetch.retry.fixed = Duration::from_millis(1);
@@ -316,7 +316,7 @@ impl Stage {
                 0 => drop(self.core.remove(&pick(&mut random)).is_ok()),
                 1..4 => {
                     let key = pick(&mut random);
-                    let _ = self.core.put(&key, Entry::new(value_of(&key)), None, &mut Departures::new());
+                    let _ = self.core.put(&key, NewEntry::new(value_of(&key)), None, &mut Departures::new());
                 }
                 4 => drop(self.core.refresh([&pick(&mut random)[..]].into_iter(), self.core.fetch_settings()).is_ok()),
                 5 if random.up_to(300) == 0 => drop(self.core.clear().is_ok()),
@@ -329,15 +329,15 @@ impl Stage {
     fn fetch(&self, keys: Vec<Vec<u8>>, random: &mut Random, under_way: &Arc<AtomicU64>) -> bool {
         let mut settings = (**self.core.fetch_settings()).clone();
         match random.up_to(20) {
-            0 => settings.read = Read::Refresh,
-            1 => settings.read = Read::CacheOnly,
-            2 => settings.read = Read::NoStore,
+            0 => settings.read = ReadMode::Refresh,
+            1 => settings.read = ReadMode::CacheOnly,
+            2 => settings.read = ReadMode::NoStore,
             3 => settings.timeout = Some(Duration::from_millis(1 + random.up_to(3))),
             4 => settings.batch_mode = BatchMode::AllOrNothing,
             _ => {}
         }
         let form = if random.up_to(1) == 0 { Form::Each } else { Form::All };
-        let (handle, cancelled) = (Arc::new(Fetch::new()), Arc::new(AtomicBool::new(false)));
+        let (handle, cancelled) = (Arc::new(FetchHandle::new()), Arc::new(AtomicBool::new(false)));
         let ear = Ear {
             tally: self.tally.clone(),
             told: vec![false; keys.len()],
@@ -350,13 +350,13 @@ impl Stage {
             progress: (0, 0),
         };
         let progress_step = if random.up_to(3) == 0 { 1 + random.up_to(7) as usize } else { 0 };
-        let call = Call { form, settings: Arc::new(settings), progress_step, handle: Some(&handle), at_once: false };
+        let call = FetchCall { form, settings: Arc::new(settings), progress_step, handle: Some(&handle), at_once: false };
         under_way.fetch_add(1, Ordering::SeqCst);
         self.tally.begun.fetch_add(1, Ordering::SeqCst);
         let mut ear = Some(Box::new(ear));
         let asked = self.core.fetch(keys.iter().map(|key| &key[..]), &call, || ear.take().expect("it is made once"));
         match asked {
-            Ok(Asked::Pending) => {}
+            Ok(FetchAnswer::Pending) => {}
             Ok(other) => panic!("{other:?}"),
             Err(Status::ERR_CLOSED) => {
                 // If its receiver was made for all that, it has ended by now, without a word.
@@ -444,7 +444,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
             let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(-1).expect("a TTL"), ..StoreTerms::default() };
             let key = key(number);
             assert_eq!(
-                stage.core.put(&key, Entry { terms: stated, ..Entry::new(value_of(&key)) }, None, &mut Departures::new()),
+                stage.core.put(&key, NewEntry { terms: stated, ..NewEntry::new(value_of(&key)) }, None, &mut Departures::new()),
                 Ok(Status::OK)
             );
         }
@@ -469,7 +469,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
 
 struct News(Sender<()>);
 
-impl Closed for News {
+impl CloseListener for News {
     fn closed(self: Box<Self>) {
         let _ = self.0.send(());
     }

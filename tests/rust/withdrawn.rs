@@ -2,14 +2,14 @@
 //! provider did not look up (rule F16A), on its own threads and through a queue.
 
 use kvlight::base::Status;
-use kvlight::engine::ask::{Asked, Call};
-use kvlight::engine::handle::Fetch;
+use kvlight::engine::fetch::{FetchAnswer, FetchCall};
+use kvlight::engine::fetch_handle::FetchHandle;
 use kvlight::engine::host::{Provider, Receiver, Results};
-use kvlight::engine::letter::Letter;
+use kvlight::engine::polled_event::PolledEvent;
 use kvlight::engine::request::Ticket;
 use kvlight::engine::{Core, Plan, Routes};
-use kvlight::runtime::queue::Queue;
-use kvlight::task::{Form, Outcome, Rest};
+use kvlight::runtime::host_queue::HostQueue;
+use kvlight::task::{Form, Outcome, Unanswered};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,8 +34,8 @@ impl Nothing {
             self.looked_up.lock().expect("no panic").extend(ticket.keys().iter().map(<[u8]>::to_vec));
         }
         match nth % 3 {
-            0 => drop(ticket.finish(Rest::Unanswered) == Status::OK),
-            1 => drop(ticket.finish(Rest::Null) == Status::OK),
+            0 => drop(ticket.finish(Unanswered::Unanswered) == Status::OK),
+            1 => drop(ticket.finish(Unanswered::Null) == Status::OK),
             // It goes without a finish.
             _ => {}
         }
@@ -61,17 +61,17 @@ fn key(nth: u32) -> [u8; 4] {
 }
 
 /// Reads requests out of the queue until it is empty.
-fn serve(queue: &Queue, provider: &Nothing) {
+fn serve(queue: &HostQueue, provider: &Nothing) {
     while let Ok(letter) = queue.next(Some(Duration::ZERO)) {
-        if let Ok(letter) = letter.downcast::<Letter>()
-            && let Letter::Request { ticket, .. } = *letter
+        if let Ok(letter) = letter.downcast::<PolledEvent>()
+            && let PolledEvent::Request { ticket, .. } = *letter
         {
             provider.answer(&ticket);
         }
     }
 }
 
-fn storm(queue: Option<Arc<Queue>>) {
+fn storm(queue: Option<Arc<HostQueue>>) {
     let provider = Arc::new(Nothing::default());
     let mut plan = Plan::default();
     plan.settings.tasks.omitted_is_null = true;
@@ -83,10 +83,10 @@ fn storm(queue: Option<Arc<Queue>>) {
     let settings = core.fetch_settings().clone();
     let mut last = Vec::new();
     for nth in 0..FETCHES {
-        let fetch = Arc::new(Fetch::new());
-        let call = Call { form: Form::Each, settings: settings.clone(), progress_step: 0, handle: Some(&fetch), at_once: false };
+        let fetch = Arc::new(FetchHandle::new());
+        let call = FetchCall { form: Form::Each, settings: settings.clone(), progress_step: 0, handle: Some(&fetch), at_once: false };
         let asked = core.fetch([&key(nth)[..]].into_iter(), &call, || Box::new(Deaf));
-        assert!(matches!(asked, Ok(Asked::Pending)), "{asked:?}");
+        assert!(matches!(asked, Ok(FetchAnswer::Pending)), "{asked:?}");
         if nth % STAYS == 0 {
             last.push(fetch);
         } else {
@@ -117,5 +117,5 @@ fn f16a_a_hundred_thousand_cancelled_fetches_on_threads_make_no_nulls() {
 
 #[test]
 fn f16a_a_hundred_thousand_cancelled_fetches_in_a_queue_make_no_nulls() {
-    storm(Some(Arc::new(Queue::new(false))));
+    storm(Some(Arc::new(HostQueue::new(false))));
 }

@@ -52,7 +52,7 @@ pub struct TaskSettings {
     pub max_abandoned: u32,
     pub stack_bytes: usize,
     pub queue_max_keys: u32,
-    pub queue_order: Order,
+    pub queue_order: QueueOrder,
     pub queue_share: f64,
     pub queue_overflow: Overflow,
     /// `None`: waiting makes nothing more urgent.
@@ -87,7 +87,7 @@ pub struct BreakerSettings {
 
 /// Which of the waiting fetches goes first, among those of one urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
+pub enum QueueOrder {
     /// The oldest: fair.
     Fifo,
     /// The newest: for lists that scroll, where the newest key is the one on the screen.
@@ -109,20 +109,20 @@ pub enum Overflow {
 pub struct FetchSettings {
     pub timeout: Option<Duration>,
     pub attempt_timeout: Option<Duration>,
-    pub retry: Retry,
-    pub read: Read,
+    pub retry: RetrySettings,
+    pub read: ReadMode,
     /// `None`: not stated, which counts as 0.
     pub priority: Option<f64>,
     /// `None`: not stated, which counts as 0 for a fetch and as [`BACKGROUND`] for a refresh.
     pub urgency: Option<i32>,
     pub batch_mode: BatchMode,
-    pub on_timeout: Leave,
-    pub on_cancel: Leave,
+    pub on_timeout: LeavePolicy,
+    pub on_cancel: LeavePolicy,
 }
 
 /// What becomes of a load in the provider's hands when its last waiter leaves (rule F10a).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Leave {
+pub enum LeavePolicy {
     /// It goes on: others can join it, and its answer is stored. It is not tried again.
     Continue,
     /// The provider is notified, once it has nothing else that is wanted.
@@ -134,7 +134,7 @@ pub const BACKGROUND: i32 = -1000;
 
 /// How a fetch reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Read {
+pub enum ReadMode {
     /// The store first, then the provider.
     Normal,
     /// Load anew and store, whatever the store holds.
@@ -157,10 +157,10 @@ pub enum BatchMode {
 /// When a failed key is tried again (rule F11).
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
-pub struct Retry {
+pub struct RetrySettings {
     /// `None`: for ever.
     pub count: Option<u32>,
-    pub shape: Shape,
+    pub shape: RetryShape,
     pub first: Duration,
     pub fixed: Duration,
     pub factor: f64,
@@ -172,7 +172,7 @@ pub struct Retry {
 
 /// How the pauses between attempts grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shape {
+pub enum RetryShape {
     /// `retry.fixed_ms` each time.
     Fixed,
     /// `retry.first_ms`, times `retry.factor` each time.
@@ -210,7 +210,7 @@ impl Default for TaskSettings {
             max_abandoned: 4,
             stack_bytes: 8 << 20,
             queue_max_keys: 65_536,
-            queue_order: Order::Fifo,
+            queue_order: QueueOrder::Fifo,
             queue_share: 0.5,
             queue_overflow: Overflow::Wait,
             queue_ageing: None,
@@ -235,22 +235,22 @@ impl Default for FetchSettings {
         FetchSettings {
             timeout: None,
             attempt_timeout: None,
-            retry: Retry::default(),
-            read: Read::Normal,
+            retry: RetrySettings::default(),
+            read: ReadMode::Normal,
             priority: None,
             urgency: None,
             batch_mode: BatchMode::Partial,
-            on_timeout: Leave::Continue,
-            on_cancel: Leave::Cancel,
+            on_timeout: LeavePolicy::Continue,
+            on_cancel: LeavePolicy::Cancel,
         }
     }
 }
 
-impl Default for Retry {
+impl Default for RetrySettings {
     fn default() -> Self {
-        Retry {
+        RetrySettings {
             count: Some(0),
-            shape: Shape::Fixed,
+            shape: RetryShape::Fixed,
             first: Duration::from_secs(1),
             fixed: Duration::from_millis(100),
             factor: 2.0,

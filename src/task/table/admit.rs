@@ -1,22 +1,22 @@
 //! Who gets a slot, who a place in the queue, who waits without one, and who is lost (rules F12 to F14).
 
-use super::ask::Asking;
-use super::{Host, Store, Table, Turn};
+use super::ask::FetchContext;
+use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::{Moment, PackedKeys};
 use crate::task::deadlines::Due;
 use crate::task::demand::Demand;
-use crate::task::flight::{Flight, Lane, Phase, Standing};
-use crate::task::group::Waiting;
+use crate::task::flight::{Flight, KeyState, Phase, Standing};
+use crate::task::group::WaitingKey;
 use crate::task::host::Handout;
 use crate::task::outcome::Outcome;
-use crate::task::queue::Stand;
-use crate::task::request::{Call, Part, Request, Time};
+use crate::task::queue::Arrival;
+use crate::task::request::{Part, ProviderCall, Request, Time};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
 
 /// How a new flight comes in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WayIn {
+pub(super) enum Admission {
     /// Into the next request, together with other newcomers of its fetch.
     Opening,
     /// It waits in the queue.
@@ -29,7 +29,7 @@ pub(super) enum WayIn {
 
 /// What a flight that is to be tried again waits for in the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
+pub(super) enum RetryStart {
     /// It paused: it goes before those of its urgency that came with a fetch.
     Paused,
     /// It did not: it goes behind all that wait at its urgency, so that keys which fail at once for ever starve nobody (rule F11b).
@@ -39,30 +39,34 @@ pub(super) enum Again {
 impl<H: Host> Table<H> {
     /// Finds the fetch's next newcomer a slot, or room in the queue.
     #[inline(always)]
-    pub(super) fn way_in<S: Store>(&mut self, asking: &Asking<'_>, turn: &mut Turn<'_, H, S>) -> WayIn {
+    pub(super) fn admission<S: AnswerStore>(&mut self, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> Admission {
         // Where there is no place to wait in, nothing can linger.
         let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
         if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
-            return WayIn::Opening;
+            return Admission::Opening;
         }
         if self.queue.is_full() {
             // A full queue whose keys only linger is a request that can be formed.
             self.form_requests(turn);
         }
         let no_more_places = || asking.wish.is_deferrable && (asking.is_refresh() || self.queue.is_share_used(asking.rank));
-        if self.queue.is_full() && !no_more_places() { WayIn::Displacing } else { WayIn::Queue }
+        if self.queue.is_full() && !no_more_places() { Admission::Displacing } else { Admission::Queue }
     }
 
     /// Finds the fetch's next newcomer a place that another key gives up, or lets it wait without one (rules F13a, F13b).
-    pub(super) fn way_in_for_a_place<S: Store>(&mut self, asking: &mut Asking<'_>, turn: &mut Turn<'_, H, S>) -> WayIn {
+    pub(super) fn admission_with_a_place<S: AnswerStore>(
+        &mut self,
+        asking: &mut FetchContext<'_>,
+        turn: &mut TableContext<'_, H, S>,
+    ) -> Admission {
         // A refresh costs nobody a place (rule F13d).
         let fits = !asking.is_refresh() && self.take_place(asking, turn) || asking.wish.is_deferrable;
-        if fits { WayIn::Queue } else { WayIn::Lost }
+        if fits { Admission::Queue } else { Admission::Lost }
     }
 
     /// Takes the place of the last key in the order that gives way, unless the fetch asks for that key too (rule F13g); false if there is
     /// none. Whoever waits for it is told QUEUE_FULL, unless it can wait without a place.
-    fn take_place<S>(&mut self, asking: &mut Asking<'_>, turn: &mut Turn<'_, H, S>) -> bool {
+    fn take_place<S>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> bool {
         while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
             let flight = &self.flights[last.flight];
@@ -81,16 +85,16 @@ impl<H: Host> Table<H> {
     }
 
     /// Gives up a key that waits.
-    fn lose<S>(&mut self, id: FlightId, turn: &mut Turn<'_, H, S>) {
+    fn lose<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         let flight = self.take_flight(id);
         self.counts.flights_lost += 1;
         let error = self.errors.queue_full.clone();
-        self.tell(flight, Outcome::failed(error), turn.out);
+        self.settle_flight(flight, Outcome::failed(error), turn.out);
     }
 
     /// Where a flight that waits in the queue stands.
-    pub(super) fn stand(&self, flight: &Flight) -> Stand {
+    pub(super) fn stand(&self, flight: &Flight) -> Arrival {
         match flight.phase {
             Phase::Retried { stand } => stand,
             // The fetch is kept while a flight that it started waits.
@@ -113,36 +117,36 @@ impl<H: Host> Table<H> {
     pub(super) fn move_in_queue(&mut self, id: FlightId, before: i32) {
         let flight = &self.flights[id];
         if let Phase::Queued | Phase::Retried { .. } = flight.phase {
-            let key = Waiting { position: flight.position, flight: id };
+            let key = WaitingKey { position: flight.position, flight: id };
             self.queue.move_key(self.stand(flight), before, flight.demand.urgency(), key);
         }
     }
 
     /// A flight that is to be tried again waits for a slot. It needs no place, and is never lost.
-    pub(super) fn requeue(&mut self, id: FlightId, again: Again, now: Moment) {
+    pub(super) fn requeue(&mut self, id: FlightId, again: RetryStart, now: Moment) {
         let (owner, ranking) = (self.flights[id].owner, self.queue.ranking);
         let owner = self.fetches.get_mut(owner).map(|owner| {
             owner.waiting += 1;
             owner.stand.asked_at
         });
         let stand = match again {
-            Again::Paused => {
+            RetryStart::Paused => {
                 self.retries += 1;
                 ranking.again(self.retries, owner.unwrap_or(now))
             }
-            Again::AtOnce => {
+            RetryStart::AtOnce => {
                 self.arrivals += 1;
                 ranking.behind(self.arrivals, now)
             }
         };
         let flight = &mut self.flights[id];
         flight.phase = Phase::Retried { stand };
-        let key = Waiting { position: flight.position, flight: id };
+        let key = WaitingKey { position: flight.position, flight: id };
         self.queue.push_retried(ranking.rank(flight.demand.urgency(), stand), key);
     }
 
     /// Whether a request can be formed of what waits, a slot given.
-    fn is_formable<S>(&self, turn: &Turn<'_, H, S>) -> bool {
+    fn is_formable<S>(&self, turn: &TableContext<'_, H, S>) -> bool {
         let waiting = self.queue.len();
         if waiting == 0 {
             return false;
@@ -158,11 +162,13 @@ impl<H: Host> Table<H> {
     /// Takes the waiting keys that go first into a request. An overtaken flight that is tried again and the current one of its key travel
     /// apart, for a key is in a request at most once (rule F04): then the request goes out smaller.
     pub(super) fn take_first(&mut self, taken: &mut Vec<FlightId>) {
-        let Table { queue, flights, fetches, lanes, overtaken, .. } = self;
+        let Table { queue, flights, fetches, key_states, overtaken, .. } = self;
         let most = self.settings.batch_max_keys as usize;
         queue.pop(most, taken, |taken, id| {
-            let lane = |id: FlightId| flights[id].lane;
-            *overtaken == 0 || lanes[lane(id)].overtaken.is_empty() || taken.iter().all(|other| lane(*other) != lane(id))
+            let key_state = |id: FlightId| flights[id].key_state;
+            *overtaken == 0
+                || key_states[key_state(id)].overtaken.is_empty()
+                || taken.iter().all(|other| key_state(*other) != key_state(id))
         });
         if queue.has_ages() {
             for flight in taken.iter().map(|id| &flights[*id]).filter(|flight| matches!(flight.phase, Phase::Queued)) {
@@ -172,7 +178,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Forms requests while there are slots and keys for them.
-    pub(super) fn form_requests<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+    pub(super) fn form_requests<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.refuse_what_waits(turn);
         self.queue.refill();
         while self.slots.is_free() && self.is_formable(turn) && self.rate_allows(turn.now.moment()) {
@@ -187,7 +193,7 @@ impl<H: Host> Table<H> {
         self.arm_linger(turn);
     }
 
-    fn arm_linger<S>(&mut self, turn: &Turn<'_, H, S>) {
+    fn arm_linger<S>(&mut self, turn: &TableContext<'_, H, S>) {
         if self.settings.batch_linger.is_zero() || self.linger.is_some() || !self.slots.is_free() {
             return;
         }
@@ -198,7 +204,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Hands out what the fetch in hand collected for its next request.
-    pub(super) fn hand_out_opening<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+    pub(super) fn hand_out_opening<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         if !self.opening.is_empty() {
             let mut opening = std::mem::take(&mut self.opening);
             self.hand_out(&opening, turn);
@@ -208,7 +214,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Makes one request of waiting flights that are in no queue.
-    fn hand_out<S: Store>(&mut self, ids: &[FlightId], turn: &mut Turn<'_, H, S>) {
+    fn hand_out<S: AnswerStore>(&mut self, ids: &[FlightId], turn: &mut TableContext<'_, H, S>) {
         let formed = turn.now.moment();
         self.take_token(formed);
         let era = self.breaker.handed(formed);
@@ -217,7 +223,7 @@ impl<H: Host> Table<H> {
         let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
         // How many keys in a row are of one fetch: most often all.
         let mut owners: SmallVec<[(FetchId, usize); 1]> = SmallVec::new();
-        let Table { host, requests, flights, lanes, fetches, .. } = self;
+        let Table { host, requests, flights, key_states, fetches, .. } = self;
         let request = requests.insert_with_key(|request| {
             let count = ids.len();
             let mut keys = PackedKeys::try_with_capacity(count, 16 * count).unwrap_or_default();
@@ -225,7 +231,7 @@ impl<H: Host> Table<H> {
             let (mut parts, mut urgency, mut context) = (Vec::with_capacity(count), i32::MIN, None);
             for (index, id) in (0..).zip(ids) {
                 let flight = &mut flights[*id];
-                let lane = &lanes[flight.lane];
+                let key_state = &key_states[flight.key_state];
                 flight.phase = Phase::Running { request, index };
                 flight.attempts = flight.attempts.saturating_add(1);
                 retries += u64::from(flight.attempts > 1);
@@ -237,13 +243,13 @@ impl<H: Host> Table<H> {
                         context = fetches.get(flight.owner).and_then(|fetch| fetch.context.clone());
                     }
                 }
-                keys.push(&lane.key);
+                keys.push(&key_state.key);
                 attempts.push(flight.attempts);
                 contexts.push(context.clone());
                 // An overtaken flight never stores, not even what a later attempt brings: newcomers have a flight of their own.
                 let stamp = match flight.standing {
-                    Standing::Current => lane.stamp(attempt),
-                    Standing::Overtaken { .. } => Lane::broken_stamp(attempt),
+                    Standing::Current => key_state.stamp(attempt),
+                    Standing::Overtaken { .. } => KeyState::broken_stamp(attempt),
                 };
                 parts.push(Part::Open { flight: *id, stamp });
                 urgency = urgency.max(flight.demand.urgency());
@@ -256,7 +262,7 @@ impl<H: Host> Table<H> {
                 parts,
                 unanswered,
                 wanted,
-                call: Call::Waiting,
+                call: ProviderCall::Waiting,
                 hold,
                 time: Time::Unlimited,
                 formed,
@@ -267,7 +273,7 @@ impl<H: Host> Table<H> {
             }
         });
         for (owner, keys) in owners {
-            if self.wait_no_more(owner, keys) {
+            if self.leave_queue(owner, keys) {
                 self.forget_fetch(owner, turn.out);
             }
         }
@@ -279,7 +285,7 @@ impl<H: Host> Table<H> {
     }
 
     /// The fetch's urgency becomes `urgency`.
-    pub fn set_urgency<S: Store>(&mut self, id: FetchId, urgency: i32, turn: &mut Turn<'_, H, S>) {
+    pub fn set_urgency<S: AnswerStore>(&mut self, id: FetchId, urgency: i32, turn: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let before = fetch.wish;
         if before.urgency == urgency {

@@ -1,18 +1,18 @@
 //! A fetch comes: each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
 
-use super::admit::WayIn;
-use super::{Host, Store, Table, Turn};
-use crate::base::config::{BatchMode, FetchSettings, Overflow, Read};
-use crate::base::{Key, Keys, Moment};
+use super::admit::Admission;
+use super::{AnswerStore, Host, Table, TableContext};
+use crate::base::config::{BatchMode, FetchSettings, Overflow, ReadMode};
+use crate::base::{CallKeys, Key, Moment};
 use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Flight, Lane, Phase, Priority, Standing, Waiter};
-use crate::task::group::Waiting;
-use crate::task::host::Litter;
+use crate::task::flight::{Flight, KeyState, Phase, Priority, Standing, Waiter};
+use crate::task::group::WaitingKey;
+use crate::task::host::DeferredDrop;
 use crate::task::outcome::{Outcome, Source, Verdict};
-use crate::task::queue::{Rank, Search, Stand};
-use crate::task::{FetchId, FlightId, LaneId};
+use crate::task::queue::{Arrival, Rank, Search};
+use crate::task::{FetchId, FlightId, KeyStateId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -26,18 +26,18 @@ pub enum Probe {
 }
 
 /// Memory for the telling, reserved before a fetch is accepted (rule F01).
-pub struct Room {
+pub struct Reservation {
     positions: SmallVec<[Position; 1]>,
     outcomes: Vec<Outcome>,
 }
 
-impl Room {
+impl Reservation {
     /// Room for `positions` positions; `None` when memory is out.
-    pub fn try_new(positions: usize, form: Form) -> Option<Room> {
+    pub fn try_new(positions: usize, form: Form) -> Option<Reservation> {
         if (form, positions) == (Form::Each, 1) {
-            return Some(Room { positions: SmallVec::from_buf([Position::Open(FlightId::NULL)]), outcomes: Vec::new() });
+            return Some(Reservation { positions: SmallVec::from_buf([Position::Open(FlightId::NULL)]), outcomes: Vec::new() });
         }
-        let mut room = Room { positions: SmallVec::new(), outcomes: Vec::new() };
+        let mut room = Reservation { positions: SmallVec::new(), outcomes: Vec::new() };
         if form == Form::Refresh {
             return Some(room);
         }
@@ -52,9 +52,9 @@ impl Room {
 }
 
 /// One call that asks for positions.
-pub struct Ask<'a, H: Host> {
+pub struct FetchRequest<'a, H: Host> {
     /// The keys, one for each position.
-    pub keys: Keys<'a>,
+    pub keys: CallKeys<'a>,
     /// What the store said of each.
     pub probes: &'a mut [Probe],
     /// Whether the store may have been written since it was asked: then it is asked again.
@@ -64,7 +64,7 @@ pub struct Ask<'a, H: Host> {
     /// The engine's settings with the options over them.
     pub settings: &'a Arc<FetchSettings>,
     /// Where its events go; `None` for a refresh.
-    pub mailbox: Option<H::Mailbox>,
+    pub sink: Option<H::Sink>,
     /// What the provider may see of it.
     pub context: Option<H::Context>,
     /// Higher goes first.
@@ -74,17 +74,17 @@ pub struct Ask<'a, H: Host> {
     /// After how many more settled positions progress is told; 0: never.
     pub progress_step: usize,
     /// Memory for it.
-    pub room: Room,
+    pub room: Reservation,
 }
 
 /// A fetch whose positions are being asked.
-pub(super) struct Asking<'a> {
+pub(super) struct FetchContext<'a> {
     pub id: FetchId,
     form: Form,
     settings: &'a Arc<FetchSettings>,
     reprobe: bool,
     pub wish: Wish,
-    stand: Stand,
+    stand: Arrival,
     /// Where its own keys stand in the queue.
     pub rank: Rank,
     /// Whether all its keys that are being loaded were joined, so that none of them gives its place to another.
@@ -92,7 +92,7 @@ pub(super) struct Asking<'a> {
     pub search: Search,
 }
 
-impl Asking<'_> {
+impl FetchContext<'_> {
     /// Whether it is a refresh, which costs nobody a place (rule F13d).
     pub fn is_refresh(&self) -> bool {
         self.form == Form::Refresh
@@ -101,18 +101,18 @@ impl Asking<'_> {
 
 impl<H: Host> Table<H> {
     /// Takes a fetch in. Its id is answered if anything of it is still open.
-    pub fn ask<S: Store>(&mut self, ask: Ask<'_, H>, turn: &mut Turn<'_, H, S>) -> Option<FetchId> {
-        let Ask { keys, probes, reprobe, form, settings, mailbox, context, urgency, deadline, progress_step, room } = ask;
+    pub fn ask<S: AnswerStore>(&mut self, ask: FetchRequest<'_, H>, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
+        let FetchRequest { keys, probes, reprobe, form, settings, sink, context, urgency, deadline, progress_step, room } = ask;
         self.arrivals += 1;
         let arrival = self.arrivals;
         let is_deferrable = (form == Form::Refresh || probes.len() > 1) && self.settings.queue_overflow == Overflow::Wait;
-        let wish = Wish { urgency, is_deferrable, stores: settings.read != Read::NoStore };
+        let wish = Wish { urgency, is_deferrable, stores: settings.read != ReadMode::NoStore };
         // Only a key that lingers, or that grows more urgent, has an age.
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
         let asked_at = if has_age { turn.now.moment() } else { Moment::default() };
         let stand = self.queue.ranking.arrived(arrival, asked_at);
         let id = self.fetches.insert_with_key(|_| Fetch {
-            mailbox,
+            sink,
             context,
             form,
             mode: settings.batch_mode,
@@ -140,18 +140,18 @@ impl<H: Host> Table<H> {
         }
         let rank = self.queue.ranking.rank(urgency, stand);
         let (looked_ahead, search) = (false, Search::default());
-        let mut asking = Asking { id, form, settings, reprobe, wish, stand, rank, looked_ahead, search };
+        let mut asking = FetchContext { id, form, settings, reprobe, wish, stand, rank, looked_ahead, search };
         self.refuse_as_a_whole(id, probes);
         for position in 0..probes.len() {
             match std::mem::replace(&mut probes[position], Probe::Missed) {
                 Probe::Missed => self.ask_position(&mut asking, position as u32, &keys, probes, turn),
                 // A refresh tells nobody: its invalid keys are left out.
-                Probe::Settled(outcome) if form == Form::Refresh => turn.out.litter_outcome(outcome),
+                Probe::Settled(outcome) if form == Form::Refresh => turn.out.defer_outcome_drop(outcome),
                 Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
             }
         }
         self.hand_out_opening(turn);
-        if self.wait_no_more(id, 1) {
+        if self.leave_queue(id, 1) {
             self.forget_fetch(id, turn.out);
         }
         self.conclude(turn);
@@ -175,20 +175,20 @@ impl<H: Host> Table<H> {
     }
 
     /// Settles a position that the store did not answer, joins the flight of its key, or starts one.
-    fn ask_position<S: Store>(
+    fn ask_position<S: AnswerStore>(
         &mut self,
-        asking: &mut Asking<'_>,
+        asking: &mut FetchContext<'_>,
         position: u32,
-        keys: &Keys<'_>,
+        keys: &CallKeys<'_>,
         probes: &[Probe],
-        turn: &mut Turn<'_, H, S>,
+        turn: &mut TableContext<'_, H, S>,
     ) {
         if asking.looked_ahead && !self.fetches[asking.id].is_unasked(position) {
             return;
         }
         let Some(new) = self.look_up(asking, position, &keys[position as usize], turn) else { return };
-        let mut way = self.way_in(asking, turn);
-        if way == WayIn::Displacing {
+        let mut way = self.admission(asking, turn);
+        if way == Admission::Displacing {
             if !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
                 self.look_ahead(asking, position, keys, probes, turn);
                 if self.fetches[asking.id].ended.is_some() {
@@ -197,9 +197,9 @@ impl<H: Host> Table<H> {
                     return;
                 }
             }
-            way = self.way_in_for_a_place(asking, turn);
+            way = self.admission_with_a_place(asking, turn);
         }
-        if way != WayIn::Lost {
+        if way != Admission::Lost {
             self.counts.missed_started += u64::from(!asking.is_refresh());
             return self.start(way, new, asking, turn);
         }
@@ -212,7 +212,14 @@ impl<H: Host> Table<H> {
 
     /// Joins whatever is under way of what the fetch has not asked yet: none of it is to give its place to one of the fetch's own keys
     /// (rule F13g).
-    fn look_ahead<S: Store>(&mut self, asking: &mut Asking<'_>, after: u32, keys: &Keys<'_>, probes: &[Probe], turn: &mut Turn<'_, H, S>) {
+    fn look_ahead<S: AnswerStore>(
+        &mut self,
+        asking: &mut FetchContext<'_>,
+        after: u32,
+        keys: &CallKeys<'_>,
+        probes: &[Probe],
+        turn: &mut TableContext<'_, H, S>,
+    ) {
         for (position, probe) in (0..).zip(probes).skip(after as usize + 1) {
             // A batch that failed as a whole meanwhile looks no further: its other positions are counted when their turn comes.
             if self.fetches[asking.id].ended.is_some() {
@@ -225,12 +232,12 @@ impl<H: Host> Table<H> {
     }
 
     /// Settles a position from the store or from the memory of errors, or joins the flight of its key. Else a flight is to be started.
-    fn look_up<'k, S: Store>(
+    fn look_up<'k, S: AnswerStore>(
         &mut self,
-        asking: &Asking<'_>,
+        asking: &FetchContext<'_>,
         position: u32,
         key: &'k [u8],
-        turn: &mut Turn<'_, H, S>,
+        turn: &mut TableContext<'_, H, S>,
     ) -> Option<Newcomer<'k>> {
         let (id, read) = (asking.id, asking.settings.read);
         if asking.settings.batch_mode == BatchMode::AllOrNothing && self.fetches[id].ended.is_some() {
@@ -238,7 +245,7 @@ impl<H: Host> Table<H> {
             self.counts.missed_unasked += 1;
             return None;
         }
-        let reads = read != Read::Refresh && !asking.is_refresh();
+        let reads = read != ReadMode::Refresh && !asking.is_refresh();
         if asking.reprobe && reads {
             // Whoever stored since we missed ended its flight in the same lock hold: asked again, we hit (F07).
             if let Some(outcome) = turn.store.probe(key) {
@@ -246,25 +253,25 @@ impl<H: Host> Table<H> {
                 return None;
             }
         }
-        if read == Read::CacheOnly && !asking.is_refresh() {
+        if read == ReadMode::CacheOnly && !asking.is_refresh() {
             self.counts.missed_cache_only += 1;
             self.settle(id, position, Outcome::bare(Verdict::Miss), turn.out);
             return None;
         }
         let hash = self.hash(key);
-        let lane = self.lane_of(hash, key);
-        if let Some(flight) = lane.and_then(|lane| self.lanes[lane].current) {
+        let key_state = self.key_state_of(hash, key);
+        if let Some(flight) = key_state.and_then(|key_state| self.key_states[key_state].current) {
             self.join(flight, position, asking);
             return None;
         }
         if !reads && !self.failures.is_empty() {
             // Loaded anew: what it failed with before is history, whatever comes of this (rule F20a).
-            let litter = &mut turn.out.litter;
-            self.failures.forget(key, &mut |error| litter.push(Litter::Error(error)));
+            let deferred_drop = &mut turn.out.deferred_drops;
+            self.failures.forget(key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
         }
         if reads && !self.failures.is_empty() {
-            let litter = &mut turn.out.litter;
-            let gone = &mut |error| litter.push(Litter::Error(error));
+            let deferred_drop = &mut turn.out.deferred_drops;
+            let gone = &mut |error| deferred_drop.push(DeferredDrop::Error(error));
             if let Some(error) = self.failures.recall(key, turn.now.millis(), gone) {
                 self.counts.missed_remembered += 1;
                 let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
@@ -276,25 +283,25 @@ impl<H: Host> Table<H> {
             self.counts.missed_unavailable += u64::from(!asking.is_refresh());
             let outcome = Outcome::failed(self.errors.unavailable.clone());
             if asking.is_refresh() {
-                turn.out.litter_outcome(outcome);
+                turn.out.defer_outcome_drop(outcome);
             } else {
                 self.settle(id, position, outcome, turn.out);
             }
             return None;
         }
-        Some(Newcomer { lane, hash, key, position })
+        Some(Newcomer { key_state, hash, key, position })
     }
 
     /// A new flight, which comes in on the way found for it. Its position waits for it, unless it is a refresh's.
     #[inline]
-    fn start<S: Store>(&mut self, way: WayIn, new: Newcomer<'_>, asking: &Asking<'_>, turn: &mut Turn<'_, H, S>) {
-        let Newcomer { lane, hash, key, position } = new;
-        let Table { flights, fetches, queue, opening, lanes, by_key, .. } = self;
+    fn start<S: AnswerStore>(&mut self, way: Admission, new: Newcomer<'_>, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) {
+        let Newcomer { key_state, hash, key, position } = new;
+        let Table { flights, fetches, queue, opening, key_states, by_key, .. } = self;
         let settings = asking.settings;
         let waiter = Waiter { fetch: asking.id, position, joined: false };
-        let make = |lane| Flight {
-            lane,
-            phase: if way == WayIn::Opening { Phase::Opening } else { Phase::Queued },
+        let make = |key_state| Flight {
+            key_state,
+            phase: if way == Admission::Opening { Phase::Opening } else { Phase::Queued },
             standing: Standing::Current,
             waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
             demand: Demand::of(asking.wish),
@@ -306,21 +313,21 @@ impl<H: Host> Table<H> {
             owner: asking.id,
             position,
         };
-        // Whoever lost a place for its sake may have been the last of the lane.
-        let flight = match lane.and_then(|id| Some((id, lanes.get_mut(id)?))) {
-            Some((id, lane)) => {
+        // Whoever lost a place for its sake may have been the last of the key state.
+        let flight = match key_state.and_then(|id| Some((id, key_states.get_mut(id)?))) {
+            Some((id, key_state)) => {
                 let flight = flights.insert_with_key(|_| make(id));
-                lane.current = Some(flight);
-                lane.holders += 1;
+                key_state.current = Some(flight);
+                key_state.holders += 1;
                 flight
             }
             None => {
                 let (key, mut flight) = (Key::new(key), FlightId::NULL);
-                let lane = lanes.insert_with_key(|id| {
+                let key_state = key_states.insert_with_key(|id| {
                     flight = flights.insert_with_key(|_| make(id));
-                    Lane::of(key, hash, flight)
+                    KeyState::of(key, hash, flight)
                 });
-                by_key.insert(hash, lane);
+                by_key.insert(hash, key_state);
                 flight
             }
         };
@@ -330,19 +337,19 @@ impl<H: Host> Table<H> {
             *open = flight;
         }
         self.counts.flights_started += 1;
-        if way == WayIn::Opening {
+        if way == Admission::Opening {
             opening.push(flight);
             if opening.len() >= self.settings.batch_max_keys as usize {
                 self.hand_out_opening(turn);
             }
         } else {
-            queue.push(asking.rank, Waiting { position, flight }, asking.stand.asked_at);
+            queue.push(asking.rank, WaitingKey { position, flight }, asking.stand.asked_at);
         }
     }
 
     /// What a fetch asks for is added to what was asked of the flight before (rule F19).
     #[inline]
-    fn join(&mut self, id: FlightId, position: u32, asking: &Asking<'_>) {
+    fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
             // Nobody wanted it: its request is wanted again.
@@ -366,7 +373,7 @@ impl<H: Host> Table<H> {
 /// A key that nobody loads yet, and the position for which it will be loaded.
 struct Newcomer<'k> {
     /// The key's, if it has one.
-    lane: Option<LaneId>,
+    key_state: Option<KeyStateId>,
     hash: u64,
     key: &'k [u8],
     position: u32,

@@ -1,15 +1,15 @@
 //! A request with the provider: taken, kept alive by heartbeats, out of time, finished (rules F10, F12, F16).
 
-use super::{Host, Life, Store, Table, Turn};
+use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
-use crate::task::host::{Cancel, Litter};
-use crate::task::request::{Call, Hold, Part, Stray, Time};
+use crate::task::host::{Cancel, DeferredDrop};
+use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Time};
 use crate::task::{FlightId, RequestId};
 
 /// What the provider says of the keys it has not answered when it finishes.
 #[derive(Clone, Debug)]
-pub enum Rest {
+pub enum Unanswered {
     /// Nothing: they failed, or are null where the configuration says so.
     Unanswered,
     /// There are no such records.
@@ -20,7 +20,7 @@ pub enum Rest {
 
 /// Whether the provider is to be called for a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Taken {
+pub enum TakeResult {
     /// Yes: it has the request in its hands from now on.
     Run,
     /// No: nothing of it is wanted any more. The request is to be finished.
@@ -29,23 +29,23 @@ pub enum Taken {
 
 impl<H: Host> Table<H> {
     /// The provider, or the host's queue, takes a request: its attempt's time begins.
-    pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> Taken {
-        let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0) else { return Taken::Skip };
+    pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> TakeResult {
+        let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0) else { return TakeResult::Skip };
         if request.is_taken() {
-            return Taken::Run;
+            return TakeResult::Run;
         }
-        request.call = Call::Running;
+        request.call = ProviderCall::Running;
         let deadline = self.attempt_timeout.map_or(Moment::NEVER, |timeout| now.moment().after(timeout));
         if deadline < Moment::NEVER {
             request.time = Time::Until(self.deadlines.set(deadline, Due::Attempt(id)));
         }
-        Taken::Run
+        TakeResult::Run
     }
 
     /// The provider's call came back. It may still answer later.
-    pub fn request_returned<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+    pub fn request_returned<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id).filter(|request| request.is_taken()) else { return };
-        request.call = Call::Returned;
+        request.call = ProviderCall::Returned;
         if request.is_done() {
             self.release(id, turn);
         }
@@ -70,7 +70,7 @@ impl<H: Host> Table<H> {
     /// The status of a call on a request that is over, or OK if it is not.
     pub(super) fn over(&self, id: RequestId) -> Status {
         match (self.requests.contains_key(id), self.life) {
-            (_, Life::Closed) => Status::ERR_CLOSED,
+            (_, Acceptance::Closed) => Status::ERR_CLOSED,
             (true, _) => Status::OK,
             (false, _) => Status::ERR_ALREADY_ANSWERED,
         }
@@ -92,7 +92,7 @@ impl<H: Host> Table<H> {
     }
 
     /// The end of an attempt's time has come.
-    pub(super) fn attempt_due<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+    pub(super) fn attempt_due<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.time = Time::Over;
         // One that answered every key and does not come back keeps its slot no longer either.
@@ -102,16 +102,17 @@ impl<H: Host> Table<H> {
     }
 
     /// The attempt's time is over: its unanswered keys fail with TIMEOUT, and what still comes in is late (rule F10).
-    fn abandon<S: Store>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+    fn abandon<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         self.counts.requests_abandoned += 1;
         let mut failed: Vec<FlightId> = Vec::new();
         let request = &mut self.requests[id];
         for part in &mut request.parts {
             if let Part::Open { flight: flight_id, stamp } = *part {
                 let flight = &self.flights[flight_id];
-                let stray = Stray { lane: flight.lane, stamp, stores: flight.demand.stores, priority: flight.priority.get() };
-                self.lanes[flight.lane].holders += 1;
-                *part = Part::Late { stray, flight: flight_id };
+                let remains =
+                    FlightRemains { key_state: flight.key_state, stamp, stores: flight.demand.stores, priority: flight.priority.get() };
+                self.key_states[flight.key_state].holders += 1;
+                *part = Part::Late { remains, flight: flight_id };
                 failed.push(flight_id);
             }
         }
@@ -120,7 +121,7 @@ impl<H: Host> Table<H> {
         request.failed |= was_wanted;
         request.hold = self.slots.abandon(id, request.attempt, request.hold);
         turn.out.cancelled.push((request.handle.clone(), Cancel::Timeout));
-        self.tell_breaker(id, was_wanted, turn.now.moment());
+        self.report_to_breaker(id, was_wanted, turn.now.moment());
         for flight in failed {
             self.counts.attempt_timeouts += 1;
             self.fail(flight, self.errors.timeout.clone(), turn);
@@ -131,19 +132,19 @@ impl<H: Host> Table<H> {
     ///
     /// What a finish leaves out says something only of keys that the provider had in its hands, wanted, in an attempt that lives.
     /// Of all others nobody may have looked anything up, so that they are never made absent (rule F16A).
-    pub fn finish<S: Store>(&mut self, id: RequestId, rest: Rest, turn: &mut Turn<'_, H, S>) -> Status {
+    pub fn finish<S: AnswerStore>(&mut self, id: RequestId, rest: Unanswered, turn: &mut TableContext<'_, H, S>) -> Status {
         let status = self.over(id);
         let Some(request) = self.requests.get(id) else {
-            if let Rest::Failed(error) = rest {
-                turn.out.litter.push(Litter::Error(error));
+            if let Unanswered::Failed(error) = rest {
+                turn.out.deferred_drops.push(DeferredDrop::Error(error));
             }
             return status;
         };
         let unanswered = || self.errors.unanswered.clone();
         let (is_absent, error) = match rest {
-            Rest::Unanswered => (self.settings.omitted_is_null && request.is_taken(), unanswered()),
-            Rest::Null => (request.is_taken(), unanswered()),
-            Rest::Failed(error) => (false, error),
+            Unanswered::Unanswered => (self.settings.omitted_is_null && request.is_taken(), unanswered()),
+            Unanswered::Null => (request.is_taken(), unanswered()),
+            Unanswered::Failed(error) => (false, error),
         };
         for index in 0..request.parts.len() {
             match self.requests[id].take_part(index) {
@@ -151,7 +152,7 @@ impl<H: Host> Table<H> {
                     let is_wanted = self.flights[flight].is_wanted();
                     self.requests[id].wanted -= usize::from(is_wanted);
                     if is_absent && is_wanted {
-                        self.land(flight, stamp, Answer::Null, StoreTerms::default(), turn);
+                        self.settle_current(flight, stamp, Answer::Null, StoreTerms::default(), turn);
                     } else {
                         if is_wanted {
                             self.note_failure(id, &error);
@@ -159,24 +160,24 @@ impl<H: Host> Table<H> {
                         self.fail(flight, error.clone(), turn);
                     }
                 }
-                Part::Unwanted(stray) | Part::Late { stray, .. } => self.release_lane(stray.lane),
+                Part::Unwanted(remains) | Part::Late { remains, .. } => self.release_key_state(remains.key_state),
                 Part::Answered => {}
             }
         }
-        turn.out.litter.push(Litter::Error(error));
+        turn.out.deferred_drops.push(DeferredDrop::Error(error));
         self.release(id, turn);
         if let Some(request) = self.requests.remove(id) {
             if let Time::Until(timer) = request.time {
                 self.deadlines.cancel(timer);
             }
-            turn.out.litter.push(Litter::Request(request.handle));
+            turn.out.deferred_drops.push(DeferredDrop::Request(request.handle));
         }
         self.conclude(turn);
         status
     }
 
     /// The request gives back what it keeps from others.
-    pub(super) fn release<S>(&mut self, id: RequestId, turn: &mut Turn<'_, H, S>) {
+    pub(super) fn release<S>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
         let attempt = request.attempt;
         let hold = std::mem::replace(&mut request.hold, Hold::Nothing);
@@ -185,7 +186,7 @@ impl<H: Host> Table<H> {
         }
         self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
         if hold == Hold::Slot {
-            self.tell_breaker(id, self.requests[id].is_taken(), turn.now.moment());
+            self.report_to_breaker(id, self.requests[id].is_taken(), turn.now.moment());
         }
         if let Some(abandoned) = self.slots.release(attempt, hold) {
             self.requests[abandoned].hold = Hold::Abandoned;

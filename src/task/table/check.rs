@@ -1,6 +1,6 @@
 //! The table looks itself over: what its invariants say of its parts, in sentences. For tests only, since it reads everything.
 
-use super::{Host, Life, Table};
+use super::{Acceptance, Host, Table};
 use crate::base::Moment;
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
@@ -9,19 +9,19 @@ use crate::task::request::{Hold, Part, Time};
 use crate::task::{FetchId, FlightId, RequestId};
 use std::collections::HashMap;
 
-type Verdict = Result<(), String>;
+type CheckResult = Result<(), String>;
 
-fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
+fn ensure(holds: bool, broken: impl FnOnce() -> String) -> CheckResult {
     if holds { Ok(()) } else { Err(broken()) }
 }
 
 impl<H: Host> Table<H> {
     /// Whether everything that belongs together agrees. To be called between operations.
     #[doc(hidden)]
-    pub fn check(&self) -> Verdict {
+    pub fn check(&self) -> CheckResult {
         ensure(self.opening.is_empty(), || "newcomers were left without a request".into())?;
         ensure(self.collapsing.is_empty(), || "a batch that failed as a whole was left open".into())?;
-        self.check_lanes()?;
+        self.check_key_states()?;
         self.flights.keys().try_for_each(|id| self.check_flight(id))?;
         self.fetches.keys().try_for_each(|id| self.check_fetch(id))?;
         self.requests.keys().try_for_each(|id| self.check_request(id))?;
@@ -37,38 +37,42 @@ impl<H: Host> Table<H> {
         })
     }
 
-    fn check_lanes(&self) -> Verdict {
-        ensure(self.by_key.len() == self.lanes.len(), || "a lane is not found by its key, or twice".into())?;
+    fn check_key_states(&self) -> CheckResult {
+        ensure(self.by_key.len() == self.key_states.len(), || "a key_state is not found by its key, or twice".into())?;
         let mut holders: HashMap<_, u32> = HashMap::new();
-        self.flights.values().for_each(|flight| *holders.entry(flight.lane).or_default() += 1);
+        self.flights.values().for_each(|flight| *holders.entry(flight.key_state).or_default() += 1);
         for part in self.requests.values().flat_map(|request| &request.parts) {
-            if let Part::Unwanted(stray) | Part::Late { stray, .. } = part {
-                *holders.entry(stray.lane).or_default() += 1;
+            if let Part::Unwanted(remains) | Part::Late { remains, .. } = part {
+                *holders.entry(remains.key_state).or_default() += 1;
             }
         }
-        for (id, lane) in self.lanes.iter() {
-            ensure(self.lane_of(lane.hash, &lane.key) == Some(id), || format!("{:?} does not find its lane", lane.key))?;
+        for (id, key_state) in self.key_states.iter() {
+            ensure(self.key_state_of(key_state.hash, &key_state.key) == Some(id), || {
+                format!("{:?} does not find its key_state", key_state.key)
+            })?;
             let held = holders.get(&id).copied().unwrap_or_default();
-            ensure(held == lane.holders && held > 0, || format!("{:?} has {held} holders and counts {}", lane.key, lane.holders))?;
-            let current = lane.current.iter().map(|id| (id, true));
-            for (flight, current) in current.chain(lane.overtaken.iter().map(|id| (id, false))) {
-                let agrees = |flight: &Flight| flight.lane == id && (flight.standing == Standing::Current) == current;
+            ensure(held == key_state.holders && held > 0, || {
+                format!("{:?} has {held} holders and counts {}", key_state.key, key_state.holders)
+            })?;
+            let current = key_state.current.iter().map(|id| (id, true));
+            for (flight, current) in current.chain(key_state.overtaken.iter().map(|id| (id, false))) {
+                let agrees = |flight: &Flight| flight.key_state == id && (flight.standing == Standing::Current) == current;
                 let agrees = self.flights.get(*flight).is_some_and(agrees);
-                ensure(agrees, || format!("{:?} lists a flight of another key or standing", lane.key))?;
+                ensure(agrees, || format!("{:?} lists a flight of another key or standing", key_state.key))?;
             }
         }
         Ok(())
     }
 
-    fn check_flight(&self, id: FlightId) -> Verdict {
+    fn check_flight(&self, id: FlightId) -> CheckResult {
         let flight = &self.flights[id];
-        let lane = self.lanes.get(flight.lane).ok_or("a flight's lane is gone")?;
-        let key = &lane.key;
+        let key_state = self.key_states.get(flight.key_state).ok_or("a flight's key_state is gone")?;
+        let key = &key_state.key;
         let listed = match flight.standing {
-            Standing::Current => lane.current == Some(id),
-            Standing::Overtaken { .. } => lane.overtaken.iter().filter(|other| **other == id).count() == 1,
+            Standing::Current => key_state.current == Some(id),
+            Standing::Overtaken { .. } => key_state.overtaken.iter().filter(|other| **other == id).count() == 1,
         };
-        ensure(listed, || format!("a flight of {key:?} is {:?} and its lane does not say so", flight.standing))?;
+        ensure(listed, || format!("a flight of {key:?} is {:?} and its key_state does not say so", flight.standing))?;
         let open = |fetch: FetchId, position: u32| {
             self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
         };
@@ -97,7 +101,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    fn check_fetch(&self, id: FetchId) -> Verdict {
+    fn check_fetch(&self, id: FetchId) -> CheckResult {
         let fetch = &self.fetches[id];
         let nth = fetch.arrival;
         ensure(fetch.open > 0 || fetch.waiting > 0, || format!("fetch {nth} is over and was not forgotten"))?;
@@ -111,11 +115,11 @@ impl<H: Host> Table<H> {
         let waits = |flight: &&Flight| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
         let waiting = self.flights.values().filter(waits).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
-        let timed = fetch.deadline.is_none_or(|timer| self.life == Life::Closed || self.deadlines.holds(timer, Due::Fetch(id)));
+        let timed = fetch.deadline.is_none_or(|timer| self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Fetch(id)));
         ensure(timed, || format!("nothing ends fetch {nth}, which has a timeout"))
     }
 
-    fn check_request(&self, id: RequestId) -> Verdict {
+    fn check_request(&self, id: RequestId) -> CheckResult {
         let request = &self.requests[id];
         let nth = request.attempt;
         let unanswered = request.parts.iter().filter(|part| !matches!(part, Part::Answered)).count();
@@ -133,11 +137,11 @@ impl<H: Host> Table<H> {
         ensure(wanted > 0 || !open, || format!("nobody wants anything of request {nth}, and it was not cancelled"))?;
         ensure(!request.is_done() || request.hold == Hold::Nothing, || format!("request {nth} is done and holds a slot"))?;
         let Time::Until(timer) = request.time else { return Ok(()) };
-        let timed = self.life == Life::Closed || self.deadlines.holds(timer, Due::Attempt(id));
+        let timed = self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Attempt(id));
         ensure(timed, || format!("nothing ends the attempt of request {nth}"))
     }
 
-    fn check_slots(&self) -> Verdict {
+    fn check_slots(&self) -> CheckResult {
         let holding = |hold| self.requests.values().filter(|request| request.hold == hold).count();
         let (slots, overdue, abandoned) = (holding(Hold::Slot), holding(Hold::OverdueSlot), holding(Hold::Abandoned));
         let known = &self.slots;
@@ -151,7 +155,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Each deadline has a cause: none is left of what is over.
-    fn check_deadlines(&self) -> Verdict {
+    fn check_deadlines(&self) -> CheckResult {
         let fetches = self.fetches.values().filter(|fetch| fetch.deadline.is_some_and(|timer| timer.at < Moment::NEVER));
         let attempts = self.requests.values().filter(|request| matches!(request.time, Time::Until(_)));
         let pauses = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Backoff { timer } if timer.at < Moment::NEVER));
@@ -159,15 +163,15 @@ impl<H: Host> Table<H> {
         let causes = fetches.count() + attempts.count() + pauses.count() + rate.count() + usize::from(self.linger.is_some());
         let known = self.deadlines.len();
         let agree = match self.life {
-            Life::Open => known == causes,
+            Acceptance::Open => known == causes,
             // And the ends of drains.
-            Life::Draining(_) => known >= causes,
-            Life::Closed => known == 0,
+            Acceptance::Draining(_) => known >= causes,
+            Acceptance::Closed => known == 0,
         };
         ensure(agree, || format!("{known} deadlines are to come, for {causes} causes"))
     }
 
-    fn check_queue(&self) -> Verdict {
+    fn check_queue(&self) -> CheckResult {
         self.queue.check()?;
         let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
         ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, the queue has {}", self.queue.len()))?;

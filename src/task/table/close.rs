@@ -1,12 +1,12 @@
 //! The engine closes (rule L05), or has to give up (rule L07).
 
-use super::settle::Ending;
-use super::{Host, Life, Store, Table, Turn};
+use super::settle::EndReason;
+use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::Moment;
 use crate::task::deadlines::Due;
-use crate::task::host::{Cancel, Litter, Outbox};
+use crate::task::host::{Cancel, DeferredDrop, Effects};
 use crate::task::outcome::Outcome;
-use crate::task::queue::Queue;
+use crate::task::queue::WaitQueue;
 use crate::task::request::Slots;
 use crate::task::{FetchId, FlightId, RequestId};
 use std::time::Duration;
@@ -22,13 +22,13 @@ pub enum Close {
 
 impl<H: Host> Table<H> {
     /// Accepts nothing new. A second close may only shorten.
-    pub fn close<S: Store>(&mut self, how: Close, turn: &mut Turn<'_, H, S>) {
+    pub fn close<S: AnswerStore>(&mut self, how: Close, turn: &mut TableContext<'_, H, S>) {
         match (self.life, how) {
-            (Life::Closed, _) => {}
-            (Life::Open | Life::Draining(_), Close::Cancel) => self.end_all(turn),
-            (Life::Draining(before), Close::Drain(until)) if before <= until => {}
-            (Life::Open | Life::Draining(_), Close::Drain(until)) => {
-                self.life = Life::Draining(until);
+            (Acceptance::Closed, _) => {}
+            (Acceptance::Open | Acceptance::Draining(_), Close::Cancel) => self.end_all(turn),
+            (Acceptance::Draining(before), Close::Drain(until)) if before <= until => {}
+            (Acceptance::Open | Acceptance::Draining(_), Close::Drain(until)) => {
+                self.life = Acceptance::Draining(until);
                 // Nobody new can join what lingers (rule L05a).
                 self.settings.batch_linger = Duration::ZERO;
                 self.deadlines.set(until, Due::Drain);
@@ -38,11 +38,11 @@ impl<H: Host> Table<H> {
     }
 
     /// Settles everything with CLOSED and lets go of everything that is not in the provider's hands.
-    pub(super) fn end_all<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
-        self.life = Life::Closed;
+    pub(super) fn end_all<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        self.life = Acceptance::Closed;
         let fetches: Vec<FetchId> = self.fetches.keys().collect();
         for fetch in fetches {
-            self.end_fetch(fetch, Ending::Close, turn);
+            self.end_fetch(fetch, EndReason::Close, turn);
         }
         // What is left is wanted by refreshes, or goes on for nobody.
         let running: Vec<RequestId> = self.requests.keys().collect();
@@ -55,30 +55,30 @@ impl<H: Host> Table<H> {
         for flight in waiting {
             self.end_waiting(flight, turn.out);
         }
-        let litter = &mut turn.out.litter;
-        self.failures.clear(&mut |error| litter.push(Litter::Error(error)));
+        let deferred_drop = &mut turn.out.deferred_drops;
+        self.failures.clear(&mut |error| deferred_drop.push(DeferredDrop::Error(error)));
         self.deadlines = Default::default();
     }
 
     /// Something in here broke. Whatever can still be told is told PANIC, and the table is closed and empty.
-    pub fn wreck(&mut self, out: &mut Outbox<H>) {
-        self.life = Life::Closed;
+    pub fn fail_everything(&mut self, out: &mut Effects<H>) {
+        self.life = Acceptance::Closed;
         for mut fetch in self.fetches.drain() {
             for position in 0..fetch.positions.len() {
                 if fetch.positions[position] != crate::task::fetch::Position::Settled {
                     fetch.settle(position, Outcome::failed(self.errors.panic.clone()), out);
                 }
             }
-            fetch.litter(out);
+            fetch.deferred_drop(out);
         }
         for request in self.requests.drain() {
             out.cancelled.push((request.handle, Cancel::Closed));
         }
         self.counts.flights_cancelled += self.flights.len() as u64;
         self.flights.drain();
-        self.lanes.drain();
+        self.key_states.drain();
         self.by_key.clear();
-        self.queue = Queue::new(&self.settings);
+        self.queue = WaitQueue::new(&self.settings);
         self.overtaken = 0;
         self.opening.clear();
         self.collapsing.clear();

@@ -1,8 +1,8 @@
 //! What stands between the queue and the provider besides the slots: the rate of requests and the circuit breaker (rules R07, R08).
 
-use super::{Host, RateWait, Store, Table, Turn};
+use super::{AnswerStore, Host, RateWait, Table, TableContext};
 use crate::base::{Error, Moment, Now, Status};
-use crate::task::breaker::{BreakerState, Ending, Forced};
+use crate::task::breaker::{BreakerState, Forced, RequestOutcome};
 use crate::task::deadlines::Due;
 use crate::task::{FlightId, RequestId};
 
@@ -53,13 +53,13 @@ impl<H: Host> Table<H> {
     }
 
     /// Refuses what waits for the provider while the breaker lets nothing through: a key that cannot be loaded holds no place.
-    pub(super) fn refuse_what_waits<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+    pub(super) fn refuse_what_waits<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while self.queue.len() > 0 && !self.breaker.admits(|| turn.now.moment()) {
             let mut taken = std::mem::take(&mut self.forming);
             self.take_first(&mut taken);
             for id in taken.drain(..) {
                 let owner = self.flights[id].owner;
-                if self.wait_no_more(owner, 1) {
+                if self.leave_queue(owner, 1) {
                     self.forget_fetch(owner, turn.out);
                 }
                 self.counts.breaker_refused += 1;
@@ -70,7 +70,7 @@ impl<H: Host> Table<H> {
     }
 
     /// A key fails because the breaker is open. It is tried again, if at all, when the breaker lets requests through.
-    fn fail_unavailable<S>(&mut self, id: FlightId, turn: &mut Turn<'_, H, S>) {
+    fn fail_unavailable<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         let not_before = self.breaker.retry_at(turn.now.moment());
         self.fail_until(id, self.errors.unavailable.clone(), not_before, turn);
     }
@@ -83,9 +83,9 @@ impl<H: Host> Table<H> {
     }
 
     /// A request is through, or its time is over: the breaker hears how it went.
-    pub(super) fn tell_breaker(&mut self, id: RequestId, was_wanted: bool, now: Moment) {
+    pub(super) fn report_to_breaker(&mut self, id: RequestId, was_wanted: bool, now: Moment) {
         let request = &self.requests[id];
-        let ending = if request.failed { Ending::Failed } else { Ending::Succeeded };
+        let ending = if request.failed { RequestOutcome::Failed } else { RequestOutcome::Succeeded };
         if !was_wanted && !request.failed {
             self.breaker.withdrawn(request.era);
         } else if self.breaker.ended(request.era, ending, now) {
@@ -99,7 +99,7 @@ impl<H: Host> Table<H> {
     }
 
     /// An operator opens or closes the breaker, or leaves it to itself.
-    pub fn force_breaker<S: Store>(&mut self, forced: Forced, turn: &mut Turn<'_, H, S>) {
+    pub fn force_breaker<S: AnswerStore>(&mut self, forced: Forced, turn: &mut TableContext<'_, H, S>) {
         self.breaker.force(forced);
         self.conclude(turn);
     }

@@ -8,13 +8,13 @@
 //! places that became free, requests that can be formed. Until then ids may be stale and nobody is called.
 //!
 //! What holds whenever a public method has returned (`check` looks it over):
-//! - A lane has at most one current flight.
+//! - A key state has at most one current flight.
 //! - A position is settled once; its last one ends the fetch.
 //! - A flight that is queued or in backoff is wanted.
 //! - Slots in use are requests handed out and neither over nor abandoned.
 //! - A flight ends only after its answer is in the store.
 //! - An answer is stored only if its stamp is whole.
-//! - A lane lives as long as a flight or a stray part refers to it.
+//! - A key state lives as long as a flight or a stray part refers to it.
 //! - No key waits while a slot is free, unless it lingers or waits for the rate; none waits without a place while one is free for it.
 
 mod admit;
@@ -28,28 +28,28 @@ mod settle;
 mod time;
 mod write;
 
-pub use answer::Given;
-pub use ask::{Ask, Probe, Room};
-pub use attempt::{Rest, Taken};
+pub use answer::ProviderAnswer;
+pub use ask::{FetchRequest, Probe, Reservation};
+pub use attempt::{TakeResult, Unanswered};
 pub use close::Close;
 pub use write::Write;
 
-use self::settle::Ending;
+use self::settle::EndReason;
 use super::breaker::Breaker;
 use super::counts::Gauges;
-use super::deadlines::{Deadlines, Timer};
-use super::failures::Failures;
+use super::deadlines::{DeadlineId, Deadlines};
+use super::error_memory::ErrorMemory;
 use super::fetch::Fetch;
-use super::flight::{Ended, Flight, Lane, Phase, Standing};
-use super::group::Waiting;
-use super::host::{Host, Outbox, Turn};
+use super::flight::{EndedFlight, Flight, KeyState, Phase, Standing};
+use super::group::WaitingKey;
+use super::host::{Effects, Host, TableContext};
 use super::key_index::KeyIndex;
-use super::queue::Queue;
+use super::queue::WaitQueue;
 use super::rate::Rate;
 use super::recent::Recent;
 use super::request::{Part, Request, Slots};
-use super::slab::Slab;
-use super::{Counts, FetchId, FlightId, LaneId, RequestId, Store};
+use super::slab::IdSlab;
+use super::{AnswerStore, FetchId, FlightId, KeyStateId, RequestId, TaskCounts};
 use crate::base::config::{Settings, TaskSettings};
 use crate::base::{Error, KeyHasher, Moment, Random, Status};
 use std::time::Duration;
@@ -59,16 +59,16 @@ pub struct Table<H: Host> {
     host: H,
     settings: TaskSettings,
     attempt_timeout: Option<Duration>,
-    life: Life,
+    life: Acceptance,
 
-    lanes: Slab<LaneId, Lane>,
+    key_states: IdSlab<KeyStateId, KeyState>,
     by_key: KeyIndex,
     hasher: KeyHasher,
-    flights: Slab<FlightId, Flight>,
-    fetches: Slab<FetchId, Fetch<H>>,
-    requests: Slab<RequestId, Request<H::Request>>,
+    flights: IdSlab<FlightId, Flight>,
+    fetches: IdSlab<FetchId, Fetch<H>>,
+    requests: IdSlab<RequestId, Request<H::Request>>,
 
-    queue: Queue,
+    queue: WaitQueue,
     /// How many flights are overtaken: while none is, no key has two.
     overtaken: usize,
     slots: Slots,
@@ -78,8 +78,8 @@ pub struct Table<H: Host> {
     breaker: Breaker,
     deadlines: Deadlines,
     /// When lingering is looked at next.
-    linger: Option<Timer>,
-    failures: Failures,
+    linger: Option<DeadlineId>,
+    failures: ErrorMemory,
     recent: Recent,
     random: Random,
 
@@ -95,12 +95,12 @@ pub struct Table<H: Host> {
     retries: u64,
     attempts: u64,
     errors: Errors,
-    counts: Counts,
+    counts: TaskCounts,
 }
 
 /// Whether new fetches are accepted, and what becomes of the old ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Life {
+enum Acceptance {
     Open,
     /// What was accepted goes on until this moment.
     Draining(Moment),
@@ -112,7 +112,7 @@ enum Life {
 struct RateWait {
     since: Moment,
     /// When there is a token again.
-    timer: Timer,
+    timer: DeadlineId,
 }
 
 /// The library's own errors, made once.
@@ -133,14 +133,14 @@ impl<H: Host> Table<H> {
         Table {
             host,
             attempt_timeout: settings.fetch.attempt_timeout,
-            life: Life::Open,
-            lanes: Slab::new(),
+            life: Acceptance::Open,
+            key_states: IdSlab::new(),
             by_key: KeyIndex::new(),
             hasher: KeyHasher::new(settings.cache.hash),
-            flights: Slab::new(),
-            fetches: Slab::new(),
-            requests: Slab::new(),
-            queue: Queue::new(&tasks),
+            flights: IdSlab::new(),
+            fetches: IdSlab::new(),
+            requests: IdSlab::new(),
+            queue: WaitQueue::new(&tasks),
             overtaken: 0,
             slots: Slots::new(tasks.max_running, tasks.max_abandoned),
             rate: Rate::new(&tasks.rate),
@@ -148,7 +148,7 @@ impl<H: Host> Table<H> {
             breaker: Breaker::new(&tasks.breaker),
             deadlines: Deadlines::default(),
             linger: None,
-            failures: Failures::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
+            failures: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
             recent: Recent::default(),
             random: Random::new(settings.cache.seed),
             opening: Vec::new(),
@@ -166,14 +166,14 @@ impl<H: Host> Table<H> {
                 unavailable: Error::of(Status::ERR_UNAVAILABLE),
                 panic: Error::of(Status::ERR_PANIC),
             },
-            counts: Counts::default(),
+            counts: TaskCounts::default(),
             settings: tasks,
         }
     }
 
     /// Whether new fetches, puts and refreshes are accepted.
     pub fn is_open(&self) -> bool {
-        self.life == Life::Open
+        self.life == Acceptance::Open
     }
 
     /// Whether nothing is under way: no position is open and no flight either.
@@ -182,12 +182,12 @@ impl<H: Host> Table<H> {
     }
 
     /// What was counted since the last reset.
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &TaskCounts {
         &self.counts
     }
 
     /// What was counted since the last reset; counting begins anew.
-    pub fn reset_counts(&mut self) -> Counts {
+    pub fn reset_counts(&mut self) -> TaskCounts {
         std::mem::take(&mut self.counts)
     }
 
@@ -212,34 +212,34 @@ impl<H: Host> Table<H> {
     }
 
     #[inline]
-    fn lane_of(&self, hash: u64, key: &[u8]) -> Option<LaneId> {
-        self.by_key.find(hash, |id| self.lanes[id].key.is(key))
+    fn key_state_of(&self, hash: u64, key: &[u8]) -> Option<KeyStateId> {
+        self.by_key.find(hash, |id| self.key_states[id].key.is(key))
     }
 
-    /// Gives one hold on a lane up.
+    /// Gives one hold on a key state up.
     #[inline(always)]
-    fn release_lane(&mut self, id: LaneId) {
-        let lane = &mut self.lanes[id];
-        lane.holders -= 1;
-        if lane.holders > 0 {
+    fn release_key_state(&mut self, id: KeyStateId) {
+        let key_state = &mut self.key_states[id];
+        key_state.holders -= 1;
+        if key_state.holders > 0 {
             return;
         }
-        debug_assert!(lane.current.is_none() && lane.overtaken.is_empty());
-        let hash = lane.hash;
+        debug_assert!(key_state.current.is_none() && key_state.overtaken.is_empty());
+        let hash = key_state.hash;
         self.by_key.remove(hash, id);
-        self.lanes.remove_with(id, |_| ());
+        self.key_states.remove_with(id, |_| ());
     }
 
-    /// Takes a flight out of the table and of its lane; its hold on the lane goes to the caller.
+    /// Takes a flight out of the table and of its key state; its hold on the key state goes to the caller.
     #[inline(always)]
-    fn take_flight(&mut self, id: FlightId) -> Ended {
+    fn take_flight(&mut self, id: FlightId) -> EndedFlight {
         let end = |flight: &mut Flight| (flight.end(), flight.standing);
         let (flight, standing) = self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
-        let lane = &mut self.lanes[flight.lane];
+        let key_state = &mut self.key_states[flight.key_state];
         match standing {
-            Standing::Current => lane.current = None,
+            Standing::Current => key_state.current = None,
             Standing::Overtaken { .. } => {
-                lane.overtaken.retain(|other| *other != id);
+                key_state.overtaken.retain(|other| *other != id);
                 self.overtaken -= 1;
             }
         }
@@ -249,12 +249,12 @@ impl<H: Host> Table<H> {
     /// Takes a waiting flight off the queue or its pause.
     fn stop_waiting(&mut self, id: FlightId) {
         let flight = &self.flights[id];
-        let (owner, key) = (flight.owner, Waiting { position: flight.position, flight: id });
+        let (owner, key) = (flight.owner, WaitingKey { position: flight.position, flight: id });
         match flight.phase {
             Phase::Queued | Phase::Retried { .. } => {
                 let stand = self.stand(flight);
                 self.queue.remove(stand, flight.demand.urgency(), key);
-                self.wait_no_more(owner, 1);
+                self.leave_queue(owner, 1);
             }
             Phase::Backoff { timer } => self.deadlines.cancel(timer),
             Phase::Opening | Phase::Running { .. } => {}
@@ -262,7 +262,7 @@ impl<H: Host> Table<H> {
     }
 
     /// So many of the flights that the fetch started wait no more. True if the fetch is over.
-    fn wait_no_more(&mut self, owner: FetchId, flights: usize) -> bool {
+    fn leave_queue(&mut self, owner: FetchId, flights: usize) -> bool {
         let Some(fetch) = self.fetches.get_mut(owner) else { return false };
         fetch.waiting -= flights;
         fetch.is_over()
@@ -274,25 +274,25 @@ impl<H: Host> Table<H> {
     }
 
     /// Forgets a fetch that is over.
-    fn forget_fetch(&mut self, id: FetchId, out: &mut Outbox<H>) {
+    fn forget_fetch(&mut self, id: FetchId, out: &mut Effects<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         if let Some(timer) = fetch.deadline {
             self.deadlines.cancel(timer);
         }
-        fetch.litter(out);
+        fetch.deferred_drop(out);
         self.fetches.remove_with(id, |_| ());
     }
 
-    fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Outbox<H>) {
+    fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Effects<H>) {
         if self.is_over(id) {
             self.forget_fetch(id, out);
         }
     }
 
     /// Carries out what the event set off elsewhere.
-    fn conclude<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+    fn conclude<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while let Some(fetch) = self.collapsing.pop() {
-            self.end_fetch(fetch, Ending::Failure, turn);
+            self.end_fetch(fetch, EndReason::Failure, turn);
         }
         if self.queue.len() > 0 {
             self.form_requests(turn);
@@ -315,8 +315,8 @@ impl<R> Request<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::flight::Lane;
-    use super::super::host::{Event, Handout, Mailbox};
+    use super::super::flight::KeyState;
+    use super::super::host::{Event, EventSink, Handout};
     use super::*;
     use crate::base::Key;
     use crate::base::config::Hash;
@@ -326,7 +326,7 @@ mod tests {
     #[derive(Clone)]
     struct Nobody;
 
-    impl Mailbox for Nobody {
+    impl EventSink for Nobody {
         fn post(&self, _: Event) -> bool {
             false
         }
@@ -334,7 +334,7 @@ mod tests {
     }
 
     impl Host for Nobody {
-        type Mailbox = Nobody;
+        type Sink = Nobody;
         type Request = ();
         type Context = ();
         fn request(&self, _: Handout<()>) {}
@@ -350,14 +350,14 @@ mod tests {
             let keys = colliding_keys(16, 1, 4_000);
             for key in &keys {
                 let hash = table.hash(key);
-                let lane = table.lanes.insert_with_key(|_| Lane::of(Key::new(key), hash, FlightId::NULL));
-                table.by_key.insert(hash, lane);
+                let key_state = table.key_states.insert_with_key(|_| KeyState::of(Key::new(key), hash, FlightId::NULL));
+                table.by_key.insert(hash, key_state);
             }
             let compared = Cell::new(0);
             for key in &keys {
-                let is_it = |id: LaneId| {
+                let is_it = |id: KeyStateId| {
                     compared.set(compared.get() + 1);
-                    table.lanes[id].key.is(key)
+                    table.key_states[id].key.is(key)
                 };
                 assert!(table.by_key.find(table.hash(key), is_it).is_some());
             }

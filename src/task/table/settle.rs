@@ -1,19 +1,19 @@
 //! A position is told, a waiter leaves, a fetch ends (rules F01, F03, F09, F17).
 
-use super::{Host, Life, Store, Table, Turn};
-use crate::base::config::Leave;
+use super::{Acceptance, AnswerStore, Host, Table, TableContext};
+use crate::base::config::LeavePolicy;
 use crate::base::hint::rarely;
 use crate::task::demand::Wish;
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Ended, Phase, Standing, Waiter};
-use crate::task::host::{Cancel, Event, Litter, Mailbox, Outbox};
-use crate::task::outcome::{Batch, Outcome, Source};
-use crate::task::request::{Part, Stray};
+use crate::task::flight::{EndedFlight, Phase, Standing, Waiter};
+use crate::task::host::{Cancel, DeferredDrop, Effects, Event, EventSink};
+use crate::task::outcome::{BatchOutcome, Outcome, Source};
+use crate::task::request::{FlightRemains, Part};
 use crate::task::{FetchId, FlightId, RequestId};
 
 /// Why what is open of a fetch ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ending {
+pub(super) enum EndReason {
     /// Its time is over.
     Timeout,
     /// It was cancelled.
@@ -29,10 +29,10 @@ const LEFT_MOST: usize = 32;
 
 impl<H: Host> Table<H> {
     /// Tells everybody who waits for a flight that is out of the table. This is the one way out of a flight: it takes the
-    /// waiters by value, and gives the flight's hold on its lane back.
+    /// waiters by value, and gives the flight's hold on its key state back.
     #[inline(always)]
-    pub(super) fn tell(&mut self, flight: Ended, outcome: Outcome, out: &mut Outbox<H>) {
-        self.release_lane(flight.lane);
+    pub(super) fn settle_flight(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
+        self.release_key_state(flight.key_state);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
         // The last one gets the original: most flights have one waiter, and need no second reference.
         let last = flight.waiters.split_last();
@@ -41,7 +41,7 @@ impl<H: Host> Table<H> {
                 others.iter().for_each(|waiter| self.settle_waiter(*waiter, outcome.clone(), out));
                 self.settle_waiter(*last, outcome, out);
             }
-            None => out.litter_outcome(outcome),
+            None => out.defer_outcome_drop(outcome),
         }
         // Who started it and does not wait for it any more, or never did.
         if last.is_none_or(|(last, _)| last.fetch != flight.owner) {
@@ -50,7 +50,7 @@ impl<H: Host> Table<H> {
     }
 
     #[inline(always)]
-    fn settle_waiter(&mut self, waiter: Waiter, mut outcome: Outcome, out: &mut Outbox<H>) {
+    fn settle_waiter(&mut self, waiter: Waiter, mut outcome: Outcome, out: &mut Effects<H>) {
         if rarely(waiter.joined) && outcome.source == Source::Provider {
             outcome.source = Source::Joined;
         }
@@ -59,10 +59,10 @@ impl<H: Host> Table<H> {
 
     /// Settles one position, if nobody did before.
     #[inline(always)]
-    pub(super) fn settle(&mut self, id: FetchId, position: u32, outcome: Outcome, out: &mut Outbox<H>) {
-        let Some(fetch) = self.fetches.get_mut(id) else { return out.litter_outcome(outcome) };
+    pub(super) fn settle(&mut self, id: FetchId, position: u32, outcome: Outcome, out: &mut Effects<H>) {
+        let Some(fetch) = self.fetches.get_mut(id) else { return out.defer_outcome_drop(outcome) };
         if fetch.positions[position as usize] == Position::Settled {
-            out.litter_outcome(outcome);
+            out.defer_outcome_drop(outcome);
         } else {
             let failed_before = fetch.failed > 0;
             fetch.settle(position as usize, outcome, out);
@@ -77,19 +77,19 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends a fetch without positions.
-    pub(super) fn finish_fetch(&mut self, id: FetchId, out: &mut Outbox<H>) {
+    pub(super) fn finish_fetch(&mut self, id: FetchId, out: &mut Effects<H>) {
         if let Some(fetch) = self.fetches.get_mut(id) {
             fetch.post_batch(out);
         }
     }
 
     /// Settles what is open of a fetch and leaves its flights. If nothing ended the whole before, this did.
-    pub(super) fn end_fetch<S: Store>(&mut self, id: FetchId, why: Ending, turn: &mut Turn<'_, H, S>) {
+    pub(super) fn end_fetch<S: AnswerStore>(&mut self, id: FetchId, why: EndReason, turn: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let (error, how) = match why {
-            Ending::Timeout => (&self.errors.timeout, fetch.on_timeout),
-            Ending::Cancel | Ending::Failure => (&self.errors.cancelled, fetch.on_cancel),
-            Ending::Close => (&self.errors.closed, Leave::Cancel),
+            EndReason::Timeout => (&self.errors.timeout, fetch.on_timeout),
+            EndReason::Cancel | EndReason::Failure => (&self.errors.cancelled, fetch.on_cancel),
+            EndReason::Close => (&self.errors.closed, LeavePolicy::Cancel),
         };
         let error = error.clone();
         if fetch.open > 0 {
@@ -103,11 +103,11 @@ impl<H: Host> Table<H> {
     }
 
     /// Cancels a fetch: what is settled stays (rule F09). False if nothing of it was open.
-    pub fn cancel<S: Store>(&mut self, id: FetchId, turn: &mut Turn<'_, H, S>) -> bool {
+    pub fn cancel<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) -> bool {
         let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0);
         if is_open {
             self.counts.fetch_cancels += 1;
-            self.end_fetch(id, Ending::Cancel, turn);
+            self.end_fetch(id, EndReason::Cancel, turn);
             self.conclude(turn);
         }
         is_open
@@ -115,11 +115,11 @@ impl<H: Host> Table<H> {
 
     /// One waiter of the flight is settled otherwise. A flight that nobody wants leaves queue and pause at once; in the
     /// provider's hands it stays joinable until nothing of its request is wanted, which the last waiter can prevent (rule F10a).
-    fn leave(&mut self, id: FlightId, wish: Wish, how: Leave, out: &mut Outbox<H>) {
+    fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
         // What can be neither joined nor stored need not go on, and what the provider has not taken has not begun.
-        flight.goes_on = how == Leave::Continue
+        flight.goes_on = how == LeavePolicy::Continue
             && flight.demand.is_empty()
             && flight.standing == Standing::Current
             && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());
@@ -140,7 +140,7 @@ impl<H: Host> Table<H> {
     }
 
     /// A key of the request that was wanted is so no more.
-    pub(super) fn want_one_less(&mut self, id: RequestId, out: &mut Outbox<H>) {
+    pub(super) fn want_one_less(&mut self, id: RequestId, out: &mut Effects<H>) {
         let request = &mut self.requests[id];
         request.wanted -= 1;
         if request.wanted == 0 {
@@ -149,25 +149,25 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends a waiting flight that nobody wants.
-    pub(super) fn end_waiting(&mut self, id: FlightId, out: &mut Outbox<H>) {
+    pub(super) fn end_waiting(&mut self, id: FlightId, out: &mut Effects<H>) {
         self.stop_waiting(id);
         let flight = self.take_flight(id);
         self.counts.flights_cancelled += 1;
-        self.release_lane(flight.lane);
+        self.release_key_state(flight.key_state);
         self.forget_fetch_if_over(flight.owner, out);
     }
 
     /// Nothing that the request could still bring is wanted: its flights end, its open parts become unwanted ones, and the
     /// provider is notified (rule F09).
-    pub(super) fn cancel_request(&mut self, id: RequestId, out: &mut Outbox<H>) {
-        let why = if self.life == Life::Closed { Cancel::Closed } else { Cancel::Unwanted };
+    pub(super) fn cancel_request(&mut self, id: RequestId, out: &mut Effects<H>) {
+        let why = if self.life == Acceptance::Closed { Cancel::Closed } else { Cancel::Unwanted };
         for index in 0..self.requests[id].parts.len() {
             let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
             let flight = self.take_flight(flight_id);
             self.counts.flights_cancelled += 1;
-            // The flight's hold on the lane becomes the part's.
-            let stray = Stray { lane: flight.lane, stamp, stores: flight.stores, priority: flight.priority.get() };
-            self.requests[id].parts[index] = Part::Unwanted(stray);
+            // The flight's hold on the key state becomes the part's.
+            let remains = FlightRemains { key_state: flight.key_state, stamp, stores: flight.stores, priority: flight.priority.get() };
+            self.requests[id].parts[index] = Part::Unwanted(remains);
         }
         self.requests[id].wanted = 0;
         out.cancelled.push((self.requests[id].handle.clone(), why));
@@ -185,7 +185,7 @@ impl<H: Host> Fetch<H> {
 
     /// Settles an open position: collects its outcome, and posts what is to be told.
     #[inline(always)]
-    pub(super) fn settle(&mut self, position: usize, outcome: Outcome, out: &mut Outbox<H>) {
+    pub(super) fn settle(&mut self, position: usize, outcome: Outcome, out: &mut Effects<H>) {
         self.positions[position] = Position::Settled;
         self.open -= 1;
         if let Some(error) = outcome.error() {
@@ -195,8 +195,8 @@ impl<H: Host> Fetch<H> {
             }
         }
         let (done, failed, total, last) = (self.done(), self.failed, self.positions.len(), self.open == 0);
-        if let Some(mailbox) = &self.mailbox {
-            mailbox.progress(done, failed);
+        if let Some(sink) = &self.sink {
+            sink.progress(done, failed);
         }
         if self.progress_step > 0 && (done >= self.progress_at || last) {
             self.progress_at = done.saturating_add(self.progress_step);
@@ -214,34 +214,34 @@ impl<H: Host> Fetch<H> {
         }
     }
 
-    pub(super) fn post_batch(&mut self, out: &mut Outbox<H>) {
+    pub(super) fn post_batch(&mut self, out: &mut Effects<H>) {
         let outcomes = std::mem::take(&mut self.outcomes);
-        self.post_last(Event::Batch(Batch { outcomes, ended: self.ended.clone() }), out);
+        self.post_last(Event::Batch(BatchOutcome { outcomes, ended: self.ended.clone() }), out);
     }
 
-    /// Posts the event after which none follows: the mailbox itself goes along.
-    fn post_last(&mut self, event: Event, out: &mut Outbox<H>) {
-        let Some(mailbox) = self.mailbox.take() else { return };
-        if mailbox.post(event) {
-            out.scheduled.push(mailbox);
+    /// Posts the event after which none follows: the event sink itself goes along.
+    fn post_last(&mut self, event: Event, out: &mut Effects<H>) {
+        let Some(sink) = self.sink.take() else { return };
+        if sink.post(event) {
+            out.scheduled.push(sink);
         } else {
-            out.litter.push(Litter::Mailbox(mailbox));
+            out.deferred_drops.push(DeferredDrop::Sink(sink));
         }
     }
 
-    fn post(&self, event: Event, out: &mut Outbox<H>) {
-        let Some(mailbox) = &self.mailbox else { return };
-        if mailbox.post(event) {
-            out.scheduled.push(mailbox.clone());
+    fn post(&self, event: Event, out: &mut Effects<H>) {
+        let Some(sink) = &self.sink else { return };
+        if sink.post(event) {
+            out.scheduled.push(sink.clone());
         }
     }
 
     /// What is left of an ended fetch, to be dropped after unlocking.
-    pub(super) fn litter(&mut self, out: &mut Outbox<H>) {
-        self.mailbox.take().into_iter().for_each(|mailbox| out.litter.push(Litter::Mailbox(mailbox)));
-        self.context.take().into_iter().for_each(|context| out.litter.push(Litter::Context(context)));
-        self.ended.take().into_iter().for_each(|error| out.litter.push(Litter::Error(error)));
+    pub(super) fn deferred_drop(&mut self, out: &mut Effects<H>) {
+        self.sink.take().into_iter().for_each(|sink| out.deferred_drops.push(DeferredDrop::Sink(sink)));
+        self.context.take().into_iter().for_each(|context| out.deferred_drops.push(DeferredDrop::Context(context)));
+        self.ended.take().into_iter().for_each(|error| out.deferred_drops.push(DeferredDrop::Error(error)));
         // Left only where the table broke.
-        self.outcomes.drain(..).for_each(|outcome| out.litter_outcome(outcome));
+        self.outcomes.drain(..).for_each(|outcome| out.defer_outcome_drop(outcome));
     }
 }

@@ -1,64 +1,64 @@
 //! The host writes the cache while keys are loaded (rule F08): a put settles what waits, and every write overtakes what the
 //! provider has in its hands.
 
-use super::{Host, Store, Table, Turn};
+use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::Answer;
 use crate::task::flight::{Phase, Standing};
-use crate::task::host::{Filled, Litter, Outbox};
+use crate::task::host::{DeferredDrop, Effects, FillResult};
 use crate::task::outcome::Source;
-use crate::task::{FlightId, LaneId};
+use crate::task::{FlightId, KeyStateId};
 use std::num::NonZeroU64;
 
 /// What was done to the cache.
 #[derive(Clone, Copy, Debug)]
 pub enum Write<'a> {
     /// A put, and what became of it in the store: even one that was not stored is the newest there is.
-    Put(&'a Answer, Filled),
+    Put(&'a Answer, FillResult),
     /// A remove or a take.
     Removed,
 }
 
 impl<H: Host> Table<H> {
     /// The host wrote this key. To be called in the same lock hold as the write itself: no load may store between the two.
-    pub fn written<S: Store>(&mut self, key: &[u8], write: Write<'_>, turn: &mut Turn<'_, H, S>) {
+    pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, turn: &mut TableContext<'_, H, S>) {
         let hash = self.hash(key);
         self.recent.write(hash, self.is_watched());
-        let litter = &mut turn.out.litter;
-        self.failures.forget(key, &mut |error| litter.push(Litter::Error(error)));
-        let Some(lane) = self.lane_of(hash, key) else { return };
-        self.lanes[lane].writes += 1;
+        let deferred_drop = &mut turn.out.deferred_drops;
+        self.failures.forget(key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        let Some(key_state) = self.key_state_of(hash, key) else { return };
+        self.key_states[key_state].writes += 1;
         if let Write::Put(answer, filled) = write {
-            self.settle_waiting(lane, answer, Source::Put, filled, turn);
+            self.settle_waiting(key_state, answer, Source::Put, filled, turn);
         }
-        if let Some(lane) = self.lane_of(hash, key) {
-            self.overtake(lane, turn.out);
+        if let Some(key_state) = self.key_state_of(hash, key) {
+            self.overtake(key_state, turn.out);
         }
         self.conclude(turn);
     }
 
     /// The host removed every key.
-    pub fn cleared<S: Store>(&mut self, turn: &mut Turn<'_, H, S>) {
+    pub fn cleared<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
-        let litter = &mut turn.out.litter;
-        self.failures.clear(&mut |error| litter.push(Litter::Error(error)));
-        let lanes: Vec<LaneId> = self.lanes.keys().collect();
-        for lane in lanes {
-            self.lanes[lane].writes += 1;
-            self.overtake(lane, turn.out);
+        let deferred_drop = &mut turn.out.deferred_drops;
+        self.failures.clear(&mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        let key_states: Vec<KeyStateId> = self.key_states.keys().collect();
+        for key_state in key_states {
+            self.key_states[key_state].writes += 1;
+            self.overtake(key_state, turn.out);
         }
         self.conclude(turn);
     }
 
-    /// The lane was just written: the flight that the provider has in its hands serves those who joined it, and nobody else.
-    fn overtake(&mut self, lane: LaneId, out: &mut Outbox<H>) {
-        let Some(id) = self.lanes[lane].current else { return };
+    /// The key state was just written: the flight that the provider has in its hands serves those who joined it, and nobody else.
+    fn overtake(&mut self, key_state: KeyStateId, out: &mut Effects<H>) {
+        let Some(id) = self.key_states[key_state].current else { return };
         let flight = &mut self.flights[id];
         if let Phase::Running { request, .. } = flight.phase {
-            let Some(write) = NonZeroU64::new(self.lanes[lane].writes) else { return };
+            let Some(write) = NonZeroU64::new(self.key_states[key_state].writes) else { return };
             flight.standing = Standing::Overtaken { write };
             let goes_on = std::mem::take(&mut flight.goes_on);
-            self.lanes[lane].current = None;
-            self.lanes[lane].overtaken.push(id);
+            self.key_states[key_state].current = None;
+            self.key_states[key_state].overtaken.push(id);
             self.overtaken += 1;
             if goes_on {
                 // To be joined and stored, and it can be neither any more.
@@ -67,16 +67,16 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Settles the flights of a lane that wait for their turn with an answer that came another way.
-    pub(super) fn settle_waiting<S: Store>(
+    /// Settles the flights of a key state that wait for their turn with an answer that came another way.
+    pub(super) fn settle_waiting<S: AnswerStore>(
         &mut self,
-        lane: LaneId,
+        key_state: KeyStateId,
         answer: &Answer,
         source: Source,
-        filled: Filled,
-        turn: &mut Turn<'_, H, S>,
+        filled: FillResult,
+        turn: &mut TableContext<'_, H, S>,
     ) {
-        let known = &self.lanes[lane];
+        let known = &self.key_states[key_state];
         let waits = |id: &FlightId| !matches!(self.flights[*id].phase, Phase::Running { .. });
         let waiting: Vec<FlightId> = known.current.iter().chain(&known.overtaken).copied().filter(waits).collect();
         for id in waiting {

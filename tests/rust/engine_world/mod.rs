@@ -8,15 +8,15 @@ use kvlight::base::config::{FetchSettings, Settings};
 use kvlight::base::object::{FreeFn, Object};
 use kvlight::base::{Answer, Clock, Error, ManualClock, Millis, Status, StoreTerms, Value};
 use kvlight::cache::{Cause, Departure};
-use kvlight::cache::{Departures, Entry};
-use kvlight::engine::ask::{Asked, Call};
+use kvlight::cache::{Departures, NewEntry};
 use kvlight::engine::cache::Lookup;
-use kvlight::engine::handle::Fetch;
-use kvlight::engine::host::{Closed, CostFunction, Provider, Receiver, RecordListener, RemovalListener, Results, Validator};
+use kvlight::engine::fetch::{FetchAnswer, FetchCall};
+use kvlight::engine::fetch_handle::FetchHandle;
+use kvlight::engine::host::{CloseListener, CostFunction, Provider, Receiver, RecordListener, RemovalListener, Results, Validator};
 use kvlight::engine::request::{CancelHook, Ticket};
 use kvlight::engine::stats::Stats;
 use kvlight::engine::{Core, Plan};
-use kvlight::task::{Cancel, Form, Outcome, Rest, Source, Verdict};
+use kvlight::task::{Cancel, Form, Outcome, Source, Unanswered, Verdict};
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, RecvTimeoutError, Sender, channel};
@@ -141,7 +141,7 @@ impl Drop for Ear {
 
 /// A fetch under way, as its story sees it.
 pub struct Waiter {
-    pub handle: Arc<Fetch>,
+    pub handle: Arc<FetchHandle>,
     heard: Inbox<Heard>,
 }
 
@@ -278,7 +278,7 @@ impl Request {
     }
 
     pub fn finish(&self) -> Status {
-        self.0.finish(Rest::Unanswered)
+        self.0.finish(Unanswered::Unanswered)
     }
 
     /// Answers every key with `<key>!` and finishes.
@@ -313,7 +313,7 @@ impl<F: Fn(Cancel) + Send + 'static> CancelHook for Hook<F> {
 /// Tells the story that the engine is closed.
 pub struct News(pub Sender<&'static str>);
 
-impl Closed for News {
+impl CloseListener for News {
     fn closed(self: Box<Self>) {
         let _ = self.0.send("closed");
     }
@@ -455,23 +455,23 @@ impl World {
         form: Form,
         keys: &[&str],
         set: impl FnOnce(&mut FetchSettings),
-        handle: Arc<Fetch>,
+        handle: Arc<FetchHandle>,
         step: usize,
         then: Option<OnEvent>,
     ) -> Result<Waiter, Status> {
         let mut settings = self.fetch_settings();
         set(&mut settings);
         let (story, heard) = channel();
-        let call = Call { form, settings: Arc::new(settings), progress_step: step, handle: Some(&handle), at_once: false };
+        let call = FetchCall { form, settings: Arc::new(settings), progress_step: step, handle: Some(&handle), at_once: false };
         let receiver = move || Box::new(Ear { story, then }) as Box<dyn Receiver>;
         match self.core.fetch(keys.iter().map(|key| key.as_bytes()), &call, receiver)? {
-            Asked::Pending => Ok(Waiter { handle, heard }),
+            FetchAnswer::Pending => Ok(Waiter { handle, heard }),
             at_once => panic!("it was told to wait for events: {at_once:?}"),
         }
     }
 
     pub fn ask(&self, form: Form, keys: &[&str], set: impl FnOnce(&mut FetchSettings)) -> Waiter {
-        self.try_ask(form, keys, set, Arc::new(Fetch::new()), 0, None).expect("the fetch is accepted")
+        self.try_ask(form, keys, set, Arc::new(FetchHandle::new()), 0, None).expect("the fetch is accepted")
     }
 
     pub fn fetch(&self, key: &str) -> Waiter {
@@ -484,7 +484,7 @@ impl World {
 
     /// Fetches, and does `then` in the callback.
     pub fn fetch_then(&self, key: &str, then: impl FnMut(&Heard) + Send + 'static) -> Waiter {
-        self.try_ask(Form::Each, &[key], |_| {}, Arc::new(Fetch::new()), 0, Some(Box::new(then))).expect("the fetch is accepted")
+        self.try_ask(Form::Each, &[key], |_| {}, Arc::new(FetchHandle::new()), 0, Some(Box::new(then))).expect("the fetch is accepted")
     }
 
     pub fn fetch_each(&self, keys: &[&str]) -> Waiter {
@@ -499,14 +499,14 @@ impl World {
     pub fn fetch_now(&self, key: &str) -> Option<String> {
         let call = self.call(true);
         match self.core.fetch([key.as_bytes()].into_iter(), &call, || Box::new(Deaf)).expect("accepted") {
-            Asked::Now(outcome) => Some(said(&outcome)),
+            FetchAnswer::Now(outcome) => Some(said(&outcome)),
             _ => None,
         }
     }
 
     /// A call without frills.
-    pub fn call(&self, at_once: bool) -> Call<'static> {
-        Call { form: Form::Each, settings: self.core.fetch_settings().clone(), progress_step: 0, handle: None, at_once }
+    pub fn call(&self, at_once: bool) -> FetchCall<'static> {
+        FetchCall { form: Form::Each, settings: self.core.fetch_settings().clone(), progress_step: 0, handle: None, at_once }
     }
 
     pub fn refresh(&self, keys: &[&str]) -> Result<(), Status> {
@@ -518,7 +518,7 @@ impl World {
     }
 
     pub fn put_answer(&self, key: &str, answer: Answer) -> Status {
-        self.core.put(key.as_bytes(), Entry::new(answer), None, &mut Departures::new()).unwrap_or_else(|status| status)
+        self.core.put(key.as_bytes(), NewEntry::new(answer), None, &mut Departures::new()).unwrap_or_else(|status| status)
     }
 
     pub fn remove(&self, key: &str) -> Status {

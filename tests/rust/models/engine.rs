@@ -3,14 +3,14 @@
 use super::explore;
 use kvlight::base::config::Settings;
 use kvlight::base::{Answer, Clock, Millis, Status, StoreTerms, Value};
-use kvlight::cache::{Departure, Departures, Entry};
-use kvlight::engine::ask::Call;
+use kvlight::cache::{Departure, Departures, NewEntry};
 use kvlight::engine::cache::Lookup;
-use kvlight::engine::handle::Fetch;
-use kvlight::engine::host::{Closed, Hooks, Provider, Receiver, RemovalListener, Results};
+use kvlight::engine::fetch::FetchCall;
+use kvlight::engine::fetch_handle::FetchHandle;
+use kvlight::engine::host::{CloseListener, Hooks, Provider, Receiver, RemovalListener, Results};
 use kvlight::engine::request::Ticket;
 use kvlight::engine::{Core, Plan, Routes};
-use kvlight::runtime::queue::Queue;
+use kvlight::runtime::host_queue::HostQueue;
 use kvlight::task::{Form, Outcome};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -49,7 +49,7 @@ impl Receiver for Told {
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
 }
 
-impl Closed for Told {
+impl CloseListener for Told {
     fn closed(self: Box<Self>) {
         self.1.lock().expect("the diary").push((self.0, Status::OK));
     }
@@ -60,21 +60,21 @@ impl Closed for Told {
 
 struct World {
     core: Arc<Core>,
-    queue: Arc<Queue>,
+    queue: Arc<HostQueue>,
     provider: Arc<Old>,
     diary: Diary,
 }
 
 impl World {
     fn new() -> World {
-        let (queue, provider) = (Arc::new(Queue::new(false)), Arc::new(Old::default()));
+        let (queue, provider) = (Arc::new(HostQueue::new(false)), Arc::new(Old::default()));
         let hooks = Hooks { provider: Some(provider.clone()), ..Hooks::default() };
         let routes = Routes { results: Some(queue.clone()), provider: Some(queue.clone()), removals: Some(queue.clone()) };
         let plan = Plan { settings: Settings::default(), hooks, clock: Some(Clock::manual(Millis(0))), runtime: None, routes };
         World { core: Core::engine(plan).expect("it needs no threads"), queue, provider, diary: Diary::default() }
     }
 
-    fn fetch(&self, name: &'static str, handle: Option<&Arc<Fetch>>) -> Result<(), Status> {
+    fn fetch(&self, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {
         fetch(&self.core, &self.diary, name, handle)
     }
 
@@ -102,8 +102,8 @@ impl World {
     }
 }
 
-fn fetch(core: &Core, diary: &Diary, name: &'static str, handle: Option<&Arc<Fetch>>) -> Result<(), Status> {
-    let call = Call { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle, at_once: false };
+fn fetch(core: &Core, diary: &Diary, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {
+    let call = FetchCall { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle, at_once: false };
     let diary = diary.clone();
     core.fetch([&b"k"[..]].into_iter(), &call, || Box::new(Told(name, diary))).map(drop)
 }
@@ -112,7 +112,7 @@ fn fetch(core: &Core, diary: &Diary, name: &'static str, handle: Option<&Arc<Fet
 fn f01_f09_a_cancel_that_meets_the_answer_leaves_one_event() {
     explore("cancel against settle", 3, || {
         let world = World::new();
-        let handle = Arc::new(Fetch::new());
+        let handle = Arc::new(FetchHandle::new());
         world.fetch("a", Some(&handle)).expect("it is open");
         let canceller = loom::thread::spawn(move || handle.cancel());
         world.drain();
@@ -128,7 +128,7 @@ fn f01_f09_a_cancel_that_meets_the_answer_leaves_one_event() {
 fn f09_a_cancel_while_the_call_is_on_its_way_is_not_lost() {
     explore("cancel against submit", 3, || {
         let world = World::new();
-        let handle = Arc::new(Fetch::new());
+        let handle = Arc::new(FetchHandle::new());
         let canceller = {
             let handle = handle.clone();
             loom::thread::spawn(move || handle.cancel())
@@ -176,7 +176,7 @@ fn f08_a_put_that_meets_the_answer_wins() {
         world.fetch("a", None).expect("it is open");
         let writer = {
             let core = world.core.clone();
-            loom::thread::spawn(move || core.put(b"k", Entry::new(value("new")), None, &mut Departures::new()).expect("it is open"))
+            loom::thread::spawn(move || core.put(b"k", NewEntry::new(value("new")), None, &mut Departures::new()).expect("it is open"))
         };
         world.drain();
         assert_eq!(writer.join().expect("it ends"), Status::OK);
@@ -223,12 +223,12 @@ fn s11_removals_of_one_key_are_told_once_and_in_store_order() {
         let departed = Arc::new(Mutex::new(Vec::new()));
         let hooks = Hooks { removal: Some(Arc::new(Departed(departed.clone()))), ..Hooks::default() };
         let cache = Core::cache(Plan { hooks, clock: Some(Clock::manual(Millis(0))), ..Plan::default() }).expect("a cache");
-        cache.put(b"k", Entry::new(value("0")), None, &mut Departures::new()).expect("it is open");
+        cache.put(b"k", NewEntry::new(value("0")), None, &mut Departures::new()).expect("it is open");
         let writers: Vec<_> = ["1", "2"]
             .into_iter()
             .map(|text| {
                 let cache = cache.clone();
-                loom::thread::spawn(move || cache.put(b"k", Entry::new(value(text)), None, &mut Departures::new()).expect("it is open"))
+                loom::thread::spawn(move || cache.put(b"k", NewEntry::new(value(text)), None, &mut Departures::new()).expect("it is open"))
             })
             .collect();
         for writer in writers {

@@ -1,9 +1,9 @@
 //! Waiting for mail: no wake is lost, and the flag that event loops look at is up while mail waits, and only then.
 
 use super::explore;
-use kvlight::runtime::mail::{Delivered, Mail, Pulled};
-use kvlight::runtime::postbox::Postbox;
-use kvlight::runtime::queue::{Queue, Unread};
+use kvlight::runtime::delivery::{Deliverable, DeliveryResult, PullResult};
+use kvlight::runtime::delivery_queue::DeliveryQueue;
+use kvlight::runtime::host_queue::{HostQueue, ReadError};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
@@ -14,21 +14,21 @@ struct Letter;
 /// Mail that calls nobody.
 struct Silent;
 
-impl Mail for Silent {
-    fn deliver(&self, _most: usize) -> Delivered {
-        Delivered::all(0)
+impl Deliverable for Silent {
+    fn deliver(&self, _most: usize) -> DeliveryResult {
+        DeliveryResult::all(0)
     }
-    fn pull(self: Arc<Self>) -> Pulled {
-        Pulled::nothing()
+    fn pull(self: Arc<Self>) -> PullResult {
+        PullResult::nothing()
     }
 }
 
-impl Mail for Letter {
-    fn deliver(&self, _most: usize) -> Delivered {
-        Delivered::all(1)
+impl Deliverable for Letter {
+    fn deliver(&self, _most: usize) -> DeliveryResult {
+        DeliveryResult::all(1)
     }
-    fn pull(self: Arc<Self>) -> Pulled {
-        Pulled { letter: Some(Box::new(1_u8)), more: false }
+    fn pull(self: Arc<Self>) -> PullResult {
+        PullResult { event: Some(Box::new(1_u8)), more: false }
     }
 }
 
@@ -36,7 +36,7 @@ impl Mail for Letter {
 #[test]
 fn l02_a_reader_that_waits_hears_of_every_letter() {
     explore("a reader that waits", 3, || {
-        let post = Arc::new(Postbox::new());
+        let post = Arc::new(DeliveryQueue::new());
         let senders: Vec<_> = (0..2)
             .map(|_| {
                 let post = post.clone();
@@ -55,7 +55,7 @@ fn l02_a_reader_that_waits_hears_of_every_letter() {
 #[test]
 fn l02_a_wake_ends_the_wait_that_it_meets_or_the_next() {
     explore("a wake", 3, || {
-        let post = Arc::new(Postbox::new());
+        let post = Arc::new(DeliveryQueue::new());
         let waker = {
             let post = post.clone();
             loom::thread::spawn(move || post.wake())
@@ -69,7 +69,7 @@ fn l02_a_wake_ends_the_wait_that_it_meets_or_the_next() {
 #[test]
 fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
     explore("the flag", 3, || {
-        let queue = Arc::new(Queue::new(false));
+        let queue = Arc::new(HostQueue::new(false));
         assert!(!queue.is_raised());
         let senders: Vec<_> = (0..2)
             .map(|_| {
@@ -81,7 +81,7 @@ fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
         for _ in 0..2 {
             match queue.next(Some(std::time::Duration::ZERO)) {
                 Ok(_) => read += 1,
-                Err(unread) => assert_eq!(unread, Unread::Empty),
+                Err(unread) => assert_eq!(unread, ReadError::Empty),
             }
         }
         senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
@@ -95,7 +95,7 @@ fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
 }
 
 /// Its descriptor, to be read as an event loop does.
-fn descriptor_of(queue: &Queue) -> File {
+fn descriptor_of(queue: &HostQueue) -> File {
     let fd = queue.descriptor().expect("a descriptor");
     // SAFETY: the queue, whose descriptor it is, lives here.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().expect("a descriptor");
@@ -107,7 +107,7 @@ fn descriptor_of(queue: &Queue) -> File {
 #[test]
 fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
     explore("a descriptor that is read", 3, || {
-        let queue = Arc::new(Queue::new(false));
+        let queue = Arc::new(HostQueue::new(false));
         let mut descriptor = descriptor_of(&queue);
         let senders: Vec<_> = (0..2)
             .map(|_| {
@@ -134,7 +134,7 @@ fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
 #[test]
 fn l02_a_host_that_polls_when_told_misses_nothing() {
     explore("a descriptor that is read, and a queue that is polled", 3, || {
-        let queue = Arc::new(Queue::new(false));
+        let queue = Arc::new(HostQueue::new(false));
         let mut descriptor = descriptor_of(&queue);
         queue.send(Arc::new(Silent));
         let sender = {

@@ -3,12 +3,12 @@
 
 use super::world::{Said, World, failed_with, ms, value};
 use kvlight::base::Status;
-use kvlight::base::config::{BatchMode, Read};
-use kvlight::task::{Form, Rest, Taken};
+use kvlight::base::config::{BatchMode, ReadMode};
+use kvlight::task::{Form, TakeResult, Unanswered};
 
 /// The two ways of saying that what has no answer does not exist.
-fn silences() -> [(&'static str, Rest); 2] {
-    [("by omission", Rest::Unanswered), ("by the rest is null", Rest::Null)]
+fn silences() -> [(&'static str, Unanswered); 2] {
+    [("by omission", Unanswered::Unanswered), ("by the rest is null", Unanswered::Null)]
 }
 
 fn world() -> World {
@@ -30,7 +30,7 @@ fn f16a_a_request_withdrawn_before_it_was_taken_makes_no_nulls() {
         world.advance(10);
         world.cancel(&cancelled);
         for nth in 0..2 {
-            assert_eq!(world.take(nth), Taken::Skip);
+            assert_eq!(world.take(nth), TakeResult::Skip);
             world.finish_with(nth, rest.clone());
         }
         assert_eq!((waiter.outcome(), cancelled.outcome()), (failed_with(Status::ERR_TIMEOUT), failed_with(Status::ERR_CANCELLED)));
@@ -66,7 +66,7 @@ fn f16a_a_cancelled_refresh_leaves_the_value_as_it_was() {
     for (how, rest) in silences() {
         let mut world = world();
         world.put("k", "good");
-        let refresh = world.fetch_with("k", |options| options.fetch.read = Read::Refresh);
+        let refresh = world.fetch_with("k", |options| options.fetch.read = ReadMode::Refresh);
         world.cancel(&refresh);
         world.finish_with(0, rest);
         assert_eq!(world.lookup("k"), value("good"), "{how}");
@@ -206,7 +206,7 @@ fn f16a_a_finish_with_an_error_fails_what_lives_and_nothing_else() {
     });
     let waiter = world.fetch("k");
     world.advance(10);
-    world.finish_with(0, Rest::Failed(super::world::provider_error(7, true)));
+    world.finish_with(0, Unanswered::Failed(super::world::provider_error(7, true)));
     world.advance(5);
     world.answer(1, "k", "v");
     assert_eq!(waiter.outcome(), value("v"));

@@ -2,12 +2,12 @@
 
 use super::world::{Said, World, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
-use kvlight::base::config::{Order, Overflow, Settings};
+use kvlight::base::config::{Overflow, QueueOrder, Settings};
 use kvlight::task::Form;
 use std::time::Duration;
 
 /// One slot, requests of one key, so many places.
-pub fn narrow(places: u32, order: Order) -> impl FnOnce(&mut Settings) {
+pub fn narrow(places: u32, order: QueueOrder) -> impl FnOnce(&mut Settings) {
     move |settings| {
         settings.tasks.max_running = 1;
         settings.tasks.batch_max_keys = 1;
@@ -36,7 +36,7 @@ fn f12_at_most_so_many_requests_hold_a_slot() {
 
 #[test]
 fn f12_a_slot_is_held_until_all_is_answered_and_the_call_returned() {
-    let mut world = World::with(narrow(10, Order::Fifo));
+    let mut world = World::with(narrow(10, QueueOrder::Fifo));
     world.by_hand = true;
     world.fetch("a");
     world.fetch("b");
@@ -49,7 +49,7 @@ fn f12_a_slot_is_held_until_all_is_answered_and_the_call_returned() {
 
 #[test]
 fn f12_a_slot_is_held_after_the_return_until_the_last_answer() {
-    let mut world = World::with(narrow(10, Order::Fifo));
+    let mut world = World::with(narrow(10, QueueOrder::Fifo));
     world.fetch("a");
     world.fetch("b");
     assert_eq!(world.requests.len(), 1, "the provider answers later, and its slot was used");
@@ -59,7 +59,7 @@ fn f12_a_slot_is_held_after_the_return_until_the_last_answer() {
 
 #[test]
 fn f12_a_finish_frees_the_slot_though_the_call_has_not_returned() {
-    let mut world = World::with(narrow(10, Order::Fifo));
+    let mut world = World::with(narrow(10, QueueOrder::Fifo));
     world.by_hand = true;
     world.fetch("a");
     world.fetch("b");
@@ -73,7 +73,7 @@ fn f12_a_finish_frees_the_slot_though_the_call_has_not_returned() {
 #[test]
 fn f12_a_provider_that_answered_everything_and_hangs_loses_its_slot_in_time() {
     let mut world = World::with(|settings| {
-        narrow(10, Order::Fifo)(settings);
+        narrow(10, QueueOrder::Fifo)(settings);
         settings.fetch.attempt_timeout = Some(ms(10));
     });
     world.by_hand = true;
@@ -123,7 +123,7 @@ fn f14_a_request_with_room_takes_what_other_fetches_have_deferred_too() {
 fn f14_single_fetches_that_wait_travel_together() {
     let mut world = World::with(|settings| {
         settings.tasks.max_running = 1;
-        settings.tasks.queue_order = Order::Fifo;
+        settings.tasks.queue_order = QueueOrder::Fifo;
     });
     world.fetch("busy");
     for key in ["a", "b", "c"] {

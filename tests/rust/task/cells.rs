@@ -3,8 +3,8 @@
 use super::scene::*;
 use super::world::{Said, World, failed_with, ms, value};
 use kvlight::base::Status;
-use kvlight::base::config::Read;
-use kvlight::task::{Cancel, Rest};
+use kvlight::base::config::ReadMode;
+use kvlight::task::{Cancel, Unanswered};
 
 #[test]
 fn cell_ask_on_absent_takes_a_slot() {
@@ -67,7 +67,7 @@ fn cell_cache_only_is_a_miss_everywhere() {
     for state in ALL {
         let mut scene = Scene::new(state);
         let before = scene.in_flight();
-        let waiter = scene.world.fetch_with("k", |options| options.fetch.read = Read::CacheOnly);
+        let waiter = scene.world.fetch_with("k", |options| options.fetch.read = ReadMode::CacheOnly);
         assert_eq!((waiter.outcome(), scene.in_flight()), (Said::Miss, before), "{state:?}");
     }
 }
@@ -148,7 +148,7 @@ fn cell_final_error_on_running_and_overtaken_tells() {
 fn cell_finish_without_answer_on_running_and_overtaken_fails_or_is_null() {
     for (state, stored) in [(Running, Said::Null), (Overtaken, Said::Miss)] {
         let mut scene = Scene::new(state);
-        scene.world.finish_with(scene.mine, Rest::Null);
+        scene.world.finish_with(scene.mine, Unanswered::Null);
         assert_eq!((scene.told(), scene.world.lookup("k")), (Said::Null, stored), "{state:?}");
         let mut scene = Scene::new(state);
         scene.world.finish(scene.mine);

@@ -2,7 +2,7 @@
 
 use super::world::{Said, World, failed_with, value};
 use kvlight::base::Status;
-use kvlight::task::{Cancel, Form, Outbox};
+use kvlight::task::{Cancel, Effects, Form};
 use std::time::Duration;
 
 #[test]
@@ -112,8 +112,8 @@ fn l05_a_hung_request_does_not_keep_a_drain_from_ending() {
 
 /// What `Table::wreck` does once a panic was caught under the lock.
 fn wreck(world: &mut World) -> Vec<Cancel> {
-    let mut out = Outbox::default();
-    world.table.wreck(&mut out);
+    let mut out = Effects::default();
+    world.table.fail_everything(&mut out);
     assert_eq!(world.table.check(), Ok(()), "the wreck is not empty");
     out.cancelled.iter().map(|(_, why)| *why).collect()
 }
@@ -160,7 +160,7 @@ fn l07_a_panic_in_the_middle_of_the_telling_leaves_nobody_untold() {
     let (first, broken, last) = (world.fetch("k"), world.fetch("k"), world.fetch("k"));
     broken.break_mailbox();
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.answer(0, "k", "v")));
-    assert!(caught.is_err(), "the mailbox did not break");
+    assert!(caught.is_err(), "the sink did not break");
     wreck(&mut world);
     assert_eq!(first.outcome(), value("v"));
     assert_eq!(last.outcome(), failed_with(Status::ERR_PANIC));

@@ -1,7 +1,7 @@
 //! What the table counts and says of itself (rules S12, F10, F13, F20, F22), where no other story looks.
 
 use super::world::{Said, World, failed_with, ms, value};
-use kvlight::base::config::{BatchMode, Shape};
+use kvlight::base::config::{BatchMode, RetryShape};
 use kvlight::base::{Now, Status};
 use kvlight::task::{Form, Source};
 
@@ -34,7 +34,7 @@ fn s12_each_request_is_timed_once_from_its_forming_to_its_end() {
 fn s12_each_attempt_after_the_first_is_counted_as_a_retry() {
     let mut world = World::with(|settings| {
         settings.fetch.retry.count = Some(2);
-        (settings.fetch.retry.shape, settings.fetch.retry.fixed) = (Shape::Fixed, ms(1));
+        (settings.fetch.retry.shape, settings.fetch.retry.fixed) = (RetryShape::Fixed, ms(1));
     });
     let waiter = world.fetch("k");
     for nth in 0..3 {

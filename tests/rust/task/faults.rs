@@ -1,9 +1,9 @@
 //! What went wrong in earlier systems of this kind and must not here, numbered as it was first listed.
 
 use super::world::{Said, World, bytes, failed_with, keys, ms, provider_error, refs, value};
-use kvlight::base::config::{Leave, Order};
+use kvlight::base::config::{LeavePolicy, QueueOrder};
 use kvlight::base::{Status, StoreTerms};
-use kvlight::task::{Cancel, Form, Given, Rest, Taken};
+use kvlight::task::{Cancel, Form, ProviderAnswer, TakeResult, Unanswered};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -90,7 +90,11 @@ fn fault15_200_000_synchronous_retries_do_not_grow_the_stack() {
             let here = std::ptr::from_ref(&attempt).addr();
             let (low, high) = depth.get();
             depth.set((low.min(here), high.max(here)));
-            if attempt <= 200_000 { Given::Failed(provider_error(7, false)) } else { Given::Answer(bytes("v"), StoreTerms::default()) }
+            if attempt <= 200_000 {
+                ProviderAnswer::Failed(provider_error(7, false))
+            } else {
+                ProviderAnswer::Answer(bytes("v"), StoreTerms::default())
+            }
         }));
         let waiter = world.fetch("k");
         let (low, high) = deepest.get();
@@ -136,7 +140,7 @@ fn fault17_an_omitted_key_is_not_absent_for_ever() {
 #[test]
 fn fault18_1_000_keys_on_the_defaults_are_1_000_answers() {
     let mut world = World::new();
-    world.instant = Some(Box::new(|key, _| Given::Answer(bytes(&String::from_utf8_lossy(key)), StoreTerms::default())));
+    world.instant = Some(Box::new(|key, _| ProviderAnswer::Answer(bytes(&String::from_utf8_lossy(key)), StoreTerms::default())));
     let names = keys(1_000);
     let waiter = world.fetch_all(&refs(&names));
     let expected: Vec<Said> = names.iter().map(|key| value(key)).collect();
@@ -150,7 +154,7 @@ fn fault18_1_000_keys_with_a_slow_provider_lose_none_either() {
     let waiter = world.fetch_each(&refs(&keys(1_000)));
     let mut nth = 0;
     while nth < world.requests.len() {
-        world.finish_with(nth, Rest::Null);
+        world.finish_with(nth, Unanswered::Null);
         nth += 1;
     }
     assert_eq!(waiter.outcomes(), vec![Said::Null; 1_000]);
@@ -164,7 +168,7 @@ fn fault19_every_batch_size_forms_requests() {
         let waiter = world.fetch_each(&refs(&keys(10)));
         let mut nth = 0;
         while nth < world.requests.len() {
-            world.finish_with(nth, Rest::Null);
+            world.finish_with(nth, Unanswered::Null);
             nth += 1;
         }
         assert!(waiter.is_over(), "requests of {batch}");
@@ -202,7 +206,7 @@ fn fault22_who_started_a_waiting_load_may_leave_it_too() {
     let leader = world.fetch_each(&["a", "b", "c"]);
     let follower = world.fetch("c");
     world.cancel(&leader);
-    world.finish_with(0, Rest::Null);
+    world.finish_with(0, Unanswered::Null);
     world.fail(1, "c", 7);
     world.answer(2, "c", "v");
     assert_eq!(follower.outcome(), value("v"));
@@ -225,7 +229,7 @@ fn fault24_who_comes_between_cancel_and_answer_is_never_told_cancelled() {
     let first = world.fetch("k");
     world.cancel(&first);
     let second = world.fetch("k");
-    world.finish_with(0, Rest::Failed(provider_error(1, true)));
+    world.finish_with(0, Unanswered::Failed(provider_error(1, true)));
     assert_eq!(second.outcome(), Said::Nothing);
     world.answer(1, "k", "v");
     assert_eq!(second.outcome(), value("v"));
@@ -234,10 +238,10 @@ fn fault24_who_comes_between_cancel_and_answer_is_never_told_cancelled() {
 #[test]
 fn fault25_a_timeout_frees_the_key_too() {
     // A load that hangs is given up by its last waiter, or, where loads go on without one, after the time of the attempt.
-    for leave in [Leave::Cancel, Leave::Continue] {
+    for leave in [LeavePolicy::Cancel, LeavePolicy::Continue] {
         let mut world = World::with(|settings| settings.fetch.attempt_timeout = Some(ms(20)));
         let hasty = world.fetch_with("k", |options| (options.fetch.timeout, options.fetch.on_timeout) = (Some(ms(10)), leave));
-        world.advance(if leave == Leave::Cancel { 10 } else { 20 });
+        world.advance(if leave == LeavePolicy::Cancel { 10 } else { 20 });
         let second = world.fetch("k");
         assert_eq!((hasty.outcome(), world.requests.len()), (failed_with(Status::ERR_TIMEOUT), 2), "{leave:?}");
         world.answer(1, "k", "v");
@@ -293,7 +297,7 @@ fn fault32_cancel_and_completion_settle_once_whoever_comes_first() {
 #[test]
 fn fault36_an_answer_inside_the_call_is_told_through_the_mailbox() {
     let mut world = World::new();
-    world.instant = Some(Box::new(|_, _| Given::Answer(bytes("v"), StoreTerms::default())));
+    world.instant = Some(Box::new(|_, _| ProviderAnswer::Answer(bytes("v"), StoreTerms::default())));
     let waiter = world.fetch("k");
     assert!(waiter.id.is_some(), "the position was open when the call registered it");
     assert_eq!(waiter.outcome(), value("v"));
@@ -305,7 +309,7 @@ fn fault38_a_provider_that_returns_with_neither_answer_nor_finish_is_finished_by
     let mut world = World::with(|settings| settings.tasks.max_running = 1);
     world.by_hand = true;
     let waiter = world.fetch("k");
-    assert_eq!(world.take(0), Taken::Run);
+    assert_eq!(world.take(0), TakeResult::Run);
     world.returned(0);
     assert_eq!((waiter.outcome(), world.table.gauges().running), (Said::Nothing, 1), "it may still answer later");
     world.finish(0);
@@ -339,17 +343,17 @@ fn fault43_a_late_answer_after_a_write_is_dropped() {
 fn fault44_under_lifo_a_huge_fetch_does_not_hold_single_ones_up() {
     let mut world = World::with(|settings| {
         settings.tasks.max_running = 1;
-        settings.tasks.queue_order = Order::Lifo;
+        settings.tasks.queue_order = QueueOrder::Lifo;
     });
     world.checks = false;
     let names = keys(10_000);
     let huge = world.fetch_each(&refs(&names));
     let singles: Vec<_> = (0..20).map(|nth| world.fetch(&format!("single {nth}"))).collect();
-    world.finish_with(0, Rest::Null);
+    world.finish_with(0, Unanswered::Null);
     assert_eq!(world.requests[1].keys().iter().filter(|key| key.starts_with("single")).count(), 20, "they go next, together");
     let mut nth = 1;
     while nth < world.requests.len() {
-        world.finish_with(nth, Rest::Null);
+        world.finish_with(nth, Unanswered::Null);
         nth += 1;
     }
     assert!(huge.is_over() && singles.iter().all(|single| single.outcome() == Said::Null));
@@ -358,7 +362,7 @@ fn fault44_under_lifo_a_huge_fetch_does_not_hold_single_ones_up() {
 
 #[test]
 fn fault44_a_huge_fetch_leaves_places_to_others_under_either_order() {
-    for order in [kvlight::base::config::Order::Lifo, kvlight::base::config::Order::Fifo] {
+    for order in [kvlight::base::config::QueueOrder::Lifo, kvlight::base::config::QueueOrder::Fifo] {
         let mut world = World::with(|settings| {
             settings.tasks.max_running = 1;
             settings.tasks.queue_order = order;

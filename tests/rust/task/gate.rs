@@ -4,7 +4,7 @@ use super::world::{Said, World, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
 use kvlight::base::config::Settings;
 use kvlight::task::breaker::{BreakerState, Forced};
-use kvlight::task::{Form, Given, Rest};
+use kvlight::task::{Form, ProviderAnswer, Unanswered};
 
 fn rated(settings: &mut Settings) {
     settings.tasks.rate.requests_per_s = 10.0;
@@ -197,7 +197,7 @@ fn r07_what_a_request_left_unanswered_is_a_failure_and_what_nobody_wanted_is_not
     world.finish(0);
     assert_eq!(state(&world), BreakerState::Closed);
     world.fetch("k");
-    world.finish_with(1, Rest::Unanswered);
+    world.finish_with(1, Unanswered::Unanswered);
     assert_eq!(state(&world), BreakerState::Open);
 }
 
@@ -208,6 +208,6 @@ fn r07_an_operator_opens_and_closes_it() {
     assert_eq!(world.fetch("k").outcome(), failed_with(Status::ERR_UNAVAILABLE));
     world.step(|table, turn| table.force_breaker(Forced::No, turn));
     let waiter = world.fetch("k");
-    world.give(0, "k", Given::Answer(super::world::bytes("v"), Default::default()));
+    world.give(0, "k", ProviderAnswer::Answer(super::world::bytes("v"), Default::default()));
     assert_eq!(waiter.outcome(), value("v"));
 }

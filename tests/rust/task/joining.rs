@@ -2,8 +2,8 @@
 
 use super::world::{Happening, Said, World, failed_with, value};
 use kvlight::base::Status;
-use kvlight::base::config::Read;
-use kvlight::task::{Cancel, Form, Rest, Source, Taken};
+use kvlight::base::config::ReadMode;
+use kvlight::task::{Cancel, Form, Source, TakeResult, Unanswered};
 
 #[test]
 fn f06_all_forms_of_fetch_share_one_flight() {
@@ -52,7 +52,7 @@ fn f07_who_missed_before_and_registers_after_hits() {
 #[test]
 fn f07_an_answer_that_is_not_stored_ends_its_flight_all_the_same() {
     let mut world = World::new();
-    let waiter = world.fetch_with("k", |options| options.fetch.read = Read::NoStore);
+    let waiter = world.fetch_with("k", |options| options.fetch.read = ReadMode::NoStore);
     world.answer(0, "k", "v");
     assert_eq!((waiter.outcome(), world.lookup("k")), (value("v"), Said::Miss));
     assert!(world.table.is_idle());
@@ -244,7 +244,7 @@ fn f09_a_told_request_that_was_not_taken_yet_is_skipped() {
     world.by_hand = true;
     let waiter = world.fetch("k");
     world.cancel(&waiter);
-    assert_eq!(world.take(0), Taken::Skip);
+    assert_eq!(world.take(0), TakeResult::Skip);
     world.finish(0);
     assert_eq!(world.table.gauges().running, 0);
 }
@@ -264,7 +264,7 @@ fn f09_a_refresh_keeps_a_flight_that_its_waiters_left() {
 fn f19_cache_only_neither_starts_nor_joins() {
     let mut world = World::new();
     world.fetch("k");
-    let waiter = world.ask(Form::Each, &["k", "x"], |options| options.fetch.read = Read::CacheOnly);
+    let waiter = world.ask(Form::Each, &["k", "x"], |options| options.fetch.read = ReadMode::CacheOnly);
     assert_eq!(waiter.outcomes(), [Said::Miss, Said::Miss]);
     assert_eq!((world.requests.len(), world.table.counts().missed_cache_only), (1, 2));
 }
@@ -273,7 +273,7 @@ fn f19_cache_only_neither_starts_nor_joins() {
 fn f19_a_refresh_never_reads_and_leaves_the_old_value_to_others() {
     let mut world = World::new();
     world.put("k", "old");
-    let refreshing = world.fetch_with("k", |options| options.fetch.read = Read::Refresh);
+    let refreshing = world.fetch_with("k", |options| options.fetch.read = ReadMode::Refresh);
     assert_eq!(world.fetch("k").outcome(), value("old"));
     world.answer(0, "k", "new");
     assert_eq!((refreshing.outcome(), world.lookup("k")), (value("new"), value("new")));
@@ -291,7 +291,7 @@ fn f19_a_refresh_that_fails_leaves_the_old_value() {
 #[test]
 fn f19_stored_unless_all_waiters_said_no_store() {
     let mut world = World::new();
-    world.fetch_with("k", |options| options.fetch.read = Read::NoStore);
+    world.fetch_with("k", |options| options.fetch.read = ReadMode::NoStore);
     world.fetch("k");
     world.answer(0, "k", "v");
     assert_eq!(world.lookup("k"), value("v"));
@@ -393,7 +393,7 @@ fn f20_only_a_final_error_of_the_providers_is_remembered() {
     world.fetch("k");
     world.fail(0, "k", 7);
     assert_eq!(world.fetch("k").outcome(), Said::Nothing, "an error that is retried was remembered");
-    world.finish_with(1, Rest::Unanswered);
+    world.finish_with(1, Unanswered::Unanswered);
     world.fetch("k");
     assert_eq!(world.requests.len(), 3, "an error that was not the provider's was remembered");
 }

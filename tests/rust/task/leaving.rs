@@ -2,8 +2,8 @@
 
 use super::world::{Happening, Said, Waiter, World, failed_with, ms, value};
 use kvlight::base::Status;
-use kvlight::base::config::Leave;
-use kvlight::task::{Cancel, Form, Rest};
+use kvlight::base::config::LeavePolicy;
+use kvlight::task::{Cancel, Form, Unanswered};
 
 /// One who waits 10 ms at most.
 fn impatient(world: &mut World, key: &str) -> Waiter {
@@ -50,7 +50,7 @@ fn f10a_f16a_a_load_that_goes_on_is_wanted_so_that_it_may_find_nothing() {
     let mut world = World::new();
     impatient(&mut world, "k");
     world.advance(10);
-    world.finish_with(0, Rest::Null);
+    world.finish_with(0, Unanswered::Null);
     assert_eq!(world.lookup("k"), Said::Null);
 }
 
@@ -93,9 +93,9 @@ fn f10a_a_late_answer_of_a_load_that_went_on_is_stored() {
 fn f10a_a_timeout_can_cancel_and_a_cancel_can_let_the_load_go_on() {
     let mut world = World::new();
     let timed_out = world.fetch_with("a", |options| {
-        (options.fetch.timeout, options.fetch.on_timeout) = (Some(ms(10)), Leave::Cancel);
+        (options.fetch.timeout, options.fetch.on_timeout) = (Some(ms(10)), LeavePolicy::Cancel);
     });
-    let cancelled = world.fetch_with("b", |options| options.fetch.on_cancel = Leave::Continue);
+    let cancelled = world.fetch_with("b", |options| options.fetch.on_cancel = LeavePolicy::Continue);
     world.advance(10);
     world.cancel(&cancelled);
     assert_eq!([timed_out.outcome(), cancelled.outcome()], [failed_with(Status::ERR_TIMEOUT), failed_with(Status::ERR_CANCELLED)]);
@@ -211,7 +211,7 @@ fn f10a_l05_a_drain_waits_for_what_goes_on_and_a_close_ends_it() {
 #[test]
 fn f09_l05_who_leaves_because_of_the_close_is_not_taken_for_one_who_cancels() {
     let mut world = World::new();
-    world.fetch_with("k", |options| options.fetch.on_cancel = Leave::Continue);
+    world.fetch_with("k", |options| options.fetch.on_cancel = LeavePolicy::Continue);
     world.close();
     assert_eq!((world.hooks.clone(), world.table.is_idle()), (vec![(0, Cancel::Closed)], true));
 }

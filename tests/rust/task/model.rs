@@ -6,9 +6,9 @@
 //! is older than its own call. Nulls have no text to say where they come from, so each is checked when it appears: [`Silence`].
 
 use super::world::{Said, Waiter, World, bytes, ms, provider_error};
-use kvlight::base::config::{BatchMode, Leave, Order, Overflow, Read, Settings};
+use kvlight::base::config::{BatchMode, LeavePolicy, Overflow, QueueOrder, ReadMode, Settings};
 use kvlight::base::{Answer, Status, StoreTerms};
-use kvlight::task::{Form, Given, Rest, Source, Taken};
+use kvlight::task::{Form, ProviderAnswer, Source, TakeResult, Unanswered};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -39,7 +39,7 @@ enum Event {
 struct Call {
     all: bool,
     keys: Vec<usize>,
-    read: Read,
+    read: ReadMode,
     all_or_nothing: bool,
     urgency: i32,
     timeout_ms: Option<u64>,
@@ -91,7 +91,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let read = prop_oneof![6 => Just(Read::Normal), 1 => Just(Read::Refresh), 1 => Just(Read::CacheOnly), 1 => Just(Read::NoStore)];
+    let read = prop_oneof![6 => Just(ReadMode::Normal), 1 => Just(ReadMode::Refresh), 1 => Just(ReadMode::CacheOnly), 1 => Just(ReadMode::NoStore)];
     let keys = prop::collection::vec(0..8usize, 0..9);
     let timeout = prop_oneof![3 => Just(None), 1 => (1..80u64).prop_map(Some)];
     let modes = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>(), any::<(bool, bool)>());
@@ -118,7 +118,8 @@ fn reply() -> impl Strategy<Value = Reply> {
 
 fn settings() -> impl Strategy<Value = (Settings, bool)> {
     let slots = (1..4u32, 0..3u32);
-    let order = prop_oneof![2 => Just((Order::Fifo, None)), 1 => Just((Order::Fifo, Some(15))), 2 => Just((Order::Lifo, None))];
+    let order =
+        prop_oneof![2 => Just((QueueOrder::Fifo, None)), 1 => Just((QueueOrder::Fifo, Some(15))), 2 => Just((QueueOrder::Lifo, None))];
     let queue = (0..7u32, order, prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
     let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
     (slots, queue, batch, prop::option::of(Just(30u64)), prop_oneof![Just(0), Just(50u64)], any::<bool>()).prop_map(
@@ -257,7 +258,7 @@ impl Run {
             Event::Advance(ms) => self.world.advance(ms),
             Event::Take(request) => {
                 let Some(request) = self.request(request) else { return };
-                if self.world.by_hand && self.world.take(request) == Taken::Skip {
+                if self.world.by_hand && self.world.take(request) == TakeResult::Skip {
                     self.world.finish(request);
                 }
             }
@@ -290,7 +291,7 @@ impl Run {
             options.fetch.read = call.read;
             options.fetch.timeout = call.timeout_ms.map(ms);
             (options.fetch.retry.count, options.fetch.retry.fixed) = (Some(call.retries), ms(call.pause_ms));
-            let leave = |goes_on| if goes_on { Leave::Continue } else { Leave::Cancel };
+            let leave = |goes_on| if goes_on { LeavePolicy::Continue } else { LeavePolicy::Cancel };
             (options.fetch.on_timeout, options.fetch.on_cancel) = (leave(call.goes_on.0), leave(call.goes_on.1));
             options.fetch.batch_mode = if call.all_or_nothing { BatchMode::AllOrNothing } else { BatchMode::Partial };
             (options.urgency, options.step, options.missed_before) = (call.urgency, call.step, call.missed_before);
@@ -303,10 +304,10 @@ impl Run {
         let Some(request) = self.request(request) else { return };
         let keys = self.world.requests[request].keys();
         let given = match reply {
-            Reply::Value => Given::Answer(bytes(&format!("request {request}")), StoreTerms::default()),
-            Reply::Null => Given::Answer(Answer::Null, StoreTerms::default()),
-            Reply::Failed => Given::Failed(provider_error(1, false)),
-            Reply::FailedForGood => Given::Failed(provider_error(2, true)),
+            Reply::Value => ProviderAnswer::Answer(bytes(&format!("request {request}")), StoreTerms::default()),
+            Reply::Null => ProviderAnswer::Answer(Answer::Null, StoreTerms::default()),
+            Reply::Failed => ProviderAnswer::Failed(provider_error(1, false)),
+            Reply::FailedForGood => ProviderAnswer::Failed(provider_error(2, true)),
         };
         let key = &keys[key % keys.len()];
         let before = self.nulls();
@@ -322,9 +323,9 @@ impl Run {
         self.world.finish_with(
             request,
             match rest {
-                Close::Unanswered => Rest::Unanswered,
-                Close::Null => Rest::Null,
-                Close::Failed => Rest::Failed(provider_error(1, false)),
+                Close::Unanswered => Unanswered::Unanswered,
+                Close::Null => Unanswered::Null,
+                Close::Failed => Unanswered::Failed(provider_error(1, false)),
             },
         );
         self.check_nulls(&before, &silence.absent, silence.is_unseen);
@@ -453,7 +454,7 @@ impl Run {
                     Said::Failed(Status::ERR_UNANSWERED | Status::ERR_QUEUE_FULL) => {}
                     Said::Failed(status) => panic!("{key} was told {status:?}"),
                     Said::InvalidKey => assert!(key.starts_with('!')),
-                    Said::Miss => assert!(asked.call.read == Read::CacheOnly || !asked.waiter.is_over(), "{key} missed"),
+                    Said::Miss => assert!(asked.call.read == ReadMode::CacheOnly || !asked.waiter.is_over(), "{key} missed"),
                     Said::Nothing | Said::Null | Said::Error(_) => {}
                 }
             }

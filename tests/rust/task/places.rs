@@ -3,16 +3,16 @@
 use super::admission::narrow;
 use super::world::{Said, Waiter, World, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
-use kvlight::base::config::{Order, Overflow, Settings};
-use kvlight::task::{Form, Rest};
+use kvlight::base::config::{Overflow, QueueOrder, Settings};
+use kvlight::task::{Form, Unanswered};
 
-const BOTH: [Order; 2] = [Order::Fifo, Order::Lifo];
+const BOTH: [QueueOrder; 2] = [QueueOrder::Fifo, QueueOrder::Lifo];
 
 /// Finishes request after request and says in which order the keys were handed out.
 pub fn order_of(world: &mut World) -> Vec<String> {
     let mut nth = 0;
     while nth < world.requests.len() {
-        world.finish_with(nth, Rest::Null);
+        world.finish_with(nth, Unanswered::Null);
         nth += 1;
     }
     world.handed().concat()
@@ -32,7 +32,7 @@ fn waiting(world: &World) -> (u64, u64) {
     (gauges.queued, gauges.deferred)
 }
 
-fn rejecting(places: u32, order: Order) -> impl FnOnce(&mut Settings) {
+fn rejecting(places: u32, order: QueueOrder) -> impl FnOnce(&mut Settings) {
     move |settings| {
         narrow(places, order)(settings);
         settings.tasks.queue_overflow = Overflow::Reject;
@@ -58,7 +58,7 @@ fn f13_with_no_places_a_single_key_that_finds_no_slot_is_lost() {
 #[test]
 fn f13_with_no_places_nothing_lingers() {
     let mut world = World::with(|settings| {
-        narrow(0, Order::Lifo)(settings);
+        narrow(0, QueueOrder::Lifo)(settings);
         settings.tasks.batch_linger = ms(10);
     });
     let waiter = world.fetch("a");
@@ -76,7 +76,9 @@ fn f13f_a_thousand_single_fetches_on_the_defaults_are_a_thousand_answers() {
 
 #[test]
 fn f13a_batches_of_a_thousand_keys_lose_nothing_whatever_else_waits() {
-    for (order, places) in [(Order::Fifo, 65_536), (Order::Lifo, 65_536), (Order::Fifo, 256), (Order::Lifo, 256), (Order::Lifo, 0)] {
+    for (order, places) in
+        [(QueueOrder::Fifo, 65_536), (QueueOrder::Lifo, 65_536), (QueueOrder::Fifo, 256), (QueueOrder::Lifo, 256), (QueueOrder::Lifo, 0)]
+    {
         let mut world = World::with(|settings| {
             (settings.tasks.queue_order, settings.tasks.queue_max_keys) = (order, places);
         });
@@ -98,7 +100,7 @@ fn f13a_batches_of_a_thousand_keys_lose_nothing_whatever_else_waits() {
 
 #[test]
 fn f13a_a_key_whose_place_is_taken_is_deferred_again() {
-    let mut world = World::with(narrow(2, Order::Lifo));
+    let mut world = World::with(narrow(2, QueueOrder::Lifo));
     world.fetch("busy");
     let batch = world.fetch_each(&["a1", "a2", "a3"]);
     assert_eq!(waiting(&world), (1, 2), "its share is one place");
@@ -110,7 +112,7 @@ fn f13a_a_key_whose_place_is_taken_is_deferred_again() {
 
 #[test]
 fn f13a_a_single_key_that_a_batch_wants_too_is_not_lost() {
-    let mut world = World::with(narrow(1, Order::Lifo));
+    let mut world = World::with(narrow(1, QueueOrder::Lifo));
     world.fetch("busy");
     let single = world.fetch("a");
     world.fetch_each(&["a", "b"]);
@@ -121,7 +123,7 @@ fn f13a_a_single_key_that_a_batch_wants_too_is_not_lost() {
 
 #[test]
 fn f13a_a_key_of_which_only_single_fetches_are_left_may_be_lost() {
-    let mut world = World::with(narrow(2, Order::Lifo));
+    let mut world = World::with(narrow(2, QueueOrder::Lifo));
     world.fetch("busy");
     let batch = world.fetch_each(&["a", "b"]);
     let single = world.fetch("a");
@@ -140,7 +142,7 @@ fn f13b_a_newcomer_takes_a_place_only_from_a_less_urgent_key_or_under_lifo_an_ol
         let urgent = world.fetch_with("urgent", |options| options.urgency = 1);
         assert!(is_lost(&world.fetch("idle")), "{order:?}: an urgent key waits");
         let as_urgent = world.fetch_with("as urgent", |options| options.urgency = 1);
-        let (lost, waits) = if order == Order::Lifo { (&urgent, &as_urgent) } else { (&as_urgent, &urgent) };
+        let (lost, waits) = if order == QueueOrder::Lifo { (&urgent, &as_urgent) } else { (&as_urgent, &urgent) };
         assert!(is_lost(lost) && waits.outcome() == Said::Nothing, "{order:?}");
         let most_urgent = world.fetch_with("most urgent", |options| options.urgency = 2);
         assert!(is_lost(waits) && most_urgent.outcome() == Said::Nothing, "{order:?}");
@@ -156,7 +158,7 @@ fn f13b_the_least_urgent_goes_under_fifo_its_newest_and_under_lifo_its_oldest() 
         let [old, new] = ["old", "new"].map(|key| world.fetch_with(key, |options| options.urgency = -1));
         let middle = world.fetch("middle");
         world.fetch_with("newcomer", |options| options.urgency = 5);
-        assert_eq!((is_lost(&old), is_lost(&new)), (order == Order::Lifo, order == Order::Fifo));
+        assert_eq!((is_lost(&old), is_lost(&new)), (order == QueueOrder::Lifo, order == QueueOrder::Fifo));
         assert_eq!([urgent.outcome(), middle.outcome()], [Said::Nothing, Said::Nothing]);
     }
 }
@@ -177,7 +179,7 @@ fn f13b_a_key_that_somebody_urgent_joined_does_not_give_way() {
 
 #[test]
 fn f13b_a_batch_takes_the_places_of_less_urgent_singles_as_far_as_its_share_goes() {
-    let mut world = World::with(narrow(4, Order::Fifo));
+    let mut world = World::with(narrow(4, QueueOrder::Fifo));
     world.fetch("busy");
     let idle: Vec<Waiter> = keys(4).iter().map(|key| world.fetch_with(key, |options| options.urgency = -1)).collect();
     world.fetch_each(&["a", "b", "c"]);
@@ -200,7 +202,7 @@ fn f13d_a_refresh_costs_nobody_a_place_and_all_of_it_is_loaded() {
 
 #[test]
 fn f13d_a_refresh_gives_way_to_a_fetch() {
-    let mut world = World::with(narrow(1, Order::Fifo));
+    let mut world = World::with(narrow(1, QueueOrder::Fifo));
     world.fetch("busy");
     world.ask(Form::Refresh, &["r"], |options| options.urgency = -1000);
     assert_eq!(waiting(&world), (1, 0));
@@ -211,7 +213,7 @@ fn f13d_a_refresh_gives_way_to_a_fetch() {
 
 #[test]
 fn f13d_with_reject_a_refresh_is_left_out_where_there_is_no_place() {
-    let mut world = World::with(rejecting(1, Order::Lifo));
+    let mut world = World::with(rejecting(1, QueueOrder::Lifo));
     world.fetch("busy");
     let user = world.fetch("user");
     world.refresh("r");
@@ -222,7 +224,7 @@ fn f13d_with_reject_a_refresh_is_left_out_where_there_is_no_place() {
 fn f13g_what_the_new_fetch_asks_for_itself_keeps_its_place_wherever_it_stands_in_its_list() {
     for (names, overflow) in [(["a", "c"], Overflow::Wait), (["c", "a"], Overflow::Wait), (["c", "a"], Overflow::Reject)] {
         let mut world = World::with(|settings| {
-            narrow(2, Order::Lifo)(settings);
+            narrow(2, QueueOrder::Lifo)(settings);
             settings.tasks.queue_overflow = overflow;
         });
         world.fetch("busy");
@@ -237,7 +239,7 @@ fn f13g_what_the_new_fetch_asks_for_itself_keeps_its_place_wherever_it_stands_in
 fn f13g_a_fetch_that_waits_for_every_key_takes_no_place() {
     for (overflow, told) in [(Overflow::Wait, Said::Nothing), (Overflow::Reject, failed_with(Status::ERR_QUEUE_FULL))] {
         let mut world = World::with(|settings| {
-            narrow(1, Order::Lifo)(settings);
+            narrow(1, QueueOrder::Lifo)(settings);
             settings.tasks.queue_overflow = overflow;
         });
         world.fetch("busy");
@@ -250,7 +252,7 @@ fn f13g_a_fetch_that_waits_for_every_key_takes_no_place() {
 #[test]
 fn f13g_what_comes_to_light_on_the_look_ahead_is_asked_once() {
     let mut world = World::with(|settings| {
-        narrow(1, Order::Lifo)(settings);
+        narrow(1, QueueOrder::Lifo)(settings);
         settings.cache.error_ttl_ms = 1_000;
     });
     world.fetch("bad");
@@ -267,7 +269,7 @@ fn f13g_what_comes_to_light_on_the_look_ahead_is_asked_once() {
 
 #[test]
 fn f13_every_waiter_of_the_loser_is_told() {
-    let mut world = World::with(narrow(1, Order::Lifo));
+    let mut world = World::with(narrow(1, QueueOrder::Lifo));
     world.fetch("busy");
     let (one, two) = (world.fetch("a"), world.fetch("a"));
     world.fetch("b");
@@ -291,7 +293,7 @@ fn f13_one_fetch_holds_its_share_of_the_places_and_its_other_keys_are_deferred()
 #[test]
 fn f13_a_share_is_at_least_one_place() {
     let mut world = World::with(|settings| {
-        narrow(3, Order::Lifo)(settings);
+        narrow(3, QueueOrder::Lifo)(settings);
         settings.tasks.queue_share = 0.0;
     });
     world.fetch("busy");
@@ -303,7 +305,7 @@ fn f13_a_share_is_at_least_one_place() {
 
 #[test]
 fn f13_a_deferred_key_can_be_joined_and_cancelled_like_any_other() {
-    let mut world = World::with(narrow(2, Order::Fifo));
+    let mut world = World::with(narrow(2, QueueOrder::Fifo));
     world.fetch("busy");
     let big = world.fetch_each(&["a", "b", "c"]);
     let other = world.fetch("c");
@@ -316,7 +318,7 @@ fn f13_a_deferred_key_can_be_joined_and_cancelled_like_any_other() {
 
 #[test]
 fn f13_places_that_become_free_go_to_every_fetch_that_lacks_some() {
-    let mut world = World::with(narrow(4, Order::Lifo));
+    let mut world = World::with(narrow(4, QueueOrder::Lifo));
     world.fetch("busy");
     world.fetch_each(&["a1", "a2", "a3"]);
     world.fetch_each(&["b1", "b2", "b3"]);
@@ -331,7 +333,7 @@ fn f13_places_that_become_free_go_to_every_fetch_that_lacks_some() {
 
 #[test]
 fn f13_a_put_that_settles_a_waiting_key_gives_its_place_to_a_deferred_one() {
-    let mut world = World::with(narrow(2, Order::Fifo));
+    let mut world = World::with(narrow(2, QueueOrder::Fifo));
     world.fetch("busy");
     let waiter = world.fetch_each(&["a1", "a2"]);
     assert_eq!(waiting(&world), (1, 1));

@@ -2,7 +2,7 @@
 
 use super::world::{Happening, Said, World, bytes, failed_with, ms, provider_error, value};
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
-use kvlight::task::{Given, Rest};
+use kvlight::task::{ProviderAnswer, Unanswered};
 
 #[test]
 fn f15_answers_come_in_any_order_and_waiters_see_them_before_the_finish() {
@@ -44,7 +44,7 @@ fn f15_a_second_finish_gets_a_status_and_changes_nothing() {
     world.fetch("a");
     assert_eq!(world.finish(0), Status::OK);
     assert_eq!(world.finish(0), Status::ERR_ALREADY_ANSWERED);
-    assert_eq!(world.finish_with(0, Rest::Failed(provider_error(1, false))), Status::ERR_ALREADY_ANSWERED);
+    assert_eq!(world.finish_with(0, Unanswered::Failed(provider_error(1, false))), Status::ERR_ALREADY_ANSWERED);
     assert_eq!(world.answer(0, "a", "1"), Status::ERR_ALREADY_ANSWERED);
     assert_eq!((world.lookup("a"), world.table.gauges().running), (Said::Miss, 0));
 }
@@ -65,8 +65,8 @@ fn f15_a_request_stays_deaf_and_harmless_after_the_close() {
 fn f15_an_answer_may_say_how_it_is_stored() {
     let mut world = World::new();
     let waiter = world.fetch_each(&["a", "b"]);
-    world.give(0, "a", Given::Answer(bytes("1"), StoreTerms { priority: Some(7.0), ..StoreTerms::default() }));
-    world.give(0, "b", Given::Answer(bytes("2"), StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() }));
+    world.give(0, "a", ProviderAnswer::Answer(bytes("1"), StoreTerms { priority: Some(7.0), ..StoreTerms::default() }));
+    world.give(0, "b", ProviderAnswer::Answer(bytes("2"), StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() }));
     assert_eq!(waiter.outcomes(), [value("1"), value("2")]);
     assert_eq!((world.shelf.priority("a"), world.lookup("b")), (Some(7.0), Said::Miss));
 }
@@ -175,10 +175,10 @@ fn f16_the_provider_may_say_that_the_rest_is_null_or_failed() {
     let mut world = World::new();
     let waiter = world.fetch_each(&["a", "b"]);
     world.answer(0, "a", "1");
-    world.finish_with(0, Rest::Null);
+    world.finish_with(0, Unanswered::Null);
     assert_eq!(waiter.outcomes(), [value("1"), Said::Null]);
     let other = world.fetch_each(&["c", "d"]);
-    world.finish_with(1, Rest::Failed(provider_error(5, false)));
+    world.finish_with(1, Unanswered::Failed(provider_error(5, false)));
     assert_eq!(other.outcomes(), [Said::Error(5), Said::Error(5)]);
     assert!(other.error(0).is(&other.error(1)), "the one error was copied");
 }
@@ -198,7 +198,7 @@ fn f16_a_rest_of_null_comes_too_late_for_what_a_write_overtook() {
     let waiter = world.fetch("a");
     world.put_answer("a", &Answer::Null);
     world.put("a", "new");
-    world.finish_with(0, Rest::Null);
+    world.finish_with(0, Unanswered::Null);
     assert_eq!((waiter.outcome(), world.lookup("a")), (Said::Null, value("new")));
 }
 
@@ -215,7 +215,7 @@ fn f04_an_overtaken_retry_and_the_current_flight_of_its_key_travel_apart() {
     world.fetch("busy");
     let after = world.fetch("k");
     world.advance(10);
-    world.finish_with(1, Rest::Null);
+    world.finish_with(1, Unanswered::Null);
     assert_eq!(world.handed()[2..], [["k"]], "a key is in a request at most once");
     world.answer(2, "k", "first");
     assert_eq!([before.outcome(), after.outcome()], [value("first"), Said::Nothing]);

@@ -1,8 +1,8 @@
 //! A flight of `k` in each state of the table of states, for the stories in `cells` and `cells_host`.
 
 use super::world::{Said, Waiter, World, ms};
-use kvlight::base::config::Order;
-use kvlight::task::{Form, Rest};
+use kvlight::base::config::QueueOrder;
+use kvlight::task::{Form, Unanswered};
 
 /// A column of the table.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -49,7 +49,7 @@ impl Scene {
         let mut world = World::with(|settings| {
             let tasks = &mut settings.tasks;
             (tasks.max_running, tasks.batch_max_keys, tasks.queue_max_keys) = (2, 1, 2);
-            tasks.queue_order = Order::Lifo;
+            tasks.queue_order = QueueOrder::Lifo;
             settings.fetch.attempt_timeout = Some(ms(1_000));
             settings.fetch.retry.fixed = ms(100);
             settings.fetch.retry.count = Some(0);
@@ -84,7 +84,7 @@ impl Scene {
                 world.fail(mine, "k", 1);
             }
             Ended => {
-                world.finish_with(mine, Rest::Null);
+                world.finish_with(mine, Unanswered::Null);
                 world.remove("k");
             }
         }

@@ -2,7 +2,7 @@
 
 use super::world::{Said, World, bytes, failed_with, ms, value};
 use kvlight::base::{Status, StoreTerms, Ttl};
-use kvlight::task::{Form, Given};
+use kvlight::task::{Form, ProviderAnswer};
 
 #[test]
 fn l05a_a_drain_ends_every_linger_at_once() {
@@ -25,7 +25,7 @@ fn f20a_a_refresh_forgets_a_remembered_error_at_once() {
         if refreshes {
             world.refresh("k");
         } else {
-            world.ask(Form::Each, &["k"], |options| options.fetch.read = kvlight::base::config::Read::Refresh);
+            world.ask(Form::Each, &["k"], |options| options.fetch.read = kvlight::base::config::ReadMode::Refresh);
         }
         let joined = world.fetch("k");
         assert_eq!(joined.outcome(), Said::Nothing, "it joins the load under way instead");
@@ -61,6 +61,6 @@ fn s12a_an_extra_that_the_store_refused_is_not_counted_as_stored_and_keeps_no_ol
     let terms = StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() };
     world.step(|table, turn| table.extra(id, b"k", bytes("passing"), terms, turn));
     assert_eq!((world.table.counts().extras_stored, world.table.counts().extras_refused), (0, 1));
-    world.give(0, "k", Given::Answer(bytes("v"), StoreTerms::default()));
+    world.give(0, "k", ProviderAnswer::Answer(bytes("v"), StoreTerms::default()));
     assert_eq!((waiter.outcome(), world.lookup("k")), (value("v"), value("v")));
 }

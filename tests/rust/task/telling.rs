@@ -1,9 +1,9 @@
 //! What a fetch is told, and how often (rules F01, F03 to F05, F17, F18, F22).
 
 use super::world::{Said, World, failed_with, keys, provider_error, refs, value};
-use kvlight::base::config::{BatchMode, Read};
+use kvlight::base::config::{BatchMode, ReadMode};
 use kvlight::base::{Status, StoreTerms};
-use kvlight::task::{Form, Given, Rest, Source};
+use kvlight::task::{Form, ProviderAnswer, Source, Unanswered};
 
 #[test]
 fn f01_each_position_of_a_mixed_fetch_is_told_exactly_once() {
@@ -148,7 +148,7 @@ fn f17_all_or_nothing_waits_for_the_last_retry() {
     });
     world.fail(0, "a", 1);
     assert!(!waiter.is_over(), "a failure that is retried is not final");
-    world.finish_with(0, Rest::Null);
+    world.finish_with(0, Unanswered::Null);
     world.fail(1, "a", 2);
     assert_eq!(waiter.batch(), Some((vec![Said::Error(2), Said::Null], Status::ERR_PROVIDER)));
 }
@@ -192,7 +192,7 @@ fn f22_a_result_says_how_many_attempts_it_took_and_how_long_it_lives() {
     let waiter = world.fetch("a");
     world.fail(0, "a", 1);
     world.fail(1, "a", 1);
-    world.give(2, "a", Given::Answer(super::world::bytes("1"), StoreTerms { cost: Some(33), ..StoreTerms::default() }));
+    world.give(2, "a", ProviderAnswer::Answer(super::world::bytes("1"), StoreTerms { cost: Some(33), ..StoreTerms::default() }));
     let told = waiter.details(0);
     assert_eq!((told.attempts, told.ttl_left_ms, told.cost), (3, -1, 33));
 }
@@ -200,7 +200,7 @@ fn f22_a_result_says_how_many_attempts_it_took_and_how_long_it_lives() {
 #[test]
 fn f22_what_is_not_stored_says_that_it_will_not_live() {
     let mut world = World::new();
-    let waiter = world.fetch_with("a", |options| options.fetch.read = Read::NoStore);
+    let waiter = world.fetch_with("a", |options| options.fetch.read = ReadMode::NoStore);
     world.answer(0, "a", "1");
     assert_eq!((waiter.outcome(), waiter.details(0).ttl_left_ms), (value("1"), 0));
     assert_eq!(world.lookup("a"), Said::Miss);
@@ -211,7 +211,7 @@ fn f20_an_error_arrives_identical_at_every_waiter() {
     let mut world = World::new();
     let (one, other) = (world.fetch("a"), world.fetch_all(&["a", "a"]));
     let error = provider_error(7, false);
-    world.give(0, "a", Given::Failed(error.clone()));
+    world.give(0, "a", ProviderAnswer::Failed(error.clone()));
     assert!(one.error(0).is(&error) && other.error(0).is(&error) && other.error(1).is(&error), "a waiter was told a copy");
     assert_eq!(one.error(0).message().to_bytes(), b"the record is locked");
 }

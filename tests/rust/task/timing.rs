@@ -2,8 +2,8 @@
 
 use super::world::{Said, World, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
-use kvlight::base::config::{Order, Settings, Shape};
-use kvlight::task::{Cancel, Form, Rest, Taken};
+use kvlight::base::config::{QueueOrder, RetryShape, Settings};
+use kvlight::task::{Cancel, Form, TakeResult, Unanswered};
 
 fn attempts_of(timeout_ms: u64, retries: u32) -> impl FnOnce(&mut Settings) {
     move |settings| {
@@ -50,7 +50,7 @@ fn f10_an_attempt_timeout_counts_from_the_taking() {
     let waiter = world.fetch("k");
     world.advance(1_000);
     assert_eq!(waiter.outcome(), Said::Nothing, "the attempt's time ran before anybody took it");
-    assert_eq!(world.take(0), Taken::Run);
+    assert_eq!(world.take(0), TakeResult::Run);
     world.advance(9);
     assert_eq!(waiter.outcome(), Said::Nothing);
     world.advance(1);
@@ -210,7 +210,7 @@ fn f11_count_n_is_n_plus_one_attempts() {
 fn f11_the_pauses_follow_the_shape() {
     let mut world = World::with(|settings| {
         let retry = &mut settings.fetch.retry;
-        (retry.count, retry.shape, retry.first) = (Some(3), Shape::Exponential, ms(100));
+        (retry.count, retry.shape, retry.first) = (Some(3), RetryShape::Exponential, ms(100));
     });
     world.fetch("k");
     for (nth, pause) in [100, 200, 400].into_iter().enumerate() {
@@ -302,7 +302,7 @@ fn f13c_a_due_key_goes_first_within_its_own_urgency() {
 
 #[test]
 fn f11b_a_retry_without_pause_goes_behind_those_that_wait_at_its_urgency() {
-    for order in [Order::Fifo, Order::Lifo] {
+    for order in [QueueOrder::Fifo, QueueOrder::Lifo] {
         let mut world = World::with(|settings| {
             settings.tasks.max_running = 1;
             settings.tasks.batch_max_keys = 1;
@@ -314,7 +314,7 @@ fn f11b_a_retry_without_pause_goes_behind_those_that_wait_at_its_urgency() {
         world.fetch_each(&["a", "b"]);
         world.fail(0, "fails", 7);
         for nth in 1..=2 {
-            world.finish_with(nth, Rest::Null);
+            world.finish_with(nth, Unanswered::Null);
         }
         assert_eq!(world.handed()[1..], [["a"], ["b"], ["fails"]], "{order:?}");
     }

@@ -1,8 +1,8 @@
-//! What a fetch was told: mailboxes that remember, and refuse what must not be.
+//! What a fetch was told: event sinks that remember, and refuse what must not be.
 
 use super::world::{Shelf, note_end};
 use kvlight::base::{Error, Status};
-use kvlight::task::{Batch, Event, FetchId, Mailbox, Outcome, Verdict};
+use kvlight::task::{BatchOutcome, Event, EventSink, FetchId, Outcome, Verdict};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -62,7 +62,7 @@ struct Posted {
     waiting: Vec<Event>,
     scheduled: bool,
     told: Vec<Told>,
-    batch: Option<Batch>,
+    batch: Option<BatchOutcome>,
     progress: Vec<(usize, usize, usize)>,
     over: bool,
     polled: (usize, usize),
@@ -71,10 +71,10 @@ struct Posted {
     breaks: bool,
 }
 
-impl Mailbox for Post {
+impl EventSink for Post {
     fn post(&self, event: Event) -> bool {
         let mut posted = self.0.borrow_mut();
-        assert!(!posted.breaks, "the mailbox breaks");
+        assert!(!posted.breaks, "the sink breaks");
         assert!(!posted.over, "an event came after the last one: {event:?}");
         match &event {
             Event::Result { index, outcome, last } => {

@@ -3,14 +3,14 @@
 use super::admission::narrow;
 use super::places::order_of;
 use super::world::{Waiter, World, keys, ms, refs};
-use kvlight::base::config::{Order, Settings};
-use kvlight::task::Rest;
+use kvlight::base::config::{QueueOrder, Settings};
+use kvlight::task::Unanswered;
 
-const BOTH: [Order; 2] = [Order::Fifo, Order::Lifo];
+const BOTH: [QueueOrder; 2] = [QueueOrder::Fifo, QueueOrder::Lifo];
 
 #[test]
 fn f13_lifo_serves_the_newest_fetch_and_within_it_the_order_asked() {
-    let mut world = World::with(narrow(100, Order::Lifo));
+    let mut world = World::with(narrow(100, QueueOrder::Lifo));
     world.fetch("busy");
     world.fetch_each(&["a1", "a2"]);
     world.fetch_each(&["b1", "b2"]);
@@ -19,7 +19,7 @@ fn f13_lifo_serves_the_newest_fetch_and_within_it_the_order_asked() {
 
 #[test]
 fn f13_fifo_serves_the_oldest_fetch() {
-    let mut world = World::with(narrow(100, Order::Fifo));
+    let mut world = World::with(narrow(100, QueueOrder::Fifo));
     world.fetch("busy");
     world.fetch_each(&["a1", "a2"]);
     world.fetch_each(&["b1", "b2"]);
@@ -28,7 +28,7 @@ fn f13_fifo_serves_the_oldest_fetch() {
 
 #[test]
 fn f13e_fifo_is_the_default() {
-    assert_eq!(Settings::default().tasks.queue_order, Order::Fifo);
+    assert_eq!(Settings::default().tasks.queue_order, QueueOrder::Fifo);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn f13c_a_deferred_key_becomes_as_urgent_as_who_joins_it() {
 
 #[test]
 fn f13c_an_urgency_falls_when_the_urgent_one_leaves_or_says_so() {
-    let mut world = World::with(narrow(100, Order::Fifo));
+    let mut world = World::with(narrow(100, QueueOrder::Fifo));
     world.fetch("busy");
     let first = world.fetch_with("a", |options| options.urgency = 5);
     world.fetch("b");
@@ -72,7 +72,7 @@ fn f13c_an_urgency_falls_when_the_urgent_one_leaves_or_says_so() {
 
 #[test]
 fn f13c_an_urgency_falls_when_the_urgent_ones_time_is_over() {
-    let mut world = World::with(narrow(100, Order::Fifo));
+    let mut world = World::with(narrow(100, QueueOrder::Fifo));
     world.fetch("busy");
     world.fetch("a");
     world.fetch("b");
@@ -84,7 +84,7 @@ fn f13c_an_urgency_falls_when_the_urgent_ones_time_is_over() {
 #[test]
 fn f13c_a_key_that_waits_to_be_tried_again_becomes_as_urgent_as_who_joins_it() {
     let mut world = World::with(|settings| {
-        narrow(100, Order::Fifo)(settings);
+        narrow(100, QueueOrder::Fifo)(settings);
         settings.fetch.retry.count = Some(1);
         settings.fetch.retry.fixed = ms(10);
     });
@@ -94,7 +94,7 @@ fn f13c_a_key_that_waits_to_be_tried_again_becomes_as_urgent_as_who_joins_it() {
     world.fetch("b");
     world.advance(10);
     let joiner = world.fetch_with("a", |options| options.urgency = 1);
-    world.finish_with(1, Rest::Null);
+    world.finish_with(1, Unanswered::Null);
     assert_eq!(world.handed()[2], ["a"]);
     assert!(!joiner.is_over());
 }
@@ -109,13 +109,13 @@ fn f13c_an_urgent_fetch_goes_before_thousands_that_are_tried_again() {
     world.checks = false;
     world.ask(kvlight::task::Form::All, &refs(&keys(2_000)), |options| options.urgency = -100);
     for nth in 0..100 {
-        world.finish_with(nth, Rest::Failed(super::world::provider_error(503, false)));
+        world.finish_with(nth, Unanswered::Failed(super::world::provider_error(503, false)));
     }
     world.fetch("busy");
     world.advance(10);
     world.fetch_with("urgent", |options| options.urgency = 100);
     let running = world.requests.len();
-    world.finish_with(running - 1, Rest::Null);
+    world.finish_with(running - 1, Unanswered::Null);
     assert_eq!(world.handed()[running][0], "urgent");
 }
 
@@ -126,10 +126,10 @@ fn f13c_the_urgency_of_a_whole_fetch_can_change_while_it_waits_with_places_and_w
         world.fetch("busy");
         let first = world.fetch_each(&["a1", "a2", "a3", "a4"]);
         let second = world.fetch_each(&["b1", "b2", "b3", "b4"]);
-        let raised = if order == Order::Fifo { &second } else { &first };
+        let raised = if order == QueueOrder::Fifo { &second } else { &first };
         world.set_urgency(raised, 3);
         let keys = order_of(&mut world);
-        let (one, other) = if order == Order::Fifo { ("b", "a") } else { ("a", "b") };
+        let (one, other) = if order == QueueOrder::Fifo { ("b", "a") } else { ("a", "b") };
         assert!(keys[1..5].iter().all(|key| key.starts_with(one)) && keys[5..].iter().all(|key| key.starts_with(other)), "{keys:?}");
         assert!(keys[1..5].is_sorted() && keys[5..].is_sorted(), "{keys:?}");
         assert!(first.is_over() && second.is_over());
@@ -137,7 +137,7 @@ fn f13c_the_urgency_of_a_whole_fetch_can_change_while_it_waits_with_places_and_w
 }
 
 fn ageing(settings: &mut Settings) {
-    narrow(100, Order::Fifo)(settings);
+    narrow(100, QueueOrder::Fifo)(settings);
     settings.tasks.queue_ageing = Some(ms(100));
 }
 
@@ -165,7 +165,7 @@ fn f13e_steady_urgent_traffic_starves_nobody_where_keys_age() {
         for nth in 0..300 {
             world.advance(10);
             world.fetch_with(&format!("urgent {nth}"), |options| options.urgency = 10);
-            world.finish_with(nth, Rest::Null);
+            world.finish_with(nth, Unanswered::Null);
         }
         assert_eq!(patient.is_over(), !starves, "{step:?}");
     }
@@ -190,7 +190,7 @@ fn f13e_a_newcomer_takes_no_place_from_one_that_has_waited_long_enough() {
 fn f13e_lifo_knows_no_ageing() {
     let mut world = World::with(|settings| {
         ageing(settings);
-        settings.tasks.queue_order = Order::Lifo;
+        settings.tasks.queue_order = QueueOrder::Lifo;
     });
     world.fetch("busy");
     world.fetch("old");
@@ -201,11 +201,11 @@ fn f13e_lifo_knows_no_ageing() {
 
 #[test]
 fn f13e_in_a_closed_loop_fifo_serves_all_alike() {
-    let mut world = World::with(narrow(100, Order::Fifo));
+    let mut world = World::with(narrow(100, QueueOrder::Fifo));
     let mut served = [0; 16];
     let mut waiters: Vec<Waiter> = (0..16).map(|thread| world.fetch(&format!("{thread} 0"))).collect();
     for nth in 0..160 {
-        world.finish_with(nth, Rest::Null);
+        world.finish_with(nth, Unanswered::Null);
         for (thread, waiter) in waiters.iter_mut().enumerate().filter(|(_, waiter)| waiter.is_over()) {
             served[thread] += 1;
             *waiter = world.fetch(&format!("{thread} {}", served[thread]));

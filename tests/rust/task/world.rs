@@ -1,13 +1,13 @@
-//! A small world around the table: a store, a provider whose answers the story gives, mailboxes (`told`), and a manual clock.
+//! A small world around the table: a store, a provider whose answers the story gives, event sinks (`told`), and a manual clock.
 //! After every step the table looks itself over.
 
 pub use super::told::{Post, Said, Waiter, failed_with, said, value};
-use kvlight::base::config::{FetchSettings, Read, Settings};
-use kvlight::base::{Answer, Clock, Error, Keys, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value};
-use kvlight::task::host::Litter;
-use kvlight::task::table::{Room, Write};
-use kvlight::task::{Ask, Cancel, Close, Filled, Form, Given, Handout, Host, Outbox, Outcome, Probe};
-use kvlight::task::{RequestId, Rest, Source, Store, Table, Taken, Turn, Verdict};
+use kvlight::base::config::{FetchSettings, ReadMode, Settings};
+use kvlight::base::{Answer, CallKeys, Clock, Error, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value};
+use kvlight::task::host::DeferredDrop;
+use kvlight::task::table::{Reservation, Write};
+use kvlight::task::{AnswerStore, RequestId, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
+use kvlight::task::{Cancel, Close, Effects, FetchRequest, FillResult, Form, Handout, Host, Outcome, Probe, ProviderAnswer};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
@@ -70,25 +70,25 @@ impl Shelf {
     }
 }
 
-impl Store for Shelf {
+impl AnswerStore for Shelf {
     fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
         self.0.borrow().get(key).map(|(answer, _)| Outcome::of(answer.clone(), Source::Store))
     }
 
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> Filled {
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
         self.take_out(key);
         if terms.ttl == Some(Ttl::DoNotStore) {
-            return Filled::default();
+            return FillResult::default();
         }
         self.0.borrow_mut().insert(key.to_vec(), (answer.clone(), terms));
-        Filled { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) }
+        FillResult { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) }
     }
 }
 
 pub struct Floor;
 
 impl Host for Floor {
-    type Mailbox = Post;
+    type Sink = Post;
     type Request = Rc<Handout<&'static str>>;
     type Context = &'static str;
 
@@ -131,7 +131,7 @@ impl Handed {
 pub type Happening = (&'static str, fn(&mut World));
 
 /// What a provider that answers inside its call says of a key.
-pub type Instant = Box<dyn FnMut(&[u8], u32) -> Given>;
+pub type Instant = Box<dyn FnMut(&[u8], u32) -> ProviderAnswer>;
 
 pub struct World {
     pub table: Table<Floor>,
@@ -148,7 +148,7 @@ pub struct World {
     pub instant: Option<Instant>,
     /// Whether the table looks itself over after every step.
     pub checks: bool,
-    pub litter: usize,
+    pub deferred_drop: usize,
     untaken: VecDeque<usize>,
 }
 
@@ -181,13 +181,13 @@ impl World {
             by_hand: false,
             instant: None,
             checks: true,
-            litter: 0,
+            deferred_drop: 0,
             untaken: VecDeque::new(),
         }
     }
 
     /// One operation on the table, and what it leaves to be done.
-    pub fn step<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut Turn<'_, Floor, Shelf>) -> T) -> T {
+    pub fn step<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut TableContext<'_, Floor, Shelf>) -> T) -> T {
         let result = self.act(operation);
         while let Some(nth) = self.untaken.pop_front() {
             self.run(nth);
@@ -195,12 +195,12 @@ impl World {
         result
     }
 
-    fn act<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut Turn<'_, Floor, Shelf>) -> T) -> T {
-        let (now, mut out) = (Now::of(&self.clock), Outbox::default());
+    fn act<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut TableContext<'_, Floor, Shelf>) -> T) -> T {
+        let (now, mut out) = (Now::of(&self.clock), Effects::default());
         UNDER_LOCK.set(true);
-        let result = operation(&mut self.table, &mut Turn { now: &now, store: &mut self.shelf, out: &mut out });
+        let result = operation(&mut self.table, &mut TableContext { now: &now, store: &mut self.shelf, out: &mut out });
         UNDER_LOCK.set(false);
-        assert_eq!(ENDED_UNDER_LOCK.take(), 0, "values, errors or mailboxes were dropped under the table's lock (L01)");
+        assert_eq!(ENDED_UNDER_LOCK.take(), 0, "values, errors or sinks were dropped under the table's lock (L01)");
         self.shelf.1.borrow_mut().clear();
         if self.checks
             && let Err(broken) = self.table.check()
@@ -218,10 +218,10 @@ impl World {
             let nth = self.requests.iter().position(|request| request.id == handout.id).expect("it was handed out before");
             self.hooks.push((nth, why));
         }
-        self.litter += out.litter.len();
-        for litter in &out.litter {
-            if let Litter::Mailbox(post) = litter {
-                assert!(!post.waits(), "an event was posted and its mailbox never scheduled");
+        self.deferred_drop += out.deferred_drops.len();
+        for deferred_drop in &out.deferred_drops {
+            if let DeferredDrop::Sink(post) = deferred_drop {
+                assert!(!post.waits(), "an event was posted and its sink never scheduled");
             }
         }
         result
@@ -231,14 +231,14 @@ impl World {
     fn run(&mut self, nth: usize) {
         let request = self.requests[nth].clone();
         let id = request.id;
-        if self.take(nth) == Taken::Skip {
-            self.act(|table, turn| table.finish(id, Rest::Unanswered, turn));
+        if self.take(nth) == TakeResult::Skip {
+            self.act(|table, turn| table.finish(id, Unanswered::Unanswered, turn));
         } else if let Some(mut instant) = self.instant.take() {
             for (index, key) in request.handout.keys.iter().enumerate() {
                 let given = instant(key, request.handout.attempts[index]);
                 self.act(|table, turn| table.answer(id, index, given, turn));
             }
-            self.act(|table, turn| table.finish(id, Rest::Unanswered, turn));
+            self.act(|table, turn| table.finish(id, Unanswered::Unanswered, turn));
             self.instant = Some(instant);
         }
         self.act(|table, turn| table.request_returned(id, turn));
@@ -256,7 +256,7 @@ impl World {
         let mut probes = Vec::new();
         for key in keys {
             packed.push(key.as_bytes());
-            let reads = form != Form::Refresh && options.fetch.read != Read::Refresh && !options.missed_before;
+            let reads = form != Form::Refresh && options.fetch.read != ReadMode::Refresh && !options.missed_before;
             let hit = if reads { self.shelf.probe(key.as_bytes()) } else { None };
             probes.push(match hit {
                 _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
@@ -267,12 +267,12 @@ impl World {
         let post = Post::new(keys, &self.shelf);
         let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
         let settings = Arc::new(options.fetch);
-        let mailbox = (form != Form::Refresh).then(|| post.clone());
-        let room = Room::try_new(keys.len(), form).expect("memory");
+        let sink = (form != Form::Refresh).then(|| post.clone());
+        let room = Reservation::try_new(keys.len(), form).expect("memory");
         let (urgency, progress_step, context) = (options.urgency, options.step, options.context);
-        let (keys, probes, settings) = (Keys::Many(&packed), &mut probes[..], &settings);
+        let (keys, probes, settings) = (CallKeys::Many(&packed), &mut probes[..], &settings);
         let id = self.step(|table, turn| {
-            let ask = Ask { keys, probes, reprobe: true, form, settings, mailbox, context, urgency, deadline, progress_step, room };
+            let ask = FetchRequest { keys, probes, reprobe: true, form, settings, sink, context, urgency, deadline, progress_step, room };
             table.ask(ask, turn)
         });
         Waiter { id, post }
@@ -315,10 +315,10 @@ impl World {
         self.requests.iter().map(Handed::keys).collect()
     }
 
-    pub fn take(&mut self, nth: usize) -> Taken {
+    pub fn take(&mut self, nth: usize) -> TakeResult {
         let id = self.requests[nth].id;
         let taken = self.act(|table, turn| table.take_request(id, turn.now));
-        self.requests[nth].taken |= taken == Taken::Run;
+        self.requests[nth].taken |= taken == TakeResult::Run;
         taken
     }
 
@@ -332,26 +332,26 @@ impl World {
         self.step(|table, turn| table.heartbeat(id, turn.now))
     }
 
-    pub fn give(&mut self, nth: usize, key: &str, given: Given) -> Status {
+    pub fn give(&mut self, nth: usize, key: &str, given: ProviderAnswer) -> Status {
         let (id, index) = (self.requests[nth].id, self.requests[nth].index(key));
         self.step(|table, turn| table.answer(id, index, given, turn))
     }
 
     pub fn answer(&mut self, nth: usize, key: &str, text: &str) -> Status {
-        self.give(nth, key, Given::Answer(bytes(text), StoreTerms::default()))
+        self.give(nth, key, ProviderAnswer::Answer(bytes(text), StoreTerms::default()))
     }
 
     pub fn answer_null(&mut self, nth: usize, key: &str) -> Status {
-        self.give(nth, key, Given::Answer(Answer::Null, StoreTerms::default()))
+        self.give(nth, key, ProviderAnswer::Answer(Answer::Null, StoreTerms::default()))
     }
 
     /// An error that a retry may mend.
     pub fn fail(&mut self, nth: usize, key: &str, code: i64) -> Status {
-        self.give(nth, key, Given::Failed(provider_error(code, false)))
+        self.give(nth, key, ProviderAnswer::Failed(provider_error(code, false)))
     }
 
     pub fn fail_for_good(&mut self, nth: usize, key: &str, code: i64) -> Status {
-        self.give(nth, key, Given::Failed(provider_error(code, true)))
+        self.give(nth, key, ProviderAnswer::Failed(provider_error(code, true)))
     }
 
     pub fn extra(&mut self, nth: usize, key: &str, text: &str) -> Status {
@@ -360,10 +360,10 @@ impl World {
     }
 
     pub fn finish(&mut self, nth: usize) -> Status {
-        self.finish_with(nth, Rest::Unanswered)
+        self.finish_with(nth, Unanswered::Unanswered)
     }
 
-    pub fn finish_with(&mut self, nth: usize, rest: Rest) -> Status {
+    pub fn finish_with(&mut self, nth: usize, rest: Unanswered) -> Status {
         let id = self.requests[nth].id;
         self.step(|table, turn| table.finish(id, rest, turn))
     }

@@ -2,8 +2,8 @@
 //! after the last letter of a fetch that is the user data, too.
 
 use super::Core;
+use super::fetch_events::End;
 use super::host::Results;
-use super::inbox::End;
 use super::request::{CancelHook, Ticket};
 use crate::cache::Departure;
 use crate::task::{Cancel, Outcome};
@@ -12,7 +12,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 /// One event.
-pub enum Letter {
+pub enum PolledEvent {
     /// Something of a fetch.
     Fetch {
         /// Whose event it is.

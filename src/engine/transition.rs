@@ -1,40 +1,40 @@
 //! The way into the table and out of it: one lock hold for the protocol, then, with no lock held, everything it set off.
 
 use super::Core;
-use super::inbox::Mailbox;
-use super::life::{Pending, Place, Stage};
-use super::request::{CancelMail, Request};
+use super::fetch_events::FetchSink;
+use super::lifecycle::{CallSite, LifeStage, PendingCount};
+use super::request::{CancelMail, ProviderRequest};
 use crate::base::object::Object;
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 use crate::base::sync::Mutex;
 use crate::base::{Answer, Key, Now, Status, StoreTerms, Value};
-use crate::cache::{Departure, Departures, Entry, Hit, Put};
-use crate::runtime::mail::{Delivered, Drops, Mail, Pulled, deliver_all_of};
-use crate::runtime::queue::Queue;
-use crate::task::host::Litter;
-use crate::task::{Cancel, Filled, Handout, Host, Outbox, Outcome, Source, Store, Table, Turn};
+use crate::cache::{Departure, Departures, Hit, NewEntry, PutOutcome};
+use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, RemoteDrop, deliver_all_of};
+use crate::runtime::host_queue::HostQueue;
+use crate::task::host::DeferredDrop;
+use crate::task::{AnswerStore, Cancel, Effects, FillResult, Handout, Host, Outcome, Source, Table, TableContext};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
 /// What the engine lends to its table.
-pub struct Lent(pub(super) Weak<Core>);
+pub struct EngineHost(pub(super) Weak<Core>);
 
-impl Host for Lent {
-    type Mailbox = Mailbox;
-    type Request = Arc<Request>;
+impl Host for EngineHost {
+    type Sink = FetchSink;
+    type Request = Arc<ProviderRequest>;
     type Context = Arc<Object>;
 
-    fn request(&self, handout: Handout<Arc<Object>>) -> Arc<Request> {
+    fn request(&self, handout: Handout<Arc<Object>>) -> Arc<ProviderRequest> {
         let core = self.0.upgrade().expect("the table is worked on through its engine");
         // Under the table's lock, before anybody can find the table idle.
         core.life.begin(core.routes.provider_at());
-        Arc::new(Request::new(core, handout))
+        Arc::new(ProviderRequest::new(core, handout))
     }
 }
 
 /// The store, as the table sees it.
-pub(super) struct Stocked<'a> {
+pub(super) struct StoreAccess<'a> {
     pub core: &'a Core,
     pub now: &'a Now<'a>,
     pub left: &'a mut Departures,
@@ -44,10 +44,10 @@ pub(super) struct Stocked<'a> {
     pub found: Vec<(Key, Status)>,
 }
 
-impl Store for Stocked<'_> {
+impl AnswerStore for StoreAccess<'_> {
     fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
         // A shard that broke is empty, and the table goes on (rule L07).
-        let hit = contained(|| self.core.store.probe(key, self.now.clock())).unwrap_or_default()?;
+        let hit = catch_panic(|| self.core.store.probe(key, self.now.clock())).unwrap_or_default()?;
         let outcome = outcome_of(hit, self.now);
         if self.core.hooks.record.is_some() {
             self.found.push((Key::new(key), outcome.status()));
@@ -56,20 +56,20 @@ impl Store for Stocked<'_> {
     }
 
     #[inline(always)]
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> Filled {
-        let entry = Entry { terms, ..Entry::new(answer.share()) };
-        let put = contained(|| self.core.store.put(key, entry, self.now.clock(), self.left));
+    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
+        let entry = NewEntry { terms, ..NewEntry::new(answer.share()) };
+        let put = catch_panic(|| self.core.store.put(key, entry, self.now.clock(), self.left));
         self.core.note_written();
-        let Ok(put) = put else { return Filled::default() };
-        self.ends |= matches!(put, Put::Stored { expires_at: Some(_), .. });
+        let Ok(put) = put else { return FillResult::default() };
+        self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
         filled_of(put, self.now)
     }
 }
 
-pub(super) fn filled_of(put: Put, now: &Now<'_>) -> Filled {
+pub(super) fn filled_of(put: PutOutcome, now: &Now<'_>) -> FillResult {
     match put {
-        Put::Stored { cost, expires_at } => Filled { ttl_left_ms: ttl_left(expires_at, now), cost },
-        Put::Refused | Put::TooLarge | Put::Conflict | Put::Missing => Filled::default(),
+        PutOutcome::Stored { cost, expires_at } => FillResult { ttl_left_ms: ttl_left(expires_at, now), cost },
+        PutOutcome::Refused | PutOutcome::TooLarge | PutOutcome::Conflict | PutOutcome::Missing => FillResult::default(),
     }
 }
 
@@ -93,49 +93,50 @@ fn ends_silently(left: &Departures) -> bool {
     left.len() < MANY && left.iter().all(|left| left.answer.ends_silently())
 }
 
-type EngineTable = Table<Lent>;
-type EngineTurn<'a, 'b> = Turn<'a, Lent, Stocked<'b>>;
+type EngineTable = Table<EngineHost>;
+type EngineContext<'a, 'b> = TableContext<'a, EngineHost, StoreAccess<'b>>;
 
 impl Core {
     /// Works on the table, then carries out what that set off. Only for engines.
-    pub(super) fn turn<R>(&self, work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R) -> R {
-        self.try_turn(work, |request| self.hand_to_provider(request)).unwrap_or_else(|panic| resume_unwind(panic))
+    pub(super) fn with_table<R>(&self, work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R) -> R {
+        self.try_with_table(work, |request| self.hand_to_provider(request)).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// As [`Core::turn`]; requests that were formed go to `hand`.
-    pub(super) fn turn_handing<R>(
+    /// As [`Core::with_table`]; requests that were formed go to `hand`.
+    pub(super) fn with_table_handing<R>(
         &self,
-        work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R,
-        hand: impl FnMut(Arc<Request>),
+        work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
+        hand: impl FnMut(Arc<ProviderRequest>),
     ) -> R {
-        self.try_turn(work, hand).unwrap_or_else(|panic| resume_unwind(panic))
+        self.try_with_table(work, hand).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// As [`Core::turn_handing`]; a panic in `work` is answered once everybody was told of it.
-    pub(super) fn try_turn<R>(
+    /// As [`Core::with_table_handing`]; a panic in `work` is answered once everybody was told of it.
+    pub(super) fn try_with_table<R>(
         &self,
-        work: impl FnOnce(&mut EngineTable, &mut EngineTurn<'_, '_>) -> R,
-        hand: impl FnMut(Arc<Request>),
+        work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
+        hand: impl FnMut(Arc<ProviderRequest>),
     ) -> std::thread::Result<R> {
         let now = Now::of(&self.clock);
-        let (mut out, mut left) = (Outbox::default(), Departures::new());
-        let mut store = Stocked { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
+        let (mut out, mut left) = (Effects::default(), Departures::new());
+        let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
         let table = self.table.as_ref().expect("asked of engines only");
         let (result, due, carries) = {
             let mut table = table.lock();
-            let mut turn = Turn { now: &now, store: &mut store, out: &mut out };
+            let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
             if result.is_err() {
                 // Nobody knows what state it is in: everybody hears of it, and the engine closes (rule L07).
-                self.life.advance(Stage::Shut);
-                table.wreck(&mut out);
+                self.life.advance(LifeStage::Shut);
+                table.fail_everything(&mut out);
             }
             // Results and requests on their way are counted for themselves.
             // Removals were recorded by the store already, and have yet to be sent.
-            let is_over = out.cancelled.is_empty() && out.litter.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
+            let is_over =
+                out.cancelled.is_empty() && out.deferred_drops.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
             let carries = !is_over;
             if carries {
-                self.life.begin(Place::Threads);
+                self.life.begin(CallSite::Threads);
             }
             (result, table.next_due(), carries)
         };
@@ -148,10 +149,10 @@ impl Core {
             // Most often. There is nothing to drop, which takes a while to find out.
             std::mem::forget(out);
         } else {
-            self.carry_out(out, hand);
+            self.apply_effects(out, hand);
         }
         if carries {
-            self.life.end_one(Place::Threads);
+            self.life.end_one(CallSite::Threads);
         }
         self.table_due(due);
         if ends {
@@ -161,54 +162,54 @@ impl Core {
         result
     }
 
-    fn carry_out(&self, out: Outbox<Lent>, hand: impl FnMut(Arc<Request>)) {
-        for Mailbox(inbox) in out.scheduled {
-            if inbox.is_direct() {
-                inbox.deliver(usize::MAX);
+    fn apply_effects(&self, out: Effects<EngineHost>, hand: impl FnMut(Arc<ProviderRequest>)) {
+        for FetchSink(fetch_events) in out.scheduled {
+            if fetch_events.is_direct() {
+                fetch_events.deliver(usize::MAX);
             } else {
-                self.send(inbox);
+                self.send(fetch_events);
             }
         }
         for (request, why) in out.cancelled {
             request.cancelled(why);
         }
         out.handed.into_iter().for_each(hand);
-        for litter in out.litter {
-            self.drop_litter(litter);
+        for deferred_drop in out.deferred_drops {
+            self.run_deferred_drop(deferred_drop);
         }
     }
 
     /// Sends mail to where results are delivered.
-    pub(super) fn send(&self, mail: Arc<dyn Mail>) {
-        self.send_by(&self.routes.results, mail);
+    pub(super) fn send(&self, item: Arc<dyn Deliverable>) {
+        self.send_by(&self.routes.results, item);
     }
 
     /// Sends mail to a queue of the program, or else to the dispatcher.
-    pub(super) fn send_by(&self, route: &Option<Arc<Queue>>, mail: Arc<dyn Mail>) {
+    pub(super) fn send_by(&self, route: &Option<Arc<HostQueue>>, item: Arc<dyn Deliverable>) {
         match (route, self.running()) {
-            (Some(queue), _) => queue.send(mail),
-            (None, Some(runtime)) => runtime.send(mail),
+            (Some(queue), _) => queue.send(item),
+            (None, Some(runtime)) => runtime.send(item),
             // A cache without threads delivers where it was called, after its locks.
-            (None, None) => deliver_all_of(mail),
+            (None, None) => deliver_all_of(item),
         }
     }
 
     /// Drops `what` where callbacks run. It may run code of the program.
     pub(super) fn send_drop<T: Send + 'static>(&self, what: T) {
         if !self.is_engine() {
-            return self.send(Drops::mail(what));
+            return self.send(RemoteDrop::deliverable(what));
         }
-        let pending = Pending::new(self.me(), self.routes.results_at());
+        let pending = PendingCount::new(self.me(), self.routes.results_at());
         self.send(Arc::new(Dropped(Mutex::new(Some((what, pending))))));
     }
 
-    fn drop_litter(&self, litter: Litter<Lent>) {
-        match litter {
+    fn run_deferred_drop(&self, deferred_drop: DeferredDrop<EngineHost>) {
+        match deferred_drop {
             // Ours alone: its receiver was dropped with its last event.
-            Litter::Mailbox(_) => drop(litter),
-            Litter::Request(request) => self.drop_request(request),
-            _ if litter.runs_host_code() && self.is_engine() => self.send_drop(litter),
-            _ => drop(litter),
+            DeferredDrop::Sink(_) => drop(deferred_drop),
+            DeferredDrop::Request(request) => self.drop_request(request),
+            _ if deferred_drop.runs_host_code() && self.is_engine() => self.send_drop(deferred_drop),
+            _ => drop(deferred_drop),
         }
     }
 
@@ -218,13 +219,13 @@ impl Core {
     }
 
     /// A request carries contexts of the host's, and this may be the last reference.
-    pub(super) fn drop_request(&self, request: Arc<Request>) {
+    pub(super) fn drop_request(&self, request: Arc<ProviderRequest>) {
         if request.runs_host_code_on_drop() { self.send_drop(request) } else { drop(request) }
     }
 
     /// Lets go of what left the store, after all locks, on the thread that caused it: the listener's mail is sent, or on a bare
     /// cache delivered here; what runs host code is sent to where callbacks run, if there is such a place.
-    pub(super) fn let_go(&self, left: Departures) {
+    pub(super) fn release_departures(&self, left: Departures) {
         if self.is_engine() {
             return self.send_departures(left);
         }
@@ -247,23 +248,23 @@ impl Core {
     /// Called by a thread that has written `written` entries, with no lock held: if more removals are pending than may be, it waits for
     /// some to be reported, or ends some values itself (rule S11a). Inside callbacks it does neither.
     #[inline(always)]
-    pub(super) fn hold_back(&self, written: usize) {
+    pub(super) fn throttle_writer(&self, written: usize) {
         if self.removals.is_over() && !must_not_wait() {
-            self.hold_back_now(written);
+            self.throttle_writer_now(written);
         }
     }
 
-    /// As [`Core::hold_back`], on whatever thread.
+    /// As [`Core::throttle_writer`], on whatever thread.
     #[cold]
-    pub(super) fn hold_back_now(&self, written: usize) {
+    pub(super) fn throttle_writer_now(&self, written: usize) {
         let me = self.me();
         // Dropped behind what runs: a destructor that does here may give up the last handle.
-        let _pending = me.is_engine().then(|| Pending::new(me.clone(), Place::Threads));
+        let _pending = me.is_engine().then(|| PendingCount::new(me.clone(), CallSite::Threads));
         me.removals.hold_back(written as u64);
     }
 
     /// Gives up a reference that a call took for itself. If it is the last one, a destructor of the host runs where callbacks run.
-    pub fn give_up(&self, value: Value) {
+    pub fn release_value(&self, value: Value) {
         let runs_host_code = value.runs_host_code_on_drop() && self.is_engine();
         match value.give_up() {
             Some(last) if runs_host_code => self.send_drop(last),
@@ -271,7 +272,7 @@ impl Core {
         }
     }
 
-    /// As [`Core::let_go`], from the timer's thread, on which nothing of the host's runs.
+    /// As [`Core::release_departures`], from the timer's thread, on which nothing of the host's runs.
     #[inline(always)]
     pub(super) fn send_departures(&self, left: Departures) {
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
@@ -296,10 +297,10 @@ impl Core {
 }
 
 /// Something on its way to be dropped where callbacks run, for an engine.
-struct Dropped<T>(Mutex<Option<(T, Pending)>>);
+struct Dropped<T>(Mutex<Option<(T, PendingCount)>>);
 
-impl<T: Send> Mail for Dropped<T> {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+impl<T: Send> Deliverable for Dropped<T> {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let held = self.0.lock().take();
         drop(self);
         if let Some((what, pending)) = held {
@@ -307,17 +308,17 @@ impl<T: Send> Mail for Dropped<T> {
             drop(what);
             drop(pending);
         }
-        Delivered::all(0)
+        DeliveryResult::all(0)
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
+    fn pull(self: Arc<Self>) -> PullResult {
         self.deliver(1);
-        Pulled::nothing()
+        PullResult::nothing()
     }
 }
 
-impl Request {
-    fn cancelled(self: Arc<Request>, why: Cancel) {
+impl ProviderRequest {
+    fn cancelled(self: Arc<ProviderRequest>, why: Cancel) {
         let core = self.core().clone();
         if self.note_cancel(why) {
             core.send_by(&core.routes.provider, CancelMail::new(self));

@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One fetch: before, while and after it is asked.
-pub struct Fetch {
+pub struct FetchHandle {
     born: Generation,
-    inner: Mutex<Inner>,
+    inner: Mutex<HandleState>,
     ended: Condvar,
     done: AtomicUsize,
     failed: AtomicUsize,
     total: AtomicUsize,
 }
 
-struct Inner {
+struct HandleState {
     stage: Stage,
     /// `None`: not stated, so that the options decide.
     urgency: Option<i32>,
@@ -42,13 +42,13 @@ enum Stage {
     Ended,
 }
 
-impl Fetch {
+impl FetchHandle {
     /// A fetch that is not asked yet.
     #[allow(clippy::new_without_default)] // it belongs to a process, which a default value would hide
-    pub fn new() -> Fetch {
-        Fetch {
+    pub fn new() -> FetchHandle {
+        FetchHandle {
             born: Generation::now(),
-            inner: Mutex::new(Inner { stage: Stage::Unused, urgency: None, context: None }),
+            inner: Mutex::new(HandleState { stage: Stage::Unused, urgency: None, context: None }),
             ended: Condvar::new(),
             done: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
@@ -82,7 +82,7 @@ impl Fetch {
             inner.active()
         };
         if let Some((core, id)) = active {
-            core.turn(|table, turn| table.set_urgency(id, urgency, turn));
+            core.with_table(|table, turn| table.set_urgency(id, urgency, turn));
         }
     }
 
@@ -100,7 +100,7 @@ impl Fetch {
         // The table's lock comes before the handle's, so the handle's is given back first. If the fetch ends in between, its
         // id is stale and nothing happens.
         if let Some((core, id)) = active {
-            core.turn(|table, turn| table.cancel(id, turn));
+            core.with_table(|table, turn| table.cancel(id, turn));
         }
     }
 
@@ -117,15 +117,15 @@ impl Fetch {
     }
 
     /// The call put it into the table, under whose lock this runs. Says what the host did with it meanwhile.
-    pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> Meanwhile {
+    pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> EarlyChanges {
         let mut inner = self.inner.lock();
         let urgency = inner.urgency;
-        let Stage::Starting { cancelled } = inner.stage else { return Meanwhile { cancelled: false, urgency } };
+        let Stage::Starting { cancelled } = inner.stage else { return EarlyChanges { cancelled: false, urgency } };
         inner.stage = match id {
             Some(id) => Stage::Active { core: core.clone(), id },
             None => Stage::Settled,
         };
-        Meanwhile { cancelled, urgency }
+        EarlyChanges { cancelled, urgency }
     }
 
     /// The call failed: it was not used.
@@ -182,12 +182,12 @@ impl Fetch {
 }
 
 /// What the host did with a fetch while its call was on the way to the table.
-pub(super) struct Meanwhile {
+pub(super) struct EarlyChanges {
     pub cancelled: bool,
     pub urgency: Option<i32>,
 }
 
-impl Inner {
+impl HandleState {
     fn active(&self) -> Option<(Arc<Core>, FetchId)> {
         match &self.stage {
             Stage::Active { core, id } => Some((core.clone(), *id)),

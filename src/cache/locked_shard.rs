@@ -1,7 +1,7 @@
 //! The one door to a shard: its lock, what leaves it, and what happens when a panic passes through (rules S11, L01, L07).
 
-use super::departure::{Departures, Outlet};
-use super::index::Whereabouts;
+use super::departure::{DepartureSink, Departures};
+use super::index::TableHint;
 use super::shard::Shard;
 use crate::base::Millis;
 use crate::base::fair::FairMutex;
@@ -10,16 +10,16 @@ use crate::base::sync::atomic::{AtomicU64, Ordering};
 
 /// A shard behind its lock. Apart from its neighbours' cache lines (two, as processors fetch them in pairs).
 #[repr(align(128))]
-pub(super) struct Cell {
+pub(super) struct LockedShard {
     shard: FairMutex<Shard>,
     /// The shard's `next_due`, written under its lock, so that a timer can look at all shards without one.
     next_due: AtomicU64,
-    whereabouts: Whereabouts,
+    whereabouts: TableHint,
 }
 
-impl Cell {
-    pub fn new(shard: Shard) -> Cell {
-        Cell { shard: FairMutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0), whereabouts: Whereabouts::default() }
+impl LockedShard {
+    pub fn new(shard: Shard) -> LockedShard {
+        LockedShard { shard: FairMutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0), whereabouts: TableHint::default() }
     }
 
     pub fn next_due(&self) -> Millis {
@@ -29,32 +29,37 @@ impl Cell {
     /// Does `work` that nothing leaves by. If it unwinds, nobody knows what state the shard is in: the next to come finds it empty.
     /// What was in it is dropped after the lock, so that whoever calls must bear that code of the host's runs.
     #[inline(always)]
-    pub fn read<R>(&self, outlet: Option<&dyn Outlet>, work: impl FnOnce(&mut Shard) -> R) -> R {
+    pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, work: impl FnOnce(&mut Shard) -> R) -> R {
         let mut left;
         let mut shard = match self.shard.lock_unless_broken() {
             Ok(shard) => shard,
             Err(broken) => {
                 left = Departures::new();
-                self.salvage(broken, outlet, &mut left)
+                self.salvage(broken, sink, &mut left)
             }
         };
         work(&mut shard)
     }
 
-    /// As [`Cell::read`], if that can be had without waiting or mending. `None`: nothing was done.
+    /// As [`LockedShard::read`], if that can be had without waiting or mending. `None`: nothing was done.
     #[inline(always)]
-    pub fn glance<R>(&self, work: impl FnOnce(&mut Shard) -> Option<R>) -> Option<R> {
+    pub fn try_lookup_fast<R>(&self, work: impl FnOnce(&mut Shard) -> Option<R>) -> Option<R> {
         work(&mut *self.shard.try_lock_unless_broken()?)
     }
 
-    /// Does `work`, which puts what leaves into `out`; with an outlet it goes there, also if `work` unwinds.
+    /// Does `work`, which puts what leaves into `out`; with a departure sink it goes there, also if `work` unwinds.
     #[inline(always)]
-    pub fn write<R>(&self, outlet: Option<&dyn Outlet>, out: &mut Departures, work: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
+    pub fn write<R>(
+        &self,
+        sink: Option<&dyn DepartureSink>,
+        out: &mut Departures,
+        work: impl FnOnce(&mut Shard, &mut Departures) -> R,
+    ) -> R {
         let mut shard = match self.shard.lock_unless_broken() {
             Ok(shard) => shard,
-            Err(broken) => self.salvage(broken, outlet, out),
+            Err(broken) => self.salvage(broken, sink, out),
         };
-        let leaving = Leaving { out, outlet };
+        let leaving = DepartureScope { out, sink };
         let result = work(&mut shard, &mut *leaving.out);
         self.announce(&shard);
         result
@@ -62,8 +67,8 @@ impl Cell {
 
     /// What is under `hash` will be looked for soon. Takes no lock.
     #[inline]
-    pub fn needed_soon(&self, hash: u64) {
-        self.whereabouts.needed_soon(hash);
+    pub fn prefetch(&self, hash: u64) {
+        self.whereabouts.prefetch(hash);
     }
 
     fn announce(&self, shard: &Shard) {
@@ -76,28 +81,33 @@ impl Cell {
 
     #[cold]
     #[inline(never)]
-    fn salvage<'a>(&self, mut shard: MutexGuard<'a, Shard>, outlet: Option<&dyn Outlet>, out: &mut Departures) -> MutexGuard<'a, Shard> {
+    fn salvage<'a>(
+        &self,
+        mut shard: MutexGuard<'a, Shard>,
+        sink: Option<&dyn DepartureSink>,
+        out: &mut Departures,
+    ) -> MutexGuard<'a, Shard> {
         shard.salvage(out);
         self.announce(&shard);
-        drop(Leaving { out, outlet });
+        drop(DepartureScope { out, sink });
         self.shard.mended();
         shard
     }
 }
 
 /// What leaves while a lock is held. It is recorded before the lock is given back, whatever way that happens.
-struct Leaving<'a> {
+struct DepartureScope<'a> {
     out: &'a mut Departures,
-    outlet: Option<&'a dyn Outlet>,
+    sink: Option<&'a dyn DepartureSink>,
 }
 
-impl Drop for Leaving<'_> {
+impl Drop for DepartureScope<'_> {
     fn drop(&mut self) {
-        if let Some(outlet) = self.outlet
+        if let Some(sink) = self.sink
             && !self.out.is_empty()
         {
-            // What an outlet leaves behind stays in `out`: here it would be dropped under the lock.
-            outlet.record(self.out);
+            // What a departure sink leaves behind stays in `out`: here it would be dropped under the lock.
+            sink.record(self.out);
         }
     }
 }
@@ -114,9 +124,9 @@ mod tests {
     use std::sync::Arc;
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<Departure>>);
+    struct RecordedDepartures(Mutex<Vec<Departure>>);
 
-    impl Outlet for Heard {
+    impl DepartureSink for RecordedDepartures {
         fn record(&self, departures: &mut Departures) {
             self.0.lock().extend(departures.drain(..));
         }
@@ -124,7 +134,7 @@ mod tests {
 
     #[test]
     fn s11_what_left_before_a_panic_is_heard_of_all_the_same() {
-        let heard = Arc::new(Heard::default());
+        let heard = Arc::new(RecordedDepartures::default());
         let store = Store::new(&CacheSettings::default(), Some(heard.clone()));
         let (now, mut out) = (Millis(0), Departures::new());
         let gone = Departure {

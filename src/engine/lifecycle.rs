@@ -5,7 +5,7 @@
 //! instant: pending work makes new work pending before it is through, and a sum of counts read one after the other could miss it.
 
 use super::Core;
-use super::host::Closed;
+use super::host::CloseListener;
 use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// How far an engine's life has come. It never goes back; some stages may be left out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
-pub(super) enum Stage {
+pub(super) enum LifeStage {
     /// It accepts fetches.
     Open,
     /// It accepts nothing new: it is about to close, or its table broke.
@@ -41,8 +41,8 @@ pub(super) enum Ownership {
 }
 
 /// An engine's life: where it stands, and what is still under way.
-pub(super) struct Life {
-    /// A [`Stage`].
+pub(super) struct Lifecycle {
+    /// A [`LifeStage`].
     stage: AtomicU8,
     /// An [`Ownership`].
     ownership: AtomicU8,
@@ -55,15 +55,15 @@ pub(super) struct Life {
     /// See [`THREADS`].
     work: AtomicU64,
     leases: Arc<Leases>,
-    pub(super) ending: Mutex<Ending>,
+    pub(super) ending: Mutex<ClosingState>,
     /// The end has come closer.
     pub(super) nearer: Condvar,
 }
 
-impl Default for Life {
-    fn default() -> Life {
-        Life {
-            stage: AtomicU8::new(Stage::Open as u8),
+impl Default for Lifecycle {
+    fn default() -> Lifecycle {
+        Lifecycle {
+            stage: AtomicU8::new(LifeStage::Open as u8),
             ownership: AtomicU8::new(Ownership::Held as u8),
             detached: AtomicBool::default(),
             unrouted: AtomicBool::default(),
@@ -78,22 +78,22 @@ impl Default for Life {
 
 /// Who waits for the end.
 #[derive(Default)]
-pub(super) struct Ending {
-    pub listeners: Vec<Box<dyn Closed>>,
+pub(super) struct ClosingState {
+    pub listeners: Vec<Box<dyn CloseListener>>,
     /// The news is on its way.
     pub sent: bool,
 }
 
 /// Where code of the program runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Place {
+pub(super) enum CallSite {
     /// On threads of the library.
     Threads,
     /// Where the program reads a queue.
     Queue,
 }
 
-/// The lowest bits of [`Life::work`] count what is pending on threads of the library: fetches that are told there, provider calls, turns
+/// The lowest bits of [`Lifecycle::work`] count what is pending on threads of the library: fetches that are told there, provider calls, turns
 /// of the table that have yet to be carried out, and all that is sent to the dispatcher.
 const THREADS: u64 = 1;
 /// Those above count what is pending in queues of the program.
@@ -101,30 +101,30 @@ const QUEUES: u64 = 1 << 28;
 /// Those above count deliveries at work where the program reads a queue. A queue has one reader at a time, and an engine three queues.
 const DELIVERIES: u64 = 1 << 56;
 
-impl Place {
+impl CallSite {
     fn unit(self) -> u64 {
         match self {
-            Place::Threads => THREADS,
-            Place::Queue => QUEUES,
+            CallSite::Threads => THREADS,
+            CallSite::Queue => QUEUES,
         }
     }
 }
 
-impl Life {
+impl Lifecycle {
     /// Whether it has come to `stage`, or beyond.
     #[inline]
-    pub(super) fn has_reached(&self, stage: Stage) -> bool {
+    pub(super) fn has_reached(&self, stage: LifeStage) -> bool {
         self.stage.load(Ordering::Acquire) >= stage as u8
     }
 
-    /// As [`Life::has_reached`] of the last stage, for lookups: what was done before it need not be seen.
+    /// As [`Lifecycle::has_reached`] of the last stage, for lookups: what was done before it need not be seen.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.stage.load(Ordering::Relaxed) == Stage::Over as u8
+        self.stage.load(Ordering::Relaxed) == LifeStage::Over as u8
     }
 
     /// Goes on to `stage`; false if that was reached before.
-    pub(super) fn advance(&self, stage: Stage) -> bool {
+    pub(super) fn advance(&self, stage: LifeStage) -> bool {
         self.stage.fetch_max(stage as u8, Ordering::AcqRel) < stage as u8
     }
 
@@ -156,12 +156,12 @@ impl Life {
     }
 
     /// Something is pending. Said before anybody can find the engine quiet without it: under the table's lock, or while something else is.
-    pub(super) fn begin(&self, place: Place) {
+    pub(super) fn begin(&self, place: CallSite) {
         self.work.fetch_add(place.unit(), Ordering::AcqRel);
     }
 
     /// It is through. Followed by [`Core::conclude_if_closing`].
-    pub(super) fn end_one(&self, place: Place) {
+    pub(super) fn end_one(&self, place: CallSite) {
         self.work.fetch_sub(place.unit(), Ordering::AcqRel);
     }
 
@@ -186,32 +186,32 @@ impl Life {
 }
 
 /// Work that is pending, as long as this lives.
-pub(super) struct Pending {
+pub(super) struct PendingCount {
     core: Arc<Core>,
-    place: Place,
+    place: CallSite,
 }
 
-impl Pending {
+impl PendingCount {
     /// From now on.
-    pub(super) fn new(core: Arc<Core>, place: Place) -> Pending {
+    pub(super) fn new(core: Arc<Core>, place: CallSite) -> PendingCount {
         core.life.begin(place);
-        Pending::begun(core, place)
+        PendingCount::begun(core, place)
     }
 
-    /// [`Life::begin`] was called for it.
-    pub(super) fn begun(core: Arc<Core>, place: Place) -> Pending {
-        Pending { core, place }
+    /// [`Lifecycle::begin`] was called for it.
+    pub(super) fn begun(core: Arc<Core>, place: CallSite) -> PendingCount {
+        PendingCount { core, place }
     }
 }
 
-impl Pending {
+impl PendingCount {
     /// It is about to be done.
-    pub(super) fn delivering(&self) -> Option<Delivering> {
+    pub(super) fn delivering(&self) -> Option<DeliveryGuard> {
         self.core.delivering(self.place)
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingCount {
     fn drop(&mut self) {
         self.core.life.end_one(self.place);
         self.core.conclude_if_closing();
@@ -219,20 +219,20 @@ impl Drop for Pending {
 }
 
 /// A delivery at work where the program reads a queue. What it delivers is let go of before this is: it may hold the engine.
-pub(super) struct Delivering {
+pub(super) struct DeliveryGuard {
     core: Arc<Core>,
     /// Dropped after the engine.
     _lease: Lease,
 }
 
-impl Delivering {
-    pub(super) fn new(core: Arc<Core>) -> Delivering {
+impl DeliveryGuard {
+    pub(super) fn new(core: Arc<Core>) -> DeliveryGuard {
         core.life.work.fetch_add(DELIVERIES, Ordering::AcqRel);
-        Delivering { _lease: core.life.lease(), core }
+        DeliveryGuard { _lease: core.life.lease(), core }
     }
 }
 
-impl Drop for Delivering {
+impl Drop for DeliveryGuard {
     fn drop(&mut self) {
         self.core.life.work.fetch_sub(DELIVERIES, Ordering::AcqRel);
         self.core.conclude_if_closing();
@@ -271,13 +271,13 @@ mod tests {
 
     #[test]
     fn l05_a_life_goes_on_and_never_back() {
-        let life = Life::default();
-        assert!(life.has_reached(Stage::Open) && !life.has_reached(Stage::Shut));
-        assert!(life.advance(Stage::Shut), "its table broke");
-        assert!(!life.advance(Stage::Shut));
-        assert!(life.advance(Stage::Closing) && life.advance(Stage::Over), "disposed with its news in a queue");
-        assert!(!life.advance(Stage::Reported), "the queue is read later");
-        assert!(life.has_reached(Stage::Over));
+        let life = Lifecycle::default();
+        assert!(life.has_reached(LifeStage::Open) && !life.has_reached(LifeStage::Shut));
+        assert!(life.advance(LifeStage::Shut), "its table broke");
+        assert!(!life.advance(LifeStage::Shut));
+        assert!(life.advance(LifeStage::Closing) && life.advance(LifeStage::Over), "disposed with its news in a queue");
+        assert!(!life.advance(LifeStage::Reported), "the queue is read later");
+        assert!(life.has_reached(LifeStage::Over));
         life.give_up(Ownership::Disposed);
         life.give_up(Ownership::Freed);
         assert!(life.is_disposed());
@@ -285,9 +285,9 @@ mod tests {
 
     #[test]
     fn l05b_what_is_pending_is_seen_wherever_it_is() {
-        let life = Life::default();
+        let life = Lifecycle::default();
         assert!(life.is_quiet());
-        for place in [Place::Threads, Place::Queue] {
+        for place in [CallSite::Threads, CallSite::Queue] {
             life.begin(place);
             life.begin(place);
             life.end_one(place);
@@ -297,12 +297,12 @@ mod tests {
         }
         // Who gives the engine up waits for no queue, but for a delivery at work there.
         life.give_up(Ownership::Freed);
-        life.begin(Place::Queue);
+        life.begin(CallSite::Queue);
         assert!(life.is_quiet());
         life.work.fetch_add(DELIVERIES, Ordering::AcqRel);
         assert!(!life.is_quiet());
         life.work.fetch_sub(DELIVERIES, Ordering::AcqRel);
-        life.begin(Place::Threads);
+        life.begin(CallSite::Threads);
         assert!(!life.is_quiet());
     }
 }

@@ -1,16 +1,16 @@
 //! Requests on their way to the host's provider: on threads of ours, or through the host's queue (rules F12, L02).
 
-use super::letter::Letter;
-use super::life::{Lease, Pending, Place};
-use super::request::{Request, Ticket};
+use super::lifecycle::{CallSite, Lease, PendingCount};
+use super::polled_event::PolledEvent;
+use super::request::{ProviderRequest, Ticket};
 use super::{Core, Threads};
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::sync::{Mutex, linger};
 use crate::base::{Error, Now, Status};
+use crate::runtime::delivery::{self, Deliverable, DeliveryResult, PullResult};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{self, Delivered, Mail, Pulled};
-use crate::runtime::pool::Job;
-use crate::task::{RequestId, Rest, Taken};
+use crate::runtime::provider_pool::Job;
+use crate::task::{RequestId, TakeResult, Unanswered};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// the host takes what is there, and is faster than one that has yet to wake up; so a thread may find nothing. Then it lingers,
 /// and counts as summoned while it does.
 #[derive(Default)]
-pub(super) struct Ready {
+pub(super) struct ReadyRequests {
     tickets: VecDeque<Ticket>,
     summoned: usize,
     /// Those for which the system refused a thread, until they have failed.
@@ -29,7 +29,7 @@ pub(super) struct Ready {
     failing: bool,
 }
 
-impl Ready {
+impl ReadyRequests {
     /// A thread that was summoned will not come. Whether the caller is to fail what lacks one.
     fn refuse(&mut self) -> bool {
         self.summoned -= 1;
@@ -40,7 +40,7 @@ impl Ready {
         !self.refused.is_empty() && !std::mem::replace(&mut self.failing, true)
     }
 
-    /// The next to fail, for who was told to by [`Ready::refuse`].
+    /// The next to fail, for who was told to by [`ReadyRequests::refuse`].
     fn next_refused(&mut self) -> Option<Ticket> {
         let next = self.refused.pop_front();
         self.failing = next.is_some();
@@ -49,9 +49,9 @@ impl Ready {
 }
 
 impl Core {
-    pub(super) fn hand_to_provider(&self, request: Arc<Request>) {
+    pub(super) fn hand_to_provider(&self, request: Arc<ProviderRequest>) {
         if let Some(queue) = &self.routes.provider {
-            return queue.send(RequestMail::new(self.me(), request));
+            return queue.send(RequestDelivery::new(self.me(), request));
         }
         let ticket = Ticket::new(request);
         {
@@ -64,7 +64,7 @@ impl Core {
         }
         // Threads of its own are joined.
         let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
-        let summons = Box::new(Summons { core: self.me(), _lease: lease });
+        let summons = Box::new(ProviderJob { core: self.me(), _lease: lease });
         match self.runtime() {
             Some(runtime) => runtime.run(self.settings.tasks.stack_bytes, summons),
             None => summons.refused(),
@@ -76,9 +76,9 @@ impl Core {
     fn fail_refused(&self) {
         let next = || self.ready.lock().next_refused();
         while let Some(ticket) = next() {
-            let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_NO_THREAD))));
+            let _ = catch_panic(|| ticket.finish(Unanswered::Failed(Error::of(Status::ERR_NO_THREAD))));
             drop(ticket);
-            self.life.end_one(Place::Threads);
+            self.life.end_one(CallSite::Threads);
         }
         self.conclude_if_closing();
     }
@@ -91,11 +91,11 @@ impl Core {
             // A panic of ours must not be printed, nor keep the engine from its end.
             if self.removals.is_over() {
                 // Before the call: when it returns, its slot may have been given to another request long ago.
-                let _ = contained(|| self.hold_back_now(ticket.keys().len()));
+                let _ = catch_panic(|| self.throttle_writer_now(ticket.keys().len()));
             }
-            let _ = contained(|| self.provide(ticket));
-            let _ = contained(|| {
-                self.turn_handing(
+            let _ = catch_panic(|| self.provide(ticket));
+            let _ = catch_panic(|| {
+                self.with_table_handing(
                     |table, turn| table.request_returned(id, turn),
                     |request| {
                         // One of them needs no other thread: this one is back.
@@ -107,7 +107,7 @@ impl Core {
                     },
                 )
             });
-            self.life.end_one(Place::Threads);
+            self.life.end_one(CallSite::Threads);
             self.conclude_if_closing();
             if next.is_none() {
                 self.ready.lock().summoned += 1;
@@ -129,7 +129,7 @@ impl Core {
 
     /// Calls the provider, unless nobody wants its answer any more.
     fn provide(&self, ticket: Ticket) -> bool {
-        let runs = self.take_request(ticket.id()) == Taken::Run;
+        let runs = self.take_request(ticket.id()) == TakeResult::Run;
         match &self.hooks.provider {
             // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
             Some(provider) if runs => {
@@ -140,7 +140,7 @@ impl Core {
         runs
     }
 
-    fn take_request(&self, id: RequestId) -> Taken {
+    fn take_request(&self, id: RequestId) -> TakeResult {
         let now = Now::of(&self.clock);
         let table = self.table.as_ref().expect("requests are an engine's");
         let (taken, due) = {
@@ -152,18 +152,18 @@ impl Core {
     }
 
     fn request_returned(&self, id: RequestId) {
-        let _ = contained(|| self.turn(|table, turn| table.request_returned(id, turn)));
+        let _ = catch_panic(|| self.with_table(|table, turn| table.request_returned(id, turn)));
     }
 }
 
 /// What brings a thread to the requests that are ready.
-struct Summons {
+struct ProviderJob {
     core: Arc<Core>,
     /// Dropped after the engine.
     _lease: Option<Lease>,
 }
 
-impl Job for Summons {
+impl Job for ProviderJob {
     fn run(self: Box<Self>) {
         self.core.provide_ready();
     }
@@ -176,22 +176,22 @@ impl Job for Summons {
 }
 
 /// A request on its way through the program's queue. It is taken out of it once: by who reads the queue, or back again.
-pub(super) struct RequestMail(Mutex<Option<Waiting>>);
+pub(super) struct RequestDelivery(Mutex<Option<Waiting>>);
 
 /// In the order in which they are dropped.
 struct Waiting {
     ticket: Ticket,
     core: Arc<Core>,
-    pending: Pending,
+    pending: PendingCount,
 }
 
-impl RequestMail {
-    fn new(core: Arc<Core>, request: Arc<Request>) -> Arc<RequestMail> {
-        let pending = Pending::begun(core.clone(), Place::Queue);
+impl RequestDelivery {
+    fn new(core: Arc<Core>, request: Arc<ProviderRequest>) -> Arc<RequestDelivery> {
+        let pending = PendingCount::begun(core.clone(), CallSite::Queue);
         let waiting = Waiting { ticket: Ticket::new(request.clone()), core, pending };
-        let mail = Arc::new(RequestMail(Mutex::new(Some(waiting))));
-        request.wait_by(&mail);
-        mail
+        let item = Arc::new(RequestDelivery(Mutex::new(Some(waiting))));
+        request.wait_by(&item);
+        item
     }
 
     fn take(&self) -> Option<Waiting> {
@@ -202,7 +202,7 @@ impl RequestMail {
     pub(super) fn take_back(&self) {
         let Some(Waiting { ticket, core, pending }) = self.take() else { return };
         let id = ticket.id();
-        let _ = contained(|| ticket.finish(Rest::Failed(Error::of(Status::ERR_CANCELLED))));
+        let _ = catch_panic(|| ticket.finish(Unanswered::Failed(Error::of(Status::ERR_CANCELLED))));
         core.request_returned(id);
         // The contexts that it carries end where callbacks run.
         core.send_drop(ticket);
@@ -210,35 +210,35 @@ impl RequestMail {
     }
 }
 
-impl Mail for RequestMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+impl Deliverable for RequestDelivery {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let waiting = {
             let mut held = self.0.lock();
             let is_callable = |waiting: &Waiting| waiting.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable());
             if held.as_ref().is_some_and(|waiting| !is_callable(waiting)) {
                 drop(held);
-                return Delivered { count: 0, rest: mail::Rest::NoFunction(self) };
+                return DeliveryResult { count: 0, remainder: delivery::Remainder::NoFunction(self) };
             }
             held.take()
         };
-        let Some(Waiting { ticket, core, pending }) = waiting else { return Delivered::all(0) };
-        let _delivering = core.delivering(Place::Queue);
+        let Some(Waiting { ticket, core, pending }) = waiting else { return DeliveryResult::all(0) };
+        let _delivering = core.delivering(CallSite::Queue);
         let id = ticket.id();
         let ran = core.provide(ticket);
         core.request_returned(id);
         drop((core, pending));
-        Delivered::all(usize::from(ran))
+        DeliveryResult::all(usize::from(ran))
     }
 
     /// Who takes requests out answers when it likes: nothing is out that could come back.
-    fn pull(self: Arc<Self>) -> Pulled {
-        let Some(Waiting { ticket, core, pending }) = self.take() else { return Pulled::nothing() };
-        if core.take_request(ticket.id()) == Taken::Skip {
+    fn pull(self: Arc<Self>) -> PullResult {
+        let Some(Waiting { ticket, core, pending }) = self.take() else { return PullResult::nothing() };
+        if core.take_request(ticket.id()) == TakeResult::Skip {
             drop((ticket, core, pending));
-            return Pulled::nothing();
+            return PullResult::nothing();
         }
         core.request_returned(ticket.id());
         drop(pending);
-        Pulled { letter: Some(Box::new(Letter::Request { core, ticket })), more: false }
+        PullResult { event: Some(Box::new(PolledEvent::Request { core, ticket })), more: false }
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 
 use super::{NoThread, threads};
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_until};
 use std::collections::{HashMap, VecDeque};
@@ -25,7 +25,7 @@ pub trait Job: Send {
 
 /// Whether there is a thread for each job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Manned {
+pub(super) enum Staffing {
     /// There is, or the job was refused.
     Fully,
     /// The system refused one: a job waits for a thread that is at work.
@@ -36,14 +36,14 @@ pub(super) enum Manned {
 pub(super) struct Pool {
     keep_alive: Duration,
     /// One for each size that was asked for, which are few.
-    crews: Mutex<Vec<Arc<Crew>>>,
+    groups: Mutex<Vec<Arc<StackGroup>>>,
 }
 
 /// The threads with stacks of one size.
-struct Crew {
+struct StackGroup {
     stack_bytes: usize,
     keep_alive: Duration,
-    state: Mutex<State>,
+    state: Mutex<GroupState>,
     /// There is a job, or the pool ends.
     work: Condvar,
     /// No thread is about to be started any more.
@@ -51,7 +51,7 @@ struct Crew {
 }
 
 #[derive(Default)]
-struct State {
+struct GroupState {
     jobs: VecDeque<Box<dyn Job>>,
     /// Threads that wait for a job, those included that were woken for one and have yet to take it.
     idle: usize,
@@ -68,65 +68,65 @@ struct State {
 
 impl Pool {
     pub(super) fn new(keep_alive: Duration) -> Pool {
-        Pool { keep_alive, crews: Mutex::default() }
+        Pool { keep_alive, groups: Mutex::default() }
     }
 
     /// Runs `job` on a thread with a stack of `stack_bytes`. Never waits for one.
-    pub(super) fn run(&self, stack_bytes: usize, job: Box<dyn Job>) -> Manned {
-        self.crew(stack_bytes).run(job)
+    pub(super) fn run(&self, stack_bytes: usize, job: Box<dyn Job>) -> Staffing {
+        self.group(stack_bytes).run(job)
     }
 
     /// Tries anew to start threads for jobs that wait for want of them.
-    pub(super) fn reinforce(&self) -> Manned {
-        let crews = self.crews.lock().clone();
-        let short = crews.iter().filter(|crew| crew.man() == Manned::Short).count();
-        if short > 0 { Manned::Short } else { Manned::Fully }
+    pub(super) fn reinforce(&self) -> Staffing {
+        let crews = self.groups.lock().clone();
+        let short = crews.iter().filter(|crew| crew.assign() == Staffing::Short).count();
+        if short > 0 { Staffing::Short } else { Staffing::Fully }
     }
 
-    fn crew(&self, stack_bytes: usize) -> Arc<Crew> {
-        let mut crews = self.crews.lock();
+    fn group(&self, stack_bytes: usize) -> Arc<StackGroup> {
+        let mut crews = self.groups.lock();
         if let Some(crew) = crews.iter().find(|crew| crew.stack_bytes == stack_bytes) {
             return crew.clone();
         }
-        let crew = Arc::new(Crew::new(stack_bytes, self.keep_alive));
+        let crew = Arc::new(StackGroup::new(stack_bytes, self.keep_alive));
         crews.push(crew.clone());
         crew
     }
 
     /// Ends the threads once all jobs are done, and waits for that where waiting is allowed.
     pub(super) fn stop(&self) {
-        let crews = self.crews.lock().clone();
+        let crews = self.groups.lock().clone();
         crews.iter().for_each(|crew| crew.stop());
     }
 }
 
-impl Crew {
-    fn new(stack_bytes: usize, keep_alive: Duration) -> Crew {
+impl StackGroup {
+    fn new(stack_bytes: usize, keep_alive: Duration) -> StackGroup {
         let (work, settled) = (Condvar::new(), Condvar::new());
-        Crew { stack_bytes, keep_alive, state: Mutex::default(), work, settled }
+        StackGroup { stack_bytes, keep_alive, state: Mutex::default(), work, settled }
     }
 
-    fn run(self: &Arc<Crew>, job: Box<dyn Job>) -> Manned {
+    fn run(self: &Arc<StackGroup>, job: Box<dyn Job>) -> Staffing {
         {
             let mut state = self.state.lock();
             if state.ended {
                 drop(state);
                 job.refused();
-                return Manned::Fully;
+                return Staffing::Fully;
             }
             state.jobs.push_back(job);
         }
-        self.man()
+        self.assign()
     }
 
     /// Sees to it that there is a thread for each job.
-    fn man(self: &Arc<Crew>) -> Manned {
+    fn assign(self: &Arc<StackGroup>) -> Staffing {
         let id = {
             let mut state = self.state.lock();
             if state.jobs.len() <= state.idle {
                 drop(state);
                 self.work.notify_one();
-                return Manned::Fully;
+                return Staffing::Fully;
             }
             state.alive += 1;
             state.starting += 1;
@@ -138,23 +138,23 @@ impl Crew {
         let mut state = self.state.lock();
         state.starting -= 1;
         self.settled.notify_all();
-        let Err(NoThread) = started.map(|thread| drop(state.handles.insert(id, thread))) else { return Manned::Fully };
+        let Err(NoThread) = started.map(|thread| drop(state.handles.insert(id, thread))) else { return Staffing::Fully };
         state.alive -= 1;
         if state.alive > 0 {
-            return if state.jobs.is_empty() { Manned::Fully } else { Manned::Short };
+            return if state.jobs.is_empty() { Staffing::Fully } else { Staffing::Short };
         }
         // Nobody would ever take what waits, whoever brought it.
         let refused = std::mem::take(&mut state.jobs);
         drop(state);
         refused.into_iter().for_each(|job| job.refused());
-        Manned::Fully
+        Staffing::Fully
     }
 
     /// What a thread does.
     fn work(&self, id: u64) {
         while let Some(job) = self.next() {
             // A panic of ours was dealt with where it happened, and must not take the thread with it.
-            let _ = contained(|| job.run());
+            let _ = catch_panic(|| job.run());
         }
         let mut state = self.state.lock();
         let own = state.handles.remove(&id);
@@ -181,7 +181,7 @@ impl Crew {
         }
     }
 
-    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, GroupState>, at_most: Duration) -> MutexGuard<'a, GroupState> {
         state.idle += 1;
         let mut state = wait_until(&self.work, state, at_most);
         state.idle -= 1;

@@ -2,19 +2,19 @@
 //! sees a foreign thread.
 //!
 //! The host learns that mail waits by a descriptor that is readable for as long, by a wake function, or by waiting in
-//! [`Queue::poll`] or [`Queue::next`]. Sending never blocks, and nothing is lost: what was sent stays until it is read, or until
+//! [`HostQueue::poll`] or [`HostQueue::next`]. Sending never blocks, and nothing is lost: what was sent stays until it is read, or until
 //! the queue is freed.
 //!
 //! Whether the flag is up is decided under one lock, by the sender after it sent and by the reader after it found nothing: were
 //! the reader's look outside, it could lower the flag over mail that came in between. And a reader does not say that nothing waits
 //! while the flag is up: who was told by its rising once is not told again.
 
+use super::delivery::{AnyEvent, Deliverable, DeliveryResult, PullResult, Remainder};
+use super::delivery_queue::DeliveryQueue;
 use super::hooks::call_host;
-use super::mail::{Delivered, Letter, Mail, Pulled, Rest};
-use super::postbox::Postbox;
 use super::{NoThread, threads};
-use crate::base::object::{Home, Orphan};
-use crate::base::panics::contained;
+use crate::base::object::{DropSite, UnownedObject};
+use crate::base::panics::catch_panic;
 use crate::base::platform::{NoReadyFlag, ReadyFlag};
 use crate::base::process::Generation;
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,13 +25,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Mail for a thread of the host's.
-pub struct Queue {
+pub struct HostQueue {
     born: Generation,
-    post: Postbox,
+    deliveries: DeliveryQueue,
     /// Whether somebody reads: one at a time.
     reading: AtomicBool,
     /// Mail of which part was read.
-    begun: Mutex<Option<Arc<dyn Mail>>>,
+    begun: Mutex<Option<Arc<dyn Deliverable>>>,
     signal: Mutex<Signal>,
     /// Whether anybody looks at the signal.
     signals: AtomicBool,
@@ -56,21 +56,21 @@ pub trait WakeHook: Send {
 
 /// Why a queue cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unread {
+pub enum ReadError {
     /// Nothing came within the time given, or somebody woke us.
     Empty,
-    /// The next event has no function to call: it is for [`Queue::next`].
+    /// The next event has no function to call: it is for [`HostQueue::next`].
     NoFunction,
     /// Another thread reads just now.
     Busy,
 }
 
-impl Queue {
+impl HostQueue {
     /// An empty queue. `pipe`: its descriptor is a pipe even where there are eventfds.
-    pub fn new(pipe: bool) -> Queue {
-        Queue {
+    pub fn new(pipe: bool) -> HostQueue {
+        HostQueue {
             born: Generation::now(),
-            post: Postbox::new(),
+            deliveries: DeliveryQueue::new(),
             reading: AtomicBool::new(false),
             begun: Mutex::new(None),
             signal: Mutex::default(),
@@ -97,12 +97,12 @@ impl Queue {
     }
 
     /// Sends mail. Never blocks.
-    pub fn send(&self, mail: Arc<dyn Mail>) {
+    pub fn send(&self, item: Arc<dyn Deliverable>) {
         if self.freed.load(Ordering::Acquire) {
             // Nobody will ever ask. Its end runs here, as the last reference.
-            return drop(mail);
+            return drop(item);
         }
-        self.post.send(mail);
+        self.deliveries.send(item);
         if self.signals.load(Ordering::Acquire) {
             self.raise();
         }
@@ -117,7 +117,7 @@ impl Queue {
         // A reader may have been faster, and looked at the flag before we came: then there is nothing to tell.
         if !self.is_empty() && !std::mem::replace(&mut signal.raised, true) {
             signal.flag.iter().for_each(ReadyFlag::raise);
-            signal.waker.iter().for_each(Waker::ring);
+            signal.waker.iter().for_each(Waker::signal);
         }
     }
 
@@ -135,7 +135,7 @@ impl Queue {
     }
 
     fn is_empty(&self) -> bool {
-        self.post.is_empty() && self.begun.lock().is_none()
+        self.deliveries.is_empty() && self.begun.lock().is_none()
     }
 
     /// Whether the flag is up, for models of it.
@@ -180,7 +180,7 @@ impl Queue {
             if !self.is_empty() {
                 signal.raised = true;
                 signal.flag.iter().for_each(ReadyFlag::raise);
-                signal.waker.iter().for_each(Waker::ring);
+                signal.waker.iter().for_each(Waker::signal);
             }
             before
         };
@@ -191,16 +191,16 @@ impl Queue {
 
     /// Whoever waits in `poll` or `next`, or does so next, stops waiting.
     pub fn wake(&self) {
-        self.post.wake();
+        self.deliveries.wake();
     }
 
     /// Calls the functions of at most `most` events, on this thread; waits for the first for at most `timeout` (`None`: as long as
     /// it takes). Says how many it called.
-    pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, Unread> {
+    pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, ReadError> {
         let _reader = self.read()?;
         let (mut count, mut patience) = (0, timeout);
         while count < most && !self.is_freed() {
-            let Some(mail) = self.next_mail(patience) else {
+            let Some(item) = self.next_delivery(patience) else {
                 if self.lower_if_empty() {
                     break;
                 }
@@ -208,14 +208,14 @@ impl Queue {
                 patience = Some(Duration::ZERO);
                 continue;
             };
-            let delivered = mail.deliver(most - count);
+            let delivered = item.deliver(most - count);
             count += delivered.count;
-            match delivered.rest {
-                Rest::Nothing => {}
-                Rest::More(rest) => *self.begun.lock() = Some(rest),
-                Rest::NoFunction(rest) => {
+            match delivered.remainder {
+                Remainder::Nothing => {}
+                Remainder::More(rest) => *self.begun.lock() = Some(rest),
+                Remainder::NoFunction(rest) => {
                     *self.begun.lock() = Some(rest);
-                    return if count > 0 { Ok(count) } else { Err(Unread::NoFunction) };
+                    return if count > 0 { Ok(count) } else { Err(ReadError::NoFunction) };
                 }
             }
             if count > 0 {
@@ -224,41 +224,41 @@ impl Queue {
             }
         }
         self.lower_if_empty();
-        if count == 0 && most > 0 { Err(Unread::Empty) } else { Ok(count) }
+        if count == 0 && most > 0 { Err(ReadError::Empty) } else { Ok(count) }
     }
 
     /// Takes the next event out; waits for it for at most `timeout` (`None`: as long as it takes).
-    pub fn next(&self, timeout: Option<Duration>) -> Result<Letter, Unread> {
+    pub fn next(&self, timeout: Option<Duration>) -> Result<AnyEvent, ReadError> {
         let _reader = self.read()?;
         let mut patience = timeout;
         while !self.is_freed() {
-            let Some(mail) = self.next_mail(patience) else {
+            let Some(item) = self.next_delivery(patience) else {
                 if self.lower_if_empty() {
-                    return Err(Unread::Empty);
+                    return Err(ReadError::Empty);
                 }
                 // As in `poll`.
                 patience = Some(Duration::ZERO);
                 continue;
             };
-            let pulled = mail.clone().pull();
+            let pulled = item.clone().pull();
             if pulled.more {
-                *self.begun.lock() = Some(mail);
+                *self.begun.lock() = Some(item);
             }
             self.lower_if_empty();
-            if let Some(letter) = pulled.letter {
+            if let Some(letter) = pulled.event {
                 return Ok(letter);
             }
         }
-        Err(Unread::Empty)
+        Err(ReadError::Empty)
     }
 
-    fn next_mail(&self, timeout: Option<Duration>) -> Option<Arc<dyn Mail>> {
+    fn next_delivery(&self, timeout: Option<Duration>) -> Option<Arc<dyn Deliverable>> {
         let begun = self.begun.lock().take();
-        begun.or_else(|| self.post.take(timeout))
+        begun.or_else(|| self.deliveries.take(timeout))
     }
 
-    fn read(&self) -> Result<Reader<'_>, Unread> {
-        if self.reading.swap(true, Ordering::Acquire) { Err(Unread::Busy) } else { Ok(Reader(self)) }
+    fn read(&self) -> Result<ReadGuard<'_>, ReadError> {
+        if self.reading.swap(true, Ordering::Acquire) { Err(ReadError::Busy) } else { Ok(ReadGuard(self)) }
     }
 
     /// Nobody will ask any more: what waits is dropped, here, and what is sent later where it is sent. Waits for the wake function.
@@ -266,7 +266,7 @@ impl Queue {
         drop(self.end());
     }
 
-    /// As [`Queue::free`], but waits for nobody: a wake function that runs just now returns when it likes.
+    /// As [`HostQueue::free`], but waits for nobody: a wake function that runs just now returns when it likes.
     pub fn dispose(&self) {
         self.end().waker.into_iter().for_each(Waker::leave);
     }
@@ -274,7 +274,7 @@ impl Queue {
     fn end(&self) -> Signal {
         self.freed.store(true, Ordering::SeqCst);
         // Whoever reads it has nothing more to wait for.
-        self.post.wake();
+        self.deliveries.wake();
         let signal = std::mem::take(&mut *self.signal.lock());
         self.drop_all();
         signal
@@ -286,17 +286,17 @@ impl Queue {
 
     fn drop_all(&self) {
         let begun = self.begun.lock().take();
-        let _ = contained(|| drop(begun));
-        while let Some(mail) = self.post.try_take() {
+        let _ = catch_panic(|| drop(begun));
+        while let Some(item) = self.deliveries.try_take() {
             // It may be the last of an engine, and end what the program gave it.
-            let _ = contained(|| drop(mail));
+            let _ = catch_panic(|| drop(item));
         }
     }
 }
 
-struct Reader<'a>(&'a Queue);
+struct ReadGuard<'a>(&'a HostQueue);
 
-impl Drop for Reader<'_> {
+impl Drop for ReadGuard<'_> {
     fn drop(&mut self) {
         self.0.reading.store(false, Ordering::Release);
         // A callback gave the queue up.
@@ -307,13 +307,13 @@ impl Drop for Reader<'_> {
 }
 
 /// Objects bound to a queue end there, whoever drops the last reference (rule L04).
-impl Home for Queue {
-    fn bring(&self, object: Orphan) {
+impl DropSite for HostQueue {
+    fn accept(&self, object: UnownedObject) {
         // There is no "there" any more; in the child of a fork neither: the locks and the descriptor are the parent's (rule L06).
         if self.freed.load(Ordering::Acquire) || self.born.is_stale() {
             return object.end();
         }
-        self.send(Arc::new(DropMail(Mutex::new(Some(object)))));
+        self.send(Arc::new(ObjectDrop(Mutex::new(Some(object)))));
     }
 
     fn born(&self) -> Generation {
@@ -322,63 +322,63 @@ impl Home for Queue {
 }
 
 /// An object on its way home.
-struct DropMail(Mutex<Option<Orphan>>);
+struct ObjectDrop(Mutex<Option<UnownedObject>>);
 
-impl Mail for DropMail {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+impl Deliverable for ObjectDrop {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let mut held = self.0.lock();
         if held.as_ref().is_some_and(|object| !object.has_destructor()) {
             drop(held);
-            return Delivered { count: 0, rest: Rest::NoFunction(self) };
+            return DeliveryResult { count: 0, remainder: Remainder::NoFunction(self) };
         }
         let object = held.take();
         drop(held);
-        object.into_iter().for_each(Orphan::end);
-        Delivered::all(1)
+        object.into_iter().for_each(UnownedObject::end);
+        DeliveryResult::all(1)
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
+    fn pull(self: Arc<Self>) -> PullResult {
         let object = self.0.lock().take();
         match object {
             // Its destructor runs here, on the thread that reads.
             Some(object) if object.has_destructor() => {
                 object.end();
-                Pulled::nothing()
+                PullResult::nothing()
             }
-            object => Pulled { letter: object.map(|object| Box::new(object) as Letter), more: false },
+            object => PullResult { event: object.map(|object| Box::new(object) as AnyEvent), more: false },
         }
     }
 }
 
-impl Drop for DropMail {
+impl Drop for ObjectDrop {
     fn drop(&mut self) {
         // A queue was freed with it inside.
         let object = self.0.lock().take();
-        object.into_iter().for_each(Orphan::end);
+        object.into_iter().for_each(UnownedObject::end);
     }
 }
 
 /// The thread on which a wake function runs, so that it never runs inside a call of the host's.
 struct Waker {
-    bell: Arc<Bell>,
+    bell: Arc<Wakeup>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Bell {
-    state: Mutex<BellState>,
-    rung: Condvar,
+struct Wakeup {
+    state: Mutex<WakeupState>,
+    signalled: Condvar,
 }
 
 #[derive(Default)]
-struct BellState {
+struct WakeupState {
     rung: bool,
     over: bool,
 }
 
 impl Waker {
     fn start(mut hook: Box<dyn WakeHook>) -> Result<Waker, NoThread> {
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Wakeup::default());
         let theirs = bell.clone();
         let thread = threads::start("kvl-wake", threads::STACK_BYTES, move || {
             while theirs.wait() {
@@ -388,9 +388,9 @@ impl Waker {
         Ok(Waker { bell, thread: Some(thread) })
     }
 
-    fn ring(&self) {
+    fn signal(&self) {
         self.bell.state.lock().rung = true;
-        self.bell.rung.notify_one();
+        self.bell.signalled.notify_one();
     }
 
     /// Ends without waiting for the thread.
@@ -399,7 +399,7 @@ impl Waker {
     }
 }
 
-impl Bell {
+impl Wakeup {
     /// True when it was rung, false when it is over.
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
@@ -410,7 +410,7 @@ impl Bell {
             if std::mem::take(&mut state.rung) {
                 return true;
             }
-            state = wait(&self.rung, state);
+            state = wait(&self.signalled, state);
         }
     }
 }
@@ -418,7 +418,7 @@ impl Bell {
 impl Drop for Waker {
     fn drop(&mut self) {
         self.bell.state.lock().over = true;
-        self.bell.rung.notify_one();
+        self.bell.signalled.notify_one();
         // Those who drop it do so outside callbacks: kvl_queue_set_wake() and kvl_queue_free() see to that.
         self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
     }
@@ -426,33 +426,33 @@ impl Drop for Waker {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mail::{Delivered, Pulled};
+    use super::super::delivery::{DeliveryResult, PullResult};
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     /// Calls so many functions, and says when nobody holds it any more.
-    struct Told {
+    struct CallCounter {
         calls: usize,
         _gone: Sender<()>,
     }
 
-    impl Mail for Told {
-        fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
-            Delivered::all(self.calls)
+    impl Deliverable for CallCounter {
+        fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
+            DeliveryResult::all(self.calls)
         }
-        fn pull(self: Arc<Self>) -> Pulled {
-            Pulled::nothing()
+        fn pull(self: Arc<Self>) -> PullResult {
+            PullResult::nothing()
         }
     }
 
-    fn told(calls: usize) -> (Arc<Told>, Receiver<()>) {
+    fn told(calls: usize) -> (Arc<CallCounter>, Receiver<()>) {
         let (gone, hears) = channel();
-        (Arc::new(Told { calls, _gone: gone }), hears)
+        (Arc::new(CallCounter { calls, _gone: gone }), hears)
     }
 
     #[test]
     fn l04_mail_that_called_nobody_is_let_go_before_the_next_is_waited_for() {
-        let queue = Queue::new(false);
+        let queue = HostQueue::new(false);
         let ((silent, gone), (loud, _)) = (told(0), told(1));
         std::thread::scope(|threads| {
             let reader = threads.spawn(|| queue.poll(8, None));

@@ -1,22 +1,22 @@
 //! Fetches: the store first, then the table (rules F01 to F05, F19, F21).
 
 use super::Core;
-use super::carry::outcome_of;
-use super::handle::Fetch;
+use super::fetch_events::{EventKeys, Events, FetchEvents, FetchSink, Recipient};
+use super::fetch_handle::FetchHandle;
 use super::host::{Receiver, Results};
-use super::inbox::{Desk, Events, Inbox, Kept, Mailbox};
-use crate::base::config::{BACKGROUND, BatchMode, FetchSettings, Read};
+use super::transition::outcome_of;
+use crate::base::config::{BACKGROUND, BatchMode, FetchSettings, ReadMode};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::atomic::Ordering;
 use crate::base::sync::{Condvar, Mutex, linger, wait};
-use crate::base::{Error, Key, Keys, Moment, Now, Object, PackedKeys, Status};
+use crate::base::{CallKeys, Error, Key, Moment, Now, Object, PackedKeys, Status};
 use crate::cache::Hit;
-use crate::task::table::Room;
-use crate::task::{Ask, Batch, FetchId, Form, Outcome, Probe, Source, Verdict};
+use crate::task::table::Reservation;
+use crate::task::{BatchOutcome, FetchId, FetchRequest, Form, Outcome, Probe, Source, Verdict};
 use std::sync::Arc;
 
 /// One call.
-pub struct Call<'a> {
+pub struct FetchCall<'a> {
     /// How the host wants to be told.
     pub form: Form,
     /// The engine's settings with the options over them.
@@ -24,14 +24,14 @@ pub struct Call<'a> {
     /// After how many more settled positions progress is told; 0: never.
     pub progress_step: usize,
     /// By which the host cancels it and waits for it.
-    pub handle: Option<&'a Arc<Fetch>>,
+    pub handle: Option<&'a Arc<FetchHandle>>,
     /// Whether the call itself may answer what is resident; then no event follows.
     pub at_once: bool,
 }
 
 /// What a call came to.
 #[derive(Debug)]
-pub enum Asked {
+pub enum FetchAnswer {
     /// `Form::Each` with one key: here is its outcome, and no event follows.
     Now(Outcome),
     /// `Form::All`: here are the results, and no event follows.
@@ -41,38 +41,38 @@ pub enum Asked {
 }
 
 /// The keys of a call: a single one is its caller's until the call returns, many are copied.
-enum Named<'k> {
+enum OwnedKeys<'k> {
     One(&'k [u8]),
     Many(PackedKeys),
 }
 
-impl Named<'_> {
-    fn lent(&self) -> Keys<'_> {
+impl OwnedKeys<'_> {
+    fn lent(&self) -> CallKeys<'_> {
         match self {
-            Named::One(key) => Keys::One(key),
-            Named::Many(keys) => Keys::Many(keys),
+            OwnedKeys::One(key) => CallKeys::One(key),
+            OwnedKeys::Many(keys) => CallKeys::Many(keys),
         }
     }
 }
 
 /// What the store and the validator said of a call's keys.
-struct Probed {
+struct ProbeResults {
     keys: PackedKeys,
     probes: Vec<Probe>,
     missed: usize,
-    records: Option<Box<Records>>,
+    records: Option<Box<LookupRecords>>,
 }
 
 /// What the record listener will hear: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
 #[derive(Default)]
-struct Records {
+struct LookupRecords {
     keys: PackedKeys,
     seen: Vec<Option<Status>>,
 }
 
 /// The parts of a call that hold for all of its keys.
-struct Asking<'a> {
-    call: &'a Call<'a>,
+struct CallContext<'a> {
+    call: &'a FetchCall<'a>,
     direct: bool,
     deadline: Option<Moment>,
     urgency: i32,
@@ -86,19 +86,19 @@ impl Core {
     pub fn fetch<'k>(
         &self,
         keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
-        call: &Call<'_>,
+        call: &FetchCall<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
-    ) -> Result<Asked, Status> {
+    ) -> Result<FetchAnswer, Status> {
         self.fetch_to(keys, call, false, receiver)
     }
 
     fn fetch_to<'k>(
         &self,
         mut keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
-        call: &Call<'_>,
+        call: &FetchCall<'_>,
         direct: bool,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
-    ) -> Result<Asked, Status> {
+    ) -> Result<FetchAnswer, Status> {
         self.check_open()?;
         // From the call's entry (rule F10).
         let deadline = call.settings.timeout.map(|timeout| self.clock.moment().after(timeout));
@@ -107,7 +107,7 @@ impl Core {
             None => (None, None),
         };
         let urgency = urgency.or(call.settings.urgency).unwrap_or(0);
-        let asking = Asking { call, direct, deadline, urgency, context, epoch: self.epoch.load(Ordering::Acquire) };
+        let asking = CallContext { call, direct, deadline, urgency, context, epoch: self.epoch.load(Ordering::Acquire) };
         // Most fetches have one key, and need no lists. What a record listener hears does.
         let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
         let result = match keys.next() {
@@ -120,7 +120,7 @@ impl Core {
         result
     }
 
-    fn fetch_one(&self, key: &[u8], asking: Asking<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>) -> Result<Asked, Status> {
+    fn fetch_one(&self, key: &[u8], asking: CallContext<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>) -> Result<FetchAnswer, Status> {
         let call = asking.call;
         let mut probe = match call.at_once {
             // Nobody will see the hit's age and cost.
@@ -131,17 +131,17 @@ impl Core {
             && let Probe::Settled(outcome) = probe
         {
             self.end_at_once(call, receiver, 1, usize::from(outcome.error().is_some()));
-            return Ok(Asked::Now(outcome));
+            return Ok(FetchAnswer::Now(outcome));
         }
-        self.ask(Named::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
+        self.ask(OwnedKeys::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
     }
 
     fn fetch_many<'k>(
         &self,
         keys: impl Iterator<Item = &'k [u8]> + Clone,
-        asking: Asking<'_>,
+        asking: CallContext<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
-    ) -> Result<Asked, Status> {
+    ) -> Result<FetchAnswer, Status> {
         let call = asking.call;
         let mut probed = self.probe_keys(keys, call)?;
         // Nothing to tell one by one is nothing to tell.
@@ -151,12 +151,12 @@ impl Core {
             probed.records.take().into_iter().for_each(|records| self.tell_records(&records));
             return Ok(probed.answer_at_once(call));
         }
-        let Probed { keys, mut probes, records, .. } = probed;
-        self.ask(Named::Many(keys), &mut probes, records, asking, receiver)
+        let ProbeResults { keys, mut probes, records, .. } = probed;
+        self.ask(OwnedKeys::Many(keys), &mut probes, records, asking, receiver)
     }
 
     /// The call answers all of it: no event follows.
-    fn end_at_once(&self, call: &Call<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>, settled: usize, failed: usize) {
+    fn end_at_once(&self, call: &FetchCall<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>, settled: usize, failed: usize) {
         // The user data first: who waits for the fetch may rely on its end.
         drop(receiver);
         if let Some(handle) = call.handle {
@@ -166,12 +166,12 @@ impl Core {
     }
 
     /// Validates and looks up each key in order, under no lock but the shard's.
-    fn probe_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone, call: &Call<'_>) -> Result<Probed, Status> {
+    fn probe_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone, call: &FetchCall<'_>) -> Result<ProbeResults, Status> {
         let now = Now::of(&self.clock);
         let count = keys.size_hint().0;
         let records = self.hooks.record.is_some().then(Box::default);
         let keys_room = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
-        let mut probed = Probed { keys: keys_room, probes: Vec::new(), missed: 0, records };
+        let mut probed = ProbeResults { keys: keys_room, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
         for key in self.ahead(keys) {
             let probe = self.probe_key(key, &call.settings, |hit| outcome_of(hit, &now));
@@ -195,7 +195,7 @@ impl Core {
             self.store.count_invalid_key();
             return Probe::Settled(Outcome::bare(Verdict::InvalidKey));
         }
-        if settings.read != Read::Refresh
+        if settings.read != ReadMode::Refresh
             && let Some(hit) = self.store.probe(key, &self.clock)
         {
             return Probe::Settled(outcome(hit));
@@ -204,7 +204,7 @@ impl Core {
     }
 
     /// Tells the record listener of each position in the order asked, after all locks (rule S12).
-    fn tell_records(&self, records: &Records) {
+    fn tell_records(&self, records: &LookupRecords) {
         for (key, record) in records.keys.iter().zip(&records.seen) {
             record.iter().for_each(|record| self.record(*record, key));
         }
@@ -212,34 +212,34 @@ impl Core {
 
     fn ask(
         &self,
-        mut keys: Named<'_>,
+        mut keys: OwnedKeys<'_>,
         probes: &mut [Probe],
-        mut records: Option<Box<Records>>,
-        asking: Asking<'_>,
+        mut records: Option<Box<LookupRecords>>,
+        asking: CallContext<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
-    ) -> Result<Asked, Status> {
-        let Asking { call, direct, deadline, urgency, mut context, epoch } = asking;
-        let room = Room::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
+    ) -> Result<FetchAnswer, Status> {
+        let CallContext { call, direct, deadline, urgency, mut context, epoch } = asking;
+        let room = Reservation::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
         let events = Events::try_new(probes.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
         let kept = match &keys {
-            Named::One(key) => Kept::One(Key::new(key)),
-            Named::Many(_) => Kept::Many(PackedKeys::default()),
+            OwnedKeys::One(key) => EventKeys::One(Key::new(key)),
+            OwnedKeys::Many(_) => EventKeys::Many(PackedKeys::default()),
         };
-        let inbox = Inbox::new(self.me(), call.handle.cloned(), direct, events, receiver(), kept);
+        let fetch_events = FetchEvents::new(self.me(), call.handle.cloned(), direct, events, receiver(), kept);
         let mut unaccepted = None;
-        let result = self.try_turn(
+        let result = self.try_with_table(
             |table, turn| {
                 if !table.is_open() {
                     return Err(Status::ERR_CLOSED);
                 }
-                self.life.begin(inbox.place());
-                let ask = Ask {
+                self.life.begin(fetch_events.place());
+                let ask = FetchRequest {
                     keys: keys.lent(),
                     probes,
                     reprobe: self.is_stale_epoch(epoch),
                     form: call.form,
                     settings: &call.settings,
-                    mailbox: Some(Mailbox(inbox.clone())),
+                    sink: Some(FetchSink(fetch_events.clone())),
                     // Taken, not moved: it may be the host's, and whatever becomes of the call it is dropped under no lock.
                     context: context.take(),
                     urgency,
@@ -247,11 +247,11 @@ impl Core {
                     progress_step: call.progress_step,
                     room,
                 };
-                let refused = Refused { core: self, inbox: &inbox, desk: &mut unaccepted };
+                let refused = RefusalGuard { core: self, fetch_events: &fetch_events, recipient: &mut unaccepted };
                 let id = table.ask(ask, turn);
                 std::mem::forget(refused);
-                if let Named::Many(keys) = &mut keys {
-                    inbox.keep_keys(std::mem::take(keys));
+                if let OwnedKeys::Many(keys) = &mut keys {
+                    fetch_events.keep_keys(std::mem::take(keys));
                 }
                 if let Some(handle) = call.handle {
                     let meanwhile = handle.activate(&self.me(), id);
@@ -266,7 +266,7 @@ impl Core {
                 if let Some(records) = &mut records {
                     note_found(records, &turn.store.found);
                 }
-                Ok(Asked::Pending)
+                Ok(FetchAnswer::Pending)
             },
             |request| self.hand_to_provider(request),
         );
@@ -277,7 +277,7 @@ impl Core {
             }
             // Under no lock: the user data ends here if the fetch was not accepted.
             Ok(Err(refused)) => {
-                drop(inbox.withdraw());
+                drop(fetch_events.withdraw());
                 Err(refused)
             }
             Err(_) => {
@@ -290,7 +290,7 @@ impl Core {
     /// Loads `keys` anew, or joins loads under way, and tells nobody.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         // A refresh loads and stores: what forbids either contradicts it.
-        if matches!(settings.read, Read::CacheOnly | Read::NoStore) {
+        if matches!(settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
             return Err(Status::ERR_INVALID_ARG);
         }
         self.check_open()?;
@@ -300,20 +300,20 @@ impl Core {
                 packed.push(key);
             }
         }
-        let room = Room::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
+        let room = Reservation::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probes: Vec<Probe> = (0..packed.len()).map(|_| Probe::Missed).collect();
-        self.turn(|table, turn| {
+        self.with_table(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
             table.ask(
-                Ask {
-                    keys: Keys::Many(&packed),
+                FetchRequest {
+                    keys: CallKeys::Many(&packed),
                     probes: &mut probes,
                     reprobe: false,
                     form: Form::Refresh,
                     settings,
-                    mailbox: None,
+                    sink: None,
                     context: None,
                     urgency: settings.urgency.unwrap_or(BACKGROUND),
                     deadline: None,
@@ -327,49 +327,53 @@ impl Core {
     }
 
     /// Asks and waits. Not from callbacks: a provider or a dispatcher would wait for itself.
-    pub fn fetch_wait<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, call: &Call<'_>) -> Result<Asked, Status> {
-        let call = Call { at_once: true, settings: call.settings.clone(), ..*call };
-        let told = Arc::new(Told::default());
+    pub fn fetch_wait<'k>(
+        &self,
+        keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
+        call: &FetchCall<'_>,
+    ) -> Result<FetchAnswer, Status> {
+        let call = FetchCall { at_once: true, settings: call.settings.clone(), ..*call };
+        let told = Arc::new(BlockingWaiter::default());
         let receiver = || Box::new(told.clone()) as Box<dyn Receiver>;
         match self.fetch_to(keys, &call, true, receiver)? {
-            Asked::Pending => Ok(told.wait()),
+            FetchAnswer::Pending => Ok(told.wait()),
             at_once => Ok(at_once),
         }
     }
 }
 
 /// The table breaks while it takes a fetch in: it is about to tell everybody, and of a call that fails nothing is told (rule F01).
-struct Refused<'a> {
+struct RefusalGuard<'a> {
     core: &'a Core,
-    inbox: &'a Inbox,
+    fetch_events: &'a FetchEvents,
     /// What ends the user data, for where no lock is held.
-    desk: &'a mut Option<Desk>,
+    recipient: &'a mut Option<Recipient>,
 }
 
-impl Drop for Refused<'_> {
+impl Drop for RefusalGuard<'_> {
     fn drop(&mut self) {
-        *self.desk = self.inbox.withdraw();
-        self.core.life.end_one(self.inbox.place());
+        *self.recipient = self.fetch_events.withdraw();
+        self.core.life.end_one(self.fetch_events.place());
     }
 }
 
-impl Probed {
+impl ProbeResults {
     fn failures(&self) -> usize {
         self.probes.iter().filter(|probe| matches!(probe, Probe::Settled(outcome) if outcome.error().is_some())).count()
     }
 
-    fn answer_at_once(self, call: &Call<'_>) -> Asked {
+    fn answer_at_once(self, call: &FetchCall<'_>) -> FetchAnswer {
         let mut outcomes = self.probes.into_iter().filter_map(|probe| match probe {
             Probe::Settled(outcome) => Some(outcome),
             Probe::Missed => None,
         });
         match (call.form, outcomes.next()) {
-            (Form::Each, Some(outcome)) => Asked::Now(outcome),
+            (Form::Each, Some(outcome)) => FetchAnswer::Now(outcome),
             (_, first) => {
                 let outcomes: Vec<Outcome> = first.into_iter().chain(outcomes).collect();
                 let is_whole = call.settings.batch_mode == BatchMode::AllOrNothing;
                 let ended = outcomes.iter().find_map(Outcome::error).filter(|_| is_whole).cloned();
-                Asked::Ready(Results { keys: self.keys, batch: Batch { outcomes, ended } })
+                FetchAnswer::Ready(Results { keys: self.keys, batch: BatchOutcome { outcomes, ended } })
             }
         }
     }
@@ -385,7 +389,7 @@ fn record_of(probe: &Probe) -> Option<Status> {
 
 /// Positions that missed at first, and that the store had when it was asked again: `found` names them in the order asked, and
 /// who is not among the next missed.
-fn note_found(records: &mut Records, found: &[(Key, Status)]) {
+fn note_found(records: &mut LookupRecords, found: &[(Key, Status)]) {
     let mut found = found.iter().peekable();
     for (key, record) in records.keys.iter().zip(&mut records.seen) {
         if *record == Some(Status::MISS)
@@ -398,13 +402,13 @@ fn note_found(records: &mut Records, found: &[(Key, Status)]) {
 
 /// Where a blocking fetch waits for its answer. Nothing of the host's runs here.
 #[derive(Default)]
-struct Told {
-    answer: Mutex<Option<Asked>>,
+struct BlockingWaiter {
+    answer: Mutex<Option<FetchAnswer>>,
     came: Condvar,
 }
 
-impl Told {
-    fn wait(&self) -> Asked {
+impl BlockingWaiter {
+    fn wait(&self) -> FetchAnswer {
         if let Some(asked) = linger(|| self.answer.lock().take()) {
             return asked;
         }
@@ -417,19 +421,19 @@ impl Told {
         }
     }
 
-    fn come(&self, asked: Asked) {
+    fn come(&self, asked: FetchAnswer) {
         *self.answer.lock() = Some(asked);
         self.came.notify_all();
     }
 }
 
-impl Receiver for Arc<Told> {
+impl Receiver for Arc<BlockingWaiter> {
     fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, _last: bool) {
-        self.come(Asked::Now(outcome.clone()));
+        self.come(FetchAnswer::Now(outcome.clone()));
     }
 
     fn batch(&mut self, results: Results) {
-        self.come(Asked::Ready(results));
+        self.come(FetchAnswer::Ready(results));
     }
 
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}

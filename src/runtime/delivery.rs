@@ -3,9 +3,9 @@
 //! The dispatcher is one thread. A slow callback delays the callbacks behind it, and nothing else (rule L03): whoever sends
 //! never waits.
 
-use super::postbox::Postbox;
+use super::delivery_queue::DeliveryQueue;
 use super::{NoThread, threads};
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::any::Any;
@@ -13,73 +13,73 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// Something to be delivered: the events of one fetch, a request, removals, an object to be dropped.
-pub trait Mail: Send + Sync {
+pub trait Deliverable: Send + Sync {
     /// Delivers at most `most` events, calling the program. What it holds is let go of before this returns, unless there is a rest.
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered;
+    fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult;
     /// Takes one event out, for a host that is not called but asks.
-    fn pull(self: Arc<Self>) -> Pulled;
+    fn pull(self: Arc<Self>) -> PullResult;
 }
 
 /// An event that was taken out. Who asked knows its type. Dropping it ends what was lent with it.
-pub type Letter = Box<dyn Any>;
+pub type AnyEvent = Box<dyn Any>;
 
 /// What a delivery did.
-pub struct Delivered {
+pub struct DeliveryResult {
     /// How many of the program's functions were called.
     pub count: usize,
     /// What is left.
-    pub rest: Rest,
+    pub remainder: Remainder,
 }
 
 /// What is left of mail.
-pub enum Rest {
+pub enum Remainder {
     /// Nothing: it is out of the post until it is sent again.
     Nothing,
     /// More than was asked for: this is to be delivered on.
-    More(Arc<dyn Mail>),
+    More(Arc<dyn Deliverable>),
     /// This, whose next event has no function to call.
-    NoFunction(Arc<dyn Mail>),
+    NoFunction(Arc<dyn Deliverable>),
 }
 
-impl Delivered {
+impl DeliveryResult {
     /// All of it, in so many calls.
-    pub fn all(count: usize) -> Delivered {
-        Delivered { count, rest: Rest::Nothing }
+    pub fn all(count: usize) -> DeliveryResult {
+        DeliveryResult { count, remainder: Remainder::Nothing }
     }
 }
 
 /// What was taken out.
-pub struct Pulled {
+pub struct PullResult {
     /// `None`: there was nothing to show.
-    pub letter: Option<Letter>,
+    pub event: Option<AnyEvent>,
     /// Whether there is more.
     pub more: bool,
 }
 
-impl Pulled {
+impl PullResult {
     /// Nothing to show, and nothing more.
-    pub fn nothing() -> Pulled {
-        Pulled { letter: None, more: false }
+    pub fn nothing() -> PullResult {
+        PullResult { event: None, more: false }
     }
 }
 
 /// One thread that delivers, started with the first mail: a host that reads its queues itself never gets one.
 pub struct Dispatcher {
-    inner: Arc<Inner>,
+    inner: Arc<DispatcherState>,
     stack_bytes: usize,
     /// Until somebody joins it.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Inner {
-    post: Postbox,
+struct DispatcherState {
+    queue: DeliveryQueue,
     /// Mail that was sent and is not delivered yet.
     undelivered: AtomicUsize,
-    phase: Mutex<Phase>,
+    phase: Mutex<DispatcherPhase>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum DispatcherPhase {
     /// No mail was sent yet.
     Idle,
     Running,
@@ -89,33 +89,34 @@ enum Phase {
 
 impl Dispatcher {
     pub(super) fn new(stack_bytes: usize) -> Dispatcher {
-        let inner = Inner { post: Postbox::new(), undelivered: AtomicUsize::new(0), phase: Mutex::new(Phase::Idle) };
+        let inner =
+            DispatcherState { queue: DeliveryQueue::new(), undelivered: AtomicUsize::new(0), phase: Mutex::new(DispatcherPhase::Idle) };
         Dispatcher { inner: Arc::new(inner), stack_bytes, thread: Mutex::new(None) }
     }
 
     /// Starts the thread, if it does not run yet.
     pub fn start(&self) -> Result<(), NoThread> {
         let mut phase = self.inner.phase.lock();
-        if *phase == Phase::Idle {
+        if *phase == DispatcherPhase::Idle {
             let at_work = self.inner.clone();
             *self.thread.lock() = Some(threads::start("kvl-dispatch", self.stack_bytes, move || at_work.deliver_all())?);
-            *phase = Phase::Running;
+            *phase = DispatcherPhase::Running;
         }
         Ok(())
     }
 
     /// Sends mail. Never waits.
-    pub(super) fn send(&self, mail: Arc<dyn Mail>) {
+    pub(super) fn send(&self, item: Arc<dyn Deliverable>) {
         let started = self.start();
         let phase = self.inner.phase.lock();
-        if *phase == Phase::Stopped || started.is_err() {
+        if *phase == DispatcherPhase::Stopped || started.is_err() {
             drop(phase);
-            deliver_all_of(mail);
+            deliver_all_of(item);
             return;
         }
         self.inner.undelivered.fetch_add(1, Ordering::AcqRel);
         // Under the lock: nothing may be sent behind the stop.
-        self.inner.post.send(mail);
+        self.inner.queue.send(item);
     }
 
     /// Whether there is mail on its way, or in delivery.
@@ -125,24 +126,24 @@ impl Dispatcher {
 
     /// Ends the thread after what was sent, and hands it out to be joined.
     pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
-        *self.inner.phase.lock() = Phase::Stopped;
-        self.inner.post.wake();
+        *self.inner.phase.lock() = DispatcherPhase::Stopped;
+        self.inner.queue.wake();
         self.thread.lock().take()
     }
 }
 
-impl Inner {
+impl DispatcherState {
     fn deliver_all(&self) {
         loop {
-            match self.post.take(None) {
-                Some(mail) => match deliver(mail, BURST) {
-                    Rest::More(rest) => self.post.send(rest),
+            match self.queue.take(None) {
+                Some(item) => match deliver(item, BURST) {
+                    Remainder::More(rest) => self.queue.send(rest),
                     done => {
-                        let _ = contained(|| drop(done));
+                        let _ = catch_panic(|| drop(done));
                         self.undelivered.fetch_sub(1, Ordering::AcqRel);
                     }
                 },
-                None if *self.phase.lock() == Phase::Stopped && self.post.is_empty() => return,
+                None if *self.phase.lock() == DispatcherPhase::Stopped && self.queue.is_empty() => return,
                 None => {}
             }
         }
@@ -153,29 +154,29 @@ impl Inner {
 /// others write, does not hold up the rest.
 const BURST: usize = 256;
 
-fn deliver(mail: Arc<dyn Mail>, most: usize) -> Rest {
+fn deliver(item: Arc<dyn Deliverable>, most: usize) -> Remainder {
     // The program's panics end in `call_host`; one of ours must not take the thread with it.
-    contained(move || mail.deliver(most)).map_or(Rest::Nothing, |delivered| delivered.rest)
+    catch_panic(move || item.deliver(most)).map_or(Remainder::Nothing, |delivered| delivered.remainder)
 }
 
 /// Delivers mail to its end, here.
-pub fn deliver_all_of(mail: Arc<dyn Mail>) {
-    let mut rest = Rest::More(mail);
-    while let Rest::More(mail) = rest {
-        rest = deliver(mail, usize::MAX);
+pub fn deliver_all_of(item: Arc<dyn Deliverable>) {
+    let mut rest = Remainder::More(item);
+    while let Remainder::More(item) = rest {
+        rest = deliver(item, usize::MAX);
     }
 }
 
 /// Mail by which its sender knows that it was delivered.
-pub(super) struct Gate {
-    mail: Mutex<Option<Arc<dyn Mail>>>,
+pub(super) struct DeliveryGate {
+    item: Mutex<Option<Arc<dyn Deliverable>>>,
     delivered: Mutex<bool>,
     open: Condvar,
 }
 
-impl Gate {
-    pub(super) fn new(mail: Arc<dyn Mail>) -> Gate {
-        Gate { mail: Mutex::new(Some(mail)), delivered: Mutex::new(false), open: Condvar::new() }
+impl DeliveryGate {
+    pub(super) fn new(item: Arc<dyn Deliverable>) -> DeliveryGate {
+        DeliveryGate { item: Mutex::new(Some(item)), delivered: Mutex::new(false), open: Condvar::new() }
     }
 
     pub(super) fn wait(&self) {
@@ -186,41 +187,41 @@ impl Gate {
     }
 }
 
-impl Mail for Gate {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
-        let mail = self.mail.lock().take();
+impl Deliverable for DeliveryGate {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
+        let item = self.item.lock().take();
         // All of it: its sender waits for that.
-        mail.into_iter().for_each(deliver_all_of);
+        item.into_iter().for_each(deliver_all_of);
         *self.delivered.lock() = true;
         self.open.notify_all();
-        Delivered::all(0)
+        DeliveryResult::all(0)
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
+    fn pull(self: Arc<Self>) -> PullResult {
         self.deliver(usize::MAX);
-        Pulled::nothing()
+        PullResult::nothing()
     }
 }
 
 /// Something whose drop may run code of the host's, sent to be dropped where callbacks run (rule L04).
-pub struct Drops<T>(Mutex<Option<T>>);
+pub struct RemoteDrop<T>(Mutex<Option<T>>);
 
-impl<T: Send + 'static> Drops<T> {
+impl<T: Send + 'static> RemoteDrop<T> {
     /// Mail that drops `what` on delivery.
-    pub fn mail(what: T) -> Arc<dyn Mail> {
-        Arc::new(Drops(Mutex::new(Some(what))))
+    pub fn deliverable(what: T) -> Arc<dyn Deliverable> {
+        Arc::new(RemoteDrop(Mutex::new(Some(what))))
     }
 }
 
-impl<T: Send> Mail for Drops<T> {
-    fn deliver(self: Arc<Self>, _most: usize) -> Delivered {
+impl<T: Send> Deliverable for RemoteDrop<T> {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let what = self.0.lock().take();
         drop(what);
-        Delivered::all(0)
+        DeliveryResult::all(0)
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
+    fn pull(self: Arc<Self>) -> PullResult {
         self.deliver(1);
-        Pulled::nothing()
+        PullResult::nothing()
     }
 }

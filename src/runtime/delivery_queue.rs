@@ -4,7 +4,7 @@
 //! local storage, where a host's main thread would never give it back (rule L08); so the waiting is done here, on a condition
 //! variable. A sender that finds nobody asleep takes no lock.
 
-use super::mail::Mail;
+use super::delivery::Deliverable;
 use crate::base::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::base::sync::{Condvar, Mutex, wait, wait_until};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -12,34 +12,34 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Mail on its way to one reader. Any number of senders; whoever reads does so one at a time.
-pub struct Postbox {
-    sender: Sender<Arc<dyn Mail>>,
-    receiver: Receiver<Arc<dyn Mail>>,
+pub struct DeliveryQueue {
+    sender: Sender<Arc<dyn Deliverable>>,
+    receiver: Receiver<Arc<dyn Deliverable>>,
     sleepers: AtomicUsize,
     /// Whether the reader is to stop waiting, for another reason than mail. Kept until it waits: a wake that comes just before
     /// is not lost.
     woken: Mutex<bool>,
-    bell: Condvar,
+    wakeup: Condvar,
 }
 
-impl Postbox {
+impl DeliveryQueue {
     /// An empty one.
-    #[allow(clippy::new_without_default)] // a postbox is a thing, not a value
-    pub fn new() -> Postbox {
+    #[allow(clippy::new_without_default)] // a delivery queue is a thing, not a value
+    pub fn new() -> DeliveryQueue {
         let (sender, receiver) = unbounded();
-        Postbox { sender, receiver, sleepers: AtomicUsize::new(0), woken: Mutex::new(false), bell: Condvar::new() }
+        DeliveryQueue { sender, receiver, sleepers: AtomicUsize::new(0), woken: Mutex::new(false), wakeup: Condvar::new() }
     }
 
     /// Sends mail. Never waits for the reader.
-    pub fn send(&self, mail: Arc<dyn Mail>) {
-        // Both ends live as long as the postbox.
-        let _ = self.sender.send(mail);
+    pub fn send(&self, item: Arc<dyn Deliverable>) {
+        // Both ends live as long as the delivery queue.
+        let _ = self.sender.send(item);
         // Pairs with the fence in `take`: either the reader sees the mail, or we see that it sleeps.
         fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::Relaxed) > 0 {
             // Under the lock the reader is either before its last look, or asleep.
             let _woken = self.woken.lock();
-            self.bell.notify_all();
+            self.wakeup.notify_all();
         }
     }
 
@@ -49,41 +49,41 @@ impl Postbox {
     }
 
     /// The next mail, if there is some.
-    pub fn try_take(&self) -> Option<Arc<dyn Mail>> {
+    pub fn try_take(&self) -> Option<Arc<dyn Deliverable>> {
         self.receiver.try_recv().ok()
     }
 
-    /// The next mail; waits for it, for at most `timeout` (`None`: as long as it takes), or until [`Postbox::wake`].
-    pub fn take(&self, timeout: Option<Duration>) -> Option<Arc<dyn Mail>> {
-        if let Some(mail) = self.try_take() {
-            return Some(mail);
+    /// The next mail; waits for it, for at most `timeout` (`None`: as long as it takes), or until [`DeliveryQueue::wake`].
+    pub fn take(&self, timeout: Option<Duration>) -> Option<Arc<dyn Deliverable>> {
+        if let Some(item) = self.try_take() {
+            return Some(item);
         }
         let until = timeout.map(|timeout| Instant::now().checked_add(timeout));
         let mut woken = self.woken.lock();
         loop {
             self.sleepers.fetch_add(1, Ordering::Relaxed);
             fence(Ordering::SeqCst);
-            let mail = self.try_take();
+            let item = self.try_take();
             let left = match until {
                 Some(Some(until)) => Some(until.saturating_duration_since(Instant::now())),
                 _ => None,
             };
-            let is_over = mail.is_some() || std::mem::take(&mut *woken) || left.is_some_and(|left| left.is_zero());
+            let is_over = item.is_some() || std::mem::take(&mut *woken) || left.is_some_and(|left| left.is_zero());
             if is_over {
                 self.sleepers.fetch_sub(1, Ordering::Relaxed);
-                return mail;
+                return item;
             }
             woken = match left {
-                Some(left) => wait_until(&self.bell, woken, left),
-                None => wait(&self.bell, woken),
+                Some(left) => wait_until(&self.wakeup, woken, left),
+                None => wait(&self.wakeup, woken),
             };
             self.sleepers.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Whoever waits in [`Postbox::take`], or does so next, stops waiting.
+    /// Whoever waits in [`DeliveryQueue::take`], or does so next, stops waiting.
     pub fn wake(&self) {
         *self.woken.lock() = true;
-        self.bell.notify_all();
+        self.wakeup.notify_all();
     }
 }

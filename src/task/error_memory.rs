@@ -5,23 +5,23 @@ use lru::LruCache;
 use std::num::NonZeroUsize;
 
 /// Errors that are given again to who asks for their key.
-pub struct Failures {
+pub struct ErrorMemory {
     /// `None`: nothing is remembered.
-    errors: Option<LruCache<Key, Remembered>>,
+    errors: Option<LruCache<Key, RecentFailure>>,
     ttl_ms: u64,
 }
 
-struct Remembered {
+struct RecentFailure {
     error: Error,
     until: Millis,
 }
 
-impl Failures {
+impl ErrorMemory {
     /// A memory for `capacity` errors, `ttl_ms` long each; 0 remembers none.
-    pub fn new(ttl_ms: u64, capacity: u64) -> Failures {
+    pub fn new(ttl_ms: u64, capacity: u64) -> ErrorMemory {
         // Unbounded as far as the crate knows, since it allocates a bounded one ahead; the bound is kept below.
         let wanted = ttl_ms > 0 && capacity > 0;
-        Failures { errors: wanted.then(LruCache::unbounded).map(|errors| bounded(errors, capacity)), ttl_ms }
+        ErrorMemory { errors: wanted.then(LruCache::unbounded).map(|errors| bounded(errors, capacity)), ttl_ms }
     }
 
     /// The error remembered of `key`. What is past its time is handed out through `gone`.
@@ -38,7 +38,7 @@ impl Failures {
     /// Remembers `error` from `now` on.
     pub fn remember(&mut self, key: &Key, error: &Error, now: Millis, gone: &mut impl FnMut(Error)) {
         let Some(errors) = self.errors.as_mut() else { return };
-        let remembered = Remembered { error: error.clone(), until: now.after(self.ttl_ms) };
+        let remembered = RecentFailure { error: error.clone(), until: now.after(self.ttl_ms) };
         errors.push(key.clone(), remembered).into_iter().for_each(|(_, out)| gone(out.error));
     }
 
@@ -64,7 +64,7 @@ impl Failures {
     }
 }
 
-fn bounded(mut errors: LruCache<Key, Remembered>, capacity: u64) -> LruCache<Key, Remembered> {
+fn bounded(mut errors: LruCache<Key, RecentFailure>, capacity: u64) -> LruCache<Key, RecentFailure> {
     let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
     if let Some(capacity) = NonZeroUsize::new(capacity) {
         errors.resize(capacity);
@@ -76,7 +76,7 @@ fn bounded(mut errors: LruCache<Key, Remembered>, capacity: u64) -> LruCache<Key
 mod tests {
     use super::*;
 
-    fn remembers(failures: &mut Failures) -> bool {
+    fn remembers(failures: &mut ErrorMemory) -> bool {
         let error = Error::of_provider(1, b"no", true, None);
         failures.remember(&Key::new(b"k"), &error, Millis(10), &mut |_| {});
         failures.recall(b"k", Millis(10), &mut |_| {}).is_some()
@@ -85,14 +85,14 @@ mod tests {
     #[test]
     fn f20_no_time_or_no_room_remembers_nothing() {
         for (ttl_ms, capacity, wanted) in [(0, 5, false), (5, 0, false), (1, 1, true)] {
-            let mut failures = Failures::new(ttl_ms, capacity);
+            let mut failures = ErrorMemory::new(ttl_ms, capacity);
             assert_eq!((failures.errors.is_some(), remembers(&mut failures)), (wanted, wanted), "{ttl_ms} ms, room for {capacity}");
         }
     }
 
     #[test]
     fn f20_each_error_that_goes_is_handed_out() {
-        let (mut failures, mut gone) = (Failures::new(5, 1), 0);
+        let (mut failures, mut gone) = (ErrorMemory::new(5, 1), 0);
         let error = Error::of_provider(1, b"no", true, None);
         let mut count = |_| gone += 1;
         failures.remember(&Key::new(b"a"), &error, Millis(10), &mut count);

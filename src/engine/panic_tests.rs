@@ -3,27 +3,27 @@
 use super::host::{Hooks, Provider, Receiver, Results};
 use super::request::Ticket;
 use super::{Core, Plan};
-use crate::base::panics::contained;
+use crate::base::panics::catch_panic;
 use crate::base::{Answer, Clock, Millis, Status, StoreTerms, Value};
-use crate::cache::{Departures, Entry};
-use crate::engine::ask::{Asked, Call};
+use crate::cache::{Departures, NewEntry};
+use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::task::{Form, Outcome};
 use std::sync::mpsc::{Receiver as Inbox, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 /// Keeps its requests until the test is over.
-struct Holds(Mutex<Sender<Ticket>>);
+struct RequestKeeper(Mutex<Sender<Ticket>>);
 
-impl Provider for Holds {
+impl Provider for RequestKeeper {
     fn provide(&self, request: Ticket) {
         // A test that is over holds nothing any more.
         let _ = self.0.lock().expect("no panic").send(request);
     }
 }
 
-struct Hears(Sender<Status>);
+struct StatusListener(Sender<Status>);
 
-impl Receiver for Hears {
+impl Receiver for StatusListener {
     fn result(&mut self, _: usize, _: &[u8], outcome: &Outcome, _: bool) {
         let _ = self.0.send(outcome.status());
     }
@@ -37,15 +37,15 @@ impl Receiver for Hears {
 
 fn engine() -> (Arc<Core>, Inbox<Ticket>) {
     let (story, tickets) = channel();
-    let hooks = Hooks { provider: Some(Arc::new(Holds(Mutex::new(story)))), ..Hooks::default() };
+    let hooks = Hooks { provider: Some(Arc::new(RequestKeeper(Mutex::new(story)))), ..Hooks::default() };
     let plan = Plan { hooks, clock: Some(Clock::manual(Millis(0))), ..Plan::default() };
     (Core::engine(plan).expect("threads"), tickets)
 }
 
-fn ask(core: &Core, form: Form, keys: &[&[u8]]) -> (Result<Asked, Status>, Inbox<Status>) {
+fn ask(core: &Core, form: Form, keys: &[&[u8]]) -> (Result<FetchAnswer, Status>, Inbox<Status>) {
     let (story, heard) = channel();
-    let call = Call { form, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
-    (core.fetch(keys.iter().copied(), &call, || Box::new(Hears(story))), heard)
+    let call = FetchCall { form, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
+    (core.fetch(keys.iter().copied(), &call, || Box::new(StatusListener(story))), heard)
 }
 
 fn value() -> Answer {
@@ -58,7 +58,7 @@ fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
     let (_, one) = ask(&core, Form::Each, &[b"a", b"b"]);
     let (_, batch) = ask(&core, Form::All, &[b"a", b"c"]);
     let held = tickets.recv().expect("the provider is asked");
-    assert!(contained(|| core.turn(|_, _| panic!("in the table"))).is_err());
+    assert!(catch_panic(|| core.with_table(|_, _| panic!("in the table"))).is_err());
     for heard in [one, batch] {
         assert_eq!(heard.iter().collect::<Vec<_>>(), [Status::ERR_PANIC, Status::ERR_PANIC]);
     }
@@ -66,7 +66,7 @@ fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
     assert_eq!(held.resolve(0, value(), StoreTerms::default()), Status::ERR_CLOSED);
     let (asked, nothing) = ask(&core, Form::Each, &[b"d"]);
     assert_eq!((asked.err(), nothing.iter().count()), (Some(Status::ERR_CLOSED), 0));
-    assert_eq!(core.put(b"k", Entry::new(value()), None, &mut Departures::new()), Err(Status::ERR_CLOSED));
+    assert_eq!(core.put(b"k", NewEntry::new(value()), None, &mut Departures::new()), Err(Status::ERR_CLOSED));
     assert!(core.get(b"k").is_ok(), "it can be looked into until it is freed");
     drop((held, tickets));
     core.free();
@@ -75,7 +75,7 @@ fn l07_a_panic_inside_the_table_tells_everybody_and_closes_the_engine() {
 #[test]
 fn l07_a_panic_inside_a_shard_on_the_way_through_the_table_leaves_the_table_alone() {
     let (core, tickets) = engine();
-    core.put(b"k", Entry::new(value()), None, &mut Departures::new()).expect("open");
+    core.put(b"k", NewEntry::new(value()), None, &mut Departures::new()).expect("open");
     let (_, heard) = ask(&core, Form::Each, &[b"a"]);
     let held = tickets.recv().expect("the provider is asked");
     let breaks = |_: &Answer| -> () { panic!("in the shard") };

@@ -1,36 +1,36 @@
 //! Where the events of one fetch are collected, and from where they are delivered, one at a time and in order (rule F03).
 
 use super::Core;
-use super::handle::Fetch;
+use super::fetch_handle::FetchHandle;
 use super::host::{Receiver, Results};
-use super::letter::{FetchEvent, Letter};
-use super::life::Place;
+use super::lifecycle::CallSite;
+use super::polled_event::{FetchEvent, PolledEvent};
 use crate::base::sync::Mutex;
 use crate::base::{Key, PackedKeys};
+use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder};
 use crate::runtime::hooks::call_host;
-use crate::runtime::mail::{Delivered, Mail, Pulled, Rest};
-use crate::task::{Event, Form, Mailbox as Post};
+use crate::task::{Event, EventSink as Post, Form};
 use std::sync::Arc;
 
-/// The inbox as the table knows it.
+/// The event list as the table knows it.
 #[derive(Clone)]
-pub struct Mailbox(pub(super) Arc<Inbox>);
+pub struct FetchSink(pub(super) Arc<FetchEvents>);
 
 /// One fetch's events.
-pub struct Inbox {
+pub struct FetchEvents {
     core: Arc<Core>,
-    handle: Option<Arc<Fetch>>,
+    handle: Option<Arc<FetchHandle>>,
     /// Whether its receiver runs nothing of the host's, so that it is delivered where its events come up.
     direct: bool,
-    held: Mutex<Held>,
+    pending: Mutex<PendingEvents>,
 }
 
-struct Held {
+struct PendingEvents {
     events: Events,
     /// Whether somebody is about to deliver, or at it.
     scheduled: bool,
     /// Away while somebody delivers; gone after the last event.
-    desk: Option<Desk>,
+    recipient: Option<Recipient>,
 }
 
 /// Events that are not told yet. Their memory is reserved before the fetch is accepted (rule F01).
@@ -93,63 +93,63 @@ impl Events {
 }
 
 /// What one delivery works with.
-pub(super) struct Desk {
+pub(super) struct Recipient {
     receiver: Box<dyn Receiver>,
-    keys: Kept,
+    keys: EventKeys,
 }
 
 /// The keys whose positions are told.
-pub(super) enum Kept {
+pub(super) enum EventKeys {
     /// The one of a fetch that is told each alone: seen by a callback while it runs, so that it may move before and after.
     One(Key),
     /// Results lead into these, wherever they go.
     Many(PackedKeys),
 }
 
-impl Kept {
+impl EventKeys {
     fn get(&self, index: usize) -> &[u8] {
         match self {
-            Kept::One(key) => key,
-            Kept::Many(keys) => keys.get(index).unwrap_or_default(),
+            EventKeys::One(key) => key,
+            EventKeys::Many(keys) => keys.get(index).unwrap_or_default(),
         }
     }
 
     fn take(&mut self) -> PackedKeys {
         let mut packed = PackedKeys::default();
         match self {
-            Kept::One(key) => packed.push(key),
-            Kept::Many(keys) => packed = std::mem::take(keys),
+            EventKeys::One(key) => packed.push(key),
+            EventKeys::Many(keys) => packed = std::mem::take(keys),
         }
         packed
     }
 }
 
-impl Inbox {
-    /// An inbox with room for so many events.
+impl FetchEvents {
+    /// An event list with room for so many events.
     pub(super) fn new(
         core: Arc<Core>,
-        handle: Option<Arc<Fetch>>,
+        handle: Option<Arc<FetchHandle>>,
         direct: bool,
         events: Events,
         receiver: Box<dyn Receiver>,
-        keys: Kept,
-    ) -> Arc<Inbox> {
-        let desk = Some(Desk { receiver, keys });
-        let held = Held { events, scheduled: false, desk };
-        Arc::new(Inbox { core, handle, direct, held: Mutex::new(held) })
+        keys: EventKeys,
+    ) -> Arc<FetchEvents> {
+        let recipient = Some(Recipient { receiver, keys });
+        let held = PendingEvents { events, scheduled: false, recipient };
+        Arc::new(FetchEvents { core, handle, direct, pending: Mutex::new(held) })
     }
 
     /// The many keys whose positions it tells of. Given once they were asked, before the first delivery can begin.
     pub(super) fn keep_keys(&self, keys: PackedKeys) {
-        if let Some(desk) = &mut self.held.lock().desk {
-            desk.keys = Kept::Many(keys);
+        if let Some(recipient) = &mut self.pending.lock().recipient {
+            recipient.keys = EventKeys::Many(keys);
         }
     }
 
     /// The fetch was not accepted: nobody is told anything. The user data ends with what this answers.
     #[must_use]
-    pub(super) fn withdraw(&self) -> Option<Desk> {
-        self.held.lock().desk.take()
+    pub(super) fn withdraw(&self) -> Option<Recipient> {
+        self.pending.lock().recipient.take()
     }
 
     pub(super) fn is_direct(&self) -> bool {
@@ -157,13 +157,13 @@ impl Inbox {
     }
 
     /// Where it is delivered. A direct one is by whoever settles it.
-    pub(super) fn place(&self) -> Place {
-        if self.direct { Place::Threads } else { self.core.routes.results_at() }
+    pub(super) fn place(&self) -> CallSite {
+        if self.direct { CallSite::Threads } else { self.core.routes.results_at() }
     }
 
     /// Tells one event; true if it was the last.
-    fn tell(desk: &mut Desk, event: Event) -> bool {
-        let Desk { receiver, keys } = desk;
+    fn tell(recipient: &mut Recipient, event: Event) -> bool {
+        let Recipient { receiver, keys } = recipient;
         match event {
             Event::Result { index, outcome, last } => {
                 let key = keys.get(index);
@@ -186,13 +186,13 @@ impl Inbox {
         }
     }
 
-    fn end_with(&self, desk: Desk) {
+    fn end_with(&self, recipient: Recipient) {
         // The user data ends here, then who waits for the fetch may go on, then the engine may be closed. The context before
-        // the waiter goes on, too; but a direct inbox is delivered anywhere, and nothing of the host's may run there.
-        if desk.receiver.runs_host_code_on_drop() {
-            call_host(|| drop(desk));
+        // the waiter goes on, too; but a direct event list is delivered anywhere, and nothing of the host's may run there.
+        if recipient.receiver.runs_host_code_on_drop() {
+            call_host(|| drop(recipient));
         } else {
-            drop(desk);
+            drop(recipient);
         }
         if let Some(context) = self.handle.as_ref().and_then(|handle| handle.end()) {
             if self.direct { self.core.drop_context(context) } else { drop(context) }
@@ -202,9 +202,9 @@ impl Inbox {
     }
 }
 
-impl Post for Mailbox {
+impl Post for FetchSink {
     fn post(&self, event: Event) -> bool {
-        let mut held = self.0.held.lock();
+        let mut held = self.0.pending.lock();
         held.events.push(event);
         !std::mem::replace(&mut held.scheduled, true)
     }
@@ -218,14 +218,14 @@ impl Post for Mailbox {
 
 /// Ends a fetch when it is dropped: its last event was read.
 pub struct End {
-    inbox: Arc<Inbox>,
-    desk: Option<Desk>,
+    fetch_events: Arc<FetchEvents>,
+    recipient: Option<Recipient>,
 }
 
 impl Drop for End {
     fn drop(&mut self) {
-        if let Some(desk) = self.desk.take() {
-            self.inbox.end_with(desk);
+        if let Some(recipient) = self.recipient.take() {
+            self.fetch_events.end_with(recipient);
         }
     }
 }
@@ -237,83 +237,83 @@ enum Left {
     NoFunction,
 }
 
-impl Inbox {
+impl FetchEvents {
     /// Tells at most `most` events, and says how many those were.
     fn tell_some(&self, most: usize) -> (usize, Left) {
         let mut count = 0;
         loop {
-            let (event, desk) = {
-                let mut held = self.held.lock();
+            let (event, recipient) = {
+                let mut held = self.pending.lock();
                 held.scheduled = !held.events.is_empty();
                 if !held.scheduled {
                     return (count, Left::Nothing);
                 }
-                if held.desk.as_ref().is_some_and(|desk| !desk.receiver.is_callable()) {
+                if held.recipient.as_ref().is_some_and(|recipient| !recipient.receiver.is_callable()) {
                     return (count, Left::NoFunction);
                 }
                 if count == most {
                     return (count, Left::More);
                 }
-                (held.events.take(), held.desk.take())
+                (held.events.take(), held.recipient.take())
             };
             count += 1;
-            // Without a desk the fetch has ended, or was never accepted: its table broke.
-            let (Some(event), Some(mut desk)) = (event, desk) else { continue };
-            if Inbox::tell(&mut desk, event) {
-                self.end_with(desk);
+            // Without a recipient the fetch has ended, or was never accepted: its table broke.
+            let (Some(event), Some(mut recipient)) = (event, recipient) else { continue };
+            if FetchEvents::tell(&mut recipient, event) {
+                self.end_with(recipient);
                 return (count, Left::Nothing);
             }
-            self.held.lock().desk = Some(desk);
+            self.pending.lock().recipient = Some(recipient);
         }
     }
 }
 
-impl Mail for Inbox {
-    fn deliver(self: Arc<Self>, most: usize) -> Delivered {
+impl Deliverable for FetchEvents {
+    fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult {
         let _delivering = self.core.delivering(self.place());
         let (count, left) = self.tell_some(most);
         let rest = match left {
-            Left::More => Rest::More(self),
-            Left::NoFunction => Rest::NoFunction(self),
+            Left::More => Remainder::More(self),
+            Left::NoFunction => Remainder::NoFunction(self),
             Left::Nothing => {
                 drop(self);
-                Rest::Nothing
+                Remainder::Nothing
             }
         };
-        Delivered { count, rest }
+        DeliveryResult { count, remainder: rest }
     }
 
-    fn pull(self: Arc<Self>) -> Pulled {
-        let mut held = self.held.lock();
-        let event = if held.desk.is_some() { held.events.take() } else { None };
+    fn pull(self: Arc<Self>) -> PullResult {
+        let mut held = self.pending.lock();
+        let event = if held.recipient.is_some() { held.events.take() } else { None };
         let Some(event) = event else {
             held.scheduled = false;
-            return Pulled::nothing();
+            return PullResult::nothing();
         };
         let more = !held.events.is_empty();
         held.scheduled = more;
         let is_last = matches!(&event, Event::Batch(_) | Event::Result { last: true, .. });
-        let Some(desk) = held.desk.as_mut() else { return Pulled::nothing() };
-        let user_data = desk.receiver.user_data();
+        let Some(recipient) = held.recipient.as_mut() else { return PullResult::nothing() };
+        let user_data = recipient.receiver.user_data();
         let event = match event {
-            Event::Result { index, outcome, last } => FetchEvent::Result { index, key: desk.keys.get(index).to_vec(), outcome, last },
-            Event::Batch(batch) => FetchEvent::Results(Results { keys: desk.keys.take(), batch }),
+            Event::Result { index, outcome, last } => FetchEvent::Result { index, key: recipient.keys.get(index).to_vec(), outcome, last },
+            Event::Batch(batch) => FetchEvent::Results(Results { keys: recipient.keys.take(), batch }),
             Event::Progress { done, failed, total } => FetchEvent::Progress { done, failed, total },
         };
-        let desk = if is_last { held.desk.take() } else { None };
+        let recipient = if is_last { held.recipient.take() } else { None };
         drop(held);
-        let end = desk.map(|desk| End { inbox: self.clone(), desk: Some(desk) });
-        let letter = Letter::Fetch { core: self.core.clone(), user_data, event, end };
-        Pulled { letter: Some(Box::new(letter)), more }
+        let end = recipient.map(|recipient| End { fetch_events: self.clone(), recipient: Some(recipient) });
+        let letter = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
+        PullResult { event: Some(Box::new(letter)), more }
     }
 }
 
-impl Drop for Inbox {
+impl Drop for FetchEvents {
     fn drop(&mut self) {
         // A queue was freed with its mail inside: the user data ends here, and so does the fetch.
-        let desk = self.held.get_mut().desk.take();
-        if let Some(desk) = desk {
-            self.end_with(desk);
+        let recipient = self.pending.get_mut().recipient.take();
+        if let Some(recipient) = recipient {
+            self.end_with(recipient);
         }
     }
 }
