@@ -26,6 +26,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("slices", "Slices"),
     ("cache", "The cache: made, looked at, given up"),
     ("cache_write", "The cache: what changes it"),
+    ("cache_file", "The cache: into a file and out of it"),
     ("reader", "Readers: a thread's own window on a cache"),
     ("iterator", "Iterators: all entries of a cache"),
     ("tasks", "The engine"),

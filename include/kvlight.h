@@ -142,6 +142,14 @@ extern "C" {
 #define KVL_ERR_NO_FD (-102)
 /** not possible in this mode or on this system */
 #define KVL_ERR_UNSUPPORTED (-103)
+/** the file system refused: kvl_error_message() says what */
+#define KVL_ERR_IO (-104)
+/** the file is damaged, or is no saved cache; what was read before the damage is stored */
+#define KVL_ERR_CORRUPT (-105)
+/** the file ends too early; what was read of it is stored */
+#define KVL_ERR_TRUNCATED (-106)
+/** the file is of a later version than this library knows */
+#define KVL_ERR_FILE_VERSION (-107)
 /** the engine is closed */
 #define KVL_ERR_CLOSED (-200)
 /** the handle was made before a fork: make new ones in the child */
@@ -374,6 +382,23 @@ typedef struct kvl_terms_t {
 } kvl_terms_t;
 
 /**
+ * How far kvl_cache_save() or kvl_cache_load() has come, or came.
+ * The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
+ */
+typedef struct kvl_transfer_t {
+    /** The size of what the library filled, in bytes. */
+    size_t struct_size;
+    /** Entries that are in the file now, or in the cache. */
+    uint64_t entries;
+    /** Entries that were left out: objects; when loading, those of keys that have an entry and those that do not get in. */
+    uint64_t skipped;
+    /** How many entries there are to be: those of the cache when the save began, or those of the file. */
+    uint64_t total;
+    /** Bytes of the file that were written or read. */
+    uint64_t bytes;
+} kvl_transfer_t;
+
+/**
  * What became of one position of a fetch; also what a removal listener is shown of an entry.
  * The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
  */
@@ -453,6 +478,9 @@ typedef void (*kvl_results_fn)(void *user_data, kvl_results_t *results);
 
 /** Tells how far a batch is, in positions. */
 typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, size_t total);
+
+/** Tells how far a save or a load has come; `progress` is borrowed until the function returns. Returns 0 to go on; anything else stops it. */
+typedef int32_t (*kvl_transfer_fn)(void *user_data, const kvl_transfer_t *progress);
 
 /** The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later. */
 typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
@@ -1794,6 +1822,69 @@ KVL_API kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
+
+/* ---- The cache: into a file and out of it -------------------------------------------------------------------------- */
+
+/**
+ * Writes the entries of a cache to a file: keys, values, what remains of their TTLs, costs, priorities, and the order of their use.
+ *
+ * The file takes the place of the one before it when it is whole and on the disk; if this fails that one stays as it was. Objects are left
+ * out. Entries that are stored, replaced or removed meanwhile may be in it or not. What remains of a TTL is measured by the cache's clock as
+ * its entry is written, and counts on from when it is loaded: the time in between, for which no clock of the library's can speak, is not
+ * taken off. Nothing is locked while the file is written; beside a block it takes 4 bytes of memory for each entry.
+ *
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. Only its owner may read a file that is made.
+ * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] what `on_progress` is given first; may be NULL. The library does not end it.
+ * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
+ * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no room, no right), KVL_ERR_CANCELLED (`on_progress` stopped it),
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size has room, a misaligned pointer),
+ *         KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_save(kvl_cache_t *cache,
+                            const char *path,
+                            kvl_transfer_fn on_progress,
+                            void *user_data,
+                            kvl_transfer_t *out_transfer,
+                            size_t out_size,
+                            kvl_error_t **out_error);
+
+/**
+ * Stores the entries of a file of kvl_cache_save(), from the least to the most recently used.
+ *
+ * A key that has an entry keeps it: what is in the cache is younger than the file. Entries make room as those of a put do, so that of a file
+ * that is too large for the cache what was used last stays; one that the validator refuses, or that does not get in, is left out. A load
+ * under way hears nothing of it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
+ * not this fails, and what was stored before it stays. That finds damage; a file that somebody else can write may hold anything.
+ *
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
+ * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] what `on_progress` is given first; may be NULL. The library does not end it.
+ * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
+ * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no right), KVL_ERR_CORRUPT (the file is damaged, or is no saved cache),
+ *         KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it is of a later version), KVL_ERR_CANCELLED (`on_progress`
+ *         stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size has room, a misaligned
+ *         pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_load(kvl_cache_t *cache,
+                            const char *path,
+                            kvl_transfer_fn on_progress,
+                            void *user_data,
+                            kvl_transfer_t *out_transfer,
+                            size_t out_size,
+                            kvl_error_t **out_error);
 
 /* ---- Readers: a thread's own window on a cache --------------------------------------------------------------------- */
 

@@ -33,6 +33,10 @@ statuses! {
     ERR_NO_THREAD = -101, final, "the system refused a thread";
     ERR_NO_FD = -102, final, "the system refused a file descriptor";
     ERR_UNSUPPORTED = -103, final, "not possible in this mode or on this system";
+    ERR_IO = -104, final, "the file system refused: kvl_error_message() says what";
+    ERR_CORRUPT = -105, final, "the file is damaged, or is no saved cache; what was read before the damage is stored";
+    ERR_TRUNCATED = -106, final, "the file ends too early; what was read of it is stored";
+    ERR_FILE_VERSION = -107, final, "the file is of a later version than this library knows";
 
     ERR_CLOSED = -200, final, "the engine is closed";
     ERR_FORKED = -201, final, "the handle was made before a fork: make new ones in the child";

@@ -34,15 +34,17 @@ pub enum Condition {
     Present,
     /// There is one, and it holds this very value, or null.
     Holds(Answer),
+    /// There is none; and the entry, which was in a store before, ends at this time, whatever its terms say.
+    Restored(Millis),
 }
 
 impl Condition {
     /// What the put comes to if the condition does not hold.
     pub(super) fn check(&self, found: Option<&Answer>) -> Result<(), PutOutcome> {
         match (self, found) {
-            (Condition::None, _) | (Condition::Absent, None) | (Condition::Present, Some(_)) => Ok(()),
+            (Condition::None, _) | (Condition::Absent | Condition::Restored(_), None) | (Condition::Present, Some(_)) => Ok(()),
             (Condition::Holds(expected), Some(found)) if expected.is(found) => Ok(()),
-            (Condition::Absent | Condition::Holds(_), Some(_)) => Err(PutOutcome::Conflict),
+            (Condition::Absent | Condition::Restored(_) | Condition::Holds(_), Some(_)) => Err(PutOutcome::Conflict),
             (Condition::Present | Condition::Holds(_), None) => Err(PutOutcome::Missing),
         }
     }

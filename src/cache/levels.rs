@@ -106,6 +106,32 @@ impl<L: Default> Levels<L> {
         (self.lowest != NONE).then(|| self.at(self.lowest).priority)
     }
 
+    /// The lowest priority in use above `priority`; with none given, the lowest.
+    pub fn priority_above(&self, priority: Option<f64>) -> Option<f64> {
+        let Some(priority) = priority else { return self.lowest_priority() };
+        let (mut above, mut at) = (None, self.root);
+        while at != NONE {
+            let level = self.at(at);
+            if level.priority > priority {
+                above = Some(level.priority);
+                at = level.left;
+            } else {
+                at = level.right;
+            }
+        }
+        above
+    }
+
+    /// The priority of a level.
+    pub fn priority(&self, number: u32) -> f64 {
+        self.at(number).priority
+    }
+
+    /// What hangs on the level of `priority`, if it is in use.
+    pub fn list_of(&self, priority: f64) -> Option<&L> {
+        self.find(priority).ok().map(|number| &self.at(number).list)
+    }
+
     /// The number of the level of `priority`, which is made if there is none. -0 must have been made 0 before.
     #[inline]
     pub fn open(&mut self, priority: f64) -> u32 {

@@ -65,6 +65,12 @@ impl LockedShard {
         result
     }
 
+    /// For use between two steps of one thread: returns when those who wait for the lock have had it.
+    #[inline]
+    pub fn give_way(&self) {
+        self.shard.give_way();
+    }
+
     /// What is under `hash` will be looked for soon. Takes no lock.
     #[inline]
     pub fn prefetch(&self, hash: u64) {

@@ -144,6 +144,20 @@ impl EvictionOrder {
         self.noted = 0;
     }
 
+    /// The lowest priority in use above `priority`; with none given, the lowest.
+    pub fn priority_above(&self, priority: Option<f64>) -> Option<f64> {
+        self.levels.priority_above(priority)
+    }
+
+    /// The first of the list of that priority.
+    pub fn oldest_of(&self, priority: f64) -> Option<Place> {
+        self.levels.list_of(priority)?.oldest.some()
+    }
+
+    pub fn priority_of(&self, slab: &Slab, place: Place) -> f64 {
+        self.levels.priority(slab.level(place))
+    }
+
     /// Who leaves next if nothing is used before.
     pub fn oldest(&self) -> Option<Place> {
         self.levels.lowest().and_then(|list| list.oldest.some())

@@ -14,7 +14,7 @@
 
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
-use super::entry::{Hit, NewEntry, PutOutcome, TouchOutcome, entry_cost};
+use super::entry::{Condition, Hit, NewEntry, PutOutcome, TouchOutcome, entry_cost};
 use super::index::Index;
 use super::levels::Amount;
 use super::limits::{ShardLimits, share};
@@ -137,6 +137,27 @@ impl Shard {
     #[inline]
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    #[inline]
+    pub fn slab(&self) -> &Slab {
+        &self.slab
+    }
+
+    /// The lowest priority in use above `priority`, or the lowest of all. All uses are in the lists then.
+    pub fn priority_above(&mut self, priority: Option<f64>) -> Option<f64> {
+        self.order.settle(&mut self.slab);
+        self.order.priority_above(priority)
+    }
+
+    /// The least recently used entry of that priority. All uses are in the lists then.
+    pub fn oldest_of(&mut self, priority: f64) -> Option<Place> {
+        self.order.settle(&mut self.slab);
+        self.order.oldest_of(priority)
+    }
+
+    pub fn priority_of(&self, place: Place) -> f64 {
+        self.order.priority_of(&self.slab, place)
     }
 
     pub fn entries(&self) -> u64 {
@@ -274,7 +295,10 @@ impl Shard {
             if let Err(unmet) = entry.condition.check(alive.map(|place| self.slab.answer(place))) {
                 return unmet;
             }
-            kept = alive.filter(|_| entry.terms.keep_ttl).map(|place| self.slab.deadline(place));
+            kept = match entry.condition {
+                Condition::Restored(end) => Some(end),
+                _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| self.slab.deadline(place)),
+            };
         }
         let cost = entry_cost(key, entry.terms.cost.unwrap_or_else(|| entry.answer.cost()));
         let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer);

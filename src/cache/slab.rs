@@ -182,6 +182,16 @@ impl Slab {
         named.key.is(key) && !(rarely(key.is_empty()) && self.noted.get(place.index()).is_none_or(Noted::is_vacant))
     }
 
+    /// How many nodes there are or were: places are below that.
+    pub fn nodes(&self) -> usize {
+        self.noted.len()
+    }
+
+    /// Whether there is an entry at `place`.
+    pub fn is_live(&self, place: Place) -> bool {
+        self.noted.get(place.index()).is_some_and(|noted| !noted.is_vacant())
+    }
+
     /// The entry at `place`, if there is such a place.
     #[inline(always)]
     pub fn get(&self, place: Place) -> Option<Found<'_>> {

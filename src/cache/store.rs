@@ -83,6 +83,10 @@ impl Store {
         &self.cells[self.shard_of(hash)]
     }
 
+    pub(super) fn cells(&self) -> &[LockedShard] {
+        &self.cells
+    }
+
     #[cfg(test)]
     pub(super) fn first_cell(&self) -> &LockedShard {
         &self.cells[0]

@@ -20,6 +20,7 @@
 //! - [`lifecycle`]: what has yet to run for an engine. [`end`]: close, free, dispose.
 //! - [`entries`]: all entries, one after the other.
 //! - [`polled_event`]: events as a host takes them out of its queue.
+//! - [`saving`]: entries into a file and out of it.
 //! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
 
 mod breaker;
@@ -38,6 +39,7 @@ pub mod polled_event;
 mod providing;
 mod removals;
 pub mod request;
+pub mod saving;
 pub mod stats;
 mod transition;
 

@@ -6,7 +6,10 @@ use crate::base::Status;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use std::borrow::Cow;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, OsStr, c_char};
+#[cfg(unix)]
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 impl Caller {
     /// `n` items at `first`, which may be NULL if there are none.
@@ -50,6 +53,21 @@ impl Caller {
             self.items(key.data, key.len)?;
         }
         Ok(keys.iter().map(|key| self.items(key.data, key.len).unwrap_or_default()))
+    }
+
+    /// The name of a file.
+    pub(crate) fn path(&self, path: *const c_char) -> Result<&Path, Status> {
+        if path.is_null() {
+            return Err(Status::ERR_NULL_POINTER);
+        }
+        // SAFETY: NUL-terminated and readable until the export returns, by the promise that `self` stands for.
+        let path = unsafe { CStr::from_ptr(path) };
+        #[cfg(unix)]
+        let path: &OsStr = OsStrExt::from_bytes(path.to_bytes());
+        #[cfg(not(unix))]
+        let path = OsStr::new(path.to_str().map_err(|_| Status::ERR_INVALID_ARG)?);
+        let path = Path::new(path);
+        if path.file_name().is_some() { Ok(path) } else { Err(Status::ERR_INVALID_ARG) }
     }
 
     /// A C string. What is not UTF-8 is replaced, and will be found to be no setting.

@@ -23,6 +23,7 @@ pub mod types;
 
 pub mod breaker;
 pub mod cache;
+pub mod cache_file;
 pub mod cache_write;
 pub mod clock;
 pub mod config;
@@ -43,6 +44,7 @@ pub mod version;
 
 pub use breaker::*;
 pub use cache::*;
+pub use cache_file::*;
 pub use cache_write::*;
 pub use clock::*;
 pub use config::*;

@@ -107,6 +107,23 @@ pub struct kvl_terms_t {
     pub reserved: u32,
 }
 
+/// How far kvl_cache_save() or kvl_cache_load() has come, or came.
+/// The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct kvl_transfer_t {
+    /// The size of what the library filled, in bytes.
+    pub struct_size: usize,
+    /// Entries that are in the file now, or in the cache.
+    pub entries: u64,
+    /// Entries that were left out: objects; when loading, those of keys that have an entry and those that do not get in.
+    pub skipped: u64,
+    /// How many entries there are to be: those of the cache when the save began, or those of the file.
+    pub total: u64,
+    /// Bytes of the file that were written or read.
+    pub bytes: u64,
+}
+
 /// What became of one position of a fetch; also what a removal listener is shown of an entry.
 /// The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
 #[repr(C)]
@@ -186,6 +203,8 @@ pub type kvl_result_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_vo
 pub type kvl_results_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, results: *mut kvl_results_t)>;
 /// Tells how far a batch is, in positions.
 pub type kvl_progress_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, done: usize, failed: usize, total: usize)>;
+/// Tells how far a save or a load has come; `progress` is borrowed until the function returns. Returns 0 to go on; anything else stops it.
+pub type kvl_transfer_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, progress: *const kvl_transfer_t) -> i32>;
 /// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later.
 pub type kvl_provide_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t)>;
 /// Tells that `request` is no longer wanted; `reason` is KVL_CANCEL_*.

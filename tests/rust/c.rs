@@ -18,7 +18,7 @@ macro_rules! programs {
         }
     };
 }
-programs! { breaker cache clock config error fetch iterator key process put reader request results routes runtime status tasks value }
+programs! { breaker cache cache_file clock config error fetch iterator key process put reader request results routes runtime status tasks value }
 
 #[test]
 fn every_program_beside_this_file_is_run() {
@@ -147,7 +147,7 @@ fn b1_structs_that_grow_are_made_of_whole_words_on_every_machine() {
         return;
     }
     let mut source = "#include <kvlight.h>\n".to_owned();
-    for name in ["kvl_result_t", "kvl_event_t", "kvl_stats_t"] {
+    for name in ["kvl_result_t", "kvl_event_t", "kvl_stats_t", "kvl_transfer_t"] {
         source += &format!("_Static_assert(sizeof ({name}) % sizeof (size_t) == 0, \"{name} ends with a word\");\n");
     }
     let file = installed().join("words.c");

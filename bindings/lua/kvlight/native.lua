@@ -89,6 +89,13 @@ typedef struct kvl_terms_t {
   uint32_t flags;
   uint32_t reserved;
 } kvl_terms_t;
+typedef struct kvl_transfer_t {
+  size_t struct_size;
+  uint64_t entries;
+  uint64_t skipped;
+  uint64_t total;
+  uint64_t bytes;
+} kvl_transfer_t;
 typedef struct kvl_result_t {
   size_t struct_size;
   size_t index;
@@ -189,6 +196,7 @@ typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
 typedef void (*kvl_results_fn)(void *user_data, kvl_results_t *results);
 typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, size_t total);
+typedef int32_t (*kvl_transfer_fn)(void *user_data, const kvl_transfer_t *progress);
 typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
 typedef void (*kvl_cancel_fn)(void *user_data, kvl_request_t *request, uint32_t reason);
 typedef void (*kvl_closed_fn)(void *user_data);
@@ -284,6 +292,8 @@ kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
 kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
 kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
 kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
+kvl_status_t kvl_cache_save(kvl_cache_t *cache, const char *path, kvl_transfer_fn on_progress, void *user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
+kvl_status_t kvl_cache_load(kvl_cache_t *cache, const char *path, kvl_transfer_fn on_progress, void *user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
 kvl_status_t kvl_reader_new(kvl_cache_t *cache, kvl_reader_t **out_reader);
 kvl_status_t kvl_reader_get(kvl_reader_t *reader, const uint8_t *key, size_t key_len, const uint8_t **out_data, size_t *out_len, void **out_object);
 void kvl_reader_done(kvl_reader_t *reader);
@@ -397,6 +407,10 @@ native.constants = {
   ERR_NO_THREAD = -101, -- the system refused a thread
   ERR_NO_FD = -102, -- the system refused a file descriptor
   ERR_UNSUPPORTED = -103, -- not possible in this mode or on this system
+  ERR_IO = -104, -- the file system refused: kvl_error_message() says what
+  ERR_CORRUPT = -105, -- the file is damaged, or is no saved cache; what was read before the damage is stored
+  ERR_TRUNCATED = -106, -- the file ends too early; what was read of it is stored
+  ERR_FILE_VERSION = -107, -- the file is of a later version than this library knows
   ERR_CLOSED = -200, -- the engine is closed
   ERR_FORKED = -201, -- the handle was made before a fork: make new ones in the child
   ERR_REENTRANT = -202, -- this function may not be called from inside a callback, since it would wait for itself

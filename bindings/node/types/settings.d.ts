@@ -166,6 +166,14 @@ export interface Constants {
   readonly ERR_NO_FD: -102;
   /** not possible in this mode or on this system */
   readonly ERR_UNSUPPORTED: -103;
+  /** the file system refused: kvl_error_message() says what */
+  readonly ERR_IO: -104;
+  /** the file is damaged, or is no saved cache; what was read before the damage is stored */
+  readonly ERR_CORRUPT: -105;
+  /** the file ends too early; what was read of it is stored */
+  readonly ERR_TRUNCATED: -106;
+  /** the file is of a later version than this library knows */
+  readonly ERR_FILE_VERSION: -107;
   /** the engine is closed */
   readonly ERR_CLOSED: -200;
   /** the handle was made before a fork: make new ones in the child */

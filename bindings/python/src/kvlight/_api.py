@@ -99,6 +99,18 @@ class Status(IntEnum):
     ERR_UNSUPPORTED = -103
     """not possible in this mode or on this system"""
 
+    ERR_IO = -104
+    """the file system refused: kvl_error_message() says what"""
+
+    ERR_CORRUPT = -105
+    """the file is damaged, or is no saved cache; what was read before the damage is stored"""
+
+    ERR_TRUNCATED = -106
+    """the file ends too early; what was read of it is stored"""
+
+    ERR_FILE_VERSION = -107
+    """the file is of a later version than this library knows"""
+
     ERR_CLOSED = -200
     """the engine is closed"""
 

@@ -35,6 +35,10 @@ module Kvlight
   ERR_NO_THREAD = -101 # the system refused a thread
   ERR_NO_FD = -102 # the system refused a file descriptor
   ERR_UNSUPPORTED = -103 # not possible in this mode or on this system
+  ERR_IO = -104 # the file system refused: kvl_error_message() says what
+  ERR_CORRUPT = -105 # the file is damaged, or is no saved cache; what was read before the damage is stored
+  ERR_TRUNCATED = -106 # the file ends too early; what was read of it is stored
+  ERR_FILE_VERSION = -107 # the file is of a later version than this library knows
   ERR_CLOSED = -200 # the engine is closed
   ERR_FORKED = -201 # the handle was made before a fork: make new ones in the child
   ERR_REENTRANT = -202 # this function may not be called from inside a callback, since it would wait for itself
@@ -303,6 +307,8 @@ module Kvlight
       kvl_cache_trim_to: [:INT32_T, %i[UINTPTR_T SIZE_T]],
       kvl_cache_clear: [:INT32_T, %i[UINTPTR_T]],
       kvl_cache_resize: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T]],
+      kvl_cache_save: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_cache_load: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
       kvl_reader_new: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_reader_get: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_reader_done: [:VOID, %i[UINTPTR_T]],
@@ -394,6 +400,9 @@ module Kvlight
 
     Terms = layout 40, "QqdqLL",
              %i[struct_size ttl_ms priority cost flags reserved]
+
+    Transfer = layout 40, "QQQQQ",
+             %i[struct_size entries skipped total bytes]
 
     Result = layout 112, "QQQQQQQQQqqQlLLL",
              %i[struct_size index key key_len value data data_len object error age_ms ttl_left_ms cost status source attempts flags]

@@ -1,0 +1,218 @@
+//! A cache's entries into a file and out of it (rule S18). No lock is held while a file is read or written.
+
+use super::Core;
+use crate::base::Error;
+use crate::base::key::KEY_MAX;
+use crate::base::{Answer, Millis, Status, StoreTerms};
+use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, Saved, head, is_start, read_head};
+use crate::cache::{Condition, Copied, Departures, NewEntry, PutOutcome};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far a save or a load has come.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Transfer {
+    /// Entries that are in the file, or in the cache.
+    pub entries: u64,
+    /// Entries that were left out.
+    pub skipped: u64,
+    /// How many there are to be: when a save began, or as the file says.
+    pub total: u64,
+    /// Bytes of the file that were written or read.
+    pub bytes: u64,
+}
+
+/// Is told after each block how far it has come; `false` stops it.
+pub type Progress<'a> = &'a mut dyn FnMut(&Transfer) -> bool;
+
+fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
+    let status = if error.kind() == ErrorKind::OutOfMemory { Status::ERR_NO_MEMORY } else { Status::ERR_IO };
+    Error::with_text(status, i64::from(error.raw_os_error().unwrap_or(0)), &format!("{doing} {}: {error}", path.display()))
+}
+
+fn told(status: Status, path: &Path, what: &str) -> Error {
+    Error::with_text(status, 0, &format!("{} {what}", path.display()))
+}
+
+/// A file that is not there under its name yet, and goes if it never comes to that.
+struct Draft<'a> {
+    target: &'a Path,
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(target: &'a Path) -> io::Result<Draft<'a>> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let name = target.file_name().ok_or(ErrorKind::InvalidInput)?;
+        loop {
+            let mut own = name.to_os_string();
+            own.push(format!(".{}-{}.tmp", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+            let path = target.with_file_name(own);
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            // What a cache holds may be nobody else's business.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            match options.open(&path) {
+                // Left by a process of the same number that died.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                opened => return opened.map(|file| Draft { target, path, file: Some(file) }),
+            }
+        }
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
+        self.file.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    /// Puts the whole file in the place of the one before it: whoever looks finds the one or the other, also after a loss of power.
+    fn publish(mut self, entries: u64) -> io::Result<()> {
+        let file = self.file()?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&head(entries))?;
+        file.sync_all()?;
+        // Closed first: some systems do not rename what is open.
+        self.file = None;
+        std::fs::rename(&self.path, self.target)?;
+        self.path.clear();
+        #[cfg(unix)]
+        {
+            let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            // The file is there already. Some file systems have no such thing for folders.
+            let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        self.file = None;
+        if !self.path.as_os_str().is_empty() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Core {
+    /// Writes all entries but objects to a file, from the least to the most recently used. The file under that name is replaced when the new
+    /// one is whole; if this fails it is what it was. Entries that come, go or are replaced meanwhile may be in it or not.
+    pub fn save(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
+        self.check_not_over().map_err(Error::of)?;
+        let writing = |error: io::Error| failed(path, "cannot write", &error);
+        let mut draft = Draft::new(path).map_err(writing)?;
+        // Room for the head, which says how many entries there came to be.
+        draft.file().and_then(|file| file.write_all(&[0; HEAD])).map_err(writing)?;
+        let mut snapshot = self.store.snapshot();
+        *done = Transfer { total: snapshot.entries(), bytes: HEAD as u64, ..Transfer::default() };
+        let (mut block, mut page) = (Block::default(), Vec::new());
+        let mut more = true;
+        while more {
+            self.check_not_over().map_err(Error::of)?;
+            more = self.store.copy_page(&mut snapshot, &self.clock, &mut page);
+            for entry in page.drain(..) {
+                self.write_entry(entry, &mut block, done);
+                if block.is_full() {
+                    Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
+                    go_on(done, progress)?;
+                }
+            }
+        }
+        if !block.is_empty() {
+            Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
+        }
+        Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
+        go_on(done, progress)?;
+        draft.publish(done.entries).map_err(writing)
+    }
+
+    fn write_entry(&self, entry: Copied, block: &mut Block, done: &mut Transfer) {
+        let written = block.push(&entry);
+        *(if written { &mut done.entries } else { &mut done.skipped }) += 1;
+        // It may have left the cache, and this be the last reference.
+        if let Some(value) = entry.answer.into_value() {
+            self.release_value(value);
+        }
+    }
+
+    fn write_block(draft: &mut Draft<'_>, block: &mut Block, done: &mut Transfer) -> io::Result<()> {
+        let file = draft.file()?;
+        block.finish(|bytes| {
+            done.bytes += bytes.len() as u64;
+            file.write_all(bytes)
+        })
+    }
+
+    /// Stores the entries of a file, each unless its key has an entry: what is there is younger. A damaged block ends it, before any of its
+    /// entries is stored; what was stored before it stays.
+    pub fn load(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
+        self.check_open().map_err(Error::of)?;
+        let reading = |error: io::Error| failed(path, "cannot read", &error);
+        let damaged = |damage: Damage| match damage {
+            Damage::Corrupt => told(Status::ERR_CORRUPT, path, "is damaged, or is no saved cache"),
+            Damage::Version(version) => {
+                told(Status::ERR_FILE_VERSION, path, &format!("is of version {version}, which this library does not know"))
+            }
+        };
+        let cut = || told(Status::ERR_TRUNCATED, path, "ends too early");
+        let mut file = BufReader::new(File::open(path).map_err(reading)?);
+        let mut start = Vec::new();
+        file.by_ref().take(HEAD as u64).read_to_end(&mut start).map_err(reading)?;
+        if !is_start(&start) {
+            return Err(damaged(Damage::Corrupt));
+        }
+        let total = read_head(start.first_chunk().ok_or_else(cut)?).map_err(damaged)?;
+        *done = Transfer { total, bytes: HEAD as u64, ..Transfer::default() };
+        for number in 0.. {
+            let (mut start, mut body) = (Vec::new(), Vec::new());
+            file.by_ref().take(BLOCK_HEAD as u64).read_to_end(&mut start).map_err(reading)?;
+            let head = BlockHead::read(number, start.first_chunk().ok_or_else(cut)?).map_err(damaged)?;
+            if head.length == 0 {
+                break;
+            }
+            // Only as much memory as the file has bytes, whatever its head says.
+            file.by_ref().take(head.length).read_to_end(&mut body).map_err(reading)?;
+            if (body.len() as u64) < head.length {
+                return Err(cut());
+            }
+            for entry in head.entries(&body).map_err(damaged)? {
+                self.restore(&entry, done).map_err(Error::of)?;
+            }
+            done.bytes += (start.len() + body.len()) as u64;
+            go_on(done, progress)?;
+        }
+        done.bytes += BLOCK_HEAD as u64;
+        if file.read(&mut [0]).map_err(reading)? > 0 {
+            return Err(damaged(Damage::Corrupt));
+        }
+        go_on(done, progress)
+    }
+
+    /// Stores an entry of a file. No load under way need know: its answer will be younger.
+    fn restore(&self, saved: &Saved<'_>, done: &mut Transfer) -> Result<(), Status> {
+        self.check_open()?;
+        let answer: Answer = saved.answer().ok_or(Status::ERR_NO_MEMORY)?;
+        let stored = saved.key.len() <= KEY_MAX && self.is_valid(saved.key) && {
+            let end = saved.ttl_left_ms.map_or(Millis::NEVER, |left| self.clock.present().latest.after(left));
+            let terms = StoreTerms { priority: Some(saved.priority), cost: saved.cost, ..StoreTerms::default() };
+            let entry = NewEntry { terms, condition: Condition::Restored(end), ..NewEntry::new(answer) };
+            let mut left = Departures::new();
+            let put = self.store.put(saved.key, entry, &self.clock, &mut left);
+            self.release_departures(left);
+            self.throttle_writer(1);
+            if matches!(put, PutOutcome::Stored { expires_at: Some(_), .. }) {
+                self.store_due();
+            }
+            put.is_stored()
+        };
+        *(if stored { &mut done.entries } else { &mut done.skipped }) += 1;
+        Ok(())
+    }
+}
+
+fn go_on(done: &Transfer, progress: Progress<'_>) -> Result<(), Error> {
+    if progress(done) { Ok(()) } else { Err(Error::with_text(Status::ERR_CANCELLED, 0, "stopped by its progress function")) }
+}

@@ -1,0 +1,134 @@
+//! Caches across the ABI: into a file and out of it (rule S18).
+
+use super::constants::kvl_status_t;
+use super::guard::{Caller, guard};
+use super::types::{kvl_cache_t, kvl_error_t, kvl_transfer_fn, kvl_transfer_t};
+use crate::base::{Error, Status};
+use crate::engine::Core;
+use crate::engine::saving::{Progress, Transfer};
+use crate::runtime::hooks::call_host;
+use std::ffi::{c_char, c_void};
+use std::path::Path;
+
+fn view(transfer: &Transfer, size: usize) -> kvl_transfer_t {
+    let Transfer { entries, skipped, total, bytes } = *transfer;
+    kvl_transfer_t { struct_size: size, entries, skipped, total, bytes }
+}
+
+/// What both directions are asked with.
+struct Asked {
+    cache: *mut kvl_cache_t,
+    path: *const c_char,
+    on_progress: kvl_transfer_fn,
+    user_data: *mut c_void,
+    out: (*mut kvl_transfer_t, usize),
+    out_error: *mut *mut kvl_error_t,
+}
+
+impl Caller {
+    fn transfer(&self, asked: Asked, work: impl FnOnce(&Core, &Path, &mut Transfer, Progress<'_>) -> Result<(), Error>) -> kvl_status_t {
+        guard(|| {
+            let error_place = self.out(asked.out_error).ok();
+            let mut done = Transfer::default();
+            let went = self.prepared(&asked).and_then(|(core, path)| {
+                let mut progress = |done: &Transfer| {
+                    let view = view(done, size_of::<kvl_transfer_t>());
+                    // SAFETY: the caller gave the function for this user data; what it is shown lives until it returns.
+                    let tell = |function: unsafe extern "C-unwind" fn(_, _) -> _| {
+                        call_host(|| unsafe { function(asked.user_data, &raw const view) })
+                    };
+                    asked.on_progress.is_none_or(|function| tell(function) == Some(0))
+                };
+                work(&core, path, &mut done, &mut progress)
+            });
+            if let Ok(room) = self.room(asked.out.0, asked.out.1) {
+                let view = view(&done, room.size());
+                room.write(&view);
+            }
+            match went {
+                Ok(()) => Ok(Status::OK),
+                Err(error) => {
+                    let status = error.status();
+                    Err(error_place.map_or(status, |place| place.give(error, status)))
+                }
+            }
+        })
+    }
+
+    fn prepared<'a>(&'a self, asked: &Asked) -> Result<(std::sync::Arc<Core>, &'a Path), Error> {
+        let core = self.kept(asked.cache).map_err(Error::of)?;
+        if !asked.out.0.is_null() {
+            self.room(asked.out.0, asked.out.1).map_err(Error::of)?;
+        }
+        Ok((core, self.path(asked.path).map_err(Error::of)?))
+    }
+}
+
+/// Writes the entries of a cache to a file: keys, values, what remains of their TTLs, costs, priorities, and the order of their use.
+///
+/// The file takes the place of the one before it when it is whole and on the disk; if this fails that one stays as it was. Objects are left
+/// out. Entries that are stored, replaced or removed meanwhile may be in it or not. What remains of a TTL is measured by the cache's clock as
+/// its entry is written, and counts on from when it is loaded: the time in between, for which no clock of the library's can speak, is not
+/// taken off. Nothing is locked while the file is written; beside a block it takes 4 bytes of memory for each entry.
+///
+/// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. Only its owner may read a file that is made.
+/// @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+/// @param user_data      [borrowed] what `on_progress` is given first; may be NULL. The library does not end it.
+/// @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
+/// @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
+/// @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no room, no right), KVL_ERR_CANCELLED (`on_progress` stopped it),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size has room, a misaligned pointer),
+///         KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_save(
+    cache: *mut kvl_cache_t,
+    path: *const c_char,
+    on_progress: kvl_transfer_fn,
+    user_data: *mut c_void,
+    out_transfer: *mut kvl_transfer_t,
+    out_size: usize,
+    out_error: *mut *mut kvl_error_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    caller.transfer(Asked { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::save)
+}
+
+/// Stores the entries of a file of kvl_cache_save(), from the least to the most recently used.
+///
+/// A key that has an entry keeps it: what is in the cache is younger than the file. Entries make room as those of a put do, so that of a file
+/// that is too large for the cache what was used last stays; one that the validator refuses, or that does not get in, is left out. A load
+/// under way hears nothing of it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
+/// not this fails, and what was stored before it stays. That finds damage; a file that somebody else can write may hold anything.
+///
+/// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
+/// @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+/// @param user_data      [borrowed] what `on_progress` is given first; may be NULL. The library does not end it.
+/// @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
+/// @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
+/// @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no right), KVL_ERR_CORRUPT (the file is damaged, or is no saved cache),
+///         KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it is of a later version), KVL_ERR_CANCELLED (`on_progress`
+///         stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size has room, a misaligned
+///         pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_load(
+    cache: *mut kvl_cache_t,
+    path: *const c_char,
+    on_progress: kvl_transfer_fn,
+    user_data: *mut c_void,
+    out_transfer: *mut kvl_transfer_t,
+    out_size: usize,
+    out_error: *mut *mut kvl_error_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    caller.transfer(Asked { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::load)
+}

@@ -1,0 +1,127 @@
+/* A cache in a file: from C, where paths, structs and functions are the program's. */
+#include "check.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define KEY(text) (const uint8_t *)(text), strlen(text)
+
+static char path[1024];
+
+static kvl_cache_t *cache_of(void)
+{
+    kvl_config_t *config = NULL;
+    kvl_cache_t *cache = NULL;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.capacity", 100000), KVL_OK);
+    STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
+    kvl_config_free(config);
+    return cache;
+}
+
+struct watcher {
+    uint64_t entries, bytes;
+    int calls, stop_at;
+};
+
+static int32_t watch(void *user_data, const kvl_transfer_t *progress)
+{
+    struct watcher *watcher = user_data;
+
+    CHECK(progress->struct_size == sizeof *progress);
+    CHECK(progress->entries >= watcher->entries && progress->bytes >= watcher->bytes && progress->entries <= progress->total);
+    watcher->entries = progress->entries;
+    watcher->bytes = progress->bytes;
+    return ++watcher->calls == watcher->stop_at;
+}
+
+static void s18_a_saved_cache_loads_and_tells_how_far_it_is(void)
+{
+    kvl_cache_t *cache = cache_of(), *other = cache_of();
+    struct watcher saving = {0}, loading = {0}, stopping = {.stop_at = 1};
+    kvl_transfer_t saved = {0}, loaded = {0};
+    kvl_error_t *error = NULL;
+    char key[32], value[64];
+    size_t len = 0;
+    int number;
+
+    for (number = 0; number < 20000; number++) {
+        int length = snprintf(key, sizeof key, "key %d", number);
+        memset(value, number, sizeof value);
+        STATUS(kvl_cache_put_bytes(cache, (const uint8_t *)key, (size_t)length, (const uint8_t *)value, sizeof value, NULL), KVL_OK);
+    }
+    STATUS(kvl_cache_save(cache, path, watch, &saving, &saved, sizeof saved, &error), KVL_OK);
+    CHECK(error == NULL && saved.entries == 20000 && saved.skipped == 0 && saved.total == 20000 && saving.calls > 2);
+    STATUS(kvl_cache_load(other, path, watch, &loading, &loaded, sizeof loaded, &error), KVL_OK);
+    CHECK(error == NULL && loaded.entries == 20000 && loaded.bytes == saved.bytes && loading.calls >= saving.calls);
+    CHECK(kvl_cache_len(other) == 20000);
+    STATUS(kvl_cache_get_into(other, KEY("key 7"), (uint8_t *)value, sizeof value, &len), KVL_VALUE);
+    CHECK(len == sizeof value && value[0] == 7 && value[63] == 7);
+    /* Neither function nor places are needed. */
+    STATUS(kvl_cache_save(other, path, NULL, NULL, NULL, 0, NULL), KVL_OK);
+    STATUS(kvl_cache_load(other, path, NULL, NULL, &loaded, sizeof loaded, NULL), KVL_OK);
+    CHECK(loaded.entries == 0 && loaded.skipped == 20000);
+    STATUS(kvl_cache_clear(other), KVL_OK);
+    STATUS(kvl_cache_load(other, path, watch, &stopping, &loaded, sizeof loaded, &error), KVL_ERR_CANCELLED);
+    CHECK(kvl_error_status(error) == KVL_ERR_CANCELLED && stopping.calls == 1 && kvl_cache_len(other) == loaded.entries);
+    kvl_error_release(error);
+    kvl_cache_release(cache);
+    kvl_cache_release(other);
+}
+
+static void s18_what_is_wrong_with_a_file_is_said(void)
+{
+    kvl_cache_t *cache = cache_of();
+    kvl_error_t *error = NULL;
+    FILE *file;
+
+    STATUS(kvl_cache_put_bytes(cache, KEY("a"), KEY("apple"), NULL), KVL_OK);
+    STATUS(kvl_cache_load(cache, "/no/such/file", NULL, NULL, NULL, 0, &error), KVL_ERR_IO);
+    CHECK(kvl_error_code(error) == ENOENT && strstr(kvl_error_message(error), "/no/such/file") != NULL);
+    kvl_error_release(error);
+    STATUS(kvl_cache_save(cache, "/no/such/file", NULL, NULL, NULL, 0, &error), KVL_ERR_IO);
+    CHECK(kvl_error_code(error) == ENOENT);
+    kvl_error_release(error);
+
+    STATUS(kvl_cache_save(cache, path, NULL, NULL, NULL, 0, NULL), KVL_OK);
+    file = fopen(path, "r+b");
+    CHECK(file != NULL && fseek(file, 60, SEEK_SET) == 0 && fputc(0x55, file) != EOF && fclose(file) == 0);
+    STATUS(kvl_cache_load(cache, path, NULL, NULL, NULL, 0, &error), KVL_ERR_CORRUPT);
+    kvl_error_release(error);
+    file = fopen(path, "wb");
+    CHECK(file != NULL && fclose(file) == 0);
+    STATUS(kvl_cache_load(cache, path, NULL, NULL, NULL, 0, &error), KVL_ERR_TRUNCATED);
+    kvl_error_release(error);
+    kvl_cache_release(cache);
+}
+
+static void l09_what_cannot_be_is_refused(void)
+{
+    kvl_cache_t *cache = cache_of();
+    kvl_transfer_t transfer = {0};
+    kvl_error_t *error = NULL;
+
+    STATUS(kvl_cache_save(NULL, path, NULL, NULL, NULL, 0, &error), KVL_ERR_NULL_POINTER);
+    kvl_error_release(error);
+    STATUS(kvl_cache_save(cache, NULL, NULL, NULL, NULL, 0, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_cache_load(cache, NULL, NULL, NULL, NULL, 0, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_cache_save(cache, "", NULL, NULL, NULL, 0, NULL), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_cache_load(cache, "/", NULL, NULL, NULL, 0, NULL), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_cache_save(cache, path, NULL, NULL, &transfer, 1, NULL), KVL_ERR_INVALID_ARG);
+    CHECK(transfer.struct_size == 0);
+    STATUS(kvl_cache_save(cache, path, NULL, NULL, &transfer, offsetof(kvl_transfer_t, skipped), NULL), KVL_OK);
+    CHECK(transfer.struct_size == offsetof(kvl_transfer_t, skipped));
+    kvl_cache_release(cache);
+}
+
+int main(void)
+{
+    const char *folder = getenv("TMPDIR");
+
+    snprintf(path, sizeof path, "%s/kvlight-saved-%p", folder != NULL ? folder : "/tmp", (void *)&folder);
+    s18_a_saved_cache_loads_and_tells_how_far_it_is();
+    s18_what_is_wrong_with_a_file_is_said();
+    l09_what_cannot_be_is_refused();
+    CHECK(remove(path) == 0);
+    DONE();
+}

@@ -1,0 +1,268 @@
+//! A cache in a file (rule S18): what comes back is what was there, and what is no such file is told and harms nothing.
+
+use kvlight::base::config::{CacheSettings, Settings};
+use kvlight::base::{Answer, Clock, Millis, Object, Status, StoreTerms, Ttl, Value};
+use kvlight::cache::{Departures, NewEntry};
+use kvlight::engine::cache::Lookup;
+use kvlight::engine::saving::Transfer;
+use kvlight::engine::{Core, Plan};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// A folder of its own for each test, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("saved-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).expect("the target folder can be written");
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("cache.kvl")
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("it is there");
+        entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn cache_of(cache: CacheSettings) -> Arc<Core> {
+    let settings = Settings { cache, ..Settings::default() };
+    Core::cache(Plan { settings, clock: Some(Clock::manual(Millis(5_000))), ..Plan::default() }).expect("a cache")
+}
+
+fn cache_for(capacity: u64) -> Arc<Core> {
+    cache_of(CacheSettings { capacity, ..CacheSettings::default() })
+}
+
+fn bytes(text: &str) -> Answer {
+    Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
+}
+
+fn put(core: &Core, key: &str, answer: Answer, terms: StoreTerms) -> Status {
+    core.put(key.as_bytes(), NewEntry { terms, ..NewEntry::new(answer) }, None, &mut Departures::new()).expect("an open cache")
+}
+
+fn put_text(core: &Core, key: &str, text: &str) {
+    assert_eq!(put(core, key, bytes(text), StoreTerms::default()), Status::OK);
+}
+
+fn text_of(core: &Core, key: &str) -> Option<String> {
+    match core.get(key.as_bytes()).expect("an open cache") {
+        Lookup::Value(value) => Some(String::from_utf8_lossy(value.as_bytes().expect("bytes")).into_owned()),
+        Lookup::Null => Some("null".into()),
+        _ => None,
+    }
+}
+
+fn save(core: &Core, path: &Path) -> Result<Transfer, Status> {
+    let mut done = Transfer::default();
+    core.save(path, &mut done, &mut |_| true).map_err(|error| error.status())?;
+    Ok(done)
+}
+
+fn load(core: &Core, path: &Path) -> (Transfer, Status) {
+    let mut done = Transfer::default();
+    let went = core.load(path, &mut done, &mut |_| true);
+    (done, went.map_or_else(|error| error.status(), |()| Status::OK))
+}
+
+/// What leaves first, to the last.
+fn leaving_order(core: &Core) -> Vec<String> {
+    let next = || match core.pop().expect("an open cache") {
+        Lookup::Value(value) => Some(String::from_utf8_lossy(value.as_bytes().expect("bytes")).into_owned()),
+        _ => None,
+    };
+    std::iter::from_fn(next).collect()
+}
+
+#[test]
+fn s18_a_saved_cache_loads_with_its_ttls_costs_priorities_and_order() {
+    let (folder, core) = (Folder::new(), cache_for(100));
+    let terms = StoreTerms { ttl: Some(Ttl::of_ms(8_000)), priority: Some(2.5), cost: Some(700), ..StoreTerms::default() };
+    put(&core, "a", bytes("a"), terms);
+    put(&core, "b", bytes("b"), StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() });
+    put(&core, "c", bytes("c"), StoreTerms::default());
+    put(&core, "none", Answer::Null, StoreTerms { priority: Some(9.0), ..StoreTerms::default() });
+    assert_eq!(text_of(&core, "b").as_deref(), Some("b"), "used last");
+    let saved = save(&core, &folder.file()).expect("it is written");
+    assert_eq!((saved.entries, saved.skipped, saved.total), (4, 0, 4));
+    assert_eq!(saved.bytes, fs::metadata(folder.file()).expect("it is there").len());
+    assert_eq!(folder.names(), ["cache.kvl"]);
+
+    // A default TTL with jitter: what was saved keeps its own end, to the millisecond.
+    let other = cache_of(CacheSettings { ttl_ms: Some(60_000), ttl_jitter_ms: 10_000, ..CacheSettings::default() });
+    let (done, status) = load(&other, &folder.file());
+    assert_eq!((done, status), (saved, Status::OK));
+    let hit = |key: &str| other.peek(key.as_bytes()).expect("open").expect("resident");
+    assert_eq!((other.ttl_left_ms(&hit("a")), other.ttl_left_ms(&hit("b"))), (8_000, -1));
+    assert_eq!(hit("a").cost, core.peek(b"a").expect("open").expect("resident").cost);
+    assert_eq!(text_of(&other, "none").as_deref(), Some("null"));
+    other.remove(b"none").expect("open");
+    assert_eq!(leaving_order(&other), ["c", "b", "a"], "by priority, then by use");
+}
+
+#[test]
+fn s18_what_remains_of_a_ttl_is_saved_and_what_is_over_is_not() {
+    let clock = Clock::manual(Millis(0));
+    let folder = Folder::new();
+    let core = Core::cache(Plan { clock: Some(clock.clone()), ..Plan::default() }).expect("a cache");
+    for (key, ttl) in [("short", 10), ("long", 1_000)] {
+        put(&core, key, bytes(key), StoreTerms { ttl: Some(Ttl::of_ms(ttl)), ..StoreTerms::default() });
+    }
+    if let Clock::Manual(manual) = &clock {
+        manual.advance(300);
+    }
+    assert_eq!(save(&core, &folder.file()).expect("it is written").entries, 1);
+    let other = cache_for(10);
+    assert_eq!(load(&other, &folder.file()).1, Status::OK);
+    let hit = other.peek(b"long").expect("open").expect("resident");
+    assert_eq!((other.ttl_left_ms(&hit), text_of(&other, "short")), (700, None));
+}
+
+#[test]
+fn s18_many_entries_in_many_shards_come_back_all_and_nearly_in_order() {
+    const MANY: usize = 20_000;
+    let (folder, core) = (Folder::new(), cache_of(CacheSettings { capacity: 40_000, shards: Some(16), ..CacheSettings::default() }));
+    (0..MANY).for_each(|number| put_text(&core, &format!("key {number}"), &number.to_string()));
+    let mut calls = 0;
+    let mut done = Transfer::default();
+    core.save(&folder.file(), &mut done, &mut |_| {
+        calls += 1;
+        true
+    })
+    .expect("it is written");
+    assert!(done.entries == MANY as u64 && calls > 1, "{done:?} in {calls} blocks");
+    let same = cache_of(CacheSettings { capacity: 40_000, shards: Some(1), ..CacheSettings::default() });
+    assert_eq!(load(&same, &folder.file()).1, Status::OK);
+    assert!((0..MANY).all(|number| text_of(&same, &format!("key {number}")) == Some(number.to_string())));
+    // Where there is room for half, what was used last stays: nearly, since each shard knows its own order alone.
+    let small = cache_of(CacheSettings { capacity: MANY as u64 / 2, shards: Some(1), ..CacheSettings::default() });
+    let (done, status) = load(&small, &folder.file());
+    assert_eq!((done.entries, status, small.len()), (MANY as u64, Status::OK, MANY as u64 / 2));
+    let right = (MANY / 2..MANY).filter(|number| text_of(&small, &format!("key {number}")).is_some()).count();
+    assert!(right > MANY / 2 * 95 / 100, "{right} of {}", MANY / 2);
+}
+
+#[test]
+fn s18_what_stays_is_in_the_file_while_other_threads_use_and_change_the_cache() {
+    const KEPT: usize = 10_000;
+    for shards in [1, 8] {
+        let (folder, core) =
+            (Folder::new(), cache_of(CacheSettings { capacity: 100_000, shards: Some(shards), ..CacheSettings::default() }));
+        (0..KEPT).for_each(|number| put_text(&core, &format!("kept {number}"), "v"));
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                for turn in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    text_of(&core, &format!("kept {}", turn * 7 % KEPT));
+                    put_text(&core, &format!("other {}", turn % 5_000), "v");
+                    core.remove(format!("other {}", turn * 3 % 5_000).as_bytes()).expect("open");
+                }
+            });
+            for _ in 0..3 {
+                save(&core, &folder.file()).expect("it is written");
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        let other = cache_for(100_000);
+        assert_eq!(load(&other, &folder.file()).1, Status::OK);
+        let missing = (0..KEPT).filter(|number| text_of(&other, &format!("kept {number}")).is_none()).count();
+        assert_eq!(missing, 0, "shards: {shards}");
+    }
+}
+
+#[test]
+fn s18_what_is_in_the_cache_is_younger_than_the_file() {
+    let (folder, core) = (Folder::new(), cache_for(10));
+    ["a", "b"].iter().for_each(|key| put_text(&core, key, "old"));
+    save(&core, &folder.file()).expect("it is written");
+    put_text(&core, "a", "new");
+    core.remove(b"b").expect("open");
+    let (done, status) = load(&core, &folder.file());
+    assert_eq!((done.entries, done.skipped, status), (1, 1, Status::OK));
+    assert_eq!((text_of(&core, "a"), text_of(&core, "b")), (Some("new".into()), Some("old".into())));
+}
+
+#[test]
+fn s18_objects_are_left_out_and_counted() {
+    let (folder, core) = (Folder::new(), cache_for(10));
+    let object = Value::object(Object::new(std::ptr::dangling_mut::<u64>().cast(), None), 8);
+    put(&core, "object", Answer::Value(object), StoreTerms::default());
+    put_text(&core, "text", "value");
+    let saved = save(&core, &folder.file()).expect("it is written");
+    assert_eq!((saved.entries, saved.skipped, saved.total), (1, 1, 2));
+    assert_eq!(load(&cache_for(10), &folder.file()), (Transfer { skipped: 0, total: 1, ..saved }, Status::OK));
+}
+
+#[test]
+fn s18_a_file_cut_off_anywhere_is_told_from_a_damaged_one() {
+    let (folder, core) = (Folder::new(), cache_for(10));
+    ["a", "b", "c"].iter().for_each(|key| put_text(&core, key, "value"));
+    save(&core, &folder.file()).expect("it is written");
+    let whole = fs::read(folder.file()).expect("it is there");
+    let status_of = |bytes: &[u8]| {
+        fs::write(folder.file(), bytes).expect("it can be written");
+        let core = cache_for(10);
+        let (done, status) = load(&core, &folder.file());
+        assert_eq!(core.len(), done.entries);
+        (status, done.entries)
+    };
+    for length in 0..whole.len() {
+        let (status, entries) = status_of(&whole[..length]);
+        // The last block but the end is whole before the end is.
+        let expected = if length + kvlight::cache::saved::BLOCK_HEAD >= whole.len() { 3 } else { 0 };
+        assert_eq!((status, entries), (Status::ERR_TRUNCATED, expected), "cut off after {length}");
+    }
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        let (status, entries) = status_of(&damaged);
+        let is_damaged = status == Status::ERR_CORRUPT || (status == Status::ERR_FILE_VERSION && (8..12).contains(&at));
+        assert!(is_damaged && (entries == 0 || at + kvlight::cache::saved::BLOCK_HEAD >= whole.len()), "byte {at}: {status:?}, {entries}");
+    }
+    assert_eq!(status_of(&[&whole[..], b"x"].concat()), (Status::ERR_CORRUPT, 3), "something behind the end");
+    assert_eq!(status_of(b"not a cache at all, but long enough for one"), (Status::ERR_CORRUPT, 0));
+    assert_eq!(status_of(&whole), (Status::OK, 3));
+}
+
+#[test]
+fn s18_a_save_that_fails_leaves_the_file_before_it_and_nothing_else() {
+    let (folder, core) = (Folder::new(), cache_for(100_000));
+    put_text(&core, "a", "first");
+    save(&core, &folder.file()).expect("it is written");
+    let before = fs::read(folder.file()).expect("it is there");
+    (0..50_000).for_each(|number| put_text(&core, &format!("key {number}"), "value"));
+    let mut done = Transfer::default();
+    let stopped = core.save(&folder.file(), &mut done, &mut |done| done.entries < 20_000);
+    assert_eq!(stopped.map_err(|error| error.status()), Err(Status::ERR_CANCELLED));
+    assert!((20_000..40_000).contains(&done.entries) && done.total == 50_001, "{done:?}");
+    assert_eq!(fs::read(folder.file()).expect("it is there"), before);
+    assert_eq!(folder.names(), ["cache.kvl"]);
+    assert_eq!(save(&core, &folder.0.join("no/such/folder")), Err(Status::ERR_IO));
+    assert_eq!(load(&core, &folder.0.join("none")).1, Status::ERR_IO);
+    assert_eq!(load(&core, &folder.0).1, Status::ERR_IO, "a folder");
+
+    // A load that is stopped leaves what it had stored.
+    save(&core, &folder.file()).expect("it is written");
+    let (other, mut done) = (cache_for(100_000), Transfer::default());
+    let stopped = other.load(&folder.file(), &mut done, &mut |_| false);
+    assert_eq!(stopped.map_err(|error| error.status()), Err(Status::ERR_CANCELLED));
+    assert!(done.entries > 0 && done.entries < 50_001 && other.len() == done.entries);
+}
