@@ -472,7 +472,7 @@ impl Deliverable for RemovalMail {
 
 impl Drop for RemovalMail {
     fn drop(&mut self) {
-        if !*self.is_done.get_mut() {
+        if !self.is_done.load(Ordering::Relaxed) {
             // A queue was freed with it inside.
             self.removals.forget();
             self.end();

@@ -2,12 +2,24 @@
 
 use super::constants::{KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or, outside};
+use super::handle::{Handle, HasGeneration};
 use super::types::{kvl_fetch_t, kvl_free_fn};
+use crate::base::process::Generation;
 use crate::base::{Object, Status};
 use crate::engine::fetch_handle::FetchHandle;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
+
+impl HasGeneration for FetchHandle {
+    fn born(&self) -> Generation {
+        FetchHandle::born(self)
+    }
+}
+
+impl Handle for kvl_fetch_t {
+    type Owner = Arc<FetchHandle>;
+}
 
 /// Makes a fetch, to be given to one call.
 ///

@@ -1,7 +1,7 @@
 //! The C ABI: the only room with `extern "C"`. One file for each noun of the header, each export three lines under its guard.
 //!
 //! Plumbing: `guard` (panics, thread class), `handle` (which owner stands behind which C type), `bytes` (pointers to slices),
-//! `notify` (user data), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The rest are nouns. build.rs makes the header from these files, in the
+//! `notify` (user data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The rest are nouns. build.rs makes the header from these files, in the
 //! order of its `SECTIONS`, so a comment on an export is read by C programmers: house law on it is in `tests/rust/tidy.rs`.
 //!
 //! This room knows no rule of caching: it checks, converts, and asks the floors below.
@@ -14,6 +14,7 @@ pub(crate) mod guard;
 pub(crate) mod handle;
 mod hooks;
 pub(crate) mod notify;
+mod receivers;
 pub(crate) mod stats;
 mod terms;
 pub(crate) mod view;

@@ -2,7 +2,7 @@
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard_or};
-use super::handle::HasGeneration;
+use super::handle::{Handle, HasGeneration};
 use super::types::{kvl_error_t, kvl_result_t, kvl_results_t};
 use super::view;
 use crate::base::Status;
@@ -11,7 +11,7 @@ use crate::engine::host::Results;
 use crate::task::Source;
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Positions that have a value.
 pub const KVL_COUNT_VALUES: u32 = 0;
@@ -35,6 +35,10 @@ pub(crate) struct ResultsHandle {
     views: Vec<kvl_result_t>,
     /// Where the distinct errors first stand, found when they are first asked for.
     errors: OnceLock<Vec<usize>>,
+}
+
+impl Handle for kvl_results_t {
+    type Owner = Arc<ResultsHandle>;
 }
 
 // SAFETY: the views point into `results`, which does not change and goes with them; values and errors may be used from any thread.

@@ -5,14 +5,14 @@ use super::guard::{Caller, guard, guard_or, outside};
 use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
 use super::options::Progress;
-use super::results::{self, ResultsHandle};
+use super::receivers::CallbackReceiver;
+use super::results::ResultsHandle;
 use super::stats::kvl_stats_t;
 use super::stats::text;
 use super::types::{
     kvl_cache_t, kvl_closed_fn, kvl_config_t, kvl_error_t, kvl_fetch_t, kvl_free_fn, kvl_options_t, kvl_result_fn, kvl_results_fn,
     kvl_results_t, kvl_slice_t, kvl_tasks_t, kvl_value_t,
 };
-use super::view;
 use crate::base::key::KEY_MAX;
 use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
@@ -20,101 +20,14 @@ use crate::engine::cache::Lookup;
 use crate::engine::cache_ref::CacheRef;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::engine::fetch_handle::FetchHandle;
-use crate::engine::host::{CloseListener, Receiver, Results};
+use crate::engine::host::{CloseListener, Receiver};
 use crate::task::{Form, Outcome, Verdict};
-use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
 
 impl Handle for kvl_tasks_t {
     type Owner = Arc<Core>;
-}
-
-/// Tells one fetch's events to the host's function.
-struct CallbackReceiver<F> {
-    notify: Notify<F>,
-    progress: Option<Progress>,
-}
-
-impl<F: Copy> CallbackReceiver<F> {
-    fn tell_progress(&self, done: usize, failed: usize, total: usize) {
-        let Some(progress) = self.progress.and_then(|progress| progress.function) else { return };
-        // SAFETY: the host gave the function to be called with the fetch's user data.
-        self.notify.call(|_, user_data| unsafe { progress(user_data, done, failed, total) });
-    }
-}
-
-// SAFETY: functions and user data of the host's are used from any thread, one at a time (header, USER DATA).
-unsafe impl<F> Send for CallbackReceiver<F> {}
-
-impl Receiver for CallbackReceiver<kvl_result_fn> {
-    fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
-        let result = view::of_outcome(index, key, outcome, last);
-        // SAFETY: the host gave the function for this user data; the result lives until it returns.
-        self.notify.function().into_iter().for_each(|told| unsafe { told(self.notify.user_data(), &result) });
-    }
-
-    fn batch(&mut self, _: Results) {}
-
-    fn progress(&mut self, done: usize, failed: usize, total: usize) {
-        self.tell_progress(done, failed, total);
-    }
-
-    fn is_callable(&self) -> bool {
-        self.notify.function().is_some()
-    }
-
-    fn user_data(&self) -> *mut c_void {
-        self.notify.user_data()
-    }
-
-    fn runs_host_code_on_drop(&self) -> bool {
-        self.notify.runs_host_code_on_drop()
-    }
-}
-
-impl Receiver for CallbackReceiver<kvl_results_fn> {
-    fn result(&mut self, _: usize, _: &[u8], _: &Outcome, _: bool) {}
-
-    fn batch(&mut self, results: Results) {
-        let batch = Arc::new(ResultsHandle::new(results));
-        let handle = Arc::as_ptr(&batch).cast_mut().cast::<kvl_results_t>();
-        // SAFETY: the host gave the function for this user data; the results live until it returns.
-        self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, handle) }));
-    }
-
-    fn progress(&mut self, done: usize, failed: usize, total: usize) {
-        self.tell_progress(done, failed, total);
-    }
-
-    fn is_callable(&self) -> bool {
-        self.notify.function().is_some()
-    }
-
-    fn user_data(&self) -> *mut c_void {
-        self.notify.user_data()
-    }
-
-    fn runs_host_code_on_drop(&self) -> bool {
-        self.notify.runs_host_code_on_drop()
-    }
-}
-
-impl CloseListener for Notify<kvl_closed_fn> {
-    fn closed(self: Box<Self>) {
-        // SAFETY: the host gave the function for this user data.
-        self.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data) }));
-    }
-
-    // Without a function a close in a thread's mode tells nobody; in a queue it is an event all the same.
-    fn is_callable(&self) -> bool {
-        self.function().is_some()
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
 }
 
 /// A function is needed unless a queue carries the events.
@@ -671,20 +584,6 @@ pub unsafe extern "C" fn kvl_tasks_dispose(tasks: *mut kvl_tasks_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard_or((), || caller.take(tasks).into_iter().for_each(Core::dispose));
-}
-
-impl HasGeneration for FetchHandle {
-    fn born(&self) -> crate::base::process::Generation {
-        FetchHandle::born(self)
-    }
-}
-
-impl Handle for kvl_fetch_t {
-    type Owner = Arc<FetchHandle>;
-}
-
-impl Handle for kvl_results_t {
-    type Owner = Arc<results::ResultsHandle>;
 }
 
 impl HasGeneration for Core {

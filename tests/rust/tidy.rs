@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms by floor; a room may use those on lower floors only, so rooms of one floor do not know each other.
-const FLOORS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 3), ("engine", 4), ("ffi", 5)];
+const FLOORS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 2), ("engine", 3), ("ffi", 4)];
 
 /// Where `unsafe` may stand: whole rooms end in a slash.
 const UNSAFE_ROOMS: &[&str] = &["ffi/", "base/hint.rs", "base/value.rs", "base/object.rs", "base/platform/", "base/error.rs"];
@@ -14,7 +14,7 @@ const UNSAFE_ROOMS: &[&str] = &["ffi/", "base/hint.rs", "base/value.rs", "base/o
 /// Who alone may name a crate that starts threads or carries events between them.
 const THREAD_CRATES: &[&str] = &["tokio", "crossbeam"];
 
-const LONGEST_FILE: usize = 700;
+const LONGEST_FILE: usize = 600;
 
 struct Source {
     /// Below src/, with slashes.
@@ -226,6 +226,39 @@ fn files_stay_small_and_open_with_what_they_are_for() {
         }
     }
     complain("One idea a file, said on its first line", &complaints);
+}
+
+/// The types that a file defines, its tests' own included.
+fn types_defined(code: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut words = code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+    while let Some(word) = words.next() {
+        if ["struct", "enum", "union", "trait"].contains(&word) {
+            names.extend(words.next().filter(|name| name.starts_with(char::is_uppercase)));
+        }
+    }
+    names
+}
+
+#[test]
+fn a_type_name_has_one_meaning() {
+    let (mut complaints, mut seen) = (Vec::new(), std::collections::BTreeMap::new());
+    let sources = sources();
+    // What each system has of its own stands there under one name.
+    for source in sources.iter().filter(|source| !source.path.starts_with("base/platform/")) {
+        for name in types_defined(&source.code()) {
+            if let Some(before) = seen.insert(name.to_owned(), &source.path).filter(|before| *before != &source.path) {
+                complaints.push(format!("{name}: in src/{before} and in src/{}", source.path));
+            }
+        }
+    }
+    complain("One name, one meaning", &complaints);
+}
+
+#[test]
+fn the_reader_of_types_sees_what_it_must() {
+    let code = "pub struct A;\npub(super) enum B<T> { C(T) }\ntrait D: E {}\nimpl D for A {}\nunion F { a: u8 }\nfn structural() {}";
+    assert_eq!(types_defined(code), ["A", "B", "D", "F"]);
 }
 
 /// A file right below `tests` would be a program of its own, which links the whole library once more.
