@@ -248,6 +248,7 @@ impl<'a> Rest<'a> {
 mod tests {
     use super::*;
     use crate::base::Key;
+    use std::io::Write;
 
     fn copied(key: &[u8], value: Option<&[u8]>, numbers: Option<u64>, priority: f64) -> Copied {
         let answer = value.map_or(Answer::Null, |bytes| Answer::Value(Value::bytes(bytes).expect("memory")));
@@ -258,7 +259,7 @@ mod tests {
         let mut block = Block { number, ..Block::default() };
         assert!(entries.iter().all(|entry| block.push(entry)));
         let mut bytes = Vec::new();
-        block.finish(|written| Ok::<_, ()>(bytes.extend_from_slice(written))).expect("nothing refuses");
+        block.finish(|written| bytes.write_all(written)).expect("memory");
         bytes
     }
 
@@ -316,7 +317,7 @@ mod tests {
             let mut block = Block { number: 0, entries, bytes: vec![0; BLOCK_HEAD] };
             block.bytes.extend_from_slice(body);
             let mut bytes = Vec::new();
-            block.finish(|written| Ok::<_, ()>(bytes.extend_from_slice(written))).expect("nothing refuses");
+            block.finish(|written| bytes.write_all(written)).expect("memory");
             read(0, &bytes).map(|entries| entries.len())
         };
         assert_eq!(forged(&[0, 0, 0], 1), Ok(1), "the empty key, null");

@@ -3,6 +3,7 @@
 use super::Core;
 use crate::base::Error;
 use crate::base::key::KEY_MAX;
+use crate::base::platform::{keep_private, sync_folder};
 use crate::base::{Answer, Millis, Status, StoreTerms};
 use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, Saved, head, is_start, read_head};
 use crate::cache::{Condition, Copied, Departures, NewEntry, PutOutcome};
@@ -54,8 +55,7 @@ impl<'a> Draft<'a> {
             let mut options = OpenOptions::new();
             options.write(true).create_new(true);
             // What a cache holds may be nobody else's business.
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            keep_private(&mut options);
             match options.open(&path) {
                 // Left by a process of the same number that died.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -78,12 +78,9 @@ impl<'a> Draft<'a> {
         self.file = None;
         std::fs::rename(&self.path, self.target)?;
         self.path.clear();
-        #[cfg(unix)]
-        {
-            let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            // The file is there already. Some file systems have no such thing for folders.
-            let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        }
+        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // The file is there already, and some file systems have no such thing for folders.
+        let _ = sync_folder(folder);
         Ok(())
     }
 }

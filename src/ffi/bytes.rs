@@ -5,10 +5,9 @@ use super::types::kvl_slice_t;
 use crate::base::Status;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
+use crate::base::platform::path_of;
 use std::borrow::Cow;
-use std::ffi::{CStr, OsStr, c_char};
-#[cfg(unix)]
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, c_char};
 use std::path::Path;
 
 impl Caller {
@@ -61,12 +60,7 @@ impl Caller {
             return Err(Status::ERR_NULL_POINTER);
         }
         // SAFETY: NUL-terminated and readable until the export returns, by the promise that `self` stands for.
-        let path = unsafe { CStr::from_ptr(path) };
-        #[cfg(unix)]
-        let path: &OsStr = OsStrExt::from_bytes(path.to_bytes());
-        #[cfg(not(unix))]
-        let path = OsStr::new(path.to_str().map_err(|_| Status::ERR_INVALID_ARG)?);
-        let path = Path::new(path);
+        let path = path_of(unsafe { CStr::from_ptr(path) }).ok_or(Status::ERR_INVALID_ARG)?;
         if path.file_name().is_some() { Ok(path) } else { Err(Status::ERR_INVALID_ARG) }
     }
 

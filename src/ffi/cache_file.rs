@@ -25,33 +25,32 @@ struct Asked {
     out_error: *mut *mut kvl_error_t,
 }
 
+impl Asked {
+    /// Tells the host how far it is; whether the host has it go on.
+    fn goes_on(&self, done: &Transfer) -> bool {
+        let Some(function) = self.on_progress else { return true };
+        let view = view(done, size_of::<kvl_transfer_t>());
+        // SAFETY: the caller gave the function for this user data; what it is shown lives until it returns.
+        call_host(|| unsafe { function(self.user_data, &raw const view) }) == Some(0)
+    }
+}
+
 impl Caller {
-    fn transfer(&self, asked: Asked, work: impl FnOnce(&Core, &Path, &mut Transfer, Progress<'_>) -> Result<(), Error>) -> kvl_status_t {
-        guard(|| {
-            let error_place = self.out(asked.out_error).ok();
-            let mut done = Transfer::default();
-            let went = self.prepared(&asked).and_then(|(core, path)| {
-                let mut progress = |done: &Transfer| {
-                    let view = view(done, size_of::<kvl_transfer_t>());
-                    // SAFETY: the caller gave the function for this user data; what it is shown lives until it returns.
-                    let tell = |function: unsafe extern "C-unwind" fn(_, _) -> _| {
-                        call_host(|| unsafe { function(asked.user_data, &raw const view) })
-                    };
-                    asked.on_progress.is_none_or(|function| tell(function) == Some(0))
-                };
-                work(&core, path, &mut done, &mut progress)
-            });
-            if let Ok(room) = self.room(asked.out.0, asked.out.1) {
-                let view = view(&done, room.size());
-                room.write(&view);
-            }
-            match went {
-                Ok(()) => Ok(Status::OK),
-                Err(error) => {
-                    let status = error.status();
-                    Err(error_place.map_or(status, |place| place.give(error, status)))
-                }
-            }
+    fn transfer(
+        &self,
+        asked: &Asked,
+        work: impl FnOnce(&Core, &Path, &mut Transfer, Progress<'_>) -> Result<(), Error>,
+    ) -> Result<Status, Status> {
+        let error_place = self.out(asked.out_error).ok();
+        let mut done = Transfer::default();
+        let went = self.prepared(asked).and_then(|(core, path)| work(&core, path, &mut done, &mut |done| asked.goes_on(done)));
+        if let Ok(room) = self.room(asked.out.0, asked.out.1) {
+            let view = view(&done, room.size());
+            room.write(&view);
+        }
+        went.map(|()| Status::OK).map_err(|error| {
+            let status = error.status();
+            error_place.map_or(status, |place| place.give(error, status))
         })
     }
 
@@ -95,7 +94,7 @@ pub unsafe extern "C" fn kvl_cache_save(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    caller.transfer(Asked { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::save)
+    guard(|| caller.transfer(&Asked { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::save))
 }
 
 /// Stores the entries of a file of kvl_cache_save(), from the least to the most recently used.
@@ -130,5 +129,5 @@ pub unsafe extern "C" fn kvl_cache_load(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    caller.transfer(Asked { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::load)
+    guard(|| caller.transfer(&Asked { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::load))
 }

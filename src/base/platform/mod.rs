@@ -5,6 +5,7 @@
 //!   forks       watch_forks
 //!   signals     SignalSet, block_signals, restore_signals, unblock_signals
 //!   waiting     ReadyFlag: what an event loop of the host's waits for
+//!   files       path_of, keep_private, sync_folder
 //!   code        pin_library
 //! ```
 //!
@@ -13,12 +14,21 @@
 //! | clocks | `linux` | `apple` | `bsd` | `windows` |
 //! | forks, signals | `posix` | `posix` | `posix` | there are none |
 //! | waiting | eventfd, or a pipe | a pipe | a pipe | an event |
+//! | files | `files_posix` | `files_posix` | `files_posix` | `files_windows` |
 //! | the library stays loaded | by the linker (`build.rs`) | `apple` | by the linker | `windows` |
 //!
 //! Threads are named by the standard library, which knows the systems' ways of it.
 
 #[cfg(not(windows))]
 mod posix;
+
+#[cfg(not(windows))]
+#[path = "files_posix.rs"]
+mod files;
+
+#[cfg(windows)]
+#[path = "files_windows.rs"]
+mod files;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "linux.rs"]
@@ -36,6 +46,7 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
+pub use files::{keep_private, path_of, sync_folder};
 #[cfg(not(windows))]
 pub use posix::{
     ReadyFlag, SignalSet, block_signals, coarse_step_ns, restore_signals, running, running_coarse, suspend_aware, unblock_signals,
