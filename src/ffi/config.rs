@@ -92,11 +92,38 @@ impl Config {
         self.parts.lock().draft.set(key, input).map(|()| Status::OK)
     }
 
-    /// Puts `new` into the place that `place` finds. What was there ends after the lock.
-    fn replace<T>(&self, place: impl FnOnce(&mut ConfigParts) -> &mut Option<T>, new: Option<T>) -> Status {
-        let old = std::mem::replace(place(&mut self.parts.lock()), new);
+    /// Puts `new` into the place that `place` finds, and hands out what was there.
+    fn replace<T>(&self, place: impl FnOnce(&mut ConfigParts) -> &mut Option<T>, new: Option<T>) -> Option<T> {
+        std::mem::replace(place(&mut self.parts.lock()), new)
+    }
+}
+
+impl Caller {
+    /// Puts `new` into a place of a configuration. What was there ends last, when nothing looks at the configuration any more: that may free
+    /// it (rule L04a).
+    fn replace<T>(
+        &self,
+        config: *mut kvl_config_t,
+        place: impl FnOnce(&mut ConfigParts) -> &mut Option<T>,
+        new: Option<T>,
+    ) -> Result<Status, Status> {
+        let old = self.borrow(config)?.replace(place, new);
         drop(old);
-        Status::OK
+        Ok(Status::OK)
+    }
+
+    /// As [`Caller::replace`] for a hook that is none without a function; then its user data ends last.
+    fn replace_hook<F, T>(
+        &self,
+        config: *mut kvl_config_t,
+        function: Option<F>,
+        place: impl FnOnce(&mut ConfigParts) -> &mut Option<T>,
+        notify: T,
+    ) -> Result<Status, Status> {
+        let (new, unused) = if function.is_some() { (Some(notify), None) } else { (None, Some(notify)) };
+        let result = self.replace(config, place, new);
+        drop(unused);
+        result
     }
 }
 
@@ -256,7 +283,7 @@ pub unsafe extern "C" fn kvl_config_set_provider(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Arc::new(Notify::new(function, user_data, user_data_free));
-        Ok(caller.borrow(config)?.replace(|parts| &mut parts.provider, Some(notify)))
+        caller.replace(config, |parts| &mut parts.provider, Some(notify))
     })
 }
 
@@ -283,7 +310,7 @@ pub unsafe extern "C" fn kvl_config_set_validator(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Arc::new(Notify::new(function, user_data, user_data_free));
-        Ok(caller.borrow(config)?.replace(|parts| &mut parts.validator, function.is_some().then_some(notify)))
+        caller.replace_hook(config, function, |parts| &mut parts.validator, notify)
     })
 }
 
@@ -310,7 +337,7 @@ pub unsafe extern "C" fn kvl_config_set_cost(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Arc::new(Notify::new(function, user_data, user_data_free));
-        Ok(caller.borrow(config)?.replace(|parts| &mut parts.cost, function.is_some().then_some(notify)))
+        caller.replace_hook(config, function, |parts| &mut parts.cost, notify)
     })
 }
 
@@ -339,7 +366,7 @@ pub unsafe extern "C" fn kvl_config_set_removal_listener(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Arc::new(Notify::new(function, user_data, user_data_free));
-        Ok(caller.borrow(config)?.replace(|parts| &mut parts.removal, Some(notify)))
+        caller.replace(config, |parts| &mut parts.removal, Some(notify))
     })
 }
 
@@ -366,7 +393,7 @@ pub unsafe extern "C" fn kvl_config_set_record_listener(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Arc::new(Notify::new(function, user_data, user_data_free));
-        Ok(caller.borrow(config)?.replace(|parts| &mut parts.record, function.is_some().then_some(notify)))
+        caller.replace_hook(config, function, |parts| &mut parts.record, notify)
     })
 }
 
@@ -383,7 +410,7 @@ pub unsafe extern "C" fn kvl_config_set_clock(config: *mut kvl_config_t, clock: 
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let clock = if clock.is_null() { None } else { Some(caller.borrow(clock)?.clock()) };
-        Ok(caller.borrow(config)?.replace(|parts| &mut parts.clock, clock))
+        caller.replace(config, |parts| &mut parts.clock, clock)
     })
 }
 
@@ -401,7 +428,7 @@ pub unsafe extern "C" fn kvl_config_set_runtime(config: *mut kvl_config_t, runti
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let runtime = if runtime.is_null() { None } else { Some(caller.borrow(runtime)?.runtime()) };
-        Ok(caller.borrow(config)?.replace(|parts| &mut parts.runtime, runtime))
+        caller.replace(config, |parts| &mut parts.runtime, runtime)
     })
 }
 

@@ -49,7 +49,8 @@ pub unsafe extern "C" fn kvl_fetch_set_context(fetch: *mut kvl_fetch_t, context:
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let context = Object::new(context, context_free);
-        caller.borrow(fetch)?.set_context(context).map_err(|_| Status::ERR_ALREADY_USED)?;
+        // Kept: the end of a context, of the one before or of this one, may release the fetch.
+        caller.share(fetch.cast_const())?.set_context(context).map_err(|_| Status::ERR_ALREADY_USED)?;
         Ok(Status::OK)
     })
 }

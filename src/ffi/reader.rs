@@ -15,6 +15,7 @@ use crate::engine::cache::Lookup;
 use crate::engine::cache_ref::CacheRef;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
+use std::sync::Arc;
 
 /// What a reader's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption.
 pub(crate) struct ReaderHandle {
@@ -23,15 +24,40 @@ pub(crate) struct ReaderHandle {
 }
 
 impl ReaderHandle {
-    /// Lets go of what is in view. A destructor may run, so not under the lock.
-    fn done(&self) {
-        let old = self.view.lock().take();
-        drop(old);
+    /// Puts `value`, or nothing, in view. What was there is handed out: its destructor may free this very reader (rule L04a), so it ends
+    /// when nothing looks at the reader any more.
+    #[must_use]
+    fn show(&self, value: Option<Value>) -> Option<Value> {
+        std::mem::replace(&mut *self.view.lock(), value)
     }
+}
 
-    fn keep(&self, value: Value) {
-        let old = self.view.lock().replace(value);
-        drop(old);
+/// What a look through a reader found: its status, and what is written for the caller if it is no error.
+struct Look {
+    result: Result<Status, Status>,
+    data: *const u8,
+    len: usize,
+    object: *mut c_void,
+    /// References to be dropped last: to what was in view before, and to what is not shown.
+    dropped: [Option<Value>; 2],
+}
+
+impl ReaderHandle {
+    fn look(&self, key: &[u8], takes_objects: bool) -> Look {
+        let (result, value, refused) = match self.cache.get(key) {
+            Ok(Lookup::Value(value)) if value.kind() == Kind::Object && !takes_objects => (Err(Status::ERR_WRONG_KIND), None, Some(value)),
+            Ok(Lookup::Value(value)) => (Ok(Status::VALUE), Some(value), None),
+            Ok(other) => (Ok(other.status()), None, None),
+            Err(status) => (Err(status), None, None),
+        };
+        let bytes = value.as_ref().and_then(Value::as_bytes);
+        Look {
+            result,
+            data: bytes.map_or(null(), start_of),
+            len: bytes.map_or(0, <[u8]>::len),
+            object: value.as_ref().and_then(Value::as_object).unwrap_or(null_mut()),
+            dropped: [self.show(value), refused],
+        }
     }
 }
 
@@ -42,7 +68,7 @@ impl HasGeneration for ReaderHandle {
 }
 
 impl Handle for kvl_reader_t {
-    type Owner = Box<ReaderHandle>;
+    type Owner = Arc<ReaderHandle>;
 }
 
 /// Makes a window on a cache for one thread, or one fiber, through which values are read where they lie.
@@ -59,7 +85,7 @@ pub unsafe extern "C" fn kvl_reader_new(cache: *mut kvl_cache_t, out_reader: *mu
     guard(|| {
         let out = caller.out(out_reader)?;
         let reader = ReaderHandle { cache: caller.share(cache)?, view: Mutex::new(None) };
-        Ok(out.give(Box::new(reader), Status::OK))
+        Ok(out.give(Arc::new(reader), Status::OK))
     })
 }
 
@@ -92,23 +118,19 @@ pub unsafe extern "C" fn kvl_reader_get(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let (data, len, object) = (caller.place(out_data)?, caller.place(out_len)?, caller.place(out_object).ok());
-        let (reader, key) = (caller.borrow(reader)?, caller.key(key, key_len)?);
-        reader.done();
-        let found = reader.cache.get(key)?;
-        let status = found.status();
-        let mut seen = (null(), 0, null_mut());
-        if let Lookup::Value(value) = found {
-            if value.kind() == Kind::Object && object.is_none() {
-                return Err(Status::ERR_WRONG_KIND);
-            }
-            let bytes = value.as_bytes();
-            seen = (bytes.map_or(null(), start_of), bytes.map_or(0, <[u8]>::len), value.as_object().unwrap_or(null_mut()));
-            reader.keep(value);
+        let handle = reader.cast_const();
+        let (reader, key) = (caller.borrow(handle)?, caller.key(key, key_len)?);
+        // Validator and record listener may free the reader, too.
+        let kept = if reader.cache.lookups_call_host() { Some(caller.share(handle)?) } else { None };
+        let look = kept.as_deref().unwrap_or(reader).look(key, object.is_some());
+        if look.result.is_ok() {
+            data.write(look.data);
+            len.write(look.len);
+            object.into_iter().for_each(|place| place.write(look.object));
         }
-        data.write(seen.0);
-        len.write(seen.1);
-        object.into_iter().for_each(|place| place.write(seen.2));
-        Ok(status)
+        drop(kept);
+        drop(look.dropped);
+        look.result
     })
 }
 
@@ -121,7 +143,10 @@ pub unsafe extern "C" fn kvl_reader_get(
 pub unsafe extern "C" fn kvl_reader_done(reader: *mut kvl_reader_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or((), || caller.borrow(reader).map_or((), |reader| reader.done()));
+    guard_or((), || {
+        let before = caller.borrow(reader).ok().and_then(|reader| reader.show(None));
+        drop(before);
+    });
 }
 
 /// Ends a reader, lets go of the value in view, and gives the cache up.

@@ -59,6 +59,14 @@ impl Handle for kvl_request_t {
     type Owner = Arc<RequestHandle>;
 }
 
+impl Caller {
+    /// A request, kept through a call that may run code of the program (validator, cost function, the end of user data): that may give up
+    /// the last handle (rule L04a).
+    fn kept_request(&self, request: *mut kvl_request_t) -> Result<Arc<RequestHandle>, Status> {
+        self.share(request.cast_const())
+    }
+}
+
 /// A cancel hook. It does not keep the request: with the last of the host's references nobody is left to hear.
 pub(crate) struct OnCancel {
     pub(crate) notify: Notify<kvl_cancel_fn>,
@@ -280,7 +288,7 @@ pub unsafe extern "C" fn kvl_request_on_cancel(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         if notify.function().is_none() && !ticket.core().provider_is_queued() {
             return Err(Status::ERR_NO_CALLBACK);
         }
@@ -324,7 +332,7 @@ pub unsafe extern "C" fn kvl_request_resolve(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         told(ticket.resolve(i, caller.share(value.cast_const())?, caller.terms(terms_or_null)?))
     })
 }
@@ -352,7 +360,7 @@ pub unsafe extern "C" fn kvl_request_resolve_bytes(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         let terms = caller.terms(terms_or_null)?;
         told(ticket.resolve(i, bytes(&caller, data, len)?, terms))
     })
@@ -384,7 +392,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let object = object_in(object, object_free)?;
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         let object = match ticket.core().home() {
             Some(queue) => object.to_drop_site(queue),
             None => object,
@@ -407,7 +415,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
 pub unsafe extern "C" fn kvl_request_fail(request: *mut kvl_request_t, i: usize, error_or_null: *mut kvl_error_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.borrow(request)?.fail(i, error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
+    guard(|| told(caller.kept_request(request)?.fail(i, error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
 }
 
 /// Fails one key with a text.
@@ -432,7 +440,7 @@ pub unsafe extern "C" fn kvl_request_fail_text(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         let message = if message.is_null() { "".into() } else { caller.text(message)? };
         let error = caller.error_of(code, message.as_ptr().cast(), message.len(), flags, None)?;
         told(ticket.fail(i, error))
@@ -463,7 +471,7 @@ pub unsafe extern "C" fn kvl_request_supply(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         let (key, terms) = (caller.key(key, key_len)?, caller.terms(terms_or_null)?);
         told(ticket.supply(key, caller.share(value.cast_const())?, terms))
     })
@@ -494,7 +502,7 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         let (key, terms) = (caller.key(key, key_len)?, caller.terms(terms_or_null)?);
         told(ticket.supply(key, bytes(&caller, data, len)?, terms))
     })
@@ -514,7 +522,7 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
 pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.borrow(request)?.finish(Unanswered::Unanswered)))
+    guard(|| told(caller.kept_request(request)?.finish(Unanswered::Unanswered)))
 }
 
 /// Finishes: what has no answer is null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
@@ -527,7 +535,7 @@ pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_
 pub unsafe extern "C" fn kvl_request_finish_nulls(request: *mut kvl_request_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.borrow(request)?.finish(Unanswered::Null)))
+    guard(|| told(caller.kept_request(request)?.finish(Unanswered::Null)))
 }
 
 /// Finishes: what has no answer fails with one error.
@@ -542,7 +550,7 @@ pub unsafe extern "C" fn kvl_request_finish_error(request: *mut kvl_request_t, e
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let ticket = caller.borrow(request)?;
+        let ticket = caller.kept_request(request)?;
         told(ticket.finish(Unanswered::Failed(error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
     })
 }

@@ -55,7 +55,7 @@ fn call_of<'a>(
     Ok((FetchCall { form, settings, progress_step, handle, at_once }, progress))
 }
 
-/// An engine during a call, kept if code of the host's may run in it: that may dispose the very engine that the call works on.
+/// An engine during a call, kept if code of the program may run in it: that may dispose the very engine that the call works on (rule L04a).
 struct EngineRef<'caller> {
     core: &'caller Core,
     kept: Option<Arc<Core>>,
@@ -69,9 +69,11 @@ impl std::ops::Deref for EngineRef<'_> {
 }
 
 impl Caller {
-    fn engine(&self, tasks: *const kvl_tasks_t) -> Result<EngineRef<'_>, Status> {
+    /// `user_data_free`: what ends user data that the call is given, which may be inside it.
+    fn engine(&self, tasks: *const kvl_tasks_t, user_data_free: kvl_free_fn) -> Result<EngineRef<'_>, Status> {
         let core = self.borrow(tasks)?;
-        Ok(EngineRef { core, kept: core.lookups_call_host().then(|| core.me()) })
+        let runs_host_code = core.lookups_call_host() || user_data_free.is_some();
+        Ok(EngineRef { core, kept: if runs_host_code { Some(self.share(tasks)?) } else { None } })
     }
 }
 
@@ -165,7 +167,7 @@ pub unsafe extern "C" fn kvl_tasks_get(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_value)?;
-        let found = caller.engine(tasks)?.get_uncounted_miss(caller.key(key, key_len)?)?;
+        let found = caller.engine(tasks, None)?.get_uncounted_miss(caller.key(key, key_len)?)?;
         let status = found.status();
         Ok(match found {
             Lookup::Value(value) => out.give(Answer::Value(value), status),
@@ -210,7 +212,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
         let out = caller.maybe_out(out_value);
-        let core = &*caller.engine(tasks)?;
+        let core = &*caller.engine(tasks, user_data_free)?;
         let key = caller.key(key, key_len)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
@@ -261,7 +263,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
-        let core = &*caller.engine(tasks)?;
+        let core = &*caller.engine(tasks, user_data_free)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
@@ -308,7 +310,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
         let out = caller.maybe_out(out_ready);
-        let core = &*caller.engine(tasks)?;
+        let core = &*caller.engine(tasks, user_data_free)?;
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
@@ -353,7 +355,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_value));
         let out = out?;
         outside()?;
-        let core = &*caller.engine(tasks)?;
+        let core = &*caller.engine(tasks, None)?;
         if core.provider_is_queued() {
             // It could be this very thread that would have to answer.
             return Err(Status::ERR_UNSUPPORTED);
@@ -400,7 +402,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
     guard(|| {
         let out = caller.out(out_results)?;
         outside()?;
-        let core = &*caller.engine(tasks)?;
+        let core = &*caller.engine(tasks, None)?;
         if core.provider_is_queued() {
             // It could be this very thread that would have to answer.
             return Err(Status::ERR_UNSUPPORTED);
@@ -437,7 +439,7 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let core = &*caller.engine(tasks)?;
+        let core = &*caller.engine(tasks, None)?;
         let keys = caller.keys(keys, n)?;
         let (call, _) = call_of(&caller, core, Form::Refresh, options, None, false)?;
         core.refresh(keys.filter(|key| key.len() <= KEY_MAX).collect::<Vec<_>>().into_iter(), &call.settings)?;
@@ -537,7 +539,8 @@ pub unsafe extern "C" fn kvl_tasks_close(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Box::new(Notify::new(function, user_data, user_data_free));
-        let core = caller.borrow(tasks)?;
+        // Without a function the user data ends in here, and that may dispose the engine.
+        let core = caller.share(tasks.cast_const())?;
         let drain = match (mode, deadline_ms) {
             // A drain that has no time is a cancel, at once.
             (KVL_CLOSE_CANCEL, _) | (KVL_CLOSE_DRAIN, 0) => None,

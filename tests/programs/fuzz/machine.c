@@ -1,19 +1,32 @@
 /* The calls of the machine. What each may answer is left to its documentation; here only an internal error is wrong. What was
  * promised by a call that succeeded is held against what comes: promises.c. */
+#define _POSIX_C_SOURCE 200809L
 #include "machine.h"
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 kvl_runtime_t *machine_runtime;
+uint32_t machine_routes = KVL_QUEUE_F_ALL;
 
 uint8_t next_of(struct bytes *bytes)
 {
     return bytes->at < bytes->end ? *bytes->at++ : 0;
 }
 
+static bool is_driven(struct machine *machine)
+{
+    return pthread_equal(machine->driver, pthread_self());
+}
+
 static uint8_t next(struct machine *machine)
 {
-    return next_of(&machine->bytes);
+    uint64_t drawn;
+
+    if (is_driven(machine))
+        return next_of(&machine->bytes);
+    drawn = atomic_fetch_add(&machine->drawn, 0x9e3779b97f4a7c15u);
+    return (uint8_t)((drawn ^ (drawn >> 31)) * 0xbf58476d1ce4e5b9u >> 56);
 }
 
 static uint8_t pick(struct machine *machine, uint8_t choices)
@@ -39,18 +52,19 @@ static double some_real(struct machine *machine)
     return i == 12 ? (double)__builtin_nan("") : i == 13 ? (double)__builtin_inf() : numbers[i];
 }
 
-/* NULL, or terms that are the machine's until the next. */
+/* NULL, or terms that are the thread's until the next. */
 static const kvl_terms_t *some_terms(struct machine *machine)
 {
-    kvl_terms_t *terms = &machine->terms;
+    static _Thread_local kvl_terms_t terms;
+
     if (pick(machine, 4) == 0)
         return NULL;
-    terms->struct_size = sizeof *terms;
-    terms->ttl_ms = some_number(machine);
-    terms->priority = some_real(machine);
-    terms->cost = some_number(machine);
-    terms->flags = pick(machine, 9);
-    return terms;
+    terms.struct_size = sizeof terms;
+    terms.ttl_ms = some_number(machine);
+    terms.priority = some_real(machine);
+    terms.cost = some_number(machine);
+    terms.flags = pick(machine, 9);
+    return &terms;
 }
 
 static void object_free(void *user_data)
@@ -227,8 +241,11 @@ static void provide(void *user_data, kvl_request_t *request)
     while (times-- > 0)
         answer(machine, request);
     if (keep < REQUESTS) {
-        kvl_request_t *before = machine->requests[keep];
+        kvl_request_t *before;
+        pthread_mutex_lock(&machine->lock);
+        before = machine->requests[keep];
         machine->requests[keep] = kvl_request_retain(request);
+        pthread_mutex_unlock(&machine->lock);
         kvl_request_release(before);
     }
 }
@@ -356,8 +373,8 @@ static void call_engine(struct machine *machine)
     case 2: MUST_SAY(kvl_tasks_stats(machine->tasks, &stats, sizeof stats), KVL_OK); break;
     case 3: MUST_SAY(kvl_tasks_stats_reset(machine->tasks), KVL_OK); break;
     case 4:
-        /* who would wait for a request that this very thread is to answer is refused */
-        if (!machine->closed && keys[0].len <= KVL_KEY_MAX) {
+        /* who would wait for a request that this very thread is to answer is refused; one that a thread answers may keep it for ever */
+        if (!machine->closed && machine_routes & KVL_QUEUE_F_PROVIDER && keys[0].len <= KVL_KEY_MAX) {
             kvl_status_t status = kvl_tasks_fetch_wait(machine->tasks, keys[0].data, keys[0].len, NULL, NULL, &value, NULL);
             MUST(status == KVL_ERR_UNSUPPORTED || (machine->depth > 0 && status == KVL_ERR_REENTRANT));
         }
@@ -380,9 +397,9 @@ void machine_step(struct machine *machine)
 {
     static const int64_t steps[] = {0, 1, 1, 5, 10, 50, 1000, 3600000};
     kvl_request_t *request;
-    size_t ran = 0;
+    size_t i, ran = 0;
 
-    if (machine->bytes.at == machine->bytes.end || machine->depth > 3)
+    if (!is_driven(machine) || machine->bytes.at == machine->bytes.end || machine->depth > 3)
         return;
     machine->depth++;
     switch (pick(machine, 14)) {
@@ -395,7 +412,10 @@ void machine_step(struct machine *machine)
     case 6: read_one(machine); break;
     case 7:
     case 8:
-        request = kvl_request_retain(machine->requests[pick(machine, REQUESTS)]);
+        i = pick(machine, REQUESTS);
+        pthread_mutex_lock(&machine->lock);
+        request = kvl_request_retain(machine->requests[i]);
+        pthread_mutex_unlock(&machine->lock);
         if (request != NULL)
             answer(machine, request);
         kvl_request_release(request);
@@ -464,7 +484,8 @@ static void build(struct machine *machine)
     MUST_SAY(kvl_config_set_removal_listener(config, hear_removal, machine, object_free), KVL_OK);
     MUST_SAY(kvl_config_set_clock(config, machine->clock), KVL_OK);
     MUST_SAY(kvl_config_set_runtime(config, machine_runtime), KVL_OK);
-    MUST_SAY(kvl_config_set_queue(config, machine->queue, KVL_QUEUE_F_ALL), KVL_OK);
+    if (machine_routes != 0)
+        MUST_SAY(kvl_config_set_queue(config, machine->queue, machine_routes), KVL_OK);
     MUST_SAY(kvl_tasks_new(config, &machine->tasks, NULL), KVL_OK);
     kvl_config_free(config);
     MUST_SAY(kvl_tasks_cache(machine->tasks, &machine->cache), KVL_OK);
@@ -477,12 +498,44 @@ static void drain(struct machine *machine)
         ;
 }
 
+static void give_requests_up(struct machine *machine)
+{
+    int i;
+
+    for (i = 0; i < REQUESTS; i++) {
+        kvl_request_t *request;
+        pthread_mutex_lock(&machine->lock);
+        request = machine->requests[i];
+        machine->requests[i] = NULL;
+        pthread_mutex_unlock(&machine->lock);
+        kvl_request_release(request);
+    }
+}
+
+/* Until the news of the end is there: it comes behind everything, whatever runs where. A provider on another thread may keep a request
+ * until then. */
+static void drain_to_the_end(struct machine *machine)
+{
+    const struct timespec pause = {0, 50000};
+
+    for (;;) {
+        give_requests_up(machine);
+        drain(machine);
+        if (machine_routes == KVL_QUEUE_F_ALL || machine->close_told == machine->closes)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    /* no call of the provider is out any more, but the last may have kept its request */
+    give_requests_up(machine);
+}
+
 void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine))
 {
-    struct machine machine = {.bytes = {data, data + size}};
+    struct machine machine = {.bytes = {data, data + size}, .driver = pthread_self()};
     kvl_stats_t stats;
     int i;
 
+    pthread_mutex_init(&machine.lock, NULL);
     if (machine_runtime == NULL)
         MUST_SAY(kvl_runtime_new(&machine_runtime), KVL_OK);
     MUST_SAY(kvl_clock_new_manual(1000, &machine.clock), KVL_OK);
@@ -494,16 +547,16 @@ void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *
         machine_step(&machine);
         look(&machine);
     }
-    check_store(&machine);
+    if (machine_routes == KVL_QUEUE_F_ALL)
+        check_store(&machine);
 
     MUST_SAY(kvl_tasks_close(machine.tasks, KVL_CLOSE_CANCEL, 0, hear_closed, &machine, NULL), KVL_OK);
     machine.closes++;
-    for (i = 0; i < REQUESTS; i++)
-        kvl_request_release(machine.requests[i]);
-    drain(&machine);
+    drain_to_the_end(&machine);
     MUST_SAY(kvl_tasks_stats(machine.tasks, &stats, sizeof stats), KVL_OK);
     MUST(stats.in_flight == 0 && stats.running == 0 && stats.queued == 0 && stats.deferred == 0 && stats.abandoned == 0);
     must(machine.tickets == machine.tickets_freed, "each fetch is told to its end", machine.tickets_freed - machine.tickets, __FILE__, __LINE__);
+    check_store(&machine);
     must(machine.close_told == machine.closes, "each close is told once", machine.close_told - machine.closes, __FILE__, __LINE__);
     for (i = 0; i < HANDLES; i++)
         kvl_fetch_release(machine.handles[i]);
@@ -514,4 +567,5 @@ void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *
     must(machine.objects == machine.objects_freed, "each destructor runs once", machine.objects_freed - machine.objects, __FILE__, __LINE__);
     MUST_SAY(kvl_queue_free(machine.queue), KVL_OK);
     kvl_clock_release(machine.clock);
+    pthread_mutex_destroy(&machine.lock);
 }

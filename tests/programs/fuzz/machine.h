@@ -1,5 +1,6 @@
 /* An engine that is driven by bytes: each byte is a call, and what the call is given. One thread, a manual clock, and a queue for
- * everything, so that the same bytes always do the same.
+ * everything, so that the same bytes always do the same. Only the target "routes" leaves some events to threads of the library: what
+ * they run draws its choices from numbers of its own, makes no calls but on its request, and must be over when the engine is closed.
  *
  *   machine.c   the calls
  *   promises.c  what must hold whatever was called: each fetch is told exactly once, costs add up, no internal error
@@ -8,6 +9,8 @@
 #define KVL_FUZZ_MACHINE_H
 
 #include <kvlight.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 enum { KEYS = 12, HANDLES = 4, REQUESTS = 4, MOST_KEYS = 9 };
@@ -27,15 +30,18 @@ struct machine {
     kvl_cache_t *cache;
     kvl_reader_t *reader;
     kvl_fetch_t *handles[HANDLES];
+    /* under the lock */
     kvl_request_t *requests[REQUESTS];
+    pthread_mutex_t lock;
+    /* the thread that the bytes drive, and what other threads draw from */
+    pthread_t driver;
+    atomic_uint_least64_t drawn;
     /* calls inside calls */
     int depth;
     bool closed;
     /* fetches that were given to the engine, and those whose user data came back */
-    int tickets, tickets_freed, objects, objects_freed, close_told, closes;
+    atomic_int tickets, tickets_freed, objects, objects_freed, close_told, closes;
     int64_t capacity, cost_limit;
-    /* of the answer that is about to be given */
-    kvl_terms_t terms;
     /* requests with us that are neither finished nor over */
     int max_running;
 };
@@ -43,6 +49,8 @@ struct machine {
 /* Runs them all; `look` after every call. */
 void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine));
 extern kvl_runtime_t *machine_runtime;
+/* KVL_QUEUE_F_*: what goes to the queue. All of it unless the target says otherwise. */
+extern uint32_t machine_routes;
 
 /* ---- promises */
 

@@ -41,6 +41,9 @@ kvl_value_t *value_of(uint64_t key)
 
 /* ---- hooks */
 
+static bool all_removals_are_told(struct entry *entry);
+static bool all_tickets_are_freed(struct entry *entry);
+
 static uint32_t validate(void *user_data, const uint8_t *key, size_t len)
 {
     uint64_t number;
@@ -61,9 +64,16 @@ void hear_removal(void *user_data, const kvl_result_t *result, kvl_cause_t cause
     atomic_fetch_add(&entry->removals, 1);
 }
 
+/* Behind everything: by whatever route, nothing of this engine runs any more. */
 void hear_closed(void *user_data)
 {
-    atomic_fetch_add(&((struct entry *)user_data)->closed_told, 1);
+    struct entry *entry = user_data;
+
+    if (entry->fault != CLOSE) {
+        HOLDS(all_tickets_are_freed(entry));
+        HOLDS(all_removals_are_told(entry));
+    }
+    atomic_fetch_add(&entry->closed_told, 1);
 }
 
 static void free_provider(void *user_data) { atomic_fetch_add(&((struct entry *)user_data)->provider_freed, 1); }
@@ -80,7 +90,6 @@ static void make_engine(struct entry *entry, uint64_t seed)
 {
     kvl_config_t *config = NULL;
     kvl_error_t *error = NULL;
-    bool pulls = entry->mode == NEXT;
 
     SAYS(kvl_config_new(&config), KVL_OK);
     SAYS(kvl_config_set_int(config, "cache.capacity", CAPACITY), KVL_OK);
@@ -109,11 +118,12 @@ static void make_engine(struct entry *entry, uint64_t seed)
     default: break;
     }
     SAYS(kvl_config_set_validator(config, validate, entry, NULL), KVL_OK);
-    SAYS(kvl_config_set_provider(config, pulls ? NULL : provide, entry, free_provider), KVL_OK);
-    SAYS(kvl_config_set_removal_listener(config, pulls ? NULL : hear_removal, entry, free_listener), KVL_OK);
-    if (entry->mode != THREAD) {
+    SAYS(kvl_config_set_provider(config, is_pulled(entry, KVL_QUEUE_F_PROVIDER) ? NULL : provide, entry, free_provider), KVL_OK);
+    SAYS(kvl_config_set_removal_listener(config, is_pulled(entry, KVL_QUEUE_F_REMOVALS) ? NULL : hear_removal, entry,
+                                         free_listener), KVL_OK);
+    if (entry->routes != 0) {
         SAYS(kvl_queue_new(seed % 4 == 1 ? KVL_QUEUE_NEW_PIPE : 0, &entry->queue), KVL_OK);
-        SAYS(kvl_config_set_queue(config, entry->queue, KVL_QUEUE_F_ALL), KVL_OK);
+        SAYS(kvl_config_set_queue(config, entry->queue, entry->routes), KVL_OK);
     }
     SAYS(kvl_tasks_new(config, &entry->tasks, &error), KVL_OK);
     kvl_error_release(error);
@@ -165,7 +175,7 @@ static void judge(struct submitter *me, struct ticket *ticket, kvl_status_t said
 static void fetch(struct submitter *me, const uint64_t *keys, const kvl_slice_t *slices, size_t n)
 {
     struct entry *entry = me->entry;
-    bool pulls = entry->mode == NEXT;
+    bool pulls = is_pulled(entry, KVL_QUEUE_F_RESULTS);
     uint64_t dice = random_of(&me->random) % 8, storm = random_of(&me->random) % 16;
     kvl_fetch_t *fetch = NULL;
     kvl_value_t *value = NULL;
@@ -272,7 +282,7 @@ static void submitter_start(struct submitter *me, struct entry *entry, uint64_t 
 {
     *me = (struct submitter){.entry = entry, .random = seed};
     SAYS(kvl_options_new(&me->progress), KVL_OK);
-    SAYS(kvl_options_set_progress(me->progress, entry->mode == NEXT ? NULL : ticket_progress, 1), KVL_OK);
+    SAYS(kvl_options_set_progress(me->progress, is_pulled(entry, KVL_QUEUE_F_RESULTS) ? NULL : ticket_progress, 1), KVL_OK);
     me->hasty = options("timeout_ms", "3");
     me->cache_only = options("read", "cache_only");
     me->no_store = options("read", "no_store");
@@ -401,7 +411,8 @@ static void check_that_it_still_works(struct entry *entry)
     atomic_fetch_add(&entry->positions, MOST_KEYS);
     atomic_fetch_add(&entry->lookups, MOST_KEYS);
     ticket_accepted(ticket, SAYS(kvl_tasks_fetch_each(entry->tasks, slices, MOST_KEYS, NULL, NULL,
-                                                      entry->mode == NEXT ? NULL : ticket_result, ticket, ticket_free),
+                                                      is_pulled(entry, KVL_QUEUE_F_RESULTS) ? NULL : ticket_result, ticket,
+                                                      ticket_free),
                                  KVL_PENDING));
     wait_for_fewer(entry, 0);
 }
@@ -419,7 +430,7 @@ static unsigned long long run_round(struct entry *entry, int submitters, unsigne
     atomic_store(&entry->wanted, keys);
     entry->provider = provider_start(entry);
     make_engine(entry, seed);
-    if (entry->mode != THREAD)
+    if (entry->routes != 0)
         reader = reader_start(entry);
     for (i = 0; i < submitters; i++)
         submitter_start(&all[i], entry, seed + (uint64_t)i * 977);
@@ -462,19 +473,19 @@ static unsigned long long run_round(struct entry *entry, int submitters, unsigne
     return atomic_load(&entry->submitted);
 }
 
-bool run_entry(enum mode mode, int submitters, enum fault fault, unsigned long long keys, uint64_t seed)
+bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault, unsigned long long keys, uint64_t seed)
 {
     int before = atomic_load(&failures);
     unsigned long long done = 0;
 
     while (done < keys) {
-        struct entry entry = {.mode = mode, .fault = fault};
+        struct entry entry = {.routes = routes, .mode = mode, .fault = fault};
         /* what closes in the middle does so often */
         unsigned long long round = fault == CLOSE && keys > ROUND ? ROUND : keys;
         done += run_round(&entry, submitters, round, seed++);
     }
     if (atomic_load(&failures) != before)
-        printf("    in %s, %s, %d submitters, %llu keys, seed before %llu\n", fault_names[fault], mode_names[mode], submitters, keys,
-               (unsigned long long)seed);
+        printf("    in %s, routes %u by %s, %d submitters, %llu keys, seed before %llu\n", fault_names[fault], routes, mode_names[mode],
+               submitters, keys, (unsigned long long)seed);
     return atomic_load(&failures) == before;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const mode_names[MODES] = {"thread", "poll", "next", "wake"};
+const char *const mode_names[MODES] = {"poll", "next", "wake"};
 const char *const fault_names[FAULTS] = {"storm", "close", "fails", "hangs", "twice", "eight", "slow"};
 
 atomic_int failures;
@@ -67,15 +67,31 @@ static int settled_threads(void)
     return threads;
 }
 
-/* Engines that come and go, each way of delivery in turn: what the first ones took is what the last ones take. */
+/* One of the ways to read, another for each of what is called together. */
+static enum mode mode_for(uint32_t routes, int turn)
+{
+    return (enum mode)((routes + (uint32_t)turn) % MODES);
+}
+
+/* "results+removals by poll": what goes to a queue, and how that is read. */
+static const char *name_of(uint32_t routes, enum mode mode, char *text, size_t size)
+{
+    snprintf(text, size, "%s%s%s%s%s%s%s", routes & KVL_QUEUE_F_RESULTS ? "results" : "", (routes & 3) == 3 ? "+" : "",
+             routes & KVL_QUEUE_F_PROVIDER ? "provider" : "", routes & 4 && routes & 3 ? "+" : "",
+             routes & KVL_QUEUE_F_REMOVALS ? "removals" : "", routes ? " by " : "threads", routes ? mode_names[mode] : "");
+    return text;
+}
+
+/* Engines that come and go, each mixture of routes in turn: what the first ones took is what the last ones take. */
 static void come_and_go(int engines, uint64_t seed)
 {
-    enum { WARM = 16 };
+    enum { WARM = 2 * ROUTES };
     int i, threads = 0, descriptors = 0, before = atomic_load(&failures);
     size_t memory = 0, now;
 
     for (i = 0; i < WARM + engines; i++) {
-        run_entry((enum mode)(i % MODES), 1, (enum fault)(i / MODES % FAULTS), 100, seed + (uint64_t)i);
+        uint32_t routes = (uint32_t)(i % ROUTES);
+        run_entry(routes, mode_for(routes, i / ROUTES), 1, (enum fault)(i / ROUTES % FAULTS), 100, seed + (uint64_t)i);
         if (i == WARM - 1) {
             threads = settled_threads();
             descriptors = count_descriptors();
@@ -105,19 +121,22 @@ int main(int count, char **word)
 {
     unsigned long long keys = count > 1 ? strtoull(word[1], NULL, 10) : 1000;
     uint64_t seed = count > 2 ? strtoull(word[2], NULL, 10) : 1;
-    int mode, submitters, fault, words = count > 3 ? count - 3 : 0;
-    char name[80];
+    int submitters, fault, words = count > 3 ? count - 3 : 0;
+    uint32_t routes;
+    char way[64], name[128];
 
     printf("%llu keys an entry, seed %llu\n", keys, (unsigned long long)seed);
     for (fault = 0; fault < FAULTS; fault++)
-        for (mode = 0; mode < MODES; mode++)
+        for (routes = 0; routes < ROUTES; routes++)
             for (submitters = 1; submitters <= 4; submitters += 3) {
-                snprintf(name, sizeof name, "%s, %s, %d submitter%s", fault_names[fault], mode_names[mode], submitters, submitters == 1 ? "" : "s");
+                enum mode mode = mode_for(routes, fault + submitters);
+                snprintf(name, sizeof name, "%s, %s, %d submitter%s", fault_names[fault], name_of(routes, mode, way, sizeof way), submitters,
+                         submitters == 1 ? "" : "s");
                 if (is_wanted(name, words, word + 3))
-                    report(run_entry((enum mode)mode, submitters, (enum fault)fault, keys, seed++), "%s", name);
+                    report(run_entry(routes, mode, submitters, (enum fault)fault, keys, seed++), "%s", name);
             }
     if (is_wanted("engines", words, word + 3))
-        come_and_go(keys < 1000 ? 28 : 1000, seed);
+        come_and_go(keys < 1000 ? 56 : 1000, seed);
     printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 && passed > 0 ? 0 : 1;
 }

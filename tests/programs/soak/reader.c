@@ -108,7 +108,7 @@ static void *take_events(void *user_data)
 
 struct reader *reader_start(struct entry *entry)
 {
-    static void *(*const ways[MODES])(void *) = {NULL, poll_descriptor, take_events, poll_when_woken};
+    static void *(*const ways[MODES])(void *) = {poll_descriptor, take_events, poll_when_woken};
     struct reader *reader = calloc(1, sizeof *reader);
 
     if (reader == NULL)

@@ -1,4 +1,4 @@
-/* What the rooms of the soak share. One workload, run over a matrix of ways to deliver, numbers of submitters, and faults:
+/* What the rooms of the soak share. One workload, run over a matrix of routes, numbers of submitters, and faults:
  *
  *   main.c      the matrix, and engines that come and go
  *   entry.c     one entry of the matrix: the engine, its submitters, what must hold when all is quiet
@@ -18,8 +18,12 @@
 #include <stdbool.h>
 #include <time.h>
 
-enum mode { THREAD, POLL, NEXT, WAKE, MODES };
+/* How a thread of the program reads the queue. */
+enum mode { POLL, NEXT, WAKE, MODES };
 enum fault { STORM, CLOSE, FAILS, HANGS, TWICE, EIGHT, SLOW, FAULTS };
+
+/* Every mixture of KVL_QUEUE_F_*: what is not in it goes to threads of the library. */
+enum { ROUTES = KVL_QUEUE_F_ALL + 1 };
 
 extern const char *const mode_names[MODES];
 extern const char *const fault_names[FAULTS];
@@ -38,6 +42,7 @@ kvl_value_t *value_of(uint64_t key);
 /* ---- one entry of the matrix */
 
 struct entry {
+    uint32_t routes;
     enum mode mode;
     enum fault fault;
     kvl_tasks_t *tasks;
@@ -103,7 +108,13 @@ void reader_stop(struct reader *reader);
 void hear_removal(void *entry, const kvl_result_t *result, kvl_cause_t cause);
 void hear_closed(void *entry);
 
+/* Whether the events of a route are taken out of the queue one by one, so that there is no function for them. */
+static inline bool is_pulled(const struct entry *entry, uint32_t route)
+{
+    return entry->mode == NEXT && (entry->routes & route) != 0;
+}
+
 /* Runs one entry with that many keys; true if all held. */
-bool run_entry(enum mode mode, int submitters, enum fault fault, unsigned long long keys, uint64_t seed);
+bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault, unsigned long long keys, uint64_t seed);
 
 #endif

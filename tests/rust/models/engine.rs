@@ -1,4 +1,5 @@
-//! Whole engines: cancel against settle, close against submit, put against load, join against finish, and removals.
+//! Whole engines: cancel against settle, close against submit, put against load, join against finish, removals, and the end of an
+//! engine against deliveries. Each model of a fetch is explored with all events in one queue, and with a queue for each route.
 
 use super::explore;
 use kvlight::base::config::Settings;
@@ -18,14 +19,22 @@ use std::time::Duration;
 
 /// Answers every key with `old`.
 #[derive(Default)]
-struct Old(AtomicUsize);
+struct Old {
+    calls: AtomicUsize,
+    /// How many calls have yet to return.
+    inside: AtomicUsize,
+}
 
 impl Provider for Old {
     fn provide(&self, request: Ticket) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.inside.fetch_add(1, Ordering::SeqCst);
         for index in 0..request.keys().len() {
             request.resolve(index, value("old"), StoreTerms::default());
         }
+        drop(request);
+        loom::thread::yield_now();
+        self.inside.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -58,29 +67,51 @@ impl CloseListener for Told {
     }
 }
 
+/// Whether all events go to one queue, or those of each route to one of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Queues {
+    One,
+    Apart,
+}
+
 struct World {
     core: Arc<Core>,
-    queue: Arc<HostQueue>,
+    routes: Routes,
     provider: Arc<Old>,
+    removed: Arc<Mutex<Vec<Vec<u8>>>>,
     diary: Diary,
 }
 
+/// Explores `model` with one queue and with three.
+fn explore_routes(name: &'static str, preemptions: usize, model: impl Fn(World) + Copy + Sync + Send + 'static) {
+    for queues in [Queues::One, Queues::Apart] {
+        explore(&format!("{name}, queues: {queues:?}"), preemptions, move || model(World::new(queues)));
+    }
+}
+
 impl World {
-    fn new() -> World {
-        let (queue, provider) = (Arc::new(HostQueue::new(false)), Arc::new(Old::default()));
-        let hooks = Hooks { provider: Some(provider.clone()), ..Hooks::default() };
-        let routes = Routes { results: Some(queue.clone()), provider: Some(queue.clone()), removals: Some(queue.clone()) };
-        let plan = Plan { settings: Settings::default(), hooks, clock: Some(Clock::manual(Millis(0))), runtime: None, routes };
-        World { core: Core::engine(plan).expect("it needs no threads"), queue, provider, diary: Diary::default() }
+    fn new(queues: Queues) -> World {
+        let (provider, removed) = (Arc::new(Old::default()), Arc::default());
+        let listener = Departed(Arc::clone(&removed));
+        let hooks = Hooks { provider: Some(provider.clone()), removal: Some(Arc::new(listener)), ..Hooks::default() };
+        let one = Arc::new(HostQueue::new(false));
+        let next = || Some(if queues == Queues::One { one.clone() } else { Arc::new(HostQueue::new(false)) });
+        let routes = Routes { results: next(), provider: next(), removals: next() };
+        let plan =
+            Plan { settings: Settings::default(), hooks, clock: Some(Clock::manual(Millis(0))), runtime: None, routes: routes.clone() };
+        World { core: Core::engine(plan).expect("it needs no threads"), routes, provider, removed, diary: Diary::default() }
     }
 
     fn fetch(&self, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {
         fetch(&self.core, &self.diary, name, handle)
     }
 
-    /// Delivers all that waits.
+    /// Delivers all that waits, in whatever queue.
     fn drain(&self) {
-        while self.queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
+        let queues = [&self.routes.provider, &self.routes.removals, &self.routes.results];
+        let poll = |queue: &Queue| queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok();
+        // What is delivered in one may send to another.
+        while queues.iter().any(|queue| queue.as_deref().is_some_and(poll)) {}
     }
 
     fn told(&self) -> Vec<(&'static str, Status)> {
@@ -110,8 +141,7 @@ fn fetch(core: &Core, diary: &Diary, name: &'static str, handle: Option<&Arc<Fet
 
 #[test]
 fn f01_f09_a_cancel_that_meets_the_answer_leaves_one_event() {
-    explore("cancel against settle", 3, || {
-        let world = World::new();
+    explore_routes("cancel against settle", 3, |world| {
         let handle = Arc::new(FetchHandle::new());
         world.fetch("a", Some(&handle)).expect("it is open");
         let canceller = loom::thread::spawn(move || handle.cancel());
@@ -126,8 +156,7 @@ fn f01_f09_a_cancel_that_meets_the_answer_leaves_one_event() {
 
 #[test]
 fn f09_a_cancel_while_the_call_is_on_its_way_is_not_lost() {
-    explore("cancel against submit", 3, || {
-        let world = World::new();
+    explore_routes("cancel against submit", 3, |world| {
         let handle = Arc::new(FetchHandle::new());
         let canceller = {
             let handle = handle.clone();
@@ -148,8 +177,7 @@ fn f09_a_cancel_while_the_call_is_on_its_way_is_not_lost() {
 
 #[test]
 fn f01_l05_a_fetch_that_meets_a_close_is_refused_or_told_before_the_end() {
-    explore("close against submit", 3, || {
-        let world = World::new();
+    explore_routes("close against submit", 3, |world| {
         let closer = {
             let (core, diary) = (world.core.clone(), world.diary.clone());
             loom::thread::spawn(move || core.close(None, Some(Box::new(Told("end", diary)))))
@@ -171,8 +199,7 @@ fn f01_l05_a_fetch_that_meets_a_close_is_refused_or_told_before_the_end() {
 
 #[test]
 fn f08_a_put_that_meets_the_answer_wins() {
-    explore("put against load", 3, || {
-        let world = World::new();
+    explore_routes("put against load", 3, |world| {
         world.fetch("a", None).expect("it is open");
         let writer = {
             let core = world.core.clone();
@@ -189,8 +216,7 @@ fn f08_a_put_that_meets_the_answer_wins() {
 
 #[test]
 fn f06_f07_two_who_ask_are_each_told_once_and_the_provider_is_asked_once() {
-    explore("join against finish", 3, || {
-        let world = World::new();
+    explore_routes("join against finish", 3, |world| {
         let other = {
             let (core, diary) = (world.core.clone(), world.diary.clone());
             loom::thread::spawn(move || fetch(&core, &diary, "b", None).expect("it is open"))
@@ -203,8 +229,74 @@ fn f06_f07_two_who_ask_are_each_told_once_and_the_provider_is_asked_once() {
         told.sort_by_key(|(name, _)| *name);
         assert_eq!(told, [("a", Status::VALUE), ("b", Status::VALUE)]);
         // Whoever came late joined the load or hit what it stored: never was there a second one.
-        assert_eq!(world.provider.0.load(Ordering::Relaxed), 1);
+        assert_eq!(world.provider.calls.load(Ordering::Relaxed), 1);
         world.end();
+    });
+}
+
+/// The reader of a queue of its own is inside the provider when another thread reads the news of the end.
+#[test]
+fn l05b_the_end_is_told_behind_a_call_in_another_queue() {
+    explore("close against a provider's call", 2, || {
+        let world = World::new(Queues::Apart);
+        world.fetch("a", None).expect("it is open");
+        let reader = {
+            let queue = world.routes.provider.clone().expect("a queue");
+            loom::thread::spawn(move || queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok())
+        };
+        world.core.close(None, Some(Box::new(Told("end", world.diary.clone()))));
+        let results = world.routes.results.as_ref().expect("a queue");
+        while results.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
+        if world.told().iter().any(|(name, _)| *name == "end") {
+            assert_eq!(world.provider.inside.load(Ordering::SeqCst), 0, "a call has yet to return");
+        }
+        reader.join().expect("it ends");
+        world.drain();
+        let told: Vec<&str> = world.told().iter().map(|(name, _)| *name).collect();
+        assert_eq!(told, ["a", "end"]);
+        world.core.clone().free();
+    });
+}
+
+#[test]
+fn l05b_free_waits_for_a_call_that_a_queue_delivers() {
+    explore("free against a provider's call", 2, || {
+        let world = World::new(Queues::Apart);
+        world.fetch("a", None).expect("it is open");
+        let reader = {
+            let queue = world.routes.provider.clone().expect("a queue");
+            loom::thread::spawn(move || queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok())
+        };
+        world.core.clone().free();
+        assert_eq!(world.provider.inside.load(Ordering::SeqCst), 0, "a call has yet to return");
+        let calls = world.provider.calls.load(Ordering::SeqCst);
+        reader.join().expect("it ends");
+        assert_eq!(world.provider.calls.load(Ordering::SeqCst), calls, "a call began after the end");
+        world.drain();
+    });
+}
+
+/// A removal lies in a queue of its own while the engine closes.
+#[test]
+fn l05b_the_end_is_told_behind_what_left() {
+    explore("close against a removal", 2, || {
+        let world = World::new(Queues::Apart);
+        world.core.put(b"k", NewEntry::new(value("1")), None, &mut Departures::new()).expect("it is open");
+        world.core.put(b"k", NewEntry::new(value("2")), None, &mut Departures::new()).expect("it is open");
+        let reader = {
+            let queue = world.routes.removals.clone().expect("a queue");
+            loom::thread::spawn(move || queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok())
+        };
+        world.core.close(None, Some(Box::new(Told("end", world.diary.clone()))));
+        let results = world.routes.results.as_ref().expect("a queue");
+        while results.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
+        if !world.told().is_empty() {
+            assert_eq!(*world.removed.lock().expect("the list"), [b"1"], "the end came first");
+        }
+        reader.join().expect("it ends");
+        world.drain();
+        assert_eq!(world.told(), [("end", Status::OK)]);
+        world.core.clone().free();
     });
 }
 

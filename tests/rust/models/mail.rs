@@ -15,7 +15,7 @@ struct Letter;
 struct Silent;
 
 impl Deliverable for Silent {
-    fn deliver(&self, _most: usize) -> DeliveryResult {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         DeliveryResult::all(0)
     }
     fn pull(self: Arc<Self>) -> PullResult {
@@ -24,7 +24,7 @@ impl Deliverable for Silent {
 }
 
 impl Deliverable for Letter {
-    fn deliver(&self, _most: usize) -> DeliveryResult {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         DeliveryResult::all(1)
     }
     fn pull(self: Arc<Self>) -> PullResult {

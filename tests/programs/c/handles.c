@@ -1,0 +1,479 @@
+/* Handles that are given up inside the very call that works on them: by a hook, a listener, a destructor, the end of user data (rule
+ * L04a). Run under valgrind, which sees whatever is touched after its end. */
+#include "check.h"
+#include <stdlib.h>
+
+#define KEY(text) (const uint8_t *)(text), strlen(text)
+
+/* what the next function of the program that runs gives up; once */
+struct given_up {
+    kvl_tasks_t *tasks;
+    kvl_cache_t *cache;
+    kvl_queue_t *queue;
+    kvl_request_t *request;
+    kvl_reader_t *reader;
+    kvl_fetch_t *fetch;
+    kvl_config_t *config;
+    kvl_clock_t *clock;
+    int times;
+};
+
+static void give_up(void *user_data)
+{
+    struct given_up *all = user_data, now = *all;
+
+    *all = (struct given_up){ .times = now.times + 1 };
+    kvl_request_release(now.request);
+    kvl_reader_free(now.reader);
+    kvl_fetch_release(now.fetch);
+    kvl_config_free(now.config);
+    kvl_clock_release(now.clock);
+    kvl_cache_release(now.cache);
+    kvl_tasks_dispose(now.tasks);
+    /* the engine's last mail lies in it, and goes with it */
+    if (now.queue != NULL)
+        kvl_queue_dispose(now.queue);
+}
+
+/* Whether a function of the program has run since the last time this was asked. */
+static int has_run(struct given_up *all)
+{
+    int times = all->times;
+
+    all->times = 0;
+    return times == 1 && all->tasks == NULL && all->cache == NULL && all->request == NULL && all->reader == NULL;
+}
+
+static uint32_t armed;
+enum { VALIDATOR = 1, COST = 2, RECORD = 4, REMOVAL = 8 };
+
+static void in_hook(struct given_up *all, uint32_t hook)
+{
+    if (armed & hook) {
+        armed = 0;
+        give_up(all);
+    }
+}
+
+static uint32_t validate(void *user_data, const uint8_t *key, size_t len)
+{
+    (void)key;
+    (void)len;
+    in_hook(user_data, VALIDATOR);
+    return 1;
+}
+
+static uint64_t cost(void *user_data, const uint8_t *key, size_t len, kvl_value_t *value)
+{
+    (void)key;
+    (void)len;
+    in_hook(user_data, COST);
+    return kvl_value_kind(value) == KVL_KIND_BYTES ? 3 : 4;
+}
+
+static void record(void *user_data, kvl_status_t status, const uint8_t *key, size_t len)
+{
+    (void)status;
+    (void)key;
+    (void)len;
+    in_hook(user_data, RECORD);
+}
+
+static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
+{
+    (void)entry;
+    (void)cause;
+    in_hook(user_data, REMOVAL);
+}
+
+static void provide(void *user_data, kvl_request_t *request)
+{
+    ((struct given_up *)user_data)->request = kvl_request_retain(request);
+}
+
+static void told(void *user_data, const kvl_result_t *result)
+{
+    (void)user_data;
+    (void)result;
+}
+
+/* A cache of one entry, with the hooks that are named. */
+static kvl_cache_t *cache_of(struct given_up *all, uint32_t hooks, kvl_clock_t *clock)
+{
+    kvl_config_t *config = NULL;
+    kvl_cache_t *cache = NULL;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.capacity", 1), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.shards", 1), KVL_OK);
+    if (hooks & VALIDATOR)
+        STATUS(kvl_config_set_validator(config, validate, all, NULL), KVL_OK);
+    if (hooks & COST)
+        STATUS(kvl_config_set_cost(config, cost, all, NULL), KVL_OK);
+    if (hooks & RECORD)
+        STATUS(kvl_config_set_record_listener(config, record, all, NULL), KVL_OK);
+    if (hooks & REMOVAL)
+        STATUS(kvl_config_set_removal_listener(config, removed, all, NULL), KVL_OK);
+    if (clock != NULL)
+        STATUS(kvl_config_set_clock(config, clock), KVL_OK);
+    STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
+    kvl_config_free(config);
+    return cache;
+}
+
+/* An engine whose `routes` go to a queue. If that is all of them it has no threads: when it is disposed and its queue with it, nothing
+ * else holds it. */
+static void make_engine_of(struct given_up *all, uint32_t hooks, uint32_t routes)
+{
+    kvl_config_t *config = NULL;
+    kvl_clock_t *clock = NULL;
+
+    *all = (struct given_up){ .times = 0 };
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_clock_new_manual(1000, &clock), KVL_OK);
+    STATUS(kvl_queue_new(0, &all->queue), KVL_OK);
+    STATUS(kvl_config_set_clock(config, clock), KVL_OK);
+    STATUS(kvl_config_set_queue(config, all->queue, routes), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide, all, NULL), KVL_OK);
+    if (hooks & VALIDATOR)
+        STATUS(kvl_config_set_validator(config, validate, all, NULL), KVL_OK);
+    if (hooks & COST)
+        STATUS(kvl_config_set_cost(config, cost, all, NULL), KVL_OK);
+    STATUS(kvl_tasks_new(config, &all->tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    kvl_clock_release(clock);
+}
+
+static void make_engine(struct given_up *all, uint32_t hooks)
+{
+    make_engine_of(all, hooks, KVL_QUEUE_F_ALL);
+}
+
+/* An object whose destructor gives things up. */
+static kvl_value_t *object(struct given_up *all)
+{
+    kvl_value_t *value = NULL;
+
+    STATUS(kvl_value_new_object(all, 1, give_up, &value), KVL_OK);
+    return value;
+}
+
+static void put_object(kvl_cache_t *cache, struct given_up *all, const char *key)
+{
+    kvl_value_t *value = object(all);
+
+    STATUS(kvl_cache_put(cache, KEY(key), value, NULL), KVL_OK);
+    kvl_value_release(value);
+}
+
+/* ---- engines */
+
+static void l04a_the_end_of_user_data_disposes_the_engine_that_is_closed(void)
+{
+    struct given_up all;
+
+    make_engine(&all, 0);
+    STATUS(kvl_tasks_close(all.tasks, 77, 0, NULL, &all, give_up), KVL_ERR_INVALID_ARG);
+    CHECK(has_run(&all));
+    /* without a function, and without a queue for the news, the user data ends at once */
+    make_engine_of(&all, 0, KVL_QUEUE_F_PROVIDER);
+    STATUS(kvl_tasks_close(all.tasks, KVL_CLOSE_CANCEL, 0, NULL, &all, give_up), KVL_OK);
+    CHECK(has_run(&all));
+}
+
+static void l04a_the_end_of_user_data_disposes_the_engine_that_is_asked(void)
+{
+    const kvl_slice_t key = { (const uint8_t *)"k", 1 };
+    kvl_value_t *value = NULL;
+    kvl_fetch_t *used = NULL;
+    struct given_up all;
+    kvl_cache_t *cache;
+
+    /* refused */
+    STATUS(kvl_fetch_new(&used), KVL_OK);
+    STATUS(kvl_fetch_cancel(used), KVL_OK);
+    make_engine(&all, 0);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, used, told, &all, give_up, NULL), KVL_ERR_CANCELLED);
+    CHECK(has_run(&all));
+    make_engine(&all, 0);
+    STATUS(kvl_tasks_fetch_each(all.tasks, &key, 1, NULL, used, told, &all, give_up), KVL_ERR_CANCELLED);
+    CHECK(has_run(&all));
+    make_engine(&all, 0);
+    STATUS(kvl_tasks_fetch_each(all.tasks, NULL, 0, NULL, NULL, told, &all, give_up), KVL_OK);
+    CHECK(has_run(&all));
+    kvl_fetch_release(used);
+    /* answered by the call */
+    make_engine(&all, 0);
+    STATUS(kvl_tasks_cache(all.tasks, &cache), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY("k"), KEY("v"), NULL), KVL_OK);
+    all.cache = cache;
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, told, &all, give_up, &value), KVL_VALUE);
+    CHECK(has_run(&all));
+    kvl_value_release(value);
+}
+
+static void l04a_a_validator_disposes_the_engine_that_is_asked(void)
+{
+    struct given_up all;
+    kvl_value_t *value = NULL;
+
+    make_engine(&all, VALIDATOR);
+    armed = VALIDATOR;
+    STATUS(kvl_tasks_get(all.tasks, KEY("k"), &value), KVL_MISS);
+    CHECK(has_run(&all));
+    make_engine(&all, VALIDATOR);
+    armed = VALIDATOR;
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, told, NULL, NULL, NULL), KVL_ERR_CLOSED);
+    CHECK(has_run(&all));
+}
+
+/* ---- requests */
+
+/* An engine whose request for "k" is with the story, and all that the story holds of it is `all->request`. */
+static void begin_request(struct given_up *all, uint32_t hooks)
+{
+    make_engine(all, hooks);
+    STATUS(kvl_tasks_fetch(all->tasks, KEY("k"), NULL, NULL, told, NULL, NULL, NULL), KVL_PENDING);
+    STATUS(kvl_queue_poll(all->queue, 1, 0, NULL), KVL_OK);
+    CHECK(all->request != NULL);
+}
+
+static void l04a_a_cost_function_releases_the_request_that_is_answered(void)
+{
+    kvl_value_t *value = NULL;
+    struct given_up all;
+    int way;
+
+    STATUS(kvl_value_new_bytes(KEY("v"), &value), KVL_OK);
+    for (way = 0; way < 5; way++) {
+        kvl_status_t status;
+        begin_request(&all, COST);
+        armed = COST;
+        switch (way) {
+        case 0: status = kvl_request_resolve(all.request, 0, value, NULL); break;
+        case 1: status = kvl_request_resolve_bytes(all.request, 0, KEY("v"), NULL); break;
+        case 2: status = kvl_request_resolve_object(all.request, 0, &all, 1, NULL, NULL); break;
+        case 3: status = kvl_request_supply(all.request, KEY("k"), value, NULL); break;
+        default: status = kvl_request_supply_bytes(all.request, KEY("other"), KEY("v"), NULL);
+        }
+        /* by then the engine was disposed */
+        CHECK(status == KVL_ERR_CLOSED);
+        CHECK(has_run(&all));
+    }
+    kvl_value_release(value);
+}
+
+static void l04a_a_validator_releases_the_request_that_is_supplied(void)
+{
+    struct given_up all;
+
+    begin_request(&all, VALIDATOR);
+    armed = VALIDATOR;
+    STATUS(kvl_request_supply_bytes(all.request, KEY("k"), KEY("v"), NULL), KVL_ERR_CLOSED);
+    CHECK(has_run(&all));
+}
+
+static void hear_cancel(void *user_data, kvl_request_t *request, uint32_t reason)
+{
+    (void)user_data;
+    (void)request;
+    (void)reason;
+}
+
+static void l04a_the_end_of_a_refused_hook_releases_its_request(void)
+{
+    struct given_up all;
+
+    begin_request(&all, 0);
+    STATUS(kvl_request_on_cancel(all.request, hear_cancel, NULL, NULL), KVL_OK);
+    STATUS(kvl_request_on_cancel(all.request, hear_cancel, &all, give_up), KVL_ERR_ALREADY_USED);
+    CHECK(has_run(&all));
+    /* and one that the finish lets go of */
+    begin_request(&all, 0);
+    STATUS(kvl_request_on_cancel(all.request, hear_cancel, &all, give_up), KVL_OK);
+    STATUS(kvl_request_finish(all.request), KVL_OK);
+    CHECK(has_run(&all));
+}
+
+/* ---- caches without an engine */
+
+static void l04a_a_destructor_releases_the_cache_that_is_written(void)
+{
+    struct given_up all = { .times = 0 };
+    kvl_value_t *value = NULL;
+    int way;
+
+    for (way = 0; way < 6; way++) {
+        kvl_cache_t *cache = cache_of(&all, 0, NULL);
+        put_object(cache, &all, "a");
+        all.cache = cache;
+        switch (way) {
+        case 0: STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("v"), NULL), KVL_OK); break;
+        case 1: STATUS(kvl_cache_remove(cache, KEY("a")), KVL_OK); break;
+        case 2: STATUS(kvl_cache_clear(cache), KVL_OK); break;
+        case 3: STATUS(kvl_cache_trim_to(cache, 0), KVL_OK); break;
+        case 4: STATUS(kvl_cache_resize(cache, 0, -1), KVL_OK); break;
+        default:
+            STATUS(kvl_cache_pop(cache, &value), KVL_VALUE);
+            kvl_value_release(value);
+        }
+        CHECK(has_run(&all));
+    }
+}
+
+static void l04a_a_hook_releases_the_cache_that_it_is_called_for(void)
+{
+    struct given_up all = { .times = 0 };
+    kvl_value_t *value = NULL;
+    uint32_t hook;
+
+    for (hook = VALIDATOR; hook <= REMOVAL; hook *= 2) {
+        kvl_cache_t *cache = cache_of(&all, hook, NULL);
+        STATUS(kvl_cache_put_bytes(cache, KEY("a"), KEY("v"), NULL), KVL_OK);
+        all.cache = cache;
+        armed = hook;
+        if (hook == RECORD)
+            STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE);
+        else
+            STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("v"), NULL), KVL_OK);
+        CHECK(has_run(&all));
+        kvl_value_release(value);
+        value = NULL;
+    }
+}
+
+static void l04a_a_listener_releases_the_clock_that_is_advanced(void)
+{
+    struct given_up all = { .times = 0 };
+    kvl_clock_t *clock = NULL;
+    kvl_cache_t *cache;
+
+    STATUS(kvl_clock_new_manual(1000, &clock), KVL_OK);
+    cache = cache_of(&all, REMOVAL, clock);
+    STATUS(kvl_cache_put_bytes(cache, KEY("a"), KEY("v"), TERMS(10, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT)), KVL_OK);
+    all.clock = clock;
+    all.cache = cache;
+    armed = REMOVAL;
+    STATUS(kvl_clock_advance(clock, 100), KVL_OK);
+    if (all.times == 0) {
+        /* reported on the dispatcher of a cache that has one */
+        kvl_cache_release(all.cache);
+        kvl_clock_release(all.clock);
+    }
+}
+
+/* ---- readers */
+
+static void l04a_a_destructor_frees_the_reader_that_looks(void)
+{
+    struct given_up all = { .times = 0 };
+    int way;
+
+    for (way = 0; way < 3; way++) {
+        kvl_cache_t *cache = cache_of(&all, 0, NULL);
+        const uint8_t *data = NULL;
+        kvl_reader_t *reader = NULL;
+        size_t len = 0;
+        void *shown = NULL;
+
+        STATUS(kvl_reader_new(cache, &reader), KVL_OK);
+        put_object(cache, &all, "a");
+        STATUS(kvl_reader_get(reader, KEY("a"), &data, &len, &shown), KVL_VALUE);
+        CHECK(shown == &all);
+        /* what is in view is the last reference */
+        STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("v"), NULL), KVL_OK);
+        CHECK(all.times == 0);
+        all.reader = reader;
+        all.cache = cache;
+        switch (way) {
+        case 0: STATUS(kvl_reader_get(reader, KEY("b"), &data, &len, NULL), KVL_VALUE); break;
+        case 1: STATUS(kvl_reader_get(reader, KEY("none"), &data, &len, NULL), KVL_MISS); break;
+        default: kvl_reader_done(reader);
+        }
+        CHECK(has_run(&all));
+    }
+}
+
+static void l04a_a_hook_frees_the_reader_that_looks(void)
+{
+    struct given_up all = { .times = 0 };
+    uint32_t hook;
+
+    for (hook = VALIDATOR; hook <= RECORD; hook *= 4) {
+        kvl_cache_t *cache = cache_of(&all, hook, NULL);
+        const uint8_t *data = NULL;
+        size_t len = 0;
+
+        STATUS(kvl_reader_new(cache, &all.reader), KVL_OK);
+        STATUS(kvl_cache_put_bytes(cache, KEY("a"), KEY("v"), NULL), KVL_OK);
+        all.cache = cache;
+        armed = hook;
+        STATUS(kvl_reader_get(all.reader, KEY("a"), &data, &len, NULL), KVL_VALUE);
+        CHECK(has_run(&all));
+    }
+}
+
+/* ---- fetches, configurations, queues */
+
+static void l04a_the_end_of_a_context_releases_its_fetch(void)
+{
+    struct given_up all = { .times = 0 };
+
+    STATUS(kvl_fetch_new(&all.fetch), KVL_OK);
+    STATUS(kvl_fetch_set_context(all.fetch, &all, give_up), KVL_OK);
+    STATUS(kvl_fetch_set_context(all.fetch, NULL, NULL), KVL_OK);
+    CHECK(has_run(&all));
+}
+
+static void l04a_the_end_of_user_data_frees_the_configuration_that_is_set(void)
+{
+    struct given_up all = { .times = 0 };
+
+    /* what was replaced */
+    STATUS(kvl_config_new(&all.config), KVL_OK);
+    STATUS(kvl_config_set_provider(all.config, provide, &all, give_up), KVL_OK);
+    STATUS(kvl_config_set_provider(all.config, provide, NULL, NULL), KVL_OK);
+    CHECK(has_run(&all));
+    /* a hook without a function */
+    STATUS(kvl_config_new(&all.config), KVL_OK);
+    STATUS(kvl_config_set_validator(all.config, NULL, &all, give_up), KVL_OK);
+    CHECK(has_run(&all));
+}
+
+static void dispose_of_all(void *user_data, const kvl_result_t *result)
+{
+    STATUS(result->status, KVL_VALUE);
+    give_up(user_data);
+}
+
+static void l04a_a_callback_disposes_engine_and_queue(void)
+{
+    struct given_up all;
+    kvl_queue_t *queue;
+
+    begin_request(&all, 0);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, dispose_of_all, &all, NULL, NULL), KVL_PENDING);
+    STATUS(kvl_request_resolve_bytes(all.request, 0, KEY("v"), NULL), KVL_OK);
+    queue = all.queue;
+    STATUS(kvl_queue_poll(queue, 10, 0, NULL), KVL_OK);
+    CHECK(has_run(&all));
+}
+
+int main(void)
+{
+    l04a_the_end_of_user_data_disposes_the_engine_that_is_closed();
+    l04a_the_end_of_user_data_disposes_the_engine_that_is_asked();
+    l04a_a_validator_disposes_the_engine_that_is_asked();
+    l04a_a_cost_function_releases_the_request_that_is_answered();
+    l04a_a_validator_releases_the_request_that_is_supplied();
+    l04a_the_end_of_a_refused_hook_releases_its_request();
+    l04a_a_destructor_releases_the_cache_that_is_written();
+    l04a_a_hook_releases_the_cache_that_it_is_called_for();
+    l04a_a_listener_releases_the_clock_that_is_advanced();
+    l04a_a_destructor_frees_the_reader_that_looks();
+    l04a_a_hook_frees_the_reader_that_looks();
+    l04a_the_end_of_a_context_releases_its_fetch();
+    l04a_the_end_of_user_data_frees_the_configuration_that_is_set();
+    l04a_a_callback_disposes_engine_and_queue();
+    DONE();
+}

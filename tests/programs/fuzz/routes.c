@@ -1,0 +1,16 @@
+/* Fuzz target: any sequence of calls, with any mixture of routes: the first byte says which events go to the queue. */
+#include "machine.h"
+
+static void look(struct machine *machine)
+{
+    (void)machine;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    machine_routes = data[0] % (KVL_QUEUE_F_ALL + 1);
+    machine_run(data + 1, size - 1, look);
+    return 0;
+}
