@@ -76,7 +76,12 @@ mod tests {
         }
         let name = "base::panics::tests::l07_a_contained_panic_prints_nothing_and_others_are_heard";
         let program = std::env::current_exe().expect("a test knows its program");
-        let child = std::process::Command::new(program)
+        // What starts programs of another processor, where the tests are run under an emulator.
+        let emulator = std::env::var("KVL_TEST_EMULATOR").unwrap_or_default();
+        let mut words = emulator.split_whitespace().map(std::ffi::OsString::from).chain([program.into_os_string()]);
+        let first = words.next().expect("there is the program");
+        let child = std::process::Command::new(first)
+            .args(words)
             .args(["--exact", name, "--nocapture"])
             .env(CHILD, "1")
             .env("RUST_BACKTRACE", "0")

@@ -36,6 +36,8 @@
  *   of a fork() inside a callback takes the signals again by itself; it must end by exec or _exit, and not return from the callback.
  *   In the child of any fork, handles made before it answer KVL_ERR_FORKED, and their _free and _release do nothing; values and errors
  *   stay readable, and what they hold ends there where their last reference is released; new handles work.
+ *   Windows has neither signals nor forks: none of that applies there. On every system the shared library stays loaded once a handle
+ *   was made, whatever unloads it, since threads may be in it.
  *   The stack of a provider is tasks.stack_bytes. Where the system refuses a thread, a request waits for a provider thread that is at
  *   work, and fails with KVL_ERR_NO_THREAD if there is none.
  *
@@ -63,6 +65,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Define KVL_STATIC where the static library is linked on Windows. */
 #if defined(_WIN32) && !defined(KVL_STATIC)
 #define KVL_API __declspec(dllimport)
 #else

@@ -10,6 +10,8 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #include <tlhelp32.h>
+/* the tests have their own */
+#undef TEXT
 #else
 #include <dirent.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* The eight mixtures of routes: results, requests and removals, each to a queue or to threads of the library (rules L02a, L05b). */
 #define _POSIX_C_SOURCE 200809L
+#include "../system.h"
 #include "check.h"
-#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -489,30 +489,12 @@ static void l05b_free_does_not_wait_for_what_lies_in_queues(uint32_t mixture, in
 
 /* ---- dispose ends without a reader ----------------------------------------------------------------------------------- */
 
-static int listed(const char *path)
-{
-    DIR *folder = opendir(path);
-    int number = 0;
-
-    if (folder == NULL)
-        return 0;
-    while (readdir(folder) != NULL)
-        number++;
-    closedir(folder);
-    return number;
-}
-
 static int threads, descriptors;
 
 /* The system may list a thread for a moment after it ended, and a disposed engine ends by itself. */
 static void nothing_is_left(void)
 {
-    const struct timespec pause = {0, 1000000};
-    int i;
-
-    for (i = 0; i < 60000 && listed("/proc/self/task") != threads; i++)
-        nanosleep(&pause, NULL);
-    CHECK(listed("/proc/self/task") == threads);
+    CHECK(threads_come_to(threads));
 }
 
 enum goes { QUEUE_FREED, QUEUE_DISPOSED, QUEUE_DISPOSED_FIRST, QUEUE_READ, WAYS };
@@ -520,12 +502,11 @@ enum goes { QUEUE_FREED, QUEUE_DISPOSED, QUEUE_DISPOSED_FIRST, QUEUE_READ, WAYS 
 static void l05b_dispose_ends_without_a_reader(uint32_t mixture, enum goes way, int cache_stays)
 {
     struct story story;
-    int32_t fd;
     int i;
 
     begin(&story, mixture, 0);
     for (i = 0; i < 3; i++)
-        STATUS(kvl_queue_fd(story.queues[i], &fd), KVL_OK);
+        CHECK(wait_for_queue(story.queues[i], 0) >= 0);
     fill_queues(&story);
     /* one more that nobody takes, and an object in the store */
     fetch(&story, "waits", NULL, NULL);
@@ -556,7 +537,7 @@ static void l05b_dispose_ends_without_a_reader(uint32_t mixture, enum goes way, 
     CHECK(story.data_ended == 2 && story.times[DESTRUCTOR] == 2);
     CHECK(way != QUEUE_READ || story.times[RESULT] == 2);
     nothing_is_left();
-    CHECK(listed("/proc/self/fd") == descriptors);
+    CHECK(count_descriptors() == descriptors);
     end(&story);
 }
 
@@ -636,8 +617,8 @@ int main(void)
     uint32_t mixture;
     int i;
 
-    threads = listed("/proc/self/task");
-    descriptors = listed("/proc/self/fd");
+    threads = count_threads();
+    descriptors = count_descriptors();
     for (mixture = 0; mixture < MIXTURES; mixture++) {
         enum place place;
 
