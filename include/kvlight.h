@@ -243,8 +243,8 @@ extern "C" {
 /** A timeout: none. */
 #define KVL_FOREVER (-1)
 
-/** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
-#define KVL_ENTRY_COST 80u
+/** What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this. */
+#define KVL_ENTRY_COST 90u
 
 /** An urgency: that of a refresh whose options state none. */
 #define KVL_URGENCY_BACKGROUND (-1000)

@@ -104,7 +104,7 @@ use Domain::{Bool, Int, Real, Word};
 pub static TABLE: &[SettingRow] = rows! {
     "cache.capacity" Int(0, MAX), "1024", engine, "How many entries the store holds at most; 0 stores nothing.",
         |s, v| s.cache.capacity = v.count();
-    "cache.cost_limit" Int(-1, MAX), "-1", engine, "How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST.",
+    "cache.cost_limit" Int(-1, MAX), "-1", engine, "How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST.",
         |s, v| s.cache.cost_limit = v.limit();
     "cache.shards" Int(0, 4096), "0", engine, "How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit.",
         |s, v| s.cache.shards = (v.int() > 0).then(|| v.small());

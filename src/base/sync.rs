@@ -145,12 +145,12 @@ pub fn linger<R>(look: impl FnOnce() -> Option<R>) -> Option<R> {
 
 /// What others did before they released `count` comes before what we do next.
 #[cfg(not(kvl_race))]
-pub fn acquire(_count: &std::sync::atomic::AtomicUsize) {
+pub fn acquire(_count: &std::sync::atomic::AtomicU32) {
     std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
 }
 
 /// The same for the race detector, which is blind to fences.
 #[cfg(kvl_race)]
-pub fn acquire(count: &std::sync::atomic::AtomicUsize) {
+pub fn acquire(count: &std::sync::atomic::AtomicU32) {
     count.load(std::sync::atomic::Ordering::Acquire);
 }

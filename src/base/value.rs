@@ -3,19 +3,24 @@
 //! One allocation each, behind one thin pointer, because that pointer is what crosses the C ABI and what an entry pays for:
 //!
 //!   bytes     [ refs | kind, len | data ... ]
-//!   external  [ refs | kind, len | data pointer | the host's object ]
-//!   object    [ refs | kind, 0   | cost         | the host's object ]
+//!   entry     [ refs | kind, len, key's len | deadline | key, padded | data ... ]
+//!   external  [ refs | kind      | data pointer, len | the host's object ]
+//!   object    [ refs | kind      | cost         | the host's object ]
+//!
+//! Bytes that are put under a key have room for what a store notes of the entry, which they then are ([`super::record`]).
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
 use super::hint::{prefetch_at, rarely};
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
+use super::time::Millis;
 use std::alloc::{Layout, alloc, dealloc};
+use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,27 +31,96 @@ pub enum Kind {
     Object,
 }
 
-/// The start of every value's allocation. `kvl_value_t` points at one.
+/// The start of every value's allocation, and of every entry's. `kvl_value_t` points at one.
 #[repr(C)]
 pub struct Header {
-    refs: AtomicUsize,
-    /// The length in bytes, shifted by [`SHIFT`], and one of the tags below.
-    shape: usize,
+    pub(super) refs: AtomicU32,
+    /// 0 in what is no entry now; else one more than the number that the entry has in its store.
+    pub(super) stored: AtomicU32,
+    shape: Shape,
 }
+
+/// What the block holds: one of the tags below, how long the key is, and how many bytes of data there are.
+#[derive(Clone, Copy)]
+pub(super) struct Shape(u64);
 
 /// Bytes of a cache line, nearly everywhere.
 const LINE: usize = 64;
 
-const SHIFT: u32 = 2;
-const MASK: usize = 3;
-const INLINE: usize = 0;
-const EXTERNAL: usize = 1;
-const OBJECT: usize = 2;
+/// Set in the tags of blocks that have a head. The others are none.
+const HEAD: u64 = 4;
+/// The bits that say no more than what the data are. 0 is a value of bytes.
+const DATA: u64 = 3;
+
+const INLINE: u64 = 0;
+const EXTERNAL: u64 = 1;
+const OBJECT: u64 = 2;
+/// An entry whose data are a value.
+pub(super) const ENTRY_BYTES: u64 = HEAD;
+/// An entry whose data are a pointer to a value. No value by itself, nor is the next.
+pub(super) const ENTRY_VALUE: u64 = HEAD | 1;
+/// An entry without data.
+pub(super) const ENTRY_NULL: u64 = HEAD | 2;
+
+const TAG_BITS: u32 = 3;
+const KEY_BITS: u32 = 16;
+/// 32 TiB: no allocation is longer.
+const LONGEST: u64 = u64::MAX >> (TAG_BITS + KEY_BITS);
+
+impl Shape {
+    pub(super) fn new(tag: u64, key_len: usize, len: usize) -> Option<Shape> {
+        let (key_len, len) = (key_len as u64, len as u64);
+        let fits = key_len >> KEY_BITS == 0 && len <= LONGEST;
+        fits.then_some(Shape(tag | key_len << TAG_BITS | len << (TAG_BITS + KEY_BITS)))
+    }
+
+    #[inline(always)]
+    pub(super) fn tag(self) -> u64 {
+        self.0 & ((1 << TAG_BITS) - 1)
+    }
+
+    #[inline(always)]
+    pub(super) fn key_len(self) -> usize {
+        (self.0 >> TAG_BITS) as usize & ((1 << KEY_BITS) - 1)
+    }
+
+    #[inline(always)]
+    pub(super) fn len(self) -> usize {
+        (self.0 >> (TAG_BITS + KEY_BITS)) as usize
+    }
+
+    /// Where the data begin. A key is padded, so that they are aligned as any word is.
+    #[inline(always)]
+    pub(super) fn data_at(self) -> usize {
+        // The head is wider by a word of 8 bytes, which is twice its tag: there is no branch to guess.
+        size_of::<Header>() + 2 * (self.0 & HEAD) as usize + self.key_len().next_multiple_of(8)
+    }
+
+    /// How many bytes a block with this shape has.
+    #[inline(always)]
+    pub(super) fn size(self) -> usize {
+        self.data_at() + self.len()
+    }
+
+    /// The layout of a block with this shape, unless no memory is that long.
+    pub(super) fn layout(self) -> Option<Layout> {
+        Layout::from_size_align(self.data_at().checked_add(self.len())?, align_of::<Head>()).ok()
+    }
+}
+
+/// The start of a block that can be an entry. The key follows.
+#[repr(C)]
+pub(super) struct Head {
+    pub(super) header: Header,
+    /// Of the store alone whose entry it is.
+    pub(super) deadline: UnsafeCell<Millis>,
+}
 
 #[repr(C)]
 struct External {
     header: Header,
     data: *const u8,
+    len: usize,
     owner: ManuallyDrop<Object>,
 }
 
@@ -57,13 +131,55 @@ struct ObjectBox {
     object: ManuallyDrop<Object>,
 }
 
+impl Header {
+    pub(super) fn new(shape: Shape) -> Header {
+        Header { refs: AtomicU32::new(1), stored: AtomicU32::new(0), shape }
+    }
+
+    #[inline(always)]
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
+    }
+}
+
+const _: () = assert!(size_of::<Head>() == size_of::<Header>() + 2 * HEAD as usize);
+
+/// Room for a block of this shape, whose header alone is filled in.
+pub(super) fn block(shape: Shape) -> Result<NonNull<Header>, NoMemory> {
+    let layout = shape.layout().ok_or(NoMemory)?;
+    // SAFETY: the layout is never empty, it holds a header.
+    let start = NonNull::new(unsafe { alloc(layout) }).ok_or(NoMemory)?.cast::<Header>();
+    // SAFETY: the allocation begins with room for a header, aligned for it.
+    unsafe { start.write(Header::new(shape)) };
+    Ok(start)
+}
+
+/// What the heap holds for an allocation of `size` bytes: that and a word for the allocator, in steps of two words of 8 bytes, two at least. So it
+/// is with glibc's; others' steps are wider or narrower, and what they note lies elsewhere.
+#[inline(always)]
+pub(super) fn heap_bytes(size: usize) -> u64 {
+    ((size as u64 + 8).next_multiple_of(16)).max(32)
+}
+
+/// Gives the memory of a block back.
+///
+/// # Safety
+/// It came from [`block`], and nobody refers to it any more.
+pub(super) unsafe fn release(block: NonNull<Header>) {
+    // SAFETY: the caller's promise; this is the layout that it was allocated with.
+    unsafe {
+        let layout = block.as_ref().shape.layout().expect("the block was allocated with this layout");
+        dealloc(block.as_ptr().cast(), layout);
+    }
+}
+
 /// Memory was out, or the length is beyond what one allocation can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoMemory;
 
 /// A shared handle on a value; cloning it adds a reference.
 #[repr(transparent)]
-pub struct Value(NonNull<Header>);
+pub struct Value(pub(super) NonNull<Header>);
 
 // SAFETY: the contents never change once shared, the count is atomic, and objects may end on any thread (see `Object`).
 unsafe impl Send for Value {}
@@ -89,16 +205,25 @@ impl Value {
 
     /// Room for `len` bytes, which must be filled before anybody reads them.
     fn room(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
-        let layout = Value::inline_layout(len).ok_or(NoMemory)?;
-        // SAFETY: the layout is never empty, it holds a header.
-        let start = NonNull::new(unsafe { alloc(layout) }).ok_or(NoMemory)?;
-        let header = start.cast::<Header>();
-        // SAFETY: the allocation begins with room for a header, aligned for it, and goes on with `len` bytes.
-        let data = unsafe {
-            header.write(Header { refs: AtomicUsize::new(1), shape: len << SHIFT | INLINE });
-            start.add(size_of::<Header>())
-        };
+        let shape = Shape::new(INLINE, 0, len).ok_or(NoMemory)?;
+        let header = block(shape)?;
+        // SAFETY: the block goes on with `len` bytes there.
+        let data = unsafe { header.cast::<u8>().add(shape.data_at()) };
         Ok((Value(header), data))
+    }
+
+    /// Copies `bytes`, to be put under `key`: the store takes the block for its entry, so that nothing else is allocated or copied.
+    /// What is done with it else is as with [`Value::bytes`].
+    pub fn bytes_under(key: &[u8], bytes: &[u8]) -> Result<Value, NoMemory> {
+        let shape = Shape::new(ENTRY_BYTES, key.len(), bytes.len()).ok_or(NoMemory)?;
+        let header = block(shape)?;
+        // SAFETY: the block is a head with room for a key and data of these lengths, and nobody else knows of it yet.
+        unsafe {
+            super::record::fill(header, key);
+            let data = header.cast::<u8>().add(shape.data_at());
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr(), bytes.len());
+        }
+        Ok(Value(header))
     }
 
     /// `len` bytes of the host's at `data`, which stay valid and unchanged until `owner` is ended.
@@ -106,14 +231,14 @@ impl Value {
     /// # Safety
     /// `data` is readable for `len` bytes from any thread until `owner` is dropped.
     pub unsafe fn external(data: *const u8, len: usize, owner: Object) -> Value {
-        let header = Header { refs: AtomicUsize::new(1), shape: len << SHIFT | EXTERNAL };
-        let body = Box::new(External { header, data, owner: ManuallyDrop::new(owner) });
+        let header = Header::new(Shape(EXTERNAL));
+        let body = Box::new(External { header, data, len, owner: ManuallyDrop::new(owner) });
         Value(NonNull::from(Box::leak(body)).cast())
     }
 
     /// An object of the host's that costs `cost`.
     pub fn object(object: Object, cost: u64) -> Value {
-        let header = Header { refs: AtomicUsize::new(1), shape: OBJECT };
+        let header = Header::new(Shape(OBJECT));
         let body = Box::new(ObjectBox { header, cost, object: ManuallyDrop::new(object) });
         Value(NonNull::from(Box::leak(body)).cast())
     }
@@ -123,28 +248,15 @@ impl Value {
         Value::object(Object::new(pointer, free), cost)
     }
 
-    fn inline_layout(len: usize) -> Option<Layout> {
-        if len > usize::MAX >> SHIFT {
-            return None;
-        }
-        let size = size_of::<Header>().checked_add(len)?;
-        Layout::from_size_align(size, align_of::<Header>()).ok()
-    }
-
     #[inline]
-    fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         // SAFETY: a value's pointer is valid while a reference is held, and `self` is one.
         unsafe { self.0.as_ref() }
     }
 
     #[inline]
-    fn tag(&self) -> usize {
-        self.header().shape & MASK
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        self.header().shape >> SHIFT
+    fn tag(&self) -> u64 {
+        self.header().shape.tag()
     }
 
     /// It will be given up soon, and its memory taken again: asks for where the allocator notes its size, and for the first bytes.
@@ -166,23 +278,23 @@ impl Value {
     #[inline]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         let shape = self.header().shape;
-        let (tag, len) = (shape & MASK, shape >> SHIFT);
-        if tag == INLINE {
-            // SAFETY: inline data follows the header in the same allocation, and was filled by whoever asked for `room`.
-            return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(size_of::<Header>()), len) });
+        if shape.0 & DATA == 0 {
+            // SAFETY: the data of these two stand in the same allocation, and were filled by whoever made it.
+            return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(shape.data_at()), shape.len()) });
         }
-        self.external_bytes(tag, len)
+        self.external_bytes()
     }
 
     #[cold]
     #[inline(never)]
-    fn external_bytes(&self, tag: usize, len: usize) -> Option<&[u8]> {
-        match (tag, len) {
-            (EXTERNAL, 0) => Some(&[]),
-            // SAFETY: the tag says that this allocation is an `External`, whose data is readable by the promise given to `external`.
-            (EXTERNAL, _) => Some(unsafe { std::slice::from_raw_parts(self.0.cast::<External>().as_ref().data, len) }),
-            _ => None,
+    fn external_bytes(&self) -> Option<&[u8]> {
+        if self.tag() != EXTERNAL {
+            return None;
         }
+        // SAFETY: the tag says that this allocation is an `External`.
+        let External { data, len, .. } = unsafe { self.0.cast::<External>().as_ref() };
+        // SAFETY: readable by the promise given to `external`; of 0 bytes nothing is read.
+        if *len == 0 { Some(&[]) } else { Some(unsafe { std::slice::from_raw_parts(*data, *len) }) }
     }
 
     /// The host's pointer; `None` for bytes.
@@ -197,14 +309,25 @@ impl Value {
         match self.tag() {
             // SAFETY: the tag says that this allocation is an `ObjectBox`.
             OBJECT => unsafe { self.0.cast::<ObjectBox>().as_ref() }.cost,
-            _ => self.len() as u64,
+            // SAFETY: the tag says that this allocation is an `External`.
+            EXTERNAL => unsafe { self.0.cast::<External>().as_ref() }.len as u64,
+            _ => self.header().shape.len() as u64,
+        }
+    }
+
+    /// What the heap holds for it: its own allocation, and bytes or an object of the host's at their cost.
+    pub fn heap_bytes(&self) -> u64 {
+        match self.tag() {
+            OBJECT => heap_bytes(size_of::<ObjectBox>()).saturating_add(self.cost()),
+            EXTERNAL => heap_bytes(size_of::<External>()).saturating_add(self.cost()),
+            _ => heap_bytes(self.header().shape.size()),
         }
     }
 
     /// Whether nobody hears of its end, on whatever thread.
     #[inline]
     pub fn ends_silently(&self) -> bool {
-        self.tag() == INLINE
+        self.header().shape.0 & DATA == 0
     }
 
     /// Whether dropping the last reference runs code of the host's on the dropping thread.
@@ -257,8 +380,8 @@ impl Clone for Value {
     fn clone(&self) -> Value {
         // Relaxed, as in `Arc`: a new reference is made from one that is held, so nothing is published by the count.
         let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
-        // Half the range is beyond what memory can hold in handles: somebody leaks references in a loop.
-        if rarely(before > usize::MAX / 2) {
+        // Half the range: somebody leaks references in a loop. The other half is for the threads that do so at the same moment.
+        if rarely(before > u32::MAX / 2) {
             std::process::abort();
         }
         Value(self.0)
@@ -299,13 +422,9 @@ impl Value {
     fn end(&self) {
         // What other holders did with the value comes before its end.
         acquire(&self.header().refs);
-        let (tag, len) = (self.tag(), self.len());
-        match tag {
-            // SAFETY: the last reference; allocated by `room` with this very layout.
-            INLINE => unsafe {
-                let layout = Value::inline_layout(len).expect("the layout was made from this length");
-                dealloc(self.0.as_ptr().cast(), layout);
-            },
+        match self.tag() {
+            // SAFETY: the last reference to a block.
+            INLINE | ENTRY_BYTES => unsafe { release(self.0) },
             // SAFETY: the last reference; allocated as a box of `External`. The memory goes first, then the host hears.
             EXTERNAL => unsafe {
                 let body = *Box::from_raw(self.0.cast::<External>().as_ptr());
@@ -333,6 +452,7 @@ impl std::fmt::Debug for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicUsize;
 
     unsafe extern "C-unwind" fn count(counter: *mut c_void) {
         // SAFETY: the tests below pass a counter that outlives the value.

@@ -1,14 +1,32 @@
 //! What goes into the store and what comes out of it.
 
-use crate::base::{Answer, Millis, StoreTerms};
+use crate::base::{Answer, Millis, Record, StoreTerms};
 
-/// What the store itself spends on an entry, in bytes: its node, and its place in the index at a common load.
-pub const ENTRY_COST: u64 = 80;
+/// What the store's tables spend on an entry, in bytes: its node, and its part of the index.
+pub const NODE_COST: u64 = 58;
 
-/// What an entry costs: its value's cost, its key's length and [`ENTRY_COST`]. Saturates, and is computed once per entry, so
-/// that what is given back is what was charged.
+/// What the store itself spends on an entry, in bytes: [`NODE_COST`], the start of its record, and what an allocator notes of a block.
+pub const ENTRY_COST: u64 = NODE_COST + 24 + 8;
+
+/// What an entry costs whose value's cost is stated: that, its key's length and [`ENTRY_COST`]. Saturates.
 pub fn entry_cost(key: &[u8], value_cost: u64) -> u64 {
     value_cost.saturating_add(key.len() as u64).saturating_add(ENTRY_COST)
+}
+
+/// What an entry with an end takes besides: its links in the wheel.
+pub const END_COST: u64 = 8;
+
+/// What an entry takes besides where uses have a time.
+pub const USE_COST: u64 = 16;
+
+/// What an entry costs: by what is stated of its value, else what the heap holds for it, with `besides` for tables that not every entry is in.
+/// It is found once for each entry, so that what is given back is what was charged.
+#[inline]
+pub fn cost_of(record: &Record, stated: Option<u64>, besides: u64) -> u64 {
+    match stated {
+        Some(value_cost) => entry_cost(record.key(), value_cost),
+        None => record.heap_bytes().saturating_add(NODE_COST + besides),
+    }
 }
 
 /// An answer on its way into the store.

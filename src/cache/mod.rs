@@ -5,8 +5,8 @@
 //!
 //! ```text
 //!   Store ── hash(key) ──▶ Cell ── one lock ──▶ Shard
-//!                                                ├─ index   key ──▶ node
-//!                                                ├─ slab    the nodes, in one vector
+//!                                                ├─ index   key ──▶ record
+//!                                                ├─ slab    the nodes, each with a record
 //!                                                ├─ order   per priority: least to most recently used
 //!                                                ├─ wheel   by the time of their end
 //!                                                └─ ledger, limits, counts
@@ -35,7 +35,7 @@ mod work;
 
 pub use counts::{StoreCounts, Tally};
 pub use departure::{Cause, Departure, DepartureSink, Departures};
-pub use entry::{Condition, ENTRY_COST, Hit, NewEntry, PutOutcome, TouchOutcome, entry_cost};
+pub use entry::{Condition, END_COST, ENTRY_COST, Hit, NODE_COST, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
 pub use snapshot::{Copied, Snapshot};
 pub use store::Store;
 pub use walk::Walk;

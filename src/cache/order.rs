@@ -228,7 +228,7 @@ mod tests {
     use super::super::departure::Departure;
     use super::super::slab::Held;
     use super::*;
-    use crate::base::{Answer, Key, Millis};
+    use crate::base::{Answer, Millis, Record};
 
     #[derive(Default)]
     struct Fixture {
@@ -243,8 +243,8 @@ mod tests {
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
-            let held = Held { key: Key::new(b""), answer: Answer::Null, cost, deadline: Millis::NEVER, stored_at: Millis(0) };
-            let place = slab.insert(held, 1000);
+            let held = Held { record: Record::new(b"", Answer::Null), cost, stored_at: Millis(0) };
+            let place = slab.insert(slab.len(), held, 1000);
             order.enter(slab, place, priority, Millis(0));
             place
         }
@@ -253,7 +253,8 @@ mod tests {
             let (slab, order) = self.parts();
             order.leave(slab, place);
             let mut left = Departure::BLANK;
-            slab.remove(place, &mut left);
+            slab.forget_keys();
+            slab.remove_forgotten(place, &mut left);
         }
 
         fn next_victim(&mut self) -> Option<Place> {

@@ -14,16 +14,16 @@
 
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
-use super::entry::{Condition, Hit, NewEntry, PutOutcome, TouchOutcome, entry_cost};
+use super::entry::{Condition, END_COST, Hit, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
 use super::index::Index;
 use super::levels::Amount;
 use super::limits::{ShardLimits, share};
 use super::order::EvictionOrder;
-use super::slab::{Held, Place, Slab};
+use super::slab::{Found, Held, Place, Slab};
 use super::wheel::Expirations;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
-use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, SharedRandom, Ttl};
+use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, Record, SharedRandom, Ttl};
 use std::sync::Arc;
 
 /// When entries end if they do not say so themselves.
@@ -106,7 +106,6 @@ impl Lookups {
 pub(super) struct Shard {
     lookups: Lookups,
     order: EvictionOrder,
-    index: Index,
     slab: Slab,
     expiry: DefaultExpiry,
     hasher: KeyHasher,
@@ -123,7 +122,6 @@ impl Shard {
         Shard {
             lookups: Lookups::default(),
             order: EvictionOrder::new(expiry.idle_ms),
-            index: Index::new(),
             slab: Slab::new(),
             expiry,
             hasher,
@@ -136,7 +134,7 @@ impl Shard {
 
     #[inline]
     pub fn index(&self) -> &Index {
-        &self.index
+        self.slab.index()
     }
 
     #[inline]
@@ -187,19 +185,20 @@ impl Shard {
         self.ends.next_due().min(self.order.next_idle())
     }
 
+    /// As [`Slab::walk`].
+    pub fn places(&self, from: u32, most: usize, show: impl FnMut(Place)) -> Option<u32> {
+        self.slab.walk(from, most, show)
+    }
+
     /// The hash and the key of the entry at `place`, if it is alive.
-    pub fn live_at(&self, place: Place, now: Millis) -> Option<(u64, &Key)> {
+    pub fn live_at(&self, place: Place, now: Millis) -> Option<(u64, &[u8])> {
         let key = self.slab.key(place);
         (self.end_of(place) > now).then(|| (self.hasher.hash(key), key))
     }
 
     #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
-        self.index.find(
-            hash,
-            #[inline(always)]
-            |place| self.slab.holds(place, key),
-        )
+        self.slab.find(hash, key).map(|found| found.place)
     }
 
     /// When the entry at `place` ends as things stand.
@@ -217,25 +216,25 @@ impl Shard {
         key: &[u8],
         clock: &Clock,
         reading: LookupKind,
-        see: impl FnOnce(&Slab, Place, Millis) -> R,
+        see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
     ) -> Option<R> {
         if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }
-        let Some(place) = self.find(hash, key) else { return self.not_found(reading) };
+        let Some(Found { place, record }) = self.slab.find(hash, key) else { return self.not_found(reading) };
         // The clock is read only for an entry that can end at all.
         let mut end = Millis::NEVER;
-        if rarely(self.order.times_uses() || self.slab.deadline(place) != Millis::NEVER) {
-            match self.end_if_alive(place, clock, reading) {
+        if rarely(self.order.times_uses() || record.deadline() != Millis::NEVER) {
+            match end_if_alive(&mut self.order, place, record.deadline(), clock, reading) {
                 Some(later) => end = later,
                 None => return self.not_found(reading),
             }
         }
         if reading != LookupKind::Peek {
             self.order.note_use(place);
-            self.lookups.found(self.slab.answer(place));
+            self.lookups.found(&record.answer());
         }
-        Some(see(&self.slab, place, end))
+        Some(see(&self.slab, Found { place, record }, end))
     }
 
     #[inline(always)]
@@ -246,19 +245,6 @@ impl Shard {
         None
     }
 
-    /// When an entry that can end does so, unless it has.
-    #[inline(never)]
-    fn end_if_alive(&mut self, place: Place, clock: &Clock, reading: LookupKind) -> Option<Millis> {
-        let present = clock.present();
-        if self.end_of(place) <= present.earliest {
-            return None;
-        }
-        if reading != LookupKind::Peek {
-            self.order.time_use(place, present.latest);
-        }
-        Some(self.end_of(place))
-    }
-
     /// The short way of a lookup, on which nothing can panic. The outer `None`: it takes the long way, [`Shard::read`], and
     /// nothing was done.
     #[inline(always)]
@@ -266,23 +252,18 @@ impl Shard {
         if rarely(self.order.is_page_full()) || self.order.times_uses() {
             return None;
         }
-        let found = self.index.find(
-            hash,
-            #[inline(always)]
-            |place| self.slab.holds(place, key),
-        );
-        let Some(place) = found else {
+        let Some(Found { place, record }) = self.slab.find(hash, key) else {
             self.lookups.misses += 1;
             return Some(None);
         };
-        let node = self.slab.get(place)?;
-        if rarely(node.deadline != Millis::NEVER) && node.deadline <= clock.millis() {
+        if rarely(record.deadline() != Millis::NEVER) && record.deadline() <= clock.millis() {
             self.lookups.misses += 1;
             return Some(None);
         }
         self.order.note_use(place);
-        self.lookups.found(node.answer);
-        Some(Some(see(node.answer)))
+        let answer = record.answer();
+        self.lookups.found(&answer);
+        Some(Some(see(&answer)))
     }
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut NewEntry, present: Present, out: &mut Departures) -> PutOutcome {
@@ -292,7 +273,7 @@ impl Shard {
         let mut kept = None;
         if rarely(entry.depends_on_older()) {
             let alive = found.filter(|place| self.end_of(*place) > now);
-            if let Err(unmet) = entry.condition.check(alive.map(|place| self.slab.answer(place))) {
+            if let Err(unmet) = entry.condition.check(alive.map(|place| self.slab.answer(place)).as_deref()) {
                 return unmet;
             }
             kept = match entry.condition {
@@ -300,7 +281,6 @@ impl Shard {
                 _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| self.slab.deadline(place)),
             };
         }
-        let cost = entry_cost(key, entry.terms.cost.unwrap_or_else(|| entry.answer.cost()));
         let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer);
         let stores = kept.is_some() || ttl != Ttl::DoNotStore;
         // -0 becomes 0 by the addition: they are one priority.
@@ -310,25 +290,30 @@ impl Shard {
             // Its cost is given back before room is made for the newer one, which is why it goes even if that is refused.
             self.dismiss_or_expire(place, cause, now, out)
         });
+        // After the older entry left, whose record a value may be that is put again.
+        let mut record = Record::new(key, entry.answer.take());
+        let ends = kept.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
+        let besides = if ends { END_COST } else { 0 } + if self.order.times_uses() { USE_COST } else { 0 };
+        let cost = cost_of(&record, entry.terms.cost, besides);
         if let Err(refusal) = self.make_room(cost, priority, stores, now, out) {
-            let refused = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline: Millis::NEVER, stored_at: now };
-            self.depart(refused, Cause::Refused, Millis::NEVER, now, out);
+            self.depart(Held { record, cost, stored_at: now }, Cause::Refused, Millis::NEVER, now, out);
             return refusal;
         }
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older == Some(Cause::Replaced));
         let deadline = kept.unwrap_or_else(|| self.expiry.deadline(ttl, present.latest));
-        let held = Held { key: Key::new(key), answer: entry.answer.take(), cost, deadline, stored_at: now };
-        let end = self.store(hash, held, priority, present.latest);
+        if rarely(deadline != Millis::NEVER) {
+            record.set_deadline(deadline);
+        }
+        let end = self.store(hash, Held { record, cost, stored_at: now }, priority, present.latest);
         PutOutcome::Stored { cost, expires_at: finite(end) }
     }
 
     fn store(&mut self, hash: u64, held: Held, priority: f64, used: Millis) -> Millis {
         self.cost += u128::from(held.cost);
-        let deadline = held.deadline;
-        let place = self.slab.insert(held, self.part.entries);
+        let deadline = held.record.deadline();
+        let place = self.slab.insert(hash, held, self.part.entries);
         self.order.enter(&mut self.slab, place, priority, used);
-        self.index.insert(hash, place, self.part.entries);
         self.note_end(place, deadline)
     }
 
@@ -337,7 +322,7 @@ impl Shard {
         let now = present.earliest;
         self.reclaim(now, ASIDE, out);
         let Some(place) = self.find(hash, key).filter(|place| self.end_of(*place) > now) else { return TouchOutcome::Missing };
-        let ttl = self.expiry.ttl_of(ttl, self.slab.answer(place));
+        let ttl = self.expiry.ttl_of(ttl, &self.slab.answer(place));
         if ttl == Ttl::DoNotStore {
             return TouchOutcome::NoTtl;
         }
@@ -403,16 +388,15 @@ impl Shard {
         }
     }
 
-    /// Who leaves next has not been looked at for long, so that the next put would wait for its memory several times over: for the
-    /// key, the value that is given up, the slot in the index. Two steps, since the key says where the slot is.
+    /// Who leaves next has not been looked at for long, so that the next put would wait for its memory several times over. Three steps,
+    /// since the node says where the record is, and the key in it where the slot in the index is.
     fn look_ahead(&self) {
         let Some(next) = self.order.oldest() else { return };
-        if let Some(value) = self.slab.answer(next).value() {
-            value.given_up_soon();
-        }
-        self.index.prefetch(self.hasher.hash(self.slab.key(next)));
-        if let Some(after_it) = self.slab.newer(next).some() {
-            self.slab.prefetch(after_it);
+        self.slab.index().prefetch(self.hasher.hash(self.slab.key(next)));
+        let Some(after_it) = self.slab.newer(next).some() else { return };
+        self.slab.get(after_it).into_iter().for_each(Record::needed_soon);
+        if let Some(third) = self.slab.newer(after_it).some() {
+            self.slab.prefetch(third);
         }
     }
 
@@ -430,12 +414,20 @@ impl Shard {
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
         let hash = self.hasher.hash(self.slab.key(place));
-        self.index.remove(hash, place);
         self.ends.remove(place);
-        self.release(place, cause, end, now, out);
+        self.release(place, cause, end, now, out, |slab, left| slab.remove(hash, place, left));
     }
 
-    fn release(&mut self, place: Place, cause: Cause, end: Millis, now: Millis, out: &mut Departures) {
+    #[inline(always)]
+    fn release(
+        &mut self,
+        place: Place,
+        cause: Cause,
+        end: Millis,
+        now: Millis,
+        out: &mut Departures,
+        remove: impl FnOnce(&mut Slab, &mut Departure),
+    ) {
         self.order.leave(&mut self.slab, place);
         self.cost -= u128::from(self.slab.cost(place));
         self.counts.depart(cause, self.slab.cost(place));
@@ -443,14 +435,15 @@ impl Shard {
         out.push(Departure::BLANK);
         if let Some(left) = out.last_mut() {
             (left.cause, left.end, left.left_at) = (cause, end, now);
-            self.slab.remove(place, left);
+            remove(&mut self.slab, left);
         }
     }
 
     fn depart(&mut self, held: Held, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
-        let Held { key, answer, cost, stored_at, .. } = held;
+        let Held { record, cost, stored_at } = held;
         self.counts.depart(cause, cost);
-        out.push(Departure { key, answer, cost, cause, stored_at, end, left_at });
+        let key = Key::new(record.key());
+        out.push(Departure { key, answer: record.into_answer(), cost, cause, stored_at, end, left_at });
     }
 
     /// Removes up to `most` expired entries, and says how many that were.
@@ -515,8 +508,9 @@ impl Shard {
 
     pub fn clear(&mut self, now: Millis, out: &mut Departures) {
         self.reclaim(now, usize::MAX, out);
+        self.slab.forget_keys();
         while let Some(place) = self.order.next_victim(&mut self.slab) {
-            self.release(place, Cause::Cleared, self.end_of(place), now, out);
+            self.release(place, Cause::Cleared, self.end_of(place), now, out, |slab, left| slab.remove_forgotten(place, left));
         }
         self.start_again();
     }
@@ -524,7 +518,7 @@ impl Shard {
     /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
     pub fn salvage(&mut self, out: &mut Departures) {
         for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
-            let (at, end) = (held.stored_at, held.deadline);
+            let (at, end) = (held.stored_at, held.record.deadline());
             self.depart(held, Cause::Cleared, end, at, out);
         }
         self.start_again();
@@ -539,12 +533,24 @@ impl Shard {
     }
 
     fn start_again(&mut self) {
-        self.index = Index::new();
         self.slab = Slab::new();
         self.order = self.order.anew();
         self.ends = Expirations::new();
         self.cost = 0;
     }
+}
+
+/// When an entry that can end does so, unless it has. A use of it has its time.
+#[inline(never)]
+fn end_if_alive(order: &mut EvictionOrder, place: Place, deadline: Millis, clock: &Clock, reading: LookupKind) -> Option<Millis> {
+    let present = clock.present();
+    if deadline.min(order.idle_end(place)) <= present.earliest {
+        return None;
+    }
+    if reading != LookupKind::Peek {
+        order.time_use(place, present.latest);
+    }
+    Some(deadline.min(order.idle_end(place)))
 }
 
 fn finite(end: Millis) -> Option<Millis> {
@@ -553,7 +559,8 @@ fn finite(end: Millis) -> Option<Millis> {
 
 impl Hit {
     #[inline(always)]
-    pub(super) fn of(slab: &Slab, place: Place, end: Millis) -> Hit {
-        Hit { answer: slab.answer(place).clone(), cost: slab.cost(place), stored_at: slab.stored_at(place), expires_at: finite(end) }
+    pub(super) fn of(slab: &Slab, found: Found<'_>, end: Millis) -> Hit {
+        let Found { place, record } = found;
+        Hit { answer: Answer::clone(&record.answer()), cost: slab.cost(place), stored_at: slab.stored_at(place), expires_at: finite(end) }
     }
 }

@@ -1,8 +1,15 @@
-//! The nodes of a shard, in one vector that grows towards the capacity and never beyond. Links are places in it.
+//! The nodes of a shard, in vectors that grow towards the capacity and never beyond, and the index that finds them. Links are places in
+//! the vectors.
+//!
+//! This file is unsafe for one thing: what the index holds are addresses, so that a lookup need not wait for a vector as well. The index is
+//! private to it for this reason: an address is in it only while the record is in its node.
 
 use super::departure::Departure;
+use super::entry::cost_of;
+use super::index::Index;
 use crate::base::hint::{prefetch, rarely};
-use crate::base::{Answer, Key, Millis};
+use crate::base::record::{Address, AnswerRef, RecordRef};
+use crate::base::{Key, Millis, Record};
 
 /// More nodes a shard cannot number: the wheel needs the top bit of a place for itself.
 pub(super) const MAX_NODES: u64 = 1 << 31;
@@ -40,20 +47,10 @@ impl Place {
 
 /// An entry on its way into its node or out of it.
 pub(super) struct Held {
-    pub key: Key,
-    pub answer: Answer,
+    pub record: Record,
     /// What the whole entry cost when it was stored.
     pub cost: u64,
-    /// The end that its TTL sets; [`Millis::NEVER`] for none.
-    pub deadline: Millis,
     pub stored_at: Millis,
-}
-
-/// What tells whether a lookup found its entry, and whether it is alive.
-#[repr(align(32))]
-struct Named {
-    key: Key,
-    deadline: Millis,
 }
 
 /// The neighbours in the level's recency list; in a free node, `newer` leads to the next free one.
@@ -66,38 +63,24 @@ struct Linked {
 /// What no lookup needs.
 struct Noted {
     cost: u64,
-    /// When it was stored, or [`VACANT`].
     stored_at: Millis,
 }
 
-/// In the place of the time in a node that holds nothing.
-const VACANT: Millis = Millis::NEVER;
-
-impl Noted {
-    fn new(cost: u64, stored_at: Millis) -> Noted {
-        Noted { cost, stored_at: stored_at.min(Millis(VACANT.0 - 1)) }
-    }
-
-    fn is_vacant(&self) -> bool {
-        self.stored_at == VACANT
-    }
-}
-
-/// What a lookup that found its key looks at.
-pub(super) struct Found<'a> {
-    pub deadline: Millis,
-    pub answer: &'a Answer,
-}
-
-/// What a node takes up, for the published entry cost.
+/// What a node takes up, but for the record, for the published entry cost.
 #[cfg(test)]
-pub(super) const NODE_BYTES: usize = size_of::<Named>() + size_of::<Answer>() + size_of::<Linked>() + size_of::<Noted>();
+pub(super) const NODE_BYTES: usize = size_of::<Option<Record>>() + size_of::<Linked>() + size_of::<Noted>();
 
-/// The nodes, in columns. A lookup that knows the place asks memory for the key and for the answer at once, and the value behind the
-/// answer does not wait for the key; and what a lookup leaves alone takes up none of the processor's caches.
+/// What a lookup finds.
+pub(super) struct Found<'a> {
+    pub place: Place,
+    pub record: RecordRef<'a>,
+}
+
+/// The nodes, in columns: what a lookup leaves alone takes up none of the processor's caches. It waits for a line of the index, and then
+/// for the record, which says all else.
 pub(super) struct Slab {
-    named: Vec<Named>,
-    answers: Vec<Answer>,
+    index: Index,
+    records: Vec<Option<Record>>,
     linked: Vec<Linked>,
     noted: Vec<Noted>,
     /// The number of each node's priority level. Empty until there is a second level; before that all are in number 0.
@@ -109,8 +92,8 @@ pub(super) struct Slab {
 impl Slab {
     pub fn new() -> Slab {
         Slab {
-            named: Vec::new(),
-            answers: Vec::new(),
+            index: Index::new(),
+            records: Vec::new(),
             linked: Vec::new(),
             noted: Vec::new(),
             levels: Vec::new(),
@@ -125,84 +108,137 @@ impl Slab {
 
     /// For how many nodes there is memory.
     pub fn room(&self) -> usize {
-        self.named.capacity()
+        self.records.capacity()
     }
 
-    /// Finds a place for `held`. There are at most `limit` entries, this one included.
-    pub fn insert(&mut self, held: Held, limit: u64) -> Place {
+    /// The index, to look at.
+    #[inline]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The entry of `key`, whose hash this is.
+    #[inline(always)]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
+        // SAFETY: of every address in the index the record is in its node, and changes through `&mut self` only.
+        let at = |address: Address| unsafe { address.record() };
+        let found = self.index.find(
+            hash,
+            #[inline(always)]
+            |address| at(address).is_under(key),
+        );
+        found.map(|address| {
+            let record = at(address);
+            Found { place: Place(record.number()), record }
+        })
+    }
+
+    /// As [`Index::walk`], by places.
+    pub fn walk(&self, from: u32, most: usize, mut show: impl FnMut(Place)) -> Option<u32> {
+        // SAFETY: as in `find`.
+        self.index.walk(from, most, |address| show(Place(unsafe { address.record() }.number())))
+    }
+
+    /// Finds a place for `held`, whose key has this hash. There are at most `limit` entries, this one included.
+    pub fn insert(&mut self, hash: u64, held: Held, limit: u64) -> Place {
+        let address = held.record.address();
+        let place = self.place(held, limit);
+        // After the record has its place, so that a panic between the two leaves no address of what is gone.
+        self.index.insert(hash, address, limit);
+        place
+    }
+
+    fn place(&mut self, held: Held, limit: u64) -> Place {
         self.live += 1;
-        let Held { key, answer, cost, deadline, stored_at } = held;
-        let named = Named { key, deadline };
+        let Held { mut record, cost, stored_at } = held;
+        let next = self.free.some().map_or(self.records.len(), Place::index);
+        record.set_number(u32::try_from(next).expect("a shard holds at most MAX_NODES entries"));
         let linked = Linked { older: Place::NONE, newer: Place::NONE };
-        let noted = Noted::new(cost, stored_at);
+        let noted = Noted { cost, stored_at };
         if let Some(place) = self.free.some() {
             let at = place.index();
             self.free = self.linked[at].newer;
-            (self.named[at], self.answers[at], self.linked[at], self.noted[at]) = (named, answer, linked, noted);
+            (self.records[at], self.linked[at], self.noted[at]) = (Some(record), linked, noted);
             return place;
         }
-        let len = self.named.len();
-        if len == self.named.capacity() {
-            // Doubling as a vector does, but its last step would overshoot the capacity, by half of the memory on average.
+        let len = self.records.len();
+        if len == self.records.capacity() {
+            // By an eighth, and not beyond the capacity: doubling as a vector does would leave a half unused at worst, which no cost
+            // accounts for (rule S03a).
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            let room = len.saturating_mul(2).max(FIRST_GROWTH).min(limit).max(len + 1);
-            self.named.reserve_exact(room - len);
-            self.answers.reserve_exact(room - len);
+            let room = len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1);
+            self.records.reserve_exact(room - len);
             self.linked.reserve_exact(room - len);
             self.noted.reserve_exact(room - len);
         }
-        self.named.push(named);
-        self.answers.push(answer);
+        self.records.push(Some(record));
         self.linked.push(linked);
         self.noted.push(noted);
-        Place(u32::try_from(len).expect("a shard holds at most MAX_NODES entries"))
+        Place(len as u32)
     }
 
-    /// Takes the entry out into `left`, which is blank; its links must have been cut.
+    /// Forgets how to find entries by their keys, for who takes all of them out.
+    pub fn forget_keys(&mut self) {
+        self.index = Index::new();
+    }
+
+    /// Takes the entry out into `left`, after [`Slab::forget_keys`]; its links must have been cut.
+    pub fn remove_forgotten(&mut self, place: Place, left: &mut Departure) {
+        assert!(self.index.is_empty(), "no address may outlive its record");
+        self.vacate(place, left);
+    }
+
+    /// Takes the entry, whose key has this hash, out into `left`; its links must have been cut.
     #[inline]
-    pub fn remove(&mut self, place: Place, left: &mut Departure) {
-        debug_assert!(left.key.is_empty() && left.answer.value().is_none(), "what is swapped in stays in the node");
+    pub fn remove(&mut self, hash: u64, place: Place, left: &mut Departure) {
+        let address = self.record(place).address();
+        self.index.remove(hash, address);
+        self.vacate(place, left);
+    }
+
+    #[inline]
+    fn vacate(&mut self, place: Place, left: &mut Departure) {
         let at = place.index();
-        let noted = &mut self.noted[at];
-        assert!(!noted.is_vacant(), "a linked node holds an entry");
-        (left.cost, left.stored_at) = (noted.cost, noted.stored_at);
-        noted.stored_at = VACANT;
-        std::mem::swap(&mut left.key, &mut self.named[at].key);
-        std::mem::swap(&mut left.answer, &mut self.answers[at]);
+        let record = self.records[at].take().expect("a linked node holds an entry");
+        (left.cost, left.stored_at) = (self.noted[at].cost, self.noted[at].stored_at);
+        left.key = Key::new(record.key());
+        left.answer = record.into_answer();
         self.linked[at].newer = self.free;
         self.free = place;
         self.live -= 1;
     }
 
-    /// Whether the entry at `place` is there, and is that of `key`.
+    /// The entry at `place`, if there is one.
     #[inline(always)]
-    pub fn holds(&self, place: Place, key: &[u8]) -> bool {
-        let Some(named) = self.named.get(place.index()) else { return false };
-        // A node that holds nothing holds the empty key.
-        named.key.is(key) && !(rarely(key.is_empty()) && self.noted.get(place.index()).is_none_or(Noted::is_vacant))
+    pub fn get(&self, place: Place) -> Option<&Record> {
+        self.records.get(place.index())?.as_ref()
+    }
+
+    /// What the entry at `place` costs if nothing is stated of its value.
+    pub fn own_cost(&self, place: Place, besides: u64) -> u64 {
+        cost_of(self.record(place), None, besides)
     }
 
     /// How many nodes there are or were: places are below that.
     pub fn nodes(&self) -> usize {
-        self.noted.len()
+        self.records.len()
     }
 
     /// Whether there is an entry at `place`.
     pub fn is_live(&self, place: Place) -> bool {
-        self.noted.get(place.index()).is_some_and(|noted| !noted.is_vacant())
+        self.get(place).is_some()
     }
 
-    /// The entry at `place`, if there is such a place.
+    /// The entry at `place`, which is there.
     #[inline(always)]
-    pub fn get(&self, place: Place) -> Option<Found<'_>> {
-        Some(Found { deadline: self.named.get(place.index())?.deadline, answer: self.answers.get(place.index())? })
+    fn record(&self, place: Place) -> &Record {
+        self.records[place.index()].as_ref().expect("a linked node holds an entry")
     }
 
-    /// The entry at `place` will be looked at soon.
+    /// The node at `place` will be looked at soon, but not its record.
     #[inline]
     pub fn prefetch(&self, place: Place) {
-        self.named.get(place.index()).into_iter().for_each(prefetch);
-        self.answers.get(place.index()).into_iter().for_each(prefetch);
+        self.records.get(place.index()).into_iter().for_each(prefetch);
         self.linked.get(place.index()).into_iter().for_each(prefetch);
         self.noted.get(place.index()).into_iter().for_each(prefetch);
     }
@@ -216,22 +252,22 @@ impl Slab {
     }
 
     #[inline(always)]
-    pub fn key(&self, place: Place) -> &Key {
-        &self.named[place.index()].key
+    pub fn key(&self, place: Place) -> &[u8] {
+        self.record(place).key()
     }
 
     #[inline(always)]
     pub fn deadline(&self, place: Place) -> Millis {
-        self.named[place.index()].deadline
+        self.record(place).deadline()
     }
 
     pub fn set_deadline(&mut self, place: Place, deadline: Millis) {
-        self.named[place.index()].deadline = deadline;
+        self.records[place.index()].as_mut().expect("a linked node holds an entry").set_deadline(deadline);
     }
 
     #[inline(always)]
-    pub fn answer(&self, place: Place) -> &Answer {
-        &self.answers[place.index()]
+    pub fn answer(&self, place: Place) -> AnswerRef<'_> {
+        self.record(place).answer()
     }
 
     #[inline]
@@ -297,37 +333,43 @@ impl Slab {
 
     /// Every entry there is, in no order, trusting no link.
     pub fn into_entries(self) -> impl Iterator<Item = Held> {
-        let columns = self.named.into_iter().zip(self.answers).zip(self.noted);
-        columns.filter(|(_, noted)| !noted.is_vacant()).map(|((named, answer), noted)| Held {
-            key: named.key,
-            answer,
-            cost: noted.cost,
-            deadline: named.deadline,
-            stored_at: noted.stored_at,
-        })
+        self.records
+            .into_iter()
+            .zip(self.noted)
+            .filter_map(|(record, Noted { cost, stored_at })| Some(Held { record: record?, cost, stored_at }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::ENTRY_COST;
+    use super::super::NODE_COST;
     use super::super::index::BYTES_PER_ENTRY;
     use super::*;
+    use crate::base::Answer;
 
     fn held(name: u8) -> Held {
-        Held { key: Key::new(&[name]), answer: Answer::Null, cost: 1, deadline: Millis::NEVER, stored_at: Millis(0) }
+        Held { record: Record::new(&[name], Answer::Null), cost: 1, stored_at: Millis(0) }
+    }
+
+    /// A hash of the keys that are used here.
+    fn hash(key: &[u8]) -> u64 {
+        u64::from(key[0]).wrapping_mul(0x9E37_79B9)
+    }
+
+    fn insert(slab: &mut Slab, held: Held, limit: u64) -> Place {
+        slab.insert(hash(held.record.key()), held, limit)
     }
 
     fn taken(slab: &mut Slab, place: Place) -> Key {
         let mut left = Departure::BLANK;
-        slab.remove(place, &mut left);
+        slab.remove(hash(slab.key(place)), place, &mut left);
         left.key
     }
 
     #[test]
     fn s05a_levels_take_memory_once_there_are_two() {
         let mut slab = Slab::new();
-        let places: Vec<Place> = (0..100).map(|i| slab.insert(held(i), 1_000)).collect();
+        let places: Vec<Place> = (0..100).map(|i| insert(&mut slab, held(i), 1_000)).collect();
         places.iter().for_each(|place| slab.set_level(*place, 0));
         assert_eq!(slab.levels.capacity(), 0);
         slab.set_level(places[7], u32::MAX - 1);
@@ -336,7 +378,7 @@ mod tests {
         let levels: Vec<u32> = places.iter().map(|place| slab.level(*place)).collect();
         assert_eq!(levels.iter().sum::<u32>(), u32::MAX - 1);
         assert_eq!(levels[7], u32::MAX - 1);
-        let later = (0..100).map(|i| slab.insert(held(i), 1_000)).last().expect("a place");
+        let later = (0..100).map(|i| insert(&mut slab, held(i), 1_000)).last().expect("a place");
         assert_eq!(slab.level(later), 0);
         slab.set_level(later, 5);
         assert_eq!((slab.level(later), slab.level(places[7])), (5, u32::MAX - 1));
@@ -344,8 +386,9 @@ mod tests {
 
     #[test]
     fn s03_the_published_cost_covers_the_node_and_its_place_in_the_index() {
-        assert_eq!(NODE_BYTES, 64);
-        assert!(NODE_BYTES as f64 + BYTES_PER_ENTRY <= ENTRY_COST as f64);
+        let tables = NODE_BYTES as f64 + BYTES_PER_ENTRY;
+        assert!(tables <= NODE_COST as f64, "{tables}");
+        assert!(cfg!(target_pointer_width = "32") || tables > NODE_COST as f64 - 1.0, "{tables}");
     }
 
     #[test]
@@ -354,25 +397,26 @@ mod tests {
             let mut slab = Slab::new();
             assert_eq!(slab.room(), 0, "nothing is allocated in advance");
             for i in 0..limit {
-                slab.insert(held(i as u8), limit);
+                insert(&mut slab, held(i as u8), limit);
             }
-            let room = [slab.named.capacity(), slab.answers.capacity(), slab.linked.capacity(), slab.noted.capacity()];
-            assert_eq!(room, [limit as usize; 4]);
+            let room = [slab.records.capacity(), slab.linked.capacity(), slab.noted.capacity()];
+            assert_eq!(room, [limit as usize; 3]);
         }
     }
 
     #[test]
     fn a_free_place_is_used_again_before_the_slab_grows() {
         let mut slab = Slab::new();
-        let places: Vec<Place> = (0..4).map(|i| slab.insert(held(i), 100)).collect();
+        let places: Vec<Place> = (0..4).map(|i| insert(&mut slab, held(i), 100)).collect();
         assert_eq!(*taken(&mut slab, places[1]), [1]);
         assert_eq!(*taken(&mut slab, places[2]), [2]);
-        assert_eq!(slab.insert(held(9), 100), places[2]);
-        assert_eq!(slab.insert(held(8), 100), places[1]);
-        assert_eq!((slab.len(), &**slab.key(places[2])), (4, &[9][..]));
+        assert_eq!(insert(&mut slab, held(9), 100), places[2]);
+        assert_eq!(insert(&mut slab, held(8), 100), places[1]);
+        assert_eq!((slab.len(), slab.key(places[2])), (4, &[9][..]));
         assert_eq!(*taken(&mut slab, places[0]), [0]);
-        assert!(!slab.holds(places[0], b"") && !slab.holds(places[0], &[0]) && slab.holds(places[3], &[3]));
-        let mut names: Vec<u8> = slab.into_entries().map(|held| held.key[0]).collect();
+        let find = |name: u8| slab.find(hash(&[name]), &[name]).map(|found| found.place);
+        assert_eq!([0, 9, 3].map(find), [None, Some(places[2]), Some(places[3])]);
+        let mut names: Vec<u8> = slab.into_entries().map(|held| held.record.key()[0]).collect();
         names.sort_unstable();
         assert_eq!(names, [3, 8, 9], "what was taken out is not there, whatever stands in its node");
     }

@@ -8,7 +8,7 @@
 //! Each shard knows the order of its own entries alone. Several are read side by side, so that each is as far through its own order as the
 //! others are: keys lie in shards by chance, and so the whole is in order but for neighbours.
 
-use super::entry::ENTRY_COST;
+use super::entry::{END_COST, ENTRY_COST, USE_COST};
 use super::shard::Shard;
 use super::slab::Place;
 use super::store::Store;
@@ -180,9 +180,12 @@ impl Shard {
         if !slab.is_live(place) || self.live_at(place, now).is_none() {
             return None;
         }
-        let (key, answer, deadline) = (slab.key(place).clone(), slab.answer(place).clone(), slab.deadline(place));
-        let cost = slab.cost(place).saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
+        let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), slab.deadline(place));
+        let cost = slab.cost(place);
+        // Whether it was put with an end is not known: it may have been touched since.
+        let unstated = [0, END_COST, USE_COST, END_COST + USE_COST].map(|besides| slab.own_cost(place, besides));
+        let stated = || cost.saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
         let ttl_left_ms = (deadline != Millis::NEVER).then(|| deadline.since(now));
-        Some(Copied { cost: (cost != answer.cost()).then_some(cost), priority: self.priority_of(place), key, answer, ttl_left_ms })
+        Some(Copied { cost: (!unstated.contains(&cost)).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms })
     }
 }

@@ -6,7 +6,7 @@ use super::entry::{Hit, NewEntry, PutOutcome, TouchOutcome};
 use super::limits::Limits;
 use super::locked_shard::LockedShard;
 use super::shard::{DefaultExpiry, LookupKind, Shard};
-use super::slab::{Place, Slab};
+use super::slab::{Found, Slab};
 use crate::base::config::CacheSettings;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -94,7 +94,7 @@ impl Store {
 
     /// Reads under a key. All that is on the way of a hit is inlined by force, for a hit is little more than its calls else.
     #[inline(always)]
-    fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Place, Millis) -> R) -> Option<R> {
+    fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
         self.cell_of(hash).read(
             self.sink(),
@@ -149,7 +149,7 @@ impl Store {
     /// `see` runs under the shard's lock: it copies bytes and nothing else, above all it never calls the host or the store.
     #[inline(always)]
     pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
-        self.read(key, clock, LookupKind::Lookup, |slab, place, _| see(slab.answer(place)))
+        self.read(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
     }
 
     /// The short way of [`Store::lookup_with`]: nothing on it waits or panics. The outer `None`: it takes the long way, and nothing

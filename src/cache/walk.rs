@@ -53,7 +53,7 @@ impl Store {
         let next = cell.read(self.sink(), |shard| {
             shard.walk(range.from, now, |hash, key| {
                 if (range.first..=range.last).contains(&Store::middle_of(hash)) {
-                    keys.push(key.clone());
+                    keys.push(Key::new(key));
                 }
             })
         });
@@ -64,8 +64,8 @@ impl Store {
 
 impl Shard {
     /// Shows the keys of the next page of live entries, in the order of their hashes' low bits, and says where the page after it begins.
-    fn walk(&self, from: u32, now: Millis, mut show: impl FnMut(u64, &Key)) -> Option<u32> {
-        self.index().walk(from, PAGE, |place| {
+    fn walk(&self, from: u32, now: Millis, mut show: impl FnMut(u64, &[u8])) -> Option<u32> {
+        self.places(from, PAGE, |place| {
             if let Some((hash, key)) = self.live_at(place, now) {
                 show(hash, key);
             }

@@ -4,7 +4,7 @@
 
 use super::constants::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::guard::{Caller, guard};
-use super::request::bytes;
+use super::request::bytes_under;
 use super::types::{kvl_cache_t, kvl_removal_fn, kvl_terms_t, kvl_value_t};
 use super::view;
 use crate::base::{Answer, Status, Ttl};
@@ -25,13 +25,13 @@ impl Caller {
         &self,
         cache: *mut kvl_cache_t,
         key: (*const u8, usize),
-        answer: impl FnOnce() -> Result<Answer, Status>,
+        answer: impl FnOnce(&[u8]) -> Result<Answer, Status>,
         terms: *const kvl_terms_t,
         naming: Option<&mut dyn FnMut(&Departure)>,
     ) -> Result<Status, Status> {
         let (core, key) = (self.borrow(cache)?, self.key(key.0, key.1)?);
         let (terms, condition) = self.put_terms(terms, KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT)?;
-        put(core, key, NewEntry { answer: answer()?, terms, condition }, naming)
+        put(core, key, NewEntry { answer: answer(key)?, terms, condition }, naming)
     }
 }
 
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn kvl_cache_put(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| caller.put(cache, (key, key_len), || caller.share(value), terms_or_null, None))
+    guard(|| caller.put(cache, (key, key_len), |_| caller.share(value), terms_or_null, None))
 }
 
 /// Stores a value as kvl_cache_put() does, and names its victims before it returns.
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn kvl_cache_put_naming(
             // SAFETY: the caller gave the function for this user data; the entry lives until it returns.
             unsafe { name(user_data, &entry, departure.cause as u32) };
         };
-        caller.put(cache, (key, key_len), || caller.share(value), terms_or_null, Some(&mut naming))
+        caller.put(cache, (key, key_len), |_| caller.share(value), terms_or_null, Some(&mut naming))
     })
 }
 
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| caller.put(cache, (key, key_len), || bytes(&caller, data, len), terms_or_null, None))
+    guard(|| caller.put(cache, (key, key_len), |key| bytes_under(&caller, key, data, len), terms_or_null, None))
 }
 
 /// Stores a value over one that the caller knows, if that is still there: compare and exchange.

@@ -121,8 +121,8 @@ pub const KVL_PUT_F_IF_ABSENT: u32 = 2;
 pub const KVL_PUT_F_IF_PRESENT: u32 = 4;
 /// A timeout: none.
 pub const KVL_FOREVER: i64 = -1;
-/// What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
-pub const KVL_ENTRY_COST: u64 = 80;
+/// What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this.
+pub const KVL_ENTRY_COST: u64 = 90;
 const _: () = assert!(KVL_ENTRY_COST == crate::cache::ENTRY_COST);
 /// An urgency: that of a refresh whose options state none.
 pub const KVL_URGENCY_BACKGROUND: i32 = -1000;

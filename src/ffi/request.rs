@@ -93,12 +93,12 @@ impl CancelHook for OnCancel {
     }
 }
 
-/// A value of a copy of the caller's bytes.
-pub(crate) fn bytes(caller: &Caller, data: *const u8, len: usize) -> Result<Answer, Status> {
+/// A value of a copy of the caller's bytes, to be stored under `key`.
+pub(crate) fn bytes_under(caller: &Caller, key: &[u8], data: *const u8, len: usize) -> Result<Answer, Status> {
     if isize::try_from(len).is_err() {
         return Err(Status::ERR_NO_MEMORY);
     }
-    Value::bytes(caller.items(data, len)?).map(Answer::Value).map_err(|_| Status::ERR_NO_MEMORY)
+    Value::bytes_under(key, caller.items(data, len)?).map(Answer::Value).map_err(|_| Status::ERR_NO_MEMORY)
 }
 
 fn error_or(caller: &Caller, error: *mut kvl_error_t, status: Status) -> Result<Error, Status> {
@@ -362,7 +362,8 @@ pub unsafe extern "C" fn kvl_request_resolve_bytes(
     guard(|| {
         let ticket = caller.kept_request(request)?;
         let terms = caller.terms(terms_or_null)?;
-        told(ticket.resolve(i, bytes(&caller, data, len)?, terms))
+        let key = ticket.keys().get(i).unwrap_or_default();
+        told(ticket.resolve(i, bytes_under(&caller, key, data, len)?, terms))
     })
 }
 
@@ -504,7 +505,7 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
     guard(|| {
         let ticket = caller.kept_request(request)?;
         let (key, terms) = (caller.key(key, key_len)?, caller.terms(terms_or_null)?);
-        told(ticket.supply(key, bytes(&caller, data, len)?, terms))
+        told(ticket.supply(key, bytes_under(&caller, key, data, len)?, terms))
     })
 }
 

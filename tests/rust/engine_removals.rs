@@ -222,7 +222,8 @@ fn s11a_what_is_pending_is_a_gauge() {
         world.remove(key);
     }
     reached.wait();
-    let entry = kvlight::cache::ENTRY_COST + 1 + 5;
+    let value = kvlight::base::Answer::Value(kvlight::base::Value::bytes(b"value").expect("memory"));
+    let entry = kvlight::cache::cost_of(&kvlight::base::Record::new(b"a", value), None, 0);
     assert_eq!(world.stats().pending_removals, (2, 2 * entry), "one is with the listener");
     go.wait();
     until("nothing is pending", || world.stats().pending_removals == (0, 0));

@@ -22,7 +22,7 @@
 ---What an engine or a cache may set.
 ---@class kvlight.Settings: kvlight.FetchSettings
 ---@field ["cache.capacity"]? integer How many entries the store holds at most; 0 stores nothing. Default: 1024.
----@field ["cache.cost_limit"]? integer How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1.
+---@field ["cache.cost_limit"]? integer How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1.
 ---@field ["cache.shards"]? integer How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0.
 ---@field ["cache.ttl_ms"]? integer How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1.
 ---@field ["cache.null_ttl_ms"]? integer How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000.
@@ -449,7 +449,7 @@ native.constants = {
   PUT_F_IF_ABSENT = 2, -- A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry.
   PUT_F_IF_PRESENT = 4, -- A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry.
   FOREVER = -1, -- A timeout: none.
-  ENTRY_COST = 80, -- What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
+  ENTRY_COST = 90, -- What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this.
   URGENCY_BACKGROUND = -1000, -- An urgency: that of a refresh whose options state none.
   KEY_MAX = 65535, -- The longest key, in bytes.
   SOURCE_NONE = 0, -- From nowhere: the position failed, or was refused before anything was looked up.

@@ -40,7 +40,7 @@ export interface FetchSettings {
 export interface Settings extends FetchSettings {
   /** How many entries the store holds at most; 0 stores nothing. Default: 1024. */
   'cache.capacity'?: number;
-  /** How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1. */
+  /** How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1. */
   'cache.cost_limit'?: number;
   /** How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0. */
   'cache.shards'?: number;
@@ -250,8 +250,8 @@ export interface Constants {
   readonly PUT_F_IF_PRESENT: 4;
   /** A timeout: none. */
   readonly FOREVER: -1;
-  /** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
-  readonly ENTRY_COST: 80;
+  /** What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this. */
+  readonly ENTRY_COST: 90;
   /** An urgency: that of a refresh whose options state none. */
   readonly URGENCY_BACKGROUND: -1000;
   /** The longest key, in bytes. */

@@ -32,7 +32,7 @@ namespace Kvlight;
  *
  * @phpstan-type Settings array{
  *   'cache.capacity'?: int, // How many entries the store holds at most; 0 stores nothing. Default: 1024.
- *   'cache.cost_limit'?: int, // How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1.
+ *   'cache.cost_limit'?: int, // How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1.
  *   'cache.shards'?: int, // How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0.
  *   'cache.ttl_ms'?: int, // How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1.
  *   'cache.null_ttl_ms'?: int, // How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000.
@@ -227,8 +227,8 @@ final class Native
     public const PUT_F_IF_PRESENT = 4;
     /** A timeout: none. */
     public const FOREVER = -1;
-    /** What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this. */
-    public const ENTRY_COST = 80;
+    /** What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this. */
+    public const ENTRY_COST = 90;
     /** An urgency: that of a refresh whose options state none. */
     public const URGENCY_BACKGROUND = -1000;
     /** The longest key, in bytes. */

@@ -223,7 +223,7 @@ class Settings(FetchSettings, total=False):
     """How many entries the store holds at most; 0 stores nothing. Default: 1024."""
 
     cache_cost_limit: int
-    """How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1."""
+    """How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1."""
 
     cache_shards: int
     """How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0."""
@@ -326,7 +326,7 @@ class CacheSettings(TypedDict, total=False):
     """How many entries the store holds at most; 0 stores nothing. Default: 1024."""
 
     cost_limit: int
-    """How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Default: -1."""
+    """How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1."""
 
     shards: int
     """How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0."""

@@ -77,7 +77,7 @@ module Kvlight
   PUT_F_IF_ABSENT = 2 # A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry.
   PUT_F_IF_PRESENT = 4 # A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry.
   FOREVER = -1 # A timeout: none.
-  ENTRY_COST = 80 # What the library itself spends on an entry, in bytes: an entry costs its value's cost, its key's length and this.
+  ENTRY_COST = 90 # What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this.
   URGENCY_BACKGROUND = -1000 # An urgency: that of a refresh whose options state none.
   KEY_MAX = 65535 # The longest key, in bytes.
   SOURCE_NONE = 0 # From nowhere: the position failed, or was refused before anything was looked up.
@@ -116,7 +116,7 @@ module Kvlight
   SETTINGS = {
     # How many entries the store holds at most; 0 stores nothing. Integer; default: 1024.
     cache_capacity: "cache.capacity",
-    # How many bytes the entries may cost in all; -1 is no limit. An entry costs its value's cost, its key's length and KVL_ENTRY_COST. Integer; default: -1.
+    # How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Integer; default: -1.
     cache_cost_limit: "cache.cost_limit",
     # How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Integer; default: 0.
     cache_shards: "cache.shards",

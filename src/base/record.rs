@@ -1,0 +1,344 @@
+//! An entry's key, its answer and its end, in one allocation: what a lookup reads once it knows where to look.
+//!
+//!   bytes under a key   [ refs | shape | deadline | key, padded | the bytes ]     the entry is the value, and the value the entry
+//!   any other value     [ refs | shape | deadline | key, padded | value pointer ]
+//!   null                [ refs | shape | deadline | key ]
+//!
+//! A block of the first kind is a [`Value`] that anybody may hold, while it is an entry, before and after. What a store notes in it is the
+//! store's alone whose entry it is: a block is in one store at a time, and whoever comes second gets one of the second kind.
+//!
+//! This file is unsafe for the reason that `value.rs` is: the size of a block is in its content.
+
+use super::answer::Answer;
+use super::hint::{prefetch_at, rarely};
+use super::time::Millis;
+use super::value::{ENTRY_BYTES, ENTRY_NULL, ENTRY_VALUE, Head, Header, NoMemory, Shape, Value, block, heap_bytes, release};
+use std::alloc::{Layout, handle_alloc_error};
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+/// A block that is an entry of the store that holds this: one reference, and the right to its deadline.
+pub struct Record(NonNull<Header>);
+
+// SAFETY: key and answer never change, the count is atomic, and the deadline is reached through this handle alone.
+unsafe impl Send for Record {}
+// SAFETY: as above; the deadline changes through `&mut self` only.
+unsafe impl Sync for Record {}
+
+/// Where a record lies. Nothing is promised of whether it still does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Address(NonNull<Header>);
+
+// SAFETY: a number, until somebody makes a record of it, who promises that there is one.
+unsafe impl Send for Address {}
+// SAFETY: as above.
+unsafe impl Sync for Address {}
+
+/// A record that another holds, for as long as that one is borrowed.
+pub struct RecordRef<'a>(ManuallyDrop<Record>, PhantomData<&'a Record>);
+
+impl Deref for RecordRef<'_> {
+    type Target = Record;
+    #[inline(always)]
+    fn deref(&self) -> &Record {
+        &self.0
+    }
+}
+
+impl Address {
+    /// The record that lies here.
+    ///
+    /// # Safety
+    /// There is one, and for `'a` it is neither dropped nor changed.
+    #[inline(always)]
+    pub unsafe fn record<'a>(self) -> RecordRef<'a> {
+        RecordRef(ManuallyDrop::new(Record(self.0)), PhantomData)
+    }
+
+    /// One of those at which there is nothing.
+    #[cfg(test)]
+    pub fn made_up(number: u32) -> Address {
+        Address(NonNull::new(std::ptr::without_provenance_mut(number as usize + 1)).expect("not 0"))
+    }
+
+    /// Which one.
+    #[cfg(test)]
+    pub fn made_up_number(self) -> u32 {
+        self.0.addr().get() as u32 - 1
+    }
+}
+
+/// The answer of a record, for as long as the record is borrowed: no reference of its own.
+pub struct AnswerRef<'a>(ManuallyDrop<Answer>, PhantomData<&'a Record>);
+
+impl Deref for AnswerRef<'_> {
+    type Target = Answer;
+    #[inline(always)]
+    fn deref(&self) -> &Answer {
+        &self.0
+    }
+}
+
+/// In the header of an entry that has no number yet.
+const STORED: u32 = u32::MAX;
+
+/// Bytes of a cache line, nearly everywhere.
+const LINE: usize = 64;
+
+/// Fills in what stands between the header and the data of a new block.
+///
+/// # Safety
+/// The block has a head, room for as long a key, and nobody else knows of it.
+#[inline(always)]
+pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
+    let head = header.cast::<Head>().as_ptr();
+    // SAFETY: the caller's promise.
+    unsafe {
+        (&raw mut (*head).deadline).write(UnsafeCell::new(Millis::NEVER));
+        let room = head.add(1).cast::<u8>();
+        match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+            // Lengths that keys often have go as words: a call to copy memory costs more. The room is aligned for them.
+            (Some(first), Some(last)) if matches!(key.len(), 8 | 16) => {
+                room.cast::<u64>().write(u64::from_ne_bytes(*first));
+                room.add(key.len() - 8).cast::<u64>().write(u64::from_ne_bytes(*last));
+            }
+            _ => std::ptr::copy_nonoverlapping(key.as_ptr(), room, key.len()),
+        }
+    }
+}
+
+impl Record {
+    /// An entry of `answer` under `key`, without an end. It is the value's own block, if that was made for the key and is no entry yet.
+    #[inline]
+    pub fn new(key: &[u8], answer: Answer) -> Record {
+        match answer {
+            Answer::Value(value) if Record::can_be(&value, key) => Record(value.into_raw()),
+            answer => Record::apart(key, answer),
+        }
+    }
+
+    /// Whether the value's block becomes the entry of `key`; then it is one from now on.
+    #[inline]
+    fn can_be(value: &Value, key: &[u8]) -> bool {
+        let header = value.header();
+        // SAFETY: a block with this tag has a head, and lives as long as the value.
+        let is_its_key = header.shape().tag() == ENTRY_BYTES && is_same(unsafe { key_of(value.as_raw()) }, key);
+        // Acquire: what the store did to the block whose entry it was before comes before what the next one does.
+        is_its_key && header.stored.compare_exchange(0, STORED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[inline(never)]
+    fn apart(key: &[u8], answer: Answer) -> Record {
+        let (tag, len) = match &answer {
+            Answer::Value(_) => (ENTRY_VALUE, size_of::<Value>()),
+            Answer::Null => (ENTRY_NULL, 0),
+        };
+        let shape = Shape::new(tag, key.len(), len).expect("a key has at most KEY_MAX bytes");
+        let record = match block(shape) {
+            Ok(header) => Record(header),
+            // As with any small allocation of ours.
+            Err(NoMemory) => handle_alloc_error(shape.layout().unwrap_or(Layout::new::<Head>())),
+        };
+        // SAFETY: the block is new, and has room for a head, the key and, if there is one, the value's pointer.
+        unsafe {
+            fill(record.0, key);
+            if let Answer::Value(value) = answer {
+                record.0.cast::<u8>().add(shape.data_at()).cast::<Value>().write(value);
+            }
+        }
+        record
+    }
+
+    #[inline(always)]
+    fn shape(&self) -> Shape {
+        // SAFETY: a record's block lives as long as the record.
+        unsafe { self.0.as_ref() }.shape()
+    }
+
+    /// The key.
+    #[inline(always)]
+    pub fn key(&self) -> &[u8] {
+        // SAFETY: a record's block has a head, and lives as long as the record.
+        unsafe { key_of(self.0) }
+    }
+
+    /// Whether it is the entry of `key`.
+    #[inline(always)]
+    pub fn is_under(&self, key: &[u8]) -> bool {
+        is_same(self.key(), key)
+    }
+
+    /// The end that its TTL sets; [`Millis::NEVER`] for none.
+    #[inline(always)]
+    pub fn deadline(&self) -> Millis {
+        // SAFETY: the block has a head, and nobody changes the deadline while `self` is borrowed.
+        unsafe { *self.0.cast::<Head>().as_ref().deadline.get() }
+    }
+
+    /// Sets it.
+    #[inline]
+    pub fn set_deadline(&mut self, deadline: Millis) {
+        // SAFETY: the block has a head, and only its one record, which is `self`, reaches the deadline.
+        unsafe { *self.0.cast::<Head>().as_ref().deadline.get() = deadline };
+    }
+
+    /// The answer.
+    #[inline(always)]
+    pub fn answer(&self) -> AnswerRef<'_> {
+        AnswerRef(ManuallyDrop::new(self.shown()), PhantomData)
+    }
+
+    /// The answer without a reference of its own, not to be dropped.
+    #[inline(always)]
+    fn shown(&self) -> Answer {
+        let shape = self.shape();
+        match shape.tag() {
+            tag if !rarely(tag != ENTRY_BYTES) => Answer::Value(Value(self.0)),
+            // SAFETY: the data of such a block are a value, of which this is a second copy that is never dropped.
+            ENTRY_VALUE => Answer::Value(unsafe { self.0.cast::<u8>().add(shape.data_at()).cast::<Value>().read() }),
+            _ => Answer::Null,
+        }
+    }
+
+    /// Where it lies, until it is dropped.
+    #[inline(always)]
+    pub fn address(&self) -> Address {
+        Address(self.0)
+    }
+
+    /// The number that its store gave it, below `u32::MAX - 1`.
+    #[inline(always)]
+    pub fn number(&self) -> u32 {
+        // SAFETY: a record's block lives as long as the record. Relaxed: the store's alone, as the deadline is.
+        unsafe { self.0.as_ref() }.stored.load(Ordering::Relaxed) - 1
+    }
+
+    /// Gives it a number.
+    #[inline]
+    pub fn set_number(&mut self, number: u32) {
+        // SAFETY: as above.
+        unsafe { self.0.as_ref() }.stored.store(number + 1, Ordering::Relaxed);
+    }
+
+    /// It is an entry no more: what is left is its answer, with the reference that the entry had.
+    pub fn into_answer(self) -> Answer {
+        let record = ManuallyDrop::new(self);
+        let answer = record.shown();
+        if record.shape().tag() == ENTRY_BYTES {
+            // SAFETY: the block lives, by the reference that is in `answer`. Release: see `can_be`.
+            unsafe { record.0.as_ref() }.stored.store(0, Ordering::Release);
+        } else {
+            // SAFETY: the block is nobody's but the record's; the value was moved out of it.
+            unsafe { release(record.0) };
+        }
+        answer
+    }
+
+    /// What the heap holds for the entry: its block, and with it a value that has one of its own.
+    #[inline]
+    pub fn heap_bytes(&self) -> u64 {
+        let own = heap_bytes(self.shape().size());
+        match &*self.answer() {
+            Answer::Value(value) if self.shape().tag() == ENTRY_VALUE => own.saturating_add(value.heap_bytes()),
+            _ => own,
+        }
+    }
+
+    /// It will be looked at soon, or given up: asks for where the allocator notes its size, and for the first bytes.
+    #[inline(always)]
+    pub fn needed_soon(&self) {
+        let start = self.0.as_ptr().cast::<u8>().cast_const();
+        prefetch_at(start.wrapping_sub(size_of::<usize>()));
+        prefetch_at(start);
+        prefetch_at(start.wrapping_add(LINE));
+    }
+}
+
+/// Whether two keys are one. Lengths that keys often have are compared as words: a call to compare memory costs more.
+#[inline(always)]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let word = |bytes: &[u8]| bytes.first_chunk().map(|word| u64::from_ne_bytes(*word));
+    match one.len() {
+        8 => word(one) == word(other),
+        16 => word(one) == word(other) && word(&one[8..]) == word(&other[8..]),
+        _ => one == other,
+    }
+}
+
+/// The key in a block.
+///
+/// # Safety
+/// The block has a head, and lives for `'a`.
+#[inline(always)]
+unsafe fn key_of<'a>(block: NonNull<Header>) -> &'a [u8] {
+    // SAFETY: the caller's promise; the key follows the head.
+    unsafe { std::slice::from_raw_parts(block.cast::<Head>().as_ptr().add(1).cast::<u8>(), block.as_ref().shape().key_len()) }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        // The one time that a record is dropped: `into_answer` takes the other away from it.
+        drop(Record(self.0).into_answer());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_under(key: &[u8], bytes: &[u8]) -> Value {
+        Value::bytes_under(key, bytes).expect("memory")
+    }
+
+    #[test]
+    fn s16_bytes_put_under_their_key_are_the_entry() {
+        for key_len in [0, 1, 7, 8, 9, 16, 17, 65_535] {
+            for len in [0, 1, 8, 64, 100_000] {
+                let (key, bytes) = (vec![7; key_len], vec![9; len]);
+                let value = bytes_under(&key, &bytes);
+                assert_eq!(value.as_bytes().map(|data| data.as_ptr() as usize % 8), Some(0), "aligned as a word is");
+                let mut record = Record::new(&key, Answer::Value(value.clone()));
+                assert_eq!((record.key(), record.deadline()), (&key[..], Millis::NEVER));
+                record.set_deadline(Millis(5));
+                assert_eq!(record.deadline(), Millis(5));
+                assert!(record.answer().is(&Answer::Value(value.clone())), "the handle is the entry");
+                assert!(record.is_under(&key) && !record.is_under(&[&key[..], b"x"].concat()));
+                drop(record);
+                assert_eq!(value.as_bytes(), Some(&bytes[..]), "it outlives its entry");
+            }
+        }
+    }
+
+    #[test]
+    fn s16_a_block_is_one_entry_at_a_time_and_only_of_its_key() {
+        let value = bytes_under(b"key", b"value");
+        let put = |key: &[u8]| Record::new(key, Answer::Value(value.clone()));
+        let shares = |record: &Record| record.0 == value.as_raw();
+        let (first, second, other) = (put(b"key"), put(b"key"), put(b"kex"));
+        assert_eq!([&first, &second, &other].map(shares), [true, false, false]);
+        assert!([&first, &second, &other].iter().all(|record| record.answer().is(&Answer::Value(value.clone()))));
+        assert!(first.into_answer().is(&Answer::Value(value.clone())));
+        assert!(shares(&put(b"key")), "an entry that left leaves the block to the next");
+        assert_eq!((second.key(), other.key()), (&b"key"[..], &b"kex"[..]));
+    }
+
+    #[test]
+    fn s01_any_answer_can_be_under_any_key() {
+        for key_len in [0, 1, 8, 9, 300] {
+            let key = vec![1; key_len];
+            let plain = Answer::Value(Value::bytes(b"plain").expect("memory"));
+            let record = Record::new(&key, plain.clone());
+            assert!(record.answer().is(&plain) && record.key() == key);
+            assert!(record.into_answer().is(&plain));
+            let null = Record::new(&key, Answer::Null);
+            assert!(null.answer().is(&Answer::Null) && null.key() == key);
+        }
+    }
+}
