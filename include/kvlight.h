@@ -185,7 +185,7 @@ extern "C" {
 /** All of these. */
 #define KVL_QUEUE_F_ALL 7u
 
-/** Close at once: what is open is told KVL_ERR_CLOSED. */
+/** Close at once: what is open is settled with KVL_ERR_CLOSED. */
 #define KVL_CLOSE_CANCEL 0u
 /** Close when what was accepted is done, or at the deadline. */
 #define KVL_CLOSE_DRAIN 1u
@@ -258,7 +258,7 @@ typedef uint32_t kvl_source_t;
 /** Why a value is no longer in the store: KVL_CAUSE_*. */
 typedef uint32_t kvl_cause_t;
 
-/** What an event tells: KVL_EVENT_*. */
+/** What an event reports: KVL_EVENT_*. */
 typedef uint32_t kvl_event_kind_t;
 
 /** An outcome or an error: KVL_OK, above 0 an outcome that a program expects, below 0 an error (KVL_ERR_*). */
@@ -316,7 +316,7 @@ typedef int32_t kvl_status_t;
 /** A store. */
 typedef struct kvl_cache_t kvl_cache_t;
 
-/** A clock that moves only when it is told to. */
+/** A clock that moves only when it is advanced. */
 typedef struct kvl_clock_t kvl_clock_t;
 
 /** What a cache or an engine is made from. */
@@ -745,7 +745,7 @@ KVL_API kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
 /* ---- Clock: for tests of time -------------------------------------------------------------------------------------- */
 
 /**
- * Makes a clock that moves only when it is told to, so that tests of time need no sleep.
+ * Makes a clock that moves only when it is advanced, so that tests of time need no sleep.
  *
  * It replaces both of an engine's clocks, that of TTLs and that of timeouts: kvl_config_set_clock().
  *
@@ -955,12 +955,12 @@ kvl_status_t kvl_config_set_removal_listener(kvl_config_t *config,
                                              kvl_free_fn user_data_free);
 
 /**
- * Sets the function that hears how each lookup went.
+ * Sets the function that receives the outcome of each lookup.
  *
  * It runs once for each key that is asked for, on the asking thread, before the call returns.
  *
  * @param config          [borrowed] from kvl_config_new().
- * @param function        [retained] NULL: nobody hears.
+ * @param function        [retained] NULL: no function.
  * @param user_data       [retained] what `function` is given first; may be NULL.
  * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
  *                        gone, when another function is set, or before this returns if it fails; may be NULL.
@@ -1270,7 +1270,7 @@ KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t mes
  *                       drops the last reference.
  * @param object         [owned by the error] any pointer but NULL; the library never looks through it.
  * @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
- *                       may be NULL (with a queue KVL_EVENT_DROP tells of the end). It does not run for a NULL object.
+ *                       may be NULL (with a queue KVL_EVENT_DROP reports the end). It does not run for a NULL object.
  * @param out_error      [out, owned] the error: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
  *         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
@@ -1591,7 +1591,7 @@ KVL_API kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 KVL_API kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
 
 /**
- * Gives a reference up; with the last one, readers' included, the cache ends with its entries, of which no listener hears.
+ * Gives a reference up; with the last one, readers' included, the cache ends with its entries, which are reported to no listener.
  *
  * Its own threads have ended when this returns, but not if this is called from inside a callback, or while something of the program's
  * runs on them: it never waits for that.
@@ -1863,7 +1863,7 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
  *
  * A key that has an entry keeps it: what is in the cache is younger than the file. Entries make room as those of a put do, so that of a file
  * that is too large for the cache what was used last stays; one that the validator refuses, or that does not get in, is left out. A load
- * under way hears nothing of it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
+ * under way is not overtaken by it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
  * not this fails, and what was stored before it stays. That finds damage; a file that somebody else can write may hold anything.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
@@ -2010,7 +2010,7 @@ KVL_API void kvl_iterator_free(kvl_iterator_t *iterator);
 KVL_API kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out_tasks, kvl_error_t **out_error);
 
 /**
- * Hands out the engine's cache, to look into it and to write it. Loads under way hear of the writes.
+ * Hands out the engine's cache, for reading and writing. Its writes overtake loads under way.
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
  * @param out_cache  [out, owned] the cache: release it. After the engine's end it answers KVL_ERR_CLOSED.
@@ -2069,7 +2069,7 @@ kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks,
                              kvl_value_t **out_value);
 
 /**
- * Fetches many keys and tells each alone, as it comes.
+ * Fetches many keys; each result is delivered by itself, as it comes.
  *
  * `function` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
  *
@@ -2100,7 +2100,7 @@ kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
                                   kvl_free_fn user_data_free);
 
 /**
- * Fetches many keys and tells all of them at once, when the last is settled.
+ * Fetches many keys; all results are delivered together, when the last is settled.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
  * @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
@@ -2181,7 +2181,7 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
                                       kvl_results_t **out_results);
 
 /**
- * Loads keys anew, or joins loads of them that are under way, and tells nobody.
+ * Loads keys anew, or joins loads of them that are under way; no result is delivered.
  *
  * Others keep hitting the old value meanwhile; if the load fails the old value stays. Its urgency is KVL_URGENCY_BACKGROUND unless
  * `options` state one, and it takes no fetch's place in the queue: keys that find no place wait without one. Keys that are invalid or
@@ -2244,13 +2244,13 @@ KVL_API kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t
 KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 
 /**
- * Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
+ * Accepts nothing new, and reports when all is done: every event delivered, every provider call returned. Never blocks.
  *
- * A second close may only shorten; its function is told too. After that kvl_tasks_free() does not wait.
+ * A second close may only shorten the wait; its function is called too. After that kvl_tasks_free() does not wait.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
- * @param mode            KVL_CLOSE_CANCEL: what is under way is told KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
- * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
+ * @param mode            KVL_CLOSE_CANCEL: what is under way is settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
+ * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is settled with KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
  * @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
  * @param user_data       [retained] what `function` is given.
  * @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
@@ -2354,7 +2354,7 @@ KVL_API kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kv
 KVL_API kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
 
 /**
- * Cancels a fetch: what is not settled is told KVL_ERR_CANCELLED; others who wait for the same keys notice nothing.
+ * Cancels a fetch: what is not settled yet is settled with KVL_ERR_CANCELLED; others that wait for the same keys are not affected.
  *
  * What becomes of a load that the provider has in its hands, and that nobody else wants: `load.on_cancel`.
  *
@@ -2650,7 +2650,7 @@ KVL_API uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
 KVL_API uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
 
 /**
- * Asks to hear when the request is no longer wanted. At most once a request, before its finish.
+ * Sets a function to be called when the request is no longer wanted. At most once a request, before its finish.
  *
  * @param request         [borrowed] from the provider's call or kvl_request_retain().
  * @param function        [retained] is called at most once, on the dispatcher thread, never after kvl_request_finish() returned.
@@ -2977,7 +2977,7 @@ KVL_API kvl_status_t kvl_queue_free(kvl_queue_t *queue);
  *
  * Unlike kvl_queue_free() it does not ask that the engines and caches that send to it have ended, so it may come before or after their
  * own dispose. What waits in the queue is dropped here, and what is sent to it later is dropped where it is sent: user data and
- * destructors run, no callback does. A fetch whose result would come by it is told by the end of its user data alone.
+ * destructors run, no callback does. A fetch whose result would come through it is ended by the end of its user data alone.
  *
  * @param queue  [owned] from kvl_queue_new(); may be NULL. Not to be used again. If a callback gives up the very queue that is being
  *               read, that call of kvl_queue_poll() or kvl_queue_next() ends after it.
@@ -2999,12 +2999,12 @@ KVL_API void kvl_queue_dispose(kvl_queue_t *queue);
 KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
 
 /**
- * Makes a value of an object that ends where a queue is read, whoever drops the last reference.
+ * Makes a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
  *
  * @param queue        [retained] from kvl_queue_new(). If it was freed by then, the object ends where the reference is dropped.
  * @param object       [owned by the value] any pointer but NULL.
  * @param cost         what it costs to keep, in bytes.
- * @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP tells of the end.
+ * @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the end.
  * @param out_value    [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any

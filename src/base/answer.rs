@@ -45,7 +45,7 @@ impl Answer {
         }
     }
 
-    /// As a clone; but one that alone holds its value need not tell other threads.
+    /// As a clone; but the only reference needs no synchronisation with other threads.
     #[inline]
     pub fn share(&mut self) -> Answer {
         match self {
@@ -59,12 +59,12 @@ impl Answer {
         std::mem::replace(self, Answer::Null)
     }
 
-    /// Whether nobody hears of its end.
+    /// Whether its end runs no host code and reports nothing.
     pub fn ends_silently(&self) -> bool {
         self.value().is_none_or(Value::ends_silently)
     }
 
-    /// Whether dropping the last reference runs code of the host's, which must happen where callbacks run.
+    /// Whether dropping the last reference runs host code, which must happen where callbacks run.
     pub fn runs_host_code_on_drop(&self) -> bool {
         self.value().is_some_and(Value::runs_host_code_on_drop)
     }

@@ -20,7 +20,7 @@ pub trait Timed: Send + Sync {
 pub enum Clock {
     /// The system's clocks.
     System(Arc<SystemClock>),
-    /// A clock that moves only when it is told to.
+    /// A clock that moves only when it is advanced.
     Manual(Arc<ManualClock>),
 }
 
@@ -64,7 +64,7 @@ impl Clock {
         }
     }
 
-    /// The moment at which the TTL clock will show `at`, as far as can be told now.
+    /// The moment at which the TTL clock will show `at`, as far as can be known now.
     pub fn moment_of(&self, at: Millis) -> Moment {
         let ahead = Duration::from_millis(at.since(self.millis()));
         self.moment().after(ahead)

@@ -451,7 +451,7 @@ mod tests {
         for row in TABLE {
             draft.set(row.name, Input::Text(row.default)).expect(row.name);
         }
-        // These alone tell "0" from "not stated".
+        // Only these distinguish "0" from "not stated".
         (draft.settings.fetch.priority, draft.settings.fetch.urgency) = (None, None);
         assert_eq!(format!("{:?}", draft.settings()), format!("{:?}", Settings::default()));
     }

@@ -44,7 +44,7 @@ impl Error {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether dropping the last reference runs code of the host's on the dropping thread.
+    /// Whether dropping the last reference runs host code on the dropping thread.
     pub fn runs_host_code_on_drop(&self) -> bool {
         self.0.object.as_ref().is_some_and(Object::ends_where_dropped)
     }

@@ -29,7 +29,7 @@ pub struct FoldSeeds {
 impl KeyHasher {
     /// A hasher of this kind, unlike any other.
     pub fn new(hash: Hash) -> KeyHasher {
-        // SipHash of a number under keys from the system: its outputs tell nothing of the keys, nor of each other.
+        // SipHash of a number under keys from the system: its outputs reveal nothing about the keys, nor about each other.
         let system = RandomState::new();
         let secret = |number: u64| system.hash_one(number);
         match hash {
@@ -95,7 +95,7 @@ pub(crate) mod tests {
             for (len, constant) in (12..40).flat_map(|len| (0..6).map(move |constant| (len, constant))) {
                 let hasher = KeyHasher::new(hash);
                 let keys = colliding_keys(len, constant, 2_000);
-                // The bits by which a store's index tells keys apart.
+                // The bits by which a store's index distinguishes keys.
                 let tags: HashSet<u32> = keys.iter().map(|key| hasher.hash(key) as u32).collect();
                 assert!(tags.len() > 1_000, "{hash:?}, length {len}, constant {constant}: {} hashes of 2000 keys", tags.len());
             }

@@ -1,13 +1,13 @@
-//! Pointers of the host's that we hold: each with the function that ends it, which runs exactly once (rules L04, S16).
+//! Pointers that belong to the host, each with its destructor, which runs exactly once (rules L04, S16).
 
 use super::process::{Generation, calling_host};
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// The host's destructor. `C-unwind`, so that an exception of the host's that gets here aborts in a defined way.
+/// The host's destructor. `C-unwind`, so that a host exception that gets here aborts in a defined way.
 pub type FreeFn = unsafe extern "C-unwind" fn(*mut c_void);
 
-/// The place where objects bound to it are ended, whoever drops the last reference.
+/// Where objects bound to it are destroyed, whichever thread drops the last reference.
 pub trait DropSite: Send + Sync {
     /// Takes an object nobody holds any more. Never blocks, and runs the destructor itself only if there is nobody else who would.
     fn accept(&self, object: UnownedObject);
@@ -15,13 +15,13 @@ pub trait DropSite: Send + Sync {
     fn born(&self) -> Generation;
 }
 
-/// An object nobody holds any more, on its way home.
+/// An object without references, on its way to its drop site.
 pub struct UnownedObject {
     pointer: *mut c_void,
     free: Option<FreeFn>,
 }
 
-// SAFETY: whoever hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
+// SAFETY: the host that hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
 unsafe impl Send for UnownedObject {}
 
 impl UnownedObject {
@@ -30,7 +30,7 @@ impl UnownedObject {
         self.pointer
     }
 
-    /// Whether the host gave a destructor; if not, a DROP event tells it of the end.
+    /// Whether the host gave a destructor; if not, a DROP event reports the end.
     pub fn has_destructor(&self) -> bool {
         self.free.is_some()
     }
@@ -44,14 +44,14 @@ impl UnownedObject {
     }
 }
 
-/// A pointer of the host's with its destructor. Dropping it ends the object: here, or at its home if it has one.
+/// A pointer of the host with its destructor. Dropping it destroys the object: here, or at its drop site if it has one.
 pub struct Object {
     pointer: *mut c_void,
     free: Option<FreeFn>,
     home: Option<Arc<dyn DropSite>>,
 }
 
-// SAFETY: whoever hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
+// SAFETY: the host that hands a pointer to the library promises that it may be used and freed from any thread (header, THREADS).
 unsafe impl Send for Object {}
 // SAFETY: as above; we never look through the pointer.
 unsafe impl Sync for Object {}
@@ -62,7 +62,7 @@ impl Object {
         Object { pointer, free, home: None }
     }
 
-    /// The same object, but its end comes at `home`.
+    /// The same object, bound to a drop site.
     pub fn to_drop_site(mut self, home: Arc<dyn DropSite>) -> Object {
         self.home = Some(home);
         self

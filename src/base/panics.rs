@@ -34,7 +34,7 @@ static INSTALL: Once = Once::new();
 // program's end (rule L08).
 static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 
-/// Puts a hook before the present one, once, that hears nothing of contained panics and hands the others on.
+/// Installs a panic hook, once, that ignores contained panics and passes the others on to the hook before it.
 #[inline]
 fn be_silent() {
     if rarely(!INSTALL.is_completed()) {

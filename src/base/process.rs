@@ -13,7 +13,7 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct ThreadContext {
     /// In which process that was noted. The child of a fork has the memory of the thread that forked, but it is inside no callback:
-    /// whoever called it does not exist there (rule L06).
+    /// its caller does not exist there (rule L06).
     forks: u32,
     /// How many callbacks it is inside.
     callbacks: u32,
@@ -29,7 +29,7 @@ impl ThreadContext {
     }
 }
 
-/// Runs code of the host's. Until it returns, this thread counts as inside a callback.
+/// Runs host code. Until it returns, this thread counts as inside a callback.
 pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
     /// What was noted before the call.
     struct ContextGuard(ThreadContext);
@@ -43,7 +43,7 @@ pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
         place.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
         before
     };
-    // A thread-local may be gone while the thread ends; a destructor that runs then is inside no callback of ours.
+    // A thread-local may be gone while the thread ends; a destructor that runs then is not inside a callback.
     let _leave = PLACE.try_with(enter).map(ContextGuard);
     run()
 }
@@ -55,7 +55,7 @@ pub fn claim_thread(hidden: SignalSet) {
     HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 
-/// Whether a function marked `outside` must refuse: we are inside a callback or on a thread of ours.
+/// Whether a function marked `outside` must refuse: this thread is inside a callback or belongs to the library.
 pub fn must_not_wait() -> bool {
     PLACE.try_with(|place| place.get().here()).is_ok_and(|place| place.callbacks > 0 || place.is_ours)
 }
@@ -67,7 +67,7 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 pub struct Generation(u32);
 
 impl Generation {
-    /// This process. The first call asks the system to tell us of forks, and to keep the library's code where it is.
+    /// This process. The first call asks the system to report forks and to keep the library's code mapped.
     pub fn now() -> Generation {
         static WATCH: Once = Once::new();
         WATCH.call_once(|| {

@@ -49,7 +49,7 @@ impl Random {
     }
 }
 
-/// A generator for several threads. Whoever draws first gets the first number.
+/// A generator for several threads. The first thread to draw gets the first number.
 #[derive(Debug)]
 pub struct SharedRandom(AtomicU64);
 

@@ -123,7 +123,7 @@ pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: 
 /// Looks a few times, over some microseconds and giving way to others, before it is worth going to sleep: to be woken up takes longer.
 #[cfg(not(kvl_model))]
 pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
-    /// Of 1, 2, 4, ... pauses each; then as many that give the processor to whoever waits for it.
+    /// Of 1, 2, 4, ... pauses each; then as many that yield the processor.
     const ROUNDS: u32 = 6;
     for round in 0..2 * ROUNDS {
         if let found @ Some(_) = look() {

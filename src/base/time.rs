@@ -22,7 +22,7 @@ impl Millis {
     }
 }
 
-/// The present, as far as a coarse clock tells it. Ends are set from the latest that it may be and compared with the earliest, so that
+/// The present time, to the precision of a coarse clock. Expiry times are set from the latest time it may be and compared with the earliest, so that
 /// nothing ends before its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Present {

@@ -1,4 +1,4 @@
-//! Values: reference-counted handles on bytes or on an object of the host's. Immutable once shared.
+//! Values: reference-counted handles to bytes or to an object of the host. Immutable once shared.
 //!
 //! One allocation each, behind one thin pointer, because that pointer is what crosses the C ABI and what an entry pays for:
 //!
@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub enum Kind {
     /// Bytes, ours or the host's.
     Bytes,
-    /// A pointer of the host's.
+    /// A pointer of the host.
     Object,
 }
 
@@ -226,7 +226,7 @@ impl Value {
         Ok(Value(header))
     }
 
-    /// `len` bytes of the host's at `data`, which stay valid and unchanged until `owner` is ended.
+    /// `len` bytes of the host at `data`, which stay valid and unchanged until `owner` is ended.
     ///
     /// # Safety
     /// `data` is readable for `len` bytes from any thread until `owner` is dropped.
@@ -236,7 +236,7 @@ impl Value {
         Value(NonNull::from(Box::leak(body)).cast())
     }
 
-    /// An object of the host's that costs `cost`.
+    /// An object of the host that costs `cost`.
     pub fn object(object: Object, cost: u64) -> Value {
         let header = Header::new(Shape(OBJECT));
         let body = Box::new(ObjectBox { header, cost, object: ManuallyDrop::new(object) });
@@ -324,13 +324,13 @@ impl Value {
         }
     }
 
-    /// Whether nobody hears of its end, on whatever thread.
+    /// Whether its end runs no host code and reports nothing, on any thread.
     #[inline]
     pub fn ends_silently(&self) -> bool {
         self.header().shape.0 & DATA == 0
     }
 
-    /// Whether dropping the last reference runs code of the host's on the dropping thread.
+    /// Whether dropping the last reference runs host code on the dropping thread.
     #[inline]
     pub fn runs_host_code_on_drop(&self) -> bool {
         match self.tag() {
@@ -392,7 +392,7 @@ impl Drop for Value {
     #[inline]
     fn drop(&mut self) {
         let refs = &self.header().refs;
-        // Alone there is nobody to tell, nor anybody who could come: a reference is made from another only. What is dropped here is
+        // With a single reference there is no other thread to synchronise with, and none can appear: references are made from references. What is dropped here is
         // most often alone, unlike what is given up.
         if refs.load(Ordering::Relaxed) == 1 || refs.fetch_sub(1, Ordering::Release) == 1 {
             self.end();
@@ -400,7 +400,7 @@ impl Drop for Value {
     }
 }
 
-/// The last reference to a value, already given up: whoever drops this ends the value.
+/// The last reference to a value, already given up: dropping this ends the value.
 pub struct LastReference(ManuallyDrop<Value>);
 
 impl Drop for LastReference {
@@ -425,7 +425,7 @@ impl Value {
         match self.tag() {
             // SAFETY: the last reference to a block.
             INLINE | ENTRY_BYTES => unsafe { release(self.0) },
-            // SAFETY: the last reference; allocated as a box of `External`. The memory goes first, then the host hears.
+            // SAFETY: the last reference; allocated as a box of `External`. The memory goes first, then the host is notified.
             EXTERNAL => unsafe {
                 let body = *Box::from_raw(self.0.cast::<External>().as_ptr());
                 drop(ManuallyDrop::into_inner(body.owner));

@@ -51,7 +51,7 @@ impl From<Option<Answer>> for Lookup {
 }
 
 impl Core {
-    /// Whether a lookup runs code of the host's.
+    /// Whether a lookup runs host code.
     #[inline]
     pub fn lookups_call_host(&self) -> bool {
         rarely(self.lookups_call_host)
@@ -84,7 +84,7 @@ impl Core {
         self.record(Status::INVALID_KEY, key);
     }
 
-    /// The short way of [`Core::get_with`]: none of the host's code runs, nothing waits, nothing panics. The outer `None`: it takes
+    /// The fast path of [`Core::get_with`]: no host code runs, nothing waits, nothing panics. The outer `None`: it takes
     /// the long way, and nothing was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
@@ -190,7 +190,7 @@ impl Core {
         departure.left_at.since(departure.stored_at)
     }
 
-    /// Whether a put runs code of the host's before it has ended.
+    /// Whether a put runs host code before it returns.
     pub fn puts_call_host(&self) -> bool {
         self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.has_listener()
     }
@@ -322,7 +322,7 @@ impl Core {
     /// A change of which loads need not know.
     fn change<R>(&self, work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
-        // Of an engine: what leaves has yet to be sent to where its end is told.
+        // Of an engine: departures have yet to be sent to where they are reported.
         let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));
         let mut left = Departures::new();
         let result = work(&mut left);

@@ -1,6 +1,6 @@
 //! A cache as its callers hold it. Others keep the core for moments too: a timer that looks whether something is due, removals
 //! on their way to the listener. So holders are counted apart, and what a cache alone kept running ends with the last of them,
-//! when its caller can see it, and not with whoever happens to drop the last reference.
+//! when its caller can see it, and not with the thread that happens to drop the last reference.
 
 use super::lifecycle::LifeStage;
 use super::{Core, Threads};
@@ -57,7 +57,7 @@ impl Drop for CacheRef {
 
 impl Core {
     /// Nobody holds this cache any more: its threads end, and are waited for where that is allowed and nothing of the host's
-    /// runs on them; those of others it leaves. What is in it goes with the last reference, and the listener hears nothing of that.
+    /// runs on them; those of others it leaves. What is in it goes with the last reference, and none of that is reported to the listener.
     fn retire(&self) {
         self.life.advance(LifeStage::Over);
         self.end_alarm();

@@ -5,7 +5,7 @@
 //!     └─ the table broke ──▶ Shut ── close ──▲    └── free, dispose: what lies in queues is not waited for ──▲
 //! ```
 //!
-//! Once the table takes nothing new, it becomes idle and stays so, and what is pending comes to an end; so whoever sees both at one
+//! Once the table takes nothing new, it becomes idle and stays so, and what is pending comes to an end; so a thread that sees both at one
 //! instant, under the table's lock, is right.
 
 use super::host::CloseListener;
@@ -34,7 +34,7 @@ impl Core {
         {
             let mut ending = self.life.ending.lock();
             ending.listeners.extend(listener);
-            // Who comes after the news gets it by a mail of its own.
+            // A listener added after the notice gets a notice of its own.
             ending.sent = ending.sent && !self.life.has_reached(LifeStage::Reported);
         }
         self.life.advance(LifeStage::Closing);
@@ -168,14 +168,14 @@ impl Core {
         }
     }
 
-    /// Uses `runtime` no more. Once, whoever comes first.
+    /// Detaches from `runtime`. The first caller does it, once.
     pub(super) fn leave(&self, runtime: &Runtime) {
         if self.life.detach() {
             runtime.detach();
         }
     }
 
-    /// Sends to queues of the program no more. Once, whoever comes first.
+    /// Detaches from the program's queues. The first caller does it, once.
     pub(super) fn unroute(&self) {
         if self.life.unroute() {
             self.routes.detach();
@@ -183,11 +183,11 @@ impl Core {
     }
 }
 
-/// The news that an engine is closed: its last mail.
+/// The notice that an engine is closed: its last delivery.
 struct CloseNotice(Arc<Core>);
 
 impl CloseNotice {
-    /// The next who is to be told; after the last one, the engine's end.
+    /// The next listener to notify; after the last one, the engine's end.
     fn take(&self) -> Option<Box<dyn CloseListener>> {
         let core = &self.0;
         let disposed = {

@@ -17,11 +17,11 @@ use std::sync::Arc;
 
 /// One call.
 pub struct FetchCall<'a> {
-    /// How the host wants to be told.
+    /// How the host wants its results delivered.
     pub form: Form,
     /// The engine's settings with the options over them.
     pub settings: Arc<FetchSettings>,
-    /// After how many more settled positions progress is told; 0: never.
+    /// After how many more settled positions progress is reported; 0: never.
     pub progress_step: usize,
     /// By which the host cancels it and waits for it.
     pub handle: Option<&'a Arc<FetchHandle>>,
@@ -63,7 +63,7 @@ struct ProbeResults {
     records: Option<Box<LookupRecords>>,
 }
 
-/// What the record listener will hear: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
+/// What the record listener will receive: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
 #[derive(Default)]
 struct LookupRecords {
     keys: PackedKeys,
@@ -108,7 +108,7 @@ impl Core {
         };
         let urgency = urgency.or(call.settings.urgency).unwrap_or(0);
         let asking = CallContext { call, direct, deadline, urgency, context, epoch: self.epoch.load(Ordering::Acquire) };
-        // Most fetches have one key, and need no lists. What a record listener hears does.
+        // Most fetches have one key and need no lists, unless there is a record listener.
         let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
         let result = match keys.next() {
             Some(key) if is_one && key.len() <= KEY_MAX => self.fetch_one(key, asking, receiver),
@@ -144,7 +144,7 @@ impl Core {
     ) -> Result<FetchAnswer, Status> {
         let call = asking.call;
         let mut probed = self.probe_keys(keys, call)?;
-        // Nothing to tell one by one is nothing to tell.
+        // A fetch of no keys, delivered position by position, delivers nothing.
         let is_empty = probed.probes.is_empty() && call.form == Form::Each;
         if (call.at_once || is_empty) && probed.missed == 0 {
             self.end_at_once(call, receiver, probed.probes.len(), probed.failures());
@@ -287,7 +287,7 @@ impl Core {
         }
     }
 
-    /// Loads `keys` anew, or joins loads under way, and tells nobody.
+    /// Loads `keys` anew, or joins loads under way, and reports nothing.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         // A refresh loads and stores: what forbids either contradicts it.
         if matches!(settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
@@ -342,7 +342,7 @@ impl Core {
     }
 }
 
-/// The table breaks while it takes a fetch in: it is about to tell everybody, and of a call that fails nothing is told (rule F01).
+/// The table breaks while it accepts a fetch: everything is about to be settled, but a call that fails must deliver nothing (rule F01).
 struct RefusalGuard<'a> {
     core: &'a Core,
     fetch_events: &'a FetchEvents,
@@ -379,7 +379,7 @@ impl ProbeResults {
     }
 }
 
-/// What the record listener hears of a position as the store had it; nothing of one that was not looked up.
+/// What the record listener receives for a position found in the store; `None` for one that was not looked up.
 fn record_of(probe: &Probe) -> Option<Status> {
     match probe {
         Probe::Missed => Some(Status::MISS),
@@ -400,7 +400,7 @@ fn note_found(records: &mut LookupRecords, found: &[(Key, Status)]) {
     }
 }
 
-/// Where a blocking fetch waits for its answer. Nothing of the host's runs here.
+/// Where a blocking fetch waits for its answer. No host code runs here.
 #[derive(Default)]
 struct BlockingWaiter {
     answer: Mutex<Option<FetchAnswer>>,

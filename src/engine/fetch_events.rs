@@ -20,7 +20,7 @@ pub struct FetchSink(pub(super) Arc<FetchEvents>);
 pub struct FetchEvents {
     core: Arc<Core>,
     handle: Option<Arc<FetchHandle>>,
-    /// Whether its receiver runs nothing of the host's, so that it is delivered where its events come up.
+    /// Whether its receiver runs no host code, so that events are delivered by the thread that settles them.
     direct: bool,
     pending: Mutex<PendingEvents>,
 }
@@ -33,11 +33,11 @@ struct PendingEvents {
     recipient: Option<Recipient>,
 }
 
-/// Events that are not told yet. Their memory is reserved before the fetch is accepted (rule F01).
+/// Events that are not delivered yet. Their memory is reserved before the fetch is accepted (rule F01).
 pub(super) enum Events {
     /// Of a fetch that comes to a single one.
     One(Option<Event>),
-    /// Those told already are at the front, and are gone when all are told: so the room that was reserved is never given back
+    /// Those delivered already stay at the front until all are delivered, so the reserved memory is never given back
     /// while events may come.
     Many { listed: Vec<Option<Event>>, told: usize },
 }
@@ -61,7 +61,7 @@ impl Events {
         match self {
             Events::One(place) => *place = Some(event),
             Events::Many { listed, .. } => match (listed.last_mut(), &event) {
-                // Progress may skip: what was not told yet is brought up to date.
+                // Progress may skip steps: a report that is not delivered yet is brought up to date.
                 (Some(before @ Some(Event::Progress { .. })), Event::Progress { .. }) => *before = Some(event),
                 _ => listed.push(Some(event)),
             },
@@ -98,9 +98,9 @@ pub(super) struct Recipient {
     keys: EventKeys,
 }
 
-/// The keys whose positions are told.
+/// The keys of the positions that are delivered.
 pub(super) enum EventKeys {
-    /// The one of a fetch that is told each alone: seen by a callback while it runs, so that it may move before and after.
+    /// The key of a fetch delivered position by position: a callback sees it only while it runs, so it may move before and after.
     One(Key),
     /// Results lead into these, wherever they go.
     Many(PackedKeys),
@@ -139,14 +139,14 @@ impl FetchEvents {
         Arc::new(FetchEvents { core, handle, direct, pending: Mutex::new(held) })
     }
 
-    /// The many keys whose positions it tells of. Given once they were asked, before the first delivery can begin.
+    /// Stores the keys of a fetch of many, once they were asked and before the first delivery can begin.
     pub(super) fn keep_keys(&self, keys: PackedKeys) {
         if let Some(recipient) = &mut self.pending.lock().recipient {
             recipient.keys = EventKeys::Many(keys);
         }
     }
 
-    /// The fetch was not accepted: nobody is told anything. The user data ends with what this answers.
+    /// The fetch was not accepted: nothing is delivered. The user data ends with the returned recipient.
     #[must_use]
     pub(super) fn withdraw(&self) -> Option<Recipient> {
         self.pending.lock().recipient.take()
@@ -156,7 +156,7 @@ impl FetchEvents {
         self.direct
     }
 
-    /// Where it is delivered. A direct one is by whoever settles it.
+    /// Where it is delivered. Direct events are delivered by the thread that settles them.
     pub(super) fn place(&self) -> CallSite {
         if self.direct { CallSite::Threads } else { self.core.routes.results_at() }
     }
@@ -188,7 +188,7 @@ impl FetchEvents {
 
     fn end_with(&self, recipient: Recipient) {
         // The user data ends here, then who waits for the fetch may go on, then the engine may be closed. The context before
-        // the waiter goes on, too; but a direct event list is delivered anywhere, and nothing of the host's may run there.
+        // the waiter goes on, too; but direct events are delivered on any thread, and no host code may run there.
         if recipient.receiver.runs_host_code_on_drop() {
             call_host(|| drop(recipient));
         } else {
@@ -310,7 +310,7 @@ impl Deliverable for FetchEvents {
 
 impl Drop for FetchEvents {
     fn drop(&mut self) {
-        // A queue was freed with its mail inside: the user data ends here, and so does the fetch.
+        // A queue was freed with this delivery inside: the user data ends here, and so does the fetch.
         let recipient = self.pending.get_mut().recipient.take();
         if let Some(recipient) = recipient {
             self.end_with(recipient);

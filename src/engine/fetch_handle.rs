@@ -69,7 +69,7 @@ impl FetchHandle {
         }
         let before = inner.context.replace(Arc::new(context));
         drop(inner);
-        // Runs code of the host's.
+        // Runs host code.
         drop(before);
         Ok(())
     }
@@ -196,5 +196,5 @@ impl HandleState {
     }
 }
 
-/// What a fetch that waited was told.
+/// What a waiting fetch received.
 pub type Waited = Result<crate::task::Outcome, Error>;

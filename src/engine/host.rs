@@ -1,4 +1,4 @@
-//! The host's functions, as the engine sees them. All may be called from any thread; none is called under a lock of ours.
+//! The host's functions, as the engine sees them. All may be called from any thread; none is called under a lock of the library.
 
 use super::request::Ticket;
 use crate::base::{Status, Value};
@@ -54,7 +54,7 @@ pub trait RecordListener: Send + Sync {
     fn looked_up(&self, record: Status, key: &[u8]);
 }
 
-/// Hears what came of a fetch. Told, and after the last call dropped, as code of the host's, where callbacks run.
+/// Receives the events of a fetch. It is called, and dropped after the last call, as host code, where callbacks run.
 pub trait Receiver: Send {
     /// One position is settled; `last`: nothing more follows.
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool);
@@ -70,7 +70,7 @@ pub trait Receiver: Send {
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
-    /// Whether dropping it may run code of the host's.
+    /// Whether dropping it may run host code.
     fn runs_host_code_on_drop(&self) -> bool {
         true
     }

@@ -36,7 +36,7 @@ pub(super) enum Ownership {
     Held,
     /// A thread waits for the end to free the engine. What lies in queues is not waited for any more: nobody may be left to read them.
     Freed,
-    /// As freed, but nobody waits: whoever finds that all is done ends the engine.
+    /// As freed, but no thread waits: the thread that finds everything done ends the engine.
     Disposed,
 }
 
@@ -93,7 +93,7 @@ pub(super) enum CallSite {
     Queue,
 }
 
-/// The lowest bits of [`Lifecycle::work`] count what is pending on threads of the library: fetches that are told there, provider calls, turns
+/// The lowest bits of [`Lifecycle::work`] count what is pending on threads of the library: fetches delivered there, provider calls, holds
 /// of the table that have yet to be carried out, and all that is sent to the dispatcher.
 const THREADS: u64 = 1;
 /// Those above count what is pending in queues of the program.

@@ -10,13 +10,13 @@
 //!
 //! A [`Core`] is a cache, with or without an engine around it. Locks are taken in this order and never the other way: table,
 //! shard, event list. The table's lock is held for the protocol alone; what it leaves in the effects is carried out after it, in
-//! [`transition`]. Nothing of the host's is called or dropped under any of them.
+//! [`transition`]. No host code is called or dropped under any of them.
 //!
 //! - [`host`]: the host's functions, as traits.
 //! - [`fetch`]: fetches. [`fetch_events`]: where their events are collected. [`fetch_handle`]: how the host cancels one and waits for it.
 //! - [`request`]: what the provider holds. [`providing`]: how it gets there.
 //! - [`cache`]: the store's operations, with what a loading cache adds to them. [`cache_ref`]: who holds one.
-//! - [`removals`]: the removal listener's mail. [`transition`]: the way out of the table.
+//! - [`removals`]: what the removal listener is called for. [`transition`]: the way out of the table.
 //! - [`lifecycle`]: what has yet to run for an engine. [`end`]: close, free, dispose.
 //! - [`entries`]: all entries, one after the other.
 //! - [`polled_event`]: events as a host takes them out of its queue.
@@ -94,7 +94,7 @@ enum Threads {
     Shared(Arc<Runtime>),
 }
 
-/// What goes to a host's queue instead of to threads of ours (rule L02).
+/// What goes to a host's queue instead of to library threads (rule L02).
 #[derive(Default, Clone)]
 pub struct Routes {
     /// Results, progress, the news of the end, the end of user data.

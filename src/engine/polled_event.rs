@@ -1,5 +1,5 @@
-//! Events as a host takes them out of its queue one by one, instead of being called. What a letter lends ends when it is dropped:
-//! after the last letter of a fetch that is the user data, too.
+//! Events that a host takes out of its queue one by one, instead of being called. What an event borrows ends when it is dropped:
+//! after the last event of a fetch, so does the user data.
 
 use super::Core;
 use super::fetch_events::End;
@@ -55,7 +55,7 @@ pub enum PolledEvent {
     Closed {
         /// Whose event it is.
         core: Arc<Core>,
-        /// Who asked to hear of it, as it was given.
+        /// The listener, as it was given.
         listener: Box<dyn Any>,
     },
 }

@@ -1,4 +1,4 @@
-//! Requests on their way to the host's provider: on threads of ours, or through the host's queue (rules F12, L02).
+//! Requests on their way to the host's provider: on library threads, or through the host's queue (rules F12, L02).
 
 use super::lifecycle::{CallSite, Lease, PendingCount};
 use super::polled_event::PolledEvent;
@@ -40,7 +40,7 @@ impl ReadyRequests {
         !self.refused.is_empty() && !std::mem::replace(&mut self.failing, true)
     }
 
-    /// The next to fail, for who was told to by [`ReadyRequests::refuse`].
+    /// The next request to fail, for the caller that [`ReadyRequests::refuse`] chose.
     fn next_refused(&mut self) -> Option<Ticket> {
         let next = self.refused.pop_front();
         self.failing = next.is_some();
@@ -88,7 +88,7 @@ impl Core {
         let mut next = self.next_ready();
         while let Some(ticket) = next.take() {
             let id = ticket.id();
-            // A panic of ours must not be printed, nor keep the engine from its end.
+            // A panic of the library must neither be printed nor keep the engine from ending.
             if self.removals.is_over() {
                 // Before the call: when it returns, its slot may have been given to another request long ago.
                 let _ = catch_panic(|| self.throttle_writer_now(ticket.keys().len()));

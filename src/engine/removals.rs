@@ -7,10 +7,10 @@
 //!
 //! - of an engine the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, these wait for it
 //!   ([`Removals::throttle_writer`]), or end values themselves;
-//! - of a cache without an engine whoever caused a removal, and the dispatcher for what expired. Whoever finds the turn taken waits until
+//! - of a cache without an engine, the thread that caused a removal, and the dispatcher for what expired. A thread that finds the turn taken waits until
 //!   its own removals are out ([`Removals::deliver_here`]), so that no more are pending than there are threads.
 //!
-//! Whoever waits does so until two removals are out for each that it may have caused, counted from where the one before it ends. That
+//! A writer waits until two removals are reported for each that it may have caused, counted from where the one before it ends. That
 //! bounds both what is pending and how long a writer is held, however much was pending before.
 
 use super::Core;
@@ -72,7 +72,7 @@ struct Pending {
     out: u64,
     /// Up to which number writers that wait have claimed.
     claimed: u64,
-    /// Up to which number whoever has the turn is to go on if nobody else will.
+    /// Up to which number the thread that has the turn goes on if no other thread will.
     owed: u64,
     is_taken: bool,
     waiting: usize,
@@ -84,7 +84,7 @@ struct Pending {
     silent: bool,
 }
 
-/// How far the mail for what is pending has come.
+/// How far the delivery of what is pending has come.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Sending {
     /// There is none.
@@ -96,7 +96,7 @@ enum Sending {
     Sent,
 }
 
-/// A thread's word that it sends mail.
+/// Held by the thread that is about to send the delivery.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim(u64);
 
@@ -205,8 +205,8 @@ impl Removals {
         Ok(())
     }
 
-    /// Whether the caller is to send mail for what is pending. To a queue it is even if another thread is about to: what the caller
-    /// sends next is to lie behind it. There a second mail does no harm, since one thread reads at a time.
+    /// Whether the caller must send a delivery for what is pending. For a queue it must even if another thread is about to: what the caller
+    /// sends next has to come after it. A second delivery does no harm there, since one thread reads at a time.
     pub(super) fn claim(&self, to_queue: bool) -> Option<Claim> {
         let mut pending = self.pending.lock();
         let is_due = match pending.item {
@@ -222,7 +222,7 @@ impl Removals {
         })
     }
 
-    /// The mail was sent.
+    /// The delivery was sent.
     pub(super) fn note_sent(&self, claim: Claim) {
         let mut pending = self.pending.lock();
         if pending.item == Sending::Claimed(claim) {
@@ -230,15 +230,15 @@ impl Removals {
         }
     }
 
-    /// The mail for what is pending.
+    /// The delivery for what is pending.
     pub(super) fn mail(self: &Arc<Self>, core: &Core) -> Arc<dyn Deliverable> {
-        // Of an engine it counts until it is delivered, and keeps the engine; a bare cache may go before its listener has heard of all.
+        // Of an engine it counts until it is delivered, and keeps the engine; a bare cache may go before its listener has been called for all of them.
         let engine = core.is_engine().then(|| core.me());
         engine.iter().for_each(|core| core.life.begin(core.removals_at()));
         Arc::new(RemovalMail { removals: self.clone(), engine, is_done: AtomicBool::new(false) })
     }
 
-    /// Nobody will read the queue that the mail was sent to.
+    /// Nobody will read the queue that the delivery was sent to.
     fn forget(&self) {
         let departures = {
             let mut pending = self.pending.lock();
@@ -317,7 +317,7 @@ impl Removals {
         let enough = if all { last } else { pending.claim(1).min(last) };
         pending.owed = pending.owed.max(last);
         while pending.is_taken {
-            // Whoever has the turn goes on until it is all out.
+            // The thread that has the turn goes on until everything is reported.
             if pending.out >= enough || is_reporting() {
                 return;
             }
@@ -345,7 +345,7 @@ impl Removals {
         first
     }
 
-    /// The next one, whoever has the turn.
+    /// The next one, whichever thread has the turn.
     fn take(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();

@@ -1,6 +1,6 @@
-//! A request as the provider holds it: valid, though deaf, after everything else has ended.
+//! A request as the provider holds it. It stays a valid handle after everything else has ended; its calls then answer KVL_ERR_CLOSED.
 //!
-//! The table and the engine's own mail hold [`ProviderRequest`]s; the host holds the one [`Ticket`]. When that goes and nobody
+//! The table and the engine's own deliveries hold [`ProviderRequest`]s; the host holds the one [`Ticket`]. When that goes and nobody
 //! finished, the request is finished: a promise to answer cannot be dropped silently.
 
 use super::Core;
@@ -30,12 +30,12 @@ pub struct ProviderRequest {
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
     hook: Mutex<HookState>,
-    /// The mail by which it waits in the program's queue.
+    /// The delivery by which it waits in the program's queue.
     waiting: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
 }
 
-/// Who hears that the request is no longer wanted. Dropped when it has run, or with the finish.
+/// Called when the request is no longer wanted. Dropped after the call, or with the finish.
 pub trait CancelHook: Send {
     /// It is not.
     fn cancelled(&self, why: Cancel);
@@ -133,7 +133,7 @@ impl ProviderRequest {
         self.handout.contexts.get(index)?.as_deref()
     }
 
-    /// Whether dropping the last reference may run code of the host's.
+    /// Whether dropping the last reference may run host code.
     pub(super) fn runs_host_code_on_drop(&self) -> bool {
         self.handout.contexts.iter().flatten().any(|context| context.ends_where_dropped())
     }
@@ -310,7 +310,7 @@ impl Ticket {
         }
     }
 
-    /// Wants to hear when it is no longer wanted. `Err` gives the hook back with the reason why it will not run.
+    /// Sets the hook that runs when the request is no longer wanted. `Err` gives the hook back with the reason why it will not run.
     pub fn on_cancel(&self, new: Box<dyn CancelHook>) -> Result<(), (Status, Box<dyn CancelHook>)> {
         let mut hook = self.0.hook.lock();
         if self.0.finished.load(Ordering::Acquire) {

@@ -25,7 +25,7 @@ pub struct Transfer {
     pub bytes: u64,
 }
 
-/// Is told after each block how far it has come; `false` stops it.
+/// Called after each block with the progress; `false` stops the transfer.
 pub type Progress<'a> = &'a mut dyn FnMut(&Transfer) -> bool;
 
 fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
@@ -38,14 +38,14 @@ fn told(status: Status, path: &Path, what: &str) -> Error {
 }
 
 /// A file that is not there under its name yet, and goes if it never comes to that.
-struct Draft<'a> {
+struct TemporaryFile<'a> {
     target: &'a Path,
     path: PathBuf,
     file: Option<File>,
 }
 
-impl<'a> Draft<'a> {
-    fn new(target: &'a Path) -> io::Result<Draft<'a>> {
+impl<'a> TemporaryFile<'a> {
+    fn new(target: &'a Path) -> io::Result<TemporaryFile<'a>> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let name = target.file_name().ok_or(ErrorKind::InvalidInput)?;
         loop {
@@ -59,7 +59,7 @@ impl<'a> Draft<'a> {
             match options.open(&path) {
                 // Left by a process of the same number that died.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                opened => return opened.map(|file| Draft { target, path, file: Some(file) }),
+                opened => return opened.map(|file| TemporaryFile { target, path, file: Some(file) }),
             }
         }
     }
@@ -68,7 +68,7 @@ impl<'a> Draft<'a> {
         self.file.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Puts the whole file in the place of the one before it: whoever looks finds the one or the other, also after a loss of power.
+    /// Puts the whole file in the place of the one before it: a reader finds one or the other, even after a loss of power.
     fn publish(mut self, entries: u64) -> io::Result<()> {
         let file = self.file()?;
         file.seek(SeekFrom::Start(0))?;
@@ -85,7 +85,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl Drop for Draft<'_> {
+impl Drop for TemporaryFile<'_> {
     fn drop(&mut self) {
         self.file = None;
         if !self.path.as_os_str().is_empty() {
@@ -100,7 +100,7 @@ impl Core {
     pub fn save(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
         self.check_not_over().map_err(Error::of)?;
         let writing = |error: io::Error| failed(path, "cannot write", &error);
-        let mut draft = Draft::new(path).map_err(writing)?;
+        let mut draft = TemporaryFile::new(path).map_err(writing)?;
         // Room for the head, which says how many entries there came to be.
         draft.file().and_then(|file| file.write_all(&[0; HEAD])).map_err(writing)?;
         let mut snapshot = self.store.snapshot();
@@ -135,7 +135,7 @@ impl Core {
         }
     }
 
-    fn write_block(draft: &mut Draft<'_>, block: &mut Block, done: &mut Transfer) -> io::Result<()> {
+    fn write_block(draft: &mut TemporaryFile<'_>, block: &mut Block, done: &mut Transfer) -> io::Result<()> {
         let file = draft.file()?;
         block.finish(|bytes| {
             done.bytes += bytes.len() as u64;

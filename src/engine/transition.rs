@@ -73,7 +73,7 @@ pub(super) fn filled_of(put: PutOutcome, now: &Now<'_>) -> FillResult {
     }
 }
 
-/// What a hit tells a fetch.
+/// The outcome of a hit.
 pub(super) fn outcome_of(hit: Hit, now: &Now<'_>) -> Outcome {
     Outcome {
         age_ms: now.millis().since(hit.stored_at),
@@ -87,7 +87,7 @@ pub(super) fn ttl_left(expires_at: Option<crate::base::Millis>, now: &Now<'_>) -
     expires_at.map_or(-1, |end| i64::try_from(now.left_until(end)).unwrap_or(i64::MAX))
 }
 
-/// Whether nobody hears of the end of what left. Many are not looked at: that takes longer than to count the thread that drops them.
+/// Whether the departures end without host code or a report. Many are not examined: that takes longer than counting the thread that drops them.
 fn ends_silently(left: &Departures) -> bool {
     const MANY: usize = 8;
     left.len() < MANY && left.iter().all(|left| left.answer.ends_silently())
@@ -111,7 +111,7 @@ impl Core {
         self.try_with_table(work, hand).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// As [`Core::with_table_handing`]; a panic in `work` is answered once everybody was told of it.
+    /// As [`Core::with_table_handing`]; a panic in `work` is returned once everything has been settled with it.
     pub(super) fn try_with_table<R>(
         &self,
         work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
@@ -126,7 +126,7 @@ impl Core {
             let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
             if result.is_err() {
-                // Nobody knows what state it is in: everybody hears of it, and the engine closes (rule L07).
+                // Its state is unknown: everything is settled with PANIC, and the engine closes (rule L07).
                 self.life.advance(LifeStage::Shut);
                 table.fail_everything(&mut out);
             }
@@ -179,12 +179,12 @@ impl Core {
         }
     }
 
-    /// Sends mail to where results are delivered.
+    /// Sends an item to where results are delivered.
     pub(super) fn send(&self, item: Arc<dyn Deliverable>) {
         self.send_by(&self.routes.results, item);
     }
 
-    /// Sends mail to a queue of the program, or else to the dispatcher.
+    /// Sends an item to a queue of the program, or else to the dispatcher.
     pub(super) fn send_by(&self, route: &Option<Arc<HostQueue>>, item: Arc<dyn Deliverable>) {
         match (route, self.running()) {
             (Some(queue), _) => queue.send(item),
@@ -218,12 +218,12 @@ impl Core {
         if context.ends_where_dropped() { self.send_drop(context) } else { drop(context) }
     }
 
-    /// A request carries contexts of the host's, and this may be the last reference.
+    /// A request carries contexts of the host, and this may be the last reference.
     pub(super) fn drop_request(&self, request: Arc<ProviderRequest>) {
         if request.runs_host_code_on_drop() { self.send_drop(request) } else { drop(request) }
     }
 
-    /// Lets go of what left the store, after all locks, on the thread that caused it: the listener's mail is sent, or on a bare
+    /// Releases departures after all locks, on the thread that caused them: the listener's delivery is sent, or on a bare
     /// cache delivered here; what runs host code is sent to where callbacks run, if there is such a place.
     pub(super) fn release_departures(&self, left: Departures) {
         if self.is_engine() {
@@ -272,7 +272,7 @@ impl Core {
         }
     }
 
-    /// As [`Core::release_departures`], from the timer's thread, on which nothing of the host's runs.
+    /// As [`Core::release_departures`], from the timer's thread, on which no host code runs.
     #[inline(always)]
     pub(super) fn send_departures(&self, left: Departures) {
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();

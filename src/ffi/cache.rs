@@ -1,6 +1,6 @@
 //! Caches across the ABI, a store on its own or an engine's: made, looked at, given up. What changes one is in `cache_write.rs`.
 //!
-//! What a call may run of the host's (hooks, destructors) may release the very cache that the call works on. So a call that may
+//! Host code that runs during a call (hooks, destructors) may release the very cache that the call works on. So a call that may
 //! run such code keeps the core through itself; after a panic under a lock even a lookup may, since it finds the shard emptied. A lookup of one key tries a short way first, which runs none, cannot panic and
 //! waits for nobody; it needs neither the core nor a guard.
 
@@ -66,7 +66,7 @@ impl Caller {
         })
     }
 
-    /// A cache, kept through a call that may run code of the host's.
+    /// A cache, kept through a call that may run host code.
     pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Arc<Core>, Status> {
         Ok(self.borrow(cache)?.me())
     }
@@ -533,7 +533,7 @@ pub unsafe extern "C" fn kvl_cache_retain(cache: *mut kvl_cache_t) -> *mut kvl_c
     guard_or(cache, || caller.retain(cache))
 }
 
-/// Gives a reference up; with the last one, readers' included, the cache ends with its entries, of which no listener hears.
+/// Gives a reference up; with the last one, readers' included, the cache ends with its entries, which are reported to no listener.
 ///
 /// Its own threads have ended when this returns, but not if this is called from inside a callback, or while something of the program's
 /// runs on them: it never waits for that.

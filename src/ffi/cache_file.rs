@@ -101,7 +101,7 @@ pub unsafe extern "C" fn kvl_cache_save(
 ///
 /// A key that has an entry keeps it: what is in the cache is younger than the file. Entries make room as those of a put do, so that of a file
 /// that is too large for the cache what was used last stays; one that the validator refuses, or that does not get in, is left out. A load
-/// under way hears nothing of it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
+/// under way is not overtaken by it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
 /// not this fails, and what was stored before it stays. That finds damage; a file that somebody else can write may hold anything.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().

@@ -1,6 +1,6 @@
 //! Caches across the ABI: what changes one.
 //!
-//! All of this may run code of the host's (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
+//! All of this may run host code (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
 
 use super::constants::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::guard::{Caller, guard};

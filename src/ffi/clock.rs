@@ -36,7 +36,7 @@ thread_local! {
     static ADVANCING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Advances unless this thread is inside an advance, which fires what may run code of the host's, which may come here.
+/// Advances, unless this thread is inside an advance already: firing may run host code that comes here again.
 fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
     struct TurnGuard;
     impl Drop for TurnGuard {
@@ -52,7 +52,7 @@ fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
     Ok(Status::OK)
 }
 
-/// Makes a clock that moves only when it is told to, so that tests of time need no sleep.
+/// Makes a clock that moves only when it is advanced, so that tests of time need no sleep.
 ///
 /// It replaces both of an engine's clocks, that of TTLs and that of timeouts: kvl_config_set_clock().
 ///

@@ -1,7 +1,7 @@
 //! What a cache or an engine is made from: settings by name (`base::config`), and functions with their user data.
 //!
 //! The functions are kept behind `Arc`s, so that a configuration may serve several engines and be freed right after it was used:
-//! user data ends with the last of them. A replaced function is dropped after the lock, since its free is code of the host's.
+//! user data ends with the last of them. A replaced function is dropped after the lock, since its free is host code.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -21,7 +21,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
 use std::sync::Arc;
 
-/// The list of settings, written by `make generate` from their table, so that it is static text and no memory of ours.
+/// The list of settings, written by `make generate` from their table, so that it is static text and takes no memory.
 const KEYS_JSON: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("config_keys.json"), "\0").as_bytes()) {
     Ok(text) => text,
     Err(_) => panic!("src/ffi/config_keys.json holds a NUL"),
@@ -52,7 +52,7 @@ pub(crate) struct ConfigParts {
     pub(crate) clock: Option<Arc<ManualClock>>,
     /// kvl_config_set_runtime(); `None`: threads of its own.
     pub(crate) runtime: Option<Arc<Runtime>>,
-    /// kvl_config_set_queue(); none: threads of ours.
+    /// kvl_config_set_queue(); none: library threads.
     pub(crate) routes: Routes,
 }
 
@@ -370,12 +370,12 @@ pub unsafe extern "C" fn kvl_config_set_removal_listener(
     })
 }
 
-/// Sets the function that hears how each lookup went.
+/// Sets the function that receives the outcome of each lookup.
 ///
 /// It runs once for each key that is asked for, on the asking thread, before the call returns.
 ///
 /// @param config          [borrowed] from kvl_config_new().
-/// @param function        [retained] NULL: nobody hears.
+/// @param function        [retained] NULL: no function.
 /// @param user_data       [retained] what `function` is given first; may be NULL.
 /// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
 ///                        gone, when another function is set, or before this returns if it fails; may be NULL.

@@ -39,7 +39,7 @@ pub const KVL_CAUSE_REFUSED: kvl_cause_t = 7;
 /// The store was trimmed or made smaller.
 pub const KVL_CAUSE_TRIMMED: kvl_cause_t = 8;
 
-/// What an event tells: KVL_EVENT_*.
+/// What an event reports: KVL_EVENT_*.
 pub type kvl_event_kind_t = u32;
 /// One position of a fetch is settled.
 pub const KVL_EVENT_RESULT: kvl_event_kind_t = 1;
@@ -67,7 +67,7 @@ pub const KVL_QUEUE_F_REMOVALS: u32 = 4;
 /// All of these.
 pub const KVL_QUEUE_F_ALL: u32 = 7;
 
-/// Close at once: what is open is told KVL_ERR_CLOSED.
+/// Close at once: what is open is settled with KVL_ERR_CLOSED.
 pub const KVL_CLOSE_CANCEL: u32 = 0;
 /// Close when what was accepted is done, or at the deadline.
 pub const KVL_CLOSE_DRAIN: u32 = 1;

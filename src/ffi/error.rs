@@ -54,7 +54,7 @@ pub unsafe extern "C" fn kvl_error_new(
 ///                       drops the last reference.
 /// @param object         [owned by the error] any pointer but NULL; the library never looks through it.
 /// @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
-///                       may be NULL (with a queue KVL_EVENT_DROP tells of the end). It does not run for a NULL object.
+///                       may be NULL (with a queue KVL_EVENT_DROP reports the end). It does not run for a NULL object.
 /// @param out_error      [out, owned] the error: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
 ///         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.

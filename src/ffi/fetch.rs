@@ -76,7 +76,7 @@ pub unsafe extern "C" fn kvl_fetch_set_urgency(fetch: *mut kvl_fetch_t, urgency:
     })
 }
 
-/// Cancels a fetch: what is not settled is told KVL_ERR_CANCELLED; others who wait for the same keys notice nothing.
+/// Cancels a fetch: what is not settled yet is settled with KVL_ERR_CANCELLED; others that wait for the same keys are not affected.
 ///
 /// What becomes of a load that the provider has in its hands, and that nobody else wants: `load.on_cancel`.
 ///

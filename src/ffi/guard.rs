@@ -45,7 +45,7 @@ pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
     catch_panic(run).unwrap_or(fallback)
 }
 
-/// For functions marked `outside`: refuses inside callbacks and on threads of ours.
+/// For functions marked `outside`: refuses inside callbacks and on library threads.
 pub(crate) fn outside() -> Result<(), Status> {
     if must_not_wait() { Err(Status::ERR_REENTRANT) } else { Ok(()) }
 }

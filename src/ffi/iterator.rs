@@ -21,7 +21,7 @@ pub(crate) struct Iterator {
 }
 
 impl Iterator {
-    /// Puts another entry in view, or none. What was there may be the last reference to a value, whose end runs code of the host's: so not
+    /// Puts another entry in view, or none. What was there may be the last reference to a value, whose end runs host code: so not
     /// under the lock.
     fn show(&self, entry: Option<(Key, Hit)>) {
         let old = std::mem::replace(&mut *self.view.lock(), entry);
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn kvl_iterator_next(iterator: *mut kvl_iterator_t, out_en
         let iterator = caller.borrow(iterator)?;
         let room = caller.room(out_entry, out_size)?;
         iterator.show(None);
-        // Taken out meanwhile: a shard in which something panicked is emptied by whoever comes next, and its values end here.
+        // Taken out meanwhile: a shard in which something panicked is emptied by the next caller, and its values end here.
         let mut entries = std::mem::take(&mut *iterator.entries.lock());
         let next = entries.next(&iterator.cache);
         *iterator.entries.lock() = entries;

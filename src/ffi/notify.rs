@@ -1,6 +1,6 @@
-//! User data: a callback of the host's, what it is called with, and the function that ends that (header, USER DATA).
+//! User data: a callback of the host, what it is called with, and the function that frees that (header, USER DATA).
 //!
-//! Dropping a [`Notify`] ends the user data, exactly once, as code of the host's. So an export makes one before it checks
+//! Dropping a [`Notify`] ends the user data, exactly once, as host code. So an export makes one before it checks
 //! anything, and whatever it then answers, the promise is kept.
 
 use super::types::kvl_free_fn;
@@ -8,7 +8,7 @@ use crate::base::Object;
 use crate::base::process::calling_host;
 use std::ffi::c_void;
 
-/// A callback with its user data. `F` is a callback type of the header, NULL included: then events tell instead.
+/// A callback with its user data. `F` is a callback type of the header, NULL included: then events report instead.
 pub(crate) struct Notify<F> {
     function: F,
     user_data: Object,
@@ -30,12 +30,12 @@ impl<F: Copy> Notify<F> {
         self.user_data.pointer()
     }
 
-    /// Whether dropping it ends the user data by a function of the host's.
+    /// Whether dropping it ends the user data by a host function.
     pub(crate) fn runs_host_code_on_drop(&self) -> bool {
         self.user_data.ends_where_dropped()
     }
 
-    /// Runs `call`, which calls the function with the user data, as code of the host's.
+    /// Runs `call`, which calls the function with the user data, as host code.
     pub(crate) fn call<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
         calling_host(|| call(self.function, self.user_data()))
     }

@@ -25,7 +25,7 @@ struct OptionParts {
     progress: Option<Progress>,
 }
 
-/// Who hears how far a batch is, and how often.
+/// Where the progress of a batch is reported, and how often.
 #[derive(Clone, Copy)]
 #[allow(dead_code)] // fetches stand above the engine
 pub(crate) struct Progress {

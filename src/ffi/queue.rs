@@ -410,7 +410,7 @@ pub unsafe extern "C" fn kvl_queue_free(queue: *mut kvl_queue_t) -> kvl_status_t
 ///
 /// Unlike kvl_queue_free() it does not ask that the engines and caches that send to it have ended, so it may come before or after their
 /// own dispose. What waits in the queue is dropped here, and what is sent to it later is dropped where it is sent: user data and
-/// destructors run, no callback does. A fetch whose result would come by it is told by the end of its user data alone.
+/// destructors run, no callback does. A fetch whose result would come through it is ended by the end of its user data alone.
 ///
 /// @param queue  [owned] from kvl_queue_new(); may be NULL. Not to be used again. If a callback gives up the very queue that is being
 ///               read, that call of kvl_queue_poll() or kvl_queue_next() ends after it.
@@ -461,12 +461,12 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
     })
 }
 
-/// Makes a value of an object that ends where a queue is read, whoever drops the last reference.
+/// Makes a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
 ///
 /// @param queue        [retained] from kvl_queue_new(). If it was freed by then, the object ends where the reference is dropped.
 /// @param object       [owned by the value] any pointer but NULL.
 /// @param cost         what it costs to keep, in bytes.
-/// @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP tells of the end.
+/// @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the end.
 /// @param out_value    [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

@@ -25,7 +25,7 @@ impl<F: Copy> CallbackReceiver<F> {
     }
 }
 
-// SAFETY: functions and user data of the host's are used from any thread, one at a time (header, USER DATA).
+// SAFETY: functions and user data of the host are used from any thread, one at a time (header, USER DATA).
 unsafe impl<F> Send for CallbackReceiver<F> {}
 
 impl Receiver for CallbackReceiver<kvl_result_fn> {
@@ -87,7 +87,7 @@ impl CloseListener for Notify<kvl_closed_fn> {
         self.call(|function, user_data| function.into_iter().for_each(|callback| unsafe { callback(user_data) }));
     }
 
-    // Without a function a close in a thread's mode tells nobody; in a queue it is an event all the same.
+    // Without a function a close on a thread notifies nobody; in a queue it is an event all the same.
     fn is_callable(&self) -> bool {
         self.function().is_some()
     }

@@ -67,13 +67,13 @@ impl Caller {
     }
 }
 
-/// A cancel hook. It does not keep the request: with the last of the host's references nobody is left to hear.
+/// A cancel hook. It does not keep the request alive: after the host's last reference there is nobody to notify.
 pub(crate) struct OnCancel {
     pub(crate) notify: Notify<kvl_cancel_fn>,
     pub(crate) request: Weak<RequestHandle>,
 }
 
-// SAFETY: function and user data of the host's are used from any thread, one at a time (header, USER DATA).
+// SAFETY: function and user data of the host are used from any thread, one at a time (header, USER DATA).
 unsafe impl Send for OnCancel {}
 
 impl CancelHook for OnCancel {
@@ -267,7 +267,7 @@ pub unsafe extern "C" fn kvl_request_is_wanted(request: *const kvl_request_t, i:
     guard_or(0, || caller.borrow(request).is_ok_and(|request| request.is_wanted(i)).into())
 }
 
-/// Asks to hear when the request is no longer wanted. At most once a request, before its finish.
+/// Sets a function to be called when the request is no longer wanted. At most once a request, before its finish.
 ///
 /// @param request         [borrowed] from the provider's call or kvl_request_retain().
 /// @param function        [retained] is called at most once, on the dispatcher thread, never after kvl_request_finish() returned.

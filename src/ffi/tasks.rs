@@ -127,7 +127,7 @@ pub unsafe extern "C" fn kvl_tasks_new(
     })
 }
 
-/// Hands out the engine's cache, to look into it and to write it. Loads under way hear of the writes.
+/// Hands out the engine's cache, for reading and writing. Its writes overtake loads under way.
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
 /// @param out_cache  [out, owned] the cache: release it. After the engine's end it answers KVL_ERR_CLOSED.
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
     })
 }
 
-/// Fetches many keys and tells each alone, as it comes.
+/// Fetches many keys; each result is delivered by itself, as it comes.
 ///
 /// `function` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
 ///
@@ -275,7 +275,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
     })
 }
 
-/// Fetches many keys and tells all of them at once, when the last is settled.
+/// Fetches many keys; all results are delivered together, when the last is settled.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
@@ -415,7 +415,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
     })
 }
 
-/// Loads keys anew, or joins loads of them that are under way, and tells nobody.
+/// Loads keys anew, or joins loads of them that are under way; no result is delivered.
 ///
 /// Others keep hitting the old value meanwhile; if the load fails the old value stays. Its urgency is KVL_URGENCY_BACKGROUND unless
 /// `options` state one, and it takes no fetch's place in the queue: keys that find no place wait without one. Keys that are invalid or
@@ -513,13 +513,13 @@ pub unsafe extern "C" fn kvl_tasks_stats_reset(tasks: *mut kvl_tasks_t) -> kvl_s
     })
 }
 
-/// Accepts nothing new, and tells when all is done: every event delivered, every call of the provider back. Never blocks.
+/// Accepts nothing new, and reports when all is done: every event delivered, every provider call returned. Never blocks.
 ///
-/// A second close may only shorten; its function is told too. After that kvl_tasks_free() does not wait.
+/// A second close may only shorten the wait; its function is called too. After that kvl_tasks_free() does not wait.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
-/// @param mode            KVL_CLOSE_CANCEL: what is under way is told KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
-/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is told KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
+/// @param mode            KVL_CLOSE_CANCEL: what is under way is settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
+/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is settled with KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
 /// @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
 /// @param user_data       [retained] what `function` is given.
 /// @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
@@ -548,7 +548,7 @@ pub unsafe extern "C" fn kvl_tasks_close(
             (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
             _ => return Err(Status::ERR_INVALID_ARG),
         };
-        // Without a function nobody is to be told, unless by an event.
+        // Without a function there is nobody to notify, except by an event.
         let listener = (notify.is_callable() || core.results_are_queued()).then_some(notify);
         core.close(drain, listener.map(|notify| notify as Box<dyn CloseListener>));
         Ok(Status::OK)

@@ -11,7 +11,7 @@ pub struct kvl_runtime_t {
     _opaque: [u8; 0],
 }
 
-/// A clock that moves only when it is told to.
+/// A clock that moves only when it is advanced.
 pub struct kvl_clock_t {
     _opaque: [u8; 0],
 }

@@ -50,7 +50,7 @@ pub(crate) fn start_of(bytes: &[u8]) -> *const u8 {
     if bytes.is_empty() { &raw const EMPTY } else { bytes.as_ptr() }
 }
 
-/// What a destructor of the host's is for. NULL is refused, so that an unchecked out-of-memory is never stored.
+/// Checks what a destructor of the host is for. NULL is refused, so that an unchecked out-of-memory is never stored.
 pub(crate) fn object_in(object: *mut c_void, object_free: kvl_free_fn) -> Result<Object, Status> {
     if object.is_null() { Err(Status::ERR_NULL_POINTER) } else { Ok(Object::new(object, object_free)) }
 }

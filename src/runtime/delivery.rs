@@ -1,6 +1,6 @@
-//! Delivery: mail is sent once however many events it holds, and delivered in the order in which it was sent.
+//! Delivery: an item is sent once, however many events it holds, and items are delivered in the order in which they were sent.
 //!
-//! The dispatcher is one thread. A slow callback delays the callbacks behind it, and nothing else (rule L03): whoever sends
+//! The dispatcher is one thread. A slow callback delays the callbacks behind it, and nothing else (rule L03): a sender
 //! never waits.
 
 use super::delivery_queue::DeliveryQueue;
@@ -31,9 +31,9 @@ pub struct DeliveryResult {
     pub remainder: Remainder,
 }
 
-/// What is left of mail.
+/// What is left of an item after a delivery.
 pub enum Remainder {
-    /// Nothing: it is out of the post until it is sent again.
+    /// Nothing: it is in no queue until it is sent again.
     Nothing,
     /// More than was asked for: this is to be delivered on.
     More(Arc<dyn Deliverable>),
@@ -63,7 +63,7 @@ impl PullResult {
     }
 }
 
-/// One thread that delivers, started with the first mail: a host that reads its queues itself never gets one.
+/// The thread that delivers, started with the first item: a host that reads its queues itself never gets one.
 pub struct Dispatcher {
     inner: Arc<DispatcherState>,
     stack_bytes: usize,
@@ -80,10 +80,10 @@ struct DispatcherState {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DispatcherPhase {
-    /// No mail was sent yet.
+    /// Nothing was sent yet.
     Idle,
     Running,
-    /// Nothing can be sent any more: later mail is delivered where it is sent.
+    /// Nothing can be sent any more: later items are delivered by the sending thread.
     Stopped,
 }
 
@@ -105,7 +105,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Sends mail. Never waits.
+    /// Sends an item. Never waits.
     pub(super) fn send(&self, item: Arc<dyn Deliverable>) {
         let started = self.start();
         let phase = self.inner.phase.lock();
@@ -119,7 +119,7 @@ impl Dispatcher {
         self.inner.queue.send(item);
     }
 
-    /// Whether there is mail on its way, or in delivery.
+    /// Whether anything is on its way, or being delivered.
     pub(super) fn is_busy(&self) -> bool {
         self.inner.undelivered.load(Ordering::Acquire) > 0
     }
@@ -150,16 +150,16 @@ impl DispatcherState {
     }
 }
 
-/// How many events of one mail are delivered before the next mail has its turn: mail that never ends, as removals may while
+/// How many events of one item are delivered before the next item has its turn: an item that never ends, as removals may while
 /// others write, does not hold up the rest.
 const BURST: usize = 256;
 
 fn deliver(item: Arc<dyn Deliverable>, most: usize) -> Remainder {
-    // The program's panics end in `call_host`; one of ours must not take the thread with it.
+    // The program's panics end in `call_host`; a panic of the library must not take the thread with it.
     catch_panic(move || item.deliver(most)).map_or(Remainder::Nothing, |delivered| delivered.remainder)
 }
 
-/// Delivers mail to its end, here.
+/// Delivers an item to its end, on this thread.
 pub fn deliver_all_of(item: Arc<dyn Deliverable>) {
     let mut rest = Remainder::More(item);
     while let Remainder::More(item) = rest {
@@ -203,7 +203,7 @@ impl Deliverable for DeliveryGate {
     }
 }
 
-/// Something whose drop may run code of the host's, sent to be dropped where callbacks run (rule L04).
+/// Something whose drop may run host code, sent to be dropped where callbacks run (rule L04).
 pub struct RemoteDrop<T>(Mutex<Option<T>>);
 
 impl<T: Send + 'static> RemoteDrop<T> {

@@ -1,4 +1,4 @@
-//! A queue of mail, and a way to wait for it: what the dispatcher thread and the host's queue have in common.
+//! A queue of deliveries that a reader can wait on. The dispatcher thread and the host's queue share it.
 //!
 //! The channel is only ever asked without waiting. Its own way of waiting keeps a handle of the sender's thread in that thread's
 //! local storage, where a host's main thread would never give it back (rule L08); so the waiting is done here, on a condition
@@ -11,12 +11,12 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Mail on its way to one reader. Any number of senders; whoever reads does so one at a time.
+/// Deliveries on their way to one reader. Any number of threads may send; only one reads at a time.
 pub struct DeliveryQueue {
     sender: Sender<Arc<dyn Deliverable>>,
     receiver: Receiver<Arc<dyn Deliverable>>,
     sleepers: AtomicUsize,
-    /// Whether the reader is to stop waiting, for another reason than mail. Kept until it waits: a wake that comes just before
+    /// Whether the reader should stop waiting for a reason other than a delivery. Kept until it waits: a wake that comes just before
     /// is not lost.
     woken: Mutex<bool>,
     wakeup: Condvar,
@@ -30,11 +30,11 @@ impl DeliveryQueue {
         DeliveryQueue { sender, receiver, sleepers: AtomicUsize::new(0), woken: Mutex::new(false), wakeup: Condvar::new() }
     }
 
-    /// Sends mail. Never waits for the reader.
+    /// Sends a delivery. Never waits for the reader.
     pub fn send(&self, item: Arc<dyn Deliverable>) {
         // Both ends live as long as the delivery queue.
         let _ = self.sender.send(item);
-        // Pairs with the fence in `take`: either the reader sees the mail, or we see that it sleeps.
+        // Pairs with the fence in `take`: either the reader sees the delivery, or we see that it sleeps.
         fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::Relaxed) > 0 {
             // Under the lock the reader is either before its last look, or asleep.
@@ -43,17 +43,17 @@ impl DeliveryQueue {
         }
     }
 
-    /// Whether no mail waits.
+    /// Whether nothing is waiting.
     pub fn is_empty(&self) -> bool {
         self.receiver.is_empty()
     }
 
-    /// The next mail, if there is some.
+    /// The next delivery, if there is one.
     pub fn try_take(&self) -> Option<Arc<dyn Deliverable>> {
         self.receiver.try_recv().ok()
     }
 
-    /// The next mail; waits for it, for at most `timeout` (`None`: as long as it takes), or until [`DeliveryQueue::wake`].
+    /// The next delivery; waits at most `timeout` for it (`None`: without limit), or until [`DeliveryQueue::wake`].
     pub fn take(&self, timeout: Option<Duration>) -> Option<Arc<dyn Deliverable>> {
         if let Some(item) = self.try_take() {
             return Some(item);
@@ -81,7 +81,7 @@ impl DeliveryQueue {
         }
     }
 
-    /// Whoever waits in [`DeliveryQueue::take`], or does so next, stops waiting.
+    /// The reader that waits in [`DeliveryQueue::take`], or the next one to do so, stops waiting.
     pub fn wake(&self) {
         *self.woken.lock() = true;
         self.wakeup.notify_all();

@@ -1,4 +1,4 @@
-//! The host's functions, as Rust sees them. Whoever calls one does so through [`call_host`], and under no lock.
+//! Calls of the host's functions. All of them go through [`call_host`], with no lock held.
 
 use crate::base::panics::catch_panic;
 use crate::base::process::calling_host;

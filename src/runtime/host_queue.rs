@@ -1,13 +1,13 @@
-//! The host's queue (rule L02): mail that waits until a thread of the host's asks for it, so that a single-threaded host never
+//! The host's queue (rule L02): deliveries that wait until a thread of the host asks for them, so that a single-threaded host never
 //! sees a foreign thread.
 //!
-//! The host learns that mail waits by a descriptor that is readable for as long, by a wake function, or by waiting in
+//! The host learns that something waits from a descriptor that is readable meanwhile, from a wake function, or by waiting in
 //! [`HostQueue::poll`] or [`HostQueue::next`]. Sending never blocks, and nothing is lost: what was sent stays until it is read, or until
 //! the queue is freed.
 //!
 //! Whether the flag is up is decided under one lock, by the sender after it sent and by the reader after it found nothing: were
-//! the reader's look outside, it could lower the flag over mail that came in between. And a reader does not say that nothing waits
-//! while the flag is up: who was told by its rising once is not told again.
+//! the reader's look outside, it could lower the flag over a delivery that came in between. And a reader does not report an empty queue
+//! while the flag is up: a host that was notified when the flag went up is not notified again.
 
 use super::delivery::{AnyEvent, Deliverable, DeliveryResult, PullResult, Remainder};
 use super::delivery_queue::DeliveryQueue;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Mail for a thread of the host's.
+/// Deliveries for a thread of the host.
 pub struct HostQueue {
     born: Generation,
     deliveries: DeliveryQueue,
@@ -96,7 +96,7 @@ impl HostQueue {
         self.attached.load(Ordering::Acquire) == 0
     }
 
-    /// Sends mail. Never blocks.
+    /// Sends a delivery. Never blocks.
     pub fn send(&self, item: Arc<dyn Deliverable>) {
         if self.freed.load(Ordering::Acquire) {
             // Nobody will ever ask. Its end runs here, as the last reference.
@@ -106,7 +106,7 @@ impl HostQueue {
         if self.signals.load(Ordering::Acquire) {
             self.raise();
         }
-        // Freed meanwhile, perhaps after its last mail was dropped: SeqCst, so that one of the two sees the other.
+        // Freed meanwhile, perhaps after its last delivery was dropped: SeqCst, so that one of the two sees the other.
         if self.is_freed() {
             self.drop_all();
         }
@@ -114,14 +114,14 @@ impl HostQueue {
 
     fn raise(&self) {
         let mut signal = self.signal.lock();
-        // A reader may have been faster, and looked at the flag before we came: then there is nothing to tell.
+        // A reader may have been faster, and looked at the flag before us: then there is nothing to report.
         if !self.is_empty() && !std::mem::replace(&mut signal.raised, true) {
             signal.flag.iter().for_each(ReadyFlag::raise);
             signal.waker.iter().for_each(Waker::signal);
         }
     }
 
-    /// Lowers the flag if nothing waits. False if something does while the flag is up: then whoever looks at it has been told.
+    /// Lowers the flag if nothing waits. False if something waits while the flag is up: then whoever watches the flag has been notified.
     fn lower_if_empty(&self) -> bool {
         if !self.signals.load(Ordering::Acquire) {
             return true;
@@ -145,7 +145,7 @@ impl HostQueue {
         self.signal.lock().raised
     }
 
-    /// The descriptor that a host's event loop waits for, which is readable while mail waits. It is the queue's, and ends with it.
+    /// The descriptor for a host's event loop, readable while something waits. It belongs to the queue and ends with it.
     pub fn descriptor(&self) -> Result<i32, NoReadyFlag> {
         self.ask_flag(ReadyFlag::descriptor)
     }
@@ -184,12 +184,12 @@ impl HostQueue {
             }
             before
         };
-        // Ends its thread and runs code of the host's.
+        // Ends its thread and runs host code.
         drop(before);
         Ok(())
     }
 
-    /// Whoever waits in `poll` or `next`, or does so next, stops waiting.
+    /// The reader that waits in `poll` or `next`, or the next one to do so, stops waiting.
     pub fn wake(&self) {
         self.deliveries.wake();
     }
@@ -204,7 +204,7 @@ impl HostQueue {
                 if self.lower_if_empty() {
                     break;
                 }
-                // It came while the flag was still up, so that nobody was told: who is told here that nothing waits would sleep on it.
+                // It came while the flag was still up, so nobody was notified: a reader that is told "empty" here would sleep through it.
                 patience = Some(Duration::ZERO);
                 continue;
             };
@@ -273,7 +273,7 @@ impl HostQueue {
 
     fn end(&self) -> Signal {
         self.freed.store(true, Ordering::SeqCst);
-        // Whoever reads it has nothing more to wait for.
+        // Its reader has nothing more to wait for.
         self.deliveries.wake();
         let signal = std::mem::take(&mut *self.signal.lock());
         self.drop_all();
@@ -306,7 +306,7 @@ impl Drop for ReadGuard<'_> {
     }
 }
 
-/// Objects bound to a queue end there, whoever drops the last reference (rule L04).
+/// Objects bound to a queue end there, whichever thread drops the last reference (rule L04).
 impl DropSite for HostQueue {
     fn accept(&self, object: UnownedObject) {
         // There is no "there" any more; in the child of a fork neither: the locks and the descriptor are the parent's (rule L06).
@@ -321,7 +321,7 @@ impl DropSite for HostQueue {
     }
 }
 
-/// An object on its way home.
+/// An object on its way to the queue it is bound to.
 struct ObjectDrop(Mutex<Option<UnownedObject>>);
 
 impl Deliverable for ObjectDrop {
@@ -358,7 +358,7 @@ impl Drop for ObjectDrop {
     }
 }
 
-/// The thread on which a wake function runs, so that it never runs inside a call of the host's.
+/// The thread on which a wake function runs, so that it never runs inside a call of the host.
 struct Waker {
     bell: Arc<Wakeup>,
     thread: Option<JoinHandle<()>>,
@@ -457,7 +457,7 @@ mod tests {
         std::thread::scope(|threads| {
             let reader = threads.spawn(|| queue.poll(8, None));
             queue.send(silent);
-            // The channel ends with the mail, while the reader waits on. If it did not, this would wait for ever.
+            // The channel ends with the delivery while the reader waits on. If it did not, this would wait for ever.
             assert!(gone.recv().is_err());
             queue.send(loud);
             assert_eq!(reader.join().expect("no panic"), Ok(1));

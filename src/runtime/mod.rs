@@ -2,13 +2,13 @@
 //!
 //! - [`threads`]: how a thread of the library is made. [`provider_pool`]: those on which the provider runs.
 //! - [`delivery`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
-//! - [`delivery_queue`]: a queue of mail, and a way to wait for it.
-//! - [`host_queue`]: mail that waits until the host asks.
+//! - [`delivery_queue`]: a queue of deliveries that a reader can wait on.
+//! - [`host_queue`]: deliveries that wait until the host asks for them.
 //! - [`timer`]: what happens when time passes.
 //! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
-//! It knows nothing of keys in flight: a floor above gives it things that are due and mail to deliver.
+//! It knows nothing of keys in flight: the floor above hands it objects that fall due and things to deliver.
 
 pub mod delivery;
 pub mod delivery_queue;
@@ -70,7 +70,7 @@ impl Providers {
     }
 
     fn reinforce(&self) -> Repeat {
-        // Lowered before the look: whoever finds the pool short after it begins anew.
+        // Lowered before the look: a thread that finds the pool short afterwards starts over.
         self.is_short.store(false, Ordering::Release);
         let is_short = self.pool.reinforce() == Staffing::Short;
         if is_short && self.begin_to_reinforce() { Repeat::Again } else { Repeat::Done }
@@ -121,17 +121,17 @@ impl Runtime {
         self.attached.compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Ends the threads after what they have begun and what was sent to them. Waits for that, unless this is a thread of ours
+    /// Ends the threads after what they have begun and what was sent to them. Waits for that, unless this is a library thread
     /// or a callback, which would wait for itself.
     pub fn stop(&self) {
         self.timer.stop();
-        // First the threads that send mail, then the one that delivers it: nothing is delivered anywhere else.
+        // First the threads that send, then the one that delivers: nothing is delivered anywhere else.
         join(self.timing.lock().take());
         self.providers.pool.stop();
         join(self.dispatcher.stop());
     }
 
-    /// As [`Runtime::stop`], for who must never wait for the host: no provider call is out, and where the dispatcher has mail
+    /// As [`Runtime::stop`], for a caller that must never wait for the host: no provider call is running, and where the dispatcher has deliveries
     /// to deliver, its thread is left to end by itself.
     pub fn stop_if_idle(&self) {
         self.timer.stop();
@@ -144,7 +144,7 @@ impl Runtime {
         }
     }
 
-    /// Delivers mail where callbacks run, and returns when it is delivered.
+    /// Delivers `item` where callbacks run, and returns once it is delivered.
     pub fn deliver_and_wait(&self, item: Arc<dyn Deliverable>) {
         if must_not_wait() {
             return delivery::deliver_all_of(item);
@@ -154,13 +154,13 @@ impl Runtime {
         delivery_gate.wait();
     }
 
-    /// Sends mail to the dispatcher; if it has stopped, delivers it here.
+    /// Sends to the dispatcher; delivers here if the dispatcher has stopped.
     pub fn send(&self, item: Arc<dyn Deliverable>) {
         self.dispatcher.send(item);
     }
 }
 
-/// Waits for the end of a thread that was told to end, unless that would be waiting for ourselves.
+/// Joins a thread that was asked to end, unless it is the calling thread itself.
 fn join(thread: Option<JoinHandle<()>>) {
     if let (Some(thread), false) = (thread, must_not_wait()) {
         // A panic of that thread was caught where it happened.

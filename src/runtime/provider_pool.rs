@@ -143,7 +143,7 @@ impl StackGroup {
         if state.alive > 0 {
             return if state.jobs.is_empty() { Staffing::Fully } else { Staffing::Short };
         }
-        // Nobody would ever take what waits, whoever brought it.
+        // No thread would ever take the waiting jobs.
         let refused = std::mem::take(&mut state.jobs);
         drop(state);
         refused.into_iter().for_each(|job| job.refused());
@@ -153,7 +153,7 @@ impl StackGroup {
     /// What a thread does.
     fn work(&self, id: u64) {
         while let Some(job) = self.next() {
-            // A panic of ours was dealt with where it happened, and must not take the thread with it.
+            // The panic was handled where it happened, and must not take the thread with it.
             let _ = catch_panic(|| job.run());
         }
         let mut state = self.state.lock();

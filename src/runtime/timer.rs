@@ -1,6 +1,6 @@
 //! One thread for time. It sleeps until the earliest deadline of everything it watches; when nothing is due it does not wake.
 //!
-//! Each watched thing has an alarm. Whoever makes it due earlier rings the alarm; who makes it due later says nothing, and the
+//! Each watched object has an alarm. Code that makes the object due earlier sets the alarm; code that makes it due later does nothing, and the
 //! timer finds out when it wakes.
 
 use super::{NoThread, threads};
@@ -200,7 +200,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         let Some(thing) = timed.upgrade() else { return };
         alarm.armed.store(AWAKE, Ordering::SeqCst);
         if thing.next_due().is_some_and(|due| due <= clock.moment()) {
-            // A panic of ours was told where it happened; the others' time goes on.
+            // The panic was reported where it happened; the other objects' time goes on.
             let _ = catch_panic(|| thing.fire());
         }
         let due = thing.next_due().unwrap_or(Moment::NEVER);

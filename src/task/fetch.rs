@@ -40,7 +40,7 @@ pub struct Fetch<H: Host> {
     pub outcomes: Vec<Outcome>,
     /// Why the whole ended early.
     pub ended: Option<Error>,
-    /// After how many more settled positions progress is told; 0: never.
+    /// After how many more settled positions progress is reported; 0: never.
     pub progress_step: usize,
     /// At how many settled positions progress is told next.
     pub progress_at: usize,

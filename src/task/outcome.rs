@@ -85,7 +85,7 @@ impl Outcome {
         }
     }
 
-    /// Whether dropping it may run code of the host's.
+    /// Whether dropping it may run host code.
     pub fn runs_host_code_on_drop(&self) -> bool {
         match &self.verdict {
             Verdict::Value(value) => value.runs_host_code_on_drop(),

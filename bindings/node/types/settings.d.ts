@@ -202,7 +202,7 @@ export interface Constants {
   readonly QUEUE_F_REMOVALS: 4;
   /** All of these. */
   readonly QUEUE_F_ALL: 7;
-  /** Close at once: what is open is told KVL_ERR_CLOSED. */
+  /** Close at once: what is open is settled with KVL_ERR_CLOSED. */
   readonly CLOSE_CANCEL: 0;
   /** Close when what was accepted is done, or at the deadline. */
   readonly CLOSE_DRAIN: 1;

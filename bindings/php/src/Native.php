@@ -179,7 +179,7 @@ final class Native
     public const QUEUE_F_REMOVALS = 4;
     /** All of these. */
     public const QUEUE_F_ALL = 7;
-    /** Close at once: what is open is told KVL_ERR_CLOSED. */
+    /** Close at once: what is open is settled with KVL_ERR_CLOSED. */
     public const CLOSE_CANCEL = 0;
     /** Close when what was accepted is done, or at the deadline. */
     public const CLOSE_DRAIN = 1;

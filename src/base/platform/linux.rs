@@ -11,5 +11,5 @@ pub(super) fn event_fd() -> Option<OwnedFd> {
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The code of the library stays where it is: the linker was told so (`-z nodelete`, build.rs).
+/// The library's code is never unmapped: it is linked with `-z nodelete` (build.rs).
 pub fn pin_library() {}

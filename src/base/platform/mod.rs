@@ -4,7 +4,7 @@
 //!   clocks      running, running_coarse, coarse_step_ns, suspend_aware
 //!   forks       watch_forks
 //!   signals     SignalSet, block_signals, restore_signals, unblock_signals
-//!   waiting     ReadyFlag: what an event loop of the host's waits for
+//!   waiting     ReadyFlag: what the host's event loop waits for
 //!   files       path_of, keep_private, sync_folder
 //!   code        pin_library
 //! ```

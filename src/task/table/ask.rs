@@ -59,7 +59,7 @@ pub struct FetchRequest<'a, H: Host> {
     pub probes: &'a mut [Probe],
     /// Whether the store may have been written since it was asked: then it is asked again.
     pub reprobe: bool,
-    /// How the host wants to be told.
+    /// How the host wants its results delivered.
     pub form: Form,
     /// The engine's settings with the options over them.
     pub settings: &'a Arc<FetchSettings>,
@@ -71,7 +71,7 @@ pub struct FetchRequest<'a, H: Host> {
     pub urgency: i32,
     /// When what is open is told TIMEOUT.
     pub deadline: Option<Moment>,
-    /// After how many more settled positions progress is told; 0: never.
+    /// After how many more settled positions progress is reported; 0: never.
     pub progress_step: usize,
     /// Memory for it.
     pub room: Reservation,

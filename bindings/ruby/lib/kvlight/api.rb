@@ -53,7 +53,7 @@ module Kvlight
   QUEUE_F_PROVIDER = 2 # To the queue go requests and cancel hooks.
   QUEUE_F_REMOVALS = 4 # To the queue go removals.
   QUEUE_F_ALL = 7 # All of these.
-  CLOSE_CANCEL = 0 # Close at once: what is open is told KVL_ERR_CLOSED.
+  CLOSE_CANCEL = 0 # Close at once: what is open is settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1 # Close when what was accepted is done, or at the deadline.
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
   BREAKER_OPEN = 1 # The circuit breaker keeps them from the provider.
