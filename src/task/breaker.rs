@@ -9,8 +9,8 @@
 //!                          all probes succeeded
 //! ```
 //!
-//! The unit is a request. It failed if its time ran out, or if a key of it failed with an error that is not permanent: a provider that says
-//! "there is no such record" works. Requests that were handed out before the state changed say nothing of the new one.
+//! The unit is a request. It failed if it timed out, or if one of its keys failed with an error that is not permanent: a provider that says
+//! "there is no such record" works. Requests that were handed out before the last change of state are ignored.
 
 use crate::base::Moment;
 use crate::base::config::BreakerSettings;
@@ -20,11 +20,11 @@ pub struct Breaker {
     settings: BreakerSettings,
     state: State,
     forced: Forced,
-    /// How often the state changed: a request carries the number under which it was handed out.
+    /// How often the state changed; a request carries the number that was current when it was handed out.
     era: Era,
 }
 
-/// Under which state a request was handed out.
+/// The number of a state: tells requests handed out under it from earlier ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Era(u32);
 
@@ -34,7 +34,7 @@ enum State {
     Open {
         until: Moment,
     },
-    /// `since` the last probe that was let through besides the others.
+    /// `since`: when it began, or let a probe through beyond the configured number.
     HalfOpen {
         handed: u32,
         succeeded: u32,
@@ -42,36 +42,36 @@ enum State {
     },
 }
 
-/// What operators see. The numbers are the C API's.
+/// The state as operators see it. The numbers are part of the C API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum BreakerState {
-    /// Requests go out.
+    /// Requests are handed out.
     Closed = 0,
-    /// None do.
+    /// No request is.
     Open = 1,
-    /// Probes do.
+    /// Probes are.
     HalfOpen = 2,
 }
 
-/// What an operator has ordered.
+/// A state forced by an operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Forced {
-    /// Nothing: the breaker decides.
+    /// None: the breaker decides.
     #[default]
     No,
-    /// Every request goes out.
+    /// Every request is handed out.
     Closed,
-    /// None does.
+    /// No request is handed out.
     Open,
 }
 
 /// How a request ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestOutcome {
-    /// It says nothing against the provider.
+    /// It gives no evidence of a failing provider.
     Succeeded,
-    /// Its time ran out, or a key of it failed with an error that is not permanent.
+    /// It timed out, or one of its keys failed with an error that is not permanent.
     Failed,
 }
 
@@ -86,7 +86,7 @@ impl Breaker {
         self.settings.failure_ratio == 0.0 && self.settings.consecutive == 0
     }
 
-    /// What operators see.
+    /// The state as operators see it.
     pub fn state(&self, now: Moment) -> BreakerState {
         match (self.forced, &self.state) {
             (Forced::Open, _) => BreakerState::Open,
@@ -97,7 +97,7 @@ impl Breaker {
         }
     }
 
-    /// An operator orders a state, or gives the decision back.
+    /// Forces a state, or returns the decision to the breaker.
     pub fn force(&mut self, forced: Forced) {
         self.forced = forced;
         self.enter(State::Closed(OutcomeWindow::default()));
@@ -117,7 +117,7 @@ impl Breaker {
         if matches!(self.state, State::Open { until } if until <= now) {
             self.enter(State::HalfOpen { handed: 0, succeeded: 0, since: now });
         }
-        // Probes that hang must not keep it half open for ever: another goes out each time that it would have been open.
+        // Probes that hang must not keep it half open for ever: another one goes out after each further `open_ms`.
         let another = |since: Moment| since.after(self.settings.open) <= now;
         matches!(self.state, State::HalfOpen { handed, since, .. } if handed < self.settings.probes || another(since))
     }
@@ -125,15 +125,15 @@ impl Breaker {
     /// When a key that is refused now may be tried again.
     pub fn retry_at(&self, now: Moment) -> Moment {
         match (self.forced, &self.state) {
-            // Until an operator says otherwise.
+            // Until an operator changes it.
             (Forced::Open, _) => Moment::NEVER,
             (_, State::Open { until }) => *until,
-            // The probes are out: by then they will have closed it, or opened it again.
+            // All probes are out: by then they will have closed it, or opened it again.
             (_, State::HalfOpen { .. } | State::Closed(_)) => now.after(self.settings.open),
         }
     }
 
-    /// A request is handed out.
+    /// Counts a request that is handed out now.
     #[inline]
     pub fn handed(&mut self, now: Moment) -> Era {
         if let State::HalfOpen { handed, since, .. } = &mut self.state {
@@ -145,7 +145,7 @@ impl Breaker {
         self.era
     }
 
-    /// A request ended that was handed out in that era. True if the breaker opens now.
+    /// Counts the end of a request that was handed out in `era`. True if this opens the breaker.
     #[must_use]
     pub fn ended(&mut self, era: Era, ending: RequestOutcome, now: Moment) -> bool {
         if self.is_off() || era != self.era || self.forced != Forced::No {
@@ -176,7 +176,7 @@ impl Breaker {
         false
     }
 
-    /// A request is over whose keys nobody wanted any more: it says nothing of the provider, and its probe may be taken by another.
+    /// A request ended because none of its keys was wanted: that is no evidence about the provider, and another probe may take its place.
     pub fn withdrawn(&mut self, era: Era) {
         if let (State::HalfOpen { handed, .. }, true) = (&mut self.state, era == self.era) {
             *handed -= 1;
@@ -189,7 +189,7 @@ impl Breaker {
     }
 }
 
-/// How requests ended lately: a ring of slices of the window's time.
+/// How requests ended within the window: a ring of slices of time.
 #[derive(Debug, Default)]
 struct OutcomeWindow {
     slices: [WindowSlice; SLICES],
@@ -198,7 +198,7 @@ struct OutcomeWindow {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct WindowSlice {
-    /// Which slice of time it counts, from the clock's beginning.
+    /// The slice's number, from the clock's beginning.
     number: u64,
     succeeded: u32,
     failed: u32,
@@ -209,7 +209,7 @@ const SLICES: usize = 10;
 impl OutcomeWindow {
     fn count(&mut self, ending: RequestOutcome, now: Moment, settings: &BreakerSettings) {
         let nanos = (settings.window.as_nanos() as u64 / SLICES as u64).max(1);
-        // Numbers begin at 1: an empty slice is older than every one that counted.
+        // Numbers begin at 1, so that an unused slice is older than every used one.
         let number = now.0 / nanos + 1;
         let slice = &mut self.slices[(number % SLICES as u64) as usize];
         if slice.number != number {

@@ -1,16 +1,16 @@
-//! What the table counts (rule S12). Plain numbers under the table's lock.
+//! The table's counters (rule S12): plain numbers, protected by the table's lock.
 
 /// Counters since the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // each name is the thing counted
 pub struct TaskCounts {
-    /// Positions of fetches that the store did not answer, by what became of them.
+    /// Positions of fetches that the store did not answer, by how they continued.
     pub missed_started: u64,
     pub missed_joined: u64,
     pub missed_cache_only: u64,
     pub missed_queue_full: u64,
     pub missed_remembered: u64,
-    /// Positions that ended before they asked: the engine closed, or their batch failed as a whole.
+    /// Positions that ended before they could join or start a flight: the engine closed, or their batch failed as a whole.
     pub missed_unasked: u64,
     /// Flights: started = succeeded + failed + lost + cancelled + in flight.
     pub flights_started: u64,
@@ -26,17 +26,17 @@ pub struct TaskCounts {
     pub answers_late: u64,
     pub extras_stored: u64,
     pub extras_refused: u64,
-    /// Times that keys, a slot being free, had to wait for `rate.requests_per_s`, and for how long in all.
+    /// How often keys waited for `rate.requests_per_s` while a slot was free, and for how long in total.
     pub rate_waits: u64,
     pub rate_waited_us: u64,
-    /// Times that the breaker opened, and keys that it refused.
+    /// How often the breaker opened, and how many keys it refused.
     pub breaker_opened: u64,
     pub breaker_refused: u64,
-    /// Of those, misses: the others are of loads under way and of refreshes.
+    /// How many of the refused keys were misses; the others belonged to loads under way or to refreshes.
     pub missed_unavailable: u64,
     pub fetch_timeouts: u64,
     pub fetch_cancels: u64,
-    /// From forming a request to its end, in microseconds.
+    /// From the creation of a request to its end, in microseconds.
     pub latency: Histogram,
     /// Keys in a request.
     pub batch_size: Histogram,
@@ -55,12 +55,12 @@ impl TaskCounts {
     }
 }
 
-/// A histogram whose bucket `i` counts what is at most 2^i and above 2^(i-1); the last one counts the rest too.
+/// A histogram. Bucket `i` counts values above 2^(i-1) and up to 2^i; the last one also counts everything above.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     /// The buckets.
     pub buckets: [u64; Histogram::BUCKETS],
-    /// The sum of all that was counted, saturating.
+    /// The sum of all values, saturating.
     pub sum: u64,
 }
 
@@ -68,14 +68,14 @@ impl Histogram {
     /// Up to 2^30: a million keys, or some 18 minutes in microseconds.
     pub const BUCKETS: usize = 31;
 
-    /// Counts one.
+    /// Counts one value.
     pub fn count(&mut self, value: u64) {
         let bucket = (64 - value.saturating_sub(1).leading_zeros()) as usize;
         self.buckets[bucket.min(Histogram::BUCKETS - 1)] += 1;
         self.sum = self.sum.saturating_add(value);
     }
 
-    /// How many were counted.
+    /// The number of values counted.
     pub fn total(&self) -> u64 {
         self.buckets.iter().sum()
     }
@@ -87,18 +87,18 @@ impl Default for Histogram {
     }
 }
 
-/// What is so now.
+/// Current levels, as opposed to counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
-    /// Keys that wait with a place, or to be tried again.
+    /// Keys that wait with a place, and keys that wait for another attempt.
     pub queued: u64,
     /// Keys that wait without a place.
     pub deferred: u64,
     /// Requests that hold a slot.
     pub running: u64,
-    /// Flights.
+    /// Flights that have not ended.
     pub in_flight: u64,
-    /// Requests that are abandoned.
+    /// Abandoned requests.
     pub abandoned: u64,
 }
 

@@ -1,11 +1,10 @@
-//! What falls due when: all timeouts, pauses and lingering, in the order of time. What falls due at one instant does so in the order in
-//! which it was set.
+//! All deadlines (timeouts, pauses, lingering) in order of time. Deadlines for the same instant fire in the order in which they were set.
 
 use super::{FetchId, FlightId, RequestId};
 use crate::base::Moment;
 use std::collections::BTreeMap;
 
-/// Whose time has come.
+/// What a deadline is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Due {
     /// A fetch's timeout.
@@ -14,7 +13,7 @@ pub enum Due {
     Attempt(RequestId),
     /// The end of a flight's pause.
     Retry(FlightId),
-    /// The end of a key's lingering.
+    /// The end of the time that a key lingers for a fuller request.
     Linger,
     /// The rate allows another request.
     Rate,
@@ -22,23 +21,23 @@ pub enum Due {
     Drain,
 }
 
-/// A deadline that was set.
+/// A deadline's identity, in firing order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct DeadlineId {
     pub at: Moment,
     nth: u64,
 }
 
-/// All that is to come.
+/// The pending deadlines.
 #[derive(Default)]
 pub struct Deadlines {
     timers: BTreeMap<DeadlineId, Due>,
-    /// How many were ever set.
+    /// How many were set so far: numbers the next one.
     set: u64,
 }
 
 impl Deadlines {
-    /// Sets a deadline. One that never comes is not kept.
+    /// Sets a deadline. One at `Moment::NEVER` is not kept.
     pub fn set(&mut self, at: Moment, due: Due) -> DeadlineId {
         self.set += 1;
         let timer = DeadlineId { at, nth: self.set };
@@ -48,7 +47,7 @@ impl Deadlines {
         timer
     }
 
-    /// Takes a deadline back whose cause went away.
+    /// Cancels a deadline.
     pub fn cancel(&mut self, timer: DeadlineId) {
         self.timers.remove(&timer);
     }
@@ -58,19 +57,19 @@ impl Deadlines {
         self.timers.first_key_value().map(|(timer, _)| timer.at)
     }
 
-    /// Takes the first one that is due by `now`.
+    /// Takes the earliest deadline, if it is due by `now`.
     pub fn pop(&mut self, now: Moment) -> Option<(Moment, Due)> {
         let first = self.timers.first_entry().filter(|first| first.key().at <= now)?;
         let (timer, due) = first.remove_entry();
         Some((timer.at, due))
     }
 
-    /// Whether this is to come. For checks.
+    /// Whether this deadline is pending for this purpose. For checks.
     pub fn holds(&self, timer: DeadlineId, due: Due) -> bool {
         timer.at == Moment::NEVER || self.timers.get(&timer) == Some(&due)
     }
 
-    /// How many are to come. For checks.
+    /// How many are pending. For checks.
     pub fn len(&self) -> usize {
         self.timers.len()
     }

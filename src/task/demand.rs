@@ -1,31 +1,31 @@
-//! Who wants a flight's key now, and how urgently (rules F09, F13, F19).
+//! The demand for a flight's key: how many waiters and refreshes want it, and how urgently (rules F09, F13, F19).
 //!
-//! A flight is as urgent as the most urgent of those who want it: its urgency rises when somebody joins and falls when they leave. Nearly
-//! always everybody wants it at one urgency; what is wanted at lower ones is counted apart.
+//! A flight has the highest urgency among those: it rises when a more urgent one joins, and falls when that one leaves. Nearly always all
+//! have the same urgency; those with lower ones are counted separately.
 
 use std::collections::BTreeMap;
 
-/// One position that waits for a key, or one refresh of it.
+/// One unit of demand: a position that waits for the key, or a refresh of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wish {
     pub urgency: i32,
-    /// Whether the key waits without a place, rather than be lost, where it finds none: that of a fetch of several keys, or of a refresh.
+    /// Whether the key may wait without a place if none is free, instead of being lost: so for a fetch of several keys, and for a refresh.
     pub is_deferrable: bool,
     /// Whether the answer is to be stored.
     pub stores: bool,
 }
 
-/// All who want one key.
+/// The whole demand for one key.
 pub struct Demand {
-    /// The highest urgency among them; the last known one when nobody is left.
+    /// The highest urgency; once the demand is empty, the last one it had.
     urgency: i32,
-    /// How many want it at that urgency.
+    /// How many wishes have that urgency.
     most_urgent: u32,
-    /// How many want it at lower urgencies.
+    /// The wishes of lower urgency.
     less_urgent: Option<Box<LessUrgent>>,
-    /// How many of all are deferrable.
+    /// How many of all wishes are deferrable.
     deferrable: u32,
-    /// Whether anybody who wants it, or did, asked for the answer to be stored.
+    /// Whether any wish, present or past, asked for the answer to be stored.
     pub stores: bool,
 }
 
@@ -36,33 +36,33 @@ struct LessUrgent {
 }
 
 impl Demand {
-    /// The first who wants it.
+    /// A demand of one wish.
     pub fn of(wish: Wish) -> Demand {
         Demand { urgency: wish.urgency, most_urgent: 1, less_urgent: None, deferrable: u32::from(wish.is_deferrable), stores: wish.stores }
     }
 
-    /// The highest urgency among those who want it.
+    /// The highest urgency among the wishes.
     pub fn urgency(&self) -> i32 {
         self.urgency
     }
 
-    /// How many want it.
+    /// The number of wishes.
     pub fn total(&self) -> u32 {
         self.most_urgent + self.less_urgent.as_ref().map_or(0, |less| less.total)
     }
 
-    /// Whether nobody does.
+    /// Whether there is no wish.
     pub fn is_empty(&self) -> bool {
-        // Who is left is the most urgent.
+        // Any wishes that are left include the most urgent.
         self.most_urgent == 0
     }
 
-    /// Whether anybody wants it who is not to lose it for want of a place.
+    /// Whether any wish is deferrable, so that the key is not lost for lack of a place.
     pub fn is_deferrable(&self) -> bool {
         self.deferrable > 0
     }
 
-    /// One more wants it.
+    /// Adds a wish.
     #[inline]
     pub fn add(&mut self, wish: Wish) {
         self.stores |= wish.stores;
@@ -91,7 +91,7 @@ impl Demand {
         less.total += count;
     }
 
-    /// One who had added this wish wants it no more.
+    /// Removes a wish that was added before.
     #[inline]
     pub fn remove(&mut self, wish: Wish) {
         self.deferrable -= u32::from(wish.is_deferrable);
@@ -109,7 +109,7 @@ impl Demand {
         };
         less.total -= 1;
         if urgency == self.urgency {
-            // The next are the most urgent now.
+            // The next lower urgency is the highest now.
             if let Some((urgency, count)) = less.by_urgency.pop_last() {
                 (self.urgency, self.most_urgent) = (urgency, count);
                 less.total -= count - 1;
@@ -125,7 +125,7 @@ impl Demand {
         }
     }
 
-    /// Whether its parts agree with each other, and these wishes are among its own; the others may be of refreshes. For checks.
+    /// Whether the counts are consistent and include these wishes; any others are refreshes. For checks.
     pub fn covers(&self, wishes: impl Iterator<Item = Wish> + Clone) -> bool {
         let less = || self.less_urgent.iter().flat_map(|less| &less.by_urgency);
         let known = |urgency: i32| match less().find(|(level, _)| **level == urgency) {

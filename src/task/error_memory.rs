@@ -1,10 +1,10 @@
-//! The memory of recent failures (rule F20): bounded, least recently used out, each for a time.
+//! The memory of recent errors (rule F20): bounded, evicting the least recently used, and limited in time.
 
 use crate::base::{Error, Key, Millis};
 use lru::LruCache;
 use std::num::NonZeroUsize;
 
-/// Errors that are given again to who asks for their key.
+/// Recent errors, by key. A fetch of such a key receives the error again, without a load.
 pub struct ErrorMemory {
     /// `None`: nothing is remembered.
     errors: Option<LruCache<Key, RecentFailure>>,
@@ -19,12 +19,12 @@ struct RecentFailure {
 impl ErrorMemory {
     /// A memory for `capacity` errors, `ttl_ms` long each; 0 remembers none.
     pub fn new(ttl_ms: u64, capacity: u64) -> ErrorMemory {
-        // Unbounded as far as the crate knows, since it allocates a bounded one ahead; the bound is kept below.
+        // The crate would allocate a bounded cache in advance, so it is created unbounded and bounded below.
         let wanted = ttl_ms > 0 && capacity > 0;
         ErrorMemory { errors: wanted.then(LruCache::unbounded).map(|errors| bounded(errors, capacity)), ttl_ms }
     }
 
-    /// The error remembered of `key`. What is past its time is handed out through `gone`.
+    /// The error remembered for `key`. An expired one is removed and passed to `gone`.
     pub fn recall(&mut self, key: &[u8], now: Millis, gone: &mut impl FnMut(Error)) -> Option<Error> {
         let errors = self.errors.as_mut()?;
         let remembered = errors.get(key)?;
@@ -35,14 +35,14 @@ impl ErrorMemory {
         None
     }
 
-    /// Remembers `error` from `now` on.
+    /// Remembers `error` from `now` on. An error that it replaces or evicts is passed to `gone`.
     pub fn remember(&mut self, key: &Key, error: &Error, now: Millis, gone: &mut impl FnMut(Error)) {
         let Some(errors) = self.errors.as_mut() else { return };
         let remembered = RecentFailure { error: error.clone(), until: now.after(self.ttl_ms) };
         errors.push(key.clone(), remembered).into_iter().for_each(|(_, out)| gone(out.error));
     }
 
-    /// Forgets what is remembered of `key`.
+    /// Forgets the error of `key`, if there is one.
     pub fn forget(&mut self, key: &[u8], gone: &mut impl FnMut(Error)) {
         if let Some(errors) = self.errors.as_mut() {
             errors.pop(key).into_iter().for_each(|forgotten| gone(forgotten.error));

@@ -1,4 +1,4 @@
-//! A fetch: one call that asks for one or many positions.
+//! A fetch: one call that asks for one or several keys, each a position.
 
 use super::FlightId;
 use super::deadlines::DeadlineId;
@@ -10,14 +10,14 @@ use crate::base::Error;
 use crate::base::config::{BatchMode, LeavePolicy};
 use smallvec::SmallVec;
 
-/// How a fetch wants to be told.
+/// How a fetch wants its results delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
-    /// Each position alone.
+    /// One event for each position.
     Each,
-    /// All at once.
+    /// One event for all positions.
     All,
-    /// Not at all: it only wants its keys loaded.
+    /// None: a refresh only wants its keys loaded.
     Refresh,
 }
 
@@ -28,8 +28,9 @@ pub struct Fetch<H: Host> {
     pub context: Option<H::Context>,
     pub form: Form,
     pub mode: BatchMode,
-    /// What becomes of a load when this was its last waiter (rule F10a).
+    /// What happens to a running load when this fetch, its last waiter, times out (rule F10a).
     pub on_timeout: LeavePolicy,
+    /// The same when it is cancelled.
     pub on_cancel: LeavePolicy,
     pub positions: SmallVec<[Position; 1]>,
     /// How many positions are not settled.
@@ -38,21 +39,21 @@ pub struct Fetch<H: Host> {
     pub failed: usize,
     /// `Form::All`: the results so far, by position.
     pub outcomes: Vec<Outcome>,
-    /// Why the whole ended early.
+    /// Why the fetch as a whole ended early, if it did.
     pub ended: Option<Error>,
     /// After how many more settled positions progress is reported; 0: never.
     pub progress_step: usize,
-    /// At how many settled positions progress is told next.
+    /// At how many settled positions progress is reported next.
     pub progress_at: usize,
-    /// Its timeout.
+    /// The fetch's timeout.
     pub deadline: Option<DeadlineId>,
     /// What it adds to the demand for each of its keys.
     pub wish: Wish,
-    /// Which fetch it is, counted from the first.
+    /// The fetch's number, counting from the first.
     pub arrival: u64,
     /// Where its keys stand in the queue.
     pub stand: Arrival,
-    /// How many flights that it started wait in the queue: while any does, the fetch is kept for its context's sake.
+    /// How many flights that it started wait in the queue. While there are any, the fetch is kept, because they use its context.
     pub waiting: usize,
 }
 
@@ -66,7 +67,7 @@ pub enum Position {
 }
 
 impl<H: Host> Fetch<H> {
-    /// Whether all is told, and no flight that it started waits.
+    /// Whether every position is settled, and no flight that it started waits in the queue.
     pub fn is_over(&self) -> bool {
         self.open == 0 && self.waiting == 0
     }

@@ -1,5 +1,5 @@
-//! A flight: one load of one key, shared by everybody who wants it; and the key state: all that is known of a key while anybody
-//! loads it or may still answer it.
+//! A flight: one load of one key, shared by every fetch that wants the key; and the key state: everything known about a key while it is
+//! being loaded, or while an answer for it may still arrive.
 
 use super::deadlines::DeadlineId;
 use super::demand::Demand;
@@ -16,65 +16,66 @@ pub struct Flight {
     pub key_state: KeyStateId,
     pub phase: Phase,
     pub standing: Standing,
-    /// Who waits. Those who left stay listed until they are many: their positions are settled, so telling them does nothing.
+    /// The positions that wait. Those that left stay in the list until there are many of them: they are settled already, so settling them
+    /// again does nothing.
     pub waiters: SmallVec<[Waiter; 1]>,
-    /// Who wants it now: the waiters that still wait, and refreshes, which never leave.
+    /// The current demand: waiters that have not left, and refreshes, which never leave.
     pub demand: Demand,
-    /// Whether the attempt in the provider's hands goes on, though nobody is left who wants it: the last one who left said so (rule
-    /// F10a). If somebody joins, it is for the next who leaves last to say.
+    /// Whether the running attempt continues without demand, because the last waiter to leave asked for that (rule F10a). If another
+    /// waiter joins, the last one to leave decides anew.
     pub goes_on: bool,
     /// How many attempts began.
     pub attempts: u32,
-    /// When the first one began; never, as long as none did.
+    /// When the first one began; never, while none has.
     pub first_began: Moment,
-    /// The first waiter's, whose retry policy is the flight's (rule F19); `None` if that tries nothing again.
+    /// The settings of the first waiter, whose retry policy is the flight's (rule F19); `None` if that policy never retries.
     pub retry: Option<Arc<FetchSettings>>,
-    /// The highest entry priority asked.
+    /// The highest entry priority that a waiter asked for.
     pub priority: Priority,
     /// The fetch that started it.
     pub owner: FetchId,
-    /// Its position there.
+    /// The flight's position in that fetch.
     pub position: u32,
 }
 
 /// What a flight is doing.
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
-    /// It is collected for the request that its fetch is about to open.
+    /// The fetch that starts it is about to put it into a new request.
     Opening,
-    /// It waits in the queue, with a place or without, where its fetch stands.
+    /// It waits in the queue, with or without a place, at the arrival of its fetch.
     Queued,
-    /// It waits in the queue to be tried again.
+    /// It waits in the queue for another attempt.
     Retried { stand: Arrival },
     /// The provider has it.
     Running { request: RequestId, index: u32 },
-    /// It failed and pauses.
+    /// It failed, and pauses before another attempt.
     Backoff { timer: DeadlineId },
 }
 
 /// Whether a flight can be joined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// It is the one a fetch joins.
+    /// Fetches of its key join it.
     Current,
-    /// The key was written while the provider had it: it serves those who joined before, and never stores.
+    /// The key was written while the provider had it: it settles those that had joined before, and never stores.
     Overtaken {
-        /// The how manieth write of the key that was: it could be joined until then.
+        /// The number of that write among the writes of the key: until then the flight could be joined.
         write: NonZeroU64,
     },
 }
 
-/// One position that waits.
+/// A position that waits for a flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Waiter {
     pub fetch: FetchId,
     pub position: u32,
-    /// Whether it came after the flight was started.
+    /// Whether it joined the flight after another fetch had started it.
     pub joined: bool,
 }
 
-/// What is left of a flight that ended, for those who wait for it and for its answers that are on their way. Most of a flight need not be
-/// moved.
+/// The part of an ended flight that is needed to settle its waiters and to treat answers that still arrive; moving less than the whole
+/// flight is cheaper.
 pub struct EndedFlight {
     pub key_state: KeyStateId,
     pub waiters: SmallVec<[Waiter; 1]>,
@@ -89,17 +90,17 @@ pub struct EndedFlight {
 pub struct Priority(f64);
 
 impl Priority {
-    /// As it was stated: never NaN.
+    /// From a stated priority, which is never NaN.
     pub fn of(stated: Option<f64>) -> Priority {
         Priority(stated.unwrap_or(f64::NAN))
     }
 
-    /// It, if there is one.
+    /// The priority, if there is one.
     pub fn get(self) -> Option<f64> {
         Some(self.0).filter(|priority| !priority.is_nan())
     }
 
-    /// The higher of both; none is lower than any.
+    /// The higher of the two; no priority is lower than any.
     pub fn max(self, other: Priority) -> Priority {
         Priority(self.0.max(other.0))
     }
@@ -111,7 +112,7 @@ impl Flight {
         self.goes_on || !self.demand.is_empty()
     }
 
-    /// Ends it: its waiters go to the caller.
+    /// Ends the flight, and hands its waiters to the caller.
     #[inline(always)]
     pub fn end(&mut self) -> EndedFlight {
         let Flight { key_state, attempts, priority, owner, .. } = *self;
@@ -119,23 +120,23 @@ impl Flight {
     }
 }
 
-/// All that is known of a key while anybody loads it or may still answer it.
+/// Everything known about a key while it is being loaded, or while an answer for it may still arrive.
 pub struct KeyState {
     pub key: Key,
     pub hash: u64,
-    /// The flight that a fetch joins.
+    /// The flight that fetches join.
     pub current: Option<FlightId>,
-    /// Flights that a write overtook and that still serve somebody.
+    /// Flights that a write overtook and that still have waiters.
     pub overtaken: SmallVec<[FlightId; 1]>,
-    /// How often the key was put, removed or cleared.
+    /// How often the key was put, removed or cleared during the life of this state.
     pub writes: u64,
-    /// The youngest attempt whose answer was stored.
+    /// The number of the youngest attempt whose answer was stored.
     pub loaded_by: u64,
     /// How many flights and parts of requests refer to it.
     pub holders: u32,
 }
 
-/// The state of the key when an attempt began: what decides whether its answer may still be stored (rules F08, F10).
+/// What had happened to the key when an attempt began. It decides whether the attempt's answer may be stored (rules F08, F10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
     writes: u64,
@@ -144,7 +145,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Whether the attempt began after everybody had joined the flight that was overtaken then: its answer is not older than
+    /// Whether the attempt began after the last waiter had joined the flight that this write overtook: then its answer is not older than
     /// any of their calls.
     pub fn is_after_all_who_joined(&self, overtaken_by: NonZeroU64) -> bool {
         self.writes >= overtaken_by.get() - 1
@@ -152,28 +153,28 @@ impl Stamp {
 }
 
 impl KeyState {
-    /// The key state of a key whose first flight begins.
+    /// The state of a key when its first flight begins.
     #[inline(always)]
     pub fn of(key: Key, hash: u64, flight: FlightId) -> KeyState {
         KeyState { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
     }
 
-    /// A stamp for the attempt with this number, which begins now.
+    /// The stamp of the attempt with this number, which begins now.
     pub fn stamp(&self, attempt: u64) -> Stamp {
         Stamp { writes: self.writes, attempt }
     }
 
-    /// A stamp for the attempt with this number of a flight that was overtaken: it is never whole.
+    /// The stamp of an attempt of an overtaken flight: it is never whole.
     pub fn broken_stamp(attempt: u64) -> Stamp {
         Stamp { writes: u64::MAX, attempt }
     }
 
-    /// Whether nothing newer was written since the attempt began: neither by the host nor by a younger attempt.
+    /// Whether the key has not been written since the attempt began, neither by the host nor by a younger attempt.
     pub fn is_whole(&self, stamp: Stamp) -> bool {
         self.writes == stamp.writes && self.loaded_by < stamp.attempt
     }
 
-    /// The answer of the attempt with this stamp is stored.
+    /// Records that the answer of the attempt with this stamp is stored.
     pub fn loaded(&mut self, stamp: Stamp) {
         self.loaded_by = self.loaded_by.max(stamp.attempt);
     }

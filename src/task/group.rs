@@ -3,7 +3,7 @@
 use super::FlightId;
 use std::collections::BTreeMap;
 
-/// A key that waits.
+/// A key that waits in the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitingKey {
     /// Its position in the fetch that started its flight.
@@ -11,7 +11,7 @@ pub struct WaitingKey {
     pub flight: FlightId,
 }
 
-/// The waiting keys of one fetch at one urgency, and how many places of the queue they hold. There is at least one.
+/// The waiting keys of one fetch at one urgency, and how many places of the queue they hold. There is at least one key.
 pub struct Group {
     keys: GroupKeys,
     /// How many keys there are.
@@ -26,14 +26,14 @@ enum GroupKeys {
     Many(Box<Many>),
 }
 
-/// Keys come in the order asked, so that they are nearly always listed one after the other; one whose urgency changed later comes between
-/// others. To take one out of the middle costs no more than to find it: its place in the list stays, with no flight, until it comes to an
-/// end of the list.
+/// Keys nearly always arrive in the order asked, and are then appended to a list. A key whose urgency changed may arrive between others,
+/// and goes to a tree. Removing a key from the middle of the list costs no more than finding it: its slot stays without a flight, and is
+/// dropped once it is at either end of the list.
 struct Many {
-    /// In the order asked, from `first` on. First and last have flights.
+    /// In the order asked, starting at `first`. The first and the last have flights.
     listed: Vec<WaitingKey>,
     first: usize,
-    /// Those that came between.
+    /// Keys that arrived between others, by position.
     between: BTreeMap<u32, FlightId>,
 }
 
@@ -43,7 +43,7 @@ impl Group {
         Group { keys: GroupKeys::One(key), len: 1, places: 0, most_places }
     }
 
-    /// Whether its keys are tried again.
+    /// Whether its keys wait for another attempt.
     pub fn is_retried(&self) -> bool {
         self.most_places == 0
     }
@@ -53,7 +53,7 @@ impl Group {
         self.len - self.places
     }
 
-    /// How many more places they could hold.
+    /// How many more places its keys could hold.
     #[inline]
     pub fn lacks(&self) -> usize {
         self.len.min(self.most_places).saturating_sub(self.places)
@@ -77,7 +77,7 @@ impl Group {
         }
     }
 
-    /// One more key.
+    /// Adds a key.
     #[inline]
     pub fn push(&mut self, key: WaitingKey) {
         self.len += 1;
@@ -92,7 +92,7 @@ impl Group {
         }
     }
 
-    /// Takes out the key that was asked at this position. If it is the only one the group itself is to go.
+    /// Takes out the key of this position. If it is the only one, the caller removes the group instead.
     #[inline]
     pub fn remove(&mut self, position: u32) {
         self.len -= 1;
@@ -101,8 +101,7 @@ impl Group {
         }
     }
 
-    /// Takes out keys that go first, as many as `popped` has room for up to `most`, and up to the first that may not go after those. Whether
-    /// that is why it stopped is answered.
+    /// Moves keys from the front to `popped` until it has `most`, or until `may_go` refuses one. Returns whether a key was refused.
     #[inline]
     pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
         while self.len > 0 && popped.len() < most {
@@ -132,7 +131,7 @@ impl Group {
 }
 
 impl Many {
-    /// The one of the two ends that comes before the other.
+    /// The one of the two keys that comes first in the order of `is_before`.
     fn end(&self, listed: Option<&WaitingKey>, between: Option<(&u32, &FlightId)>, is_before: fn(&u32, &u32) -> bool) -> WaitingKey {
         let between = between.map(|(position, flight)| WaitingKey { position: *position, flight: *flight });
         match (listed.copied(), between) {
@@ -153,7 +152,7 @@ impl Many {
     #[inline]
     fn remove(&mut self, position: u32) {
         if self.listed.get(self.first).is_some_and(|first| first.position == position) {
-            // Nearly always the first goes.
+            // The usual case.
             self.first += 1;
             if self.listed.get(self.first).is_none_or(|next| next.flight == FlightId::NULL) {
                 self.trim();

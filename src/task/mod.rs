@@ -1,7 +1,7 @@
-//! The state machine of a load: who gets which answer, exactly once.
+//! The state machine of a load: which waiter receives which answer, exactly once.
 //!
 //! Pure data. Nothing here starts a thread, takes a lock or calls the host: every method takes an event, changes the
-//! [`Table`], and leaves in the [`Effects`] what the caller must carry out once the table's lock is gone.
+//! [`Table`], and leaves in the [`Effects`] what the caller must carry out once the table's lock is released.
 //!
 //! ```text
 //!            ask            slot free            answer
@@ -10,14 +10,14 @@
 //!                      ╰──── Backoff ◀─────╯
 //! ```
 //!
-//! A *flight* is one load of one key, shared by everybody who wants it. It is *current* (can be joined) or *overtaken* (a
-//! write came: it serves its waiters, never stores, cannot be joined). When nobody waits any more for anything a request
-//! holds, the request is *told*: its flights end, and what of it still comes in may be stored but settles nobody. An attempt
-//! whose time is over leaves a *late* part behind, whose answer still counts if nothing newer was written.
+//! A *flight* is one load of one key, shared by every fetch that wants the key. It is *current* (can be joined) or *overtaken* (the
+//! key was written meanwhile: the flight still settles its waiters, but never stores and cannot be joined). Once no key of a request
+//! is wanted, the request is cancelled: its flights end, and its parts become *unwanted*: their answers may still be stored, but
+//! settle no position. An attempt that times out leaves a *late* part behind, whose answer still counts if nothing newer was written.
 //!
-//! How to read it: [`outcome`] (what is told), [`host`] (what the floor above lends), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`error_memory`], [`recent`] (the parts), then [`table`], one file per
-//! event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
+//! Reading order: [`outcome`] (what is delivered), [`host`] (what the floor above provides), [`flight`], [`fetch`], [`request`] (the
+//! three nouns), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`error_memory`], [`recent`],
+//! then [`table`], one file for each event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
 pub mod counts;
@@ -52,7 +52,7 @@ macro_rules! ids {
         pub struct $name(RawId);
 
         impl $name {
-            /// The id of nothing.
+            /// An id that never refers to anything.
             pub const NULL: $name = $name(RawId::NULL);
         }
 
@@ -76,6 +76,6 @@ ids! {
     FlightId
     /// A request; a stale id does nothing.
     RequestId
-    /// A key that somebody loads or may still answer.
+    /// A key that is being loaded, or whose answer may still arrive.
     KeyStateId
 }
