@@ -1,30 +1,30 @@
-//! What the floor above lends to the table: event sinks, request handles, the store; and what the table gives back.
+//! What the floor above provides to the table (event sinks, request handles, the store), and the effects that the table returns.
 
 use super::RequestId;
 use super::outcome::{BatchOutcome, Outcome};
 use crate::base::{Answer, Error, Now, PackedKeys, StoreTerms};
 use smallvec::SmallVec;
 
-/// The kinds of things that the floor above brings along.
+/// The types that the floor above provides.
 pub trait Host {
     /// Where the events of one fetch are collected.
     type Sink: EventSink;
-    /// The handle that the provider gets.
+    /// The handle that the provider receives.
     type Request: Clone;
-    /// What a fetch carries for the provider to see.
+    /// Data of a fetch that is passed to the provider.
     type Context: Clone;
 
-    /// Makes the handle for a request. Called under the table's lock: it allocates, and does nothing else.
+    /// Creates the handle for a request. Called under the table's lock: it may allocate, and does nothing else.
     fn request(&self, handout: Handout<Self::Context>) -> Self::Request;
 }
 
-/// Where the events of one fetch are collected, in order. Posting happens under the table's lock, so that the order in which
-/// positions settle is the order in which they are told (rule F03).
+/// Collects the events of one fetch, in order. Events are posted under the table's lock, so that they are delivered in the order in
+/// which the positions settle (rule F03).
 pub trait EventSink: Clone {
     /// Appends an event; true if the event sink must be scheduled for delivery now.
     #[must_use]
     fn post(&self, event: Event) -> bool;
-    /// Says how many positions are settled and how many of them failed.
+    /// Updates how many positions are settled, and how many of them failed.
     fn progress(&self, done: usize, failed: usize);
 }
 
@@ -35,7 +35,7 @@ pub enum Event {
     Result {
         /// Its index in the call.
         index: usize,
-        /// What came of it.
+        /// How it was settled.
         outcome: Outcome,
         /// Whether nothing more follows.
         last: bool,
@@ -44,11 +44,11 @@ pub enum Event {
     Batch(BatchOutcome),
     /// Some more positions are settled.
     Progress {
-        /// How many are.
+        /// How many positions are settled.
         done: usize,
         /// How many of them failed.
         failed: usize,
-        /// How many there are.
+        /// How many positions there are.
         total: usize,
     },
 }
@@ -56,7 +56,7 @@ pub enum Event {
 /// A request on its way to the provider.
 #[derive(Debug)]
 pub struct Handout<C> {
-    /// By which the provider's answers refer to it.
+    /// The id by which the provider's answers refer to it.
     pub id: RequestId,
     /// The keys, each once.
     pub keys: PackedKeys,
@@ -72,15 +72,15 @@ pub struct Handout<C> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Cancel {
-    /// Nobody waits any more.
+    /// None of its keys is wanted any more.
     Unwanted = 1,
-    /// The attempt's time is over.
+    /// The attempt timed out.
     Timeout = 2,
     /// The engine closes.
     Closed = 3,
 }
 
-/// What became of an answer in the store.
+/// The result of storing an answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FillResult {
     /// As in [`Outcome`]; 0 when it is not stored.
@@ -91,39 +91,39 @@ pub struct FillResult {
 
 /// The store, as far as loading needs it. Called under the table's lock.
 pub trait AnswerStore {
-    /// What the store has of `key`; counts as a hit and as use, not as a miss.
+    /// Looks `key` up. A find counts as a hit and as a use; no find does not count as a miss.
     fn probe(&mut self, key: &[u8]) -> Option<Outcome>;
-    /// Stores an answer, which stays with the caller too: it is borrowed alone, so that it can be shared without a word to others.
+    /// Stores an answer, of which the caller keeps a reference. Exclusive access lets it be shared without synchronisation.
     fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult;
 }
 
-/// What one operation on the table works with.
+/// The environment of one operation on the table.
 pub struct TableContext<'a, H: Host, S> {
     /// The time.
     pub now: &'a Now<'a>,
     /// The store.
     pub store: &'a mut S,
-    /// What is to be done after unlocking.
+    /// What must be done once the table's lock is released.
     pub out: &'a mut Effects<H>,
 }
 
-/// What must be carried out once the table's lock is gone, in this order. Dropping one unread loses somebody's answer. Most turns leave
-/// nothing, or an event sink: to make and drop an empty one is cheap.
+/// What must be carried out once the table's lock is released, in the order of the fields. If effects are dropped instead, a caller
+/// loses its answer. Most operations have none, or one event sink, so creating and dropping an empty value is cheap.
 #[must_use]
 pub struct Effects<H: Host> {
-    /// Mailboxes to deliver.
+    /// Event sinks to schedule for delivery.
     pub scheduled: SmallVec<[H::Sink; 2]>,
     /// Requests to hand to the provider.
     pub handed: Vec<H::Request>,
-    /// Requests whose provider must hear that they are no longer wanted.
+    /// Requests whose provider must be notified that they are no longer wanted.
     pub cancelled: Vec<(H::Request, Cancel)>,
-    /// What may be the last reference to something of the host's: dropped where callbacks run, under no lock.
+    /// Possibly last references to host objects: dropped where callbacks run, under no lock.
     pub deferred_drops: Vec<DeferredDrop<H>>,
 }
 
-/// Something whose drop may run code of the host's. Held only to be dropped.
+/// A reference whose drop may run host code. It is kept only to be dropped.
 pub enum DeferredDrop<H: Host> {
-    /// An answer that nobody wanted any more, or that everybody has.
+    /// An answer that was not wanted, or that has been delivered to every waiter.
     Answer(Answer),
     /// An error, likewise.
     Error(Error),
@@ -136,7 +136,7 @@ pub enum DeferredDrop<H: Host> {
 }
 
 impl<H: Host> DeferredDrop<H> {
-    /// Whether dropping it can run code of the host's.
+    /// Whether dropping it can run host code.
     pub fn runs_host_code(&self) -> bool {
         match self {
             DeferredDrop::Answer(answer) => answer.runs_host_code_on_drop(),

@@ -1,18 +1,18 @@
-//! Which key state a key has: a hash table in parts, so that no step of its growing or shrinking takes long (rules S19, S20).
+//! Finds the key state of a key: a hash table in parts, so that no single step of growing or shrinking takes long (rules S19, S20).
 
 use super::KeyStateId;
 use hashbrown::HashTable;
 
-/// How many parts there are. Of a million keys each has 4,000.
+/// The number of parts. With a million keys each part has 4,000.
 const PARTS: usize = 256;
 
-/// Lanes by the hash of their key.
+/// Key states by the hash of their key.
 pub struct KeyIndex {
     parts: Box<[HashTable<IndexEntry>]>,
     len: usize,
 }
 
-/// The hash stands beside the key state so that most others are told apart, and all are moved, without a look at the key state.
+/// The hash is stored here so that most mismatches are detected, and entries are rehashed, without reading the key state.
 #[derive(Clone, Copy)]
 struct IndexEntry {
     hash: u64,
@@ -30,13 +30,13 @@ impl KeyIndex {
         self.len
     }
 
-    /// Within a part, a table goes by the lowest and the highest bits.
+    /// Chosen by middle bits, because the table within a part uses the lowest and the highest ones.
     #[inline]
     fn part(hash: u64) -> usize {
         (hash >> 32) as usize % PARTS
     }
 
-    /// The key state with this hash that is the key's.
+    /// The key state with this hash for which `is_its` is true.
     #[inline]
     pub fn find(&self, hash: u64, is_its: impl Fn(KeyStateId) -> bool) -> Option<KeyStateId> {
         self.parts[Self::part(hash)].find(hash, |entry| entry.hash == hash && is_its(entry.key_state)).map(|entry| entry.key_state)
@@ -49,7 +49,7 @@ impl KeyIndex {
         self.len += 1;
     }
 
-    /// Takes a key state out.
+    /// Removes a key state.
     #[inline(always)]
     pub fn remove(&mut self, hash: u64, key_state: KeyStateId) {
         let part = &mut self.parts[Self::part(hash)];
@@ -61,7 +61,7 @@ impl KeyIndex {
         }
     }
 
-    /// Takes all out.
+    /// Removes all key states.
     pub fn clear(&mut self) {
         *self = KeyIndex::new();
     }

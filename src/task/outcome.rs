@@ -1,11 +1,11 @@
-//! What a position is told.
+//! The outcome that a position is settled with.
 
 use crate::base::{Answer, Error, Status, Value};
 
-/// How one position of a fetch ended (rules F01, F22).
+/// How one position of a fetch was settled (rules F01, F22).
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What came of it.
+    /// The result itself.
     pub verdict: Verdict,
     /// Where it came from.
     pub source: Source,
@@ -19,26 +19,26 @@ pub struct Outcome {
     pub cost: u64,
 }
 
-/// What came of a position.
+/// The result of a position.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// The record.
     Value(Value),
     /// There is no such record.
     Null,
-    /// The store does not have it, and the fetch asked no further.
+    /// The store does not have the key, and the fetch asked only for what is cached.
     Miss,
     /// The validator refused the key.
     InvalidKey,
-    /// No answer, and why.
+    /// No answer, for this reason.
     Failed(Error),
 }
 
-/// Where an outcome came from. The numbers are the C API's.
+/// Where an outcome came from. The numbers are part of the C API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Source {
-    /// From nowhere: there is no answer.
+    /// There is no answer.
     None = 0,
     /// The store had it.
     Store = 1,
@@ -94,7 +94,7 @@ impl Outcome {
         }
     }
 
-    /// In the library's vocabulary.
+    /// The status that reports it.
     pub fn status(&self) -> Status {
         match &self.verdict {
             Verdict::Value(_) => Status::VALUE,
@@ -120,6 +120,6 @@ impl From<Answer> for Verdict {
 pub struct BatchOutcome {
     /// One for each position.
     pub outcomes: Vec<Outcome>,
-    /// Why the whole ended early, if it did.
+    /// Why the fetch as a whole ended early, if it did.
     pub ended: Option<Error>,
 }

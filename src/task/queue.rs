@@ -1,15 +1,15 @@
 //! The queue: all keys that wait for a slot, in one order, and the places that some of them hold (rules F11, F13, F14).
 //!
 //! ```text
-//!   the order:   urgency, highest first   (a virtual deadline instead, where waiting makes more urgent)
-//!                 └─ those that are tried again, in the order in which they fell due
-//!                 └─ the others, by the arrival of the fetch that started them
-//!                     └─ of one fetch, as asked
+//!   the order:   urgency, highest first   (with ageing, a virtual deadline instead)
+//!                 └─ keys that are retried, in the order in which their pauses ended
+//!                 └─ the others, by the arrival of the fetch that started their flights
+//!                     └─ within one fetch, in the order asked
 //! ```
 //!
-//! A *place* is a right to wait that keys of fetches of a single key need: without one they are lost. Other keys hold places while there
-//! are any, as far as the share of their fetch goes, and wait without one else: they are *deferred*. Whether a key holds a place does not
-//! move it in the order. Which of a group's keys hold the group's places is not told apart: all of one group are alike.
+//! A *place* is the right to wait. The key of a single-key fetch needs one: without it the key is lost. Other keys hold places while there
+//! are free ones, up to the share of their fetch; beyond that they are *deferred*: they wait without a place. Holding a place does not
+//! change a key's position in the order. Places belong to a group as a whole, not to particular keys of it.
 
 use super::FlightId;
 use super::group::{Group, WaitingKey};
@@ -20,31 +20,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-/// Where the keys of one fetch and one urgency stand among all; lower goes first.
+/// The position of a group (the keys of one fetch at one urgency) in the whole order; the lowest goes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Rank {
     before: i64,
     turn: u64,
 }
 
-/// Where a key stands among those of its urgency.
+/// The position of a key among those of its urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Arrival {
-    /// First those that are tried again after a pause; from `ARRIVED` on those that came with a fetch; from `BEHIND` on, under `Lifo`,
-    /// those that are behind all of them.
+    /// Below `ARRIVED`: retried after a pause. From `ARRIVED` on: arrived with a fetch. From `BEHIND` on, under `Lifo`: behind all of
+    /// those.
     turn: u64,
-    /// When it was asked; not stated where neither lingering nor ageing depends on it.
+    /// When it was asked; zero unless lingering or ageing needs it.
     pub asked_at: Moment,
 }
 
 const ARRIVED: u64 = 1 << 62;
 const BEHIND: u64 = 1 << 63;
 
-/// What the order of the queue is.
+/// The ordering rule of the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranking {
     order: QueueOrder,
-    /// How long a wait counts as one step of urgency.
+    /// The waiting time that is worth one step of urgency.
     ageing: Option<Duration>,
 }
 
@@ -54,7 +54,7 @@ impl Ranking {
         Ranking { order: settings.queue_order, ageing }
     }
 
-    /// Where a key of this urgency stands among all.
+    /// The position of such a key in the whole order.
     #[inline]
     pub fn rank(self, urgency: i32, stand: Arrival) -> Rank {
         let before = match self.ageing {
@@ -67,7 +67,7 @@ impl Ranking {
         Rank { before, turn: stand.turn }
     }
 
-    /// Where the keys stand of the fetch that came as the `arrival`th.
+    /// The position of the keys of a fetch; `arrival` is the fetch's number.
     pub fn arrived(self, arrival: u64, asked_at: Moment) -> Arrival {
         let turn = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
@@ -76,7 +76,7 @@ impl Ranking {
         Arrival { turn, asked_at }
     }
 
-    /// Where a key stands that goes behind all that wait at its urgency, as if it had come as the `arrival`th, at this moment.
+    /// The position behind all keys that wait at its urgency, as if the key arrived now with fetch number `arrival`.
     pub fn behind(self, arrival: u64, now: Moment) -> Arrival {
         let turn = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
@@ -85,12 +85,12 @@ impl Ranking {
         Arrival { turn, asked_at: now }
     }
 
-    /// Where the key stands that was the `nth` to be due again, and was asked then.
+    /// The position of a key whose pause ended as the `nth` of all.
     pub fn again(self, nth: u64, asked_at: Moment) -> Arrival {
         Arrival { turn: nth, asked_at }
     }
 
-    /// Whether a key gives its place to a newcomer: one that is less urgent, or under `Lifo` as urgent and older (rule F13b).
+    /// Whether `holder` gives its place to `newcomer`: if it is less urgent, or under `Lifo` equally urgent and older (rule F13b).
     fn yields_to(self, holder: Rank, newcomer: Rank) -> bool {
         match self.order {
             QueueOrder::Fifo => holder.before > newcomer.before,
@@ -106,34 +106,34 @@ pub struct WaitQueue {
     places: QueuePlaces,
     /// How many keys wait.
     len: usize,
-    /// How many of them are tried again: they need no places.
+    /// How many of them are retried: these need no places.
     retried: usize,
-    /// How many of the others were asked when: a lingering queue is asked for its oldest key at every event. `None`: nothing lingers.
+    /// How many of the others were asked at which time, since lingering needs the oldest key at every event. `None`: nothing lingers.
     ages: Option<BTreeMap<Moment, usize>>,
 }
 
-/// Who holds places, and who waits for one.
+/// Which groups hold places, and which could use more.
 struct QueuePlaces {
-    /// How many there are.
+    /// The number of places.
     total: usize,
     /// How many of them one group may hold.
     share: usize,
-    /// How many are held.
+    /// How many places are held.
     held: usize,
-    /// The groups that hold some.
+    /// The groups that hold places.
     holders: BTreeSet<Rank>,
-    /// The groups that could hold more than they do.
+    /// The groups that could hold more places than they do.
     lacking: BTreeSet<Rank>,
 }
 
-/// How far a fetch has looked for a place that another key gives to its own. It looks at each group once.
+/// How far a fetch has searched for a key that gives up its place. It looks at each group once.
 #[derive(Clone, Copy, Default)]
 pub struct Search {
     passed: Option<Rank>,
 }
 
 impl Search {
-    /// The keys of this rank stay.
+    /// Skips the keys of this rank from now on.
     pub fn pass(&mut self, rank: Rank) {
         self.passed = Some(rank);
     }
@@ -162,12 +162,12 @@ impl WaitQueue {
         self.len
     }
 
-    /// How many of them wait without a place though they are not tried again.
+    /// How many of them wait without a place, not counting those that are retried.
     pub fn deferred(&self) -> usize {
         self.len - self.retried - self.places.held
     }
 
-    /// Whether a key waits that is tried again.
+    /// Whether any key waits to be retried.
     pub fn has_retried(&self) -> bool {
         self.retried > 0
     }
@@ -177,13 +177,13 @@ impl WaitQueue {
         self.places.are_held()
     }
 
-    /// Whether the keys of this rank hold all the places that they may.
+    /// Whether the keys of this rank hold as many places as they may.
     #[inline]
     pub fn is_share_used(&self, rank: Rank) -> bool {
         self.order.get(&rank).is_some_and(|group| group.places >= group.most_places)
     }
 
-    /// Puts a key where it belongs. It holds a place if there is one.
+    /// Inserts a key, with a place if one is free and its share allows it.
     #[inline]
     pub fn push(&mut self, rank: Rank, key: WaitingKey, asked_at: Moment) {
         self.insert(rank, key, self.places.share);
@@ -192,13 +192,13 @@ impl WaitQueue {
         }
     }
 
-    /// Puts a key where it belongs that is tried again: it needs no place.
+    /// Inserts a key that is retried: it needs no place.
     pub fn push_retried(&mut self, rank: Rank, key: WaitingKey) {
         self.insert(rank, key, 0);
         self.retried += 1;
     }
 
-    /// Moves a key that waits where it belongs when its urgency changes.
+    /// Moves a waiting key whose urgency changed.
     pub fn move_key(&mut self, stand: Arrival, from: i32, to: i32, key: WaitingKey) {
         let is_retried = self.remove(stand, from, key);
         let rank = self.ranking.rank(to, stand);
@@ -223,7 +223,7 @@ impl WaitQueue {
         self.places.key_came(rank, group);
     }
 
-    /// Takes a key out. Whether it was to be tried again is answered.
+    /// Removes a key. Returns whether it waited to be retried.
     pub fn remove(&mut self, stand: Arrival, urgency: i32, key: WaitingKey) -> bool {
         let rank = self.ranking.rank(urgency, stand);
         let Some(group) = self.order.get_mut(&rank) else { return false };
@@ -242,7 +242,7 @@ impl WaitQueue {
         is_retried
     }
 
-    /// Takes out the keys that go first, `most` of them at most, up to the first that may not go after those before it.
+    /// Moves keys from the front to `popped` until it has `most`, or until `may_go` refuses one.
     #[inline]
     pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) {
         while popped.len() < most
@@ -263,12 +263,12 @@ impl WaitQueue {
         }
     }
 
-    /// Whether it is to be told when the keys were asked that are popped.
+    /// Whether it keeps the times at which keys were asked: then `note_gone` must be called for the keys that `pop` takes.
     pub fn has_ages(&self) -> bool {
         self.ages.is_some()
     }
 
-    /// A key that was popped was not tried again, and asked then.
+    /// Forgets the time at which a popped key was asked, unless it was retried.
     pub fn note_gone(&mut self, asked_at: Moment) {
         let Some(ages) = &mut self.ages else { return };
         if let Entry::Occupied(mut as_old) = ages.entry(asked_at) {
@@ -279,7 +279,7 @@ impl WaitQueue {
         }
     }
 
-    /// When the oldest of the keys was asked that are not tried again.
+    /// When the oldest of the keys that are not retried was asked.
     pub fn oldest(&self) -> Option<Moment> {
         self.ages.as_ref()?.first_key_value().map(|(asked_at, _)| *asked_at)
     }
@@ -302,8 +302,8 @@ impl WaitQueue {
         }
     }
 
-    /// The last of the keys that hold places, if it gives way to a newcomer of this rank. Those that the search has passed are not looked
-    /// at again.
+    /// The group of the last key in the order that holds a place and was not passed by the search, if it gives way to a newcomer of this
+    /// rank.
     pub fn last_to_give_way(&self, search: Search, newcomer: Rank) -> Option<(Rank, &Group)> {
         let end = search.passed.map_or(Bound::Unbounded, Bound::Excluded);
         let rank = *self.places.holders.range((Bound::Unbounded, end)).next_back()?;
@@ -311,7 +311,7 @@ impl WaitQueue {
         Some((rank, group))
     }
 
-    /// Takes a place from the keys of this rank, one of which then waits without.
+    /// Takes a place from the keys of this rank, one of which is then deferred.
     pub fn take_place(&mut self, rank: Rank) {
         if let Some(group) = self.order.get_mut(&rank).filter(|group| group.places > 0) {
             group.places -= 1;
@@ -323,13 +323,13 @@ impl WaitQueue {
         }
     }
 
-    /// Whether the key stands here. For checks: it reads everything.
+    /// Whether the key has this rank. For checks: reads the whole group.
     pub fn holds(&self, rank: Rank, position: u32, flight: FlightId) -> bool {
         let is_it = |key: &WaitingKey| key.position == position && key.flight == flight;
         self.order.get(&rank).is_some_and(|group| group.keys().iter().any(is_it))
     }
 
-    /// Whether its numbers and lists agree. For checks: it reads everything.
+    /// Whether its counts and lists are consistent. For checks: reads everything.
     pub fn check(&self) -> Result<(), String> {
         let QueuePlaces { total, held, holders, lacking, .. } = &self.places;
         let sum = |of: fn(&Group) -> usize| self.order.values().map(of).sum::<usize>();
@@ -360,7 +360,7 @@ impl QueuePlaces {
         self.held >= self.total
     }
 
-    /// A key came to the group.
+    /// Updates the places after a key was added to the group.
     #[inline]
     fn key_came(&mut self, rank: Rank, group: &mut Group) {
         if group.lacks() == 0 {
@@ -380,7 +380,7 @@ impl QueuePlaces {
         }
     }
 
-    /// Keys left the group. If others wait without a place they have theirs now.
+    /// Updates the places after keys were removed from the group. Its remaining keys take over the places as far as they can use them.
     #[inline]
     fn keys_left(&mut self, rank: Rank, group: &mut Group) {
         if group.places > group.len {

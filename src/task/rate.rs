@@ -1,7 +1,7 @@
 //! How fast requests are handed out: a token bucket (rule R08).
 //!
-//! The bucket is kept as one number, the time at which it would be full again (the generic cell rate algorithm, ITU-T I.371): handing a request
-//! out moves that time one interval on, and a token is there as long as it lies no more than a burst ahead.
+//! The bucket is kept as one number, the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371). Handing out
+//! a request moves that time one interval ahead; a token is available as long as it is no more than a burst ahead of now.
 
 use crate::base::Moment;
 use crate::base::config::RateSettings;
@@ -18,7 +18,7 @@ pub struct Rate {
 struct Limit {
     /// Between two tokens.
     interval: Duration,
-    /// How far the bucket may lag behind a full one, and still hold a token.
+    /// How far ahead the time of a full bucket may be while it still holds a token.
     tolerance: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Rate {
         Rate { limit, full_at: Moment::default() }
     }
 
-    /// When the next token is there: now or before, if one is.
+    /// When the next token is available; not after now if there is one already.
     pub fn next_at(&self) -> Moment {
         self.limit.map_or(Moment::default(), |limit| self.full_at.before(limit.tolerance))
     }
@@ -43,7 +43,7 @@ impl Rate {
         self.limit.is_none() || self.next_at() <= now()
     }
 
-    /// A request is handed out.
+    /// Takes a token for a request that is handed out.
     #[inline]
     pub fn take(&mut self, now: Moment) {
         if let Some(limit) = self.limit {
@@ -52,7 +52,7 @@ impl Rate {
     }
 }
 
-/// A year: what is slower than that hands out one burst.
+/// A year. With a slower rate only the first burst is handed out.
 const MAX_INTERVAL: f64 = 365.0 * 86_400.0;
 
 #[cfg(test)]

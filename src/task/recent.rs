@@ -1,33 +1,34 @@
-//! Which keys were written since when: what tells a provider's extra answer that it is old news (rule F15).
+//! Recent writes, by key: they decide whether a provider's extra answer is outdated (rule F15).
 //!
-//! Kept only while requests are out, and of bounded size: when it would grow further, everything older than now counts as
-//! written, so that an extra may be refused that could have been stored, and never the reverse.
+//! They are kept only while the provider has requests, and their number is bounded. When it is exceeded, every key counts as written just
+//! now: an extra answer may then be refused that could have been stored, but never the reverse.
 
 use hashbrown::HashMap;
 
-/// The order of writes and of handouts.
+/// A logical time that orders writes and handouts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Tick(u64);
 
+/// The most writes that are kept.
 const MOST: usize = 65_536;
 
-/// The log of recent writes, by the hash of the key. That two keys share a 64-bit hash only ever refuses an extra.
+/// The recent writes by the hash of their key. If two keys share a 64-bit hash, an extra may be refused without need, and no more.
 #[derive(Default)]
 pub struct Recent {
     tick: Tick,
-    /// Everything before this counts as written since.
+    /// Every key counts as written at this time.
     floor: Tick,
     written: HashMap<u64, Tick, foldhash::fast::FixedState>,
 }
 
 impl Recent {
-    /// The present, for a request that is handed out now.
+    /// A new tick, for a request that is handed out now.
     pub fn now(&mut self) -> Tick {
         self.tick.0 += 1;
         self.tick
     }
 
-    /// The key with this hash is written. `watched`: whether any request is out.
+    /// Records a write of the key with this hash. `watched`: whether the provider has any request.
     pub fn write(&mut self, hash: u64, watched: bool) {
         let now = self.now();
         if !watched {
@@ -42,7 +43,7 @@ impl Recent {
         self.written.insert(hash, now);
     }
 
-    /// All keys are written.
+    /// Records a write of all keys.
     pub fn write_all(&mut self) {
         self.floor = self.now();
         self.written.clear();

@@ -1,4 +1,4 @@
-//! A request: what the provider is handed; and the slots that bound how many it has at a time (rule F12).
+//! A request: a batch of keys handed to the provider; and the slots that bound how many requests it has at a time (rule F12).
 
 use super::breaker::Era;
 use super::deadlines::DeadlineId;
@@ -8,42 +8,42 @@ use super::{FlightId, KeyStateId, RequestId};
 use crate::base::Moment;
 use std::collections::BTreeMap;
 
-/// A request in the provider's hands.
+/// A request that was handed to the provider.
 pub struct Request<R> {
     pub handle: R,
     pub parts: Vec<Part>,
-    /// How many parts have no answer yet, whoever waits for it.
+    /// How many parts have no answer yet, wanted or not.
     pub unanswered: usize,
-    /// How many parts are open and have somebody interested.
+    /// How many parts are open and belong to a wanted flight.
     pub wanted: usize,
     pub call: ProviderCall,
     pub hold: Hold,
     pub time: Time,
-    /// When it was formed.
+    /// When it was created.
     pub formed: Moment,
     pub handed: Tick,
-    /// The breaker's era in which it was handed out.
+    /// The breaker's era when it was handed out.
     pub era: Era,
     /// Whether a key of it failed with an error that is not permanent.
     pub failed: bool,
-    /// Its number among all attempts: what its parts' stamps carry.
+    /// Its number among all attempts, which the stamps of its parts carry.
     pub attempt: u64,
 }
 
-/// One key of a request. Only an open part may be absent by omission: see `Table::finish`.
+/// One key of a request. Only an open part can become absent by omission: see `Table::finish`.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     /// The answer settles this flight.
     Open { flight: FlightId, stamp: Stamp },
-    /// Its request was cancelled, or its flight was settled by another answer: an answer may be stored, and settles nobody.
+    /// Its request was cancelled, or its flight was settled by another answer: an answer may be stored, but settles no position.
     Unwanted(FlightRemains),
-    /// The attempt's time was over: an answer settles the flight, whatever it does by now, if nothing newer was written.
+    /// The attempt timed out: an answer settles the flight, whatever its phase is by then, if the key was not written since.
     Late { remains: FlightRemains, flight: FlightId },
-    /// Answered for good.
+    /// Has its answer.
     Answered,
 }
 
-/// What is kept of a flight for an answer that outlives it.
+/// The data of a flight that is kept for an answer that arrives after the flight ended.
 #[derive(Clone, Copy, Debug)]
 pub struct FlightRemains {
     pub key_state: KeyStateId,
@@ -52,21 +52,21 @@ pub struct FlightRemains {
     pub priority: Option<f64>,
 }
 
-/// Where the provider's call is.
+/// The stage of the provider's call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProviderCall {
     /// It has not begun.
     Waiting,
     /// It runs.
     Running,
-    /// It came back.
+    /// It returned.
     Returned,
 }
 
 /// How long the attempt may still take (rule F10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Time {
-    /// For ever: it has not begun, or there is no timeout.
+    /// Without limit: the attempt has not begun, or there is no timeout.
     Unlimited,
     /// Until this timer fires.
     Until(DeadlineId),
@@ -74,67 +74,67 @@ pub enum Time {
     Over,
 }
 
-/// What a request keeps from others.
+/// What a request occupies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hold {
     /// A slot.
     Slot,
-    /// A slot, though its time is over: `max_abandoned` others are in the same state.
+    /// A slot, although its time is over, because `max_abandoned` requests are abandoned already.
     OverdueSlot,
-    /// One of the `max_abandoned`.
+    /// No slot, but one of the `max_abandoned`.
     Abandoned,
     /// Nothing.
     Nothing,
 }
 
 impl<R> Request<R> {
-    /// What was open of the part, which is answered from now on.
+    /// Marks a part as answered, and returns its state before.
     pub fn take_part(&mut self, index: usize) -> Part {
         let part = std::mem::replace(&mut self.parts[index], Part::Answered);
         self.unanswered -= usize::from(!matches!(part, Part::Answered));
         part
     }
 
-    /// Whether the provider has it in its hands, or had it.
+    /// Whether the provider has taken it.
     pub fn is_taken(&self) -> bool {
         self.call != ProviderCall::Waiting
     }
 
-    /// Whether the provider needs nothing of it any more.
+    /// Whether every part is answered and the provider's call has returned.
     pub fn is_done(&self) -> bool {
         self.unanswered == 0 && self.call == ProviderCall::Returned
     }
 }
 
-/// Who may be with the provider.
+/// The slots, and which requests occupy them.
 pub struct Slots {
     max_running: u32,
     max_abandoned: u32,
     pub running: u32,
     pub abandoned: u32,
-    /// Requests that hold a slot though their time is over, by attempt, so that the oldest comes first.
+    /// Requests that hold a slot although their time is over, by attempt number, so that the oldest comes first.
     overdue: BTreeMap<u64, RequestId>,
 }
 
 impl Slots {
-    /// All free.
+    /// Slots that are all free.
     pub fn new(max_running: u32, max_abandoned: u32) -> Slots {
         Slots { max_running, max_abandoned, running: 0, abandoned: 0, overdue: BTreeMap::new() }
     }
 
-    /// Whether a request can be formed.
+    /// Whether a slot is free.
     pub fn is_free(&self) -> bool {
         self.running < self.max_running
     }
 
-    /// A request takes a slot.
+    /// Takes a slot for a request.
     pub fn take(&mut self) -> Hold {
         debug_assert!(self.is_free());
         self.running += 1;
         Hold::Slot
     }
 
-    /// The request's time is over.
+    /// Updates what a request occupies when its time is over, and returns that.
     #[must_use]
     pub fn abandon(&mut self, id: RequestId, attempt: u64, hold: Hold) -> Hold {
         if hold != Hold::Slot {
@@ -149,7 +149,7 @@ impl Slots {
         Hold::OverdueSlot
     }
 
-    /// The request is over. If that makes room for an overdue one to be abandoned, its id is answered.
+    /// Frees what an ended request occupied. If an overdue request becomes abandoned in its place, returns the id of that.
     #[must_use]
     pub fn release(&mut self, attempt: u64, hold: Hold) -> Option<RequestId> {
         match hold {
@@ -173,7 +173,7 @@ impl Slots {
         }
     }
 
-    /// How many requests hold a slot though their time is over.
+    /// How many requests hold a slot although their time is over.
     pub fn overdue(&self) -> usize {
         self.overdue.len()
     }

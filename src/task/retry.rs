@@ -1,4 +1,4 @@
-//! Whether and when a failed key is tried again (rule F11).
+//! Whether and when a failed key gets another attempt (rule F11).
 
 use crate::base::Random;
 use crate::base::config::{RetrySettings, RetryShape};
@@ -15,7 +15,7 @@ impl RetrySettings {
         let failures = attempt.max(1);
         let exponential = |nth: u32| {
             if self.first.is_zero() {
-                // Grown for long enough the factor is infinite, and 0 times that is no number (rule F11a).
+                // After enough attempts the factor is infinite, and 0 times infinity is not a number (rule F11a).
                 return Duration::ZERO;
             }
             let grown = self.first.as_secs_f64() * self.factor.powf(f64::from(nth - 1));
@@ -34,7 +34,7 @@ impl RetrySettings {
         if self.jitter == 0.0 || pause.is_zero() {
             return pause;
         }
-        // Drawn from what lies below the cap, not cut off at it: else half of all pauses would be the cap itself (rule F11a).
+        // The jitter's range ends at the cap, instead of being clamped to it: else half of all pauses would equal the cap (rule F11a).
         let middle = pause.as_secs_f64();
         let low = middle * (1.0 - self.jitter);
         let high = (middle * (1.0 + self.jitter)).min(self.cap.as_secs_f64()).min(MAX_SECONDS).max(low);
@@ -42,7 +42,7 @@ impl RetrySettings {
     }
 }
 
-/// Some 30,000 years: the longest pause that survives the way through floating point.
+/// Some 30,000 years: the longest pause that is safe to convert to floating point and back.
 const MAX_SECONDS: f64 = 1e12;
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
-//! A slab: things by ids that are never used again, in blocks that are given back when they are empty (rule S20).
+//! A slab: items found by ids that are never reused, in blocks that are freed when they are empty (rule S20).
 //!
-//! An id is a place and a serial number. The serial number is drawn anew for each thing, so that the id of one that is gone finds
-//! nothing, whatever came to its place, and though the block of that place was given back meanwhile. Things do not move when the slab
-//! grows or shrinks, and growing costs no more than one block.
+//! An id consists of a place and a serial number. Each item has a new serial number, so that the id of a removed item finds nothing, even
+//! after its place was reused, or its block freed and allocated again. Items do not move when the slab grows or shrinks, and growing
+//! allocates no more than one block.
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
-/// How many places a block has.
+/// The number of places in a block.
 const BLOCK: usize = 128;
 
-/// A place, and the serial number of the thing that is there.
+/// A place, and the serial number of the item in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RawId {
     place: u32,
@@ -20,29 +20,29 @@ pub struct RawId {
 }
 
 impl RawId {
-    /// The id of nothing.
+    /// An id that never refers to anything.
     pub const NULL: RawId = RawId { place: u32::MAX, serial: NonZeroU32::MAX };
 }
 
-/// A kind of id, so that those of different things cannot be mixed up.
+/// A typed id, so that ids of different kinds cannot be confused.
 pub trait Id: Copy {
-    /// The id of this kind.
+    /// Wraps an untyped id.
     fn of(raw: RawId) -> Self;
-    /// What it is made of.
+    /// The untyped id.
     fn raw(self) -> RawId;
 }
 
-/// Things of one kind.
+/// Items of type `T`, found by ids of type `I`.
 pub struct IdSlab<I, T> {
-    /// `None`: given back.
+    /// `None`: freed.
     blocks: Vec<Option<Block<T>>>,
-    /// What is free in each block.
+    /// The free places of each block.
     rooms: Vec<BlockSpace>,
     /// The blocks with a free place.
     open: BTreeSet<usize>,
-    /// The one of them that is filled now. When it is full the first one is next, so that those at the end become empty.
+    /// The open block that is filled now. When it is full, the first open block is next, so that blocks at the end become empty.
     filling: usize,
-    /// The blocks that were given back and stand before others.
+    /// The freed blocks that lie before others.
     given_back: BTreeSet<usize>,
     len: usize,
     last_serial: u32,
@@ -52,7 +52,7 @@ pub struct IdSlab<I, T> {
 type Block<T> = Box<[IdSlot<T>; BLOCK]>;
 
 struct IdSlot<T> {
-    /// Of the thing that is here.
+    /// The serial number of the item here; 0 if there is none.
     serial: u32,
     /// The free place after this one.
     next_free: u8,
@@ -63,7 +63,7 @@ struct IdSlot<T> {
 #[derive(Clone, Copy, Default)]
 struct BlockSpace {
     free: u8,
-    /// The place that is taken next.
+    /// The place that is used next.
     first_free: u8,
 }
 
@@ -82,17 +82,17 @@ impl<I: Id, T> IdSlab<I, T> {
         }
     }
 
-    /// How many things there are.
+    /// The number of items.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Adds a thing. It is made where it goes: what is moved after it was made is copied twice.
+    /// Adds an item. It is constructed in place, which saves a copy.
     #[inline(always)]
     pub fn insert_with_key(&mut self, make: impl FnOnce(I) -> T) -> I {
         self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
@@ -113,7 +113,7 @@ impl<I: Id, T> IdSlab<I, T> {
         id
     }
 
-    /// Chooses the block that is filled from now on.
+    /// Chooses the block to fill from now on.
     #[cold]
     fn open_block(&mut self) -> usize {
         self.filling = self.open.first().copied().unwrap_or_else(|| {
@@ -145,24 +145,24 @@ impl<I: Id, T> IdSlab<I, T> {
         (slot.serial == serial.get()).then_some(slot)
     }
 
-    /// The thing with this id; `None` if it is gone.
+    /// The item with this id; `None` if it was removed.
     #[inline]
     pub fn get(&self, id: I) -> Option<&T> {
         self.slot(id)?.value.as_ref()
     }
 
-    /// The thing with this id, to be changed; `None` if it is gone.
+    /// The item with this id, mutable; `None` if it was removed.
     #[inline]
     pub fn get_mut(&mut self, id: I) -> Option<&mut T> {
         self.slot_mut(id)?.value.as_mut()
     }
 
-    /// Whether the thing with this id is there.
+    /// Whether there is an item with this id.
     pub fn contains_key(&self, id: I) -> bool {
         self.get(id).is_some()
     }
 
-    /// Takes a thing out, of which `keep` keeps what is needed: most of it need not be moved.
+    /// Removes an item and returns what `keep` extracts from it, without moving the rest.
     #[inline(always)]
     pub fn remove_with<R>(&mut self, id: I, keep: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.vacate(id, |value| {
@@ -172,7 +172,7 @@ impl<I: Id, T> IdSlab<I, T> {
         })
     }
 
-    /// Takes a thing out, all of it.
+    /// Removes an item and returns it.
     pub fn remove(&mut self, id: I) -> Option<T> {
         self.vacate(id, Option::take)
     }
@@ -198,7 +198,7 @@ impl<I: Id, T> IdSlab<I, T> {
         Some(taken)
     }
 
-    /// Gives an empty block back, unless it is the only one with free places: things that come and go are not to make and end blocks.
+    /// Frees an empty block, unless it is the only one with free places: adding and removing in turn must not allocate and free blocks.
     #[cold]
     fn give_back(&mut self, nth: usize) {
         if self.open.len() == 1 {
@@ -218,7 +218,7 @@ impl<I: Id, T> IdSlab<I, T> {
         }
     }
 
-    /// The things with their ids.
+    /// The items with their ids.
     pub fn iter(&self) -> impl Iterator<Item = (I, &T)> {
         let blocks = self.blocks.iter().enumerate().filter_map(|(nth, block)| Some((nth, block.as_ref()?)));
         blocks.flat_map(|(nth, block)| {
@@ -234,12 +234,12 @@ impl<I: Id, T> IdSlab<I, T> {
         self.iter().map(|(id, _)| id)
     }
 
-    /// The things.
+    /// The items.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.iter().map(|(_, thing)| thing)
     }
 
-    /// Takes everything out.
+    /// Removes and returns all items.
     pub fn drain(&mut self) -> Vec<T> {
         let blocks = std::mem::take(&mut self.blocks);
         *self = IdSlab { last_serial: self.last_serial, ..IdSlab::new() };
@@ -281,7 +281,7 @@ mod tests {
         let (mut slab, mut there, mut gone) = (IdSlab::<FlightId, usize>::new(), HashMap::new(), Vec::new());
         for phase in 0..8 {
             for nth in 0..2_000 {
-                // It grows, and shrinks, in turns.
+                // Grows in even phases, shrinks in odd ones.
                 if draw(4) < if phase % 2 == 0 { 3 } else { 1 } || there.is_empty() {
                     let id = slab.insert_with_key(|_| nth);
                     assert!(there.insert(id, nth).is_none());

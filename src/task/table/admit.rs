@@ -1,4 +1,4 @@
-//! Who gets a slot, who a place in the queue, who waits without one, and who is lost (rules F12 to F14).
+//! Admission: which keys get a slot or a place in the queue, which wait without one, and which are lost (rules F12 to F14).
 
 use super::ask::FetchContext;
 use super::{AnswerStore, Host, Table, TableContext};
@@ -14,58 +14,58 @@ use crate::task::request::{Part, ProviderCall, Request, Time};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
 
-/// How a new flight comes in.
+/// How a new flight is admitted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// Into the next request, together with other newcomers of its fetch.
+    /// Into the next request, together with other new flights of its fetch.
     Opening,
-    /// It waits in the queue.
+    /// Into the queue.
     Queue,
-    /// All places are held: only if another key gives its place, or if it can wait without one.
+    /// All places are held: into the queue only if another key gives up its place, or if the flight can wait without one.
     Displacing,
-    /// Not at all.
+    /// Not admitted.
     Lost,
 }
 
-/// What a flight that is to be tried again waits for in the queue.
+/// How a retried flight enters the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum RetryStart {
-    /// It paused: it goes before those of its urgency that came with a fetch.
+    /// After a pause: before those of its urgency that arrived with a fetch.
     Paused,
-    /// It did not: it goes behind all that wait at its urgency, so that keys which fail at once for ever starve nobody (rule F11b).
+    /// Without one: behind all that wait at its urgency, so that keys which keep failing at once starve no others (rule F11b).
     AtOnce,
 }
 
 impl<H: Host> Table<H> {
-    /// Finds the fetch's next newcomer a slot, or room in the queue.
+    /// Decides how the next new flight of the fetch is admitted.
     #[inline(always)]
     pub(super) fn admission<S: AnswerStore>(&mut self, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> Admission {
-        // Where there is no place to wait in, nothing can linger.
+        // Without places nothing can linger.
         let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
         if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
             return Admission::Opening;
         }
         if self.queue.is_full() {
-            // A full queue whose keys only linger is a request that can be formed.
+            // If the keys of a full queue only linger, a request can be formed.
             self.form_requests(turn);
         }
         let no_more_places = || asking.wish.is_deferrable && (asking.is_refresh() || self.queue.is_share_used(asking.rank));
         if self.queue.is_full() && !no_more_places() { Admission::Displacing } else { Admission::Queue }
     }
 
-    /// Finds the fetch's next newcomer a place that another key gives up, or lets it wait without one (rules F13a, F13b).
+    /// Admits the next new flight of the fetch to a place that another key gives up, or without a place (rules F13a, F13b).
     pub(super) fn admission_with_a_place<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
         turn: &mut TableContext<'_, H, S>,
     ) -> Admission {
-        // A refresh costs nobody a place (rule F13d).
+        // A refresh takes no place from another key (rule F13d).
         let fits = !asking.is_refresh() && self.take_place(asking, turn) || asking.wish.is_deferrable;
         if fits { Admission::Queue } else { Admission::Lost }
     }
 
-    /// Takes the place of the last key in the order that gives way, unless the fetch asks for that key too (rule F13g); false if there is
-    /// none. Whoever waits for it is told QUEUE_FULL, unless it can wait without a place.
+    /// Takes the place of the last key in the order that gives way, skipping keys that the fetch asks for too (rule F13g); false if there
+    /// is none. The key that gives way is deferred if it can be; else its waiters are settled with QUEUE_FULL.
     fn take_place<S>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> bool {
         while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
@@ -84,7 +84,7 @@ impl<H: Host> Table<H> {
         false
     }
 
-    /// Gives up a key that waits.
+    /// Ends a waiting flight with QUEUE_FULL.
     fn lose<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         let flight = self.take_flight(id);
@@ -93,7 +93,7 @@ impl<H: Host> Table<H> {
         self.settle_flight(flight, Outcome::failed(error), turn.out);
     }
 
-    /// Where a flight that waits in the queue stands.
+    /// The position of a waiting flight among those of its urgency.
     pub(super) fn stand(&self, flight: &Flight) -> Arrival {
         match flight.phase {
             Phase::Retried { stand } => stand,
@@ -102,7 +102,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Changes who wants a flight; one that waits moves if that changes its urgency (rule F13c).
+    /// Changes the demand for a flight. If that changes its urgency, a waiting flight moves in the queue (rule F13c).
     #[inline]
     pub(super) fn change_demand(&mut self, id: FlightId, change: impl FnOnce(&mut Demand)) {
         let Some(flight) = self.flights.get_mut(id) else { return };
@@ -113,7 +113,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A flight's urgency is not what it was before.
+    /// Moves a flight whose urgency was `before`, if it waits in the queue.
     pub(super) fn move_in_queue(&mut self, id: FlightId, before: i32) {
         let flight = &self.flights[id];
         if let Phase::Queued | Phase::Retried { .. } = flight.phase {
@@ -122,7 +122,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A flight that is to be tried again waits for a slot. It needs no place, and is never lost.
+    /// Puts a flight that is retried into the queue. It needs no place, and is never lost.
     pub(super) fn requeue(&mut self, id: FlightId, again: RetryStart, now: Moment) {
         let (owner, ranking) = (self.flights[id].owner, self.queue.ranking);
         let owner = self.fetches.get_mut(owner).map(|owner| {
@@ -145,7 +145,7 @@ impl<H: Host> Table<H> {
         self.queue.push_retried(ranking.rank(flight.demand.urgency(), stand), key);
     }
 
-    /// Whether a request can be formed of what waits, a slot given.
+    /// Whether a request can be formed of the waiting keys, given a slot.
     fn is_formable<S>(&self, turn: &TableContext<'_, H, S>) -> bool {
         let waiting = self.queue.len();
         if waiting == 0 {
@@ -159,8 +159,8 @@ impl<H: Host> Table<H> {
             || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
     }
 
-    /// Takes the waiting keys that go first into a request. An overtaken flight that is tried again and the current one of its key travel
-    /// apart, for a key is in a request at most once (rule F04): then the request goes out smaller.
+    /// Takes the first waiting keys for a request. An overtaken flight that is retried and the current flight of its key go into different
+    /// requests, because a request contains a key at most once (rule F04); the request is then smaller.
     pub(super) fn take_first(&mut self, taken: &mut Vec<FlightId>) {
         let Table { queue, flights, fetches, key_states, overtaken, .. } = self;
         let most = self.settings.batch_max_keys as usize;
@@ -203,7 +203,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Hands out what the fetch in hand collected for its next request.
+    /// Hands out the flights that were collected for the next request of the current fetch.
     pub(super) fn hand_out_opening<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         if !self.opening.is_empty() {
             let mut opening = std::mem::take(&mut self.opening);
@@ -213,7 +213,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Makes one request of waiting flights that are in no queue.
+    /// Creates a request from flights that are not, or no longer, in the queue.
     fn hand_out<S: AnswerStore>(&mut self, ids: &[FlightId], turn: &mut TableContext<'_, H, S>) {
         let formed = turn.now.moment();
         self.take_token(formed);
@@ -221,7 +221,7 @@ impl<H: Host> Table<H> {
         let mut retries = 0;
         self.attempts += 1;
         let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
-        // How many keys in a row are of one fetch: most often all.
+        // Runs of keys that belong to one fetch; most often there is one run.
         let mut owners: SmallVec<[(FetchId, usize); 1]> = SmallVec::new();
         let Table { host, requests, flights, key_states, fetches, .. } = self;
         let request = requests.insert_with_key(|request| {
@@ -246,7 +246,7 @@ impl<H: Host> Table<H> {
                 keys.push(&key_state.key);
                 attempts.push(flight.attempts);
                 contexts.push(context.clone());
-                // An overtaken flight never stores, not even what a later attempt brings: newcomers have a flight of their own.
+                // An overtaken flight never stores, not even the answer of a later attempt: its key has a newer flight for that.
                 let stamp = match flight.standing {
                     Standing::Current => key_state.stamp(attempt),
                     Standing::Overtaken { .. } => KeyState::broken_stamp(attempt),
@@ -254,7 +254,7 @@ impl<H: Host> Table<H> {
                 parts.push(Part::Open { flight: *id, stamp });
                 urgency = urgency.max(flight.demand.urgency());
             }
-            // A flight that waits is wanted.
+            // Every waiting flight is wanted.
             let (unanswered, wanted) = (count, count);
             let handle = host.request(Handout { id: request, keys, attempts, contexts, urgency });
             Request {
@@ -284,7 +284,7 @@ impl<H: Host> Table<H> {
         turn.out.handed.push(self.requests[request].handle.clone());
     }
 
-    /// The fetch's urgency becomes `urgency`.
+    /// Changes the urgency of a fetch.
     pub fn set_urgency<S: AnswerStore>(&mut self, id: FetchId, urgency: i32, turn: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let before = fetch.wish;

@@ -1,20 +1,20 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
-//! One file per event: [`ask`](self) (a fetch comes), `admit` (who gets a slot), `attempt` (a request is taken, finished, or out
-//! of time), `answer` (the provider answers), `settle` (a position is settled, a waiter leaves), `write` (the host writes the
-//! cache), `time` (something falls due), `close`.
+//! One file for each event: [`ask`](self) (a fetch arrives), `admit` (which keys get a slot or a place), `gate` (rate and circuit
+//! breaker), `attempt` (a request is taken, finished, or times out), `answer` (the provider answers), `settle` (a position is settled, a
+//! waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `close`.
 //!
-//! Every public method ends in `conclude`, which carries out what an event set off elsewhere: batches that fail as a whole,
-//! places that became free, requests that can be formed. Until then ids may be stale and nobody is called.
+//! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as
+//! a whole, gives out free places, forms requests. Until then ids may be stale.
 //!
-//! What holds whenever a public method has returned (`check` looks it over):
+//! Invariants between public methods (verified by `check`):
 //! - A key state has at most one current flight.
 //! - A position is settled once; its last one ends the fetch.
 //! - A flight that is queued or in backoff is wanted.
-//! - Slots in use are requests handed out and neither over nor abandoned.
+//! - The slots in use are the requests that were handed out and are neither over nor abandoned.
 //! - A flight ends only after its answer is in the store.
 //! - An answer is stored only if its stamp is whole.
-//! - A key state lives as long as a flight or a stray part refers to it.
+//! - A key state lives as long as a flight, or a part that outlived its flight, refers to it.
 //! - No key waits while a slot is free, unless it lingers or waits for the rate; none waits without a place while one is free for it.
 
 mod admit;
@@ -69,49 +69,49 @@ pub struct Table<H: Host> {
     requests: IdSlab<RequestId, Request<H::Request>>,
 
     queue: WaitQueue,
-    /// How many flights are overtaken: while none is, no key has two.
+    /// The number of overtaken flights. While it is 0, no key has two flights.
     overtaken: usize,
     slots: Slots,
     rate: Rate,
-    /// Since when keys wait for the rate, and until when.
+    /// Set while keys wait for the rate.
     rate_wait: Option<RateWait>,
     breaker: Breaker,
     deadlines: Deadlines,
-    /// When lingering is looked at next.
+    /// The deadline at which lingering keys are checked next.
     linger: Option<DeadlineId>,
     failures: ErrorMemory,
     recent: Recent,
     random: Random,
 
-    /// The newcomers of the fetch in hand that will share the next request: a free slot is kept for them.
+    /// New flights of the current fetch that will share the next request; a free slot is kept for them.
     opening: Vec<FlightId>,
-    /// Empty room for the keys of a request that is formed.
+    /// A buffer for the keys of a request while it is formed; empty otherwise.
     forming: Vec<FlightId>,
-    /// Batches that fail as a whole, to be ended before the operation is over.
+    /// All-or-nothing batches that failed; `conclude` ends them.
     collapsing: Vec<FetchId>,
-    /// How many fetches came, and retries that count as if they had.
+    /// How many fetches arrived, plus immediate retries, which queue like arrivals.
     arrivals: u64,
-    /// How many retries waited for a slot after their pause.
+    /// How many retries entered the queue after a pause.
     retries: u64,
     attempts: u64,
     errors: Errors,
     counts: TaskCounts,
 }
 
-/// Whether new fetches are accepted, and what becomes of the old ones.
+/// Whether new fetches are accepted, and whether accepted ones continue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Acceptance {
     Open,
-    /// What was accepted goes on until this moment.
+    /// What was accepted continues, until this moment at the latest.
     Draining(Moment),
     Closed,
 }
 
-/// Keys wait for the rate alone.
+/// A period in which keys wait for nothing but the rate.
 #[derive(Clone, Copy)]
 struct RateWait {
     since: Moment,
-    /// When there is a token again.
+    /// The deadline at which a token is available.
     timer: DeadlineId,
 }
 
@@ -176,22 +176,22 @@ impl<H: Host> Table<H> {
         self.life == Acceptance::Open
     }
 
-    /// Whether nothing is under way: no position is open and no flight either.
+    /// Whether nothing is in progress: no fetch and no flight is left.
     pub fn is_idle(&self) -> bool {
         self.fetches.is_empty() && self.flights.is_empty()
     }
 
-    /// What was counted since the last reset.
+    /// The counters since the last reset.
     pub fn counts(&self) -> &TaskCounts {
         &self.counts
     }
 
-    /// What was counted since the last reset; counting begins anew.
+    /// Returns the counters since the last reset, and resets them.
     pub fn reset_counts(&mut self) -> TaskCounts {
         std::mem::take(&mut self.counts)
     }
 
-    /// What is so now.
+    /// The current levels.
     pub fn gauges(&self) -> Gauges {
         Gauges {
             queued: (self.queue.len() - self.queue.deferred()) as u64,
@@ -202,7 +202,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// When something next falls due.
+    /// When the next deadline is due.
     pub fn next_due(&self) -> Option<Moment> {
         self.deadlines.next()
     }
@@ -216,7 +216,7 @@ impl<H: Host> Table<H> {
         self.by_key.find(hash, |id| self.key_states[id].key.is(key))
     }
 
-    /// Gives one hold on a key state up.
+    /// Drops one reference to a key state, and removes the state with the last one.
     #[inline(always)]
     fn release_key_state(&mut self, id: KeyStateId) {
         let key_state = &mut self.key_states[id];
@@ -230,7 +230,7 @@ impl<H: Host> Table<H> {
         self.key_states.remove_with(id, |_| ());
     }
 
-    /// Takes a flight out of the table and of its key state; its hold on the key state goes to the caller.
+    /// Removes a flight from the table and from its key state. The flight's reference to the key state passes to the caller.
     #[inline(always)]
     fn take_flight(&mut self, id: FlightId) -> EndedFlight {
         let end = |flight: &mut Flight| (flight.end(), flight.standing);
@@ -246,7 +246,7 @@ impl<H: Host> Table<H> {
         flight
     }
 
-    /// Takes a waiting flight off the queue or its pause.
+    /// Takes a waiting flight out of the queue, or cancels its pause.
     fn stop_waiting(&mut self, id: FlightId) {
         let flight = &self.flights[id];
         let (owner, key) = (flight.owner, WaitingKey { position: flight.position, flight: id });
@@ -261,19 +261,19 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// So many of the flights that the fetch started wait no more. True if the fetch is over.
+    /// Records that this many of the flights that the fetch started no longer wait. True if the fetch is over.
     fn leave_queue(&mut self, owner: FetchId, flights: usize) -> bool {
         let Some(fetch) = self.fetches.get_mut(owner) else { return false };
         fetch.waiting -= flights;
         fetch.is_over()
     }
 
-    /// Whether the fetch is told, and no flight that it started waits.
+    /// Whether the fetch is settled, and no flight that it started waits.
     fn is_over(&self, id: FetchId) -> bool {
         self.fetches.get(id).is_some_and(Fetch::is_over)
     }
 
-    /// Forgets a fetch that is over.
+    /// Removes a fetch that is over.
     fn forget_fetch(&mut self, id: FetchId, out: &mut Effects<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         if let Some(timer) = fetch.deadline {
@@ -289,7 +289,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Carries out what the event set off elsewhere.
+    /// Does what the event made possible or necessary elsewhere.
     fn conclude<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while let Some(fetch) = self.collapsing.pop() {
             self.end_fetch(fetch, EndReason::Failure, turn);
