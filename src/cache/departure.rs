@@ -74,6 +74,28 @@ impl Departure {
 /// Departures in the order in which they left. Whoever holds them drops them after all locks: a drop may run host code.
 pub type Departures = SmallVec<[Departure; 1]>;
 
+/// Where what leaves in a step of long work goes, before the next step.
+pub trait StepSink {
+    /// Takes the departures away; with a [`DepartureSink`] they were recorded there. Called with no lock held.
+    fn take(&mut self, departures: &mut Departures);
+}
+
+/// All of it is kept.
+impl StepSink for Departures {
+    fn take(&mut self, departures: &mut Departures) {
+        self.append(departures);
+    }
+}
+
+/// The function is called after each step.
+pub struct EachStep<F>(pub F);
+
+impl<F: FnMut(Departures)> StepSink for EachStep<F> {
+    fn take(&mut self, departures: &mut Departures) {
+        (self.0)(std::mem::take(departures));
+    }
+}
+
 /// Where departures go at once, so that those of one key arrive in store order whatever threads caused them.
 pub trait DepartureSink: Send + Sync {
     /// Takes the departures away. Called under a shard's lock: it must not block, drop a value or call the store.

@@ -3,6 +3,7 @@
 use super::departure::{DepartureSink, Departures};
 use super::index::TableHint;
 use super::shard::Shard;
+use super::work;
 use crate::base::Millis;
 use crate::base::fair::FairMutex;
 use crate::base::sync::MutexGuard;
@@ -26,11 +27,12 @@ impl LockedShard {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
-    /// Does `work` that nothing leaves by. If it unwinds, nobody knows what state the shard is in: the next to come finds it empty.
+    /// Does `look`, that nothing leaves by. If it unwinds, nobody knows what state the shard is in: the next to come finds it empty.
     /// What was in it is dropped after the lock, so that whoever calls must bear that code of the host's runs.
     #[inline(always)]
-    pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, work: impl FnOnce(&mut Shard) -> R) -> R {
+    pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, look: impl FnOnce(&mut Shard) -> R) -> R {
         let mut left;
+        let _hold = work::LockScope::begin();
         let mut shard = match self.shard.lock_unless_broken() {
             Ok(shard) => shard,
             Err(broken) => {
@@ -38,7 +40,7 @@ impl LockedShard {
                 self.salvage(broken, sink, &mut left)
             }
         };
-        work(&mut shard)
+        look(&mut shard)
     }
 
     /// As [`LockedShard::read`], if that can be had without waiting or mending. `None`: nothing was done.
@@ -47,21 +49,25 @@ impl LockedShard {
         work(&mut *self.shard.try_lock_unless_broken()?)
     }
 
-    /// Does `work`, which puts what leaves into `out`; with a departure sink it goes there, also if `work` unwinds.
+    /// Does `change`, which puts what leaves into `out`; with a departure sink it goes there, also if `change` unwinds.
     #[inline(always)]
     pub fn write<R>(
         &self,
         sink: Option<&dyn DepartureSink>,
         out: &mut Departures,
-        work: impl FnOnce(&mut Shard, &mut Departures) -> R,
+        change: impl FnOnce(&mut Shard, &mut Departures) -> R,
     ) -> R {
+        // Dropped after the lock is given back.
+        let _outgrown;
+        let _hold = work::LockScope::begin();
         let mut shard = match self.shard.lock_unless_broken() {
             Ok(shard) => shard,
             Err(broken) => self.salvage(broken, sink, out),
         };
         let leaving = DepartureScope { out, sink };
-        let result = work(&mut shard, &mut *leaving.out);
+        let result = change(&mut shard, &mut *leaving.out);
         self.announce(&shard);
+        _outgrown = shard.take_outgrown();
         result
     }
 

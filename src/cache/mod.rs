@@ -34,7 +34,7 @@ mod wheel;
 mod work;
 
 pub use counts::{StoreCounts, Tally};
-pub use departure::{Cause, Departure, DepartureSink, Departures};
+pub use departure::{Cause, Departure, DepartureSink, Departures, EachStep, StepSink};
 pub use entry::{Condition, END_COST, ENTRY_COST, Hit, NODE_COST, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
 pub use snapshot::{Copied, Snapshot};
 pub use store::Store;

@@ -12,19 +12,23 @@
 //! An entry whose end has come is as good as gone: no operation shows it. It leaves when the wheel hands it out, or when a
 //! write meets it; live entries are asked to make room only when nothing that is due is left.
 
+mod steps;
+
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
 use super::entry::{Condition, END_COST, Hit, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
 use super::index::Index;
 use super::levels::Amount;
-use super::limits::{ShardLimits, share};
+use super::limits::ShardLimits;
 use super::order::EvictionOrder;
 use super::slab::{Found, Held, Place, Slab};
 use super::wheel::Expirations;
+use super::work;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, Record, SharedRandom, Ttl};
 use std::sync::Arc;
+use steps::STEP;
 
 /// When entries end if they do not say so themselves.
 #[derive(Clone)]
@@ -115,6 +119,14 @@ pub(super) struct Shard {
     cost: u128,
     part: ShardLimits,
     counts: StoreCounts,
+    outgrown: Option<Box<Outgrown>>,
+}
+
+/// What a shard was made of that is empty and begins anew.
+pub(super) struct Outgrown {
+    _slab: Slab,
+    _order: EvictionOrder,
+    _ends: Expirations,
 }
 
 impl Shard {
@@ -129,6 +141,7 @@ impl Shard {
             cost: 0,
             part,
             counts: StoreCounts::default(),
+            outgrown: None,
         }
     }
 
@@ -428,6 +441,7 @@ impl Shard {
         out: &mut Departures,
         remove: impl FnOnce(&mut Slab, &mut Departure),
     ) {
+        work::entry();
         self.order.leave(&mut self.slab, place);
         self.cost -= u128::from(self.slab.cost(place));
         self.counts.depart(cause, self.slab.cost(place));
@@ -476,43 +490,16 @@ impl Shard {
         found.is_some_and(|place| self.dismiss_or_expire(place, Cause::Removed, now, out) == Cause::Removed)
     }
 
-    /// Removes the next victim; if there was one, it is the last of those leaving.
+    /// Removes the next victim; if there was one, it is the last of those leaving. What is due leaves before it.
     pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
-        self.reclaim(now, usize::MAX, out);
-        self.dismiss_next(Cause::Removed, now, out)
-    }
-
-    /// Keeps `ratio` of the entries and of their cost.
-    pub fn trim(&mut self, ratio: f64, now: Millis, out: &mut Departures) {
-        self.reclaim(now, usize::MAX, out);
-        let entries = share(u128::from(self.slab.len()), ratio);
-        let cost = share(self.cost, ratio);
-        while (u128::from(self.slab.len()) > entries || self.cost > cost) && self.dismiss_next(Cause::Trimmed, now, out) {}
-        self.shrink_if_empty();
-    }
-
-    /// Keeps `entries` entries.
-    pub fn trim_to(&mut self, entries: u64, now: Millis, out: &mut Departures) {
-        self.reclaim(now, usize::MAX, out);
-        while self.slab.len() > entries && self.dismiss_next(Cause::Trimmed, now, out) {}
-        self.shrink_if_empty();
-    }
-
-    /// Takes on new limits, and makes the entries fit.
-    pub fn resize(&mut self, part: ShardLimits, now: Millis, out: &mut Departures) {
-        self.part = part;
-        self.reclaim(now, usize::MAX, out);
-        while !self.lack(0, 0).is_none() && self.dismiss_next(Cause::Trimmed, now, out) {}
-        self.shrink_if_empty();
-    }
-
-    pub fn clear(&mut self, now: Millis, out: &mut Departures) {
-        self.reclaim(now, usize::MAX, out);
-        self.slab.forget_keys();
-        while let Some(place) = self.order.next_victim(&mut self.slab) {
-            self.release(place, Cause::Cleared, self.end_of(place), now, out, |slab, left| slab.remove_forgotten(place, left));
+        self.reclaim(now, ASIDE, out);
+        for _ in 0..STEP {
+            let Some(victim) = self.order.next_victim(&mut self.slab) else { return false };
+            if self.dismiss_or_expire(victim, Cause::Removed, now, out) == Cause::Removed {
+                return true;
+            }
         }
-        self.start_again();
+        false
     }
 
     /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
@@ -532,11 +519,21 @@ impl Shard {
         }
     }
 
+    /// Begins anew, without an entry. To give much memory back takes long, which is left to whoever holds the lock, for after it.
     fn start_again(&mut self) {
-        self.slab = Slab::new();
-        self.order = self.order.anew();
-        self.ends = Expirations::new();
+        let order = self.order.anew();
+        self.outgrown = Some(Box::new(Outgrown {
+            _slab: std::mem::replace(&mut self.slab, Slab::new()),
+            _order: std::mem::replace(&mut self.order, order),
+            _ends: std::mem::replace(&mut self.ends, Expirations::new()),
+        }));
         self.cost = 0;
+    }
+
+    /// Memory that is not needed any more: to be dropped after the lock.
+    #[inline(always)]
+    pub fn take_outgrown(&mut self) -> Option<Box<Outgrown>> {
+        if rarely(self.outgrown.is_some()) { self.outgrown.take() } else { None }
     }
 }
 

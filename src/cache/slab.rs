@@ -178,11 +178,13 @@ impl Slab {
     }
 
     /// Forgets how to find entries by their keys, for who takes all of them out.
+    #[cfg(test)]
     pub fn forget_keys(&mut self) {
         self.index = Index::new();
     }
 
     /// Takes the entry out into `left`, after [`Slab::forget_keys`]; its links must have been cut.
+    #[cfg(test)]
     pub fn remove_forgotten(&mut self, place: Place, left: &mut Departure) {
         assert!(self.index.is_empty(), "no address may outlive its record");
         self.vacate(place, left);

@@ -1,5 +1,7 @@
 //! The store as a whole: which shard a key belongs to, how the budgets are split, and the sums over all shards.
 
+mod steps;
+
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, DepartureSink, Departures};
 use super::entry::{Hit, NewEntry, PutOutcome, TouchOutcome};
@@ -25,11 +27,16 @@ pub struct Store {
     hasher: KeyHasher,
     sink: Option<Arc<dyn DepartureSink>>,
     invalid_keys: AtomicU64,
-    limits: Mutex<Limits>,
-    /// One resize at a time: two would leave shards with parts of different wholes.
-    resizing: Mutex<()>,
+    limits: Mutex<SetLimits>,
     /// Which shard `pop` asks first.
     turn: AtomicUsize,
+}
+
+/// The limits as last set.
+struct SetLimits {
+    limits: Limits,
+    /// How often they were set.
+    version: u64,
 }
 
 impl Store {
@@ -47,8 +54,7 @@ impl Store {
             hasher,
             sink,
             invalid_keys: AtomicU64::new(0),
-            limits: Mutex::new(limits),
-            resizing: Mutex::default(),
+            limits: Mutex::new(SetLimits { limits, version: 0 }),
             turn: AtomicUsize::new(0),
         }
     }
@@ -112,19 +118,6 @@ impl Store {
             #[inline(always)]
             |shard, out| work(shard, hash, out),
         )
-    }
-
-    /// Does `work` on each shard in turn, one lock at a time.
-    fn write_all(&self, out: &mut Departures, mut work: impl FnMut(&mut Shard, &mut Departures)) {
-        self.cells.iter().for_each(|cell| cell.write(self.sink(), out, &mut work));
-    }
-
-    /// Gives back all that is due and looks at what is left, shard by shard.
-    fn look_at_all(&self, now: Millis, out: &mut Departures, mut look: impl FnMut(&Shard)) {
-        self.write_all(out, |shard, out| {
-            shard.sweep(now, usize::MAX, out);
-            look(shard);
-        });
     }
 
     /// Looks `key` up: a use, and one hit, null hit or miss.
@@ -237,64 +230,13 @@ impl Store {
         }
     }
 
-    /// Keeps `ratio` (0 to 1) of the entries and of the cost, each shard of its own, after what is due left.
-    pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut Departures) {
-        let now = clock.millis();
-        self.write_all(out, |shard, out| shard.trim(ratio, now, out));
-    }
-
-    /// Keeps at most `entries` entries, each shard in proportion to what it holds.
-    pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut Departures) {
-        let now = clock.millis();
-        let mut held = Vec::with_capacity(self.cells.len());
-        self.look_at_all(now, out, |shard| held.push(u128::from(shard.entries())));
-        let all: u128 = held.iter().sum();
-        if all <= u128::from(entries) {
-            return;
-        }
-        let (mut so_far, mut given) = (0, 0);
-        for (cell, held) in self.cells.iter().zip(held) {
-            // Rounded on the running sum, so that the parts add up to `entries` to the last one.
-            so_far += held;
-            let part = (so_far * u128::from(entries) / all) as u64 - given;
-            given += part;
-            cell.write(self.sink(), out, |shard, out| shard.trim_to(part, now, out));
-        }
-    }
-
-    /// Removes everything.
-    pub fn clear(&self, clock: &Clock, out: &mut Departures) {
-        let now = clock.millis();
-        self.write_all(out, |shard, out| shard.clear(now, out));
-    }
-
-    /// Changes both limits and makes the entries fit. The number of shards stays: with fewer entries than shards allowed, the
-    /// shards that are left without a part refuse every put.
-    pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut Departures) {
-        let now = clock.millis();
-        let limits = Limits { capacity, cost: cost_limit };
-        let _one = self.resizing.lock();
-        *self.limits.lock() = limits;
-        for (index, cell) in self.cells.iter().enumerate() {
-            let part = limits.shard_limits(index, self.cells.len());
-            cell.write(self.sink(), out, |shard, out| shard.resize(part, now, out));
-        }
-    }
-
-    /// Removes everything that is due and says how much that was.
-    pub fn remove_expired(&self, clock: &Clock, out: &mut Departures) -> usize {
-        let now = clock.millis();
-        let mut removed = 0;
-        self.write_all(out, |shard, out| removed += shard.sweep(now, usize::MAX, out));
-        removed
-    }
-
     /// For the timer: gives back what is due, looking at no more than `limit` entries per shard under one lock. Says whether
     /// there is more to do; then it is to be called again, after others had a chance at the locks.
     pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
         let now = clock.millis();
         for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
             cell.write(self.sink(), out, |shard, out| shard.sweep(now, limit, out));
+            cell.give_way();
         }
         self.next_due().is_some_and(|due| due <= now)
     }
@@ -318,35 +260,19 @@ impl Store {
         Millis(end.0.div_ceil(WAKE_GRAIN_MS).saturating_mul(WAKE_GRAIN_MS))
     }
 
-    /// How many entries there are, after what is due left.
-    pub fn len(&self, clock: &Clock, out: &mut Departures) -> u64 {
-        let now = clock.millis();
-        let mut entries = 0;
-        self.look_at_all(now, out, |shard| entries += shard.entries());
-        entries
-    }
-
-    /// What the entries cost together, after what is due left. A sum beyond the type's range is shown as its end.
-    pub fn cost(&self, clock: &Clock, out: &mut Departures) -> u64 {
-        let now = clock.millis();
-        let mut cost = 0;
-        self.look_at_all(now, out, |shard| cost += shard.cost());
-        u64::try_from(cost).unwrap_or(u64::MAX)
-    }
-
     /// How many entries the store may hold.
     pub fn capacity(&self) -> u64 {
-        self.limits.lock().capacity
+        self.limits.lock().limits.capacity
     }
 
     /// What the entries may cost together; `None` for no limit.
     pub fn cost_limit(&self) -> Option<u64> {
-        self.limits.lock().cost
+        self.limits.lock().limits.cost
     }
 
     /// What an entry, key and node included, may cost at most.
     pub fn max_cost(&self) -> u64 {
-        self.limits.lock().max_cost(self.cells.len() as u64)
+        self.limits.lock().limits.max_cost(self.cells.len() as u64)
     }
 
     /// How many shards there are.

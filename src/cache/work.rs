@@ -24,6 +24,26 @@ pub(super) fn entry() {
     counters::ENTRIES.with(|entries| entries.set(entries.get() + 1));
 }
 
+/// A hold of a shard's lock, until it is dropped.
+pub(super) struct LockScope;
+
+impl LockScope {
+    #[inline(always)]
+    pub fn begin() -> LockScope {
+        #[cfg(test)]
+        counters::HOLD_BEGAN.with(|began| began.set(counters::ENTRIES.get()));
+        LockScope
+    }
+}
+
+#[cfg(test)]
+impl Drop for LockScope {
+    fn drop(&mut self) {
+        let entries = counters::ENTRIES.get() - counters::HOLD_BEGAN.get();
+        counters::LONGEST_HOLD.with(|longest| longest.set(longest.get().max(entries)));
+    }
+}
+
 #[cfg(test)]
 mod counters {
     use std::cell::Cell;
@@ -32,6 +52,8 @@ mod counters {
         pub(super) static PROBES: Cell<u64> = const { Cell::new(0) };
         pub(super) static STEPS: Cell<u64> = const { Cell::new(0) };
         pub(super) static ENTRIES: Cell<u64> = const { Cell::new(0) };
+        pub(super) static HOLD_BEGAN: Cell<u64> = const { Cell::new(0) };
+        pub(super) static LONGEST_HOLD: Cell<u64> = const { Cell::new(0) };
     }
 
     /// How many buckets `work` looks at.
@@ -46,6 +68,13 @@ mod counters {
         let before = ENTRIES.get();
         work();
         ENTRIES.get() - before
+    }
+
+    /// How many entries `work` concerns in the hold of a shard's lock in which it concerns most.
+    pub(in crate::cache) fn longest_hold_of(work: impl FnOnce()) -> u64 {
+        LONGEST_HOLD.set(0);
+        work();
+        LONGEST_HOLD.get()
     }
 
     /// How many steps `work` takes in the tree of priorities.

@@ -9,7 +9,7 @@ use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use crate::base::panics::catch_panic;
 use crate::base::{Answer, Now, Status, Ttl, Value};
-use crate::cache::{Departure, Departures, Hit, NewEntry, PutOutcome, TouchOutcome};
+use crate::cache::{Departure, Departures, EachStep, Hit, NewEntry, PutOutcome, StepSink, TouchOutcome};
 use crate::runtime::hooks::call_host;
 use crate::task::table::Write;
 
@@ -330,6 +330,13 @@ impl Core {
         Ok(result)
     }
 
+    /// As [`Core::change`], of any number of entries: what leaves is let go of after each step (rule S19).
+    fn change_in_steps<R>(&self, work: impl FnOnce(&mut dyn StepSink) -> R) -> Result<R, Status> {
+        self.check_not_over()?;
+        let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));
+        Ok(work(&mut EachStep(|left| self.release_departures(left))))
+    }
+
     /// Hands out the next victim, which is not in the store any more.
     pub fn pop(&self) -> Result<Lookup, Status> {
         Ok(self.change(|left| self.store.pop(&self.clock, left))?.into())
@@ -340,43 +347,42 @@ impl Core {
         if !(0.0..=1.0).contains(&ratio) {
             return Err(Status::ERR_INVALID_ARG);
         }
-        self.change(|left| self.store.trim(ratio, &self.clock, left))
+        self.change_in_steps(|left| self.store.trim(ratio, &self.clock, left))
     }
 
     /// Keeps at most `entries` entries.
     pub fn trim_to(&self, entries: u64) -> Result<(), Status> {
-        self.change(|left| self.store.trim_to(entries, &self.clock, left))
+        self.change_in_steps(|left| self.store.trim_to(entries, &self.clock, left))
     }
 
     /// Removes what is due and says how much that was.
     pub fn remove_expired(&self) -> Result<usize, Status> {
-        self.change(|left| self.store.remove_expired(&self.clock, left))
+        self.change_in_steps(|left| self.store.remove_expired(&self.clock, left))
     }
 
-    /// Removes everything.
+    /// Removes everything. Loads under way are overtaken first, in one step with the table: what they bring is not stored. Then the entries
+    /// leave, without the table's lock; what is stored meanwhile by a load that began later may leave with them.
     pub fn clear(&self) -> Result<(), Status> {
         self.check_not_over()?;
-        if !self.is_engine() {
-            return self.change(|left| self.store.clear(&self.clock, left));
+        if self.is_engine() {
+            self.with_table(|table, turn| {
+                self.note_written();
+                table.cleared(turn);
+            });
         }
-        self.with_table(|table, turn| {
-            let result = catch_panic(|| self.store.clear(&self.clock, turn.store.left)).map_err(|_| Status::ERR_PANIC);
-            self.note_written();
-            table.cleared(turn);
-            result
-        })
+        catch_panic(|| self.change_in_steps(|left| self.store.clear(&self.clock, left))).unwrap_or(Err(Status::ERR_PANIC))
     }
 
     /// Changes both limits and makes the entries fit.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), Status> {
         let limits = CacheSettings { capacity, cost_limit, ..self.settings.cache.clone() };
         self.removals.set_bounds(self.routes.bounds_of_removals(&limits, self.removals.has_listener()));
-        self.change(|left| self.store.resize(capacity, cost_limit, &self.clock, left))
+        self.change_in_steps(|left| self.store.resize(capacity, cost_limit, &self.clock, left))
     }
 
     /// How many entries there are.
     pub fn len(&self) -> u64 {
-        self.change(|left| self.store.len(&self.clock, left)).unwrap_or(0)
+        self.change_in_steps(|left| self.store.len(&self.clock, left)).unwrap_or(0)
     }
 
     /// Whether there are none.
@@ -386,7 +392,7 @@ impl Core {
 
     /// What the entries cost together.
     pub fn cost(&self) -> u64 {
-        self.change(|left| self.store.cost(&self.clock, left)).unwrap_or(0)
+        self.change_in_steps(|left| self.store.cost(&self.clock, left)).unwrap_or(0)
     }
 
     /// How many entries there may be.

@@ -1,0 +1,302 @@
+//! What concerns all entries of a store: in steps, between which other threads have the locks (rule S19), and what left is taken away.
+
+use super::super::departure::{Departures, StepSink};
+use super::super::limits::Limits;
+use super::super::locked_shard::LockedShard;
+use super::super::shard::Shard;
+use super::Store;
+use crate::base::{Clock, Millis};
+
+impl Store {
+    /// Does a step of work on a shard again and again, until it says that there is no more to do. What leaves is taken away after each,
+    /// with no lock held.
+    fn in_steps(&self, shard: &LockedShard, out: &mut dyn StepSink, mut step: impl FnMut(&mut Shard, &mut Departures) -> bool) {
+        loop {
+            let mut left = Departures::new();
+            let more = shard.write(self.sink(), &mut left, &mut step);
+            out.take(&mut left);
+            if !more {
+                return;
+            }
+            shard.give_way();
+        }
+    }
+
+    /// Removes what is due of one shard.
+    fn reclaim_all(&self, shard: &LockedShard, now: Millis, out: &mut dyn StepSink) {
+        self.in_steps(shard, out, |shard, left| shard.reclaim_step(now, left));
+    }
+
+    /// Gives back all that is due and looks at what is left, shard by shard.
+    pub(super) fn look_at_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
+        for shard in &self.cells {
+            self.in_steps(shard, out, |shard, left| {
+                let more = shard.reclaim_step(now, left);
+                if !more {
+                    look(shard);
+                }
+                more
+            });
+        }
+    }
+
+    /// Keeps `ratio` (0 to 1) of the entries and of the cost, each shard of its own, after what is due left.
+    pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut dyn StepSink) {
+        let now = clock.millis();
+        for shard in &self.cells {
+            self.reclaim_all(shard, now, out);
+            let mut kept = None;
+            self.in_steps(shard, out, |shard, left| {
+                let (entries, cost) = *kept.get_or_insert_with(|| shard.share(ratio));
+                shard.trim_step(entries, cost, now, left)
+            });
+        }
+    }
+
+    /// Keeps at most `entries` entries, each shard in proportion to what it holds.
+    pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut dyn StepSink) {
+        let now = clock.millis();
+        let mut held = Vec::with_capacity(self.cells.len());
+        self.look_at_all(now, out, |shard| held.push(u128::from(shard.entries())));
+        let all: u128 = held.iter().sum();
+        if all <= u128::from(entries) {
+            return;
+        }
+        let (mut so_far, mut given) = (0, 0);
+        for (shard, held) in self.cells.iter().zip(held) {
+            // Rounded on the running sum, so that the parts add up to `entries` to the last one.
+            so_far += held;
+            let part = (so_far * u128::from(entries) / all) as u64 - given;
+            given += part;
+            self.in_steps(shard, out, |shard, left| shard.trim_step(part, u128::MAX, now, left));
+        }
+    }
+
+    /// Removes everything that is there when this is called, and perhaps some of what is stored meanwhile.
+    pub fn clear(&self, clock: &Clock, out: &mut dyn StepSink) {
+        let now = clock.millis();
+        for shard in &self.cells {
+            self.reclaim_all(shard, now, out);
+            let mut progress = None;
+            self.in_steps(shard, out, |shard, left| {
+                let progress = progress.get_or_insert_with(|| shard.begin_clear());
+                shard.clear_step(progress, now, left)
+            });
+        }
+    }
+
+    /// Changes both limits and makes the entries fit. The number of shards stays: with fewer entries than shards allowed, the
+    /// shards that are left without a part refuse every put.
+    pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut dyn StepSink) {
+        let now = clock.millis();
+        let limits = Limits { capacity, cost: cost_limit };
+        let mine = {
+            let mut set = self.limits.lock();
+            set.limits = limits;
+            set.version += 1;
+            set.version
+        };
+        for (index, shard) in self.cells.iter().enumerate() {
+            self.reclaim_all(shard, now, out);
+            let part = limits.shard_limits(index, self.cells.len());
+            // A later resize goes over all shards too, so this one leaves the rest to it: no mixture of two is left behind.
+            self.in_steps(shard, out, |shard, left| self.limits.lock().version == mine && shard.resize_step(part, now, left));
+        }
+    }
+
+    /// Removes everything that is due and says how much that was.
+    pub fn remove_expired(&self, clock: &Clock, out: &mut dyn StepSink) -> usize {
+        let (now, mut removed) = (clock.millis(), 0);
+        for shard in &self.cells {
+            self.in_steps(shard, out, |shard, left| {
+                let before = shard.entries();
+                let more = shard.reclaim_step(now, left);
+                removed += (before - shard.entries()) as usize;
+                more
+            });
+        }
+        removed
+    }
+
+    /// How many entries there are, after what is due left.
+    pub fn len(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
+        let mut entries = 0;
+        self.look_at_all(clock.millis(), out, |shard| entries += shard.entries());
+        entries
+    }
+
+    /// What the entries cost together, after what is due left. A sum beyond the type's range is shown as its end.
+    pub fn cost(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
+        let mut cost = 0;
+        self.look_at_all(clock.millis(), out, |shard| cost += shard.cost());
+        u64::try_from(cost).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::departure::{Cause, EachStep};
+    use super::super::super::entry::{NewEntry, PutOutcome};
+    use super::super::super::snapshot::Copied;
+    use super::super::super::walk::Walk;
+    use super::super::super::work::longest_hold_of;
+    use super::*;
+    use crate::base::config::CacheSettings;
+    use crate::base::{Answer, StoreTerms, Ttl};
+    use std::cell::Cell;
+
+    const MANY: u32 = 10_000;
+    /// A step, and what the wheel of deadlines moves down meanwhile.
+    const SMALL: u64 = 256;
+
+    fn key(number: u32) -> [u8; 4] {
+        number.to_be_bytes()
+    }
+
+    fn put(store: &Store, clock: &Clock, number: u32, ttl: Ttl) -> PutOutcome {
+        let terms = StoreTerms { ttl: Some(ttl), priority: Some(f64::from(number % 3)), ..StoreTerms::default() };
+        store.put(&key(number), NewEntry { terms, ..NewEntry::new(Answer::Null) }, clock, &mut Departures::new())
+    }
+
+    /// A store of one shard that is full, and its clock.
+    fn full(ttl: Ttl) -> (Store, Clock) {
+        let settings = CacheSettings { capacity: u64::from(MANY), shards: Some(1), ..CacheSettings::default() };
+        let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
+        (0..MANY).for_each(|number| assert!(put(&store, &clock, number, ttl).is_stored()));
+        (store, clock)
+    }
+
+    fn advance(clock: &Clock, by_ms: u64) {
+        if let Clock::Manual(clock) = clock {
+            clock.advance(by_ms);
+        }
+    }
+
+    fn len(store: &Store, clock: &Clock) -> u64 {
+        store.len(clock, &mut Departures::new())
+    }
+
+    #[test]
+    fn s19_whatever_concerns_all_entries_is_done_in_small_holds() {
+        type Work = fn(&Store, &Clock, &mut Departures);
+        let works: [(&str, Work, u64); 9] = [
+            ("clear", |store, clock, out| store.clear(clock, out), 0),
+            ("trim", |store, clock, out| store.trim(0.1, clock, out), u64::from(MANY) / 10),
+            ("trim_to", |store, clock, out| store.trim_to(9, clock, out), 9),
+            ("resize", |store, clock, out| store.resize(9, None, clock, out), 9),
+            ("resize by cost", |store, clock, out| store.resize(u64::from(MANY), Some(0), clock, out), 0),
+            ("pop", |store, clock, out| assert!(store.pop(clock, out).is_some()), u64::from(MANY) - 1),
+            ("cost", |store, clock, out| assert!(store.cost(clock, out) > 0), u64::from(MANY)),
+            (
+                "walk",
+                |store, clock, _| {
+                    let (mut walk, mut page) = (Walk::new(), Vec::new());
+                    while store.walk(&mut walk, clock, &mut page) {}
+                    assert_eq!(page.len(), MANY as usize);
+                },
+                u64::from(MANY),
+            ),
+            (
+                "copy",
+                |store, clock, _| {
+                    let (mut snapshot, mut page) = (store.snapshot(), Vec::<Copied>::new());
+                    while store.copy_page(&mut snapshot, clock, &mut page) {}
+                    assert_eq!(page.len(), MANY as usize);
+                },
+                u64::from(MANY),
+            ),
+        ];
+        for (name, work, stay) in works {
+            let (store, clock) = full(Ttl::of_ms(3_600_000));
+            let mut left = Departures::new();
+            let longest = longest_hold_of(|| work(&store, &clock, &mut left));
+            assert!(longest <= SMALL, "{name}: {longest} entries in one hold");
+            assert_eq!((len(&store, &clock), left.len() as u64), (stay, u64::from(MANY) - stay), "{name}");
+        }
+    }
+
+    #[test]
+    fn s19_what_ends_at_one_instant_leaves_in_small_holds_whoever_meets_it() {
+        type Work = fn(&Store, &Clock, &mut Departures);
+        let works: [(&str, Work); 7] = [
+            ("len", |store, clock, out| assert_eq!(store.len(clock, out), 0)),
+            ("cost", |store, clock, out| assert_eq!(store.cost(clock, out), 0)),
+            ("remove_expired", |store, clock, out| assert_eq!(store.remove_expired(clock, out), MANY as usize)),
+            ("pop", |store, clock, out| assert!(store.pop(clock, out).is_none())),
+            ("trim", |store, clock, out| store.trim(0.5, clock, out)),
+            ("clear", |store, clock, out| store.clear(clock, out)),
+            ("resize", |store, clock, out| store.resize(1, None, clock, out)),
+        ];
+        for (name, work) in works {
+            let (store, clock) = full(Ttl::of_ms(1_000));
+            advance(&clock, 1_000);
+            let mut left = Departures::new();
+            let longest = longest_hold_of(|| work(&store, &clock, &mut left));
+            assert!(longest <= SMALL, "{name}: {longest} entries in one hold");
+            assert!(left.len() == MANY as usize && left.iter().all(|left| left.cause == Cause::Expired), "{name}");
+        }
+    }
+
+    #[test]
+    fn s14_a_clear_misses_nobody_who_is_used_meanwhile_and_ends_while_others_write() {
+        let (store, clock) = full(Ttl::Never);
+        let (mut left, next) = (Departures::new(), Cell::new(MANY));
+        store.clear(
+            &clock,
+            &mut EachStep(|mut step: Departures| {
+                left.append(&mut step);
+                // Those that would leave next are used, and newcomers take the place of those that left.
+                (0..MANY).step_by(7).for_each(|number| drop(store.lookup(&key(number), &clock)));
+                (0..50).for_each(|_| {
+                    put(&store, &clock, next.get(), Ttl::Never);
+                    next.set(next.get() + 1);
+                });
+            }),
+        );
+        assert!((0..MANY).all(|number| store.peek(&key(number), &clock).is_none()), "whoever was there has left");
+        let cleared = left.iter().filter(|left| left.cause == Cause::Cleared).count();
+        assert!(cleared >= MANY as usize && left.iter().all(|left| left.cause == Cause::Cleared));
+    }
+
+    #[test]
+    fn s19_a_put_during_a_resize_does_not_do_the_rest_of_it() {
+        let (store, clock) = full(Ttl::Never);
+        let (number, longest) = (Cell::new(MANY), Cell::new(0));
+        store.resize(
+            100,
+            None,
+            &clock,
+            &mut EachStep(|_| {
+                number.set(number.get() + 1);
+                let one = longest_hold_of(|| assert!(put(&store, &clock, number.get() / 3 * 3 + 2, Ttl::Never).is_stored()));
+                longest.set(longest.get().max(one));
+            }),
+        );
+        assert!(longest.get() <= 4, "{} entries for one put", longest.get());
+        assert_eq!(len(&store, &clock), 100);
+    }
+
+    #[test]
+    fn s14_of_two_resizes_at_once_the_later_one_holds_whole() {
+        let settings = CacheSettings { capacity: 20_000, shards: Some(8), ..CacheSettings::default() };
+        let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
+        (0..MANY).for_each(|number| assert!(put(&store, &clock, number, Ttl::Never).is_stored()));
+        let (steps, mut left) = (Cell::new(0), Departures::new());
+        store.resize(
+            80,
+            None,
+            &clock,
+            &mut EachStep(|_| {
+                steps.set(steps.get() + 1);
+                if steps.get() == 50 {
+                    store.resize(8_000, None, &clock, &mut left);
+                }
+            }),
+        );
+        assert_eq!(store.capacity(), 8_000);
+        for number in 0..4 * MANY {
+            put(&store, &clock, number, Ttl::Never);
+        }
+        assert_eq!(len(&store, &clock), 8_000, "every shard has its part of the later limits");
+    }
+}
