@@ -10,12 +10,12 @@ use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{FlightRemains, Part};
 use crate::task::{FlightId, KeyStateId, RequestId};
 
-/// What the provider says of one key.
+/// The provider's answer for one key.
 #[derive(Clone, Debug)]
 pub enum ProviderAnswer {
     /// A value or null, on these terms.
     Answer(Answer, StoreTerms),
-    /// No answer, and why.
+    /// A failure, with its error.
     Failed(Error),
 }
 
@@ -37,7 +37,7 @@ impl<H: Host> Table<H> {
         let request = &self.requests[id];
         let (is_unwanted, is_done) = (request.wanted == 0 && request.unanswered > 0, request.is_done());
         if is_unwanted && matches!(part, Part::Open { .. }) {
-            // The last key that somebody waited for is answered; who waited for the others had left before.
+            // The last wanted key is answered, and no waiter is left for the others.
             self.cancel_request(id, turn.out);
         }
         if is_done {
@@ -47,8 +47,8 @@ impl<H: Host> Table<H> {
         status
     }
 
-    /// What was open of a part that the request counts as answered. Nearly always that is its flight: all that is on the way of an
-    /// answer to it is inlined, for each step is little more than its call.
+    /// Handles the answer for a part; `part` is its state before. Nearly always it was open: the whole path from there to the flight is
+    /// inlined, because each step is little more than its call.
     #[inline(always)]
     fn part_answered<S: AnswerStore>(
         &mut self,
@@ -96,8 +96,8 @@ impl<H: Host> Table<H> {
         Status::LATE
     }
 
-    /// A flight has its answer: the store first, the flight after. Were the flight to end first, a fetch between the two
-    /// would miss and load again (F07).
+    /// Settles a flight with its answer: stores the answer first, then ends the flight. In the other order, a fetch between the two steps
+    /// would miss, and load again (F07).
     #[inline(always)]
     pub(super) fn settle_current<S: AnswerStore>(
         &mut self,
@@ -149,7 +149,7 @@ impl<H: Host> Table<H> {
             return FillResult::default();
         }
         key_state.loaded(stamp);
-        // News to other requests that are out: to the one that brought it, and to those to come, it is none.
+        // Only other requests that were handed out need to know of this write; the one that brought it and later ones do not.
         if self.requests.len() > 1 {
             self.recent.write(key_state.hash, true);
         }
@@ -179,8 +179,8 @@ impl<H: Host> Table<H> {
         self.failures.forget(&self.key_states[key_state].key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
     }
 
-    /// An answer came after its attempt's time. If nothing newer was written it settles the key's flight, whatever that does
-    /// by now; else only the flight that it was asked for, if that is overtaken too (rule F10).
+    /// Handles an answer that arrived after its attempt timed out. If the key was not written since, it settles the key's current flight,
+    /// whatever its phase; else only the flight that it was requested for, if that is overtaken too (rule F10).
     fn settle_late<S: AnswerStore>(
         &mut self,
         remains: FlightRemains,
@@ -191,7 +191,7 @@ impl<H: Host> Table<H> {
     ) {
         let key_state = &self.key_states[remains.key_state];
         if !key_state.is_whole(remains.stamp) {
-            // An earlier write may lie between the attempt and the last who joined: they must not be told what is older.
+            // An earlier write may lie between the attempt and the last waiter's joining: that waiter must not receive older data.
             let serves = |standing| matches!(standing, Standing::Overtaken { write } if remains.stamp.is_after_all_who_joined(write));
             if self.flights.get(asked_for).is_some_and(|flight| serves(flight.standing)) {
                 self.stop_for(asked_for, turn);
@@ -208,7 +208,7 @@ impl<H: Host> Table<H> {
         };
         self.stop_for(current, turn);
         if self.flights[current].demand.stores {
-            // `settle_current` stores if the flight's wish is to store; the attempt's own counts too.
+            // `settle_current` stores if the current flight asks for it; below, the late attempt's own wish to store decides.
             self.settle_current(current, remains.stamp, answer, terms, turn);
         } else {
             let filled = self.store_stray(remains, &mut answer, terms, turn);
@@ -216,7 +216,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Frees a flight of what it is doing, since it is about to be settled by somebody else: a running attempt becomes told.
+    /// Takes a flight out of its phase before it is settled from elsewhere; the part of a running attempt becomes unwanted.
     pub(super) fn stop_for<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         let flight = &self.flights[id];
@@ -239,12 +239,12 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// An attempt failed: the flight pauses, or it ends and everybody hears of it.
+    /// Handles a failed attempt: the flight pauses and is retried, or ends and settles its waiters with the error.
     pub(super) fn fail<S>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) {
         self.fail_until(id, error, Moment::default(), turn);
     }
 
-    /// The same; the next attempt begins at `not_before` at the earliest.
+    /// Like `fail`; the next attempt begins at `not_before` at the earliest.
     pub(super) fn fail_until<S>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut TableContext<'_, H, S>) {
         if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
             turn.out.deferred_drops.push(DeferredDrop::Error(error));
@@ -266,7 +266,7 @@ impl<H: Host> Table<H> {
         self.settle_flight(flight, Outcome { source, ..Outcome::failed(error) }, turn.out);
     }
 
-    /// When the flight is tried again after `error`, if it is.
+    /// When the next attempt after `error` begins; `None` if there is none.
     fn next_attempt(&mut self, id: FlightId, error: &Error, not_before: Moment, now: &Now<'_>) -> Option<Moment> {
         let flight = &self.flights[id];
         let retry = &flight.retry.as_ref()?.retry;
@@ -278,7 +278,7 @@ impl<H: Host> Table<H> {
         (due <= end && due < Moment::NEVER).then_some(due)
     }
 
-    /// The provider answers a key that is not in the request (rule F15). OK if it was stored, LATE if it was old news.
+    /// The provider answers a key that is not in the request (rule F15). Returns OK if the answer was accepted, LATE if it was outdated.
     pub fn extra<S: AnswerStore>(
         &mut self,
         id: RequestId,
@@ -296,7 +296,7 @@ impl<H: Host> Table<H> {
             return if status == Status::OK { Status::LATE } else { status };
         }
         let filled = turn.store.fill(key, &mut answer, terms);
-        // What the store did not take is no news to others: an older attempt's answer may still be stored (rule S12a).
+        // An answer that the store did not take makes no other outdated: that of an older attempt may still be stored (rule S12a).
         let is_stored = filled.ttl_left_ms != 0;
         if is_stored {
             self.counts.extras_stored += 1;

@@ -1,4 +1,4 @@
-//! A fetch comes: each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
+//! A fetch arrives: each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
 
 use super::admit::Admission;
 use super::{AnswerStore, Host, Table, TableContext};
@@ -16,23 +16,23 @@ use crate::task::{FetchId, FlightId, KeyStateId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// What the store said of a position before the lock was taken.
+/// The result of looking a position up in the store before the table's lock was taken.
 #[derive(Debug)]
 pub enum Probe {
-    /// The store does not have it, or was not asked.
+    /// The store does not have the key, or was not asked.
     Missed,
-    /// It is settled: a hit, an invalid key, a key too long.
+    /// Settled: a hit, an invalid key, or a key that is too long.
     Settled(Outcome),
 }
 
-/// Memory for the telling, reserved before a fetch is accepted (rule F01).
+/// Memory for the results, reserved before a fetch is accepted (rule F01).
 pub struct Reservation {
     positions: SmallVec<[Position; 1]>,
     outcomes: Vec<Outcome>,
 }
 
 impl Reservation {
-    /// Room for `positions` positions; `None` when memory is out.
+    /// Reserves memory for `positions` positions; `None` if there is not enough.
     pub fn try_new(positions: usize, form: Form) -> Option<Reservation> {
         if (form, positions) == (Form::Each, 1) {
             return Some(Reservation { positions: SmallVec::from_buf([Position::Open(FlightId::NULL)]), outcomes: Vec::new() });
@@ -51,33 +51,33 @@ impl Reservation {
     }
 }
 
-/// One call that asks for positions.
+/// The arguments of a fetch.
 pub struct FetchRequest<'a, H: Host> {
     /// The keys, one for each position.
     pub keys: CallKeys<'a>,
-    /// What the store said of each.
+    /// The result of each lookup in the store.
     pub probes: &'a mut [Probe],
-    /// Whether the store may have been written since it was asked: then it is asked again.
+    /// Whether the store may have been written since the lookups: then they are repeated.
     pub reprobe: bool,
     /// How the host wants its results delivered.
     pub form: Form,
-    /// The engine's settings with the options over them.
+    /// The engine's settings, overridden by the options of the call.
     pub settings: &'a Arc<FetchSettings>,
     /// Where its events go; `None` for a refresh.
     pub sink: Option<H::Sink>,
-    /// What the provider may see of it.
+    /// Data that is passed to the provider.
     pub context: Option<H::Context>,
     /// Higher goes first.
     pub urgency: i32,
-    /// When what is open is told TIMEOUT.
+    /// When open positions are settled with TIMEOUT.
     pub deadline: Option<Moment>,
     /// After how many more settled positions progress is reported; 0: never.
     pub progress_step: usize,
-    /// Memory for it.
+    /// The memory reserved for it.
     pub room: Reservation,
 }
 
-/// A fetch whose positions are being asked.
+/// A fetch whose positions are being processed.
 pub(super) struct FetchContext<'a> {
     pub id: FetchId,
     form: Form,
@@ -85,29 +85,29 @@ pub(super) struct FetchContext<'a> {
     reprobe: bool,
     pub wish: Wish,
     stand: Arrival,
-    /// Where its own keys stand in the queue.
+    /// The rank of its own keys in the queue.
     pub rank: Rank,
-    /// Whether all its keys that are being loaded were joined, so that none of them gives its place to another.
+    /// Whether it has joined the flights of all its remaining keys, so that none of these gives its place to another key of the fetch.
     looked_ahead: bool,
     pub search: Search,
 }
 
 impl FetchContext<'_> {
-    /// Whether it is a refresh, which costs nobody a place (rule F13d).
+    /// Whether it is a refresh, which takes no place from another key (rule F13d).
     pub fn is_refresh(&self) -> bool {
         self.form == Form::Refresh
     }
 }
 
 impl<H: Host> Table<H> {
-    /// Takes a fetch in. Its id is answered if anything of it is still open.
+    /// Registers a fetch. Returns its id if any position is still open.
     pub fn ask<S: AnswerStore>(&mut self, ask: FetchRequest<'_, H>, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
         let FetchRequest { keys, probes, reprobe, form, settings, sink, context, urgency, deadline, progress_step, room } = ask;
         self.arrivals += 1;
         let arrival = self.arrivals;
         let is_deferrable = (form == Form::Refresh || probes.len() > 1) && self.settings.queue_overflow == Overflow::Wait;
         let wish = Wish { urgency, is_deferrable, stores: settings.read != ReadMode::NoStore };
-        // Only a key that lingers, or that grows more urgent, has an age.
+        // The age of a key matters only for lingering and ageing.
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
         let asked_at = if has_age { turn.now.moment() } else { Moment::default() };
         let stand = self.queue.ranking.arrived(arrival, asked_at);
@@ -129,7 +129,7 @@ impl<H: Host> Table<H> {
             wish,
             arrival,
             stand,
-            // Held until all its keys are asked; given back below.
+            // Keeps the fetch until all its keys are processed; released below.
             waiting: 1,
         });
         if let Some(deadline) = deadline {
@@ -145,7 +145,7 @@ impl<H: Host> Table<H> {
         for position in 0..probes.len() {
             match std::mem::replace(&mut probes[position], Probe::Missed) {
                 Probe::Missed => self.ask_position(&mut asking, position as u32, &keys, probes, turn),
-                // A refresh tells nobody: its invalid keys are left out.
+                // A refresh delivers nothing: its invalid keys are skipped.
                 Probe::Settled(outcome) if form == Form::Refresh => turn.out.defer_outcome_drop(outcome),
                 Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
             }
@@ -158,7 +158,7 @@ impl<H: Host> Table<H> {
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
 
-    /// An all-or-nothing batch with a key that is refused ends before anything of it is handed out.
+    /// Ends an all-or-nothing batch with a refused key before any of it is handed out.
     fn refuse_as_a_whole(&mut self, id: FetchId, probes: &[Probe]) {
         let refused = |probe: &Probe| match probe {
             Probe::Settled(outcome) => outcome.refusal(),
@@ -192,7 +192,7 @@ impl<H: Host> Table<H> {
             if !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
                 self.look_ahead(asking, position, keys, probes, turn);
                 if self.fetches[asking.id].ended.is_some() {
-                    // A key further on is known to fail, and with it the batch.
+                    // The look-ahead found a key that fails, and with it the batch.
                     self.counts.missed_unasked += 1;
                     return;
                 }
@@ -210,7 +210,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Joins whatever is under way of what the fetch has not asked yet: none of it is to give its place to one of the fetch's own keys
+    /// Joins the flights of all keys that the fetch has not processed yet, so that none of these gives its place to another key of the fetch
     /// (rule F13g).
     fn look_ahead<S: AnswerStore>(
         &mut self,
@@ -221,7 +221,7 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) {
         for (position, probe) in (0..).zip(probes).skip(after as usize + 1) {
-            // A batch that failed as a whole meanwhile looks no further: its other positions are counted when their turn comes.
+            // Once the batch has failed as a whole there is nothing to join; its other positions are counted when they are processed.
             if self.fetches[asking.id].ended.is_some() {
                 return;
             }
@@ -231,7 +231,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Settles a position from the store or from the memory of errors, or joins the flight of its key. Else a flight is to be started.
+    /// Settles a position from the store or the error memory, or joins the flight of its key. Otherwise returns what a new flight needs.
     fn look_up<'k, S: AnswerStore>(
         &mut self,
         asking: &FetchContext<'_>,
@@ -247,7 +247,7 @@ impl<H: Host> Table<H> {
         }
         let reads = read != ReadMode::Refresh && !asking.is_refresh();
         if asking.reprobe && reads {
-            // Whoever stored since we missed ended its flight in the same lock hold: asked again, we hit (F07).
+            // A load that was stored since the first lookup has ended its flight in the same hold of the lock: now it is a hit (F07).
             if let Some(outcome) = turn.store.probe(key) {
                 self.settle(id, position, outcome, turn.out);
                 return None;
@@ -265,7 +265,7 @@ impl<H: Host> Table<H> {
             return None;
         }
         if !reads && !self.failures.is_empty() {
-            // Loaded anew: what it failed with before is history, whatever comes of this (rule F20a).
+            // A forced load supersedes the remembered error, whatever its result (rule F20a).
             let deferred_drop = &mut turn.out.deferred_drops;
             self.failures.forget(key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
         }
@@ -292,7 +292,7 @@ impl<H: Host> Table<H> {
         Some(Newcomer { key_state, hash, key, position })
     }
 
-    /// A new flight, which comes in on the way found for it. Its position waits for it, unless it is a refresh's.
+    /// Starts a flight with the given admission. Its position waits for it, unless the fetch is a refresh.
     #[inline]
     fn start<S: AnswerStore>(&mut self, way: Admission, new: Newcomer<'_>, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) {
         let Newcomer { key_state, hash, key, position } = new;
@@ -313,7 +313,7 @@ impl<H: Host> Table<H> {
             owner: asking.id,
             position,
         };
-        // Whoever lost a place for its sake may have been the last of the key state.
+        // The flight that gave up its place may have held the last reference to the key state.
         let flight = match key_state.and_then(|id| Some((id, key_states.get_mut(id)?))) {
             Some((id, key_state)) => {
                 let flight = flights.insert_with_key(|_| make(id));
@@ -347,12 +347,12 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// What a fetch asks for is added to what was asked of the flight before (rule F19).
+    /// Joins a flight: adds the demand and the priority of the fetch to it (rule F19).
     #[inline]
     fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
-            // Nobody wanted it: its request is wanted again.
+            // The flight was unwanted; it counts again among the wanted keys of its request.
             self.requests[request].wanted += 1;
         }
         flight.priority = flight.priority.max(Priority::of(asking.settings.priority));
@@ -370,9 +370,9 @@ impl<H: Host> Table<H> {
     }
 }
 
-/// A key that nobody loads yet, and the position for which it will be loaded.
+/// A key without a current flight, and the position for which it will be loaded.
 struct Newcomer<'k> {
-    /// The key's, if it has one.
+    /// The key's state, if it has one.
     key_state: Option<KeyStateId>,
     hash: u64,
     key: &'k [u8],
@@ -380,12 +380,12 @@ struct Newcomer<'k> {
 }
 
 impl<H: Host> Fetch<H> {
-    /// Whether one failure ends the rest.
+    /// Whether one failure ends the whole batch.
     pub(super) fn is_all_or_nothing(&self) -> bool {
         self.mode == BatchMode::AllOrNothing
     }
 
-    /// Whether nothing was done for this position yet.
+    /// Whether this position has not been processed yet.
     fn is_unasked(&self, position: u32) -> bool {
         self.positions[position as usize] == Position::Open(FlightId::NULL)
     }

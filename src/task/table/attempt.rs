@@ -1,4 +1,4 @@
-//! A request with the provider: taken, kept alive by heartbeats, out of time, finished (rules F10, F12, F16).
+//! A request at the provider: taken, kept alive by heartbeats, timed out, finished (rules F10, F12, F16).
 
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
@@ -7,28 +7,28 @@ use crate::task::host::{Cancel, DeferredDrop};
 use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Time};
 use crate::task::{FlightId, RequestId};
 
-/// What the provider says of the keys it has not answered when it finishes.
+/// How the provider's finish treats the keys that it has not answered.
 #[derive(Clone, Debug)]
 pub enum Unanswered {
-    /// Nothing: they failed, or are null where the configuration says so.
+    /// They fail as unanswered, or are null if the configuration says so.
     Unanswered,
-    /// There are no such records.
+    /// They are null: there are no such records.
     Null,
-    /// They failed for this reason.
+    /// They fail with this error.
     Failed(Error),
 }
 
 /// Whether the provider is to be called for a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TakeResult {
-    /// Yes: it has the request in its hands from now on.
+    /// Yes: the request counts as taken from now on.
     Run,
-    /// No: nothing of it is wanted any more. The request is to be finished.
+    /// No: none of its keys is wanted any more, and the caller must finish the request.
     Skip,
 }
 
 impl<H: Host> Table<H> {
-    /// The provider, or the host's queue, takes a request: its attempt's time begins.
+    /// The provider, or the reader of the host's queue, takes a request: its timeout begins to run.
     pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> TakeResult {
         let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0) else { return TakeResult::Skip };
         if request.is_taken() {
@@ -42,7 +42,7 @@ impl<H: Host> Table<H> {
         TakeResult::Run
     }
 
-    /// The provider's call came back. It may still answer later.
+    /// The provider's call returned. Answers may still follow.
     pub fn request_returned<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id).filter(|request| request.is_taken()) else { return };
         request.call = ProviderCall::Returned;
@@ -52,7 +52,7 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The provider is still at work: its attempt's time begins anew.
+    /// The provider is still at work: restarts the attempt's timeout.
     pub fn heartbeat(&mut self, id: RequestId, now: &Now<'_>) -> Status {
         let status = self.over(id);
         let Some(request) = self.requests.get_mut(id).filter(|_| status == Status::OK) else { return status };
@@ -76,7 +76,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// How much of its attempt's time a request has left; `None`: no end.
+    /// How much time a request's attempt has left; `None`: no limit.
     pub fn time_left(&self, id: RequestId, now: &Now<'_>) -> Option<std::time::Duration> {
         match self.requests.get(id)?.time {
             Time::Unlimited => None,
@@ -91,17 +91,17 @@ impl<H: Host> Table<H> {
         flight.and_then(|flight| self.flights.get(flight)).is_some_and(|flight| flight.is_wanted())
     }
 
-    /// The end of an attempt's time has come.
+    /// An attempt timed out.
     pub(super) fn attempt_due<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.time = Time::Over;
-        // One that answered every key and does not come back keeps its slot no longer either.
+        // Also if every key is answered and only the provider's call has not returned: it must not keep the slot.
         if request.hold == Hold::Slot {
             self.abandon(id, turn);
         }
     }
 
-    /// The attempt's time is over: its unanswered keys fail with TIMEOUT, and what still comes in is late (rule F10).
+    /// Abandons a request whose attempt timed out: its unanswered keys fail with TIMEOUT, and answers that still arrive are late (rule F10).
     fn abandon<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         self.counts.requests_abandoned += 1;
         let mut failed: Vec<FlightId> = Vec::new();
@@ -128,10 +128,10 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The provider is through with a request: what is open is settled with `rest`, and the request is forgotten.
+    /// The provider has finished with a request: open parts are settled as `rest` says, and the request is removed.
     ///
-    /// What a finish leaves out says something only of keys that the provider had in its hands, wanted, in an attempt that lives.
-    /// Of all others nobody may have looked anything up, so that they are never made absent (rule F16A).
+    /// An omitted key is taken for absent only if the provider had taken the request, the key was wanted, and the attempt had not timed out.
+    /// In any other case the provider may not have looked it up at all (rule F16A).
     pub fn finish<S: AnswerStore>(&mut self, id: RequestId, rest: Unanswered, turn: &mut TableContext<'_, H, S>) -> Status {
         let status = self.over(id);
         let Some(request) = self.requests.get(id) else {
@@ -176,7 +176,7 @@ impl<H: Host> Table<H> {
         status
     }
 
-    /// The request gives back what it keeps from others.
+    /// Frees what the request occupies.
     pub(super) fn release<S>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
         let attempt = request.attempt;

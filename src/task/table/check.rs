@@ -1,4 +1,4 @@
-//! The table looks itself over: what its invariants say of its parts, in sentences. For tests only, since it reads everything.
+//! Verifies the table's invariants and describes violations in sentences. For tests only, since it reads everything.
 
 use super::{Acceptance, Host, Table};
 use crate::base::Moment;
@@ -16,7 +16,7 @@ fn ensure(holds: bool, broken: impl FnOnce() -> String) -> CheckResult {
 }
 
 impl<H: Host> Table<H> {
-    /// Whether everything that belongs together agrees. To be called between operations.
+    /// Verifies all invariants. Must be called between operations.
     #[doc(hidden)]
     pub fn check(&self) -> CheckResult {
         ensure(self.opening.is_empty(), || "newcomers were left without a request".into())?;
@@ -38,7 +38,7 @@ impl<H: Host> Table<H> {
     }
 
     fn check_key_states(&self) -> CheckResult {
-        ensure(self.by_key.len() == self.key_states.len(), || "a key_state is not found by its key, or twice".into())?;
+        ensure(self.by_key.len() == self.key_states.len(), || "a key state is not found by its key, or twice".into())?;
         let mut holders: HashMap<_, u32> = HashMap::new();
         self.flights.values().for_each(|flight| *holders.entry(flight.key_state).or_default() += 1);
         for part in self.requests.values().flat_map(|request| &request.parts) {
@@ -48,7 +48,7 @@ impl<H: Host> Table<H> {
         }
         for (id, key_state) in self.key_states.iter() {
             ensure(self.key_state_of(key_state.hash, &key_state.key) == Some(id), || {
-                format!("{:?} does not find its key_state", key_state.key)
+                format!("{:?} does not find its key state", key_state.key)
             })?;
             let held = holders.get(&id).copied().unwrap_or_default();
             ensure(held == key_state.holders && held > 0, || {
@@ -66,13 +66,13 @@ impl<H: Host> Table<H> {
 
     fn check_flight(&self, id: FlightId) -> CheckResult {
         let flight = &self.flights[id];
-        let key_state = self.key_states.get(flight.key_state).ok_or("a flight's key_state is gone")?;
+        let key_state = self.key_states.get(flight.key_state).ok_or("a flight's key state is gone")?;
         let key = &key_state.key;
         let listed = match flight.standing {
             Standing::Current => key_state.current == Some(id),
             Standing::Overtaken { .. } => key_state.overtaken.iter().filter(|other| **other == id).count() == 1,
         };
-        ensure(listed, || format!("a flight of {key:?} is {:?} and its key_state does not say so", flight.standing))?;
+        ensure(listed, || format!("a flight of {key:?} is {:?} andits key state does not say so", flight.standing))?;
         let open = |fetch: FetchId, position: u32| {
             self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
         };
@@ -154,7 +154,7 @@ impl<H: Host> Table<H> {
         ensure(overdue == 0 || full, || "a request keeps its slot though it could be abandoned".into())
     }
 
-    /// Each deadline has a cause: none is left of what is over.
+    /// Each deadline has a cause: none is left of something that is over.
     fn check_deadlines(&self) -> CheckResult {
         let fetches = self.fetches.values().filter(|fetch| fetch.deadline.is_some_and(|timer| timer.at < Moment::NEVER));
         let attempts = self.requests.values().filter(|request| matches!(request.time, Time::Until(_)));

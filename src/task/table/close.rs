@@ -1,4 +1,4 @@
-//! The engine closes (rule L05), or has to give up (rule L07).
+//! The engine closes (rule L05), or fails after a panic (rule L07).
 
 use super::settle::EndReason;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
@@ -14,14 +14,14 @@ use std::time::Duration;
 /// How an engine closes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Close {
-    /// What was accepted goes on, until this moment at the latest.
+    /// What was accepted continues, until this moment at the latest.
     Drain(Moment),
-    /// What was accepted is told CLOSED.
+    /// What was accepted is settled with CLOSED.
     Cancel,
 }
 
 impl<H: Host> Table<H> {
-    /// Accepts nothing new. A second close may only shorten.
+    /// Accepts nothing new. A second close can only shorten a drain.
     pub fn close<S: AnswerStore>(&mut self, how: Close, turn: &mut TableContext<'_, H, S>) {
         match (self.life, how) {
             (Acceptance::Closed, _) => {}
@@ -29,7 +29,7 @@ impl<H: Host> Table<H> {
             (Acceptance::Draining(before), Close::Drain(until)) if before <= until => {}
             (Acceptance::Open | Acceptance::Draining(_), Close::Drain(until)) => {
                 self.life = Acceptance::Draining(until);
-                // Nobody new can join what lingers (rule L05a).
+                // No new key can join a lingering one (rule L05a).
                 self.settings.batch_linger = Duration::ZERO;
                 self.deadlines.set(until, Due::Drain);
             }
@@ -37,14 +37,14 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// Settles everything with CLOSED and lets go of everything that is not in the provider's hands.
+    /// Settles everything with CLOSED, and drops everything except requests that the provider has.
     pub(super) fn end_all<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.life = Acceptance::Closed;
         let fetches: Vec<FetchId> = self.fetches.keys().collect();
         for fetch in fetches {
             self.end_fetch(fetch, EndReason::Close, turn);
         }
-        // What is left is wanted by refreshes, or goes on for nobody.
+        // Flights that are left are wanted by refreshes, or continue without demand.
         let running: Vec<RequestId> = self.requests.keys().collect();
         for request in running {
             if self.requests[request].wanted > 0 {
@@ -60,7 +60,7 @@ impl<H: Host> Table<H> {
         self.deadlines = Default::default();
     }
 
-    /// Something in here broke. Whatever can still be told is told PANIC, and the table is closed and empty.
+    /// The table panicked. Settles every open position with PANIC; the table is closed and empty afterwards.
     pub fn fail_everything(&mut self, out: &mut Effects<H>) {
         self.life = Acceptance::Closed;
         for mut fetch in self.fetches.drain() {

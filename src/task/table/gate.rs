@@ -1,4 +1,4 @@
-//! What stands between the queue and the provider besides the slots: the rate of requests and the circuit breaker (rules R07, R08).
+//! The limits between queue and provider other than slots: the rate of requests and the circuit breaker (rules R07, R08).
 
 use super::{AnswerStore, Host, RateWait, Table, TableContext};
 use crate::base::{Error, Moment, Now, Status};
@@ -7,13 +7,13 @@ use crate::task::deadlines::Due;
 use crate::task::{FlightId, RequestId};
 
 impl<H: Host> Table<H> {
-    /// Whether the next request may be formed now: a slot and a token are there.
+    /// Whether a request may be formed now: a slot and a token are available.
     #[inline(always)]
     pub(super) fn may_hand_out(&self, now: &Now<'_>) -> bool {
         self.slots.is_free() && self.rate.has_token(|| now.moment())
     }
 
-    /// Whether the rate allows another request. If not, the time at which it will is waited for.
+    /// Whether the rate allows another request. If not, sets a deadline for the time at which it will.
     pub(super) fn rate_allows(&mut self, now: Moment) -> bool {
         if self.rate.has_token(|| now) {
             return true;
@@ -34,7 +34,7 @@ impl<H: Host> Table<H> {
         false
     }
 
-    /// A request is handed out: it takes its token.
+    /// Takes the token of a request that is handed out.
     #[inline(always)]
     pub(super) fn take_token(&mut self, now: Moment) {
         self.rate.take(now);
@@ -52,7 +52,7 @@ impl<H: Host> Table<H> {
         admits
     }
 
-    /// Refuses what waits for the provider while the breaker lets nothing through: a key that cannot be loaded holds no place.
+    /// Fails all waiting keys while the breaker lets no request through: a key that cannot be loaded must not hold a place.
     pub(super) fn refuse_what_waits<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while self.queue.len() > 0 && !self.breaker.admits(|| turn.now.moment()) {
             let mut taken = std::mem::take(&mut self.forming);
@@ -69,20 +69,20 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A key fails because the breaker is open. It is tried again, if at all, when the breaker lets requests through.
+    /// Fails a key because the breaker is open. If it is retried, then not before the breaker lets requests through.
     fn fail_unavailable<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         let not_before = self.breaker.retry_at(turn.now.moment());
         self.fail_until(id, self.errors.unavailable.clone(), not_before, turn);
     }
 
-    /// A key of a request failed: does it say that the provider does not work?
+    /// Records the error of a key with its request, if it is evidence of a failing provider.
     pub(super) fn note_failure(&mut self, id: RequestId, error: &Error) {
         if let Some(request) = self.requests.get_mut(id) {
             request.failed |= !error.is_permanent() && error.status() != Status::ERR_CLOSED;
         }
     }
 
-    /// A request is through, or its time is over: the breaker hears how it went.
+    /// Reports the result of a request to the breaker, once it is over or has timed out.
     pub(super) fn report_to_breaker(&mut self, id: RequestId, was_wanted: bool, now: Moment) {
         let request = &self.requests[id];
         let ending = if request.failed { RequestOutcome::Failed } else { RequestOutcome::Succeeded };
@@ -98,7 +98,7 @@ impl<H: Host> Table<H> {
         self.breaker.state(now)
     }
 
-    /// An operator opens or closes the breaker, or leaves it to itself.
+    /// Opens or closes the breaker for an operator, or returns the decision to it.
     pub fn force_breaker<S: AnswerStore>(&mut self, forced: Forced, turn: &mut TableContext<'_, H, S>) {
         self.breaker.force(forced);
         self.conclude(turn);

@@ -1,4 +1,4 @@
-//! A position is told, a waiter leaves, a fetch ends (rules F01, F03, F09, F17).
+//! A position is settled, a waiter leaves, a fetch ends (rules F01, F03, F09, F17).
 
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::LeavePolicy;
@@ -11,30 +11,30 @@ use crate::task::outcome::{BatchOutcome, Outcome, Source};
 use crate::task::request::{FlightRemains, Part};
 use crate::task::{FetchId, FlightId, RequestId};
 
-/// Why what is open of a fetch ends.
+/// Why the open positions of a fetch end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EndReason {
-    /// Its time is over.
+    /// It timed out.
     Timeout,
     /// It was cancelled.
     Cancel,
-    /// It is all or nothing, and something of it failed.
+    /// It is all-or-nothing, and one of its positions failed.
     Failure,
     /// The engine closes.
     Close,
 }
 
-/// After how many waiters that left their list is cleared of them.
+/// Up to this many waiters that left stay in a flight's list.
 const LEFT_MOST: usize = 32;
 
 impl<H: Host> Table<H> {
-    /// Tells everybody who waits for a flight that is out of the table. This is the one way out of a flight: it takes the
-    /// waiters by value, and gives the flight's hold on its key state back.
+    /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every
+    /// settled flight ends here; the waiters are taken by value, so none can be settled twice.
     #[inline(always)]
     pub(super) fn settle_flight(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
         self.release_key_state(flight.key_state);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
-        // The last one gets the original: most flights have one waiter, and need no second reference.
+        // The last waiter gets the original: most flights have one waiter, and need no second reference.
         let last = flight.waiters.split_last();
         match last {
             Some((last, others)) => {
@@ -43,7 +43,7 @@ impl<H: Host> Table<H> {
             }
             None => out.defer_outcome_drop(outcome),
         }
-        // Who started it and does not wait for it any more, or never did.
+        // The fetch that started the flight no longer waits for it, or never did.
         if last.is_none_or(|(last, _)| last.fetch != flight.owner) {
             self.forget_fetch_if_over(flight.owner, out);
         }
@@ -57,7 +57,7 @@ impl<H: Host> Table<H> {
         self.settle(waiter.fetch, waiter.position, outcome, out);
     }
 
-    /// Settles one position, if nobody did before.
+    /// Settles one position, unless it is settled already.
     #[inline(always)]
     pub(super) fn settle(&mut self, id: FetchId, position: u32, outcome: Outcome, out: &mut Effects<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return out.defer_outcome_drop(outcome) };
@@ -76,14 +76,14 @@ impl<H: Host> Table<H> {
         self.forget_fetch_if_over(id, out);
     }
 
-    /// Ends a fetch without positions.
+    /// Ends a fetch that has no positions.
     pub(super) fn finish_fetch(&mut self, id: FetchId, out: &mut Effects<H>) {
         if let Some(fetch) = self.fetches.get_mut(id) {
             fetch.post_batch(out);
         }
     }
 
-    /// Settles what is open of a fetch and leaves its flights. If nothing ended the whole before, this did.
+    /// Settles the open positions of a fetch and leaves their flights. Records `why` as the end of the whole, unless it had one before.
     pub(super) fn end_fetch<S: AnswerStore>(&mut self, id: FetchId, why: EndReason, turn: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let (error, how) = match why {
@@ -102,7 +102,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Cancels a fetch: what is settled stays (rule F09). False if nothing of it was open.
+    /// Cancels a fetch. Settled positions stay as they are (rule F09). False if none was open.
     pub fn cancel<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) -> bool {
         let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0);
         if is_open {
@@ -113,12 +113,12 @@ impl<H: Host> Table<H> {
         is_open
     }
 
-    /// One waiter of the flight is settled otherwise. A flight that nobody wants leaves queue and pause at once; in the
-    /// provider's hands it stays joinable until nothing of its request is wanted, which the last waiter can prevent (rule F10a).
+    /// Removes a waiter that was settled otherwise from its flight. A flight that is no longer wanted ends at once if it waits; if it runs,
+    /// it can be joined until no key of its request is wanted. The last waiter can ask for it to continue (rule F10a).
     fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
-        // What can be neither joined nor stored need not go on, and what the provider has not taken has not begun.
+        // A flight that can be neither joined nor stored need not continue, and one that the provider has not taken has not begun.
         flight.goes_on = how == LeavePolicy::Continue
             && flight.demand.is_empty()
             && flight.standing == Standing::Current
@@ -139,7 +139,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A key of the request that was wanted is so no more.
+    /// Counts one wanted key of the request less, and cancels the request with the last one.
     pub(super) fn want_one_less(&mut self, id: RequestId, out: &mut Effects<H>) {
         let request = &mut self.requests[id];
         request.wanted -= 1;
@@ -148,7 +148,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Ends a waiting flight that nobody wants.
+    /// Ends a waiting flight that is not wanted.
     pub(super) fn end_waiting(&mut self, id: FlightId, out: &mut Effects<H>) {
         self.stop_waiting(id);
         let flight = self.take_flight(id);
@@ -157,15 +157,15 @@ impl<H: Host> Table<H> {
         self.forget_fetch_if_over(flight.owner, out);
     }
 
-    /// Nothing that the request could still bring is wanted: its flights end, its open parts become unwanted ones, and the
-    /// provider is notified (rule F09).
+    /// Cancels a request of which no key is wanted any more: its flights end, its open parts become unwanted, and the provider is notified
+    /// (rule F09).
     pub(super) fn cancel_request(&mut self, id: RequestId, out: &mut Effects<H>) {
         let why = if self.life == Acceptance::Closed { Cancel::Closed } else { Cancel::Unwanted };
         for index in 0..self.requests[id].parts.len() {
             let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
             let flight = self.take_flight(flight_id);
             self.counts.flights_cancelled += 1;
-            // The flight's hold on the key state becomes the part's.
+            // The flight's reference to the key state passes to the part.
             let remains = FlightRemains { key_state: flight.key_state, stamp, stores: flight.stores, priority: flight.priority.get() };
             self.requests[id].parts[index] = Part::Unwanted(remains);
         }
@@ -183,7 +183,7 @@ impl<H: Host> Fetch<H> {
         })
     }
 
-    /// Settles an open position: collects its outcome, and posts what is to be told.
+    /// Settles an open position: collects its outcome, and posts the events that are due.
     #[inline(always)]
     pub(super) fn settle(&mut self, position: usize, outcome: Outcome, out: &mut Effects<H>) {
         self.positions[position] = Position::Settled;
@@ -219,7 +219,7 @@ impl<H: Host> Fetch<H> {
         self.post_last(Event::Batch(BatchOutcome { outcomes, ended: self.ended.clone() }), out);
     }
 
-    /// Posts the event after which none follows: the event sink itself goes along.
+    /// Posts the last event, and gives the sink itself to the effects.
     fn post_last(&mut self, event: Event, out: &mut Effects<H>) {
         let Some(sink) = self.sink.take() else { return };
         if sink.post(event) {
@@ -236,12 +236,12 @@ impl<H: Host> Fetch<H> {
         }
     }
 
-    /// What is left of an ended fetch, to be dropped after unlocking.
+    /// Defers the drops of what is left of an ended fetch until after the lock.
     pub(super) fn deferred_drop(&mut self, out: &mut Effects<H>) {
         self.sink.take().into_iter().for_each(|sink| out.deferred_drops.push(DeferredDrop::Sink(sink)));
         self.context.take().into_iter().for_each(|context| out.deferred_drops.push(DeferredDrop::Context(context)));
         self.ended.take().into_iter().for_each(|error| out.deferred_drops.push(DeferredDrop::Error(error)));
-        // Left only where the table broke.
+        // Not empty only after a panic of the table.
         self.outcomes.drain(..).for_each(|outcome| out.defer_outcome_drop(outcome));
     }
 }

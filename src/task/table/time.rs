@@ -1,4 +1,4 @@
-//! Something falls due: a fetch's timeout, an attempt's, the end of a pause, of a key's lingering, of a drain.
+//! A deadline fires: of a fetch, of an attempt, of a pause, of lingering, of the rate, of a drain.
 
 use super::admit::RetryStart;
 use super::settle::EndReason;
@@ -6,7 +6,7 @@ use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::task::deadlines::Due;
 
 impl<H: Host> Table<H> {
-    /// Does all that is due.
+    /// Fires all deadlines that are due.
     pub fn advance<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while let Some((at, due)) = self.deadlines.pop(turn.now.moment()) {
             match due {
@@ -21,7 +21,7 @@ impl<H: Host> Table<H> {
                 Due::Attempt(id) => self.attempt_due(id, turn),
                 Due::Retry(id) => self.requeue(id, RetryStart::Paused, turn.now.moment()),
                 Due::Linger => self.linger = None,
-                // `conclude` forms what may be formed now, and waits anew if that is nothing.
+                // `conclude` forms the requests that are possible now, and sets the next deadline if it must wait again.
                 Due::Rate => {
                     if self.queue.len() == 0 {
                         self.rate_wait = None;

@@ -1,5 +1,5 @@
-//! The host writes the cache while keys are loaded (rule F08): a put settles what waits, and every write overtakes what the
-//! provider has in its hands.
+//! The host writes the cache while keys are being loaded (rule F08): a put settles waiting flights, and every write overtakes running
+//! ones.
 
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::Answer;
@@ -9,17 +9,17 @@ use crate::task::outcome::Source;
 use crate::task::{FlightId, KeyStateId};
 use std::num::NonZeroU64;
 
-/// What was done to the cache.
+/// A write to the cache.
 #[derive(Clone, Copy, Debug)]
 pub enum Write<'a> {
-    /// A put, and what became of it in the store: even one that was not stored is the newest there is.
+    /// A put, and its result in the store: even a value that was not stored is the newest there is.
     Put(&'a Answer, FillResult),
     /// A remove or a take.
     Removed,
 }
 
 impl<H: Host> Table<H> {
-    /// The host wrote this key. To be called in the same lock hold as the write itself: no load may store between the two.
+    /// The host wrote this key. Must be called in the same hold of the lock as the write itself: no load may store between the two.
     pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, turn: &mut TableContext<'_, H, S>) {
         let hash = self.hash(key);
         self.recent.write(hash, self.is_watched());
@@ -49,7 +49,7 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The key state was just written: the flight that the provider has in its hands serves those who joined it, and nobody else.
+    /// The key was just written: a running flight settles those that have joined it, and can be joined no more.
     fn overtake(&mut self, key_state: KeyStateId, out: &mut Effects<H>) {
         let Some(id) = self.key_states[key_state].current else { return };
         let flight = &mut self.flights[id];
@@ -61,13 +61,13 @@ impl<H: Host> Table<H> {
             self.key_states[key_state].overtaken.push(id);
             self.overtaken += 1;
             if goes_on {
-                // To be joined and stored, and it can be neither any more.
+                // It continued in order to be joined and stored; it can be neither any more.
                 self.want_one_less(request, out);
             }
         }
     }
 
-    /// Settles the flights of a key state that wait for their turn with an answer that came another way.
+    /// Settles the waiting flights of a key with an answer that did not come from their own attempts.
     pub(super) fn settle_waiting<S: AnswerStore>(
         &mut self,
         key_state: KeyStateId,
