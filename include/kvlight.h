@@ -1338,6 +1338,44 @@ KVL_API void *kvl_error_object(const kvl_error_t *error);
 KVL_API uint32_t kvl_error_is_permanent(const kvl_error_t *error);
 
 /**
+ * Says how long a retry policy is to wait at least before it tries again what fails with this error, as HTTP's Retry-After does. The pause is
+ * the longer of both, this one and the policy's, and `retry.budget_ms` still bounds all attempts: what could begin only after it is not
+ * tried again. No pause is kept for keys that nobody retries.
+ *
+ * @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and given to nobody yet.
+ * @param pause_ms  milliseconds, 0 or above.
+ * @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_error_set_retry_after(kvl_error_t *error,
+                                       int64_t pause_ms);
+
+/**
+ * Returns how long the provider asked to wait before the next attempt.
+ *
+ * @param error [borrowed] an error; may be NULL.
+ * @return milliseconds; -1 if it did not say, and for NULL.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API int64_t kvl_error_retry_after_ms(const kvl_error_t *error);
+
+/**
+ * Returns the reason behind an error of the library's own: what the last attempt had failed with when time ran out, the fetch was cancelled,
+ * the engine closed, the queue was full or the provider was left alone. It is the provider's own error, if any attempt brought one.
+ *
+ * @param error [borrowed] an error; may be NULL.
+ * @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. It has no cause itself. NULL if
+ *         no attempt had failed, for errors of the provider's, and for NULL.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_error_t *kvl_error_cause(const kvl_error_t *error);
+
+/**
  * Adds a reference to an error.
  *
  * @param error [retained] an error; nothing is done to NULL.

@@ -239,7 +239,7 @@ template <class Type, auto End> using owned = std::unique_ptr<Type, ender<Type, 
 /* Why something failed: a status, and what the provider said of it. */
 class error {
 public:
-    explicit error(kvl::status is, const char *sentence = nullptr) : status_(is), sentence_(sentence ? sentence : "") {}
+    explicit error(kvl::status is) : status_(is) {}
     error(int64_t code, std::string_view message, bool permanent = false) : status_(KVL_ERR_PROVIDER)
     {
         kvl_error_t *made = nullptr;
@@ -255,6 +255,13 @@ public:
                              detail::boxed(std::make_shared<std::exception_ptr>(std::move(thrown))), objects::box::destroy, &made);
         handle_ = handle(made);
     }
+    /* A status of the library's, in its own sentence if there is one. */
+    static error of(kvl::status is, const char *sentence)
+    {
+        error made(is);
+        made.sentence_ = sentence ? sentence : "";
+        return made;
+    }
     static error share(kvl_error_t *borrowed) { return error(handle::share(borrowed)); }
     static error own(kvl::status is, kvl_error_t *owned) { return owned ? error(handle(owned)) : error(is); }
 
@@ -268,6 +275,20 @@ public:
         return sentence_.empty() ? kvl_status_message(status_) : sentence_.c_str();
     }
     bool is_permanent() const noexcept { return kvl_error_is_permanent(handle_.get()) != 0; }
+    /* What the last attempt had failed with when time ran out or the fetch was ended; nothing if no attempt had failed. */
+    std::optional<error> cause() const
+    {
+        kvl_error_t *behind = kvl_error_cause(handle_.get());
+        return behind != nullptr ? std::optional<error>(share(behind)) : std::nullopt;
+    }
+    /* The pause that the provider asks for before the next attempt; below 0: none. */
+    std::chrono::milliseconds retry_after() const noexcept { return std::chrono::milliseconds(kvl_error_retry_after_ms(handle_.get())); }
+    /* Asks for one. Only of an error that was just made: once others have it, nothing changes. */
+    error &&retry_after(std::chrono::milliseconds pause) &&
+    {
+        kvl_error_set_retry_after(handle_.get(), pause.count());
+        return std::move(*this);
+    }
     /* What the provider threw; null if it threw nothing. */
     std::exception_ptr exception() const noexcept
     {
@@ -373,7 +394,7 @@ namespace detail {
 inline void raise_if_failed(status s, const char *sentence = nullptr)
 {
     if (s < 0)
-        error(s, sentence).raise();
+        error::of(s, sentence).raise();
 }
 
 } // namespace detail
@@ -901,7 +922,7 @@ struct how {
     bool is_plain() const noexcept { return options == nullptr && fetch == nullptr; }
     kvl_options_t *settings() const noexcept { return options ? options->get() : nullptr; }
     /* The error of a call that was not accepted. */
-    error refused(status s) const { return error(s, s == KVL_ERR_BAD_VALUE && options ? options->problem() : nullptr); }
+    error refused(status s) const { return error::of(s, s == KVL_ERR_BAD_VALUE && options ? options->problem() : nullptr); }
 
     const kvl::options *options = nullptr;
     kvl_fetch_t *fetch = nullptr;

@@ -3,6 +3,7 @@
 use super::{Object, Status};
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A shared, immutable error.
 #[derive(Clone)]
@@ -14,7 +15,10 @@ pub struct Body {
     code: i64,
     message: CString,
     permanent: bool,
+    /// How long to wait before the next attempt at least.
+    pause: Option<Duration>,
     object: Option<Object>,
+    cause: Option<Error>,
 }
 
 impl Error {
@@ -26,12 +30,35 @@ impl Error {
 
     /// An error of the library's with a sentence of its own.
     pub fn with_text(status: Status, code: i64, message: &str) -> Error {
-        Error(Arc::new(Body { status, code, message: c_text(message.as_bytes()), permanent: false, object: None }))
+        let message = c_text(message.as_bytes());
+        Error(Arc::new(Body { status, code, message, permanent: false, pause: None, object: None, cause: None }))
+    }
+
+    /// The same error with the reason behind it: what the provider had said before. Causes have none of their own: of one that has, that
+    /// is the cause (rule F10b).
+    pub fn caused_by(&self, cause: &Error) -> Error {
+        let cause = cause.cause().unwrap_or(cause).clone();
+        Error(Arc::new(Body {
+            status: self.status,
+            code: self.code,
+            message: self.message.clone(),
+            permanent: self.permanent,
+            pause: None,
+            object: None,
+            cause: Some(cause),
+        }))
     }
 
     /// An error of the provider's. `message` is made UTF-8; a NUL in it ends it.
     pub fn of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Error {
-        Error(Arc::new(Body { status: Status::ERR_PROVIDER, code, message: c_text(message), permanent, object }))
+        let message = c_text(message);
+        Error(Arc::new(Body { status: Status::ERR_PROVIDER, code, message, permanent, pause: None, object, cause: None }))
+    }
+
+    /// Says after what pause to try again at the earliest. Only of an error that nobody else holds; else false, and nothing has changed.
+    pub fn set_pause(&mut self, pause: Duration) -> bool {
+        let body = Arc::get_mut(&mut self.0);
+        body.map(|body| body.pause = Some(pause)).is_some()
     }
 
     /// Whether a retry policy should try again.
@@ -46,7 +73,7 @@ impl Error {
 
     /// Whether dropping the last reference runs host code on the dropping thread.
     pub fn runs_host_code_on_drop(&self) -> bool {
-        self.0.object.as_ref().is_some_and(Object::ends_where_dropped)
+        self.0.object.as_ref().is_some_and(Object::ends_where_dropped) || self.0.cause.as_ref().is_some_and(Error::runs_host_code_on_drop)
     }
 
     /// Gives the reference up as a pointer, for [`Error::from_raw`].
@@ -95,6 +122,16 @@ impl Body {
     /// Whether a retry is pointless.
     pub fn is_permanent(&self) -> bool {
         self.permanent
+    }
+
+    /// How long the provider asks to wait before the next attempt.
+    pub fn pause(&self) -> Option<Duration> {
+        self.pause
+    }
+
+    /// What the provider had failed with before this came of it.
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_ref()
     }
 
     /// The host's object, if it gave one.

@@ -7,8 +7,10 @@ use super::types::{kvl_error_t, kvl_free_fn, kvl_queue_t};
 use super::value::object_in;
 use crate::base::{DropSite, Error, Object, Status};
 use std::ffi::{c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr::null_mut;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Handle for kvl_error_t {
     type Owner = Error;
@@ -152,6 +154,61 @@ pub unsafe extern "C" fn kvl_error_is_permanent(error: *const kvl_error_t) -> u3
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard_or(0, || caller.borrow(error).map_or(0, |error| u32::from(error.is_permanent())))
+}
+
+/// Says how long a retry policy is to wait at least before it tries again what fails with this error, as HTTP's Retry-After does. The pause is
+/// the longer of both, this one and the policy's, and `retry.budget_ms` still bounds all attempts: what could begin only after it is not
+/// tried again. No pause is kept for keys that nobody retries.
+///
+/// @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and given to nobody yet.
+/// @param pause_ms  milliseconds, 0 or above.
+/// @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_set_retry_after(error: *mut kvl_error_t, pause_ms: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let pause = u64::try_from(pause_ms).map_err(|_| Status::ERR_INVALID_ARG)?;
+        // The caller's own reference: taken for the moment, and given back in any case.
+        let mut error = ManuallyDrop::new(caller.take(error)?);
+        if error.set_pause(Duration::from_millis(pause)) { Ok(Status::OK) } else { Err(Status::ERR_ALREADY_USED) }
+    })
+}
+
+/// Returns how long the provider asked to wait before the next attempt.
+///
+/// @param error [borrowed] an error; may be NULL.
+/// @return milliseconds; -1 if it did not say, and for NULL.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_retry_after_ms(error: *const kvl_error_t) -> i64 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(-1, || {
+        let pause = caller.borrow(error).ok().and_then(|error| error.pause());
+        pause.map_or(-1, |pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// Returns the reason behind an error of the library's own: what the last attempt had failed with when time ran out, the fetch was cancelled,
+/// the engine closed, the queue was full or the provider was left alone. It is the provider's own error, if any attempt brought one.
+///
+/// @param error [borrowed] an error; may be NULL.
+/// @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. It has no cause itself. NULL if
+///         no attempt had failed, for errors of the provider's, and for NULL.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_error_cause(error: *const kvl_error_t) -> *mut kvl_error_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null_mut(), || {
+        let cause = caller.borrow(error).ok().and_then(|error| error.cause());
+        cause.map_or(null_mut(), |cause| cause.as_raw().cast_mut().cast())
+    })
 }
 
 /// Adds a reference to an error.

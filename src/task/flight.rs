@@ -6,7 +6,7 @@ use super::demand::Demand;
 use super::queue::Arrival;
 use super::{FetchId, FlightId, KeyStateId, RequestId};
 use crate::base::config::FetchSettings;
-use crate::base::{Key, Moment};
+use crate::base::{Error, Key, Moment, Status};
 use smallvec::SmallVec;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Flight {
     pub attempts: u32,
     /// When the first one began; never, while none has.
     pub first_began: Moment,
+    /// What the last failed attempt failed with: the provider's own error, if there was one (rule F10b). Never dropped under a lock.
+    pub last_error: Option<Error>,
     /// The settings of the first waiter, whose retry policy is the flight's (rule F19); `None` if that policy never retries.
     pub retry: Option<Arc<FetchSettings>>,
     /// The highest entry priority that a waiter asked for.
@@ -83,6 +85,8 @@ pub struct EndedFlight {
     pub stores: bool,
     pub priority: Priority,
     pub owner: FetchId,
+    /// To be dropped after unlocking.
+    pub last_error: Option<Error>,
 }
 
 /// A priority, or none: smaller than an `Option` of one.
@@ -116,8 +120,36 @@ impl Flight {
     #[inline(always)]
     pub fn end(&mut self) -> EndedFlight {
         let Flight { key_state, attempts, priority, owner, .. } = *self;
-        EndedFlight { key_state, waiters: std::mem::take(&mut self.waiters), attempts, stores: self.demand.stores, priority, owner }
+        let (waiters, last_error) = (std::mem::take(&mut self.waiters), self.last_error.take());
+        EndedFlight { key_state, waiters, attempts, stores: self.demand.stores, priority, owner, last_error }
     }
+
+    /// An attempt failed, and another may follow. Hands out what is not kept: an error of the library's own does not take the place of the
+    /// provider's.
+    #[must_use]
+    pub fn note_error(&mut self, error: Error) -> Option<Error> {
+        let is_provider_error = |error: &Error| error.status() == Status::ERR_PROVIDER;
+        if self.last_error.as_ref().is_some_and(is_provider_error) && !is_provider_error(&error) {
+            return Some(error);
+        }
+        self.last_error.replace(error)
+    }
+
+    /// `error`, with what the last attempt failed with as its cause.
+    pub fn with_cause(&self, error: &Error) -> Error {
+        with_cause(error, self.last_error.as_ref())
+    }
+}
+
+impl EndedFlight {
+    /// As [`Flight::with_cause`].
+    pub fn with_cause(&self, error: &Error) -> Error {
+        with_cause(error, self.last_error.as_ref())
+    }
+}
+
+fn with_cause(error: &Error, cause: Option<&Error>) -> Error {
+    cause.map_or_else(|| error.clone(), |cause| error.caused_by(cause))
 }
 
 /// Everything known about a key while it is being loaded, or while an answer for it may still arrive.

@@ -158,6 +158,14 @@ impl<H: Host> Effects<H> {
         self.scheduled.is_empty() && self.handed.is_empty() && self.cancelled.is_empty() && self.deferred_drops.is_empty()
     }
 
+    /// Drops an error after unlocking, if there is one: it may carry an object of the program.
+    #[inline]
+    pub(super) fn defer_error_drop(&mut self, error: Option<Error>) {
+        if let Some(error) = error {
+            self.deferred_drops.push(DeferredDrop::Error(error));
+        }
+    }
+
     pub(super) fn defer_outcome_drop(&mut self, outcome: Outcome) {
         match outcome.verdict {
             super::Verdict::Value(value) => self.deferred_drops.push(DeferredDrop::Answer(Answer::Value(value))),

@@ -89,7 +89,7 @@ impl<H: Host> Table<H> {
         self.stop_waiting(id);
         let flight = self.take_flight(id);
         self.counts.flights_lost += 1;
-        let error = self.errors.queue_full.clone();
+        let error = flight.with_cause(&self.errors.queue_full);
         self.settle_flight(flight, Outcome::failed(error), turn.out);
     }
 

@@ -247,7 +247,8 @@ impl<H: Host> Table<H> {
     /// Like `fail`; the next attempt begins at `not_before` at the earliest.
     pub(super) fn fail_until<S>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut TableContext<'_, H, S>) {
         if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
-            turn.out.deferred_drops.push(DeferredDrop::Error(error));
+            let dropped = self.flights[id].note_error(error);
+            turn.out.defer_error_drop(dropped);
             if due <= turn.now.moment() {
                 return self.requeue(id, RetryStart::AtOnce, turn.now.moment());
             }
@@ -261,6 +262,9 @@ impl<H: Host> Table<H> {
             self.failures.remember(&self.key_states[flight.key_state].key, &error, turn.now.millis(), gone);
         }
         let flight = self.take_flight(id);
+        // Of an error that is the library's own the provider's says why (rule F10b).
+        let is_own = [&self.errors.timeout, &self.errors.unavailable].into_iter().any(|own| error.is(own));
+        let error = if is_own { flight.with_cause(&error) } else { error };
         self.counts.flights_failed += 1;
         let source = if error.status() == Status::ERR_PROVIDER { Source::Provider } else { Source::None };
         self.settle_flight(flight, Outcome { source, ..Outcome::failed(error) }, turn.out);
@@ -273,7 +277,9 @@ impl<H: Host> Table<H> {
         if flight.demand.is_empty() || !error.is_retriable() || !retry.allows(flight.attempts) || self.life == Acceptance::Closed {
             return None;
         }
-        let due = now.moment().after(retry.pause(flight.attempts, &mut self.random)).max(not_before);
+        // The provider may ask for a longer pause (rule F11a).
+        let pause = retry.pause(flight.attempts, &mut self.random).max(error.pause().unwrap_or_default());
+        let due = now.moment().after(pause).max(not_before);
         let end = retry.budget.map_or(Moment::NEVER, |budget| flight.first_began.after(budget));
         (due <= end && due < Moment::NEVER).then_some(due)
     }

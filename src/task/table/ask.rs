@@ -308,6 +308,7 @@ impl<H: Host> Table<H> {
             goes_on: false,
             attempts: 0,
             first_began: Moment::NEVER,
+            last_error: None,
             retry: settings.retry.allows(1).then(|| settings.clone()),
             priority: Priority::of(settings.priority),
             owner: asking.id,

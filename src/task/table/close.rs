@@ -75,7 +75,9 @@ impl<H: Host> Table<H> {
             out.cancelled.push((request.handle, Cancel::Closed));
         }
         self.counts.flights_cancelled += self.flights.len() as u64;
-        self.flights.drain();
+        for flight in self.flights.drain() {
+            out.defer_error_drop(flight.last_error);
+        }
         self.key_states.drain();
         self.by_key.clear();
         self.queue = WaitQueue::new(&self.settings);

@@ -33,6 +33,7 @@ impl<H: Host> Table<H> {
     #[inline(always)]
     pub(super) fn settle_flight(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
         self.release_key_state(flight.key_state);
+        out.defer_error_drop(flight.last_error);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
         // The last waiter gets the original: most flights have one waiter, and need no second reference.
         let last = flight.waiters.split_last();
@@ -92,12 +93,19 @@ impl<H: Host> Table<H> {
             EndReason::Close => (&self.errors.closed, LeavePolicy::Cancel),
         };
         let error = error.clone();
-        if fetch.open > 0 {
-            fetch.ended.get_or_insert_with(|| error.clone());
-        }
         let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
+        if !open.is_empty() && fetch.ended.is_none() {
+            // What the whole is told of stands for all its keys: the first that has a cause is as good as any.
+            let cause = open.iter().find_map(|(_, flight)| self.flights.get(*flight)?.last_error.as_ref());
+            fetch.ended = Some(cause.map_or_else(|| error.clone(), |cause| error.caused_by(cause)));
+        }
         for (position, flight) in open {
-            self.settle(id, position as u32, Outcome::failed(error.clone()), turn.out);
+            // How far its load had come, though nobody may be told of its end (rule F10b).
+            let outcome = match self.flights.get(flight) {
+                Some(load) => Outcome { attempts: load.attempts, ..Outcome::failed(load.with_cause(&error)) },
+                None => Outcome::failed(error.clone()),
+            };
+            self.settle(id, position as u32, outcome, turn.out);
             self.leave(flight, wish, how, turn.out);
         }
     }
@@ -154,6 +162,7 @@ impl<H: Host> Table<H> {
         let flight = self.take_flight(id);
         self.counts.flights_cancelled += 1;
         self.release_key_state(flight.key_state);
+        out.defer_error_drop(flight.last_error);
         self.forget_fetch_if_over(flight.owner, out);
     }
 
@@ -164,6 +173,7 @@ impl<H: Host> Table<H> {
         for index in 0..self.requests[id].parts.len() {
             let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
             let flight = self.take_flight(flight_id);
+            out.defer_error_drop(flight.last_error);
             self.counts.flights_cancelled += 1;
             // The flight's reference to the key state passes to the part.
             let remains = FlightRemains { key_state: flight.key_state, stamp, stores: flight.stores, priority: flight.priority.get() };

@@ -69,8 +69,89 @@ static void what_fails_ends_the_object(void)
     CHECK(ended == 3);
 }
 
+static void f11a_an_error_says_when_to_try_again(void)
+{
+    kvl_error_t *error = NULL;
+
+    STATUS(kvl_error_new(429, NULL, 0, 0, &error), KVL_OK);
+    CHECK(kvl_error_retry_after_ms(error) == -1);
+    STATUS(kvl_error_set_retry_after(error, -1), KVL_ERR_INVALID_ARG);
+    CHECK(kvl_error_retry_after_ms(error) == -1);
+    STATUS(kvl_error_set_retry_after(error, 1500), KVL_OK);
+    CHECK(kvl_error_retry_after_ms(error) == 1500);
+    STATUS(kvl_error_set_retry_after(error, INT64_MAX), KVL_OK);
+    CHECK(kvl_error_retry_after_ms(error) == INT64_MAX);
+    /* what others hold does not change */
+    kvl_error_retain(error);
+    STATUS(kvl_error_set_retry_after(error, 1), KVL_ERR_ALREADY_USED);
+    kvl_error_release(error);
+    STATUS(kvl_error_set_retry_after(error, 1), KVL_OK);
+    CHECK(kvl_error_retry_after_ms(error) == 1);
+    CHECK(kvl_error_cause(error) == NULL);
+    kvl_error_release(error);
+}
+
+static kvl_error_t *first_failure;
+
+static void fail_once(void *user_data, kvl_request_t *request)
+{
+    (void)user_data;
+    if (kvl_request_attempt(request, 0) == 1)
+        STATUS(kvl_request_fail(request, 0, first_failure), KVL_OK);
+}
+
+/* On a clock of its own, on this thread. */
+static void f10b_a_timeout_carries_what_the_attempt_before_failed_with(void)
+{
+    kvl_config_t *config = NULL;
+    kvl_clock_t *clock = NULL;
+    kvl_queue_t *queue = NULL;
+    kvl_tasks_t *tasks = NULL;
+    kvl_event_t event;
+    kvl_error_t *cause;
+
+    ended = 0;
+    STATUS(kvl_error_new_object(7, "no route", 8, 0, NULL, &ended, end, &first_failure), KVL_OK);
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_set_clock(config, clock), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_ALL), KVL_OK);
+    STATUS(kvl_config_set_provider(config, fail_once, NULL, NULL), KVL_OK);
+    STATUS(kvl_config_set_int(config, "retry.count", 3), KVL_OK);
+    STATUS(kvl_config_set_int(config, "retry.fixed_ms", 60000), KVL_OK);
+    STATUS(kvl_config_set_int(config, "timeout_ms", 1000), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+
+    STATUS(kvl_tasks_fetch(tasks, (const uint8_t *)"k", 1, NULL, NULL, NULL, NULL, NULL, NULL), KVL_PENDING);
+    STATUS(kvl_queue_poll(queue, 1, 0, NULL), KVL_OK);
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_RESULT);
+    STATUS(event.result->status, KVL_ERR_TIMEOUT);
+    CHECK(event.result->attempts == 1);
+    cause = kvl_error_cause(event.result->error);
+    CHECK(cause == first_failure);
+    STATUS(kvl_error_status(cause), KVL_ERR_PROVIDER);
+    CHECK(kvl_error_code(cause) == 7 && kvl_error_object(cause) == &ended);
+    kvl_error_retain(cause);
+    kvl_error_release(first_failure);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    while (kvl_queue_next(queue, 0, &event, sizeof event) == KVL_OK) {}
+    TEXT(kvl_error_message(cause), "no route");
+    CHECK(ended == 0);
+    kvl_error_release(cause);
+    CHECK(ended == 1);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+    kvl_clock_release(clock);
+}
+
 static void null_is_no_error(void)
 {
+    STATUS(kvl_error_set_retry_after(NULL, 1), KVL_ERR_NULL_POINTER);
+    CHECK(kvl_error_retry_after_ms(NULL) == -1);
+    CHECK(kvl_error_cause(NULL) == NULL);
     STATUS(kvl_error_status(NULL), KVL_ERR_NULL_POINTER);
     CHECK(kvl_error_code(NULL) == 0);
     TEXT(kvl_error_message(NULL), "");
@@ -86,6 +167,8 @@ int main(void)
     a_message_is_made_utf_8_and_ends_at_a_nul();
     an_object_ends_with_the_last_reference();
     what_fails_ends_the_object();
+    f11a_an_error_says_when_to_try_again();
+    f10b_a_timeout_carries_what_the_attempt_before_failed_with();
     null_is_no_error();
     DONE();
 }

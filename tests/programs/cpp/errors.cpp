@@ -108,6 +108,23 @@ void f16_who_forgets_a_key_hears_of_it()
     CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNANSWERED);
 }
 
+void f10b_f11a_an_error_names_its_cause_and_a_pause()
+{
+    kvl::error error = kvl::error(429, "slow down").retry_after(std::chrono::seconds(60));
+    CHECK(error.retry_after() == std::chrono::seconds(60) && !error.cause());
+    kvl::clock clock;
+    kvl::tasks tasks(kvl::config().clock(clock).set("timeout_ms", 1000).set("retry.count", 5).provider([&](const kvl::request &request) {
+        request.fail(0, error);
+        // The request is over when this returns; the pause is longer than the fetch has time.
+        request.finish();
+        clock.advance(std::chrono::seconds(1));
+    }));
+    auto timed_out = tasks.fetch_wait("a");
+    CHECK(!timed_out && timed_out.error().status() == KVL_ERR_TIMEOUT);
+    auto cause = timed_out.error().cause();
+    CHECK(cause && cause->code() == 429 && cause->message() == std::string("slow down") && cause->get() == error.get());
+}
+
 // Were each looked for among all before it, this would take hours.
 void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number()
 {
@@ -133,6 +150,7 @@ int main()
 #endif
     without_exceptions_there_is_make();
     f16_who_forgets_a_key_hears_of_it();
+    f10b_f11a_an_error_names_its_cause_and_a_pause();
     l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number();
     return done();
 }

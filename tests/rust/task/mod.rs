@@ -2,6 +2,7 @@
 
 mod absence;
 mod admission;
+mod causes;
 mod cells;
 mod cells_host;
 mod closing;

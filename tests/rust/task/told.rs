@@ -167,6 +167,11 @@ impl Waiter {
         posted.told.iter().find(|told| told.index == index).expect("the position was told").outcome.clone()
     }
 
+    /// What the whole ended with.
+    pub fn ended(&self) -> Error {
+        self.post.0.borrow().batch.as_ref().and_then(|batch| batch.ended.clone()).expect("the whole ended early")
+    }
+
     pub fn error(&self, index: usize) -> Error {
         self.details(index).error().expect("the position failed").clone()
     }
