@@ -1,8 +1,8 @@
-//! Statistics (rule S12): plain numbers in each shard, changed under its lock and summed when somebody asks.
+//! Statistics (rule S12): plain numbers in each shard, changed under its lock and summed on request.
 
 use super::departure::Cause;
 
-/// What happened since the last reset.
+/// Counters since the last reset.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct StoreCounts {
     /// Lookups that found a value.
@@ -13,37 +13,37 @@ pub struct StoreCounts {
     pub misses: u64,
     /// Lookups of a key that the validator rejected.
     pub invalid_keys: u64,
-    /// Values that got in, those over an older value included.
+    /// Values that were stored, including those that replaced an older value.
     pub inserts: u64,
-    /// Values that got in over an older value that was still alive.
+    /// Values that replaced an older value that was still alive.
     pub replacements: u64,
     pub(super) removals: [Tally; Cause::ALL.len()],
 }
 
-/// How many left for one cause, and what they had cost.
+/// How many entries left for one cause, and their cost.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
     /// How many.
     pub entries: u64,
-    /// Their cost in all, saturating.
+    /// Their total cost, saturating.
     pub cost: u64,
 }
 
 impl Tally {
     fn add(&mut self, entries: u64, cost: u64) {
         self.entries += entries;
-        // Over a window costs may add up beyond any number; the ledger of live entries is kept elsewhere and exact.
+        // Over a long window the sum may exceed 64 bits. The ledger of live entries is separate, and exact.
         self.cost = self.cost.saturating_add(cost);
     }
 }
 
 impl StoreCounts {
-    /// Those that left for `cause`.
+    /// The entries that left for `cause`.
     pub fn removed(&self, cause: Cause) -> Tally {
         self.removals[cause.index()]
     }
 
-    /// All that were in the store and left; what was refused is not among them, it never got in.
+    /// All entries that were in the store and left. Refused ones do not count: they were never in it.
     pub fn removed_in_all(&self) -> Tally {
         let mut all = Tally::default();
         for cause in Cause::ALL.into_iter().filter(|cause| *cause != Cause::Refused) {

@@ -1,25 +1,25 @@
-//! What is no longer in the store, and why (rule S11). Each value given to the store becomes exactly one departure.
+//! Values that are no longer in the store, and why (rule S11). Each value given to the store becomes exactly one departure.
 
 use crate::base::{Answer, Key, Millis};
 use smallvec::SmallVec;
 
-/// Why a value is not in the store any more. The numbers are those of `KVL_CAUSE_*`.
+/// Why a value is no longer in the store. The numbers are those of `KVL_CAUSE_*`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u32)]
 pub enum Cause {
-    /// Its time was over.
+    /// It expired.
     Expired = 1,
     /// It made room for another entry.
     Capacity = 2,
     /// It made room for another entry's cost.
     Cost = 3,
-    /// A newer value was put under its key, whether or not that one got in.
+    /// A newer value was put under its key, whether or not that one was stored.
     Replaced = 4,
     /// It was removed, taken or popped, or a value with TTL 0 was put under its key.
     Removed = 5,
     /// The store was cleared.
     Cleared = 6,
-    /// It never got in.
+    /// It was never stored.
     Refused = 7,
     /// The store was trimmed or made smaller.
     Trimmed = 8,
@@ -35,7 +35,7 @@ impl Cause {
     }
 }
 
-/// A value that left the store, or never got in.
+/// A value that left the store, or was never stored.
 #[derive(Clone, Debug)]
 pub struct Departure {
     /// The key it was put under.
@@ -48,7 +48,7 @@ pub struct Departure {
     pub cause: Cause,
     /// When it was put.
     pub stored_at: Millis,
-    /// When it would have expired; [`Millis::NEVER`] for never, and for what was refused. No option, which would take up two words.
+    /// When it would have expired; [`Millis::NEVER`] for never, and for a refused value. Not an `Option`, which would take two words.
     pub end: Millis,
     /// When it left.
     pub left_at: Millis,
@@ -65,29 +65,29 @@ impl Departure {
         left_at: Millis(0),
     };
 
-    /// When it would have expired; `None` for never, and for what was refused.
+    /// When it would have expired; `None` for never, and for a refused value.
     pub fn expires_at(&self) -> Option<Millis> {
         (self.end != Millis::NEVER).then_some(self.end)
     }
 }
 
-/// Departures in the order in which they left. Whoever holds them drops them after all locks: a drop may run host code.
+/// Departures in the order in which they happened. Their holder must drop them outside of all locks: a drop may run host code.
 pub type Departures = SmallVec<[Departure; 1]>;
 
-/// Where what leaves in a step of long work goes, before the next step.
+/// Receives the departures of each step of a long operation, before the next step.
 pub trait StepSink {
-    /// Takes the departures away; with a [`DepartureSink`] they were recorded there. Called with no lock held.
+    /// Takes the departures. With a [`DepartureSink`] they have been recorded there before. Called with no lock held.
     fn take(&mut self, departures: &mut Departures);
 }
 
-/// All of it is kept.
+/// Keeps all departures.
 impl StepSink for Departures {
     fn take(&mut self, departures: &mut Departures) {
         self.append(departures);
     }
 }
 
-/// The function is called after each step.
+/// Calls a function after each step.
 pub struct EachStep<F>(pub F);
 
 impl<F: FnMut(Departures)> StepSink for EachStep<F> {
@@ -96,7 +96,7 @@ impl<F: FnMut(Departures)> StepSink for EachStep<F> {
     }
 }
 
-/// Where departures go at once, so that those of one key arrive in store order whatever threads caused them.
+/// Receives departures as they happen, so that those of one key arrive in store order, whichever threads caused them.
 pub trait DepartureSink: Send + Sync {
     /// Takes the departures away. Called under a shard's lock: it must not block, drop a value or call the store.
     fn record(&self, departures: &mut Departures);

@@ -1,26 +1,26 @@
-//! What goes into the store and what comes out of it.
+//! The types of an entry on its way into the store and out of it, and what it costs.
 
 use crate::base::{Answer, Millis, Record, StoreTerms};
 
-/// What the store's tables spend on an entry, in bytes: its node, and its part of the index.
+/// The bytes that the store's tables use for an entry: its node, and its part of the index.
 pub const NODE_COST: u64 = 58;
 
-/// What the store itself spends on an entry, in bytes: [`NODE_COST`], the start of its record, and what an allocator notes of a block.
+/// The bytes of overhead of an entry: [`NODE_COST`], the header of its record, and the allocator's header of that block.
 pub const ENTRY_COST: u64 = NODE_COST + 24 + 8;
 
-/// What an entry costs whose value's cost is stated: that, its key's length and [`ENTRY_COST`]. Saturates.
+/// The cost of an entry whose value has a stated cost: that, the length of its key, and [`ENTRY_COST`]. Saturates.
 pub fn entry_cost(key: &[u8], value_cost: u64) -> u64 {
     value_cost.saturating_add(key.len() as u64).saturating_add(ENTRY_COST)
 }
 
-/// What an entry with an end takes besides: its links in the wheel.
+/// What an entry that can expire costs in addition: its links in the wheel.
 pub const END_COST: u64 = 8;
 
-/// What an entry takes besides where uses have a time.
+/// What an entry costs in addition if there is an idle TTL: the time and the links of its last use.
 pub const USE_COST: u64 = 16;
 
-/// What an entry costs: by what is stated of its value, else what the heap holds for it, with `besides` for tables that not every entry is in.
-/// It is found once for each entry, so that what is given back is what was charged.
+/// The cost of an entry: from the stated cost of its value, else the memory it takes from the heap, plus `besides` for tables that only
+/// some entries use. Computed once for each entry, so that exactly what was charged is released.
 #[inline]
 pub fn cost_of(record: &Record, stated: Option<u64>, besides: u64) -> u64 {
     match stated {
@@ -34,30 +34,30 @@ pub fn cost_of(record: &Record, stated: Option<u64>, besides: u64) -> u64 {
 pub struct NewEntry {
     /// The value, or null.
     pub answer: Answer,
-    /// On which terms.
+    /// The terms on which it is stored.
     pub terms: StoreTerms,
-    /// Whether at all.
+    /// The condition on which it is stored.
     pub condition: Condition,
 }
 
 /// What must hold of the live entry under a key for a put to take place (rule S17). Null is an entry like any other.
 #[derive(Clone, Debug, Default)]
 pub enum Condition {
-    /// Anything.
+    /// Nothing.
     #[default]
     None,
-    /// There is none.
+    /// There is no entry.
     Absent,
-    /// There is one.
+    /// There is an entry.
     Present,
-    /// There is one, and it holds this very value, or null.
+    /// There is an entry, and it holds this very value, or null.
     Holds(Answer),
-    /// There is none; and the entry, which was in a store before, ends at this time, whatever its terms say.
+    /// There is no entry. The new one, which is restored from a copy of a store, expires at this time, whatever its terms say.
     Restored(Millis),
 }
 
 impl Condition {
-    /// What the put comes to if the condition does not hold.
+    /// Returns the outcome of the put if the condition does not hold.
     pub(super) fn check(&self, found: Option<&Answer>) -> Result<(), PutOutcome> {
         match (self, found) {
             (Condition::None, _) | (Condition::Absent | Condition::Restored(_), None) | (Condition::Present, Some(_)) => Ok(()),
@@ -69,19 +69,19 @@ impl Condition {
 }
 
 impl NewEntry {
-    /// Whether what becomes of it depends on what is under its key.
+    /// Whether the outcome of its put depends on the entry under its key.
     #[inline]
     pub(super) fn depends_on_older(&self) -> bool {
         self.terms.keep_ttl || !matches!(self.condition, Condition::None)
     }
 
-    /// An answer on the default terms: at its own cost, with the TTL of its kind and priority 0.
+    /// An answer on the default terms: its own cost, the default TTL of its kind, priority 0.
     pub fn new(answer: Answer) -> NewEntry {
         NewEntry { answer, terms: StoreTerms::default(), condition: Condition::None }
     }
 }
 
-/// What is found under a key.
+/// The result of a lookup that finds an entry.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The value, or null.
@@ -94,23 +94,23 @@ pub struct Hit {
     pub expires_at: Option<Millis>,
 }
 
-/// What became of a put.
+/// The outcome of a put.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PutOutcome {
-    /// It is in the store.
+    /// The value is in the store.
     Stored {
         /// What the whole entry costs.
         cost: u64,
-        /// When it expires if it is not used before; `None` for never. A timer that sleeps beyond it is to be woken.
+        /// When it expires if it is not used before; `None` for never. A timer that sleeps longer must be woken.
         expires_at: Option<Millis>,
     },
-    /// It is not: its priority is too low, or the capacity or its TTL is 0.
+    /// The value was refused: its priority is too low, or the capacity or its TTL is 0.
     Refused,
-    /// It is not: it costs more than its shard may hold in all.
+    /// The value was refused: it costs more than a whole shard may.
     TooLarge,
-    /// Nothing happened: there is an entry, or another one, against the put's condition.
+    /// Nothing happened: there is an entry, or a different one, contrary to the put's condition.
     Conflict,
-    /// Nothing happened: there is no entry, against the put's condition.
+    /// Nothing happened: there is no entry, contrary to the put's condition.
     Missing,
 }
 
@@ -126,13 +126,13 @@ impl PutOutcome {
     }
 }
 
-/// What became of a touch.
+/// The outcome of a touch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TouchOutcome {
-    /// The entry has its new end; `None` for never. A timer that sleeps beyond it is to be woken.
+    /// The entry has its new end; `None` for never. A timer that sleeps longer must be woken.
     Done(Option<Millis>),
     /// There is no live entry.
     Missing,
-    /// The TTL of its kind is 0, which is none.
+    /// The default TTL of its kind is 0, with which nothing is kept.
     NoTtl,
 }

@@ -1,7 +1,7 @@
-//! When each entry was last used, and which one was not used for longest, whatever its priority (rule S09).
+//! The time of each entry's last use, and which entry has been idle for longest, whatever its priority (rule S09).
 //!
-//! All entries have the same idle TTL, so the first to end of it is the first of one list by use. A use moves its entry to the end of the
-//! list when the order settles its notes; the time of the use is known at once.
+//! All entries have the same idle TTL, so the first to expire by it is the first of a single list in order of use. The time of a use is
+//! recorded at once; its entry moves to the end of the list later, when the eviction order applies its recorded uses.
 
 use super::slab::Place;
 use crate::base::Millis;
@@ -20,7 +20,7 @@ pub(super) struct Uses {
     uses: Vec<Use>,
     oldest: Place,
     newest: Place,
-    /// No entry was last used earlier.
+    /// A lower bound of all last uses.
     since: Millis,
 }
 
@@ -33,17 +33,17 @@ impl Uses {
         self.idle_ms
     }
 
-    /// When the entry at `place` ends if it is not used before.
+    /// When the entry at `place` expires if it is not used before.
     pub fn end_of(&self, place: Place) -> Millis {
         self.uses[place.index()].at.after(self.idle_ms)
     }
 
-    /// The entry is used. Its place in the list follows with [`Uses::renew`].
+    /// Records a use. The position in the list follows with [`Uses::renew`].
     pub fn note(&mut self, place: Place, now: Millis) {
         self.uses[place.index()].at = now;
     }
 
-    /// An entry comes. `room` is for how many entries the slab has memory.
+    /// Adds an entry. `room` is the number of entries that the slab has memory for.
     pub fn enter(&mut self, place: Place, now: Millis, room: usize) {
         if self.uses.len() <= place.index() {
             let blank = Use { at: now, older: Place::NONE, newer: Place::NONE };
@@ -59,7 +59,7 @@ impl Uses {
         self.cut(place);
     }
 
-    /// Moves an entry that was used to the end of the list.
+    /// Moves a used entry to the end of the list.
     pub fn renew(&mut self, place: Place) {
         if self.newest != place {
             self.cut(place);
@@ -67,14 +67,14 @@ impl Uses {
         }
     }
 
-    /// The entry that was not used for longest, once all uses are in the list.
+    /// The entry that has been idle for longest. All recorded uses must be in the list.
     pub fn oldest(&mut self) -> Option<Place> {
         let oldest = self.oldest.some();
         self.since = oldest.map_or(Millis::NEVER, |oldest| self.uses[oldest.index()].at);
         oldest
     }
 
-    /// No entry ends of idleness earlier.
+    /// A lower bound of all expiries by idleness.
     pub fn next_due(&self) -> Millis {
         self.since.after(self.idle_ms)
     }

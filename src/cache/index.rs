@@ -1,25 +1,24 @@
-//! Which record holds a key: a hash table of records' addresses that knows nothing of records.
+//! Finds the record of a key: a hash table of record addresses. It never reads a record itself.
 //!
 //! Open addressing in buckets that fill a cache line (as in folly's tables and Abseil's, but with the addresses beside the tags),
-//! bucket after bucket (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one line of memory, compares its tags
-//! at once, without a branch that the processor would have to guess, and looks at a record only when 32 bits of the hash agree.
-//! Growing asks nobody for a hash, and a removal closes the gap instead of leaving a tombstone that a full cache would have to
-//! sweep up again and again.
+//! with linear probing over buckets (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one cache line, compares all its tags
+//! without an unpredictable branch, and reads a record only if 32 bits of the hash agree. Growing needs no hash to be computed again. A
+//! removal closes the gap instead of leaving a tombstone, which a full cache would have to clean up again and again.
 
 use super::work;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::Address;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// How many slots there are for each entry at least: then one bucket in fifty is full.
+/// The fewest slots for each entry. With these one bucket in fifty is full.
 const SLOTS_PER_ENTRY: u64 = 2;
 
-/// As many as fill a cache line: 5, and 8 where addresses are of 32 bits.
+/// The slots of a bucket, which fill a cache line: 5, or 8 with 32-bit addresses.
 const SLOTS: usize = 64 / (size_of::<u32>() + size_of::<Option<Address>>());
 
 const FIRST_GROWTH: u64 = 2;
 
-/// The first slots are taken, the others hold nothing.
+/// The slots in use come first.
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
 pub(super) struct Bucket {
@@ -37,20 +36,20 @@ impl Bucket {
         self.records[SLOTS - 1].is_some()
     }
 
-    /// The slot that holds `record`; [`SLOTS`] if none does.
+    /// The slot of `record`; [`SLOTS`] if there is none.
     #[inline(always)]
     fn slot_of(&self, record: Address) -> usize {
         self.records.iter().position(|held| *held == Some(record)).unwrap_or(SLOTS)
     }
 
-    /// How many slots are taken. All are looked at, with no branch to guess.
+    /// The number of slots in use. Visits all slots, to avoid unpredictable branches.
     #[inline(always)]
     fn len(&self) -> usize {
         self.records.iter().map(|held| usize::from(held.is_some())).sum()
     }
 
-    /// The first record under `tag`. All slots are looked at, with no branch; what holds nothing comes last, so that a tag of 0 finds it
-    /// only where there is no record.
+    /// The first record with `tag`. Visits all slots, without a branch. Empty slots have tag 0 and come last, so that tag 0 finds one only
+    /// if there is no record with it.
     #[inline(always)]
     fn guess(&self, tag: u32) -> Option<Address> {
         let mut found = None;
@@ -60,7 +59,7 @@ impl Bucket {
         found
     }
 
-    /// The records under `tag`.
+    /// The records with `tag`.
     fn under(&self, tag: u32) -> impl Iterator<Item = Address> {
         self.tags.iter().zip(&self.records).filter(move |(of, _)| **of == tag).filter_map(|(_, record)| *record)
     }
@@ -79,18 +78,19 @@ impl Bucket {
     }
 }
 
-/// What a slot takes up for each entry of a full table, for the published entry cost.
+/// The bytes of a full table for each entry, for the published entry cost.
 #[cfg(test)]
 pub(super) const BYTES_PER_ENTRY: f64 = size_of::<Bucket>() as f64 / SLOTS as f64 * SLOTS_PER_ENTRY as f64;
 
-/// Where a search begins. Not a remainder, so that a table may have any size and end at the capacity's.
+/// The bucket where a search begins. Computed by a multiplication, so that a table can have any size, up to exactly what the capacity
+/// needs.
 #[inline(always)]
 fn home(tag: u32, buckets: usize) -> usize {
     ((u64::from(tag) * buckets as u64) >> 32) as usize
 }
 
-/// Where a table lies, for those who will look something up in it and do not hold its lock yet. It may be outdated, and start and length
-/// may not belong together: nothing is read there, memory is only asked for it. (Of std, not `base::sync`: no model need look at a hint.)
+/// The address and size of a table, to prefetch from it without its lock. It may be outdated, and the two may not belong together; that
+/// is harmless, because memory is only prefetched, never read. (std's atomics, not `base::sync`: models need not explore a hint.)
 #[derive(Default)]
 pub(super) struct TableHint {
     buckets: AtomicPtr<Bucket>,
@@ -98,7 +98,7 @@ pub(super) struct TableHint {
 }
 
 impl TableHint {
-    /// Says where `index` lies now.
+    /// Records the current location of `index`.
     #[inline]
     pub fn note(&self, index: &Index) {
         let start = index.buckets.as_ptr().cast_mut();
@@ -108,7 +108,7 @@ impl TableHint {
         }
     }
 
-    /// What is under `hash` will be looked for soon.
+    /// Prefetches the bucket of `hash` for a lookup that follows soon.
     #[inline(always)]
     pub fn prefetch(&self, hash: u64) {
         let at = home(hash as u32, self.len.load(Relaxed));
@@ -142,12 +142,12 @@ impl Index {
         if at + 1 == self.buckets.len() { 0 } else { at + 1 }
     }
 
-    /// How many steps it is from one bucket to another.
+    /// The distance from one bucket to another, in buckets.
     fn steps(&self, from: usize, to: usize) -> usize {
         if from <= to { to - from } else { to + self.buckets.len() - from }
     }
 
-    /// The record under `hash` that `is_it` agrees to.
+    /// The record with this hash for which `is_it` is true.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
@@ -179,13 +179,13 @@ impl Index {
         }
     }
 
-    /// What is under `hash` will be looked for soon.
+    /// Prefetches the bucket of `hash` for a lookup that follows soon.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         self.buckets.get(self.home(hash as u32)).into_iter().for_each(prefetch);
     }
 
-    /// Notes a record that is not in yet. There are at most `limit` entries, this one included.
+    /// Adds a record that is not in the table. There are at most `limit` entries, this one included.
     pub fn insert(&mut self, hash: u64, record: Address, limit: u64) {
         if Index::buckets_for(self.len + 1) > self.buckets.len() as u64 {
             self.grow(limit);
@@ -209,7 +209,7 @@ impl Index {
 
     #[cold]
     fn grow(&mut self, limit: u64) {
-        // By a quarter: what is not used yet is in no entry's cost (rule S03a).
+        // By a quarter only: unused slots are not part of any entry's cost (rule S03a).
         let wanted = (self.buckets.len() as u64 * 5 / 4)
             .max(self.buckets.len() as u64 + FIRST_GROWTH)
             .min(Index::buckets_for(limit))
@@ -221,8 +221,8 @@ impl Index {
         }
     }
 
-    /// Shows what is under hashes whose low bits are not below `from`, in rising order of the buckets they belong to: some `most` records, in
-    /// whole buckets, so that none is shown again or left out however the table grows between two calls. Says where to go on.
+    /// Passes records whose hashes have low bits not below `from` to `show`, in ascending order of their home buckets: about `most` records,
+    /// in whole buckets, so that none is repeated or left out even if the table grows between two calls. Returns where to continue.
     pub fn walk(&self, from: u32, most: usize, mut show: impl FnMut(Address)) -> Option<u32> {
         let buckets = self.buckets.len();
         let (mut shown, mut home) = (0, self.home(from));
@@ -230,7 +230,7 @@ impl Index {
             if home >= buckets {
                 return None;
             }
-            // A table may be all but empty.
+            // The table may be nearly empty.
             if shown >= most || looked_at >= most {
                 return u32::try_from(((home as u64) << 32).div_ceil(buckets as u64)).ok();
             }
@@ -240,7 +240,7 @@ impl Index {
         None
     }
 
-    /// Shows what belongs to one bucket, some of which may lie in those behind it.
+    /// Passes the records whose home is this bucket to `show`; some may lie in the buckets behind it.
     fn show_home(&self, home: usize, from: u32, mut show: impl FnMut(Address)) -> usize {
         let (mut at, mut shown) = (home, 0);
         loop {
@@ -260,7 +260,7 @@ impl Index {
         }
     }
 
-    /// Takes a record out that is in under `hash`.
+    /// Removes a record that is in the table under `hash`.
     pub fn remove(&mut self, hash: u64, record: Address) {
         let mut gap = self.home(hash as u32);
         let slot = loop {
@@ -274,7 +274,7 @@ impl Index {
         let mut was_full = self.buckets[gap].is_full();
         self.buckets[gap].take(slot);
         self.len -= 1;
-        // Whoever was pushed beyond a bucket that was full moves up into it.
+        // A record that a full bucket had pushed on moves back into the gap.
         let mut at = gap;
         while was_full {
             at = self.after(at);

@@ -1,14 +1,14 @@
-//! The priorities in use, any number of them (rule S05a): which is the lowest, and what all up to one hold together.
+//! The priorities in use, any number of them (rule S05a): which is the lowest, and the totals of all up to a given one.
 //!
-//! A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by priority, and a heap by random weights, which keep it flat
-//! whatever the order in which priorities come and go. Each level knows the sum over its subtree, so that every question takes
-//! O(log levels) steps. Levels have numbers, by which entries name theirs; a number is free again after the last entry of its level.
+//! A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by priority, and a heap by random weights, which keep it
+//! balanced in whatever order priorities come and go. Each level has the sum over its subtree, so that every query takes O(log levels)
+//! steps. An entry refers to its level by a number; the number is reused after the last entry of the level has left.
 
 use super::work;
 use crate::base::Random;
 use crate::base::hint::rarely;
 
-/// How many entries and how much cost.
+/// A number of entries, and their cost.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Amount {
     pub entries: u64,
@@ -36,13 +36,13 @@ impl Amount {
 }
 
 const NONE: u32 = u32::MAX;
-/// So many numbers are kept when no level is in use, for a store that is emptied and filled again and again.
+/// Up to this many numbers are kept when no level is in use, for a store that is emptied and filled repeatedly.
 const MANY: usize = 64;
 
 struct Level<L> {
     priority: f64,
     own: Amount,
-    /// Of the subtree, this level included.
+    /// The sum over the subtree, including this level.
     sum: Amount,
     weight: u32,
     parent: u32,
@@ -51,9 +51,9 @@ struct Level<L> {
     list: L,
 }
 
-/// The levels; `L` is what hangs on each.
+/// The levels; `L` is the list of each.
 pub(super) struct Levels<L> {
-    /// By number. Each in memory of its own, which is given back with its last entry.
+    /// By number. Each is a separate allocation, which is freed with its last entry.
     levels: Vec<Option<Box<Level<L>>>>,
     free: Vec<u32>,
     root: u32,
@@ -61,7 +61,7 @@ pub(super) struct Levels<L> {
     random: Random,
 }
 
-/// Where a priority without a level would stand in the tree.
+/// Where a new level would be inserted into the tree.
 struct InsertionPoint {
     parent: u32,
     is_left: bool,
@@ -84,19 +84,19 @@ impl<L: Default> Levels<L> {
         self.levels[number as usize].as_deref_mut().expect("a level with this number is in use")
     }
 
-    /// What hangs on a level.
+    /// The list of a level.
     #[inline]
     pub fn list(&mut self, number: u32) -> &mut L {
         &mut self.at_mut(number).list
     }
 
-    /// The level's number, if there is one level and no other.
+    /// The number of the only level, if there is exactly one.
     #[inline]
     pub fn only(&self) -> Option<u32> {
         (self.root != NONE && self.at(self.root).own.entries == self.at(self.root).sum.entries).then_some(self.root)
     }
 
-    /// What hangs on the level that leaves first.
+    /// The list of the lowest level, whose entries leave first.
     #[inline]
     pub fn lowest(&self) -> Option<&L> {
         (self.lowest != NONE).then(|| &self.at(self.lowest).list)
@@ -106,7 +106,7 @@ impl<L: Default> Levels<L> {
         (self.lowest != NONE).then(|| self.at(self.lowest).priority)
     }
 
-    /// The lowest priority in use above `priority`; with none given, the lowest.
+    /// The lowest priority in use above `priority`; without one, the lowest of all.
     pub fn priority_above(&self, priority: Option<f64>) -> Option<f64> {
         let Some(priority) = priority else { return self.lowest_priority() };
         let (mut above, mut at) = (None, self.root);
@@ -127,15 +127,15 @@ impl<L: Default> Levels<L> {
         self.at(number).priority
     }
 
-    /// What hangs on the level of `priority`, if it is in use.
+    /// The list of the level of `priority`, if there is one.
     pub fn list_of(&self, priority: f64) -> Option<&L> {
         self.find(priority).ok().map(|number| &self.at(number).list)
     }
 
-    /// The number of the level of `priority`, which is made if there is none. -0 must have been made 0 before.
+    /// The number of the level of `priority`, which is created if needed. The caller must have turned -0 into 0.
     #[inline]
     pub fn open(&mut self, priority: f64) -> u32 {
-        // Most often there is one level, and it is the one asked for.
+        // Most often there is one level only.
         if self.root != NONE && self.at(self.root).priority == priority {
             return self.root;
         }
@@ -186,7 +186,7 @@ impl<L: Default> Levels<L> {
         number
     }
 
-    /// Puts a level where its parent is, and the parent below it.
+    /// Rotates a level into the place of its parent, which becomes its child.
     fn rotate_up(&mut self, number: u32) {
         let Level { parent, left, right, .. } = *self.at(number);
         let grandparent = self.at(parent).parent;
@@ -231,7 +231,7 @@ impl<L: Default> Levels<L> {
         self.at_mut(number).sum = sum;
     }
 
-    /// An entry of that cost comes to the level; `hang` puts it there.
+    /// Adds an entry of this cost to a level; `hang` puts it into the list.
     #[inline(always)]
     pub fn enter(&mut self, number: u32, cost: u64, hang: impl FnOnce(&mut L)) {
         let amount = Amount { entries: 1, cost: u128::from(cost) };
@@ -247,7 +247,7 @@ impl<L: Default> Levels<L> {
         }
     }
 
-    /// An entry of that cost leaves the level, which goes with its last one; `cut` takes it away.
+    /// Removes an entry of this cost from a level, and the level with its last entry; `cut` takes it out of the list.
     #[inline(always)]
     pub fn leave(&mut self, number: u32, cost: u64, cut: impl FnOnce(&mut L)) {
         let amount = Amount { entries: 1, cost: u128::from(cost) };
@@ -288,7 +288,7 @@ impl<L: Default> Levels<L> {
         self.levels[number as usize] = None;
         self.free.push(number);
         if self.root == NONE && self.levels.len() > MANY {
-            // Numbers begin anew, and the memory for them is given back.
+            // Frees the memory of the numbers, which start from 0 again.
             (self.levels, self.free) = (Vec::new(), Vec::new());
         }
     }
@@ -309,7 +309,7 @@ impl<L: Default> Levels<L> {
         (at != NONE).then_some(at)
     }
 
-    /// What all entries of a priority not above `priority` hold together.
+    /// The total of all entries with a priority up to and including `priority`.
     pub fn up_to(&self, priority: f64) -> Amount {
         let mut amount = Amount::default();
         let mut at = self.root;

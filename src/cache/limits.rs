@@ -3,10 +3,10 @@
 use super::slab::MAX_NODES;
 
 const SMALLEST_SHARDED_CAPACITY: u64 = 8_192;
-/// Keys fall on shards by chance: of 1,024 the first eviction comes some 3 percent too early, of fewer, earlier.
+/// Keys are spread over shards at random: with 1,024 entries the first eviction comes some 3 percent too early, with fewer, even earlier.
 const ENTRIES_PER_SHARD: u64 = 1_024;
-/// A hit holds its shard's lock for half its time: with as many, threads seldom meet (measured with two, beside quick_cache: 0.7, 0.75,
-/// 0.9 and 1.0 with 4, 8, 16 and 32 a core).
+/// A hit holds its shard's lock for half of its time; with this many shards threads seldom contend. (Measured with two threads, speed
+/// relative to quick_cache: 0.7, 0.75, 0.9 and 1.0 with 4, 8, 16 and 32 shards for each core.)
 const SHARDS_PER_CORE: usize = 32;
 const SMALLEST_COST_PART: u64 = 1 << 20;
 
@@ -22,12 +22,12 @@ pub(super) struct Limits {
 pub(super) struct ShardLimits {
     pub entries: u64,
     pub cost: Option<u64>,
-    /// The dearest entry that is let in: the same for every shard, so that a key's shard does not decide on it.
+    /// The highest cost of an entry: the same for every shard, so that it does not depend on the shard of the key.
     pub max_cost: u64,
 }
 
 impl Limits {
-    /// How many shards to make. What is asked for is kept, but for shards that could hold no entry at all.
+    /// The number of shards. A number that is asked for is used, except that no shard may be too small for a single entry.
     pub fn shards(self, asked: Option<u32>, cores: usize) -> usize {
         let most = usize::try_from(self.capacity.max(1)).unwrap_or(usize::MAX);
         if let Some(asked) = asked {
@@ -42,23 +42,23 @@ impl Limits {
         1 << fit.ilog2()
     }
 
-    /// The part of the shard at `index` of `shards`: equal parts, and the remainders go to the first.
+    /// The limits of the shard at `index` of `shards`: equal parts, with the remainders given to the first shards.
     pub fn shard_limits(self, index: usize, shards: usize) -> ShardLimits {
         let (index, shards) = (index as u64, shards as u64);
         let split = |whole: u64| whole / shards + u64::from(index < whole % shards);
         ShardLimits { entries: split(self.capacity).min(MAX_NODES), cost: self.cost.map(split), max_cost: self.max_cost(shards) }
     }
 
-    /// The dearest entry that any shard takes.
+    /// The highest cost of an entry, in any shard.
     pub fn max_cost(self, shards: u64) -> u64 {
         self.cost.map_or(u64::MAX, |cost| cost / shards)
     }
 }
 
-/// `ratio` of `whole`, rounded down. In floating point, so that 0.7 of 10 is 7: the decimal that somebody wrote is a little
-/// more or less than the number it became.
+/// `ratio` of `whole`, rounded down. Computed in floating point, so that 0.7 of 10 is 7, although the closest binary number to 0.7 is
+/// slightly less.
 pub(super) fn share(whole: u128, ratio: f64) -> u128 {
-    // What is no ratio keeps everything: the boundary has refused it, and nothing is lost by mistake.
+    // NaN keeps everything, so that nothing is lost by mistake; the API refuses it before.
     if ratio.is_nan() { whole } else { ((whole as f64 * ratio) as u128).min(whole) }
 }
 

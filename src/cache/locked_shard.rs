@@ -1,4 +1,4 @@
-//! The one door to a shard: its lock, what leaves it, and what happens when a panic passes through (rules S11, L01, L07).
+//! The only access to a shard: its lock, the departures from it, and its recovery after a panic (rules S11, L01, L07).
 
 use super::departure::{DepartureSink, Departures};
 use super::index::TableHint;
@@ -9,7 +9,7 @@ use crate::base::fair::FairMutex;
 use crate::base::sync::MutexGuard;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 
-/// A shard behind its lock. Apart from its neighbours' cache lines (two, as processors fetch them in pairs).
+/// A shard behind its lock. Aligned so that neighbours share no cache line (two lines, since processors fetch them in pairs).
 #[repr(align(128))]
 pub(super) struct LockedShard {
     shard: FairMutex<Shard>,
@@ -27,8 +27,8 @@ impl LockedShard {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
-    /// Does `look`, that nothing leaves by. If it unwinds, nobody knows what state the shard is in: the next to come finds it empty.
-    /// What was in it is dropped after the lock, so that whoever calls must bear that code of the host's runs.
+    /// Runs `look`, which causes no departures. If it unwinds, the state of the shard is unknown: the next access empties it. The entries
+    /// are dropped after the lock is released, so host code may run inside of this call.
     #[inline(always)]
     pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, look: impl FnOnce(&mut Shard) -> R) -> R {
         let mut left;
@@ -43,13 +43,13 @@ impl LockedShard {
         look(&mut shard)
     }
 
-    /// As [`LockedShard::read`], if that can be had without waiting or mending. `None`: nothing was done.
+    /// Like [`LockedShard::read`], if that needs neither waiting nor recovery. `None`: nothing was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, work: impl FnOnce(&mut Shard) -> Option<R>) -> Option<R> {
         work(&mut *self.shard.try_lock_unless_broken()?)
     }
 
-    /// Does `change`, which puts what leaves into `out`; with a departure sink it goes there, also if `change` unwinds.
+    /// Runs `change`, which puts departures into `out`. A departure sink, if there is one, takes them from there, even if `change` unwinds.
     #[inline(always)]
     pub fn write<R>(
         &self,
@@ -57,7 +57,7 @@ impl LockedShard {
         out: &mut Departures,
         change: impl FnOnce(&mut Shard, &mut Departures) -> R,
     ) -> R {
-        // Dropped after the lock is given back.
+        // Dropped after the lock is released.
         let _outgrown;
         let _hold = work::LockScope::begin();
         let mut shard = match self.shard.lock_unless_broken() {
@@ -71,13 +71,13 @@ impl LockedShard {
         result
     }
 
-    /// For use between two steps of one thread: returns when those who wait for the lock have had it.
+    /// For use between two steps of one thread: returns once the threads that wait for the lock have had it.
     #[inline]
     pub fn give_way(&self) {
         self.shard.give_way();
     }
 
-    /// What is under `hash` will be looked for soon. Takes no lock.
+    /// Prefetches the index's bucket of `hash` for a lookup that follows soon. Takes no lock.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         self.whereabouts.prefetch(hash);
@@ -107,7 +107,7 @@ impl LockedShard {
     }
 }
 
-/// What leaves while a lock is held. It is recorded before the lock is given back, whatever way that happens.
+/// The departures during one hold of a lock. They are recorded before the lock is released, even on a panic.
 struct DepartureScope<'a> {
     out: &'a mut Departures,
     sink: Option<&'a dyn DepartureSink>,
@@ -118,7 +118,7 @@ impl Drop for DepartureScope<'_> {
         if let Some(sink) = self.sink
             && !self.out.is_empty()
         {
-            // What a departure sink leaves behind stays in `out`: here it would be dropped under the lock.
+            // What the sink does not take stays in `out`: here it would be dropped under the lock.
             sink.record(self.out);
         }
     }

@@ -1,19 +1,19 @@
 //! The store: a bounded memory of answers (rules S01 to S14, S16).
 //!
-//! Pure data. Nothing here starts a thread or calls the host: validator, cost function and listeners are run by the floors
-//! above, before and after. `now` comes in with each call as a clock, which is read only where an entry's end is in question.
+//! Pure data. Nothing here starts a thread or calls the host: the floors above run the validator, the cost function and the listeners,
+//! before and after. Each call brings a clock, which is read only if an entry can expire.
 //!
 //! ```text
-//!   Store ── hash(key) ──▶ Cell ── one lock ──▶ Shard
-//!                                                ├─ index   key ──▶ record
-//!                                                ├─ slab    the nodes, each with a record
-//!                                                ├─ order   per priority: least to most recently used
-//!                                                ├─ wheel   by the time of their end
-//!                                                └─ ledger, limits, counts
+//!   Store ── hash(key) ──▶ LockedShard ── one lock ──▶ Shard
+//!                                                       ├─ index   key ──▶ record
+//!                                                       ├─ slab    the nodes, each with a record
+//!                                                       ├─ order   for each priority: least to most recently used
+//!                                                       ├─ wheel   by expiry time
+//!                                                       └─ ledger, limits, counts
 //! ```
 //!
-//! What leaves is never dropped under a lock: it becomes a [`Departure`], which goes to the [`DepartureSink`] in store order or to
-//! the caller. Read `shard.rs` first: it holds every operation; the files beside it hold one structure each.
+//! An entry that leaves is never dropped under a lock: it becomes a [`Departure`], which goes to the [`DepartureSink`] in store order, or
+//! to the caller. Read `shard.rs` first: it contains every operation; the files beside it contain one structure each.
 
 mod counts;
 mod departure;

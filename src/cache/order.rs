@@ -1,10 +1,10 @@
-//! Who leaves first (rule S05): lowest priority, then least recently used.
+//! The eviction order (rule S05): lowest priority first, then least recently used.
 //!
-//! One list for each priority in use, from the least to the most recently used, linked through the nodes. [`Levels`] knows what they hold,
-//! so that whether room can be made is decided before anything is removed.
+//! One list for each priority in use, from the least to the most recently used, linked through the nodes. [`Levels`] has their totals, so
+//! that whether room can be made is decided before anything is removed.
 //!
-//! A use is only noted. Notes are worked into the lists when their page is full, and before the order is asked for: to move one entry
-//! waits for two neighbours far away in memory, to move many waits for all of them at once.
+//! A use is only recorded at first. The recorded uses are applied to the lists when their buffer is full, and before the order is needed:
+//! moving one entry waits for two neighbours elsewhere in memory; moving many at once overlaps these waits.
 
 use super::idle::Uses;
 use super::levels::{Amount, Levels};
@@ -12,10 +12,10 @@ use super::slab::{Place, Slab};
 use crate::base::Millis;
 use crate::base::hint::rarely;
 
-/// How many uses are noted before they are settled.
+/// The size of the buffer of recorded uses.
 const NOTES: usize = 63;
 
-/// The entries of one priority, by use.
+/// The entries of one priority, in order of use.
 struct List {
     oldest: Place,
     newest: Place,
@@ -30,12 +30,12 @@ impl Default for List {
 /// The order of a shard's entries.
 #[repr(C)]
 pub(super) struct EvictionOrder {
-    /// First, since it stands beside what else each lookup writes.
+    /// The number of recorded uses. The first field, to lie next to the other data that each lookup writes.
     noted: u32,
-    /// Uses that the lists do not show yet, oldest first.
+    /// Uses that are not applied to the lists yet, oldest first.
     notes: [Place; NOTES],
     levels: Levels<List>,
-    /// Only if there is an idle TTL.
+    /// Present only with an idle TTL.
     uses: Option<Box<Uses>>,
 }
 
@@ -44,12 +44,12 @@ impl EvictionOrder {
         EvictionOrder { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, uses: idle_ms.map(Uses::new).map(Box::new) }
     }
 
-    /// An empty one of the same kind.
+    /// An empty order with the same settings.
     pub fn anew(&self) -> EvictionOrder {
         EvictionOrder::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
     }
 
-    /// Puts the entry at `place`, which is used now, at the recent end of its priority. -0 must have been made 0 before.
+    /// Adds the entry at `place` as the most recently used one of its priority. The caller must have turned -0 into 0.
     pub fn enter(&mut self, slab: &mut Slab, place: Place, priority: f64, now: Millis) {
         self.settle(slab);
         let number = self.levels.open(priority);
@@ -60,9 +60,9 @@ impl EvictionOrder {
         }
     }
 
-    /// Cuts the entry's links; its level goes with its last entry.
+    /// Removes an entry from its list, and its level with the last entry.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
-        // Notes of it must not be found when its place is another's.
+        // A recorded use must not be applied to the next entry at this place.
         self.settle(slab);
         let number = slab.level(place);
         self.levels.leave(number, slab.cost(place), |list| list.cut(slab, place));
@@ -71,44 +71,44 @@ impl EvictionOrder {
         }
     }
 
-    /// Whether there is an idle TTL, so that uses have a time.
+    /// Whether there is an idle TTL, so that the time of a use matters.
     #[inline(always)]
     pub fn times_uses(&self) -> bool {
         rarely(self.uses.is_some())
     }
 
-    /// The entry was used at that time; [`EvictionOrder::note_use`] says so too.
+    /// Records the time of a use; the use itself is recorded by [`EvictionOrder::note_use`].
     pub fn time_use(&mut self, place: Place, now: Millis) {
         if let Some(uses) = &mut self.uses {
             uses.note(place, now);
         }
     }
 
-    /// When the entry ends if it is not used before.
+    /// When the entry expires by the idle TTL, if it is not used before.
     #[inline(always)]
     pub fn idle_end(&self, place: Place) -> Millis {
         if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.end_of(place)) } else { Millis::NEVER }
     }
 
-    /// The entry that was not used for longest, if there is an idle TTL.
+    /// The entry that has been idle for longest, if there is an idle TTL.
     pub fn longest_idle(&mut self, slab: &mut Slab) -> Option<Place> {
         self.settle(slab);
         self.uses.as_mut().and_then(|uses| uses.oldest())
     }
 
-    /// No entry ends of idleness earlier.
+    /// A lower bound of all expiries by idleness.
     #[inline(always)]
     pub fn next_idle(&self) -> Millis {
         if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.next_due()) } else { Millis::NEVER }
     }
 
-    /// Whether there is no room for another note.
+    /// Whether the buffer of recorded uses is full.
     #[inline]
     pub fn is_page_full(&self) -> bool {
         self.noted as usize >= NOTES
     }
 
-    /// The entry was used. There must be room for the note.
+    /// Records a use. The buffer must not be full.
     #[inline(always)]
     pub fn note_use(&mut self, place: Place) {
         debug_assert!(!self.is_page_full());
@@ -118,7 +118,7 @@ impl EvictionOrder {
         }
     }
 
-    /// Works the noted uses into the lists, in the order in which they happened.
+    /// Applies the recorded uses to the lists, in the order in which they happened.
     #[inline]
     pub fn settle(&mut self, slab: &mut Slab) {
         if self.noted > 0 {
@@ -129,7 +129,7 @@ impl EvictionOrder {
     #[inline(never)]
     fn settle_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
-        // To move an entry is to write to its neighbours, far away: memory is asked for those of all before the first is moved.
+        // Moving an entry writes to its neighbours, elsewhere in memory: those of all are prefetched before the first is moved.
         notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
         match self.levels.only() {
             Some(number) => {
@@ -144,12 +144,12 @@ impl EvictionOrder {
         self.noted = 0;
     }
 
-    /// The lowest priority in use above `priority`; with none given, the lowest.
+    /// The lowest priority in use above `priority`; without one, the lowest of all.
     pub fn priority_above(&self, priority: Option<f64>) -> Option<f64> {
         self.levels.priority_above(priority)
     }
 
-    /// The first of the list of that priority.
+    /// The least recently used entry of that priority.
     pub fn oldest_of(&self, priority: f64) -> Option<Place> {
         self.levels.list_of(priority)?.oldest.some()
     }
@@ -158,12 +158,12 @@ impl EvictionOrder {
         self.levels.priority(slab.level(place))
     }
 
-    /// Who leaves next if nothing is used before.
+    /// The next victim, if recorded uses are not applied before.
     pub fn oldest(&self) -> Option<Place> {
         self.levels.lowest().and_then(|list| list.oldest.some())
     }
 
-    /// Who leaves next.
+    /// The next victim.
     pub fn next_victim(&mut self, slab: &mut Slab) -> Option<Place> {
         self.settle(slab);
         self.oldest()
@@ -174,21 +174,21 @@ impl EvictionOrder {
         self.levels.lowest_priority()
     }
 
-    /// What all entries of a priority not above `priority` hold together.
+    /// The total of all entries with a priority up to and including `priority`.
     pub fn evictable(&self, priority: f64) -> Amount {
         self.levels.up_to(priority)
     }
 }
 
 impl List {
-    /// The entry becomes the newest.
+    /// Makes an entry the newest.
     #[inline]
     fn renew(&mut self, slab: &mut Slab, place: Place) {
         if self.newest == place {
             return;
         }
         let (older, newer) = (slab.older(place), slab.newer(place));
-        // Not the newest, so there is a newer one.
+        // There is a newer entry, since this is not the newest.
         slab.set_older(newer, older);
         match older.some() {
             Some(older) => slab.set_newer(older, newer),

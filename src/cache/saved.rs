@@ -1,4 +1,4 @@
-//! Entries as bytes in a file (rule S18): the format, and nothing of files.
+//! The format in which entries are saved to a file (rule S18). It knows nothing about files.
 //!
 //! ```text
 //!   head     "KVLSAVED", version u32, 0 u32, number of entries u64, check u64
@@ -8,21 +8,21 @@
 //!   entry    flags u8, key's length u16, [TTL left in ms u64], [cost u64], [priority f64], [value's length u64], key, value
 //! ```
 //!
-//! All numbers are little-endian. A check is SipHash-1-3 under a fixed key: it finds damage, and keeps nobody from forging a file. That of
-//! a block knows its number, so that blocks that were lost or changed places are found too.
+//! All numbers are little-endian. A check is SipHash-1-3 with a fixed key: it detects damage, but does not prevent forgery. The check of a
+//! block includes the block's number, so that lost or reordered blocks are detected too.
 
 use super::snapshot::Copied;
 use crate::base::{Answer, Value};
 use siphasher::sip::SipHasher13;
 
-/// What the file begins with.
+/// The first bytes of a file.
 const MAGIC: [u8; 8] = *b"KVLSAVED";
 const VERSION: u32 = 1;
-/// How long the head of a file is, in bytes.
+/// The length of a file's head, in bytes.
 pub const HEAD: usize = 32;
-/// How long the head of a block is, in bytes.
+/// The length of a block's head, in bytes.
 pub const BLOCK_HEAD: usize = 24;
-/// From this length on, in bytes, a block is written.
+/// The length in bytes from which on a block is written.
 pub const BLOCK: usize = 256 << 10;
 
 const HAS_VALUE: u8 = 1;
@@ -31,12 +31,12 @@ const HAS_COST: u8 = 1 << 2;
 const HAS_PRIORITY: u8 = 1 << 3;
 const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY;
 
-/// Why bytes are no saved entries.
+/// Why bytes are not a valid saved cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Damage {
-    /// They were never a saved cache, or are not what was written.
+    /// They never were a saved cache, or were changed since.
     Corrupt,
-    /// They are of a later version.
+    /// They have a later version of the format.
     Version(u32),
 }
 
@@ -44,7 +44,7 @@ fn check(number: u64, bytes: &[u8]) -> u64 {
     SipHasher13::new_with_keys(0x6b76_6c69_6768_7421, number).hash(bytes)
 }
 
-/// The head of a file with that many entries.
+/// The head of a file with this many entries.
 pub fn head(entries: u64) -> [u8; HEAD] {
     let mut head = [0; HEAD];
     head[..8].copy_from_slice(&MAGIC);
@@ -55,14 +55,14 @@ pub fn head(entries: u64) -> [u8; HEAD] {
     head
 }
 
-/// How many entries a file has, by its head.
+/// The number of entries of a file, from its head.
 pub fn read_head(head: &[u8; HEAD]) -> Result<u64, Damage> {
     let mut rest = Rest(head);
     let (magic, version, _, entries, stated) = (rest.array::<8>()?, rest.u32()?, rest.u32()?, rest.u64()?, rest.u64()?);
     if magic != MAGIC {
         return Err(Damage::Corrupt);
     }
-    // Asked first: what else a later version says in its head is not known here.
+    // Before the check, because the rest of the head may differ in a later version.
     if version != VERSION {
         return Err(Damage::Version(version));
     }
@@ -80,7 +80,7 @@ pub fn is_start(bytes: &[u8]) -> bool {
 pub struct Block {
     number: u64,
     entries: u32,
-    /// With room for the head before the body.
+    /// The body, preceded by space for the head.
     bytes: Vec<u8>,
 }
 
@@ -95,7 +95,7 @@ impl Block {
         self.entries == 0
     }
 
-    /// Appends an entry. Says whether it could: objects cannot be written.
+    /// Appends an entry. False if it cannot be saved, because its value is an object.
     pub fn push(&mut self, entry: &Copied) -> bool {
         let value = match &entry.answer {
             Answer::Null => None,
@@ -123,7 +123,7 @@ impl Block {
         true
     }
 
-    /// Hands the whole block to `write`, and begins the next. An empty one ends the file.
+    /// Passes the whole block to `write`, and begins the next one. An empty block ends the file.
     pub fn finish<E>(&mut self, write: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), E> {
         self.bytes.resize(self.bytes.len().max(BLOCK_HEAD), 0);
         let (head, body) = self.bytes.split_at_mut(BLOCK_HEAD);
@@ -134,25 +134,25 @@ impl Block {
         head[16..].copy_from_slice(&check(self.number, body).to_le_bytes());
         let written = write(&self.bytes);
         self.bytes.clear();
-        // What a large value took is not kept.
+        // Does not keep the memory of a large value.
         self.bytes.shrink_to(2 * BLOCK);
         (self.number, self.entries) = (self.number + 1, 0);
         written
     }
 }
 
-/// What the head of a block says.
+/// The decoded head of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockHead {
     number: u64,
-    /// How long the body is, in bytes; 0: this is the end.
+    /// The length of the body, in bytes; 0 at the end of the file.
     pub length: u64,
     entries: u32,
     check: u64,
 }
 
 impl BlockHead {
-    /// Reads the head of the block of that number.
+    /// Decodes the head of the block with this number.
     pub fn read(number: u64, head: &[u8; BLOCK_HEAD]) -> Result<BlockHead, Damage> {
         let mut rest = Rest(head);
         let (length, entries, of_head, of_body) = (rest.u64()?, rest.u32()?, rest.u32()?, rest.u64()?);
@@ -163,7 +163,7 @@ impl BlockHead {
         Ok(BlockHead { number, length, entries, check: of_body })
     }
 
-    /// The entries of its body, if that is what was written: all are looked at before the first is handed out.
+    /// Decodes the entries of the body. All are verified before any is returned.
     pub fn entries<'a>(&self, body: &'a [u8]) -> Result<Vec<Saved<'a>>, Damage> {
         if body.len() as u64 != self.length || check(self.number, body) != self.check {
             return Err(Damage::Corrupt);
@@ -177,18 +177,18 @@ impl BlockHead {
     }
 }
 
-/// An entry as it lies in a block.
+/// An entry in a block.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Saved<'a> {
     /// Its key.
     pub key: &'a [u8],
     /// Its value; `None` for null.
     pub value: Option<&'a [u8]>,
-    /// What the value costs, if that is not what it says of itself.
+    /// The cost of the value, if it is not the computed one.
     pub cost: Option<u64>,
     /// Its priority.
     pub priority: f64,
-    /// How long it had to live; `None` for ever.
+    /// The time to live that was left; `None` for ever.
     pub ttl_left_ms: Option<u64>,
 }
 
@@ -202,7 +202,7 @@ impl Saved<'_> {
     }
 }
 
-/// What is yet to be read.
+/// The bytes still to be read.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {

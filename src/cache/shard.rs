@@ -9,8 +9,8 @@
 //!   Refused        gone          both are departures in the caller's `out`, never dropped here
 //! ```
 //!
-//! An entry whose end has come is as good as gone: no operation shows it. It leaves when the wheel hands it out, or when a
-//! write meets it; live entries are asked to make room only when nothing that is due is left.
+//! An expired entry is treated as absent: no operation returns it. It leaves when the wheel reports it, or when a write finds it. Live
+//! entries are evicted only when no expired one is left.
 
 mod steps;
 
@@ -30,15 +30,15 @@ use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, Record, Shared
 use std::sync::Arc;
 use steps::STEP;
 
-/// When entries end if they do not say so themselves.
+/// When entries expire if their terms do not say so.
 #[derive(Clone)]
 pub(super) struct DefaultExpiry {
     value_ttl: Ttl,
     null_ttl: Ttl,
     jitter_ms: u64,
     idle_ms: Option<u64>,
-    /// What jitter is drawn from: one generator for all shards, so that a seed repeats it whatever shards the keys are in. What
-    /// it was made from says nothing of the hash.
+    /// The source of jitter: one generator for all shards, so that a seed repeats it whatever shards the keys are in. Its seed reveals
+    /// nothing about the hash.
     random: Arc<SharedRandom>,
 }
 
@@ -61,7 +61,7 @@ impl DefaultExpiry {
         })
     }
 
-    /// The point at which an entry stored now ends. At most half of the TTL is taken off, so that nothing is born expired.
+    /// When an entry that is stored now expires. Jitter takes off at most half of the TTL, so that no entry is expired at once.
     fn deadline(&self, ttl: Ttl, now: Millis) -> Millis {
         let Ttl::For(ttl) = ttl else { return Millis::NEVER };
         let range = self.jitter_ms.min(ttl.get() / 2);
@@ -72,21 +72,21 @@ impl DefaultExpiry {
     }
 }
 
-/// What looking at an entry does to it and to the statistics.
+/// The effect of a lookup on the entry and on the statistics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LookupKind {
-    /// Use it, count hit or miss.
+    /// Counts as a use, and as a hit or miss.
     Lookup,
-    /// Use it, count a hit only: who asks counts the miss in another place.
+    /// Counts as a use and a hit. A miss is counted elsewhere, by the caller.
     Probe,
-    /// Neither.
+    /// Counts as neither.
     Peek,
 }
 
-/// How many expired entries a write removes on the side.
+/// How many expired entries each write removes in passing.
 const ASIDE: usize = 8;
 
-/// How lookups ended, which counts as [`StoreCounts`] when somebody asks.
+/// The results of lookups, which become part of [`StoreCounts`] on request.
 #[derive(Clone, Copy, Default)]
 struct Lookups {
     hits: u64,
@@ -104,8 +104,8 @@ impl Lookups {
     }
 }
 
-/// A part of the store. First stands what each lookup writes, together, for those are the lines of memory that one thread's processor
-/// takes from another's; then what lookups read.
+/// A part of the store. The fields that each lookup writes come first and together, because these cache lines move between the processors
+/// of different threads; the fields that lookups only read follow.
 #[repr(C)]
 pub(super) struct Shard {
     lookups: Lookups,
@@ -113,16 +113,16 @@ pub(super) struct Shard {
     slab: Slab,
     expiry: DefaultExpiry,
     hasher: KeyHasher,
-    /// Of entries with a TTL.
+    /// The expiry times of entries with a TTL.
     ends: Expirations,
-    /// The ledger: what the live entries cost together. Wider than any cost, so that no sum overflows.
+    /// The ledger: the total cost of the live entries. Wider than a cost, so that the sum cannot overflow.
     cost: u128,
     part: ShardLimits,
     counts: StoreCounts,
     outgrown: Option<Box<Outgrown>>,
 }
 
-/// What a shard was made of that is empty and begins anew.
+/// The structures that a shard has replaced by empty ones.
 pub(super) struct Outgrown {
     _slab: Slab,
     _order: EvictionOrder,
@@ -155,13 +155,13 @@ impl Shard {
         &self.slab
     }
 
-    /// The lowest priority in use above `priority`, or the lowest of all. All uses are in the lists then.
+    /// The lowest priority in use above `priority`, or the lowest of all. Applies all recorded uses to the lists.
     pub fn priority_above(&mut self, priority: Option<f64>) -> Option<f64> {
         self.order.settle(&mut self.slab);
         self.order.priority_above(priority)
     }
 
-    /// The least recently used entry of that priority. All uses are in the lists then.
+    /// The least recently used entry of that priority. Applies all recorded uses to the lists.
     pub fn oldest_of(&mut self, priority: f64) -> Option<Place> {
         self.order.settle(&mut self.slab);
         self.order.oldest_of(priority)
@@ -198,7 +198,7 @@ impl Shard {
         self.ends.next_due().min(self.order.next_idle())
     }
 
-    /// As [`Slab::walk`].
+    /// See [`Slab::walk`].
     pub fn places(&self, from: u32, most: usize, show: impl FnMut(Place)) -> Option<u32> {
         self.slab.walk(from, most, show)
     }
@@ -214,14 +214,14 @@ impl Shard {
         self.slab.find(hash, key).map(|found| found.place)
     }
 
-    /// When the entry at `place` ends as things stand.
+    /// When the entry at `place` expires, if it is not used or touched before.
     #[inline]
     fn end_of(&self, place: Place) -> Millis {
         self.slab.deadline(place).min(self.order.idle_end(place))
     }
 
-    /// Shows the entry under `key` to `see`, if it is alive. This and what it goes through are inlined by force: what `see`
-    /// leaves alone is not fetched then.
+    /// Passes the live entry under `key` to `see`. This function and those it calls are always inlined, so that what `see` does not use is
+    /// not read from memory.
     #[inline(always)]
     pub fn read<R>(
         &mut self,
@@ -235,7 +235,7 @@ impl Shard {
             self.order.settle(&mut self.slab);
         }
         let Some(Found { place, record }) = self.slab.find(hash, key) else { return self.not_found(reading) };
-        // The clock is read only for an entry that can end at all.
+        // The clock is read only for an entry that can expire.
         let mut end = Millis::NEVER;
         if rarely(self.order.times_uses() || record.deadline() != Millis::NEVER) {
             match end_if_alive(&mut self.order, place, record.deadline(), clock, reading) {
@@ -258,8 +258,8 @@ impl Shard {
         None
     }
 
-    /// The short way of a lookup, on which nothing can panic. The outer `None`: it takes the long way, [`Shard::read`], and
-    /// nothing was done.
+    /// The fast path of a lookup, on which nothing can panic. The outer `None`: the lookup needs the slow path, [`Shard::read`], and nothing
+    /// was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         if rarely(self.order.is_page_full()) || self.order.times_uses() {
@@ -296,14 +296,14 @@ impl Shard {
         }
         let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer);
         let stores = kept.is_some() || ttl != Ttl::DoNotStore;
-        // -0 becomes 0 by the addition: they are one priority.
+        // The addition turns -0 into 0: they are one priority.
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
         let older = found.map(|place| {
             let cause = if stores { Cause::Replaced } else { Cause::Removed };
-            // Its cost is given back before room is made for the newer one, which is why it goes even if that is refused.
+            // Its cost is released before room is made for the newer entry; therefore it leaves even if that one is refused.
             self.dismiss_or_expire(place, cause, now, out)
         });
-        // After the older entry left, whose record a value may be that is put again.
+        // After the older entry has left, because the value put now may be its record.
         let mut record = Record::new(key, entry.answer.take());
         let ends = kept.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
         let besides = if ends { END_COST } else { 0 } + if self.order.times_uses() { USE_COST } else { 0 };
@@ -330,7 +330,7 @@ impl Shard {
         self.note_end(place, deadline)
     }
 
-    /// Gives the live entry under `key` a new end, counted from now: a use of it.
+    /// Restarts the TTL of the live entry under `key`. Counts as a use.
     pub fn touch(&mut self, hash: u64, key: &[u8], ttl: Option<Ttl>, present: Present, out: &mut Departures) -> TouchOutcome {
         let now = present.earliest;
         self.reclaim(now, ASIDE, out);
@@ -350,7 +350,7 @@ impl Shard {
         TouchOutcome::Done(finite(self.note_end(place, deadline)))
     }
 
-    /// Has the entry at `place` expire in time, if it has a TTL, and says when it ends.
+    /// Registers the expiry of the entry at `place`, if it has a TTL, and returns when it expires.
     #[inline(always)]
     fn note_end(&mut self, place: Place, deadline: Millis) -> Millis {
         if deadline != Millis::NEVER {
@@ -364,7 +364,7 @@ impl Shard {
         self.ends.insert(place, deadline, self.slab.room(), |place| self.slab.deadline(place));
     }
 
-    /// Makes room for an entry of `cost`, or says why there is none; then no live entry has left.
+    /// Makes room for an entry of `cost`. If that fails, returns why, and no live entry has left.
     fn make_room(&mut self, cost: u64, priority: f64, stores: bool, now: Millis, out: &mut Departures) -> Result<(), PutOutcome> {
         if !stores || self.part.entries == 0 || priority.is_nan() {
             return Err(PutOutcome::Refused);
@@ -393,7 +393,7 @@ impl Shard {
         Ok(())
     }
 
-    /// What is missing for that many entries of that cost to come in.
+    /// How much room is missing for this many more entries of this cost.
     fn lack(&self, entries: u64, cost: u64) -> Amount {
         Amount {
             entries: (self.slab.len() + entries).saturating_sub(self.part.entries),
@@ -401,8 +401,8 @@ impl Shard {
         }
     }
 
-    /// Who leaves next has not been looked at for long, so that the next put would wait for its memory several times over. Three steps,
-    /// since the node says where the record is, and the key in it where the slot in the index is.
+    /// Prefetches for the next eviction: the next victim has not been read for long, and the next put would wait for its memory several
+    /// times. In three stages, one for each of the next three victims: the node leads to the record, and the key in it to the index slot.
     fn look_ahead(&self) {
         let Some(next) = self.order.oldest() else { return };
         self.slab.index().prefetch(self.hasher.hash(self.slab.key(next)));
@@ -423,7 +423,7 @@ impl Shard {
         cause
     }
 
-    /// The only way out of the store for a single entry.
+    /// Removes one entry from all structures. Every single entry leaves the store this way.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
         let hash = self.hasher.hash(self.slab.key(place));
@@ -445,7 +445,7 @@ impl Shard {
         self.order.leave(&mut self.slab, place);
         self.cost -= u128::from(self.slab.cost(place));
         self.counts.depart(cause, self.slab.cost(place));
-        // Filled in where it lies: what is moved just after it was written is read in wider pieces than it was written in, and waits.
+        // Filled in place: moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
         out.push(Departure::BLANK);
         if let Some(left) = out.last_mut() {
             (left.cause, left.end, left.left_at) = (cause, end, now);
@@ -460,7 +460,7 @@ impl Shard {
         out.push(Departure { key, answer: record.into_answer(), cost, cause, stored_at, end, left_at });
     }
 
-    /// Removes up to `most` expired entries, and says how many that were.
+    /// Removes up to `most` expired entries, and returns how many.
     #[inline]
     pub fn reclaim(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
         if self.next_due() <= now { self.reclaim_due(now, most, out) } else { 0 }
@@ -476,21 +476,21 @@ impl Shard {
         due.or_else(|| self.order.longest_idle(&mut self.slab).filter(|place| self.end_of(*place) <= now))
     }
 
-    /// As [`Shard::reclaim`], and if nothing is left the memory of the nodes goes too.
+    /// Like [`Shard::reclaim`]; also frees the memory of the nodes if no entry is left.
     pub fn sweep(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
         let entries = self.reclaim(now, most, out);
         self.shrink_if_empty();
         entries
     }
 
-    /// Removes the entry under `key`; if it was alive, it is the last of those leaving.
+    /// Removes the entry under `key`. If it was alive, it is the last departure.
     pub fn remove(&mut self, hash: u64, key: &[u8], now: Millis, out: &mut Departures) -> bool {
         self.reclaim(now, ASIDE, out);
         let found = self.find(hash, key);
         found.is_some_and(|place| self.dismiss_or_expire(place, Cause::Removed, now, out) == Cause::Removed)
     }
 
-    /// Removes the next victim; if there was one, it is the last of those leaving. What is due leaves before it.
+    /// Removes the next live victim, and expired entries before it. True if there was one, which is then the last departure.
     pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
         self.reclaim(now, ASIDE, out);
         for _ in 0..STEP {
@@ -502,7 +502,7 @@ impl Shard {
         false
     }
 
-    /// Empties a shard in whose middle something panicked: no link, total or index is trusted.
+    /// Empties a shard after a panic in one of its operations: no link, total or index is trusted.
     pub fn salvage(&mut self, out: &mut Departures) {
         for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
             let (at, end) = (held.stored_at, held.record.deadline());
@@ -512,14 +512,14 @@ impl Shard {
     }
 
     fn shrink_if_empty(&mut self) {
-        // Below that it is not worth the way to the allocator, for a store that is emptied and filled all the time.
+        // Below that, freeing does not pay for a store that is emptied and filled all the time.
         const WORTH_IT: usize = 64;
         if self.slab.len() == 0 && self.slab.room() > WORTH_IT {
             self.start_again();
         }
     }
 
-    /// Begins anew, without an entry. To give much memory back takes long, which is left to whoever holds the lock, for after it.
+    /// Starts again without entries. Freeing much memory takes long, so the holder of the lock does that after releasing it.
     fn start_again(&mut self) {
         let order = self.order.anew();
         self.outgrown = Some(Box::new(Outgrown {
@@ -530,14 +530,14 @@ impl Shard {
         self.cost = 0;
     }
 
-    /// Memory that is not needed any more: to be dropped after the lock.
+    /// Memory that is no longer needed: to be dropped after the lock is released.
     #[inline(always)]
     pub fn take_outgrown(&mut self) -> Option<Box<Outgrown>> {
         if rarely(self.outgrown.is_some()) { self.outgrown.take() } else { None }
     }
 }
 
-/// When an entry that can end does so, unless it has. A use of it has its time.
+/// When an entry expires, unless it has already. Records the time of a use.
 #[inline(never)]
 fn end_if_alive(order: &mut EvictionOrder, place: Place, deadline: Millis, clock: &Clock, reading: LookupKind) -> Option<Millis> {
     let present = clock.present();

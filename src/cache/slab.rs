@@ -1,8 +1,8 @@
-//! The nodes of a shard, in vectors that grow towards the capacity and never beyond, and the index that finds them. Links are places in
-//! the vectors.
+//! The nodes of a shard, in vectors that grow up to the capacity and never beyond, and the index that finds them. Links are places in the
+//! vectors.
 //!
-//! This file is unsafe for one thing: what the index holds are addresses, so that a lookup need not wait for a vector as well. The index is
-//! private to it for this reason: an address is in it only while the record is in its node.
+//! The file has one reason for unsafe code: the index stores addresses of records, so that a lookup need not wait for a vector as well.
+//! Therefore the index is private to this file: an address is in it only while the record is in its node.
 
 use super::departure::Departure;
 use super::entry::cost_of;
@@ -11,7 +11,7 @@ use crate::base::hint::{prefetch, rarely};
 use crate::base::record::{Address, AnswerRef, RecordRef};
 use crate::base::{Key, Millis, Record};
 
-/// More nodes a shard cannot number: the wheel needs the top bit of a place for itself.
+/// The most nodes that a shard can number: the wheel uses the top bit of a place for itself.
 pub(super) const MAX_NODES: u64 = 1 << 31;
 
 const FIRST_GROWTH: usize = 8;
@@ -53,20 +53,20 @@ pub(super) struct Held {
     pub stored_at: Millis,
 }
 
-/// The neighbours in the level's recency list; in a free node, `newer` leads to the next free one.
+/// The neighbours in the recency list of the level; in a free node, `newer` is the next free one.
 #[repr(align(8))]
 struct Linked {
     older: Place,
     newer: Place,
 }
 
-/// What no lookup needs.
+/// Data that no lookup needs.
 struct Noted {
     cost: u64,
     stored_at: Millis,
 }
 
-/// What a node takes up, but for the record, for the published entry cost.
+/// The bytes of a node without its record, for the published entry cost.
 #[cfg(test)]
 pub(super) const NODE_BYTES: usize = size_of::<Option<Record>>() + size_of::<Linked>() + size_of::<Noted>();
 
@@ -76,8 +76,8 @@ pub(super) struct Found<'a> {
     pub record: RecordRef<'a>,
 }
 
-/// The nodes, in columns: what a lookup leaves alone takes up none of the processor's caches. It waits for a line of the index, and then
-/// for the record, which says all else.
+/// The nodes, in columns, so that data which lookups do not need takes no space in the processor's caches. A lookup waits for a cache
+/// line of the index, and then for the record, which has everything else.
 pub(super) struct Slab {
     index: Index,
     records: Vec<Option<Record>>,
@@ -106,12 +106,12 @@ impl Slab {
         self.live
     }
 
-    /// For how many nodes there is memory.
+    /// The number of nodes that there is memory for.
     pub fn room(&self) -> usize {
         self.records.capacity()
     }
 
-    /// The index, to look at.
+    /// The index, read-only.
     #[inline]
     pub fn index(&self) -> &Index {
         &self.index
@@ -133,17 +133,17 @@ impl Slab {
         })
     }
 
-    /// As [`Index::walk`], by places.
+    /// Like [`Index::walk`], but passes places.
     pub fn walk(&self, from: u32, most: usize, mut show: impl FnMut(Place)) -> Option<u32> {
         // SAFETY: as in `find`.
         self.index.walk(from, most, |address| show(Place(unsafe { address.record() }.number())))
     }
 
-    /// Finds a place for `held`, whose key has this hash. There are at most `limit` entries, this one included.
+    /// Adds an entry, whose key has this hash. There are at most `limit` entries, this one included.
     pub fn insert(&mut self, hash: u64, held: Held, limit: u64) -> Place {
         let address = held.record.address();
         let place = self.place(held, limit);
-        // After the record has its place, so that a panic between the two leaves no address of what is gone.
+        // After the record is in its node, so that a panic between the two leaves no dangling address.
         self.index.insert(hash, address, limit);
         place
     }
@@ -163,8 +163,8 @@ impl Slab {
         }
         let len = self.records.len();
         if len == self.records.capacity() {
-            // By an eighth, and not beyond the capacity: doubling as a vector does would leave a half unused at worst, which no cost
-            // accounts for (rule S03a).
+            // By an eighth, and not beyond the capacity: doubling, as a vector does, could leave half of the memory unused, which is part of
+            // no entry's cost (rule S03a).
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let room = len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1);
             self.records.reserve_exact(room - len);
@@ -190,7 +190,7 @@ impl Slab {
         self.vacate(place, left);
     }
 
-    /// Takes the entry, whose key has this hash, out into `left`; its links must have been cut.
+    /// Moves the entry, whose key has this hash, to `left`. Its links must have been cut.
     #[inline]
     pub fn remove(&mut self, hash: u64, place: Place, left: &mut Departure) {
         let address = self.record(place).address();
@@ -216,12 +216,12 @@ impl Slab {
         self.records.get(place.index())?.as_ref()
     }
 
-    /// What the entry at `place` costs if nothing is stated of its value.
+    /// What the entry at `place` costs without a stated cost of its value.
     pub fn own_cost(&self, place: Place, besides: u64) -> u64 {
         cost_of(self.record(place), None, besides)
     }
 
-    /// How many nodes there are or were: places are below that.
+    /// The number of nodes, free ones included: every place is below it.
     pub fn nodes(&self) -> usize {
         self.records.len()
     }
@@ -231,13 +231,13 @@ impl Slab {
         self.get(place).is_some()
     }
 
-    /// The entry at `place`, which is there.
+    /// The entry at `place`. There must be one.
     #[inline(always)]
     fn record(&self, place: Place) -> &Record {
         self.records[place.index()].as_ref().expect("a linked node holds an entry")
     }
 
-    /// The node at `place` will be looked at soon, but not its record.
+    /// Prefetches the node at `place`, but not its record.
     #[inline]
     pub fn prefetch(&self, place: Place) {
         self.records.get(place.index()).into_iter().for_each(prefetch);
@@ -245,7 +245,7 @@ impl Slab {
         self.noted.get(place.index()).into_iter().for_each(prefetch);
     }
 
-    /// The neighbours of the entry at `place` will be linked anew soon.
+    /// Prefetches the neighbours of the entry at `place`, which will be relinked soon.
     #[inline(always)]
     pub fn prefetch_neighbours(&self, place: Place) {
         let Some(linked) = self.linked.get(place.index()) else { return };
@@ -297,7 +297,7 @@ impl Slab {
     #[inline(never)]
     fn note_level(&mut self, place: Place, level: u32) {
         if self.levels.is_empty() {
-            // Zeroed memory comes from the system as it is: however many nodes there are, this does not touch them.
+            // Zeroed memory comes from the system as it is, so this touches none of it, however many nodes there are.
             self.levels = vec![0; self.room()];
         } else if self.levels.len() <= place.index() {
             self.levels.resize(self.room(), 0);
@@ -315,7 +315,7 @@ impl Slab {
         self.linked[place.index()].newer
     }
 
-    /// Links the node at `place` behind the one that was the last.
+    /// Links the node at `place` behind the one that was last.
     #[inline]
     pub fn link_last(&mut self, last: Place, place: Place) {
         self.linked[last.index()].newer = place;
@@ -333,7 +333,7 @@ impl Slab {
         self.linked[place.index()].newer = newer;
     }
 
-    /// Every entry there is, in no order, trusting no link.
+    /// All entries, in no particular order, without following links.
     pub fn into_entries(self) -> impl Iterator<Item = Held> {
         self.records
             .into_iter()

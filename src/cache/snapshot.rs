@@ -1,12 +1,12 @@
-//! All entries in the order of their use, for a copy of the store (rule S18).
+//! All entries in order of use, for a copy of the store (rule S18).
 //!
-//! First the order is noted, shard by shard in small steps: four bytes for an entry. Then the entries are read in that order, a page at a
-//! time, from the least to the most recently used: whoever stores them one after the other has them in the same order. Between two steps no
-//! lock is held (rule S19), so of entries that are stored, replaced or removed meanwhile some are in the copy and some are not, and what is
-//! used meanwhile is there with its former place in the order. What neither leaves nor is replaced is in the copy once.
+//! First the order is recorded, shard by shard and in small steps, with four bytes for each entry. Then the entries are read in that
+//! order, a page at a time, from the least to the most recently used, so that storing them in turn restores the order. Between two steps no
+//! lock is held (rule S19): entries that are stored, replaced or removed meanwhile may or may not be in the copy, and entries that are used
+//! meanwhile keep their former position. An entry that neither leaves nor is replaced is in the copy exactly once.
 //!
-//! Each shard knows the order of its own entries alone. Several are read side by side, so that each is as far through its own order as the
-//! others are: keys lie in shards by chance, and so the whole is in order but for neighbours.
+//! Each shard knows only the order of its own entries. The shards are read in turn, an equal part of each in every round. Since keys are
+//! spread over shards at random, the whole is nearly in order.
 
 use super::entry::{END_COST, ENTRY_COST, USE_COST};
 use super::shard::Shard;
@@ -15,40 +15,40 @@ use super::store::Store;
 use super::work;
 use crate::base::{Answer, Clock, Key, Millis};
 
-/// How many entries are looked at in one hold of a shard's lock.
+/// How many entries are visited in one hold of a shard's lock.
 const STEP: usize = 64;
 
-/// An entry as it is copied.
+/// A copied entry.
 pub struct Copied {
     /// Its key.
     pub key: Key,
     /// Its value, or null.
     pub answer: Answer,
-    /// What the value alone costs, if that is not what it says of itself.
+    /// The cost of the value alone, if it is not the computed one.
     pub cost: Option<u64>,
     /// Its priority.
     pub priority: f64,
-    /// How long it will live; `None` for ever. An idle TTL is not part of it.
+    /// The time to live that is left; `None` for ever. Does not consider an idle TTL.
     pub ttl_left_ms: Option<u64>,
 }
 
-/// The order of all entries at one time, and how far they have been read.
+/// A recorded order of all entries, and the progress of reading them.
 pub struct Snapshot {
     /// By shard.
     orders: Vec<Vec<Place>>,
-    /// How many rounds there are: in each, an equal part of every order is read.
+    /// The number of rounds; in each, an equal part of every order is read.
     rounds: usize,
     round: usize,
     shard: usize,
 }
 
 impl Snapshot {
-    /// How many entries there are to be read, if none leaves meanwhile.
+    /// The number of entries in the order. Fewer are copied if some leave meanwhile.
     pub fn entries(&self) -> u64 {
         self.orders.iter().map(|order| order.len() as u64).sum()
     }
 
-    /// The places to be read next, in the shard that is named.
+    /// The index of a shard, and the places to be read next in it.
     fn next(&mut self) -> Option<(usize, &[Place])> {
         if self.round == self.rounds {
             return None;
@@ -65,7 +65,7 @@ impl Snapshot {
 }
 
 impl Store {
-    /// Notes the order of all entries, in steps.
+    /// Records the order of all entries, in steps.
     pub fn snapshot(&self) -> Snapshot {
         let order_of = |cell: &super::locked_shard::LockedShard| {
             let mut noting = Noting::default();
@@ -79,7 +79,7 @@ impl Store {
         Snapshot { orders, rounds, round: 0, shard: 0 }
     }
 
-    /// Appends the next entries that are still there to `page`, which may be none, and says whether there are more.
+    /// Appends the next entries that still exist, possibly none, to `page`. False if all have been read.
     pub fn copy_page(&self, snapshot: &mut Snapshot, clock: &Clock, page: &mut Vec<Copied>) -> bool {
         let Some((index, places)) = snapshot.next() else { return false };
         if !places.is_empty() {
@@ -90,19 +90,19 @@ impl Store {
     }
 }
 
-/// How far the order of a shard has been noted.
+/// The progress of recording the order of a shard.
 #[derive(Default)]
 struct Noting {
     order: Vec<Place>,
-    /// Whose place is in `order`, a bit each.
+    /// One bit for each place: whether it is in `order`.
     noted: Vec<u64>,
-    /// The priority whose list is walked, from the oldest entry on.
+    /// The priority whose list is being read, from the oldest entry on.
     priority: Option<f64>,
-    /// The entry that was met last, and the one before it in the list: still so, if neither was used or left meanwhile.
+    /// The last entry read, and the one before it in its list. If that has not changed, the entry was neither used nor removed meanwhile.
     last: Option<(Place, Place)>,
-    /// How many entries were looked at.
+    /// How many entries were visited.
     steps: u64,
-    /// Once the lists were walked: up to which place whoever was missed has been looked for.
+    /// Set once all lists have been read: the places below this have been searched for entries that were missed.
     swept: Option<usize>,
 }
 
@@ -120,7 +120,7 @@ impl Noting {
 }
 
 impl Shard {
-    /// Notes some more of the order. Says whether there is more to do.
+    /// Records a further part of the order. Returns whether there is more to do.
     fn note_order(&mut self, noting: &mut Noting) -> bool {
         for _ in 0..STEP {
             work::entry();
@@ -135,11 +135,11 @@ impl Shard {
         true
     }
 
-    /// Goes one entry on in the list, or to the next list. If the entry met last was used meanwhile, the list is walked from its start again,
-    /// over those that are noted already.
+    /// Reads the next entry of the list, or goes to the next list. If the last entry read was used meanwhile, starts the list again; entries
+    /// that are recorded already are skipped.
     fn note_next(&mut self, noting: &mut Noting) -> bool {
         noting.steps += 1;
-        // However much the lists are stirred up, it comes to an end.
+        // Bounds the work, however often the lists change meanwhile.
         let is_endless = noting.steps > 64 + 8 * self.entries();
         let stays = |(last, before): &(Place, Place)| self.slab().is_live(*last) && self.slab().older(*last) == *before;
         let met = noting.last.filter(stays).map(|(last, _)| last);
@@ -162,7 +162,7 @@ impl Shard {
         true
     }
 
-    /// Looks for one who was missed because the lists changed.
+    /// Checks a place for an entry that was missed because the lists changed.
     fn note_missed(&self, noting: &mut Noting, at: usize) -> bool {
         if at >= self.slab().nodes() {
             return false;
@@ -182,7 +182,7 @@ impl Shard {
         }
         let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), slab.deadline(place));
         let cost = slab.cost(place);
-        // Whether it was put with an end is not known: it may have been touched since.
+        // A touch may have changed whether the entry has an end, so all costs that it can have been charged are tried.
         let unstated = [0, END_COST, USE_COST, END_COST + USE_COST].map(|besides| slab.own_cost(place, besides));
         let stated = || cost.saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
         let ttl_left_ms = (deadline != Millis::NEVER).then(|| deadline.since(now));

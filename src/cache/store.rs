@@ -20,8 +20,8 @@ const WAKE_GRAIN_MS: u64 = 500;
 
 /// A bounded memory of answers. Every method may be called from any thread; none calls back but the [`DepartureSink`].
 ///
-/// Methods that change something take a place for what leaves. With a departure sink it stays empty; without one, the caller
-/// drops or delivers its contents when it holds no lock any more.
+/// Methods that change something take a collection for departures. With a departure sink it stays empty; without one, the caller drops or
+/// delivers its contents once it holds no lock.
 pub struct Store {
     cells: Box<[LockedShard]>,
     hasher: KeyHasher,
@@ -64,8 +64,8 @@ impl Store {
         self.sink.as_deref()
     }
 
-    /// What says which shard a hash belongs to: bits 16 to 47, of which the highest say most. The index inside a shard goes by the
-    /// lowest 32, in the same manner.
+    /// The part of a hash that selects the shard: bits 16 to 47, the highest being most significant. The index within a shard uses the
+    /// lowest 32 bits in the same manner.
     #[inline(always)]
     pub(super) fn middle_of(hash: u64) -> u32 {
         (hash >> 16) as u32
@@ -76,7 +76,7 @@ impl Store {
         ((u64::from(Store::middle_of(hash)) * self.cells.len() as u64) >> 32) as usize
     }
 
-    /// The shard of hashes with these middle bits, and the last such bits that belong to it.
+    /// The shard of hashes with these middle bits, and the highest middle bits that belong to it.
     pub(super) fn cell_from(&self, middle: u32) -> (&LockedShard, u32) {
         let shards = self.cells.len() as u64;
         let index = (u64::from(middle) * shards) >> 32;
@@ -98,7 +98,7 @@ impl Store {
         &self.cells[0]
     }
 
-    /// Reads under a key. All that is on the way of a hit is inlined by force, for a hit is little more than its calls else.
+    /// Reads an entry. The whole path of a hit is always inlined, since it costs hardly more than the calls would.
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
@@ -120,32 +120,32 @@ impl Store {
         )
     }
 
-    /// Looks `key` up: a use, and one hit, null hit or miss.
+    /// Looks `key` up. Counts as a use, and as one hit, null hit or miss.
     #[inline(always)]
     pub fn lookup(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read(key, clock, LookupKind::Lookup, Hit::of)
     }
 
-    /// As [`Store::lookup`], but a miss is left to the caller to count: as a load started, joined and so on.
+    /// Like [`Store::lookup`], but the caller counts a miss: as a load started, joined and so on.
     #[inline]
     pub fn probe(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read(key, clock, LookupKind::Probe, Hit::of)
     }
 
-    /// Looks without being noticed: no use, no statistics.
+    /// Looks `key` up without counting as a use or in the statistics.
     #[inline]
     pub fn peek(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read(key, clock, LookupKind::Peek, Hit::of)
     }
 
-    /// As [`Store::lookup`], but shows the answer to `see` in place, which saves two changes of a shared reference count.
-    /// `see` runs under the shard's lock: it copies bytes and nothing else, above all it never calls the host or the store.
+    /// Like [`Store::lookup`], but passes the answer to `see` in place, which saves two changes of a shared reference count.
+    /// `see` runs under the shard's lock: it may copy bytes and do nothing else, above all never call the host or the store.
     #[inline(always)]
     pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
         self.read(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
     }
 
-    /// The short way of [`Store::lookup_with`]: nothing on it waits or panics. The outer `None`: it takes the long way, and nothing
+    /// The fast path of [`Store::lookup_with`]: nothing on it waits or panics. The outer `None`: the lookup needs the slow path, and nothing
     /// was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
@@ -156,14 +156,14 @@ impl Store {
         )
     }
 
-    /// `key` will be looked up soon. Who looks many up says so some keys ahead, so that memory is waited for by several at once.
+    /// Prefetches for a lookup of `key` that follows soon. Looking up many keys is faster if each is prefetched some keys ahead.
     #[inline]
     pub fn prefetch(&self, key: &[u8]) {
         let hash = self.hasher.hash(key);
         self.cell_of(hash).prefetch(hash);
     }
 
-    /// A lookup ended at the validator.
+    /// Counts a lookup whose key the validator refused.
     pub fn count_invalid_key(&self) {
         self.invalid_keys.fetch_add(1, Ordering::Relaxed);
     }
@@ -182,8 +182,8 @@ impl Store {
         )
     }
 
-    /// As [`Store::put`], and names whom this very put cost the place: live entries that made room, or the newcomer itself if
-    /// it did not get in. What expired and what was under the same key is left out.
+    /// Like [`Store::put`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if it
+    /// was refused. Expired entries and an older one under the same key are not among them.
     pub fn put_naming(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
         let present = clock.present();
         self.write(key, out, |shard, hash, out| {
@@ -200,19 +200,19 @@ impl Store {
         self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, present, out))
     }
 
-    /// Removes the entry under `key`; says whether there was a live one.
+    /// Removes the entry under `key`. Returns whether there was a live one.
     pub fn remove(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
         let now = clock.millis();
         self.write(key, out, |shard, hash, out| shard.remove(hash, key, now, out))
     }
 
-    /// Removes the entry under `key` and hands it out, if there was a live one.
+    /// Removes the entry under `key` and returns its answer, if there was a live one.
     pub fn take(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
         self.write(key, out, |shard, hash, out| if shard.remove(hash, key, now, out) { last_of(out) } else { None })
     }
 
-    /// Removes the next victim and hands it out: of the lowest priority in the store, the least recently used one of a shard.
+    /// Removes the next victim and returns its answer: an entry of the lowest priority in the store, the least recently used in its shard.
     pub fn pop(&self, clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
         let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.cells.len();
@@ -230,8 +230,8 @@ impl Store {
         }
     }
 
-    /// For the timer: gives back what is due, looking at no more than `limit` entries per shard under one lock. Says whether
-    /// there is more to do; then it is to be called again, after others had a chance at the locks.
+    /// For the timer: removes expired entries, at most `limit` in one hold of a shard's lock. Returns whether there is more to do: then it
+    /// must be called again, after others had a chance to take the locks.
     pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
         let now = clock.millis();
         for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
@@ -241,36 +241,36 @@ impl Store {
         self.next_due().is_some_and(|due| due <= now)
     }
 
-    /// The earliest point at which [`Store::sweep`] has something to do; never later than the first end. Takes no lock.
+    /// The earliest time at which [`Store::sweep`] has something to do; never later than the first expiry. Takes no lock.
     ///
-    /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is in here, or the
+    /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is included here, or the
     /// putting thread sees the stored point and compares it with [`PutOutcome::Stored`]'s end.
     pub fn next_due(&self) -> Option<Millis> {
         self.cells.iter().map(LockedShard::next_due).min().filter(|due| *due != Millis::NEVER)
     }
 
-    /// [`Store::next_due`] on a grain of half a second, for the system's clock: entries that end one after the other do not
-    /// wake a timer more than twice a second, and none is kept for longer than that.
+    /// [`Store::next_due`], rounded up to half a second, for the system's clock: entries that expire one after the other wake a timer at most
+    /// twice a second, and none is kept for longer than that.
     pub fn next_wake(&self) -> Option<Millis> {
         self.next_due().map(Store::wake_for)
     }
 
-    /// When a timer wakes for an entry that ends at `end`.
+    /// When a timer wakes for an entry that expires at `end`.
     pub fn wake_for(end: Millis) -> Millis {
         Millis(end.0.div_ceil(WAKE_GRAIN_MS).saturating_mul(WAKE_GRAIN_MS))
     }
 
-    /// How many entries the store may hold.
+    /// The most entries that the store may hold.
     pub fn capacity(&self) -> u64 {
         self.limits.lock().limits.capacity
     }
 
-    /// What the entries may cost together; `None` for no limit.
+    /// The most that all entries together may cost; `None` for no limit.
     pub fn cost_limit(&self) -> Option<u64> {
         self.limits.lock().limits.cost
     }
 
-    /// What an entry, key and node included, may cost at most.
+    /// The most that one entry may cost, key and node included.
     pub fn max_cost(&self) -> u64 {
         self.limits.lock().limits.max_cost(self.cells.len() as u64)
     }
@@ -280,14 +280,14 @@ impl Store {
         self.cells.len()
     }
 
-    /// What happened since the last reset.
+    /// The counters since the last reset.
     pub fn counts(&self) -> StoreCounts {
         let mut sum = StoreCounts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..StoreCounts::default() };
         self.cells.iter().for_each(|cell| cell.read(self.sink(), |shard| sum.add(&shard.counts())));
         sum
     }
 
-    /// Begins a new window and says what happened in the one before. Each event is in exactly one.
+    /// Returns the counters since the last reset, and resets them. No event is lost or counted twice.
     pub fn reset_counts(&self) -> StoreCounts {
         let mut sum = StoreCounts { invalid_keys: self.invalid_keys.swap(0, Ordering::Relaxed), ..StoreCounts::default() };
         self.cells.iter().for_each(|cell| cell.read(self.sink(), |shard| sum.add(&shard.take_counts())));
@@ -295,7 +295,7 @@ impl Store {
     }
 }
 
-/// Hands out what has just been removed.
+/// The answer of the last departure.
 fn last_of(out: &Departures) -> Option<Answer> {
     out.last().map(|left| left.answer.clone())
 }

@@ -1,17 +1,17 @@
 //! Walking over all entries, a page at a time, while others change the store (rule S18).
 //!
-//! The walk goes by hash: shard after shard, as their numbers rise with the hash's middle bits, and inside a shard by the bits that its
-//! index is ordered by. A key's hash never changes, whatever is stored, replaced or removed and however the index grows, so a key that
-//! has an entry throughout is met exactly once. Between two pages no lock is held, and the walk remembers only how far it has come.
+//! The walk is in order of hashes: shard after shard, which the middle bits of the hash decide, and within a shard by the bits that its
+//! index is ordered by. The hash of a key never changes, whatever is stored, replaced or removed and however the index grows, so a key
+//! that has an entry throughout is visited exactly once. Between two pages no lock is held, and the walk keeps only its position.
 
 use super::shard::Shard;
 use super::store::Store;
 use crate::base::{Clock, Key, Millis};
 
-/// How many keys a page has, more or less: as many as lie in the buckets that are looked at.
+/// The approximate number of keys in a page: whole buckets are visited.
 pub(super) const PAGE: usize = 64;
 
-/// Hashes that are yet to be walked: those whose middle bits lie between `first` and `last`, and whose low bits are not below `from`.
+/// Hashes still to be visited: middle bits from `first` to `last`, low bits not below `from`.
 #[derive(Clone, Copy, Debug)]
 struct Range {
     first: u32,
@@ -22,7 +22,7 @@ struct Range {
 /// How far a walk has come.
 #[derive(Debug)]
 pub struct Walk {
-    /// What is yet to come, the next at the end. There are never more than a few.
+    /// The ranges still to be visited, the next one last. There are never more than a few.
     rest: Vec<Range>,
 }
 
@@ -40,8 +40,8 @@ impl Walk {
 }
 
 impl Store {
-    /// Appends the keys of the next page to `keys`: those whose entries are alive, which may be none. Says whether there was a page.
-    /// It is no use of the entries.
+    /// Appends the keys of the live entries of the next page, possibly none, to `keys`. False if there was no page left. Does not count as
+    /// a use.
     pub fn walk(&self, walk: &mut Walk, clock: &Clock, keys: &mut Vec<Key>) -> bool {
         let Some(mut range) = walk.rest.pop() else { return false };
         let (cell, last) = self.cell_from(range.first);
@@ -63,7 +63,7 @@ impl Store {
 }
 
 impl Shard {
-    /// Shows the keys of the next page of live entries, in the order of their hashes' low bits, and says where the page after it begins.
+    /// Passes the keys of the next page of live entries to `show`, in order of their hashes' low bits. Returns where the next page begins.
     fn walk(&self, from: u32, now: Millis, mut show: impl FnMut(u64, &[u8])) -> Option<u32> {
         self.places(from, PAGE, |place| {
             if let Some((hash, key)) = self.live_at(place, now) {

@@ -1,11 +1,11 @@
-//! Which entries are due, without looking at those that are not (rule S07), and with little to do at a time (rule S19).
+//! Finds expired entries without visiting others (rule S07), and with little work at a time (rule S19).
 //!
-//! A hierarchical timing wheel (Varghese and Lauck, 1987, scheme 7) whose wheels are made where they are needed: a trie over the end in
-//! milliseconds, six bits a level, without the levels on which all ends agree. A slot holds a list of entries, in no order. A list of
-//! more than [`LONGEST`] becomes a wheel of its own, with finer slots; so does a list of some length whose time has come. At the lowest
-//! level all entries of a slot have the same end, and there may be any number of them.
+//! A hierarchical timing wheel (Varghese and Lauck, 1987, scheme 7) whose wheels are created where needed: a trie over the expiry time in
+//! milliseconds, six bits for each level, without levels on which all times agree. A slot has a list of entries, in no order. A list of more
+//! than [`LONGEST`] entries becomes a wheel of its own, with finer slots; so does a list of more than [`SHORT`] when its time comes. At the
+//! lowest level all entries of a slot have the same expiry time, and there may be any number of them.
 //!
-//! So nothing ever moves more than a list of [`LONGEST`] entries at once down the levels, and what is due is found exactly.
+//! So at most [`LONGEST`] entries move down a level at once, and expired entries are found exactly.
 
 use super::slab::Place;
 use super::work;
@@ -14,26 +14,26 @@ use crate::base::hint::rarely;
 
 const SLOTS: usize = 64;
 const DIGIT: u32 = 6;
-/// How many entries a slot above the lowest level holds.
+/// The most entries in a slot above the lowest level.
 const LONGEST: u8 = 64;
-/// How many entries are looked through for those that are due, rather than put into finer slots.
+/// Up to this many entries are searched for expired ones, instead of moving them into finer slots.
 const SHORT: u8 = 8;
 
 #[derive(Clone, Copy)]
 struct WheelLinks {
-    /// The entry before, or the list of which this is the first, or nothing.
+    /// The entry before; or for the first entry of a list, the list; or nothing.
     before: u32,
     after: Place,
 }
 
-/// Marks a list in the place of an entry's number, and a wheel in the place of a list's first entry.
+/// Distinguishes a list from an entry in `before`, and a wheel from a list's first entry in a slot.
 const MARK: u32 = 1 << 31;
 const UNLINKED: WheelLinks = WheelLinks { before: Place::NONE.number(), after: Place::NONE };
 const NO_WHEEL: u32 = u32::MAX >> 1;
-/// Lists are numbered by wheel and slot, below the mark. With more wheels than that lists stay long.
+/// Lists are numbered by wheel and slot, below the mark. With more wheels than this, lists are no longer refined.
 const MOST_WHEELS: usize = (NO_WHEEL as usize) / SLOTS;
 
-/// What a slot holds.
+/// The content of a slot.
 enum Slot {
     Nothing,
     /// A list that begins with this entry.
@@ -42,17 +42,17 @@ enum Slot {
     Wheel(u32),
 }
 
-/// A wheel: the slots of one digit, for ends that agree in all higher digits.
+/// A wheel: the slots of one digit, for expiry times that agree in all higher digits.
 struct Wheel {
-    /// The list in whose place it stands; [`NO_WHEEL`] for the outermost.
+    /// The list that it replaced; [`NO_WHEEL`] for the outermost wheel.
     above: u32,
     level: u32,
-    /// The higher digits.
+    /// The higher digits that its entries share.
     prefix: u64,
     /// One bit for each slot in use.
     used: u64,
     slots: [u32; SLOTS],
-    /// How many entries were put into each list since it was empty: no fewer than there are.
+    /// How many entries were added to each list since it was empty: an upper bound of its length.
     lengths: [u8; SLOTS],
 }
 
@@ -71,13 +71,13 @@ impl Wheel {
         (end >> (self.level * DIGIT)) as usize % SLOTS
     }
 
-    /// The first end that belongs to a slot.
+    /// The first expiry time that belongs to a slot.
     fn start(&self, slot: usize) -> u64 {
         let above = self.prefix.checked_shl((self.level + 1) * DIGIT).unwrap_or(0);
         above | (slot as u64) << (self.level * DIGIT)
     }
 
-    /// The last end that belongs to a slot.
+    /// The last expiry time that belongs to a slot.
     fn last(&self, slot: usize) -> u64 {
         self.start(slot) | ((1 << (self.level * DIGIT)) - 1)
     }
@@ -95,12 +95,12 @@ impl Wheel {
     }
 }
 
-/// The highest digit in which two ends differ.
+/// The highest digit in which two expiry times differ.
 fn level_of(one: u64, other: u64) -> u32 {
     (63 - ((one ^ other) | 1).leading_zeros()) / DIGIT
 }
 
-/// The ends of one shard's entries.
+/// The expiry times of one shard's entries.
 pub(super) struct Expirations {
     /// By number.
     wheels: Vec<Option<Box<Wheel>>>,
@@ -108,7 +108,7 @@ pub(super) struct Expirations {
     outermost: u32,
     /// By place in the slab.
     links: Vec<WheelLinks>,
-    /// No end is earlier.
+    /// A lower bound of all expiry times.
     soonest: u64,
 }
 
@@ -117,7 +117,7 @@ impl Expirations {
         Expirations { wheels: Vec::new(), free: Vec::new(), outermost: NO_WHEEL, links: Vec::new(), soonest: u64::MAX }
     }
 
-    /// Before this nothing has to be done. Never later than the first end.
+    /// When there is something to do at the earliest. Never later than the first expiry.
     pub fn next_due(&self) -> Millis {
         Millis(self.soonest)
     }
@@ -131,7 +131,7 @@ impl Expirations {
     }
 
     fn add_wheel(&mut self, wheel: Box<Wheel>) -> u32 {
-        // There are some 11 wheels for 64 entries at the very most, and only where ends lie as if to bring that about.
+        // 64 entries need some 11 wheels in the worst case, and only with contrived expiry times.
         assert!(self.can_refine(), "more wheels than have numbers");
         match self.free.pop() {
             Some(number) => {
@@ -145,7 +145,8 @@ impl Expirations {
         }
     }
 
-    /// Notes that the entry at `place` ends at `end`, which `end_of` says too. `room` is for how many entries the slab has memory.
+    /// Adds the entry at `place`, which expires at `end`, as `end_of` also returns. `room` is the number of entries that the slab has memory
+    /// for.
     pub fn insert(&mut self, place: Place, end: Millis, room: usize, end_of: impl Fn(Place) -> Millis) {
         if rarely(self.links.len() <= place.index()) {
             self.links.reserve_exact(room.max(place.index() + 1) - self.links.len());
@@ -176,7 +177,7 @@ impl Expirations {
         }
     }
 
-    /// Puts a wheel around one that has no slot for `end`.
+    /// Creates a wheel above one that has no slot for `end`.
     fn enclose(&mut self, inner: u32, end: u64) -> u32 {
         let Wheel { above, level, prefix, .. } = *self.wheel(inner);
         let inside = prefix.checked_shl((level + 1) * DIGIT).unwrap_or(0);
@@ -198,7 +199,7 @@ impl Expirations {
         self.wheels.len() - self.free.len() < MOST_WHEELS
     }
 
-    /// Puts the entries of a list into a wheel of their own.
+    /// Moves the entries of a list into a wheel of their own.
     fn refine(&mut self, number: u32, slot: usize, end_of: &impl Fn(Place) -> Millis) -> u32 {
         let above = number * SLOTS as u32 + slot as u32;
         let Slot::List(first) = self.wheel(number).get(slot) else { return number };
@@ -217,7 +218,7 @@ impl Expirations {
         inner
     }
 
-    /// Shows the entries of a list, which begins with `first`.
+    /// Passes each entry of the list that begins with `first` to `see`.
     fn each(&self, first: Place, mut see: impl FnMut(Place)) {
         let mut next = Some(first);
         while let Some(place) = next {
@@ -238,7 +239,7 @@ impl Expirations {
         }
     }
 
-    /// Forgets the entry at `place`, if it is in.
+    /// Removes the entry at `place`, if it is in a list.
     #[inline(always)]
     pub fn remove(&mut self, place: Place) {
         if self.outermost != NO_WHEEL {
@@ -267,7 +268,7 @@ impl Expirations {
         }
     }
 
-    /// A slot is empty; a wheel goes with its last one.
+    /// Marks a slot as empty, and removes a wheel with its last slot.
     fn vacate(&mut self, list: u32) {
         let (number, slot) = (list / SLOTS as u32, list as usize % SLOTS);
         let wheel = self.wheel_mut(number);
@@ -288,7 +289,7 @@ impl Expirations {
         }
     }
 
-    /// An entry whose end has come by `now`, which is forgotten.
+    /// Removes and returns an entry that has expired by `now`.
     pub fn take(&mut self, now: Millis, end_of: impl Fn(Place) -> Millis) -> Option<Place> {
         while self.soonest <= now.0 && self.outermost != NO_WHEEL {
             let (number, slot, first) = self.first_list();
@@ -318,7 +319,7 @@ impl Expirations {
         None
     }
 
-    /// Wheel, slot and first entry of the list that comes first.
+    /// Wheel, slot and first entry of the list with the earliest expiry times.
     fn first_list(&self) -> (u32, usize, Place) {
         let mut number = self.outermost;
         loop {

@@ -1,9 +1,9 @@
-//! Counts the work that is done under the lock of a shard, so that tests of rule S19 need no clock. It is nothing outside of tests.
+//! Counts the work done under the lock of a shard, so that tests of rule S19 need no clock. Outside of tests it does nothing.
 
 #[cfg(test)]
 pub(super) use counters::*;
 
-/// A bucket of an index was looked at.
+/// A bucket of an index was read.
 #[inline(always)]
 pub(super) fn probe() {
     #[cfg(test)]
@@ -17,14 +17,14 @@ pub(super) fn step() {
     counters::STEPS.with(|steps| steps.set(steps.get() + 1));
 }
 
-/// An entry was looked at, moved or removed.
+/// An entry was visited, moved or removed.
 #[inline(always)]
 pub(super) fn entry() {
     #[cfg(test)]
     counters::ENTRIES.with(|entries| entries.set(entries.get() + 1));
 }
 
-/// A hold of a shard's lock, until it is dropped.
+/// The time for which a shard's lock is held, until this is dropped.
 pub(super) struct LockScope;
 
 impl LockScope {
@@ -63,14 +63,14 @@ mod counters {
         PROBES.get() - before
     }
 
-    /// How many entries `work` concerns.
+    /// How many entries `work` visits, moves or removes.
     pub(in crate::cache) fn entries_of(work: impl FnOnce()) -> u64 {
         let before = ENTRIES.get();
         work();
         ENTRIES.get() - before
     }
 
-    /// How many entries `work` concerns in the hold of a shard's lock in which it concerns most.
+    /// The largest number of entries that `work` visits, moves or removes in one hold of a shard's lock.
     pub(in crate::cache) fn longest_hold_of(work: impl FnOnce()) -> u64 {
         LONGEST_HOLD.set(0);
         work();

@@ -1,4 +1,4 @@
-//! Long work on a shard, a small step in each hold of its lock (rule S19). Each step says whether there is more to do.
+//! Long operations on a shard, one small step in each hold of its lock (rule S19). Each step returns whether there is more to do.
 
 use super::super::departure::{Cause, Departures};
 use super::super::limits::{ShardLimits, share};
@@ -6,22 +6,22 @@ use super::super::slab::Place;
 use super::Shard;
 use crate::base::Millis;
 
-/// How many entries leave in one hold of a shard's lock.
+/// The most entries that leave in one hold of a shard's lock.
 pub(in super::super) const STEP: usize = 64;
 
-/// How many places are looked at for each entry that could be there.
+/// How many places are visited for each entry that a step may remove.
 const SPARSE: usize = 4;
 
-/// How far a clear has come. Whoever was there when it began leaves; of those who came later perhaps some.
+/// The progress of a clear. All entries that were there when it began leave, and perhaps some that were stored later.
 pub(in super::super) struct ClearProgress {
-    /// How many are to leave in their order.
+    /// How many entries are still to leave in eviction order.
     in_order: u64,
-    /// The places where whoever was missed is looked for, since it was used meanwhile and so is not among the first in the order.
+    /// The places still to be searched for entries that the order missed, because they were used meanwhile and moved to its end.
     places: std::ops::Range<usize>,
 }
 
 impl Shard {
-    /// Removes what is due.
+    /// Removes expired entries.
     pub fn reclaim_step(&mut self, now: Millis, out: &mut Departures) -> bool {
         self.sweep(now, STEP, out) == STEP
     }
@@ -51,12 +51,12 @@ impl Shard {
         self.slab.len() > 0 && !progress.places.is_empty()
     }
 
-    /// What `ratio` of the entries and of their cost is.
+    /// The given share of the entries and of their cost.
     pub fn share(&self, ratio: f64) -> (u64, u128) {
         (share(u128::from(self.slab.len()), ratio) as u64, share(self.cost, ratio))
     }
 
-    /// Keeps so many entries of so much cost.
+    /// Evicts until at most this many entries of this total cost are left.
     pub fn trim_step(&mut self, entries: u64, cost: u128, now: Millis, out: &mut Departures) -> bool {
         for _ in 0..STEP {
             if (self.slab.len() <= entries && self.cost <= cost) || !self.dismiss_next(Cause::Trimmed, now, out) {
@@ -67,8 +67,8 @@ impl Shard {
         true
     }
 
-    /// Takes on new limits, and makes the entries fit. In between its limits are what it still holds, so that no put has to make up for
-    /// what is left to do.
+    /// Adopts new limits, and evicts until the entries fit. Between steps the limits are what the shard still holds, so that a put does not
+    /// have to do the rest of the work.
     pub fn resize_step(&mut self, part: ShardLimits, now: Millis, out: &mut Departures) -> bool {
         self.part.max_cost = part.max_cost;
         let (entries, cost) = (part.entries, part.cost.map_or(u128::MAX, u128::from));

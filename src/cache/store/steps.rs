@@ -1,4 +1,4 @@
-//! What concerns all entries of a store: in steps, between which other threads have the locks (rule S19), and what left is taken away.
+//! Operations on all entries of a store, in steps: between these, other threads get the locks (rule S19), and departures are handed over.
 
 use super::super::departure::{Departures, StepSink};
 use super::super::limits::Limits;
@@ -8,8 +8,8 @@ use super::Store;
 use crate::base::{Clock, Millis};
 
 impl Store {
-    /// Does a step of work on a shard again and again, until it says that there is no more to do. What leaves is taken away after each,
-    /// with no lock held.
+    /// Repeats a step on a shard until it returns that there is no more to do. After each step, `out` takes the departures, with no lock
+    /// held.
     fn in_steps(&self, shard: &LockedShard, out: &mut dyn StepSink, mut step: impl FnMut(&mut Shard, &mut Departures) -> bool) {
         loop {
             let mut left = Departures::new();
@@ -22,12 +22,12 @@ impl Store {
         }
     }
 
-    /// Removes what is due of one shard.
+    /// Removes the expired entries of one shard.
     fn reclaim_all(&self, shard: &LockedShard, now: Millis, out: &mut dyn StepSink) {
         self.in_steps(shard, out, |shard, left| shard.reclaim_step(now, left));
     }
 
-    /// Gives back all that is due and looks at what is left, shard by shard.
+    /// Removes all expired entries and passes what is left to `look`, shard by shard.
     pub(super) fn look_at_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
         for shard in &self.cells {
             self.in_steps(shard, out, |shard, left| {
@@ -40,7 +40,7 @@ impl Store {
         }
     }
 
-    /// Keeps `ratio` (0 to 1) of the entries and of the cost, each shard of its own, after what is due left.
+    /// Keeps `ratio` (0 to 1) of the entries and of the cost of each shard, after expired entries have left.
     pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         for shard in &self.cells {
@@ -53,7 +53,7 @@ impl Store {
         }
     }
 
-    /// Keeps at most `entries` entries, each shard in proportion to what it holds.
+    /// Keeps at most `entries` entries, in each shard in proportion to its number.
     pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         let mut held = Vec::with_capacity(self.cells.len());
@@ -72,7 +72,7 @@ impl Store {
         }
     }
 
-    /// Removes everything that is there when this is called, and perhaps some of what is stored meanwhile.
+    /// Removes all entries that exist when this is called, and perhaps some that are stored meanwhile.
     pub fn clear(&self, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         for shard in &self.cells {
@@ -85,8 +85,8 @@ impl Store {
         }
     }
 
-    /// Changes both limits and makes the entries fit. The number of shards stays: with fewer entries than shards allowed, the
-    /// shards that are left without a part refuse every put.
+    /// Changes both limits, and evicts until the entries fit. The number of shards stays the same: if the capacity is smaller than that, the
+    /// shards without a share refuse every put.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         let limits = Limits { capacity, cost: cost_limit };
@@ -99,12 +99,12 @@ impl Store {
         for (index, shard) in self.cells.iter().enumerate() {
             self.reclaim_all(shard, now, out);
             let part = limits.shard_limits(index, self.cells.len());
-            // A later resize goes over all shards too, so this one leaves the rest to it: no mixture of two is left behind.
+            // A later resize visits all shards too, so this one leaves the rest to it: the limits of the two are never mixed.
             self.in_steps(shard, out, |shard, left| self.limits.lock().version == mine && shard.resize_step(part, now, left));
         }
     }
 
-    /// Removes everything that is due and says how much that was.
+    /// Removes all expired entries, and returns how many.
     pub fn remove_expired(&self, clock: &Clock, out: &mut dyn StepSink) -> usize {
         let (now, mut removed) = (clock.millis(), 0);
         for shard in &self.cells {
@@ -118,14 +118,14 @@ impl Store {
         removed
     }
 
-    /// How many entries there are, after what is due left.
+    /// The number of entries, after expired ones have left.
     pub fn len(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
         let mut entries = 0;
         self.look_at_all(clock.millis(), out, |shard| entries += shard.entries());
         entries
     }
 
-    /// What the entries cost together, after what is due left. A sum beyond the type's range is shown as its end.
+    /// The total cost of the entries, after expired ones have left. Saturates.
     pub fn cost(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
         let mut cost = 0;
         self.look_at_all(clock.millis(), out, |shard| cost += shard.cost());
