@@ -11,7 +11,7 @@ impl Core {
         self.table.as_ref().map_or(BreakerState::Closed, |table| table.lock().breaker_state(now))
     }
 
-    /// An operator opens or closes the circuit breaker, or leaves it to itself.
+    /// Opens or closes the circuit breaker for an operator, or returns the decision to it.
     pub fn force_breaker(&self, forced: Forced) -> Result<(), Status> {
         self.check_open()?;
         self.with_table(|table, turn| table.force_breaker(forced, turn));

@@ -1,5 +1,5 @@
-//! The store's operations, with what a loading cache adds: validator, cost function, record listener, and writes that loads
-//! under way must know of. The same for a cache alone and for an engine's.
+//! The store's operations with the additions of a loading cache: validator, cost function, record listener, and the effect of writes on
+//! loads in progress. Serves both a cache without an engine and that of an engine.
 
 use super::Core;
 use super::lifecycle::{CallSite, PendingCount};
@@ -13,7 +13,7 @@ use crate::cache::{Departure, Departures, EachStep, Hit, NewEntry, PutOutcome, S
 use crate::runtime::hooks::call_host;
 use crate::task::table::Write;
 
-/// What a lookup came to.
+/// The result of a lookup.
 #[derive(Debug)]
 pub enum Lookup {
     /// A value.
@@ -27,7 +27,7 @@ pub enum Lookup {
 }
 
 impl Lookup {
-    /// In the library's vocabulary.
+    /// The status that reports it.
     #[inline]
     pub fn status(&self) -> Status {
         match self {
@@ -84,18 +84,18 @@ impl Core {
         self.record(Status::INVALID_KEY, key);
     }
 
-    /// The fast path of [`Core::get_with`]: no host code runs, nothing waits, nothing panics. The outer `None`: it takes
-    /// the long way, and nothing was done.
+    /// The fast path of [`Core::get_with`]: no host code runs, nothing waits, nothing panics. The outer `None`: the lookup needs the slow
+    /// path, and nothing was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.try_lookup_fast(key, &self.clock, see) }
     }
 
-    /// The keys in order, each said to be needed soon some keys before its turn.
+    /// The keys in order, each prefetched some keys before its turn.
     pub fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = &'k [u8]> {
-        /// As many misses of memory as a processor waits for at once.
+        /// About as many cache misses as a processor can have in flight.
         const AHEAD: usize = 8;
-        // One that is too long is not looked up, nor even read.
+        // A key that is too long is not looked up, nor even read.
         let needed_soon = |key: &[u8]| {
             if key.len() <= KEY_MAX {
                 self.store.prefetch(key)
@@ -106,14 +106,14 @@ impl Core {
         keys.inspect(move |_| ahead.next().into_iter().for_each(needed_soon))
     }
 
-    /// Looks `key` up: one lookup, and a use.
+    /// Looks `key` up. Counts as a lookup and a use.
     #[inline(always)]
     pub fn get(&self, key: &[u8]) -> Result<Lookup, Status> {
         self.check_not_over()?;
         Ok(self.look_up(key))
     }
 
-    /// As [`Core::get`], once [`Core::check_not_over`] was asked.
+    /// Like [`Core::get`], after [`Core::check_not_over`].
     #[inline(always)]
     pub fn look_up(&self, key: &[u8]) -> Lookup {
         if self.lookups_call_host() { self.look_up_and_tell(key) } else { self.store.lookup_with(key, &self.clock, Answer::clone).into() }
@@ -130,7 +130,7 @@ impl Core {
         found
     }
 
-    /// As [`Core::get`], and shows the answer to `see`, which copies bytes and does nothing else: it runs under a lock.
+    /// Like [`Core::get`], but passes the answer to `see`, which runs under a lock: it may copy bytes and do nothing else.
     #[inline(always)]
     pub fn get_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<Result<R, Lookup>, Status> {
         self.check_not_over()?;
@@ -155,7 +155,7 @@ impl Core {
         seen.ok_or(Lookup::Miss)
     }
 
-    /// As [`Core::get`] of an engine, but a miss is not counted: a fetch will follow, which counts it.
+    /// Like [`Core::get`], for an engine; a miss is not counted, because the fetch that follows counts it.
     pub fn get_uncounted_miss(&self, key: &[u8]) -> Result<Lookup, Status> {
         self.check_open()?;
         if !self.is_valid(key) {
@@ -169,13 +169,13 @@ impl Core {
         Ok(found)
     }
 
-    /// Looks without being noticed (rule S13).
+    /// Looks `key` up without counting as a lookup or a use (rule S13).
     pub fn peek(&self, key: &[u8]) -> Result<Option<Hit>, Status> {
         self.check_not_over()?;
         Ok(self.store.peek(key, &self.clock))
     }
 
-    /// Milliseconds that an entry has left, as the C API says it: -1 for ever.
+    /// The milliseconds that an entry has left, in the C API's form: -1 for ever.
     pub fn ttl_left_ms(&self, hit: &Hit) -> i64 {
         super::transition::ttl_left(hit.expires_at, &Now::of(&self.clock))
     }
@@ -196,7 +196,7 @@ impl Core {
     }
 
     /// Stores an entry: OK; INVALID_KEY, REFUSED, TOO_LARGE; CONFLICT or MISS if its condition does not hold. `naming` is called for each
-    /// victim of this very put. What left a cache without an engine is in `left`, to be dropped by the caller.
+    /// entry that this put evicted. Departures from a cache without an engine are in `left`, for the caller to drop.
     #[inline]
     pub fn put(
         &self,
@@ -207,7 +207,7 @@ impl Core {
     ) -> Result<Status, Status> {
         self.check_open()?;
         if !self.is_valid(key) {
-            // No lookup, so not counted as one.
+            // Not a lookup, so not counted as one.
             return Ok(Status::INVALID_KEY);
         }
         entry.terms = self.with_cost(key, &entry.answer, entry.terms);
@@ -229,16 +229,16 @@ impl Core {
         })
     }
 
-    /// On an engine's cache. The write and the loads' hearing of it are one step: no load may store between the two (rule F08).
+    /// For an engine's cache. The write and its effect on loads are one step: no load may store between the two (rule F08).
     fn put_past_loads(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
-        // Held beyond the turn, under whose lock no last reference may go.
+        // Outlives the lock, under which no last reference may be dropped.
         let (answer, _condition) = (entry.answer.clone(), entry.condition.clone());
         self.with_table(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
-            // A shard that broke is empty, and the table goes on (rule L07); of the newcomer all that is known is that it is
-            // not there.
+            // A shard that panicked is empty, and the table continues (rule L07). All that is known of the new value is that it is not
+            // stored.
             let Ok(put) = catch_panic(|| self.put_into_store(key, entry, named, turn.store.left)) else {
                 table.written(key, Write::Removed, turn);
                 return Err(Status::ERR_PANIC);
@@ -254,7 +254,7 @@ impl Core {
         })
     }
 
-    /// On a cache without an engine.
+    /// For a cache without an engine.
     #[inline(always)]
     fn put_alone(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         let put = self.put_into_store(key, entry, named, left);
@@ -277,7 +277,7 @@ impl Core {
         }
     }
 
-    /// Gives an entry a new TTL: OK, or MISS; BAD_VALUE for a TTL of 0. No load need know (rule S17): the value is what it was.
+    /// Gives an entry a new TTL: OK, or MISS; BAD_VALUE for a TTL of 0. Does not affect loads (rule S17), since the value stays the same.
     pub fn touch(&self, key: &[u8], ttl: Option<Ttl>) -> Result<Status, Status> {
         if ttl == Some(Ttl::DoNotStore) {
             return Err(Status::ERR_BAD_VALUE);
@@ -300,12 +300,12 @@ impl Core {
         Ok(if removed { Status::OK } else { Status::MISS })
     }
 
-    /// Removes an entry and hands it out.
+    /// Removes an entry and returns it.
     pub fn take(&self, key: &[u8]) -> Result<Lookup, Status> {
         Ok(self.write(key, |left| self.store.take(key, &self.clock, left))?.into())
     }
 
-    /// A removal, of which loads under way must know.
+    /// A removal, which overtakes loads in progress.
     pub(super) fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
         if !self.is_engine() {
@@ -319,10 +319,10 @@ impl Core {
         })
     }
 
-    /// A change of which loads need not know.
+    /// A change that does not affect loads.
     fn change<R>(&self, work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
-        // Of an engine: departures have yet to be sent to where they are reported.
+        // For an engine: departures still have to be sent to where they are reported.
         let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));
         let mut left = Departures::new();
         let result = work(&mut left);
@@ -330,14 +330,14 @@ impl Core {
         Ok(result)
     }
 
-    /// As [`Core::change`], of any number of entries: what leaves is let go of after each step (rule S19).
+    /// Like [`Core::change`], for any number of entries: departures are released after each step (rule S19).
     fn change_in_steps<R>(&self, work: impl FnOnce(&mut dyn StepSink) -> R) -> Result<R, Status> {
         self.check_not_over()?;
         let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));
         Ok(work(&mut EachStep(|left| self.release_departures(left))))
     }
 
-    /// Hands out the next victim, which is not in the store any more.
+    /// Removes the next victim and returns it.
     pub fn pop(&self) -> Result<Lookup, Status> {
         Ok(self.change(|left| self.store.pop(&self.clock, left))?.into())
     }
@@ -355,13 +355,13 @@ impl Core {
         self.change_in_steps(|left| self.store.trim_to(entries, &self.clock, left))
     }
 
-    /// Removes what is due and says how much that was.
+    /// Removes expired entries, and returns how many.
     pub fn remove_expired(&self) -> Result<usize, Status> {
         self.change_in_steps(|left| self.store.remove_expired(&self.clock, left))
     }
 
-    /// Removes everything. Loads under way are overtaken first, in one step with the table: what they bring is not stored. Then the entries
-    /// leave, without the table's lock; what is stored meanwhile by a load that began later may leave with them.
+    /// Removes everything. First all loads in progress are overtaken, in one step under the table's lock, so that their answers are not
+    /// stored. Then the entries leave, without the table's lock; entries that a later load stores meanwhile may leave with them.
     pub fn clear(&self) -> Result<(), Status> {
         self.check_not_over()?;
         if self.is_engine() {
@@ -373,39 +373,39 @@ impl Core {
         catch_panic(|| self.change_in_steps(|left| self.store.clear(&self.clock, left))).unwrap_or(Err(Status::ERR_PANIC))
     }
 
-    /// Changes both limits and makes the entries fit.
+    /// Changes both limits, and evicts until the entries fit.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), Status> {
         let limits = CacheSettings { capacity, cost_limit, ..self.settings.cache.clone() };
         self.removals.set_bounds(self.routes.bounds_of_removals(&limits, self.removals.has_listener()));
         self.change_in_steps(|left| self.store.resize(capacity, cost_limit, &self.clock, left))
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> u64 {
         self.change_in_steps(|left| self.store.len(&self.clock, left)).unwrap_or(0)
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the entries cost together.
+    /// The total cost of the entries.
     pub fn cost(&self) -> u64 {
         self.change_in_steps(|left| self.store.cost(&self.clock, left)).unwrap_or(0)
     }
 
-    /// How many entries there may be.
+    /// The most entries there may be.
     pub fn capacity(&self) -> u64 {
         self.store.capacity()
     }
 
-    /// What the entries may cost together.
+    /// The most that all entries together may cost.
     pub fn cost_limit(&self) -> Option<u64> {
         self.store.cost_limit()
     }
 
-    /// What the dearest entry may cost.
+    /// The most that one entry may cost.
     pub fn max_cost(&self) -> u64 {
         self.store.max_cost()
     }

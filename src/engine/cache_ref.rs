@@ -1,6 +1,6 @@
-//! A cache as its callers hold it. Others keep the core for moments too: a timer that looks whether something is due, removals
-//! on their way to the listener. So holders are counted apart, and what a cache alone kept running ends with the last of them,
-//! when its caller can see it, and not with the thread that happens to drop the last reference.
+//! The reference to a cache that callers hold. Others keep the core for short times too: the timer while it checks for due entries,
+//! removals on their way to the listener. Therefore callers' references are counted separately, and the threads of a cache without an
+//! engine end when its caller drops the last of these, not when some thread happens to drop the last reference to the core.
 
 use super::lifecycle::LifeStage;
 use super::{Core, Threads};
@@ -8,27 +8,27 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// One of those who hold a cache.
+/// A counted reference to a cache.
 pub struct CacheRef(Arc<Core>);
 
 impl CacheRef {
-    /// One more who holds it.
+    /// Adds a counted reference.
     pub fn new(core: Arc<Core>) -> CacheRef {
         core.life.holder_comes();
         CacheRef(core)
     }
 
-    /// Gives the hold up as a pointer, for [`CacheRef::of_counted`].
+    /// Turns the reference into a pointer, for [`CacheRef::of_counted`].
     pub fn into_raw(self) -> *const Core {
         Arc::as_ptr(&ManuallyDrop::new(self).0)
     }
 
-    /// Takes back the reference behind [`CacheRef::into_raw`]'s pointer, which counts as a holder already.
+    /// Restores the reference from [`CacheRef::into_raw`]'s pointer, without counting it again.
     pub fn of_counted(core: Arc<Core>) -> CacheRef {
         CacheRef(core)
     }
 
-    /// A reference that keeps the core in memory through a call, and holds nothing else.
+    /// A reference that keeps the core in memory during a call, and is not counted.
     pub fn core(&self) -> Arc<Core> {
         self.0.clone()
     }
@@ -56,8 +56,8 @@ impl Drop for CacheRef {
 }
 
 impl Core {
-    /// Nobody holds this cache any more: its threads end, and are waited for where that is allowed and nothing of the host's
-    /// runs on them; those of others it leaves. What is in it goes with the last reference, and none of that is reported to the listener.
+    /// The last counted reference is gone: the cache's own threads end, and are joined where that is allowed and no host code runs on them;
+    /// a shared runtime is left alone. The entries are dropped with the last reference to the core, and not reported to the listener.
     fn retire(&self) {
         self.life.advance(LifeStage::Over);
         self.end_alarm();

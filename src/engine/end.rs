@@ -5,8 +5,8 @@
 //!     └─ the table broke ──▶ Shut ── close ──▲    └── free, dispose: what lies in queues is not waited for ──▲
 //! ```
 //!
-//! Once the table takes nothing new, it becomes idle and stays so, and what is pending comes to an end; so a thread that sees both at one
-//! instant, under the table's lock, is right.
+//! Once the table accepts nothing new, it becomes idle and stays idle, and pending work ends. So a thread that sees both at one instant,
+//! under the table's lock, can rely on it.
 
 use super::host::CloseListener;
 use super::lifecycle::{ClosingState, LifeStage, Ownership};
@@ -27,8 +27,8 @@ impl Core {
         if self.life.has_reached(LifeStage::Shut) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
-    /// Accepts nothing new; `listener` is called when all is done. `drain`: what was accepted goes on for that long, `None` for as
-    /// long as it takes. Never blocks; a second close may only shorten.
+    /// Accepts nothing new; `listener` is called when everything is done. `drain`: accepted work continues for at most this long, `None` for
+    /// as long as it takes. Never blocks. A second close can only shorten a drain.
     pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn CloseListener>>) {
         self.life.advance(LifeStage::Shut);
         {
@@ -48,13 +48,13 @@ impl Core {
         self.with_table(|table, turn| table.close(how, turn));
     }
 
-    /// Sends the news if the time has come, and ends what nobody is left to end.
+    /// Sends the notice of the close if everything is done, and ends an engine that no other thread will end.
     pub(super) fn conclude_if_closing(&self) {
         if !self.life.has_reached(LifeStage::Closing) {
             return;
         }
         let is_done = || self.table.as_ref().is_some_and(|table| table.lock().is_idle() && self.life.is_quiet());
-        // Looked at twice: most often the first look, which takes no lock of others, says no.
+        // Checked twice: most often the first check, which takes no other lock, is false.
         if !self.life.is_quiet() || !is_done() {
             return;
         }
@@ -77,13 +77,13 @@ impl Core {
         self.send(Arc::new(CloseNotice(self.me())));
     }
 
-    /// Closes, waits for code of the program that has begun, and ends the threads. Not from callbacks.
+    /// Closes, waits for host code that has begun, and ends the threads. Not from callbacks.
     pub fn free(self: Arc<Core>) {
         self.life.give_up(Ownership::Freed);
         self.close(None, None);
         {
-            // What lies in a queue stays there: it may be this very thread that would read it. So with results in one, the news is sent
-            // and not waited for.
+            // What lies in a queue stays there, because this very thread may be its reader. So if results go to a queue, the notice is sent
+            // but not waited for.
             let is_done = |ending: &ClosingState| {
                 self.life.is_quiet() && if self.results_are_queued() { ending.sent } else { self.life.has_reached(LifeStage::Reported) }
             };
@@ -96,19 +96,19 @@ impl Core {
         self.life.wait_for_leases();
     }
 
-    /// Gives the engine up: it closes, and ends itself when it is idle. Never waits.
+    /// Releases the engine: it closes, and ends itself when it is idle. Never waits.
     pub fn dispose(self: Arc<Core>) {
         {
-            // Under the lock, so that it is seen with the delivery of the news or that delivery is seen by the close.
+            // Under the lock, so that either the delivery of the notice sees this, or the close sees that delivery.
             let _ending = self.life.ending.lock();
             self.life.give_up(Ownership::Disposed);
         }
-        // The queue may be freed from now on, whatever this engine still sends to it.
+        // The queue may be freed from now on, even if this engine still sends to it.
         self.unroute();
         self.close(None, None);
     }
 
-    /// Nothing is under way any more: the entries are dropped where callbacks run, then the threads end.
+    /// Ends an engine in which nothing is in progress: the entries are dropped where callbacks run, then the threads end.
     fn wind_up(&self) {
         if !self.life.advance(LifeStage::Over) {
             return;
@@ -116,14 +116,14 @@ impl Core {
         let running = self.running();
         self.removals.silence();
         if let (Some(runtime), None) = (running, self.removals_route()) {
-            // Recorded by a write that has yet to send it: reported now, for afterwards nobody is called any more.
+            // Departures recorded by a write that has not sent them yet are reported now, because afterwards no listener is called.
             runtime.deliver_and_wait(self.removals.mail(self));
         }
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
         match running {
             Some(runtime) if !self.results_are_queued() => runtime.deliver_and_wait(RemoteDrop::deliverable(left)),
-            // Whatever the dispatcher delivered for this engine, it has let go of behind this.
+            // Once this is done, the dispatcher has released everything that it delivered for this engine.
             Some(runtime) if self.uses_dispatcher() => {
                 drop(left);
                 runtime.deliver_and_wait(RemoteDrop::deliverable(()));
@@ -133,9 +133,9 @@ impl Core {
         self.end_threads(Runtime::stop);
     }
 
-    /// As [`Core::wind_up`] for a disposed engine whose results lie in a queue that perhaps nobody reads: the threads end, and what is in
-    /// the store goes with the last mail in that queue. That mail is sent when nothing of the library's holds the engine any more, so
-    /// that the hooks' user data ends where the queue is read or freed.
+    /// Like [`Core::wind_up`], for a disposed engine whose results lie in a queue that may never be read: the threads end, and the store is
+    /// dropped with the last delivery in that queue. That delivery is sent when nothing in the library holds the engine any more, so that
+    /// the hooks' user data ends where the queue is read or freed.
     fn end_unattended(&self, sends_news: bool) {
         match self.running() {
             Some(runtime) if runtime.timer().is_here() => runtime.send(Arc::new(UnattendedEnd { core: self.me(), sends_news })),
@@ -160,7 +160,7 @@ impl Core {
         self.unroute();
     }
 
-    /// The timer looks after it no more, and does not hold it: it never is the one to drop the last reference.
+    /// Unregisters from the timer, which holds no reference: it never drops the last one.
     pub(super) fn end_alarm(&self) {
         if let (Some(alarm), Some(runtime)) = (self.alarm.get(), self.running()) {
             alarm.end();
@@ -168,14 +168,14 @@ impl Core {
         }
     }
 
-    /// Detaches from `runtime`. The first caller does it, once.
+    /// Detaches from `runtime`. Only the first call has an effect.
     pub(super) fn leave(&self, runtime: &Runtime) {
         if self.life.detach() {
             runtime.detach();
         }
     }
 
-    /// Detaches from the program's queues. The first caller does it, once.
+    /// Detaches from the program's queues. Only the first call has an effect.
     pub(super) fn unroute(&self) {
         if self.life.unroute() {
             self.routes.detach();
@@ -228,7 +228,7 @@ impl Deliverable for CloseNotice {
     }
 }
 
-/// A disposed engine that the timer found to be done. It holds the engine for a moment, and is not to be the last one who does.
+/// The end of a disposed engine that the timer found to be done. It holds the engine briefly, and must not drop the last reference.
 struct UnattendedEnd {
     core: Arc<Core>,
     sends_news: bool,

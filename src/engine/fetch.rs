@@ -15,32 +15,32 @@ use crate::task::table::Reservation;
 use crate::task::{BatchOutcome, FetchId, FetchRequest, Form, Outcome, Probe, Source, Verdict};
 use std::sync::Arc;
 
-/// One call.
+/// The arguments of a fetch.
 pub struct FetchCall<'a> {
     /// How the host wants its results delivered.
     pub form: Form,
-    /// The engine's settings with the options over them.
+    /// The engine's settings, overridden by the options of the call.
     pub settings: Arc<FetchSettings>,
     /// After how many more settled positions progress is reported; 0: never.
     pub progress_step: usize,
-    /// By which the host cancels it and waits for it.
+    /// The handle by which the host cancels the fetch and waits for it.
     pub handle: Option<&'a Arc<FetchHandle>>,
-    /// Whether the call itself may answer what is resident; then no event follows.
+    /// Whether the call itself may return results if all are in the store; then no event follows.
     pub at_once: bool,
 }
 
-/// What a call came to.
+/// The result of a call.
 #[derive(Debug)]
 pub enum FetchAnswer {
-    /// `Form::Each` with one key: here is its outcome, and no event follows.
+    /// `Form::Each` with one key: its outcome; no event follows.
     Now(Outcome),
-    /// `Form::All`: here are the results, and no event follows.
+    /// `Form::All`: the results; no event follows.
     Ready(Results),
-    /// Accepted: exactly the promised events follow.
+    /// Accepted: the events follow.
     Pending,
 }
 
-/// The keys of a call: a single one is its caller's until the call returns, many are copied.
+/// The keys of a call: a single key is borrowed until the call returns, several are copied.
 enum OwnedKeys<'k> {
     One(&'k [u8]),
     Many(PackedKeys),
@@ -55,7 +55,7 @@ impl OwnedKeys<'_> {
     }
 }
 
-/// What the store and the validator said of a call's keys.
+/// The results of validating and looking up the keys of a call.
 struct ProbeResults {
     keys: PackedKeys,
     probes: Vec<Probe>,
@@ -63,7 +63,7 @@ struct ProbeResults {
     records: Option<Box<LookupRecords>>,
 }
 
-/// What the record listener will receive: VALUE, NULL, MISS, INVALID_KEY for each position that was looked up.
+/// The events for the record listener: VALUE, NULL, MISS or INVALID_KEY for each position that was looked up.
 #[derive(Default)]
 struct LookupRecords {
     keys: PackedKeys,
@@ -77,12 +77,12 @@ struct CallContext<'a> {
     deadline: Option<Moment>,
     urgency: i32,
     context: Option<Arc<Object>>,
-    /// As of before the store was asked.
+    /// The store's epoch before the lookups.
     epoch: u64,
 }
 
 impl Core {
-    /// Asks for `keys`, each at most [`KEY_MAX`] bytes or settled alone. `receiver` is made only if events follow.
+    /// Fetches `keys`. A key longer than [`KEY_MAX`] bytes fails alone. `receiver` is created only if events follow.
     pub fn fetch<'k>(
         &self,
         keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
@@ -100,7 +100,7 @@ impl Core {
         receiver: impl FnOnce() -> Box<dyn Receiver>,
     ) -> Result<FetchAnswer, Status> {
         self.check_open()?;
-        // From the call's entry (rule F10).
+        // Counted from the beginning of the call (rule F10).
         let deadline = call.settings.timeout.map(|timeout| self.clock.moment().after(timeout));
         let (urgency, context) = match call.handle {
             Some(handle) => handle.begin(keys.len())?,
@@ -123,7 +123,7 @@ impl Core {
     fn fetch_one(&self, key: &[u8], asking: CallContext<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>) -> Result<FetchAnswer, Status> {
         let call = asking.call;
         let mut probe = match call.at_once {
-            // Nobody will see the hit's age and cost.
+            // A single answer in the call does not report age and cost.
             true => self.probe_key(key, &call.settings, |hit| Outcome::of(hit.answer, Source::Store)),
             false => self.probe_key(key, &call.settings, |hit| outcome_of(hit, &Now::of(&self.clock))),
         };
@@ -144,7 +144,7 @@ impl Core {
     ) -> Result<FetchAnswer, Status> {
         let call = asking.call;
         let mut probed = self.probe_keys(keys, call)?;
-        // A fetch of no keys, delivered position by position, delivers nothing.
+        // A fetch without keys has no positions to deliver.
         let is_empty = probed.probes.is_empty() && call.form == Form::Each;
         if (call.at_once || is_empty) && probed.missed == 0 {
             self.end_at_once(call, receiver, probed.probes.len(), probed.failures());
@@ -155,9 +155,9 @@ impl Core {
         self.ask(OwnedKeys::Many(keys), &mut probes, records, asking, receiver)
     }
 
-    /// The call answers all of it: no event follows.
+    /// Answers the whole fetch in the call: no event follows.
     fn end_at_once(&self, call: &FetchCall<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>, settled: usize, failed: usize) {
-        // The user data first: who waits for the fetch may rely on its end.
+        // The user data first: a thread that waits for the fetch may rely on its end.
         drop(receiver);
         if let Some(handle) = call.handle {
             handle.note_progress(settled, failed);
@@ -203,7 +203,7 @@ impl Core {
         Probe::Missed
     }
 
-    /// Tells the record listener of each position in the order asked, after all locks (rule S12).
+    /// Reports each position to the record listener, in the order asked and outside of all locks (rule S12).
     fn tell_records(&self, records: &LookupRecords) {
         for (key, record) in records.keys.iter().zip(&records.seen) {
             record.iter().for_each(|record| self.record(*record, key));
@@ -240,7 +240,7 @@ impl Core {
                     form: call.form,
                     settings: &call.settings,
                     sink: Some(FetchSink(fetch_events.clone())),
-                    // Taken, not moved: it may be the host's, and whatever becomes of the call it is dropped under no lock.
+                    // Taken out of the call, so that it is dropped under no lock even if the call fails: it may belong to the host.
                     context: context.take(),
                     urgency,
                     deadline,
@@ -275,7 +275,7 @@ impl Core {
                 records.into_iter().for_each(|records| self.tell_records(&records));
                 Ok(asked)
             }
-            // Under no lock: the user data ends here if the fetch was not accepted.
+            // With no lock held: the user data ends here if the fetch was not accepted.
             Ok(Err(refused)) => {
                 drop(fetch_events.withdraw());
                 Err(refused)
@@ -287,9 +287,9 @@ impl Core {
         }
     }
 
-    /// Loads `keys` anew, or joins loads under way, and reports nothing.
+    /// Reloads `keys`, or joins loads in progress, and delivers nothing.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
-        // A refresh loads and stores: what forbids either contradicts it.
+        // A refresh loads and stores; options that forbid either contradict it.
         if matches!(settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
             return Err(Status::ERR_INVALID_ARG);
         }
@@ -326,7 +326,7 @@ impl Core {
         })
     }
 
-    /// Asks and waits. Not from callbacks: a provider or a dispatcher would wait for itself.
+    /// Fetches and waits. Not from callbacks: a provider or a dispatcher would wait for itself.
     pub fn fetch_wait<'k>(
         &self,
         keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
@@ -342,11 +342,11 @@ impl Core {
     }
 }
 
-/// The table breaks while it accepts a fetch: everything is about to be settled, but a call that fails must deliver nothing (rule F01).
+/// Handles a panic of the table while it accepts a fetch: everything is settled, but a call that fails must deliver nothing (rule F01).
 struct RefusalGuard<'a> {
     core: &'a Core,
     fetch_events: &'a FetchEvents,
-    /// What ends the user data, for where no lock is held.
+    /// Returns what ends the user data, to be dropped where no lock is held.
     recipient: &'a mut Option<Recipient>,
 }
 
@@ -387,8 +387,8 @@ fn record_of(probe: &Probe) -> Option<Status> {
     }
 }
 
-/// Positions that missed at first, and that the store had when it was asked again: `found` names them in the order asked, and
-/// who is not among the next missed.
+/// Corrects the records of positions that missed at first but were found by the second lookup. `found` has these in the order asked; a
+/// position that is not next in it has missed.
 fn note_found(records: &mut LookupRecords, found: &[(Key, Status)]) {
     let mut found = found.iter().peekable();
     for (key, record) in records.keys.iter().zip(&mut records.seen) {

@@ -1,4 +1,4 @@
-//! Where the events of one fetch are collected, and from where they are delivered, one at a time and in order (rule F03).
+//! Collects the events of one fetch and delivers them, one at a time and in order (rule F03).
 
 use super::Core;
 use super::fetch_handle::FetchHandle;
@@ -27,9 +27,9 @@ pub struct FetchEvents {
 
 struct PendingEvents {
     events: Events,
-    /// Whether somebody is about to deliver, or at it.
+    /// Whether a delivery is scheduled or in progress.
     scheduled: bool,
-    /// Away while somebody delivers; gone after the last event.
+    /// Taken out during a delivery; gone after the last event.
     recipient: Option<Recipient>,
 }
 
@@ -37,16 +37,16 @@ struct PendingEvents {
 pub(super) enum Events {
     /// Of a fetch that comes to a single one.
     One(Option<Event>),
-    /// Those delivered already stay at the front until all are delivered, so the reserved memory is never given back
-    /// while events may come.
+    /// Delivered events stay at the front until all are delivered, so that the reserved memory is never freed while events may
+    /// follow.
     Many { listed: Vec<Option<Event>>, told: usize },
 }
 
 impl Events {
-    /// Room for what `positions` positions come to; `None` when memory is out.
+    /// Reserves memory for the events of `positions` positions; `None` if there is not enough.
     pub(super) fn try_new(positions: usize, form: Form, progress_step: usize) -> Option<Events> {
         let told = if form == Form::Each { positions } else { 1 };
-        // One at each step and one at the end.
+        // One for each step, and one at the end.
         let progress = positions.checked_div(progress_step).map_or(0, |steps| steps + 1);
         let count = told.checked_add(progress)?;
         if count <= 1 {
@@ -61,7 +61,7 @@ impl Events {
         match self {
             Events::One(place) => *place = Some(event),
             Events::Many { listed, .. } => match (listed.last_mut(), &event) {
-                // Progress may skip steps: a report that is not delivered yet is brought up to date.
+                // Progress may skip steps: an event that is not delivered yet is updated.
                 (Some(before @ Some(Event::Progress { .. })), Event::Progress { .. }) => *before = Some(event),
                 _ => listed.push(Some(event)),
             },
@@ -92,7 +92,7 @@ impl Events {
     }
 }
 
-/// What one delivery works with.
+/// The data that one delivery works with.
 pub(super) struct Recipient {
     receiver: Box<dyn Receiver>,
     keys: EventKeys,
@@ -125,7 +125,7 @@ impl EventKeys {
 }
 
 impl FetchEvents {
-    /// An event list with room for so many events.
+    /// An event list with memory reserved for `events` events.
     pub(super) fn new(
         core: Arc<Core>,
         handle: Option<Arc<FetchHandle>>,
@@ -146,7 +146,7 @@ impl FetchEvents {
         }
     }
 
-    /// The fetch was not accepted: nothing is delivered. The user data ends with the returned recipient.
+    /// Discards the recipient of a fetch that was not accepted: nothing is delivered, and the user data ends with the returned recipient.
     #[must_use]
     pub(super) fn withdraw(&self) -> Option<Recipient> {
         self.pending.lock().recipient.take()
@@ -156,12 +156,12 @@ impl FetchEvents {
         self.direct
     }
 
-    /// Where it is delivered. Direct events are delivered by the thread that settles them.
+    /// Where the events are delivered. Direct ones are delivered by the thread that settles them.
     pub(super) fn place(&self) -> CallSite {
         if self.direct { CallSite::Threads } else { self.core.routes.results_at() }
     }
 
-    /// Tells one event; true if it was the last.
+    /// Delivers one event; true if it was the last.
     fn tell(recipient: &mut Recipient, event: Event) -> bool {
         let Recipient { receiver, keys } = recipient;
         match event {
@@ -187,8 +187,8 @@ impl FetchEvents {
     }
 
     fn end_with(&self, recipient: Recipient) {
-        // The user data ends here, then who waits for the fetch may go on, then the engine may be closed. The context before
-        // the waiter goes on, too; but direct events are delivered on any thread, and no host code may run there.
+        // First the user data ends, then waiting threads may continue, then the engine may be closed. The context ends before
+        // waiters continue, too; except with direct events, whose thread may run no host code.
         if recipient.receiver.runs_host_code_on_drop() {
             call_host(|| drop(recipient));
         } else {
@@ -230,7 +230,7 @@ impl Drop for End {
     }
 }
 
-/// What a delivery left.
+/// What a delivery leaves.
 enum Left {
     Nothing,
     More,
@@ -238,7 +238,7 @@ enum Left {
 }
 
 impl FetchEvents {
-    /// Tells at most `most` events, and says how many those were.
+    /// Delivers at most `most` events, and returns how many.
     fn tell_some(&self, most: usize) -> (usize, Left) {
         let mut count = 0;
         loop {
@@ -257,7 +257,7 @@ impl FetchEvents {
                 (held.events.take(), held.recipient.take())
             };
             count += 1;
-            // Without a recipient the fetch has ended, or was never accepted: its table broke.
+            // Without a recipient the fetch has ended, or was never accepted because its table panicked.
             let (Some(event), Some(mut recipient)) = (event, recipient) else { continue };
             if FetchEvents::tell(&mut recipient, event) {
                 self.end_with(recipient);

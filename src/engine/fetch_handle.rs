@@ -1,4 +1,4 @@
-//! A fetch as its caller holds it: made before the call, so that it can be cancelled before, during and after.
+//! The caller's handle of a fetch: created before the call, so that the fetch can be cancelled before, during and after it.
 
 use super::Core;
 use crate::base::object::Object;
@@ -10,7 +10,7 @@ use crate::task::FetchId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One fetch: before, while and after it is asked.
+/// The handle of one fetch, before, during and after its call.
 pub struct FetchHandle {
     born: Generation,
     inner: Mutex<HandleState>,
@@ -36,14 +36,14 @@ enum Stage {
     Starting { cancelled: bool },
     /// Under way.
     Active { core: Arc<Core>, id: FetchId },
-    /// In the table no more; its last event may not be delivered yet.
+    /// No longer in the table; its last event may not be delivered yet.
     Settled,
-    /// All is delivered.
+    /// All events are delivered.
     Ended,
 }
 
 impl FetchHandle {
-    /// A fetch that is not asked yet.
+    /// The handle of a fetch that has not been used yet.
     #[allow(clippy::new_without_default)] // it belongs to a process, which a default value would hide
     pub fn new() -> FetchHandle {
         FetchHandle {
@@ -61,7 +61,7 @@ impl FetchHandle {
         self.born
     }
 
-    /// What the provider will see of it. `Err` gives the object back: it was used already.
+    /// Sets the context that is passed to the provider. `Err` returns the object: the handle was used already.
     pub fn set_context(&self, context: Object) -> Result<(), Object> {
         let mut inner = self.inner.lock();
         if !matches!(inner.stage, Stage::Unused) {
@@ -74,7 +74,7 @@ impl FetchHandle {
         Ok(())
     }
 
-    /// How urgent it is: before it is asked, or while it waits.
+    /// Sets its urgency, before its call or while it waits.
     pub fn set_urgency(&self, urgency: i32) {
         let active = {
             let mut inner = self.inner.lock();
@@ -86,7 +86,7 @@ impl FetchHandle {
         }
     }
 
-    /// Ends what is not settled yet with CANCELLED.
+    /// Settles all open positions with CANCELLED.
     pub fn cancel(&self) {
         let active = {
             let mut inner = self.inner.lock();
@@ -97,14 +97,14 @@ impl FetchHandle {
             }
             inner.active()
         };
-        // The table's lock comes before the handle's, so the handle's is given back first. If the fetch ends in between, its
+        // The table's lock comes before the handle's, so the handle's is released first. If the fetch ends in between, its
         // id is stale and nothing happens.
         if let Some((core, id)) = active {
             core.with_table(|table, turn| table.cancel(id, turn));
         }
     }
 
-    /// A call uses it.
+    /// Marks it as used by a call.
     pub(super) fn begin(&self, total: usize) -> Result<(Option<i32>, Option<Arc<Object>>), Status> {
         let mut inner = self.inner.lock();
         match inner.stage {
@@ -116,7 +116,7 @@ impl FetchHandle {
         Ok((inner.urgency, inner.context.clone()))
     }
 
-    /// The call put it into the table, under whose lock this runs. Says what the host did with it meanwhile.
+    /// The call has put it into the table, under whose lock this runs. Returns what the host did with the handle meanwhile.
     pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> EarlyChanges {
         let mut inner = self.inner.lock();
         let urgency = inner.urgency;
@@ -128,7 +128,7 @@ impl FetchHandle {
         EarlyChanges { cancelled, urgency }
     }
 
-    /// The call failed: it was not used.
+    /// The call failed: the handle counts as not used.
     pub(super) fn give_back(&self) {
         let mut inner = self.inner.lock();
         if let Stage::Starting { cancelled } = inner.stage {
@@ -136,7 +136,7 @@ impl FetchHandle {
         }
     }
 
-    /// The last event is delivered, or the call answered at once. The context is the caller's to drop.
+    /// The last event is delivered, or the call answered at once. The caller must drop the returned context.
     #[must_use]
     pub(super) fn end(&self) -> Option<Arc<Object>> {
         let (before, context) = {
@@ -160,8 +160,8 @@ impl FetchHandle {
         (of(&self.done), of(&self.failed), of(&self.total))
     }
 
-    /// Waits until the last event was delivered; `None`: as long as it takes. False if the time was over first. One that was
-    /// never used has nothing to wait for.
+    /// Waits until the last event is delivered; `None`: as long as it takes. False if that took longer. A handle that was never used does not
+    /// wait.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut inner = self.inner.lock();
@@ -181,7 +181,7 @@ impl FetchHandle {
     }
 }
 
-/// What the host did with a fetch while its call was on the way to the table.
+/// What the host did with the handle between the beginning of the call and its entry into the table.
 pub(super) struct EarlyChanges {
     pub cancelled: bool,
     pub urgency: Option<i32>,
@@ -196,5 +196,5 @@ impl HandleState {
     }
 }
 
-/// What a waiting fetch received.
+/// What a blocking fetch receives.
 pub type Waited = Result<crate::task::Outcome, Error>;

@@ -16,39 +16,39 @@ pub trait Provider: Send + Sync {
     fn is_callable(&self) -> bool {
         true
     }
-    /// What the host gave along, for the request's holder to see; NULL if nothing.
+    /// The provider's user data, which the holder of a request can read; NULL if there is none.
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
 }
 
-/// Says which keys are asked for in vain.
+/// Decides which keys are valid.
 pub trait Validator: Send + Sync {
-    /// Whether `key` can exist.
+    /// Whether `key` is valid.
     fn is_valid(&self, key: &[u8]) -> bool;
 }
 
-/// Says what values cost.
+/// Computes the cost of values.
 pub trait CostFunction: Send + Sync {
-    /// What it costs to keep `value`, in bytes.
+    /// The cost of `value`, in bytes.
     fn cost(&self, key: &[u8], value: &Value) -> u64;
 }
 
-/// Hears of what is no longer in the store.
+/// Is notified of values that are no longer in the store.
 pub trait RemovalListener: Send + Sync {
-    /// `departure` left, or never got in.
+    /// `departure` has left the store, or was never stored.
     fn removed(&self, departure: &Departure);
     /// Whether there is a function to call; if not, removals are for a host's queue.
     fn is_callable(&self) -> bool {
         true
     }
-    /// What the host gave along.
+    /// The user data.
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
 }
 
-/// Hears how each lookup went.
+/// Is notified of the result of each lookup.
 pub trait RecordListener: Send + Sync {
     /// VALUE, NULL, MISS or INVALID_KEY.
     fn looked_up(&self, record: Status, key: &[u8]);
@@ -66,7 +66,7 @@ pub trait Receiver: Send {
     fn is_callable(&self) -> bool {
         true
     }
-    /// What the host gave along.
+    /// The user data.
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
@@ -76,28 +76,28 @@ pub trait Receiver: Send {
     }
 }
 
-/// Hears that the engine is closed.
+/// Is notified that the engine is closed.
 pub trait CloseListener: Send {
-    /// It is.
+    /// The engine is closed.
     fn closed(self: Box<Self>);
-    /// Whether there is a function to call; if not, the news is for a host's queue.
+    /// Whether there is a function to call; if not, the notice is for a host's queue.
     fn is_callable(&self) -> bool {
         true
     }
-    /// As it was given, for who takes the news out of a queue.
+    /// The listener as it was given, for the reader of a queue.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// What a batch came to: its keys, and an outcome for each.
+/// The results of a batch: its keys, and an outcome for each.
 #[derive(Debug)]
 pub struct Results {
     /// The keys in the order asked.
     pub keys: crate::base::PackedKeys,
-    /// What came of them.
+    /// Their outcomes, in the same order.
     pub batch: BatchOutcome,
 }
 
-/// All of them.
+/// All functions of a host.
 #[derive(Default, Clone)]
 #[allow(missing_docs)] // each is explained at its trait
 pub struct Hooks {

@@ -1,8 +1,8 @@
-//! How far an engine's life has come, and how much of the program's code has yet to run for it (rules L05, L05b).
+//! The stages of an engine's life, and how much host code still has to run for it (rules L05, L05b).
 //!
-//! Everything that will run code of the program counts as pending from before it is sent until it is through, by where it runs: on
-//! threads of the library, or wherever the program reads one of its queues. All counts stand in one word, so that they are seen as of one
-//! instant: pending work makes new work pending before it is through, and a sum of counts read one after the other could miss it.
+//! Everything that will run host code counts as pending from before it is sent until it is done, by where it runs: on threads of the
+//! library, or wherever the program reads one of its queues. All counts share one word, so that they are read as of one instant: pending
+//! work adds new pending work before it is done, and counts that are read one after the other could miss it.
 
 use super::Core;
 use super::host::CloseListener;
@@ -10,53 +10,53 @@ use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Or
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::sync::Arc;
 
-/// How far an engine's life has come. It never goes back; some stages may be left out.
+/// The stages of an engine's life. It never goes back; stages may be skipped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub(super) enum LifeStage {
     /// It accepts fetches.
     Open,
-    /// It accepts nothing new: it is about to close, or its table broke.
+    /// It accepts nothing new: it is about to close, or its table panicked.
     Shut,
-    /// The program has asked for the end.
+    /// The program has asked it to close.
     Closing,
-    /// All is done, but for the news of the end. Nothing falls due any more.
+    /// Everything is done except for the notice of the close. No deadline fires any more.
     Drained,
-    /// The news was delivered.
+    /// The notice was delivered.
     Reported,
     /// Its threads have ended, or are about to.
     Over,
 }
 
-/// What has become of the program's handle.
+/// The state of the program's handle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub(super) enum Ownership {
     /// The program holds it.
     Held,
-    /// A thread waits for the end to free the engine. What lies in queues is not waited for any more: nobody may be left to read them.
+    /// A thread waits for the end to free the engine. Items in queues are no longer waited for, because no reader may be left.
     Freed,
-    /// As freed, but no thread waits: the thread that finds everything done ends the engine.
+    /// Like freed, but no thread waits: the thread that finds everything done ends the engine.
     Disposed,
 }
 
-/// An engine's life: where it stands, and what is still under way.
+/// An engine's life: its stage, and the work that is still pending.
 pub(super) struct Lifecycle {
     /// A [`LifeStage`].
     stage: AtomicU8,
     /// An [`Ownership`].
     ownership: AtomicU8,
-    /// Whether it uses a shared runtime no more.
+    /// Whether it has stopped using a shared runtime.
     detached: AtomicBool,
-    /// Whether it sends to queues of the program no more.
+    /// Whether it has stopped sending to queues of the program.
     unrouted: AtomicBool,
-    /// Those who hold it as a cache.
+    /// The number of counted references to it as a cache.
     holders: AtomicUsize,
     /// See [`THREADS`].
     work: AtomicU64,
     leases: Arc<Leases>,
     pub(super) ending: Mutex<ClosingState>,
-    /// The end has come closer.
+    /// Signalled when its stage or its pending work changes.
     pub(super) nearer: Condvar,
 }
 
@@ -76,15 +76,15 @@ impl Default for Lifecycle {
     }
 }
 
-/// Who waits for the end.
+/// The listeners that wait for the close.
 #[derive(Default)]
 pub(super) struct ClosingState {
     pub listeners: Vec<Box<dyn CloseListener>>,
-    /// The news is on its way.
+    /// Whether the notice of the close was sent.
     pub sent: bool,
 }
 
-/// Where code of the program runs.
+/// Where host code runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum CallSite {
     /// On threads of the library.
@@ -93,12 +93,12 @@ pub(super) enum CallSite {
     Queue,
 }
 
-/// The lowest bits of [`Lifecycle::work`] count what is pending on threads of the library: fetches delivered there, provider calls, holds
-/// of the table that have yet to be carried out, and all that is sent to the dispatcher.
+/// The lowest bits of [`Lifecycle::work`] count pending work on threads of the library: fetches delivered there, provider calls, effects
+/// of the table that are still to be applied, and everything sent to the dispatcher.
 const THREADS: u64 = 1;
-/// Those above count what is pending in queues of the program.
+/// The next bits count pending work in queues of the program.
 const QUEUES: u64 = 1 << 28;
-/// Those above count deliveries at work where the program reads a queue. A queue has one reader at a time, and an engine three queues.
+/// The highest bits count deliveries in progress where the program reads a queue. A queue has one reader at a time, an engine three queues.
 const DELIVERIES: u64 = 1 << 56;
 
 impl CallSite {
@@ -111,24 +111,24 @@ impl CallSite {
 }
 
 impl Lifecycle {
-    /// Whether it has come to `stage`, or beyond.
+    /// Whether it has reached `stage`.
     #[inline]
     pub(super) fn has_reached(&self, stage: LifeStage) -> bool {
         self.stage.load(Ordering::Acquire) >= stage as u8
     }
 
-    /// As [`Lifecycle::has_reached`] of the last stage, for lookups: what was done before it need not be seen.
+    /// Like [`Lifecycle::has_reached`] of the last stage, for lookups, without memory ordering: they need not see what was done before.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.stage.load(Ordering::Relaxed) == LifeStage::Over as u8
     }
 
-    /// Goes on to `stage`; false if that was reached before.
+    /// Advances to `stage`; false if that was reached before.
     pub(super) fn advance(&self, stage: LifeStage) -> bool {
         self.stage.fetch_max(stage as u8, Ordering::AcqRel) < stage as u8
     }
 
-    /// The handle is given up, to be freed or disposed of.
+    /// Records that the handle was freed or disposed of.
     pub(super) fn give_up(&self, ownership: Ownership) {
         self.ownership.fetch_max(ownership as u8, Ordering::AcqRel);
     }
@@ -145,27 +145,28 @@ impl Lifecycle {
         self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// It uses a runtime no more; false if that was so already.
+    /// Stops using a runtime; false if it had stopped already.
     pub(super) fn detach(&self) -> bool {
         !self.detached.swap(true, Ordering::AcqRel)
     }
 
-    /// It sends to queues of the program no more; false if that was so already.
+    /// Stops sending to queues of the program; false if it had stopped already.
     pub(super) fn unroute(&self) -> bool {
         !self.unrouted.swap(true, Ordering::AcqRel)
     }
 
-    /// Something is pending. Said before anybody can find the engine quiet without it: under the table's lock, or while something else is.
+    /// Adds pending work. Must be called while no other thread can find the engine idle: under the table's lock, or while other work is
+    /// pending.
     pub(super) fn begin(&self, place: CallSite) {
         self.work.fetch_add(place.unit(), Ordering::AcqRel);
     }
 
-    /// It is through. Followed by [`Core::conclude_if_closing`].
+    /// Removes finished work. To be followed by [`Core::conclude_if_closing`].
     pub(super) fn end_one(&self, place: CallSite) {
         self.work.fetch_sub(place.unit(), Ordering::AcqRel);
     }
 
-    /// Whether nothing of the program's runs for the engine, and nothing will: of one that was given up, but for what lies in queues.
+    /// Whether no host code runs for the engine, and none will. For one that was freed or disposed of, items in queues do not count.
     pub(super) fn is_quiet(&self) -> bool {
         let lies_in_queues = DELIVERIES - QUEUES;
         let is_held = self.ownership.load(Ordering::Acquire) == Ownership::Held as u8;
@@ -173,39 +174,40 @@ impl Lifecycle {
         self.work.load(Ordering::Acquire) & !ignored == 0
     }
 
-    /// A thread that is not joined holds the engine; dropped after what it holds.
+    /// Registers a thread that holds the engine and is not joined. The lease must be dropped after the thread's reference.
     pub(super) fn lease(&self) -> Lease {
         *self.leases.out.lock() += 1;
         Lease(self.leases.clone())
     }
 
-    /// Waits until no such thread holds the engine any more: were one of them the last, the hooks' user data would end after this.
+    /// Waits until no such thread holds the engine: if one of them dropped the last reference, the hooks' user data would end only after
+    /// this.
     pub(super) fn wait_for_leases(&self) {
         self.leases.wait();
     }
 }
 
-/// Work that is pending, as long as this lives.
+/// Pending work, until this is dropped.
 pub(super) struct PendingCount {
     core: Arc<Core>,
     place: CallSite,
 }
 
 impl PendingCount {
-    /// From now on.
+    /// Adds pending work now.
     pub(super) fn new(core: Arc<Core>, place: CallSite) -> PendingCount {
         core.life.begin(place);
         PendingCount::begun(core, place)
     }
 
-    /// [`Lifecycle::begin`] was called for it.
+    /// Takes over pending work for which [`Lifecycle::begin`] was called.
     pub(super) fn begun(core: Arc<Core>, place: CallSite) -> PendingCount {
         PendingCount { core, place }
     }
 }
 
 impl PendingCount {
-    /// It is about to be done.
+    /// Marks that the work is about to be done.
     pub(super) fn delivering(&self) -> Option<DeliveryGuard> {
         self.core.delivering(self.place)
     }
@@ -218,7 +220,7 @@ impl Drop for PendingCount {
     }
 }
 
-/// A delivery at work where the program reads a queue. What it delivers is let go of before this is: it may hold the engine.
+/// A delivery in progress where the program reads a queue. Its content must be dropped before this, because it may hold the engine.
 pub(super) struct DeliveryGuard {
     core: Arc<Core>,
     /// Dropped after the engine.
@@ -239,7 +241,7 @@ impl Drop for DeliveryGuard {
     }
 }
 
-/// How many threads hold the engine that nobody joins. Apart from the engine, which a thread lets go of first.
+/// How many threads that are not joined hold the engine. Separate from the engine, which a thread releases first.
 #[derive(Default)]
 struct Leases {
     out: Mutex<usize>,
@@ -255,7 +257,7 @@ impl Leases {
     }
 }
 
-/// A thread's hold on the engine.
+/// The registration of a thread that holds the engine.
 pub(super) struct Lease(Arc<Leases>);
 
 impl Drop for Lease {

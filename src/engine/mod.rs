@@ -1,4 +1,4 @@
-//! The safe face: one store, one table and one runtime behind methods that a Rust program, or the C ABI, can call.
+//! The safe interface: one store, one table and one runtime behind methods that a Rust program, or the C ABI, can call.
 //!
 //! ```text
 //!   fetch ──▶ store ── hit ──▶ answered in the call
@@ -8,20 +8,20 @@
 //!                                   └──────▶ requests ───▶ provider thread, or the host's queue
 //! ```
 //!
-//! A [`Core`] is a cache, with or without an engine around it. Locks are taken in this order and never the other way: table,
-//! shard, event list. The table's lock is held for the protocol alone; what it leaves in the effects is carried out after it, in
-//! [`transition`]. No host code is called or dropped under any of them.
+//! A [`Core`] is a cache, with or without an engine. Locks are taken in this order only: table, shard, event list. The table's lock is
+//! held for the protocol alone; the resulting effects are applied after it, in [`transition`]. No host code is called, and no host object
+//! dropped, under any of them.
 //!
 //! - [`host`]: the host's functions, as traits.
-//! - [`fetch`]: fetches. [`fetch_events`]: where their events are collected. [`fetch_handle`]: how the host cancels one and waits for it.
-//! - [`request`]: what the provider holds. [`providing`]: how it gets there.
-//! - [`cache`]: the store's operations, with what a loading cache adds to them. [`cache_ref`]: who holds one.
-//! - [`removals`]: what the removal listener is called for. [`transition`]: the way out of the table.
-//! - [`lifecycle`]: what has yet to run for an engine. [`end`]: close, free, dispose.
-//! - [`entries`]: all entries, one after the other.
-//! - [`polled_event`]: events as a host takes them out of its queue.
-//! - [`saving`]: entries into a file and out of it.
-//! - [`stats`]: what was counted, as numbers, JSON and OpenMetrics.
+//! - [`fetch`]: fetches. [`fetch_events`]: collects and delivers their events. [`fetch_handle`]: the host's handle, to cancel and to wait.
+//! - [`request`]: the provider's handle of a request. [`providing`]: how requests reach the provider.
+//! - [`cache`]: the store's operations with the additions of a loading cache. [`cache_ref`]: callers' references to a cache.
+//! - [`removals`]: removals on their way to the listener. [`transition`]: operations on the table, and their effects.
+//! - [`lifecycle`]: an engine's stage and pending work. [`end`]: close, free, dispose.
+//! - [`entries`]: iterates over all entries.
+//! - [`polled_event`]: events that a host takes out of its queue.
+//! - [`saving`]: saves entries to a file and loads them.
+//! - [`stats`]: statistics as numbers, JSON and OpenMetrics.
 
 mod breaker;
 pub mod cache;

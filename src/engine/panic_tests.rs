@@ -1,4 +1,4 @@
-//! What breaks inside the engine itself, which no host can bring about: panics in the table and in a shard (rule L07).
+//! Panics inside the engine itself, in the table and in a shard, which no host can cause (rule L07).
 
 use super::host::{Hooks, Provider, Receiver, Results};
 use super::request::Ticket;

@@ -1,5 +1,5 @@
-//! Events that a host takes out of its queue one by one, instead of being called. What an event borrows ends when it is dropped:
-//! after the last event of a fetch, so does the user data.
+//! Events that a host takes out of its queue one by one, instead of being called. What an event lends is valid until the event is dropped.
+//! With the last event of a fetch the user data ends.
 
 use super::Core;
 use super::fetch_events::End;
@@ -13,47 +13,47 @@ use std::sync::Arc;
 
 /// One event.
 pub enum PolledEvent {
-    /// Something of a fetch.
+    /// An event of a fetch.
     Fetch {
-        /// Whose event it is.
+        /// The engine.
         core: Arc<Core>,
-        /// The fetch's.
+        /// The user data of the fetch.
         user_data: *mut c_void,
         /// What happened.
         event: FetchEvent,
         /// Dropped last: ends the fetch after its last event.
         end: Option<End>,
     },
-    /// The provider is asked.
+    /// A request for the provider.
     Request {
-        /// Whose event it is.
+        /// The engine.
         core: Arc<Core>,
-        /// What it is asked. Dropping it finishes it.
+        /// The request. Dropping it finishes the request.
         ticket: Ticket,
     },
     /// A request is no longer wanted.
     Cancel {
-        /// Whose event it is.
+        /// The engine.
         core: Arc<Core>,
         /// The hook.
         hook: Box<dyn CancelHook>,
-        /// Why it is due.
+        /// Why the request is no longer wanted.
         why: Cancel,
-        /// Dropped last: until then the engine counts it as under way.
+        /// Dropped last: until then the engine counts the event as pending.
         pending: Box<dyn Any>,
     },
     /// A value is no longer in the store.
     Removal {
-        /// Whose event it is; `None` for a cache without an engine.
+        /// The engine; `None` for a cache without one.
         core: Option<Arc<Core>>,
-        /// The listener's.
+        /// The user data of the listener.
         user_data: *mut c_void,
-        /// What left.
+        /// The departed value.
         departure: Departure,
     },
     /// The engine is closed.
     Closed {
-        /// Whose event it is.
+        /// The engine.
         core: Arc<Core>,
         /// The listener, as it was given.
         listener: Box<dyn Any>,
@@ -68,7 +68,7 @@ pub enum FetchEvent {
         index: usize,
         /// Its key.
         key: Vec<u8>,
-        /// What came of it.
+        /// Its outcome.
         outcome: Outcome,
         /// Whether nothing more follows.
         last: bool,
@@ -77,11 +77,11 @@ pub enum FetchEvent {
     Results(Results),
     /// Some more positions are settled.
     Progress {
-        /// How many are.
+        /// How many positions are settled.
         done: usize,
         /// How many of them failed.
         failed: usize,
-        /// How many there are.
+        /// How many positions there are.
         total: usize,
     },
 }
