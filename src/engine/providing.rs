@@ -14,26 +14,26 @@ use crate::task::{RequestId, TakeResult, Unanswered};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Requests that no thread has taken to the provider yet, and the threads that are on their way to them.
+/// Requests that no thread has taken to the provider yet, and the number of threads on their way to them.
 ///
-/// There is a thread for each request: `summoned >= tickets.len()` whenever the lock is free. But a thread that comes back from
-/// the host takes what is there, and is faster than one that has yet to wake up; so a thread may find nothing. Then it lingers,
-/// and counts as summoned while it does.
+/// There is a thread for each request: `summoned >= tickets.len()` whenever the lock is free. But a thread that returns from the provider
+/// takes the next request, and is faster than one that still has to wake up; so a summoned thread may find no request. Then it lingers,
+/// and still counts as summoned.
 #[derive(Default)]
 pub(super) struct ReadyRequests {
     tickets: VecDeque<Ticket>,
     summoned: usize,
-    /// Those for which the system refused a thread, until they have failed.
+    /// Requests for which the system refused a thread, until they have failed.
     refused: VecDeque<Ticket>,
-    /// Whether somebody fails them.
+    /// Whether a thread is failing them.
     failing: bool,
 }
 
 impl ReadyRequests {
-    /// A thread that was summoned will not come. Whether the caller is to fail what lacks one.
+    /// Records that a summoned thread was refused. Returns whether the caller must fail the requests that lack one.
     fn refuse(&mut self) -> bool {
         self.summoned -= 1;
-        // None does if a thread that came back has taken one meanwhile.
+        // No request lacks one if a returning thread has taken one meanwhile.
         if self.tickets.len() > self.summoned {
             self.refused.extend(self.tickets.pop_back());
         }
@@ -71,8 +71,8 @@ impl Core {
         }
     }
 
-    /// Fails requests for which there is no thread. The next one may lack a thread likewise, so that this comes here again: then it is
-    /// left to who is at it, instead of on the stack of the one before.
+    /// Fails requests for which there is no thread. That may form further requests which lack one too, and enter this function again: those
+    /// are left to the outer call, so that the recursion is bounded.
     fn fail_refused(&self) {
         let next = || self.ready.lock().next_refused();
         while let Some(ticket) = next() {
@@ -83,14 +83,14 @@ impl Core {
         self.conclude_if_closing();
     }
 
-    /// What a summoned thread does.
+    /// Runs on a summoned thread: takes requests to the provider until there are none.
     fn provide_ready(&self) {
         let mut next = self.next_ready();
         while let Some(ticket) = next.take() {
             let id = ticket.id();
             // A panic of the library must neither be printed nor keep the engine from ending.
             if self.removals.is_over() {
-                // Before the call: when it returns, its slot may have been given to another request long ago.
+                // Before the call, because its slot may be used by another request long before it returns.
                 let _ = catch_panic(|| self.throttle_writer_now(ticket.keys().len()));
             }
             let _ = catch_panic(|| self.provide(ticket));
@@ -98,7 +98,7 @@ impl Core {
                 self.with_table_handing(
                     |table, turn| table.request_returned(id, turn),
                     |request| {
-                        // One of them needs no other thread: this one is back.
+                        // This thread takes one of the new requests itself.
                         if next.is_none() {
                             next = Some(Ticket::new(request));
                         } else {
@@ -116,7 +116,7 @@ impl Core {
         }
     }
 
-    /// What a summoned thread takes, which then counts as summoned no more.
+    /// The next request for a summoned thread, which then no longer counts as summoned.
     fn next_ready(&self) -> Option<Ticket> {
         let take = |gives_up: bool| {
             let mut ready = self.ready.lock();
@@ -127,11 +127,11 @@ impl Core {
         linger(|| take(false)).or_else(|| take(true))
     }
 
-    /// Calls the provider, unless nobody wants its answer any more.
+    /// Calls the provider, unless no key of the request is wanted any more.
     fn provide(&self, ticket: Ticket) -> bool {
         let runs = self.take_request(ticket.id()) == TakeResult::Run;
         match &self.hooks.provider {
-            // Whatever the host does with the ticket: when the last of it goes, what was not answered is finished.
+            // Whatever the host does with the ticket: dropping it finishes the request.
             Some(provider) if runs => {
                 call_host(|| provider.provide(ticket));
             }
@@ -156,7 +156,7 @@ impl Core {
     }
 }
 
-/// What brings a thread to the requests that are ready.
+/// The job that brings a thread to the ready requests.
 struct ProviderJob {
     core: Arc<Core>,
     /// Dropped after the engine.
@@ -175,7 +175,7 @@ impl Job for ProviderJob {
     }
 }
 
-/// A request on its way through the program's queue. It is taken out of it once: by who reads the queue, or back again.
+/// A request on its way through the program's queue. It is taken out once: by the reader of the queue, or by being withdrawn.
 pub(super) struct RequestDelivery(Mutex<Option<Waiting>>);
 
 /// In the order in which they are dropped.
@@ -198,7 +198,7 @@ impl RequestDelivery {
         self.0.lock().take()
     }
 
-    /// Nobody wants it any more: it gives its slot back without waiting for who reads the queue.
+    /// No key of it is wanted any more: frees its slot without waiting for the reader of the queue.
     pub(super) fn take_back(&self) {
         let Some(Waiting { ticket, core, pending }) = self.take() else { return };
         let id = ticket.id();
@@ -230,7 +230,7 @@ impl Deliverable for RequestDelivery {
         DeliveryResult::all(usize::from(ran))
     }
 
-    /// Who takes requests out answers when it likes: nothing is out that could come back.
+    /// The reader of the queue answers requests later, outside of any call: there is no call that could return.
     fn pull(self: Arc<Self>) -> PullResult {
         let Some(Waiting { ticket, core, pending }) = self.take() else { return PullResult::nothing() };
         if core.take_request(ticket.id()) == TakeResult::Skip {

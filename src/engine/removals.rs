@@ -1,17 +1,18 @@
-//! What has left the store and is yet to be reported to the removal listener, or ended where it has none (rules S11, S11a, L04).
+//! Departures that are still to be reported to the removal listener, or without one, to be dropped (rules S11, S11a, L04).
 //!
-//! With a listener, removals are recorded under the shard's lock, so that those of one key are reported in store order whatever threads
-//! caused them. Without one, only values whose destructor is the host's wait here.
+//! With a listener, removals are recorded under the shard's lock, so that those of one key are reported in store order, whichever threads
+//! caused them. Without one, only values with a destructor of the host are kept here.
 //!
-//! One thread at a time reports, the one that has the *turn*:
+//! One thread at a time reports: the one that has the *turn*.
 //!
-//! - of an engine the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, these wait for it
-//!   ([`Removals::throttle_writer`]), or end values themselves;
-//! - of a cache without an engine, the thread that caused a removal, and the dispatcher for what expired. A thread that finds the turn taken waits until
-//!   its own removals are out ([`Removals::deliver_here`]), so that no more are pending than there are threads.
+//! - For an engine, it is the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, these wait for it
+//!   ([`Removals::throttle_writer`]), or drop values themselves.
+//! - For a cache without an engine, it is the thread that caused a removal, or the dispatcher for expired entries. A thread that finds
+//!   the turn taken waits until its own removals are reported ([`Removals::deliver_here`]), so that no more are pending than there are
+//!   threads.
 //!
-//! A writer waits until two removals are reported for each that it may have caused, counted from where the one before it ends. That
-//! bounds both what is pending and how long a writer is held, however much was pending before.
+//! A throttled writer waits until two removals are reported for each that it may have caused, counted from where the writer before it
+//! ends. That bounds both the number of pending removals and the wait of a writer, however many were pending before.
 
 use super::Core;
 use super::host::RemovalListener;
@@ -29,13 +30,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// For how long a writer waits for one call of the listener. A listener that takes longer may be waiting for that very writer.
+/// How long a writer waits for one call of the listener. A listener that takes longer may itself be waiting for that writer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// From this many on, the memory of what was pending is given back when nothing is.
+/// From this capacity on, the memory for pending removals is freed when there are none.
 const WORTH_GIVING_BACK: usize = 1024;
 
-/// How much may be pending before writers are held back.
+/// How much may be pending before writers are throttled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub entries: u64,
@@ -44,21 +45,21 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) const NONE: Bounds = Bounds { entries: u64::MAX, cost: u64::MAX };
-    /// However little the store may hold.
+    /// The bound for the smallest stores.
     const LEAST: u64 = 16;
 
-    /// At most `most` entries, and no more, in number and cost, than the store may hold.
+    /// At most `most` entries, and neither more entries nor more cost than the store may hold.
     pub(super) fn new(most: u64, capacity: u64, cost_limit: Option<u64>) -> Bounds {
         Bounds { entries: most.min(capacity.max(Bounds::LEAST)), cost: cost_limit.unwrap_or(u64::MAX) }
     }
 }
 
-/// Removals on their way to the listener, or values on their way to their end.
+/// Removals on their way to the listener, or values to be dropped.
 pub(super) struct Removals {
     listener: Option<Arc<dyn RemovalListener>>,
     core: Weak<Core>,
     pending: Mutex<Pending>,
-    /// Signalled when a removal is out or a turn ends, if anybody waits.
+    /// Signalled when a removal was reported or a turn ends, if a thread waits.
     moved: Condvar,
     /// Whether more is pending than may be.
     is_over: AtomicBool,
@@ -68,23 +69,23 @@ struct Pending {
     departures: VecDeque<Departure>,
     cost: u128,
     bounds: Bounds,
-    /// How many are out. With those that are pending it numbers them all.
+    /// How many were reported. Removals are numbered from the first, reported and pending ones alike.
     out: u64,
-    /// Up to which number writers that wait have claimed.
+    /// The number up to which waiting writers have claimed.
     claimed: u64,
-    /// Up to which number the thread that has the turn goes on if no other thread will.
+    /// The number up to which the thread with the turn must continue if no other thread will.
     owed: u64,
     is_taken: bool,
     waiting: usize,
-    /// Behind which removal a writer has waited for too long: nobody waits there again.
+    /// The removal behind which a writer has waited for too long: no writer waits there again.
     stuck_at: Option<u64>,
     item: Sending,
     claims: u64,
-    /// After the end of the engine nobody listens.
+    /// Set after the end of the engine, when nothing is reported any more.
     silent: bool,
 }
 
-/// How far the delivery of what is pending has come.
+/// The state of the delivery for pending removals.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Sending {
     /// There is none.
@@ -92,11 +93,11 @@ enum Sending {
     No,
     /// The thread that made this claim is about to send it.
     Claimed(Claim),
-    /// It is on its way, or in delivery.
+    /// It is sent, and not finished.
     Sent,
 }
 
-/// Held by the thread that is about to send the delivery.
+/// Identifies the thread that is about to send the delivery.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim(u64);
 
@@ -120,12 +121,12 @@ impl Pending {
         Some(first)
     }
 
-    /// The number of the last.
+    /// The number of the last pending removal.
     fn last(&self) -> u64 {
         self.out + self.departures.len() as u64
     }
 
-    /// At which number a writer of `written` entries need wait no more: behind those of others that wait.
+    /// The number up to which a writer of `written` entries waits, behind the claims of other waiting writers.
     fn claim(&mut self, written: u64) -> u64 {
         let others = if self.waiting > 0 { self.claimed } else { 0 };
         self.claimed = others.max(self.out).saturating_add(written.saturating_mul(2));
@@ -161,13 +162,13 @@ impl Removals {
         Removals { listener, core, pending: Mutex::new(pending), moved: Condvar::new(), is_over: AtomicBool::new(false) }
     }
 
-    /// Whether somebody listens.
+    /// Whether there is a listener.
     #[inline(always)]
     pub(super) fn has_listener(&self) -> bool {
         self.listener.is_some()
     }
 
-    /// Whether writers are to be held back.
+    /// Whether writers are to be throttled.
     #[inline(always)]
     pub(super) fn is_over(&self) -> bool {
         rarely(self.is_over.load(Ordering::Relaxed))
@@ -192,7 +193,7 @@ impl Removals {
         }
     }
 
-    /// Takes over those of `left` whose end runs the host's code, and drops the others. After the end of the engine all of them come back.
+    /// Takes those of `left` whose drop runs host code, and drops the others. After the end of the engine, returns all of them.
     pub(super) fn keep(&self, left: Departures) -> Result<(), Departures> {
         let (kept, others): (Departures, Departures) = left.into_iter().partition(|departure| departure.answer.runs_host_code_on_drop());
         drop(others);
@@ -205,8 +206,8 @@ impl Removals {
         Ok(())
     }
 
-    /// Whether the caller must send a delivery for what is pending. For a queue it must even if another thread is about to: what the caller
-    /// sends next has to come after it. A second delivery does no harm there, since one thread reads at a time.
+    /// Whether the caller must send a delivery for pending removals. For a queue it must even if another thread is about to, because what the
+    /// caller sends next must come after it. A second delivery is harmless there, since one thread reads at a time.
     pub(super) fn claim(&self, to_queue: bool) -> Option<Claim> {
         let mut pending = self.pending.lock();
         let is_due = match pending.item {
@@ -230,15 +231,15 @@ impl Removals {
         }
     }
 
-    /// The delivery for what is pending.
+    /// The delivery for pending removals.
     pub(super) fn mail(self: &Arc<Self>, core: &Core) -> Arc<dyn Deliverable> {
-        // Of an engine it counts until it is delivered, and keeps the engine; a bare cache may go before its listener has been called for all of them.
+        // For an engine it counts as pending and keeps the engine; a cache without one may end before all removals are reported.
         let engine = core.is_engine().then(|| core.me());
         engine.iter().for_each(|core| core.life.begin(core.removals_at()));
         Arc::new(RemovalMail { removals: self.clone(), engine, is_done: AtomicBool::new(false) })
     }
 
-    /// Nobody will read the queue that the delivery was sent to.
+    /// The queue that the delivery was sent to was freed unread.
     fn forget(&self) {
         let departures = {
             let mut pending = self.pending.lock();
@@ -252,14 +253,14 @@ impl Removals {
         drop(departures);
     }
 
-    /// Records nothing any more.
+    /// Stops recording removals.
     pub(super) fn silence(&self) {
         self.pending.lock().silent = true;
         self.moved.notify_all();
     }
 
-    /// Holds a writer back while more is pending than may be: it waits until others have reported two removals for each of its
-    /// `written` entries, or ends as many values itself. Not on the dispatcher, nor inside a callback.
+    /// Throttles a writer while more is pending than may be: it waits until others have reported two removals for each of its `written`
+    /// entries, or drops as many values itself. Not on the dispatcher, nor inside a callback.
     #[cold]
     pub(super) fn hold_back(&self, written: u64) {
         if self.listener.is_none() {
@@ -275,7 +276,7 @@ impl Removals {
         }
     }
 
-    /// Waits until a removal is out or a turn has ended. `None`: the listener takes too long.
+    /// Waits until a removal was reported or a turn has ended. `None`: the listener takes too long.
     fn wait_for_move<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
         let (before, turn) = (pending.out, pending.is_taken);
         if pending.stuck_at == Some(before) {
@@ -306,8 +307,8 @@ impl Removals {
         }
     }
 
-    /// Reports here, on a cache without an engine, what this thread has just caused to leave, and what left before. `all`: it
-    /// may have been any number; else about one.
+    /// For a cache without an engine: reports on this thread the removals that it has just caused, and earlier ones. `all`: there may be any
+    /// number of them; else about one.
     pub(super) fn deliver_here(&self, all: bool) {
         let mut pending = self.pending.lock();
         if pending.departures.is_empty() {
@@ -333,7 +334,7 @@ impl Removals {
         }
     }
 
-    /// The next one, or the end of the turn: `enough` are out, and the rest is seen to by others or there is none.
+    /// The next removal. `None` ends the turn: `enough` were reported, and other threads report the rest, if there is any.
     fn take_in_turn(&self, enough: u64) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let others = pending.waiting > 0 || pending.item != Sending::No || pending.out >= pending.owed;
@@ -345,7 +346,7 @@ impl Removals {
         first
     }
 
-    /// The next one, whichever thread has the turn.
+    /// The next removal, whichever thread has the turn.
     fn take(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
@@ -381,17 +382,17 @@ impl DepartureSink for Removals {
     }
 }
 
-/// What has left, on its way to where it is reported.
+/// The delivery of pending removals.
 struct RemovalMail {
     removals: Arc<Removals>,
-    /// `None`: a bare cache's.
+    /// `None` for a cache without an engine.
     engine: Option<Arc<Core>>,
-    /// Whether it came to the end of what is pending.
+    /// Whether it has reported everything that was pending.
     is_done: AtomicBool,
 }
 
 impl RemovalMail {
-    /// Nothing is left for it to report.
+    /// Everything is reported.
     fn end(&self) {
         if self.is_done.swap(true, Ordering::Relaxed) {
             return;
@@ -402,7 +403,7 @@ impl RemovalMail {
         }
     }
 
-    /// Takes the turn; false if the thread that has it reports what is pending, too.
+    /// Takes the turn; false if the thread that has it will report what is pending, too.
     fn take_turn(&self) -> bool {
         let removals = &*self.removals;
         let mut pending = removals.pending.lock();
@@ -420,7 +421,7 @@ impl RemovalMail {
         true
     }
 
-    /// Reports at most `most`, and says how many those were, and whether that was all.
+    /// Reports at most `most` removals. Returns how many, and whether that was all.
     fn report_some(&self, most: usize) -> (usize, bool) {
         let removals = &*self.removals;
         if !self.take_turn() {
@@ -442,11 +443,11 @@ impl Deliverable for RemovalMail {
         if self.removals.listener.as_ref().is_some_and(|listener| !listener.is_callable()) {
             return DeliveryResult { count: 0, remainder: Remainder::NoFunction(self) };
         }
-        // The listener's user data ends with the cache: not while it is called.
+        // The listener's user data ends with the cache, which must not happen during a call.
         let core = self.engine.clone().or_else(|| self.removals.core.upgrade());
         let _delivering = self.engine.as_ref().and_then(|core| core.delivering(core.removals_at()));
         let (count, is_all) = self.report_some(most);
-        // In how many calls of the program's functions.
+        // The number of calls of host functions.
         let count = if self.removals.has_listener() { count } else { 0 };
         if !is_all {
             return DeliveryResult { count, remainder: Remainder::More(self) };
@@ -473,7 +474,7 @@ impl Deliverable for RemovalMail {
 impl Drop for RemovalMail {
     fn drop(&mut self) {
         if !self.is_done.load(Ordering::Relaxed) {
-            // A queue was freed with it inside.
+            // A queue was freed with this delivery in it.
             self.removals.forget();
             self.end();
         }
@@ -481,7 +482,7 @@ impl Drop for RemovalMail {
 }
 
 impl Removals {
-    /// The next one, or the end of this delivery and of the turn.
+    /// The next removal. `None` ends this delivery and the turn.
     fn take_scheduled(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
@@ -492,7 +493,7 @@ impl Removals {
         first
     }
 
-    /// As [`Removals::take_scheduled`], for a program that is not called and so needs no turn.
+    /// Like [`Removals::take_scheduled`], for a program that takes events out itself and so needs no turn.
     fn pull_one(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
@@ -505,7 +506,7 @@ impl Removals {
 }
 
 impl Core {
-    /// Where what has left is reported, or ended where nobody listens: in this queue of the program, or else by the dispatcher.
+    /// Where departures are reported, or dropped if there is no listener: this queue of the program, or else the dispatcher.
     pub(super) fn removals_route(&self) -> &Option<Arc<HostQueue>> {
         if self.removals.has_listener() { &self.routes.removals } else { &self.routes.results }
     }

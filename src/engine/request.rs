@@ -1,7 +1,7 @@
-//! A request as the provider holds it. It stays a valid handle after everything else has ended; its calls then answer KVL_ERR_CLOSED.
+//! The provider's handle of a request. It stays valid after everything else has ended; its calls then return KVL_ERR_CLOSED.
 //!
-//! The table and the engine's own deliveries hold [`ProviderRequest`]s; the host holds the one [`Ticket`]. When that goes and nobody
-//! finished, the request is finished: a promise to answer cannot be dropped silently.
+//! The table and the engine's own deliveries hold [`ProviderRequest`]s; the host holds the only [`Ticket`]. Dropping an unfinished ticket
+//! finishes the request: a promise to answer cannot be dropped silently.
 
 use super::Core;
 use super::host::CostFunction;
@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-/// What a ticket is a reference to.
+/// The target of a ticket.
 pub struct ProviderRequest {
     core: Arc<Core>,
     handout: Handout<Arc<Object>>,
@@ -30,20 +30,20 @@ pub struct ProviderRequest {
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
     hook: Mutex<HookState>,
-    /// The delivery by which it waits in the program's queue.
+    /// Its delivery in the program's queue, while it waits there.
     waiting: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
 }
 
 /// Called when the request is no longer wanted. Dropped after the call, or with the finish.
 pub trait CancelHook: Send {
-    /// It is not.
+    /// The request is no longer wanted.
     fn cancelled(&self, why: Cancel);
-    /// Whether there is a function to call; if not, the news is for a host's queue.
+    /// Whether there is a function to call; if not, the event is for a host's queue.
     fn is_callable(&self) -> bool {
         true
     }
-    /// As it was given, for who takes the news out of a queue.
+    /// The hook as it was given, for the reader of a queue.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -53,11 +53,11 @@ enum HookState {
     Set(Box<dyn CancelHook>),
     /// On its way to where it runs.
     Due(DueHook),
-    /// It ran, or never will.
+    /// It has run, or never will.
     Over,
 }
 
-/// From this many keys on they are looked up by a table.
+/// From this number of keys on, keys are looked up in a hash table.
 const MANY: usize = 32;
 
 impl ProviderRequest {
@@ -73,7 +73,7 @@ impl ProviderRequest {
         }
     }
 
-    /// The engine whose request it is.
+    /// The engine.
     pub fn core(&self) -> &Arc<Core> {
         &self.core
     }
@@ -83,7 +83,7 @@ impl ProviderRequest {
         self.core.born()
     }
 
-    /// Notes why it is no longer wanted; true if the hook is to be sent.
+    /// Records why it is no longer wanted; true if the hook must be sent.
     pub(super) fn note_cancel(&self, why: Cancel) -> bool {
         let mut hook = self.hook.lock();
         // The first reason stays.
@@ -101,12 +101,12 @@ impl ProviderRequest {
         }
     }
 
-    /// It waits in the program's queue by this.
+    /// Records its delivery in the program's queue.
     pub(super) fn wait_by(&self, item: &Arc<RequestDelivery>) {
         let _ = self.waiting.set(Arc::downgrade(item));
     }
 
-    /// Nobody wants it any more: takes it back from the program's queue, if it waits there still.
+    /// Withdraws it from the program's queue, if it still waits there, because no key of it is wanted any more.
     pub(super) fn take_back(&self) {
         if let Some(item) = self.waiting.get().and_then(Weak::upgrade) {
             item.take_back();
@@ -118,7 +118,7 @@ impl ProviderRequest {
         &self.handout.keys
     }
 
-    /// What the host gave along with its provider.
+    /// The provider's user data.
     pub fn user_data(&self) -> *mut std::ffi::c_void {
         self.core.hooks.provider.as_ref().map_or(std::ptr::null_mut(), |provider| provider.user_data())
     }
@@ -128,7 +128,7 @@ impl ProviderRequest {
         self.handout.attempts.get(index).copied()
     }
 
-    /// What the fetch that started the key's flight carries.
+    /// The context of the fetch that started the key's flight.
     pub fn context(&self, index: usize) -> Option<&Object> {
         self.handout.contexts.get(index)?.as_deref()
     }
@@ -154,7 +154,7 @@ impl ProviderRequest {
         self.core.table.as_ref()?.lock().time_left(self.handout.id, &now)
     }
 
-    /// Whether somebody waits for this key.
+    /// Whether the answer for this key is wanted.
     pub fn is_wanted(&self, index: usize) -> bool {
         self.core.table.as_ref().is_some_and(|table| table.lock().is_wanted(self.handout.id, index))
     }
@@ -171,7 +171,7 @@ impl ProviderRequest {
     fn finish(&self, rest: Unanswered) -> Status {
         let status = self.core.with_table(|table, turn| table.finish(self.handout.id, rest, turn));
         self.finished.store(true, Ordering::Release);
-        // A hook that has not begun never will. It may hold a ticket of this very request: dropped with no lock held.
+        // A hook that has not begun never runs. It may hold a ticket of this very request, so it is dropped with no lock held.
         let hook = std::mem::replace(&mut *self.hook.lock(), HookState::Over);
         drop(hook);
         status
@@ -196,7 +196,7 @@ impl ProviderRequest {
     }
 }
 
-/// A hook that is due, in the order in which it is dropped.
+/// A hook that is due. The fields are in the order in which they must be dropped.
 struct DueHook {
     hook: Box<dyn CancelHook>,
     why: Cancel,
@@ -205,7 +205,7 @@ struct DueHook {
 
 struct NoFunction;
 
-/// A cancel hook on its way to where it runs. A finish in the meantime leaves nothing of it to run.
+/// A cancel hook on its way to where it runs. If the request is finished meanwhile, the hook does not run.
 pub(super) struct CancelMail(Mutex<Option<Arc<ProviderRequest>>>);
 
 impl CancelMail {
@@ -248,7 +248,7 @@ impl Deliverable for CancelMail {
     }
 }
 
-/// The host's hold on a request. Dropping it finishes the request, if nobody did.
+/// The host's reference to a request. Dropping it finishes the request, unless it is finished.
 pub struct Ticket(Arc<ProviderRequest>);
 
 impl Ticket {
@@ -267,7 +267,7 @@ impl Ticket {
         self.answer(index, ProviderAnswer::Answer(answer, terms))
     }
 
-    /// Fails the key at `index`; as [`Ticket::resolve`].
+    /// Fails the key at `index`; statuses as for [`Ticket::resolve`].
     pub fn fail(&self, index: usize, error: Error) -> Status {
         if index >= self.keys().len() {
             return Status::ERR_OUT_OF_RANGE;
@@ -282,7 +282,7 @@ impl Ticket {
         status
     }
 
-    /// Answers by key: one of the request's own, or an extra, which is stored if it is news.
+    /// Answers a key: one of the request's own, or an extra one, which is stored unless it is outdated.
     pub fn supply(&self, key: &[u8], answer: Answer, terms: StoreTerms) -> Status {
         if !self.core.is_valid(key) {
             return Status::INVALID_KEY;
@@ -296,12 +296,12 @@ impl Ticket {
         status
     }
 
-    /// Is through with it: what is open is settled with `rest`.
+    /// Finishes the request: open keys are settled as `rest` says.
     pub fn finish(&self, rest: Unanswered) -> Status {
         self.0.finish(rest)
     }
 
-    /// Works on: the attempt's time begins anew.
+    /// Restarts the attempt's timeout.
     pub fn heartbeat(&self) -> Status {
         let now = Now::of(&self.core.clock);
         match &self.core.table {
@@ -339,7 +339,7 @@ impl std::ops::Deref for Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.0.finished.load(Ordering::Acquire) {
-            // Code that panicked has not said that what it left out does not exist (rule F16A).
+            // After a panic, omitted keys must not count as absent (rule F16A).
             let rest =
                 if std::thread::panicking() { Unanswered::Failed(Error::of(Status::ERR_UNANSWERED)) } else { Unanswered::Unanswered };
             let _ = catch_panic(|| self.0.finish(rest));
@@ -348,8 +348,8 @@ impl Drop for Ticket {
 }
 
 impl Core {
-    /// The terms with the value's cost, found before any lock is taken (rule S03): what was stated, else the cost function's, else `None`
-    /// for the value's own.
+    /// The terms completed with the value's cost, computed before any lock is taken (rule S03): the stated cost, else that of the cost
+    /// function, else `None` for the value's own.
     #[inline]
     pub(super) fn with_cost(&self, key: &[u8], answer: &Answer, terms: StoreTerms) -> StoreTerms {
         match (&self.hooks.cost, answer) {

@@ -1,4 +1,4 @@
-//! A cache's entries into a file and out of it (rule S18). No lock is held while a file is read or written.
+//! Saves a cache's entries to a file and loads them (rule S18). No lock is held while a file is read or written.
 
 use super::Core;
 use crate::base::Error;
@@ -12,14 +12,14 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How far a save or a load has come.
+/// The progress of a save or a load.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Transfer {
-    /// Entries that are in the file, or in the cache.
+    /// Entries that were written to the file, or stored in the cache.
     pub entries: u64,
-    /// Entries that were left out.
+    /// Entries that were skipped.
     pub skipped: u64,
-    /// How many there are to be: when a save began, or as the file says.
+    /// The expected number of entries: as of the beginning of a save, or as stated in the file.
     pub total: u64,
     /// Bytes of the file that were written or read.
     pub bytes: u64,
@@ -37,7 +37,7 @@ fn told(status: Status, path: &Path, what: &str) -> Error {
     Error::with_text(status, 0, &format!("{} {what}", path.display()))
 }
 
-/// A file that is not there under its name yet, and goes if it never comes to that.
+/// A file under a temporary name, which is deleted unless it gets its final name.
 struct TemporaryFile<'a> {
     target: &'a Path,
     path: PathBuf,
@@ -54,10 +54,10 @@ impl<'a> TemporaryFile<'a> {
             let path = target.with_file_name(own);
             let mut options = OpenOptions::new();
             options.write(true).create_new(true);
-            // What a cache holds may be nobody else's business.
+            // The content of a cache may be confidential.
             keep_private(&mut options);
             match options.open(&path) {
-                // Left by a process of the same number that died.
+                // Left over by a process with the same id that has died.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 opened => return opened.map(|file| TemporaryFile { target, path, file: Some(file) }),
             }
@@ -68,18 +68,18 @@ impl<'a> TemporaryFile<'a> {
         self.file.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Puts the whole file in the place of the one before it: a reader finds one or the other, even after a loss of power.
+    /// Replaces the old file by the complete new one: a reader finds one or the other, even after a power failure.
     fn publish(mut self, entries: u64) -> io::Result<()> {
         let file = self.file()?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&head(entries))?;
         file.sync_all()?;
-        // Closed first: some systems do not rename what is open.
+        // Closed first, because some systems do not rename open files.
         self.file = None;
         std::fs::rename(&self.path, self.target)?;
         self.path.clear();
         let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The file is there already, and some file systems have no such thing for folders.
+        // Ignored: the file is in place, and some file systems cannot sync folders.
         let _ = sync_folder(folder);
         Ok(())
     }
@@ -95,13 +95,13 @@ impl Drop for TemporaryFile<'_> {
 }
 
 impl Core {
-    /// Writes all entries but objects to a file, from the least to the most recently used. The file under that name is replaced when the new
-    /// one is whole; if this fails it is what it was. Entries that come, go or are replaced meanwhile may be in it or not.
+    /// Writes all entries except objects to a file, from the least to the most recently used. A file of that name is replaced once the new one
+    /// is complete, and unchanged if this fails. Entries that are stored, removed or replaced meanwhile may or may not be in the file.
     pub fn save(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
         self.check_not_over().map_err(Error::of)?;
         let writing = |error: io::Error| failed(path, "cannot write", &error);
         let mut draft = TemporaryFile::new(path).map_err(writing)?;
-        // Room for the head, which says how many entries there came to be.
+        // Space for the head, which is written last because it has the number of entries.
         draft.file().and_then(|file| file.write_all(&[0; HEAD])).map_err(writing)?;
         let mut snapshot = self.store.snapshot();
         *done = Transfer { total: snapshot.entries(), bytes: HEAD as u64, ..Transfer::default() };
@@ -129,7 +129,7 @@ impl Core {
     fn write_entry(&self, entry: Copied, block: &mut Block, done: &mut Transfer) {
         let written = block.push(&entry);
         *(if written { &mut done.entries } else { &mut done.skipped }) += 1;
-        // It may have left the cache, and this be the last reference.
+        // If the entry has left the cache, this may be the last reference.
         if let Some(value) = entry.answer.into_value() {
             self.release_value(value);
         }
@@ -143,8 +143,8 @@ impl Core {
         })
     }
 
-    /// Stores the entries of a file, each unless its key has an entry: what is there is younger. A damaged block ends it, before any of its
-    /// entries is stored; what was stored before it stays.
+    /// Stores the entries of a file, except those whose key has an entry, which is younger. A damaged block ends the load before any of its
+    /// entries is stored; the entries of earlier blocks stay.
     pub fn load(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
         self.check_open().map_err(Error::of)?;
         let reading = |error: io::Error| failed(path, "cannot read", &error);
@@ -170,7 +170,7 @@ impl Core {
             if head.length == 0 {
                 break;
             }
-            // Only as much memory as the file has bytes, whatever its head says.
+            // No more memory than the file has bytes, whatever the head of the block says.
             file.by_ref().take(head.length).read_to_end(&mut body).map_err(reading)?;
             if (body.len() as u64) < head.length {
                 return Err(cut());
@@ -188,7 +188,7 @@ impl Core {
         go_on(done, progress)
     }
 
-    /// Stores an entry of a file. No load under way need know: its answer will be younger.
+    /// Stores an entry of a file. Does not overtake loads in progress, since their answers are younger.
     fn restore(&self, saved: &Saved<'_>, done: &mut Transfer) -> Result<(), Status> {
         self.check_open()?;
         let answer: Answer = saved.answer().ok_or(Status::ERR_NO_MEMORY)?;

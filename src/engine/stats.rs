@@ -1,4 +1,4 @@
-//! What was counted, as numbers, JSON and OpenMetrics text (rule S12). What there is stands in src/base/statistics_table.rs.
+//! Statistics as numbers, JSON and OpenMetrics text (rule S12). src/base/statistics_table.rs lists them.
 
 use super::Core;
 use crate::base::sync::Mutex;
@@ -21,7 +21,7 @@ impl StatsWindow {
     }
 }
 
-/// What happened in a window, and what is so now.
+/// The counters of a window, and the current levels.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // each part is explained where it is counted
 pub struct Stats {
@@ -35,12 +35,12 @@ pub struct Stats {
     pub breaker: u64,
     pub entries: u64,
     pub cost: u64,
-    /// How many, and what they cost.
+    /// The number of entries, and their cost.
     pub pending_removals: (u64, u64),
 }
 
 impl Core {
-    /// What was counted since the last reset.
+    /// The statistics since the last reset.
     pub fn stats(&self) -> Stats {
         let (entries, cost) = (self.len(), self.cost());
         let now = Now::of(&self.clock).moment();
@@ -65,7 +65,7 @@ impl Core {
         }
     }
 
-    /// Begins a new window. Each event is in exactly one.
+    /// Returns the statistics and begins a new window. Each event is in exactly one window.
     pub fn reset_stats(&self) {
         let mut began = self.window.began.lock();
         self.store.reset_counts();
@@ -115,7 +115,7 @@ impl Stats {
     /// Everything as OpenMetrics text, for a scraper.
     pub fn to_openmetrics(&self) -> String {
         let mut text = String::new();
-        // The samples of one family stand together, wherever their rows are.
+        // The samples of a family must be adjacent, wherever their rows are.
         let mut written: Vec<&str> = Vec::new();
         for first in TABLE {
             if written.contains(&first.family) {
@@ -183,12 +183,12 @@ impl Statistic {
     }
 }
 
-/// What is counted as a distribution: in JSON and OpenMetrics only.
+/// The histograms, which are in JSON and OpenMetrics only.
 struct HistogramRow {
     path: &'static str,
     family: &'static str,
     about: &'static str,
-    /// One of what is counted, in the unit of the family.
+    /// The value of one count, in the unit of the family.
     unit: f64,
     of: fn(&Stats) -> &Histogram,
 }
@@ -233,7 +233,7 @@ pub fn as_markdown() -> String {
     text
 }
 
-/// `[upper bound, count]` for each bucket that holds something.
+/// `[upper bound, count]` for each non-empty bucket.
 fn histogram_json(histogram: &Histogram) -> serde_json::Value {
     let buckets = histogram.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
     let buckets: Vec<_> = buckets.map(|(power, count)| serde_json::json!([1u64 << power, count])).collect();

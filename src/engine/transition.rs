@@ -1,4 +1,4 @@
-//! The way into the table and out of it: one lock hold for the protocol, then, with no lock held, everything it set off.
+//! Operations on the table: one hold of the lock for the protocol, then, with no lock held, the effects.
 
 use super::Core;
 use super::fetch_events::FetchSink;
@@ -17,7 +17,7 @@ use crate::task::{AnswerStore, Cancel, Effects, FillResult, Handout, Host, Outco
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
-/// What the engine lends to its table.
+/// What the engine provides to its table.
 pub struct EngineHost(pub(super) Weak<Core>);
 
 impl Host for EngineHost {
@@ -38,15 +38,15 @@ pub(super) struct StoreAccess<'a> {
     pub core: &'a Core,
     pub now: &'a Now<'a>,
     pub left: &'a mut Departures,
-    /// Whether something with an end was stored.
+    /// Whether an entry that can expire was stored.
     pub ends: bool,
-    /// Positions that the store had after all, in the order asked: their keys, and what was found.
+    /// Positions that the second lookup found in the store, in the order asked: their keys and statuses.
     pub found: Vec<(Key, Status)>,
 }
 
 impl AnswerStore for StoreAccess<'_> {
     fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
-        // A shard that broke is empty, and the table goes on (rule L07).
+        // A shard that panicked is empty, and the table continues (rule L07).
         let hit = catch_panic(|| self.core.store.probe(key, self.now.clock())).unwrap_or_default()?;
         let outcome = outcome_of(hit, self.now);
         if self.core.hooks.record.is_some() {
@@ -97,12 +97,12 @@ type EngineTable = Table<EngineHost>;
 type EngineContext<'a, 'b> = TableContext<'a, EngineHost, StoreAccess<'b>>;
 
 impl Core {
-    /// Works on the table, then carries out what that set off. Only for engines.
+    /// Runs `work` on the table, then applies its effects. Only for engines.
     pub(super) fn with_table<R>(&self, work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R) -> R {
         self.try_with_table(work, |request| self.hand_to_provider(request)).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// As [`Core::with_table`]; requests that were formed go to `hand`.
+    /// Like [`Core::with_table`]; new requests go to `hand`.
     pub(super) fn with_table_handing<R>(
         &self,
         work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
@@ -111,7 +111,7 @@ impl Core {
         self.try_with_table(work, hand).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// As [`Core::with_table_handing`]; a panic in `work` is returned once everything has been settled with it.
+    /// Like [`Core::with_table_handing`]; a panic in `work` is returned after everything has been settled with PANIC.
     pub(super) fn try_with_table<R>(
         &self,
         work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
@@ -130,8 +130,8 @@ impl Core {
                 self.life.advance(LifeStage::Shut);
                 table.fail_everything(&mut out);
             }
-            // Results and requests on their way are counted for themselves.
-            // Removals were recorded by the store already, and have yet to be sent.
+            // Results and requests in effects are counted separately.
+            // Removals were recorded by the store already; their delivery still has to be sent.
             let is_over =
                 out.cancelled.is_empty() && out.deferred_drops.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
             let carries = !is_over;
@@ -141,12 +141,12 @@ impl Core {
             (result, table.next_due(), carries)
         };
         let ends = store.ends;
-        // In one queue a key's result comes after the removal of what it replaced.
+        // In a common queue a key's result must come after the removal of the value that it replaced.
         if !left.is_empty() || self.removals.has_listener() {
             self.send_departures(left);
         }
         if out.is_empty() {
-            // Most often. There is nothing to drop, which takes a while to find out.
+            // The usual case, checked first because dropping empty effects takes longer.
             std::mem::forget(out);
         } else {
             self.apply_effects(out, hand);
@@ -189,12 +189,12 @@ impl Core {
         match (route, self.running()) {
             (Some(queue), _) => queue.send(item),
             (None, Some(runtime)) => runtime.send(item),
-            // A cache without threads delivers where it was called, after its locks.
+            // A cache without threads delivers in the call, after its locks.
             (None, None) => deliver_all_of(item),
         }
     }
 
-    /// Drops `what` where callbacks run. It may run code of the program.
+    /// Drops `what` where callbacks run. The drop may run host code.
     pub(super) fn send_drop<T: Send + 'static>(&self, what: T) {
         if !self.is_engine() {
             return self.send(RemoteDrop::deliverable(what));
@@ -205,7 +205,7 @@ impl Core {
 
     fn run_deferred_drop(&self, deferred_drop: DeferredDrop<EngineHost>) {
         match deferred_drop {
-            // Ours alone: its receiver was dropped with its last event.
+            // Runs no host code: the receiver was dropped with the last event.
             DeferredDrop::Sink(_) => drop(deferred_drop),
             DeferredDrop::Request(request) => self.drop_request(request),
             _ if deferred_drop.runs_host_code() && self.is_engine() => self.send_drop(deferred_drop),
@@ -213,18 +213,18 @@ impl Core {
         }
     }
 
-    /// A fetch's context, which may be the last reference, goes where callbacks run.
+    /// Drops a fetch's context, possibly the last reference, where callbacks run.
     pub(super) fn drop_context(&self, context: Arc<Object>) {
         if context.ends_where_dropped() { self.send_drop(context) } else { drop(context) }
     }
 
-    /// A request carries contexts of the host, and this may be the last reference.
+    /// Drops a reference to a request, possibly the last one; requests carry contexts of the host.
     pub(super) fn drop_request(&self, request: Arc<ProviderRequest>) {
         if request.runs_host_code_on_drop() { self.send_drop(request) } else { drop(request) }
     }
 
-    /// Releases departures after all locks, on the thread that caused them: the listener's delivery is sent, or on a bare
-    /// cache delivered here; what runs host code is sent to where callbacks run, if there is such a place.
+    /// Releases departures outside of all locks, on the thread that caused them: sends the listener's delivery, or for a cache without an
+    /// engine delivers here; drops that run host code are sent to where callbacks run, if there is such a place.
     pub(super) fn release_departures(&self, left: Departures) {
         if self.is_engine() {
             return self.send_departures(left);
@@ -233,7 +233,7 @@ impl Core {
         drop(left);
     }
 
-    /// Reports what left a cache without an engine, on this thread unless removals go to a queue. `all`: see [`Removals::deliver_here`].
+    /// Reports the departures of a cache without an engine, on this thread unless removals go to a queue. `all`: see [`Removals::deliver_here`].
     #[inline]
     pub(super) fn report_removals(&self, all: bool) {
         if !self.removals.has_listener() {
@@ -254,16 +254,16 @@ impl Core {
         }
     }
 
-    /// As [`Core::throttle_writer`], on whatever thread.
+    /// Like [`Core::throttle_writer`], on any thread.
     #[cold]
     pub(super) fn throttle_writer_now(&self, written: usize) {
         let me = self.me();
-        // Dropped behind what runs: a destructor that does here may give up the last handle.
+        // Dropped after the values, because a destructor that runs here may release the last handle.
         let _pending = me.is_engine().then(|| PendingCount::new(me.clone(), CallSite::Threads));
         me.removals.hold_back(written as u64);
     }
 
-    /// Gives up a reference that a call took for itself. If it is the last one, a destructor of the host runs where callbacks run.
+    /// Releases a reference that a call took for itself. If it is the last one, the host's destructor runs where callbacks run.
     pub fn release_value(&self, value: Value) {
         let runs_host_code = value.runs_host_code_on_drop() && self.is_engine();
         match value.give_up() {
@@ -272,7 +272,7 @@ impl Core {
         }
     }
 
-    /// As [`Core::release_departures`], from the timer's thread, on which no host code runs.
+    /// Like [`Core::release_departures`], for the timer's thread, on which no host code runs.
     #[inline(always)]
     pub(super) fn send_departures(&self, left: Departures) {
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
@@ -286,7 +286,7 @@ impl Core {
         self.send_removals();
     }
 
-    /// Sends what is pending to where it is reported, unless that was done.
+    /// Sends the delivery for pending removals, unless that was done.
     fn send_removals(&self) {
         let route = self.removals_route();
         if let Some(claim) = self.removals.claim(route.is_some()) {
