@@ -97,6 +97,27 @@ bench-swift: ## Measure the Swift package: ns for each key. The next make bench 
 bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bindings/python/bench.sh
 
+.PHONY: test-platforms dist test-dist xcframework
+test-platforms: ## Build for other systems and processors; run the tests in C, the scenarios and a soak where an emulator can.
+	tests/tiers/run platforms
+
+dist: ## Make the archives of a release into target/dist: Linux (glibc 2.17, musl), Windows, macOS, an XCFramework; SHA256SUMS.
+	packaging/dist "$$KVL_TARGET/dist"
+
+test-dist: dist ## Unpack each archive elsewhere, build against it, and run what can be run here.
+	tests/tiers/dist/run "$$KVL_TARGET/dist"
+
+.PHONY: deb test-deb
+deb: build ## Make Debian's packages of the library for this machine into target/deb/packages.
+	packaging/deb "$$KVL_TARGET/deb/packages"
+
+test-deb: ## Install Debian's packages in a small system of their own, and build and run a program there (root).
+	tests/tiers/deb/run
+
+xcframework: ## Make target/kvlight.xcframework, which Package.swift takes on Apple's systems.
+	packaging/dist "$$KVL_TARGET/xcframework" xcframework
+	rm -rf "$$KVL_TARGET/kvlight.xcframework" && cp -r "$$KVL_TARGET/xcframework/kvlight-$(VERSION).xcframework" "$$KVL_TARGET/kvlight.xcframework"
+
 test-hosts: ## Run the twelve scenarios in every host.
 	tests/tiers/run hosts
 

@@ -1,17 +1,30 @@
 // swift-tools-version: 6.0
-// The Swift face of kvlight. The library itself is built by cargo (`make build`) and found through pkg-config.
+// The Swift face of kvlight. The library itself is the system's, found through pkg-config (`make install`); on Apple's systems it comes as an
+// XCFramework.
 
 import PackageDescription
 
+#if os(macOS)
+/// Where a release has its framework, and the checksum of that file (SHA256SUMS); nil in a checkout, where `make xcframework` on any system
+/// makes it. packaging/PUBLISH.md.
+let released: (url: String, checksum: String)? = nil
+
+let library: Target =
+    released.map { .binaryTarget(name: "CKVLight", url: $0.url, checksum: $0.checksum) }
+    ?? .binaryTarget(name: "CKVLight", path: "target/kvlight.xcframework")
+#else
+let library: Target = .systemLibrary(name: "CKVLight", path: "include", pkgConfig: "kvlight")
+#endif
+
 let package = Package(
     name: "kvlight",
-    platforms: [.macOS(.v14), .iOS(.v17), .tvOS(.v17), .watchOS(.v10)],
+    platforms: [.macOS(.v14), .iOS(.v17)],
     products: [
         .library(name: "KVLight", targets: ["KVLight"]),
         .library(name: "KVLightCompat", targets: ["KVLightCompat"]),
     ],
     targets: [
-        .systemLibrary(name: "CKVLight", path: "include", pkgConfig: "kvlight"),
+        library,
         .target(name: "KVLight", dependencies: ["CKVLight"], path: "bindings/swift/Sources/KVLight"),
         .target(
             name: "KVLightCompat",
