@@ -528,119 +528,119 @@ typedef struct kvl_stats_t {
     int64_t window_ms;
     /** Lookups that found a value. */
     uint64_t hits;
-    /** Lookups that found that there is none. */
+    /** Lookups that found a null: the key is known to be absent. */
     uint64_t null_hits;
     /** Lookups that found nothing. */
     uint64_t misses;
     /** Lookups whose key the validator refused. */
     uint64_t invalid_keys;
-    /** Values that were stored, those over an older value included. */
+    /** Values that were stored, including those that replaced an older value. */
     uint64_t inserts;
-    /** Of the inserts, those over an older value. */
+    /** Inserts that replaced an older value. */
     uint64_t replacements;
-    /** Values that left because their time was over. */
+    /** Values that expired. */
     uint64_t removed_expired;
-    /** Values that were evicted because there were too many. */
+    /** Values that were evicted because the store had too many entries. */
     uint64_t removed_capacity;
-    /** Values that were evicted because they cost too much together. */
+    /** Values that were evicted because the store's total cost was too high. */
     uint64_t removed_cost;
-    /** Values that were replaced by another under their key. */
+    /** Values that were replaced by another value for their key. */
     uint64_t removed_replaced;
     /** Values that the program removed by key. */
     uint64_t removed_removed;
-    /** Values that left by a clear. */
+    /** Values that were removed by a clear. */
     uint64_t removed_cleared;
-    /** Values that left by a trim or a resize. */
+    /** Values that were removed by a trim or a resize. */
     uint64_t removed_trimmed;
-    /** Values that never got in. */
+    /** Values that were not stored. */
     uint64_t removed_refused;
-    /** The cost of those that expired, in bytes. */
+    /** The cost of the values that expired, in bytes. */
     uint64_t removed_cost_expired;
-    /** The cost of those evicted for their number, in bytes. */
+    /** The cost of the values evicted because there were too many entries, in bytes. */
     uint64_t removed_cost_capacity;
-    /** The cost of those evicted for their cost, in bytes. */
+    /** The cost of the values evicted because the total cost was too high, in bytes. */
     uint64_t removed_cost_cost;
-    /** The cost of those replaced, in bytes. */
+    /** The cost of the values that were replaced, in bytes. */
     uint64_t removed_cost_replaced;
-    /** The cost of those removed by key, in bytes. */
+    /** The cost of the values that the program removed by key, in bytes. */
     uint64_t removed_cost_removed;
-    /** The cost of those that left by a clear, in bytes. */
+    /** The cost of the values removed by a clear, in bytes. */
     uint64_t removed_cost_cleared;
-    /** The cost of those that left by a trim or a resize, in bytes. */
+    /** The cost of the values removed by a trim or a resize, in bytes. */
     uint64_t removed_cost_trimmed;
-    /** The cost of those that never got in, in bytes. */
+    /** The cost of the values that were not stored, in bytes. */
     uint64_t removed_cost_refused;
     /** Misses that started a load. */
     uint64_t misses_started;
-    /** Misses that joined a load under way. */
+    /** Misses that joined a running load. */
     uint64_t misses_joined;
-    /** Misses of fetches that read the store only. */
+    /** Misses of fetches that never load (read is cache_only). */
     uint64_t misses_cache_only;
     /** Misses that found the queue full. */
     uint64_t misses_queue_full;
-    /** Misses that were answered from the memory of recent errors. */
+    /** Misses that were answered with a remembered error (cache.error_ttl_ms). */
     uint64_t misses_remembered;
-    /** Misses that ended before they asked: the engine closed, or their batch failed as a whole. */
+    /** Misses that ended before a load was started or joined: the engine closed, or their batch failed as a whole. */
     uint64_t misses_unasked;
-    /** Misses that the open circuit breaker refused. */
+    /** Misses that were refused because the circuit breaker was open. */
     uint64_t misses_unavailable;
-    /** Loads that began. */
+    /** Loads that were started. */
     uint64_t loads_started;
-    /** Loads that ended with a value or null. */
+    /** Loads that ended with a value or a null. */
     uint64_t loads_succeeded;
     /** Loads that ended with an error. */
     uint64_t loads_failed;
-    /** Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL. */
+    /** Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL). */
     uint64_t loads_lost;
-    /** Loads that ended because no fetch wanted them any more, or by a close. */
+    /** Loads that ended because no fetch wanted them any more, or because the engine closed. */
     uint64_t loads_cancelled;
-    /** Attempts after a load's first. */
+    /** Attempts after the first one of a load. */
     uint64_t loads_retried;
-    /** Attempts whose time ran out (attempt_timeout_ms). */
+    /** Attempts that timed out (attempt_timeout_ms). */
     uint64_t loads_timed_out;
-    /** Answers that came after their attempt was over, KVL_LATE. */
+    /** Answers that came after their attempt had timed out (KVL_LATE). */
     uint64_t late_answers;
-    /** Keys handed to the provider, each time counted. */
+    /** Keys passed to the provider; a key counts once for each attempt. */
     uint64_t attempts;
-    /** Requests handed to the provider. */
+    /** Requests passed to the provider. */
     uint64_t requests;
-    /** Of the requests, those whose time ran out while the provider held them. */
+    /** Requests that timed out while they were with the provider. */
     uint64_t requests_abandoned;
-    /** Answers to keys that were not asked for and were stored. */
+    /** Answers to keys that were not requested and were stored. */
     uint64_t extras_stored;
-    /** Answers to keys that were not asked for and were not stored. */
+    /** Answers to keys that were not requested and were not stored. */
     uint64_t extras_refused;
-    /** Fetches whose time ran out (timeout_ms). */
+    /** Fetches that timed out (timeout_ms). */
     uint64_t fetch_timeouts;
     /** Fetches that were cancelled. */
     uint64_t fetch_cancels;
     /** Now: entries in the store. */
     uint64_t entries;
-    /** Now: what they cost, in bytes. */
+    /** Now: the total cost of the entries, in bytes. */
     uint64_t cost;
-    /** Now: keys that wait for a slot. */
+    /** Now: keys in the queue, waiting for a slot. */
     uint64_t queued;
     /** Now: keys that wait without a place in the queue. */
     uint64_t deferred;
     /** Now: requests that hold a slot. */
     uint64_t running;
-    /** Now: loads under way, those that wait included. */
+    /** Now: loads that have started and not ended, including those in the queue. */
     uint64_t in_flight;
-    /** Now: requests whose time ran out and that are still with the provider. */
+    /** Now: requests that timed out and are still with the provider. */
     uint64_t abandoned;
-    /** Now: entries that left and wait for the removal listener, or for their destructor. */
+    /** Now: entries that have left the store and wait for the removal listener or for their destructors. */
     uint64_t pending_removals;
-    /** Now: what these cost, in bytes. */
+    /** Now: the cost of these entries, in bytes. */
     uint64_t pending_removals_cost;
-    /** Times that a request had to wait for rate.requests_per_s though a slot was free. */
+    /** Times that a request waited for rate.requests_per_s while a slot was free. */
     uint64_t rate_waits;
-    /** How long those waits were together, in microseconds. */
+    /** The total length of these waits, in microseconds. */
     uint64_t rate_waited_us;
     /** Now: the state of the circuit breaker, KVL_BREAKER_*. */
     uint64_t breaker_state;
     /** Times that the circuit breaker opened. */
     uint64_t breaker_opened;
-    /** Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes. */
+    /** Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes. */
     uint64_t breaker_refused;
 } kvl_stats_t;
 

@@ -9,119 +9,119 @@ import "C"
 type Stats struct {
 	// Lookups that found a value.
 	Hits uint64
-	// Lookups that found that there is none.
+	// Lookups that found a null: the key is known to be absent.
 	NullHits uint64
 	// Lookups that found nothing.
 	Misses uint64
 	// Lookups whose key the validator refused.
 	InvalidKeys uint64
-	// Values that were stored, those over an older value included.
+	// Values that were stored, including those that replaced an older value.
 	Inserts uint64
-	// Of the inserts, those over an older value.
+	// Inserts that replaced an older value.
 	Replacements uint64
-	// Values that left because their time was over.
+	// Values that expired.
 	RemovedExpired uint64
-	// Values that were evicted because there were too many.
+	// Values that were evicted because the store had too many entries.
 	RemovedCapacity uint64
-	// Values that were evicted because they cost too much together.
+	// Values that were evicted because the store's total cost was too high.
 	RemovedCost uint64
-	// Values that were replaced by another under their key.
+	// Values that were replaced by another value for their key.
 	RemovedReplaced uint64
 	// Values that the program removed by key.
 	RemovedRemoved uint64
-	// Values that left by a clear.
+	// Values that were removed by a clear.
 	RemovedCleared uint64
-	// Values that left by a trim or a resize.
+	// Values that were removed by a trim or a resize.
 	RemovedTrimmed uint64
-	// Values that never got in.
+	// Values that were not stored.
 	RemovedRefused uint64
-	// The cost of those that expired, in bytes.
+	// The cost of the values that expired, in bytes.
 	RemovedCostExpired uint64
-	// The cost of those evicted for their number, in bytes.
+	// The cost of the values evicted because there were too many entries, in bytes.
 	RemovedCostCapacity uint64
-	// The cost of those evicted for their cost, in bytes.
+	// The cost of the values evicted because the total cost was too high, in bytes.
 	RemovedCostCost uint64
-	// The cost of those replaced, in bytes.
+	// The cost of the values that were replaced, in bytes.
 	RemovedCostReplaced uint64
-	// The cost of those removed by key, in bytes.
+	// The cost of the values that the program removed by key, in bytes.
 	RemovedCostRemoved uint64
-	// The cost of those that left by a clear, in bytes.
+	// The cost of the values removed by a clear, in bytes.
 	RemovedCostCleared uint64
-	// The cost of those that left by a trim or a resize, in bytes.
+	// The cost of the values removed by a trim or a resize, in bytes.
 	RemovedCostTrimmed uint64
-	// The cost of those that never got in, in bytes.
+	// The cost of the values that were not stored, in bytes.
 	RemovedCostRefused uint64
 	// Misses that started a load.
 	MissesStarted uint64
-	// Misses that joined a load under way.
+	// Misses that joined a running load.
 	MissesJoined uint64
-	// Misses of fetches that read the store only.
+	// Misses of fetches that never load (read is cache_only).
 	MissesCacheOnly uint64
 	// Misses that found the queue full.
 	MissesQueueFull uint64
-	// Misses that were answered from the memory of recent errors.
+	// Misses that were answered with a remembered error (cache.error_ttl_ms).
 	MissesRemembered uint64
-	// Misses that ended before they asked: the engine closed, or their batch failed as a whole.
+	// Misses that ended before a load was started or joined: the engine closed, or their batch failed as a whole.
 	MissesUnasked uint64
-	// Misses that the open circuit breaker refused.
+	// Misses that were refused because the circuit breaker was open.
 	MissesUnavailable uint64
-	// Loads that began.
+	// Loads that were started.
 	LoadsStarted uint64
-	// Loads that ended with a value or null.
+	// Loads that ended with a value or a null.
 	LoadsSucceeded uint64
 	// Loads that ended with an error.
 	LoadsFailed uint64
-	// Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
+	// Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL).
 	LoadsLost uint64
-	// Loads that ended because no fetch wanted them any more, or by a close.
+	// Loads that ended because no fetch wanted them any more, or because the engine closed.
 	LoadsCancelled uint64
-	// Attempts after a load's first.
+	// Attempts after the first one of a load.
 	LoadsRetried uint64
-	// Attempts whose time ran out (attempt_timeout_ms).
+	// Attempts that timed out (attempt_timeout_ms).
 	LoadsTimedOut uint64
-	// Answers that came after their attempt was over, KVL_LATE.
+	// Answers that came after their attempt had timed out (KVL_LATE).
 	LateAnswers uint64
-	// Keys handed to the provider, each time counted.
+	// Keys passed to the provider; a key counts once for each attempt.
 	Attempts uint64
-	// Requests handed to the provider.
+	// Requests passed to the provider.
 	Requests uint64
-	// Of the requests, those whose time ran out while the provider held them.
+	// Requests that timed out while they were with the provider.
 	RequestsAbandoned uint64
-	// Answers to keys that were not asked for and were stored.
+	// Answers to keys that were not requested and were stored.
 	ExtrasStored uint64
-	// Answers to keys that were not asked for and were not stored.
+	// Answers to keys that were not requested and were not stored.
 	ExtrasRefused uint64
-	// Fetches whose time ran out (timeout_ms).
+	// Fetches that timed out (timeout_ms).
 	FetchTimeouts uint64
 	// Fetches that were cancelled.
 	FetchCancels uint64
 	// Now: entries in the store.
 	Entries uint64
-	// Now: what they cost, in bytes.
+	// Now: the total cost of the entries, in bytes.
 	Cost uint64
-	// Now: keys that wait for a slot.
+	// Now: keys in the queue, waiting for a slot.
 	Queued uint64
 	// Now: keys that wait without a place in the queue.
 	Deferred uint64
 	// Now: requests that hold a slot.
 	Running uint64
-	// Now: loads under way, those that wait included.
+	// Now: loads that have started and not ended, including those in the queue.
 	InFlight uint64
-	// Now: requests whose time ran out and that are still with the provider.
+	// Now: requests that timed out and are still with the provider.
 	Abandoned uint64
-	// Now: entries that left and wait for the removal listener, or for their destructor.
+	// Now: entries that have left the store and wait for the removal listener or for their destructors.
 	PendingRemovals uint64
-	// Now: what these cost, in bytes.
+	// Now: the cost of these entries, in bytes.
 	PendingRemovalsCost uint64
-	// Times that a request had to wait for rate.requests_per_s though a slot was free.
+	// Times that a request waited for rate.requests_per_s while a slot was free.
 	RateWaits uint64
-	// How long those waits were together, in microseconds.
+	// The total length of these waits, in microseconds.
 	RateWaitedUs uint64
 	// Now: the state of the circuit breaker, KVL_BREAKER_*.
 	BreakerState uint64
 	// Times that the circuit breaker opened.
 	BreakerOpened uint64
-	// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+	// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
 	BreakerRefused uint64
 }
 

@@ -102,103 +102,103 @@ use Domain::{Bool, Int, Real, Word};
 /// Every setting, in the order of the manual.
 #[rustfmt::skip]
 pub static TABLE: &[SettingRow] = rows! {
-    "cache.capacity" Int(0, MAX), "1024", engine, "How many entries the store holds at most; 0 stores nothing.",
+    "cache.capacity" Int(0, MAX), "1024", engine, "The maximum number of entries in the store; 0 stores nothing.",
         |s, v| s.cache.capacity = v.count();
-    "cache.cost_limit" Int(-1, MAX), "-1", engine, "How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST.",
+    "cache.cost_limit" Int(-1, MAX), "-1", engine, "The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST.",
         |s, v| s.cache.cost_limit = v.limit();
-    "cache.shards" Int(0, 4096), "0", engine, "How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit.",
+    "cache.shards" Int(0, 4096), "0", engine, "The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit.",
         |s, v| s.cache.shards = (v.int() > 0).then(|| v.small());
-    "cache.ttl_ms" Int(-1, MAX), "-1", engine, "How long a value lives, in milliseconds; -1 for ever; 0 stores no values.",
+    "cache.ttl_ms" Int(-1, MAX), "-1", engine, "The TTL of values, in milliseconds; -1 never expires them; 0 stores no values.",
         |s, v| s.cache.ttl_ms = v.limit();
-    "cache.null_ttl_ms" Int(-1, MAX), "60000", engine, "How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all.",
+    "cache.null_ttl_ms" Int(-1, MAX), "60000", engine, "The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none.",
         |s, v| s.cache.null_ttl_ms = v.limit();
-    "cache.ttl_jitter_ms" Int(0, MAX), "0", engine, "Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together.",
+    "cache.ttl_jitter_ms" Int(0, MAX), "0", engine, "Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together.",
         |s, v| s.cache.ttl_jitter_ms = v.count();
     "cache.idle_ttl_ms" Int(-1, MAX), "-1", engine, "An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused.",
         |s, v| s.cache.idle_ttl_ms = v.limit();
-    "cache.timer" Bool, "true", engine, "Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one.",
+    "cache.timer" Bool, "true", engine, "Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer.",
         |s, v| s.cache.timer = v.bool();
-    "cache.seed" Int(-1, MAX), "-1", engine, "Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random.",
+    "cache.seed" Int(-1, MAX), "-1", engine, "Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random.",
         |s, v| s.cache.seed = v.limit();
-    "cache.hash" Word(&["fast", "sip"]), "fast", engine, "fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too.",
+    "cache.hash" Word(&["fast", "sip"]), "fast", engine, "The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness.",
         |s, v| s.cache.hash = v.word(&[Hash::Fast, Hash::Sip]);
-    "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all.",
+    "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none.",
         |s, v| s.cache.error_ttl_ms = v.count();
-    "cache.error_capacity" Int(1, COUNT), "1024", engine, "How many errors are remembered at most.",
+    "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors.",
         |s, v| s.cache.error_capacity = v.count();
-    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number.",
+    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit.",
         |s, v| s.cache.max_pending_removals = v.limit();
-    "tasks.max_running" Int(1, 65_536), "4", engine, "How many requests may be with the provider at a time.",
+    "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests with the provider at a time.",
         |s, v| s.tasks.max_running = v.small();
-    "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them.",
+    "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends.",
         |s, v| s.tasks.max_abandoned = v.small();
-    "tasks.stack_bytes" Int(65_536, 1 << 30), "8388608", engine, "How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run.",
+    "tasks.stack_bytes" Int(65_536, 1 << 30), "8388608", engine, "The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime.",
         |s, v| s.tasks.stack_bytes = v.size();
-    "queue.max_keys" Int(0, COUNT), "65536", engine, "How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any.",
+    "queue.max_keys" Int(0, COUNT), "65536", engine, "The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any.",
         |s, v| s.tasks.queue_max_keys = v.small();
-    "queue.order" Word(&["fifo", "lifo"]), "fifo", engine, "Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused.",
+    "queue.order" Word(&["fifo", "lifo"]), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused.",
         |s, v| s.tasks.queue_order = v.word(&[QueueOrder::Fifo, QueueOrder::Lifo]);
-    "queue.ageing_ms" Int(0, COUNT), "0", engine, "Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides.",
+    "queue.ageing_ms" Int(0, COUNT), "0", engine, "With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides.",
         |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());
-    "queue.share" Real(0.0, 1.0), "0.5", engine, "Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place.",
+    "queue.share" Real(0.0, 1.0), "0.5", engine, "The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place.",
         |s, v| s.tasks.queue_share = v.real();
-    "queue.overflow" Word(&["wait", "reject"]), "wait", engine, "What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share.",
+    "queue.overflow" Word(&["wait", "reject"]), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share.",
         |s, v| s.tasks.queue_overflow = v.word(&[Overflow::Wait, Overflow::Reject]);
-    "batch.max_keys" Int(1, 1_000_000), "20", engine, "How many keys a request holds at most; 1 for a provider that answers one key at a time.",
+    "batch.max_keys" Int(1, 1_000_000), "20", engine, "The maximum number of keys in a request; 1 for a provider that answers one key at a time.",
         |s, v| s.tasks.batch_max_keys = v.small();
-    "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond.",
+    "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds.",
         |s, v| s.tasks.batch_linger = Duration::from_micros(v.count());
-    "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed.",
+    "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing.",
         |s, v| s.tasks.omitted_is_null = v.bool();
-    "rate.requests_per_s" Real(0.0, 1e9), "0", engine, "How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot.",
+    "rate.requests_per_s" Real(0.0, 1e9), "0", engine, "The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot.",
         |s, v| s.tasks.rate.requests_per_s = v.real();
-    "rate.burst" Int(1, COUNT), "1", engine, "How many requests may go at once after a pause, under rate.requests_per_s.",
+    "rate.burst" Int(1, COUNT), "1", engine, "How many requests may go at once after a pause, with rate.requests_per_s.",
         |s, v| s.tasks.rate.burst = v.small();
-    "breaker.failure_ratio" Real(0.0, 1.0), "0", engine, "The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent.",
+    "breaker.failure_ratio" Real(0.0, 1.0), "0", engine, "The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent.",
         |s, v| s.tasks.breaker.failure_ratio = v.real();
-    "breaker.window_ms" Int(10, COUNT), "10000", engine, "How far back breaker.failure_ratio looks, in milliseconds.",
+    "breaker.window_ms" Int(10, COUNT), "10000", engine, "The time over which breaker.failure_ratio is measured, in milliseconds.",
         |s, v| s.tasks.breaker.window = v.millis();
-    "breaker.min_requests" Int(1, COUNT), "20", engine, "How many requests the window must hold before breaker.failure_ratio counts.",
+    "breaker.min_requests" Int(1, COUNT), "20", engine, "The number of requests within the window below which breaker.failure_ratio does not apply.",
         |s, v| s.tasks.breaker.min_requests = v.small();
-    "breaker.consecutive" Int(0, COUNT), "0", engine, "The circuit breaker opens when so many requests failed one after the other; 0 never.",
+    "breaker.consecutive" Int(0, COUNT), "0", engine, "The circuit breaker opens when this many requests in a row have failed; 0 never opens it.",
         |s, v| s.tasks.breaker.consecutive = v.small();
-    "breaker.open_ms" Int(1, COUNT), "5000", engine, "How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE.",
+    "breaker.open_ms" Int(1, COUNT), "5000", engine, "How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE.",
         |s, v| s.tasks.breaker.open = v.millis();
-    "breaker.probes" Int(1, COUNT), "1", engine, "How many requests must succeed, one failure ending it, before the circuit breaker closes again.",
+    "breaker.probes" Int(1, COUNT), "1", engine, "How many probe requests must succeed before the circuit breaker closes; one failure opens it again.",
         |s, v| s.tasks.breaker.probes = v.small();
     "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether one key's failure leaves the rest of its batch alone or ends it.",
         |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
-    "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused.",
+    "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.timeout = v.maybe_millis();
-    "attempt_timeout_ms" Int(-1, MAX), "-1", engine, "How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused.",
+    "attempt_timeout_ms" Int(-1, MAX), "-1", engine, "How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.attempt_timeout = v.maybe_millis();
-    "read" Word(&["normal", "refresh", "cache_only", "no_store"]), "normal", fetch, "normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads.",
+    "read" Word(&["normal", "refresh", "cache_only", "no_store"]), "normal", fetch, "normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it.",
         |s, v| s.fetch.read = v.word(&[ReadMode::Normal, ReadMode::Refresh, ReadMode::CacheOnly, ReadMode::NoStore]);
-    "load.on_timeout" Word(&["continue", "cancel"]), "continue", fetch, "What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it.",
+    "load.on_timeout" Word(&["continue", "cancel"]), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted.",
         |s, v| s.fetch.on_timeout = v.word(&[LeavePolicy::Continue, LeavePolicy::Cancel]);
-    "load.on_cancel" Word(&["cancel", "continue"]), "cancel", fetch, "The same, when the last fetch that waits for it is cancelled.",
+    "load.on_cancel" Word(&["cancel", "continue"]), "cancel", fetch, "What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout.",
         |s, v| s.fetch.on_cancel = v.word(&[LeavePolicy::Cancel, LeavePolicy::Continue]);
-    "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first.",
+    "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first.",
         |s, v| s.fetch.priority = Some(v.real());
-    "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
+    "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
         |s, v| s.fetch.urgency = i32::try_from(v.int()).ok();
-    "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is tried again; -1 for ever.",
+    "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is retried; -1 is no limit.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    "retry.shape" Word(&["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]), "fixed", fetch, "How the pauses between attempts grow.",
+    "retry.shape" Word(&["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]), "fixed", fetch, "How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses.",
         |s, v| s.fetch.retry.shape = v.word(&[RetryShape::Fixed, RetryShape::Exponential, RetryShape::ExponentialThenFixed, RetryShape::FixedThenExponential]);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();
-    "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency.",
+    "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency.",
         |s, v| s.fetch.retry.fixed = v.millis();
-    "retry.factor" Real(1.0, 1e6), "2", fetch, "By what each exponential pause is longer than the one before.",
+    "retry.factor" Real(1.0, 1e6), "2", fetch, "The factor by which each exponential pause exceeds the one before.",
         |s, v| s.fetch.retry.factor = v.real();
-    "retry.switch_after" Int(0, COUNT), "0", fetch, "After how many pauses the shapes of two parts go over to the second.",
+    "retry.switch_after" Int(0, COUNT), "0", fetch, "The number of pauses after which a shape of two parts changes to its second part.",
         |s, v| s.fetch.retry.switch_after = v.small();
-    "retry.cap_ms" Int(0, MAX), "60000", fetch, "No pause is longer, in milliseconds.",
+    "retry.cap_ms" Int(0, MAX), "60000", fetch, "The longest pause, in milliseconds.",
         |s, v| s.fetch.retry.cap = v.millis();
-    "retry.jitter" Real(0.0, 1.0), "0", fetch, "Each pause is drawn uniformly from pause × (1 ± this), never above the cap.",
+    "retry.jitter" Real(0.0, 1.0), "0", fetch, "Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms.",
         |s, v| s.fetch.retry.jitter = v.real();
-    "retry.budget_ms" Int(-1, MAX), "-1", fetch, "No attempt begins later than this after the first one began, in milliseconds; -1 for ever.",
+    "retry.budget_ms" Int(-1, MAX), "-1", fetch, "No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit.",
         |s, v| s.fetch.retry.budget = v.maybe_millis();
 };
 
@@ -429,9 +429,9 @@ pub fn as_json() -> String {
 pub fn as_markdown() -> String {
     let mut text = String::from(
         "# Configuration\n\n\
-         Made from the table in `src/base/config.rs` by `make generate`; a test compares them.\n\n\
-         Every setting is a text key of `kvl_config_set`, `kvl_config_set_int` or `kvl_config_set_real`. Those marked *per fetch* may\n\
-         stand in a fetch's options too (`kvl_options_set`), where they override the engine's; what an answer states overrides both.\n\n\
+         Generated by `make generate` from the table in `src/base/config.rs`. [TUNING.md](TUNING.md) says which setting to change when.\n\n\
+         Set these with `kvl_config_set`, `kvl_config_set_int` or `kvl_config_set_real`. Settings marked *per fetch* can also be set in a\n\
+         fetch's options (`kvl_options_set`), which override those of the engine; terms that an answer states override both.\n\n\
          | setting | takes | default | per fetch | what it does |\n|---|---|---|---|---|\n",
     );
     for row in TABLE {

@@ -49,7 +49,7 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
     figures.get(figures.len() / 2).copied()
 }
 
-/// Our figure, the peer's, and how many times as good ours is.
+/// Our figure, the peer's, and the speed-up.
 pub struct Compared {
     pub ours: f64,
     pub theirs: f64,

@@ -34,7 +34,7 @@ fn open(width: usize, height: usize, title: &str) -> String {
     )
 }
 
-/// A line for each work; on it a dot for each peer, by how many times as good as it kvlight is. Logarithmic.
+/// A line for each work; on it a dot for each peer, at kvlight's speed-up over it. Logarithmic.
 pub fn ratios(rows: &[Row]) -> String {
     const LEFT: f64 = 345.0;
     const RIGHT: f64 = 900.0;
@@ -59,7 +59,7 @@ pub fn ratios(rows: &[Row]) -> String {
     let top = 62 + legend_lines * 18;
     let chapters = Chapter::ALL.iter().filter(|chapter| works.iter().any(|(first, _)| first.chapter == **chapter)).count();
     let bottom = top + (works.len() + chapters) * LINE;
-    let mut svg = open(940, bottom + 40, "How many times as good as the peer, or as the bound; right of 1 is better");
+    let mut svg = open(940, bottom + 40, "Speed-up over the peer, or over the bound; right of 1 is better");
     for (at, peer) in peers.iter().enumerate() {
         let (x, y) = (20 + at % 4 * 225, 46 + at / 4 * 18);
         let _ = writeln!(

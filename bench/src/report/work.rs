@@ -105,7 +105,7 @@ pub const FETCH: &[FetchWork] = &[
     FetchWork {
         work: "trip",
         name: "fetch one absent",
-        label: "one absent key, there and back",
+        label: "one absent key, round trip",
         most: 12_000.0,
         subjects: &["parked_worker", "quick_cache", "moka"],
     },
@@ -123,7 +123,7 @@ pub const SIZES: &[u64] = &[10_000, 100_000, 1_000_000, 10_000_000];
 pub const SIZE_SUBJECTS: &[&str] = &["quick_cache", "hashbrown"];
 
 /// Lines of what `make bench-swift` prints, with the nanoseconds that were measured for the like with an earlier library of this kind in
-/// Swift, on another machine, and how many times as good is asked. What is asked is asked of the keys that the performance tests of
+/// Swift, on another machine, and the speed-up that is the target. What is asked is asked of the keys that the performance tests of
 /// that library have: 10,000 numbers in order. Among 100,000 in no order memory costs more than anything else.
 pub const SWIFT: &[(&str, &str, f64, Option<f64>)] = &[
     ("getElement, 10,000 Int keys in order", "get, 10,000 keys in order", 1090.0, Some(5.0)),

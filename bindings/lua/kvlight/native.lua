@@ -2,58 +2,58 @@
 
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
----@field ["batch.mode"]? "partial"|"all_or_nothing" Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
----@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1.
----@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal.
----@field ["load.on_timeout"]? "continue"|"cancel" What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. Default: continue.
----@field ["load.on_cancel"]? "cancel"|"continue" The same, when the last fetch that waits for it is cancelled. Default: cancel.
----@field ["priority"]? number The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0.
----@field ["urgency"]? integer Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
----@field ["retry.count"]? integer How often a failed key is tried again; -1 for ever. Default: 0.
----@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow. Default: fixed.
+---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
+---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
+---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
+---@field ["load.on_timeout"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+---@field ["load.on_cancel"]? "cancel"|"continue" What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
+---@field ["priority"]? number The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
+---@field ["urgency"]? integer Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
+---@field ["retry.count"]? integer How often a failed key is retried; -1 is no limit. Default: 0.
+---@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
 ---@field ["retry.first_ms"]? integer The first exponential pause, in milliseconds. Default: 1000.
----@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100.
----@field ["retry.factor"]? number By what each exponential pause is longer than the one before. Default: 2.
----@field ["retry.switch_after"]? integer After how many pauses the shapes of two parts go over to the second. Default: 0.
----@field ["retry.cap_ms"]? integer No pause is longer, in milliseconds. Default: 60000.
----@field ["retry.jitter"]? number Each pause is drawn uniformly from pause × (1 ± this), never above the cap. Default: 0.
----@field ["retry.budget_ms"]? integer No attempt begins later than this after the first one began, in milliseconds; -1 for ever. Default: -1.
+---@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Default: 100.
+---@field ["retry.factor"]? number The factor by which each exponential pause exceeds the one before. Default: 2.
+---@field ["retry.switch_after"]? integer The number of pauses after which a shape of two parts changes to its second part. Default: 0.
+---@field ["retry.cap_ms"]? integer The longest pause, in milliseconds. Default: 60000.
+---@field ["retry.jitter"]? number Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Default: 0.
+---@field ["retry.budget_ms"]? integer No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Default: -1.
 
 ---What an engine or a cache may set.
 ---@class kvlight.Settings: kvlight.FetchSettings
----@field ["cache.capacity"]? integer How many entries the store holds at most; 0 stores nothing. Default: 1024.
----@field ["cache.cost_limit"]? integer How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1.
----@field ["cache.shards"]? integer How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0.
----@field ["cache.ttl_ms"]? integer How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1.
----@field ["cache.null_ttl_ms"]? integer How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000.
----@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0.
+---@field ["cache.capacity"]? integer The maximum number of entries in the store; 0 stores nothing. Default: 1024.
+---@field ["cache.cost_limit"]? integer The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
+---@field ["cache.shards"]? integer The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Default: 0.
+---@field ["cache.ttl_ms"]? integer The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
+---@field ["cache.null_ttl_ms"]? integer The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
+---@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
 ---@field ["cache.idle_ttl_ms"]? integer An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.
----@field ["cache.timer"]? boolean Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true.
----@field ["cache.seed"]? integer Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1.
----@field ["cache.hash"]? "fast"|"sip" fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast.
----@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0.
----@field ["cache.error_capacity"]? integer How many errors are remembered at most. Default: 1024.
----@field ["removals.max_pending"]? integer How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number. Default: 1024.
----@field ["tasks.max_running"]? integer How many requests may be with the provider at a time. Default: 4.
----@field ["tasks.max_abandoned"]? integer How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4.
----@field ["tasks.stack_bytes"]? integer How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Default: 8388608.
----@field ["queue.max_keys"]? integer How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
----@field ["queue.order"]? "fifo"|"lifo" Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo.
----@field ["queue.ageing_ms"]? integer Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0.
----@field ["queue.share"]? number Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Default: 0.5.
----@field ["queue.overflow"]? "wait"|"reject" What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait.
----@field ["batch.max_keys"]? integer How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20.
----@field ["batch.linger_us"]? integer How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0.
----@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false.
----@field ["rate.requests_per_s"]? number How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Default: 0.
----@field ["rate.burst"]? integer How many requests may go at once after a pause, under rate.requests_per_s. Default: 1.
----@field ["breaker.failure_ratio"]? number The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Default: 0.
----@field ["breaker.window_ms"]? integer How far back breaker.failure_ratio looks, in milliseconds. Default: 10000.
----@field ["breaker.min_requests"]? integer How many requests the window must hold before breaker.failure_ratio counts. Default: 20.
----@field ["breaker.consecutive"]? integer The circuit breaker opens when so many requests failed one after the other; 0 never. Default: 0.
----@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Default: 5000.
----@field ["breaker.probes"]? integer How many requests must succeed, one failure ending it, before the circuit breaker closes again. Default: 1.
----@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1.
+---@field ["cache.timer"]? boolean Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true.
+---@field ["cache.seed"]? integer Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1.
+---@field ["cache.hash"]? "fast"|"sip" The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast.
+---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
+---@field ["cache.error_capacity"]? integer The maximum number of remembered errors. Default: 1024.
+---@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.
+---@field ["tasks.max_running"]? integer The maximum number of requests with the provider at a time. Default: 4.
+---@field ["tasks.max_abandoned"]? integer How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.
+---@field ["tasks.stack_bytes"]? integer The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.
+---@field ["queue.max_keys"]? integer The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.
+---@field ["queue.order"]? "fifo"|"lifo" Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. Default: fifo.
+---@field ["queue.ageing_ms"]? integer With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
+---@field ["queue.share"]? number The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
+---@field ["queue.overflow"]? "wait"|"reject" What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. Default: wait.
+---@field ["batch.max_keys"]? integer The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
+---@field ["batch.linger_us"]? integer How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.
+---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
+---@field ["rate.requests_per_s"]? number The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.
+---@field ["rate.burst"]? integer How many requests may go at once after a pause, with rate.requests_per_s. Default: 1.
+---@field ["breaker.failure_ratio"]? number The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
+---@field ["breaker.window_ms"]? integer The time over which breaker.failure_ratio is measured, in milliseconds. Default: 10000.
+---@field ["breaker.min_requests"]? integer The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20.
+---@field ["breaker.consecutive"]? integer The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
+---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
+---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
+---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 
 local native = {}
 
@@ -491,63 +491,63 @@ native.constants = {
 -- The fields of kvl_stats_t but for its size.
 native.statistics = {
   "hits", -- Lookups that found a value.
-  "null_hits", -- Lookups that found that there is none.
+  "null_hits", -- Lookups that found a null: the key is known to be absent.
   "misses", -- Lookups that found nothing.
   "invalid_keys", -- Lookups whose key the validator refused.
-  "inserts", -- Values that were stored, those over an older value included.
-  "replacements", -- Of the inserts, those over an older value.
-  "removed_expired", -- Values that left because their time was over.
-  "removed_capacity", -- Values that were evicted because there were too many.
-  "removed_cost", -- Values that were evicted because they cost too much together.
-  "removed_replaced", -- Values that were replaced by another under their key.
+  "inserts", -- Values that were stored, including those that replaced an older value.
+  "replacements", -- Inserts that replaced an older value.
+  "removed_expired", -- Values that expired.
+  "removed_capacity", -- Values that were evicted because the store had too many entries.
+  "removed_cost", -- Values that were evicted because the store's total cost was too high.
+  "removed_replaced", -- Values that were replaced by another value for their key.
   "removed_removed", -- Values that the program removed by key.
-  "removed_cleared", -- Values that left by a clear.
-  "removed_trimmed", -- Values that left by a trim or a resize.
-  "removed_refused", -- Values that never got in.
-  "removed_cost_expired", -- The cost of those that expired, in bytes.
-  "removed_cost_capacity", -- The cost of those evicted for their number, in bytes.
-  "removed_cost_cost", -- The cost of those evicted for their cost, in bytes.
-  "removed_cost_replaced", -- The cost of those replaced, in bytes.
-  "removed_cost_removed", -- The cost of those removed by key, in bytes.
-  "removed_cost_cleared", -- The cost of those that left by a clear, in bytes.
-  "removed_cost_trimmed", -- The cost of those that left by a trim or a resize, in bytes.
-  "removed_cost_refused", -- The cost of those that never got in, in bytes.
+  "removed_cleared", -- Values that were removed by a clear.
+  "removed_trimmed", -- Values that were removed by a trim or a resize.
+  "removed_refused", -- Values that were not stored.
+  "removed_cost_expired", -- The cost of the values that expired, in bytes.
+  "removed_cost_capacity", -- The cost of the values evicted because there were too many entries, in bytes.
+  "removed_cost_cost", -- The cost of the values evicted because the total cost was too high, in bytes.
+  "removed_cost_replaced", -- The cost of the values that were replaced, in bytes.
+  "removed_cost_removed", -- The cost of the values that the program removed by key, in bytes.
+  "removed_cost_cleared", -- The cost of the values removed by a clear, in bytes.
+  "removed_cost_trimmed", -- The cost of the values removed by a trim or a resize, in bytes.
+  "removed_cost_refused", -- The cost of the values that were not stored, in bytes.
   "misses_started", -- Misses that started a load.
-  "misses_joined", -- Misses that joined a load under way.
-  "misses_cache_only", -- Misses of fetches that read the store only.
+  "misses_joined", -- Misses that joined a running load.
+  "misses_cache_only", -- Misses of fetches that never load (read is cache_only).
   "misses_queue_full", -- Misses that found the queue full.
-  "misses_remembered", -- Misses that were answered from the memory of recent errors.
-  "misses_unasked", -- Misses that ended before they asked: the engine closed, or their batch failed as a whole.
-  "misses_unavailable", -- Misses that the open circuit breaker refused.
-  "loads_started", -- Loads that began.
-  "loads_succeeded", -- Loads that ended with a value or null.
+  "misses_remembered", -- Misses that were answered with a remembered error (cache.error_ttl_ms).
+  "misses_unasked", -- Misses that ended before a load was started or joined: the engine closed, or their batch failed as a whole.
+  "misses_unavailable", -- Misses that were refused because the circuit breaker was open.
+  "loads_started", -- Loads that were started.
+  "loads_succeeded", -- Loads that ended with a value or a null.
   "loads_failed", -- Loads that ended with an error.
-  "loads_lost", -- Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
-  "loads_cancelled", -- Loads that ended because no fetch wanted them any more, or by a close.
-  "loads_retried", -- Attempts after a load's first.
-  "loads_timed_out", -- Attempts whose time ran out (attempt_timeout_ms).
-  "late_answers", -- Answers that came after their attempt was over, KVL_LATE.
-  "attempts", -- Keys handed to the provider, each time counted.
-  "requests", -- Requests handed to the provider.
-  "requests_abandoned", -- Of the requests, those whose time ran out while the provider held them.
-  "extras_stored", -- Answers to keys that were not asked for and were stored.
-  "extras_refused", -- Answers to keys that were not asked for and were not stored.
-  "fetch_timeouts", -- Fetches whose time ran out (timeout_ms).
+  "loads_lost", -- Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL).
+  "loads_cancelled", -- Loads that ended because no fetch wanted them any more, or because the engine closed.
+  "loads_retried", -- Attempts after the first one of a load.
+  "loads_timed_out", -- Attempts that timed out (attempt_timeout_ms).
+  "late_answers", -- Answers that came after their attempt had timed out (KVL_LATE).
+  "attempts", -- Keys passed to the provider; a key counts once for each attempt.
+  "requests", -- Requests passed to the provider.
+  "requests_abandoned", -- Requests that timed out while they were with the provider.
+  "extras_stored", -- Answers to keys that were not requested and were stored.
+  "extras_refused", -- Answers to keys that were not requested and were not stored.
+  "fetch_timeouts", -- Fetches that timed out (timeout_ms).
   "fetch_cancels", -- Fetches that were cancelled.
   "entries", -- Now: entries in the store.
-  "cost", -- Now: what they cost, in bytes.
-  "queued", -- Now: keys that wait for a slot.
+  "cost", -- Now: the total cost of the entries, in bytes.
+  "queued", -- Now: keys in the queue, waiting for a slot.
   "deferred", -- Now: keys that wait without a place in the queue.
   "running", -- Now: requests that hold a slot.
-  "in_flight", -- Now: loads under way, those that wait included.
-  "abandoned", -- Now: requests whose time ran out and that are still with the provider.
-  "pending_removals", -- Now: entries that left and wait for the removal listener, or for their destructor.
-  "pending_removals_cost", -- Now: what these cost, in bytes.
-  "rate_waits", -- Times that a request had to wait for rate.requests_per_s though a slot was free.
-  "rate_waited_us", -- How long those waits were together, in microseconds.
+  "in_flight", -- Now: loads that have started and not ended, including those in the queue.
+  "abandoned", -- Now: requests that timed out and are still with the provider.
+  "pending_removals", -- Now: entries that have left the store and wait for the removal listener or for their destructors.
+  "pending_removals_cost", -- Now: the cost of these entries, in bytes.
+  "rate_waits", -- Times that a request waited for rate.requests_per_s while a slot was free.
+  "rate_waited_us", -- The total length of these waits, in microseconds.
   "breaker_state", -- Now: the state of the circuit breaker, KVL_BREAKER_*.
   "breaker_opened", -- Times that the circuit breaker opened.
-  "breaker_refused", -- Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+  "breaker_refused", -- Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
 }
 
 return native

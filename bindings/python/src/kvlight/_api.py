@@ -168,195 +168,195 @@ class FetchSettings(TypedDict, total=False):
     """What one fetch may set."""
 
     batch_mode: Literal["partial", "all_or_nothing"]
-    """Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial."""
+    """Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial."""
 
     timeout_ms: int
-    """How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Default: -1."""
+    """How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1."""
 
     read: Literal["normal", "refresh", "cache_only", "no_store"]
-    """normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. Default: normal."""
+    """normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal."""
 
     load_on_timeout: Literal["continue", "cancel"]
-    """What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. Default: continue."""
+    """What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue."""
 
     load_on_cancel: Literal["cancel", "continue"]
-    """The same, when the last fetch that waits for it is cancelled. Default: cancel."""
+    """What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel."""
 
     priority: float
-    """The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Default: 0."""
+    """The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0."""
 
     urgency: int
-    """Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0."""
+    """Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0."""
 
     retry_count: int
-    """How often a failed key is tried again; -1 for ever. Default: 0."""
+    """How often a failed key is retried; -1 is no limit. Default: 0."""
 
     retry_shape: Literal["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]
-    """How the pauses between attempts grow. Default: fixed."""
+    """How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed."""
 
     retry_first_ms: int
     """The first exponential pause, in milliseconds. Default: 1000."""
 
     retry_fixed_ms: int
-    """The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Default: 100."""
+    """The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Default: 100."""
 
     retry_factor: float
-    """By what each exponential pause is longer than the one before. Default: 2."""
+    """The factor by which each exponential pause exceeds the one before. Default: 2."""
 
     retry_switch_after: int
-    """After how many pauses the shapes of two parts go over to the second. Default: 0."""
+    """The number of pauses after which a shape of two parts changes to its second part. Default: 0."""
 
     retry_cap_ms: int
-    """No pause is longer, in milliseconds. Default: 60000."""
+    """The longest pause, in milliseconds. Default: 60000."""
 
     retry_jitter: float
-    """Each pause is drawn uniformly from pause × (1 ± this), never above the cap. Default: 0."""
+    """Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Default: 0."""
 
     retry_budget_ms: int
-    """No attempt begins later than this after the first one began, in milliseconds; -1 for ever. Default: -1."""
+    """No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Default: -1."""
 
 
 class Settings(FetchSettings, total=False):
     """What an engine or a cache may set."""
 
     cache_capacity: int
-    """How many entries the store holds at most; 0 stores nothing. Default: 1024."""
+    """The maximum number of entries in the store; 0 stores nothing. Default: 1024."""
 
     cache_cost_limit: int
-    """How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1."""
+    """The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1."""
 
     cache_shards: int
-    """How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0."""
+    """The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Default: 0."""
 
     cache_ttl_ms: int
-    """How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1."""
+    """The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1."""
 
     cache_null_ttl_ms: int
-    """How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000."""
+    """The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000."""
 
     cache_ttl_jitter_ms: int
-    """Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0."""
+    """Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0."""
 
     cache_idle_ttl_ms: int
     """An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1."""
 
     cache_timer: bool
-    """Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true."""
+    """Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true."""
 
     cache_seed: int
-    """Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1."""
+    """Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1."""
 
     cache_hash: Literal["fast", "sip"]
-    """fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast."""
+    """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast."""
 
     cache_error_ttl_ms: int
-    """How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0."""
+    """How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0."""
 
     cache_error_capacity: int
-    """How many errors are remembered at most. Default: 1024."""
+    """The maximum number of remembered errors. Default: 1024."""
 
     removals_max_pending: int
-    """How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number. Default: 1024."""
+    """How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024."""
 
     tasks_max_running: int
-    """How many requests may be with the provider at a time. Default: 4."""
+    """The maximum number of requests with the provider at a time. Default: 4."""
 
     tasks_max_abandoned: int
-    """How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Default: 4."""
+    """How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4."""
 
     tasks_stack_bytes: int
-    """How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Default: 8388608."""
+    """The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608."""
 
     queue_max_keys: int
-    """How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Default: 65536."""
+    """The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536."""
 
     queue_order: Literal["fifo", "lifo"]
-    """Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. Default: fifo."""
+    """Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. Default: fifo."""
 
     queue_ageing_ms: int
-    """Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Default: 0."""
+    """With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0."""
 
     queue_share: float
-    """Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Default: 0.5."""
+    """The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5."""
 
     queue_overflow: Literal["wait", "reject"]
-    """What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. Default: wait."""
+    """What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. Default: wait."""
 
     batch_max_keys: int
-    """How many keys a request holds at most; 1 for a provider that answers one key at a time. Default: 20."""
+    """The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20."""
 
     batch_linger_us: int
-    """How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Default: 0."""
+    """How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0."""
 
     batch_omitted_is_null: bool
-    """Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. Default: false."""
+    """Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false."""
 
     rate_requests_per_s: float
-    """How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Default: 0."""
+    """The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0."""
 
     rate_burst: int
-    """How many requests may go at once after a pause, under rate.requests_per_s. Default: 1."""
+    """How many requests may go at once after a pause, with rate.requests_per_s. Default: 1."""
 
     breaker_failure_ratio: float
-    """The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Default: 0."""
+    """The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0."""
 
     breaker_window_ms: int
-    """How far back breaker.failure_ratio looks, in milliseconds. Default: 10000."""
+    """The time over which breaker.failure_ratio is measured, in milliseconds. Default: 10000."""
 
     breaker_min_requests: int
-    """How many requests the window must hold before breaker.failure_ratio counts. Default: 20."""
+    """The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20."""
 
     breaker_consecutive: int
-    """The circuit breaker opens when so many requests failed one after the other; 0 never. Default: 0."""
+    """The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0."""
 
     breaker_open_ms: int
-    """How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Default: 5000."""
+    """How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000."""
 
     breaker_probes: int
-    """How many requests must succeed, one failure ending it, before the circuit breaker closes again. Default: 1."""
+    """How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1."""
 
     attempt_timeout_ms: int
-    """How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Default: -1."""
+    """How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1."""
 
 
 class CacheSettings(TypedDict, total=False):
     """What a cache without a provider may set."""
 
     capacity: int
-    """How many entries the store holds at most; 0 stores nothing. Default: 1024."""
+    """The maximum number of entries in the store; 0 stores nothing. Default: 1024."""
 
     cost_limit: int
-    """How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Default: -1."""
+    """The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1."""
 
     shards: int
-    """How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Default: 0."""
+    """The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Default: 0."""
 
     ttl_ms: int
-    """How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Default: -1."""
+    """The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1."""
 
     null_ttl_ms: int
-    """How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Default: 60000."""
+    """The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000."""
 
     ttl_jitter_ms: int
-    """Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Default: 0."""
+    """Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0."""
 
     idle_ttl_ms: int
     """An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1."""
 
     timer: bool
-    """Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. Default: true."""
+    """Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true."""
 
     seed: int
-    """Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Default: -1."""
+    """Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1."""
 
     hash: Literal["fast", "sip"]
-    """fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. Default: fast."""
+    """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast."""
 
     error_ttl_ms: int
-    """How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Default: 0."""
+    """How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0."""
 
     error_capacity: int
-    """How many errors are remembered at most. Default: 1024."""
+    """The maximum number of remembered errors. Default: 1024."""
 
 
 # The library's names of the settings.

@@ -114,103 +114,103 @@ module Kvlight
 
   # Settings by the keywords that state them.
   SETTINGS = {
-    # How many entries the store holds at most; 0 stores nothing. Integer; default: 1024.
+    # The maximum number of entries in the store; 0 stores nothing. Integer; default: 1024.
     cache_capacity: "cache.capacity",
-    # How many bytes the entries may cost in all; -1 is no limit. An entry costs what the heap holds for it; where a cost is stated for its value, that, its key's length and KVL_ENTRY_COST. Integer; default: -1.
+    # The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Integer; default: -1.
     cache_cost_limit: "cache.cost_limit",
-    # How many parts with a lock of their own the store has; each holds an equal part of both limits. 0: one up to capacity 8,191, then more, but never so many that a part has less than 1 MiB of the cost limit. Integer; default: 0.
+    # The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Integer; default: 0.
     cache_shards: "cache.shards",
-    # How long a value lives, in milliseconds; -1 for ever; 0 stores no values. Integer; default: -1.
+    # The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Integer; default: -1.
     cache_ttl_ms: "cache.ttl_ms",
-    # How long an absence is remembered, in milliseconds; -1 for ever; 0 not at all. Integer; default: 60000.
+    # The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Integer; default: 60000.
     cache_null_ttl_ms: "cache.null_ttl_ms",
-    # Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), so that entries stored together do not expire together. Integer; default: 0.
+    # Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Integer; default: 0.
     cache_ttl_jitter_ms: "cache.ttl_jitter_ms",
     # An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Integer; default: -1.
     cache_idle_ttl_ms: "cache.idle_ttl_ms",
-    # Whether a timer gives expired entries' memory back. Without it each write gives back up to 8. An engine always has one. true or false; default: true.
+    # Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. true or false; default: true.
     cache_timer: "cache.timer",
-    # Makes TTL jitter and retry jitter repeatable; -1 draws a seed at random. It does not concern hashing, which is always keyed at random. Integer; default: -1.
+    # Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Integer; default: -1.
     cache_seed: "cache.seed",
-    # fast is foldhash, sip is SipHash-1-3, for keys that an attacker chooses; both are keyed from the randomness of the system. It holds for the table of loads too. :fast, :sip; default: fast.
+    # The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. :fast, :sip; default: fast.
     cache_hash: "cache.hash",
-    # How long a provider's final error is remembered and given to those who ask, in milliseconds; 0 not at all. Integer; default: 0.
+    # How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Integer; default: 0.
     cache_error_ttl_ms: "cache.error_ttl_ms",
-    # How many errors are remembered at most. Integer; default: 1024.
+    # The maximum number of remembered errors. Integer; default: 1024.
     cache_error_capacity: "cache.error_capacity",
-    # How many entries that left an engine's cache may wait for the removal listener, or for their destructor where there is none, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1: any number. Integer; default: 1024.
+    # How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Integer; default: 1024.
     removals_max_pending: "removals.max_pending",
-    # How many requests may be with the provider at a time. Integer; default: 4.
+    # The maximum number of requests with the provider at a time. Integer; default: 4.
     tasks_max_running: "tasks.max_running",
-    # How many requests that ran into attempt_timeout_ms may still be with the provider while their slot is used again; beyond, the slot waits for one of them. Integer; default: 4.
+    # How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Integer; default: 4.
     tasks_max_abandoned: "tasks.max_abandoned",
-    # How large the stacks are of the threads on which the provider runs, in bytes, and without a shared runtime also that of the thread on which callbacks run. Integer; default: 8388608.
+    # The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Integer; default: 8388608.
     tasks_stack_bytes: "tasks.stack_bytes",
-    # How many places the queue has: so many keys of fetches of a single key may wait for a slot. The keys of larger fetches and of refreshes take places too, while there are any. Integer; default: 65536.
+    # The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Integer; default: 65536.
     queue_max_keys: "queue.max_keys",
-    # Whether the oldest or the newest fetch goes first, among those of one urgency. When the queue is full, a newcomer takes the place of the least urgent key, if that is less urgent than itself, or under lifo as urgent and older; else it is refused. :fifo, :lifo; default: fifo.
+    # Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. :fifo, :lifo; default: fifo.
     queue_order: "queue.order",
-    # Under fifo: waiting this long counts as one step of urgency, in milliseconds, so that steady urgent traffic starves nobody; 0: urgency alone decides. Integer; default: 0.
+    # With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Integer; default: 0.
     queue_ageing_ms: "queue.ageing_ms",
-    # Which part of the places the keys of one fetch may occupy at one urgency, at least one; its other keys wait without a place. Float; default: 0.5.
+    # The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Float; default: 0.5.
     queue_share: "queue.share",
-    # What becomes of the keys of a refresh, or of a fetch of several keys, that find no place or lose it: they wait all the same, or fail with KVL_ERR_QUEUE_FULL as a single key does. With reject there is no share. :wait, :reject; default: wait.
+    # What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. :wait, :reject; default: wait.
     queue_overflow: "queue.overflow",
-    # How many keys a request holds at most; 1 for a provider that answers one key at a time. Integer; default: 20.
+    # The maximum number of keys in a request; 1 for a provider that answers one key at a time. Integer; default: 20.
     batch_max_keys: "batch.max_keys",
-    # How long a key waits for company before a request is formed, in microseconds, rounded up to the timer's millisecond. Integer; default: 0.
+    # How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Integer; default: 0.
     batch_linger_us: "batch.linger_us",
-    # Whether a key that the provider leaves unanswered, while its answer is wanted, is absent rather than failed. true or false; default: false.
+    # Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. true or false; default: false.
     batch_omitted_is_null: "batch.omitted_is_null",
-    # How many requests go to the provider in a second at most; 0 is no limit. A key that waits for this holds no slot. Float; default: 0.
+    # The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Float; default: 0.
     rate_requests_per_s: "rate.requests_per_s",
-    # How many requests may go at once after a pause, under rate.requests_per_s. Integer; default: 1.
+    # How many requests may go at once after a pause, with rate.requests_per_s. Integer; default: 1.
     rate_burst: "rate.burst",
-    # The circuit breaker opens when this part of the requests of the last breaker.window_ms failed; 0 never. A request fails if its attempt_timeout_ms runs out, or if a key of it fails with an error that is not permanent. Float; default: 0.
+    # The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Float; default: 0.
     breaker_failure_ratio: "breaker.failure_ratio",
-    # How far back breaker.failure_ratio looks, in milliseconds. Integer; default: 10000.
+    # The time over which breaker.failure_ratio is measured, in milliseconds. Integer; default: 10000.
     breaker_window_ms: "breaker.window_ms",
-    # How many requests the window must hold before breaker.failure_ratio counts. Integer; default: 20.
+    # The number of requests within the window below which breaker.failure_ratio does not apply. Integer; default: 20.
     breaker_min_requests: "breaker.min_requests",
-    # The circuit breaker opens when so many requests failed one after the other; 0 never. Integer; default: 0.
+    # The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Integer; default: 0.
     breaker_consecutive: "breaker.consecutive",
-    # How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile keys that would need it fail with KVL_ERR_UNAVAILABLE. Integer; default: 5000.
+    # How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Integer; default: 5000.
     breaker_open_ms: "breaker.open_ms",
-    # How many requests must succeed, one failure ending it, before the circuit breaker closes again. Integer; default: 1.
+    # How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Integer; default: 1.
     breaker_probes: "breaker.probes",
-    # Whether one key's failure leaves the rest of its batch alone or ends it. :partial, :all_or_nothing; default: partial.
+    # Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
-    # How long a fetch waits, in milliseconds from the call; what is open then is told KVL_ERR_TIMEOUT. -1 for ever; 0 is refused. Integer; default: -1.
+    # How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Integer; default: -1.
     timeout_ms: "timeout_ms",
-    # How long the provider may take for a request, in milliseconds from when it takes it; a heartbeat starts it anew. -1 for ever; 0 is refused. Integer; default: -1.
+    # How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Integer; default: -1.
     attempt_timeout_ms: "attempt_timeout_ms",
-    # normal; refresh loads anew and stores; cache_only never loads; no_store does not store what it loads. :normal, :refresh, :cache_only, :no_store; default: normal.
+    # normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. :normal, :refresh, :cache_only, :no_store; default: normal.
     read: "read",
-    # What becomes of a load in the provider's hands when the last fetch that waits for it reaches timeout_ms. continue: it goes on, others can join it, and its answer is stored; it is not tried again. cancel: the provider is notified that nobody wants it. :continue, :cancel; default: continue.
+    # What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. :continue, :cancel; default: continue.
     load_on_timeout: "load.on_timeout",
-    # The same, when the last fetch that waits for it is cancelled. :cancel, :continue; default: cancel.
+    # What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. :cancel, :continue; default: cancel.
     load_on_cancel: "load.on_cancel",
-    # The priority with which an answer is stored, where the answer states none: entries of lower priority make room for it first. Float; default: 0.
+    # The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Float; default: 0.
     priority: "priority",
-    # Of the keys that wait for a slot, those of higher urgency go first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Integer; default: 0.
+    # Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Integer; default: 0.
     urgency: "urgency",
-    # How often a failed key is tried again; -1 for ever. Integer; default: 0.
+    # How often a failed key is retried; -1 is no limit. Integer; default: 0.
     retry_count: "retry.count",
-    # How the pauses between attempts grow. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
+    # How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
     retry_shape: "retry.shape",
     # The first exponential pause, in milliseconds. Integer; default: 1000.
     retry_first_ms: "retry.first_ms",
-    # The fixed pause, in milliseconds. A key that is tried again at once goes behind those that wait at its urgency. Integer; default: 100.
+    # The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Integer; default: 100.
     retry_fixed_ms: "retry.fixed_ms",
-    # By what each exponential pause is longer than the one before. Float; default: 2.
+    # The factor by which each exponential pause exceeds the one before. Float; default: 2.
     retry_factor: "retry.factor",
-    # After how many pauses the shapes of two parts go over to the second. Integer; default: 0.
+    # The number of pauses after which a shape of two parts changes to its second part. Integer; default: 0.
     retry_switch_after: "retry.switch_after",
-    # No pause is longer, in milliseconds. Integer; default: 60000.
+    # The longest pause, in milliseconds. Integer; default: 60000.
     retry_cap_ms: "retry.cap_ms",
-    # Each pause is drawn uniformly from pause × (1 ± this), never above the cap. Float; default: 0.
+    # Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Float; default: 0.
     retry_jitter: "retry.jitter",
-    # No attempt begins later than this after the first one began, in milliseconds; -1 for ever. Integer; default: -1.
+    # No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Integer; default: -1.
     retry_budget_ms: "retry.budget_ms",
   }.freeze
 

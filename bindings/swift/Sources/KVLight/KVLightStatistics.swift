@@ -8,119 +8,119 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var windowID: UInt64
     /// Lookups that found a value.
     public var hits: Int
-    /// Lookups that found that there is none.
+    /// Lookups that found a null: the key is known to be absent.
     public var nullHits: Int
     /// Lookups that found nothing.
     public var misses: Int
     /// Lookups whose key the validator refused.
     public var invalidKeys: Int
-    /// Values that were stored, those over an older value included.
+    /// Values that were stored, including those that replaced an older value.
     public var inserts: Int
-    /// Of the inserts, those over an older value.
+    /// Inserts that replaced an older value.
     public var replacements: Int
-    /// Values that left because their time was over.
+    /// Values that expired.
     public var removedExpired: Int
-    /// Values that were evicted because there were too many.
+    /// Values that were evicted because the store had too many entries.
     public var removedCapacity: Int
-    /// Values that were evicted because they cost too much together.
+    /// Values that were evicted because the store's total cost was too high.
     public var removedCost: Int
-    /// Values that were replaced by another under their key.
+    /// Values that were replaced by another value for their key.
     public var removedReplaced: Int
     /// Values that the program removed by key.
     public var removedRemoved: Int
-    /// Values that left by a clear.
+    /// Values that were removed by a clear.
     public var removedCleared: Int
-    /// Values that left by a trim or a resize.
+    /// Values that were removed by a trim or a resize.
     public var removedTrimmed: Int
-    /// Values that never got in.
+    /// Values that were not stored.
     public var removedRefused: Int
-    /// The cost of those that expired, in bytes.
+    /// The cost of the values that expired, in bytes.
     public var removedCostExpired: Int
-    /// The cost of those evicted for their number, in bytes.
+    /// The cost of the values evicted because there were too many entries, in bytes.
     public var removedCostCapacity: Int
-    /// The cost of those evicted for their cost, in bytes.
+    /// The cost of the values evicted because the total cost was too high, in bytes.
     public var removedCostCost: Int
-    /// The cost of those replaced, in bytes.
+    /// The cost of the values that were replaced, in bytes.
     public var removedCostReplaced: Int
-    /// The cost of those removed by key, in bytes.
+    /// The cost of the values that the program removed by key, in bytes.
     public var removedCostRemoved: Int
-    /// The cost of those that left by a clear, in bytes.
+    /// The cost of the values removed by a clear, in bytes.
     public var removedCostCleared: Int
-    /// The cost of those that left by a trim or a resize, in bytes.
+    /// The cost of the values removed by a trim or a resize, in bytes.
     public var removedCostTrimmed: Int
-    /// The cost of those that never got in, in bytes.
+    /// The cost of the values that were not stored, in bytes.
     public var removedCostRefused: Int
     /// Misses that started a load.
     public var missesStarted: Int
-    /// Misses that joined a load under way.
+    /// Misses that joined a running load.
     public var missesJoined: Int
-    /// Misses of fetches that read the store only.
+    /// Misses of fetches that never load (read is cache_only).
     public var missesCacheOnly: Int
     /// Misses that found the queue full.
     public var missesQueueFull: Int
-    /// Misses that were answered from the memory of recent errors.
+    /// Misses that were answered with a remembered error (cache.error_ttl_ms).
     public var missesRemembered: Int
-    /// Misses that ended before they asked: the engine closed, or their batch failed as a whole.
+    /// Misses that ended before a load was started or joined: the engine closed, or their batch failed as a whole.
     public var missesUnasked: Int
-    /// Misses that the open circuit breaker refused.
+    /// Misses that were refused because the circuit breaker was open.
     public var missesUnavailable: Int
-    /// Loads that began.
+    /// Loads that were started.
     public var loadsStarted: Int
-    /// Loads that ended with a value or null.
+    /// Loads that ended with a value or a null.
     public var loadsSucceeded: Int
     /// Loads that ended with an error.
     public var loadsFailed: Int
-    /// Loads that lost their place in the queue, KVL_ERR_QUEUE_FULL.
+    /// Loads that lost their place in the queue (KVL_ERR_QUEUE_FULL).
     public var loadsLost: Int
-    /// Loads that ended because no fetch wanted them any more, or by a close.
+    /// Loads that ended because no fetch wanted them any more, or because the engine closed.
     public var loadsCancelled: Int
-    /// Attempts after a load's first.
+    /// Attempts after the first one of a load.
     public var loadsRetried: Int
-    /// Attempts whose time ran out (attempt_timeout_ms).
+    /// Attempts that timed out (attempt_timeout_ms).
     public var loadsTimedOut: Int
-    /// Answers that came after their attempt was over, KVL_LATE.
+    /// Answers that came after their attempt had timed out (KVL_LATE).
     public var lateAnswers: Int
-    /// Keys handed to the provider, each time counted.
+    /// Keys passed to the provider; a key counts once for each attempt.
     public var attempts: Int
-    /// Requests handed to the provider.
+    /// Requests passed to the provider.
     public var requests: Int
-    /// Of the requests, those whose time ran out while the provider held them.
+    /// Requests that timed out while they were with the provider.
     public var requestsAbandoned: Int
-    /// Answers to keys that were not asked for and were stored.
+    /// Answers to keys that were not requested and were stored.
     public var extrasStored: Int
-    /// Answers to keys that were not asked for and were not stored.
+    /// Answers to keys that were not requested and were not stored.
     public var extrasRefused: Int
-    /// Fetches whose time ran out (timeout_ms).
+    /// Fetches that timed out (timeout_ms).
     public var fetchTimeouts: Int
     /// Fetches that were cancelled.
     public var fetchCancels: Int
     /// Now: entries in the store.
     public var entries: Int
-    /// Now: what they cost, in bytes.
+    /// Now: the total cost of the entries, in bytes.
     public var cost: Int
-    /// Now: keys that wait for a slot.
+    /// Now: keys in the queue, waiting for a slot.
     public var queued: Int
     /// Now: keys that wait without a place in the queue.
     public var deferred: Int
     /// Now: requests that hold a slot.
     public var running: Int
-    /// Now: loads under way, those that wait included.
+    /// Now: loads that have started and not ended, including those in the queue.
     public var inFlight: Int
-    /// Now: requests whose time ran out and that are still with the provider.
+    /// Now: requests that timed out and are still with the provider.
     public var abandoned: Int
-    /// Now: entries that left and wait for the removal listener, or for their destructor.
+    /// Now: entries that have left the store and wait for the removal listener or for their destructors.
     public var pendingRemovals: Int
-    /// Now: what these cost, in bytes.
+    /// Now: the cost of these entries, in bytes.
     public var pendingRemovalsCost: Int
-    /// Times that a request had to wait for rate.requests_per_s though a slot was free.
+    /// Times that a request waited for rate.requests_per_s while a slot was free.
     public var rateWaits: Int
-    /// How long those waits were together, in microseconds.
+    /// The total length of these waits, in microseconds.
     public var rateWaitedUs: Int
     /// Now: the state of the circuit breaker, KVL_BREAKER_*.
     public var breakerState: Int
     /// Times that the circuit breaker opened.
     public var breakerOpened: Int
-    /// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+    /// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
     public var breakerRefused: Int
 
     init(_ stats: kvl_stats_t) {
