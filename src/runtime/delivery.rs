@@ -14,66 +14,66 @@ use std::thread::JoinHandle;
 
 /// Something to be delivered: the events of one fetch, a request, removals, an object to be dropped.
 pub trait Deliverable: Send + Sync {
-    /// Delivers at most `most` events, calling the program. What it holds is let go of before this returns, unless there is a rest.
+    /// Delivers at most `most` events by calling the program. Everything it holds is released before this returns, unless events remain.
     fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult;
-    /// Takes one event out, for a host that is not called but asks.
+    /// Takes one event out, for a host that polls for events instead of being called.
     fn pull(self: Arc<Self>) -> PullResult;
 }
 
-/// An event that was taken out. Who asked knows its type. Dropping it ends what was lent with it.
+/// An event that was taken out. The caller knows its type. Dropping it ends what it lends.
 pub type AnyEvent = Box<dyn Any>;
 
-/// What a delivery did.
+/// The result of a delivery.
 pub struct DeliveryResult {
-    /// How many of the program's functions were called.
+    /// The number of calls of host functions.
     pub count: usize,
     /// What is left.
     pub remainder: Remainder,
 }
 
-/// What is left of an item after a delivery.
+/// What remains of an item after a delivery.
 pub enum Remainder {
-    /// Nothing: it is in no queue until it is sent again.
+    /// Nothing. The item is in no queue until it is sent again.
     Nothing,
-    /// More than was asked for: this is to be delivered on.
+    /// More events than asked for: this item must be delivered further.
     More(Arc<dyn Deliverable>),
-    /// This, whose next event has no function to call.
+    /// This item, whose next event has no function to call.
     NoFunction(Arc<dyn Deliverable>),
 }
 
 impl DeliveryResult {
-    /// All of it, in so many calls.
+    /// Everything was delivered, in this many calls.
     pub fn all(count: usize) -> DeliveryResult {
         DeliveryResult { count, remainder: Remainder::Nothing }
     }
 }
 
-/// What was taken out.
+/// The result of taking an event out.
 pub struct PullResult {
-    /// `None`: there was nothing to show.
+    /// `None`: there was no event.
     pub event: Option<AnyEvent>,
-    /// Whether there is more.
+    /// Whether more events remain.
     pub more: bool,
 }
 
 impl PullResult {
-    /// Nothing to show, and nothing more.
+    /// No event, and none remains.
     pub fn nothing() -> PullResult {
         PullResult { event: None, more: false }
     }
 }
 
-/// The thread that delivers, started with the first item: a host that reads its queues itself never gets one.
+/// The dispatcher thread, started with the first item: a host that reads all queues itself never has one.
 pub struct Dispatcher {
     inner: Arc<DispatcherState>,
     stack_bytes: usize,
-    /// Until somebody joins it.
+    /// The thread, until it is joined.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct DispatcherState {
     queue: DeliveryQueue,
-    /// Mail that was sent and is not delivered yet.
+    /// Items that were sent and are not delivered yet.
     undelivered: AtomicUsize,
     phase: Mutex<DispatcherPhase>,
 }
@@ -83,7 +83,7 @@ enum DispatcherPhase {
     /// Nothing was sent yet.
     Idle,
     Running,
-    /// Nothing can be sent any more: later items are delivered by the sending thread.
+    /// Stopped. Later items are delivered by the sending thread.
     Stopped,
 }
 
@@ -115,16 +115,16 @@ impl Dispatcher {
             return;
         }
         self.inner.undelivered.fetch_add(1, Ordering::AcqRel);
-        // Under the lock: nothing may be sent behind the stop.
+        // Under the lock, because nothing may be sent after the stop.
         self.inner.queue.send(item);
     }
 
-    /// Whether anything is on its way, or being delivered.
+    /// Whether any item is sent and not yet completely delivered.
     pub(super) fn is_busy(&self) -> bool {
         self.inner.undelivered.load(Ordering::Acquire) > 0
     }
 
-    /// Ends the thread after what was sent, and hands it out to be joined.
+    /// Ends the thread after everything that was sent, and returns it to be joined.
     pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
         *self.inner.phase.lock() = DispatcherPhase::Stopped;
         self.inner.queue.wake();
@@ -150,12 +150,12 @@ impl DispatcherState {
     }
 }
 
-/// How many events of one item are delivered before the next item has its turn: an item that never ends, as removals may while
-/// others write, does not hold up the rest.
+/// How many events of one item are delivered before the next item has its turn, so that an endless item, like removals under constant
+/// writes, does not delay the others.
 const BURST: usize = 256;
 
 fn deliver(item: Arc<dyn Deliverable>, most: usize) -> Remainder {
-    // The program's panics end in `call_host`; a panic of the library must not take the thread with it.
+    // The host's panics end in `call_host`; a panic of the library must not end the thread.
     catch_panic(move || item.deliver(most)).map_or(Remainder::Nothing, |delivered| delivered.remainder)
 }
 
@@ -167,7 +167,7 @@ pub fn deliver_all_of(item: Arc<dyn Deliverable>) {
     }
 }
 
-/// Mail by which its sender knows that it was delivered.
+/// An item whose sender waits for its delivery.
 pub(super) struct DeliveryGate {
     item: Mutex<Option<Arc<dyn Deliverable>>>,
     delivered: Mutex<bool>,
@@ -190,7 +190,7 @@ impl DeliveryGate {
 impl Deliverable for DeliveryGate {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let item = self.item.lock().take();
-        // All of it: its sender waits for that.
+        // Everything, because its sender waits for that.
         item.into_iter().for_each(deliver_all_of);
         *self.delivered.lock() = true;
         self.open.notify_all();
@@ -207,7 +207,7 @@ impl Deliverable for DeliveryGate {
 pub struct RemoteDrop<T>(Mutex<Option<T>>);
 
 impl<T: Send + 'static> RemoteDrop<T> {
-    /// Mail that drops `what` on delivery.
+    /// An item that drops `what` on delivery.
     pub fn deliverable(what: T) -> Arc<dyn Deliverable> {
         Arc::new(RemoteDrop(Mutex::new(Some(what))))
     }

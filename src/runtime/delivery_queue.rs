@@ -1,8 +1,8 @@
 //! A queue of deliveries that a reader can wait on. The dispatcher thread and the host's queue share it.
 //!
-//! The channel is only ever asked without waiting. Its own way of waiting keeps a handle of the sender's thread in that thread's
-//! local storage, where a host's main thread would never give it back (rule L08); so the waiting is done here, on a condition
-//! variable. A sender that finds nobody asleep takes no lock.
+//! The channel is only used without blocking. Its blocking calls keep a thread handle in the local storage of the calling thread, which
+//! a host's main thread would never free (rule L08); so the waiting is done here, on a condition variable. A sender takes no lock if the
+//! reader is not asleep.
 
 use super::delivery::Deliverable;
 use crate::base::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -16,14 +16,14 @@ pub struct DeliveryQueue {
     sender: Sender<Arc<dyn Deliverable>>,
     receiver: Receiver<Arc<dyn Deliverable>>,
     sleepers: AtomicUsize,
-    /// Whether the reader should stop waiting for a reason other than a delivery. Kept until it waits: a wake that comes just before
-    /// is not lost.
+    /// Whether the reader should stop waiting for a reason other than a delivery. Kept until it waits, so that a wake just before is not
+    /// lost.
     woken: Mutex<bool>,
     wakeup: Condvar,
 }
 
 impl DeliveryQueue {
-    /// An empty one.
+    /// An empty queue.
     #[allow(clippy::new_without_default)] // a delivery queue is a thing, not a value
     pub fn new() -> DeliveryQueue {
         let (sender, receiver) = unbounded();
@@ -34,10 +34,10 @@ impl DeliveryQueue {
     pub fn send(&self, item: Arc<dyn Deliverable>) {
         // Both ends live as long as the delivery queue.
         let _ = self.sender.send(item);
-        // Pairs with the fence in `take`: either the reader sees the delivery, or we see that it sleeps.
+        // Pairs with the fence in `take`: either the reader sees the delivery, or this thread sees that the reader sleeps.
         fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::Relaxed) > 0 {
-            // Under the lock the reader is either before its last look, or asleep.
+            // Under the lock, the reader is either before its last check, or asleep.
             let _woken = self.woken.lock();
             self.wakeup.notify_all();
         }

@@ -3,8 +3,8 @@
 use crate::base::panics::catch_panic;
 use crate::base::process::calling_host;
 
-/// Calls the host: until it returns, this thread counts as inside a callback. A panic of a Rust host's ends here: it has
-/// nowhere to go, and the engine goes on (rule L07).
+/// Calls the host. Until this returns, the thread counts as inside a callback. A panic of a Rust host ends here: it cannot be passed
+/// on, and the engine continues (rule L07).
 pub fn call_host<R>(run: impl FnOnce() -> R) -> Option<R> {
     catch_panic(|| calling_host(run)).ok()
 }

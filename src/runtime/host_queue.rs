@@ -1,13 +1,13 @@
-//! The host's queue (rule L02): deliveries that wait until a thread of the host asks for them, so that a single-threaded host never
+//! The host's queue (rule L02): deliveries that wait until a thread of the host polls for them, so that a single-threaded host never
 //! sees a foreign thread.
 //!
-//! The host learns that something waits from a descriptor that is readable meanwhile, from a wake function, or by waiting in
-//! [`HostQueue::poll`] or [`HostQueue::next`]. Sending never blocks, and nothing is lost: what was sent stays until it is read, or until
-//! the queue is freed.
+//! The host learns of waiting deliveries from a descriptor that is readable meanwhile, from a wake function, or by waiting in
+//! [`HostQueue::poll`] or [`HostQueue::next`]. Sending never blocks, and nothing is lost: a delivery stays until it is read, or until the
+//! queue is freed.
 //!
-//! Whether the flag is up is decided under one lock, by the sender after it sent and by the reader after it found nothing: were
-//! the reader's look outside, it could lower the flag over a delivery that came in between. And a reader does not report an empty queue
-//! while the flag is up: a host that was notified when the flag went up is not notified again.
+//! The flag is raised and lowered under one lock: raised by a sender after it has sent, lowered by a reader that finds nothing. If the
+//! reader checked outside of the lock, it could lower the flag over a delivery that arrived in between. A reader does not report an empty
+//! queue while the flag is up, because the host was notified of that rise and is not notified again.
 
 use super::delivery::{AnyEvent, Deliverable, DeliveryResult, PullResult, Remainder};
 use super::delivery_queue::DeliveryQueue;
@@ -28,14 +28,14 @@ use std::time::Duration;
 pub struct HostQueue {
     born: Generation,
     deliveries: DeliveryQueue,
-    /// Whether somebody reads: one at a time.
+    /// Whether a thread is reading: only one may at a time.
     reading: AtomicBool,
-    /// Mail of which part was read.
+    /// A delivery of which some events were read.
     begun: Mutex<Option<Arc<dyn Deliverable>>>,
     signal: Mutex<Signal>,
-    /// Whether anybody looks at the signal.
+    /// Whether the host uses the signal.
     signals: AtomicBool,
-    /// How many engines and caches send to it.
+    /// The number of engines and caches that send to it.
     attached: AtomicUsize,
     freed: AtomicBool,
     pipe: bool,
@@ -48,20 +48,20 @@ struct Signal {
     waker: Option<Waker>,
 }
 
-/// Tells that a queue is no longer empty.
+/// Is notified that a queue is no longer empty.
 pub trait WakeHook: Send {
-    /// It is not.
+    /// The queue is no longer empty.
     fn wake(&mut self);
 }
 
 /// Why a queue cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadError {
-    /// Nothing came within the time given, or somebody woke us.
+    /// Nothing arrived within the given time, or the wait was interrupted.
     Empty,
     /// The next event has no function to call: it is for [`HostQueue::next`].
     NoFunction,
-    /// Another thread reads just now.
+    /// Another thread is reading.
     Busy,
 }
 
@@ -81,17 +81,17 @@ impl HostQueue {
         }
     }
 
-    /// Somebody sends to it from now on.
+    /// Registers a sender.
     pub fn attach(&self) {
         self.attached.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Somebody sends to it no more.
+    /// Unregisters a sender.
     pub fn detach(&self) {
         self.attached.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Whether nobody sends to it.
+    /// Whether it has no senders.
     pub fn is_unused(&self) -> bool {
         self.attached.load(Ordering::Acquire) == 0
     }
@@ -99,14 +99,14 @@ impl HostQueue {
     /// Sends a delivery. Never blocks.
     pub fn send(&self, item: Arc<dyn Deliverable>) {
         if self.freed.load(Ordering::Acquire) {
-            // Nobody will ever ask. Its end runs here, as the last reference.
+            // It will never be read: dropped here, by its last reference.
             return drop(item);
         }
         self.deliveries.send(item);
         if self.signals.load(Ordering::Acquire) {
             self.raise();
         }
-        // Freed meanwhile, perhaps after its last delivery was dropped: SeqCst, so that one of the two sees the other.
+        // The queue may be freed meanwhile, after its deliveries were dropped. SeqCst, so that one of the two sees the other.
         if self.is_freed() {
             self.drop_all();
         }
@@ -114,14 +114,14 @@ impl HostQueue {
 
     fn raise(&self) {
         let mut signal = self.signal.lock();
-        // A reader may have been faster, and looked at the flag before us: then there is nothing to report.
+        // A faster reader may have taken the delivery and checked the flag before: then there is nothing to report.
         if !self.is_empty() && !std::mem::replace(&mut signal.raised, true) {
             signal.flag.iter().for_each(ReadyFlag::raise);
             signal.waker.iter().for_each(Waker::signal);
         }
     }
 
-    /// Lowers the flag if nothing waits. False if something waits while the flag is up: then whoever watches the flag has been notified.
+    /// Lowers the flag if nothing waits. False if something waits while the flag is up: then the host has been notified of it already.
     fn lower_if_empty(&self) -> bool {
         if !self.signals.load(Ordering::Acquire) {
             return true;
@@ -159,7 +159,7 @@ impl HostQueue {
         let mut signal = self.signal.lock();
         if signal.flag.is_none() {
             signal.flag = Some(ReadyFlag::new(self.pipe)?);
-            // As `set_wake`: who sends from now on signals; what was sent before is signalled here.
+            // As in `set_wake`: later senders signal, and earlier deliveries are signalled here.
             self.signals.store(true, Ordering::SeqCst);
             signal.raised = !self.is_empty();
             if signal.raised {
@@ -169,8 +169,8 @@ impl HostQueue {
         signal.flag.as_ref().and_then(ask).ok_or(NoReadyFlag)
     }
 
-    /// From now on `hook` runs, on a thread of its own, when the queue stops being empty; at once if it is not. Replaces the one
-    /// before, which has ended when this returns.
+    /// Makes `hook` run, on a thread of its own, whenever the queue stops being empty, and at once if it is not empty now. Replaces the
+    /// hook before, whose thread has ended when this returns.
     pub fn set_wake(&self, hook: Option<Box<dyn WakeHook>>) -> Result<(), NoThread> {
         let waker = hook.map(Waker::start).transpose()?;
         let before = {
@@ -194,8 +194,8 @@ impl HostQueue {
         self.deliveries.wake();
     }
 
-    /// Calls the functions of at most `most` events, on this thread; waits for the first for at most `timeout` (`None`: as long as
-    /// it takes). Says how many it called.
+    /// Calls the functions of at most `most` events, on this thread; waits for the first one for at most `timeout` (`None`: as long as it
+    /// takes). Returns the number of calls.
     pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, ReadError> {
         let _reader = self.read()?;
         let (mut count, mut patience) = (0, timeout);
@@ -204,7 +204,7 @@ impl HostQueue {
                 if self.lower_if_empty() {
                     break;
                 }
-                // It came while the flag was still up, so nobody was notified: a reader that is told "empty" here would sleep through it.
+                // It arrived while the flag was still up, so the host was not notified: a reader to whom "empty" is reported would miss it.
                 patience = Some(Duration::ZERO);
                 continue;
             };
@@ -219,7 +219,7 @@ impl HostQueue {
                 }
             }
             if count > 0 {
-                // Who has something to do does not wait for more.
+                // A reader that has delivered something does not wait for more.
                 patience = Some(Duration::ZERO);
             }
         }
@@ -261,19 +261,19 @@ impl HostQueue {
         if self.reading.swap(true, Ordering::Acquire) { Err(ReadError::Busy) } else { Ok(ReadGuard(self)) }
     }
 
-    /// Nobody will ask any more: what waits is dropped, here, and what is sent later where it is sent. Waits for the wake function.
+    /// Frees the queue: waiting deliveries are dropped here, later ones where they are sent. Waits for the wake function.
     pub fn free(&self) {
         drop(self.end());
     }
 
-    /// As [`HostQueue::free`], but waits for nobody: a wake function that runs just now returns when it likes.
+    /// Like [`HostQueue::free`], but does not wait for a wake function that is running.
     pub fn dispose(&self) {
         self.end().waker.into_iter().for_each(Waker::leave);
     }
 
     fn end(&self) -> Signal {
         self.freed.store(true, Ordering::SeqCst);
-        // Its reader has nothing more to wait for.
+        // Wakes the reader, which has nothing more to wait for.
         self.deliveries.wake();
         let signal = std::mem::take(&mut *self.signal.lock());
         self.drop_all();
@@ -288,7 +288,7 @@ impl HostQueue {
         let begun = self.begun.lock().take();
         let _ = catch_panic(|| drop(begun));
         while let Some(item) = self.deliveries.try_take() {
-            // It may be the last of an engine, and end what the program gave it.
+            // This may drop the last reference to an engine, and run host code.
             let _ = catch_panic(|| drop(item));
         }
     }
@@ -299,17 +299,17 @@ struct ReadGuard<'a>(&'a HostQueue);
 impl Drop for ReadGuard<'_> {
     fn drop(&mut self) {
         self.0.reading.store(false, Ordering::Release);
-        // A callback gave the queue up.
+        // A callback has freed the queue.
         if self.0.is_freed() {
             self.0.drop_all();
         }
     }
 }
 
-/// Objects bound to a queue end there, whichever thread drops the last reference (rule L04).
+/// Objects bound to a queue are destroyed there, whichever thread drops the last reference (rule L04).
 impl DropSite for HostQueue {
     fn accept(&self, object: UnownedObject) {
-        // There is no "there" any more; in the child of a fork neither: the locks and the descriptor are the parent's (rule L06).
+        // Not if the queue is freed; nor in the child of a fork, where the locks and the descriptor are the parent's (rule L06).
         if self.freed.load(Ordering::Acquire) || self.born.is_stale() {
             return object.end();
         }
@@ -340,7 +340,7 @@ impl Deliverable for ObjectDrop {
     fn pull(self: Arc<Self>) -> PullResult {
         let object = self.0.lock().take();
         match object {
-            // Its destructor runs here, on the thread that reads.
+            // The destructor runs here, on the reading thread.
             Some(object) if object.has_destructor() => {
                 object.end();
                 PullResult::nothing()
@@ -352,7 +352,7 @@ impl Deliverable for ObjectDrop {
 
 impl Drop for ObjectDrop {
     fn drop(&mut self) {
-        // A queue was freed with it inside.
+        // A queue was freed with this in it.
         let object = self.0.lock().take();
         object.into_iter().for_each(UnownedObject::end);
     }
@@ -400,7 +400,7 @@ impl Waker {
 }
 
 impl Wakeup {
-    /// True when it was rung, false when it is over.
+    /// True if it was signalled, false if it has ended.
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
         loop {
@@ -419,7 +419,7 @@ impl Drop for Waker {
     fn drop(&mut self) {
         self.bell.state.lock().over = true;
         self.bell.signalled.notify_one();
-        // Those who drop it do so outside callbacks: kvl_queue_set_wake() and kvl_queue_free() see to that.
+        // It is never dropped inside a callback: kvl_queue_set_wake() and kvl_queue_free() ensure that.
         self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
     }
 }

@@ -1,14 +1,14 @@
 //! Threads, timers, delivery: the only room that names tokio or crossbeam, and the only one whose threads call the host.
 //!
-//! - [`threads`]: how a thread of the library is made. [`provider_pool`]: those on which the provider runs.
-//! - [`delivery`]: what is delivered, and where: to the dispatcher thread, or to the host's queue.
+//! - [`threads`]: creates threads of the library. [`provider_pool`]: the threads on which the provider runs.
+//! - [`delivery`]: items to be delivered, and the dispatcher thread that delivers them.
 //! - [`delivery_queue`]: a queue of deliveries that a reader can wait on.
-//! - [`host_queue`]: deliveries that wait until the host asks for them.
-//! - [`timer`]: what happens when time passes.
-//! - [`hooks`]: the host's functions, as Rust sees them; each call is marked as being inside a callback.
+//! - [`host_queue`]: deliveries that wait until the host polls for them.
+//! - [`timer`]: the thread that fires deadlines.
+//! - [`hooks`]: calls of host functions, each marked as being inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
-//! It knows nothing of keys in flight: the floor above hands it objects that fall due and things to deliver.
+//! It knows nothing about keys in flight: the floor above gives it objects with deadlines, and items to deliver.
 
 pub mod delivery;
 pub mod delivery_queue;
@@ -42,35 +42,35 @@ pub struct Runtime {
     timer: Timer,
     dispatcher: Dispatcher,
     providers: Arc<Providers>,
-    /// The timer's thread, until somebody joins it.
+    /// The timer's thread, until it is joined.
     timing: Mutex<Option<JoinHandle<()>>>,
-    /// How many engines and caches use it, or [`ENDED`].
+    /// The number of engines and caches that use it, or [`ENDED`].
     attached: AtomicUsize,
 }
 
-/// Nobody can attach any more.
+/// Marks a runtime that can no longer be attached to.
 const ENDED: usize = usize::MAX;
 
-/// How long a provider thread stays when there is nothing to do.
+/// How long a provider thread stays without work.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// How often a thread is tried for again while a job waits for one.
+/// The interval between attempts to start a thread while a job waits for one.
 const REINFORCE_EVERY: Duration = Duration::from_millis(100);
 
 /// The threads of providers.
 struct Providers {
     pool: Pool,
-    /// Whether the timer tries for more of them.
+    /// Whether the timer tries to start more of them.
     is_short: AtomicBool,
 }
 
 impl Providers {
-    /// Whether the timer does not try for more threads yet; from now on it is taken to.
+    /// Records that the timer tries to start threads. False if it did already.
     fn begin_to_reinforce(&self) -> bool {
         !self.is_short.swap(true, Ordering::AcqRel)
     }
 
     fn reinforce(&self) -> Repeat {
-        // Lowered before the look: a thread that finds the pool short afterwards starts over.
+        // Cleared before the check: a thread that finds the pool short afterwards starts the retries again.
         self.is_short.store(false, Ordering::Release);
         let is_short = self.pool.reinforce() == Staffing::Short;
         if is_short && self.begin_to_reinforce() { Repeat::Again } else { Repeat::Done }
@@ -78,7 +78,7 @@ impl Providers {
 }
 
 impl Runtime {
-    /// Starts the timer thread. The others come when they are needed; the dispatcher's has a stack of `stack_bytes`.
+    /// Starts the timer thread. The others start when they are needed; the dispatcher's has a stack of `stack_bytes`.
     pub fn start(stack_bytes: usize) -> Result<Arc<Runtime>, NoThread> {
         let (timer, timing) = Timer::start()?;
         let providers = Arc::new(Providers { pool: Pool::new(KEEP_ALIVE), is_short: AtomicBool::new(false) });
@@ -96,8 +96,8 @@ impl Runtime {
         &self.dispatcher
     }
 
-    /// Runs `job` on a provider thread with a stack of `stack_bytes`, or refuses it. Where the system refuses a thread while others are
-    /// at work, the job waits for one of those, and a new one is tried for until it has begun.
+    /// Runs `job` on a provider thread with a stack of `stack_bytes`, or refuses it. If the system refuses a thread while others are at
+    /// work, the job waits for one of those, and starting a thread is retried until the job has begun.
     pub fn run(&self, stack_bytes: usize, job: Box<dyn Job>) {
         if self.providers.pool.run(stack_bytes, job) == Staffing::Short && self.providers.begin_to_reinforce() {
             let providers = self.providers.clone();
@@ -105,34 +105,34 @@ impl Runtime {
         }
     }
 
-    /// Somebody uses it from now on, unless it has been ended.
+    /// Registers a user, unless the runtime has ended.
     pub fn attach(&self) -> Result<(), RuntimeEnded> {
         let one_more = |attached| (attached != ENDED).then(|| attached + 1);
         self.attached.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).map(drop).map_err(|_| RuntimeEnded)
     }
 
-    /// Somebody uses it no more.
+    /// Unregisters a user.
     pub fn detach(&self) {
         self.attached.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Ends it for good if nobody uses it, and says whether that was so. Then [`Runtime::stop`] waits for nobody's calls.
+    /// Marks it as ended if it has no users, and returns whether that was so. Then [`Runtime::stop`] waits for no host code.
     pub fn end_if_unused(&self) -> bool {
         self.attached.compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Ends the threads after what they have begun and what was sent to them. Waits for that, unless this is a library thread
-    /// or a callback, which would wait for itself.
+    /// Ends the threads after they have finished what they have begun and what was sent to them. Waits for that, except on a library thread
+    /// or in a callback, which would wait for itself.
     pub fn stop(&self) {
         self.timer.stop();
-        // First the threads that send, then the one that delivers: nothing is delivered anywhere else.
+        // First the threads that send, then the one that delivers, so that everything is delivered there.
         join(self.timing.lock().take());
         self.providers.pool.stop();
         join(self.dispatcher.stop());
     }
 
-    /// As [`Runtime::stop`], for a caller that must never wait for the host: no provider call is running, and where the dispatcher has deliveries
-    /// to deliver, its thread is left to end by itself.
+    /// Like [`Runtime::stop`], for a caller that must never wait for the host: no provider call is running, and a dispatcher with pending
+    /// deliveries is left to end by itself.
     pub fn stop_if_idle(&self) {
         self.timer.stop();
         join(self.timing.lock().take());

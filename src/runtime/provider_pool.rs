@@ -15,27 +15,27 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What runs on such a thread.
+/// A job for such a thread.
 pub trait Job: Send {
-    /// Does it.
+    /// Runs the job.
     fn run(self: Box<Self>);
-    /// The system has no thread for it, or the pool has ended.
+    /// The system refused a thread for the job, or the pool has ended.
     fn refused(self: Box<Self>);
 }
 
 /// Whether there is a thread for each job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Staffing {
-    /// There is, or the job was refused.
+    /// There is one for each, or the job was refused.
     Fully,
-    /// The system refused one: a job waits for a thread that is at work.
+    /// The system refused a thread: a job waits for one that is at work.
     Short,
 }
 
-/// Threads that differ in nothing but the size of their stacks.
+/// The pool, with a group of threads for each size of stack.
 pub(super) struct Pool {
     keep_alive: Duration,
-    /// One for each size that was asked for, which are few.
+    /// One group for each size that was requested; there are few.
     groups: Mutex<Vec<Arc<StackGroup>>>,
 }
 
@@ -44,24 +44,24 @@ struct StackGroup {
     stack_bytes: usize,
     keep_alive: Duration,
     state: Mutex<GroupState>,
-    /// There is a job, or the pool ends.
+    /// Signalled when there is a job, or the pool ends.
     work: Condvar,
-    /// No thread is about to be started any more.
+    /// Signalled when no thread is being started.
     settled: Condvar,
 }
 
 #[derive(Default)]
 struct GroupState {
     jobs: VecDeque<Box<dyn Job>>,
-    /// Threads that wait for a job, those included that were woken for one and have yet to take it.
+    /// Threads that wait for a job, including those that were woken for one and have not taken it yet.
     idle: usize,
-    /// Threads that take jobs or are about to.
+    /// Threads that take jobs, or are about to.
     alive: usize,
     /// Threads that are being started and are not in `handles` yet.
     starting: usize,
     handles: HashMap<u64, JoinHandle<()>>,
     started: u64,
-    /// The last one that ended for want of work: joined by the next that does.
+    /// The last thread that ended for lack of work: joined by the next one that does.
     left: Option<JoinHandle<()>>,
     ended: bool,
 }
@@ -76,7 +76,7 @@ impl Pool {
         self.group(stack_bytes).run(job)
     }
 
-    /// Tries anew to start threads for jobs that wait for want of them.
+    /// Tries again to start threads for jobs that wait for lack of them.
     pub(super) fn reinforce(&self) -> Staffing {
         let crews = self.groups.lock().clone();
         let short = crews.iter().filter(|crew| crew.assign() == Staffing::Short).count();
@@ -119,7 +119,7 @@ impl StackGroup {
         self.assign()
     }
 
-    /// Sees to it that there is a thread for each job.
+    /// Ensures that there is a thread for each job.
     fn assign(self: &Arc<StackGroup>) -> Staffing {
         let id = {
             let mut state = self.state.lock();
@@ -143,28 +143,28 @@ impl StackGroup {
         if state.alive > 0 {
             return if state.jobs.is_empty() { Staffing::Fully } else { Staffing::Short };
         }
-        // No thread would ever take the waiting jobs.
+        // Otherwise no thread would ever take the waiting jobs.
         let refused = std::mem::take(&mut state.jobs);
         drop(state);
         refused.into_iter().for_each(|job| job.refused());
         Staffing::Fully
     }
 
-    /// What a thread does.
+    /// Runs on a thread of the pool: takes jobs.
     fn work(&self, id: u64) {
         while let Some(job) = self.next() {
-            // The panic was handled where it happened, and must not take the thread with it.
+            // The panic was handled where it happened, and must not end the thread.
             let _ = catch_panic(|| job.run());
         }
         let mut state = self.state.lock();
         let own = state.handles.remove(&id);
         let before = std::mem::replace(&mut state.left, own);
         drop(state);
-        // It ended before this one.
+        // That thread has ended already.
         before.into_iter().for_each(|thread| drop(thread.join()));
     }
 
-    /// The next job; `None` if none comes for a while, or none will: the thread counts as alive no more.
+    /// The next job; `None` if none arrives for a while, or the pool ends: then the thread no longer counts as alive.
     fn next(&self) -> Option<Box<dyn Job>> {
         let patience = Instant::now() + self.keep_alive;
         let mut state = self.state.lock();

@@ -1,4 +1,4 @@
-//! One thread for time. It sleeps until the earliest deadline of everything it watches; when nothing is due it does not wake.
+//! The timer thread. It sleeps until the earliest deadline of all watched objects; without one it does not wake.
 //!
 //! Each watched object has an alarm. Code that makes the object due earlier sets the alarm; code that makes it due later does nothing, and the
 //! timer finds out when it wakes.
@@ -21,12 +21,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub struct Timer {
     handle: Handle,
     stop: Arc<Notify>,
-    /// Which one it is: see [`HERE`].
+    /// Its number: see [`HERE`].
     number: usize,
 }
 
 thread_local! {
-    /// On a timer's thread: which timer's. Not by the thread's handle, which std would make for each thread that asks.
+    /// On a timer's thread, the number of that timer. Not the thread's handle, which std would create for each thread that asks.
     static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -35,7 +35,7 @@ fn next_number() -> usize {
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// Nothing of the program's runs there.
+/// No host code runs on it.
 const STACK_BYTES: usize = 1 << 20;
 
 impl Timer {
@@ -45,8 +45,8 @@ impl Timer {
         let started = Arc::new(StartSignal::default());
         let starting = started.clone();
         let number = next_number();
-        // Made on its own thread: making it leaves a few bytes in the thread's local storage, and a host's main thread never
-        // gives them back (rule L08).
+        // Created on its own thread, because creating it leaves a few bytes in the thread's local storage, which a host's main
+        // thread would never free (rule L08).
         let thread = threads::start("kvl-timer", STACK_BYTES, move || {
             HERE.with(|here| here.set(number));
             let runtime = Builder::new_current_thread().enable_time().build();
@@ -68,7 +68,7 @@ impl Timer {
         self.stop.notify_one();
     }
 
-    /// Does `act` every `period`, on the timer's thread, until it says that it is done.
+    /// Calls `act` every `period`, on the timer's thread, until it returns that it is done.
     pub(super) fn repeat(&self, period: Duration, act: impl Fn() -> Repeat + Send + 'static) {
         self.handle.spawn(async move {
             loop {
@@ -92,8 +92,8 @@ impl Timer {
         HERE.try_with(Cell::get) == Ok(self.number)
     }
 
-    /// Returns when the timer is through with what it is doing just now; at once on its own thread. Never waits for the program:
-    /// nothing of it runs there.
+    /// Returns when the timer has finished what it is doing now; at once on its own thread. Never waits for the host, whose code does not
+    /// run there.
     pub fn pass(&self) {
         if self.is_here() {
             return;
@@ -105,14 +105,14 @@ impl Timer {
     }
 }
 
-/// Whether something is to be done once more.
+/// Whether a periodic action must be called again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Repeat {
     Again,
     Done,
 }
 
-/// Where who starts the timer waits for it.
+/// Where the creator of the timer waits for its start.
 #[derive(Default)]
 struct StartSignal {
     handle: Mutex<Option<Result<Handle, NoThread>>>,
@@ -136,7 +136,7 @@ impl StartSignal {
     }
 }
 
-/// Where who passes the timer waits.
+/// Where a caller of [`Timer::pass`] waits.
 #[derive(Default)]
 struct PassSignal {
     through: Mutex<bool>,
@@ -152,7 +152,7 @@ impl PassSignal {
     }
 }
 
-/// Told by its drop: a timer that has ended drops what it is given, and is through with everything, too.
+/// Signals the pass when it is dropped, so that a timer that has ended, and drops what it is given, signals too.
 struct PassGuard(Arc<PassSignal>);
 
 impl Drop for PassGuard {
@@ -162,30 +162,30 @@ impl Drop for PassGuard {
     }
 }
 
-/// By which a watched thing says that it is due earlier than it was.
+/// The means by which a watched object reports that it is due earlier than before.
 #[derive(Clone)]
 pub struct Alarm {
-    /// Until when the timer sleeps, as far as this thing is concerned.
+    /// When the timer wakes for this object.
     armed: Arc<AtomicU64>,
-    /// Whether the timer is to look no more.
+    /// Whether the timer must stop watching.
     ended: Arc<AtomicBool>,
     wakeup: Arc<Notify>,
 }
 
-/// The timer looks at the thing right now, and looks again before it sleeps.
+/// The timer is checking the object now, and checks again before it sleeps.
 const AWAKE: u64 = 0;
 
 impl Alarm {
-    /// Something falls due at `due`.
+    /// Reports that the object is due at `due`.
     pub fn set_for(&self, due: Moment) {
-        // SeqCst, here and below: the deadline was written before this look; the timer writes `armed` before its last look at
-        // the deadline. One of the two sees the other.
+        // SeqCst, here and below: the deadline was written before this read; the timer writes `armed` before its last read of the
+        // deadline. One of the two sees the other.
         if due.0 < self.armed.load(Ordering::SeqCst) {
             self.wakeup.notify_one();
         }
     }
 
-    /// The thing has nothing to do any more: after the next [`Timer::pass`] the timer does not hold it, not even for a moment.
+    /// Ends the watch: after the next [`Timer::pass`] the timer does not hold the object, not even briefly.
     pub fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         self.wakeup.notify_one();
@@ -200,13 +200,13 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         let Some(thing) = timed.upgrade() else { return };
         alarm.armed.store(AWAKE, Ordering::SeqCst);
         if thing.next_due().is_some_and(|due| due <= clock.moment()) {
-            // The panic was reported where it happened; the other objects' time goes on.
+            // The panic was reported where it happened; the timer continues for the other objects.
             let _ = catch_panic(|| thing.fire());
         }
         let due = thing.next_due().unwrap_or(Moment::NEVER);
         alarm.armed.store(due.0, Ordering::SeqCst);
         let is_earlier = thing.next_due().is_some_and(|again| again < due);
-        // The thing may be the last of its kind: it must not be kept alive by its own alarm.
+        // The alarm must not keep its object alive.
         drop(thing);
         if is_earlier {
             continue;
@@ -214,7 +214,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         if due == Moment::NEVER {
             alarm.wakeup.notified().await;
         } else {
-            // Deadlines beyond a year are looked at again then: the clock's arithmetic need not bear more.
+            // Deadlines beyond a year are checked again after one, which bounds the clock's arithmetic.
             let ahead = due.since(clock.moment()).min(Duration::from_secs(365 * 24 * 3600));
             let _ = timeout_at(Instant::now() + ahead, alarm.wakeup.notified()).await;
         }
