@@ -1,13 +1,13 @@
 //! kvlight: a loading cache for every language, behind a C ABI.
 //!
-//! A program asks for keys; kvlight answers from memory, and what it lacks it fetches from the program's own provider.
-//! The rooms, from the ground up; a room imports only from those above it in this list:
+//! A program asks for keys; kvlight answers from memory, and fetches what is missing from the program's own provider.
+//! The rooms, from the lowest floor up; a room imports only from rooms on lower floors:
 //!
 //! - [`base`]: keys, values, errors, statuses, configuration, clocks.
 //! - [`cache`]: the store. Pure data: `now` is an argument.
 //! - [`task`]: the state machine of a load. Pure data: events in, effects out.
 //! - [`runtime`]: threads, timers, delivery.
-//! - [`engine`]: one cache, one task table and one runtime behind a safe face.
+//! - [`engine`]: one cache, one task table and one runtime behind a safe interface.
 //! - [`ffi`]: the C ABI.
 #![warn(missing_docs)]
 

@@ -1,8 +1,8 @@
-//! What is known of a key: a value, or that there is none.
+//! An answer for a key: a value, or null, which means that there is no such record.
 
 use super::Value;
 
-/// A real answer. `Null` means "known to be absent" and is remembered like a value.
+/// An answer. `Null` means "known to be absent", and is stored like a value.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// The record.
@@ -12,7 +12,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// What the value says it costs; 0 for null.
+    /// The value's own cost; 0 for null.
     pub fn cost(&self) -> u64 {
         match self {
             Answer::Value(value) => value.cost(),
@@ -36,7 +36,7 @@ impl Answer {
         }
     }
 
-    /// Whether both are one: handles on the same value, or both null.
+    /// Whether both are the same: handles of the same value, or both null.
     pub fn is(&self, other: &Answer) -> bool {
         match (self, other) {
             (Answer::Value(one), Answer::Value(other)) => one.as_raw() == other.as_raw(),
@@ -45,7 +45,7 @@ impl Answer {
         }
     }
 
-    /// As a clone; but the only reference needs no synchronisation with other threads.
+    /// Like `clone`, but an only reference needs no synchronisation with other threads.
     #[inline]
     pub fn share(&mut self) -> Answer {
         match self {
@@ -54,7 +54,7 @@ impl Answer {
         }
     }
 
-    /// Takes it out, and leaves null behind.
+    /// Returns the answer, and leaves null in its place.
     pub fn take(&mut self) -> Answer {
         std::mem::replace(self, Answer::Null)
     }

@@ -7,11 +7,11 @@ use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// What has something to do when time passes.
+/// An object with deadlines.
 pub trait Timed: Send + Sync {
-    /// When it next has something to do, on the monotonic clock.
+    /// Its next deadline, on the monotonic clock.
     fn next_due(&self) -> Option<Moment>;
-    /// Does all that is due.
+    /// Does everything that is due.
     fn fire(&self);
 }
 
@@ -25,7 +25,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A view on the system's clocks.
+    /// The system's clocks.
     pub fn system() -> Clock {
         Clock::System(Arc::new(SystemClock::new()))
     }
@@ -35,7 +35,7 @@ impl Clock {
         Clock::Manual(Arc::new(ManualClock::new(now)))
     }
 
-    /// Now, for TTLs: cheap, moving on while the machine sleeps, and up to a few milliseconds behind ([`Clock::present`]).
+    /// The time for TTLs: cheap to read, advancing while the machine sleeps, and up to a few milliseconds behind ([`Clock::present`]).
     pub fn millis(&self) -> Millis {
         match self {
             Clock::System(clock) => clock.millis(),
@@ -43,7 +43,7 @@ impl Clock {
         }
     }
 
-    /// As [`Clock::millis`], and how far behind it may be.
+    /// Like [`Clock::millis`], with the range in which the precise time lies.
     pub fn present(&self) -> Present {
         let earliest = self.millis();
         Present { earliest, latest: earliest.after(self.behind_ms()) }
@@ -56,7 +56,7 @@ impl Clock {
         }
     }
 
-    /// Now, for timeouts: precise, and standing still while the machine sleeps.
+    /// The time for timeouts: precise, and not advancing while the machine sleeps.
     pub fn moment(&self) -> Moment {
         match self {
             Clock::System(_) => platform::running(),
@@ -71,12 +71,12 @@ impl Clock {
     }
 }
 
-/// The system's clocks. Suspend-aware and coarse at once is not on offer from the system, so the coarse monotonic clock is
-/// read and the time spent asleep is added, which is looked up again twice a second of running time.
+/// The system's clocks. No system clock is both suspend-aware and coarse, so the coarse monotonic clock is read and the time that the
+/// machine was suspended is added; that is determined again every half second of running time.
 pub struct SystemClock {
     asleep_ms: AtomicU64,
     looked_up_ms: AtomicU64,
-    /// How far what it shows may be behind the time: a tick of the coarse clock, and what is cut off below a millisecond.
+    /// How far the coarse time may be behind: one tick of the coarse clock, and the fraction of a millisecond that is cut off.
     behind_ms: u64,
 }
 
@@ -100,9 +100,9 @@ impl SystemClock {
 
     #[cold]
     fn look_up(&self, running: u64) {
-        // Two readings apart by the scheduler only ever look like more sleep, never less; `fetch_max` would keep such an
-        // error for good, a plain store mends it half a second later. Time may then seem to step back by that error, which
-        // all arithmetic on it bears.
+        // If the thread is descheduled between the two readings, the difference looks like more suspended time, never less.
+        // `fetch_max` would keep such an error for ever; a plain store corrects it half a second later. The time may then step
+        // back by that error, which all arithmetic on it tolerates.
         let asleep = platform::suspend_aware().0.saturating_sub(platform::running().0) / 1_000_000;
         self.asleep_ms.store(asleep, Ordering::Relaxed);
         self.looked_up_ms.store(running, Ordering::Relaxed);
@@ -111,18 +111,18 @@ impl SystemClock {
 
 /// A clock for tests: time stands still until [`ManualClock::advance`].
 ///
-/// It stops at the end of its range. The monotonic reading counts nanoseconds from its start, of which there are fewer than of
-/// milliseconds: it stops sooner, and from then on no timeout falls due, while entries go on expiring.
+/// It stops at the end of its range. The monotonic reading, in nanoseconds from its start, has a shorter range than the one in
+/// milliseconds: it stops earlier, and from then on no timeout fires, while entries still expire.
 pub struct ManualClock {
     started: Millis,
     now_ms: AtomicU64,
     attached: Mutex<Vec<Weak<dyn Timed>>>,
-    /// One advance at a time: two would fire the same deadlines side by side.
+    /// Held by the only advance at a time: two would fire the same deadlines concurrently.
     advancing: Mutex<()>,
 }
 
 impl ManualClock {
-    /// What it shows last: C has no larger number for it.
+    /// The last time it shows: the largest that the C API can express.
     const END: Millis = Millis(i64::MAX.unsigned_abs());
 
     /// A clock that shows `now`.
@@ -131,32 +131,32 @@ impl ManualClock {
         ManualClock { started: now, now_ms: AtomicU64::new(now.0), attached: Mutex::default(), advancing: Mutex::default() }
     }
 
-    /// Now.
+    /// The current time.
     pub fn millis(&self) -> Millis {
         Millis(self.now_ms.load(Ordering::SeqCst))
     }
 
     fn moment(&self) -> Moment {
-        // Never `Moment::NEVER`: what is due then would be due now, again and again.
+        // Never `Moment::NEVER`: deadlines that never come would be due, again and again.
         Moment(self.millis().since(self.started).saturating_mul(NANOS)).min(Moment(Moment::NEVER.0 - 1))
     }
 
-    /// The first whole millisecond that is not before `due`: deadlines lie in between too (linger).
+    /// The first whole millisecond that is not before `due`, because deadlines can lie between milliseconds (linger).
     pub fn millis_at(&self, due: Moment) -> Millis {
         self.started.after(due.0.div_ceil(NANOS))
     }
 
-    /// From now on `timed` is fired when time passes.
+    /// Registers an object to be fired when time is advanced.
     pub fn attach(&self, timed: Weak<dyn Timed>) {
         self.attached.lock().push(timed);
     }
 
-    /// Moves time by `by_ms`, stopping at every deadline on the way, and returns when all that fell due has been fired.
+    /// Advances time by `by_ms`, stopping at every deadline on the way, and returns when everything due has been fired.
     pub fn advance(&self, by_ms: u64) {
         let _one = self.advancing.lock();
         let goal = self.millis().after(by_ms).min(ManualClock::END);
         loop {
-            // Upgraded handles are dropped outside the list's lock: the last of an engine may go with them.
+            // Upgraded references are dropped outside the list's lock, because they may be the last to an engine.
             let timed: Vec<Arc<dyn Timed>> = {
                 let mut attached = self.attached.lock();
                 attached.retain(|timed| timed.strong_count() > 0);
@@ -176,7 +176,7 @@ impl ManualClock {
 /// Nanoseconds of a millisecond.
 const NANOS: u64 = 1_000_000;
 
-/// The time of one operation: read when it is first needed, then the same until the operation ends. Most operations never ask.
+/// The time of one operation: read when it is first needed, then constant. Most operations never need it.
 pub struct Now<'a> {
     clock: &'a Clock,
     moment: Cell<Option<Moment>>,
@@ -184,7 +184,7 @@ pub struct Now<'a> {
 }
 
 impl<'a> Now<'a> {
-    /// The time of an operation that begins.
+    /// The time of an operation that begins now.
     pub fn of(clock: &'a Clock) -> Now<'a> {
         Now { clock, moment: Cell::new(None), millis: Cell::new(None) }
     }
@@ -207,7 +207,7 @@ impl<'a> Now<'a> {
         })
     }
 
-    /// How many milliseconds something that is not over has left until `end`, at least: 1 or more.
+    /// The milliseconds left until `end` for something that is not over: at least 1.
     pub fn left_until(&self, end: Millis) -> u64 {
         end.since(self.millis().after(self.clock.behind_ms())).max(1)
     }

@@ -1,7 +1,7 @@
-//! Every setting there is: one table makes the parser, `docs/CONFIGURATION.md` and the JSON list that bindings read.
+//! All settings. The parser, `docs/CONFIGURATION.md` and the JSON list for bindings are generated from one table.
 //!
-//! A setting has a name, a type with its range, a default and a sentence. Those marked per fetch may stand in a fetch's
-//! options too, under the same name, where they override the engine's.
+//! A setting has a name, a type with its range, a default and a sentence. Settings marked per fetch are also accepted in the options of
+//! a fetch, under the same name, where they override the engine's.
 
 mod settings;
 
@@ -202,7 +202,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.fetch.retry.budget = v.maybe_millis();
 };
 
-/// A value as the host wrote it.
+/// A value as the host gave it.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// Text, of any setting.
@@ -213,16 +213,16 @@ pub enum Input<'a> {
     Real(f64),
 }
 
-/// Whose settings are written.
+/// The object whose settings are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
-    /// An engine's or a cache's: all.
+    /// An engine or a cache: all settings.
     Engine,
-    /// A fetch's: those marked per fetch.
+    /// A fetch: the settings marked per fetch.
     Fetch,
 }
 
-/// Settings under construction. A refused setting changes nothing and is remembered, so that twenty can be checked once.
+/// Settings under construction. A refused setting changes nothing and is remembered, so that many can be set and checked once.
 #[derive(Clone, Debug)]
 pub struct Draft {
     settings: Settings,
@@ -242,16 +242,16 @@ impl Draft {
         &self.settings
     }
 
-    /// What the first refused setting was, as a sentence.
+    /// A sentence about the first refused setting.
     pub fn problem(&self) -> Option<&CString> {
         self.problem.as_ref()
     }
 
-    /// Writes one setting, or says why not.
+    /// Writes one setting, or returns why it was refused.
     pub fn set(&mut self, name: &str, input: Input<'_>) -> Result<(), Status> {
         let outcome = self.try_set(name, input);
         if let Err((_, sentence)) = &outcome {
-            // Only the first is kept: the others may follow from it.
+            // Only the first is kept, since the others may be its consequences.
             if self.problem.is_none() {
                 self.problem = Some(CString::new(sentence.replace('\0', "?")).unwrap_or_default());
             }
@@ -278,14 +278,14 @@ impl Draft {
         Ok(())
     }
 
-    /// The text of a setting as it stands: what was set, else its default.
+    /// The current text of a setting: what was set, else its default.
     pub fn get(&self, name: &str) -> Option<&str> {
         let row = row(name)?;
         let stated = self.stated.iter().find(|(stated, _)| *stated == row.name);
         Some(stated.map_or(row.default, |(_, text)| text))
     }
 
-    /// `base` with what was stated here written over it: answer beats options beats config (rule F19).
+    /// `base`, overridden by what was set here: an answer's terms override options, and these the configuration (rule F19).
     pub fn over(&self, base: &FetchSettings) -> FetchSettings {
         let mut all = Settings { fetch: base.clone(), ..Settings::default() };
         for (name, text) in &self.stated {
@@ -297,7 +297,7 @@ impl Draft {
     }
 }
 
-/// The text of a number: no plus sign and no spaces, so that a setting is written in one way.
+/// The text of a number, unless it has a plus sign or spaces, so that there is one way to write a setting.
 fn bare(text: &str) -> Option<&str> {
     (!text.starts_with('+') && !text.contains(char::is_whitespace)).then_some(text)
 }
@@ -312,7 +312,7 @@ impl Input<'_> {
     }
 }
 
-/// With an exponent where it would have hundreds of digits without.
+/// Formats a number, with an exponent if it would have hundreds of digits otherwise.
 fn real_text(value: f64) -> String {
     if value == 0.0 || (1e-5..1e16).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
@@ -327,7 +327,7 @@ impl SettingRow {
                     Input::Real(value) if value.fract() == 0.0 && value.abs() < 9e15 => value as i64,
                     Input::Real(_) => return None,
                 };
-                // What would be over before it begins.
+                // A timeout or an idle TTL of 0 would be over before it begins.
                 let zero_is_refused = value == 0 && (self.name.ends_with("timeout_ms") || self.name == "cache.idle_ttl_ms");
                 ((low..=high).contains(&value) && !zero_is_refused).then_some(Parsed::Int(value))
             }
@@ -386,7 +386,7 @@ fn row(name: &str) -> Option<&'static SettingRow> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// The setting whose name takes the fewest edits to reach (Levenshtein), for the sentence of a misspelt one.
+/// The setting with the closest name (by Levenshtein distance), to suggest for a misspelt one.
 fn nearest(name: &str) -> &'static str {
     let near = TABLE.iter().min_by_key(|row| edits(name, row.name));
     near.map_or("", |row| row.name)
@@ -407,7 +407,7 @@ fn edits(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// The list that bindings read: an array of objects with name, type, range, default, per_fetch and about.
+/// The list for bindings: an array of objects with name, type, range, default, per_fetch and about.
 pub fn as_json() -> String {
     let rows = TABLE.iter().map(|row| {
         let mut entry = serde_json::json!({ "name": row.name, "type": row.type_name() });

@@ -1,4 +1,4 @@
-//! Errors as callers see them: one allocation, shared by every waiter, so that it is the same object everywhere (rule F20).
+//! Errors: one allocation, shared by all waiters, so that each receives the same object (rule F20).
 
 use super::{Object, Status};
 use std::ffi::{CStr, CString};
@@ -9,33 +9,33 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Error(Arc<Body>);
 
-/// What an error holds. `kvl_error_t` points at one.
+/// The content of an error. `kvl_error_t` points at one.
 pub struct Body {
     status: Status,
     code: i64,
     message: CString,
     permanent: bool,
-    /// How long to wait before the next attempt at least.
+    /// The shortest pause before the next attempt.
     pause: Option<Duration>,
     object: Option<Object>,
     cause: Option<Error>,
 }
 
 impl Error {
-    /// An error of the library's own.
+    /// An error of the library.
     pub fn of(status: Status) -> Error {
         let message = status.row().map_or(c"", |row| row.message);
         Error::with_text(status, 0, &message.to_string_lossy())
     }
 
-    /// An error of the library's with a sentence of its own.
+    /// An error of the library with a message of its own.
     pub fn with_text(status: Status, code: i64, message: &str) -> Error {
         let message = c_text(message.as_bytes());
         Error(Arc::new(Body { status, code, message, permanent: false, pause: None, object: None, cause: None }))
     }
 
-    /// The same error with the reason behind it: what the provider had said before. Causes have none of their own: of one that has, that
-    /// is the cause (rule F10b).
+    /// The same error with a cause: the provider's earlier error. A cause has no cause itself: if `cause` has one, that is used instead
+    /// (rule F10b).
     pub fn caused_by(&self, cause: &Error) -> Error {
         let cause = cause.cause().unwrap_or(cause).clone();
         Error(Arc::new(Body {
@@ -49,13 +49,13 @@ impl Error {
         }))
     }
 
-    /// An error of the provider's. `message` is made UTF-8; a NUL in it ends it.
+    /// An error of the provider. `message` is converted to UTF-8; a NUL ends it.
     pub fn of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Error {
         let message = c_text(message);
         Error(Arc::new(Body { status: Status::ERR_PROVIDER, code, message, permanent, pause: None, object, cause: None }))
     }
 
-    /// Says after what pause to try again at the earliest. Only of an error that nobody else holds; else false, and nothing has changed.
+    /// Sets the shortest pause before the next attempt. False, without a change, if there is another reference to the error.
     pub fn set_pause(&mut self, pause: Duration) -> bool {
         let body = Arc::get_mut(&mut self.0);
         body.map(|body| body.pause = Some(pause)).is_some()
@@ -66,7 +66,7 @@ impl Error {
         !self.0.permanent && self.0.status.is_retriable()
     }
 
-    /// Whether both are one object.
+    /// Whether both are the same object.
     pub fn is(&self, other: &Error) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -76,17 +76,17 @@ impl Error {
         self.0.object.as_ref().is_some_and(Object::ends_where_dropped) || self.0.cause.as_ref().is_some_and(Error::runs_host_code_on_drop)
     }
 
-    /// Gives the reference up as a pointer, for [`Error::from_raw`].
+    /// Turns the reference into a pointer, for [`Error::from_raw`].
     pub fn into_raw(self) -> *const Body {
         Arc::into_raw(self.0)
     }
 
-    /// The pointer, while `self` lives.
+    /// The pointer, valid while `self` lives.
     pub fn as_raw(&self) -> *const Body {
         Arc::as_ptr(&self.0)
     }
 
-    /// Takes a reference back.
+    /// Restores a reference.
     ///
     /// # Safety
     /// `raw` came from [`Error::into_raw`], and each such pointer is taken back once.
@@ -104,17 +104,17 @@ impl std::ops::Deref for Error {
 }
 
 impl Body {
-    /// Why it failed, in the library's vocabulary.
+    /// The status.
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// The host's own number; 0 for the library's errors.
+    /// The host's error code; 0 for errors of the library.
     pub fn code(&self) -> i64 {
         self.code
     }
 
-    /// A sentence, UTF-8.
+    /// The message, UTF-8.
     pub fn message(&self) -> &CStr {
         &self.message
     }
@@ -124,12 +124,12 @@ impl Body {
         self.permanent
     }
 
-    /// How long the provider asks to wait before the next attempt.
+    /// The pause that the provider asks for before the next attempt.
     pub fn pause(&self) -> Option<Duration> {
         self.pause
     }
 
-    /// What the provider had failed with before this came of it.
+    /// The provider's error that led to this one.
     pub fn cause(&self) -> Option<&Error> {
         self.cause.as_ref()
     }

@@ -1,22 +1,22 @@
-//! A lock under which long work is done in steps (rule S19): between two steps, the threads that wait for it come first.
+//! A lock for long work in steps (rule S19): between two steps, the threads that wait for the lock get it first.
 //!
-//! The locks of the standard library do not see to that: a thread that gives a lock back and takes it again at once has it again before
-//! the thread that was woken has begun to run, so that a hundred short holds would keep the others out for as long as one long hold.
+//! The locks of the standard library do not ensure that: a thread that releases a lock and takes it again at once has it before the woken
+//! thread begins to run, so that a hundred short holds would keep others out for as long as one long hold.
 
 use super::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// For how long a thread that gives way waits for others, who may not get a processor.
+/// How long a thread that gives way waits for others, which may not get a processor.
 const PATIENCE: Duration = Duration::from_micros(200);
 
-/// A mutex that can be given to those who wait for it. Without contention it costs what [`Mutex`] costs.
+/// A mutex whose holder can give way to waiting threads. Without contention it costs the same as [`Mutex`].
 #[derive(Debug, Default)]
 pub struct FairMutex<T> {
     mutex: Mutex<T>,
-    /// How many threads ever had to wait. (Of std, not `base::sync`: no model need look at a hint.)
+    /// How many threads have ever had to wait. (std's atomics, not `base::sync`: models need not explore a hint.)
     came: AtomicU32,
-    /// How many of them have had the lock.
+    /// How many of these have had the lock.
     went: AtomicU32,
 }
 
@@ -26,13 +26,13 @@ impl<T> FairMutex<T> {
         FairMutex { mutex: Mutex::new(value), came: AtomicU32::new(0), went: AtomicU32::new(0) }
     }
 
-    /// Waits for the lock, as [`Mutex::lock`].
+    /// Waits for the lock, like [`Mutex::lock`].
     #[inline(always)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.lock_unless_broken().unwrap_or_else(|broken| broken)
     }
 
-    /// Waits for the lock, as [`Mutex::lock_unless_broken`].
+    /// Waits for the lock, like [`Mutex::lock_unless_broken`].
     #[inline(always)]
     pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
         match self.mutex.try_lock_unless_broken() {
@@ -50,23 +50,23 @@ impl<T> FairMutex<T> {
         guard
     }
 
-    /// The lock, if it can be had at once, as [`Mutex::try_lock_unless_broken`].
+    /// Takes the lock if it is free, like [`Mutex::try_lock_unless_broken`].
     #[inline(always)]
     pub fn try_lock_unless_broken(&self) -> Option<MutexGuard<'_, T>> {
         self.mutex.try_lock_unless_broken()
     }
 
-    /// What it guards is whole again.
+    /// Marks the data as consistent again.
     pub fn mended(&self) {
         self.mutex.mended();
     }
 
-    /// What it guards, where nobody else can hold it.
+    /// The data, without locking.
     pub fn get_mut(&mut self) -> &mut T {
         self.mutex.get_mut()
     }
 
-    /// For use between two holds of one thread: returns when those who wait for the lock have had it.
+    /// For use between two holds of one thread: returns once the threads that wait for the lock have had it.
     #[inline]
     pub fn give_way(&self) {
         if self.is_awaited() {
@@ -74,7 +74,7 @@ impl<T> FairMutex<T> {
         }
     }
 
-    /// Whether somebody waits for the lock.
+    /// Whether a thread waits for the lock.
     #[inline]
     pub fn is_awaited(&self) -> bool {
         self.came.load(Relaxed) != self.went.load(Relaxed)

@@ -1,8 +1,8 @@
-//! Hashing of keys, with secrets that nobody outside can learn (rule S21).
+//! Hashing of keys with secret seeds (rule S21).
 //!
-//! Who can foretell hashes can make up keys that all lie in one place, so that every lookup passes all of them. So each hasher has secrets
-//! of its own from the system's randomness. Nothing else is made from them or from what they come from: the generators of jitter, whose
-//! numbers show in TTLs, have seeds of their own ([`super::Random`]), and `cache.seed` says nothing about hashes.
+//! An attacker who can predict hashes can choose keys that all collide, so that every lookup visits all of them. Therefore each hasher has
+//! its own secrets from the system's randomness, which are used for nothing else: the generators of jitter, whose numbers are visible in
+//! TTLs, have seeds of their own ([`super::Random`]), and `cache.seed` does not affect hashes.
 
 use super::config::Hash;
 use foldhash::SharedSeed;
@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 /// How one store, or one table of loads, hashes its keys.
 #[derive(Clone)]
 pub enum KeyHasher {
-    /// foldhash. Both of its seeds are secret: with its published ones, keys collide whatever the other is.
+    /// foldhash. Both of its seeds are secret: with its published shared seed, colliding keys exist for any other seed.
     Fast(FoldSeeds),
     /// SipHash-1-3.
     Sip(SipHasher13),
@@ -27,7 +27,7 @@ pub struct FoldSeeds {
 }
 
 impl KeyHasher {
-    /// A hasher of this kind, unlike any other.
+    /// A hasher of this kind, with new secrets.
     pub fn new(hash: Hash) -> KeyHasher {
         // SipHash of a number under keys from the system: its outputs reveal nothing about the keys, nor about each other.
         let system = RandomState::new();
@@ -52,7 +52,7 @@ impl KeyHasher {
     }
 }
 
-/// Apart, and marked as rare, so that the fast hash is inlined where it is used.
+/// A function of its own, and marked as rare, so that the fast hash is inlined where it is used.
 #[cold]
 #[inline(never)]
 fn sip(hasher: &SipHasher13, key: &[u8]) -> u64 {

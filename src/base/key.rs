@@ -17,8 +17,8 @@ enum Bytes {
     Heap(Box<[u8]>),
 }
 
-/// A key of 8 or 16 bytes, given as words, in the pieces in which a [`Key`] is moved afterwards: what is read in other pieces than it
-/// was just written in waits for memory. Nor is this a call to copy memory, which the compiler makes of anything it can.
+/// A key of 8 or 16 bytes, given as words and written in the same pieces in which a [`Key`] is moved afterwards, because reading other
+/// pieces than were just written stalls the processor. It also avoids a call to copy memory.
 #[inline(always)]
 fn inline_of(first: u64, second: u64) -> [u8; INLINE] {
     let mut inline = [0; INLINE];
@@ -29,7 +29,7 @@ fn inline_of(first: u64, second: u64) -> [u8; INLINE] {
 }
 
 impl Key {
-    /// The key of no bytes.
+    /// The empty key.
     pub const EMPTY: Key = Key(Bytes::Inline { len: 0, bytes: [0; INLINE] });
 
     /// Copies `bytes`, of which there are at most [`KEY_MAX`].
@@ -51,7 +51,7 @@ impl Key {
         }
     }
 
-    /// Whether it is `key`. Lengths that keys often have are compared as words: a call to compare memory costs more.
+    /// Whether it equals `key`. Common lengths are compared as words, since a call to compare memory costs more.
     #[inline(always)]
     pub fn is(&self, key: &[u8]) -> bool {
         let Bytes::Inline { len, bytes } = &self.0 else { return self.as_bytes() == key };
@@ -109,7 +109,7 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// Many keys end to end in one buffer: what a fetch and a request hold of theirs. The bytes stay where they are when this is moved.
+/// Several keys end to end in one buffer, as a fetch and a request hold them. The bytes do not move when this is moved.
 #[derive(Clone, Default, Debug)]
 pub struct PackedKeys {
     bytes: Vec<u8>,
@@ -117,7 +117,7 @@ pub struct PackedKeys {
 }
 
 impl PackedKeys {
-    /// Room for `keys` keys of `bytes` bytes in all, or `None` when memory is out.
+    /// Reserves memory for `keys` keys of `bytes` bytes in total; `None` if there is not enough.
     pub fn try_with_capacity(keys: usize, bytes: usize) -> Option<PackedKeys> {
         let mut packed = PackedKeys::default();
         packed.bytes.try_reserve_exact(bytes).ok()?;
@@ -125,23 +125,23 @@ impl PackedKeys {
         Some(packed)
     }
 
-    /// Appends a key. Not inlined: where it is, the compiler makes one call to copy memory of both branches.
+    /// Appends a key. Not inlined, because the compiler would then merge both branches into one call to copy memory.
     #[inline(never)]
     pub fn push(&mut self, key: &[u8]) {
         match key.first_chunk::<16>() {
-            // Not by a call to copy memory.
+            // Avoids a call to copy memory.
             Some(sixteen) if key.len() == 16 => self.bytes.extend_from_slice(sixteen),
             _ => self.bytes.extend_from_slice(key),
         }
         self.ends.push(self.bytes.len());
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -159,17 +159,17 @@ impl PackedKeys {
     }
 }
 
-/// The keys of a call, one for each position, wherever they lie: a single one needs no copy to be asked for.
+/// The keys of a call, one for each position. A single one is borrowed, so that it needs no copy.
 #[derive(Clone, Copy, Debug)]
 pub enum CallKeys<'a> {
-    /// One.
+    /// One key.
     One(&'a [u8]),
-    /// Any number.
+    /// Any number of keys.
     Many(&'a PackedKeys),
 }
 
 impl CallKeys<'_> {
-    /// How many keys there are.
+    /// The number of keys.
     #[inline]
     pub fn len(&self) -> usize {
         match self {
@@ -178,7 +178,7 @@ impl CallKeys<'_> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no keys.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

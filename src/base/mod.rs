@@ -1,4 +1,4 @@
-//! The ground floor: what every other room speaks of, and nothing that acts.
+//! The lowest floor: the types that all other rooms share, without behaviour of a cache.
 
 pub mod answer;
 pub mod clock;

@@ -9,7 +9,7 @@ pub type FreeFn = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// Where objects bound to it are destroyed, whichever thread drops the last reference.
 pub trait DropSite: Send + Sync {
-    /// Takes an object nobody holds any more. Never blocks, and runs the destructor itself only if there is nobody else who would.
+    /// Takes an object without references. Never blocks, and runs the destructor itself only if no other thread would.
     fn accept(&self, object: UnownedObject);
     /// In which process it was made.
     fn born(&self) -> Generation;
@@ -85,7 +85,7 @@ impl Drop for Object {
         match self.home.take() {
             Some(home) => {
                 home.accept(orphan);
-                // In the child of a fork the last reference would end what the parent's threads may have been at (rule L06).
+                // In the child of a fork, the destructor would run on an object that the parent's threads may have been using (rule L06).
                 if home.born().is_stale() {
                     std::mem::forget(home);
                 }

@@ -1,11 +1,11 @@
-//! Panics: caught where they must not pass, and silent there (rule L07).
+//! Panics: caught where they must not pass, without printing a message (rule L07).
 
 use super::hint::rarely;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::{Once, OnceLock};
 
-/// A panic was caught. What state it left is the caller's concern.
+/// A panic was caught. The caller must handle the state that it left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CaughtPanic;
 
@@ -13,12 +13,12 @@ thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `run`; a panic in it ends here, and prints nothing.
+/// Runs `run`. A panic in it is caught, and prints nothing.
 #[inline]
 pub fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     be_silent();
-    // One visit to the thread's storage, since each costs a call in a shared library. It holds nothing that ends with the
-    // thread, so it is never gone.
+    // One access to the thread's storage, since each costs a call in a shared library. It holds nothing with a destructor, so
+    // it is always accessible.
     CONTAINED.with(|contained| {
         let before = contained.replace(true);
         let outcome = catch_unwind(AssertUnwindSafe(run));
@@ -30,7 +30,7 @@ pub fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 static INSTALL: Once = Once::new();
-// In a static and not in the closure: a closure that captures nothing is boxed without memory, so none of ours is left at the
+// In a static, not in the closure: a closure without captures is boxed without an allocation, so that none is left at the
 // program's end (rule L08).
 static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 

@@ -1,4 +1,4 @@
-//! Where this thread and this process stand: inside a callback, on a thread of the library, and behind how many forks.
+//! The context of this thread and this process: inside a callback, on a thread of the library, in which child of a fork.
 
 use super::platform::{self, SignalSet};
 use std::cell::Cell;
@@ -12,17 +12,17 @@ thread_local! {
 /// What a thread is doing for the library.
 #[derive(Clone, Copy)]
 struct ThreadContext {
-    /// In which process that was noted. The child of a fork has the memory of the thread that forked, but it is inside no callback:
+    /// The process that wrote this. The child of a fork has the memory of the thread that forked, but it is inside no callback:
     /// its caller does not exist there (rule L06).
     forks: u32,
-    /// How many callbacks it is inside.
+    /// The depth of nested callbacks.
     callbacks: u32,
     /// Whether the library started it.
     is_ours: bool,
 }
 
 impl ThreadContext {
-    /// As noted in this process; where nothing was, the thread is the program's and outside.
+    /// The context written in this process; without one, a thread of the program outside of callbacks.
     fn here(self) -> ThreadContext {
         let forks = FORKS.load(Ordering::Relaxed);
         if self.forks == forks { self } else { ThreadContext { forks, callbacks: 0, is_ours: false } }
@@ -31,7 +31,7 @@ impl ThreadContext {
 
 /// Runs host code. Until it returns, this thread counts as inside a callback.
 pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
-    /// What was noted before the call.
+    /// Restores the context from before the call.
     struct ContextGuard(ThreadContext);
     impl Drop for ContextGuard {
         fn drop(&mut self) {
@@ -43,13 +43,13 @@ pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
         place.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
         before
     };
-    // A thread-local may be gone while the thread ends; a destructor that runs then is not inside a callback.
+    // A thread-local may be destroyed already while the thread ends; a destructor that runs then is not inside a callback.
     let _leave = PLACE.try_with(enter).map(ContextGuard);
     run()
 }
 
-/// Says that this thread belongs to the library: whatever runs on it may not wait for the library. `hidden`: the signals that it blocks
-/// and the program does not.
+/// Marks this thread as one of the library: code that runs on it must not wait for the library. `hidden`: the signals that it blocks and
+/// the program does not.
 pub fn claim_thread(hidden: SignalSet) {
     PLACE.with(|place| place.set(ThreadContext { is_ours: true, ..place.get().here() }));
     HIDDEN.with(|signals| signals.set(Some(hidden)));
@@ -62,7 +62,7 @@ pub fn must_not_wait() -> bool {
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// How many forks lie between the first process and this one, at the time a handle is made.
+/// The number of forks between the first process and the one that created a handle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Generation(u32);
 
@@ -73,7 +73,7 @@ impl Generation {
         WATCH.call_once(|| {
             extern "C" fn in_child() {
                 FORKS.fetch_add(1, Ordering::Relaxed);
-                // That thread is the program's now, and takes its signals again.
+                // In the child, that thread belongs to the program, and must receive its signals again.
                 if let Ok(Some(hidden)) = HIDDEN.try_with(Cell::take) {
                     platform::unblock_signals(&hidden);
                 }
@@ -95,14 +95,14 @@ thread_local! {
     static HIDDEN: Cell<Option<SignalSet>> = const { Cell::new(None) };
 }
 
-/// While this lives the thread blocks all signals but the synchronous ones. A thread that it starts inherits that from its first
+/// While this exists, the thread blocks all signals except synchronous ones. A thread that it starts inherits that from its first
 /// instruction on, so that the program's signals reach the program's threads alone (rule L08).
 pub struct SignalsHidden {
     before: SignalSet,
 }
 
 impl SignalsHidden {
-    /// From now on.
+    /// Blocks the signals.
     #[allow(clippy::new_without_default)] // it changes the thread, which a default value would hide
     pub fn new() -> SignalsHidden {
         SignalsHidden { before: platform::block_signals() }
@@ -110,7 +110,7 @@ impl SignalsHidden {
 
     /// The signals that a thread started now blocks and the program does not, for [`claim_thread`] there.
     pub fn hidden(&self) -> SignalSet {
-        // Where one of the library's threads starts another, the program blocks less than the starter does.
+        // If a thread of the library starts another, the program blocks fewer signals than the starting thread.
         let own = HIDDEN.with(Cell::get).unwrap_or_else(SignalSet::empty);
         SignalSet::asynchronous().without(self.before.without(own))
     }

@@ -1,11 +1,11 @@
-//! An entry's key, its answer and its end, in one allocation: what a lookup reads once it knows where to look.
+//! A record: an entry's key, answer and expiry time in one allocation, which a lookup reads after the index.
 //!
 //!   bytes under a key   [ refs | shape | deadline | key, padded | the bytes ]     the entry is the value, and the value the entry
 //!   any other value     [ refs | shape | deadline | key, padded | value pointer ]
 //!   null                [ refs | shape | deadline | key ]
 //!
-//! A block of the first kind is a [`Value`] that anybody may hold, while it is an entry, before and after. What a store notes in it is the
-//! store's alone whose entry it is: a block is in one store at a time, and whoever comes second gets one of the second kind.
+//! A block of the first kind is also a [`Value`], which may be referenced before, while and after it is an entry. The fields for a store
+//! belong to the only store whose entry it is: a block is in one store at a time, and a second store creates a block of the second kind.
 //!
 //! This file is unsafe for the reason that `value.rs` is: the size of a block is in its content.
 
@@ -29,7 +29,7 @@ unsafe impl Send for Record {}
 // SAFETY: as above; the deadline changes through `&mut self` only.
 unsafe impl Sync for Record {}
 
-/// Where a record lies. Nothing is promised of whether it still does.
+/// The address of a record, which may no longer exist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Address(NonNull<Header>);
 
@@ -38,7 +38,7 @@ unsafe impl Send for Address {}
 // SAFETY: as above.
 unsafe impl Sync for Address {}
 
-/// A record that another holds, for as long as that one is borrowed.
+/// A borrowed record.
 pub struct RecordRef<'a>(ManuallyDrop<Record>, PhantomData<&'a Record>);
 
 impl Deref for RecordRef<'_> {
@@ -50,10 +50,10 @@ impl Deref for RecordRef<'_> {
 }
 
 impl Address {
-    /// The record that lies here.
+    /// The record at this address.
     ///
     /// # Safety
-    /// There is one, and for `'a` it is neither dropped nor changed.
+    /// The record exists, and for `'a` it is neither dropped nor changed.
     #[inline(always)]
     pub unsafe fn record<'a>(self) -> RecordRef<'a> {
         RecordRef(ManuallyDrop::new(Record(self.0)), PhantomData)
@@ -72,7 +72,7 @@ impl Address {
     }
 }
 
-/// The answer of a record, for as long as the record is borrowed: no reference of its own.
+/// The answer of a borrowed record, without a reference of its own.
 pub struct AnswerRef<'a>(ManuallyDrop<Answer>, PhantomData<&'a Record>);
 
 impl Deref for AnswerRef<'_> {
@@ -83,13 +83,13 @@ impl Deref for AnswerRef<'_> {
     }
 }
 
-/// In the header of an entry that has no number yet.
+/// The header's number in an entry that has none yet.
 const STORED: u32 = u32::MAX;
 
-/// Bytes of a cache line, nearly everywhere.
+/// The bytes of a cache line on nearly all processors.
 const LINE: usize = 64;
 
-/// Fills in what stands between the header and the data of a new block.
+/// Writes the part between the header and the data of a new block.
 ///
 /// # Safety
 /// The block has a head, room for as long a key, and nobody else knows of it.
@@ -101,7 +101,7 @@ pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
         (&raw mut (*head).deadline).write(UnsafeCell::new(Millis::NEVER));
         let room = head.add(1).cast::<u8>();
         match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-            // Lengths that keys often have go as words: a call to copy memory costs more. The room is aligned for them.
+            // Common lengths are copied as words, since a call to copy memory costs more. The space is aligned for them.
             (Some(first), Some(last)) if matches!(key.len(), 8 | 16) => {
                 room.cast::<u64>().write(u64::from_ne_bytes(*first));
                 room.add(key.len() - 8).cast::<u64>().write(u64::from_ne_bytes(*last));
@@ -112,7 +112,7 @@ pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
 }
 
 impl Record {
-    /// An entry of `answer` under `key`, without an end. It is the value's own block, if that was made for the key and is no entry yet.
+    /// An entry of `answer` under `key`, without expiry. It uses the value's own block, if that was made for the key and is no entry yet.
     #[inline]
     pub fn new(key: &[u8], answer: Answer) -> Record {
         match answer {
@@ -121,7 +121,7 @@ impl Record {
         }
     }
 
-    /// Whether the value's block becomes the entry of `key`; then it is one from now on.
+    /// Turns the value's block into the entry of `key`, if it can be; returns whether it is one now.
     #[inline]
     fn can_be(value: &Value, key: &[u8]) -> bool {
         let header = value.header();
@@ -140,7 +140,7 @@ impl Record {
         let shape = Shape::new(tag, key.len(), len).expect("a key has at most KEY_MAX bytes");
         let record = match block(shape) {
             Ok(header) => Record(header),
-            // As with any small allocation of ours.
+            // As for any small allocation of the library.
             Err(NoMemory) => handle_alloc_error(shape.layout().unwrap_or(Layout::new::<Head>())),
         };
         // SAFETY: the block is new, and has room for a head, the key and, if there is one, the value's pointer.
@@ -166,20 +166,20 @@ impl Record {
         unsafe { key_of(self.0) }
     }
 
-    /// Whether it is the entry of `key`.
+    /// Whether its key is `key`.
     #[inline(always)]
     pub fn is_under(&self, key: &[u8]) -> bool {
         is_same(self.key(), key)
     }
 
-    /// The end that its TTL sets; [`Millis::NEVER`] for none.
+    /// When it expires by its TTL; [`Millis::NEVER`] for none.
     #[inline(always)]
     pub fn deadline(&self) -> Millis {
         // SAFETY: the block has a head, and nobody changes the deadline while `self` is borrowed.
         unsafe { *self.0.cast::<Head>().as_ref().deadline.get() }
     }
 
-    /// Sets it.
+    /// Sets when it expires.
     #[inline]
     pub fn set_deadline(&mut self, deadline: Millis) {
         // SAFETY: the block has a head, and only its one record, which is `self`, reaches the deadline.
@@ -192,7 +192,7 @@ impl Record {
         AnswerRef(ManuallyDrop::new(self.shown()), PhantomData)
     }
 
-    /// The answer without a reference of its own, not to be dropped.
+    /// The answer, without a reference of its own.
     #[inline(always)]
     fn shown(&self) -> Answer {
         let shape = self.shape();
@@ -204,7 +204,7 @@ impl Record {
         }
     }
 
-    /// Where it lies, until it is dropped.
+    /// Its address, valid until it is dropped.
     #[inline(always)]
     pub fn address(&self) -> Address {
         Address(self.0)
@@ -224,7 +224,7 @@ impl Record {
         unsafe { self.0.as_ref() }.stored.store(number + 1, Ordering::Relaxed);
     }
 
-    /// It is an entry no more: what is left is its answer, with the reference that the entry had.
+    /// Turns the entry into its answer, which takes over the entry's reference.
     pub fn into_answer(self) -> Answer {
         let record = ManuallyDrop::new(self);
         let answer = record.shown();
@@ -238,7 +238,7 @@ impl Record {
         answer
     }
 
-    /// What the heap holds for the entry: its block, and with it a value that has one of its own.
+    /// The bytes of heap memory of the entry: its block, and that of its value if it is separate.
     #[inline]
     pub fn heap_bytes(&self) -> u64 {
         let own = heap_bytes(self.shape().size());
@@ -248,7 +248,7 @@ impl Record {
         }
     }
 
-    /// It will be looked at soon, or given up: asks for where the allocator notes its size, and for the first bytes.
+    /// Prefetches the allocator's header and the first bytes, because the record will be read or dropped soon.
     #[inline(always)]
     pub fn needed_soon(&self) {
         let start = self.0.as_ptr().cast::<u8>().cast_const();
@@ -258,7 +258,7 @@ impl Record {
     }
 }
 
-/// Whether two keys are one. Lengths that keys often have are compared as words: a call to compare memory costs more.
+/// Whether two keys are equal. Common lengths are compared as words, since a call to compare memory costs more.
 #[inline(always)]
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
@@ -284,7 +284,7 @@ unsafe fn key_of<'a>(block: NonNull<Header>) -> &'a [u8] {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        // The one time that a record is dropped: `into_answer` takes the other away from it.
+        // `into_answer` consumes its record without dropping it, so this does not recurse.
         drop(Record(self.0).into_answer());
     }
 }

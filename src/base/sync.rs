@@ -1,8 +1,8 @@
-//! The one place where the standard library, the model checker or what the race detector can see through is chosen.
+//! The only place that chooses between the locks of the standard library, of the model checker, and of parking_lot for the race detector.
 //!
-//! Locks are the standard library's: they hold no memory of their own, so that a program that freed its handles has
-//! nothing of ours left (rule L08). But they are compiled before the race detector comes (tests/tiers/race), which would then see
-//! nothing of who waited for whom; parking_lot is compiled with us.
+//! Normally locks are the standard library's: they allocate no memory, so that nothing of the library is left once a program has freed its
+//! handles (rule L08). But the standard library is compiled without the race detector (tests/tiers/race), which could not see which thread
+//! waited for which; parking_lot is compiled with it.
 
 #[cfg(kvl_model)]
 pub use loom::sync::{Condvar, MutexGuard, atomic};
@@ -20,8 +20,8 @@ use parking_lot::Mutex as Inner;
 #[cfg(not(any(kvl_model, kvl_race)))]
 use std::sync::{Mutex as Inner, PoisonError};
 
-/// A mutex without poisoning: who catches a panic under the lock mends what it guards before others see it (rule L07), or who
-/// comes next does.
+/// A mutex without poisoning. After a panic under the lock, either the catcher of the panic or the next holder repairs the data (rule
+/// L07).
 #[derive(Debug, Default)]
 pub struct Mutex<T>(Inner<T>);
 
@@ -47,32 +47,32 @@ impl<T> Mutex<T> {
         self.0.lock()
     }
 
-    /// What it guards, where nobody else can hold it.
+    /// The data, without locking.
     #[cfg(not(kvl_race))]
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// What it guards, where nobody else can hold it.
+    /// The data, without locking.
     #[cfg(kvl_race)]
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut()
     }
 
-    /// Waits for the lock; in `Err` if a panic passed through it since [`Mutex::mended`].
+    /// Waits for the lock; returns it in `Err` if there was a panic under it since [`Mutex::mended`].
     #[cfg(not(any(kvl_model, kvl_race)))]
     #[inline(always)]
     pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
         self.0.lock().map_err(PoisonError::into_inner)
     }
 
-    /// Where locks are others than the standard library's, no test panics under one.
+    /// With other locks than the standard library's, no test panics under one.
     #[cfg(any(kvl_model, kvl_race))]
     pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
         Ok(self.lock())
     }
 
-    /// The lock, if nobody holds it and no panic passed through it since [`Mutex::mended`]. Does not panic.
+    /// Takes the lock, if it is free and there was no panic under it since [`Mutex::mended`]. Does not panic.
     #[inline(always)]
     pub fn try_lock_unless_broken(&self) -> Option<MutexGuard<'_, T>> {
         #[cfg(kvl_race)]
@@ -81,7 +81,7 @@ impl<T> Mutex<T> {
         return self.0.try_lock().ok();
     }
 
-    /// What it guards is whole again.
+    /// Marks the data as consistent again.
     pub fn mended(&self) {
         #[cfg(not(any(kvl_model, kvl_race)))]
         self.0.clear_poison();
@@ -114,16 +114,16 @@ pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout: s
     condvar.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner()).0
 }
 
-/// In a model time stands still: what waits is woken, or the model finds that nobody does.
+/// In a model time does not pass: a waiting thread is woken by another, or the model reports a deadlock.
 #[cfg(kvl_model)]
 pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: std::time::Duration) -> MutexGuard<'a, T> {
     wait(condvar, guard)
 }
 
-/// Looks a few times, over some microseconds and giving way to others, before it is worth going to sleep: to be woken up takes longer.
+/// Polls a few times over some microseconds, yielding to others, before the caller goes to sleep, because waking up takes longer.
 #[cfg(not(kvl_model))]
 pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
-    /// Of 1, 2, 4, ... pauses each; then as many that yield the processor.
+    /// Polls with 1, 2, 4, ... pauses between them; then as many that yield the processor.
     const ROUNDS: u32 = 6;
     for round in 0..2 * ROUNDS {
         if let found @ Some(_) = look() {
@@ -137,19 +137,19 @@ pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
     look()
 }
 
-/// In a model time stands still: who would linger looks once.
+/// In a model time does not pass: polls once.
 #[cfg(kvl_model)]
 pub fn linger<R>(look: impl FnOnce() -> Option<R>) -> Option<R> {
     look()
 }
 
-/// What others did before they released `count` comes before what we do next.
+/// Orders everything that other threads did before they released `count` before what this thread does next.
 #[cfg(not(kvl_race))]
 pub fn acquire(_count: &std::sync::atomic::AtomicU32) {
     std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
 }
 
-/// The same for the race detector, which is blind to fences.
+/// The same for the race detector, which does not understand fences.
 #[cfg(kvl_race)]
 pub fn acquire(count: &std::sync::atomic::AtomicU32) {
     count.load(std::sync::atomic::Ordering::Acquire);

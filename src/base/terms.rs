@@ -2,16 +2,16 @@
 
 use super::time::Ttl;
 
-/// What was stated of an answer. Whatever is `None` is left to the options of the fetch, the cost function and the configuration.
+/// The stated terms of an answer. A term that is `None` is determined by the options of the fetch, the cost function or the configuration.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct StoreTerms {
     /// How long the entry lives; `None`: the default of its kind.
     pub ttl: Option<Ttl>,
-    /// Whether a put over a live entry keeps that entry's end; `ttl` is then for a key that has none.
+    /// Whether a put over a live entry keeps that entry's expiry time; `ttl` then applies to a key without an entry.
     pub keep_ttl: bool,
-    /// Lower priorities make room for higher ones; `None`: the fetch's, else 0. NaN is not a priority: such an entry is refused.
+    /// Lower priorities are evicted for higher ones; `None`: that of the fetch, else 0. An entry with NaN is refused.
     pub priority: Option<f64>,
-    /// What the value costs, without key and node; `None`: what the cost function says, else the value itself.
+    /// The cost of the value, without key and node; `None`: that of the cost function, else the value's own.
     pub cost: Option<u64>,
 }
 

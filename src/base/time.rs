@@ -1,4 +1,4 @@
-//! Points in time and spans of it, each clock with a type of its own so that they cannot be mixed up (rule S15).
+//! Points in time and durations, with a type for each clock so that they cannot be confused (rule S15).
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -22,13 +22,13 @@ impl Millis {
     }
 }
 
-/// The present time, to the precision of a coarse clock. Expiry times are set from the latest time it may be and compared with the earliest, so that
-/// nothing ends before its time.
+/// The present time, to the precision of a coarse clock. Expiry times are set from the latest possible time and compared with the
+/// earliest, so that no entry expires too early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Present {
-    /// It is not before this.
+    /// The earliest it can be.
     pub earliest: Millis,
-    /// It is not after this.
+    /// The latest it can be.
     pub latest: Millis,
 }
 
@@ -65,7 +65,7 @@ pub enum Ttl {
     Never,
     /// This many milliseconds.
     For(NonZeroU64),
-    /// It is not stored, and what was stored under the key goes.
+    /// It is not stored, and the entry under the key is removed.
     DoNotStore,
 }
 
@@ -75,7 +75,7 @@ impl Ttl {
         NonZeroU64::new(ms).map_or(Ttl::DoNotStore, Ttl::For)
     }
 
-    /// Reads the C notation: above 0 milliseconds, 0 do not store, -1 never, -2 `None` (the default); else an error.
+    /// Decodes the form of the C API: above 0 milliseconds, 0 do not store, -1 never, -2 `None` (the default); else an error.
     pub fn from_raw(ms: i64) -> Result<Option<Ttl>, NotATtl> {
         match ms {
             -2 => Ok(None),
@@ -86,6 +86,6 @@ impl Ttl {
     }
 }
 
-/// A number below [`Ttl::from_raw`]'s notation.
+/// A number that [`Ttl::from_raw`] does not define.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotATtl;
