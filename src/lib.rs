@@ -1,14 +1,18 @@
 //! kvlight: a loading cache for every language, behind a C ABI.
 //!
-//! A program asks for keys; kvlight answers from memory, and fetches what is missing from the program's own provider.
-//! The rooms, from the lowest floor up; a room imports only from rooms on lower floors:
+//! A program asks for keys; kvlight answers from memory and fetches what is missing from the program's own provider: each key once however
+//! many callers ask, many keys in one request, a bounded number of requests at a time.
+//!
+//! **For Rust programs**: [`Tasks`], [`TypedCache`] and [`Builder`], described in [`typed`].
+//!
+//! The other rooms, from the ground up; a room imports only from those above it in this list:
 //!
 //! - [`base`]: keys, values, errors, statuses, configuration, clocks.
 //! - [`cache`]: the store. Pure data: `now` is an argument.
 //! - [`task`]: the state machine of a load. Pure data: events in, effects out.
 //! - [`runtime`]: threads, timers, delivery.
 //! - [`engine`]: one cache, one task table and one runtime behind a safe interface.
-//! - [`ffi`]: the C ABI.
+//! - [`ffi`]: the C ABI. [`typed`]: the interface for Rust.
 #![warn(missing_docs)]
 
 pub mod base;
@@ -17,3 +21,11 @@ pub mod engine;
 pub mod ffi;
 pub mod runtime;
 pub mod task;
+pub mod typed;
+
+pub use base::clock::ManualClock;
+pub use cache::Cause;
+pub use typed::{
+    BatchFuture, Builder, CacheKey, CacheState, EntryTerms, ErrorKind, FetchError, FetchFuture, FetchResult, KeyBytes, LoadRequest, Tasks,
+    TypedCache,
+};

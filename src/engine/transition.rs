@@ -225,7 +225,7 @@ impl Core {
 
     /// Releases departures outside of all locks, on the thread that caused them: sends the listener's delivery, or for a cache without an
     /// engine delivers here; drops that run host code are sent to where callbacks run, if there is such a place.
-    pub(super) fn release_departures(&self, left: Departures) {
+    pub fn release_departures(&self, left: Departures) {
         if self.is_engine() {
             return self.send_departures(left);
         }

@@ -22,4 +22,5 @@ mod library;
 mod metrics;
 mod scarce;
 mod task;
+mod typed;
 mod withdrawn;

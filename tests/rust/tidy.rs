@@ -6,11 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms by floor; a room may use those on lower floors only, so rooms of one floor do not know each other.
-const FLOORS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 2), ("engine", 3), ("ffi", 4)];
+const FLOORS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 2), ("engine", 3), ("ffi", 4), ("typed", 4)];
 
 /// Where `unsafe` may stand: whole rooms end in a slash.
-const UNSAFE_ROOMS: &[&str] =
-    &["ffi/", "base/hint.rs", "base/value.rs", "base/record.rs", "base/object.rs", "base/platform/", "base/error.rs", "cache/slab.rs"];
+const UNSAFE_ROOMS: &[&str] = &[
+    "ffi/",
+    "base/hint.rs",
+    "base/value.rs",
+    "base/record.rs",
+    "base/object.rs",
+    "base/platform/",
+    "base/error.rs",
+    "cache/slab.rs",
+    "typed/value.rs",
+    "typed/error.rs",
+];
 
 /// Who alone may name a crate that starts threads or carries events between them.
 const THREAD_CRATES: &[&str] = &["tokio", "crossbeam"];

@@ -1,0 +1,142 @@
+//! The making of an engine or a cache: settings by name, as `docs/CONFIGURATION.md` lists them, and the program's functions.
+
+use super::cache::TypedCache;
+use super::error::FetchError;
+use super::key::CacheKey;
+use super::request::LoadRequest;
+use super::tasks::Tasks;
+use super::value::shared;
+use crate::base::clock::{Clock, ManualClock};
+use crate::base::config::{Draft, Input, Scope};
+use crate::base::{Answer, Status, Value};
+use crate::cache::{Cause, Departure};
+use crate::engine::host::{CostFunction, Hooks, Provider, RemovalListener};
+use crate::engine::request::Ticket;
+use crate::engine::{Core, Plan};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Settings and functions of an engine or a cache.
+#[must_use = "a builder makes nothing before `build`"]
+pub struct Builder<K: CacheKey, V> {
+    draft: Draft,
+    hooks: Hooks,
+    clock: Option<Arc<ManualClock>>,
+    types: PhantomData<fn(K) -> V>,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Default for Builder<K, V> {
+    fn default() -> Builder<K, V> {
+        Builder::new()
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
+    pub(super) fn new() -> Builder<K, V> {
+        Builder { draft: Draft::new(Scope::Engine), hooks: Hooks::default(), clock: None, types: PhantomData }
+    }
+
+    /// Sets one setting by its name in `docs/CONFIGURATION.md`. A refused one is reported by [`Builder::build`], in a sentence.
+    pub fn set(mut self, name: &str, value: impl ToString) -> Builder<K, V> {
+        // The first that is refused is kept in the draft.
+        let _ = self.draft.set(name, Input::Text(&value.to_string()));
+        self
+    }
+
+    /// A clock that the program moves, for tests.
+    pub fn clock(mut self, clock: Arc<ManualClock>) -> Builder<K, V> {
+        self.clock = Some(clock);
+        self
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
+    /// The provider: receives requests on a provider thread, and answers each key now or later, on any thread.
+    pub fn provider(mut self, provide: impl Fn(LoadRequest<K, V>) + Send + Sync + 'static) -> Builder<K, V> {
+        self.hooks.provider = Some(Arc::new(ProvidingClosure(move |ticket| provide(LoadRequest::new(ticket)))));
+        self
+    }
+
+    /// A provider in its simplest form: given the keys that are missing, it returns their values; keys left out are known to be absent. An
+    /// error fails all of them. It runs on a provider thread and may block.
+    pub fn load<E>(self, load: impl Fn(&[K]) -> Result<HashMap<K, V>, E> + Send + Sync + 'static) -> Builder<K, V>
+    where
+        K: Eq + Hash,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.provider(move |request| {
+            let keys = request.keys();
+            match load(&keys) {
+                Ok(mut values) => {
+                    for (index, key) in keys.iter().enumerate() {
+                        if let Some(value) = values.remove(key) {
+                            request.resolve(index, value);
+                        }
+                    }
+                    request.finish_absent();
+                }
+                Err(error) => request.finish_failed(error),
+            }
+        })
+    }
+
+    /// What a value costs, in whatever unit `cache.cost_limit` is meant. Without this a value costs nothing besides its entry.
+    pub fn cost(mut self, cost: impl Fn(&V) -> u64 + Send + Sync + 'static) -> Builder<K, V> {
+        self.hooks.cost = Some(Arc::new(CostClosure(move |value: &Value| cost(&shared::<V>(value)))));
+        self
+    }
+
+    /// Is called once for each value that leaves the cache, with the reason.
+    pub fn on_removal(mut self, removed: impl Fn(K, Arc<V>, Cause) + Send + Sync + 'static) -> Builder<K, V> {
+        self.hooks.removal = Some(Arc::new(RemovalClosure(move |departure: &Departure| {
+            if let Answer::Value(value) = &departure.answer {
+                removed(K::from_bytes(&departure.key), shared(value), departure.cause);
+            }
+        })));
+        self
+    }
+
+    fn plan(self) -> Result<Plan, FetchError> {
+        if let Some(problem) = self.draft.problem() {
+            return Err(FetchError::with_text(Status::ERR_BAD_VALUE, &problem.to_string_lossy()));
+        }
+        let clock = self.clock.map(Clock::Manual);
+        Ok(Plan { settings: self.draft.settings().clone(), hooks: self.hooks, clock, ..Plan::default() })
+    }
+
+    /// Makes the engine and starts its threads.
+    pub fn build(self) -> Result<Tasks<K, V>, FetchError> {
+        Core::engine(self.plan()?).map(Tasks::new).map_err(FetchError::of)
+    }
+
+    /// Makes a cache without a provider.
+    pub fn build_cache(self) -> Result<TypedCache<K, V>, FetchError> {
+        Core::cache(self.plan()?).map(TypedCache::new).map_err(FetchError::of)
+    }
+}
+
+struct ProvidingClosure<F>(F);
+
+impl<F: Fn(Ticket) + Send + Sync> Provider for ProvidingClosure<F> {
+    fn provide(&self, request: Ticket) {
+        (self.0)(request);
+    }
+}
+
+struct CostClosure<F>(F);
+
+impl<F: Fn(&Value) -> u64 + Send + Sync> CostFunction for CostClosure<F> {
+    fn cost(&self, _key: &[u8], value: &Value) -> u64 {
+        (self.0)(value)
+    }
+}
+
+struct RemovalClosure<F>(F);
+
+impl<F: Fn(&Departure) + Send + Sync> RemovalListener for RemovalClosure<F> {
+    fn removed(&self, departure: &Departure) {
+        (self.0)(departure);
+    }
+}

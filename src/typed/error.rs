@@ -1,0 +1,119 @@
+//! Why a fetch failed, as a Rust error.
+
+use crate::base::{Error, Object, Status};
+use std::ffi::c_void;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a provider can fail with.
+pub(super) type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+/// Why a call or a fetch failed. Cloning shares it: all callers that waited for one load receive the same error.
+#[derive(Clone)]
+pub struct FetchError(Error);
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The provider failed: [`FetchError::provider_error`].
+    Provider,
+    /// The provider finished without an answer to the key.
+    Unanswered,
+    /// It was not answered in time.
+    Timeout,
+    /// It was cancelled.
+    Cancelled,
+    /// There was no place in the queue.
+    QueueFull,
+    /// The circuit breaker is open.
+    Unavailable,
+    /// The cache or the engine is closed.
+    Closed,
+    /// The key is longer than 65,535 bytes, or the validator refused it.
+    InvalidKey,
+    /// A setting was refused: the message says which, and what it accepts.
+    BadSetting,
+    /// The call would wait for itself: a blocking call inside the provider or a callback.
+    WouldDeadlock,
+    /// Anything else: the message says what.
+    Other,
+}
+
+impl FetchError {
+    pub(super) fn of(status: Status) -> FetchError {
+        FetchError(Error::of(status))
+    }
+
+    pub(super) fn with_text(status: Status, text: &str) -> FetchError {
+        FetchError(Error::with_text(status, 0, text))
+    }
+
+    pub(super) fn new(error: Error) -> FetchError {
+        FetchError(error)
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self.0.status() {
+            Status::ERR_PROVIDER => ErrorKind::Provider,
+            Status::ERR_UNANSWERED => ErrorKind::Unanswered,
+            Status::ERR_TIMEOUT => ErrorKind::Timeout,
+            Status::ERR_CANCELLED => ErrorKind::Cancelled,
+            Status::ERR_QUEUE_FULL => ErrorKind::QueueFull,
+            Status::ERR_UNAVAILABLE => ErrorKind::Unavailable,
+            Status::ERR_CLOSED => ErrorKind::Closed,
+            Status::ERR_KEY_TOO_LONG | Status::INVALID_KEY => ErrorKind::InvalidKey,
+            Status::ERR_BAD_VALUE | Status::ERR_UNKNOWN_KEY => ErrorKind::BadSetting,
+            Status::ERR_REENTRANT => ErrorKind::WouldDeadlock,
+            _ => ErrorKind::Other,
+        }
+    }
+
+    /// Whether another attempt may succeed.
+    pub fn is_retriable(&self) -> bool {
+        self.0.is_retriable()
+    }
+
+    /// What the provider failed with.
+    pub fn provider_error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        let object = self.0.object()?;
+        // SAFETY: the errors of a typed engine carry no other objects than those of `of_provider`, and `self` holds this one.
+        Some(&**unsafe { &*object.pointer().cast_const().cast::<Cause>() })
+    }
+
+    /// Whether both are the same error, of the same load.
+    pub fn is_same(&self, other: &FetchError) -> bool {
+        self.0.is(&other.0)
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message().to_string_lossy())
+    }
+}
+
+impl fmt::Debug for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
+impl std::error::Error for FetchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.provider_error().map(|error| error as _)
+    }
+}
+
+unsafe extern "C-unwind" fn drop_cause(pointer: *mut c_void) {
+    // SAFETY: the pointer came from `Box::into_raw` in `of_provider`, and this runs once for it.
+    drop(unsafe { Box::from_raw(pointer.cast::<Cause>()) });
+}
+
+/// The provider's error as the library keeps it. A permanent one is not tried again.
+pub(super) fn of_provider(cause: Cause, permanent: bool) -> Error {
+    let text = cause.to_string();
+    let object = Object::new(Box::into_raw(Box::new(cause)).cast(), Some(drop_cause));
+    Error::of_provider(0, text.as_bytes(), permanent, Some(object))
+}

@@ -1,0 +1,183 @@
+//! Fetches as futures. They need no executor of their own: the library's dispatcher thread wakes whichever task waits.
+
+use super::error::FetchError;
+use super::tasks::FetchResult;
+use super::value::shared;
+use crate::base::sync::Mutex;
+use crate::engine::Core;
+use crate::engine::fetch::{FetchAnswer, FetchCall};
+use crate::engine::fetch_handle::FetchHandle;
+use crate::engine::host::{Receiver, Results};
+use crate::task::{Form, Outcome, Verdict};
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+pub(super) fn of_outcome<V: Send + Sync + 'static>(outcome: Outcome) -> FetchResult<V> {
+    match outcome.verdict {
+        Verdict::Value(value) => Ok(Some(shared(&value))),
+        Verdict::Null | Verdict::Miss => Ok(None),
+        Verdict::InvalidKey => Err(FetchError::of(crate::base::Status::INVALID_KEY)),
+        Verdict::Failed(error) => Err(FetchError::new(error)),
+    }
+}
+
+/// A fetch of one key. It starts when it is first polled; dropping it before its end cancels it, and no other fetch of the key.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct FetchFuture<V> {
+    call: PendingCall,
+    value: PhantomData<fn() -> V>,
+}
+
+/// A fetch of many keys, answered as a whole: a result for each key, in the order asked. Else as [`FetchFuture`].
+#[must_use = "a future does nothing unless it is polled"]
+pub struct BatchFuture<V> {
+    call: PendingCall,
+    value: PhantomData<fn() -> V>,
+}
+
+impl<V> FetchFuture<V> {
+    pub(super) fn new(core: Arc<Core>, key: Vec<u8>) -> FetchFuture<V> {
+        FetchFuture { call: PendingCall::new(core, Form::Each, vec![key]), value: PhantomData }
+    }
+}
+
+impl<V> BatchFuture<V> {
+    pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>) -> BatchFuture<V> {
+        BatchFuture { call: PendingCall::new(core, Form::All, keys), value: PhantomData }
+    }
+}
+
+impl<V: Send + Sync + 'static> Future for FetchFuture<V> {
+    type Output = FetchResult<V>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<FetchResult<V>> {
+        self.get_mut().call.poll(context).map(|answer| match answer? {
+            FetchAnswer::Now(outcome) => of_outcome(outcome),
+            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
+        })
+    }
+}
+
+impl<V: Send + Sync + 'static> Future for BatchFuture<V> {
+    type Output = Result<Vec<FetchResult<V>>, FetchError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().call.poll(context).map(|answer| match answer? {
+            FetchAnswer::Ready(results) => Ok(results.batch.outcomes.into_iter().map(of_outcome).collect()),
+            FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
+        })
+    }
+}
+
+/// One call of the engine, from before it starts until its answer was taken.
+struct PendingCall {
+    core: Arc<Core>,
+    form: Form,
+    keys: Vec<Vec<u8>>,
+    stage: CallStage,
+}
+
+enum CallStage {
+    /// It was never polled.
+    New,
+    /// Its answer comes there.
+    Running { handle: Arc<FetchHandle>, slot: Arc<Mutex<AnswerSlot>> },
+    /// Its answer was taken.
+    Over,
+}
+
+/// Where the dispatcher leaves the answer for the task that polls.
+#[derive(Default)]
+struct AnswerSlot {
+    answer: Option<FetchAnswer>,
+    waker: Option<Waker>,
+}
+
+impl PendingCall {
+    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>) -> PendingCall {
+        PendingCall { core, form, keys, stage: CallStage::New }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
+        match &self.stage {
+            CallStage::New => self.start(context),
+            CallStage::Running { slot, .. } => {
+                let mut held = slot.lock();
+                let Some(answer) = held.answer.take() else {
+                    // Most often the same task polls again.
+                    if !held.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                        let before = held.waker.replace(context.waker().clone());
+                        drop(held);
+                        // Code of the executor's: with no lock held.
+                        drop(before);
+                    }
+                    return Poll::Pending;
+                };
+                drop(held);
+                self.stage = CallStage::Over;
+                Poll::Ready(Ok(answer))
+            }
+            CallStage::Over => panic!("a future is not polled after its end"),
+        }
+    }
+
+    fn start(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
+        let handle = Arc::new(FetchHandle::new());
+        let slot = Arc::new(Mutex::new(AnswerSlot { answer: None, waker: Some(context.waker().clone()) }));
+        let call = FetchCall {
+            form: self.form,
+            settings: self.core.fetch_settings().clone(),
+            progress_step: 0,
+            handle: Some(&handle),
+            at_once: true,
+        };
+        let receiver = || Box::new(SlotReceiver(slot.clone())) as Box<dyn Receiver>;
+        let answer = self.core.fetch(self.keys.iter().map(Vec::as_slice), &call, receiver);
+        match answer {
+            Ok(FetchAnswer::Pending) => {
+                self.stage = CallStage::Running { handle, slot };
+                Poll::Pending
+            }
+            at_once => {
+                self.stage = CallStage::Over;
+                Poll::Ready(at_once.map_err(FetchError::of))
+            }
+        }
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        if let CallStage::Running { handle, .. } = &self.stage {
+            handle.cancel();
+        }
+    }
+}
+
+struct SlotReceiver(Arc<Mutex<AnswerSlot>>);
+
+impl SlotReceiver {
+    fn put(&self, answer: FetchAnswer) {
+        let waker = {
+            let mut slot = self.0.lock();
+            slot.answer = Some(answer);
+            slot.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Receiver for SlotReceiver {
+    fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, _last: bool) {
+        self.put(FetchAnswer::Now(outcome.clone()));
+    }
+
+    fn batch(&mut self, results: Results) {
+        self.put(FetchAnswer::Ready(results));
+    }
+
+    fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
+}

@@ -1,0 +1,81 @@
+//! Types that can be keys.
+
+/// What a key is looked up by: its bytes, at most 65,535 of them. Two values are one key if their bytes are equal.
+///
+/// A type that a [`CacheKey`] borrows as has the same bytes as the key, as `str` has those of its `String`.
+pub trait KeyBytes {
+    /// Calls `use_bytes` with the bytes.
+    fn with_bytes<R>(&self, use_bytes: impl FnOnce(&[u8]) -> R) -> R;
+}
+
+/// A type whose values are the keys of a cache. Implemented for strings, bytes and integers (big-endian, so that the bytes sort as the
+/// numbers do).
+pub trait CacheKey: KeyBytes + Sized + 'static {
+    /// The key back from its bytes.
+    fn from_bytes(bytes: &[u8]) -> Self;
+}
+
+macro_rules! bytes_of {
+    ($($type:ty),*) => {
+        $(impl KeyBytes for $type {
+            #[inline]
+            fn with_bytes<R>(&self, use_bytes: impl FnOnce(&[u8]) -> R) -> R {
+                use_bytes(self.as_ref())
+            }
+        })*
+    };
+}
+bytes_of!(str, String, [u8], Vec<u8>);
+
+impl CacheKey for String {
+    fn from_bytes(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+}
+
+impl CacheKey for Vec<u8> {
+    fn from_bytes(bytes: &[u8]) -> Vec<u8> {
+        bytes.to_vec()
+    }
+}
+
+macro_rules! integers {
+    ($($integer:ty)*) => {
+        $(impl KeyBytes for $integer {
+            #[inline]
+            fn with_bytes<R>(&self, use_bytes: impl FnOnce(&[u8]) -> R) -> R {
+                use_bytes(&self.to_be_bytes())
+            }
+        }
+        impl CacheKey for $integer {
+            fn from_bytes(bytes: &[u8]) -> $integer {
+                <$integer>::from_be_bytes(bytes.try_into().expect("the bytes of an integer of this type"))
+            }
+        })*
+    };
+}
+integers! { u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 }
+
+/// The bytes of keys, copied for a call that outlives them.
+pub(super) fn copied<'k, Q: KeyBytes + ?Sized + 'k>(keys: impl IntoIterator<Item = &'k Q>) -> Vec<Vec<u8>> {
+    keys.into_iter().map(|key| key.with_bytes(<[u8]>::to_vec)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comes_back<K: CacheKey + PartialEq + std::fmt::Debug>(key: K) {
+        assert_eq!(key.with_bytes(K::from_bytes), key);
+    }
+
+    #[test]
+    fn s01_a_key_comes_back_from_its_bytes() {
+        comes_back("Grüße".to_owned());
+        comes_back(String::new());
+        comes_back(vec![1_u8, 2]);
+        comes_back(u64::MAX);
+        comes_back(i16::MIN);
+        assert_eq!("a".with_bytes(<[u8]>::to_vec), "a".to_owned().with_bytes(<[u8]>::to_vec));
+    }
+}

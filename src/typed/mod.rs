@@ -1,0 +1,48 @@
+//! kvlight for Rust programs: caches and engines with typed keys and values, futures that need no particular executor, and blocking calls.
+//!
+//! ```
+//! use kvlight::{FetchError, Tasks};
+//! use std::collections::HashMap;
+//!
+//! fn main() -> Result<(), FetchError> {
+//!     let capitals: Tasks<String, String> = Tasks::builder()
+//!         .set("cache.capacity", 10_000)
+//!         .load(|countries: &[String]| {
+//!             // Called with the keys that are missing. Keys left out are known to be absent.
+//!             let known = |country: &String| (country == "France").then(|| (country.clone(), "Paris".to_owned()));
+//!             Ok::<_, std::io::Error>(countries.iter().filter_map(known).collect::<HashMap<_, _>>())
+//!         })
+//!         .build()?;
+//!     assert_eq!(capitals.fetch_wait("France")?.as_deref(), Some(&"Paris".to_owned()));
+//!     assert_eq!(capitals.fetch_wait("Atlantis")?, None);
+//!     capitals.shut_down();
+//!     Ok(())
+//! }
+//! ```
+//!
+//! In async code `capitals.fetch("France").await` does the same. [`Tasks::fetch`] returns a future that starts when it is first polled and
+//! cancels its fetch when it is dropped; any executor will do.
+//!
+//! - [`Tasks`]: an engine, a cache with a provider behind it. [`Builder`] makes one.
+//! - [`TypedCache`]: the cache alone, or an engine's, for reading and writing.
+//! - [`LoadRequest`]: what a provider answers, now or later, on any thread.
+//! - [`CacheKey`]: types that can be keys. [`FetchError`]: why a fetch failed.
+//!
+//! Values are shared as `Arc<V>`: a hit clones the `Arc` and nothing else. Every promise of `docs/CONTRACT.md` holds here as in C.
+
+mod builder;
+mod cache;
+mod error;
+mod fetch;
+mod key;
+mod request;
+mod tasks;
+mod value;
+
+pub use builder::Builder;
+pub use cache::{CacheState, EntryTerms, TypedCache};
+pub use error::{ErrorKind, FetchError};
+pub use fetch::{BatchFuture, FetchFuture};
+pub use key::{CacheKey, KeyBytes};
+pub use request::LoadRequest;
+pub use tasks::{FetchResult, Tasks};

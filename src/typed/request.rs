@@ -1,0 +1,102 @@
+//! A request as a provider in Rust answers it.
+
+use super::cache::EntryTerms;
+use super::error::of_provider;
+use super::key::{CacheKey, KeyBytes};
+use super::value::stored;
+use crate::base::{Answer, Status, StoreTerms};
+use crate::engine::request::Ticket;
+use crate::task::Unanswered;
+use std::borrow::Borrow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Keys for the provider to answer: each by itself, in any order, now or later, on any thread. Dropping the request finishes it: keys without
+/// an answer then fail with [`super::ErrorKind::Unanswered`].
+///
+/// Each answering method returns whether the answer was accepted. It is not if the key has an answer already, or if it came too late.
+pub struct LoadRequest<K: CacheKey, V> {
+    ticket: Ticket,
+    types: PhantomData<fn(K) -> V>,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
+    pub(super) fn new(ticket: Ticket) -> LoadRequest<K, V> {
+        LoadRequest { ticket, types: PhantomData }
+    }
+
+    /// How many keys there are; at least one.
+    pub fn len(&self) -> usize {
+        self.ticket.keys().len()
+    }
+
+    /// Whether there are none, which is never the case.
+    pub fn is_empty(&self) -> bool {
+        self.ticket.keys().is_empty()
+    }
+
+    /// The key at `index`, below [`LoadRequest::len`].
+    pub fn key(&self, index: usize) -> K {
+        K::from_bytes(self.ticket.keys().get(index).expect("an index below the length"))
+    }
+
+    /// All keys, in order.
+    pub fn keys(&self) -> Vec<K> {
+        self.ticket.keys().iter().map(K::from_bytes).collect()
+    }
+
+    /// Answers the key at `index`.
+    pub fn resolve(&self, index: usize, value: impl Into<Arc<V>>) -> bool {
+        self.resolve_with(index, value, EntryTerms::default())
+    }
+
+    /// Answers the key at `index`, on terms of its own.
+    pub fn resolve_with(&self, index: usize, value: impl Into<Arc<V>>, terms: EntryTerms) -> bool {
+        let value = Answer::Value(stored(value.into(), terms.cost.unwrap_or(0)));
+        self.ticket.resolve(index, value, terms.into()) == Status::OK
+    }
+
+    /// There is no record under the key at `index`.
+    pub fn resolve_absent(&self, index: usize) -> bool {
+        self.ticket.resolve(index, Answer::Null, StoreTerms::default()) == Status::OK
+    }
+
+    /// Fails the key at `index`; it is tried again if the settings say so.
+    pub fn fail(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
+        self.ticket.fail(index, of_provider(Arc::from(error.into()), false)) == Status::OK
+    }
+
+    /// Fails the key at `index`, and trying again is pointless.
+    pub fn fail_permanently(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
+        self.ticket.fail(index, of_provider(Arc::from(error.into()), true)) == Status::OK
+    }
+
+    /// Answers by key. A key that is not in this request is stored if nothing newer is known of it.
+    pub fn supply<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        let answer = Answer::Value(stored(value.into(), 0));
+        key.with_bytes(|key| self.ticket.supply(key, answer, StoreTerms::default())) == Status::OK
+    }
+
+    /// Whether nobody wants any of it any more: the provider may give up.
+    pub fn is_cancelled(&self) -> bool {
+        self.ticket.cancel_reason() != 0
+    }
+
+    /// Starts the attempt's time (`attempt_timeout_ms`) anew.
+    pub fn heartbeat(&self) -> bool {
+        self.ticket.heartbeat() == Status::OK
+    }
+
+    /// Finishes: the keys without an answer are known to be absent.
+    pub fn finish_absent(self) {
+        self.ticket.finish(Unanswered::Null);
+    }
+
+    /// Finishes: the keys without an answer fail.
+    pub fn finish_failed(self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
+        self.ticket.finish(Unanswered::Failed(of_provider(Arc::from(error.into()), false)));
+    }
+}

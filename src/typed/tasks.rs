@@ -1,0 +1,130 @@
+//! An engine: a typed cache with a provider behind it.
+
+use super::builder::Builder;
+use super::cache::TypedCache;
+use super::error::FetchError;
+use super::fetch::{BatchFuture, FetchFuture, of_outcome};
+use super::key::{CacheKey, KeyBytes, copied};
+use crate::base::Status;
+use crate::base::process::must_not_wait;
+use crate::engine::Core;
+use crate::engine::fetch::{FetchAnswer, FetchCall};
+use crate::task::Form;
+use std::borrow::Borrow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// What a fetch of one key comes to: its value, `None` if it is known to be absent, or why it failed.
+pub type FetchResult<V> = Result<Option<Arc<V>>, FetchError>;
+
+/// An engine. Cloning gives another handle to the same engine. When the last handle is dropped the engine closes: what is still under way
+/// fails with [`super::ErrorKind::Closed`], and its threads end by themselves; [`Tasks::shut_down`] waits for that.
+pub struct Tasks<K: CacheKey, V> {
+    engine: Arc<OwnedEngine>,
+    types: PhantomData<fn(K) -> V>,
+}
+
+impl<K: CacheKey, V> Clone for Tasks<K, V> {
+    fn clone(&self) -> Tasks<K, V> {
+        Tasks { engine: self.engine.clone(), types: PhantomData }
+    }
+}
+
+/// Disposes the engine when it is dropped.
+struct OwnedEngine(Arc<Core>);
+
+impl Drop for OwnedEngine {
+    fn drop(&mut self) {
+        self.0.clone().dispose();
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
+    /// Settings and functions, with every default in place.
+    pub fn builder() -> Builder<K, V> {
+        Builder::new()
+    }
+
+    pub(super) fn new(core: Arc<Core>) -> Tasks<K, V> {
+        Tasks { engine: Arc::new(OwnedEngine(core)), types: PhantomData }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.engine.0
+    }
+
+    /// Fetches one key: from the cache, or together with everyone else who wants it from the provider.
+    pub fn fetch<Q: KeyBytes + ?Sized>(&self, key: &Q) -> FetchFuture<V>
+    where
+        K: Borrow<Q>,
+    {
+        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec))
+    }
+
+    /// Fetches many keys; those that are missing are loaded together.
+    pub fn fetch_all<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> BatchFuture<V>
+    where
+        K: Borrow<Q>,
+    {
+        BatchFuture::new(self.core().clone(), copied(keys))
+    }
+
+    /// As [`Tasks::fetch`], blocking this thread. Not inside the provider or a callback, where it would wait for itself.
+    pub fn fetch_wait<Q: KeyBytes + ?Sized>(&self, key: &Q) -> FetchResult<V>
+    where
+        K: Borrow<Q>,
+    {
+        match key.with_bytes(|key| self.wait(Form::Each, [key].into_iter()))? {
+            FetchAnswer::Now(outcome) => of_outcome(outcome),
+            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
+        }
+    }
+
+    /// As [`Tasks::fetch_all`], blocking this thread.
+    pub fn fetch_all_wait<'k, Q: KeyBytes + ?Sized + 'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Q>,
+    ) -> Result<Vec<FetchResult<V>>, FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        let keys = copied(keys);
+        match self.wait(Form::All, keys.iter().map(Vec::as_slice))? {
+            FetchAnswer::Ready(results) => Ok(results.batch.outcomes.into_iter().map(of_outcome).collect()),
+            FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
+        }
+    }
+
+    fn wait<'k>(&self, form: Form, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone) -> Result<FetchAnswer, FetchError> {
+        if must_not_wait() {
+            return Err(FetchError::of(Status::ERR_REENTRANT));
+        }
+        let settings = self.core().fetch_settings().clone();
+        let call = FetchCall { form, settings, progress_step: 0, handle: None, at_once: true };
+        self.core().fetch_wait(keys, &call).map_err(FetchError::of)
+    }
+
+    /// Loads keys anew in the background; until then the cache keeps what it has.
+    pub fn refresh<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        let keys = copied(keys);
+        self.core().refresh(keys.iter().map(Vec::as_slice), self.core().refresh_settings()).map_err(FetchError::of)
+    }
+
+    /// The engine's cache, for reading and writing.
+    pub fn cache(&self) -> TypedCache<K, V> {
+        TypedCache::new(self.core().clone())
+    }
+
+    /// Closes the engine, waits until provider and callbacks have returned, and ends its threads. Other handles answer
+    /// [`super::ErrorKind::Closed`] from then on. Inside the provider or a callback it does not wait.
+    pub fn shut_down(self) {
+        if must_not_wait() {
+            self.core().close(None, None);
+        } else {
+            self.core().clone().free();
+        }
+    }
+}

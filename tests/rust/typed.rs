@@ -1,0 +1,213 @@
+//! The interface for Rust programs: typed keys and values, blocking and as futures, under a small executor of the test's own.
+
+use kvlight::base::Millis;
+use kvlight::{Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, LoadRequest, ManualClock, Tasks, TypedCache};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Doubles numbers; there is nothing under odd ones.
+fn doubling(calls: &Arc<AtomicUsize>) -> Builder<u64, u64> {
+    let calls = calls.clone();
+    Tasks::builder().load(move |keys: &[u64]| {
+        calls.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(keys.iter().filter(|key| **key % 2 == 0).map(|key| (*key, 2 * key)).collect())
+    })
+}
+
+#[test]
+fn f01_values_absences_and_order_by_waiting_and_by_await() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let tasks = doubling(&calls).build().expect("an engine");
+    assert_eq!(tasks.fetch_wait(&4).expect("a value").as_deref(), Some(&8));
+    assert_eq!(tasks.fetch_wait(&5).expect("an absence"), None);
+    assert_eq!(block_on(tasks.fetch(&4)).expect("a value").as_deref(), Some(&8));
+    let all: Vec<Option<u64>> = block_on(tasks.fetch_all(&[6, 7, 6, 4]))
+        .expect("a batch")
+        .into_iter()
+        .map(|found| found.expect("an answer").as_deref().copied())
+        .collect();
+    assert_eq!(all, [Some(12), None, Some(12), Some(8)]);
+    assert_eq!(calls.load(Ordering::Relaxed), 3, "4, then 5, then 6 and 7 together");
+    let all = tasks.fetch_all_wait(&[4, 5]).expect("a batch");
+    assert_eq!(all.into_iter().map(|found| found.expect("an answer").is_some()).collect::<Vec<_>>(), [true, false]);
+    tasks.shut_down();
+}
+
+#[test]
+fn f06_a_thousand_tasks_that_want_one_key_cost_one_call_and_share_one_value() {
+    let (send, requests) = mpsc::channel::<LoadRequest<String, String>>();
+    let send = Mutex::new(send);
+    let tasks: Tasks<String, String> = Tasks::builder()
+        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
+        .build()
+        .expect("an engine");
+    let mut fetches: Vec<_> = (0..1000).map(|_| Box::pin(tasks.fetch("key"))).collect();
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    for fetch in &mut fetches {
+        assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let request = requests.recv().expect("one request");
+    assert_eq!(request.keys(), ["key"]);
+    assert!(request.resolve(0, "value".to_owned()));
+    assert!(!request.resolve(0, "other".to_owned()), "it has an answer");
+    drop(request);
+    let values: Vec<Arc<String>> = fetches.into_iter().map(|fetch| block_on(fetch).expect("an answer").expect("a value")).collect();
+    assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])));
+    assert!(requests.try_recv().is_err());
+}
+
+#[derive(Debug)]
+struct Down(u32);
+
+impl std::fmt::Display for Down {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "down for {} s", self.0)
+    }
+}
+
+impl std::error::Error for Down {}
+
+#[test]
+fn f20_the_providers_error_reaches_every_caller_as_the_same_object() {
+    let tasks: Tasks<u8, ()> = Tasks::builder().load(|_: &[u8]| Err::<HashMap<u8, ()>, _>(Down(7))).build().expect("an engine");
+    let found = tasks.fetch_all_wait(&[1, 2]).expect("a batch");
+    let errors: Vec<&FetchError> = found.iter().map(|found| found.as_ref().expect_err("it failed")).collect();
+    assert!(errors[0].is_same(errors[1]));
+    assert_eq!((errors[0].kind(), errors[0].to_string()), (ErrorKind::Provider, "down for 7 s".to_owned()));
+    assert_eq!(errors[0].provider_error().and_then(|error| error.downcast_ref::<Down>()).map(|down| down.0), Some(7));
+    assert!(std::error::Error::source(errors[0]).is_some_and(|source| source.is::<Down>()));
+}
+
+#[test]
+fn f09_a_future_that_is_dropped_cancels_its_fetch_and_no_other() {
+    let (send, requests) = mpsc::channel::<LoadRequest<u8, u8>>();
+    let send = Mutex::new(send);
+    let tasks: Tasks<u8, u8> = Tasks::builder()
+        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
+        .build()
+        .expect("an engine");
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (mut first, mut second) = (Box::pin(tasks.fetch(&1)), Box::pin(tasks.fetch(&1)));
+    assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let request = requests.recv().expect("a request");
+    drop(first);
+    assert!(!request.is_cancelled());
+    request.resolve(0, 5);
+    assert_eq!(block_on(second).expect("an answer").as_deref(), Some(&5));
+    let mut third = Box::pin(tasks.fetch(&2));
+    assert!(third.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let request = requests.recv().expect("a request");
+    drop(third);
+    assert!(request.is_cancelled());
+}
+
+#[test]
+fn s06_terms_hold_and_a_cache_needs_no_provider() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let cache: TypedCache<String, Vec<u8>> =
+        Builder::default().set("cache.capacity", 2).clock(clock.clone()).build_cache().expect("a cache");
+    let short = EntryTerms { ttl: Some(Duration::from_millis(50)), ..EntryTerms::default() };
+    assert!(cache.put_with("a", vec![1], short).expect("open"));
+    assert!(cache.put_absent("b").expect("open"));
+    assert!(matches!(cache.get("a"), CacheState::Value(value) if *value == [1]));
+    assert!(matches!(cache.peek("b"), CacheState::Absent));
+    clock.advance(50);
+    assert!(matches!(cache.get("a"), CacheState::Unknown));
+    assert!(cache.remove("b") && !cache.remove("b") && cache.is_empty());
+}
+
+#[test]
+fn s11_what_leaves_is_shown_with_its_cause_and_is_dropped_once() {
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let seen = left.clone();
+    let value = Arc::new(7);
+    let cache: TypedCache<u8, i32> = Builder::default()
+        .set("cache.capacity", 1)
+        .on_removal(move |key, value, cause| seen.lock().expect("no panic").push((key, *value, cause)))
+        .build_cache()
+        .expect("a cache");
+    cache.put(&1, value.clone()).expect("open");
+    assert_eq!(Arc::strong_count(&value), 2);
+    cache.put(&2, 8).expect("open");
+    assert_eq!(*left.lock().expect("no panic"), [(1, 7, Cause::Capacity)]);
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn s03_a_cost_function_bounds_the_cache_by_what_values_cost() {
+    let cache: TypedCache<u32, String> =
+        Builder::default().set("cache.cost_limit", 1 << 20).cost(|text: &String| text.len() as u64).build_cache().expect("a cache");
+    for key in 0..64_u32 {
+        cache.put(&key, "x".repeat(64 << 10)).expect("open");
+    }
+    assert!(cache.len() < 16, "{} entries of 64 KiB in 1 MiB", cache.len());
+}
+
+#[test]
+fn l09_a_refused_setting_is_reported_in_a_sentence() {
+    let refused = Tasks::<u8, u8>::builder().set("cache.capacty", 5).load(|_: &[u8]| Ok::<_, Down>(HashMap::new())).build();
+    let error = refused.err().expect("there is no such setting");
+    assert_eq!(error.kind(), ErrorKind::BadSetting);
+    assert!(error.to_string().contains("did you mean \"cache.capacity\"?"), "{error}");
+}
+
+#[test]
+fn l05_what_is_open_at_the_end_fails_with_closed() {
+    let (send, requests) = mpsc::channel::<LoadRequest<u8, u8>>();
+    let send = Mutex::new(send);
+    let tasks: Tasks<u8, u8> = Tasks::builder()
+        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
+        .build()
+        .expect("an engine");
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut fetch = Box::pin(tasks.fetch(&1));
+    assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let request = requests.recv().expect("a request");
+    drop(tasks);
+    assert_eq!(block_on(fetch).expect_err("closed").kind(), ErrorKind::Closed);
+    drop(request);
+}
+
+#[test]
+fn l01_a_blocking_call_inside_the_provider_is_refused() {
+    let inner: Arc<Mutex<Option<Tasks<u8, u8>>>> = Arc::default();
+    let seen = inner.clone();
+    let tasks: Tasks<u8, u8> = Tasks::builder()
+        .load(move |keys: &[u8]| {
+            let tasks = seen.lock().expect("no panic").clone().expect("it was put there");
+            let refused = tasks.fetch_wait(&9).expect_err("it would wait for itself");
+            assert_eq!(refused.kind(), ErrorKind::WouldDeadlock);
+            Ok::<_, Down>(keys.iter().map(|key| (*key, 1)).collect())
+        })
+        .build()
+        .expect("an engine");
+    *inner.lock().expect("no panic") = Some(tasks.clone());
+    assert_eq!(tasks.fetch_wait(&1).expect("an answer").as_deref(), Some(&1));
+    inner.lock().expect("no panic").take();
+}
