@@ -112,7 +112,7 @@ impl Shape {
 #[repr(C)]
 pub(super) struct Head {
     pub(super) header: Header,
-    /// Of the store alone whose entry it is.
+    /// Used only by the store whose entry it is.
     pub(super) deadline: UnsafeCell<Millis>,
 }
 
@@ -144,7 +144,7 @@ impl Header {
 
 const _: () = assert!(size_of::<Head>() == size_of::<Header>() + 2 * HEAD as usize);
 
-/// Room for a block of this shape, whose header alone is filled in.
+/// Allocates a block of this shape, with only the header filled in.
 pub(super) fn block(shape: Shape) -> Result<NonNull<Header>, NoMemory> {
     let layout = shape.layout().ok_or(NoMemory)?;
     // SAFETY: the layout is never empty, it holds a header.
@@ -154,17 +154,17 @@ pub(super) fn block(shape: Shape) -> Result<NonNull<Header>, NoMemory> {
     Ok(start)
 }
 
-/// What the heap holds for an allocation of `size` bytes: that and a word for the allocator, in steps of two words of 8 bytes, two at least. So it
-/// is with glibc's; others' steps are wider or narrower, and what they note lies elsewhere.
+/// The bytes of heap memory for an allocation of `size` bytes: these and a word for the allocator, rounded up to 16 bytes, and at least
+/// 32. That is exact for glibc; other allocators round differently, and keep their own data elsewhere.
 #[inline(always)]
 pub(super) fn heap_bytes(size: usize) -> u64 {
     ((size as u64 + 8).next_multiple_of(16)).max(32)
 }
 
-/// Gives the memory of a block back.
+/// Frees the memory of a block.
 ///
 /// # Safety
-/// It came from [`block`], and nobody refers to it any more.
+/// It came from [`block`], and there is no reference to it.
 pub(super) unsafe fn release(block: NonNull<Header>) {
     // SAFETY: the caller's promise; this is the layout that it was allocated with.
     unsafe {
@@ -173,11 +173,11 @@ pub(super) unsafe fn release(block: NonNull<Header>) {
     }
 }
 
-/// Memory was out, or the length is beyond what one allocation can hold.
+/// There was not enough memory, or the length is more than one allocation can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoMemory;
 
-/// A shared handle on a value; cloning it adds a reference.
+/// A shared handle of a value; cloning it adds a reference.
 #[repr(transparent)]
 pub struct Value(pub(super) NonNull<Header>);
 
@@ -195,7 +195,7 @@ impl Value {
         Ok(value)
     }
 
-    /// Zeroed room for `len` bytes, to be filled through the pointer before the value is shared.
+    /// A value of `len` zero bytes, to be filled through the pointer before the value is shared.
     pub fn space(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
         let (value, data) = Value::room(len)?;
         // SAFETY: `data` has room for as many bytes, and nobody else knows of it yet.
@@ -203,7 +203,7 @@ impl Value {
         Ok((value, data))
     }
 
-    /// Room for `len` bytes, which must be filled before anybody reads them.
+    /// A value of `len` uninitialised bytes, which must be filled before they are read.
     fn room(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
         let shape = Shape::new(INLINE, 0, len).ok_or(NoMemory)?;
         let header = block(shape)?;
@@ -212,8 +212,8 @@ impl Value {
         Ok((Value(header), data))
     }
 
-    /// Copies `bytes`, to be put under `key`: the store takes the block for its entry, so that nothing else is allocated or copied.
-    /// What is done with it else is as with [`Value::bytes`].
+    /// Copies `bytes`, to be put under `key`: the store uses the block for its entry, so that nothing else is allocated or copied. In all
+    /// other respects it is like [`Value::bytes`].
     pub fn bytes_under(key: &[u8], bytes: &[u8]) -> Result<Value, NoMemory> {
         let shape = Shape::new(ENTRY_BYTES, key.len(), bytes.len()).ok_or(NoMemory)?;
         let header = block(shape)?;
@@ -226,7 +226,7 @@ impl Value {
         Ok(Value(header))
     }
 
-    /// `len` bytes of the host at `data`, which stay valid and unchanged until `owner` is ended.
+    /// `len` bytes of the host at `data`, which stay valid and unchanged until `owner` is destroyed.
     ///
     /// # Safety
     /// `data` is readable for `len` bytes from any thread until `owner` is dropped.
@@ -259,7 +259,7 @@ impl Value {
         self.header().shape.tag()
     }
 
-    /// It will be given up soon, and its memory taken again: asks for where the allocator notes its size, and for the first bytes.
+    /// Prefetches the allocator's header and the first bytes, because the value will be dropped soon and its memory reused.
     #[inline(always)]
     pub fn given_up_soon(&self) {
         let start = self.0.as_ptr().cast::<u8>().cast_const();
@@ -303,7 +303,7 @@ impl Value {
         (self.tag() == OBJECT).then(|| unsafe { self.0.cast::<ObjectBox>().as_ref() }.object.pointer())
     }
 
-    /// What it costs to keep: the length of bytes, or what was said of the object.
+    /// Its cost: the length of bytes, or the stated cost of an object.
     #[inline]
     pub fn cost(&self) -> u64 {
         match self.tag() {
@@ -315,7 +315,7 @@ impl Value {
         }
     }
 
-    /// What the heap holds for it: its own allocation, and bytes or an object of the host's at their cost.
+    /// The bytes of heap memory for it: its own allocation, and the host's bytes or object at their cost.
     pub fn heap_bytes(&self) -> u64 {
         match self.tag() {
             OBJECT => heap_bytes(size_of::<ObjectBox>()).saturating_add(self.cost()),
@@ -342,22 +342,22 @@ impl Value {
         }
     }
 
-    /// Gives the reference up as a pointer, for [`Value::from_raw`].
+    /// Turns the reference into a pointer, for [`Value::from_raw`].
     #[inline]
     pub fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).0
     }
 
-    /// The pointer, while `self` lives.
+    /// The pointer, valid while `self` lives.
     pub fn as_raw(&self) -> NonNull<Header> {
         self.0
     }
 
-    /// As a clone. Nobody else can use `self` meanwhile: if it is the only reference, there is nobody to agree with on their number.
+    /// Like `clone`. Since `self` is borrowed exclusively, an only reference needs no atomic operation on the count.
     #[inline]
     pub fn share(&mut self) -> Value {
         let refs = &self.header().refs;
-        // What those did who gave theirs up comes before the end that the new one may lead to.
+        // Orders what former holders did before the destruction that the new reference may lead to.
         if refs.load(Ordering::Acquire) != 1 {
             return self.clone();
         }
@@ -365,7 +365,7 @@ impl Value {
         Value(self.0)
     }
 
-    /// Takes a reference back.
+    /// Restores a reference.
     ///
     /// # Safety
     /// `raw` came from [`Value::into_raw`], and each such pointer is taken back once.
@@ -380,7 +380,7 @@ impl Clone for Value {
     fn clone(&self) -> Value {
         // Relaxed, as in `Arc`: a new reference is made from one that is held, so nothing is published by the count.
         let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
-        // Half the range: somebody leaks references in a loop. The other half is for the threads that do so at the same moment.
+        // Half of the range: a program leaks references in a loop. The other half is for threads that do so at the same time.
         if rarely(before > u32::MAX / 2) {
             std::process::abort();
         }
@@ -392,15 +392,15 @@ impl Drop for Value {
     #[inline]
     fn drop(&mut self) {
         let refs = &self.header().refs;
-        // With a single reference there is no other thread to synchronise with, and none can appear: references are made from references. What is dropped here is
-        // most often alone, unlike what is given up.
+        // With a single reference there is no other thread to synchronise with, and none can appear, since references are made from
+        // references. Here that is the usual case, unlike in `give_up`.
         if refs.load(Ordering::Relaxed) == 1 || refs.fetch_sub(1, Ordering::Release) == 1 {
             self.end();
         }
     }
 }
 
-/// The last reference to a value, already given up: dropping this ends the value.
+/// The last reference to a value, already released: dropping this destroys the value.
 pub struct LastReference(ManuallyDrop<Value>);
 
 impl Drop for LastReference {
@@ -410,7 +410,7 @@ impl Drop for LastReference {
 }
 
 impl Value {
-    /// Gives the reference up without running code of anybody's; if it was the last, what is left to do is in the result.
+    /// Releases the reference without running any destructor; if it was the last one, the result must be dropped to run it.
     #[inline]
     pub fn give_up(self) -> Option<LastReference> {
         let value = ManuallyDrop::new(self);
@@ -420,7 +420,7 @@ impl Value {
     /// No other reference is left: frees the value. Called once.
     #[inline(never)]
     fn end(&self) {
-        // What other holders did with the value comes before its end.
+        // Orders what other holders did with the value before its destruction.
         acquire(&self.header().refs);
         match self.tag() {
             // SAFETY: the last reference to a block.

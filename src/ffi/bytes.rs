@@ -1,4 +1,4 @@
-//! Bytes, keys and texts on their way in: a pointer and a length become a slice, or a status that says what is wrong.
+//! Bytes, keys and texts as arguments: a pointer and a length become a slice, or a status that says what is wrong.
 
 use super::guard::Caller;
 use super::types::kvl_slice_t;
@@ -45,7 +45,7 @@ impl Caller {
         Ok(unsafe { std::slice::from_raw_parts(key, len) })
     }
 
-    /// Keys as slices. Each is checked before the first is used; one that is too long is its own position's failure.
+    /// Keys as slices. All are checked before the first is used; a key that is too long fails its own position only.
     pub(crate) fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]> + Clone, Status> {
         let keys = self.items(keys, n)?;
         for key in keys {
@@ -64,7 +64,7 @@ impl Caller {
         if path.file_name().is_some() { Ok(path) } else { Err(Status::ERR_INVALID_ARG) }
     }
 
-    /// A C string. What is not UTF-8 is replaced, and will be found to be no setting.
+    /// A C string. Invalid UTF-8 is replaced; such a text is no valid setting.
     pub(crate) fn text(&self, text: *const c_char) -> Result<Cow<'_, str>, Status> {
         if text.is_null() {
             return Err(Status::ERR_NULL_POINTER);

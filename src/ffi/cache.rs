@@ -1,8 +1,8 @@
-//! Caches across the ABI, a store on its own or an engine's: made, looked at, given up. What changes one is in `cache_write.rs`.
+//! Caches across the ABI, a store on its own or an engine's: creation, lookups, release. `cache_write.rs` has the writes.
 //!
-//! Host code that runs during a call (hooks, destructors) may release the very cache that the call works on. So a call that may
-//! run such code keeps the core through itself; after a panic under a lock even a lookup may, since it finds the shard emptied. A lookup of one key tries a short way first, which runs none, cannot panic and
-//! waits for nobody; it needs neither the core nor a guard.
+//! Host code that runs during a call (hooks, destructors) may release the very cache that the call works on. So a call that may run such
+//! code keeps the core while it runs. Even a lookup may run such code, when it empties a shard after a panic. A lookup of one key tries a
+//! fast path first, which runs no host code, cannot panic and does not wait; it needs neither to keep the core nor a guard.
 
 use super::config::Config;
 use super::constants::kvl_status_t;
@@ -44,14 +44,14 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The sentence on a configuration that nothing can be made from.
+/// The error for a configuration that nothing can be made from.
 pub(crate) fn problem_of(config: &Config) -> Result<(), Error> {
     let problem = config.problem();
     problem.map_or(Ok(()), |problem| Err(Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy())))
 }
 
 impl Caller {
-    /// Hands out what `make` makes, or the error that says why it did not, if the caller has a place for one.
+    /// Returns what `make` creates, or the error that says why it failed, if the caller has a place for one.
     pub(crate) fn make<H: Handle>(
         &self,
         out_handle: *mut *mut H,
@@ -66,12 +66,12 @@ impl Caller {
         })
     }
 
-    /// A cache, kept through a call that may run host code.
+    /// Keeps a cache during a call that may run host code.
     pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Arc<Core>, Status> {
         Ok(self.borrow(cache)?.me())
     }
 
-    /// Hands out what a lookup found.
+    /// Returns what a lookup found.
     #[inline(always)]
     pub(super) fn hand_out(
         &self,
@@ -91,15 +91,15 @@ impl Caller {
         self.kept(cache).map_or(R::default(), |core| read(&core))
     }
 
-    /// A lookup by the short way, which needs no guard since nothing on it panics. The outer `None`: nothing was done; the inner:
-    /// a miss.
+    /// A lookup by the fast path, which needs no guard because nothing on it panics. The outer `None`: nothing was done; the inner: a
+    /// miss.
     #[inline(always)]
     fn glance<R>(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let core = self.borrow(cache).ok()?;
         core.try_lookup_fast(self.key(key, key_len).ok()?, see)
     }
 
-    /// Whether a lookup would write over its own key.
+    /// Whether a lookup would overwrite its own key.
     #[inline(always)]
     fn overlap(key: *const u8, key_len: usize, buf: *const u8, cap: usize) -> bool {
         let (key, buf) = (key.addr(), buf.addr());
@@ -123,11 +123,11 @@ struct ByteBuffer<'caller> {
 /// Longer values are copied after the lock of their shard is released. For shorter ones a reference costs more than the copy.
 const COPIED_UNDER_LOCK: usize = 4096;
 
-/// What a lookup does with the bytes while it holds the lock.
+/// The result of copying the bytes under the lock.
 enum CopyResult {
-    /// Nothing is left to do.
+    /// The copy is complete.
     Done(Status),
-    /// They are too many: this reference keeps them, to be copied after the lock.
+    /// There are too many bytes: this reference keeps them, to be copied after the lock.
     Long(Value),
 }
 
