@@ -197,7 +197,7 @@ impl Saved<'_> {
     pub fn answer(&self) -> Option<Answer> {
         match self.value {
             None => Some(Answer::Null),
-            Some(bytes) => Value::bytes(bytes).ok().map(Answer::Value),
+            Some(bytes) => Value::bytes_under(self.key, bytes).ok().map(Answer::Value),
         }
     }
 }

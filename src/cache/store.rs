@@ -182,6 +182,23 @@ impl Store {
         )
     }
 
+    /// As [`Store::put`], for who knows the key's hash by [`Store::hasher`].
+    #[inline]
+    pub fn put_hashed(&self, hash: u64, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
+        let present = clock.present();
+        self.cell_of(hash).write(
+            self.sink(),
+            out,
+            #[inline(always)]
+            |shard, out| shard.put(hash, key, &mut entry, present, out),
+        )
+    }
+
+    /// How keys are hashed here: for a table of loads, which hands its hashes on with its answers.
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
     /// Like [`Store::put`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if it
     /// was refused. Expired entries and an older one under the same key are not among them.
     pub fn put_naming(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {

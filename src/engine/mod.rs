@@ -192,11 +192,14 @@ impl Core {
                 me.clone(),
             ));
             let sink = removals.has_listener().then(|| removals.clone() as Arc<dyn DepartureSink>);
+            let store = Store::new(&settings.cache, sink);
+            // The store's hasher: what an answer is stored under was hashed when its key was asked for.
+            let table = is_engine.then(|| Table::with_hasher(EngineHost(me.clone()), &settings, store.hasher().clone()));
             Core {
                 born: Generation::now(),
                 me: me.clone(),
-                store: Store::new(&settings.cache, sink),
-                table: is_engine.then(|| Mutex::new(Table::new(EngineHost(me.clone()), &settings))),
+                store,
+                table: table.map(Mutex::new),
                 ready: Mutex::default(),
                 epoch: AtomicU64::new(0),
                 window: stats::StatsWindow::new(clock.moment()),

@@ -5,7 +5,7 @@ use super::fetch_events::FetchSink;
 use super::lifecycle::{CallSite, LifeStage, PendingCount};
 use super::request::{CancelMail, ProviderRequest};
 use crate::base::object::Object;
-use crate::base::panics::catch_panic;
+use crate::base::panics::catch_panic_within;
 use crate::base::process::must_not_wait;
 use crate::base::sync::Mutex;
 use crate::base::{Answer, Key, Now, Status, StoreTerms, Value};
@@ -47,7 +47,7 @@ pub(super) struct StoreAccess<'a> {
 impl AnswerStore for StoreAccess<'_> {
     fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
         // A shard that panicked is empty, and the table continues (rule L07).
-        let hit = catch_panic(|| self.core.store.probe(key, self.now.clock())).unwrap_or_default()?;
+        let hit = catch_panic_within(|| self.core.store.probe(key, self.now.clock())).unwrap_or_default()?;
         let outcome = outcome_of(hit, self.now);
         if self.core.hooks.record.is_some() {
             self.found.push((Key::new(key), outcome.status()));
@@ -56,9 +56,9 @@ impl AnswerStore for StoreAccess<'_> {
     }
 
     #[inline(always)]
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
+    fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
         let entry = NewEntry { terms, ..NewEntry::new(answer.share()) };
-        let put = catch_panic(|| self.core.store.put(key, entry, self.now.clock(), self.left));
+        let put = catch_panic_within(|| self.core.store.put_hashed(hash, key, entry, self.now.clock(), self.left));
         self.core.note_written();
         let Ok(put) = put else { return FillResult::default() };
         self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });

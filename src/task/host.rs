@@ -93,8 +93,9 @@ pub struct FillResult {
 pub trait AnswerStore {
     /// Looks `key` up. A find counts as a hit and as a use; no find does not count as a miss.
     fn probe(&mut self, key: &[u8]) -> Option<Outcome>;
-    /// Stores an answer, of which the caller keeps a reference. Exclusive access lets it be shared without synchronisation.
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult;
+    /// Stores an answer, of which the caller keeps a reference. Exclusive access lets it be shared without synchronisation. `hash` is the
+    /// key's, by the table's hasher.
+    fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult;
 }
 
 /// The environment of one operation on the table.

@@ -2,9 +2,10 @@
 
 use super::admit::RetryStart;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
+use crate::base::hint::rarely;
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
-use crate::task::flight::{Phase, Stamp, Standing};
+use crate::task::flight::{Flight, Phase, Stamp, Standing};
 use crate::task::host::{DeferredDrop, FillResult};
 use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{FlightRemains, Part};
@@ -58,12 +59,14 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
         let Part::Open { flight, stamp } = part else { return self.late_part_answered(part, given, turn) };
-        if self.flights[flight].is_wanted() {
-            self.requests[id].wanted -= 1;
-        }
         match given {
-            ProviderAnswer::Answer(answer, terms) => self.settle_current(flight, stamp, answer, terms, turn),
+            ProviderAnswer::Answer(answer, terms) => {
+                let was_wanted = self.settle_current(flight, stamp, answer, terms, turn);
+                self.requests[id].wanted -= usize::from(was_wanted);
+            }
             ProviderAnswer::Failed(error) => {
+                let is_wanted = self.flights[flight].is_wanted();
+                self.requests[id].wanted -= usize::from(is_wanted);
                 self.note_failure(id, &error);
                 self.fail(flight, error, turn);
             }
@@ -96,8 +99,10 @@ impl<H: Host> Table<H> {
         Status::LATE
     }
 
-    /// Settles a flight with its answer: stores the answer first, then ends the flight. In the other order, a fetch between the two steps
-    /// would miss, and load again (F07).
+    /// Settles a flight with its answer, and says whether it was wanted. What is looked up on the way is looked up once.
+    ///
+    /// The answer is in the store before the table's lock is given back, and whoever missed before asks the store again under it: so no
+    /// fetch finds the flight gone and the answer not there (F07).
     #[inline(always)]
     pub(super) fn settle_current<S: AnswerStore>(
         &mut self,
@@ -106,17 +111,39 @@ impl<H: Host> Table<H> {
         mut answer: Answer,
         terms: StoreTerms,
         turn: &mut TableContext<'_, H, S>,
-    ) {
-        let flight = &self.flights[id];
-        let (key_state, standing, stores, priority) = (flight.key_state, flight.standing, flight.demand.stores, flight.priority.get());
+    ) -> bool {
+        let end = |flight: &mut Flight| (flight.is_wanted(), flight.standing, flight.end());
+        let (was_wanted, standing, flight) =
+            self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
+        let key_state = &mut self.key_states[flight.key_state];
         let mut filled = FillResult::default();
         if standing == Standing::Current {
-            if stores {
-                filled = self.store_if_whole(key_state, stamp, &mut answer, terms.or_priority(priority), turn);
+            key_state.current = None;
+            if flight.stores && key_state.is_whole(stamp) {
+                key_state.loaded(stamp);
+                // News to other requests that are out: to the one that brought it, and to those to come, it is none.
+                if self.requests.len() > 1 {
+                    self.recent.write(key_state.hash, true);
+                }
+                filled = turn.store.fill(key_state.hash, &key_state.key, &mut answer, terms.or_priority(flight.priority.get()));
             }
-            self.forget_failure(key_state, turn);
+            if rarely(!self.failures.is_empty()) {
+                let drops = &mut turn.out.deferred_drops;
+                self.failures.forget(&key_state.key, &mut |error| drops.push(DeferredDrop::Error(error)));
+            }
+        } else {
+            key_state.overtaken.retain(|other| *other != id);
+            self.overtaken -= 1;
         }
-        self.end_with(id, answer, Source::Provider, filled, turn);
+        key_state.holders -= 1;
+        if key_state.holders == 0 {
+            let hash = key_state.hash;
+            self.forget_key_state(hash, flight.key_state);
+        }
+        self.counts.flights_succeeded += 1;
+        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, Source::Provider) };
+        self.settle_waiters(flight, outcome, turn.out);
+        was_wanted
     }
 
     /// Ends a flight with an answer.
@@ -153,7 +180,7 @@ impl<H: Host> Table<H> {
         if self.requests.len() > 1 {
             self.recent.write(key_state.hash, true);
         }
-        turn.store.fill(&key_state.key, answer, terms)
+        turn.store.fill(key_state.hash, &key_state.key, answer, terms)
     }
 
     fn store_stray<S: AnswerStore>(
@@ -301,7 +328,7 @@ impl<H: Host> Table<H> {
             turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return if status == Status::OK { Status::LATE } else { status };
         }
-        let filled = turn.store.fill(key, &mut answer, terms);
+        let filled = turn.store.fill(hash, key, &mut answer, terms);
         // An answer that the store did not take makes no other outdated: that of an older attempt may still be stored (rule S12a).
         let is_stored = filled.ttl_left_ms != 0;
         if is_stored {

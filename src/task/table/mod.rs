@@ -127,8 +127,13 @@ struct Errors {
 }
 
 impl<H: Host> Table<H> {
-    /// An empty table.
+    /// An empty table with a hasher of its own.
     pub fn new(host: H, settings: &Settings) -> Table<H> {
+        Table::with_hasher(host, settings, KeyHasher::new(settings.cache.hash))
+    }
+
+    /// An empty table with the hasher of the store that it fills.
+    pub fn with_hasher(host: H, settings: &Settings, hasher: KeyHasher) -> Table<H> {
         let tasks = settings.tasks.clone();
         Table {
             host,
@@ -136,7 +141,7 @@ impl<H: Host> Table<H> {
             life: Acceptance::Open,
             key_states: IdSlab::new(),
             by_key: KeyIndex::new(),
-            hasher: KeyHasher::new(settings.cache.hash),
+            hasher,
             flights: IdSlab::new(),
             fetches: IdSlab::new(),
             requests: IdSlab::new(),
@@ -224,10 +229,16 @@ impl<H: Host> Table<H> {
         if key_state.holders > 0 {
             return;
         }
-        debug_assert!(key_state.current.is_none() && key_state.overtaken.is_empty());
         let hash = key_state.hash;
+        self.forget_key_state(hash, id);
+    }
+
+    /// Forgets a key whose state nobody holds any more.
+    #[inline(always)]
+    fn forget_key_state(&mut self, hash: u64, id: KeyStateId) {
         self.by_key.remove(hash, id);
-        self.key_states.remove_with(id, |_| ());
+        let is_free = self.key_states.remove_with(id, |key_state| key_state.current.is_none() && key_state.overtaken.is_empty());
+        debug_assert_eq!(is_free, Some(true));
     }
 
     /// Removes a flight from the table and from its key state. The flight's reference to the key state passes to the caller.

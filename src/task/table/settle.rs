@@ -33,6 +33,12 @@ impl<H: Host> Table<H> {
     #[inline(always)]
     pub(super) fn settle_flight(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
         self.release_key_state(flight.key_state);
+        self.settle_waiters(flight, outcome, out);
+    }
+
+    /// The same, when the flight's hold on its key state was given back.
+    #[inline(always)]
+    pub(super) fn settle_waiters(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
         out.defer_error_drop(flight.last_error);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
         // The last waiter gets the original: most flights have one waiter, and need no second reference.

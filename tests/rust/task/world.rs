@@ -75,7 +75,7 @@ impl AnswerStore for Shelf {
         self.0.borrow().get(key).map(|(answer, _)| Outcome::of(answer.clone(), Source::Store))
     }
 
-    fn fill(&mut self, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
+    fn fill(&mut self, _hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
         self.take_out(key);
         if terms.ttl == Some(Ttl::DoNotStore) {
             return FillResult::default();
@@ -375,7 +375,7 @@ impl World {
 
     pub fn put_answer(&mut self, key: &str, answer: &Answer) {
         self.step(|table, turn| {
-            let filled = turn.store.fill(key.as_bytes(), &mut answer.clone(), StoreTerms::default());
+            let filled = turn.store.fill(0, key.as_bytes(), &mut answer.clone(), StoreTerms::default());
             table.written(key.as_bytes(), Write::Put(answer, filled), turn);
         });
     }
