@@ -7,8 +7,11 @@
  *         uniform   all keys fit; drawn evenly
  *         churn     every key is new: a miss, a put, and someone has to go
  *         careful   as resident, with a time to live, a validator and statistics
+ *         tail      as resident, while another thread puts new keys: the longest of 1,000 lookups. Counts THREADS as 2
+ *         trace     no time: which part of the lookups hit, with room for a tenth of the keys; FORM names the trace (traces.h)
  *         bytes     no time: heap bytes per entry when full
- * FORM    retained (a reference is taken and given back), copied, batch (64 keys a call; the peers: 64 calls)
+ * FORM    retained (a reference is taken and given back), copied, batch (64 keys a call; the peers: 64 calls), view (looked at through
+ *         a reader of the thread's own; the peers: as retained)
  *
  * Every subject has the same keys, drawn in the same order, and the same room. Which keys are popular has nothing to do with the
  * order in which they were stored. Where all keys fit, a run in which a lookup missed ends the bench: a miss would be cheap.
@@ -18,6 +21,7 @@
  * For `bytes`: `run SUBJECT BYTES`.
  */
 #include "common.h"
+#include "traces.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -37,6 +41,7 @@ struct subject {
     void (*free)(void *cache);
     void (*release)(void *value);
     void *cache;
+    kvl_reader_t *readers[2]; /* kvlight's, one for each thread */
     size_t turn[2]; /* where each thread stands among the draws: half of them apart */
     size_t asked, hit; /* in the runs that were timed */
     double ns; /* of processor time an operation took last */
@@ -53,6 +58,7 @@ PEER(quick)
 PEER(moka)
 PEER(lru)
 PEER(lrus)
+PEER(papaya)
 PEER(floor)
 void peer_value_release(void *value);
 
@@ -114,7 +120,7 @@ static void kvl_release(void *value)
 }
 
 #define SUBJECT(prefix, title, release)                                                                                  \
-    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {0, DRAWS / 2}, 0, 0, 0}
+    {title, prefix##_new, prefix##_get, prefix##_get_into, prefix##_put, prefix##_len, prefix##_free, release, NULL, {NULL, NULL}, {0, DRAWS / 2}, 0, 0, 0}
 
 static struct subject subjects[] = {
     SUBJECT(kvl, "kvlight", kvl_release),
@@ -122,6 +128,7 @@ static struct subject subjects[] = {
     SUBJECT(moka, "moka", peer_value_release),
     SUBJECT(lru, "lru_mutex", peer_value_release),
     SUBJECT(lrus, "lru_sharded", peer_value_release),
+    SUBJECT(papaya, "papaya", peer_value_release),
     SUBJECT(floor, "hashbrown", peer_value_release),
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
@@ -179,8 +186,8 @@ static void draw_keys(int zipf)
 
 /* ---- runs ------------------------------------------------------------------------------------------------------- */
 
-enum form { RETAINED, COPIED, BATCH };
-enum work { RESIDENT, TENTH, UNIFORM, CHURN, CAREFUL, BYTES };
+enum form { RETAINED, COPIED, BATCH, VIEW };
+enum work { RESIDENT, TENTH, UNIFORM, CHURN, CAREFUL, TAIL, TRACE, BYTES };
 static enum form form;
 static enum work work;
 static int threads;
@@ -274,6 +281,27 @@ static size_t run_batches(struct subject *subject, int thread, size_t ops)
     return hits;
 }
 
+/* What is seen is used where it lies: its first byte is read. */
+static size_t run_views(struct subject *subject, int thread, size_t ops)
+{
+    size_t turn = subject->turn[thread], hits = 0;
+    volatile uint8_t first;
+    kvl_reader_t *reader = subject->readers[thread];
+    for (size_t i = 0; i < ops; i++) {
+        const uint8_t *key = drawn[turn++ % DRAWS];
+        const uint8_t *data;
+        size_t len;
+        if (kvl_reader_get(reader, key, KEY_LEN, &data, &len, NULL) == KVL_VALUE) {
+            first = data[0];
+            hits++;
+        }
+    }
+    (void)first;
+    kvl_reader_done(reader);
+    subject->turn[thread] = turn;
+    return hits;
+}
+
 static size_t run_churn(struct subject *subject, int thread, size_t ops)
 {
     size_t turn = subject->turn[thread], hits = 0;
@@ -298,6 +326,8 @@ static size_t run(struct subject *subject, int thread, size_t ops)
         return run_churn(subject, thread, ops);
     if (work == CAREFUL && subject != subjects)
         return run_careful(subject, thread, ops);
+    if (form == VIEW && subject == subjects)
+        return run_views(subject, thread, ops);
     if (form == BATCH)
         return run_batches(subject, thread, ops);
     return form == COPIED ? run_copied(subject, thread, ops) : run_retained(subject, thread, ops);
@@ -366,6 +396,55 @@ static double measure(struct subject *subject)
     return counts ? (double)wall / (double)ops : 0;
 }
 
+/* ---- the tail: one thread reads, and one puts new keys until it is told to stop ------------------------------------- */
+
+enum { TAIL_LOOKUPS = 20000 };
+static atomic_int stop_churning;
+
+static void *churn_on(void *argument)
+{
+    struct subject *subject = argument;
+    while (!atomic_load_explicit(&stop_churning, memory_order_relaxed))
+        run_churn(subject, 1, STEP);
+    return NULL;
+}
+
+static int by_length(const void *one, const void *other)
+{
+    uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+    return (a > b) - (a < b);
+}
+
+/* The lookup than which one in a thousand takes longer, in nanoseconds with the clock that is read before and after it; 0 if the reader
+   did not have its processor. What is missed is put, so that popular keys come back. */
+static double measure_tail(struct subject *subject)
+{
+    static uint32_t took[TAIL_LOOKUPS];
+    pthread_t other;
+    atomic_store(&stop_churning, 0);
+    if (pthread_create(&other, NULL, churn_on, subject) != 0)
+        DIE("no thread");
+    run_retained(subject, 0, WARMING);
+    struct watch begin = watch_begin();
+    for (size_t i = 0; i < TAIL_LOOKUPS; i++) {
+        const uint8_t *key = drawn[subject->turn[0]++ % DRAWS];
+        void *found;
+        uint64_t before = clock_ns(CLOCK_MONOTONIC);
+        int status = subject->get(subject->cache, key, KEY_LEN, &found);
+        if (status == KVL_VALUE)
+            subject->release(found);
+        uint64_t after = clock_ns(CLOCK_MONOTONIC);
+        took[i] = after - before > UINT32_MAX ? UINT32_MAX : (uint32_t)(after - before);
+        if (status != KVL_VALUE)
+            subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+    }
+    int counts = had_its_processor(watch_end(begin), 0);
+    atomic_store(&stop_churning, 1);
+    pthread_join(other, NULL);
+    qsort(took, TAIL_LOOKUPS, sizeof *took, by_length);
+    return counts ? took[TAIL_LOOKUPS - TAIL_LOOKUPS / 1000] : 0;
+}
+
 static void fill(struct subject *subject, size_t capacity)
 {
     subject->cache = subject->make(capacity, work == CAREFUL);
@@ -374,6 +453,9 @@ static void fill(struct subject *subject, size_t capacity)
         make_key(key, i);
         subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
     }
+    for (int thread = 0; thread < 2 && form == VIEW && subject == subjects; thread++)
+        if (kvl_reader_new(subject->cache, &subject->readers[thread]) != KVL_OK)
+            DIE("kvl_reader_new");
     /* Others note uses aside and work them in later: here, so that no run pays for the filling. */
     subject->len(subject->cache);
     /* Who stays when there is room for a tenth shows only after some time. */
@@ -389,6 +471,25 @@ static void print_bytes(struct subject *subject, size_t capacity)
     struct mallinfo2 after = mallinfo2();
     double bytes = (double)(after.uordblks + after.hblkhd) - (double)(before.uordblks + before.hblkhd);
     printf("run %s %.1f\n", subject->name, bytes / (double)len);
+    subject->free(subject->cache);
+}
+
+static void print_share(struct subject *subject, struct trace trace, size_t capacity)
+{
+    subject->cache = subject->make(capacity, 0);
+    size_t hits = 0;
+    for (size_t i = 0; i < trace.len; i++) {
+        uint8_t key[KEY_LEN];
+        void *found;
+        make_key(key, trace.keys[i]);
+        if (subject->get(subject->cache, key, KEY_LEN, &found) == KVL_VALUE) {
+            subject->release(found);
+            hits++;
+        } else {
+            subject->put(subject->cache, key, KEY_LEN, value, VALUE_LEN);
+        }
+    }
+    printf("share %s %.4f\n", subject->name, (double)hits / (double)trace.len);
     subject->free(subject->cache);
 }
 
@@ -410,8 +511,17 @@ int main(int argc, char **argv)
 {
     if (argc < 7)
         DIE("usage: store WORK FORM THREADS KEYS ROUNDS SECONDS [subjects]");
-    work = (enum work)number_of(argv[1], (const char *const[]){"resident", "tenth", "uniform", "churn", "careful", "bytes", NULL});
-    form = (enum form)number_of(argv[2], (const char *const[]){"retained", "copied", "batch", NULL});
+    work = (enum work)number_of(argv[1], (const char *const[]){"resident", "tenth", "uniform", "churn", "careful", "tail", "trace", "bytes", NULL});
+    if (work == TRACE) {
+        size_t keys = strtoul(argv[4], NULL, 10);
+        struct trace trace = trace_make(argv[2], keys, keys / 10);
+        for (int i = 0; i < SUBJECTS; i++)
+            if (chosen(argc > 7 ? argv[7] : NULL, subjects[i].name))
+                print_share(&subjects[i], trace, keys / 10);
+        free(trace.keys);
+        return 0;
+    }
+    form = (enum form)number_of(argv[2], (const char *const[]){"retained", "copied", "batch", "view", NULL});
     threads = atoi(argv[3]);
     key_count = strtoul(argv[4], NULL, 10);
     size_t rounds = strtoul(argv[5], NULL, 10);
@@ -421,7 +531,7 @@ int main(int argc, char **argv)
     draw_keys(work != UNIFORM && work != CHURN);
 
     /* Sharded caches are never filled evenly: where all keys are to fit, there is room for a quarter more. */
-    size_t capacity = work == TENTH ? key_count / 10 : work == CHURN || work == BYTES ? key_count : key_count + key_count / 4 + 1024;
+    size_t capacity = work == TENTH ? key_count / 10 : work == CHURN || work == TAIL || work == BYTES ? key_count : key_count + key_count / 4 + 1024;
     for (int i = 0; i < SUBJECTS; i++) {
         if (!chosen(list, subjects[i].name))
             continue;
@@ -439,7 +549,7 @@ int main(int argc, char **argv)
                 continue;
             double ns = 0;
             for (int attempt = 0; attempt < 8 && ns == 0; attempt++)
-                if ((ns = measure(subject)) == 0)
+                if ((ns = work == TAIL ? measure_tail(subject) : measure(subject)) == 0)
                     printf("lost %s\n", subject->name);
             if (ns > 0)
                 printf("run %s %.3f\n", subject->name, ns);
@@ -451,6 +561,8 @@ int main(int argc, char **argv)
             continue;
         if (subjects[i].asked > 0)
             printf("share %s %.4f\n", subjects[i].name, (double)subjects[i].hit / (double)subjects[i].asked);
+        for (int thread = 0; thread < 2; thread++)
+            kvl_reader_free(subjects[i].readers[thread]);
         subjects[i].free(subjects[i].cache);
     }
     free(drawn);

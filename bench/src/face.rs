@@ -1,7 +1,7 @@
 //! The peers as C functions, with kvlight's checks of arguments and its statuses.
 
 use crate::bytes::{Value, value};
-use crate::peers::{Floor, Lru, LruSharded, Moka, Peer, Quick};
+use crate::peers::{Floor, Lru, LruSharded, Moka, Papaya, Peer, Quick};
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 
@@ -99,6 +99,7 @@ face!(Quick, quick_new, quick_get, quick_get_into, quick_put, quick_len, quick_f
 face!(Moka, moka_new, moka_get, moka_get_into, moka_put, moka_len, moka_free);
 face!(Lru, lru_new, lru_get, lru_get_into, lru_put, lru_len, lru_free);
 face!(LruSharded, lrus_new, lrus_get, lrus_get_into, lrus_put, lrus_len, lrus_free);
+face!(Papaya, papaya_new, papaya_get, papaya_get_into, papaya_put, papaya_len, papaya_free);
 face!(Floor, floor_new, floor_get, floor_get_into, floor_put, floor_len, floor_free);
 
 /// Gives up a value that one of the lookups handed out.

@@ -63,6 +63,31 @@ impl Peer for Moka {
     }
 }
 
+/// A table that is read without a lock. It has no limit and no order, so it takes part where all keys fit.
+pub struct Papaya(papaya::HashMap<Key, Value, RandomState>);
+
+impl Peer for Papaya {
+    fn new(capacity: usize, _careful: bool) -> Papaya {
+        Papaya(papaya::HashMap::builder().capacity(capacity).hasher(RandomState::default()).build())
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Value> {
+        self.0.pin().get(Slice::of(key)).cloned()
+    }
+
+    fn show(&self, key: &[u8], see: impl FnOnce(&[u8])) -> bool {
+        self.0.pin().get(Slice::of(key)).map(|value| see(&value.slice)).is_some()
+    }
+
+    fn put(&self, key: &[u8], value: Value) {
+        self.0.pin().insert(Key::new(key), value);
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 type List = lru::LruCache<Key, Value, RandomState>;
 
 fn list(capacity: usize, hasher: RandomState) -> List {

@@ -61,6 +61,13 @@ impl Rounds {
         median(self.figures.iter().filter_map(|round| round.get(subject).copied()).collect())
     }
 
+    /// Takes in what another run of the same found.
+    pub fn add(&mut self, other: Rounds) {
+        self.figures.extend(other.figures);
+        self.counted += other.counted;
+        self.thrown_out += other.thrown_out;
+    }
+
     pub fn share(&self, subject: &str) -> Option<f64> {
         self.shares.iter().find(|(name, _)| name == subject).map(|(_, share)| *share)
     }

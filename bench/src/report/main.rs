@@ -52,6 +52,8 @@ pub struct Found {
     pub sizes: Vec<Size>,
     /// Which part of the lookups hit when there is room for a tenth.
     pub shares: Vec<(&'static str, f64)>,
+    /// The same for each trace.
+    pub traces: Vec<(String, Vec<(&'static str, f64)>)>,
     /// What has no figure, since no run of it was undisturbed.
     pub missing: Vec<String>,
     /// Of those, how many something is asked of.
@@ -115,24 +117,60 @@ fn list(peers: &[&str]) -> String {
     format!("kvlight,{}", peers.join(","))
 }
 
+/// How many times everything is measured; the medians are published. The quick run is one.
+const RUNS: usize = 3;
+
+/// How many times a work is measured again if the machine was too busy for it.
+const AGAIN: usize = 2;
+
+/// Runs a driver, and again if no round has a figure of kvlight's and of every peer's.
+fn run_undisturbed(driver: &Path, arguments: &[&str], peers: &[&str]) -> Result<Rounds, String> {
+    let mut rounds = run(driver, arguments)?;
+    for _ in 0..AGAIN {
+        if peers.iter().all(|peer| rounds.compare(peer).is_some()) {
+            break;
+        }
+        eprintln!("        the machine was too busy: again");
+        rounds.add(run(driver, arguments)?);
+    }
+    Ok(rounds)
+}
+
 fn measure(folder: &Path, quick: bool) -> Result<Found, String> {
+    let runs = if quick { 1 } else { RUNS };
+    let mut progress = Progress { began: Instant::now(), step: 0, steps: 0 };
+    let found = (0..runs).map(|_| measure_once(folder, quick, runs, &mut progress)).collect::<Result<Vec<Found>, String>>()?;
+    Ok(Found::of(found))
+}
+
+fn measure_once(folder: &Path, quick: bool, runs: usize, progress: &mut Progress) -> Result<Found, String> {
     let (store, fetch) = (folder.join("store"), folder.join("fetch"));
     let mut found = Found::default();
     let keys = work::KEYS.to_string();
     let sizes = &work::SIZES[..work::SIZES.len() - usize::from(quick)];
-    let steps = work::STORE.len() + 1 + work::FETCH.len() + sizes.len();
-    let mut progress = Progress { began: Instant::now(), step: 0, steps };
+    let file = std::env::var("KVL_BENCH_TRACE").ok();
+    let traces = work::TRACES.iter().copied().chain(file.as_deref().map(|file| (file, "KVL_BENCH_TRACE")));
+    let steps = work::STORE.len() + 1 + work::FETCH.len() + traces.clone().count() + sizes.len();
+    progress.steps = runs * steps;
     for item in work::STORE {
         let name = format!("{}, {}", item.work, item.form);
         progress.tell(&format!("{name}, {} thread{}", item.threads, if item.threads == 1 { "" } else { "s" }));
         let (rounds, seconds) = if quick { ("9", "3") } else { ("61", "16") };
-        let rounds = run(&store, &[item.work, item.form, &item.threads.to_string(), &keys, rounds, seconds, &list(item.subjects)])?;
+        let threads = item.threads.to_string();
+        let arguments = [item.work, item.form, &threads, &keys, rounds, seconds, &list(item.subjects)];
+        let rounds = run_undisturbed(&store, &arguments, item.subjects)?;
         let subject = Subject { chapter: item.chapter, work: &name, label: item.label, threads: item.threads };
         found.beside(&subject, &rounds, item.subjects, item.asked);
         if item.work == "tenth" && item.threads == 1 {
             let subjects = ["kvlight"].iter().chain(item.subjects);
             found.shares = subjects.filter_map(|subject| Some((*subject, rounds.share(subject)?))).collect();
         }
+    }
+    for (trace, label) in traces {
+        progress.tell(&format!("which part hits: {label}"));
+        let rounds = run(&store, &["trace", trace, "1", &keys, "1", "0", &list(work::TRACE_SUBJECTS)])?;
+        let subjects = ["kvlight"].iter().chain(work::TRACE_SUBJECTS);
+        found.traces.push((label.to_owned(), subjects.filter_map(|subject| Some((*subject, rounds.share(subject)?))).collect()));
     }
     progress.tell("heap bytes an entry");
     let subject = Subject { chapter: Chapter::Memory, work: "heap bytes an entry", label: "heap bytes an entry", threads: 1 };
@@ -142,7 +180,7 @@ fn measure(folder: &Path, quick: bool) -> Result<Found, String> {
     for item in work::FETCH {
         progress.tell(item.name);
         let (rounds, seconds) = if quick { ("41", "3") } else { ("201", "12") };
-        let rounds = run(&fetch, &[item.work, rounds, seconds])?;
+        let rounds = run_undisturbed(&fetch, &[item.work, rounds, seconds], item.subjects)?;
         let subject = Subject { chapter: Chapter::Fetching, work: item.name, label: item.label, threads: 1 };
         found.bound(&subject, &rounds, item.most);
         found.beside(&subject, &rounds, item.subjects, &[]);
@@ -150,7 +188,8 @@ fn measure(folder: &Path, quick: bool) -> Result<Found, String> {
     for &entries in sizes {
         progress.tell(&format!("a copied hit among {}, drawn evenly", write::spelled(entries)));
         let (rounds, seconds) = if quick { ("7", "3") } else { ("31", "12") };
-        let rounds = run(&store, &["uniform", "copied", "1", &entries.to_string(), rounds, seconds, &list(work::SIZE_SUBJECTS)])?;
+        let (count, subjects) = (entries.to_string(), list(work::SIZE_SUBJECTS));
+        let rounds = run_undisturbed(&store, &["uniform", "copied", "1", &count, rounds, seconds, &subjects], work::SIZE_SUBJECTS)?;
         let (name, label) = (format!("uniform, copied, {entries} entries"), format!("copied out, of {}", write::spelled(entries)));
         let subject = Subject { chapter: Chapter::Lookups, work: &name, label: &label, threads: 1 };
         found.beside(&subject, &rounds, work::SIZE_SUBJECTS, &[]);
@@ -162,7 +201,44 @@ fn measure(folder: &Path, quick: bool) -> Result<Found, String> {
     Ok(found)
 }
 
+/// The one in the middle by `figure`.
+fn middle<T>(mut all: Vec<T>, figure: impl Fn(&T) -> f64) -> Option<T> {
+    all.sort_by(|one, other| figure(one).total_cmp(&figure(other)));
+    let at = all.len() / 2;
+    all.into_iter().nth(at)
+}
+
+/// Puts what belongs together together, in the order in which it first came.
+fn grouped<T>(all: impl Iterator<Item = T>, same: impl Fn(&T, &T) -> bool) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    for one in all {
+        match groups.iter_mut().find(|group| same(&group[0], &one)) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
 impl Found {
+    /// Of several runs: the median of each row by its ratio, and of each size by its time.
+    fn of(mut runs: Vec<Found>) -> Found {
+        let rows = grouped(runs.iter_mut().flat_map(|run| std::mem::take(&mut run.rows)), |one, other| {
+            (&one.work, one.threads, &one.peer) == (&other.work, other.threads, &other.peer)
+        });
+        let sizes = grouped(runs.iter_mut().flat_map(|run| std::mem::take(&mut run.sizes)), |one, other| {
+            (one.subject, one.entries) == (other.subject, other.entries)
+        });
+        let rows: Vec<Row> = rows.into_iter().filter_map(|rows| middle(rows, |row| row.ratio)).collect();
+        let is_missing = |name: &String| runs.iter().all(|run| run.missing.contains(name));
+        let missing: Vec<String> = runs[0].missing.iter().filter(|name| is_missing(name)).cloned().collect();
+        let (counted, thrown_out) = runs.iter().fold((0, 0), |sum, run| (sum.0 + run.counted, sum.1 + run.thrown_out));
+        let asked_and_missing = runs.iter().map(|run| run.asked_and_missing).min().unwrap_or_default();
+        let first = runs.swap_remove(0);
+        let sizes = sizes.into_iter().filter_map(|sizes| middle(sizes, |size| size.ns)).collect();
+        Found { rows, sizes, missing, asked_and_missing, counted, thrown_out, ..first }
+    }
+
     /// Rows of what `make bench-swift` printed, if it has run.
     fn swift(&mut self, printed: &str) {
         for (line, label, published, asked) in work::SWIFT {
@@ -199,6 +275,26 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_runs_the_row_in_the_middle_is_published() {
+        let run = |ratios: &[(&str, f64)]| {
+            let subject = Subject { chapter: Chapter::Lookups, work: "work", label: "label", threads: 1 };
+            let mut found = Found { counted: 1, ..Found::default() };
+            for (peer, ratio) in ratios {
+                let compared = (*ratio > 0.0).then_some(driver::Compared { ours: 1.0, theirs: *ratio, ratio: *ratio });
+                found.push(&subject, peer, compared, Some(1.0));
+            }
+            found
+        };
+        let found = Found::of(vec![
+            run(&[("moka", 3.0), ("lru", 0.0), ("quick", 0.0)]),
+            run(&[("moka", 1.0), ("lru", 7.0), ("quick", 0.0)]),
+            run(&[("moka", 2.0), ("lru", 0.0), ("quick", 0.0)]),
+        ]);
+        assert_eq!(found.rows.iter().map(|row| (&*row.peer, row.ratio)).collect::<Vec<_>>(), [("moka", 2.0), ("lru", 7.0)]);
+        assert_eq!((found.missing, found.counted), (vec!["label (1) beside quick".to_owned()], 3));
+    }
 
     #[test]
     fn the_figures_of_swift_are_found_by_name() {

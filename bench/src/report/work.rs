@@ -38,7 +38,7 @@ impl Chapter {
 }
 
 /// The bare table is the floor: no lock, no order, no limit.
-const ALL: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded", "hashbrown"];
+const ALL: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded", "papaya", "hashbrown"];
 const BOUNDED: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded"];
 /// quick_cache has no time to live: it is shown for what it saves by that.
 const CAREFUL: &[&str] = &["moka", "quick_cache"];
@@ -62,6 +62,8 @@ store! {
     Lookups "resident" "retained" 2 "a reference taken and given back" ALL HITS_2;
     Lookups "resident" "copied" 1 "64 bytes copied out" ALL COPIES;
     Lookups "resident" "copied" 2 "64 bytes copied out" ALL COPIES_2;
+    Lookups "resident" "view" 1 "looked at through a reader; the others: a reference" ALL &[];
+    Lookups "resident" "view" 2 "looked at through a reader; the others: a reference" ALL &[];
     Lookups "resident" "batch" 1 "64 keys in a call; the others: in 64" ALL &[];
     Lookups "uniform" "retained" 1 "keys drawn evenly, a reference" ALL &[];
     Lookups "uniform" "copied" 1 "keys drawn evenly, copied out" ALL &[];
@@ -69,9 +71,21 @@ store! {
     Lookups "careful" "retained" 2 "with TTL, validator, statistics" CAREFUL &[];
     Writes "tenth" "retained" 1 "room for a tenth: what is missed is put" BOUNDED &[];
     Writes "tenth" "retained" 2 "room for a tenth: what is missed is put" BOUNDED &[];
+    Writes "tail" "retained" 2 "one in 1,000 lookups takes longer, while another thread puts" BOUNDED &[];
     Writes "churn" "retained" 1 "miss, put, evict" BOUNDED CHURN;
     Writes "churn" "retained" 2 "miss, put, evict" BOUNDED &[];
 }
+
+/// What is asked for in which order, to compare what caches keep. `KVL_BENCH_TRACE` names a file with one key a line beside them.
+pub const TRACES: &[(&str, &str)] = &[
+    ("zipf-0.7", "Zipf 0.7"),
+    ("zipf-0.9", "Zipf 0.9"),
+    ("zipf-1.1", "Zipf 1.1"),
+    ("scan", "Zipf 0.9, with scans"),
+    ("loop", "a loop over a quarter too many"),
+    ("shift", "Zipf 0.9, what is popular shifts"),
+];
+pub const TRACE_SUBJECTS: &[&str] = BOUNDED;
 
 /// How many keys there are, in all works of the store but those by size.
 pub const KEYS: u64 = 100_000;

@@ -53,6 +53,7 @@ pub fn called(peer: &str) -> &str {
         "quick_cache_in_turn" => "quick_cache, in turn",
         "moka_in_turn" => "moka, in turn",
         "earlier_library" => "an earlier library, elsewhere",
+        "papaya" => "papaya, no limit",
         other => other,
     }
 }
@@ -125,6 +126,15 @@ fn table(found: &Found, quick: bool) -> String {
         text.push_str("\n### What room for a tenth is worth\n\n| | lookups that hit |\n|---|--:|\n");
         for (subject, share) in &found.shares {
             let _ = writeln!(text, "| {} | {:.1} % |", called(subject), 100.0 * share);
+        }
+    }
+    if let Some((_, first)) = found.traces.first() {
+        let subjects: Vec<&str> = first.iter().map(|(subject, _)| called(subject)).collect();
+        let _ = write!(text, "\n### Which part of the lookups hits, with room for a tenth of the keys\n\n| asked for | {} |\n", subjects.join(" | "));
+        let _ = writeln!(text, "|---|{}", "--:|".repeat(subjects.len()));
+        for (trace, shares) in &found.traces {
+            let shares: Vec<String> = shares.iter().map(|(_, share)| format!("{:.1} %", 100.0 * share)).collect();
+            let _ = writeln!(text, "| {trace} | {} |", shares.join(" | "));
         }
     }
     let (counted, thrown_out) = (found.counted, found.thrown_out);
