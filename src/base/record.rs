@@ -127,8 +127,18 @@ impl Record {
         let header = value.header();
         // SAFETY: a block with this tag has a head, and lives as long as the value.
         let is_its_key = header.shape().tag() == ENTRY_BYTES && is_same(unsafe { key_of(value.as_raw()) }, key);
-        // Acquire: what the store did to the block whose entry it was before comes before what the next one does.
-        is_its_key && header.stored.compare_exchange(0, STORED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        is_its_key && {
+            // Acquire, here and in the other way: what the store did to the block whose entry it was before comes before what the next one does.
+            // Alone there is nobody to agree with: another reference is made from this one only.
+            if header.refs.load(Ordering::Acquire) == 1 {
+                let is_free = header.stored.load(Ordering::Acquire) == 0;
+                if is_free {
+                    header.stored.store(STORED, Ordering::Relaxed);
+                }
+                return is_free;
+            }
+            header.stored.compare_exchange(0, STORED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        }
     }
 
     #[inline(never)]

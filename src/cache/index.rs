@@ -10,7 +10,7 @@ use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::Address;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// The fewest slots for each entry. With these one bucket in fifty is full.
+/// How many slots there are for each entry at least: then one bucket in nine is full, or one in twenty of the wider ones.
 const SLOTS_PER_ENTRY: u64 = 2;
 
 /// The slots of a bucket, which fill a cache line: 5, or 8 with 32-bit addresses.
@@ -36,10 +36,10 @@ impl Bucket {
         self.records[SLOTS - 1].is_some()
     }
 
-    /// The slot of `record`; [`SLOTS`] if there is none.
+    /// The slot that holds `record`; [`SLOTS`] if none does. All are compared, with no branch to guess.
     #[inline(always)]
     fn slot_of(&self, record: Address) -> usize {
-        self.records.iter().position(|held| *held == Some(record)).unwrap_or(SLOTS)
+        (0..SLOTS).rev().fold(SLOTS, |found, at| if self.records[at] == Some(record) { at } else { found })
     }
 
     /// The number of slots in use. Visits all slots, to avoid unpredictable branches.
