@@ -1,20 +1,22 @@
 //! Finds the record of a key: a hash table of record addresses. It never reads a record itself.
 //!
 //! Open addressing in buckets that fill a cache line (as in folly's tables and Abseil's, but with the addresses beside the tags),
-//! with linear probing over buckets (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one cache line, compares all its tags
-//! without an unpredictable branch, and reads a record only if 32 bits of the hash agree. Growing needs no hash to be computed again. A
-//! removal closes the gap instead of leaving a tombstone, which a full cache would have to clean up again and again.
+//! bucket after bucket (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one line of memory, compares its tags
+//! at once, without a branch that the processor would have to guess, and looks at a record only when 32 bits of the hash agree.
+//! Each bucket counts the records that were to be in it or before it and lie behind it for want of room: a search ends where there are none.
+//! Growing asks nobody for a hash, and a removal counts back instead of leaving a tombstone that a full cache would have to sweep up
+//! again and again.
 
 use super::work;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::Address;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// How many slots there are for each entry at least: then one bucket in nine is full, or one in twenty of the wider ones.
+/// How many slots there are for each entry at least: then a record lies behind one bucket in twenty.
 const SLOTS_PER_ENTRY: u64 = 2;
 
-/// The slots of a bucket, which fill a cache line: 5, or 8 with 32-bit addresses.
-const SLOTS: usize = 64 / (size_of::<u32>() + size_of::<Option<Address>>());
+/// As many as fill a cache line beside the count: 5, and 7 where addresses are of 32 bits.
+const SLOTS: usize = (64 - size_of::<u32>()) / (size_of::<u32>() + size_of::<Option<Address>>());
 
 const FIRST_GROWTH: u64 = 2;
 
@@ -24,9 +26,11 @@ const FIRST_GROWTH: u64 = 2;
 pub(super) struct Bucket {
     records: [Option<Address>; SLOTS],
     tags: [u32; SLOTS],
+    /// How many records did not find room here on their way to where they are.
+    passed: u32,
 }
 
-const EMPTY: Bucket = Bucket { records: [None; SLOTS], tags: [0; SLOTS] };
+const EMPTY: Bucket = Bucket { records: [None; SLOTS], tags: [0; SLOTS], passed: 0 };
 
 const _: () = assert!(size_of::<Bucket>() == 64);
 
@@ -69,12 +73,10 @@ impl Bucket {
         (self.tags[at], self.records[at]) = (tag, record);
     }
 
-    fn take(&mut self, at: usize) -> (u32, Option<Address>) {
+    fn vacate(&mut self, at: usize) {
         let last = self.len() - 1;
-        let taken = (self.tags[at], self.records[at]);
         (self.tags[at], self.records[at]) = (self.tags[last], self.records[last]);
         (self.tags[last], self.records[last]) = (0, None);
-        taken
     }
 }
 
@@ -142,12 +144,7 @@ impl Index {
         if at + 1 == self.buckets.len() { 0 } else { at + 1 }
     }
 
-    /// The distance from one bucket to another, in buckets.
-    fn steps(&self, from: usize, to: usize) -> usize {
-        if from <= to { to - from } else { to + self.buckets.len() - from }
-    }
-
-    /// The record with this hash for which `is_it` is true.
+    /// The record under `hash` that `is_it` agrees to.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
@@ -160,23 +157,24 @@ impl Index {
         {
             return guess;
         }
-        if rarely(guess.is_some() || bucket.is_full()) { self.search(tag, is_it) } else { None }
+        if rarely(guess.is_some() || bucket.passed > 0) { self.search(tag, is_it) } else { None }
     }
 
     #[cold]
     #[inline(never)]
     fn search(&self, tag: u32, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let mut at = self.home(tag);
-        loop {
+        // Once around at most: by then every bucket was looked at, if records passed them all.
+        for _ in 0..self.buckets.len() {
             work::probe();
-            // There is always a bucket that is not full, which ends the search.
             let bucket = self.buckets.get(at)?;
             let found = bucket.under(tag).find(|record| is_it(*record));
-            if found.is_some() || !bucket.is_full() {
+            if found.is_some() || bucket.passed == 0 {
                 return found;
             }
             at = self.after(at);
         }
+        None
     }
 
     /// Prefetches the bucket of `hash` for a lookup that follows soon.
@@ -196,8 +194,10 @@ impl Index {
 
     fn enter(&mut self, tag: u32, record: Option<Address>) {
         let mut at = self.home(tag);
+        // There is always a bucket with room.
         while self.buckets[at].is_full() {
             work::probe();
+            self.buckets[at].passed += 1;
             at = self.after(at);
         }
         self.buckets[at].push(tag, record);
@@ -253,38 +253,27 @@ impl Index {
                     shown += 1;
                 }
             }
-            if !bucket.is_full() {
+            at = self.after(at);
+            if bucket.passed == 0 || at == home {
                 return shown;
             }
-            at = self.after(at);
         }
     }
 
     /// Removes a record that is in the table under `hash`.
     pub fn remove(&mut self, hash: u64, record: Address) {
-        let mut gap = self.home(hash as u32);
-        let slot = loop {
-            let slot = self.buckets[gap].slot_of(record);
+        let mut at = self.home(hash as u32);
+        loop {
+            let bucket = &mut self.buckets[at];
+            let slot = bucket.slot_of(record);
             if slot < SLOTS {
-                break slot;
+                bucket.vacate(slot);
+                self.len -= 1;
+                return;
             }
-            assert!(self.buckets[gap].is_full(), "every entry is in the index");
-            gap = self.after(gap);
-        };
-        let mut was_full = self.buckets[gap].is_full();
-        self.buckets[gap].take(slot);
-        self.len -= 1;
-        // A record that a full bucket had pushed on moves back into the gap.
-        let mut at = gap;
-        while was_full {
+            assert!(bucket.passed > 0, "every entry is in the index");
+            bucket.passed -= 1;
             at = self.after(at);
-            was_full = self.buckets[at].is_full();
-            let passed_the_gap = |tag: &u32| self.steps(self.home(*tag), at) >= self.steps(gap, at);
-            if let Some(slot) = self.buckets[at].tags[..self.buckets[at].len()].iter().position(passed_the_gap) {
-                let (tag, record) = self.buckets[at].take(slot);
-                self.buckets[gap].push(tag, record);
-                gap = at;
-            }
         }
     }
 }
@@ -391,6 +380,10 @@ mod tests {
                 }
                 prop_assert_eq!(index.len, held.len() as u64);
                 prop_assert_eq!(index.buckets.iter().map(Bucket::len).sum::<usize>(), held.len());
+                // A record passes as many buckets as lie between its home and it, so whoever is at home was passed by none for its sake.
+                if held.is_empty() {
+                    prop_assert!(index.buckets.iter().all(|bucket| bucket.passed == 0));
+                }
                 let (mut seen, _) = walked(&mut index, 3, |_| ());
                 let mut all: Vec<u32> = held.iter().map(|(number, _)| *number).collect();
                 seen.sort_unstable();
