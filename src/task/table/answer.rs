@@ -113,8 +113,7 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
         let end = |flight: &mut Flight| (flight.is_wanted(), flight.standing, flight.end());
-        let (was_wanted, standing, flight) =
-            self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
+        let (was_wanted, standing, flight) = self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
         let key_state = &mut self.key_states[flight.key_state];
         let mut filled = FillResult::default();
         if standing == Standing::Current {
