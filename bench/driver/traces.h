@@ -7,8 +7,8 @@
  *   shift                   zipf-0.9, and what is popular changes little by little
  *   a path                  a file with one key a line
  */
-#ifndef KVL_BENCH_TRACES_H
-#define KVL_BENCH_TRACES_H
+#ifndef BENCH_TRACES_H
+#define BENCH_TRACES_H
 
 #include "common.h"
 

@@ -148,8 +148,8 @@ fn measure_once(folder: &Path, quick: bool, runs: usize, progress: &mut Progress
     let mut found = Found::default();
     let keys = work::KEYS.to_string();
     let sizes = &work::SIZES[..work::SIZES.len() - usize::from(quick)];
-    let file = std::env::var("KVL_BENCH_TRACE").ok();
-    let traces = work::TRACES.iter().copied().chain(file.as_deref().map(|file| (file, "KVL_BENCH_TRACE")));
+    let file = std::env::var("BENCH_TRACE").ok();
+    let traces = work::TRACES.iter().copied().chain(file.as_deref().map(|file| (file, "BENCH_TRACE")));
     let steps = work::STORE.len() + 1 + work::FETCH.len() + traces.clone().count() + sizes.len();
     progress.steps = runs * steps;
     for item in work::STORE {

@@ -76,7 +76,7 @@ store! {
     Writes "churn" "retained" 2 "miss, put, evict" BOUNDED &[];
 }
 
-/// What is asked for in which order, to compare what caches keep. `KVL_BENCH_TRACE` names a file with one key a line beside them.
+/// What is asked for in which order, to compare what caches keep. `BENCH_TRACE` names a file with one key a line beside them.
 pub const TRACES: &[(&str, &str)] = &[
     ("zipf-0.7", "Zipf 0.7"),
     ("zipf-0.9", "Zipf 0.9"),
