@@ -1,21 +1,20 @@
 //! Finds the record of a key: a hash table of record addresses. It never reads a record itself.
 //!
 //! Open addressing in buckets that fill a cache line (as in folly's tables and Abseil's, but with the addresses beside the tags),
-//! bucket after bucket (Knuth, volume 3, 6.4, algorithms L and R). A lookup waits for one line of memory, compares its tags
-//! at once, without a branch that the processor would have to guess, and looks at a record only when 32 bits of the hash agree.
-//! Each bucket counts the records that were to be in it or before it and lie behind it for want of room: a search ends where there are none.
-//! Growing asks nobody for a hash, and a removal counts back instead of leaving a tombstone that a full cache would have to sweep up
-//! again and again.
+//! with linear probing over buckets (Knuth, volume 3, 6.4, algorithm L). A lookup waits for one cache line, compares all its tags without an
+//! unpredictable branch, and reads a record only if 32 bits of the hash agree. Each bucket counts the records that passed it because it was
+//! full, and a search ends at a bucket with a count of 0. Growing needs no hash to be computed again. A removal decrements the counts instead
+//! of leaving a tombstone, which a full cache would have to clean up again and again.
 
 use super::work;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::Address;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// How many slots there are for each entry at least: then a record lies behind one bucket in twenty.
+/// The fewest slots for each entry. With these, records passed one bucket in twenty.
 const SLOTS_PER_ENTRY: u64 = 2;
 
-/// As many as fill a cache line beside the count: 5, and 7 where addresses are of 32 bits.
+/// The slots of a bucket, which fill a cache line together with the count: 5, or 7 with 32-bit addresses.
 const SLOTS: usize = (64 - size_of::<u32>()) / (size_of::<u32>() + size_of::<Option<Address>>());
 
 const FIRST_GROWTH: u64 = 2;
@@ -26,7 +25,7 @@ const FIRST_GROWTH: u64 = 2;
 pub(super) struct Bucket {
     records: [Option<Address>; SLOTS],
     tags: [u32; SLOTS],
-    /// How many records did not find room here on their way to where they are.
+    /// The number of records that are in a later bucket because this one was full.
     passed: u32,
 }
 
@@ -40,7 +39,7 @@ impl Bucket {
         self.records[SLOTS - 1].is_some()
     }
 
-    /// The slot that holds `record`; [`SLOTS`] if none does. All are compared, with no branch to guess.
+    /// The slot of `record`; [`SLOTS`] if there is none. Visits all slots, to avoid unpredictable branches.
     #[inline(always)]
     fn slot_of(&self, record: Address) -> usize {
         (0..SLOTS).rev().fold(SLOTS, |found, at| if self.records[at] == Some(record) { at } else { found })
@@ -144,7 +143,7 @@ impl Index {
         if at + 1 == self.buckets.len() { 0 } else { at + 1 }
     }
 
-    /// The record under `hash` that `is_it` agrees to.
+    /// The record with this hash for which `is_it` is true.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
@@ -164,7 +163,7 @@ impl Index {
     #[inline(never)]
     fn search(&self, tag: u32, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let mut at = self.home(tag);
-        // Once around at most: by then every bucket was looked at, if records passed them all.
+        // Once around at most, in case records passed every bucket.
         for _ in 0..self.buckets.len() {
             work::probe();
             let bucket = self.buckets.get(at)?;
