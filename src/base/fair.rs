@@ -15,15 +15,15 @@ const PATIENCE: Duration = Duration::from_micros(200);
 pub struct FairMutex<T> {
     mutex: Mutex<T>,
     /// How many threads have ever had to wait. (std's atomics, not `base::sync`: models need not explore a hint.)
-    came: AtomicU32,
+    arrived: AtomicU32,
     /// How many of these have had the lock.
-    went: AtomicU32,
+    served: AtomicU32,
 }
 
 impl<T> FairMutex<T> {
     /// A mutex around `value`.
     pub fn new(value: T) -> FairMutex<T> {
-        FairMutex { mutex: Mutex::new(value), came: AtomicU32::new(0), went: AtomicU32::new(0) }
+        FairMutex { mutex: Mutex::new(value), arrived: AtomicU32::new(0), served: AtomicU32::new(0) }
     }
 
     /// Waits for the lock, like [`Mutex::lock`].
@@ -44,9 +44,9 @@ impl<T> FairMutex<T> {
     #[cold]
     #[inline(never)]
     fn wait(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
-        self.came.fetch_add(1, Relaxed);
+        self.arrived.fetch_add(1, Relaxed);
         let guard = self.mutex.lock_unless_broken();
-        self.went.fetch_add(1, Relaxed);
+        self.served.fetch_add(1, Relaxed);
         guard
     }
 
@@ -77,13 +77,13 @@ impl<T> FairMutex<T> {
     /// Whether a thread waits for the lock.
     #[inline]
     pub fn is_awaited(&self) -> bool {
-        self.came.load(Relaxed) != self.went.load(Relaxed)
+        self.arrived.load(Relaxed) != self.served.load(Relaxed)
     }
 
     #[cold]
     fn give_way_for(&self, patience: Duration) {
-        let (before, until) = (self.came.load(Relaxed), Instant::now() + patience);
-        while before.wrapping_sub(self.went.load(Relaxed)) as i32 > 0 && Instant::now() < until {
+        let (before, until) = (self.arrived.load(Relaxed), Instant::now() + patience);
+        while before.wrapping_sub(self.served.load(Relaxed)) as i32 > 0 && Instant::now() < until {
             std::thread::yield_now();
         }
     }
@@ -102,7 +102,7 @@ mod tests {
             for _ in 0..2 {
                 threads.spawn(|| *lock.lock() += 1);
             }
-            while lock.came.load(Relaxed) < 2 {
+            while lock.arrived.load(Relaxed) < 2 {
                 std::thread::yield_now();
             }
             assert_eq!((*held, lock.is_awaited()), (0, true));

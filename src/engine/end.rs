@@ -62,18 +62,18 @@ impl Core {
             let mut ending = self.life.ending.lock();
             let sends = !std::mem::replace(&mut ending.sent, true);
             self.life.advance(LifeStage::Drained);
-            self.life.nearer.notify_all();
+            self.life.changed.notify_all();
             (sends, self.life.is_disposed())
         };
         if disposed && self.results_are_queued() {
             return self.end_unattended(sends);
         }
         if sends {
-            self.send_news();
+            self.send_close_notice();
         }
     }
 
-    fn send_news(&self) {
+    fn send_close_notice(&self) {
         self.send(Arc::new(CloseNotice(self.me())));
     }
 
@@ -89,7 +89,7 @@ impl Core {
             };
             let mut ending = self.life.ending.lock();
             while !is_done(&ending) {
-                ending = wait(&self.life.nearer, ending);
+                ending = wait(&self.life.changed, ending);
             }
         }
         self.wind_up();
@@ -136,16 +136,16 @@ impl Core {
     /// Like [`Core::wind_up`], for a disposed engine whose results lie in a queue that may never be read: the threads end, and the store is
     /// dropped with the last delivery in that queue. That delivery is sent when nothing in the library holds the engine any more, so that
     /// the hooks' user data ends where the queue is read or freed.
-    fn end_unattended(&self, sends_news: bool) {
+    fn end_unattended(&self, sends_notice: bool) {
         match self.running() {
-            Some(runtime) if runtime.timer().is_here() => runtime.send(Arc::new(UnattendedEnd { core: self.me(), sends_news })),
+            Some(runtime) if runtime.timer().is_here() => runtime.send(Arc::new(UnattendedEnd { core: self.me(), sends_notice })),
             _ => {
                 if self.life.advance(LifeStage::Over) {
                     self.removals.silence();
                     self.end_threads(Runtime::stop_if_idle);
                 }
-                if sends_news {
-                    self.send_news();
+                if sends_notice {
+                    self.send_close_notice();
                 }
             }
         }
@@ -196,7 +196,7 @@ impl CloseNotice {
                 return Some(ending.listeners.remove(0));
             }
             core.life.advance(LifeStage::Reported);
-            core.life.nearer.notify_all();
+            core.life.changed.notify_all();
             core.life.is_disposed()
         };
         if disposed {
@@ -231,12 +231,12 @@ impl Deliverable for CloseNotice {
 /// The end of a disposed engine that the timer found to be done. It holds the engine briefly, and must not drop the last reference.
 struct UnattendedEnd {
     core: Arc<Core>,
-    sends_news: bool,
+    sends_notice: bool,
 }
 
 impl Deliverable for UnattendedEnd {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
-        self.core.end_unattended(self.sends_news);
+        self.core.end_unattended(self.sends_notice);
         DeliveryResult::all(0)
     }
 

@@ -148,7 +148,7 @@ impl Core {
         let is_empty = probed.probes.is_empty() && call.form == Form::Each;
         if (call.at_once || is_empty) && probed.missed == 0 {
             self.end_at_once(call, receiver, probed.probes.len(), probed.failures());
-            probed.records.take().into_iter().for_each(|records| self.tell_records(&records));
+            probed.records.take().into_iter().for_each(|records| self.report_records(&records));
             return Ok(probed.answer_at_once(call));
         }
         let ProbeResults { keys, mut probes, records, .. } = probed;
@@ -204,7 +204,7 @@ impl Core {
     }
 
     /// Reports each position to the record listener, in the order asked and outside of all locks (rule S12).
-    fn tell_records(&self, records: &LookupRecords) {
+    fn report_records(&self, records: &LookupRecords) {
         for (key, record) in records.keys.iter().zip(&records.seen) {
             record.iter().for_each(|record| self.record(*record, key));
         }
@@ -272,7 +272,7 @@ impl Core {
         );
         match result {
             Ok(Ok(asked)) => {
-                records.into_iter().for_each(|records| self.tell_records(&records));
+                records.into_iter().for_each(|records| self.report_records(&records));
                 Ok(asked)
             }
             // With no lock held: the user data ends here if the fetch was not accepted.
@@ -333,10 +333,10 @@ impl Core {
         call: &FetchCall<'_>,
     ) -> Result<FetchAnswer, Status> {
         let call = FetchCall { at_once: true, settings: call.settings.clone(), ..*call };
-        let told = Arc::new(BlockingWaiter::default());
-        let receiver = || Box::new(told.clone()) as Box<dyn Receiver>;
+        let waiter = Arc::new(BlockingWaiter::default());
+        let receiver = || Box::new(waiter.clone()) as Box<dyn Receiver>;
         match self.fetch_to(keys, &call, true, receiver)? {
-            FetchAnswer::Pending => Ok(told.wait()),
+            FetchAnswer::Pending => Ok(waiter.wait()),
             at_once => Ok(at_once),
         }
     }
@@ -404,7 +404,7 @@ fn note_found(records: &mut LookupRecords, found: &[(Key, Status)]) {
 #[derive(Default)]
 struct BlockingWaiter {
     answer: Mutex<Option<FetchAnswer>>,
-    came: Condvar,
+    arrived: Condvar,
 }
 
 impl BlockingWaiter {
@@ -416,24 +416,24 @@ impl BlockingWaiter {
         loop {
             match answer.take() {
                 Some(asked) => return asked,
-                None => answer = wait(&self.came, answer),
+                None => answer = wait(&self.arrived, answer),
             }
         }
     }
 
-    fn come(&self, asked: FetchAnswer) {
+    fn receive(&self, asked: FetchAnswer) {
         *self.answer.lock() = Some(asked);
-        self.came.notify_all();
+        self.arrived.notify_all();
     }
 }
 
 impl Receiver for Arc<BlockingWaiter> {
     fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, _last: bool) {
-        self.come(FetchAnswer::Now(outcome.clone()));
+        self.receive(FetchAnswer::Now(outcome.clone()));
     }
 
     fn batch(&mut self, results: Results) {
-        self.come(FetchAnswer::Ready(results));
+        self.receive(FetchAnswer::Ready(results));
     }
 
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}

@@ -39,22 +39,22 @@ pub(super) enum Events {
     One(Option<Event>),
     /// Delivered events stay at the front until all are delivered, so that the reserved memory is never freed while events may
     /// follow.
-    Many { listed: Vec<Option<Event>>, told: usize },
+    Many { listed: Vec<Option<Event>>, delivered: usize },
 }
 
 impl Events {
     /// Reserves memory for the events of `positions` positions; `None` if there is not enough.
     pub(super) fn try_new(positions: usize, form: Form, progress_step: usize) -> Option<Events> {
-        let told = if form == Form::Each { positions } else { 1 };
+        let results = if form == Form::Each { positions } else { 1 };
         // One for each step, and one at the end.
         let progress = positions.checked_div(progress_step).map_or(0, |steps| steps + 1);
-        let count = told.checked_add(progress)?;
+        let count = results.checked_add(progress)?;
         if count <= 1 {
             return Some(Events::One(None));
         }
         let mut listed = Vec::new();
         listed.try_reserve_exact(count).ok()?;
-        Some(Events::Many { listed, told: 0 })
+        Some(Events::Many { listed, delivered: 0 })
     }
 
     fn push(&mut self, event: Event) {
@@ -72,12 +72,12 @@ impl Events {
     fn take(&mut self) -> Option<Event> {
         match self {
             Events::One(event) => event.take(),
-            Events::Many { listed, told } => {
-                let event = listed.get_mut(*told)?.take();
-                *told += 1;
-                if *told == listed.len() {
+            Events::Many { listed, delivered } => {
+                let event = listed.get_mut(*delivered)?.take();
+                *delivered += 1;
+                if *delivered == listed.len() {
                     listed.clear();
-                    *told = 0;
+                    *delivered = 0;
                 }
                 event
             }
@@ -162,7 +162,7 @@ impl FetchEvents {
     }
 
     /// Delivers one event; true if it was the last.
-    fn tell(recipient: &mut Recipient, event: Event) -> bool {
+    fn deliver_event(recipient: &mut Recipient, event: Event) -> bool {
         let Recipient { receiver, keys } = recipient;
         match event {
             Event::Result { index, outcome, last } => {
@@ -239,7 +239,7 @@ enum Left {
 
 impl FetchEvents {
     /// Delivers at most `most` events, and returns how many.
-    fn tell_some(&self, most: usize) -> (usize, Left) {
+    fn deliver_some(&self, most: usize) -> (usize, Left) {
         let mut count = 0;
         loop {
             let (event, recipient) = {
@@ -259,7 +259,7 @@ impl FetchEvents {
             count += 1;
             // Without a recipient the fetch has ended, or was never accepted because its table panicked.
             let (Some(event), Some(mut recipient)) = (event, recipient) else { continue };
-            if FetchEvents::tell(&mut recipient, event) {
+            if FetchEvents::deliver_event(&mut recipient, event) {
                 self.end_with(recipient);
                 return (count, Left::Nothing);
             }
@@ -271,7 +271,7 @@ impl FetchEvents {
 impl Deliverable for FetchEvents {
     fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult {
         let _delivering = self.core.delivering(self.place());
-        let (count, left) = self.tell_some(most);
+        let (count, left) = self.deliver_some(most);
         let rest = match left {
             Left::More => Remainder::More(self),
             Left::NoFunction => Remainder::NoFunction(self),

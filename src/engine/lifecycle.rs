@@ -57,7 +57,7 @@ pub(super) struct Lifecycle {
     leases: Arc<Leases>,
     pub(super) ending: Mutex<ClosingState>,
     /// Signalled when its stage or its pending work changes.
-    pub(super) nearer: Condvar,
+    pub(super) changed: Condvar,
 }
 
 impl Default for Lifecycle {
@@ -71,7 +71,7 @@ impl Default for Lifecycle {
             work: AtomicU64::default(),
             leases: Arc::default(),
             ending: Mutex::default(),
-            nearer: Condvar::default(),
+            changed: Condvar::default(),
         }
     }
 }

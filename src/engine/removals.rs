@@ -60,7 +60,7 @@ pub(super) struct Removals {
     core: Weak<Core>,
     pending: Mutex<Pending>,
     /// Signalled when a removal was reported or a turn ends, if a thread waits.
-    moved: Condvar,
+    progressed: Condvar,
     /// Whether more is pending than may be.
     is_over: AtomicBool,
 }
@@ -159,7 +159,7 @@ impl Removals {
             claims: 0,
             silent: false,
         };
-        Removals { listener, core, pending: Mutex::new(pending), moved: Condvar::new(), is_over: AtomicBool::new(false) }
+        Removals { listener, core, pending: Mutex::new(pending), progressed: Condvar::new(), is_over: AtomicBool::new(false) }
     }
 
     /// Whether there is a listener.
@@ -256,13 +256,13 @@ impl Removals {
     /// Stops recording removals.
     pub(super) fn silence(&self) {
         self.pending.lock().silent = true;
-        self.moved.notify_all();
+        self.progressed.notify_all();
     }
 
     /// Throttles a writer while more is pending than may be: it waits until others have reported two removals for each of its `written`
     /// entries, or drops as many values itself. Not on the dispatcher, nor inside a callback.
     #[cold]
-    pub(super) fn hold_back(&self, written: u64) {
+    pub(super) fn throttle(&self, written: u64) {
         if self.listener.is_none() {
             return self.end_some(written.saturating_mul(2));
         }
@@ -286,7 +286,7 @@ impl Removals {
         pending.waiting += 1;
         let moved = loop {
             let left = until.saturating_duration_since(Instant::now());
-            pending = wait_until(&self.moved, pending, left);
+            pending = wait_until(&self.progressed, pending, left);
             if pending.out != before || pending.is_taken != turn || pending.silent {
                 break true;
             }
@@ -357,7 +357,7 @@ impl Removals {
     fn moved_on(&self, pending: &Pending) {
         self.note(pending);
         if pending.waiting > 0 {
-            self.moved.notify_all();
+            self.progressed.notify_all();
         }
     }
 
@@ -414,7 +414,7 @@ impl RemovalMail {
                 return false;
             }
             pending.waiting += 1;
-            pending = wait(&removals.moved, pending);
+            pending = wait(&removals.progressed, pending);
             pending.waiting -= 1;
         }
         pending.is_taken = true;

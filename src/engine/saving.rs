@@ -33,7 +33,7 @@ fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
     Error::with_text(status, i64::from(error.raw_os_error().unwrap_or(0)), &format!("{doing} {}: {error}", path.display()))
 }
 
-fn told(status: Status, path: &Path, what: &str) -> Error {
+fn file_error(status: Status, path: &Path, what: &str) -> Error {
     Error::with_text(status, 0, &format!("{} {what}", path.display()))
 }
 
@@ -149,12 +149,12 @@ impl Core {
         self.check_open().map_err(Error::of)?;
         let reading = |error: io::Error| failed(path, "cannot read", &error);
         let damaged = |damage: Damage| match damage {
-            Damage::Corrupt => told(Status::ERR_CORRUPT, path, "is damaged, or is no saved cache"),
+            Damage::Corrupt => file_error(Status::ERR_CORRUPT, path, "is damaged, or is no saved cache"),
             Damage::Version(version) => {
-                told(Status::ERR_FILE_VERSION, path, &format!("is of version {version}, which this library does not know"))
+                file_error(Status::ERR_FILE_VERSION, path, &format!("is of version {version}, which this library does not know"))
             }
         };
-        let cut = || told(Status::ERR_TRUNCATED, path, "ends too early");
+        let cut = || file_error(Status::ERR_TRUNCATED, path, "ends too early");
         let mut file = BufReader::new(File::open(path).map_err(reading)?);
         let mut start = Vec::new();
         file.by_ref().take(HEAD as u64).read_to_end(&mut start).map_err(reading)?;

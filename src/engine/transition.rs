@@ -260,7 +260,7 @@ impl Core {
         let me = self.me();
         // Dropped after the values, because a destructor that runs here may release the last handle.
         let _pending = me.is_engine().then(|| PendingCount::new(me.clone(), CallSite::Threads));
-        me.removals.hold_back(written as u64);
+        me.removals.throttle(written as u64);
     }
 
     /// Releases a reference that a call took for itself. If it is the last one, the host's destructor runs where callbacks run.

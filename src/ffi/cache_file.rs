@@ -26,8 +26,8 @@ struct Asked {
 }
 
 impl Asked {
-    /// Tells the host how far it is; whether the host has it go on.
-    fn goes_on(&self, done: &Transfer) -> bool {
+    /// Reports the progress to the host. Returns whether to continue.
+    fn report_progress(&self, done: &Transfer) -> bool {
         let Some(function) = self.on_progress else { return true };
         let view = view(done, size_of::<kvl_transfer_t>());
         // SAFETY: the caller gave the function for this user data; what it is shown lives until it returns.
@@ -43,7 +43,7 @@ impl Caller {
     ) -> Result<Status, Status> {
         let error_place = self.out(asked.out_error).ok();
         let mut done = Transfer::default();
-        let went = self.prepared(asked).and_then(|(core, path)| work(&core, path, &mut done, &mut |done| asked.goes_on(done)));
+        let went = self.prepared(asked).and_then(|(core, path)| work(&core, path, &mut done, &mut |done| asked.report_progress(done)));
         if let Ok(room) = self.room(asked.out.0, asked.out.1) {
             let view = view(&done, room.size());
             room.write(&view);

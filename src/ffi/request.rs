@@ -81,7 +81,8 @@ impl CancelHook for OnCancel {
         let Some(request) = self.request.upgrade() else { return };
         let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_request_t>();
         // SAFETY: the host gave the function for this user data; the request lives until it returns.
-        self.notify.call(|function, user_data| function.into_iter().for_each(|told| unsafe { told(user_data, handle, why as u32) }));
+        self.notify
+            .call(|function, user_data| function.into_iter().for_each(|function| unsafe { function(user_data, handle, why as u32) }));
     }
 
     fn is_callable(&self) -> bool {
@@ -106,7 +107,7 @@ fn error_or(caller: &Caller, error: *mut kvl_error_t, status: Status) -> Result<
 }
 
 /// An answer's status: below 0 it is an error of the call.
-fn told(status: Status) -> Result<Status, Status> {
+fn checked(status: Status) -> Result<Status, Status> {
     if status.is_error() { Err(status) } else { Ok(status) }
 }
 
@@ -308,7 +309,7 @@ pub unsafe extern "C" fn kvl_request_on_cancel(
 pub unsafe extern "C" fn kvl_request_heartbeat(request: *mut kvl_request_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.borrow(request)?.heartbeat()))
+    guard(|| checked(caller.borrow(request)?.heartbeat()))
 }
 
 /// Answers one key with a value, or with kvl_value_null() if there is no such record.
@@ -333,7 +334,7 @@ pub unsafe extern "C" fn kvl_request_resolve(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.kept_request(request)?;
-        told(ticket.resolve(i, caller.share(value.cast_const())?, caller.terms(terms_or_null)?))
+        checked(ticket.resolve(i, caller.share(value.cast_const())?, caller.terms(terms_or_null)?))
     })
 }
 
@@ -363,7 +364,7 @@ pub unsafe extern "C" fn kvl_request_resolve_bytes(
         let ticket = caller.kept_request(request)?;
         let terms = caller.terms(terms_or_null)?;
         let key = ticket.keys().get(i).unwrap_or_default();
-        told(ticket.resolve(i, bytes_under(&caller, key, data, len)?, terms))
+        checked(ticket.resolve(i, bytes_under(&caller, key, data, len)?, terms))
     })
 }
 
@@ -399,7 +400,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
             None => object,
         };
         let value = Value::object(object, cost);
-        told(ticket.resolve(i, Answer::Value(value), caller.terms(terms_or_null)?))
+        checked(ticket.resolve(i, Answer::Value(value), caller.terms(terms_or_null)?))
     })
 }
 
@@ -416,7 +417,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
 pub unsafe extern "C" fn kvl_request_fail(request: *mut kvl_request_t, i: usize, error_or_null: *mut kvl_error_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.kept_request(request)?.fail(i, error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
+    guard(|| checked(caller.kept_request(request)?.fail(i, error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
 }
 
 /// Fails one key with a text.
@@ -444,7 +445,7 @@ pub unsafe extern "C" fn kvl_request_fail_text(
         let ticket = caller.kept_request(request)?;
         let message = if message.is_null() { "".into() } else { caller.text(message)? };
         let error = caller.error_of(code, message.as_ptr().cast(), message.len(), flags, None)?;
-        told(ticket.fail(i, error))
+        checked(ticket.fail(i, error))
     })
 }
 
@@ -474,7 +475,7 @@ pub unsafe extern "C" fn kvl_request_supply(
     guard(|| {
         let ticket = caller.kept_request(request)?;
         let (key, terms) = (caller.key(key, key_len)?, caller.terms(terms_or_null)?);
-        told(ticket.supply(key, caller.share(value.cast_const())?, terms))
+        checked(ticket.supply(key, caller.share(value.cast_const())?, terms))
     })
 }
 
@@ -505,7 +506,7 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
     guard(|| {
         let ticket = caller.kept_request(request)?;
         let (key, terms) = (caller.key(key, key_len)?, caller.terms(terms_or_null)?);
-        told(ticket.supply(key, bytes_under(&caller, key, data, len)?, terms))
+        checked(ticket.supply(key, bytes_under(&caller, key, data, len)?, terms))
     })
 }
 
@@ -523,7 +524,7 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
 pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.kept_request(request)?.finish(Unanswered::Unanswered)))
+    guard(|| checked(caller.kept_request(request)?.finish(Unanswered::Unanswered)))
 }
 
 /// Finishes: what has no answer is null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
@@ -536,7 +537,7 @@ pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_
 pub unsafe extern "C" fn kvl_request_finish_nulls(request: *mut kvl_request_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| told(caller.kept_request(request)?.finish(Unanswered::Null)))
+    guard(|| checked(caller.kept_request(request)?.finish(Unanswered::Null)))
 }
 
 /// Finishes: what has no answer fails with one error.
@@ -552,7 +553,7 @@ pub unsafe extern "C" fn kvl_request_finish_error(request: *mut kvl_request_t, e
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.kept_request(request)?;
-        told(ticket.finish(Unanswered::Failed(error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
+        checked(ticket.finish(Unanswered::Failed(error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
     })
 }
 

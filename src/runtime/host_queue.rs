@@ -445,7 +445,7 @@ mod tests {
         }
     }
 
-    fn told(calls: usize) -> (Arc<CallCounter>, Receiver<()>) {
+    fn counter(calls: usize) -> (Arc<CallCounter>, Receiver<()>) {
         let (gone, hears) = channel();
         (Arc::new(CallCounter { calls, _gone: gone }), hears)
     }
@@ -453,7 +453,7 @@ mod tests {
     #[test]
     fn l04_mail_that_called_nobody_is_let_go_before_the_next_is_waited_for() {
         let queue = HostQueue::new(false);
-        let ((silent, gone), (loud, _)) = (told(0), told(1));
+        let ((silent, gone), (loud, _)) = (counter(0), counter(1));
         std::thread::scope(|threads| {
             let reader = threads.spawn(|| queue.poll(8, None));
             queue.send(silent);

@@ -50,8 +50,8 @@ impl Timer {
         let thread = threads::start("kvl-timer", STACK_BYTES, move || {
             HERE.with(|here| here.set(number));
             let runtime = Builder::new_current_thread().enable_time().build();
-            let Ok(runtime) = runtime else { return starting.tell(Err(NoThread)) };
-            starting.tell(Ok(runtime.handle().clone()));
+            let Ok(runtime) = runtime else { return starting.set(Err(NoThread)) };
+            starting.set(Ok(runtime.handle().clone()));
             drop(starting);
             runtime.block_on(stopped.notified());
         })?;
@@ -116,13 +116,13 @@ pub(super) enum Repeat {
 #[derive(Default)]
 struct StartSignal {
     handle: Mutex<Option<Result<Handle, NoThread>>>,
-    came: Condvar,
+    changed: Condvar,
 }
 
 impl StartSignal {
-    fn tell(&self, handle: Result<Handle, NoThread>) {
+    fn set(&self, handle: Result<Handle, NoThread>) {
         *self.handle.lock() = Some(handle);
-        self.came.notify_all();
+        self.changed.notify_all();
     }
 
     fn wait(&self) -> Result<Handle, NoThread> {
@@ -130,7 +130,7 @@ impl StartSignal {
         loop {
             match handle.take() {
                 Some(handle) => return handle,
-                None => handle = wait(&self.came, handle),
+                None => handle = wait(&self.changed, handle),
             }
         }
     }
@@ -139,15 +139,15 @@ impl StartSignal {
 /// Where a caller of [`Timer::pass`] waits.
 #[derive(Default)]
 struct PassSignal {
-    through: Mutex<bool>,
-    came: Condvar,
+    is_done: Mutex<bool>,
+    changed: Condvar,
 }
 
 impl PassSignal {
     fn wait(&self) {
-        let mut through = self.through.lock();
-        while !*through {
-            through = wait(&self.came, through);
+        let mut is_done = self.is_done.lock();
+        while !*is_done {
+            is_done = wait(&self.changed, is_done);
         }
     }
 }
@@ -157,8 +157,8 @@ struct PassGuard(Arc<PassSignal>);
 
 impl Drop for PassGuard {
     fn drop(&mut self) {
-        *self.0.through.lock() = true;
-        self.0.came.notify_all();
+        *self.0.is_done.lock() = true;
+        self.0.changed.notify_all();
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Flight {
     pub demand: Demand,
     /// Whether the running attempt continues without demand, because the last waiter to leave asked for that (rule F10a). If another
     /// waiter joins, the last one to leave decides anew.
-    pub goes_on: bool,
+    pub continues: bool,
     /// How many attempts began.
     pub attempts: u32,
     /// When the first one began; never, while none has.
@@ -113,7 +113,7 @@ impl Priority {
 impl Flight {
     /// Whether its answer is wanted.
     pub fn is_wanted(&self) -> bool {
-        self.goes_on || !self.demand.is_empty()
+        self.continues || !self.demand.is_empty()
     }
 
     /// Ends the flight, and hands its waiters to the caller.

@@ -237,7 +237,7 @@ impl WaitQueue {
         if is_retried {
             self.retried -= 1;
         } else {
-            self.note_gone(stand.asked_at);
+            self.forget_age(stand.asked_at);
         }
         is_retried
     }
@@ -263,13 +263,13 @@ impl WaitQueue {
         }
     }
 
-    /// Whether it keeps the times at which keys were asked: then `note_gone` must be called for the keys that `pop` takes.
+    /// Whether it keeps the times at which keys were asked: then `forget_age` must be called for the keys that `pop` takes.
     pub fn has_ages(&self) -> bool {
         self.ages.is_some()
     }
 
     /// Forgets the time at which a popped key was asked, unless it was retried.
-    pub fn note_gone(&mut self, asked_at: Moment) {
+    pub fn forget_age(&mut self, asked_at: Moment) {
         let Some(ages) = &mut self.ages else { return };
         if let Entry::Occupied(mut as_old) = ages.entry(asked_at) {
             *as_old.get_mut() -= 1;

@@ -172,7 +172,7 @@ impl<H: Host> Table<H> {
         });
         if queue.has_ages() {
             for flight in taken.iter().map(|id| &flights[*id]).filter(|flight| matches!(flight.phase, Phase::Queued)) {
-                queue.note_gone(fetches[flight.owner].stand.asked_at);
+                queue.forget_age(fetches[flight.owner].stand.asked_at);
             }
         }
     }

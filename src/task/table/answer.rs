@@ -30,7 +30,7 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
         let Some(request) = self.requests.get_mut(id).filter(|_| self.life != Acceptance::Closed) else {
-            deferred_drop(given, turn);
+            defer_answer_drop(given, turn);
             return self.over(id);
         };
         let part = request.take_part(index);
@@ -78,7 +78,7 @@ impl<H: Host> Table<H> {
     fn late_part_answered<S: AnswerStore>(&mut self, part: Part, given: ProviderAnswer, turn: &mut TableContext<'_, H, S>) -> Status {
         match (part, given) {
             (Part::Answered | Part::Open { .. }, given) => {
-                deferred_drop(given, turn);
+                defer_answer_drop(given, turn);
                 return Status::ERR_ALREADY_ANSWERED;
             }
             (Part::Unwanted(remains), ProviderAnswer::Answer(mut answer, terms)) => {
@@ -91,7 +91,7 @@ impl<H: Host> Table<H> {
                 self.release_key_state(remains.key_state);
             }
             (Part::Unwanted(remains) | Part::Late { remains, .. }, given) => {
-                deferred_drop(given, turn);
+                defer_answer_drop(given, turn);
                 self.release_key_state(remains.key_state);
             }
         }
@@ -201,8 +201,8 @@ impl<H: Host> Table<H> {
         if self.failures.is_empty() {
             return;
         }
-        let deferred_drop = &mut turn.out.deferred_drops;
-        self.failures.forget(&self.key_states[key_state].key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        let drops = &mut turn.out.deferred_drops;
+        self.failures.forget(&self.key_states[key_state].key, &mut |error| drops.push(DeferredDrop::Error(error)));
     }
 
     /// Handles an answer that arrived after its attempt timed out. If the key was not written since, it settles the key's current flight,
@@ -259,7 +259,7 @@ impl<H: Host> Table<H> {
                 running.parts[index as usize] = Part::Unwanted(FlightRemains { stamp, ..remains });
                 self.key_states[remains.key_state].holders += 1;
                 if wanted {
-                    self.want_one_less(request, turn.out);
+                    self.drop_wanted_key(request, turn.out);
                 }
             }
         }
@@ -283,8 +283,8 @@ impl<H: Host> Table<H> {
         }
         let flight = &self.flights[id];
         if flight.standing == Standing::Current && error.status() == Status::ERR_PROVIDER {
-            let deferred_drop = &mut turn.out.deferred_drops;
-            let gone = &mut |error| deferred_drop.push(DeferredDrop::Error(error));
+            let drops = &mut turn.out.deferred_drops;
+            let gone = &mut |error| drops.push(DeferredDrop::Error(error));
             self.failures.remember(&self.key_states[flight.key_state].key, &error, turn.now.millis(), gone);
         }
         let flight = self.take_flight(id);
@@ -336,8 +336,8 @@ impl<H: Host> Table<H> {
         } else {
             self.counts.extras_refused += 1;
         }
-        let deferred_drop = &mut turn.out.deferred_drops;
-        self.failures.forget(key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        let drops = &mut turn.out.deferred_drops;
+        self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         let key_state = self.key_state_of(hash, key);
         if let Some(key_state) = key_state {
             if is_stored {
@@ -351,7 +351,7 @@ impl<H: Host> Table<H> {
     }
 }
 
-fn deferred_drop<H: Host, S>(given: ProviderAnswer, turn: &mut TableContext<'_, H, S>) {
+fn defer_answer_drop<H: Host, S>(given: ProviderAnswer, turn: &mut TableContext<'_, H, S>) {
     turn.out.deferred_drops.push(match given {
         ProviderAnswer::Answer(answer, _) => DeferredDrop::Answer(answer),
         ProviderAnswer::Failed(error) => DeferredDrop::Error(error),

@@ -266,12 +266,12 @@ impl<H: Host> Table<H> {
         }
         if !reads && !self.failures.is_empty() {
             // A forced load supersedes the remembered error, whatever its result (rule F20a).
-            let deferred_drop = &mut turn.out.deferred_drops;
-            self.failures.forget(key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+            let drops = &mut turn.out.deferred_drops;
+            self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         }
         if reads && !self.failures.is_empty() {
-            let deferred_drop = &mut turn.out.deferred_drops;
-            let gone = &mut |error| deferred_drop.push(DeferredDrop::Error(error));
+            let drops = &mut turn.out.deferred_drops;
+            let gone = &mut |error| drops.push(DeferredDrop::Error(error));
             if let Some(error) = self.failures.recall(key, turn.now.millis(), gone) {
                 self.counts.missed_remembered += 1;
                 let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
@@ -305,7 +305,7 @@ impl<H: Host> Table<H> {
             standing: Standing::Current,
             waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
             demand: Demand::of(asking.wish),
-            goes_on: false,
+            continues: false,
             attempts: 0,
             first_began: Moment::NEVER,
             last_error: None,
@@ -357,7 +357,7 @@ impl<H: Host> Table<H> {
             self.requests[request].wanted += 1;
         }
         flight.priority = flight.priority.max(Priority::of(asking.settings.priority));
-        flight.goes_on = false;
+        flight.continues = false;
         if !asking.is_refresh() {
             self.counts.missed_joined += 1;
             flight.waiters.push(Waiter { fetch: asking.id, position, joined: true });

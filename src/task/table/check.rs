@@ -80,8 +80,8 @@ impl<H: Host> Table<H> {
         let wishes = waiters.map(|waiter| self.fetches[waiter.fetch].wish);
         ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} is not that of those who want it"))?;
         let wanted = || ensure(!flight.demand.is_empty(), || format!("nobody wants {key:?}, which waits all the same: {:?}", flight.phase));
-        let goes_on = !flight.goes_on || (flight.demand.is_empty() && flight.standing == Standing::Current);
-        ensure(goes_on, || format!("{key:?} goes on for nobody, and is wanted or can be neither joined nor stored"))?;
+        let continues = !flight.continues || (flight.demand.is_empty() && flight.standing == Standing::Current);
+        ensure(continues, || format!("{key:?} continues without demand, and is wanted or can be neither joined nor stored"))?;
         match flight.phase {
             Phase::Running { request, index } => {
                 let part = self.requests.get(request).and_then(|request| request.open_flight(index as usize));

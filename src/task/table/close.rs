@@ -55,8 +55,8 @@ impl<H: Host> Table<H> {
         for flight in waiting {
             self.end_waiting(flight, turn.out);
         }
-        let deferred_drop = &mut turn.out.deferred_drops;
-        self.failures.clear(&mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        let drops = &mut turn.out.deferred_drops;
+        self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         self.deadlines = Default::default();
     }
 
@@ -69,7 +69,7 @@ impl<H: Host> Table<H> {
                     fetch.settle(position, Outcome::failed(self.errors.panic.clone()), out);
                 }
             }
-            fetch.deferred_drop(out);
+            fetch.defer_drops(out);
         }
         for request in self.requests.drain() {
             out.cancelled.push((request.handle, Cancel::Closed));

@@ -290,7 +290,7 @@ impl<H: Host> Table<H> {
         if let Some(timer) = fetch.deadline {
             self.deadlines.cancel(timer);
         }
-        fetch.deferred_drop(out);
+        fetch.defer_drops(out);
         self.fetches.remove_with(id, |_| ());
     }
 

@@ -133,7 +133,7 @@ impl<H: Host> Table<H> {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
         // A flight that can be neither joined nor stored need not continue, and one that the provider has not taken has not begun.
-        flight.goes_on = how == LeavePolicy::Continue
+        flight.continues = how == LeavePolicy::Continue
             && flight.demand.is_empty()
             && flight.standing == Standing::Current
             && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());
@@ -147,14 +147,14 @@ impl<H: Host> Table<H> {
             return;
         }
         if let Phase::Running { request, .. } = flight.phase {
-            self.want_one_less(request, out);
+            self.drop_wanted_key(request, out);
         } else {
             self.end_waiting(id, out);
         }
     }
 
     /// Counts one wanted key of the request less, and cancels the request with the last one.
-    pub(super) fn want_one_less(&mut self, id: RequestId, out: &mut Effects<H>) {
+    pub(super) fn drop_wanted_key(&mut self, id: RequestId, out: &mut Effects<H>) {
         let request = &mut self.requests[id];
         request.wanted -= 1;
         if request.wanted == 0 {
@@ -253,7 +253,7 @@ impl<H: Host> Fetch<H> {
     }
 
     /// Defers the drops of what is left of an ended fetch until after the lock.
-    pub(super) fn deferred_drop(&mut self, out: &mut Effects<H>) {
+    pub(super) fn defer_drops(&mut self, out: &mut Effects<H>) {
         self.sink.take().into_iter().for_each(|sink| out.deferred_drops.push(DeferredDrop::Sink(sink)));
         self.context.take().into_iter().for_each(|context| out.deferred_drops.push(DeferredDrop::Context(context)));
         self.ended.take().into_iter().for_each(|error| out.deferred_drops.push(DeferredDrop::Error(error)));

@@ -23,8 +23,8 @@ impl<H: Host> Table<H> {
     pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, turn: &mut TableContext<'_, H, S>) {
         let hash = self.hash(key);
         self.recent.write(hash, self.is_watched());
-        let deferred_drop = &mut turn.out.deferred_drops;
-        self.failures.forget(key, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        let drops = &mut turn.out.deferred_drops;
+        self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         let Some(key_state) = self.key_state_of(hash, key) else { return };
         self.key_states[key_state].writes += 1;
         if let Write::Put(answer, filled) = write {
@@ -39,8 +39,8 @@ impl<H: Host> Table<H> {
     /// The host removed every key.
     pub fn cleared<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
-        let deferred_drop = &mut turn.out.deferred_drops;
-        self.failures.clear(&mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        let drops = &mut turn.out.deferred_drops;
+        self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         let key_states: Vec<KeyStateId> = self.key_states.keys().collect();
         for key_state in key_states {
             self.key_states[key_state].writes += 1;
@@ -56,13 +56,13 @@ impl<H: Host> Table<H> {
         if let Phase::Running { request, .. } = flight.phase {
             let Some(write) = NonZeroU64::new(self.key_states[key_state].writes) else { return };
             flight.standing = Standing::Overtaken { write };
-            let goes_on = std::mem::take(&mut flight.goes_on);
+            let continues = std::mem::take(&mut flight.continues);
             self.key_states[key_state].current = None;
             self.key_states[key_state].overtaken.push(id);
             self.overtaken += 1;
-            if goes_on {
+            if continues {
                 // It continued in order to be joined and stored; it can be neither any more.
-                self.want_one_less(request, out);
+                self.drop_wanted_key(request, out);
             }
         }
     }
