@@ -119,7 +119,7 @@ extern "C" {
 #define KVL_ERR_UNKNOWN_KEY (-3)
 /** the value is not of the key's type or range: kvl_config_problem() says which */
 #define KVL_ERR_BAD_VALUE (-4)
-/** the handle is not one of this kind, or was freed */
+/** the runtime that was named has been freed */
 #define KVL_ERR_INVALID_HANDLE (-5)
 /** a key has at most KVL_KEY_MAX bytes */
 #define KVL_ERR_KEY_TOO_LONG (-6)
@@ -640,8 +640,10 @@ typedef struct kvl_stats_t {
     uint64_t breaker_state;
     /** Times that the circuit breaker opened. */
     uint64_t breaker_opened;
-    /** Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes. */
+    /** Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes. */
     uint64_t breaker_refused;
+    /** Keys of refreshes that found the queue full and were left out (queue.overflow=reject). */
+    uint64_t refreshes_refused;
 } kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */
@@ -1069,7 +1071,8 @@ KVL_API kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *ke
  * Asks for progress: how many positions of a batch are settled.
  *
  * @param options    [borrowed] from kvl_options_new().
- * @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue.
+ * @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue, and a
+ *                   fetch of an engine whose results go to no queue is refused, KVL_ERR_NO_CALLBACK. Calls that wait report no progress.
  * @param step_keys  how many positions are settled from one call to the next, at least; 1 or above.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (a step of 0), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one

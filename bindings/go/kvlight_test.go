@@ -95,6 +95,18 @@ func Test_f01_a_provider_that_panics_fails_its_keys_alone(t *testing.T) {
 	}
 }
 
+func Test_f10b_a_timeout_names_what_the_attempt_before_failed_with(t *testing.T) {
+	lost := errors.New("lost")
+	failing := func(context.Context, []string) (map[string]string, error) { return nil, lost }
+	tasks := opened(t, failing, kvlight.Settings{"retry.count": 1, "retry.fixed_ms": 60000, "timeout_ms": 20})
+	defer tasks.Close()
+	_, _, err := tasks.Fetch(ctx, "a")
+	var ended *kvlight.EndedError
+	if !errors.Is(err, kvlight.ErrTimeout) || !errors.Is(err, lost) || !errors.As(err, &ended) || ended.Status != kvlight.ErrTimeout {
+		t.Error(err)
+	}
+}
+
 func Test_f01_a_dropped_function_that_panics_harms_no_fetch_and_no_close(t *testing.T) {
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)

@@ -110,13 +110,37 @@ func (e *engine[V]) result(r *C.kvl_result_t) Result[V] {
 	if result.Status == Value {
 		result.Value, result.Found = unboxed[V](C.go_object(r)), true
 	} else if result.Status < 0 {
-		if id := C.go_error_object(r.error); id != 0 {
-			result.Err = cgo.Handle(id).Value().(error)
-		} else {
-			result.Err = result.Status
-		}
+		result.Err = failure(result.Status, r.error)
 	}
 	return result
+}
+
+// EndedError is what a key fails with that had been tried before: time ran out, or the fetch was ended. errors.Is finds its status,
+// ErrTimeout say, as well as what the provider's last attempt had failed with.
+type EndedError struct {
+	Status Status
+	Cause  error
+}
+
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("%s, after: %s", e.Status, e.Cause)
+}
+
+// Is says whether target is the status.
+func (e *EndedError) Is(target error) bool { return target == error(e.Status) }
+
+// Unwrap is the cause.
+func (e *EndedError) Unwrap() error { return e.Cause }
+
+// failure is the provider's own error, or else the status, with what the last attempt had failed with behind it.
+func failure(status Status, why *C.kvl_error_t) error {
+	if id := C.go_error_object(why); id != 0 {
+		return cgo.Handle(id).Value().(error)
+	}
+	if cause := C.kvl_error_cause(why); cause != nil {
+		return &EndedError{status, failure(Status(C.kvl_error_status(cause)), cause)}
+	}
+	return status
 }
 
 func (e *engine[V]) ask(handle *C.kvl_request_t) {

@@ -121,8 +121,10 @@ type Stats struct {
 	BreakerState uint64
 	// Times that the circuit breaker opened.
 	BreakerOpened uint64
-	// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
+	// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
 	BreakerRefused uint64
+	// Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
+	RefreshesRefused uint64
 }
 
 func statsOf(s *C.kvl_stats_t) Stats {
@@ -185,5 +187,6 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		BreakerState:        uint64(s.breaker_state),
 		BreakerOpened:       uint64(s.breaker_opened),
 		BreakerRefused:      uint64(s.breaker_refused),
+		RefreshesRefused:    uint64(s.refreshes_refused),
 	}
 }

@@ -133,6 +133,7 @@ typedef struct kvl_stats_t {
   uint64_t breaker_state;
   uint64_t breaker_opened;
   uint64_t breaker_refused;
+  uint64_t refreshes_refused;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(uintptr_t user_data);
 typedef void (*kvl_result_fn)(uintptr_t user_data, const kvl_result_t *result);

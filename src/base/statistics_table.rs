@@ -101,6 +101,8 @@ statistics! {
     breaker_opened: counter, "breaker.opened", "kvlight_breaker_opened", "", |s| s.tasks.breaker_opened; "Times that the circuit breaker opened.";
     breaker_refused: counter, "breaker.refused", "kvlight_breaker_refused", "", |s| s.tasks.breaker_refused;
         "Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.";
+    refreshes_refused: counter, "refreshes.refused", "kvlight_refreshes_refused", "", |s| s.tasks.refreshes_refused;
+        "Keys of refreshes that found the queue full and were left out (queue.overflow=reject).";
 }
 
 // What a family of OpenMetrics with several samples says of them all.

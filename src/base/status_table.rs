@@ -19,7 +19,7 @@ statuses! {
     ERR_NULL_POINTER = -2, final, "a pointer is NULL that must not be";
     ERR_UNKNOWN_KEY = -3, final, "no configuration key of that name: kvl_config_keys_json() lists them";
     ERR_BAD_VALUE = -4, final, "the value is not of the key's type or range: kvl_config_problem() says which";
-    ERR_INVALID_HANDLE = -5, final, "the handle is not one of this kind, or was freed";
+    ERR_INVALID_HANDLE = -5, final, "the runtime that was named has been freed";
     ERR_KEY_TOO_LONG = -6, final, "a key has at most KVL_KEY_MAX bytes";
     ERR_WRONG_KIND = -7, final, "bytes were asked of an object value, or an object of a bytes value";
     ERR_OUT_OF_RANGE = -8, final, "the index is not below the length";

@@ -11,6 +11,7 @@ use crate::base::{Key, Status};
 use crate::cache::Hit;
 use crate::engine::cache_ref::CacheRef;
 use crate::engine::entries::Entries;
+use std::sync::Arc;
 
 /// What an iterator's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption; no lock of the cache's is held
 /// between two calls.
@@ -44,7 +45,7 @@ impl HasGeneration for Iterator {
 }
 
 impl Handle for kvl_iterator_t {
-    type Owner = Box<Iterator>;
+    type Owner = Arc<Iterator>;
 }
 
 /// Makes an iterator over the entries of a cache, for one thread.
@@ -65,7 +66,7 @@ pub unsafe extern "C" fn kvl_iterator_new(cache: *mut kvl_cache_t, out_iterator:
     guard(|| {
         let out = caller.out(out_iterator)?;
         let iterator = Iterator { cache: caller.share(cache)?, entries: Mutex::default(), view: Mutex::default() };
-        Ok(out.give(Box::new(iterator), Status::OK))
+        Ok(out.give(Arc::new(iterator), Status::OK))
     })
 }
 
@@ -86,7 +87,8 @@ pub unsafe extern "C" fn kvl_iterator_next(iterator: *mut kvl_iterator_t, out_en
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        let iterator = caller.borrow(iterator)?;
+        // Kept: the end of the value in view may free the iterator (rule L04a).
+        let iterator = caller.share(iterator.cast_const())?;
         let room = caller.room(out_entry, out_size)?;
         iterator.show(None);
         // Taken out meanwhile: a shard in which something panicked is emptied by the next caller, and its values end here.

@@ -138,7 +138,8 @@ pub unsafe extern "C" fn kvl_options_set_real(options: *mut kvl_options_t, key: 
 /// Asks for progress: how many positions of a batch are settled.
 ///
 /// @param options    [borrowed] from kvl_options_new().
-/// @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue.
+/// @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue, and a
+///                   fetch of an engine whose results go to no queue is refused, KVL_ERR_NO_CALLBACK. Calls that wait report no progress.
 /// @param step_keys  how many positions are settled from one call to the next, at least; 1 or above.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (a step of 0), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one

@@ -35,6 +35,12 @@ fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<()
     if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
 }
 
+/// Progress that nobody could be told of is refused (rule L09b). A call that waits, or a refresh, reports none.
+fn check_progress(core: &Core, progress: &Option<Progress>) -> Result<(), Status> {
+    let is_silent = progress.as_ref().is_some_and(|progress| progress.function.is_none());
+    if is_silent && !core.results_are_queued() { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
+}
+
 /// What one call of a fetch function goes by.
 fn call_of<'a>(
     caller: &'a Caller,
@@ -217,6 +223,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), out.is_some())?;
+        check_progress(core, &progress)?;
         let receiver = || Box::new(CallbackReceiver { notify, progress }) as Box<dyn Receiver>;
         match core.fetch([key].into_iter(), &call, receiver)? {
             FetchAnswer::Now(outcome) => match (answer_of(outcome), out) {
@@ -269,6 +276,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
         check_callable(core, &notify)?;
         let nothing = n == 0;
         let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), nothing)?;
+        check_progress(core, &progress)?;
         let receiver = || Box::new(CallbackReceiver { notify, progress }) as Box<dyn Receiver>;
         core.fetch(keys, &call, receiver)?;
         Ok(if nothing { Status::OK } else { Status::PENDING })
@@ -315,6 +323,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
         let (call, progress) = call_of(&caller, core, Form::All, options, fetch.as_ref(), out.is_some())?;
+        check_progress(core, &progress)?;
         let receiver = || Box::new(CallbackReceiver { notify, progress }) as Box<dyn Receiver>;
         Ok(match (core.fetch(keys, &call, receiver)?, out) {
             (FetchAnswer::Ready(results), Some(out)) => out.give(Arc::new(ResultsHandle::new(results)), Status::OK),

@@ -44,7 +44,8 @@ end
 local C = load_library()
 M.C = C
 
--- An error of the library's: status (a number), name ("KVL_ERR_TIMEOUT"), message.
+-- An error of the library's: status (a number), name ("KVL_ERR_TIMEOUT"), message, and cause: what the provider's last attempt had failed
+-- with when time ran out or the fetch was ended; nil if no attempt had failed.
 -- An error of the provider's arrives as the very value that it raised, at everybody who waited.
 local Error = {}
 Error.__index = Error

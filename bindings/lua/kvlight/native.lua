@@ -2,7 +2,7 @@
 
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
----@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
+---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
 ---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
 ---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
 ---@field ["load.on_timeout"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
@@ -191,6 +191,7 @@ typedef struct kvl_stats_t {
   uint64_t breaker_state;
   uint64_t breaker_opened;
   uint64_t breaker_refused;
+  uint64_t refreshes_refused;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
@@ -397,7 +398,7 @@ native.constants = {
   ERR_NULL_POINTER = -2, -- a pointer is NULL that must not be
   ERR_UNKNOWN_KEY = -3, -- no configuration key of that name: kvl_config_keys_json() lists them
   ERR_BAD_VALUE = -4, -- the value is not of the key's type or range: kvl_config_problem() says which
-  ERR_INVALID_HANDLE = -5, -- the handle is not one of this kind, or was freed
+  ERR_INVALID_HANDLE = -5, -- the runtime that was named has been freed
   ERR_KEY_TOO_LONG = -6, -- a key has at most KVL_KEY_MAX bytes
   ERR_WRONG_KIND = -7, -- bytes were asked of an object value, or an object of a bytes value
   ERR_OUT_OF_RANGE = -8, -- the index is not below the length
@@ -547,7 +548,8 @@ native.statistics = {
   "rate_waited_us", -- The total length of these waits, in microseconds.
   "breaker_state", -- Now: the state of the circuit breaker, KVL_BREAKER_*.
   "breaker_opened", -- Times that the circuit breaker opened.
-  "breaker_refused", -- Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
+  "breaker_refused", -- Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+  "refreshes_refused", -- Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
 }
 
 return native

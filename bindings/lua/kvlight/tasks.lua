@@ -174,12 +174,18 @@ local function from_value(self, value)
   return ffi.string(data, len[0])
 end
 
-local function from_error(self, failed)
+local from_error
+function from_error(self, failed)
   local object = C.kvl_error_object(failed)
   if object ~= nil then
     return self.errors[id_of(object)]
   end
-  return error_of(C.kvl_error_status(failed), ffi.string(C.kvl_error_message(failed)))
+  local made = error_of(C.kvl_error_status(failed), ffi.string(C.kvl_error_message(failed)))
+  local cause = C.kvl_error_cause(failed)
+  if cause ~= nil then
+    made.cause = from_error(self, cause)
+  end
+  return made
 end
 
 -- A result as Lua sees it: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or an error's), key, value, error, source, attempts.

@@ -132,6 +132,17 @@ scenario("timeout", function()
   equal(raised.status, K.ERR_TIMEOUT, "what it raises")
   equal(requests[1]:is_cancelled(), false, "the load goes on for the next")
   tasks:close()
+  local broken = { reason = "not now" }
+  local failing = kvlight.tasks {
+    provider = function() error(broken) end,
+    ["retry.count"] = 1,
+    ["retry.fixed_ms"] = 60000,
+  }
+  result = result_of(failing, "a", { timeout_ms = 20 })
+  equal(result.error.name, "KVL_ERR_TIMEOUT", "name")
+  equal(result.attempts, 1, "attempts")
+  equal(result.error.cause, broken, "what the attempt had failed with")
+  failing:close()
 end)
 
 scenario("cancel", function()

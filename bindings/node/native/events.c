@@ -19,16 +19,27 @@ static List list_new(napi_env env)
 
 static void list_add(List *list, napi_value value) { napi_set_element(list->env, list->array, list->n++, value); }
 
-/* Four places a result: its status; its value, or the number or the sentence of its error; its source; its attempts. */
+/* The number of the object that it carries; else its sentence; where another error is behind it, [its sentence, that one's status, that one]. */
+static napi_value error_shown(napi_env env, const kvl_error_t *error)
+{
+    void *object = kvl_error_object(error);
+    const kvl_error_t *cause = kvl_error_cause(error);
+    if (object)
+        return number(env, (double)(uintptr_t)object);
+    if (!cause)
+        return text(env, kvl_error_message(error));
+    List list = list_new(env);
+    list_add(&list, text(env, kvl_error_message(error)));
+    list_add(&list, number(env, kvl_error_status(cause)));
+    list_add(&list, error_shown(env, cause));
+    return list.array;
+}
+
+/* Four places a result: its status; its value, or its error as above; its source; its attempts. */
 static void list_add_result(List *list, const kvl_result_t *result)
 {
-    napi_value shown;
-    if (result->status >= 0) {
-        shown = value_shown(list->env, result->object, result->data, result->data_len);
-    } else {
-        void *object = kvl_error_object(result->error);
-        shown = object ? number(list->env, (double)(uintptr_t)object) : text(list->env, kvl_error_message(result->error));
-    }
+    napi_value shown = result->status >= 0 ? value_shown(list->env, result->object, result->data, result->data_len)
+                                           : error_shown(list->env, result->error);
     list_add(list, number(list->env, result->status));
     list_add(list, shown);
     list_add(list, number(list->env, result->source));

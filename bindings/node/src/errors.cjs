@@ -6,8 +6,9 @@ const NAMES = new Map(Object.entries(K).filter(([name, value]) => name.startsWit
 
 /** An error of the library's: `code` is "KVL_ERR_TIMEOUT", `status` its number. What a provider throws arrives as it is. */
 class KvlightError extends Error {
-  constructor(status, message) {
-    super(message);
+  /** `cause`: what the provider's last attempt had failed with when time ran out or the fetch was ended. */
+  constructor(status, message, cause) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'KvlightError';
     this.code = NAMES.get(status) ?? `KVL_${status}`;
     this.status = status;

@@ -135,11 +135,20 @@ class Tasks extends Store {
   /** Values and errors in place of their numbers: at once, since a later event may say that nobody holds them any more. */
   #shown(results) {
     for (let i = 1; i < results.length; i += 4) {
-      if (typeof results[i] === 'number') {
-        results[i] = this.objects.get(results[i]);
-      }
+      results[i] = this.#shownOne(results[i], results[i - 1]);
     }
     return results;
+  }
+
+  #shownOne(shown, status) {
+    if (typeof shown === 'number') {
+      return this.objects.get(shown);
+    }
+    if (status < 0 && Array.isArray(shown)) {
+      const [sentence, statusBehind, behind] = shown;
+      return [sentence, statusBehind, this.#shownOne(behind, statusBehind)];
+    }
+    return shown;
   }
 
   // ---- Events ------------------------------------------------------------------------------------------------------------
@@ -191,7 +200,10 @@ function errorOf(status, shown, signal) {
   if (status === K.ERR_CANCELLED && signal?.aborted) {
     return signal.reason;
   }
-  return shown instanceof Kept ? shown.error : new KvlightError(status, shown);
+  if (shown instanceof Kept) {
+    return shown.error;
+  }
+  return Array.isArray(shown) ? new KvlightError(status, shown[0], errorOf(shown[1], shown[2])) : new KvlightError(status, shown);
 }
 
 module.exports = { Tasks };

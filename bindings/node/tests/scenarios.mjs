@@ -124,6 +124,18 @@ const scenarios = {
     await assert.rejects(busyFor(tasks.fetch('a', { timeout_ms: 20 })), { name: 'KvlightError', code: 'KVL_ERR_TIMEOUT' });
     assert.equal(requests[0].signal.aborted, false, 'the load goes on for the next');
     await tasks.close();
+    const broken = new Error('not now');
+    const failing = new Tasks({
+      provider() {
+        throw broken;
+      },
+      'retry.count': 1,
+      'retry.fixed_ms': 60_000,
+    });
+    const [result] = await busyFor(failing.results(['a'], { timeout_ms: 20 }));
+    assert.deepEqual([result.error.code, result.attempts], ['KVL_ERR_TIMEOUT', 1]);
+    assert.equal(result.error.cause, broken, 'what the attempt had failed with');
+    await failing.close();
   },
 
   async 'cancel'() {

@@ -110,6 +110,8 @@ export class KvlightError extends Error {
   /** "KVL_ERR_TIMEOUT" */
   readonly code: string;
   readonly status: number;
+  /** What the provider's last attempt had failed with when time ran out or the fetch was ended; undefined if no attempt had failed. */
+  readonly cause?: unknown;
 }
 
 /** Thrown by a provider, or put in a value's place: trying again is pointless, whatever the retry settings say. */

@@ -2,7 +2,7 @@
 
 /** What one fetch may set. */
 export interface FetchSettings {
-  /** Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial. */
+  /** Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial. */
   'batch.mode'?: 'partial' | 'all_or_nothing';
   /** How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1. */
   'timeout_ms'?: number;
@@ -140,7 +140,7 @@ export interface Constants {
   readonly ERR_UNKNOWN_KEY: -3;
   /** the value is not of the key's type or range: kvl_config_problem() says which */
   readonly ERR_BAD_VALUE: -4;
-  /** the handle is not one of this kind, or was freed */
+  /** the runtime that was named has been freed */
   readonly ERR_INVALID_HANDLE: -5;
   /** a key has at most KVL_KEY_MAX bytes */
   readonly ERR_KEY_TOO_LONG: -6;

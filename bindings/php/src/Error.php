@@ -9,11 +9,12 @@ final class Error extends \RuntimeException
     /** "KVL_ERR_TIMEOUT" */
     public readonly string $name;
 
-    public function __construct(int $status, ?string $message = null)
+    /** @param ?\Throwable $previous what the provider's last attempt had failed with when time ran out or the fetch was ended */
+    public function __construct(int $status, ?string $message = null, ?\Throwable $previous = null)
     {
         $ffi = Library::functions();
         $this->name = $ffi->kvl_status_name($status);
         $message = $message === null || $message === '' ? $ffi->kvl_status_message($status) : $message;
-        parent::__construct("$this->name: $message", $status);
+        parent::__construct("$this->name: $message", $status, $previous);
     }
 }

@@ -10,7 +10,7 @@ namespace Kvlight;
  * FetchSettings: what one fetch may set.
  *
  * @phpstan-type FetchSettings array{
- *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
+ *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
  *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
@@ -63,7 +63,7 @@ namespace Kvlight;
  *   'breaker.consecutive'?: int, // The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
  *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
  *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
- *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
+ *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
@@ -117,7 +117,7 @@ final class Native
     public const ERR_UNKNOWN_KEY = -3;
     /** the value is not of the key's type or range: kvl_config_problem() says which */
     public const ERR_BAD_VALUE = -4;
-    /** the handle is not one of this kind, or was freed */
+    /** the runtime that was named has been freed */
     public const ERR_INVALID_HANDLE = -5;
     /** a key has at most KVL_KEY_MAX bytes */
     public const ERR_KEY_TOO_LONG = -6;

@@ -411,7 +411,12 @@ final class Tasks
     private function error(CData $error): \Throwable
     {
         $id = $this->ffi->kvl_error_object($error);
-        return $id !== 0 ? $this->errors[$id] : new Error($this->ffi->kvl_error_status($error), $this->ffi->kvl_error_message($error));
+        if ($id !== 0) {
+            return $this->errors[$id];
+        }
+        $cause = $this->ffi->kvl_error_cause($error);
+        $previous = $cause === null ? null : $this->error($cause);
+        return new Error($this->ffi->kvl_error_status($error), $this->ffi->kvl_error_message($error), $previous);
     }
 
     private function all(CData $results): array

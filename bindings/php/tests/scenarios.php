@@ -127,6 +127,12 @@ $scenarios['timeout'] = function () {
     equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Native::ERR_TIMEOUT, 'what fetch throws');
     equal($seen->requests[0]->isCancelled(), false, 'the load goes on for the next');
     $tasks->close();
+    $broken = new DomainException('not now');
+    $failing = new Tasks(fn () => throw $broken, ['retry.count' => 1, 'retry.fixed_ms' => 60000]);
+    $result = told($failing, 'a', ['timeout_ms' => 20]);
+    equal([$result->error->name, $result->attempts], ['KVL_ERR_TIMEOUT', 1], 'the error');
+    equal($result->error->getPrevious(), $broken, 'what the attempt had failed with');
+    $failing->close();
 };
 
 $scenarios['cancel'] = function () {

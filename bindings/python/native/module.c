@@ -29,8 +29,16 @@ PyObject *raise_status(State *state, kvl_status_t status, const char *sentence)
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error)
 {
     Box *box = error ? kvl_error_object(error) : NULL;
-    if (!box)
-        return PyObject_CallFunction(state->failure, "is", (int)status, error ? kvl_error_message(error) : kvl_status_message(status));
+    const kvl_error_t *cause = kvl_error_cause(error);
+    if (!box) {
+        PyObject *made = PyObject_CallFunction(state->failure, "is", (int)status, error ? kvl_error_message(error) : kvl_status_message(status));
+        PyObject *behind = made && cause ? exception_of(state, kvl_error_status(cause), cause) : NULL;
+        if (behind)
+            PyException_SetCause(made, behind); /* takes the reference */
+        else if (made && cause)
+            PyErr_Clear();
+        return made;
+    }
     /* Each raise would lengthen it otherwise. */
     if (PyException_SetTraceback(box->object, box->traceback ? box->traceback : Py_None) < 0)
         PyErr_Clear();

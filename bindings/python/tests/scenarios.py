@@ -113,6 +113,12 @@ async def timeout(shelf: Shelf) -> None:
         except TimeoutError as error:
             assert isinstance(error, kvlight.Timeout) and error.name == "KVL_ERR_TIMEOUT"
     assert shelf.cancelled == 1  # nobody waited any more
+    async with kvlight.Tasks(provider=shelf, retry_count=1, retry_fixed_ms=60_000) as tasks:
+        try:
+            await tasks.fetch("bad", timeout_ms=20)
+            raise AssertionError("no timeout")
+        except kvlight.Timeout as error:
+            assert error.__cause__ is shelf.lost  # what the attempt had failed with
 
 
 async def cancel(shelf: Shelf) -> None:

@@ -130,6 +130,12 @@ scenario "timeout" do
   equal raised(Kvlight::Error, "fetch") { tasks.fetch("b", timeout_ms: 20) }.status, Kvlight::ERR_TIMEOUT, "what fetch raises"
   equal requests.pop.cancelled?, false, "the load goes on for the next"
   tasks.close
+  broken = ArgumentError.new("not now")
+  failing, = users(retry_count: 1, retry_fixed_ms: 60_000) { raise broken }
+  result = told(failing, "a", timeout_ms: 20)
+  equal [result.error.name, result.attempts], ["KVL_ERR_TIMEOUT", 1], "the error"
+  equal result.error.cause.equal?(broken), true, "what the attempt had failed with"
+  failing.close
 end
 
 scenario "cancel" do

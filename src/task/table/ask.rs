@@ -207,6 +207,8 @@ impl<H: Host> Table<H> {
             self.counts.missed_queue_full += 1;
             let error = self.errors.queue_full.clone();
             self.settle(asking.id, position, Outcome::failed(error), turn.out);
+        } else {
+            self.counts.refreshes_refused += 1;
         }
     }
 

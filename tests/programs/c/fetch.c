@@ -173,6 +173,99 @@ static void f21_a_wait_inside_a_callback_is_refused(void)
     end(&world);
 }
 
+enum { THOUSAND = 1000 };
+
+struct crowd {
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    int asked, answered, values;
+};
+
+/* Answers when everybody has asked. */
+static void provide_later(void *user_data, kvl_request_t *request)
+{
+    struct crowd *crowd = user_data;
+    size_t i;
+
+    pthread_mutex_lock(&crowd->lock);
+    while (crowd->asked < THOUSAND)
+        pthread_cond_wait(&crowd->news, &crowd->lock);
+    pthread_mutex_unlock(&crowd->lock);
+    for (i = 0; i < kvl_request_len(request); i++)
+        STATUS(kvl_request_resolve_bytes(request, i, KEY("v"), NULL), KVL_OK);
+}
+
+static void hear_one(void *user_data, const kvl_result_t *result)
+{
+    struct crowd *crowd = user_data;
+
+    pthread_mutex_lock(&crowd->lock);
+    crowd->values += result->status == KVL_VALUE;
+    crowd->answered++;
+    pthread_cond_broadcast(&crowd->news);
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+static void f13f_a_thousand_single_fetches_at_once_on_the_defaults(void)
+{
+    struct crowd crowd = { .asked = 0 };
+    kvl_config_t *config = NULL;
+    kvl_tasks_t *tasks = NULL;
+    char key[16];
+    int i;
+
+    pthread_mutex_init(&crowd.lock, NULL);
+    pthread_cond_init(&crowd.news, NULL);
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide_later, &crowd, NULL), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    for (i = 0; i < THOUSAND; i++) {
+        snprintf(key, sizeof key, "key %d", i);
+        STATUS(kvl_tasks_fetch(tasks, KEY(key), NULL, NULL, hear_one, &crowd, NULL, NULL), KVL_PENDING);
+    }
+    pthread_mutex_lock(&crowd.lock);
+    crowd.asked = THOUSAND;
+    pthread_cond_broadcast(&crowd.news);
+    while (crowd.answered < THOUSAND)
+        pthread_cond_wait(&crowd.news, &crowd.lock);
+    CHECK(crowd.values == THOUSAND);
+    pthread_mutex_unlock(&crowd.lock);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    pthread_cond_destroy(&crowd.news);
+    pthread_mutex_destroy(&crowd.lock);
+}
+
+static void l09b_progress_that_nobody_hears_is_refused(void)
+{
+    const kvl_slice_t keys[] = { SLICE("a"), SLICE("b") };
+    struct world world;
+    struct heard heard;
+    kvl_options_t *options = NULL;
+    kvl_results_t *results = NULL;
+    kvl_value_t *value = NULL;
+
+    begin(&world, prepare(&world));
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set_progress(options, NULL, 1), KVL_OK);
+    listen(&heard, &world);
+    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), options, NULL, hear, &heard, heard_ends, NULL), KVL_ERR_NO_CALLBACK);
+    CHECK(heard.times == 0 && heard.ended == 1);
+    listen(&heard, &world);
+    STATUS(kvl_tasks_fetch_each(world.tasks, keys, COUNT(keys), options, NULL, hear, &heard, heard_ends), KVL_ERR_NO_CALLBACK);
+    CHECK(heard.times == 0 && heard.ended == 1);
+    listen(&heard, &world);
+    STATUS(kvl_tasks_fetch_all(world.tasks, keys, COUNT(keys), options, NULL, hear_all, &heard, heard_ends, NULL), KVL_ERR_NO_CALLBACK);
+    CHECK(heard.times == 0 && heard.ended == 1);
+    /* who waits sees no progress, and asks for none */
+    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("k"), options, NULL, &value, NULL), KVL_VALUE);
+    STATUS(kvl_tasks_fetch_all_wait(world.tasks, keys, COUNT(keys), options, NULL, &results), KVL_OK);
+    kvl_value_release(value);
+    kvl_results_release(results);
+    kvl_options_free(options);
+    end(&world);
+}
+
 static void l09_null(void)
 {
     size_t done;
@@ -195,6 +288,8 @@ int main(void)
     f13_urgency_before_and_while_it_waits();
     l04_a_context_ends_once();
     f21_a_wait_inside_a_callback_is_refused();
+    f13f_a_thousand_single_fetches_at_once_on_the_defaults();
+    l09b_progress_that_nobody_hears_is_refused();
     l09_null();
     DONE();
 }

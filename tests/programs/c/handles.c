@@ -12,6 +12,7 @@ struct given_up {
     kvl_queue_t *queue;
     kvl_request_t *request;
     kvl_reader_t *reader;
+    kvl_iterator_t *iterator;
     kvl_fetch_t *fetch;
     kvl_config_t *config;
     kvl_clock_t *clock;
@@ -25,6 +26,7 @@ static void give_up(void *user_data)
     *all = (struct given_up){ .times = now.times + 1 };
     kvl_request_release(now.request);
     kvl_reader_free(now.reader);
+    kvl_iterator_free(now.iterator);
     kvl_fetch_release(now.fetch);
     kvl_config_free(now.config);
     kvl_clock_release(now.clock);
@@ -413,6 +415,22 @@ static void l04a_a_hook_frees_the_reader_that_looks(void)
     }
 }
 
+static void l04a_a_destructor_frees_the_iterator_that_moves_on(void)
+{
+    struct given_up all = { .times = 0 };
+    kvl_cache_t *cache = cache_of(&all, 0, NULL);
+    kvl_result_t entry;
+
+    STATUS(kvl_iterator_new(cache, &all.iterator), KVL_OK);
+    put_object(cache, &all, "a");
+    STATUS(kvl_iterator_next(all.iterator, &entry, sizeof entry), KVL_VALUE);
+    STATUS(kvl_cache_remove(cache, KEY("a")), KVL_OK);
+    CHECK(all.times == 0);
+    all.cache = cache;
+    STATUS(kvl_iterator_next(all.iterator, &entry, sizeof entry), KVL_EMPTY);
+    CHECK(has_run(&all));
+}
+
 /* ---- fetches, configurations, queues */
 
 static void l04a_the_end_of_a_context_releases_its_fetch(void)
@@ -472,6 +490,7 @@ int main(void)
     l04a_a_listener_releases_the_clock_that_is_advanced();
     l04a_a_destructor_frees_the_reader_that_looks();
     l04a_a_hook_frees_the_reader_that_looks();
+    l04a_a_destructor_frees_the_iterator_that_moves_on();
     l04a_the_end_of_a_context_releases_its_fetch();
     l04a_the_end_of_user_data_frees_the_configuration_that_is_set();
     l04a_a_callback_disposes_engine_and_queue();

@@ -218,6 +218,7 @@ fn f13d_with_reject_a_refresh_is_left_out_where_there_is_no_place() {
     let user = world.fetch("user");
     world.refresh("r");
     assert_eq!((user.outcome(), world.table.gauges().in_flight), (Said::Nothing, 2));
+    assert_eq!(world.table.counts().refreshes_refused, 1, "a refresh that was left out is counted (rule S12a)");
 }
 
 #[test]

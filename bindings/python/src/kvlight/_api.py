@@ -61,7 +61,7 @@ class Status(IntEnum):
     """the value is not of the key's type or range: kvl_config_problem() says which"""
 
     ERR_INVALID_HANDLE = -5
-    """the handle is not one of this kind, or was freed"""
+    """the runtime that was named has been freed"""
 
     ERR_KEY_TOO_LONG = -6
     """a key has at most KVL_KEY_MAX bytes"""
@@ -168,7 +168,7 @@ class FetchSettings(TypedDict, total=False):
     """What one fetch may set."""
 
     batch_mode: Literal["partial", "all_or_nothing"]
-    """Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial."""
+    """Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial."""
 
     timeout_ms: int
     """How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1."""

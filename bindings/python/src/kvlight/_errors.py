@@ -6,7 +6,8 @@ from ._api import Status
 
 
 class Error(Exception):
-    """What the library says went wrong; `status` is its number and name."""
+    """What the library says went wrong; `status` is its number and name. `__cause__` is what the provider's last attempt had failed with
+    when time ran out or the fetch was ended, if one had."""
 
     status: Status | int = Status.OK
 

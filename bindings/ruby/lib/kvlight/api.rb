@@ -22,7 +22,7 @@ module Kvlight
   ERR_NULL_POINTER = -2 # a pointer is NULL that must not be
   ERR_UNKNOWN_KEY = -3 # no configuration key of that name: kvl_config_keys_json() lists them
   ERR_BAD_VALUE = -4 # the value is not of the key's type or range: kvl_config_problem() says which
-  ERR_INVALID_HANDLE = -5 # the handle is not one of this kind, or was freed
+  ERR_INVALID_HANDLE = -5 # the runtime that was named has been freed
   ERR_KEY_TOO_LONG = -6 # a key has at most KVL_KEY_MAX bytes
   ERR_WRONG_KIND = -7 # bytes were asked of an object value, or an object of a bytes value
   ERR_OUT_OF_RANGE = -8 # the index is not below the length
@@ -178,7 +178,7 @@ module Kvlight
     breaker_open_ms: "breaker.open_ms",
     # How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Integer; default: 1.
     breaker_probes: "breaker.probes",
-    # Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). :partial, :all_or_nothing; default: partial.
+    # Whether one key's failure leaves the rest of its batch alone or ends it. :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
     # How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Integer; default: -1.
     timeout_ms: "timeout_ms",

@@ -6,8 +6,12 @@ module Kvlight
     # Kvlight::ERR_TIMEOUT and the like.
     attr_reader :status
 
-    def initialize(status, message = nil)
+    # What the provider's last attempt had failed with when time ran out or the fetch was ended; nil if no attempt had failed.
+    attr_reader :cause
+
+    def initialize(status, message = nil, cause = nil)
       @status = status
+      @cause = cause
       message = Native.text(Native.kvl_status_message(status)) if message.nil? || message.empty?
       super("#{name}: #{message}")
     end

@@ -321,8 +321,16 @@ module Kvlight
     end
 
     def error_of(result)
-      id = Native.kvl_error_object(result.error)
-      id.zero? ? Error.new(result.status, Native.text(Native.kvl_error_message(result.error))) : @objects[id].exception
+      error_at(result.error, result.status)
+    end
+
+    def error_at(address, status)
+      id = Native.kvl_error_object(address)
+      return @objects[id].exception unless id.zero?
+
+      cause = Native.kvl_error_cause(address)
+      cause = cause.zero? ? nil : error_at(cause, Native.kvl_error_status(cause))
+      Error.new(status, Native.text(Native.kvl_error_message(address)), cause)
     end
 
     def drop(id)

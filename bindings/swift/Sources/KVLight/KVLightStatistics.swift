@@ -120,8 +120,10 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var breakerState: Int
     /// Times that the circuit breaker opened.
     public var breakerOpened: Int
-    /// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
+    /// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
     public var breakerRefused: Int
+    /// Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
+    public var refreshesRefused: Int
 
     init(_ stats: kvl_stats_t) {
         windowID = stats.window_id
@@ -183,5 +185,6 @@ public struct KVLightStatistics: Hashable, Sendable {
         breakerState = Int(clamping: stats.breaker_state)
         breakerOpened = Int(clamping: stats.breaker_opened)
         breakerRefused = Int(clamping: stats.breaker_refused)
+        refreshesRefused = Int(clamping: stats.refreshes_refused)
     }
 }
