@@ -28,25 +28,34 @@ impl Recent {
         self.tick
     }
 
+    /// Every key counts as written now. What a burst took is given back; a little is kept for the next requests.
+    fn forget_all(&mut self, now: Tick) {
+        const WORTH_KEEPING: usize = 1024;
+        self.floor = now;
+        if self.written.capacity() > WORTH_KEEPING {
+            self.written = HashMap::default();
+        } else {
+            self.written.clear();
+        }
+    }
+
     /// Records a write of the key with this hash. `watched`: whether the provider has any request.
     pub fn write(&mut self, hash: u64, watched: bool) {
         let now = self.now();
         if !watched {
-            self.written.clear();
-            self.floor = now;
+            self.forget_all(now);
             return;
         }
         if self.written.len() >= MOST {
-            self.written.clear();
-            self.floor = now;
+            self.forget_all(now);
         }
         self.written.insert(hash, now);
     }
 
     /// Records a write of all keys.
     pub fn write_all(&mut self) {
-        self.floor = self.now();
-        self.written.clear();
+        let now = self.now();
+        self.forget_all(now);
     }
 
     /// Whether the key was written after `since`.
@@ -58,6 +67,17 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s20_a_burst_of_writes_gives_its_memory_back() {
+        let mut recent = Recent::default();
+        (0..MOST as u64).for_each(|hash| recent.write(hash, true));
+        recent.write(0, false);
+        assert!(recent.written.capacity() <= 1024, "no request is out");
+        (0..MOST as u64).for_each(|hash| recent.write(hash, true));
+        recent.write_all();
+        assert!(recent.written.capacity() <= 1024, "all keys are written");
+    }
 
     #[test]
     fn f15_what_is_forgotten_counts_as_written() {
