@@ -128,7 +128,6 @@ impl Index {
         Index { buckets: Vec::new(), len: 0 }
     }
 
-    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -26,6 +26,37 @@ pub(super) struct ShardLimits {
     pub max_cost: u64,
 }
 
+impl ShardLimits {
+    /// Room for nothing.
+    pub const NONE: ShardLimits = ShardLimits { entries: 0, cost: None, max_cost: 0 };
+
+    /// Both together.
+    pub fn and(self, other: ShardLimits) -> ShardLimits {
+        ShardLimits {
+            entries: self.entries.saturating_add(other.entries),
+            cost: self.cost.zip(other.cost).map(|(one, other)| one.saturating_add(other)),
+            max_cost: self.max_cost.max(other.max_cost),
+        }
+    }
+
+    /// What they leave beside so many entries of so much cost.
+    pub fn without(self, entries: u64, cost: u128) -> ShardLimits {
+        let cost = u64::try_from(cost).unwrap_or(u64::MAX);
+        ShardLimits { entries: self.entries.saturating_sub(entries), cost: self.cost.map(|limit| limit.saturating_sub(cost)), ..self }
+    }
+
+    /// An equal part of them, rounded down.
+    pub fn split(self, parts: u64) -> ShardLimits {
+        ShardLimits { entries: self.entries / parts, cost: self.cost.map(|limit| limit / parts), ..self }
+    }
+
+    /// The smaller of each, for entries that need not be dearer than `other` lets in.
+    pub fn smaller(self, other: ShardLimits) -> ShardLimits {
+        let cost = self.cost.into_iter().chain(other.cost).min();
+        ShardLimits { entries: self.entries.min(other.entries), cost, max_cost: other.max_cost }
+    }
+}
+
 impl Limits {
     /// The number of shards. A number that is asked for is used, except that no shard may be too small for a single entry.
     pub fn shards(self, asked: Option<u32>, cores: usize) -> usize {

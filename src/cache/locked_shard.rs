@@ -6,6 +6,7 @@ use super::shard::Shard;
 use super::work;
 use crate::base::Millis;
 use crate::base::fair::FairMutex;
+use crate::base::hint::rarely;
 use crate::base::sync::MutexGuard;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,6 +42,43 @@ impl LockedShard {
             }
         };
         look(&mut shard)
+    }
+
+    /// As [`LockedShard::read`], if `still` holds once the lock is there; else `look` comes back.
+    #[inline(always)]
+    pub fn read_if<R, F: FnOnce(&mut Shard) -> R>(
+        &self,
+        sink: Option<&dyn DepartureSink>,
+        still: impl FnOnce() -> bool,
+        look: F,
+    ) -> Result<R, F> {
+        self.read(
+            sink,
+            #[inline(always)]
+            |shard| if rarely(!still()) { Err(look) } else { Ok(look(shard)) },
+        )
+    }
+
+    /// As [`LockedShard::write`], if `still` holds once the lock is there; else `change` comes back.
+    #[inline(always)]
+    pub fn write_if<R, F: FnOnce(&mut Shard, &mut Departures) -> R>(
+        &self,
+        sink: Option<&dyn DepartureSink>,
+        out: &mut Departures,
+        still: impl FnOnce() -> bool,
+        change: F,
+    ) -> Result<R, F> {
+        self.write(
+            sink,
+            out,
+            #[inline(always)]
+            |shard, out| if rarely(!still()) { Err(change) } else { Ok(change(shard, out)) },
+        )
+    }
+
+    /// The lock alone, for what concerns several shards; [`LockedShard::announce`] before it is given back.
+    pub fn hold(&self, sink: Option<&dyn DepartureSink>, out: &mut Departures) -> MutexGuard<'_, Shard> {
+        self.shard.lock_unless_broken().unwrap_or_else(|broken| self.salvage(broken, sink, out))
     }
 
     /// Like [`LockedShard::read`], if that needs neither waiting nor recovery. `None`: nothing was done.
@@ -83,7 +121,8 @@ impl LockedShard {
         self.whereabouts.prefetch(hash);
     }
 
-    fn announce(&self, shard: &Shard) {
+    /// Tells what is known of the shard without its lock.
+    pub fn announce(&self, shard: &Shard) {
         self.whereabouts.note(shard.index());
         let next_due = shard.next_due();
         if self.next_due.load(Ordering::Relaxed) != next_due.0 {

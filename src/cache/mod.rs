@@ -20,6 +20,7 @@ mod departure;
 mod entry;
 mod idle;
 mod index;
+mod layout;
 mod levels;
 mod limits;
 mod locked_shard;

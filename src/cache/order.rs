@@ -225,7 +225,6 @@ impl List {
 
 #[cfg(test)]
 mod tests {
-    use super::super::departure::Departure;
     use super::super::slab::Held;
     use super::*;
     use crate::base::{Answer, Millis, Record};
@@ -252,9 +251,8 @@ mod tests {
         fn leave(&mut self, place: Place) {
             let (slab, order) = self.parts();
             order.leave(slab, place);
-            let mut left = Departure::BLANK;
             slab.forget_keys();
-            slab.remove_forgotten(place, &mut left);
+            drop(slab.take_forgotten(place));
         }
 
         fn next_victim(&mut self) -> Option<Place> {

@@ -12,6 +12,7 @@
 //! An expired entry is treated as absent: no operation returns it. It leaves when the wheel reports it, or when a write finds it. Live
 //! entries are evicted only when no expired one is left.
 
+pub(super) mod moves;
 mod steps;
 
 use super::counts::StoreCounts;
@@ -169,6 +170,18 @@ impl Shard {
 
     pub fn priority_of(&self, place: Place) -> f64 {
         self.order.priority_of(&self.slab, place)
+    }
+
+    pub fn limits(&self) -> ShardLimits {
+        self.part
+    }
+
+    pub fn set_limits(&mut self, limits: ShardLimits) {
+        self.part = limits;
+    }
+
+    pub fn times_uses(&self) -> bool {
+        self.order.times_uses()
     }
 
     pub fn entries(&self) -> u64 {

@@ -178,16 +178,19 @@ impl Slab {
     }
 
     /// Forgets how to find entries by their keys, for who takes all of them out.
-    #[cfg(test)]
     pub fn forget_keys(&mut self) {
         self.index = Index::new();
     }
 
-    /// Takes the entry out into `left`, after [`Slab::forget_keys`]; its links must have been cut.
-    #[cfg(test)]
-    pub fn remove_forgotten(&mut self, place: Place, left: &mut Departure) {
+    /// Takes the entry out, after [`Slab::forget_keys`]; its links must have been cut.
+    pub fn take_forgotten(&mut self, place: Place) -> Held {
         assert!(self.index.is_empty(), "no address may outlive its record");
-        self.vacate(place, left);
+        let at = place.index();
+        let record = self.records[at].take().expect("a linked node holds an entry");
+        self.linked[at].newer = self.free;
+        self.free = place;
+        self.live -= 1;
+        Held { record, cost: self.noted[at].cost, stored_at: self.noted[at].stored_at }
     }
 
     /// Moves the entry, whose key has this hash, to `left`. Its links must have been cut.

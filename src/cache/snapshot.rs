@@ -9,6 +9,7 @@
 //! spread over shards at random, the whole is nearly in order.
 
 use super::entry::{END_COST, ENTRY_COST, USE_COST};
+use super::layout::Layout;
 use super::shard::Shard;
 use super::slab::Place;
 use super::store::Store;
@@ -34,6 +35,8 @@ pub struct Copied {
 
 /// A recorded order of all entries, and the progress of reading them.
 pub struct Snapshot {
+    /// How hashes were divided among the shards: places say nothing after a change.
+    layout: Layout,
     /// By shard.
     orders: Vec<Vec<Place>>,
     /// The number of rounds; in each, an equal part of every order is read.
@@ -74,17 +77,27 @@ impl Store {
             }
             noting.order
         };
+        let layout = self.layout();
         let orders: Vec<_> = self.cells().iter().map(order_of).collect();
         let rounds = orders.iter().map(|order| order.len().div_ceil(STEP)).max().unwrap_or(0);
-        Snapshot { orders, rounds, round: 0, shard: 0 }
+        Snapshot { layout, orders, rounds, round: 0, shard: 0 }
     }
 
     /// Appends the next entries that still exist, possibly none, to `page`. False if all have been read.
     pub fn copy_page(&self, snapshot: &mut Snapshot, clock: &Clock, page: &mut Vec<Copied>) -> bool {
+        let layout = snapshot.layout;
         let Some((index, places)) = snapshot.next() else { return false };
         if !places.is_empty() {
             let now = clock.millis();
-            self.cells()[index].read(self.sink(), |shard| page.extend(places.iter().filter_map(|place| shard.copy(*place, now))));
+            let copied = self.cells()[index].read_if(
+                self.sink(),
+                || self.layout() == layout,
+                |shard| page.extend(places.iter().filter_map(|place| shard.copy(*place, now))),
+            );
+            if copied.is_err() {
+                // From the beginning: of a key that is met twice, both answers are true of some time since the copy began.
+                *snapshot = self.snapshot();
+            }
         }
         true
     }

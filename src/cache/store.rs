@@ -1,10 +1,12 @@
 //! The store as a whole: which shard a key belongs to, how the budgets are split, and the sums over all shards.
 
+mod reshard;
 mod steps;
 
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, DepartureSink, Departures};
 use super::entry::{Hit, NewEntry, PutOutcome, TouchOutcome};
+use super::layout::{Layout, MOST_SHARDS};
 use super::limits::Limits;
 use super::locked_shard::LockedShard;
 use super::shard::{DefaultExpiry, LookupKind, Shard};
@@ -28,6 +30,13 @@ pub struct Store {
     sink: Option<Arc<dyn DepartureSink>>,
     invalid_keys: AtomicU64,
     limits: Mutex<SetLimits>,
+    /// How hashes are divided among the shards: a [`Layout`].
+    layout: AtomicU64,
+    /// Held for one step of a change of the layout.
+    resharding: Mutex<()>,
+    /// What the number of shards goes by, beside the limits.
+    asked_shards: Option<u32>,
+    cores: usize,
     /// Which shard `pop` asks first.
     turn: AtomicUsize,
 }
@@ -45,7 +54,7 @@ impl Store {
         let hasher = KeyHasher::new(settings.hash);
         let limits = Limits { capacity: settings.capacity, cost: settings.cost_limit };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let shards = limits.shards(settings.shards, cores);
+        let shards = limits.shards(settings.shards, cores).min(MOST_SHARDS);
         let expiry = DefaultExpiry::new(settings);
         let shard = |index| Shard::new(hasher.clone(), limits.shard_limits(index, shards), expiry.clone());
         let cells = (0..shards).map(shard).map(LockedShard::new).collect();
@@ -55,6 +64,10 @@ impl Store {
             sink,
             invalid_keys: AtomicU64::new(0),
             limits: Mutex::new(SetLimits { limits, version: 0 }),
+            layout: AtomicU64::new(Layout::of(shards).word()),
+            resharding: Mutex::default(),
+            asked_shards: settings.shards,
+            cores,
             turn: AtomicUsize::new(0),
         }
     }
@@ -71,24 +84,6 @@ impl Store {
         (hash >> 16) as u32
     }
 
-    #[inline(always)]
-    fn shard_of(&self, hash: u64) -> usize {
-        ((u64::from(Store::middle_of(hash)) * self.cells.len() as u64) >> 32) as usize
-    }
-
-    /// The shard of hashes with these middle bits, and the highest middle bits that belong to it.
-    pub(super) fn cell_from(&self, middle: u32) -> (&LockedShard, u32) {
-        let shards = self.cells.len() as u64;
-        let index = (u64::from(middle) * shards) >> 32;
-        let first_of_next = ((index + 1) << 32).div_ceil(shards);
-        (&self.cells[index as usize], (first_of_next - 1) as u32)
-    }
-
-    #[inline(always)]
-    fn cell_of(&self, hash: u64) -> &LockedShard {
-        &self.cells[self.shard_of(hash)]
-    }
-
     pub(super) fn cells(&self) -> &[LockedShard] {
         &self.cells
     }
@@ -102,22 +97,49 @@ impl Store {
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
-        self.cell_of(hash).read(
-            self.sink(),
-            #[inline(always)]
-            |shard| shard.read(hash, key, clock, reading, see),
-        )
+        let mut look = |shard: &mut Shard| shard.read(hash, key, clock, reading, see);
+        loop {
+            let layout = self.layout();
+            let shard = &self.cells[layout.index(Store::middle_of(hash))];
+            match shard.read_if(
+                self.sink(),
+                #[inline(always)]
+                || self.layout() == layout,
+                look,
+            ) {
+                Ok(result) => return result,
+                Err(again) => look = again,
+            }
+        }
     }
 
     #[inline(always)]
     fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64, &mut Departures) -> R) -> R {
         let hash = self.hasher.hash(key);
-        self.cell_of(hash).write(
-            self.sink(),
+        self.write_hashed(
+            hash,
             out,
             #[inline(always)]
             |shard, out| work(shard, hash, out),
         )
+    }
+
+    #[inline(always)]
+    fn write_hashed<R>(&self, hash: u64, out: &mut Departures, mut change: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
+        loop {
+            let layout = self.layout();
+            let shard = &self.cells[layout.index(Store::middle_of(hash))];
+            match shard.write_if(
+                self.sink(),
+                out,
+                #[inline(always)]
+                || self.layout() == layout,
+                change,
+            ) {
+                Ok(result) => return result,
+                Err(again) => change = again,
+            }
+        }
     }
 
     /// Looks `key` up. Counts as a use, and as one hit, null hit or miss.
@@ -150,9 +172,10 @@ impl Store {
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let hash = self.hasher.hash(key);
-        self.cells.get(self.shard_of(hash))?.try_lookup_fast(
+        let layout = self.layout();
+        self.cells.get(layout.index(Store::middle_of(hash)))?.try_lookup_fast(
             #[inline(always)]
-            |shard| shard.try_lookup_fast(hash, key, clock, see),
+            |shard| if self.layout() == layout { shard.try_lookup_fast(hash, key, clock, see) } else { None },
         )
     }
 
@@ -160,7 +183,7 @@ impl Store {
     #[inline]
     pub fn prefetch(&self, key: &[u8]) {
         let hash = self.hasher.hash(key);
-        self.cell_of(hash).prefetch(hash);
+        self.cells[self.layout().index(Store::middle_of(hash))].prefetch(hash);
     }
 
     /// Counts a lookup whose key the validator refused.
@@ -186,8 +209,8 @@ impl Store {
     #[inline]
     pub fn put_hashed(&self, hash: u64, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let present = clock.present();
-        self.cell_of(hash).write(
-            self.sink(),
+        self.write_hashed(
+            hash,
             out,
             #[inline(always)]
             |shard, out| shard.put(hash, key, &mut entry, present, out),
@@ -289,12 +312,12 @@ impl Store {
 
     /// The most that one entry may cost, key and node included.
     pub fn max_cost(&self) -> u64 {
-        self.limits.lock().limits.max_cost(self.cells.len() as u64)
+        self.limits.lock().limits.max_cost(self.layout().shards() as u64)
     }
 
     /// How many shards there are.
     pub fn shards(&self) -> usize {
-        self.cells.len()
+        self.layout().shards()
     }
 
     /// The counters since the last reset.

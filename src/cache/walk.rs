@@ -44,19 +44,30 @@ impl Store {
     /// a use.
     pub fn walk(&self, walk: &mut Walk, clock: &Clock, keys: &mut Vec<Key>) -> bool {
         let Some(mut range) = walk.rest.pop() else { return false };
-        let (cell, last) = self.cell_from(range.first);
-        if last < range.last {
-            walk.rest.push(Range { first: last + 1, ..range });
-            range.last = last;
-        }
         let now = clock.millis();
-        let next = cell.read(self.sink(), |shard| {
-            shard.walk(range.from, now, |hash, key| {
-                if (range.first..=range.last).contains(&Store::middle_of(hash)) {
-                    keys.push(Key::new(key));
+        let next = loop {
+            let layout = self.layout();
+            let last = layout.last_beside(range.first).min(range.last);
+            let shard = &self.cells()[layout.index(range.first)];
+            let page = shard.read_if(
+                self.sink(),
+                || self.layout() == layout,
+                |shard| {
+                    shard.walk(range.from, now, |hash, key| {
+                        if (range.first..=last).contains(&Store::middle_of(hash)) {
+                            keys.push(Key::new(key));
+                        }
+                    })
+                },
+            );
+            if let Ok(next) = page {
+                if last < range.last {
+                    walk.rest.push(Range { first: last + 1, ..range });
+                    range.last = last;
                 }
-            })
-        });
+                break next;
+            }
+        };
         walk.rest.extend(next.map(|from| Range { from, ..range }));
         true
     }

@@ -1,7 +1,6 @@
 //! Operations on all entries of a store, in steps: between these, other threads get the locks (rule S19), and departures are handed over.
 
 use super::super::departure::{Departures, StepSink};
-use super::super::limits::Limits;
 use super::super::locked_shard::LockedShard;
 use super::super::shard::Shard;
 use super::Store;
@@ -10,7 +9,7 @@ use crate::base::{Clock, Millis};
 impl Store {
     /// Repeats a step on a shard until it returns that there is no more to do. After each step, `out` takes the departures, with no lock
     /// held.
-    fn in_steps(&self, shard: &LockedShard, out: &mut dyn StepSink, mut step: impl FnMut(&mut Shard, &mut Departures) -> bool) {
+    pub(super) fn in_steps(&self, shard: &LockedShard, out: &mut dyn StepSink, mut step: impl FnMut(&mut Shard, &mut Departures) -> bool) {
         loop {
             let mut left = Departures::new();
             let more = shard.write(self.sink(), &mut left, &mut step);
@@ -23,7 +22,7 @@ impl Store {
     }
 
     /// Removes the expired entries of one shard.
-    fn reclaim_all(&self, shard: &LockedShard, now: Millis, out: &mut dyn StepSink) {
+    pub(super) fn reclaim_all(&self, shard: &LockedShard, now: Millis, out: &mut dyn StepSink) {
         self.in_steps(shard, out, |shard, left| shard.reclaim_step(now, left));
     }
 
@@ -75,32 +74,20 @@ impl Store {
     /// Removes all entries that exist when this is called, and perhaps some that are stored meanwhile.
     pub fn clear(&self, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
-        for shard in &self.cells {
-            self.reclaim_all(shard, now, out);
-            let mut progress = None;
-            self.in_steps(shard, out, |shard, left| {
-                let progress = progress.get_or_insert_with(|| shard.begin_clear());
-                shard.clear_step(progress, now, left)
-            });
-        }
-    }
-
-    /// Changes both limits, and evicts until the entries fit. The number of shards stays the same: if the capacity is smaller than that, the
-    /// shards without a share refuse every put.
-    pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut dyn StepSink) {
-        let now = clock.millis();
-        let limits = Limits { capacity, cost: cost_limit };
-        let mine = {
-            let mut set = self.limits.lock();
-            set.limits = limits;
-            set.version += 1;
-            set.version
-        };
-        for (index, shard) in self.cells.iter().enumerate() {
-            self.reclaim_all(shard, now, out);
-            let part = limits.shard_limits(index, self.cells.len());
-            // A later resize visits all shards too, so this one leaves the rest to it: the limits of the two are never mixed.
-            self.in_steps(shard, out, |shard, left| self.limits.lock().version == mine && shard.resize_step(part, now, left));
+        loop {
+            let layout = self.layout();
+            for shard in &self.cells {
+                self.reclaim_all(shard, now, out);
+                let mut progress = None;
+                self.in_steps(shard, out, |shard, left| {
+                    let progress = progress.get_or_insert_with(|| shard.begin_clear());
+                    shard.clear_step(progress, now, left)
+                });
+            }
+            // Entries may have moved to where this had been.
+            if self.layout() == layout {
+                return;
+            }
         }
     }
 

@@ -1,0 +1,152 @@
+//! Which shard a hash belongs to, also while the number of shards changes (rule S02a).
+//!
+//! Shards are numbered as the middle bits of the hashes rise that belong to them. When their number changes, entries move group by group:
+//! a group is the hashes of the fewest shards before that make whole shards after. With fewer shards after, the groups move from the first
+//! on, with more, from the last on, so that no shard is needed for two groups at a time. One number, the *boundary*, says which have moved.
+
+/// Most shards that a store can have.
+pub(super) const MOST_SHARDS: usize = u16::MAX as usize;
+
+/// How hashes are divided among shards. One word, so that it is read and changed at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Layout {
+    /// Into how many shards it was, and those that have not moved are.
+    before: u16,
+    /// Into how many those are that have moved.
+    after: u16,
+    boundary: u32,
+}
+
+/// The hashes, by their middle bits, and the shards that one step of a change concerns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct MoveGroup {
+    first: u32,
+    last: u32,
+    /// Those that held its entries.
+    pub sources: std::ops::Range<usize>,
+    /// Those that will hold them.
+    pub targets: std::ops::Range<usize>,
+}
+
+fn divisor(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { divisor(other, one % other) }
+}
+
+/// The first middle bits of part `index` of `parts`.
+fn start(index: usize, parts: usize) -> u64 {
+    ((index as u64) << 32).div_ceil(parts as u64)
+}
+
+impl Layout {
+    /// So many shards, of which there are at most [`MOST_SHARDS`].
+    pub fn of(shards: usize) -> Layout {
+        let shards = shards.clamp(1, MOST_SHARDS) as u16;
+        Layout { before: shards, after: shards, boundary: 0 }
+    }
+
+    #[inline(always)]
+    pub fn of_word(word: u64) -> Layout {
+        Layout { before: (word >> 48) as u16, after: (word >> 32) as u16, boundary: word as u32 }
+    }
+
+    pub fn word(self) -> u64 {
+        u64::from(self.before) << 48 | u64::from(self.after) << 32 | u64::from(self.boundary)
+    }
+
+    /// How many shards there are, or will be when the change is done.
+    pub fn shards(self) -> usize {
+        usize::from(self.after)
+    }
+
+    /// Whether entries are being moved.
+    pub fn is_changing(self) -> bool {
+        self.before != self.after
+    }
+
+    #[inline(always)]
+    fn has_moved(self, middle: u32) -> bool {
+        if self.after < self.before { middle < self.boundary } else { middle > self.boundary }
+    }
+
+    #[inline(always)]
+    fn parts(self, middle: u32) -> u64 {
+        u64::from(if self.has_moved(middle) { self.after } else { self.before })
+    }
+
+    /// The shard of hashes with these middle bits.
+    #[inline(always)]
+    pub fn index(self, middle: u32) -> usize {
+        ((u64::from(middle) * self.parts(middle)) >> 32) as usize
+    }
+
+    /// The last middle bits from `middle` on that belong to the same shard.
+    pub fn last_beside(self, middle: u32) -> u32 {
+        let last = (start(self.index(middle) + 1, self.parts(middle) as usize) - 1) as u32;
+        match (self.after < self.before, self.has_moved(middle)) {
+            _ if !self.is_changing() => last,
+            (true, true) => last.min(self.boundary - 1),
+            (false, false) => last.min(self.boundary),
+            _ => last,
+        }
+    }
+
+    /// Begins to change to so many shards.
+    pub fn begin(self, shards: usize) -> Layout {
+        let after = Layout::of(shards).after;
+        Layout { before: self.after, after, boundary: if after < self.after { 0 } else { u32::MAX } }
+    }
+
+    /// Who moves next, while it is changing.
+    pub fn next_group(self) -> MoveGroup {
+        let (before, after) = (usize::from(self.before), usize::from(self.after));
+        let groups = divisor(before, after);
+        let number = ((u64::from(self.boundary) * groups as u64) >> 32) as usize;
+        let parts = |shards: usize| number * (shards / groups)..(number + 1) * (shards / groups);
+        let (first, last) = (start(number, groups) as u32, (start(number + 1, groups) - 1) as u32);
+        MoveGroup { first, last, sources: parts(before), targets: parts(after) }
+    }
+
+    /// After the group has moved.
+    pub fn moved(self, group: &MoveGroup) -> Layout {
+        let boundary = if self.after < self.before { group.last.checked_add(1) } else { group.first.checked_sub(1) };
+        boundary.map_or(Layout::of(self.shards()), |boundary| Layout { boundary, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOME: [u32; 9] = [0, 1, 0x3fff_ffff, 0x4000_0000, 0x5555_5555, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
+
+    /// Every hash is in the shard that its group says, before the group moves and after it; and no shard is in use for two groups.
+    #[test]
+    fn s02a_groups_move_one_after_the_other_and_share_no_shard() {
+        for (before, after) in [(64, 8), (8, 64), (64, 1), (1, 64), (7, 3), (3, 7), (6, 4), (4, 6), (2, 1), (1, 2)] {
+            let mut layout = Layout::of(before).begin(after);
+            let mut groups = 0;
+            assert!(SOME.iter().all(|middle| layout.index(*middle) == Layout::of(before).index(*middle)));
+            while layout.is_changing() {
+                assert_eq!(Layout::of_word(layout.word()), layout);
+                let group = layout.next_group();
+                let next = layout.moved(&group);
+                for middle in SOME {
+                    if (group.first..=group.last).contains(&middle) {
+                        assert!(group.sources.contains(&layout.index(middle)), "{before} to {after}: {middle}");
+                        assert!(group.targets.contains(&next.index(middle)), "{before} to {after}: {middle}");
+                        assert_eq!(next.index(middle), Layout::of(after).index(middle));
+                    } else {
+                        assert_eq!(layout.index(middle), next.index(middle), "{before} to {after}: {middle} stays");
+                        assert!(!group.targets.contains(&next.index(middle)), "{before} to {after}: a shard for two groups");
+                    }
+                    // Behind the last is another shard, or the end.
+                    let last = layout.last_beside(middle);
+                    assert!(last >= middle && layout.index(last) == layout.index(middle));
+                    assert!(last == u32::MAX || layout.index(last + 1) != layout.index(middle));
+                }
+                (layout, groups) = (next, groups + 1);
+            }
+            assert_eq!((layout, groups), (Layout::of(after), divisor(before, after)));
+        }
+    }
+}

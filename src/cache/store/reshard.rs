@@ -1,0 +1,339 @@
+//! Another number of shards, when the limits change (rule S02a): a store behaves as one that was made with them.
+//!
+//! There are never more shards than the store was made with. Those that are not in use are empty. Entries move group by group
+//! (`layout.rs`), under the locks of the group's shards alone. Whoever comes with a layout that was changed meanwhile looks again.
+
+use super::super::departure::{Departures, StepSink};
+use super::super::layout::Layout;
+use super::super::limits::{Limits, ShardLimits};
+use super::super::shard::moves::merged;
+use super::Store;
+use crate::base::Clock;
+use crate::base::sync::atomic::Ordering;
+
+/// `whole` in parts in proportion to `held`, rounded on the running sum, so that they add up; in equal parts if nothing is held.
+fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
+    let equal = vec![1; held.len()];
+    let weights = if held.iter().all(|held| *held == 0) { &equal } else { held };
+    let all: u128 = weights.iter().sum();
+    let (mut so_far, mut given) = (0, 0);
+    let part = |weight: &u128| {
+        so_far += weight;
+        // Products beyond 128 bits: what is lost in precision is less than one part in 2^64.
+        let until =
+            so_far.checked_mul(u128::from(whole)).map_or_else(|| so_far / (all / u128::from(whole)).max(1), |product| product / all);
+        let until = until.min(u128::from(whole)) as u64;
+        let part = until - given;
+        given = until;
+        part
+    };
+    weights.iter().map(part).collect()
+}
+
+impl Store {
+    #[inline(always)]
+    pub(in super::super) fn layout(&self) -> Layout {
+        // Changed under the lock of each shard whose hashes it concerns; whoever holds one looks again.
+        Layout::of_word(self.layout.load(Ordering::Relaxed))
+    }
+
+    /// Changes both limits, makes the entries fit, and has as many shards as a store that is made with these limits, but no more than it
+    /// was made with. In between the limits of the shards add up to the greater of both at most.
+    pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut dyn StepSink) {
+        let limits = Limits { capacity, cost: cost_limit };
+        let mine = {
+            let mut set = self.limits.lock();
+            set.limits = limits;
+            set.version += 1;
+            set.version
+        };
+        let shards = self.shards_for(limits);
+        // A change that another resize has begun is brought to its end first.
+        while self.layout().is_changing() {
+            self.reshard(None, mine, out);
+        }
+        if self.layout() != Layout::of(shards) {
+            let parts = self.parts_as_held(limits, shards, clock, out);
+            self.make_fit(parts, mine, clock, out);
+            while self.reshard(Some(shards), mine, out) {}
+        }
+        let part = |index: usize| if index < shards { limits.shard_limits(index, shards) } else { ShardLimits::NONE };
+        let parts: Vec<ShardLimits> = (0..self.cells.len()).map(part).collect();
+        // Twice: what becomes smaller does so before anything becomes larger.
+        let smaller = self.cells.iter().zip(&parts).map(|(shard, part)| shard.read(self.sink(), |shard| shard.limits().smaller(*part)));
+        self.make_fit(smaller.collect(), mine, clock, out);
+        self.make_fit(parts, mine, clock, out);
+    }
+
+    pub(super) fn shards_for(&self, limits: Limits) -> usize {
+        limits.shards(self.asked_shards, self.cores).min(self.cells.len())
+    }
+
+    /// The limits in parts in proportion to what the shards hold, so that nothing leaves for the sake of another division.
+    fn parts_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
+        let (mut entries, mut costs) = (Vec::new(), Vec::new());
+        self.look_at_all(clock.millis(), out, |shard| {
+            entries.push(u128::from(shard.entries()));
+            costs.push(shard.cost());
+        });
+        // A shard that is not in use gets nothing.
+        entries.truncate(self.layout().shards());
+        costs.truncate(entries.len());
+        // Where there is room, a shard without an entry has some too.
+        let all = entries.iter().sum::<u128>() + entries.len() as u128;
+        if all <= u128::from(limits.capacity) {
+            entries.iter_mut().chain(&mut costs).for_each(|held| *held += 1);
+        }
+        let max_cost = limits.max_cost(shards as u64);
+        let entries = in_proportion(limits.capacity, &entries);
+        let costs = limits.cost.map(|cost| in_proportion(cost, &costs));
+        let part = |index: usize| ShardLimits {
+            entries: entries.get(index).copied().unwrap_or(0).min(super::super::slab::MAX_NODES),
+            cost: costs.as_ref().map(|costs| costs.get(index).copied().unwrap_or(0)),
+            max_cost,
+        };
+        (0..self.cells.len()).map(part).collect()
+    }
+
+    /// Gives each shard its limits and makes its entries fit. A later resize goes over all shards too, so an earlier one leaves the rest to
+    /// it: no mixture of two is left behind.
+    fn make_fit(&self, parts: Vec<ShardLimits>, mine: u64, clock: &Clock, out: &mut dyn StepSink) {
+        let now = clock.millis();
+        for (shard, part) in self.cells.iter().zip(parts) {
+            self.reclaim_all(shard, now, out);
+            self.in_steps(shard, out, |shard, left| self.limits.lock().version == mine && shard.resize_step(part, now, left));
+        }
+    }
+
+    /// Moves the next group, or begins to change to so many shards if that is still asked for. Says whether there may be more to do.
+    fn reshard(&self, shards: Option<usize>, mine: u64, out: &mut dyn StepSink) -> bool {
+        let mut left = Departures::new();
+        let more = {
+            let _one = self.resharding.lock();
+            let layout = self.layout();
+            if layout.is_changing() {
+                self.move_group(layout, &mut left);
+                true
+            } else {
+                let next = shards.filter(|shards| layout != Layout::of(*shards) && self.limits.lock().version == mine);
+                // No hash belongs to another shard by that yet.
+                next.into_iter().for_each(|shards| self.layout.store(layout.begin(shards).word(), Ordering::Relaxed));
+                next.is_some()
+            }
+        };
+        // Of a shard in which something had panicked.
+        out.take(&mut left);
+        more
+    }
+
+    fn move_group(&self, layout: Layout, left: &mut Departures) {
+        let (group, mut outgrown) = (layout.next_group(), Vec::new());
+        let after = layout.moved(&group);
+        // In the order of their numbers; everybody else holds one at a time.
+        let concerned = (0..self.cells.len()).filter(|index| group.sources.contains(index) || group.targets.contains(index));
+        let mut held: Vec<_> = concerned.map(|index| (index, self.cells[index].hold(self.sink(), left))).collect();
+        let (mut limits, mut moving) = (None::<ShardLimits>, Vec::new());
+        for (_, shard) in held.iter_mut().filter(|(index, _)| group.sources.contains(index)) {
+            let own = shard.limits();
+            limits = Some(limits.map_or(own, |limits| limits.and(own)));
+            moving.push(shard.take_all());
+            outgrown.extend(shard.take_outgrown());
+            shard.set_limits(ShardLimits::NONE);
+        }
+        let limits = limits.unwrap_or(ShardLimits::NONE);
+        let are_uses_timed = held.first().is_some_and(|(_, shard)| shard.times_uses());
+        held.iter_mut().filter(|(index, _)| group.targets.contains(index)).for_each(|(_, shard)| shard.set_limits(limits));
+        for moving in merged(moving, are_uses_timed) {
+            let index = after.index(Store::middle_of(moving.hash));
+            if let Ok(at) = held.binary_search_by_key(&index, |(index, _)| *index) {
+                held[at].1.take_in(moving);
+            }
+        }
+        // What nobody holds of the limits is divided evenly.
+        let targets = held.iter().filter(|(index, _)| group.targets.contains(index));
+        let (entries, cost) = targets.fold((0, 0), |(entries, cost), (_, shard)| (entries + shard.entries(), cost + shard.cost()));
+        let spare = limits.without(entries, cost).split(group.targets.len() as u64);
+        for (_, shard) in held.iter_mut().filter(|(index, _)| group.targets.contains(index)) {
+            let own =
+                ShardLimits { entries: shard.entries(), cost: Some(u64::try_from(shard.cost()).unwrap_or(u64::MAX)), ..ShardLimits::NONE };
+            shard.set_limits(own.and(spare));
+        }
+        self.layout.store(after.word(), Ordering::Relaxed);
+        held.iter().for_each(|(index, shard)| self.cells[*index].announce(shard));
+        drop(held);
+        drop(outgrown);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::departure::{Cause, EachStep};
+    use super::super::super::entry::{NewEntry, PutOutcome};
+    use super::super::super::walk::Walk;
+    use super::super::super::work::longest_hold_of;
+    use super::*;
+    use crate::base::config::CacheSettings;
+    use crate::base::{Answer, Millis, StoreTerms, Value};
+    use std::collections::HashSet;
+
+    fn key(number: u32) -> [u8; 4] {
+        number.to_be_bytes()
+    }
+
+    fn put_cost(store: &Store, clock: &Clock, number: u32, cost: u64) -> PutOutcome {
+        let terms = StoreTerms { cost: Some(cost), ..StoreTerms::default() };
+        let value = Answer::Value(Value::bytes(&key(number)).expect("memory"));
+        store.put(&key(number), NewEntry { terms, ..NewEntry::new(value) }, clock, &mut Departures::new())
+    }
+
+    fn put(store: &Store, clock: &Clock, number: u32) -> PutOutcome {
+        put_cost(store, clock, number, 4)
+    }
+
+    fn store_of(settings: CacheSettings) -> (Store, Clock) {
+        (Store::new(&settings, None), Clock::manual(Millis(0)))
+    }
+
+    fn has(store: &Store, clock: &Clock, number: u32) -> bool {
+        store.lookup(&key(number), clock).is_some_and(|hit| hit.answer.value().and_then(Value::as_bytes) == Some(&key(number)))
+    }
+
+    #[test]
+    fn s02a_parts_add_up_and_are_in_proportion() {
+        assert_eq!(in_proportion(10, &[1, 1, 2]), [2, 3, 5]);
+        assert_eq!(in_proportion(7, &[0, 0, 0]).iter().sum::<u64>(), 7);
+        assert_eq!(in_proportion(0, &[5, 6]), [0, 0]);
+        let huge = in_proportion(u64::MAX, &[1 << 90, 3 << 90]);
+        assert!(huge.iter().all(|part| *part > u64::MAX / 5), "{huge:?}");
+        assert!(
+            in_proportion(100, &[30, 20, 50]).iter().zip([30, 20, 50]).all(|(part, held)| *part >= held),
+            "nothing leaves where there is room"
+        );
+    }
+
+    #[test]
+    fn s02a_after_a_resize_to_a_few_entries_as_many_are_kept_and_taken() {
+        for capacity in [1, 4, 16, 1_000] {
+            let (store, clock) = store_of(CacheSettings { capacity: 100_000, ..CacheSettings::default() });
+            assert!(store.shards() > 8);
+            (0..20_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
+            store.resize(capacity, None, &clock, &mut Departures::new());
+            assert_eq!(store.len(&clock, &mut Departures::new()), capacity, "as many stay as may");
+            let stored = (0..20_000).filter(|number| put(&store, &clock, *number).is_stored()).count();
+            assert_eq!((stored, store.len(&clock, &mut Departures::new())), (20_000, capacity), "before, up to 98 in 100 were refused");
+        }
+    }
+
+    #[test]
+    fn s02a_after_a_resize_the_dearest_entry_is_that_of_a_new_store() {
+        let settings = CacheSettings { capacity: 1 << 20, cost_limit: Some(1 << 30), ..CacheSettings::default() };
+        let (store, clock) = store_of(settings.clone());
+        (0..20_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
+        let (fresh, _) = store_of(CacheSettings { cost_limit: Some(4 << 20), ..settings });
+        store.resize(1 << 20, Some(4 << 20), &clock, &mut Departures::new());
+        assert_eq!((store.max_cost(), store.shards()), (fresh.max_cost(), fresh.shards()));
+        assert!(put_cost(&store, &clock, 1, 900 << 10).is_stored());
+        assert!(store.cost(&clock, &mut Departures::new()) <= 4 << 20);
+    }
+
+    #[test]
+    fn s02a_entries_keep_all_that_they_have_when_shards_are_merged_and_divided() {
+        let (store, clock) = store_of(CacheSettings { capacity: 65_536, idle_ttl_ms: Some(5_000), ..CacheSettings::default() });
+        let shards = store.shards();
+        (0..4_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
+        if let Clock::Manual(clock) = &clock {
+            clock.advance(1_000);
+        }
+        let counted = store.counts();
+        // The second half is used, so that the first leaves first and ends first.
+        assert!((2_000..4_000).all(|number| has(&store, &clock, number)));
+        let mut left = Departures::new();
+        for (capacity, expected) in [(4_000, 1), (65_536, shards), (4_000, 1)] {
+            store.resize(capacity, None, &clock, &mut left);
+            assert_eq!((store.shards(), store.len(&clock, &mut left), left.len()), (expected, 4_000, 0));
+            assert!((0..4_000).all(|number| store.peek(&key(number), &clock).is_some_and(|hit| hit.stored_at == Millis(0))));
+        }
+        assert_eq!(store.counts().inserts, counted.inserts, "to move is not to insert");
+        store.resize(2_000, None, &clock, &mut left);
+        assert!((0..4_000).all(|number| store.peek(&key(number), &clock).is_some() == (number >= 2_000)), "the order of use was kept");
+        assert!(left.iter().all(|left| left.cause == Cause::Trimmed));
+        if let Clock::Manual(clock) = &clock {
+            clock.advance(5_000);
+        }
+        assert_eq!(store.len(&clock, &mut left), 0, "and so was the time of the last use");
+    }
+
+    #[test]
+    fn s02a_s18_a_walk_meets_each_once_while_shards_are_merged_and_divided() {
+        let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
+        (0..5_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
+        let (mut walk, mut page, mut met, mut pages) = (Walk::new(), Vec::new(), Vec::new(), 0);
+        while store.walk(&mut walk, &clock, &mut page) {
+            met.append(&mut page);
+            pages += 1;
+            let capacity = if pages % 2 == 0 { 65_536 } else { [5_000, 20_000][pages / 2 % 2] };
+            store.resize(capacity, None, &clock, &mut Departures::new());
+        }
+        let unlike: HashSet<_> = met.iter().map(|key| key.to_vec()).collect();
+        assert!(pages > 10 && (met.len(), unlike.len()) == (5_000, 5_000), "{} met, {} of them unlike", met.len(), unlike.len());
+    }
+
+    #[test]
+    fn s02a_lookups_and_puts_between_the_steps_find_all_and_stay_within_the_limits() {
+        let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
+        (0..3_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
+        let mut number = 100_000;
+        for (capacity, most) in [(4_000, 65_536), (65_536, 65_536), (3_000, 65_536)] {
+            store.resize(
+                capacity,
+                None,
+                &clock,
+                &mut EachStep(|left: Departures| {
+                    number += 1;
+                    put(&store, &clock, number);
+                    assert!(left.iter().all(|left| left.cause == Cause::Trimmed));
+                    assert!(store.len(&clock, &mut Departures::new()) <= most);
+                    if capacity > 3_000 {
+                        assert!((0..3_000).step_by(97).all(|number| has(&store, &clock, number)));
+                    }
+                }),
+            );
+            assert!(store.len(&clock, &mut Departures::new()) <= capacity);
+        }
+    }
+
+    #[test]
+    fn s02a_s19_no_hold_concerns_more_than_the_entries_of_a_shard() {
+        let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
+        for number in 0..60_000 {
+            put(&store, &clock, number);
+        }
+        let longest = longest_hold_of(|| store.resize(8_192, None, &clock, &mut Departures::new()));
+        assert!(longest <= 2 * 8_192 / 8, "{longest} entries in one hold");
+    }
+
+    #[test]
+    fn s02a_threads_that_use_the_store_while_it_is_resized_lose_nothing() {
+        let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
+        (0..2_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
+        std::thread::scope(|threads| {
+            for thread in 0..2 {
+                let (store, clock) = (&store, &clock);
+                threads.spawn(move || {
+                    for turn in 0..40_000 {
+                        assert!(has(store, clock, (turn * 7 + thread) % 2_000), "it was there all the time");
+                        if turn % 16 == 0 {
+                            assert!(put(store, clock, 10_000 + turn / 16 % 500).is_stored());
+                        }
+                    }
+                });
+            }
+            for turn in 0..200 {
+                store.resize([4_000, 65_536, 20_000][turn % 3], None, &clock, &mut Departures::new());
+            }
+        });
+        store.resize(4_000, None, &clock, &mut Departures::new());
+        assert!((0..2_000).all(|number| has(&store, &clock, number)));
+        assert!((10_000..10_500).all(|number| has(&store, &clock, number)));
+    }
+}
