@@ -930,6 +930,52 @@ struct how {
 
 /* ---- The cache ------------------------------------------------------------------------------------------------------- */
 
+/* All entries of a cache, one after the other: `for (kvl::result entry : cache.entries())`. An entry is a view until the next one. Each key
+   that has an entry all the time comes once, whatever other threads or the loop's body do; it is no use of the entry. For one thread. */
+class entries {
+public:
+    class iterator {
+    public:
+        using value_type = result;
+        using difference_type = std::ptrdiff_t;
+        using reference = result;
+        using pointer = void;
+        using iterator_category = std::input_iterator_tag;
+        explicit iterator(entries *of) noexcept : of_(of) {}
+        result operator*() const noexcept { return result(&of_->entry_); }
+        iterator &operator++()
+        {
+            of_ = of_->next() ? of_ : nullptr;
+            return *this;
+        }
+        bool operator==(const iterator &other) const noexcept { return of_ == other.of_; }
+        bool operator!=(const iterator &other) const noexcept { return of_ != other.of_; }
+
+    private:
+        entries *of_;
+    };
+
+    explicit entries(kvl_cache_t *of)
+    {
+        kvl_iterator_t *made = nullptr;
+        detail::raise_if_failed(kvl_iterator_new(of, &made));
+        handle_.reset(made);
+    }
+    /* Goes on where the last one stopped. */
+    iterator begin() { return iterator(next() ? this : nullptr); }
+    iterator end() noexcept { return iterator(nullptr); }
+
+private:
+    bool next()
+    {
+        status s = kvl_iterator_next(handle_.get(), &entry_, sizeof entry_);
+        detail::raise_if_failed(s);
+        return s != KVL_EMPTY;
+    }
+    detail::owned<kvl_iterator_t, kvl_iterator_free> handle_;
+    kvl_result_t entry_{};
+};
+
 /* A store; copies share it. */
 class cache {
 public:
@@ -1004,6 +1050,11 @@ public:
         return answer(kvl_cache_take(handle_.get(), detail::bytes(key), key.size(), &found), found);
     }
     void clear() const { detail::raise_if_failed(kvl_cache_clear(handle_.get())); }
+    kvl::entries entries() const { return kvl::entries(handle_.get()); }
+    /* Writes all entries but objects to a file, which takes the place of the one before it when it is whole. */
+    kvl_transfer_t save(const char *path) const { return transferred(kvl_cache_save, path); }
+    /* Stores what such a file holds, unless its key has an entry. */
+    kvl_transfer_t load(const char *path) const { return transferred(kvl_cache_load, path); }
     size_t size() const noexcept { return kvl_cache_len(handle_.get()); }
     uint64_t cost() const noexcept { return kvl_cache_cost(handle_.get()); }
     kvl_cache_t *get() const noexcept { return handle_.get(); }
@@ -1018,6 +1069,15 @@ public:
     }
 
 private:
+    template <class Call> kvl_transfer_t transferred(Call call, const char *path) const
+    {
+        kvl_transfer_t done{};
+        kvl_error_t *why = nullptr;
+        status s = call(handle_.get(), path, nullptr, nullptr, &done, sizeof done, &why);
+        if (s != KVL_OK)
+            error::own(s, why).raise();
+        return done;
+    }
     bool touched(std::string_view key, int64_t ttl_ms) const
     {
         status s = kvl_cache_touch(handle_.get(), detail::bytes(key), key.size(), ttl_ms);

@@ -340,3 +340,52 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 		}
 	}
 }
+
+func Test_s18_all_entries_are_seen_whatever_the_loop_changes(t *testing.T) {
+	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 10_000})
+	defer tasks.Close()
+	keys := names(1000)
+	for _, key := range keys {
+		if isIn, err := tasks.Put(key, key, kvlight.Terms{}); !isIn || err != nil {
+			t.Fatal(isIn, err)
+		}
+	}
+	if _, err := tasks.PutNull("none"); err != nil {
+		t.Fatal(err)
+	}
+	seen, nulls, added := map[string]int{}, 0, 0
+	tasks.All()(func(entry kvlight.Result[string]) bool {
+		if entry.Found && entry.Value != entry.Key {
+			t.Errorf("%q holds %q", entry.Key, entry.Value)
+		}
+		if !entry.Found {
+			nulls++
+		}
+		seen[entry.Key]++
+		tasks.Put("new "+strconv.Itoa(added), "new "+strconv.Itoa(added), kvlight.Terms{})
+		added++
+		return true
+	})
+	for _, key := range keys {
+		if seen[key] != 1 {
+			t.Errorf("%q came %d times", key, seen[key])
+		}
+	}
+	if nulls != 1 {
+		t.Errorf("%d absences", nulls)
+	}
+	few := 0
+	tasks.All()(func(kvlight.Result[string]) bool { few++; return few < 3 })
+	if few != 3 {
+		t.Errorf("stopped after %d", few)
+	}
+	before := resident()
+	for i := 0; i < 300; i++ {
+		tasks.All()(func(kvlight.Result[string]) bool { return true })
+	}
+	if grown := resident() - before; grown > 16<<20 && !isRaceDetected {
+		t.Errorf("%d bytes more after many iterations", grown)
+	}
+	tasks.Close()
+	tasks.All()(func(kvlight.Result[string]) bool { t.Error("an entry of a closed cache"); return false })
+}

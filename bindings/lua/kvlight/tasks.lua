@@ -36,6 +36,8 @@ local out_error = ffi.typeof "kvl_error_t *[1]"
 local slices_of = ffi.typeof "kvl_slice_t[?]"
 local pair_of = ffi.typeof "struct { kvl_tasks_t *tasks; kvl_queue_t *queue; }"
 local EVENT_SIZE = ffi.sizeof "kvl_event_t"
+local RESULT_SIZE = ffi.sizeof "kvl_result_t"
+local TRANSFER_SIZE = ffi.sizeof "kvl_transfer_t"
 
 -- Settings that are this module's own business.
 local OWN = { provider = true, dropped = true, on_error = true, wait = true, wake = true, spawn = true, delivery = true }
@@ -381,6 +383,42 @@ function Tasks:stats()
     counted[name] = tonumber(stats[name])
   end
   return counted
+end
+
+local function transfer(self, call, path)
+  local done = ffi.new "kvl_transfer_t"
+  with_cache(self, function(cache) return call(cache, path, nil, nil, done, TRANSFER_SIZE, nil) end)
+  return tonumber(done.entries)
+end
+
+-- What the cache holds: `for key, value in cache:entries() do`, with nil for what is known to be absent. Each key that is in the cache all the
+-- time comes once, whatever the loop changes. Nothing is loaded, or counted as used.
+function Tasks:entries()
+  local out = ffi.new "kvl_iterator_t *[1]"
+  with_cache(self, function(cache) return C.kvl_iterator_new(cache, out) end)
+  local iterator, entry = ffi.gc(out[0], C.kvl_iterator_free), ffi.new "kvl_result_t"
+  return function()
+    if iterator == nil then
+      return nil
+    end
+    if check(C.kvl_iterator_next(iterator, entry, RESULT_SIZE)) == K.EMPTY then
+      C.kvl_iterator_free(ffi.gc(iterator, nil))
+      iterator = nil
+      return nil
+    end
+    local result = from_result(self, entry)
+    return result.key, result.value
+  end
+end
+
+-- Writes what the cache holds to a file, but for objects, and returns how many entries that were.
+function Tasks:save(path)
+  return transfer(self, C.kvl_cache_save, path)
+end
+
+-- Stores what such a file holds, unless its key has an entry, and returns how many entries that were.
+function Tasks:load(path)
+  return transfer(self, C.kvl_cache_load, path)
 end
 
 -- ---- Events --------------------------------------------------------------------------------------------------------

@@ -370,6 +370,7 @@ scenario("memory stays flat", function()
     ["single loads"] = times(20000, function(i) return tasks:fetch("key " .. last + i) end),
     loads = times(500, function() return tasks:fetch_all(many "key ") end),
     failures = times(500, function() return tasks:results(many "bad ") end),
+    entries = times(1000, function() for _ in tasks:entries() do end end),
     options = times(20000, function(i) return tasks:fetch("a", { timeout_ms = 1000 + i }) end),
     ["the rest"] = times(2000, function() return tasks:fd(), tasks:stats(), tasks:touch("a"), tasks:remove("none") end),
   }
@@ -385,6 +386,38 @@ scenario("memory stays flat", function()
     equal(grown < 200, true, ("%s: %d KiB more in Lua"):format(name, grown))
     equal(process < 4000, true, ("%s: %d KiB more in the process"):format(name, process))
   end
+  tasks:close()
+end)
+
+scenario("s18 all entries are seen and saved", function()
+  local tasks = echo()
+  for i = 1, 100 do
+    tasks:put("key " .. i, i % 2 == 0 and "text " .. i or { i })
+  end
+  tasks:put("none", nil)
+  local count, seen = 0, {}
+  for key, value in tasks:entries() do
+    count = count + (key ~= "key 7" and 1 or 0)
+    seen[key] = value
+    tasks:remove("key 7")
+  end
+  equal(count, 100, "entries")
+  equal(seen["key 4"], "text 4", "a text")
+  equal(seen["key 5"][1], 5, "an object")
+  equal(seen.none, nil, "an absence")
+  local path = os.tmpname()
+  equal(tasks:save(path), 51, "texts and an absence are saved")
+  local other = echo()
+  equal(other:load(path), 51, "and loaded")
+  equal(other:get("key 4"), "text 4", "one of them")
+  local file = io.open(path, "wb")
+  file:write("something else")
+  file:close()
+  local went_well, why = pcall(other.load, other, path)
+  equal(went_well, false, "another file")
+  equal(why.status, K.ERR_CORRUPT, "what is wrong with it")
+  os.remove(path)
+  other:close()
   tasks:close()
 end)
 

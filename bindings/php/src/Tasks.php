@@ -175,6 +175,47 @@ final class Tasks
         $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_clear($cache));
     }
 
+    /**
+     * What the cache holds: `foreach ($tasks->entries() as $key => $value)`, with null for what is known to be absent. Each key that is in the
+     * cache all the time comes once, whatever the loop changes. Nothing is loaded, or counted as used. Keys are strings.
+     */
+    public function entries(): \Generator
+    {
+        $iterator = Library::taken(
+            'kvl_iterator_t',
+            fn ($out) => $this->withCache(fn (CData $cache) => $this->ffi->kvl_iterator_new($cache, $out)),
+        );
+        $entry = $this->ffi->new('kvl_result_t');
+        $entryAt = FFI::addr($entry);
+        try {
+            while (Library::check($this->ffi->kvl_iterator_next($iterator, $entryAt, FFI::sizeof($entry))) !== Native::EMPTY) {
+                $result = $this->result($entry);
+                yield $result->key => $result->value;
+            }
+        } finally {
+            $this->ffi->kvl_iterator_free($iterator);
+        }
+    }
+
+    /** Writes what the cache holds to a file, but for objects; how many entries that were. */
+    public function save(string $path): int
+    {
+        return $this->transfer('kvl_cache_save', $path);
+    }
+
+    /** Stores what such a file holds, unless its key has an entry; how many entries that were. */
+    public function load(string $path): int
+    {
+        return $this->transfer('kvl_cache_load', $path);
+    }
+
+    private function transfer(string $function, string $path): int
+    {
+        $done = $this->ffi->new('kvl_transfer_t');
+        $this->withCache(fn (CData $cache) => $this->ffi->$function($cache, $path, null, 0, FFI::addr($done), FFI::sizeof($done), null));
+        return $done->entries;
+    }
+
     /** All that was counted, as arrays. */
     public function stats(): array
     {

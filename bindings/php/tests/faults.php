@@ -185,6 +185,37 @@ $scenarios['a thousand fetches at once on the defaults'] = function () {
     $tasks->close();
 };
 
+$scenarios['s18 all entries are seen and saved'] = function () {
+    $tasks = echoed();
+    for ($i = 0; $i < 100; $i++) {
+        $tasks->put("key $i", $i % 2 === 0 ? "text $i" : [$i]);
+    }
+    $tasks->put('none', null);
+    $count = 0;
+    $seen = [];
+    foreach ($tasks->entries() as $key => $value) {
+        $count += (int) ($key !== 'key 7');
+        $seen[$key] = $value;
+        $tasks->remove('key 7');
+    }
+    equal([$count, $seen['key 4'], $seen['key 5'], $seen['none']], [100, 'text 4', [5], null], 'entries');
+    $path = tempnam(sys_get_temp_dir(), 'kvlight');
+    equal($tasks->save($path), 51, 'texts and an absence are saved');
+    $other = echoed();
+    equal([$other->load($path), $other->get('key 4'), $other->get('key 5')], [51, 'text 4', null], 'and loaded');
+    file_put_contents($path, 'something else');
+    $status = 0;
+    try {
+        $other->load($path);
+    } catch (Kvlight\Error $error) {
+        $status = $error->getCode();
+    }
+    equal($status, Native::ERR_CORRUPT, 'another file');
+    unlink($path);
+    $other->close();
+    $tasks->close();
+};
+
 $scenarios['memory stays flat'] = function () {
     $tasks = new Tasks(function (array $keys, Request $request) {
         foreach ($keys as $at => $key) {
@@ -203,6 +234,7 @@ $scenarios['memory stays flat'] = function () {
         'single loads' => function () use ($tasks, &$last) { for ($i = 0; $i < 20_000; $i++) { $tasks->fetch('key ' . ++$last); } },
         'loads' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->fetchAll($many('key ')); } },
         'failures' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->results($many('bad ')); } },
+        'entries' => function () use ($tasks) { for ($i = 0; $i < 1_000; $i++) { foreach ($tasks->entries() as $value); } },
         'options' => function () use ($tasks) { for ($i = 1; $i < 20_000; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
         'the rest' => function () use ($tasks) { for ($i = 0; $i < 2_000; $i++) { $tasks->fd(); $tasks->stats(); $tasks->touch('a'); $tasks->remove('none'); } },
     ];

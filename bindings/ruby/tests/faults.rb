@@ -232,6 +232,33 @@ scenario "a thousand threads fetch at once on the defaults" do
   tasks.close
 end
 
+scenario "s18 all entries are seen and saved" do
+  tasks = echo
+  100.times { |i| tasks.put("key #{i}", i.even? ? "text #{i}" : [i]) }
+  tasks.put("none", nil)
+  seen = []
+  tasks.each_entry { |key, value| seen << [key, value] && tasks.remove("key 7") }
+  equal seen.count { |key, _| key != "key 7" }, 100, "entries"
+  equal seen.to_h.slice("key 4", "key 5", "none"), { "key 4" => "text 4", "key 5" => [5], "none" => nil }, "values"
+  equal tasks.each_entry.first.size, 2, "an enumerator"
+  Dir.mktmpdir do |folder|
+    path = File.join(folder, "cache")
+    equal tasks.save(path), 51, "texts and an absence are saved"
+    other = echo
+    equal [other.load(path), other.get("key 4"), other.get("key 5")], [51, "text 4", nil], "and loaded"
+    File.binwrite(path, "something else")
+    failure =
+      begin
+        other.load(path)
+      rescue Kvlight::Error => e
+        e.status
+      end
+    equal failure, Kvlight::ERR_CORRUPT, "another file"
+    other.close
+  end
+  tasks.close
+end
+
 scenario "memory stays flat" do
   tasks = Kvlight::Tasks.new(cache_capacity: 100) do |keys, request|
     keys.each { |key| key.start_with?("bad") ? request.fail(key, RuntimeError.new(key)) : request.resolve(key, [key]) }
@@ -245,6 +272,7 @@ scenario "memory stays flat" do
     "loads" => -> { 500.times { tasks.fetch_all(Array.new(100) { "key #{last += 1}" }) } },
     "single loads" => -> { 5_000.times { tasks.fetch("key #{last += 1}") } },
     "failures" => -> { 500.times { tasks.results(Array.new(100) { "bad #{last += 1}" }) } },
+    "entries" => -> { 1_000.times { tasks.each_entry { |_, value| value } } },
     "options" => -> { 10_000.times { |i| tasks.fetch("a", timeout_ms: 1000 + i) } }
   }.each do |what, work|
     grown = growth(&work)

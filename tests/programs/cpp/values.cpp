@@ -1,5 +1,7 @@
 // Values of any type: bytes, objects by shared_ptr, null; and how a provider's and a put's arguments become one.
 #include "check.hpp"
+#include <cstdint>
+#include <cstdio>
 
 namespace {
 
@@ -108,6 +110,29 @@ void s17_a_put_may_depend_on_what_is_there()
     CHECK(cache.contains("k"));
 }
 
+void s18_all_entries_are_seen_and_saved()
+{
+    kvl::cache cache{kvl::config()};
+    for (int i = 0; i < 500; i++)
+        cache.put(std::to_string(i), std::to_string(i));
+    cache.put("none", nullptr);
+    int values = 0, nulls = 0, wrong = 0;
+    for (kvl::result entry : cache.entries()) {
+        nulls += entry.is_null();
+        values += !entry.is_null();
+        wrong += !entry.is_null() && entry.bytes() != entry.key();
+        cache.remove("none");
+    }
+    CHECK(values == 500 && nulls <= 1 && wrong == 0);
+    kvl::cache empty{kvl::config()};
+    kvl::entries none = empty.entries();
+    CHECK(none.begin() == none.end());
+    std::string path = "/tmp/kvlight-cpp-" + std::to_string(reinterpret_cast<std::uintptr_t>(&path));
+    CHECK(cache.save(path.c_str()).entries == 500);
+    CHECK(empty.load(path.c_str()).entries == 500 && empty.get("7")->bytes() == "7");
+    CHECK(std::remove(path.c_str()) == 0);
+}
+
 int main()
 {
     bytes_are_copied_and_shared();
@@ -116,5 +141,6 @@ int main()
     l04_an_object_ends_once();
     a_cache_stands_alone();
     s17_a_put_may_depend_on_what_is_there();
+    s18_all_entries_are_seen_and_saved();
     return done();
 }

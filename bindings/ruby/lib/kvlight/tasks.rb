@@ -104,6 +104,35 @@ module Kvlight
       self
     end
 
+    # Runs the block with each key and value of the cache, nil for what is known to be absent; without a block an Enumerator. Each key that is in
+    # the cache all the time comes once, whatever other threads or the block change. Nothing is loaded, or counted as used.
+    def each_entry
+      return enum_for(:each_entry) unless block_given?
+
+      iterator = Native.taken { |out| with_cache { |cache| Native.kvl_iterator_new(cache, out) } }
+      place = Fiddle::Pointer.malloc(Native::Result::SIZE, Fiddle::RUBY_FREE)
+      begin
+        while Error.check(Native.kvl_iterator_next(iterator, place.to_i, Native::Result::SIZE)) != EMPTY
+          entry = Native.read(Native::Result, place.to_i)
+          key = Native.bytes(entry.key, entry.key_len).force_encoding(@encoding)
+          yield key, (entry.status == VALUE ? value_of(entry) : nil)
+        end
+      ensure
+        Native.kvl_iterator_free(iterator)
+      end
+      self
+    end
+
+    # Writes what the cache holds to a file, but for objects; how many entries that were.
+    def save(path)
+      transfer(path) { |*given| Native.kvl_cache_save(*given) }
+    end
+
+    # Stores what such a file holds, unless its key has an entry; how many entries that were.
+    def load(path)
+      transfer(path) { |*given| Native.kvl_cache_load(*given) }
+    end
+
     # All that was counted, as a Hash with symbols.
     def stats
       text = @engine.use { |tasks| Native.taken { |out| Error.check(Native.kvl_tasks_stats_json(tasks, out)) } }
@@ -238,6 +267,12 @@ module Kvlight
       [status, id.zero? ? Native.content(handle).force_encoding(@encoding) : @objects[id]]
     ensure
       Native.kvl_value_release(handle) if handle && handle != 0
+    end
+
+    def transfer(path)
+      place = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
+      with_cache { |cache| yield cache, path, 0, 0, place.to_i, Native::Transfer::SIZE, 0 }
+      Native.read(Native::Transfer, place.to_i).entries
     end
 
     def with_cache
