@@ -1,7 +1,7 @@
-//! What a cache or an engine is made from: settings by name (`base::config`), and functions with their user data.
+//! Configurations across the ABI: settings by name (`base::config`), and functions with their user data.
 //!
-//! The functions are kept behind `Arc`s, so that a configuration may serve several engines and be freed right after it was used:
-//! user data ends with the last of them. A replaced function is dropped after the lock, since its free is host code.
+//! The functions are behind `Arc`s, so that a configuration can serve several engines and can be freed right after use: user data is freed
+//! with the last of them. A replaced function is dropped after the lock, because its destructor is host code.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -27,13 +27,13 @@ const KEYS_JSON: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("c
     Err(_) => panic!("src/ffi/config_keys.json holds a NUL"),
 };
 
-/// What a configuration's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption.
+/// The target of a configuration handle. With the lock, mistaken use from two threads waits instead of corrupting memory.
 pub(crate) struct Config {
     born: Generation,
     parts: Mutex<ConfigParts>,
 }
 
-/// All that an engine is made from. Cloning shares the functions.
+/// Everything that an engine is created from. Cloning shares the functions.
 #[derive(Clone)]
 pub(crate) struct ConfigParts {
     /// The settings, and the first one that was refused.
@@ -73,17 +73,17 @@ impl Config {
         Config { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
-    /// What stands in it now.
+    /// A copy of its current content.
     pub(crate) fn parts(&self) -> ConfigParts {
         self.parts.lock().clone()
     }
 
-    /// The sentence on the first refused setting, for which making anything from this is refused.
+    /// The sentence about the first refused setting; with one, nothing can be created from this.
     pub(crate) fn problem(&self) -> Option<std::ffi::CString> {
         self.parts.lock().draft.problem().cloned()
     }
 
-    /// Changes what goes to queues.
+    /// Changes the routes to queues.
     pub(crate) fn route(&self, change: impl FnOnce(&mut Routes)) {
         change(&mut self.parts.lock().routes);
     }
@@ -92,15 +92,15 @@ impl Config {
         self.parts.lock().draft.set(key, input).map(|()| Status::OK)
     }
 
-    /// Puts `new` into the place that `place` finds, and hands out what was there.
+    /// Puts `new` into the place that `place` selects, and returns what was there.
     fn replace<T>(&self, place: impl FnOnce(&mut ConfigParts) -> &mut Option<T>, new: Option<T>) -> Option<T> {
         std::mem::replace(place(&mut self.parts.lock()), new)
     }
 }
 
 impl Caller {
-    /// Puts `new` into a place of a configuration. What was there ends last, when nothing looks at the configuration any more: that may free
-    /// it (rule L04a).
+    /// Puts `new` into a place of a configuration. What was there is dropped last, once the configuration is no longer accessed, because the
+    /// destructor may free it (rule L04a).
     fn replace<T>(
         &self,
         config: *mut kvl_config_t,
@@ -112,7 +112,7 @@ impl Caller {
         Ok(Status::OK)
     }
 
-    /// As [`Caller::replace`] for a hook that is none without a function; then its user data ends last.
+    /// Like [`Caller::replace`], for a hook that is unset without a function; then its user data is freed last.
     fn replace_hook<F, T>(
         &self,
         config: *mut kvl_config_t,

@@ -1,19 +1,19 @@
-//! The one door that every export goes through: panics stop here, and a function that would wait refuses inside callbacks.
+//! The guard around every export: panics stop here, and a function that would wait is refused inside callbacks.
 //!
-//! It knows nothing of handles; those are checked where they are borrowed (`handle.rs`).
+//! It knows nothing about handles, which are checked where they are borrowed (`handle.rs`).
 
 use super::constants::kvl_status_t;
 use crate::base::Status;
 use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 
-/// What an export may believe of its arguments, as one value, so that the promise is made in one place.
+/// The caller's promises about the arguments of an export, as one value, so that they are asserted in one place.
 ///
-/// All that is read through a pointer of the caller's goes through it, and lives no longer than it.
+/// All reads through pointers of the caller go through this value, and their results live no longer than it.
 pub(crate) struct Caller(());
 
 impl Caller {
-    /// Believes the caller.
+    /// Asserts the caller's promises.
     ///
     /// # Safety
     /// Every pointer that is given to the methods of the result keeps the promises of the header: NULL, or valid for what
@@ -23,7 +23,7 @@ impl Caller {
     }
 }
 
-/// Runs an export that answers a status.
+/// Runs an export that returns a status.
 #[inline]
 pub(crate) fn guard(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_t {
     let status = match catch_panic(run) {
@@ -33,19 +33,19 @@ pub(crate) fn guard(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_
     status.0
 }
 
-/// As [`guard`], on the long way of an export that has a short one, on which nothing can panic: not inlined there.
+/// Like [`guard`], for the slow path of an export with a fast path that cannot panic: not inlined.
 #[inline(never)]
 pub(crate) fn guard_apart(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_t {
     guard(run)
 }
 
-/// Runs an export that answers something else; `fallback` stands for a panic.
+/// Runs an export that returns something else; `fallback` is returned after a panic.
 #[inline]
 pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
     catch_panic(run).unwrap_or(fallback)
 }
 
-/// For functions marked `outside`: refuses inside callbacks and on library threads.
+/// For functions marked `outside`: returns an error inside callbacks and on library threads.
 pub(crate) fn outside() -> Result<(), Status> {
     if must_not_wait() { Err(Status::ERR_REENTRANT) } else { Ok(()) }
 }

@@ -1,8 +1,8 @@
-//! Handles: which Rust owner stands behind each opaque C type, and the few ways from one to the other.
+//! Handles: the Rust owner behind each opaque C type, and the conversions between the two.
 //!
-//! A C type names its owner once (`impl Handle for kvl_x_t`), and the compiler refuses a second: `Box` for what has one holder
-//! (_new, _free), `Arc` and the counted types of `base` for what is shared (_retain, _release). A handle made before a fork is
-//! refused before anything behind it is touched (rule L06), and ending it does nothing.
+//! A C type names its owner once (`impl Handle for kvl_x_t`), and the compiler refuses a second: `Box` for types with a single holder
+//! (_new, _free), `Arc` and the counted types of `base` for shared ones (_retain, _release). A handle created before a fork is refused
+//! before anything behind it is accessed (rule L06), and releasing it does nothing.
 
 use super::guard::Caller;
 use crate::base::hint::rarely;
@@ -15,29 +15,29 @@ use std::sync::Arc;
 
 /// A C type, by its marker.
 pub(crate) trait Handle {
-    /// What holds the thing behind the pointer.
+    /// The Rust owner of the target.
     type Owner: Owner;
 }
 
-/// Something that owns, and can be a pointer meanwhile.
+/// An owner that can be turned into a pointer and back.
 pub(crate) trait Owner: Sized {
     /// What the pointer points at.
     type Target;
-    /// Gives the ownership up as a pointer.
+    /// Turns the owner into a pointer.
     fn into_raw(self) -> *mut Self::Target;
-    /// Takes the ownership back.
+    /// Restores the owner.
     ///
     /// # Safety
     /// `raw` came from `into_raw`, and each such pointer is taken back once.
     unsafe fn from_raw(raw: *mut Self::Target) -> Self;
-    /// Whether it was made before a fork and cannot be used here.
+    /// Whether it was created before a fork and cannot be used here.
     fn is_stale(target: &Self::Target) -> bool;
 }
 
-/// An owner of which there may be many; each clone is one more reference.
+/// A shared owner; each clone is one more reference.
 pub(crate) trait SharedOwner: Owner + Clone {}
 
-/// What remembers in which process it was made.
+/// A type that records the process in which it was created.
 pub(crate) trait HasGeneration {
     /// The process, counted in forks.
     fn born(&self) -> Generation;
@@ -80,7 +80,7 @@ impl Owner for Error {
         // SAFETY: the caller's promise.
         unsafe { Error::from_raw(raw) }
     }
-    // Plain memory, as good in the child of a fork as before.
+    // Plain memory, equally valid in the child of a fork.
     fn is_stale(_: &error::Body) -> bool {
         false
     }
@@ -92,7 +92,7 @@ impl SharedOwner for Error {}
 type Target<H> = <<H as Handle>::Owner as Owner>::Target;
 
 impl Caller {
-    /// What is behind a handle.
+    /// Borrows the target of a handle.
     #[inline]
     pub(crate) fn borrow<H: Handle>(&self, handle: *const H) -> Result<&Target<H>, Status> {
         // SAFETY: NULL or a living handle of its type, by the promise that `self` stands for; it lives as long as `self`.
@@ -104,7 +104,7 @@ impl Caller {
         if rarely(H::Owner::is_stale(target)) { Err(Status::ERR_FORKED) } else { Ok(target) }
     }
 
-    /// A reference of our own on what is behind a handle.
+    /// An additional reference to the target of a handle.
     #[inline]
     pub(crate) fn share<H: Handle<Owner: SharedOwner>>(&self, handle: *const H) -> Result<H::Owner, Status> {
         self.borrow(handle)?;
@@ -122,7 +122,7 @@ impl Caller {
         handle
     }
 
-    /// Ends a handle: _free and _release. Does nothing to NULL and to handles from before a fork.
+    /// Releases a handle: _free and _release. Does nothing to NULL and to handles from before a fork.
     #[inline]
     pub(crate) fn end<H: Handle>(&self, handle: *mut H) {
         if self.borrow(handle).is_ok() {
@@ -131,7 +131,7 @@ impl Caller {
         }
     }
 
-    /// Takes over what a handle owns.
+    /// Takes the owner behind a handle.
     #[inline]
     pub(crate) fn take<H: Handle>(&self, handle: *mut H) -> Result<H::Owner, Status> {
         self.borrow(handle.cast_const())?;
@@ -139,12 +139,12 @@ impl Caller {
         Ok(unsafe { H::Owner::from_raw(handle.cast()) })
     }
 
-    /// As [`Caller::out`], where the caller may want nothing.
+    /// Like [`Caller::out`], for an optional output.
     pub(crate) fn maybe_out<H: Handle>(&self, place: *mut *mut H) -> Option<HandleOut<'_, H>> {
         self.out(place).ok()
     }
 
-    /// The place for a handle that is handed out, NULL from now on. Comes before every other check.
+    /// The place for a returned handle, set to NULL at once. Must come before every other check.
     #[inline]
     pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<HandleOut<'_, H>, Status> {
         if rarely(place.is_null()) {
@@ -156,7 +156,7 @@ impl Caller {
         Ok(HandleOut { place, caller: PhantomData })
     }
 
-    /// The places for `n` handles that are handed out, all NULL from now on.
+    /// The places for `n` returned handles, all set to NULL at once.
     pub(crate) fn outs<H: Handle>(&self, places: *mut *mut H, n: usize) -> Result<ArrayOut<'_, *mut H>, Status> {
         let places = self.places(places, n)?;
         (0..n).for_each(|at| places.write(at, std::ptr::null_mut()));
@@ -176,14 +176,14 @@ impl Caller {
     }
 }
 
-/// The place for a handle that is handed out.
+/// The place for a returned handle.
 pub(crate) struct HandleOut<'caller, H> {
     place: NonNull<*mut H>,
     caller: PhantomData<&'caller Caller>,
 }
 
 impl<H: Handle> HandleOut<'_, H> {
-    /// Hands `owner` to the caller. The last act of an export.
+    /// Returns `owner` to the caller. Must be the last step of an export.
     #[inline]
     pub(crate) fn give(self, owner: H::Owner, status: Status) -> Status {
         // SAFETY: valid to write while the caller's promise stands (`Caller::out`).
@@ -193,8 +193,8 @@ impl<H: Handle> HandleOut<'_, H> {
 }
 
 impl Caller {
-    /// The place for a struct that grows with the library: `size` is what the caller knows of it. Its fields fill words of the machine,
-    /// alone or together, so that no size that any version of it ever had ends within one; the first says how much was filled.
+    /// The place for a struct that grows with the library: `size` is the size that the caller knows. Its fields fill machine words, alone or
+    /// together, so that the size in any version is a multiple of a word; the first field tells how much was filled.
     pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<StructOut<'_, T>, Status> {
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         if size < size_of::<usize>() || !place.is_aligned() {
@@ -204,12 +204,12 @@ impl Caller {
     }
 }
 
-/// As many bytes as whole words have room in `size`.
+/// `size`, rounded down to whole words.
 const fn whole_words(size: usize, word: usize) -> usize {
     size / word * word
 }
 
-/// The place for a struct of which the caller may know a part.
+/// The place for a struct of which the caller may know only a part.
 pub(crate) struct StructOut<'caller, T> {
     place: NonNull<T>,
     size: usize,
@@ -222,7 +222,7 @@ impl<T> StructOut<'_, T> {
         self.size
     }
 
-    /// Writes as much of it as there is room for: an older program has a smaller struct, and behind it something else.
+    /// Writes as much of it as fits: an older program has a smaller struct, followed by other data.
     #[inline]
     pub(crate) fn write(self, value: &T) {
         // SAFETY: the caller promises as many bytes (`Caller::room`); `value` holds no fewer.
@@ -263,7 +263,7 @@ impl<T> ArrayOut<'_, T> {
 }
 
 impl<H: Handle> ArrayOut<'_, *mut H> {
-    /// Hands one to the caller.
+    /// Returns one owner to the caller.
     pub(crate) fn give(&self, at: usize, owner: H::Owner) {
         self.write(at, owner.into_raw().cast());
     }

@@ -1,4 +1,4 @@
-//! The host's functions: each callback type of a configuration, made into what the engine calls.
+//! The host's functions: adapts each callback type of a configuration to the trait that the engine calls.
 
 use super::config::ConfigParts;
 use super::notify::Notify;

@@ -1,10 +1,11 @@
 //! The C ABI: the only room with `extern "C"`. One file for each noun of the header, each export three lines under its guard.
 //!
-//! Plumbing: `guard` (panics, thread class), `handle` (which owner stands behind which C type), `bytes` (pointers to slices),
-//! `notify` (user data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The rest are nouns. build.rs makes the header from these files, in the
-//! order of its `SECTIONS`, so a comment on an export is read by C programmers: house law on it is in `tests/rust/tidy.rs`.
+//! Shared parts: `guard` (panics, thread class), `handle` (the owner behind each C type), `bytes` (pointers to slices), `notify` (user
+//! data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The rest are nouns. build.rs
+//! generates the header from these files, in the order of its `SECTIONS`, so the doc comment of an export is read by C programmers;
+//! `tests/rust/tidy.rs` checks its form.
 //!
-//! This room knows no rule of caching: it checks, converts, and asks the floors below.
+//! This room contains no rule of caching: it checks and converts arguments, and calls the floors below.
 #![allow(non_camel_case_types)] // the names are C's
 #![allow(clippy::missing_safety_doc)] // each @param states its promise
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // the comments are read by C programmers: [borrowed] is no link

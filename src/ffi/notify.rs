@@ -1,14 +1,14 @@
-//! User data: a callback of the host, what it is called with, and the function that frees that (header, USER DATA).
+//! User data: a callback of the host, its argument, and the function that frees the argument (header, USER DATA).
 //!
-//! Dropping a [`Notify`] ends the user data, exactly once, as host code. So an export makes one before it checks
-//! anything, and whatever it then answers, the promise is kept.
+//! Dropping a [`Notify`] frees the user data, exactly once, as host code. An export creates one before it checks anything, so that the
+//! promise is kept whatever it returns.
 
 use super::types::kvl_free_fn;
 use crate::base::Object;
 use crate::base::process::calling_host;
 use std::ffi::c_void;
 
-/// A callback with its user data. `F` is a callback type of the header, NULL included: then events report instead.
+/// A callback with its user data. `F` is a callback type of the header, including NULL: then events report instead.
 pub(crate) struct Notify<F> {
     function: F,
     user_data: Object,
@@ -25,12 +25,12 @@ impl<F: Copy> Notify<F> {
         self.function
     }
 
-    /// What it is called with.
+    /// The user data.
     pub(crate) fn user_data(&self) -> *mut c_void {
         self.user_data.pointer()
     }
 
-    /// Whether dropping it ends the user data by a host function.
+    /// Whether dropping it runs a host function.
     pub(crate) fn runs_host_code_on_drop(&self) -> bool {
         self.user_data.ends_where_dropped()
     }

@@ -1,4 +1,4 @@
-//! What one fetch may set for itself: settings by the configuration's names, and a progress callback.
+//! The options of a fetch: settings by the configuration's names, and a progress callback.
 //!
 //! The callback has no user data of its own: it is called with the fetch's, so that options can be shared by many fetches.
 
@@ -14,7 +14,7 @@ use std::ffi::c_char;
 use std::num::NonZeroUsize;
 use std::ptr::null;
 
-/// What the handle of a fetch's options holds.
+/// The target of an options handle.
 pub(crate) struct Options {
     born: Generation,
     parts: Mutex<OptionParts>,
@@ -29,9 +29,9 @@ struct OptionParts {
 #[derive(Clone, Copy)]
 #[allow(dead_code)] // fetches stand above the engine
 pub(crate) struct Progress {
-    /// NULL: a queue's events.
+    /// NULL: progress comes as events of a queue.
     pub(crate) function: kvl_progress_fn,
-    /// Each time that as many more positions are settled.
+    /// Progress is reported each time this many more positions are settled.
     pub(crate) step: NonZeroUsize,
 }
 
@@ -42,7 +42,7 @@ impl Options {
         Options { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
-    /// `base` with what was stated here written over it, unless a setting was refused: then the fetch is.
+    /// `base`, overridden by these options. An error if a setting was refused.
     pub(crate) fn over(&self, base: &FetchSettings) -> Result<(FetchSettings, Option<Progress>), Status> {
         let parts = self.parts.lock();
         match parts.draft.problem() {

@@ -1,4 +1,4 @@
-//! The host's queue across the ABI (rule L02): events for a thread of the program's, by callbacks (poll) or by an event struct
+//! The host's queue across the ABI (rule L02): events for a thread of the program, by callbacks (poll) or by an event struct
 //! (next).
 
 use super::constants::{
@@ -30,20 +30,20 @@ use std::time::Duration;
 /// In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows.
 pub const KVL_QUEUE_NEW_PIPE: u32 = 1;
 
-/// What the handle holds.
+/// The target of a queue handle.
 pub(crate) struct QueueHandle {
     queue: Arc<HostQueue>,
-    /// What the last event of kvl_queue_next() borrows from.
+    /// The owner of the data that the last event of kvl_queue_next() lends.
     shown: Mutex<Option<EventView>>,
 }
 
 impl QueueHandle {
-    /// The queue, to be kept.
+    /// A reference to the queue.
     pub(crate) fn queue(&self) -> Arc<HostQueue> {
         self.queue.clone()
     }
 
-    /// What the last event borrowed ends, before anything else is delivered.
+    /// Ends the last event's loan, before anything else is delivered.
     fn show_no_more(&self) {
         let shown = self.shown.lock().take();
         drop(shown);
@@ -70,7 +70,7 @@ impl WakeHook for Notify<kvl_wake_fn> {
 /// An event with everything it points at. Dropped before the next one is read, on the reading thread.
 struct EventView {
     event: kvl_event_t,
-    // In the order in which they are to be dropped: what is lent first, then what ends the fetch.
+    // In the order in which they must be dropped: first the lent data, then what ends the fetch.
     _result: Option<Box<kvl_result_t>>,
     _lent: Option<Box<dyn Any>>,
     _letter: Option<Box<dyn Any>>,
@@ -351,7 +351,7 @@ pub unsafe extern "C" fn kvl_queue_next(
                 Ok(letter) => letter,
                 Err(unread) => return why(unread),
             };
-            // A hook whose request is gone shows nothing.
+            // A hook whose request is gone has no event.
             if let Some(mut shown) = EventView::of(letter) {
                 shown.event.struct_size = room.size();
                 room.write(&shown.event);

@@ -1,7 +1,7 @@
-//! Readers across the ABI: a view on a value without a reference of the caller's to give up.
+//! Readers across the ABI: a view of a value, without a reference that the caller must release.
 //!
-//! Today a reader keeps the last value by a reference. Its shape, one thread and one view at a time, is what would let a later
-//! version read without one.
+//! Today a reader holds a reference to the last value. Its restrictions, one thread and one view at a time, allow a later version to read
+//! without one.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -17,28 +17,28 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
 
-/// What a reader's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption.
+/// The target of a reader handle. With the lock, mistaken use from two threads waits instead of corrupting memory.
 pub(crate) struct ReaderHandle {
     cache: CacheRef,
     view: Mutex<Option<Value>>,
 }
 
 impl ReaderHandle {
-    /// Puts `value`, or nothing, in view. What was there is handed out: its destructor may free this very reader (rule L04a), so it ends
-    /// when nothing looks at the reader any more.
+    /// Sets the view to `value`, or to nothing. Returns the value before: its destructor may free this very reader (rule L04a), so it must be
+    /// dropped once the reader is no longer accessed.
     #[must_use]
     fn show(&self, value: Option<Value>) -> Option<Value> {
         std::mem::replace(&mut *self.view.lock(), value)
     }
 }
 
-/// What a look through a reader found: its status, and what is written for the caller if it is no error.
+/// The result of a lookup through a reader: its status, and the outputs for the caller if that is no error.
 struct Look {
     result: Result<Status, Status>,
     data: *const u8,
     len: usize,
     object: *mut c_void,
-    /// References to be dropped last: to what was in view before, and to what is not shown.
+    /// References to be dropped last: the value viewed before, and one that is not viewed.
     dropped: [Option<Value>; 2],
 }
 
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn kvl_reader_get(
         let (data, len, object) = (caller.place(out_data)?, caller.place(out_len)?, caller.place(out_object).ok());
         let handle = reader.cast_const();
         let (reader, key) = (caller.borrow(handle)?, caller.key(key, key_len)?);
-        // Validator and record listener may free the reader, too.
+        // Validator and record listener may also free the reader.
         let kept = if reader.cache.lookups_call_host() { Some(caller.share(handle)?) } else { None };
         let look = kept.as_deref().unwrap_or(reader).look(key, object.is_some());
         if look.result.is_ok() {

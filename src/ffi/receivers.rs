@@ -87,7 +87,7 @@ impl CloseListener for Notify<kvl_closed_fn> {
         self.call(|function, user_data| function.into_iter().for_each(|callback| unsafe { callback(user_data) }));
     }
 
-    // Without a function a close on a thread notifies nobody; in a queue it is an event all the same.
+    // Without a function, a close is reported only as an event in a queue.
     fn is_callable(&self) -> bool {
         self.function().is_some()
     }

@@ -1,5 +1,5 @@
-//! What the provider is handed, across the ABI. A handle is a ticket (`engine::request`): it stays valid for as long as it is held,
-//! whatever became of engine and request. The last reference that is released without a finish finishes.
+//! Requests across the ABI. A handle is a ticket (`engine::request`): it stays valid as long as it is held, even after the engine and
+//! the request have ended. Releasing the last reference finishes an unfinished request.
 
 use super::constants::{KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or};
@@ -17,7 +17,7 @@ use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, OnceLock, Weak};
 
-/// What the handle holds: the ticket, and the keys as C reads them, made when first asked for.
+/// The target of a request handle: the ticket, and the keys in C's form, created on first use.
 pub(crate) struct RequestHandle {
     ticket: Ticket,
     slices: OnceLock<Slices>,
@@ -60,14 +60,14 @@ impl Handle for kvl_request_t {
 }
 
 impl Caller {
-    /// A request, kept through a call that may run code of the program (validator, cost function, the end of user data): that may give up
-    /// the last handle (rule L04a).
+    /// Keeps a request during a call that may run host code (validator, cost function, destructors of user data), which may release the last
+    /// handle (rule L04a).
     fn kept_request(&self, request: *mut kvl_request_t) -> Result<Arc<RequestHandle>, Status> {
         self.share(request.cast_const())
     }
 }
 
-/// A cancel hook. It does not keep the request alive: after the host's last reference there is nobody to notify.
+/// A cancel hook. It does not keep the request alive: after the host has released its last reference, it need not be notified.
 pub(crate) struct OnCancel {
     pub(crate) notify: Notify<kvl_cancel_fn>,
     pub(crate) request: Weak<RequestHandle>,
@@ -94,7 +94,7 @@ impl CancelHook for OnCancel {
     }
 }
 
-/// A value of a copy of the caller's bytes, to be stored under `key`.
+/// An answer with a copy of the caller's bytes, to be stored under `key`.
 pub(crate) fn bytes_under(caller: &Caller, key: &[u8], data: *const u8, len: usize) -> Result<Answer, Status> {
     if isize::try_from(len).is_err() {
         return Err(Status::ERR_NO_MEMORY);
@@ -106,7 +106,7 @@ fn error_or(caller: &Caller, error: *mut kvl_error_t, status: Status) -> Result<
     if error.is_null() { Ok(Error::of(status)) } else { caller.share(error.cast_const()) }
 }
 
-/// An answer's status: below 0 it is an error of the call.
+/// Turns a negative status into an error.
 fn checked(status: Status) -> Result<Status, Status> {
     if status.is_error() { Err(status) } else { Ok(status) }
 }

@@ -1,4 +1,4 @@
-//! What a batch came to, across the ABI: an array of results, counted and summed up (rules F05, F18).
+//! The results of a batch across the ABI: an array with counts (rules F05, F18).
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard_or};
@@ -28,12 +28,12 @@ pub const KVL_COUNT_FROM_PROVIDER: u32 = 5;
 /// Positions that joined a load under way, another position's of this fetch included.
 pub const KVL_COUNT_JOINED: u32 = 6;
 
-/// What the handle holds: the results and, made once, what C sees of them.
+/// The target of a results handle: the results, and their C views, created once.
 pub(crate) struct ResultsHandle {
     born: Generation,
     results: Results,
     views: Vec<kvl_result_t>,
-    /// Where the distinct errors first stand, found when they are first asked for.
+    /// The first positions of the distinct errors, computed on first use.
     errors: OnceLock<Vec<usize>>,
 }
 
@@ -59,7 +59,7 @@ impl ResultsHandle {
         self.views.iter().filter(|view| wanted(view)).count()
     }
 
-    /// The positions of the distinct errors, each its first.
+    /// The first position of each distinct error.
     fn errors(&self) -> &[usize] {
         self.errors.get_or_init(|| {
             let mut known = HashSet::new();

@@ -10,14 +10,14 @@ use crate::runtime::threads::STACK_BYTES;
 use crate::runtime::{NoThread, Runtime};
 use std::sync::Arc;
 
-/// What a runtime's handle holds. Configurations and engines hold the runtime itself, which can be at its end before them.
+/// The target of a runtime handle. Configurations and engines hold the runtime itself, which may end before them.
 pub(crate) struct RuntimeHandle {
     born: Generation,
     runtime: Arc<Runtime>,
 }
 
 impl RuntimeHandle {
-    /// The runtime, to be kept.
+    /// A reference to the runtime.
     pub(crate) fn runtime(&self) -> Arc<Runtime> {
         Arc::clone(&self.runtime)
     }

@@ -35,7 +35,7 @@ pub unsafe extern "C" fn kvl_slices_unpack(
         if n > isize::MAX as usize / size_of::<kvl_slice_t>() || !out_slices.is_aligned() {
             return Err(Status::ERR_INVALID_ARG);
         }
-        // Before the first is written: an output is written on success only. A u64 holds the sum of any array of u32s.
+        // Checked before the first is written, because outputs are written on success only. A u64 holds the sum of any array of u32s.
         if lens.iter().map(|len| u64::from(*len)).sum::<u64>() != packed_len as u64 {
             return Err(Status::ERR_INVALID_ARG);
         }

@@ -1,4 +1,4 @@
-//! The engine across the ABI: made, asked, closed.
+//! The engine across the ABI: creation, fetches, closing.
 
 use super::constants::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or, outside};
@@ -30,18 +30,18 @@ impl Handle for kvl_tasks_t {
     type Owner = Arc<Core>;
 }
 
-/// A function is needed unless a queue carries the events.
+/// A function is required unless events go to a queue.
 fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<(), Status> {
     if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
 }
 
-/// Progress that nobody could be told of is refused (rule L09b). A call that waits, or a refresh, reports none.
+/// Refuses progress that could not be delivered (rule L09b). A call that waits, or a refresh, reports none.
 fn check_progress(core: &Core, progress: &Option<Progress>) -> Result<(), Status> {
     let is_silent = progress.as_ref().is_some_and(|progress| progress.function.is_none());
     if is_silent && !core.results_are_queued() { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
 }
 
-/// What one call of a fetch function goes by.
+/// The common arguments of the fetch functions.
 fn call_of<'a>(
     caller: &'a Caller,
     core: &Core,
@@ -61,7 +61,7 @@ fn call_of<'a>(
     Ok((FetchCall { form, settings, progress_step, handle, at_once }, progress))
 }
 
-/// An engine during a call, kept if code of the program may run in it: that may dispose the very engine that the call works on (rule L04a).
+/// Keeps an engine during a call that may run host code, which may dispose of the very engine that the call works on (rule L04a).
 struct EngineRef<'caller> {
     core: &'caller Core,
     kept: Option<Arc<Core>>,
@@ -75,7 +75,7 @@ impl std::ops::Deref for EngineRef<'_> {
 }
 
 impl Caller {
-    /// `user_data_free`: what ends user data that the call is given, which may be inside it.
+    /// `user_data_free`: the destructor of user data passed to the call, which may run inside it.
     fn engine(&self, tasks: *const kvl_tasks_t, user_data_free: kvl_free_fn) -> Result<EngineRef<'_>, Status> {
         let core = self.borrow(tasks)?;
         let runs_host_code = core.lookups_call_host() || user_data_free.is_some();
@@ -366,7 +366,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         outside()?;
         let core = &*caller.engine(tasks, None)?;
         if core.provider_is_queued() {
-            // It could be this very thread that would have to answer.
+            // This very thread could be the one that would have to answer.
             return Err(Status::ERR_UNSUPPORTED);
         }
         let key = caller.key(key, key_len)?;
@@ -413,7 +413,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
         outside()?;
         let core = &*caller.engine(tasks, None)?;
         if core.provider_is_queued() {
-            // It could be this very thread that would have to answer.
+            // This very thread could be the one that would have to answer.
             return Err(Status::ERR_UNSUPPORTED);
         }
         let keys = caller.keys(keys, n)?;
@@ -548,16 +548,16 @@ pub unsafe extern "C" fn kvl_tasks_close(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Box::new(Notify::new(function, user_data, user_data_free));
-        // Without a function the user data ends in here, and that may dispose the engine.
+        // Without a function the user data is freed here, and that may dispose of the engine.
         let core = caller.share(tasks.cast_const())?;
         let drain = match (mode, deadline_ms) {
-            // A drain that has no time is a cancel, at once.
+            // A drain without time is a cancel.
             (KVL_CLOSE_CANCEL, _) | (KVL_CLOSE_DRAIN, 0) => None,
             (KVL_CLOSE_DRAIN, KVL_FOREVER) => Some(None),
             (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
             _ => return Err(Status::ERR_INVALID_ARG),
         };
-        // Without a function there is nobody to notify, except by an event.
+        // Without a function only an event can notify the program.
         let listener = (notify.is_callable() || core.results_are_queued()).then_some(notify);
         core.close(drain, listener.map(|notify| notify as Box<dyn CloseListener>));
         Ok(Status::OK)

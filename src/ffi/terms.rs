@@ -1,4 +1,4 @@
-//! The terms of an answer on their way in.
+//! The terms of an answer as arguments.
 
 use super::constants::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL};
 use super::guard::Caller;
@@ -7,13 +7,13 @@ use crate::base::{Status, StoreTerms, Ttl};
 use crate::cache::Condition;
 
 impl Caller {
-    /// The terms of an answer of the provider's; NULL states nothing (rule S06).
+    /// The terms of a provider's answer; NULL states none (rule S06).
     #[inline]
     pub(crate) fn terms(&self, terms: *const kvl_terms_t) -> Result<StoreTerms, Status> {
         if terms.is_null() { Ok(StoreTerms::default()) } else { self.stated_terms(terms, 0).map(|(terms, _)| terms) }
     }
 
-    /// The terms of a put, and on which condition it takes place; NULL states nothing. `allowed`: those of KVL_PUT_F_* that may be set.
+    /// The terms of a put, and its condition; NULL states none. `allowed`: the accepted flags of KVL_PUT_F_*.
     #[inline]
     pub(crate) fn put_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, Condition), Status> {
         if terms.is_null() { Ok((StoreTerms::default(), Condition::None)) } else { self.stated_put_terms(terms, allowed) }
@@ -35,7 +35,7 @@ impl Caller {
         if size < size_of::<kvl_terms_t>() {
             return Err(Status::ERR_BAD_VALUE);
         }
-        // A later version's fields have 0 for their default: with anything else they ask for what this version cannot do.
+        // Fields of a later version default to 0; any other value asks for something that this version cannot do.
         let later = &self.items(terms.cast::<u8>(), size)?[size_of::<kvl_terms_t>()..];
         let terms = &self.items(terms, 1)?[0];
         if terms.priority.is_nan() || terms.flags & !allowed != 0 || terms.reserved != 0 || later.iter().any(|byte| *byte != 0) {

@@ -20,7 +20,7 @@ impl Handle for kvl_value_t {
 }
 
 impl Owner for Answer {
-    // Nothing is ever read through the handle but by `Value` itself.
+    // Only `Value` itself reads through the handle.
     type Target = ();
     fn into_raw(self) -> *mut () {
         match self {
@@ -35,7 +35,7 @@ impl Owner for Answer {
         // SAFETY: the caller's promise: it came from `into_raw`, which made it of a value, since it is not null's.
         Answer::Value(unsafe { Value::from_raw(NonNull::new_unchecked(raw.cast())) })
     }
-    // Plain memory, as good in the child of a fork as before (rule S16).
+    // Plain memory, equally valid in the child of a fork (rule S16).
     fn is_stale(_: &()) -> bool {
         false
     }
@@ -43,14 +43,14 @@ impl Owner for Answer {
 
 impl SharedOwner for Answer {}
 
-/// Where bytes are shown to begin. Empty ones are somewhere too, always at the same place: a program may take NULL for a failure, and
-/// must be able to read and compare 0 bytes there.
+/// The address of bytes as shown to C. Empty bytes have an address too, always the same one: a program may take NULL for a failure, and
+/// must be able to read and compare 0 bytes.
 pub(crate) fn start_of(bytes: &[u8]) -> *const u8 {
     static EMPTY: u8 = 0;
     if bytes.is_empty() { &raw const EMPTY } else { bytes.as_ptr() }
 }
 
-/// Checks what a destructor of the host is for. NULL is refused, so that an unchecked out-of-memory is never stored.
+/// Checks the pointer that a host destructor is for. NULL is refused, so that the result of a failed allocation is never stored.
 pub(crate) fn object_in(object: *mut c_void, object_free: kvl_free_fn) -> Result<Object, Status> {
     if object.is_null() { Err(Status::ERR_NULL_POINTER) } else { Ok(Object::new(object, object_free)) }
 }
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn kvl_value_new_extern(
     guard(|| {
         let owner = Object::new(user_data, user_data_free);
         let out = caller.out(out_value)?;
-        // Half the range is the most that a value's header can note.
+        // A value's header can record at most half of the range.
         if isize::try_from(len).is_err() || len > isize::MAX as usize / 2 {
             return Err(Status::ERR_NO_MEMORY);
         }
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn kvl_value_retain(value: *mut kvl_value_t) -> *mut kvl_v
 pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    // The guard is for the last reference alone: to give another one up cannot panic.
+    // Only dropping the last reference needs the guard: releasing another cannot panic.
     if let Ok(Answer::Value(value)) = caller.take(value)
         && let Some(last) = value.give_up()
     {
@@ -287,7 +287,7 @@ pub unsafe extern "C" fn kvl_value_release_many(values: *mut *mut kvl_value_t, n
         for at in 0..if values.is_null() { 0 } else { n } {
             // SAFETY: `at` is below `n`, and the caller promises as many places.
             let place = unsafe { values.add(at) };
-            // NULL first, by `out`: a destructor may come here again with the same places.
+            // Set to NULL first, by `out`: a destructor may call this again with the same places.
             // SAFETY: a place of the caller's, as above.
             let value = unsafe { place.read() };
             if caller.out(place).is_ok() {
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn kvl_value_release_many(values: *mut *mut kvl_value_t, n
 }
 
 impl Caller {
-    /// What is behind a value's handle, looked at without a reference of our own.
+    /// Borrows the value behind a handle, without an additional reference.
     fn look(&self, value: *const kvl_value_t) -> Option<std::mem::ManuallyDrop<Answer>> {
         if value.is_null() {
             return None;

@@ -1,4 +1,4 @@
-//! What a callback is shown: `kvl_result_t` filled from an outcome, a departure or a batch. All of it borrowed.
+//! The views passed to callbacks: `kvl_result_t` filled from an outcome, a departure or a batch. All of it is borrowed.
 
 use super::constants::{KVL_F_LAST, KVL_SOURCE_NONE, KVL_SOURCE_STORE};
 use super::types::{kvl_error_t, kvl_result_t, kvl_value_t};
@@ -9,7 +9,7 @@ use crate::task::{Outcome, Verdict};
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
-/// Milliseconds and indices as C has them: what is beyond its range is shown as its end.
+/// Converts milliseconds and indices to C's types, saturating.
 pub(crate) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
