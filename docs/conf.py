@@ -28,6 +28,8 @@ myst_heading_anchors = 4
 
 html_theme = "furo"
 html_title = f"kvlight {version}"
+html_static_path = ["_static"]
+html_css_files = ["kvlight.css"]
 html_copy_source = False
 html_show_sphinx = False
 # target/docs/index.html leads to the first page.
