@@ -14,6 +14,7 @@ mod engine_fetch;
 mod engine_listeners;
 mod engine_lives;
 mod engine_removals;
+mod engine_routes;
 mod engine_saved;
 mod engine_world;
 mod engine_writes;

@@ -1,0 +1,282 @@
+//! The eight mixtures of routes against one model (rules L02a, L05b): whatever runs where, the same calls have the same outcomes, each
+//! entry leaves once and for the same reason, and the news of the end comes last.
+
+use kvlight::base::config::{FetchSettings, ReadMode, Settings};
+use kvlight::base::{Answer, Error, Status, StoreTerms, Value};
+use kvlight::cache::{Cause, Departure, Departures, NewEntry};
+use kvlight::engine::fetch::FetchCall;
+use kvlight::engine::host::{CloseListener, Hooks, Provider, Receiver, RemovalListener, Results};
+use kvlight::engine::request::Ticket;
+use kvlight::engine::{Core, Plan, Routes};
+use kvlight::runtime::host_queue::HostQueue;
+use kvlight::task::{Form, Outcome, Source};
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::mpsc::{Receiver as Inbox, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const KEYS: u64 = 12;
+const STEPS: u32 = 60;
+const SEEDS: u64 = 12;
+/// Only a broken engine takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Numbers that each seed repeats (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+/// What the provider knows: version `n` of each key. Every fifth key fails, every seventh does not exist.
+#[derive(Default)]
+struct Truth(Mutex<u64>);
+
+impl Truth {
+    fn of(&self, key: u64) -> Result<Option<String>, i64> {
+        match key {
+            key if key % 5 == 4 => Err(key as i64),
+            key if key % 7 == 6 => Ok(None),
+            key => Ok(Some(format!("{key} as of {}", self.0.lock().expect("no panic")))),
+        }
+    }
+}
+
+fn name(key: u64) -> Vec<u8> {
+    format!("key {key}").into_bytes()
+}
+
+fn number(key: &[u8]) -> u64 {
+    String::from_utf8_lossy(key).trim_start_matches("key ").parse().expect("one of ours")
+}
+
+fn answer(text: Option<&str>) -> Answer {
+    text.map_or(Answer::Null, |text| Answer::Value(Value::bytes(text.as_bytes()).expect("memory")))
+}
+
+fn text(answer: &Answer) -> String {
+    answer.value().and_then(Value::as_bytes).map_or_else(|| "null".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+struct Knowing(Arc<Truth>);
+
+impl Provider for Knowing {
+    fn provide(&self, request: Ticket) {
+        for index in 0..request.keys().len() {
+            let status = match self.0.of(number(request.keys().get(index).expect("a key"))) {
+                Ok(known) => request.resolve(index, answer(known.as_deref()), StoreTerms::default()),
+                Err(code) => request.fail(index, Error::of_provider(code, b"it fails", true, None)),
+            };
+            assert_eq!(status, Status::OK);
+        }
+    }
+}
+
+/// What left, by key and in order.
+type Left = BTreeMap<u64, Vec<(String, Cause)>>;
+
+struct Departed(Arc<Mutex<Left>>);
+
+impl RemovalListener for Departed {
+    fn removed(&self, departure: &Departure) {
+        let mut left = self.0.lock().expect("no panic");
+        left.entry(number(&departure.key)).or_default().push((text(&departure.answer), departure.cause));
+    }
+}
+
+/// Sends each outcome: what it is, and where it came from.
+struct Sending(Sender<Vec<(String, Source)>>);
+
+fn said(outcome: &Outcome) -> (String, Source) {
+    let words = match outcome.error() {
+        Some(error) => format!("{:?} {}", error.status(), error.code()),
+        None => match &outcome.verdict {
+            kvlight::task::Verdict::Value(value) => text(&Answer::Value(value.clone())),
+            _ => "null".to_owned(),
+        },
+    };
+    (words, outcome.source)
+}
+
+impl Receiver for Sending {
+    fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, last: bool) {
+        assert!(last, "one position, one event");
+        let _ = self.0.send(vec![said(outcome)]);
+    }
+    fn batch(&mut self, results: Results) {
+        let _ = self.0.send(results.batch.outcomes.iter().map(said).collect());
+    }
+    fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
+}
+
+/// The news of the end, with what had left by then.
+struct Ending(Sender<Left>, Arc<Mutex<Left>>);
+
+impl CloseListener for Ending {
+    fn closed(self: Box<Self>) {
+        let _ = self.0.send(self.1.lock().expect("no panic").clone());
+    }
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// An engine with one mixture of routes, and beside it what is right.
+struct Play {
+    core: Arc<Core>,
+    queues: Vec<Arc<HostQueue>>,
+    truth: Arc<Truth>,
+    left: Arc<Mutex<Left>>,
+    model: HashMap<u64, String>,
+    expected: Left,
+    what: String,
+}
+
+impl Play {
+    /// `mixture`: bit 0 results, bit 1 provider, bit 2 removals to a queue; `apart`: each to one of its own.
+    fn new(mixture: usize, apart: bool, seed: u64) -> Play {
+        let (truth, left) = (Arc::new(Truth::default()), Arc::new(Mutex::new(Left::new())));
+        let one = Arc::new(HostQueue::new(false));
+        let mut queues = Vec::new();
+        let mut route = |bit: usize| {
+            let queue = (mixture & bit != 0).then(|| if apart { Arc::new(HostQueue::new(false)) } else { one.clone() });
+            queues.extend(queue.clone());
+            queue
+        };
+        let routes = Routes { results: route(1), provider: route(2), removals: route(4) };
+        let mut settings = Settings::default();
+        settings.cache.capacity = 1000;
+        settings.tasks.batch_max_keys = 4;
+        let hooks =
+            Hooks { provider: Some(Arc::new(Knowing(truth.clone()))), removal: Some(Arc::new(Departed(left.clone()))), ..Hooks::default() };
+        let core = Core::engine(Plan { settings, hooks, routes, ..Plan::default() }).expect("threads");
+        let what = format!("mixture {mixture}, apart: {apart}, seed {seed}");
+        Play { core, queues, truth, left, model: HashMap::new(), expected: Left::new(), what }
+    }
+
+    /// What comes by `inbox`, while all queues are read.
+    fn read_until<T>(&self, inbox: &Inbox<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match inbox.try_recv() {
+                Ok(came) => return came,
+                Err(TryRecvError::Disconnected) => panic!("{}: the user data ended without an event", self.what),
+                Err(TryRecvError::Empty) => assert!(Instant::now() < end, "{}: nothing came", self.what),
+            }
+            let read = self.queues.iter().filter(|queue| queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok()).count();
+            if read == 0 {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn leaves(&mut self, key: u64, cause: Cause) {
+        if let Some(before) = self.model.remove(&key) {
+            self.expected.entry(key).or_default().push((before, cause));
+        }
+    }
+
+    fn stores(&mut self, key: u64, text: String) {
+        self.leaves(key, Cause::Replaced);
+        self.model.insert(key, text);
+    }
+
+    /// What one position is to be told. `loaded`: the keys that this very call has loaded.
+    fn expect(&mut self, key: u64, read: ReadMode, loaded: &mut Vec<u64>) -> (String, Source) {
+        if loaded.contains(&key) {
+            let outcome = self.truth.of(key);
+            return match outcome {
+                Ok(known) => (known.unwrap_or("null".into()), Source::Joined),
+                // Of an error nobody says who had asked first.
+                Err(code) => (format!("{:?} {code}", Status::ERR_PROVIDER), Source::Joined),
+            };
+        }
+        if let (Some(text), false) = (self.model.get(&key), read == ReadMode::Refresh) {
+            return (text.clone(), Source::Store);
+        }
+        loaded.push(key);
+        match self.truth.of(key) {
+            Ok(known) => {
+                let text = known.unwrap_or("null".into());
+                self.stores(key, text.clone());
+                (text, Source::Provider)
+            }
+            Err(code) => (format!("{:?} {code}", Status::ERR_PROVIDER), Source::Provider),
+        }
+    }
+
+    fn fetch(&mut self, keys: &[u64], read: ReadMode) {
+        let form = if keys.len() == 1 { Form::Each } else { Form::All };
+        let settings = Arc::new(FetchSettings { read, ..(**self.core.fetch_settings()).clone() });
+        let call = FetchCall { form, settings, progress_step: 0, handle: None, at_once: false };
+        let names: Vec<Vec<u8>> = keys.iter().map(|key| name(*key)).collect();
+        let (sender, inbox) = channel();
+        self.core.fetch(names.iter().map(Vec::as_slice), &call, || Box::new(Sending(sender))).expect("it is open");
+        // The store is asked for all keys first.
+        let mut loaded = Vec::new();
+        let hits: Vec<Option<String>> = keys.iter().map(|key| self.model.get(key).filter(|_| read != ReadMode::Refresh).cloned()).collect();
+        let expected: Vec<(String, Source)> = keys
+            .iter()
+            .zip(hits)
+            .map(|(key, hit)| hit.map_or_else(|| self.expect(*key, ReadMode::Refresh, &mut loaded), |text| (text, Source::Store)))
+            .collect();
+        assert_eq!(self.read_until(&inbox), expected, "{}: {keys:?}", self.what);
+    }
+
+    fn step(&mut self, dice: &mut Dice) {
+        let key = dice.below(KEYS);
+        match dice.below(10) {
+            0..=3 => self.fetch(&[key], ReadMode::Normal),
+            4 => self.fetch(&[key], ReadMode::Refresh),
+            5 | 6 => {
+                let keys: Vec<u64> = (0..2 + dice.below(8)).map(|_| dice.below(KEYS)).collect();
+                self.fetch(&keys, ReadMode::Normal);
+            }
+            7 => {
+                let text = format!("put {}", dice.below(1000));
+                let put = self.core.put(&name(key), NewEntry::new(answer(Some(&text))), None, &mut Departures::new());
+                assert_eq!(put, Ok(Status::OK), "{}", self.what);
+                self.stores(key, text);
+            }
+            8 => {
+                let is_there = self.model.contains_key(&key);
+                let removed = self.core.remove(&name(key));
+                assert_eq!(removed, Ok(if is_there { Status::OK } else { Status::MISS }), "{}", self.what);
+                self.leaves(key, Cause::Removed);
+            }
+            _ if dice.below(4) == 0 => {
+                self.core.clear().expect("it is open");
+                (0..KEYS).for_each(|key| self.leaves(key, Cause::Cleared));
+            }
+            _ => *self.truth.0.lock().expect("no panic") += 1,
+        }
+    }
+
+    fn end(self) {
+        let (sender, inbox) = channel();
+        self.core.close(None, Some(Box::new(Ending(sender, self.left.clone()))));
+        let left_before_the_end = self.read_until(&inbox);
+        assert_eq!(left_before_the_end, self.expected, "{}: the news of the end came first, or something left otherwise", self.what);
+        self.core.free();
+    }
+}
+
+#[test]
+fn l02a_every_mixture_of_routes_says_the_same() {
+    for mixture in 0..8 {
+        for apart in [false, true] {
+            for seed in 0..SEEDS {
+                let (mut play, mut dice) = (Play::new(mixture, apart, seed), Dice(seed));
+                (0..STEPS).for_each(|_| play.step(&mut dice));
+                play.end();
+            }
+        }
+    }
+}
