@@ -92,7 +92,7 @@ pub const KEYS: u64 = 100_000;
 
 pub const BYTES_SUBJECTS: &[&str] = ALL;
 /// Bytes of heap an entry, at most.
-pub const MOST_BYTES: f64 = 190.0;
+pub const MOST_BYTES: f64 = 176.0;
 
 /// A work of the fetch driver.
 pub struct FetchWork {
