@@ -378,7 +378,7 @@ mod tests {
                 }
                 prop_assert_eq!(index.len, held.len() as u64);
                 prop_assert_eq!(index.buckets.iter().map(Bucket::len).sum::<usize>(), held.len());
-                // A record passes as many buckets as lie between its home and it, so whoever is at home was passed by none for its sake.
+                // A record has passed all buckets between its home and its place; one that is at home has passed none.
                 if held.is_empty() {
                     prop_assert!(index.buckets.iter().all(|bucket| bucket.passed == 0));
                 }

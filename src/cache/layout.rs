@@ -1,30 +1,31 @@
-//! Which shard a hash belongs to, also while the number of shards changes (rule S02a).
+//! Maps hashes to shards, also while the number of shards changes (rule S02a).
 //!
-//! Shards are numbered as the middle bits of the hashes rise that belong to them. When their number changes, entries move group by group:
-//! a group is the hashes of the fewest shards before that make whole shards after. With fewer shards after, the groups move from the first
-//! on, with more, from the last on, so that no shard is needed for two groups at a time. One number, the *boundary*, says which have moved.
+//! Shards are numbered in ascending order of the middle bits of their hashes. When their number changes, entries move group by group: a
+//! group is the smallest range of hashes that consists of whole shards both before and after. If the number shrinks, groups move in
+//! ascending order, else in descending order, so that no shard is needed for two groups at a time. One number, the *boundary*, tells which
+//! groups have moved.
 
-/// Most shards that a store can have.
+/// The most shards that a store can have.
 pub(super) const MOST_SHARDS: usize = u16::MAX as usize;
 
-/// How hashes are divided among shards. One word, so that it is read and changed at once.
+/// How hashes are divided among shards. It fits into one word, so that it is read and changed atomically.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Layout {
-    /// Into how many shards it was, and those that have not moved are.
+    /// The number of shards before the change; applies to hashes that have not moved.
     before: u16,
-    /// Into how many those are that have moved.
+    /// The number of shards after the change; applies to hashes that have moved.
     after: u16,
     boundary: u32,
 }
 
-/// The hashes, by their middle bits, and the shards that one step of a change concerns.
+/// One step of a change: a range of hashes, by their middle bits, and the shards that it affects.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct MoveGroup {
     first: u32,
     last: u32,
-    /// Those that held its entries.
+    /// The shards that have its entries before the step.
     pub sources: std::ops::Range<usize>,
-    /// Those that will hold them.
+    /// The shards that have them afterwards.
     pub targets: std::ops::Range<usize>,
 }
 
@@ -38,7 +39,7 @@ fn start(index: usize, parts: usize) -> u64 {
 }
 
 impl Layout {
-    /// So many shards, of which there are at most [`MOST_SHARDS`].
+    /// A layout of this many shards, at most [`MOST_SHARDS`].
     pub fn of(shards: usize) -> Layout {
         let shards = shards.clamp(1, MOST_SHARDS) as u16;
         Layout { before: shards, after: shards, boundary: 0 }
@@ -53,7 +54,7 @@ impl Layout {
         u64::from(self.before) << 48 | u64::from(self.after) << 32 | u64::from(self.boundary)
     }
 
-    /// How many shards there are, or will be when the change is done.
+    /// The number of shards, or what it will be when the change is done.
     pub fn shards(self) -> usize {
         usize::from(self.after)
     }
@@ -79,7 +80,7 @@ impl Layout {
         ((u64::from(middle) * self.parts(middle)) >> 32) as usize
     }
 
-    /// The last middle bits from `middle` on that belong to the same shard.
+    /// The highest middle bits, from `middle` on, that belong to the same shard.
     pub fn last_beside(self, middle: u32) -> u32 {
         let last = (start(self.index(middle) + 1, self.parts(middle) as usize) - 1) as u32;
         match (self.after < self.before, self.has_moved(middle)) {
@@ -90,13 +91,13 @@ impl Layout {
         }
     }
 
-    /// Begins to change to so many shards.
+    /// Begins a change to this many shards.
     pub fn begin(self, shards: usize) -> Layout {
         let after = Layout::of(shards).after;
         Layout { before: self.after, after, boundary: if after < self.after { 0 } else { u32::MAX } }
     }
 
-    /// Who moves next, while it is changing.
+    /// The next group to move, during a change.
     pub fn next_group(self) -> MoveGroup {
         let (before, after) = (usize::from(self.before), usize::from(self.after));
         let groups = divisor(before, after);
@@ -106,7 +107,7 @@ impl Layout {
         MoveGroup { first, last, sources: parts(before), targets: parts(after) }
     }
 
-    /// After the group has moved.
+    /// The layout after the group has moved.
     pub fn moved(self, group: &MoveGroup) -> Layout {
         let boundary = if self.after < self.before { group.last.checked_add(1) } else { group.first.checked_sub(1) };
         boundary.map_or(Layout::of(self.shards()), |boundary| Layout { boundary, ..self })

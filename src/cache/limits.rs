@@ -27,10 +27,10 @@ pub(super) struct ShardLimits {
 }
 
 impl ShardLimits {
-    /// Room for nothing.
+    /// Limits that allow nothing.
     pub const NONE: ShardLimits = ShardLimits { entries: 0, cost: None, max_cost: 0 };
 
-    /// Both together.
+    /// The sum of both.
     pub fn and(self, other: ShardLimits) -> ShardLimits {
         ShardLimits {
             entries: self.entries.saturating_add(other.entries),
@@ -39,18 +39,18 @@ impl ShardLimits {
         }
     }
 
-    /// What they leave beside so many entries of so much cost.
+    /// What is left of them after this many entries of this cost.
     pub fn without(self, entries: u64, cost: u128) -> ShardLimits {
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);
         ShardLimits { entries: self.entries.saturating_sub(entries), cost: self.cost.map(|limit| limit.saturating_sub(cost)), ..self }
     }
 
-    /// An equal part of them, rounded down.
+    /// An equal part, rounded down.
     pub fn split(self, parts: u64) -> ShardLimits {
         ShardLimits { entries: self.entries / parts, cost: self.cost.map(|limit| limit / parts), ..self }
     }
 
-    /// The smaller of each, for entries that need not be dearer than `other` lets in.
+    /// The smaller of each limit, with the maximum cost of an entry that `other` has.
     pub fn smaller(self, other: ShardLimits) -> ShardLimits {
         let cost = self.cost.into_iter().chain(other.cost).min();
         ShardLimits { entries: self.entries.min(other.entries), cost, max_cost: other.max_cost }

@@ -44,7 +44,7 @@ impl LockedShard {
         look(&mut shard)
     }
 
-    /// As [`LockedShard::read`], if `still` holds once the lock is there; else `look` comes back.
+    /// Like [`LockedShard::read`], if `still` is true once the lock is taken; else returns `look` unused.
     #[inline(always)]
     pub fn read_if<R, F: FnOnce(&mut Shard) -> R>(
         &self,
@@ -59,7 +59,7 @@ impl LockedShard {
         )
     }
 
-    /// As [`LockedShard::write`], if `still` holds once the lock is there; else `change` comes back.
+    /// Like [`LockedShard::write`], if `still` is true once the lock is taken; else returns `change` unused.
     #[inline(always)]
     pub fn write_if<R, F: FnOnce(&mut Shard, &mut Departures) -> R>(
         &self,
@@ -76,7 +76,7 @@ impl LockedShard {
         )
     }
 
-    /// The lock alone, for what concerns several shards; [`LockedShard::announce`] before it is given back.
+    /// Takes only the lock, for work on several shards. [`LockedShard::announce`] must be called before it is released.
     pub fn hold(&self, sink: Option<&dyn DepartureSink>, out: &mut Departures) -> MutexGuard<'_, Shard> {
         self.shard.lock_unless_broken().unwrap_or_else(|broken| self.salvage(broken, sink, out))
     }
@@ -121,7 +121,7 @@ impl LockedShard {
         self.whereabouts.prefetch(hash);
     }
 
-    /// Tells what is known of the shard without its lock.
+    /// Publishes the data that is read without the lock.
     pub fn announce(&self, shard: &Shard) {
         self.whereabouts.note(shard.index());
         let next_due = shard.next_due();

@@ -35,7 +35,7 @@ pub struct Copied {
 
 /// A recorded order of all entries, and the progress of reading them.
 pub struct Snapshot {
-    /// How hashes were divided among the shards: places say nothing after a change.
+    /// The layout when the order was recorded: after a change, its places are meaningless.
     layout: Layout,
     /// By shard.
     orders: Vec<Vec<Place>>,

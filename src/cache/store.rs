@@ -30,11 +30,11 @@ pub struct Store {
     sink: Option<Arc<dyn DepartureSink>>,
     invalid_keys: AtomicU64,
     limits: Mutex<SetLimits>,
-    /// How hashes are divided among the shards: a [`Layout`].
+    /// The division of hashes among the shards: a [`Layout`].
     layout: AtomicU64,
     /// Held for one step of a change of the layout.
     resharding: Mutex<()>,
-    /// What the number of shards goes by, beside the limits.
+    /// What the number of shards depends on, besides the limits.
     asked_shards: Option<u32>,
     cores: usize,
     /// Which shard `pop` asks first.
@@ -205,7 +205,7 @@ impl Store {
         )
     }
 
-    /// As [`Store::put`], for who knows the key's hash by [`Store::hasher`].
+    /// Like [`Store::put`], for a caller that has the key's hash by [`Store::hasher`].
     #[inline]
     pub fn put_hashed(&self, hash: u64, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let present = clock.present();
@@ -217,7 +217,7 @@ impl Store {
         )
     }
 
-    /// How keys are hashed here: for a table of loads, which hands its hashes on with its answers.
+    /// The store's hasher, for a table of loads, which passes its hashes on with answers.
     pub fn hasher(&self) -> &KeyHasher {
         &self.hasher
     }

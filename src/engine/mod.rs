@@ -233,7 +233,7 @@ impl Core {
         self.routes.results.clone()
     }
 
-    /// Whether its provider is a host's queue: then nobody may wait for it.
+    /// Whether requests go to a host's queue: then no call may wait for their answers.
     pub fn provider_is_queued(&self) -> bool {
         self.routes.provider.is_some()
     }

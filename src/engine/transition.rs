@@ -27,7 +27,7 @@ impl Host for EngineHost {
 
     fn request(&self, handout: Handout<Arc<Object>>) -> Arc<ProviderRequest> {
         let core = self.0.upgrade().expect("the table is worked on through its engine");
-        // Under the table's lock, before anybody can find the table idle.
+        // Under the table's lock, before another thread can find the table idle.
         core.life.begin(core.routes.provider_at());
         Arc::new(ProviderRequest::new(core, handout))
     }

@@ -430,7 +430,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    /// Calls so many functions, and says when nobody holds it any more.
+    /// Makes this many calls, and reports when it is dropped.
     struct CallCounter {
         calls: usize,
         _gone: Sender<()>,

@@ -34,7 +34,7 @@ pub struct TaskCounts {
     pub breaker_refused: u64,
     /// How many of the refused keys were misses; the others belonged to loads under way or to refreshes.
     pub missed_unavailable: u64,
-    /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`: nobody else is told of them.
+    /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`; they are reported nowhere else.
     pub refreshes_refused: u64,
     pub fetch_timeouts: u64,
     pub fetch_cancels: u64,

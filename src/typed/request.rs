@@ -80,7 +80,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         key.with_bytes(|key| self.ticket.supply(key, answer, StoreTerms::default())) == Status::OK
     }
 
-    /// Whether nobody wants any of it any more: the provider may give up.
+    /// Whether none of its keys is wanted any more: the provider may give up.
     pub fn is_cancelled(&self) -> bool {
         self.ticket.cancel_reason() != 0
     }

@@ -1,4 +1,4 @@
-//! Entries on their way from one shard to another (rule S02a). They neither leave the store nor are they used.
+//! Moves entries from one shard to another (rule S02a), which is neither a departure nor a use.
 
 use super::super::slab::Held;
 use super::super::work;
@@ -15,7 +15,7 @@ pub(in super::super) struct Moving {
 }
 
 impl Shard {
-    /// Takes all entries out, those that would leave first before the others. The limits stay.
+    /// Takes out all entries, in eviction order. The limits stay.
     pub fn take_all(&mut self) -> Vec<Moving> {
         let mut moving = Vec::with_capacity(self.slab.len() as usize);
         let idle_ms = self.expiry.idle_ms.unwrap_or(0);
@@ -32,14 +32,14 @@ impl Shard {
         moving
     }
 
-    /// Takes an entry in that another shard gave up. The limits must have room for it.
+    /// Adds an entry that another shard has given up. It must fit the limits.
     pub fn take_in(&mut self, moving: Moving) {
         let Moving { hash, held, priority, used } = moving;
         self.store(hash, held, priority, used);
     }
 }
 
-/// The entries of several shards as one would have them: by use where uses have a time, else side by side.
+/// Merges the entries of several shards: by time of use if there is an idle TTL, else in turns.
 pub(in super::super) fn merged(shards: Vec<Vec<Moving>>, are_uses_timed: bool) -> Vec<Moving> {
     let mut ranked: Vec<(u64, Moving)> = Vec::with_capacity(shards.iter().map(Vec::len).sum());
     for moving in shards {

@@ -1,7 +1,7 @@
-//! Another number of shards, when the limits change (rule S02a): a store behaves as one that was made with them.
+//! Changes the number of shards when the limits change (rule S02a), so that the store behaves like one created with the new limits.
 //!
-//! There are never more shards than the store was made with. Those that are not in use are empty. Entries move group by group
-//! (`layout.rs`), under the locks of the group's shards alone. Whoever comes with a layout that was changed meanwhile looks again.
+//! There are never more shards than the store was created with. Unused ones are empty. Entries move group by group (`layout.rs`), under
+//! the locks of the group's shards only. An operation whose layout was changed before it got the lock starts again.
 
 use super::super::departure::{Departures, StepSink};
 use super::super::layout::Layout;
@@ -11,7 +11,7 @@ use super::Store;
 use crate::base::Clock;
 use crate::base::sync::atomic::Ordering;
 
-/// `whole` in parts in proportion to `held`, rounded on the running sum, so that they add up; in equal parts if nothing is held.
+/// Divides `whole` in proportion to `held`, rounding the running sum, so that the parts add up; in equal parts if nothing is held.
 fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
     let equal = vec![1; held.len()];
     let weights = if held.iter().all(|held| *held == 0) { &equal } else { held };
@@ -19,7 +19,7 @@ fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
     let (mut so_far, mut given) = (0, 0);
     let part = |weight: &u128| {
         so_far += weight;
-        // Products beyond 128 bits: what is lost in precision is less than one part in 2^64.
+        // The products may exceed 128 bits; the loss of precision is less than one part in 2^64.
         let until =
             so_far.checked_mul(u128::from(whole)).map_or_else(|| so_far / (all / u128::from(whole)).max(1), |product| product / all);
         let until = until.min(u128::from(whole)) as u64;
@@ -33,12 +33,12 @@ fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
 impl Store {
     #[inline(always)]
     pub(in super::super) fn layout(&self) -> Layout {
-        // Changed under the lock of each shard whose hashes it concerns; whoever holds one looks again.
+        // It changes only under the locks of all affected shards; the holder of one checks it again.
         Layout::of_word(self.layout.load(Ordering::Relaxed))
     }
 
-    /// Changes both limits, makes the entries fit, and has as many shards as a store that is made with these limits, but no more than it
-    /// was made with. In between the limits of the shards add up to the greater of both at most.
+    /// Changes both limits, evicts until the entries fit, and changes to as many shards as a new store with these limits would have, but no
+    /// more than this store was created with. Meanwhile the limits of the shards add up to at most the greater of the old and the new ones.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut dyn StepSink) {
         let limits = Limits { capacity, cost: cost_limit };
         let mine = {
@@ -48,7 +48,7 @@ impl Store {
             set.version
         };
         let shards = self.shards_for(limits);
-        // A change that another resize has begun is brought to its end first.
+        // First completes a change that another resize has begun.
         while self.layout().is_changing() {
             self.reshard(None, mine, out);
         }
@@ -59,7 +59,7 @@ impl Store {
         }
         let part = |index: usize| if index < shards { limits.shard_limits(index, shards) } else { ShardLimits::NONE };
         let parts: Vec<ShardLimits> = (0..self.cells.len()).map(part).collect();
-        // Twice: what becomes smaller does so before anything becomes larger.
+        // In two passes: first shards become smaller, then others become larger.
         let smaller = self.cells.iter().zip(&parts).map(|(shard, part)| shard.read(self.sink(), |shard| shard.limits().smaller(*part)));
         self.make_fit(smaller.collect(), mine, clock, out);
         self.make_fit(parts, mine, clock, out);
@@ -69,17 +69,17 @@ impl Store {
         limits.shards(self.asked_shards, self.cores).min(self.cells.len())
     }
 
-    /// The limits in parts in proportion to what the shards hold, so that nothing leaves for the sake of another division.
+    /// The limits divided in proportion to what the shards hold, so that nothing is evicted just because of the new division.
     fn parts_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
         let (mut entries, mut costs) = (Vec::new(), Vec::new());
         self.look_at_all(clock.millis(), out, |shard| {
             entries.push(u128::from(shard.entries()));
             costs.push(shard.cost());
         });
-        // A shard that is not in use gets nothing.
+        // Unused shards get nothing.
         entries.truncate(self.layout().shards());
         costs.truncate(entries.len());
-        // Where there is room, a shard without an entry has some too.
+        // If there is room, empty shards get some too.
         let all = entries.iter().sum::<u128>() + entries.len() as u128;
         if all <= u128::from(limits.capacity) {
             entries.iter_mut().chain(&mut costs).for_each(|held| *held += 1);
@@ -95,8 +95,8 @@ impl Store {
         (0..self.cells.len()).map(part).collect()
     }
 
-    /// Gives each shard its limits and makes its entries fit. A later resize goes over all shards too, so an earlier one leaves the rest to
-    /// it: no mixture of two is left behind.
+    /// Sets the limits of each shard and evicts until its entries fit. A later resize visits all shards too, so an earlier one leaves the
+    /// rest to it: the limits of the two are never mixed.
     fn make_fit(&self, parts: Vec<ShardLimits>, mine: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         for (shard, part) in self.cells.iter().zip(parts) {
@@ -105,7 +105,7 @@ impl Store {
         }
     }
 
-    /// Moves the next group, or begins to change to so many shards if that is still asked for. Says whether there may be more to do.
+    /// Moves the next group, or begins a change to this many shards, unless a later resize has replaced it. Returns whether to continue.
     fn reshard(&self, shards: Option<usize>, mine: u64, out: &mut dyn StepSink) -> bool {
         let mut left = Departures::new();
         let more = {
@@ -116,12 +116,12 @@ impl Store {
                 true
             } else {
                 let next = shards.filter(|shards| layout != Layout::of(*shards) && self.limits.lock().version == mine);
-                // No hash belongs to another shard by that yet.
+                // This moves no hash to another shard yet.
                 next.into_iter().for_each(|shards| self.layout.store(layout.begin(shards).word(), Ordering::Relaxed));
                 next.is_some()
             }
         };
-        // Of a shard in which something had panicked.
+        // Departures from a shard that was emptied after a panic.
         out.take(&mut left);
         more
     }
@@ -129,7 +129,7 @@ impl Store {
     fn move_group(&self, layout: Layout, left: &mut Departures) {
         let (group, mut outgrown) = (layout.next_group(), Vec::new());
         let after = layout.moved(&group);
-        // In the order of their numbers; everybody else holds one at a time.
+        // In ascending order; all other operations hold one lock at a time.
         let concerned = (0..self.cells.len()).filter(|index| group.sources.contains(index) || group.targets.contains(index));
         let mut held: Vec<_> = concerned.map(|index| (index, self.cells[index].hold(self.sink(), left))).collect();
         let (mut limits, mut moving) = (None::<ShardLimits>, Vec::new());
@@ -149,7 +149,7 @@ impl Store {
                 held[at].1.take_in(moving);
             }
         }
-        // What nobody holds of the limits is divided evenly.
+        // The unused part of the limits is divided evenly.
         let targets = held.iter().filter(|(index, _)| group.targets.contains(index));
         let (entries, cost) = targets.fold((0, 0), |(entries, cost), (_, shard)| (entries + shard.entries(), cost + shard.cost()));
         let spare = limits.without(entries, cost).split(group.targets.len() as u64);

@@ -99,10 +99,10 @@ impl<H: Host> Table<H> {
         Status::LATE
     }
 
-    /// Settles a flight with its answer, and says whether it was wanted. What is looked up on the way is looked up once.
+    /// Settles a flight with its answer, and returns whether it was wanted. The flight and its key state are looked up only once.
     ///
-    /// The answer is in the store before the table's lock is given back, and whoever missed before asks the store again under it: so no
-    /// fetch finds the flight gone and the answer not there (F07).
+    /// The answer is in the store before the table's lock is released, and a fetch that missed before repeats its lookup under that lock: so
+    /// no fetch finds the flight gone and the answer missing (F07).
     #[inline(always)]
     pub(super) fn settle_current<S: AnswerStore>(
         &mut self,
@@ -120,7 +120,7 @@ impl<H: Host> Table<H> {
             key_state.current = None;
             if flight.stores && key_state.is_whole(stamp) {
                 key_state.loaded(stamp);
-                // News to other requests that are out: to the one that brought it, and to those to come, it is none.
+                // Only other requests that were handed out need to know of this write; the one that brought it and later ones do not.
                 if self.requests.len() > 1 {
                     self.recent.write(key_state.hash, true);
                 }

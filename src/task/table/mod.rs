@@ -233,7 +233,7 @@ impl<H: Host> Table<H> {
         self.forget_key_state(hash, id);
     }
 
-    /// Forgets a key whose state nobody holds any more.
+    /// Removes a key state without references.
     #[inline(always)]
     fn forget_key_state(&mut self, hash: u64, id: KeyStateId) {
         self.by_key.remove(hash, id);

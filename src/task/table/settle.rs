@@ -101,12 +101,12 @@ impl<H: Host> Table<H> {
         let error = error.clone();
         let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
         if !open.is_empty() && fetch.ended.is_none() {
-            // What the whole is told of stands for all its keys: the first that has a cause is as good as any.
+            // The error of the whole batch has room for one cause, so the first key that has one provides it.
             let cause = open.iter().find_map(|(_, flight)| self.flights.get(*flight)?.last_error.as_ref());
             fetch.ended = Some(cause.map_or_else(|| error.clone(), |cause| error.caused_by(cause)));
         }
         for (position, flight) in open {
-            // How far its load had come, though nobody may be told of its end (rule F10b).
+            // Reports how many attempts its load had made, and the cause, although the load itself may continue (rule F10b).
             let outcome = match self.flights.get(flight) {
                 Some(load) => Outcome { attempts: load.attempts, ..Outcome::failed(load.with_cause(&error)) },
                 None => Outcome::failed(error.clone()),
