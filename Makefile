@@ -78,10 +78,10 @@ test-swift: ## Run the Swift package's tests alone.
 	tests/tiers/run swift
 
 .PHONY: bench bench-quick bench-instructions bench-swift bench-python performance
-bench: build ## Measure beside other caches, with tables, plots and JSON in target/bench: some 6 minutes.
+bench: build ## Measure beside other caches, three times, with tables, plots and JSON in target/bench: half an hour.
 	bench/run
 
-bench-quick: build ## The same with fewer rounds, and up to a million entries: under 2 minutes.
+bench-quick: build ## The same once, with fewer rounds, and up to a million entries: about 3 minutes.
 	bench/run --quick
 
 bench-instructions: ## Count the instructions of single operations under callgrind, and compare with bench/instructions.txt.
