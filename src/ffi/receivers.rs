@@ -5,11 +5,24 @@ use super::options::Progress;
 use super::results::ResultsHandle;
 use super::types::{kvl_closed_fn, kvl_result_fn, kvl_results_fn, kvl_results_t};
 use super::view;
+use crate::base::Status;
+use crate::engine::Core;
 use crate::engine::host::{CloseListener, Receiver, Results};
 use crate::task::Outcome;
 use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
+
+/// A function is required unless events go to a queue.
+pub(super) fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<(), Status> {
+    if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
+}
+
+/// Refuses progress that could not be delivered (rule L09b). A call that waits, or a refresh, reports none.
+pub(super) fn check_progress(core: &Core, progress: &Option<Progress>) -> Result<(), Status> {
+    let is_silent = progress.as_ref().is_some_and(|progress| progress.function.is_none());
+    if is_silent && !core.results_are_queued() { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
+}
 
 /// Delivers one fetch's events to the host's function.
 pub(super) struct CallbackReceiver<F> {

@@ -5,7 +5,7 @@ use super::guard::{Caller, guard, guard_or, outside};
 use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
 use super::options::Progress;
-use super::receivers::CallbackReceiver;
+use super::receivers::{CallbackReceiver, check_callable, check_progress};
 use super::results::ResultsHandle;
 use super::stats::kvl_stats_t;
 use super::stats::text;
@@ -28,17 +28,6 @@ use std::time::Duration;
 
 impl Handle for kvl_tasks_t {
     type Owner = Arc<Core>;
-}
-
-/// A function is required unless events go to a queue.
-fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<(), Status> {
-    if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
-}
-
-/// Refuses progress that could not be delivered (rule L09b). A call that waits, or a refresh, reports none.
-fn check_progress(core: &Core, progress: &Option<Progress>) -> Result<(), Status> {
-    let is_silent = progress.as_ref().is_some_and(|progress| progress.function.is_none());
-    if is_silent && !core.results_are_queued() { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
 }
 
 /// The common arguments of the fetch functions.
