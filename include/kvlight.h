@@ -215,7 +215,7 @@ extern "C" {
 
 /** The request is wanted. */
 #define KVL_CANCEL_NO 0u
-/** Nobody waits for it any more. */
+/** None of its keys is wanted any more. */
 #define KVL_CANCEL_UNWANTED 1u
 /** The attempt's time is over. */
 #define KVL_CANCEL_TIMEOUT 2u
@@ -304,7 +304,7 @@ typedef int32_t kvl_status_t;
 #define KVL_EVENT_REQUEST 4u
 /** A request that the program holds is no longer wanted. */
 #define KVL_EVENT_CANCEL 5u
-/** Nobody holds an object any more that has no destructor: `user_data` is the object. */
+/** The last reference to an object without a destructor is gone: `user_data` is the object. */
 #define KVL_EVENT_DROP 6u
 /** A value is no longer in the store. */
 #define KVL_EVENT_REMOVAL 7u
@@ -402,7 +402,7 @@ typedef struct kvl_transfer_t {
 } kvl_transfer_t;
 
 /**
- * What became of one position of a fetch; also what a removal listener is shown of an entry.
+ * The result of one position of a fetch; also the view of an entry that a removal listener receives.
  * The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
  */
 typedef struct kvl_result_t {
@@ -1263,7 +1263,7 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
 KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t message_len, uint32_t flags, kvl_error_t **out_error);
 
 /**
- * Makes an error that carries an object of the program's, an exception say, to everybody who waits.
+ * Makes an error that carries an object of the program, for example an exception, to all waiters.
  *
  * @param code           a number of the program's own.
  * @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
@@ -1491,7 +1491,7 @@ kvl_status_t kvl_cache_get_many(kvl_cache_t *cache,
                                 kvl_status_t *out_statuses);
 
 /**
- * Looks at an entry without being noticed: no use, no lookup, no validator.
+ * Looks at an entry without counting as a use or a lookup, and without calling the validator.
  *
  * @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -1567,7 +1567,7 @@ KVL_API size_t kvl_cache_capacity(const kvl_cache_t *cache);
 KVL_API int64_t kvl_cache_cost_limit(const kvl_cache_t *cache);
 
 /**
- * Returns what the dearest entry may cost that the cache can hold, its key and node included.
+ * Returns the highest cost that an entry of the cache may have, its key and node included.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
  * @return bytes; 0 for NULL and for a cache from before a fork.
@@ -1872,10 +1872,10 @@ KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64
 /**
  * Writes the entries of a cache to a file: keys, values, what remains of their TTLs, costs, priorities, and the order of their use.
  *
- * The file takes the place of the one before it when it is whole and on the disk; if this fails that one stays as it was. Objects are left
- * out. Entries that are stored, replaced or removed meanwhile may be in it or not. What remains of a TTL is measured by the cache's clock as
- * its entry is written, and counts on from when it is loaded: the time in between, for which no clock of the library's can speak, is not
- * taken off. Nothing is locked while the file is written; beside a block it takes 4 bytes of memory for each entry.
+ * The file replaces an older one of that name once it is complete and on the disk; if this fails, the older one is unchanged. Objects are
+ * left out. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The rest of a TTL is measured by the
+ * cache's clock when its entry is written, and continues when the entry is loaded: the time in between, which no clock of the library can
+ * measure, is not subtracted. No lock is held while the file is written; besides a block it takes 4 bytes of memory for each entry.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. Only its owner may read a file that is made.
@@ -1902,10 +1902,10 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
 /**
  * Stores the entries of a file of kvl_cache_save(), from the least to the most recently used.
  *
- * A key that has an entry keeps it: what is in the cache is younger than the file. Entries make room as those of a put do, so that of a file
- * that is too large for the cache what was used last stays; one that the validator refuses, or that does not get in, is left out. A load
- * under way is not overtaken by it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
- * not this fails, and what was stored before it stays. That finds damage; a file that somebody else can write may hold anything.
+ * A key that has an entry keeps it, since that is younger than the file. Entries are stored as by a put, so that of a file that is too
+ * large for the cache the most recently used ones stay; entries that the validator or the store refuses are left out. Loads in progress are
+ * not overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
+ * the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
@@ -2397,7 +2397,7 @@ KVL_API kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
 /**
  * Cancels a fetch: what is not settled yet is settled with KVL_ERR_CANCELLED; others that wait for the same keys are not affected.
  *
- * What becomes of a load that the provider has in its hands, and that nobody else wants: `load.on_cancel`.
+ * `load.on_cancel` decides whether a running load that no other fetch wants continues.
  *
  * Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
  *

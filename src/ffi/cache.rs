@@ -330,7 +330,7 @@ pub unsafe extern "C" fn kvl_cache_get_many(
     })
 }
 
-/// Looks at an entry without being noticed: no use, no lookup, no validator.
+/// Looks at an entry without counting as a use or a lookup, and without calling the validator.
 ///
 /// @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -441,7 +441,7 @@ pub unsafe extern "C" fn kvl_cache_cost_limit(cache: *const kvl_cache_t) -> i64 
     guard_or(0, || caller.read(cache, |core| core.cost_limit().map_or(-1, view::signed)))
 }
 
-/// Returns what the dearest entry may cost that the cache can hold, its key and node included.
+/// Returns the highest cost that an entry of the cache may have, its key and node included.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
 /// @return bytes; 0 for NULL and for a cache from before a fork.

@@ -65,10 +65,10 @@ impl Caller {
 
 /// Writes the entries of a cache to a file: keys, values, what remains of their TTLs, costs, priorities, and the order of their use.
 ///
-/// The file takes the place of the one before it when it is whole and on the disk; if this fails that one stays as it was. Objects are left
-/// out. Entries that are stored, replaced or removed meanwhile may be in it or not. What remains of a TTL is measured by the cache's clock as
-/// its entry is written, and counts on from when it is loaded: the time in between, for which no clock of the library's can speak, is not
-/// taken off. Nothing is locked while the file is written; beside a block it takes 4 bytes of memory for each entry.
+/// The file replaces an older one of that name once it is complete and on the disk; if this fails, the older one is unchanged. Objects are
+/// left out. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The rest of a TTL is measured by the
+/// cache's clock when its entry is written, and continues when the entry is loaded: the time in between, which no clock of the library can
+/// measure, is not subtracted. No lock is held while the file is written; besides a block it takes 4 bytes of memory for each entry.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. Only its owner may read a file that is made.
@@ -99,10 +99,10 @@ pub unsafe extern "C" fn kvl_cache_save(
 
 /// Stores the entries of a file of kvl_cache_save(), from the least to the most recently used.
 ///
-/// A key that has an entry keeps it: what is in the cache is younger than the file. Entries make room as those of a put do, so that of a file
-/// that is too large for the cache what was used last stays; one that the validator refuses, or that does not get in, is left out. A load
-/// under way is not overtaken by it. The file is read block by block, and a block is stored only if it is what was written: at the first that is
-/// not this fails, and what was stored before it stays. That finds damage; a file that somebody else can write may hold anything.
+/// A key that has an entry keeps it, since that is younger than the file. Entries are stored as by a put, so that of a file that is too
+/// large for the cache the most recently used ones stay; entries that the validator or the store refuses are left out. Loads in progress are
+/// not overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
+/// the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.

@@ -51,7 +51,7 @@ pub const KVL_EVENT_PROGRESS: kvl_event_kind_t = 3;
 pub const KVL_EVENT_REQUEST: kvl_event_kind_t = 4;
 /// A request that the program holds is no longer wanted.
 pub const KVL_EVENT_CANCEL: kvl_event_kind_t = 5;
-/// Nobody holds an object any more that has no destructor: `user_data` is the object.
+/// The last reference to an object without a destructor is gone: `user_data` is the object.
 pub const KVL_EVENT_DROP: kvl_event_kind_t = 6;
 /// A value is no longer in the store.
 pub const KVL_EVENT_REMOVAL: kvl_event_kind_t = 7;
@@ -98,7 +98,7 @@ pub const KVL_F_LAST: u32 = 1;
 
 /// The request is wanted.
 pub const KVL_CANCEL_NO: u32 = 0;
-/// Nobody waits for it any more.
+/// None of its keys is wanted any more.
 pub const KVL_CANCEL_UNWANTED: u32 = 1;
 /// The attempt's time is over.
 pub const KVL_CANCEL_TIMEOUT: u32 = 2;

@@ -46,7 +46,7 @@ pub unsafe extern "C" fn kvl_error_new(
     })
 }
 
-/// Makes an error that carries an object of the program's, an exception say, to everybody who waits.
+/// Makes an error that carries an object of the program, for example an exception, to all waiters.
 ///
 /// @param code           a number of the program's own.
 /// @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.

@@ -78,7 +78,7 @@ pub unsafe extern "C" fn kvl_fetch_set_urgency(fetch: *mut kvl_fetch_t, urgency:
 
 /// Cancels a fetch: what is not settled yet is settled with KVL_ERR_CANCELLED; others that wait for the same keys are not affected.
 ///
-/// What becomes of a load that the provider has in its hands, and that nobody else wants: `load.on_cancel`.
+/// `load.on_cancel` decides whether a running load that no other fetch wants continues.
 ///
 /// Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
 ///

@@ -124,7 +124,7 @@ pub struct kvl_transfer_t {
     pub bytes: u64,
 }
 
-/// What became of one position of a fetch; also what a removal listener is shown of an entry.
+/// The result of one position of a fetch; also the view of an entry that a removal listener receives.
 /// The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

@@ -228,7 +228,7 @@ export interface Constants {
   readonly F_LAST: 1;
   /** The request is wanted. */
   readonly CANCEL_NO: 0;
-  /** Nobody waits for it any more. */
+  /** None of its keys is wanted any more. */
   readonly CANCEL_UNWANTED: 1;
   /** The attempt's time is over. */
   readonly CANCEL_TIMEOUT: 2;
@@ -294,7 +294,7 @@ export interface Constants {
   readonly EVENT_REQUEST: 4;
   /** A request that the program holds is no longer wanted. */
   readonly EVENT_CANCEL: 5;
-  /** Nobody holds an object any more that has no destructor: `user_data` is the object. */
+  /** The last reference to an object without a destructor is gone: `user_data` is the object. */
   readonly EVENT_DROP: 6;
   /** A value is no longer in the store. */
   readonly EVENT_REMOVAL: 7;

@@ -205,7 +205,7 @@ final class Native
     public const F_LAST = 1;
     /** The request is wanted. */
     public const CANCEL_NO = 0;
-    /** Nobody waits for it any more. */
+    /** None of its keys is wanted any more. */
     public const CANCEL_UNWANTED = 1;
     /** The attempt's time is over. */
     public const CANCEL_TIMEOUT = 2;
@@ -271,7 +271,7 @@ final class Native
     public const EVENT_REQUEST = 4;
     /** A request that the program holds is no longer wanted. */
     public const EVENT_CANCEL = 5;
-    /** Nobody holds an object any more that has no destructor: `user_data` is the object. */
+    /** The last reference to an object without a destructor is gone: `user_data` is the object. */
     public const EVENT_DROP = 6;
     /** A value is no longer in the store. */
     public const EVENT_REMOVAL = 7;

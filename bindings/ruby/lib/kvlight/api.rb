@@ -66,7 +66,7 @@ module Kvlight
   KIND_NULL = 3 # The constant that stands for "known to be absent".
   F_LAST = 1 # In the flags of results and events: nothing more follows for this fetch.
   CANCEL_NO = 0 # The request is wanted.
-  CANCEL_UNWANTED = 1 # Nobody waits for it any more.
+  CANCEL_UNWANTED = 1 # None of its keys is wanted any more.
   CANCEL_TIMEOUT = 2 # The attempt's time is over.
   CANCEL_CLOSED = 3 # The engine closes.
   TTL_NEVER = -1 # A TTL: until something else removes the entry.
@@ -99,7 +99,7 @@ module Kvlight
   EVENT_PROGRESS = 3 # Some positions of a batch are settled.
   EVENT_REQUEST = 4 # The provider is asked: answer the request.
   EVENT_CANCEL = 5 # A request that the program holds is no longer wanted.
-  EVENT_DROP = 6 # Nobody holds an object any more that has no destructor: `user_data` is the object.
+  EVENT_DROP = 6 # The last reference to an object without a destructor is gone: `user_data` is the object.
   EVENT_REMOVAL = 7 # A value is no longer in the store.
   EVENT_CLOSED = 8 # An engine is closed: its last event.
   ERROR_F_PERMANENT = 1 # In the flags of an error: trying again is pointless, whatever the retry policy says.
