@@ -125,7 +125,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.hash = v.word(&[Hash::Fast, Hash::Sip]);
     "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none.",
         |s, v| s.cache.error_ttl_ms = v.count();
-    "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors.",
+    "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number.",
         |s, v| s.cache.error_capacity = v.count();
     "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit.",
         |s, v| s.cache.max_pending_removals = v.limit();

@@ -15,6 +15,8 @@ pub enum Due {
     Retry(FlightId),
     /// The end of the time that a key lingers for a fuller request.
     Linger,
+    /// The end of the oldest remembered error.
+    ErrorMemory,
     /// The rate allows another request.
     Rate,
     /// The end of a drain.

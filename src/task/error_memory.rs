@@ -1,14 +1,28 @@
-//! The memory of recent errors (rule F20): bounded, evicting the least recently used, and limited in time.
+//! The memory of recent errors (rule F20): bounded in number and in bytes, the oldest out first, and limited in time. Its memory comes back when
+//! that time is over (rule S20).
 
 use crate::base::{Error, Key, Millis};
 use lru::LruCache;
-use std::num::NonZeroUsize;
+
+/// What is counted for an error beside its key and its sentence, in bytes: about what the heap holds.
+const OVERHEAD: u64 = 128;
+/// How many bytes the errors may have, on average over as many as may be remembered. Nobody's sentences need more.
+const BYTES_EACH: u64 = 1024;
+/// How many expired errors are removed at a time (rule S19).
+const STEP: usize = 256;
+/// The memory of so many errors is given back when there are none.
+const WORTH_GIVING_BACK: usize = 64;
 
 /// Recent errors, by key. A fetch of such a key receives the error again, without a load.
 pub struct ErrorMemory {
-    /// `None`: nothing is remembered.
-    errors: Option<LruCache<Key, RecentFailure>>,
+    /// From the youngest to the oldest: all live equally long, and to recall one does not change their order.
+    errors: LruCache<Key, RecentFailure>,
     ttl_ms: u64,
+    /// 0: nothing is remembered.
+    capacity: u64,
+    bytes: u64,
+    /// The most there were since there were none.
+    most: usize,
 }
 
 struct RecentFailure {
@@ -16,60 +30,89 @@ struct RecentFailure {
     until: Millis,
 }
 
+fn bytes_of(key: &Key, error: &Error) -> u64 {
+    OVERHEAD + key.len() as u64 + error.message().count_bytes() as u64
+}
+
 impl ErrorMemory {
     /// A memory for `capacity` errors, `ttl_ms` long each; 0 remembers none.
     pub fn new(ttl_ms: u64, capacity: u64) -> ErrorMemory {
-        // The crate would allocate a bounded cache in advance, so it is created unbounded and bounded below.
-        let wanted = ttl_ms > 0 && capacity > 0;
-        ErrorMemory { errors: wanted.then(LruCache::unbounded).map(|errors| bounded(errors, capacity)), ttl_ms }
+        let capacity = if ttl_ms > 0 { capacity } else { 0 };
+        // Unbounded, for the crate would allocate a bounded one in advance: the bounds are kept here.
+        ErrorMemory { errors: LruCache::unbounded(), ttl_ms, capacity, bytes: 0, most: 0 }
     }
 
     /// The error remembered for `key`. An expired one is removed and passed to `gone`.
     pub fn recall(&mut self, key: &[u8], now: Millis, gone: &mut impl FnMut(Error)) -> Option<Error> {
-        let errors = self.errors.as_mut()?;
-        let remembered = errors.get(key)?;
+        let remembered = self.errors.peek(key)?;
         if remembered.until > now {
             return Some(remembered.error.clone());
         }
-        errors.pop(key).into_iter().for_each(|expired| gone(expired.error));
+        self.forget(key, gone);
         None
     }
 
-    /// Remembers `error` from `now` on. An error that it replaces or evicts is passed to `gone`.
+    /// Remembers `error` from `now` on. Errors that it replaces or evicts are passed to `gone`.
     pub fn remember(&mut self, key: &Key, error: &Error, now: Millis, gone: &mut impl FnMut(Error)) {
-        let Some(errors) = self.errors.as_mut() else { return };
-        let remembered = RecentFailure { error: error.clone(), until: now.after(self.ttl_ms) };
-        errors.push(key.clone(), remembered).into_iter().for_each(|(_, out)| gone(out.error));
+        if self.capacity == 0 {
+            return;
+        }
+        self.forget(key, gone);
+        self.bytes += bytes_of(key, error);
+        self.errors.push(key.clone(), RecentFailure { error: error.clone(), until: now.after(self.ttl_ms) });
+        self.most = self.most.max(self.errors.len());
+        while self.errors.len() as u64 > self.capacity || self.bytes > self.capacity.saturating_mul(BYTES_EACH) {
+            self.forget_oldest(gone);
+        }
     }
 
     /// Forgets the error of `key`, if there is one.
     pub fn forget(&mut self, key: &[u8], gone: &mut impl FnMut(Error)) {
-        if let Some(errors) = self.errors.as_mut() {
-            errors.pop(key).into_iter().for_each(|forgotten| gone(forgotten.error));
+        if let Some((key, forgotten)) = self.errors.pop_entry(key) {
+            self.forgotten(&key, forgotten, gone);
+        }
+    }
+
+    fn forget_oldest(&mut self, gone: &mut impl FnMut(Error)) {
+        if let Some((key, forgotten)) = self.errors.pop_lru() {
+            self.forgotten(&key, forgotten, gone);
+        }
+    }
+
+    fn forgotten(&mut self, key: &Key, forgotten: RecentFailure, gone: &mut impl FnMut(Error)) {
+        self.bytes -= bytes_of(key, &forgotten.error);
+        gone(forgotten.error);
+        if self.errors.is_empty() && self.most > WORTH_GIVING_BACK {
+            (self.errors, self.most) = (LruCache::unbounded(), 0);
+        }
+    }
+
+    /// When the oldest error expires.
+    pub fn next_end(&self) -> Option<Millis> {
+        self.errors.peek_lru().map(|(_, oldest)| oldest.until)
+    }
+
+    /// Forgets some of the errors that have expired; [`ErrorMemory::next_end`] says whether there are more.
+    pub fn expire(&mut self, now: Millis, gone: &mut impl FnMut(Error)) {
+        for _ in 0..STEP {
+            if self.next_end().is_none_or(|end| end > now) {
+                return;
+            }
+            self.forget_oldest(gone);
         }
     }
 
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
-        self.errors.as_ref().is_none_or(LruCache::is_empty)
+        self.errors.is_empty()
     }
 
     /// Forgets everything.
     pub fn clear(&mut self, gone: &mut impl FnMut(Error)) {
-        if let Some(errors) = self.errors.as_mut() {
-            while let Some((_, forgotten)) = errors.pop_lru() {
-                gone(forgotten.error);
-            }
+        while !self.errors.is_empty() {
+            self.forget_oldest(gone);
         }
     }
-}
-
-fn bounded(mut errors: LruCache<Key, RecentFailure>, capacity: u64) -> LruCache<Key, RecentFailure> {
-    let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
-    if let Some(capacity) = NonZeroUsize::new(capacity) {
-        errors.resize(capacity);
-    }
-    errors
 }
 
 #[cfg(test)]
@@ -86,7 +129,7 @@ mod tests {
     fn f20_no_time_or_no_room_remembers_nothing() {
         for (ttl_ms, capacity, wanted) in [(0, 5, false), (5, 0, false), (1, 1, true)] {
             let mut failures = ErrorMemory::new(ttl_ms, capacity);
-            assert_eq!((failures.errors.is_some(), remembers(&mut failures)), (wanted, wanted), "{ttl_ms} ms, room for {capacity}");
+            assert_eq!((failures.capacity > 0, remembers(&mut failures)), (wanted, wanted), "{ttl_ms} ms, room for {capacity}");
         }
     }
 
@@ -104,5 +147,37 @@ mod tests {
         failures.remember(&Key::new(b"d"), &error, Millis(10), &mut count);
         failures.clear(&mut count);
         assert_eq!(gone, 4);
+    }
+
+    #[test]
+    fn s20_errors_are_bounded_in_bytes() {
+        let mut failures = ErrorMemory::new(5, 100);
+        let long = Error::of_provider(1, &[b'x'; 10_000], true, None);
+        for number in 0..100u32 {
+            failures.remember(&Key::new(&number.to_le_bytes()), &long, Millis(0), &mut |_| {});
+        }
+        assert_eq!(failures.errors.len(), 10, "with some 10 KB each");
+        assert!(failures.bytes <= 100 * BYTES_EACH);
+        assert!(failures.recall(&99u32.to_le_bytes(), Millis(1), &mut |_| {}).is_some(), "the youngest are kept");
+        failures.clear(&mut |_| {});
+        assert_eq!(failures.bytes, 0);
+    }
+
+    #[test]
+    fn s20_what_has_expired_goes_in_steps_and_gives_its_memory_back() {
+        let (mut failures, mut gone) = (ErrorMemory::new(5, 10_000), 0);
+        let error = Error::of_provider(1, b"no", true, None);
+        for number in 0..1_000u32 {
+            failures.remember(&Key::new(&number.to_le_bytes()), &error, Millis(0), &mut |_| {});
+        }
+        failures.remember(&Key::new(b"younger"), &error, Millis(1), &mut |_| {});
+        failures.expire(Millis(4), &mut |_| gone += 1);
+        assert_eq!((gone, failures.next_end()), (0, Some(Millis(5))));
+        failures.expire(Millis(5), &mut |_| gone += 1);
+        assert_eq!(gone, STEP);
+        (0..3).for_each(|_| failures.expire(Millis(5), &mut |_| gone += 1));
+        assert_eq!((gone, failures.next_end()), (1_000, Some(Millis(6))));
+        failures.expire(Millis(6), &mut |_| gone += 1);
+        assert_eq!((gone, failures.next_end(), failures.bytes, failures.most), (1_001, None, 0, 0));
     }
 }

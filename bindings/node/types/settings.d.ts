@@ -60,7 +60,7 @@ export interface Settings extends FetchSettings {
   'cache.hash'?: 'fast' | 'sip';
   /** How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0. */
   'cache.error_ttl_ms'?: number;
-  /** The maximum number of remembered errors. Default: 1024. */
+  /** The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024. */
   'cache.error_capacity'?: number;
   /** How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024. */
   'removals.max_pending'?: number;

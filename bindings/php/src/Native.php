@@ -42,7 +42,7 @@ namespace Kvlight;
  *   'cache.seed'?: int, // Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1.
  *   'cache.hash'?: 'fast'|'sip', // The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast.
  *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
- *   'cache.error_capacity'?: int, // The maximum number of remembered errors. Default: 1024.
+ *   'cache.error_capacity'?: int, // The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
  *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.
  *   'tasks.max_running'?: int, // The maximum number of requests with the provider at a time. Default: 4.
  *   'tasks.max_abandoned'?: int, // How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.

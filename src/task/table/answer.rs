@@ -286,6 +286,7 @@ impl<H: Host> Table<H> {
             let drops = &mut turn.out.deferred_drops;
             let gone = &mut |error| drops.push(DeferredDrop::Error(error));
             self.failures.remember(&self.key_states[flight.key_state].key, &error, turn.now.millis(), gone);
+            self.time_errors(turn.now);
         }
         let flight = self.take_flight(id);
         // Of an error that is the library's own the provider's says why (rule F10b).

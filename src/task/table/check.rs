@@ -160,7 +160,8 @@ impl<H: Host> Table<H> {
         let attempts = self.requests.values().filter(|request| matches!(request.time, Time::Until(_)));
         let pauses = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Backoff { timer } if timer.at < Moment::NEVER));
         let rate = self.rate_wait.iter().filter(|wait| self.deadlines.holds(wait.timer, Due::Rate));
-        let causes = fetches.count() + attempts.count() + pauses.count() + rate.count() + usize::from(self.linger.is_some());
+        let single = usize::from(self.linger.is_some()) + usize::from(self.errors_expire.is_some_and(|timer| timer.at < Moment::NEVER));
+        let causes = fetches.count() + attempts.count() + pauses.count() + rate.count() + single;
         let known = self.deadlines.len();
         let agree = match self.life {
             Acceptance::Open => known == causes,

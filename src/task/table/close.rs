@@ -58,6 +58,7 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         self.deadlines = Default::default();
+        self.errors_expire = None;
     }
 
     /// The table panicked. Settles every open position with PANIC; the table is closed and empty afterwards.

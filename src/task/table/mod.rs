@@ -80,6 +80,8 @@ pub struct Table<H: Host> {
     /// The deadline at which lingering keys are checked next.
     linger: Option<DeadlineId>,
     failures: ErrorMemory,
+    /// When errors are forgotten next.
+    errors_expire: Option<DeadlineId>,
     recent: Recent,
     random: Random,
 
@@ -153,6 +155,7 @@ impl<H: Host> Table<H> {
             breaker: Breaker::new(&tasks.breaker),
             deadlines: Deadlines::default(),
             linger: None,
+            errors_expire: None,
             failures: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
             recent: Recent::default(),
             random: Random::new(settings.cache.seed),

@@ -3,7 +3,10 @@
 use super::admit::RetryStart;
 use super::settle::EndReason;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
+use crate::base::Now;
 use crate::task::deadlines::Due;
+use crate::task::host::DeferredDrop;
+use std::time::Duration;
 
 impl<H: Host> Table<H> {
     /// Fires all deadlines that are due.
@@ -21,6 +24,7 @@ impl<H: Host> Table<H> {
                 Due::Attempt(id) => self.attempt_due(id, turn),
                 Due::Retry(id) => self.requeue(id, RetryStart::Paused, turn.now.moment()),
                 Due::Linger => self.linger = None,
+                Due::ErrorMemory => self.expire_errors(turn),
                 // `conclude` forms the requests that are possible now, and sets the next deadline if it must wait again.
                 Due::Rate => {
                     if self.queue.len() == 0 {
@@ -35,5 +39,21 @@ impl<H: Host> Table<H> {
             }
         }
         self.conclude(turn);
+    }
+
+    /// Forgets errors that have expired. Many at one instant take several turns, a millisecond apart (rule S19).
+    fn expire_errors<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        self.errors_expire = None;
+        let drops = &mut turn.out.deferred_drops;
+        self.failures.expire(turn.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
+        self.time_errors(turn.now);
+    }
+
+    /// Sees to it that the errors in memory are forgotten in time.
+    pub(super) fn time_errors(&mut self, now: &Now<'_>) {
+        if let (None, Some(end)) = (self.errors_expire, self.failures.next_end()) {
+            let at = now.clock().moment_of(end).max(now.moment().after(Duration::from_millis(1)));
+            self.errors_expire = Some(self.deadlines.set(at, Due::ErrorMemory));
+        }
     }
 }

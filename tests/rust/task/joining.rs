@@ -409,7 +409,21 @@ fn f20_at_most_so_many_errors_are_remembered() {
         world.fail(nth, key, 7);
     }
     assert_eq!([world.fetch("b").outcome(), world.fetch("c").outcome()], [Said::Error(7), Said::Error(7)]);
-    assert_eq!(world.fetch("a").outcome(), Said::Nothing, "the least recently used error was kept");
+    assert_eq!(world.fetch("a").outcome(), Said::Nothing, "the oldest error was kept");
+}
+
+#[test]
+fn s20_remembered_errors_are_forgotten_by_the_timer() {
+    let mut world = World::with(|settings| settings.cache.error_ttl_ms = 1_000);
+    for (nth, key) in ["a", "b"].into_iter().enumerate() {
+        world.fetch(key);
+        world.fail(nth, key, 7);
+    }
+    assert!(world.table.next_due().is_some(), "a timer wakes for them");
+    world.advance(999);
+    assert_eq!(world.fetch("a").outcome(), Said::Error(7));
+    world.advance(1);
+    assert!(world.table.next_due().is_none(), "nothing is left to wait for, since nobody had to ask");
 }
 
 #[test]

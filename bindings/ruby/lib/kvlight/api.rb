@@ -136,7 +136,7 @@ module Kvlight
     cache_hash: "cache.hash",
     # How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Integer; default: 0.
     cache_error_ttl_ms: "cache.error_ttl_ms",
-    # The maximum number of remembered errors. Integer; default: 1024.
+    # The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Integer; default: 1024.
     cache_error_capacity: "cache.error_capacity",
     # How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Integer; default: 1024.
     removals_max_pending: "removals.max_pending",
