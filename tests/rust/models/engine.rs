@@ -109,7 +109,7 @@ impl World {
     /// Delivers all that waits, in whatever queue.
     fn drain(&self) {
         let queues = [&self.routes.provider, &self.routes.removals, &self.routes.results];
-        let poll = |queue: &Queue| queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok();
+        let poll = |queue: &HostQueue| queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok();
         // What is delivered in one may send to another.
         while queues.iter().any(|queue| queue.as_deref().is_some_and(poll)) {}
     }
