@@ -1824,6 +1824,9 @@ KVL_API kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
 /**
  * Shrinks the cache to a share of what it holds now, victims first.
  *
+ * Each shard shrinks by itself, in its own order. With several (`cache.shards`), the entries that stay are therefore those with the highest
+ * priority and the latest use of each shard, not of the whole cache.
+ *
  * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param keep_ratio  from 0 to 1: neither entries nor cost are above that share of what they were after the expired left.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (not from 0 to 1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was
