@@ -41,6 +41,15 @@ demo: stage ## Digest the files of a folder through the library: make demo DIR=.
 	cc -std=c11 -O2 -Wall -Wextra examples/c/digest.c -o "$$KVL_TARGET/demo/digest" $(LINKED)
 	"$$KVL_TARGET/demo/digest" "$$DIR"
 
+# How long the provider of the demo is down, in milliseconds.
+OUTAGE ?= 10000
+
+.PHONY: outage
+outage: stage ## Show an outage of ten seconds behind two caches, one of them prepared for it: make outage OUTAGE=...
+	@mkdir -p "$$KVL_TARGET/demo"
+	cc -std=c11 -O2 -Wall -Wextra examples/c/outage.c -o "$$KVL_TARGET/demo/outage" $(LINKED)
+	"$$KVL_TARGET/demo/outage" "$(OUTAGE)"
+
 test: ## Run every test there is; the last line counts them.
 	tests/tiers/run all
 

@@ -40,7 +40,7 @@ const SECTIONS: &[(&str, &str)] = &[
 /// The initialiser of `kvl_terms_t`, which cbindgen has no word for: every field in its order.
 const TERMS_INIT: &str = "
 /** What a kvl_terms_t begins with: nothing stated. */
-#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0 }
+#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0 }
 ";
 
 macro_rules! statuses {

@@ -212,6 +212,11 @@ extern "C" {
 
 /** In the flags of results and events: nothing more follows for this fetch. */
 #define KVL_F_LAST 1u
+/**
+ * In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed
+ * with; it is NULL if the load takes too long (`stale.timeout_ms`).
+ */
+#define KVL_F_STALE 2u
 
 /** The request is wanted. */
 #define KVL_CANCEL_NO 0u
@@ -226,6 +231,9 @@ extern "C" {
 #define KVL_TTL_NEVER (-1)
 /** A TTL: what the configuration says. */
 #define KVL_TTL_DEFAULT (-2)
+
+/** A time as a fallback: none. */
+#define KVL_STALE_NEVER (-1)
 
 /** A cost: the cost function's, else the value's own. */
 #define KVL_COST_DEFAULT (-1)
@@ -276,6 +284,8 @@ typedef int32_t kvl_status_t;
 #define KVL_SOURCE_PUT 4u
 /** From the memory of recent errors. */
 #define KVL_SOURCE_ERROR_MEMORY 5u
+/** From the store, though its time was over: there was nothing better. */
+#define KVL_SOURCE_STALE 6u
 
 /** Its time was over. */
 #define KVL_CAUSE_EXPIRED 1u
@@ -382,6 +392,8 @@ typedef struct kvl_terms_t {
     uint32_t flags;
     /** 0. */
     uint32_t reserved;
+    /** How long the entry stays after its end as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: not at all. Since 0.2. */
+    int64_t stale_ttl_ms;
 } kvl_terms_t;
 
 /**
@@ -422,7 +434,10 @@ typedef struct kvl_result_t {
     size_t data_len;
     /** The value's object; NULL for bytes. */
     void *object;
-    /** The error if the status is below 0, and then never NULL; one pointer for all who waited. */
+    /**
+     * The error if the status is below 0, and then never NULL; one pointer for all who waited. With KVL_F_STALE: what the load failed with,
+     * or NULL.
+     */
     kvl_error_t *error;
     /** Milliseconds since it was loaded or put; 0 when fresh. */
     int64_t age_ms;
@@ -510,7 +525,7 @@ typedef void (*kvl_removal_fn)(void *user_data, const kvl_result_t *entry, kvl_c
 typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len);
 
 /** What a kvl_terms_t begins with: nothing stated. */
-#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0 }
+#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0 }
 
 /**
  * What happened since the last reset, and how things stand now. The library fills as much as the caller's size holds; later versions append fields.
@@ -644,6 +659,22 @@ typedef struct kvl_stats_t {
     uint64_t breaker_refused;
     /** Keys of refreshes that found the queue full and were left out (queue.overflow=reject). */
     uint64_t refreshes_refused;
+    /** Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms). */
+    uint64_t misses_throttled;
+    /** Positions of fetches that were told what is stale because the load failed. */
+    uint64_t stale_error;
+    /** Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms). */
+    uint64_t stale_timeout;
+    /** Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms). */
+    uint64_t stale_throttled;
+    /** Loads that began because an entry was used that will soon be over (refresh.after). */
+    uint64_t refreshes_started;
+    /** Of these, those that ended with a value or null. */
+    uint64_t refreshes_succeeded;
+    /** Of these, those that ended with an error. */
+    uint64_t refreshes_failed;
+    /** Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed. */
+    uint64_t refreshes_dropped;
 } kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */
@@ -1247,6 +1278,11 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
 
 /** In the flags of an error: trying again is pointless, whatever the retry policy says. */
 #define KVL_ERROR_F_PERMANENT 1u
+/**
+ * In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the
+ * store.
+ */
+#define KVL_ERROR_F_NO_STALE 2u
 
 /**
  * Makes an error for a provider to fail with: its status is KVL_ERR_PROVIDER.
@@ -1254,7 +1290,7 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
  * @param code         a number of the program's own.
  * @param message      [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
  * @param message_len  bytes.
- * @param flags        0 or KVL_ERROR_F_PERMANENT.
+ * @param flags        0, or KVL_ERROR_F_* added up.
  * @param out_error    [out, owned] the error: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have), KVL_ERR_PANIC.
  * @threads any
@@ -1268,7 +1304,7 @@ KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t mes
  * @param code           a number of the program's own.
  * @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
  * @param message_len    bytes.
- * @param flags          0 or KVL_ERROR_F_PERMANENT.
+ * @param flags          0, or KVL_ERROR_F_* added up.
  * @param queue_or_null  [retained] where the object is ended: inside kvl_queue_poll() or kvl_queue_next(); NULL: on the thread that
  *                       drops the last reference.
  * @param object         [owned by the error] any pointer but NULL; the library never looks through it.
@@ -1785,6 +1821,23 @@ KVL_API kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, siz
 KVL_API kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 
 /**
+ * Ends the entry under a key now, as if its TTL were over: it stays as a fallback for as long as its grace says (`stale.ttl_ms`), or leaves
+ * at once, with KVL_CAUSE_EXPIRED. To a load under way this is a removal. As much as to say: load it again, and keep what there is until then.
+ *
+ * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
+ *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_expire(kvl_cache_t *cache,
+                              const uint8_t *key,
+                              size_t key_len);
+
+/**
  * Removes every entry whose time is over, without waiting for the timer.
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
@@ -2046,12 +2099,15 @@ KVL_API void kvl_iterator_free(kvl_iterator_t *iterator);
  * @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
  * @param out_error  [out, owned] what was wrong with the configuration: release it; may be NULL.
  * @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and no queue carries requests), KVL_ERR_BAD_VALUE
- *         (a setting was refused: kvl_config_problem()), KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed),
+ *         (a setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed),
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
-KVL_API kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out_tasks, kvl_error_t **out_error);
+KVL_API
+kvl_status_t kvl_tasks_new(const kvl_config_t *config,
+                           kvl_tasks_t **out_tasks,
+                           kvl_error_t **out_error);
 
 /**
  * Hands out the engine's cache, for reading and writing. Its writes overtake loads under way.
@@ -2471,6 +2527,8 @@ KVL_API void kvl_fetch_release(kvl_fetch_t *fetch);
 #define KVL_COUNT_FROM_PROVIDER 5u
 /** Positions that joined a load under way, another position's of this fetch included. */
 #define KVL_COUNT_JOINED 6u
+/** Positions that were told a value, or a null, whose time was over: KVL_F_STALE. */
+#define KVL_COUNT_STALE 7u
 
 /**
  * Says how many results there are: as many as keys were asked.
@@ -2797,7 +2855,7 @@ KVL_API kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_erro
  * @param i        which key.
  * @param code     a number of the program's own.
  * @param message  [copied] UTF-8, NUL-terminated; may be NULL.
- * @param flags    0 or KVL_ERROR_F_PERMANENT.
+ * @param flags    0, or KVL_ERROR_F_* added up.
  * @return KVL_OK, KVL_LATE; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any

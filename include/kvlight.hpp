@@ -262,6 +262,13 @@ public:
         made.sentence_ = sentence ? sentence : "";
         return made;
     }
+    /* The record is gone for good: trying again is pointless, and an older value is worth nothing either. */
+    static error gone(int64_t code, std::string_view message)
+    {
+        kvl_error_t *made = nullptr;
+        kvl_error_new(code, message.data(), message.size(), KVL_ERROR_F_PERMANENT | KVL_ERROR_F_NO_STALE, &made);
+        return own(KVL_ERR_PROVIDER, made);
+    }
     static error share(kvl_error_t *borrowed) { return error(handle::share(borrowed)); }
     static error own(kvl::status is, kvl_error_t *owned) { return owned ? error(handle(owned)) : error(is); }
 
@@ -463,8 +470,11 @@ struct terms {
     double priority = KVL_PRIORITY_DEFAULT;
     int64_t cost = KVL_COST_DEFAULT;
     uint32_t flags = 0; /* KVL_PUT_F_* of a put */
+    int64_t stale_ttl_ms = 0;
 
     terms &ttl(milliseconds time) { return ttl_ms = time.count(), *this; }
+    /* How long it stays after its end as a fallback for when the provider fails; 0 is not at all. */
+    terms &stale_for(milliseconds time) { return stale_ttl_ms = time.count() > 0 ? time.count() : KVL_STALE_NEVER, *this; }
     terms &with_priority(double is) { return priority = is, *this; }
     terms &with_cost(int64_t bytes) { return cost = bytes, *this; }
     /* A put over a live entry keeps that entry's end. */
@@ -473,7 +483,7 @@ struct terms {
     terms &if_absent() { return flags |= KVL_PUT_F_IF_ABSENT, *this; }
     /* A put takes place only if there is an entry: else it is KVL_MISS. */
     terms &if_present() { return flags |= KVL_PUT_F_IF_PRESENT, *this; }
-    kvl_terms_t c_terms() const noexcept { return {sizeof(kvl_terms_t), ttl_ms, priority, cost, flags, 0}; }
+    kvl_terms_t c_terms() const noexcept { return {sizeof(kvl_terms_t), ttl_ms, priority, cost, flags, 0, stale_ttl_ms}; }
 };
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
@@ -626,6 +636,13 @@ public:
     kvl_source_t source() const noexcept { return is_->source; }
     uint32_t attempts() const noexcept { return is_->attempts; }
     milliseconds age() const noexcept { return milliseconds(is_->age_ms); }
+    /* Whether its time was over, and there was nothing better: `stale.ttl_ms`. */
+    bool is_stale() const noexcept { return (is_->flags & KVL_F_STALE) != 0; }
+    /* What the load failed with for which a stale value is told; none if it takes too long. */
+    std::optional<kvl::error> covered() const
+    {
+        return is_stale() && is_->error != nullptr ? std::optional(kvl::error::share(is_->error)) : std::nullopt;
+    }
     bool is_last() const noexcept { return (is_->flags & KVL_F_LAST) != 0; }
     operator expected<kvl::value>() const
     {
@@ -1040,6 +1057,13 @@ public:
     bool remove(std::string_view key) const
     {
         status s = kvl_cache_remove(handle_.get(), detail::bytes(key), key.size());
+        detail::raise_if_failed(s);
+        return s == KVL_OK;
+    }
+    /* Ends the entry now: the next fetch loads it, and what it held stays as a fallback until then. */
+    bool expire(std::string_view key) const
+    {
+        status s = kvl_cache_expire(handle_.get(), detail::bytes(key), key.size());
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }

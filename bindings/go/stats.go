@@ -125,6 +125,22 @@ type Stats struct {
 	BreakerRefused uint64
 	// Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
 	RefreshesRefused uint64
+	// Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms).
+	MissesThrottled uint64
+	// Positions of fetches that were told what is stale because the load failed.
+	StaleError uint64
+	// Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms).
+	StaleTimeout uint64
+	// Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms).
+	StaleThrottled uint64
+	// Loads that began because an entry was used that will soon be over (refresh.after).
+	RefreshesStarted uint64
+	// Of these, those that ended with a value or null.
+	RefreshesSucceeded uint64
+	// Of these, those that ended with an error.
+	RefreshesFailed uint64
+	// Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed.
+	RefreshesDropped uint64
 }
 
 func statsOf(s *C.kvl_stats_t) Stats {
@@ -188,5 +204,13 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		BreakerOpened:       uint64(s.breaker_opened),
 		BreakerRefused:      uint64(s.breaker_refused),
 		RefreshesRefused:    uint64(s.refreshes_refused),
+		MissesThrottled:     uint64(s.misses_throttled),
+		StaleError:          uint64(s.stale_error),
+		StaleTimeout:        uint64(s.stale_timeout),
+		StaleThrottled:      uint64(s.stale_throttled),
+		RefreshesStarted:    uint64(s.refreshes_started),
+		RefreshesSucceeded:  uint64(s.refreshes_succeeded),
+		RefreshesFailed:     uint64(s.refreshes_failed),
+		RefreshesDropped:    uint64(s.refreshes_dropped),
 	}
 }

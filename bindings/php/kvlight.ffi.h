@@ -30,6 +30,7 @@ typedef struct kvl_terms_t {
   int64_t cost;
   uint32_t flags;
   uint32_t reserved;
+  int64_t stale_ttl_ms;
 } kvl_terms_t;
 typedef struct kvl_transfer_t {
   size_t struct_size;
@@ -134,6 +135,14 @@ typedef struct kvl_stats_t {
   uint64_t breaker_opened;
   uint64_t breaker_refused;
   uint64_t refreshes_refused;
+  uint64_t misses_throttled;
+  uint64_t stale_error;
+  uint64_t stale_timeout;
+  uint64_t stale_throttled;
+  uint64_t refreshes_started;
+  uint64_t refreshes_succeeded;
+  uint64_t refreshes_failed;
+  uint64_t refreshes_dropped;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(uintptr_t user_data);
 typedef void (*kvl_result_fn)(uintptr_t user_data, const kvl_result_t *result);
@@ -231,6 +240,7 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache, const char *key, size_t key
 kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *expected, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const char *key, size_t key_len, int64_t ttl_ms);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const char *key, size_t key_len);
+kvl_status_t kvl_cache_expire(kvl_cache_t *cache, const char *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 kvl_status_t kvl_cache_take(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t **out_value);
 kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);

@@ -167,6 +167,20 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.breaker.open = v.millis();
     "breaker.probes" Int(1, COUNT), "1", engine, "How many probe requests must succeed before the circuit breaker closes; one failure opens it again.",
         |s, v| s.tasks.breaker.probes = v.small();
+    "refresh.after" Real(0.0, 1.0), "0", engine, "Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded.",
+        |s, v| s.cache.refresh.after = v.real();
+    "refresh.after_ms" Int(0, MAX), "0", engine, "The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never.",
+        |s, v| s.cache.refresh.after_ms = v.count();
+    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds.",
+        |s, v| s.cache.refresh.retry_ms = v.count();
+    "refresh.jitter" Real(0.0, 1.0), "0", engine, "Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together.",
+        |s, v| s.cache.refresh.jitter = v.real();
+    "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end.",
+        |s, v| s.cache.stale_ttl_ms = v.count();
+    "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once.",
+        |s, v| s.tasks.stale_retry = v.millis();
+    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate.",
+        |s, v| s.fetch.stale_timeout = v.maybe_millis();
     "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether one key's failure leaves the rest of its batch alone or ends it.",
         |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
     "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
@@ -246,6 +260,25 @@ impl Draft {
     /// A sentence about the first refused setting.
     pub fn problem(&self) -> Option<&CString> {
         self.problem.as_ref()
+    }
+
+    /// Why an engine cannot be made of settings that are each good, as a sentence.
+    pub fn contradiction(&self) -> Option<String> {
+        let Settings { cache, .. } = &self.settings;
+        if cache.stale_ttl_ms > 0 && cache.ttl_ms.is_none() && cache.idle_ttl_ms.is_none() {
+            return Some(
+                "\"stale.ttl_ms\" keeps entries after their end, and none ends: set \"cache.ttl_ms\" or \"cache.idle_ttl_ms\"".into(),
+            );
+        }
+        if cache.refresh.after > 0.0 && cache.refresh.after_ms > 0 {
+            return Some("\"refresh.after\" and \"refresh.after_ms\" say the same thing in two ways: set one of them".into());
+        }
+        if cache.refresh.after > 0.0 && cache.ttl_ms.is_none() {
+            return Some(
+                "\"refresh.after\" is a part of the TTL, and values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\"".into(),
+            );
+        }
+        None
     }
 
     /// Writes one setting, or returns why it was refused.
@@ -328,8 +361,9 @@ impl SettingRow {
                     Input::Real(value) if value.fract() == 0.0 && value.abs() < 9e15 => value as i64,
                     Input::Real(_) => return None,
                 };
-                // A timeout or an idle TTL of 0 would be over before it begins.
-                let zero_is_refused = value == 0 && (self.name.ends_with("timeout_ms") || self.name == "cache.idle_ttl_ms");
+                // A timeout or an idle TTL of 0 would be over before it begins; not the wait for better than what is stale.
+                let is_time = self.name.ends_with("timeout_ms") && self.name != "stale.timeout_ms";
+                let zero_is_refused = value == 0 && (is_time || self.name == "cache.idle_ttl_ms");
                 ((low..=high).contains(&value) && !zero_is_refused).then_some(Parsed::Int(value))
             }
             Real(low, high) => {
@@ -478,6 +512,24 @@ mod tests {
             assert!(text.len() <= 25, "{value:e} is told as {text}");
             draft.set("priority", Input::Text(&text)).expect("what is told is taken");
             assert_eq!((draft.get("priority"), draft.settings().fetch.priority), (Some(&*text), Some(value)));
+        }
+    }
+
+    #[test]
+    fn r01_r05_what_cannot_both_be_meant_is_a_contradiction() {
+        for (settings, is_good) in [
+            (&[("stale.ttl_ms", 5)][..], false),
+            (&[("stale.ttl_ms", 5), ("cache.ttl_ms", 5)], true),
+            (&[("stale.ttl_ms", 5), ("cache.idle_ttl_ms", 5)], true),
+            (&[("stale.timeout_ms", 0)], true),
+            (&[("refresh.after_ms", 5)], true),
+            (&[("refresh.after", 1)], false),
+            (&[("refresh.after", 1), ("cache.ttl_ms", 5)], true),
+            (&[("refresh.after", 1), ("refresh.after_ms", 5), ("cache.ttl_ms", 5)], false),
+        ] {
+            let mut draft = Draft::new(Scope::Engine);
+            settings.iter().for_each(|(name, value)| draft.set(name, Input::Int(*value)).expect("each is good"));
+            assert_eq!(draft.contradiction().is_none(), is_good, "{settings:?}");
         }
     }
 

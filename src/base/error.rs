@@ -17,6 +17,7 @@ pub struct Body {
     permanent: bool,
     /// The shortest pause before the next attempt.
     pause: Option<Duration>,
+    forbids_stale: bool,
     object: Option<Object>,
     cause: Option<Error>,
 }
@@ -31,7 +32,7 @@ impl Error {
     /// An error of the library with a message of its own.
     pub fn with_text(status: Status, code: i64, message: &str) -> Error {
         let message = c_text(message.as_bytes());
-        Error(Arc::new(Body { status, code, message, permanent: false, pause: None, object: None, cause: None }))
+        Error(Arc::new(Body { status, code, message, permanent: false, pause: None, forbids_stale: false, object: None, cause: None }))
     }
 
     /// The same error with a cause: the provider's earlier error. A cause has no cause itself: if `cause` has one, that is used instead
@@ -44,6 +45,7 @@ impl Error {
             message: self.message.clone(),
             permanent: self.permanent,
             pause: None,
+            forbids_stale: self.forbids_stale,
             object: None,
             cause: Some(cause),
         }))
@@ -52,13 +54,28 @@ impl Error {
     /// An error of the provider. `message` is converted to UTF-8; a NUL ends it.
     pub fn of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Error {
         let message = c_text(message);
-        Error(Arc::new(Body { status: Status::ERR_PROVIDER, code, message, permanent, pause: None, object, cause: None }))
+        Error(Arc::new(Body {
+            status: Status::ERR_PROVIDER,
+            code,
+            message,
+            permanent,
+            pause: None,
+            forbids_stale: false,
+            object,
+            cause: None,
+        }))
     }
 
     /// Sets the shortest pause before the next attempt. False, without a change, if there is another reference to the error.
     pub fn set_pause(&mut self, pause: Duration) -> bool {
         let body = Arc::get_mut(&mut self.0);
         body.map(|body| body.pause = Some(pause)).is_some()
+    }
+
+    /// The same error, which says of an older answer too that it is worth nothing (rule R02). To be asked of one that nobody else holds.
+    pub fn forbidding_stale(mut self) -> Error {
+        Arc::get_mut(&mut self.0).into_iter().for_each(|body| body.forbids_stale = true);
+        self
     }
 
     /// Whether a retry policy should try again.
@@ -132,6 +149,11 @@ impl Body {
     /// The provider's error that led to this one.
     pub fn cause(&self) -> Option<&Error> {
         self.cause.as_ref()
+    }
+
+    /// Whether nobody is to be told an older answer instead.
+    pub fn forbids_stale(&self) -> bool {
+        self.forbids_stale
     }
 
     /// The host's object, if it gave one.

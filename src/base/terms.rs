@@ -9,6 +9,8 @@ pub struct StoreTerms {
     pub ttl: Option<Ttl>,
     /// Whether a put over a live entry keeps that entry's expiry time; `ttl` then applies to a key without an entry.
     pub keep_ttl: bool,
+    /// How long the entry stays after its expiry as a fallback, in milliseconds; `None`: what the configuration says.
+    pub stale_ms: Option<u64>,
     /// Lower priorities are evicted for higher ones; `None`: that of the fetch, else 0. An entry with NaN is refused.
     pub priority: Option<f64>,
     /// The cost of the value, without key and node; `None`: that of the cost function, else the value's own.

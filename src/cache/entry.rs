@@ -19,6 +19,9 @@ pub const END_COST: u64 = 8;
 /// What an entry costs in addition if there is an idle TTL: the time and the links of its last use.
 pub const USE_COST: u64 = 16;
 
+/// The memory that an entry takes besides if it stays as a fallback after its expiry, or is loaded anew before it.
+pub const LIFETIME_COST: u64 = 24;
+
 /// The cost of an entry: from the stated cost of its value, else the memory it takes from the heap, plus `besides` for tables that only
 /// some entries use. Computed once for each entry, so that exactly what was charged is released.
 #[inline]

@@ -9,6 +9,7 @@
 //!                                                       ├─ slab    the nodes, each with a record
 //!                                                       ├─ order   for each priority: least to most recently used
 //!                                                       ├─ wheel   by expiry time
+//!                                                       ├─ lifetimes  who stays after its expiry as a fallback
 //!                                                       └─ ledger, limits, counts
 //! ```
 //!
@@ -22,6 +23,7 @@ mod idle;
 mod index;
 mod layout;
 mod levels;
+mod lifetimes;
 mod limits;
 mod locked_shard;
 mod order;

@@ -9,69 +9,32 @@
 //!   Refused        gone          both are departures in the caller's `out`, never dropped here
 //! ```
 //!
-//! An expired entry is treated as absent: no operation returns it. It leaves when the wheel reports it, or when a write finds it. Live
-//! entries are evicted only when no expired one is left.
+//! An expired entry is treated as absent: no operation returns it but [`Shard::stale`]. It leaves, or its grace begins, when the wheel reports it
+//! or a write finds it. Live entries are evicted only when no expired and no stale one is left.
 
 pub(super) mod moves;
 mod steps;
 
+mod expiry;
+mod refresh;
+mod stale;
+
+pub(super) use self::expiry::DefaultExpiry;
+use self::stale::time_of;
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
-use super::entry::{Condition, END_COST, Hit, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
+use super::entry::{Condition, END_COST, Hit, LIFETIME_COST, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
 use super::index::Index;
 use super::levels::Amount;
+use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
 use super::order::EvictionOrder;
 use super::slab::{Found, Held, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
-use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
-use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, Record, SharedRandom, Ttl};
-use std::sync::Arc;
+use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, Record, Ttl};
 use steps::STEP;
-
-/// When entries expire if their terms do not say so.
-#[derive(Clone)]
-pub(super) struct DefaultExpiry {
-    value_ttl: Ttl,
-    null_ttl: Ttl,
-    jitter_ms: u64,
-    idle_ms: Option<u64>,
-    /// The source of jitter: one generator for all shards, so that a seed repeats it whatever shards the keys are in. Its seed reveals
-    /// nothing about the hash.
-    random: Arc<SharedRandom>,
-}
-
-impl DefaultExpiry {
-    pub fn new(settings: &CacheSettings) -> DefaultExpiry {
-        let ttl = |ms: Option<u64>| ms.map_or(Ttl::Never, Ttl::of_ms);
-        DefaultExpiry {
-            value_ttl: ttl(settings.ttl_ms),
-            null_ttl: ttl(settings.null_ttl_ms),
-            jitter_ms: settings.ttl_jitter_ms,
-            idle_ms: settings.idle_ttl_ms,
-            random: Arc::new(SharedRandom::new(settings.seed)),
-        }
-    }
-
-    fn ttl_of(&self, stated: Option<Ttl>, answer: &Answer) -> Ttl {
-        stated.unwrap_or(match answer {
-            Answer::Value(_) => self.value_ttl,
-            Answer::Null => self.null_ttl,
-        })
-    }
-
-    /// When an entry that is stored now expires. Jitter takes off at most half of the TTL, so that no entry is expired at once.
-    fn deadline(&self, ttl: Ttl, now: Millis) -> Millis {
-        let Ttl::For(ttl) = ttl else { return Millis::NEVER };
-        let range = self.jitter_ms.min(ttl.get() / 2);
-        if range == 0 {
-            return now.after(ttl.get());
-        }
-        now.after(ttl.get() - range).after(self.random.up_to(2 * range))
-    }
-}
 
 /// The effect of a lookup on the entry and on the statistics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,6 +83,8 @@ pub(super) struct Shard {
     cost: u128,
     part: ShardLimits,
     counts: StoreCounts,
+    /// Only if entries have a grace, or are loaded anew before their expiry.
+    lifetimes: Option<Box<Lifetimes>>,
     outgrown: Option<Box<Outgrown>>,
 }
 
@@ -128,11 +93,13 @@ pub(super) struct Outgrown {
     _slab: Slab,
     _order: EvictionOrder,
     _ends: Expirations,
+    _lifetimes: Option<Box<Lifetimes>>,
 }
 
 impl Shard {
     pub fn new(hasher: KeyHasher, part: ShardLimits, expiry: DefaultExpiry) -> Shard {
         Shard {
+            lifetimes: expiry.lifetimes(),
             lookups: Lookups::default(),
             order: EvictionOrder::new(expiry.idle_ms),
             slab: Slab::new(),
@@ -230,7 +197,9 @@ impl Shard {
     /// When the entry at `place` expires, if it is not used or touched before.
     #[inline]
     fn end_of(&self, place: Place) -> Millis {
-        self.slab.deadline(place).min(self.order.idle_end(place))
+        let deadline = self.slab.deadline(place);
+        let deadline = self.lifetimes.as_ref().map_or(deadline, |lifetimes| lifetimes.end(place, deadline));
+        deadline.min(self.order.idle_end(place))
     }
 
     /// Passes the live entry under `key` to `see`. This function and those it calls are always inlined, so that what `see` does not use is
@@ -251,7 +220,8 @@ impl Shard {
         // The clock is read only for an entry that can expire.
         let mut end = Millis::NEVER;
         if rarely(self.order.times_uses() || record.deadline() != Millis::NEVER) {
-            match end_if_alive(&mut self.order, place, record.deadline(), clock, reading) {
+            let deadline = self.lifetimes.as_ref().map_or(record.deadline(), |lifetimes| lifetimes.end(place, record.deadline()));
+            match end_if_alive(&mut self.order, place, deadline, clock, reading) {
                 Some(later) => end = later,
                 None => return self.not_found(reading),
             }
@@ -283,6 +253,10 @@ impl Shard {
             return Some(None);
         };
         if rarely(record.deadline() != Millis::NEVER) && record.deadline() <= clock.millis() {
+            if self.lifetimes.is_some() {
+                // It may be there, and is to be loaded anew.
+                return None;
+            }
             self.lookups.misses += 1;
             return Some(None);
         }
@@ -304,7 +278,7 @@ impl Shard {
             }
             kept = match entry.condition {
                 Condition::Restored(end) => Some(end),
-                _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| self.slab.deadline(place)),
+                _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| time_of(&self.slab, self.lifetimes.as_deref(), place)),
             };
         }
         let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer);
@@ -319,7 +293,11 @@ impl Shard {
         // After the older entry has left, because the value put now may be its record.
         let mut record = Record::new(key, entry.answer.take());
         let ends = kept.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
-        let besides = if ends { END_COST } else { 0 } + if self.order.times_uses() { USE_COST } else { 0 };
+        let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
+        let mut besides = if ends { END_COST } else { 0 } + if self.order.times_uses() { USE_COST } else { 0 };
+        if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
+            besides += LIFETIME_COST;
+        }
         let cost = cost_of(&record, entry.terms.cost, besides);
         if let Err(refusal) = self.make_room(cost, priority, stores, now, out) {
             self.depart(Held { record, cost, stored_at: now }, Cause::Refused, Millis::NEVER, now, out);
@@ -331,15 +309,22 @@ impl Shard {
         if rarely(deadline != Millis::NEVER) {
             record.set_deadline(deadline);
         }
-        let end = self.store(hash, Held { record, cost, stored_at: now }, priority, present.latest);
+        let end = self.store(hash, Held { record, cost, stored_at: now }, priority, grace_ms, present.latest);
         PutOutcome::Stored { cost, expires_at: finite(end) }
     }
 
-    fn store(&mut self, hash: u64, held: Held, priority: f64, used: Millis) -> Millis {
+    fn store(&mut self, hash: u64, held: Held, priority: f64, grace_ms: u64, used: Millis) -> Millis {
         self.cost += u128::from(held.cost);
         let deadline = held.record.deadline();
         let place = self.slab.insert(hash, held, self.part.entries);
         self.order.enter(&mut self.slab, place, priority, used);
+        if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
+            let lifetimes = self.lifetimes.get_or_insert_with(|| Box::new(Lifetimes::new()));
+            lifetimes.enter(place, deadline, grace_ms, self.slab.room());
+            if self.expiry.refresh.is_on() {
+                self.slab.set_deadline(place, self.expiry.refresh_at(used, deadline));
+            }
+        }
         self.note_end(place, deadline)
     }
 
@@ -354,7 +339,8 @@ impl Shard {
         }
         self.ends.remove(place);
         let deadline = self.expiry.deadline(ttl, present.latest);
-        self.slab.set_deadline(place, deadline);
+        self.slab.set_deadline(place, self.expiry.refresh_at(present.latest, deadline));
+        self.lifetimes.iter_mut().for_each(|lifetimes| lifetimes.set_end(place, deadline));
         if rarely(self.order.is_page_full()) {
             self.order.settle(&mut self.slab);
         }
@@ -374,7 +360,8 @@ impl Shard {
 
     #[inline(never)]
     fn note_deadline(&mut self, place: Place, deadline: Millis) {
-        self.ends.insert(place, deadline, self.slab.room(), |place| self.slab.deadline(place));
+        let Shard { ends, slab, lifetimes, .. } = self;
+        ends.insert(place, deadline, slab.room(), |place| time_of(slab, lifetimes.as_deref(), place));
     }
 
     /// Makes room for an entry of `cost`. If that fails, returns why, and no live entry has left.
@@ -392,7 +379,7 @@ impl Shard {
         if lack.is_none() {
             return Ok(());
         }
-        if !self.order.evictable(priority).covers(lack) {
+        if !self.evictable(priority).covers(lack) {
             return Err(PutOutcome::Refused);
         }
         loop {
@@ -427,11 +414,12 @@ impl Shard {
     }
 
     fn dismiss_next(&mut self, cause: Cause, now: Millis, out: &mut Departures) -> bool {
-        self.order.next_victim(&mut self.slab).map(|place| self.dismiss(place, cause, now, out)).is_some()
+        let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
+        stale.or_else(|| self.order.next_victim(&mut self.slab)).map(|place| self.dismiss(place, cause, now, out)).is_some()
     }
 
     fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) -> Cause {
-        let cause = if self.end_of(place) <= now { Cause::Expired } else { cause };
+        let cause = if self.leaves_at(place) <= now { Cause::Expired } else { cause };
         self.dismiss(place, cause, now, out);
         cause
     }
@@ -455,7 +443,10 @@ impl Shard {
         remove: impl FnOnce(&mut Slab, &mut Departure),
     ) {
         work::entry();
-        self.order.leave(&mut self.slab, place);
+        let cost = self.slab.cost(place);
+        if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
+            self.order.leave(&mut self.slab, place);
+        }
         self.cost -= u128::from(self.slab.cost(place));
         self.counts.depart(cause, self.slab.cost(place));
         // Filled in place: moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
@@ -473,7 +464,7 @@ impl Shard {
         out.push(Departure { key, answer: record.into_answer(), cost, cause, stored_at, end, left_at });
     }
 
-    /// Removes up to `most` expired entries, and returns how many.
+    /// Removes up to `most` expired entries, or begins their grace, and returns how many.
     #[inline]
     pub fn reclaim(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
         if self.next_due() <= now { self.reclaim_due(now, most, out) } else { 0 }
@@ -481,11 +472,12 @@ impl Shard {
 
     #[inline(never)]
     fn reclaim_due(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
-        (0..most).take_while(|_| self.next_expired(now).map(|place| self.dismiss(place, Cause::Expired, now, out)).is_some()).count()
+        (0..most).take_while(|_| self.next_expired(now).map(|place| self.end(place, self.end_of(place), now, out)).is_some()).count()
     }
 
     fn next_expired(&mut self, now: Millis) -> Option<Place> {
-        let due = self.ends.take(now, |place| self.slab.deadline(place));
+        let Shard { ends, slab, lifetimes, .. } = self;
+        let due = ends.take(now, |place| time_of(slab, lifetimes.as_deref(), place));
         due.or_else(|| self.order.longest_idle(&mut self.slab).filter(|place| self.end_of(*place) <= now))
     }
 
@@ -500,7 +492,11 @@ impl Shard {
     pub fn remove(&mut self, hash: u64, key: &[u8], now: Millis, out: &mut Departures) -> bool {
         self.reclaim(now, ASIDE, out);
         let found = self.find(hash, key);
-        found.is_some_and(|place| self.dismiss_or_expire(place, Cause::Removed, now, out) == Cause::Removed)
+        found.is_some_and(|place| {
+            let is_alive = self.end_of(place) > now;
+            self.dismiss_or_expire(place, Cause::Removed, now, out);
+            is_alive
+        })
     }
 
     /// Removes the next live victim, and expired entries before it. True if there was one, which is then the last departure.
@@ -508,9 +504,12 @@ impl Shard {
         self.reclaim(now, ASIDE, out);
         for _ in 0..STEP {
             let Some(victim) = self.order.next_victim(&mut self.slab) else { return false };
-            if self.dismiss_or_expire(victim, Cause::Removed, now, out) == Cause::Removed {
+            let end = self.end_of(victim);
+            if end > now {
+                self.dismiss(victim, Cause::Removed, now, out);
                 return true;
             }
+            self.end(victim, end, now, out);
         }
         false
     }
@@ -534,10 +533,11 @@ impl Shard {
 
     /// Starts again without entries. Freeing much memory takes long, so the holder of the lock does that after releasing it.
     fn start_again(&mut self) {
-        let order = self.order.anew();
+        let (order, lifetimes) = (self.order.anew(), self.expiry.lifetimes());
         self.outgrown = Some(Box::new(Outgrown {
             _slab: std::mem::replace(&mut self.slab, Slab::new()),
             _order: std::mem::replace(&mut self.order, order),
+            _lifetimes: std::mem::replace(&mut self.lifetimes, lifetimes),
             _ends: std::mem::replace(&mut self.ends, Expirations::new()),
         }));
         self.cost = 0;

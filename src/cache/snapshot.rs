@@ -8,7 +8,7 @@
 //! Each shard knows only the order of its own entries. The shards are read in turn, an equal part of each in every round. Since keys are
 //! spread over shards at random, the whole is nearly in order.
 
-use super::entry::{END_COST, ENTRY_COST, USE_COST};
+use super::entry::{END_COST, ENTRY_COST, LIFETIME_COST, USE_COST};
 use super::layout::Layout;
 use super::shard::Shard;
 use super::slab::Place;
@@ -193,12 +193,14 @@ impl Shard {
         if !slab.is_live(place) || self.live_at(place, now).is_none() {
             return None;
         }
-        let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), slab.deadline(place));
+        let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), self.deadline_of(place));
         let cost = slab.cost(place);
         // A touch may have changed whether the entry has an end, so all costs that it can have been charged are tried.
-        let unstated = [0, END_COST, USE_COST, END_COST + USE_COST].map(|besides| slab.own_cost(place, besides));
+        let unstated =
+            |besides| [0, END_COST, USE_COST, END_COST + USE_COST].map(|more| slab.own_cost(place, besides + more)).contains(&cost);
+        let is_unstated = unstated(0) || unstated(LIFETIME_COST);
         let stated = || cost.saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
         let ttl_left_ms = (deadline != Millis::NEVER).then(|| deadline.since(now));
-        Some(Copied { cost: (!unstated.contains(&cost)).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms })
+        Some(Copied { cost: (!is_unstated).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms })
     }
 }

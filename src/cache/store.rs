@@ -113,6 +113,18 @@ impl Store {
         }
     }
 
+    /// Does `look` on the shard of a hash.
+    fn visit<R>(&self, hash: u64, mut look: impl FnOnce(&mut Shard) -> R) -> R {
+        loop {
+            let layout = self.layout();
+            let shard = &self.cells[layout.index(Store::middle_of(hash))];
+            match shard.read_if(self.sink(), || self.layout() == layout, look) {
+                Ok(result) => return result,
+                Err(again) => look = again,
+            }
+        }
+    }
+
     #[inline(always)]
     fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64, &mut Departures) -> R) -> R {
         let hash = self.hasher.hash(key);
@@ -244,6 +256,51 @@ impl Store {
     pub fn remove(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
         let now = clock.millis();
         self.write(key, out, |shard, hash, out| shard.remove(hash, key, now, out))
+    }
+
+    /// As [`Store::lookup_with`], and says whether the entry is to be loaded anew before its end (rule R05): once, until that fails.
+    pub fn lookup_noting<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<(R, bool)> {
+        self.read_noting(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
+    }
+
+    /// As [`Store::probe`], and likewise.
+    pub fn probe_noting(&self, key: &[u8], clock: &Clock) -> Option<(Hit, bool)> {
+        self.read_noting(key, clock, LookupKind::Probe, Hit::of)
+    }
+
+    fn read_noting<R>(
+        &self,
+        key: &[u8],
+        clock: &Clock,
+        reading: LookupKind,
+        see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
+    ) -> Option<(R, bool)> {
+        let hash = self.hasher.hash(key);
+        self.visit(hash, |shard| shard.read_noting(hash, key, clock, reading, see))
+    }
+
+    /// The load of `key` ahead of its end failed.
+    pub fn refresh_failed(&self, key: &[u8], clock: &Clock) {
+        let (hash, present) = (self.hasher.hash(key), clock.present());
+        self.visit(hash, |shard| shard.refresh_failed(hash, key, present));
+    }
+
+    /// What is left of `key` after its end (rule R01): a use of it, which counts as no hit.
+    pub fn stale(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
+        let (now, hash) = (clock.present().earliest, self.hasher.hash(key));
+        self.visit(hash, |shard| shard.see_stale(hash, key, now, Hit::of))
+    }
+
+    /// Removes what is left of `key` after its end.
+    pub fn remove_stale(&self, key: &[u8], clock: &Clock, out: &mut Departures) {
+        let now = clock.millis();
+        self.write(key, out, |shard, hash, out| shard.remove_stale(hash, key, now, out));
+    }
+
+    /// Ends the entry under `key` now: its grace begins, or it leaves (rule R12). Says whether there was a live one.
+    pub fn expire(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
+        let now = clock.millis();
+        self.write(key, out, |shard, hash, out| shard.expire(hash, key, now, out))
     }
 
     /// Removes the entry under `key` and returns its answer, if there was a live one.

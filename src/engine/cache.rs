@@ -51,7 +51,7 @@ impl From<Option<Answer>> for Lookup {
 }
 
 impl Core {
-    /// Whether a lookup runs host code.
+    /// Whether a lookup runs host code, or may start a load, whose end may.
     #[inline]
     pub fn lookups_call_host(&self) -> bool {
         rarely(self.lookups_call_host)
@@ -125,7 +125,7 @@ impl Core {
             self.reject(key);
             return Lookup::InvalidKey;
         }
-        let found: Lookup = self.store.lookup_with(key, &self.clock, Answer::clone).into();
+        let found: Lookup = self.lookup_with(key, Answer::clone).into();
         self.record(found.status(), key);
         found
     }
@@ -147,7 +147,7 @@ impl Core {
             return Err(Lookup::InvalidKey);
         }
         let mut record = Status::MISS;
-        let seen = self.store.lookup_with(key, &self.clock, |answer| {
+        let seen = self.lookup_with(key, |answer| {
             record = if answer.value().is_some() { Status::VALUE } else { Status::NULL };
             see(answer)
         });
@@ -162,11 +162,38 @@ impl Core {
             self.reject(key);
             return Ok(Lookup::InvalidKey);
         }
-        let found: Lookup = self.store.probe(key, &self.clock).map(|hit| hit.answer).into();
+        let found: Lookup = self.probe(key).map(|hit| hit.answer).into();
         if !matches!(found, Lookup::Miss) {
             self.record(found.status(), key);
         }
         Ok(found)
+    }
+
+    /// A lookup that may start a load ahead of the entry's end.
+    fn lookup_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<R> {
+        if !self.refreshes_ahead {
+            return self.store.lookup_with(key, &self.clock, see);
+        }
+        let (seen, is_due) = self.store.lookup_noting(key, &self.clock, see)?;
+        if is_due {
+            self.refresh_ahead(key);
+        }
+        Some(seen)
+    }
+
+    /// The same of a fetch, by which a miss is counted elsewhere.
+    #[inline]
+    pub(super) fn probe(&self, key: &[u8]) -> Option<Hit> {
+        if rarely(self.refreshes_ahead) { self.probe_and_refresh(key) } else { self.store.probe(key, &self.clock) }
+    }
+
+    #[inline(never)]
+    fn probe_and_refresh(&self, key: &[u8]) -> Option<Hit> {
+        let (hit, is_due) = self.store.probe_noting(key, &self.clock)?;
+        if is_due {
+            self.refresh_ahead(key);
+        }
+        Some(hit)
     }
 
     /// Looks `key` up without counting as a lookup or a use (rule S13).
@@ -211,6 +238,10 @@ impl Core {
             return Ok(Status::INVALID_KEY);
         }
         entry.terms = self.with_cost(key, &entry.answer, entry.terms);
+        if !self.is_engine() {
+            // Nobody could be told it.
+            entry.terms.stale_ms = Some(0);
+        }
         let mut victims = Vec::new();
         let named = naming.is_some().then_some(&mut victims);
         let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
@@ -298,6 +329,15 @@ impl Core {
     pub fn remove(&self, key: &[u8]) -> Result<Status, Status> {
         let removed = self.write(key, |left| self.store.remove(key, &self.clock, left))?;
         Ok(if removed { Status::OK } else { Status::MISS })
+    }
+
+    /// Ends an entry now: OK, or MISS. Its grace begins, or it leaves (rule R12).
+    pub fn expire(&self, key: &[u8]) -> Result<Status, Status> {
+        let expired = self.write(key, |left| self.store.expire(key, &self.clock, left))?;
+        if expired {
+            self.store_due();
+        }
+        Ok(if expired { Status::OK } else { Status::MISS })
     }
 
     /// Removes an entry and returns it.

@@ -196,7 +196,7 @@ impl Core {
             return Probe::Settled(Outcome::bare(Verdict::InvalidKey));
         }
         if settings.read != ReadMode::Refresh
-            && let Some(hit) = self.store.probe(key, &self.clock)
+            && let Some(hit) = self.probe(key)
         {
             return Probe::Settled(outcome(hit));
         }
@@ -324,6 +324,35 @@ impl Core {
             );
             Ok(())
         })
+    }
+
+    /// Loads `key`, which was used and will soon be over, in the background: joins a load of it, or is dropped if there is no place (rule R05).
+    /// An engine that closes does nothing.
+    pub(super) fn refresh_ahead(&self, key: &[u8]) {
+        if matches!(self.refresh_settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
+            // Configured so, nothing is loaded, or nothing stored.
+            return;
+        }
+        let Some(room) = Reservation::try_new(0, Form::Ahead) else { return };
+        self.with_table(|table, turn| {
+            if table.is_open() {
+                let (keys, probes, settings) = (CallKeys::One(key), &mut [Probe::Missed][..], &self.refresh_settings);
+                let ask = FetchRequest {
+                    keys,
+                    probes,
+                    reprobe: false,
+                    form: Form::Ahead,
+                    settings,
+                    sink: None,
+                    context: None,
+                    urgency: BACKGROUND,
+                    deadline: None,
+                    progress_step: 0,
+                    room,
+                };
+                table.ask(ask, turn);
+            }
+        });
     }
 
     /// Fetches and waits. Not from callbacks: a provider or a dispatcher would wait for itself.

@@ -76,8 +76,10 @@ pub struct Core {
     fetch_settings: Arc<FetchSettings>,
     refresh_settings: Arc<FetchSettings>,
     hooks: Hooks,
-    /// Whether there is a hook that a lookup runs.
+    /// Whether there is a hook that a lookup runs, or a load that it may start.
     lookups_call_host: bool,
+    /// Whether entries that are used are loaded anew before their end (rule R05).
+    refreshes_ahead: bool,
     removals: Arc<Removals>,
     routes: Routes,
     threads: Threads,
@@ -180,7 +182,13 @@ impl Core {
     }
 
     fn make(plan: Plan, is_engine: bool) -> Result<Arc<Core>, Status> {
-        let Plan { settings, hooks, clock, runtime, routes } = plan;
+        let Plan { mut settings, hooks, clock, runtime, routes } = plan;
+        if !is_engine {
+            // Without fetches nobody could be told what is stale.
+            settings.cache.stale_ttl_ms = 0;
+            settings.cache.refresh.after = 0.0;
+            settings.cache.refresh.after_ms = 0;
+        }
         if let Some(runtime) = &runtime {
             runtime.attach().map_err(|RuntimeEnded| Status::ERR_INVALID_HANDLE)?;
         }
@@ -206,8 +214,9 @@ impl Core {
                 clock: clock.clone(),
                 fetch_settings: Arc::new(settings.fetch.clone()),
                 refresh_settings: Arc::new(FetchSettings { urgency: None, ..settings.fetch.clone() }),
+                lookups_call_host: hooks.validator.is_some() || hooks.record.is_some() || settings.cache.refresh.is_on(),
+                refreshes_ahead: settings.cache.refresh.is_on(),
                 settings,
-                lookups_call_host: hooks.validator.is_some() || hooks.record.is_some(),
                 hooks,
                 removals,
                 routes,

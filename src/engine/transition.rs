@@ -64,6 +64,19 @@ impl AnswerStore for StoreAccess<'_> {
         self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
         filled_of(put, self.now)
     }
+
+    fn stale(&mut self, key: &[u8]) -> Option<Outcome> {
+        let hit = catch_panic_within(|| self.core.store.stale(key, self.now.clock())).unwrap_or_default()?;
+        Some(outcome_of(hit, self.now))
+    }
+
+    fn refresh_failed(&mut self, key: &[u8]) {
+        let _ = catch_panic_within(|| self.core.store.refresh_failed(key, self.now.clock()));
+    }
+
+    fn remove_stale(&mut self, key: &[u8]) {
+        let _ = catch_panic_within(|| self.core.store.remove_stale(key, self.now.clock(), self.left));
+    }
 }
 
 pub(super) fn filled_of(put: PutOutcome, now: &Now<'_>) -> FillResult {

@@ -221,6 +221,23 @@ pub unsafe extern "C" fn kvl_cache_remove(cache: *mut kvl_cache_t, key: *const u
     guard(|| caller.kept(cache)?.remove(caller.key(key, key_len)?))
 }
 
+/// Ends the entry under a key now, as if its TTL were over: it stays as a fallback for as long as its grace says (`stale.ttl_ms`), or leaves
+/// at once, with KVL_CAUSE_EXPIRED. To a load under way this is a removal. As much as to say: load it again, and keep what there is until then.
+///
+/// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
+/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
+///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_cache_expire(cache: *mut kvl_cache_t, key: *const u8, key_len: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| caller.kept(cache)?.expire(caller.key(key, key_len)?))
+}
+
 /// Removes every entry whose time is over, without waiting for the timer.
 ///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().

@@ -83,6 +83,11 @@ impl Config {
         self.parts.lock().draft.problem().cloned()
     }
 
+    /// The sentence for which no engine is made of settings that are each good.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        self.parts.lock().draft.contradiction()
+    }
+
     /// Changes the routes to queues.
     pub(crate) fn route(&self, change: impl FnOnce(&mut Routes)) {
         change(&mut self.parts.lock().routes);

@@ -19,6 +19,8 @@ pub const KVL_SOURCE_JOINED: kvl_source_t = 3;
 pub const KVL_SOURCE_PUT: kvl_source_t = 4;
 /// From the memory of recent errors.
 pub const KVL_SOURCE_ERROR_MEMORY: kvl_source_t = 5;
+/// From the store, though its time was over: there was nothing better.
+pub const KVL_SOURCE_STALE: kvl_source_t = 6;
 
 /// Why a value is no longer in the store: KVL_CAUSE_*.
 pub type kvl_cause_t = u32;
@@ -95,6 +97,9 @@ pub const KVL_KIND_NULL: u32 = 3;
 
 /// In the flags of results and events: nothing more follows for this fetch.
 pub const KVL_F_LAST: u32 = 1;
+/// In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed
+/// with; it is NULL if the load takes too long (`stale.timeout_ms`).
+pub const KVL_F_STALE: u32 = 2;
 
 /// The request is wanted.
 pub const KVL_CANCEL_NO: u32 = 0;
@@ -109,6 +114,8 @@ pub const KVL_CANCEL_CLOSED: u32 = 3;
 pub const KVL_TTL_NEVER: i64 = -1;
 /// A TTL: what the configuration says.
 pub const KVL_TTL_DEFAULT: i64 = -2;
+/// A time as a fallback: none.
+pub const KVL_STALE_NEVER: i64 = -1;
 /// A cost: the cost function's, else the value's own.
 pub const KVL_COST_DEFAULT: i64 = -1;
 /// A priority: not stated.

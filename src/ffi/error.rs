@@ -18,13 +18,16 @@ impl Handle for kvl_error_t {
 
 /// In the flags of an error: trying again is pointless, whatever the retry policy says.
 pub const KVL_ERROR_F_PERMANENT: u32 = 1;
+/// In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the
+/// store.
+pub const KVL_ERROR_F_NO_STALE: u32 = 2;
 
 /// Makes an error for a provider to fail with: its status is KVL_ERR_PROVIDER.
 ///
 /// @param code         a number of the program's own.
 /// @param message      [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
 /// @param message_len  bytes.
-/// @param flags        0 or KVL_ERROR_F_PERMANENT.
+/// @param flags        0, or KVL_ERROR_F_* added up.
 /// @param out_error    [out, owned] the error: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have), KVL_ERR_PANIC.
 /// @threads any
@@ -51,7 +54,7 @@ pub unsafe extern "C" fn kvl_error_new(
 /// @param code           a number of the program's own.
 /// @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
 /// @param message_len    bytes.
-/// @param flags          0 or KVL_ERROR_F_PERMANENT.
+/// @param flags          0, or KVL_ERROR_F_* added up.
 /// @param queue_or_null  [retained] where the object is ended: inside kvl_queue_poll() or kvl_queue_next(); NULL: on the thread that
 ///                       drops the last reference.
 /// @param object         [owned by the error] any pointer but NULL; the library never looks through it.
@@ -246,10 +249,11 @@ impl Caller {
         flags: u32,
         object: Option<Object>,
     ) -> Result<Error, Status> {
-        if flags & !KVL_ERROR_F_PERMANENT != 0 {
+        if flags & !(KVL_ERROR_F_PERMANENT | KVL_ERROR_F_NO_STALE) != 0 {
             return Err(Status::ERR_INVALID_ARG);
         }
         let message = self.items(message.cast::<u8>(), message_len)?;
-        Ok(Error::of_provider(code, message, flags & KVL_ERROR_F_PERMANENT != 0, object))
+        let error = Error::of_provider(code, message, flags & KVL_ERROR_F_PERMANENT != 0, object);
+        Ok(if flags & KVL_ERROR_F_NO_STALE != 0 { error.forbidding_stale() } else { error })
     }
 }

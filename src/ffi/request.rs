@@ -426,7 +426,7 @@ pub unsafe extern "C" fn kvl_request_fail(request: *mut kvl_request_t, i: usize,
 /// @param i        which key.
 /// @param code     a number of the program's own.
 /// @param message  [copied] UTF-8, NUL-terminated; may be NULL.
-/// @param flags    0 or KVL_ERROR_F_PERMANENT.
+/// @param flags    0, or KVL_ERROR_F_* added up.
 /// @return KVL_OK, KVL_LATE; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

@@ -27,6 +27,8 @@ pub const KVL_COUNT_FROM_STORE: u32 = 4;
 pub const KVL_COUNT_FROM_PROVIDER: u32 = 5;
 /// Positions that joined a load under way, another position's of this fetch included.
 pub const KVL_COUNT_JOINED: u32 = 6;
+/// Positions that were told a value, or a null, whose time was over: KVL_F_STALE.
+pub const KVL_COUNT_STALE: u32 = 7;
 
 /// The target of a results handle: the results, and their C views, created once.
 pub(crate) struct ResultsHandle {
@@ -63,7 +65,7 @@ impl ResultsHandle {
     fn errors(&self) -> &[usize] {
         self.errors.get_or_init(|| {
             let mut known = HashSet::new();
-            let errors = self.views.iter().enumerate().filter(|(_, view)| !view.error.is_null());
+            let errors = self.views.iter().enumerate().filter(|(_, view)| view.status < 0);
             errors.filter(|(_, view)| known.insert(view.error)).map(|(at, _)| at).collect()
         })
     }
@@ -159,6 +161,7 @@ pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: 
             KVL_COUNT_FROM_STORE => view.source == Source::Store as u32,
             KVL_COUNT_FROM_PROVIDER => view.source == Source::Provider as u32,
             KVL_COUNT_JOINED => view.source == Source::Joined as u32,
+            KVL_COUNT_STALE => view.source == Source::Stale as u32,
             _ => false,
         })
     })

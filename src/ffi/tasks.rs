@@ -80,6 +80,7 @@ fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
     let status = outcome.status();
     match outcome.verdict {
         Verdict::Value(value) => Ok((status, Some(Answer::Value(value)))),
+        Verdict::Stale(stale) => Ok((status, Some(stale.answer).filter(|answer| answer.value().is_some()))),
         Verdict::Null | Verdict::Miss | Verdict::InvalidKey => Ok((status, None)),
         Verdict::Failed(error) => Err(error),
     }
@@ -94,7 +95,7 @@ fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
 /// @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
 /// @param out_error  [out, owned] what was wrong with the configuration: release it; may be NULL.
 /// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and no queue carries requests), KVL_ERR_BAD_VALUE
-///         (a setting was refused: kvl_config_problem()), KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed),
+///         (a setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed),
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -110,8 +111,9 @@ pub unsafe extern "C" fn kvl_tasks_new(
         let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_tasks));
         let out = out?;
         let config = caller.borrow(config)?;
-        if let Some(problem) = config.problem() {
-            let error = Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy());
+        let problem = config.problem().map(|problem| problem.to_string_lossy().into_owned());
+        if let Some(problem) = problem.or_else(|| config.contradiction()) {
+            let error = Error::with_text(Status::ERR_BAD_VALUE, 0, &problem);
             return Err(out_error.map_or(Status::ERR_BAD_VALUE, |out| out.give(error, Status::ERR_BAD_VALUE)));
         }
         let parts = config.parts();

@@ -1,10 +1,16 @@
 //! The terms of an answer as arguments.
 
-use super::constants::{KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL};
+use super::constants::{
+    KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, KVL_STALE_NEVER,
+};
 use super::guard::Caller;
 use super::types::kvl_terms_t;
 use crate::base::{Status, StoreTerms, Ttl};
 use crate::cache::Condition;
+use std::mem::{MaybeUninit, offset_of};
+
+/// What the first version of the struct took up.
+const FIRST_SIZE: usize = offset_of!(kvl_terms_t, stale_ttl_ms);
 
 impl Caller {
     /// The terms of a provider's answer; NULL states none (rule S06).
@@ -32,12 +38,18 @@ impl Caller {
 
     fn stated_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, u32), Status> {
         let size = self.items(terms.cast::<usize>(), 1)?[0];
-        if size < size_of::<kvl_terms_t>() {
+        if size < FIRST_SIZE {
             return Err(Status::ERR_BAD_VALUE);
         }
+        let stated = self.items(terms.cast::<u8>(), size)?;
         // Fields of a later version default to 0; any other value asks for something that this version cannot do.
-        let later = &self.items(terms.cast::<u8>(), size)?[size_of::<kvl_terms_t>()..];
-        let terms = &self.items(terms, 1)?[0];
+        let (known, later) = stated.split_at(size.min(size_of::<kvl_terms_t>()));
+        let mut whole = MaybeUninit::<kvl_terms_t>::zeroed();
+        // SAFETY: no more is copied than the struct holds. It is numbers alone, so that zeros for what an earlier version lacks are a value.
+        let terms = unsafe {
+            std::ptr::copy_nonoverlapping(known.as_ptr(), whole.as_mut_ptr().cast::<u8>(), known.len());
+            whole.assume_init()
+        };
         if terms.priority.is_nan() || terms.flags & !allowed != 0 || terms.reserved != 0 || later.iter().any(|byte| *byte != 0) {
             return Err(Status::ERR_BAD_VALUE);
         }
@@ -45,9 +57,15 @@ impl Caller {
             KVL_COST_DEFAULT => None,
             cost => Some(u64::try_from(cost).map_err(|_| Status::ERR_BAD_VALUE)?),
         };
+        let stale_ms = match terms.stale_ttl_ms {
+            0 => None,
+            KVL_STALE_NEVER => Some(0),
+            stale => Some(u64::try_from(stale).map_err(|_| Status::ERR_BAD_VALUE)?),
+        };
         let stated = StoreTerms {
             ttl: Ttl::from_raw(terms.ttl_ms).map_err(|_| Status::ERR_BAD_VALUE)?,
             keep_ttl: terms.flags & KVL_PUT_F_KEEP_TTL != 0,
+            stale_ms,
             priority: (terms.priority != KVL_PRIORITY_DEFAULT).then_some(terms.priority),
             cost,
         };
@@ -66,6 +84,7 @@ mod tests {
         cost: KVL_COST_DEFAULT,
         flags: 0,
         reserved: 0,
+        stale_ttl_ms: 0,
     };
 
     #[repr(C)]
@@ -82,7 +101,8 @@ mod tests {
         assert_eq!(unsafe { Caller::trusted() }.terms(std::ptr::null()), Ok(StoreTerms::default()));
         assert_eq!(read(&UNSTATED), Ok(StoreTerms::default()));
         let stated = kvl_terms_t { ttl_ms: 0, priority: -1.5, cost: 0, ..UNSTATED };
-        assert_eq!(read(&stated), Ok(StoreTerms { ttl: Some(Ttl::DoNotStore), priority: Some(-1.5), cost: Some(0), keep_ttl: false }));
+        let terms = StoreTerms { ttl: Some(Ttl::DoNotStore), priority: Some(-1.5), cost: Some(0), ..StoreTerms::default() };
+        assert_eq!(read(&stated), Ok(terms));
     }
 
     #[test]
@@ -112,10 +132,21 @@ mod tests {
             kvl_terms_t { flags: 1 << 31, ..UNSTATED },
             kvl_terms_t { reserved: 1, ..UNSTATED },
             kvl_terms_t { struct_size: 0, ..UNSTATED },
-            kvl_terms_t { struct_size: UNSTATED.struct_size - 1, ..UNSTATED },
+            kvl_terms_t { struct_size: FIRST_SIZE - 1, ..UNSTATED },
+            kvl_terms_t { stale_ttl_ms: -2, ..UNSTATED },
         ] {
             assert_eq!(read(&refused), Err(Status::ERR_BAD_VALUE), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn r01_terms_state_how_long_an_entry_stays_as_a_fallback() {
+        for (stale_ttl_ms, stale_ms) in [(0, None), (KVL_STALE_NEVER, Some(0)), (5_000, Some(5_000))] {
+            assert_eq!(read(&kvl_terms_t { stale_ttl_ms, ..UNSTATED }), Ok(StoreTerms { stale_ms, ..StoreTerms::default() }));
+        }
+        // A program that was compiled before does not have the field.
+        let earlier = kvl_terms_t { struct_size: FIRST_SIZE, cost: 7, stale_ttl_ms: 9, ..UNSTATED };
+        assert_eq!(read(&earlier), Ok(StoreTerms { cost: Some(7), ..StoreTerms::default() }));
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub struct kvl_terms_t {
     pub flags: u32,
     /// 0.
     pub reserved: u32,
+    /// How long the entry stays after its end as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: not at all. Since 0.2.
+    pub stale_ttl_ms: i64,
 }
 
 /// How far kvl_cache_save() or kvl_cache_load() has come, or came.
@@ -145,7 +147,8 @@ pub struct kvl_result_t {
     pub data_len: usize,
     /// The value's object; NULL for bytes.
     pub object: *mut c_void,
-    /// The error if the status is below 0, and then never NULL; one pointer for all who waited.
+    /// The error if the status is below 0, and then never NULL; one pointer for all who waited. With KVL_F_STALE: what the load failed with,
+    /// or NULL.
     pub error: *mut kvl_error_t,
     /// Milliseconds since it was loaded or put; 0 when fresh.
     pub age_ms: i64,

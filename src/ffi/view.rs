@@ -1,6 +1,6 @@
 //! The views passed to callbacks: `kvl_result_t` filled from an outcome, a departure or a batch. All of it is borrowed.
 
-use super::constants::{KVL_F_LAST, KVL_SOURCE_NONE, KVL_SOURCE_STORE};
+use super::constants::{KVL_F_LAST, KVL_F_STALE, KVL_SOURCE_NONE, KVL_SOURCE_STORE};
 use super::types::{kvl_error_t, kvl_result_t, kvl_value_t};
 use crate::base::{Answer, Value};
 use crate::cache::{Departure, Hit};
@@ -59,6 +59,11 @@ pub(crate) fn of_outcome(index: usize, key: &[u8], outcome: &Outcome, last: bool
     match &outcome.verdict {
         Verdict::Value(value) => show_value(&mut view, value),
         Verdict::Failed(error) => view.error = error.as_raw().cast_mut().cast::<kvl_error_t>(),
+        Verdict::Stale(stale) => {
+            view.flags |= KVL_F_STALE;
+            stale.answer.value().into_iter().for_each(|value| show_value(&mut view, value));
+            stale.failure.iter().for_each(|error| view.error = error.as_raw().cast_mut().cast::<kvl_error_t>());
+        }
         Verdict::Null | Verdict::Miss | Verdict::InvalidKey => {}
     }
     view

@@ -36,6 +36,15 @@ pub struct TaskCounts {
     pub missed_unavailable: u64,
     /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`; they are reported nowhere else.
     pub refreshes_refused: u64,
+    /// Positions that were told what is stale: because the load failed, or took too long, or was not begun so soon after a failure.
+    pub stale_error: u64,
+    pub stale_timeout: u64,
+    pub stale_throttled: u64,
+    /// Loads ahead of their entry's end: started = succeeded + failed + dropped + in flight; but dropped counts those too that never started.
+    pub ahead_started: u64,
+    pub ahead_succeeded: u64,
+    pub ahead_failed: u64,
+    pub ahead_dropped: u64,
     pub fetch_timeouts: u64,
     pub fetch_cancels: u64,
     /// From the creation of a request to its end, in microseconds.
@@ -54,6 +63,7 @@ impl TaskCounts {
             + self.missed_remembered
             + self.missed_unasked
             + self.missed_unavailable
+            + self.stale_throttled
     }
 }
 

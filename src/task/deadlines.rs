@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub enum Due {
     /// A fetch's timeout.
     Fetch(FetchId),
+    /// A fetch waits no longer for better than what is stale.
+    Stale(FetchId),
     /// A request's attempt timeout.
     Attempt(RequestId),
     /// The end of a flight's pause.
@@ -17,6 +19,8 @@ pub enum Due {
     Linger,
     /// The end of the oldest remembered error.
     ErrorMemory,
+    /// Some keys are not left alone any more.
+    Throttle,
     /// The rate allows another request.
     Rate,
     /// The end of a drain.

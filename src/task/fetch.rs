@@ -19,11 +19,20 @@ pub enum Form {
     All,
     /// None: a refresh only wants its keys loaded.
     Refresh,
+    /// Not at all, and not at any cost: its keys were used, and will soon be over (rule R05).
+    Ahead,
+}
+
+impl Form {
+    /// Whether anybody is told.
+    pub fn tells(self) -> bool {
+        matches!(self, Form::Each | Form::All)
+    }
 }
 
 /// A fetch under way.
 pub struct Fetch<H: Host> {
-    /// `None` for a refresh, and after the last event.
+    /// `None` where nobody is told, and after the last event.
     pub sink: Option<H::Sink>,
     pub context: Option<H::Context>,
     pub form: Form,
@@ -47,6 +56,8 @@ pub struct Fetch<H: Host> {
     pub progress_at: usize,
     /// The fetch's timeout.
     pub deadline: Option<DeadlineId>,
+    /// When it waits no longer for better than what is stale.
+    pub stale_at: Option<DeadlineId>,
     /// What it adds to the demand for each of its keys.
     pub wish: Wish,
     /// The fetch's number, counting from the first.

@@ -24,6 +24,10 @@ pub struct Flight {
     /// Whether the running attempt continues without demand, because the last waiter to leave asked for that (rule F10a). If another
     /// waiter joins, the last one to leave decides anew.
     pub continues: bool,
+    /// Whether it is wanted for the sake of those who were told what is stale: the first of them left its wish behind, as a refresh does.
+    pub revalidates: bool,
+    /// Whether the use of an entry that will soon be over started it.
+    pub is_ahead: bool,
     /// How many attempts began.
     pub attempts: u32,
     /// When the first one began; never, while none has.
@@ -136,13 +140,6 @@ impl Flight {
     }
 
     /// `error`, with what the last attempt failed with as its cause.
-    pub fn with_cause(&self, error: &Error) -> Error {
-        with_cause(error, self.last_error.as_ref())
-    }
-}
-
-impl EndedFlight {
-    /// As [`Flight::with_cause`].
     pub fn with_cause(&self, error: &Error) -> Error {
         with_cause(error, self.last_error.as_ref())
     }

@@ -96,6 +96,12 @@ pub trait AnswerStore {
     /// Stores an answer, of which the caller keeps a reference. Exclusive access lets it be shared without synchronisation. `hash` is the
     /// key's, by the table's hasher.
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult;
+    /// What the store has of `key` after its end (rule R01); counts as no hit.
+    fn stale(&mut self, key: &[u8]) -> Option<Outcome>;
+    /// Removes that.
+    fn remove_stale(&mut self, key: &[u8]);
+    /// The load of `key` ahead of its entry's end failed.
+    fn refresh_failed(&mut self, key: &[u8]);
 }
 
 /// The environment of one operation on the table.
@@ -171,6 +177,10 @@ impl<H: Host> Effects<H> {
         match outcome.verdict {
             super::Verdict::Value(value) => self.deferred_drops.push(DeferredDrop::Answer(Answer::Value(value))),
             super::Verdict::Failed(error) => self.deferred_drops.push(DeferredDrop::Error(error)),
+            super::Verdict::Stale(stale) => {
+                self.deferred_drops.push(DeferredDrop::Answer(stale.answer));
+                self.deferred_drops.extend(stale.failure.map(DeferredDrop::Error));
+            }
             super::Verdict::Null | super::Verdict::Miss | super::Verdict::InvalidKey => {}
         }
     }

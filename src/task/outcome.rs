@@ -32,6 +32,17 @@ pub enum Verdict {
     InvalidKey,
     /// No answer, for this reason.
     Failed(Error),
+    /// An answer whose time is over, for want of a better one (rule R02).
+    Stale(Box<Stale>),
+}
+
+/// An answer whose time is over.
+#[derive(Clone, Debug)]
+pub struct Stale {
+    /// The value, or null.
+    pub answer: Answer,
+    /// What the load failed with; `None`: nothing failed, it takes too long.
+    pub failure: Option<Error>,
 }
 
 /// Where an outcome came from. The numbers are part of the C API.
@@ -50,6 +61,8 @@ pub enum Source {
     Put = 4,
     /// The remembered error of an earlier load.
     ErrorMemory = 5,
+    /// The store had it, though its time was over.
+    Stale = 6,
 }
 
 impl Outcome {
@@ -68,6 +81,24 @@ impl Outcome {
         Outcome { source, ..Outcome::bare(answer.into()) }
     }
 
+    /// An answer as the store still has it, told without a failure.
+    pub fn as_stale(self) -> Outcome {
+        self.stale_after(None)
+    }
+
+    /// The same, told instead of a failure.
+    pub fn with_failure(self, failure: Error) -> Outcome {
+        self.stale_after(Some(failure))
+    }
+
+    fn stale_after(self, failure: Option<Error>) -> Outcome {
+        let answer = match self.verdict {
+            Verdict::Value(value) => Answer::Value(value),
+            _ => Answer::Null,
+        };
+        Outcome { verdict: Verdict::Stale(Box::new(Stale { answer, failure })), source: Source::Stale, ..self }
+    }
+
     /// The error, if it failed.
     pub fn error(&self) -> Option<&Error> {
         match &self.verdict {
@@ -81,7 +112,7 @@ impl Outcome {
         match &self.verdict {
             Verdict::Failed(error) => Some(error.clone()),
             Verdict::InvalidKey => Some(Error::of(Status::INVALID_KEY)),
-            Verdict::Value(_) | Verdict::Null | Verdict::Miss => None,
+            Verdict::Value(_) | Verdict::Null | Verdict::Miss | Verdict::Stale(_) => None,
         }
     }
 
@@ -90,6 +121,9 @@ impl Outcome {
         match &self.verdict {
             Verdict::Value(value) => value.runs_host_code_on_drop(),
             Verdict::Failed(error) => error.runs_host_code_on_drop(),
+            Verdict::Stale(stale) => {
+                stale.answer.runs_host_code_on_drop() || stale.failure.as_ref().is_some_and(|error| error.runs_host_code_on_drop())
+            }
             Verdict::Null | Verdict::Miss | Verdict::InvalidKey => false,
         }
     }
@@ -102,6 +136,8 @@ impl Outcome {
             Verdict::Miss => Status::MISS,
             Verdict::InvalidKey => Status::INVALID_KEY,
             Verdict::Failed(error) => error.status(),
+            Verdict::Stale(stale) if stale.answer.value().is_some() => Status::VALUE,
+            Verdict::Stale(_) => Status::NULL,
         }
     }
 }

@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 pub(super) fn of_outcome<V: Send + Sync + 'static>(outcome: Outcome) -> FetchResult<V> {
     match outcome.verdict {
         Verdict::Value(value) => Ok(Some(shared(&value))),
+        Verdict::Stale(stale) => Ok(stale.answer.value().map(shared)),
         Verdict::Null | Verdict::Miss => Ok(None),
         Verdict::InvalidKey => Err(FetchError::of(crate::base::Status::INVALID_KEY)),
         Verdict::Failed(error) => Err(FetchError::new(error)),

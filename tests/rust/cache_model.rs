@@ -430,7 +430,7 @@ impl World {
                         Condition::Holds(answer(Some(model.find(key).and_then(|at| model.held[at].id).unwrap_or(self.given))))
                     }
                 };
-                let terms = StoreTerms { ttl, keep_ttl, priority: Some(priority), cost: Some(cost) };
+                let terms = StoreTerms { ttl, keep_ttl, stale_ms: None, priority: Some(priority), cost: Some(cost) };
                 let entry = NewEntry { answer: answer(given.id), terms, condition };
                 let (put, named) = if naming {
                     let (put, named) = store.put_naming(&key_bytes(key), entry, clock, &mut out);

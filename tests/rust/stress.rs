@@ -100,6 +100,10 @@ impl Ear {
                 Status::ERR_CLOSED => tally.check(self.closing.load(Ordering::SeqCst), || "CLOSED, but it is open".to_owned()),
                 other => tally.check(false, || format!("an unexpected {other:?}")),
             },
+            Verdict::Stale(stale) => {
+                let bytes = stale.answer.value().and_then(|value| value.as_bytes());
+                tally.check(bytes.is_none_or(|bytes| bytes == &self.keys[index][..]), || format!("another key's value: {stale:?}"));
+            }
             Verdict::Null | Verdict::Miss => {}
             Verdict::InvalidKey => tally.check(false, || "there is no validator".to_owned()),
         }

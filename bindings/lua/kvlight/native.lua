@@ -2,6 +2,7 @@
 
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
+---@field ["stale.timeout_ms"]? integer How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1.
 ---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
 ---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
 ---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
@@ -53,6 +54,12 @@
 ---@field ["breaker.consecutive"]? integer The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
 ---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
 ---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
+---@field ["refresh.after"]? number Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Default: 0.
+---@field ["refresh.after_ms"]? integer The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Default: 0.
+---@field ["refresh.retry_ms"]? integer After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Default: 1000.
+---@field ["refresh.jitter"]? number Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
+---@field ["stale.ttl_ms"]? integer How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Default: 0.
+---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Default: 1000.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 
 local native = {}
@@ -88,6 +95,7 @@ typedef struct kvl_terms_t {
   int64_t cost;
   uint32_t flags;
   uint32_t reserved;
+  int64_t stale_ttl_ms;
 } kvl_terms_t;
 typedef struct kvl_transfer_t {
   size_t struct_size;
@@ -192,6 +200,14 @@ typedef struct kvl_stats_t {
   uint64_t breaker_opened;
   uint64_t breaker_refused;
   uint64_t refreshes_refused;
+  uint64_t misses_throttled;
+  uint64_t stale_error;
+  uint64_t stale_timeout;
+  uint64_t stale_throttled;
+  uint64_t refreshes_started;
+  uint64_t refreshes_succeeded;
+  uint64_t refreshes_failed;
+  uint64_t refreshes_dropped;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
@@ -289,6 +305,7 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache, const uint8_t *key, size_t 
 kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t *expected, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, size_t key_len, int64_t ttl_ms);
 kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
+kvl_status_t kvl_cache_expire(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
 kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
@@ -441,12 +458,14 @@ native.constants = {
   KIND_OBJECT = 2, -- A value that is a pointer of the program's.
   KIND_NULL = 3, -- The constant that stands for "known to be absent".
   F_LAST = 1, -- In the flags of results and events: nothing more follows for this fetch.
+  F_STALE = 2, -- In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed with; it is NULL if the load takes too long (`stale.timeout_ms`).
   CANCEL_NO = 0, -- The request is wanted.
   CANCEL_UNWANTED = 1, -- None of its keys is wanted any more.
   CANCEL_TIMEOUT = 2, -- The attempt's time is over.
   CANCEL_CLOSED = 3, -- The engine closes.
   TTL_NEVER = -1, -- A TTL: until something else removes the entry.
   TTL_DEFAULT = -2, -- A TTL: what the configuration says.
+  STALE_NEVER = -1, -- A time as a fallback: none.
   COST_DEFAULT = -1, -- A cost: the cost function's, else the value's own.
   PRIORITY_DEFAULT = -1.7976931348623157e+308, -- A priority: not stated.
   PUT_F_KEEP_TTL = 1, -- A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none.
@@ -462,6 +481,7 @@ native.constants = {
   SOURCE_JOINED = 3, -- From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one.
   SOURCE_PUT = 4, -- From a put that settled the waiting load.
   SOURCE_ERROR_MEMORY = 5, -- From the memory of recent errors.
+  SOURCE_STALE = 6, -- From the store, though its time was over: there was nothing better.
   CAUSE_EXPIRED = 1, -- Its time was over.
   CAUSE_CAPACITY = 2, -- It made room for another entry (cache.capacity).
   CAUSE_COST = 3, -- It made room for another entry's cost (cache.cost_limit).
@@ -479,6 +499,7 @@ native.constants = {
   EVENT_REMOVAL = 7, -- A value is no longer in the store.
   EVENT_CLOSED = 8, -- An engine is closed: its last event.
   ERROR_F_PERMANENT = 1, -- In the flags of an error: trying again is pointless, whatever the retry policy says.
+  ERROR_F_NO_STALE = 2, -- In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the store.
   COUNT_VALUES = 0, -- Positions that have a value.
   COUNT_NULLS = 1, -- Positions that are known to be absent.
   COUNT_INVALID = 2, -- Positions whose key the validator refused.
@@ -486,6 +507,7 @@ native.constants = {
   COUNT_FROM_STORE = 4, -- Positions that the store answered.
   COUNT_FROM_PROVIDER = 5, -- Positions whose load this fetch had started.
   COUNT_JOINED = 6, -- Positions that joined a load under way, another position's of this fetch included.
+  COUNT_STALE = 7, -- Positions that were told a value, or a null, whose time was over: KVL_F_STALE.
   QUEUE_NEW_PIPE = 1, -- In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows.
 }
 
@@ -550,6 +572,14 @@ native.statistics = {
   "breaker_opened", -- Times that the circuit breaker opened.
   "breaker_refused", -- Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
   "refreshes_refused", -- Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
+  "misses_throttled", -- Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms).
+  "stale_error", -- Positions of fetches that were told what is stale because the load failed.
+  "stale_timeout", -- Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms).
+  "stale_throttled", -- Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms).
+  "refreshes_started", -- Loads that began because an entry was used that will soon be over (refresh.after).
+  "refreshes_succeeded", -- Of these, those that ended with a value or null.
+  "refreshes_failed", -- Of these, those that ended with an error.
+  "refreshes_dropped", -- Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed.
 }
 
 return native

@@ -2,6 +2,8 @@
 
 /** What one fetch may set. */
 export interface FetchSettings {
+  /** How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1. */
+  'stale.timeout_ms'?: number;
   /** Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial. */
   'batch.mode'?: 'partial' | 'all_or_nothing';
   /** How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1. */
@@ -102,6 +104,18 @@ export interface Settings extends FetchSettings {
   'breaker.open_ms'?: number;
   /** How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1. */
   'breaker.probes'?: number;
+  /** Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Default: 0. */
+  'refresh.after'?: number;
+  /** The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Default: 0. */
+  'refresh.after_ms'?: number;
+  /** After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Default: 1000. */
+  'refresh.retry_ms'?: number;
+  /** Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Default: 0. */
+  'refresh.jitter'?: number;
+  /** How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Default: 0. */
+  'stale.ttl_ms'?: number;
+  /** How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Default: 1000. */
+  'stale.retry_ms'?: number;
   /** How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1. */
   'attempt_timeout_ms'?: number;
 }
@@ -226,6 +240,8 @@ export interface Constants {
   readonly KIND_NULL: 3;
   /** In the flags of results and events: nothing more follows for this fetch. */
   readonly F_LAST: 1;
+  /** In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed with; it is NULL if the load takes too long (`stale.timeout_ms`). */
+  readonly F_STALE: 2;
   /** The request is wanted. */
   readonly CANCEL_NO: 0;
   /** None of its keys is wanted any more. */
@@ -238,6 +254,8 @@ export interface Constants {
   readonly TTL_NEVER: -1;
   /** A TTL: what the configuration says. */
   readonly TTL_DEFAULT: -2;
+  /** A time as a fallback: none. */
+  readonly STALE_NEVER: -1;
   /** A cost: the cost function's, else the value's own. */
   readonly COST_DEFAULT: -1;
   /** A priority: not stated. */
@@ -268,6 +286,8 @@ export interface Constants {
   readonly SOURCE_PUT: 4;
   /** From the memory of recent errors. */
   readonly SOURCE_ERROR_MEMORY: 5;
+  /** From the store, though its time was over: there was nothing better. */
+  readonly SOURCE_STALE: 6;
   /** Its time was over. */
   readonly CAUSE_EXPIRED: 1;
   /** It made room for another entry (cache.capacity). */
@@ -302,6 +322,8 @@ export interface Constants {
   readonly EVENT_CLOSED: 8;
   /** In the flags of an error: trying again is pointless, whatever the retry policy says. */
   readonly ERROR_F_PERMANENT: 1;
+  /** In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the store. */
+  readonly ERROR_F_NO_STALE: 2;
   /** Positions that have a value. */
   readonly COUNT_VALUES: 0;
   /** Positions that are known to be absent. */
@@ -316,6 +338,8 @@ export interface Constants {
   readonly COUNT_FROM_PROVIDER: 5;
   /** Positions that joined a load under way, another position's of this fetch included. */
   readonly COUNT_JOINED: 6;
+  /** Positions that were told a value, or a null, whose time was over: KVL_F_STALE. */
+  readonly COUNT_STALE: 7;
   /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
   readonly QUEUE_NEW_PIPE: 1;
 }

@@ -10,6 +10,7 @@ namespace Kvlight;
  * FetchSettings: what one fetch may set.
  *
  * @phpstan-type FetchSettings array{
+ *   'stale.timeout_ms'?: int, // How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
@@ -63,6 +64,13 @@ namespace Kvlight;
  *   'breaker.consecutive'?: int, // The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
  *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
  *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
+ *   'refresh.after'?: float, // Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Default: 0.
+ *   'refresh.after_ms'?: int, // The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Default: 0.
+ *   'refresh.retry_ms'?: int, // After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Default: 1000.
+ *   'refresh.jitter'?: float, // Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
+ *   'stale.ttl_ms'?: int, // How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Default: 0.
+ *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Default: 1000.
+ *   'stale.timeout_ms'?: int, // How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
@@ -203,6 +211,8 @@ final class Native
     public const KIND_NULL = 3;
     /** In the flags of results and events: nothing more follows for this fetch. */
     public const F_LAST = 1;
+    /** In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed with; it is NULL if the load takes too long (`stale.timeout_ms`). */
+    public const F_STALE = 2;
     /** The request is wanted. */
     public const CANCEL_NO = 0;
     /** None of its keys is wanted any more. */
@@ -215,6 +225,8 @@ final class Native
     public const TTL_NEVER = -1;
     /** A TTL: what the configuration says. */
     public const TTL_DEFAULT = -2;
+    /** A time as a fallback: none. */
+    public const STALE_NEVER = -1;
     /** A cost: the cost function's, else the value's own. */
     public const COST_DEFAULT = -1;
     /** A priority: not stated. */
@@ -245,6 +257,8 @@ final class Native
     public const SOURCE_PUT = 4;
     /** From the memory of recent errors. */
     public const SOURCE_ERROR_MEMORY = 5;
+    /** From the store, though its time was over: there was nothing better. */
+    public const SOURCE_STALE = 6;
     /** Its time was over. */
     public const CAUSE_EXPIRED = 1;
     /** It made room for another entry (cache.capacity). */
@@ -279,6 +293,8 @@ final class Native
     public const EVENT_CLOSED = 8;
     /** In the flags of an error: trying again is pointless, whatever the retry policy says. */
     public const ERROR_F_PERMANENT = 1;
+    /** In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the store. */
+    public const ERROR_F_NO_STALE = 2;
     /** Positions that have a value. */
     public const COUNT_VALUES = 0;
     /** Positions that are known to be absent. */
@@ -293,6 +309,8 @@ final class Native
     public const COUNT_FROM_PROVIDER = 5;
     /** Positions that joined a load under way, another position's of this fetch included. */
     public const COUNT_JOINED = 6;
+    /** Positions that were told a value, or a null, whose time was over: KVL_F_STALE. */
+    public const COUNT_STALE = 7;
     /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
     public const QUEUE_NEW_PIPE = 1;
 }

@@ -26,6 +26,9 @@ pub struct CacheSettings {
     pub null_ttl_ms: Option<u64>,
     pub ttl_jitter_ms: u64,
     pub idle_ttl_ms: Option<u64>,
+    /// How long an entry stays after its end as a fallback (rule R01).
+    pub stale_ttl_ms: u64,
+    pub refresh: RefreshSettings,
     pub timer: bool,
     pub seed: Option<u64>,
     pub hash: Hash,
@@ -33,6 +36,25 @@ pub struct CacheSettings {
     pub error_capacity: u64,
     /// `None`: any number.
     pub max_pending_removals: Option<u64>,
+}
+
+/// When an entry that is used is loaded anew before its end (rule R05).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct RefreshSettings {
+    /// 0: by `after_ms`.
+    pub after: f64,
+    /// 0: by `after`.
+    pub after_ms: u64,
+    pub retry_ms: u64,
+    pub jitter: f64,
+}
+
+impl RefreshSettings {
+    /// Whether entries are loaded before their end at all.
+    pub fn is_on(&self) -> bool {
+        self.after > 0.0 || self.after_ms > 0
+    }
 }
 
 /// How keys are hashed.
@@ -62,6 +84,8 @@ pub struct TaskSettings {
     pub omitted_is_null: bool,
     pub rate: RateSettings,
     pub breaker: BreakerSettings,
+    /// How long a key is left alone after a failure that a fallback covered (rule R03).
+    pub stale_retry: Duration,
 }
 
 /// How fast requests are handed out (rule R08).
@@ -118,6 +142,8 @@ pub struct FetchSettings {
     pub batch_mode: BatchMode,
     pub on_timeout: LeavePolicy,
     pub on_cancel: LeavePolicy,
+    /// How long a fetch waits for better than what is stale; `None`: for as long as the load takes (rule R04).
+    pub stale_timeout: Option<Duration>,
 }
 
 /// What becomes of a load in the provider's hands when its last waiter leaves (rule F10a).
@@ -193,6 +219,8 @@ impl Default for CacheSettings {
             null_ttl_ms: Some(60_000),
             ttl_jitter_ms: 0,
             idle_ttl_ms: None,
+            stale_ttl_ms: 0,
+            refresh: RefreshSettings { after: 0.0, after_ms: 0, retry_ms: 1_000, jitter: 0.0 },
             timer: true,
             seed: None,
             hash: Hash::Fast,
@@ -226,6 +254,7 @@ impl Default for TaskSettings {
                 open: Duration::from_secs(5),
                 probes: 1,
             },
+            stale_retry: Duration::from_secs(1),
         }
     }
 }
@@ -242,6 +271,7 @@ impl Default for FetchSettings {
             batch_mode: BatchMode::Partial,
             on_timeout: LeavePolicy::Continue,
             on_cancel: LeavePolicy::Cancel,
+            stale_timeout: None,
         }
     }
 }

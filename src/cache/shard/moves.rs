@@ -3,7 +3,7 @@
 use super::super::slab::Held;
 use super::super::work;
 use super::Shard;
-use crate::base::Millis;
+use crate::base::{Key, Millis};
 
 /// An entry between two shards.
 pub(in super::super) struct Moving {
@@ -12,6 +12,12 @@ pub(in super::super) struct Moving {
     priority: f64,
     /// When it was used last, if there is an idle TTL.
     used: Millis,
+    /// The end that its TTL sets or, of a stale one, that it had.
+    end: Millis,
+    /// How long it stays after that.
+    grace_ms: u64,
+    /// Of a stale one, the end of its grace.
+    stale_until: Option<Millis>,
 }
 
 impl Shard {
@@ -20,13 +26,24 @@ impl Shard {
         let mut moving = Vec::with_capacity(self.slab.len() as usize);
         let idle_ms = self.expiry.idle_ms.unwrap_or(0);
         self.slab.forget_keys();
+        while let Some(place) = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first()) {
+            let (end, until) = (self.slab.deadline(place), self.leaves_at(place));
+            let cost = self.slab.cost(place);
+            self.lifetimes.iter_mut().for_each(|lifetimes| {
+                lifetimes.leave(place, cost);
+            });
+            let held = self.slab.take_forgotten(place);
+            let hash = self.hasher.hash(held.record.key());
+            moving.push(Moving { hash, held, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until) });
+        }
         while let Some(place) = self.order.next_victim(&mut self.slab) {
             let used = Millis(self.order.idle_end(place).0.saturating_sub(idle_ms));
             let priority = self.order.priority_of(&self.slab, place);
+            let (end, grace_ms) = (self.deadline_of(place), self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place)));
             work::entry();
             self.order.leave(&mut self.slab, place);
             let held = self.slab.take_forgotten(place);
-            moving.push(Moving { hash: self.hasher.hash(held.record.key()), held, priority, used });
+            moving.push(Moving { hash: self.hasher.hash(held.record.key()), held, priority, used, end, grace_ms, stale_until: None });
         }
         self.start_again();
         moving
@@ -34,8 +51,20 @@ impl Shard {
 
     /// Adds an entry that another shard has given up. It must fit the limits.
     pub fn take_in(&mut self, moving: Moving) {
-        let Moving { hash, held, priority, used } = moving;
-        self.store(hash, held, priority, used);
+        let Moving { hash, mut held, priority, used, end, grace_ms, stale_until } = moving;
+        if grace_ms == 0 && self.lifetimes.is_none() {
+            self.store(hash, held, priority, grace_ms, used);
+            return;
+        }
+        // The deadline may be the time from which it is to be loaded anew.
+        let (deadline, key) = (held.record.deadline(), Key::new(held.record.key()));
+        held.record.set_deadline(end);
+        self.store(hash, held, priority, grace_ms, used);
+        let Some(place) = self.find(hash, &key) else { return };
+        match stale_until {
+            Some(until) => self.enter_grace(place, end, until),
+            None => self.slab.set_deadline(place, deadline),
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use crate::task::demand::Demand;
 use crate::task::flight::{Flight, KeyState, Phase, Standing};
 use crate::task::group::WaitingKey;
 use crate::task::host::Handout;
-use crate::task::outcome::Outcome;
 use crate::task::queue::Arrival;
 use crate::task::request::{Part, ProviderCall, Request, Time};
 use crate::task::{FetchId, FlightId};
@@ -66,7 +65,7 @@ impl<H: Host> Table<H> {
 
     /// Takes the place of the last key in the order that gives way, skipping keys that the fetch asks for too (rule F13g); false if there
     /// is none. The key that gives way is deferred if it can be; else its waiters are settled with QUEUE_FULL.
-    fn take_place<S>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> bool {
+    fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> bool {
         while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
             let flight = &self.flights[last.flight];
@@ -85,12 +84,14 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends a waiting flight with QUEUE_FULL.
-    fn lose<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
+    fn lose<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
+        self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
+        let error = self.flights[id].with_cause(&self.errors.queue_full);
+        let outcome = self.after_failure(id, error, turn);
         let flight = self.take_flight(id);
         self.counts.flights_lost += 1;
-        let error = flight.with_cause(&self.errors.queue_full);
-        self.settle_flight(flight, Outcome::failed(error), turn.out);
+        self.settle_flight(flight, outcome, turn.out);
     }
 
     /// The position of a waiting flight among those of its urgency.

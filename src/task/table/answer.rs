@@ -112,8 +112,9 @@ impl<H: Host> Table<H> {
         terms: StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
-        let end = |flight: &mut Flight| (flight.is_wanted(), flight.standing, flight.end());
-        let (was_wanted, standing, flight) = self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
+        let end = |flight: &mut Flight| (flight.is_wanted(), flight.standing, flight.is_ahead, flight.end());
+        let (was_wanted, standing, is_ahead, flight) =
+            self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
         let key_state = &mut self.key_states[flight.key_state];
         let mut filled = FillResult::default();
         if standing == Standing::Current {
@@ -125,6 +126,9 @@ impl<H: Host> Table<H> {
                     self.recent.write(key_state.hash, true);
                 }
                 filled = turn.store.fill(key_state.hash, &key_state.key, &mut answer, terms.or_priority(flight.priority.get()));
+            }
+            if rarely(!self.throttled.is_empty()) {
+                self.throttled.end(&key_state.key, turn.out);
             }
             if rarely(!self.failures.is_empty()) {
                 let drops = &mut turn.out.deferred_drops;
@@ -139,6 +143,7 @@ impl<H: Host> Table<H> {
             let hash = key_state.hash;
             self.forget_key_state(hash, flight.key_state);
         }
+        self.counts.ahead_succeeded += u64::from(is_ahead);
         self.counts.flights_succeeded += 1;
         let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, Source::Provider) };
         self.settle_waiters(flight, outcome, turn.out);
@@ -155,6 +160,7 @@ impl<H: Host> Table<H> {
         filled: FillResult,
         turn: &mut TableContext<'_, H, S>,
     ) {
+        self.counts.ahead_succeeded += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);
         self.counts.flights_succeeded += 1;
         let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, source) };
@@ -198,9 +204,11 @@ impl<H: Host> Table<H> {
 
     #[inline]
     fn forget_failure<S>(&mut self, key_state: KeyStateId, turn: &mut TableContext<'_, H, S>) {
-        if self.failures.is_empty() {
+        if self.failures.is_empty() && self.throttled.is_empty() {
             return;
         }
+        let Table { throttled, key_states, .. } = self;
+        throttled.end(&key_states[key_state].key, turn.out);
         let drops = &mut turn.out.deferred_drops;
         self.failures.forget(&self.key_states[key_state].key, &mut |error| drops.push(DeferredDrop::Error(error)));
     }
@@ -266,12 +274,12 @@ impl<H: Host> Table<H> {
     }
 
     /// Handles a failed attempt: the flight pauses and is retried, or ends and settles its waiters with the error.
-    pub(super) fn fail<S>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn fail<S: AnswerStore>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) {
         self.fail_until(id, error, Moment::default(), turn);
     }
 
     /// Like `fail`; the next attempt begins at `not_before` at the earliest.
-    pub(super) fn fail_until<S>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn fail_until<S: AnswerStore>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut TableContext<'_, H, S>) {
         if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
             let dropped = self.flights[id].note_error(error);
             turn.out.defer_error_drop(dropped);
@@ -281,20 +289,14 @@ impl<H: Host> Table<H> {
             self.flights[id].phase = Phase::Backoff { timer: self.deadlines.set(due, Due::Retry(id)) };
             return;
         }
-        let flight = &self.flights[id];
-        if flight.standing == Standing::Current && error.status() == Status::ERR_PROVIDER {
-            let drops = &mut turn.out.deferred_drops;
-            let gone = &mut |error| drops.push(DeferredDrop::Error(error));
-            self.failures.remember(&self.key_states[flight.key_state].key, &error, turn.now.millis(), gone);
-            self.time_errors(turn.now);
-        }
-        let flight = self.take_flight(id);
+        self.counts.ahead_failed += u64::from(self.flights[id].is_ahead);
         // Of an error that is the library's own the provider's says why (rule F10b).
         let is_own = [&self.errors.timeout, &self.errors.unavailable].into_iter().any(|own| error.is(own));
-        let error = if is_own { flight.with_cause(&error) } else { error };
+        let error = if is_own { self.flights[id].with_cause(&error) } else { error };
+        let outcome = self.after_failure(id, error, turn);
+        let flight = self.take_flight(id);
         self.counts.flights_failed += 1;
-        let source = if error.status() == Status::ERR_PROVIDER { Source::Provider } else { Source::None };
-        self.settle_flight(flight, Outcome { source, ..Outcome::failed(error) }, turn.out);
+        self.settle_flight(flight, outcome, turn.out);
     }
 
     /// When the next attempt after `error` begins; `None` if there is none.
@@ -339,6 +341,7 @@ impl<H: Host> Table<H> {
         }
         let drops = &mut turn.out.deferred_drops;
         self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
+        self.throttled.end(key, turn.out);
         let key_state = self.key_state_of(hash, key);
         if let Some(key_state) = key_state {
             if is_stored {

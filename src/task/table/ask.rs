@@ -15,6 +15,7 @@ use crate::task::queue::{Arrival, Rank, Search};
 use crate::task::{FetchId, FlightId, KeyStateId};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The result of looking a position up in the store before the table's lock was taken.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Reservation {
             return Some(Reservation { positions: SmallVec::from_buf([Position::Open(FlightId::NULL)]), outcomes: Vec::new() });
         }
         let mut room = Reservation { positions: SmallVec::new(), outcomes: Vec::new() };
-        if form == Form::Refresh {
+        if !form.tells() {
             return Some(room);
         }
         room.positions.try_reserve_exact(positions).ok()?;
@@ -93,9 +94,9 @@ pub(super) struct FetchContext<'a> {
 }
 
 impl FetchContext<'_> {
-    /// Whether it is a refresh, which takes no place from another key (rule F13d).
+    /// Whether it is a refresh of either kind, which takes no place from another key (rule F13d).
     pub fn is_refresh(&self) -> bool {
-        self.form == Form::Refresh
+        !self.form.tells()
     }
 }
 
@@ -126,6 +127,7 @@ impl<H: Host> Table<H> {
             progress_step,
             progress_at: progress_step,
             deadline: None,
+            stale_at: None,
             wish,
             arrival,
             stand,
@@ -146,11 +148,14 @@ impl<H: Host> Table<H> {
             match std::mem::replace(&mut probes[position], Probe::Missed) {
                 Probe::Missed => self.ask_position(&mut asking, position as u32, &keys, probes, turn),
                 // A refresh delivers nothing: its invalid keys are skipped.
-                Probe::Settled(outcome) if form == Form::Refresh => turn.out.defer_outcome_drop(outcome),
+                Probe::Settled(outcome) if !form.tells() => turn.out.defer_outcome_drop(outcome),
                 Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
             }
         }
         self.hand_out_opening(turn);
+        if let Some(longest) = settings.stale_timeout {
+            self.wait_for_better(id, longest, turn);
+        }
         if self.leave_queue(id, 1) {
             self.forget_fetch(id, turn.out);
         }
@@ -166,7 +171,7 @@ impl<H: Host> Table<H> {
         };
         let fetch = &mut self.fetches[id];
         if fetch.is_all_or_nothing()
-            && fetch.form != Form::Refresh
+            && fetch.form.tells()
             && let Some(error) = probes.iter().find_map(refused)
         {
             fetch.ended = Some(error);
@@ -199,16 +204,30 @@ impl<H: Host> Table<H> {
             }
             way = self.admission_with_a_place(asking, turn);
         }
+        self.counts.ahead_started += u64::from(asking.form == Form::Ahead && way != Admission::Lost);
+        self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead && way == Admission::Lost);
         if way != Admission::Lost {
             self.counts.missed_started += u64::from(!asking.is_refresh());
             return self.start(way, new, asking, turn);
         }
         if !asking.is_refresh() {
             self.counts.missed_queue_full += 1;
-            let error = self.errors.queue_full.clone();
-            self.settle(asking.id, position, Outcome::failed(error), turn.out);
-        } else {
+            let outcome = Outcome::failed(self.errors.queue_full.clone());
+            let outcome = self.instead_of_load(&keys[position as usize], outcome, turn);
+            self.settle(asking.id, position, outcome, turn.out);
+        } else if asking.form == Form::Refresh {
             self.counts.refreshes_refused += 1;
+        }
+    }
+
+    /// The fetch waits that long for better than what is stale (rule R04). It is held by its caller.
+    fn wait_for_better<S: AnswerStore>(&mut self, id: FetchId, longest: Duration, turn: &mut TableContext<'_, H, S>) {
+        if longest.is_zero() {
+            return self.tell_stale(id, turn);
+        }
+        let at = turn.now.moment().after(longest);
+        if let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| fetch.open > 0 && at < Moment::NEVER) {
+            fetch.stale_at = Some(self.deadlines.set(at, Due::Stale(id)));
         }
     }
 
@@ -266,6 +285,14 @@ impl<H: Host> Table<H> {
             self.join(flight, position, asking);
             return None;
         }
+        if !self.throttled.is_empty() {
+            if !reads {
+                self.throttled.end(key, turn.out);
+            } else if let Some(outcome) = self.while_left_alone(key, turn) {
+                self.settle(id, position, outcome, turn.out);
+                return None;
+            }
+        }
         if !reads && !self.failures.is_empty() {
             // A forced load supersedes the remembered error, whatever its result (rule F20a).
             let drops = &mut turn.out.deferred_drops;
@@ -277,16 +304,19 @@ impl<H: Host> Table<H> {
             if let Some(error) = self.failures.recall(key, turn.now.millis(), gone) {
                 self.counts.missed_remembered += 1;
                 let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
+                let outcome = self.instead_of_load(key, outcome, turn);
                 self.settle(id, position, outcome, turn.out);
                 return None;
             }
         }
         if !self.is_provider_available(turn.now) {
             self.counts.missed_unavailable += u64::from(!asking.is_refresh());
+            self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead);
             let outcome = Outcome::failed(self.errors.unavailable.clone());
             if asking.is_refresh() {
                 turn.out.defer_outcome_drop(outcome);
             } else {
+                let outcome = self.instead_of_load(key, outcome, turn);
                 self.settle(id, position, outcome, turn.out);
             }
             return None;
@@ -308,6 +338,8 @@ impl<H: Host> Table<H> {
             waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
             demand: Demand::of(asking.wish),
             continues: false,
+            revalidates: false,
+            is_ahead: asking.form == Form::Ahead,
             attempts: 0,
             first_began: Moment::NEVER,
             last_error: None,

@@ -161,7 +161,9 @@ impl<H: Host> Table<H> {
         let pauses = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Backoff { timer } if timer.at < Moment::NEVER));
         let rate = self.rate_wait.iter().filter(|wait| self.deadlines.holds(wait.timer, Due::Rate));
         let single = usize::from(self.linger.is_some()) + usize::from(self.errors_expire.is_some_and(|timer| timer.at < Moment::NEVER));
-        let causes = fetches.count() + attempts.count() + pauses.count() + rate.count() + single;
+        let single = single + usize::from(self.throttled.timer().is_some());
+        let stale = self.fetches.values().filter(|fetch| fetch.stale_at.is_some());
+        let causes = fetches.count() + stale.count() + attempts.count() + pauses.count() + rate.count() + single;
         let known = self.deadlines.len();
         let agree = match self.life {
             Acceptance::Open => known == causes,

@@ -57,6 +57,7 @@ impl<H: Host> Table<H> {
         }
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
+        self.end_all_throttles(turn.out);
         self.deadlines = Default::default();
         self.errors_expire = None;
     }
@@ -79,6 +80,7 @@ impl<H: Host> Table<H> {
         for flight in self.flights.drain() {
             out.defer_error_drop(flight.last_error);
         }
+        self.end_all_throttles(out);
         self.key_states.drain();
         self.by_key.clear();
         self.queue = WaitQueue::new(&self.settings);

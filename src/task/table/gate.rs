@@ -70,7 +70,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Fails a key because the breaker is open. If it is retried, then not before the breaker lets requests through.
-    fn fail_unavailable<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
+    fn fail_unavailable<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         let not_before = self.breaker.retry_at(turn.now.moment());
         self.fail_until(id, self.errors.unavailable.clone(), not_before, turn);
     }

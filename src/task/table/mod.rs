@@ -2,7 +2,7 @@
 //!
 //! One file for each event: [`ask`](self) (a fetch arrives), `admit` (which keys get a slot or a place), `gate` (rate and circuit
 //! breaker), `attempt` (a request is taken, finished, or times out), `answer` (the provider answers), `settle` (a position is settled, a
-//! waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `close`.
+//! waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `fallback` (what is told where a load failed or takes too long), `close`.
 //!
 //! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as
 //! a whole, gives out free places, forms requests. Until then ids may be stale.
@@ -23,6 +23,7 @@ mod ask;
 mod attempt;
 mod check;
 mod close;
+mod fallback;
 mod gate;
 mod settle;
 mod time;
@@ -34,6 +35,7 @@ pub use attempt::{TakeResult, Unanswered};
 pub use close::Close;
 pub use write::Write;
 
+use self::fallback::Throttled;
 use self::settle::EndReason;
 use super::breaker::Breaker;
 use super::counts::Gauges;
@@ -49,6 +51,7 @@ use super::rate::Rate;
 use super::recent::Recent;
 use super::request::{Part, Request, Slots};
 use super::slab::IdSlab;
+use super::throttle::Throttle;
 use super::{AnswerStore, FetchId, FlightId, KeyStateId, RequestId, TaskCounts};
 use crate::base::config::{Settings, TaskSettings};
 use crate::base::{Error, KeyHasher, Moment, Random, Status};
@@ -82,6 +85,7 @@ pub struct Table<H: Host> {
     failures: ErrorMemory,
     /// When errors are forgotten next.
     errors_expire: Option<DeadlineId>,
+    throttled: Throttled,
     recent: Recent,
     random: Random,
 
@@ -157,6 +161,7 @@ impl<H: Host> Table<H> {
             linger: None,
             errors_expire: None,
             failures: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
+            throttled: Throttled::new(Throttle::new(tasks.stale_retry)),
             recent: Recent::default(),
             random: Random::new(settings.cache.seed),
             opening: Vec::new(),
@@ -290,9 +295,7 @@ impl<H: Host> Table<H> {
     /// Removes a fetch that is over.
     fn forget_fetch(&mut self, id: FetchId, out: &mut Effects<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        if let Some(timer) = fetch.deadline {
-            self.deadlines.cancel(timer);
-        }
+        fetch.deadline.into_iter().chain(fetch.stale_at).for_each(|timer| self.deadlines.cancel(timer));
         fetch.defer_drops(out);
         self.fetches.remove_with(id, |_| ());
     }

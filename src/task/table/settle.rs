@@ -25,7 +25,7 @@ pub(super) enum EndReason {
 }
 
 /// Up to this many waiters that left stay in a flight's list.
-const LEFT_MOST: usize = 32;
+pub(super) const LEFT_MOST: usize = 32;
 
 impl<H: Host> Table<H> {
     /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every
@@ -138,13 +138,7 @@ impl<H: Host> Table<H> {
             && flight.standing == Standing::Current
             && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());
         if flight.is_wanted() {
-            if flight.waiters.len() > LEFT_MOST + 2 * flight.demand.total() as usize {
-                let fetches = &self.fetches;
-                flight.waiters.retain(|waiter| {
-                    fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)
-                });
-            }
-            return;
+            return self.forget_who_left(id);
         }
         if let Phase::Running { request, .. } = flight.phase {
             self.drop_wanted_key(request, out);
@@ -165,6 +159,7 @@ impl<H: Host> Table<H> {
     /// Ends a waiting flight that is not wanted.
     pub(super) fn end_waiting(&mut self, id: FlightId, out: &mut Effects<H>) {
         self.stop_waiting(id);
+        self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);
         self.counts.flights_cancelled += 1;
         self.release_key_state(flight.key_state);
@@ -178,6 +173,7 @@ impl<H: Host> Table<H> {
         let why = if self.life == Acceptance::Closed { Cancel::Closed } else { Cancel::Unwanted };
         for index in 0..self.requests[id].parts.len() {
             let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
+            self.counts.ahead_dropped += u64::from(self.flights[flight_id].is_ahead);
             let flight = self.take_flight(flight_id);
             out.defer_error_drop(flight.last_error);
             self.counts.flights_cancelled += 1;

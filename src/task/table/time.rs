@@ -1,4 +1,4 @@
-//! A deadline fires: of a fetch, of an attempt, of a pause, of lingering, of the rate, of a drain.
+//! A deadline fires: of a fetch, of its wait for better than a stale answer, of an attempt, of a pause, of lingering, of the rate, of a drain.
 
 use super::admit::RetryStart;
 use super::settle::EndReason;
@@ -23,6 +23,12 @@ impl<H: Host> Table<H> {
                 }
                 Due::Attempt(id) => self.attempt_due(id, turn),
                 Due::Retry(id) => self.requeue(id, RetryStart::Paused, turn.now.moment()),
+                Due::Stale(id) => {
+                    let Some(fetch) = self.fetches.get_mut(id) else { continue };
+                    fetch.stale_at = None;
+                    self.tell_stale(id, turn);
+                }
+                Due::Throttle => self.throttle_due(turn),
                 Due::Linger => self.linger = None,
                 Due::ErrorMemory => self.expire_errors(turn),
                 // `conclude` forms the requests that are possible now, and sets the next deadline if it must wait again.

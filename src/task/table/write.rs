@@ -25,6 +25,7 @@ impl<H: Host> Table<H> {
         self.recent.write(hash, self.is_watched());
         let drops = &mut turn.out.deferred_drops;
         self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
+        self.throttled.end(key, turn.out);
         let Some(key_state) = self.key_state_of(hash, key) else { return };
         self.key_states[key_state].writes += 1;
         if let Write::Put(answer, filled) = write {
@@ -41,6 +42,7 @@ impl<H: Host> Table<H> {
         self.recent.write_all();
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
+        self.end_all_throttles(turn.out);
         let key_states: Vec<KeyStateId> = self.key_states.keys().collect();
         for key_state in key_states {
             self.key_states[key_state].writes += 1;

@@ -1,6 +1,7 @@
 // The forms of a fetch: callback, wait, future, co_await; what a request may be used for; coroutines on a polling thread.
 #include "check.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -69,6 +70,32 @@ void f15_a_request_is_answered_later_by_others()
     tasks.join(); // the provider refers to what is on this stack, and may still be putting its thread away
     for (std::thread &thread : threads)
         thread.join();
+}
+
+void r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers()
+{
+    kvl::clock clock;
+    std::atomic<bool> is_down{false}, is_gone{false};
+    kvl::tasks tasks(kvl::config().clock(clock).set("cache.ttl_ms", 1000).set("stale.ttl_ms", 60000).set("stale.retry_ms", 0).provider(
+        [&](kvl::request asked) {
+            for (size_t i = 0; i < asked.size(); i++)
+                if (is_gone)
+                    asked.fail(i, kvl::error::gone(410, "gone"));
+                else if (is_down)
+                    asked.fail(i, 503, "down");
+                else
+                    asked.resolve(i, std::string(asked[i]), kvl::terms().stale_for(asked[i] == "short" ? 0ms : 60s));
+            asked.finish();
+        }));
+    (void)tasks.fetch_all_wait({"k", "short"});
+    CHECK(tasks.cache().expire("k") && !tasks.cache().expire("k"));
+    clock.advance(1s);
+    is_down = true;
+    auto are = tasks.fetch_all_wait({"k", "short"}).value();
+    CHECK(are[0].is_stale() && are[0].bytes() == "k" && are[0].covered()->code() == 503 && are[0].age() == 1s);
+    CHECK(are[1].failed() && !are[1].is_stale() && !are[1].covered());
+    is_gone = true;
+    CHECK(tasks.fetch_all_wait({"k"}).value()[0].failed() && tasks.cache().size() == 0);
 }
 
 void f09_a_provider_hears_that_nobody_waits()
@@ -183,6 +210,7 @@ int main()
     every_form_says_the_same();
     closures_move_in_and_end_once();
     f15_a_request_is_answered_later_by_others();
+    r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers();
     f09_a_provider_hears_that_nobody_waits();
 #if KVL_COROUTINES
     coroutines_resume_on_the_dispatcher();

@@ -2,6 +2,7 @@
 
 mod absence;
 mod admission;
+mod ahead;
 mod causes;
 mod cells;
 mod cells_host;
@@ -16,6 +17,7 @@ mod places;
 mod provider;
 mod scene;
 mod small;
+mod stale;
 mod telling;
 mod timing;
 mod told;

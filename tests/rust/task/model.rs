@@ -25,6 +25,9 @@ enum Event {
     Put(usize),
     Remove(usize),
     Clear,
+    /// An entry's time is over, and its grace begins: by itself, or by order of the host.
+    Age(usize),
+    Expire(usize),
     Cancel(usize),
     Urgency(usize, i32),
     Advance(u64),
@@ -43,6 +46,8 @@ struct Call {
     all_or_nothing: bool,
     urgency: i32,
     timeout_ms: Option<u64>,
+    /// How long it waits for better than what is stale.
+    stale_ms: Option<u64>,
     retries: u32,
     pause_ms: u64,
     step: usize,
@@ -78,6 +83,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         3 => (0..7usize).prop_map(Event::Put),
         3 => (0..7usize).prop_map(Event::Remove),
         1 => Just(Event::Clear),
+        4 => (0..7usize).prop_map(Event::Age),
+        1 => (0..7usize).prop_map(Event::Expire),
         4 => some.clone().prop_map(Event::Cancel),
         2 => (some.clone(), -2..3i32).prop_map(|(fetch, urgency)| Event::Urgency(fetch, urgency)),
         6 => (1..60u64).prop_map(Event::Advance),
@@ -94,15 +101,17 @@ fn call() -> impl Strategy<Value = Call> {
     let read = prop_oneof![6 => Just(ReadMode::Normal), 1 => Just(ReadMode::Refresh), 1 => Just(ReadMode::CacheOnly), 1 => Just(ReadMode::NoStore)];
     let keys = prop::collection::vec(0..8usize, 0..9);
     let timeout = prop_oneof![3 => Just(None), 1 => (1..80u64).prop_map(Some)];
+    let timeout = (timeout, prop_oneof![3 => Just(None), 1 => Just(Some(0)), 1 => (1..40u64).prop_map(Some)]);
     let modes = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>(), any::<(bool, bool)>());
     (keys, read, modes, -2..3i32, timeout, 0..3u32, prop_oneof![Just(0), Just(10u64)], 0..3usize).prop_map(
-        |(keys, read, (all, all_or_nothing, missed_before, goes_on), urgency, timeout_ms, retries, pause_ms, step)| Call {
+        |(keys, read, (all, all_or_nothing, missed_before, goes_on), urgency, (timeout_ms, stale_ms), retries, pause_ms, step)| Call {
             all,
             keys,
             read,
             all_or_nothing,
             urgency,
             timeout_ms,
+            stale_ms,
             retries,
             pause_ms,
             step,
@@ -122,8 +131,9 @@ fn settings() -> impl Strategy<Value = (Settings, bool)> {
         prop_oneof![2 => Just((QueueOrder::Fifo, None)), 1 => Just((QueueOrder::Fifo, Some(15))), 2 => Just((QueueOrder::Lifo, None))];
     let queue = (0..7u32, order, prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
     let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
-    (slots, queue, batch, prop::option::of(Just(30u64)), prop_oneof![Just(0), Just(50u64)], any::<bool>()).prop_map(
-        |((running, abandoned), (places, (order, ageing), share, waits), (keys, linger, omitted), attempt, errors, by_hand)| {
+    let memory = (prop_oneof![Just(0), Just(50u64)], prop_oneof![Just(0), Just(30u64)]);
+    (slots, queue, batch, prop::option::of(Just(30u64)), memory, any::<bool>()).prop_map(
+        |((running, abandoned), (places, (order, ageing), share, waits), (keys, linger, omitted), attempt, (errors, throttle), by_hand)| {
             let mut settings = Settings::default();
             let tasks = &mut settings.tasks;
             (tasks.max_running, tasks.max_abandoned) = (running, abandoned);
@@ -131,6 +141,7 @@ fn settings() -> impl Strategy<Value = (Settings, bool)> {
             tasks.queue_overflow = if waits { Overflow::Wait } else { Overflow::Reject };
             (tasks.queue_order, tasks.queue_ageing) = (order, ageing.map(ms));
             (tasks.batch_max_keys, tasks.batch_linger, tasks.omitted_is_null) = (keys, ms(linger), omitted);
+            settings.tasks.stale_retry = ms(throttle);
             settings.fetch.attempt_timeout = attempt.map(ms);
             settings.cache.error_ttl_ms = errors;
             (settings, by_hand)
@@ -246,6 +257,16 @@ impl Run {
                 }
                 self.world.clear();
             }
+            Event::Age(key) => {
+                if self.world.lookup(KEYS[key]) != Said::Miss {
+                    self.world.shelf.age(KEYS[key]);
+                }
+            }
+            Event::Expire(key) => {
+                if self.world.lookup(KEYS[key]) != Said::Miss {
+                    self.world.expire(KEYS[key]);
+                }
+            }
             Event::Cancel(fetch) => {
                 let Some(fetch) = self.fetch(fetch) else { return };
                 self.fetches[fetch].cancelled = true;
@@ -290,6 +311,7 @@ impl Run {
         let waiter = self.world.ask(form, &keys, |options| {
             options.fetch.read = call.read;
             options.fetch.timeout = call.timeout_ms.map(ms);
+            options.fetch.stale_timeout = call.stale_ms.map(ms);
             (options.fetch.retry.count, options.fetch.retry.fixed) = (Some(call.retries), ms(call.pause_ms));
             let leave = |goes_on| if goes_on { LeavePolicy::Continue } else { LeavePolicy::Cancel };
             (options.fetch.on_timeout, options.fetch.on_cancel) = (leave(call.goes_on.0), leave(call.goes_on.1));
@@ -352,7 +374,7 @@ impl Run {
         let waits = |asked: &Asked| {
             let outcomes = asked.waiter.outcomes();
             let wants = |said: &Said| match said {
-                Said::Nothing => true,
+                Said::Nothing | Said::Stale(_, None) => true,
                 Said::Failed(Status::ERR_TIMEOUT) => asked.call.goes_on.0,
                 Said::Failed(Status::ERR_CANCELLED) => asked.call.goes_on.1,
                 _ => false,
@@ -442,6 +464,11 @@ impl Run {
                 match said {
                     Said::Value(text) => {
                         assert!(self.age(key, &text) >= asked.writes[at], "{key} was told {text:?}, which is older than the call")
+                    }
+                    Said::Stale(kept, _) => {
+                        if let Said::Value(text) = *kept {
+                            assert!(self.age(key, &text) >= asked.writes[at], "{key} was told {text:?}, which is older than a write before")
+                        }
                     }
                     Said::Failed(Status::ERR_CANCELLED) => {
                         assert!(asked.cancelled || asked.call.all_or_nothing, "{key} was told of a cancel that nobody asked for")

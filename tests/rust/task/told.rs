@@ -15,6 +15,8 @@ pub enum Said {
     Null,
     Miss,
     InvalidKey,
+    /// What is past its end, and what the load failed with.
+    Stale(Box<Said>, Option<Status>),
     /// The library's own error.
     Failed(Status),
     /// The provider's error with this code.
@@ -23,6 +25,11 @@ pub enum Said {
 
 pub fn failed_with(status: Status) -> Said {
     Said::Failed(status)
+}
+
+/// A value past its end, told because the load failed with that; `None`: because it takes too long.
+pub fn stale(text: &str, failure: Option<Status>) -> Said {
+    Said::Stale(Box::new(value(text)), failure)
 }
 
 pub fn value(text: &str) -> Said {
@@ -35,6 +42,9 @@ pub fn said(verdict: &Verdict) -> Said {
         Verdict::Null => Said::Null,
         Verdict::Miss => Said::Miss,
         Verdict::InvalidKey => Said::InvalidKey,
+        Verdict::Stale(stale) => {
+            Said::Stale(Box::new(said(&stale.answer.clone().into())), stale.failure.as_ref().map(|error| error.status()))
+        }
         Verdict::Failed(error) if error.status() == Status::ERR_PROVIDER => Said::Error(error.code()),
         Verdict::Failed(error) => Said::Failed(error.status()),
     }

@@ -1,7 +1,7 @@
 //! A small world around the table: a store, a provider whose answers the story gives, event sinks (`told`), and a manual clock.
 //! After every step the table looks itself over.
 
-pub use super::told::{Post, Said, Waiter, failed_with, said, value};
+pub use super::told::{Post, Said, Waiter, failed_with, said, stale, value};
 use kvlight::base::config::{FetchSettings, ReadMode, Settings};
 use kvlight::base::{Answer, CallKeys, Clock, Error, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value};
 use kvlight::task::host::DeferredDrop;
@@ -44,20 +44,27 @@ pub fn provider_error(code: i64, permanent: bool) -> Error {
     Error::of_provider(code, b"the record is locked", permanent, Some(object()))
 }
 
-/// The store: keeps everything for ever, but for what is not to be stored.
+/// The store: keeps everything for ever, but for what is not to be stored and what ages by order of the story.
 #[derive(Clone, Default)]
-pub struct Shelf(Rc<RefCell<Entries>>, Rc<RefCell<Vec<Answer>>>);
+pub struct Shelf(Rc<RefCell<Entries>>, Rc<RefCell<Vec<Answer>>>, Rc<RefCell<Vec<String>>>);
 
-type Entries = BTreeMap<Vec<u8>, (Answer, StoreTerms)>;
+type Entries = BTreeMap<Vec<u8>, Stored>;
+
+struct Stored {
+    answer: Answer,
+    terms: StoreTerms,
+    /// Whether its time is over, and its grace has begun.
+    is_stale: bool,
+}
 
 impl Shelf {
     pub fn lookup(&self, key: &[u8]) -> Said {
-        self.0.borrow().get(key).map_or(Said::Miss, |(answer, _)| said(&answer.clone().into()))
+        self.0.borrow().get(key).filter(|stored| !stored.is_stale).map_or(Said::Miss, |stored| said(&stored.answer.clone().into()))
     }
 
     /// What leaves is dropped after the lock, as the store's departures are.
     fn take_out(&self, key: &[u8]) {
-        self.1.borrow_mut().extend(self.0.borrow_mut().remove(key).map(|(answer, _)| answer));
+        self.1.borrow_mut().extend(self.0.borrow_mut().remove(key).map(|stored| stored.answer));
     }
 
     /// The entry's time is over.
@@ -65,14 +72,31 @@ impl Shelf {
         self.take_out(key.as_bytes());
     }
 
+    /// The entry's time is over, and its grace begins.
+    pub fn age(&self, key: &str) {
+        self.0.borrow_mut().get_mut(key.as_bytes()).expect("it is stored").is_stale = true;
+    }
+
+    /// The keys whose loads ahead of their end failed.
+    pub fn failed_ahead(&self) -> Vec<String> {
+        self.2.borrow().clone()
+    }
+
+    /// Whether something of the key is left.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.borrow().contains_key(key.as_bytes())
+    }
+
     pub fn priority(&self, key: &str) -> Option<f64> {
-        self.0.borrow().get(key.as_bytes()).and_then(|(_, terms)| terms.priority)
+        self.0.borrow().get(key.as_bytes()).and_then(|stored| stored.terms.priority)
     }
 }
 
 impl AnswerStore for Shelf {
     fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
-        self.0.borrow().get(key).map(|(answer, _)| Outcome::of(answer.clone(), Source::Store))
+        let entries = self.0.borrow();
+        let stored = entries.get(key).filter(|stored| !stored.is_stale)?;
+        Some(Outcome::of(stored.answer.clone(), Source::Store))
     }
 
     fn fill(&mut self, _hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
@@ -80,8 +104,24 @@ impl AnswerStore for Shelf {
         if terms.ttl == Some(Ttl::DoNotStore) {
             return FillResult::default();
         }
-        self.0.borrow_mut().insert(key.to_vec(), (answer.clone(), terms));
+        self.0.borrow_mut().insert(key.to_vec(), Stored { answer: answer.clone(), terms, is_stale: false });
         FillResult { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) }
+    }
+
+    fn stale(&mut self, key: &[u8]) -> Option<Outcome> {
+        let entries = self.0.borrow();
+        let stored = entries.get(key).filter(|stored| stored.is_stale)?;
+        Some(Outcome { age_ms: 7, ..Outcome::of(stored.answer.clone(), Source::Store) })
+    }
+
+    fn refresh_failed(&mut self, key: &[u8]) {
+        self.2.borrow_mut().push(String::from_utf8_lossy(key).into_owned());
+    }
+
+    fn remove_stale(&mut self, key: &[u8]) {
+        if self.stale(key).is_some() {
+            self.take_out(key);
+        }
     }
 }
 
@@ -256,7 +296,7 @@ impl World {
         let mut probes = Vec::new();
         for key in keys {
             packed.push(key.as_bytes());
-            let reads = form != Form::Refresh && options.fetch.read != ReadMode::Refresh && !options.missed_before;
+            let reads = form.tells() && options.fetch.read != ReadMode::Refresh && !options.missed_before;
             let hit = if reads { self.shelf.probe(key.as_bytes()) } else { None };
             probes.push(match hit {
                 _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
@@ -267,7 +307,7 @@ impl World {
         let post = Post::new(keys, &self.shelf);
         let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
         let settings = Arc::new(options.fetch);
-        let sink = (form != Form::Refresh).then(|| post.clone());
+        let sink = form.tells().then(|| post.clone());
         let room = Reservation::try_new(keys.len(), form).expect("memory");
         let (urgency, progress_step, context) = (options.urgency, options.step, options.context);
         let (keys, probes, settings) = (CallKeys::Many(&packed), &mut probes[..], &settings);
@@ -296,6 +336,11 @@ impl World {
 
     pub fn refresh(&mut self, key: &str) {
         self.ask(Form::Refresh, &[key], |_| {});
+    }
+
+    /// An entry is used that will soon be over.
+    pub fn refresh_ahead(&mut self, key: &str) {
+        self.ask(Form::Ahead, &[key], |options| options.urgency = kvlight::base::config::BACKGROUND);
     }
 
     pub fn cancel(&mut self, waiter: &Waiter) {
@@ -377,6 +422,14 @@ impl World {
         self.step(|table, turn| {
             let filled = turn.store.fill(0, key.as_bytes(), &mut answer.clone(), StoreTerms::default());
             table.written(key.as_bytes(), Write::Put(answer, filled), turn);
+        });
+    }
+
+    /// The host ends the entry's time: to a load under way that is a removal.
+    pub fn expire(&mut self, key: &str) {
+        self.step(|table, turn| {
+            turn.store.age(key);
+            table.written(key.as_bytes(), Write::Removed, turn);
         });
     }
 

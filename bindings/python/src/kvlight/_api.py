@@ -163,9 +163,15 @@ class Source(IntEnum):
     ERROR_MEMORY = 5
     """From the memory of recent errors."""
 
+    STALE = 6
+    """From the store, though its time was over: there was nothing better."""
+
 
 class FetchSettings(TypedDict, total=False):
     """What one fetch may set."""
+
+    stale_timeout_ms: int
+    """How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1."""
 
     batch_mode: Literal["partial", "all_or_nothing"]
     """Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial."""
@@ -315,6 +321,24 @@ class Settings(FetchSettings, total=False):
     breaker_probes: int
     """How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1."""
 
+    refresh_after: float
+    """Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Default: 0."""
+
+    refresh_after_ms: int
+    """The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Default: 0."""
+
+    refresh_retry_ms: int
+    """After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Default: 1000."""
+
+    refresh_jitter: float
+    """Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Default: 0."""
+
+    stale_ttl_ms: int
+    """How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Default: 0."""
+
+    stale_retry_ms: int
+    """How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Default: 1000."""
+
     attempt_timeout_ms: int
     """How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1."""
 
@@ -393,6 +417,13 @@ NAMES: dict[str, str] = {
     "breaker_consecutive": "breaker.consecutive",
     "breaker_open_ms": "breaker.open_ms",
     "breaker_probes": "breaker.probes",
+    "refresh_after": "refresh.after",
+    "refresh_after_ms": "refresh.after_ms",
+    "refresh_retry_ms": "refresh.retry_ms",
+    "refresh_jitter": "refresh.jitter",
+    "stale_ttl_ms": "stale.ttl_ms",
+    "stale_retry_ms": "stale.retry_ms",
+    "stale_timeout_ms": "stale.timeout_ms",
     "batch_mode": "batch.mode",
     "timeout_ms": "timeout_ms",
     "attempt_timeout_ms": "attempt_timeout_ms",

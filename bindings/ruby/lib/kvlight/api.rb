@@ -65,12 +65,14 @@ module Kvlight
   KIND_OBJECT = 2 # A value that is a pointer of the program's.
   KIND_NULL = 3 # The constant that stands for "known to be absent".
   F_LAST = 1 # In the flags of results and events: nothing more follows for this fetch.
+  F_STALE = 2 # In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed with; it is NULL if the load takes too long (`stale.timeout_ms`).
   CANCEL_NO = 0 # The request is wanted.
   CANCEL_UNWANTED = 1 # None of its keys is wanted any more.
   CANCEL_TIMEOUT = 2 # The attempt's time is over.
   CANCEL_CLOSED = 3 # The engine closes.
   TTL_NEVER = -1 # A TTL: until something else removes the entry.
   TTL_DEFAULT = -2 # A TTL: what the configuration says.
+  STALE_NEVER = -1 # A time as a fallback: none.
   COST_DEFAULT = -1 # A cost: the cost function's, else the value's own.
   PRIORITY_DEFAULT = -1.7976931348623157e+308 # A priority: not stated.
   PUT_F_KEEP_TTL = 1 # A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none.
@@ -86,6 +88,7 @@ module Kvlight
   SOURCE_JOINED = 3 # From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one.
   SOURCE_PUT = 4 # From a put that settled the waiting load.
   SOURCE_ERROR_MEMORY = 5 # From the memory of recent errors.
+  SOURCE_STALE = 6 # From the store, though its time was over: there was nothing better.
   CAUSE_EXPIRED = 1 # Its time was over.
   CAUSE_CAPACITY = 2 # It made room for another entry (cache.capacity).
   CAUSE_COST = 3 # It made room for another entry's cost (cache.cost_limit).
@@ -103,6 +106,7 @@ module Kvlight
   EVENT_REMOVAL = 7 # A value is no longer in the store.
   EVENT_CLOSED = 8 # An engine is closed: its last event.
   ERROR_F_PERMANENT = 1 # In the flags of an error: trying again is pointless, whatever the retry policy says.
+  ERROR_F_NO_STALE = 2 # In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the store.
   COUNT_VALUES = 0 # Positions that have a value.
   COUNT_NULLS = 1 # Positions that are known to be absent.
   COUNT_INVALID = 2 # Positions whose key the validator refused.
@@ -110,6 +114,7 @@ module Kvlight
   COUNT_FROM_STORE = 4 # Positions that the store answered.
   COUNT_FROM_PROVIDER = 5 # Positions whose load this fetch had started.
   COUNT_JOINED = 6 # Positions that joined a load under way, another position's of this fetch included.
+  COUNT_STALE = 7 # Positions that were told a value, or a null, whose time was over: KVL_F_STALE.
   QUEUE_NEW_PIPE = 1 # In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows.
 
   # Settings by the keywords that state them.
@@ -178,6 +183,20 @@ module Kvlight
     breaker_open_ms: "breaker.open_ms",
     # How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Integer; default: 1.
     breaker_probes: "breaker.probes",
+    # Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Float; default: 0.
+    refresh_after: "refresh.after",
+    # The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Integer; default: 0.
+    refresh_after_ms: "refresh.after_ms",
+    # After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Integer; default: 1000.
+    refresh_retry_ms: "refresh.retry_ms",
+    # Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Float; default: 0.
+    refresh_jitter: "refresh.jitter",
+    # How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Integer; default: 0.
+    stale_ttl_ms: "stale.ttl_ms",
+    # How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Integer; default: 1000.
+    stale_retry_ms: "stale.retry_ms",
+    # How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Integer; default: -1.
+    stale_timeout_ms: "stale.timeout_ms",
     # Whether one key's failure leaves the rest of its batch alone or ends it. :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
     # How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Integer; default: -1.
@@ -303,6 +322,7 @@ module Kvlight
       kvl_cache_compare_put: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T VOIDP]],
       kvl_cache_touch: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T INT64_T]],
       kvl_cache_remove: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T]],
+      kvl_cache_expire: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T]],
       kvl_cache_remove_expired: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_cache_take: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],
       kvl_cache_pop: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
@@ -401,8 +421,8 @@ module Kvlight
     Slice = layout 16, "QQ",
              %i[data len]
 
-    Terms = layout 40, "QqdqLL",
-             %i[struct_size ttl_ms priority cost flags reserved]
+    Terms = layout 48, "QqdqLLq",
+             %i[struct_size ttl_ms priority cost flags reserved stale_ttl_ms]
 
     Transfer = layout 40, "QQQQQ",
              %i[struct_size entries skipped total bytes]

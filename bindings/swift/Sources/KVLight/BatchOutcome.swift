@@ -15,6 +15,8 @@ public enum OutcomeSource: UInt32, Sendable {
     case put
     /// From the memory of recent errors.
     case errorMemory
+    /// From the store, though its time was over: there was nothing better.
+    case stale
 }
 
 /// What one position of a batch came to.
@@ -30,6 +32,8 @@ public struct Outcome<K: KVLightKey, Element: Sendable>: Sendable {
     public let timeLeft: Duration?
     /// What it costs to keep, in bytes.
     public let cost: Int
+    /// Whether its time was over: it was told because the load failed or took too long.
+    public var isStale: Bool { source == .stale }
 
     init(_ key: K, _ result: kvl_result_t) {
         self.key = key
@@ -48,6 +52,8 @@ public struct BatchOutcome<K: KVLightKey, Element: Sendable>: Sendable {
     public struct Counts: Hashable, Sendable {
         public let elements, nulls, invalidKeys, failures: Int
         public let fromStore, fromProvider, joined: Int
+        /// Positions that were told an element past its time, for want of a better one.
+        public let stale: Int
     }
 
     /// In the order asked, duplicates repeated.
@@ -67,7 +73,7 @@ public struct BatchOutcome<K: KVLightKey, Element: Sendable>: Sendable {
             elements: results.count(KVL_COUNT_VALUES), nulls: results.count(KVL_COUNT_NULLS),
             invalidKeys: results.count(KVL_COUNT_INVALID), failures: results.count(KVL_COUNT_FAILED),
             fromStore: results.count(KVL_COUNT_FROM_STORE), fromProvider: results.count(KVL_COUNT_FROM_PROVIDER),
-            joined: results.count(KVL_COUNT_JOINED))
+            joined: results.count(KVL_COUNT_JOINED), stale: results.count(KVL_COUNT_STALE))
         endedEarly = results.endedEarly
         errors = results.errors
     }

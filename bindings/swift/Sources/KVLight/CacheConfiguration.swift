@@ -25,6 +25,12 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var timeToLiveJitter = Duration.zero
     /// An entry also expires this long after its last use.
     public var idleTimeToLive: Duration?
+    /// How long an element stays after its end as a fallback for when the provider fails. Elements must end: see ``timeToLive``.
+    public var staleFor = Duration.zero
+    /// How long a fetch that has a fallback waits for the load; `nil` is for as long as that takes, zero not at all.
+    public var staleAfter: Duration?
+    /// After which part of its time to live an element that is used is loaded anew in the background; 0 is never.
+    public var refreshAfter = 0.0
     /// Whether a timer gives the memory of expired entries back. Without it each write gives back a few.
     public var usesTimer = true
     /// Makes hashing and jitter repeatable.
@@ -75,6 +81,9 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         config.set("cache.null_ttl_ms", nullTimeToLive == .default ? 60_000 : nullTimeToLive.milliseconds)
         config.set("cache.ttl_jitter_ms", timeToLiveJitter.milliseconds())
         config.set("cache.idle_ttl_ms", idleTimeToLive.map { $0.milliseconds(atLeast: 1) } ?? -1)
+        config.set("stale.ttl_ms", staleFor.milliseconds())
+        config.set("stale.timeout_ms", staleAfter.map { $0.milliseconds() } ?? -1)
+        config.set("refresh.after", min(max(refreshAfter.isNaN ? 0 : refreshAfter, 0), 1))
         config.set("cache.timer", usesTimer)
         config.set("cache.seed", seed.map { max($0, 0) } ?? -1)
         config.set("cache.hash", hash.rawValue)

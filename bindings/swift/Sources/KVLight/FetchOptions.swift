@@ -46,6 +46,8 @@ public struct FetchOptions: Sendable {
 
     /// How long the fetch waits; what is open then fails with ``KVLightError/timeout``.
     public var timeout: Duration?
+    /// How long the fetch waits for better than an element past its time, if there is one; zero is not at all.
+    public var staleAfter: Duration?
     public var read: ReadMode?
     public var batchMode: BatchMode?
     public var retry: RetryPolicy?
@@ -85,11 +87,12 @@ public struct FetchOptions: Sendable {
 
     /// Whether the library has to hear of anything here.
     var differs: Bool {
-        timeout != nil || read != nil || batchMode != nil || retry != nil || elementPriority != nil || progress != nil
+        timeout != nil || staleAfter != nil || read != nil || batchMode != nil || retry != nil || elementPriority != nil || progress != nil
     }
 
     func write(to writer: OptionsWriter) {
         if let timeout { writer.set("timeout_ms", timeout.milliseconds(atLeast: 1)) }
+        if let staleAfter { writer.set("stale.timeout_ms", staleAfter.milliseconds()) }
         if let read { writer.set("read", read.rawValue) }
         if let batchMode { writer.set("batch.mode", batchMode.rawValue) }
         if let elementPriority, !elementPriority.isNaN { writer.set("priority", elementPriority) }

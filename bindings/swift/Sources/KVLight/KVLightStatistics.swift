@@ -124,6 +124,22 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var breakerRefused: Int
     /// Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
     public var refreshesRefused: Int
+    /// Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms).
+    public var missesThrottled: Int
+    /// Positions of fetches that were told what is stale because the load failed.
+    public var staleError: Int
+    /// Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms).
+    public var staleTimeout: Int
+    /// Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms).
+    public var staleThrottled: Int
+    /// Loads that began because an entry was used that will soon be over (refresh.after).
+    public var refreshesStarted: Int
+    /// Of these, those that ended with a value or null.
+    public var refreshesSucceeded: Int
+    /// Of these, those that ended with an error.
+    public var refreshesFailed: Int
+    /// Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed.
+    public var refreshesDropped: Int
 
     init(_ stats: kvl_stats_t) {
         windowID = stats.window_id
@@ -186,5 +202,13 @@ public struct KVLightStatistics: Hashable, Sendable {
         breakerOpened = Int(clamping: stats.breaker_opened)
         breakerRefused = Int(clamping: stats.breaker_refused)
         refreshesRefused = Int(clamping: stats.refreshes_refused)
+        missesThrottled = Int(clamping: stats.misses_throttled)
+        staleError = Int(clamping: stats.stale_error)
+        staleTimeout = Int(clamping: stats.stale_timeout)
+        staleThrottled = Int(clamping: stats.stale_throttled)
+        refreshesStarted = Int(clamping: stats.refreshes_started)
+        refreshesSucceeded = Int(clamping: stats.refreshes_succeeded)
+        refreshesFailed = Int(clamping: stats.refreshes_failed)
+        refreshesDropped = Int(clamping: stats.refreshes_dropped)
     }
 }

@@ -1,0 +1,100 @@
+//! Entries past their end: how they become fallbacks, are told and leave (rules R01, R12).
+
+use super::super::departure::{Cause, Departures};
+use super::super::levels::Amount;
+use super::super::lifetimes::Lifetimes;
+use super::super::slab::{Found, Place, Slab};
+use super::{ASIDE, Shard};
+use crate::base::Millis;
+
+/// What the wheel goes by.
+pub(super) fn time_of(slab: &Slab, lifetimes: Option<&Lifetimes>, place: Place) -> Millis {
+    let deadline = slab.deadline(place);
+    lifetimes.map_or(deadline, |lifetimes| lifetimes.time(place, deadline))
+}
+
+impl Shard {
+    /// When the entry at `place` leaves as things stand: at its end, or at that of its grace.
+    pub(super) fn leaves_at(&self, place: Place) -> Millis {
+        match &self.lifetimes {
+            None => self.end_of(place),
+            Some(lifetimes) if lifetimes.is_stale(place) => lifetimes.time(place, Millis::NEVER),
+            Some(lifetimes) => self.end_of(place).after(lifetimes.grace_ms(place)),
+        }
+    }
+
+    /// The end that the TTL of the entry at `place` sets.
+    pub fn deadline_of(&self, place: Place) -> Millis {
+        time_of(&self.slab, self.lifetimes.as_deref(), place)
+    }
+
+    /// What can leave for an entry of this priority: all that is stale, and what has no higher priority.
+    pub(super) fn evictable(&self, priority: f64) -> Amount {
+        let mut amount = self.order.evictable(priority);
+        self.lifetimes.iter().for_each(|lifetimes| amount.add(lifetimes.amount()));
+        amount
+    }
+
+    /// The time of the entry at `place` is over at `end`, which has come: it leaves, unless its grace begins.
+    pub(super) fn end(&mut self, place: Place, end: Millis, now: Millis, out: &mut Departures) {
+        if !self.begin_grace(place, end, now) {
+            self.dismiss(place, Cause::Expired, now, out);
+        }
+    }
+
+    /// Has the entry at `place`, whose end was `end`, stay as a fallback; false if its grace is over too.
+    pub(super) fn begin_grace(&mut self, place: Place, end: Millis, now: Millis) -> bool {
+        let Some(lifetimes) = &self.lifetimes else { return false };
+        let until = end.after(lifetimes.grace_ms(place));
+        if lifetimes.is_stale(place) || until <= now {
+            return false;
+        }
+        self.enter_grace(place, end, until);
+        true
+    }
+
+    /// The fresh entry at `place` becomes stale: its end was `end`, and its grace ends at `until`.
+    pub(super) fn enter_grace(&mut self, place: Place, end: Millis, until: Millis) {
+        self.ends.remove(place);
+        self.order.leave(&mut self.slab, place);
+        self.slab.set_deadline(place, end);
+        let cost = self.slab.cost(place);
+        self.lifetimes.iter_mut().for_each(|lifetimes| lifetimes.begin_grace(place, until, cost));
+        if until != Millis::NEVER {
+            self.note_deadline(place, until);
+        }
+    }
+
+    /// The entry under `key` whose end has come and whose grace has not: a use of it.
+    pub fn stale(&mut self, hash: u64, key: &[u8], now: Millis) -> Option<Place> {
+        let place = self.find(hash, key).filter(|place| self.end_of(*place) <= now && self.leaves_at(*place) > now)?;
+        let end = self.end_of(place);
+        if !self.begin_grace(place, end, now)
+            && let Some(lifetimes) = &mut self.lifetimes
+        {
+            lifetimes.renew(place);
+        }
+        Some(place)
+    }
+
+    /// Shows a stale entry.
+    pub fn see_stale<R>(&mut self, hash: u64, key: &[u8], now: Millis, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
+        let place = self.stale(hash, key, now)?;
+        Some(see(&self.slab, self.slab.find(hash, key)?, self.end_of(place)))
+    }
+
+    /// Removes the entry under `key` if it is stale.
+    pub fn remove_stale(&mut self, hash: u64, key: &[u8], now: Millis, out: &mut Departures) {
+        let found = self.find(hash, key).filter(|place| self.end_of(*place) <= now);
+        found.into_iter().for_each(|place| {
+            self.dismiss_or_expire(place, Cause::Removed, now, out);
+        });
+    }
+
+    /// Ends the live entry under `key` now; says whether there was one.
+    pub fn expire(&mut self, hash: u64, key: &[u8], now: Millis, out: &mut Departures) -> bool {
+        self.reclaim(now, ASIDE, out);
+        let found = self.find(hash, key).filter(|place| self.end_of(*place) > now);
+        found.map(|place| self.end(place, now, now, out)).is_some()
+    }
+}

@@ -1,0 +1,179 @@
+//! What the store still has of a key after its end is told where there is nothing better (rules R02 to R04).
+//!
+//! In which order a position is served: a fresh hit; a load, and its retries; then the fallback; then a remembered error; then the error.
+
+use super::settle::LEFT_MOST;
+use super::{AnswerStore, Host, Table, TableContext};
+use crate::base::{Error, Key, Moment, Status};
+use crate::task::deadlines::{DeadlineId, Due};
+use crate::task::fetch::Position;
+use crate::task::flight::{Flight, Standing};
+use crate::task::host::{DeferredDrop, Effects};
+use crate::task::outcome::{Outcome, Source};
+use crate::task::throttle::Throttle;
+use crate::task::{FetchId, FlightId, KeyStateId};
+
+/// How many pauses one event of the timer ends.
+const AT_A_TIME: usize = 256;
+
+/// Which keys are left alone, and what ends that.
+pub(super) struct Throttled {
+    pauses: Throttle,
+    timer: Option<DeadlineId>,
+}
+
+impl Throttled {
+    pub fn new(pauses: Throttle) -> Throttled {
+        Throttled { pauses, timer: None }
+    }
+
+    /// Whether no key is.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.pauses.is_empty()
+    }
+
+    /// The key is to be loaded again when somebody asks.
+    pub fn end<H: Host>(&mut self, key: &[u8], out: &mut Effects<H>) {
+        if !self.pauses.is_empty() {
+            self.pauses.end(key, &mut |error| out.deferred_drops.push(DeferredDrop::Error(error)));
+        }
+    }
+
+    /// What ends the first pause. For checks.
+    pub fn timer(&self) -> Option<DeadlineId> {
+        self.timer
+    }
+}
+
+impl<H: Host> Table<H> {
+    /// What everybody is told whose load failed for good, if its flight is still in the table.
+    pub(super) fn after_failure<S: AnswerStore>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) -> Outcome {
+        let flight = &self.flights[id];
+        if flight.is_ahead {
+            turn.store.refresh_failed(&self.key_states[flight.key_state].key);
+        }
+        let (key_state, is_current) = (flight.key_state, flight.standing == Standing::Current);
+        let is_own = error.status() == Status::ERR_PROVIDER;
+        let key = &self.key_states[key_state].key;
+        if is_current && is_own {
+            let deferred_drop = &mut turn.out.deferred_drops;
+            self.failures.remember(key, &error, turn.now.millis(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+            self.time_errors(turn.now);
+        }
+        if error.forbids_stale() && is_current {
+            turn.store.remove_stale(&self.key_states[key_state].key);
+        }
+        let Some(stale) = self.stale(key_state, &error, turn) else {
+            let source = if is_own { Source::Provider } else { Source::None };
+            return Outcome { source, ..Outcome::failed(error) };
+        };
+        // Who was not let through did the provider no harm.
+        if is_current && !matches!(error.status(), Status::ERR_UNAVAILABLE | Status::ERR_QUEUE_FULL) {
+            self.leave_alone(key_state, &error, turn);
+        }
+        self.counts.stale_error += self.waiting_for(id);
+        stale.with_failure(error)
+    }
+
+    /// What the store still has of the key, unless the error says that it is worth nothing.
+    fn stale<S: AnswerStore>(&self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
+        if error.forbids_stale() { None } else { turn.store.stale(&self.key_states[key_state].key) }
+    }
+
+    /// What a position is told of a key that could not be loaded, or is not to be.
+    pub(super) fn instead_of_load<S: AnswerStore>(&mut self, key: &[u8], outcome: Outcome, turn: &mut TableContext<'_, H, S>) -> Outcome {
+        match outcome.error() {
+            Some(error) if !error.forbids_stale() => match turn.store.stale(key) {
+                Some(stale) => {
+                    self.counts.stale_error += 1;
+                    stale.with_failure(error.clone())
+                }
+                None => outcome,
+            },
+            _ => outcome,
+        }
+    }
+
+    /// What a position is told of a key that is left alone; `None`: it is not, or there is nothing to tell.
+    pub(super) fn while_left_alone<S: AnswerStore>(&mut self, key: &[u8], turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
+        let error = self.throttled.pauses.recall(key, turn.now.moment())?;
+        match turn.store.stale(key) {
+            Some(stale) => {
+                self.counts.stale_throttled += 1;
+                Some(stale.with_failure(error))
+            }
+            None => {
+                turn.out.deferred_drops.push(DeferredDrop::Error(error));
+                None
+            }
+        }
+    }
+
+    fn leave_alone<S>(&mut self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) {
+        let deferred_drop = &mut turn.out.deferred_drops;
+        let key: &Key = &self.key_states[key_state].key;
+        self.throttled.pauses.begin(key, error, turn.now.moment(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        self.arm_throttle(Moment::default());
+    }
+
+    fn arm_throttle(&mut self, not_before: Moment) {
+        if self.throttled.timer.is_none()
+            && let Some(due) = self.throttled.pauses.next_due()
+        {
+            self.throttled.timer = Some(self.deadlines.set(due.max(not_before), Due::Throttle));
+        }
+    }
+
+    /// No key is left alone any more.
+    pub(super) fn end_all_throttles(&mut self, out: &mut Effects<H>) {
+        self.throttled.pauses.clear(&mut |error| out.deferred_drops.push(DeferredDrop::Error(error)));
+        self.throttled.timer.take().into_iter().for_each(|timer| self.deadlines.cancel(timer));
+    }
+
+    /// Some pauses are over.
+    pub(super) fn throttle_due<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        let deferred_drop = &mut turn.out.deferred_drops;
+        let now = turn.now.moment();
+        self.throttled.timer = None;
+        self.throttled.pauses.end_due(AT_A_TIME, now, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        self.arm_throttle(now);
+    }
+
+    /// How many positions wait for the flight.
+    fn waiting_for(&self, id: FlightId) -> u64 {
+        let waiters = &self.flights[id].waiters;
+        let waits = |fetch: FetchId, position: u32| {
+            self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
+        };
+        waiters.iter().filter(|waiter| waits(waiter.fetch, waiter.position)).count() as u64
+    }
+
+    /// The fetch has waited for as long as it does for what it could be told instead: it is told that, and the loads go on.
+    pub(super) fn tell_stale<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) {
+        let Some(fetch) = self.fetches.get(id) else { return };
+        let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
+        for (position, flight) in open {
+            let Some(key_state) = self.flights.get(flight).map(|flight| flight.key_state) else { continue };
+            let Some(stale) = turn.store.stale(&self.key_states[key_state].key) else { continue };
+            self.counts.stale_timeout += 1;
+            self.settle(id, position as u32, stale.as_stale(), turn.out);
+            if std::mem::replace(&mut self.flights[flight].revalidates, true) {
+                // Somebody's wish keeps the load alive already.
+                self.change_demand(flight, |demand| demand.remove(wish));
+                self.forget_who_left(flight);
+            }
+        }
+    }
+
+    /// Those who left a flight's waiters are not kept in its list for ever.
+    pub(super) fn forget_who_left(&mut self, id: FlightId) {
+        let Table { flights, fetches, .. } = self;
+        let Some(Flight { waiters, demand, .. }) = flights.get_mut(id) else { return };
+        if waiters.len() > LEFT_MOST + 2 * demand.total() as usize {
+            waiters.retain(|waiter| {
+                fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)
+            });
+        }
+    }
+}

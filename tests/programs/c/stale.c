@@ -1,0 +1,259 @@
+/* An outage behind the cache, as a program sees it (rules R01 to R05, R12). */
+#define _POSIX_C_SOURCE 200809L
+#include "engine.h"
+
+/* what the provider does */
+struct source {
+    int calls;
+    int is_down;
+    uint32_t flags;
+    kvl_request_t *held;
+    int holds;
+};
+
+static void provide_from(void *user_data, kvl_request_t *request)
+{
+    struct source *source = user_data;
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    size_t i;
+
+    source->calls++;
+    if (source->holds) {
+        source->held = kvl_request_retain(request);
+        return;
+    }
+    for (i = 0; i < kvl_request_len(request); i++) {
+        const kvl_slice_t *key = &kvl_request_keys(request)[i];
+        if (source->is_down) {
+            STATUS(kvl_request_fail_text(request, i, 503, "down", source->flags), KVL_OK);
+            continue;
+        }
+        terms.stale_ttl_ms = key->data[0] == 'n' ? KVL_STALE_NEVER : 0;
+        STATUS(kvl_request_resolve_bytes(request, i, key->data, key->len, &terms), KVL_OK);
+    }
+}
+
+static kvl_config_t *prepared(struct source *source, kvl_clock_t **clock)
+{
+    kvl_config_t *config = NULL;
+
+    STATUS(kvl_clock_new_manual(0, clock), KVL_OK);
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_clock(config, *clock), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide_from, source, NULL), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.ttl_ms", 1000), KVL_OK);
+    STATUS(kvl_config_set_int(config, "stale.ttl_ms", 60000), KVL_OK);
+    return config;
+}
+
+static kvl_tasks_t *made(kvl_config_t *config)
+{
+    kvl_tasks_t *tasks = NULL;
+
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    return tasks;
+}
+
+/* the only result of a fetch, or one of them */
+struct seen {
+    kvl_status_t status;
+    kvl_source_t source;
+    uint32_t flags;
+    int64_t age_ms, code;
+    char text[16];
+};
+
+static struct seen fetched(kvl_tasks_t *tasks, const char *key)
+{
+    struct seen seen;
+    kvl_slice_t asked;
+    kvl_results_t *results = NULL;
+    const kvl_result_t *result;
+
+    memset(&seen, 0, sizeof seen);
+    asked.data = (const uint8_t *)key;
+    asked.len = strlen(key);
+    STATUS(kvl_tasks_fetch_all_wait(tasks, &asked, 1, NULL, NULL, &results), KVL_OK);
+    result = kvl_results_at(results, 0);
+    seen.status = result->status;
+    seen.source = result->source;
+    seen.flags = result->flags & KVL_F_STALE;
+    seen.age_ms = result->age_ms;
+    seen.code = result->error ? kvl_error_code(result->error) : 0;
+    if (result->data)
+        memcpy(seen.text, result->data, result->data_len);
+    CHECK(kvl_results_count(results, KVL_COUNT_STALE) == (seen.flags != 0));
+    CHECK(kvl_results_error_len(results) == (seen.status < 0));
+    kvl_results_release(results);
+    return seen;
+}
+
+static void r02_a_value_past_its_end_is_told_with_what_the_load_failed_with(void)
+{
+    struct source source = { 0, 0, 0, NULL, 0 };
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks = made(prepared(&source, &clock));
+    kvl_value_t *value = NULL;
+    struct seen seen;
+    kvl_stats_t stats;
+
+    CHECK(fetched(tasks, "k").status == KVL_VALUE && fetched(tasks, "never").status == KVL_VALUE);
+    STATUS(kvl_clock_advance(clock, 1500), KVL_OK);
+    source.is_down = 1;
+    seen = fetched(tasks, "k");
+    CHECK(seen.status == KVL_VALUE && seen.flags && seen.source == KVL_SOURCE_STALE);
+    CHECK(seen.age_ms == 1500 && seen.code == 503 && strcmp(seen.text, "k") == 0);
+    CHECK(fetched(tasks, "never").status == KVL_ERR_PROVIDER);
+
+    /* left alone for a second, in which nobody calls the provider */
+    source.calls = 0;
+    CHECK(fetched(tasks, "k").flags && source.calls == 0);
+    STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    kvl_value_release(value);
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    CHECK(fetched(tasks, "k").flags && source.calls == 1);
+    STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.stale_error == 2 && stats.stale_throttled == 2 && stats.misses_throttled == 2 && stats.hits == 0);
+
+    /* gone for good */
+    source.flags = KVL_ERROR_F_NO_STALE | KVL_ERROR_F_PERMANENT;
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    CHECK(fetched(tasks, "k").status == KVL_ERR_PROVIDER);
+    source.flags = 0;
+    CHECK(fetched(tasks, "k").status == KVL_ERR_PROVIDER);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void r01_a_lookup_sees_nothing_of_what_is_past_its_end(void)
+{
+    struct source source = { 0, 0, 0, NULL, 0 };
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks = made(prepared(&source, &clock));
+    kvl_cache_t *cache = NULL;
+    kvl_value_t *value = NULL;
+
+    CHECK(fetched(tasks, "k").status == KVL_VALUE);
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    STATUS(kvl_cache_get(cache, KEY("k"), &value), KVL_MISS);
+    STATUS(kvl_cache_take(cache, KEY("none"), &value), KVL_MISS);
+    CHECK(kvl_cache_len(cache) == 1);
+    STATUS(kvl_clock_advance(clock, 60000), KVL_OK);
+    CHECK(kvl_cache_len(cache) == 0);
+    kvl_cache_release(cache);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void r04_a_fetch_that_may_not_wait_is_told_at_once(void)
+{
+    struct source source = { 0, 0, 0, NULL, 0 };
+    kvl_clock_t *clock = NULL;
+    kvl_config_t *config = prepared(&source, &clock);
+    kvl_tasks_t *tasks;
+    struct seen seen;
+
+    STATUS(kvl_config_set_int(config, "stale.timeout_ms", 0), KVL_OK);
+    tasks = made(config);
+    CHECK(fetched(tasks, "k").status == KVL_VALUE);
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    source.is_down = 1;
+    seen = fetched(tasks, "k");
+    CHECK(seen.status == KVL_VALUE && seen.flags && seen.code == 0);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void r12_a_key_is_loaded_again_and_its_value_kept_until_then(void)
+{
+    struct source source = { 0, 0, 0, NULL, 0 };
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks = made(prepared(&source, &clock));
+    kvl_cache_t *cache = NULL;
+
+    CHECK(fetched(tasks, "k").status == KVL_VALUE);
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    STATUS(kvl_cache_expire(cache, KEY("k")), KVL_OK);
+    STATUS(kvl_cache_expire(cache, KEY("k")), KVL_MISS);
+    source.is_down = 1;
+    CHECK(fetched(tasks, "k").flags);
+    source.is_down = 0;
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    CHECK(fetched(tasks, "k").source == KVL_SOURCE_PROVIDER);
+    kvl_cache_release(cache);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void r01_grace_without_an_end_is_refused_with_a_sentence(void)
+{
+    struct source source = { 0, 0, 0, NULL, 0 };
+    kvl_clock_t *clock = NULL;
+    kvl_config_t *config = prepared(&source, &clock);
+    kvl_tasks_t *tasks = NULL;
+    kvl_error_t *error = NULL;
+
+    STATUS(kvl_config_set_int(config, "cache.ttl_ms", -1), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, &error), KVL_ERR_BAD_VALUE);
+    CHECK(tasks == NULL && strstr(kvl_error_message(error), "cache.ttl_ms") != NULL);
+    kvl_error_release(error);
+    kvl_config_free(config);
+    kvl_clock_release(clock);
+}
+
+static void until_succeeded(kvl_tasks_t *tasks, uint64_t refreshes)
+{
+    kvl_stats_t stats;
+
+    do
+        STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
+    while (stats.refreshes_succeeded < refreshes);
+    CHECK(stats.refreshes_started == refreshes && stats.misses_started == 1);
+}
+
+static void r05_what_is_used_is_loaded_anew_before_its_end(void)
+{
+    struct source source = { 0, 0, 0, NULL, 0 };
+    kvl_clock_t *clock = NULL;
+    kvl_config_t *config = prepared(&source, &clock);
+    kvl_tasks_t *tasks;
+    kvl_cache_t *cache = NULL;
+    kvl_value_t *value = NULL;
+    char bytes[4];
+    size_t len;
+
+    STATUS(kvl_config_set_real(config, "refresh.after", 0.8), KVL_OK);
+    tasks = made(config);
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    CHECK(fetched(tasks, "k").source == KVL_SOURCE_PROVIDER);
+    STATUS(kvl_clock_advance(clock, 800), KVL_OK);
+    CHECK(fetched(tasks, "k").source == KVL_SOURCE_STORE);
+    until_succeeded(tasks, 1);
+    STATUS(kvl_clock_advance(clock, 800), KVL_OK);
+    STATUS(kvl_cache_get(cache, KEY("k"), &value), KVL_VALUE);
+    kvl_value_release(value);
+    until_succeeded(tasks, 2);
+    STATUS(kvl_clock_advance(clock, 800), KVL_OK);
+    STATUS(kvl_cache_get_into(cache, KEY("k"), (uint8_t *)bytes, sizeof bytes, &len), KVL_VALUE);
+    until_succeeded(tasks, 3);
+    STATUS(kvl_clock_advance(clock, 800), KVL_OK);
+    STATUS(kvl_cache_contains(cache, KEY("k")), KVL_VALUE);
+    STATUS(kvl_clock_advance(clock, 200), KVL_OK);
+    STATUS(kvl_cache_contains(cache, KEY("k")), KVL_MISS);
+    kvl_cache_release(cache);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+int main(void)
+{
+    r05_what_is_used_is_loaded_anew_before_its_end();
+    r02_a_value_past_its_end_is_told_with_what_the_load_failed_with();
+    r01_a_lookup_sees_nothing_of_what_is_past_its_end();
+    r04_a_fetch_that_may_not_wait_is_told_at_once();
+    r12_a_key_is_loaded_again_and_its_value_kept_until_then();
+    r01_grace_without_an_end_is_refused_with_a_sentence();
+    DONE();
+}
