@@ -1,4 +1,5 @@
 /* Iterators: every entry once, whatever happens meanwhile. */
+#define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
 static kvl_cache_t *cache_of(void)
