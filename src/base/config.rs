@@ -167,21 +167,21 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.breaker.open = v.millis();
     "breaker.probes" Int(1, COUNT), "1", engine, "How many probe requests must succeed before the circuit breaker closes; one failure opens it again.",
         |s, v| s.tasks.breaker.probes = v.small();
-    "refresh.after" Real(0.0, 1.0), "0", engine, "Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded.",
+    "refresh.after" Real(0.0, 1.0), "0", engine, "The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded.",
         |s, v| s.cache.refresh.after = v.real();
-    "refresh.after_ms" Int(0, MAX), "0", engine, "The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never.",
+    "refresh.after_ms" Int(0, MAX), "0", engine, "The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never.",
         |s, v| s.cache.refresh.after_ms = v.count();
-    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds.",
+    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds.",
         |s, v| s.cache.refresh.retry_ms = v.count();
-    "refresh.jitter" Real(0.0, 1.0), "0", engine, "Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together.",
+    "refresh.jitter" Real(0.0, 1.0), "0", engine, "Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together.",
         |s, v| s.cache.refresh.jitter = v.real();
-    "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end.",
+    "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire.",
         |s, v| s.cache.stale_ttl_ms = v.count();
-    "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once.",
+    "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once.",
         |s, v| s.tasks.stale_retry = v.millis();
-    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate.",
+    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate.",
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
-    "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether one key's failure leaves the rest of its batch alone or ends it.",
+    "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing).",
         |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
     "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.timeout = v.maybe_millis();

@@ -100,25 +100,25 @@ statistics! {
         "Now: the state of the circuit breaker, KVL_BREAKER_*.";
     breaker_opened: counter, "breaker.opened", "kvlight_breaker_opened", "", |s| s.tasks.breaker_opened; "Times that the circuit breaker opened.";
     breaker_refused: counter, "breaker.refused", "kvlight_breaker_refused", "", |s| s.tasks.breaker_refused;
-        "Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.";
+        "Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.";
     refreshes_refused: counter, "refreshes.refused", "kvlight_refreshes_refused", "", |s| s.tasks.refreshes_refused;
-        "Keys of refreshes that found the queue full and were left out (queue.overflow=reject).";
+        "Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).";
     misses_throttled: counter, "misses.throttled", "kvlight_fetch_misses", "fate=throttled", |s| s.tasks.stale_throttled;
-        "Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms).";
+        "Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).";
     stale_error: counter, "stale.error", "kvlight_stale", "why=error", |s| s.tasks.stale_error;
-        "Positions of fetches that were told what is stale because the load failed.";
+        "Positions that received the fallback because the load failed.";
     stale_timeout: counter, "stale.timeout", "kvlight_stale", "why=timeout", |s| s.tasks.stale_timeout;
-        "Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms).";
+        "Positions that received the fallback because the load took too long (stale.timeout_ms).";
     stale_throttled: counter, "stale.throttled", "kvlight_stale", "why=throttled", |s| s.tasks.stale_throttled;
-        "Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms).";
+        "Positions that received the fallback because a load had failed shortly before (stale.retry_ms).";
     refreshes_started: counter, "refreshes.started", "kvlight_refreshes_ahead", "event=started", |s| s.tasks.ahead_started;
-        "Loads that began because an entry was used that will soon be over (refresh.after).";
+        "Loads that were started because an entry was used shortly before its expiry (refresh.after).";
     refreshes_succeeded: counter, "refreshes.succeeded", "kvlight_refreshes_ahead", "event=succeeded", |s| s.tasks.ahead_succeeded;
-        "Of these, those that ended with a value or null.";
+        "Refreshes ahead that ended with a value or a null.";
     refreshes_failed: counter, "refreshes.failed", "kvlight_refreshes_ahead", "event=failed", |s| s.tasks.ahead_failed;
-        "Of these, those that ended with an error.";
+        "Refreshes ahead that ended with an error.";
     refreshes_dropped: counter, "refreshes.dropped", "kvlight_refreshes_ahead", "event=dropped", |s| s.tasks.ahead_dropped;
-        "Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed.";
+        "Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.";
 }
 
 // What a family of OpenMetrics with several samples says of them all.
@@ -127,9 +127,9 @@ families! {
     "kvlight_removals": "Values that left the store or were not stored, by cause.";
     "kvlight_removals_cost_bytes": "The cost of the values that left the store or were not stored, by cause.";
     "kvlight_fetch_misses": "Misses of fetches, by outcome.";
-    "kvlight_loads_ended": "Loads that ended, by how.";
-    "kvlight_stale": "Positions of fetches that were told an answer whose time was over.";
-    "kvlight_refreshes_ahead": "Loads of entries that were used and will soon be over.";
-    "kvlight_extras": "Answers to keys that were not asked for.";
-    "kvlight_fetches_ended_early": "Fetches that ended before their keys.";
+    "kvlight_loads_ended": "Loads that ended, by outcome.";
+    "kvlight_stale": "Positions that received a stale answer.";
+    "kvlight_refreshes_ahead": "Loads of entries that were used shortly before their expiry.";
+    "kvlight_extras": "Answers to keys that were not requested.";
+    "kvlight_fetches_ended_early": "Fetches that ended before all of their keys were answered.";
 }
