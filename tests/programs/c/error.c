@@ -61,7 +61,7 @@ static void what_fails_ends_the_object(void)
     kvl_error_t *error = NULL;
 
     ended = 0;
-    STATUS(kvl_error_new_object(7, "boom", 4, 2, NULL, &ended, end, &error), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_error_new_object(7, "boom", 4, 4, NULL, &ended, end, &error), KVL_ERR_INVALID_ARG);
     CHECK(ended == 1 && error == NULL);
     STATUS(kvl_error_new_object(7, NULL, 4, 0, NULL, &ended, end, &error), KVL_ERR_NULL_POINTER);
     CHECK(ended == 2);

@@ -66,7 +66,7 @@ static void s06_terms_state_what_differs(void)
     CHECK(ttl_left(world, "k") == 20);
     STATUS(kvl_cache_put_bytes(world.cache, KEY("k"), KEY("v"), NULL), KVL_OK);
     CHECK(ttl_left(world, "k") == 1000);
-    terms.struct_size -= 1;
+    terms.struct_size = offsetof(kvl_terms_t, stale_ttl_ms) - 1; /* less than any version had */
     STATUS(kvl_cache_put_bytes(world.cache, KEY("k"), KEY("w"), &terms), KVL_ERR_BAD_VALUE);
     STATUS(put_on(world, "k", "w", -3, 0), KVL_ERR_BAD_VALUE);
     STATUS(put_on(world, "k", "w", 5, 8), KVL_ERR_BAD_VALUE);
