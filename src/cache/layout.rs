@@ -5,6 +5,8 @@
 //! ascending order, else in descending order, so that no shard is needed for two groups at a time. One number, the *boundary*, tells which
 //! groups have moved.
 
+use crate::base::hint::rarely;
+
 /// The most shards that a store can have.
 pub(super) const MOST_SHARDS: usize = u16::MAX as usize;
 
@@ -71,7 +73,7 @@ impl Layout {
 
     #[inline(always)]
     fn parts(self, middle: u32) -> u64 {
-        u64::from(if self.has_moved(middle) { self.after } else { self.before })
+        u64::from(if rarely(self.before != self.after) && !self.has_moved(middle) { self.before } else { self.after })
     }
 
     /// The shard of hashes with these middle bits.

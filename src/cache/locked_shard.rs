@@ -28,20 +28,11 @@ impl LockedShard {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
-    /// Runs `look`, which causes no departures. If it unwinds, the state of the shard is unknown: the next access empties it. The entries
-    /// are dropped after the lock is released, so host code may run inside of this call.
+    /// Runs `look`, which causes no departures. If it unwinds, the state of the shard is unknown: the next access empties it.
     #[inline(always)]
     pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, look: impl FnOnce(&mut Shard) -> R) -> R {
-        let mut left;
         let _hold = work::LockScope::begin();
-        let mut shard = match self.shard.lock_unless_broken() {
-            Ok(shard) => shard,
-            Err(broken) => {
-                left = Departures::new();
-                self.salvage(broken, sink, &mut left)
-            }
-        };
-        look(&mut shard)
+        look(&mut *self.lock_for_read(sink))
     }
 
     /// Like [`LockedShard::read`], if `still` is true once the lock is taken; else returns `look` unused.
@@ -59,24 +50,27 @@ impl LockedShard {
         )
     }
 
-    /// Like [`LockedShard::write`], if `still` is true once the lock is taken; else returns `change` unused.
+    /// Takes the lock for a read, which causes no departures. If the shard has to be emptied first, its entries are dropped before that,
+    /// with no lock held, so host code may run inside of this call.
     #[inline(always)]
-    pub fn write_if<R, F: FnOnce(&mut Shard, &mut Departures) -> R>(
-        &self,
-        sink: Option<&dyn DepartureSink>,
-        out: &mut Departures,
-        still: impl FnOnce() -> bool,
-        change: F,
-    ) -> Result<R, F> {
-        self.write(
-            sink,
-            out,
-            #[inline(always)]
-            |shard, out| if rarely(!still()) { Err(change) } else { Ok(change(shard, out)) },
-        )
+    pub fn lock_for_read(&self, sink: Option<&dyn DepartureSink>) -> MutexGuard<'_, Shard> {
+        loop {
+            match self.shard.lock_unless_broken() {
+                Ok(shard) => return shard,
+                Err(broken) => self.empty(broken, sink),
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn empty(&self, broken: MutexGuard<'_, Shard>, sink: Option<&dyn DepartureSink>) {
+        let mut left = Departures::new();
+        drop(self.salvage(broken, sink, &mut left));
     }
 
     /// Takes only the lock, for work on several shards. [`LockedShard::announce`] must be called before it is released.
+    #[inline(always)]
     pub fn hold(&self, sink: Option<&dyn DepartureSink>, out: &mut Departures) -> MutexGuard<'_, Shard> {
         self.shard.lock_unless_broken().unwrap_or_else(|broken| self.salvage(broken, sink, out))
     }
@@ -95,13 +89,23 @@ impl LockedShard {
         out: &mut Departures,
         change: impl FnOnce(&mut Shard, &mut Departures) -> R,
     ) -> R {
+        let _hold = work::LockScope::begin();
+        let shard = self.hold(sink, out);
+        self.change(shard, sink, out, change)
+    }
+
+    /// As [`LockedShard::write`], with the lock from [`LockedShard::hold`], which it releases.
+    #[inline(always)]
+    pub fn change<R>(
+        &self,
+        shard: MutexGuard<'_, Shard>,
+        sink: Option<&dyn DepartureSink>,
+        out: &mut Departures,
+        change: impl FnOnce(&mut Shard, &mut Departures) -> R,
+    ) -> R {
         // Dropped after the lock is released.
         let _outgrown;
-        let _hold = work::LockScope::begin();
-        let mut shard = match self.shard.lock_unless_broken() {
-            Ok(shard) => shard,
-            Err(broken) => self.salvage(broken, sink, out),
-        };
+        let mut shard = shard;
         let leaving = DepartureScope { out, sink };
         let result = change(&mut shard, &mut *leaving.out);
         self.announce(&shard);

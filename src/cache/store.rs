@@ -11,9 +11,11 @@ use super::limits::Limits;
 use super::locked_shard::LockedShard;
 use super::shard::{DefaultExpiry, LookupKind, Shard};
 use super::slab::{Found, Slab};
+use super::work::LockScope;
 use crate::base::config::CacheSettings;
-use crate::base::sync::Mutex;
+use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{Answer, Clock, KeyHasher, Millis, Ttl};
 use std::sync::Arc;
 
@@ -97,30 +99,26 @@ impl Store {
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
         let hash = self.hasher.hash(key);
-        let mut look = |shard: &mut Shard| shard.read(hash, key, clock, reading, see);
-        loop {
-            let layout = self.layout();
-            let shard = &self.cells[layout.index(Store::middle_of(hash))];
-            match shard.read_if(
-                self.sink(),
-                #[inline(always)]
-                || self.layout() == layout,
-                look,
-            ) {
-                Ok(result) => return result,
-                Err(again) => look = again,
-            }
-        }
+        let _hold = LockScope::begin();
+        let mut shard = self.shard_for_read(hash);
+        shard.read(hash, key, clock, reading, see)
     }
 
     /// Does `look` on the shard of a hash.
-    fn visit<R>(&self, hash: u64, mut look: impl FnOnce(&mut Shard) -> R) -> R {
+    fn visit<R>(&self, hash: u64, look: impl FnOnce(&mut Shard) -> R) -> R {
+        let _hold = LockScope::begin();
+        let mut shard = self.shard_for_read(hash);
+        look(&mut shard)
+    }
+
+    /// The shard of a hash, locked for a read: see [`LockedShard::lock_for_read`].
+    #[inline(always)]
+    fn shard_for_read(&self, hash: u64) -> MutexGuard<'_, Shard> {
         loop {
             let layout = self.layout();
-            let shard = &self.cells[layout.index(Store::middle_of(hash))];
-            match shard.read_if(self.sink(), || self.layout() == layout, look) {
-                Ok(result) => return result,
-                Err(again) => look = again,
+            let shard = self.cells[layout.index(Store::middle_of(hash))].lock_for_read(self.sink());
+            if !rarely(self.layout() != layout) {
+                return shard;
             }
         }
     }
@@ -137,19 +135,14 @@ impl Store {
     }
 
     #[inline(always)]
-    fn write_hashed<R>(&self, hash: u64, out: &mut Departures, mut change: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
+    fn write_hashed<R>(&self, hash: u64, out: &mut Departures, change: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
+        let _hold = LockScope::begin();
         loop {
             let layout = self.layout();
-            let shard = &self.cells[layout.index(Store::middle_of(hash))];
-            match shard.write_if(
-                self.sink(),
-                out,
-                #[inline(always)]
-                || self.layout() == layout,
-                change,
-            ) {
-                Ok(result) => return result,
-                Err(again) => change = again,
+            let cell = &self.cells[layout.index(Store::middle_of(hash))];
+            let shard = cell.hold(self.sink(), out);
+            if !rarely(self.layout() != layout) {
+                return cell.change(shard, self.sink(), out, change);
             }
         }
     }
