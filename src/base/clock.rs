@@ -49,6 +49,21 @@ impl Clock {
         Present { earliest, latest: earliest.after(self.behind_ms()) }
     }
 
+    /// Like [`Clock::present`], with the latest time from the precise clock. The system may advance the coarse clock late, a machine that shares
+    /// its processors by more than a tick; a TTL that is counted from here does not end early even then.
+    pub fn present_precisely(&self) -> Present {
+        let earliest = self.millis();
+        Present { earliest, latest: self.latest() }
+    }
+
+    /// The time for TTLs as the precise clock has it, rounded up; never before [`Clock::millis`].
+    fn latest(&self) -> Millis {
+        match self {
+            Clock::System(clock) => clock.precise_millis(),
+            Clock::Manual(clock) => clock.millis(),
+        }
+    }
+
     fn behind_ms(&self) -> u64 {
         match self {
             Clock::System(clock) => clock.behind_ms,
@@ -96,6 +111,11 @@ impl SystemClock {
             self.look_up(running);
         }
         Millis(running + self.asleep_ms.load(Ordering::Relaxed))
+    }
+
+    /// Rounded up; never before [`SystemClock::millis`].
+    fn precise_millis(&self) -> Millis {
+        Millis(platform::running().0.div_ceil(1_000_000) + self.asleep_ms.load(Ordering::Relaxed))
     }
 
     #[cold]
@@ -209,7 +229,7 @@ impl<'a> Now<'a> {
 
     /// The milliseconds left until `end` for something that is not over: at least 1.
     pub fn left_until(&self, end: Millis) -> u64 {
-        end.since(self.millis().after(self.clock.behind_ms())).max(1)
+        end.since(self.clock.latest()).max(1)
     }
 
     /// The clock itself.

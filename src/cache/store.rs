@@ -16,7 +16,7 @@ use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::{Mutex, MutexGuard};
-use crate::base::{Answer, Clock, KeyHasher, Millis, Ttl};
+use crate::base::{Answer, Clock, KeyHasher, Millis, Present, Ttl};
 use std::sync::Arc;
 
 /// A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
@@ -41,6 +41,10 @@ pub struct Store {
     cores: usize,
     /// Which shard `pop` asks first.
     turn: AtomicUsize,
+    /// Whether values, nulls and unused entries expire where their terms state nothing.
+    values_expire: bool,
+    nulls_expire: bool,
+    unused_expire: bool,
 }
 
 /// The limits as last set.
@@ -71,6 +75,9 @@ impl Store {
             asked_shards: settings.shards,
             cores,
             turn: AtomicUsize::new(0),
+            values_expire: settings.ttl_ms.is_some(),
+            nulls_expire: settings.null_ttl_ms.is_some(),
+            unused_expire: settings.idle_ttl_ms.is_some(),
         }
     }
 
@@ -147,6 +154,22 @@ impl Store {
         }
     }
 
+    /// The time at which an entry is put. The precise clock, which costs more, is read only if its expiry is counted from it.
+    #[inline(always)]
+    fn present_of(&self, entry: &NewEntry, clock: &Clock) -> Present {
+        let expires = match entry.terms.ttl {
+            Some(ttl) => matches!(ttl, Ttl::For(_)),
+            None => {
+                if matches!(entry.answer, Answer::Null) {
+                    self.nulls_expire
+                } else {
+                    self.values_expire
+                }
+            }
+        };
+        if rarely(expires || self.unused_expire) { clock.present_precisely() } else { clock.present() }
+    }
+
     /// Looks `key` up. Counts as a use, and as one hit, null hit or miss.
     #[inline(always)]
     pub fn lookup(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
@@ -201,7 +224,7 @@ impl Store {
     /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to
     /// store. An entry that does not get in leaves as [`Cause::Refused`]. If the entry's condition does not hold, nothing happens.
     pub fn put(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        let present = clock.present();
+        let present = self.present_of(&entry, clock);
         self.write(
             key,
             out,
@@ -213,7 +236,7 @@ impl Store {
     /// Like [`Store::put`], for a caller that has the key's hash by [`Store::hasher`].
     #[inline]
     pub fn put_hashed(&self, hash: u64, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        let present = clock.present();
+        let present = self.present_of(&entry, clock);
         self.write_hashed(
             hash,
             out,
@@ -230,7 +253,7 @@ impl Store {
     /// Like [`Store::put`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if it
     /// was refused. Expired entries and an older one under the same key are not among them.
     pub fn put_naming(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
-        let present = clock.present();
+        let present = self.present_of(&entry, clock);
         self.write(key, out, |shard, hash, out| {
             let earlier = out.len();
             let put = shard.put(hash, key, &mut entry, present, out);
@@ -241,7 +264,7 @@ impl Store {
 
     /// Gives the live entry under `key` a new TTL, counted from now; `None` for the default of its kind. Counts as use.
     pub fn touch(&self, key: &[u8], ttl: Option<Ttl>, clock: &Clock, out: &mut Departures) -> TouchOutcome {
-        let present = clock.present();
+        let present = clock.present_precisely();
         self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, present, out))
     }
 
