@@ -655,25 +655,25 @@ typedef struct kvl_stats_t {
     uint64_t breaker_state;
     /** Times that the circuit breaker opened. */
     uint64_t breaker_opened;
-    /** Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes. */
+    /** Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes. */
     uint64_t breaker_refused;
-    /** Keys of refreshes that found the queue full and were left out (queue.overflow=reject). */
+    /** Keys of refreshes that found the queue full and were rejected (queue.overflow=reject). */
     uint64_t refreshes_refused;
-    /** Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms). */
+    /** Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms). */
     uint64_t misses_throttled;
-    /** Positions of fetches that were told what is stale because the load failed. */
+    /** Positions that received the fallback because the load failed. */
     uint64_t stale_error;
-    /** Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms). */
+    /** Positions that received the fallback because the load took too long (stale.timeout_ms). */
     uint64_t stale_timeout;
-    /** Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms). */
+    /** Positions that received the fallback because a load had failed shortly before (stale.retry_ms). */
     uint64_t stale_throttled;
-    /** Loads that began because an entry was used that will soon be over (refresh.after). */
+    /** Loads that were started because an entry was used shortly before its expiry (refresh.after). */
     uint64_t refreshes_started;
-    /** Of these, those that ended with a value or null. */
+    /** Refreshes ahead that ended with a value or a null. */
     uint64_t refreshes_succeeded;
-    /** Of these, those that ended with an error. */
+    /** Refreshes ahead that ended with an error. */
     uint64_t refreshes_failed;
-    /** Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed. */
+    /** Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed. */
     uint64_t refreshes_dropped;
 } kvl_stats_t;
 

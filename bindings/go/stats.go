@@ -121,25 +121,25 @@ type Stats struct {
 	BreakerState uint64
 	// Times that the circuit breaker opened.
 	BreakerOpened uint64
-	// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+	// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
 	BreakerRefused uint64
-	// Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
+	// Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).
 	RefreshesRefused uint64
-	// Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms).
+	// Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).
 	MissesThrottled uint64
-	// Positions of fetches that were told what is stale because the load failed.
+	// Positions that received the fallback because the load failed.
 	StaleError uint64
-	// Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms).
+	// Positions that received the fallback because the load took too long (stale.timeout_ms).
 	StaleTimeout uint64
-	// Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms).
+	// Positions that received the fallback because a load had failed shortly before (stale.retry_ms).
 	StaleThrottled uint64
-	// Loads that began because an entry was used that will soon be over (refresh.after).
+	// Loads that were started because an entry was used shortly before its expiry (refresh.after).
 	RefreshesStarted uint64
-	// Of these, those that ended with a value or null.
+	// Refreshes ahead that ended with a value or a null.
 	RefreshesSucceeded uint64
-	// Of these, those that ended with an error.
+	// Refreshes ahead that ended with an error.
 	RefreshesFailed uint64
-	// Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed.
+	// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
 	RefreshesDropped uint64
 }
 

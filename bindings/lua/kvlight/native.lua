@@ -2,8 +2,8 @@
 
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
----@field ["stale.timeout_ms"]? integer How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1.
----@field ["batch.mode"]? "partial"|"all_or_nothing" Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
+---@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
 ---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
 ---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
 ---@field ["load.on_timeout"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
@@ -54,12 +54,12 @@
 ---@field ["breaker.consecutive"]? integer The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
 ---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
 ---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
----@field ["refresh.after"]? number Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Default: 0.
----@field ["refresh.after_ms"]? integer The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Default: 0.
----@field ["refresh.retry_ms"]? integer After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Default: 1000.
----@field ["refresh.jitter"]? number Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
----@field ["stale.ttl_ms"]? integer How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Default: 0.
----@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Default: 1000.
+---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
+---@field ["refresh.after_ms"]? integer The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
+---@field ["refresh.retry_ms"]? integer How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Default: 1000.
+---@field ["refresh.jitter"]? number Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
+---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Default: 0.
+---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 
 local native = {}
@@ -570,16 +570,16 @@ native.statistics = {
   "rate_waited_us", -- The total length of these waits, in microseconds.
   "breaker_state", -- Now: the state of the circuit breaker, KVL_BREAKER_*.
   "breaker_opened", -- Times that the circuit breaker opened.
-  "breaker_refused", -- Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
-  "refreshes_refused", -- Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
-  "misses_throttled", -- Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms).
-  "stale_error", -- Positions of fetches that were told what is stale because the load failed.
-  "stale_timeout", -- Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms).
-  "stale_throttled", -- Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms).
-  "refreshes_started", -- Loads that began because an entry was used that will soon be over (refresh.after).
-  "refreshes_succeeded", -- Of these, those that ended with a value or null.
-  "refreshes_failed", -- Of these, those that ended with an error.
-  "refreshes_dropped", -- Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed.
+  "breaker_refused", -- Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
+  "refreshes_refused", -- Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).
+  "misses_throttled", -- Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).
+  "stale_error", -- Positions that received the fallback because the load failed.
+  "stale_timeout", -- Positions that received the fallback because the load took too long (stale.timeout_ms).
+  "stale_throttled", -- Positions that received the fallback because a load had failed shortly before (stale.retry_ms).
+  "refreshes_started", -- Loads that were started because an entry was used shortly before its expiry (refresh.after).
+  "refreshes_succeeded", -- Refreshes ahead that ended with a value or a null.
+  "refreshes_failed", -- Refreshes ahead that ended with an error.
+  "refreshes_dropped", -- Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
 }
 
 return native

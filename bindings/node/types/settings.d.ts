@@ -2,9 +2,9 @@
 
 /** What one fetch may set. */
 export interface FetchSettings {
-  /** How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1. */
+  /** How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1. */
   'stale.timeout_ms'?: number;
-  /** Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial. */
+  /** Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial. */
   'batch.mode'?: 'partial' | 'all_or_nothing';
   /** How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1. */
   'timeout_ms'?: number;
@@ -104,17 +104,17 @@ export interface Settings extends FetchSettings {
   'breaker.open_ms'?: number;
   /** How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1. */
   'breaker.probes'?: number;
-  /** Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Default: 0. */
+  /** The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0. */
   'refresh.after'?: number;
-  /** The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Default: 0. */
+  /** The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0. */
   'refresh.after_ms'?: number;
-  /** After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Default: 1000. */
+  /** How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Default: 1000. */
   'refresh.retry_ms'?: number;
-  /** Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Default: 0. */
+  /** Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0. */
   'refresh.jitter'?: number;
-  /** How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Default: 0. */
+  /** How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Default: 0. */
   'stale.ttl_ms'?: number;
-  /** How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Default: 1000. */
+  /** How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000. */
   'stale.retry_ms'?: number;
   /** How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1. */
   'attempt_timeout_ms'?: number;

@@ -10,8 +10,8 @@ namespace Kvlight;
  * FetchSettings: what one fetch may set.
  *
  * @phpstan-type FetchSettings array{
- *   'stale.timeout_ms'?: int, // How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1.
- *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+ *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
  *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
@@ -64,14 +64,14 @@ namespace Kvlight;
  *   'breaker.consecutive'?: int, // The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
  *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
  *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
- *   'refresh.after'?: float, // Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Default: 0.
- *   'refresh.after_ms'?: int, // The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Default: 0.
- *   'refresh.retry_ms'?: int, // After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Default: 1000.
- *   'refresh.jitter'?: float, // Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
- *   'stale.ttl_ms'?: int, // How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Default: 0.
- *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Default: 1000.
- *   'stale.timeout_ms'?: int, // How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Default: -1.
- *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether one key's failure leaves the rest of its batch alone or ends it. Default: partial.
+ *   'refresh.after'?: float, // The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
+ *   'refresh.after_ms'?: int, // The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
+ *   'refresh.retry_ms'?: int, // How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Default: 1000.
+ *   'refresh.jitter'?: float, // Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
+ *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Default: 0.
+ *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+ *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.

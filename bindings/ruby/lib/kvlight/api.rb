@@ -183,21 +183,21 @@ module Kvlight
     breaker_open_ms: "breaker.open_ms",
     # How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Integer; default: 1.
     breaker_probes: "breaker.probes",
-    # Refresh ahead: the first use of an entry after this part of its TTL starts one load of it in the background, while uses go on hitting; 0 never. What is not used is not loaded. Float; default: 0.
+    # The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Float; default: 0.
     refresh_after: "refresh.after",
-    # The same by the time since the entry was stored, in milliseconds, in the place of refresh.after; 0 never. Integer; default: 0.
+    # The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Integer; default: 0.
     refresh_after_ms: "refresh.after_ms",
-    # After a refresh ahead that failed, or was dropped, no use starts another of that entry for this long, in milliseconds. Integer; default: 1000.
+    # How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Integer; default: 1000.
     refresh_retry_ms: "refresh.retry_ms",
-    # Refresh ahead begins up to this part of its time earlier, drawn for each entry, so that entries stored together are not loaded together. Float; default: 0.
+    # Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Float; default: 0.
     refresh_jitter: "refresh.jitter",
-    # How long an entry of an engine's cache stays after its end, as a fallback for when the provider fails, in milliseconds; 0 not at all. It needs entries that end. Integer; default: 0.
+    # How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Integer; default: 0.
     stale_ttl_ms: "stale.ttl_ms",
-    # How long a key is not loaded again after a load that failed and that a fallback covered, in milliseconds: who asks meanwhile is told the fallback at once. Integer; default: 1000.
+    # How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Integer; default: 1000.
     stale_retry_ms: "stale.retry_ms",
-    # How long a fetch that has a fallback waits for the load, in milliseconds; then it is told the fallback, and the load goes on and is stored. -1 for as long as the load takes; 0 not at all: stale while revalidate. Integer; default: -1.
+    # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Integer; default: -1.
     stale_timeout_ms: "stale.timeout_ms",
-    # Whether one key's failure leaves the rest of its batch alone or ends it. :partial, :all_or_nothing; default: partial.
+    # Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
     # How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Integer; default: -1.
     timeout_ms: "timeout_ms",

@@ -120,25 +120,25 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var breakerState: Int
     /// Times that the circuit breaker opened.
     public var breakerOpened: Int
-    /// Keys that the open circuit breaker refused, each time counted: misses, keys that waited, refreshes.
+    /// Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
     public var breakerRefused: Int
-    /// Keys of refreshes that found the queue full and were left out (queue.overflow=reject).
+    /// Keys of refreshes that found the queue full and were rejected (queue.overflow=reject).
     public var refreshesRefused: Int
-    /// Misses that were told what is stale at once, since a load had failed shortly before (stale.retry_ms).
+    /// Misses that received the fallback at once, because a load had failed shortly before (stale.retry_ms).
     public var missesThrottled: Int
-    /// Positions of fetches that were told what is stale because the load failed.
+    /// Positions that received the fallback because the load failed.
     public var staleError: Int
-    /// Positions of fetches that were told what is stale because the load took too long (stale.timeout_ms).
+    /// Positions that received the fallback because the load took too long (stale.timeout_ms).
     public var staleTimeout: Int
-    /// Positions of fetches that were told what is stale because a load had failed shortly before (stale.retry_ms).
+    /// Positions that received the fallback because a load had failed shortly before (stale.retry_ms).
     public var staleThrottled: Int
-    /// Loads that began because an entry was used that will soon be over (refresh.after).
+    /// Loads that were started because an entry was used shortly before its expiry (refresh.after).
     public var refreshesStarted: Int
-    /// Of these, those that ended with a value or null.
+    /// Refreshes ahead that ended with a value or a null.
     public var refreshesSucceeded: Int
-    /// Of these, those that ended with an error.
+    /// Refreshes ahead that ended with an error.
     public var refreshesFailed: Int
-    /// Refreshes ahead that did not begin, or were given up: the queue was full, the circuit breaker open, or the engine closed.
+    /// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
     public var refreshesDropped: Int
 
     init(_ stats: kvl_stats_t) {
