@@ -133,13 +133,13 @@ struct StoreTerms<Element> {
     }
 }
 
-/// What the store counts for an entry with a number for a key and a value without cost.
+/// What the store counts for an entry with a number for a key and an element without cost.
 enum StoreOverhead {
     static let perEntry: Int = {
         let config = ConfigHandle()
         config.set("cache.timer", false)
         let probe = CacheHandle(config)
-        _ = probe.put(Void?.none, for: UInt64(0), ttl: Int64(KVL_TTL_NEVER), priority: 0, cost: 0)
+        _ = probe.put(Void?.some(()), for: UInt64(0), ttl: Int64(KVL_TTL_NEVER), priority: 0, cost: 0)
         return probe.cost
     }()
 }
