@@ -130,14 +130,16 @@ import Testing
         }
         for key in ["resident", ""] {
             _ = await manager.asyncFetch(key: key)
-            let inline = Locked(true)
+            let returned = DispatchSemaphore(value: 0)
             let told = Locked<[Int?]>([])
             waitFor { done in
                 manager.fetch(key: key) { _, result in
-                    told.update { $0.append(inline.current ? -1 : try? result.get()) }
+                    // Inside of the call this would wait in vain.
+                    let isInline = returned.wait(timeout: .now() + 20) == .timedOut
+                    told.update { $0.append(isInline ? -1 : try? result.get()) }
                     done()
                 }
-                inline.update { $0 = false }
+                returned.signal()
             }
             #expect(told.current == [key.isEmpty ? nil : 8])
             #expect(try! await manager.asyncFetchThrowing(key: key) == (key.isEmpty ? nil : 8))
