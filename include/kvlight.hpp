@@ -638,7 +638,7 @@ public:
     milliseconds age() const noexcept { return milliseconds(is_->age_ms); }
     /* Whether its time was over, and there was nothing better: `stale.ttl_ms`. */
     bool is_stale() const noexcept { return (is_->flags & KVL_F_STALE) != 0; }
-    /* What the load failed with for which a stale value is told; none if it takes too long. */
+    /* The failure of the load in whose place a stale value is delivered; none if the load only takes too long. */
     std::optional<kvl::error> covered() const
     {
         return is_stale() && is_->error != nullptr ? std::optional(kvl::error::share(is_->error)) : std::nullopt;
@@ -787,7 +787,7 @@ public:
 private:
     static void end(kvl_queue_t *is) noexcept
     {
-        /* Whoever still waits is told; what comes later, of engines that are still ending, nobody reads. */
+        /* Waiting readers are notified; later events, of engines that are still ending, are not read. */
         size_t ran = 0;
         while (kvl_queue_poll(is, 256, 0, &ran) == KVL_OK)
             ;

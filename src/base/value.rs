@@ -279,7 +279,7 @@ impl Value {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         let shape = self.header().shape;
         if shape.0 & DATA == 0 {
-            // SAFETY: the data of these two stand in the same allocation, and were filled by whoever made it.
+            // SAFETY: the data of these two stand in the same allocation, and were filled when it was made.
             return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(shape.data_at()), shape.len()) });
         }
         self.external_bytes()

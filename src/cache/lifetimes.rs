@@ -1,4 +1,4 @@
-//! What the times of an entry are beyond its deadline: its grace, and who is in it (rule R01); its end, where the deadline is the earlier time
+//! The times of an entry besides its deadline: its grace, and which entries are in it (rule R01); its end, where the deadline is the earlier time
 //! from which it is to be loaded anew (rule R05).
 //!
 //! ```text

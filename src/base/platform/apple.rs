@@ -15,7 +15,7 @@ pub(super) fn event_fd() -> Option<OwnedFd> {
 
 /// The code of the library stays where it is, even if a plugin that brought it is unloaded: threads and fork handlers stand in it.
 pub fn pin_library() {
-    // SAFETY: the place of a function of ours is asked for; `found` is filled in if the call says so, and its path then is a string
+    // SAFETY: the address is that of a function of the library; `found` is filled in if the call says so, and its path then is a string
     // that lives as long as that code is loaded, which it is while we run in it.
     unsafe {
         let mut found: libc::Dl_info = std::mem::zeroed();

@@ -172,6 +172,6 @@ pub fn pin_library() {
     const FROM_ADDRESS: u32 = 4;
     let mut module = std::ptr::null_mut();
     let here = pin_library as fn() as *const u16;
-    // SAFETY: the flags say that it is an address, of a function of ours; `module` is a valid place to write.
+    // SAFETY: the flags say that it is an address, that of a function of the library; `module` is a valid place to write.
     unsafe { GetModuleHandleExW(PIN | FROM_ADDRESS, here, &mut module) };
 }

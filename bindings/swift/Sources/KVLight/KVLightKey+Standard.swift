@@ -61,7 +61,7 @@ extension URL: KVLightKey {
         self.init(string: text)
     }
 
-    /// A relative address is told from the absolute one that it leads to.
+    /// A relative address is a different key from the absolute one that it resolves to.
     public var isExactKey: Bool { baseURL == nil && absoluteString.isExactKey }
 }
 

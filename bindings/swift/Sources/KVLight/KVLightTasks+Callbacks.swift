@@ -63,7 +63,7 @@ struct Delivery: Sendable {
     }
 }
 
-/// One closure at a time, whoever calls it: the library's thread, or a queue for what the call that asked knows already.
+/// Runs one closure at a time, on the library's thread, or on a queue for results that are known when the call is made.
 private final class Turns: @unchecked Sendable {
     private let turn = NSLock()
     private let lock = NSLock()

@@ -77,7 +77,7 @@ extension MemoryCache {
             config.set("cache.ttl_jitter_ms", Milliseconds.roundedDown(ttlRandomizationRange))
         }
 
-        /// Everything, for an engine, which validates by itself, and counts if anybody is told.
+        /// All settings, for an engine. It validates keys itself, and counts lookups if there is a listener.
         func write(to config: borrowing ConfigHandle, keys: KeyTable<Key>, report: ((CacheStatistics, CacheRecord) -> Void)?) {
             writeStore(to: config)
             if validates {

@@ -27,7 +27,7 @@ import Testing
                 woken.update { $0.append(i) }
             }
         }
-        // Whoever has not fallen asleep yet finds its time over.
+        // A task that does not sleep yet finds that its time is over.
         #expect(await eventually { clock.sleeping == 3 })
         clock.advance(by: .milliseconds(999))
         #expect(clock.sleeping == 3)
