@@ -8,7 +8,7 @@ impl Core {
     /// The state of the circuit breaker; closed for a cache without an engine.
     pub fn breaker_state(&self) -> BreakerState {
         let now = Now::of(&self.clock).moment();
-        self.table.as_ref().map_or(BreakerState::Closed, |table| table.lock().breaker_state(now))
+        self.loads.as_ref().map_or(BreakerState::Closed, |loads| loads.table.lock().breaker_state(now))
     }
 
     /// Opens or closes the circuit breaker for an operator, or returns the decision to it.

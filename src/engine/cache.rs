@@ -277,7 +277,7 @@ impl Core {
             if !put.took_place() {
                 return Ok(put);
             }
-            self.note_written();
+            self.loads().note_written();
             turn.store.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
             let filled = filled_of(put, turn.now);
             table.written(key, Write::Put(&answer, filled), turn);
@@ -353,7 +353,7 @@ impl Core {
         }
         self.with_table(|table, turn| {
             let result = catch_panic(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
-            self.note_written();
+            self.loads().note_written();
             table.written(key, Write::Removed, turn);
             result
         })
@@ -406,7 +406,7 @@ impl Core {
         self.check_not_over()?;
         if self.is_engine() {
             self.with_table(|table, turn| {
-                self.note_written();
+                self.loads().note_written();
                 table.cleared(turn);
             });
         }

@@ -53,7 +53,7 @@ impl Core {
         if !self.life.has_reached(LifeStage::Closing) {
             return;
         }
-        let is_done = || self.table.as_ref().is_some_and(|table| table.lock().is_idle() && self.life.is_quiet());
+        let is_done = || self.loads.as_ref().is_some_and(|loads| loads.table.lock().is_idle() && self.life.is_quiet());
         // Checked twice: most often the first check, which takes no other lock, is false.
         if !self.life.is_quiet() || !is_done() {
             return;

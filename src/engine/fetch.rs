@@ -7,7 +7,6 @@ use super::host::{Receiver, Results};
 use super::transition::outcome_of;
 use crate::base::config::{BACKGROUND, BatchMode, FetchSettings, ReadMode};
 use crate::base::key::KEY_MAX;
-use crate::base::sync::atomic::Ordering;
 use crate::base::sync::{Condvar, Mutex, linger, wait};
 use crate::base::{CallKeys, Error, Key, Moment, Now, Object, PackedKeys, Status};
 use crate::cache::Hit;
@@ -107,7 +106,7 @@ impl Core {
             None => (None, None),
         };
         let urgency = urgency.or(call.settings.urgency).unwrap_or(0);
-        let asking = CallContext { call, direct, deadline, urgency, context, epoch: self.epoch.load(Ordering::Acquire) };
+        let asking = CallContext { call, direct, deadline, urgency, context, epoch: self.loads().epoch() };
         // Most fetches have one key and need no lists, unless there is a record listener.
         let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
         let result = match keys.next() {
@@ -236,7 +235,7 @@ impl Core {
                 let ask = FetchRequest {
                     keys: keys.lent(),
                     probes,
-                    reprobe: self.is_stale_epoch(epoch),
+                    reprobe: self.loads().epoch() != epoch,
                     form: call.form,
                     settings: &call.settings,
                     sink: Some(FetchSink(fetch_events.clone())),
@@ -329,14 +328,14 @@ impl Core {
     /// Loads `key`, which was used and will soon be over, in the background: joins a load of it, or is dropped if there is no place (rule R05).
     /// An engine that closes does nothing.
     pub(super) fn refresh_ahead(&self, key: &[u8]) {
-        if matches!(self.refresh_settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
+        if matches!(self.refresh_settings().read, ReadMode::CacheOnly | ReadMode::NoStore) {
             // Configured so, nothing is loaded, or nothing stored.
             return;
         }
         let Some(room) = Reservation::try_new(0, Form::Ahead) else { return };
         self.with_table(|table, turn| {
             if table.is_open() {
-                let (keys, probes, settings) = (CallKeys::One(key), &mut [Probe::Missed][..], &self.refresh_settings);
+                let (keys, probes, settings) = (CallKeys::One(key), &mut [Probe::Missed][..], self.refresh_settings());
                 let ask = FetchRequest {
                     keys,
                     probes,

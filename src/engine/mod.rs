@@ -17,6 +17,7 @@
 //! - [`request`]: the provider's handle of a request. [`providing`]: how requests reach the provider.
 //! - [`cache`]: the store's operations with the additions of a loading cache. [`cache_ref`]: callers' references to a cache.
 //! - [`removals`]: removals on their way to the listener. [`transition`]: operations on the table, and their effects.
+//! - [`loads`]: what only an engine has: the table and what goes with it.
 //! - [`lifecycle`]: an engine's stage and pending work. [`end`]: close, free, dispose.
 //! - [`entries`]: iterates over all entries.
 //! - [`polled_event`]: events that a host takes out of its queue.
@@ -33,6 +34,7 @@ pub mod fetch_events;
 pub mod fetch_handle;
 pub mod host;
 mod lifecycle;
+mod loads;
 #[cfg(test)]
 mod panic_tests;
 pub mod polled_event;
@@ -46,35 +48,27 @@ mod transition;
 use crate::base::clock::Timed;
 use crate::base::config::{CacheSettings, FetchSettings, Settings};
 use crate::base::process::Generation;
-use crate::base::sync::Mutex;
-use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::{Clock, Moment, Status};
 use crate::cache::{DepartureSink, Departures, Store};
 use crate::runtime::host_queue::HostQueue;
 use crate::runtime::timer::Alarm;
 use crate::runtime::{Runtime, RuntimeEnded};
-use crate::task::Table;
 use host::Hooks;
 use lifecycle::{CallSite, DeliveryGuard, LifeStage, Lifecycle, PendingCount};
-use providing::ReadyRequests;
+use loads::Loads;
 use removals::{Bounds, Removals};
 use std::sync::{Arc, OnceLock, Weak};
 use transition::EngineHost;
 
-/// A cache, and around it an engine if it has a provider.
+/// A cache; with its [`Loads`] an engine.
 pub struct Core {
     born: Generation,
     me: Weak<Core>,
     store: Store,
     /// `None`: a cache without an engine.
-    table: Option<Mutex<Table<EngineHost>>>,
-    ready: Mutex<ReadyRequests>,
-    /// Counts the stored answers and writes: who missed in the store knows by it whether to look again.
-    epoch: AtomicU64,
+    loads: Option<Loads>,
     clock: Clock,
     settings: Settings,
-    fetch_settings: Arc<FetchSettings>,
-    refresh_settings: Arc<FetchSettings>,
     hooks: Hooks,
     /// Whether there is a hook that a lookup runs, or a load that it may start.
     lookups_call_host: bool,
@@ -201,19 +195,13 @@ impl Core {
             ));
             let sink = removals.has_listener().then(|| removals.clone() as Arc<dyn DepartureSink>);
             let store = Store::new(&settings.cache, sink);
-            // The store's hasher: what an answer is stored under was hashed when its key was asked for.
-            let table = is_engine.then(|| Table::with_hasher(EngineHost(me.clone()), &settings, store.hasher().clone()));
             Core {
                 born: Generation::now(),
                 me: me.clone(),
+                loads: is_engine.then(|| Loads::new(EngineHost(me.clone()), &settings, &store)),
                 store,
-                table: table.map(Mutex::new),
-                ready: Mutex::default(),
-                epoch: AtomicU64::new(0),
                 window: stats::StatsWindow::new(clock.moment()),
                 clock: clock.clone(),
-                fetch_settings: Arc::new(settings.fetch.clone()),
-                refresh_settings: Arc::new(FetchSettings { urgency: None, ..settings.fetch.clone() }),
                 lookups_call_host: hooks.validator.is_some() || hooks.record.is_some() || settings.cache.refresh.is_on(),
                 refreshes_ahead: settings.cache.refresh.is_on(),
                 settings,
@@ -264,17 +252,22 @@ impl Core {
 
     /// Whether there is an engine around the cache.
     pub fn is_engine(&self) -> bool {
-        self.table.is_some()
+        self.loads.is_some()
     }
 
-    /// What a fetch goes by that states nothing else.
+    /// The loads of an engine.
+    fn loads(&self) -> &Loads {
+        self.loads.as_ref().expect("only engines load")
+    }
+
+    /// The settings of a fetch that states none of its own. Only for engines.
     pub fn fetch_settings(&self) -> &Arc<FetchSettings> {
-        &self.fetch_settings
+        &self.loads().fetch_settings
     }
 
-    /// What a refresh goes by that states nothing else: the urgency of fetches is not its own.
+    /// The settings of a refresh that states none of its own. Only for engines.
     pub fn refresh_settings(&self) -> &Arc<FetchSettings> {
-        &self.refresh_settings
+        &self.loads().refresh_settings
     }
 
     /// A reference of the caller's own.
@@ -349,7 +342,7 @@ impl Timed for Core {
         if self.life.has_reached(LifeStage::Drained) {
             return None;
         }
-        let table = self.table.as_ref().and_then(|table| table.lock().next_due());
+        let table = self.loads.as_ref().and_then(|loads| loads.table.lock().next_due());
         // A manual clock stops at each end; the system's is not woken more than twice a second.
         let store = match &self.clock {
             Clock::Manual(_) => self.store.next_due(),
@@ -363,7 +356,7 @@ impl Timed for Core {
         if self.life.has_reached(LifeStage::Drained) {
             return;
         }
-        if self.table.is_some() {
+        if self.is_engine() {
             self.with_table(|table, turn| table.advance(turn));
         }
         if self.is_timed() {
@@ -395,18 +388,5 @@ impl Drop for Core {
                 }
             }
         }
-    }
-}
-
-impl Core {
-    /// The store was written. Only under the table's lock, so that a load and a store do; a fetch that sees the new epoch sees the
-    /// write too.
-    #[inline]
-    fn note_written(&self) {
-        self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);
-    }
-
-    fn is_stale_epoch(&self, seen: u64) -> bool {
-        self.epoch.load(Ordering::Acquire) != seen
     }
 }

@@ -55,7 +55,7 @@ impl Core {
         }
         let ticket = Ticket::new(request);
         {
-            let mut ready = self.ready.lock();
+            let mut ready = self.loads().ready.lock();
             ready.tickets.push_back(ticket);
             if ready.summoned >= ready.tickets.len() {
                 return;
@@ -74,7 +74,7 @@ impl Core {
     /// Fails requests for which there is no thread. That may form further requests which lack one too, and enter this function again: those
     /// are left to the outer call, so that the recursion is bounded.
     fn fail_refused(&self) {
-        let next = || self.ready.lock().next_refused();
+        let next = || self.loads().ready.lock().next_refused();
         while let Some(ticket) = next() {
             let _ = catch_panic(|| ticket.finish(Unanswered::Failed(Error::of(Status::ERR_NO_THREAD))));
             drop(ticket);
@@ -110,7 +110,7 @@ impl Core {
             self.life.end_one(CallSite::Threads);
             self.conclude_if_closing();
             if next.is_none() {
-                self.ready.lock().summoned += 1;
+                self.loads().ready.lock().summoned += 1;
                 next = self.next_ready();
             }
         }
@@ -119,7 +119,7 @@ impl Core {
     /// The next request for a summoned thread, which then no longer counts as summoned.
     fn next_ready(&self) -> Option<Ticket> {
         let take = |gives_up: bool| {
-            let mut ready = self.ready.lock();
+            let mut ready = self.loads().ready.lock();
             let ticket = ready.tickets.pop_front();
             ready.summoned -= usize::from(ticket.is_some() || gives_up);
             ticket
@@ -142,9 +142,8 @@ impl Core {
 
     fn take_request(&self, id: RequestId) -> TakeResult {
         let now = Now::of(&self.clock);
-        let table = self.table.as_ref().expect("requests are an engine's");
         let (taken, due) = {
-            let mut table = table.lock();
+            let mut table = self.loads().table.lock();
             (table.take_request(id, &now), table.next_due())
         };
         self.table_due(due);
@@ -169,7 +168,7 @@ impl Job for ProviderJob {
     }
 
     fn refused(self: Box<Self>) {
-        if self.core.ready.lock().refuse() {
+        if self.core.loads().ready.lock().refuse() {
             self.core.fail_refused();
         }
     }

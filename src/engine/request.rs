@@ -151,12 +151,12 @@ impl ProviderRequest {
     /// How much time the attempt has left; `None`: no end.
     pub fn time_left(&self) -> Option<Duration> {
         let now = Now::of(&self.core.clock);
-        self.core.table.as_ref()?.lock().time_left(self.handout.id, &now)
+        self.core.loads().table.lock().time_left(self.handout.id, &now)
     }
 
     /// Whether the answer for this key is wanted.
     pub fn is_wanted(&self, index: usize) -> bool {
-        self.core.table.as_ref().is_some_and(|table| table.lock().is_wanted(self.handout.id, index))
+        self.core.loads().table.lock().is_wanted(self.handout.id, index)
     }
 
     fn index_of(&self, key: &[u8]) -> Option<usize> {
@@ -304,10 +304,7 @@ impl Ticket {
     /// Restarts the attempt's timeout.
     pub fn heartbeat(&self) -> Status {
         let now = Now::of(&self.core.clock);
-        match &self.core.table {
-            Some(table) => table.lock().heartbeat(self.id(), &now),
-            None => Status::ERR_CLOSED,
-        }
+        self.core.loads().table.lock().heartbeat(self.id(), &now)
     }
 
     /// Sets the hook that runs when the request is no longer wanted. `Err` gives the hook back with the reason why it will not run.

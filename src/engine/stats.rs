@@ -45,9 +45,9 @@ impl Core {
         let (entries, cost) = (self.len(), self.cost());
         let now = Now::of(&self.clock).moment();
         let began = *self.window.began.lock();
-        let (tasks, gauges, breaker) = match &self.table {
-            Some(table) => {
-                let table = table.lock();
+        let (tasks, gauges, breaker) = match &self.loads {
+            Some(loads) => {
+                let table = loads.table.lock();
                 (table.counts().clone(), table.gauges(), table.breaker_state(now) as u64)
             }
             None => Default::default(),
@@ -69,8 +69,8 @@ impl Core {
     pub fn reset_stats(&self) {
         let mut began = self.window.began.lock();
         self.store.reset_counts();
-        if let Some(table) = &self.table {
-            let _ = table.lock().reset_counts();
+        if let Some(loads) = &self.loads {
+            let _ = loads.table.lock().reset_counts();
         }
         *began = Now::of(&self.clock).moment();
         self.window.id.fetch_add(1, Ordering::AcqRel);

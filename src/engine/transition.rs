@@ -59,7 +59,7 @@ impl AnswerStore for StoreAccess<'_> {
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
         let entry = NewEntry { terms, ..NewEntry::new(answer.share()) };
         let put = catch_panic_within(|| self.core.store.put_hashed(hash, key, entry, self.now.clock(), self.left));
-        self.core.note_written();
+        self.core.loads().note_written();
         let Ok(put) = put else { return FillResult::default() };
         self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
         filled_of(put, self.now)
@@ -133,9 +133,8 @@ impl Core {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Effects::default(), Departures::new());
         let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
-        let table = self.table.as_ref().expect("asked of engines only");
         let (result, due, carries) = {
-            let mut table = table.lock();
+            let mut table = self.loads().table.lock();
             let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
             if result.is_err() {
