@@ -15,6 +15,7 @@ HEADER = TOP / "include" / "kvlight.h"
 
 project = "kvlight"
 author = "the kvlight authors"
+copyright = author
 version = release = re.search(r'^version = "(.*)"', (TOP / "Cargo.toml").read_text(), re.M)[1]
 
 extensions = ["myst_parser", "breathe"]

@@ -42,7 +42,7 @@ pub fn spelled(number: u64) -> String {
 /// What a peer is called in a table.
 pub fn called(peer: &str) -> &str {
     match peer {
-        "bound" => "(bound)",
+        "bound" => "(goal)",
         "lru_mutex" => "lru, one mutex",
         "lru_sharded" => "lru, sharded",
         "hashbrown" => "bare hashbrown",
@@ -52,7 +52,7 @@ pub fn called(peer: &str) -> &str {
         "parked_worker" => "parked worker",
         "quick_cache_in_turn" => "quick_cache, in turn",
         "moka_in_turn" => "moka, in turn",
-        "earlier_library" => "an earlier library, elsewhere",
+        "earlier_library" => "an earlier library, on another machine",
         "papaya" => "papaya, no limit",
         other => other,
     }
@@ -155,7 +155,7 @@ const SHORT: &[(&str, u32)] = &[
 
 /// The table of the README.
 fn short(found: &Found, quick: bool) -> String {
-    let mut text = String::from("| work | threads | kvlight | compared with | | speed-up |\n|---|--:|--:|---|--:|--:|\n");
+    let mut text = String::from("| work | threads | kvlight | compared with | its time | speed-up |\n|---|--:|--:|---|--:|--:|\n");
     let shown =
         |&(label, threads): &(&str, u32)| found.rows.iter().find(|row| row.label == label && row.threads == threads && row.asked.is_some());
     for row in SHORT.iter().filter_map(shown) {
