@@ -1,20 +1,20 @@
-/* One entry of the matrix: an engine, those who ask it, and what must hold when all is quiet. */
+/* One entry of the matrix: an engine, the threads that submit fetches to it, and the checks once nothing is running. */
 #include "soak.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IN_FLIGHT = 300, ROUND = 3000, MOST_SUBMITTERS = 4 };
+enum { IN_FLIGHT = 300, KEYS_PER_CLOSE = 3000, MAX_SUBMITTERS = 4 };
 
 struct submitter {
     struct entry *entry;
     pthread_t thread;
     uint64_t random;
-    kvl_options_t *progress, *hasty, *cache_only, *no_store, *refresh, *whole;
+    kvl_options_t *progress, *short_timeout, *cache_only, *no_store, *refresh, *all_or_nothing;
     kvl_fetch_t *before;
 };
 
-/* ---- the truth about a key */
+/* ---- the right answer for a key */
 
 bool key_is_invalid(uint64_t key) { return key % 64 == 1; }
 bool key_is_absent(uint64_t key) { return key % 16 == 3; }
@@ -35,13 +35,13 @@ kvl_value_t *value_of(uint64_t key)
 
     if (key_is_absent(key))
         return kvl_value_null();
-    SAYS(kvl_value_new_bytes(bytes, bytes_of(key, bytes), &value), KVL_OK);
+    CHECK_STATUS(kvl_value_new_bytes(bytes, bytes_of(key, bytes), &value), KVL_OK);
     return value;
 }
 
 /* ---- hooks */
 
-static bool all_removals_are_told(struct entry *entry);
+static bool all_removals_are_reported(struct entry *entry);
 static bool all_tickets_are_freed(struct entry *entry);
 
 static uint32_t validate(void *user_data, const uint8_t *key, size_t len)
@@ -55,25 +55,25 @@ static uint32_t validate(void *user_data, const uint8_t *key, size_t len)
     return !key_is_invalid(number);
 }
 
-void hear_removal(void *user_data, const kvl_result_t *result, kvl_cause_t cause)
+void on_removal(void *user_data, const kvl_result_t *result, kvl_cause_t cause)
 {
     struct entry *entry = user_data;
 
-    HOLDS(cause >= KVL_CAUSE_EXPIRED && cause <= KVL_CAUSE_TRIMMED);
-    HOLDS(result->key_len == sizeof(uint64_t));
+    CHECK(cause >= KVL_CAUSE_EXPIRED && cause <= KVL_CAUSE_TRIMMED);
+    CHECK(result->key_len == sizeof(uint64_t));
     atomic_fetch_add(&entry->removals, 1);
 }
 
-/* Behind everything: by whatever route, nothing of this engine runs any more. */
-void hear_closed(void *user_data)
+/* Comes after all other events: on whatever route, no other code of this engine may run after it. */
+void on_closed(void *user_data)
 {
     struct entry *entry = user_data;
 
     if (entry->fault != CLOSE) {
-        HOLDS(all_tickets_are_freed(entry));
-        HOLDS(all_removals_are_told(entry));
+        CHECK(all_tickets_are_freed(entry));
+        CHECK(all_removals_are_reported(entry));
     }
-    atomic_fetch_add(&entry->closed_told, 1);
+    atomic_fetch_add(&entry->closed_events, 1);
 }
 
 static void free_provider(void *user_data) { atomic_fetch_add(&((struct entry *)user_data)->provider_freed, 1); }
@@ -83,7 +83,7 @@ static void free_listener(void *user_data) { atomic_fetch_add(&((struct entry *)
 
 static void set(kvl_config_t *config, const char *key, const char *value)
 {
-    SAYS(kvl_config_set(config, key, value), KVL_OK);
+    CHECK_STATUS(kvl_config_set(config, key, value), KVL_OK);
 }
 
 static void make_engine(struct entry *entry, uint64_t seed)
@@ -91,11 +91,11 @@ static void make_engine(struct entry *entry, uint64_t seed)
     kvl_config_t *config = NULL;
     kvl_error_t *error = NULL;
 
-    SAYS(kvl_config_new(&config), KVL_OK);
-    SAYS(kvl_config_set_int(config, "cache.capacity", CAPACITY), KVL_OK);
-    SAYS(kvl_config_set_int(config, "tasks.max_running", MAX_RUNNING), KVL_OK);
-    SAYS(kvl_config_set_int(config, "tasks.max_abandoned", MAX_ABANDONED), KVL_OK);
-    SAYS(kvl_config_set_int(config, "cache.seed", (int64_t)(seed & 0xffff)), KVL_OK);
+    CHECK_STATUS(kvl_config_new(&config), KVL_OK);
+    CHECK_STATUS(kvl_config_set_int(config, "cache.capacity", CAPACITY), KVL_OK);
+    CHECK_STATUS(kvl_config_set_int(config, "tasks.max_running", MAX_RUNNING), KVL_OK);
+    CHECK_STATUS(kvl_config_set_int(config, "tasks.max_abandoned", MAX_ABANDONED), KVL_OK);
+    CHECK_STATUS(kvl_config_set_int(config, "cache.seed", (int64_t)(seed & 0xffff)), KVL_OK);
     set(config, "batch.max_keys", "8");
     set(config, "cache.cost_limit", "600000");
     if (seed % 2 == 0)
@@ -117,28 +117,28 @@ static void make_engine(struct entry *entry, uint64_t seed)
     case CLOSE: set(config, "batch.linger_us", "1000"); break;
     default: break;
     }
-    SAYS(kvl_config_set_validator(config, validate, entry, NULL), KVL_OK);
-    SAYS(kvl_config_set_provider(config, is_pulled(entry, KVL_QUEUE_F_PROVIDER) ? NULL : provide, entry, free_provider), KVL_OK);
-    SAYS(kvl_config_set_removal_listener(config, is_pulled(entry, KVL_QUEUE_F_REMOVALS) ? NULL : hear_removal, entry,
+    CHECK_STATUS(kvl_config_set_validator(config, validate, entry, NULL), KVL_OK);
+    CHECK_STATUS(kvl_config_set_provider(config, is_pulled(entry, KVL_QUEUE_F_PROVIDER) ? NULL : provide, entry, free_provider), KVL_OK);
+    CHECK_STATUS(kvl_config_set_removal_listener(config, is_pulled(entry, KVL_QUEUE_F_REMOVALS) ? NULL : on_removal, entry,
                                          free_listener), KVL_OK);
     if (entry->routes != 0) {
-        SAYS(kvl_queue_new(seed % 4 == 1 ? KVL_QUEUE_NEW_PIPE : 0, &entry->queue), KVL_OK);
-        SAYS(kvl_config_set_queue(config, entry->queue, entry->routes), KVL_OK);
+        CHECK_STATUS(kvl_queue_new(seed % 4 == 1 ? KVL_QUEUE_NEW_PIPE : 0, &entry->queue), KVL_OK);
+        CHECK_STATUS(kvl_config_set_queue(config, entry->queue, entry->routes), KVL_OK);
     }
-    SAYS(kvl_tasks_new(config, &entry->tasks, &error), KVL_OK);
+    CHECK_STATUS(kvl_tasks_new(config, &entry->tasks, &error), KVL_OK);
     kvl_error_release(error);
     kvl_config_free(config);
-    SAYS(kvl_tasks_cache(entry->tasks, &entry->cache), KVL_OK);
+    CHECK_STATUS(kvl_tasks_cache(entry->tasks, &entry->cache), KVL_OK);
 }
 
-/* ---- those who ask */
+/* ---- submitters */
 
 static kvl_options_t *options(const char *key, const char *value)
 {
     kvl_options_t *options = NULL;
 
-    SAYS(kvl_options_new(&options), KVL_OK);
-    SAYS(kvl_options_set(options, key, value), KVL_OK);
+    CHECK_STATUS(kvl_options_new(&options), KVL_OK);
+    CHECK_STATUS(kvl_options_set(options, key, value), KVL_OK);
     return options;
 }
 
@@ -146,28 +146,28 @@ static const kvl_options_t *pick_options(struct submitter *me, bool batch)
 {
     switch (random_of(&me->random) % 12) {
     case 0: return batch ? me->progress : NULL;
-    case 1: return me->entry->fault == HANGS ? me->hasty : NULL;
+    case 1: return me->entry->fault == HANGS ? me->short_timeout : NULL;
     case 2: return me->cache_only;
     case 3: return me->no_store;
     case 4: return me->refresh;
-    case 5: return batch && me->entry->fault == FAILS ? me->whole : NULL;
+    case 5: return batch && me->entry->fault == FAILS ? me->all_or_nothing : NULL;
     default: return NULL;
     }
 }
 
-/* What a call said: events follow, it was answered at once, or it failed in one of the ways it may. */
-static void judge(struct submitter *me, struct ticket *ticket, kvl_status_t said, size_t n)
+/* Records the status of a call: events follow, it was answered at once, or it failed in a way that this fault allows. */
+static void record_status(struct submitter *me, struct ticket *ticket, kvl_status_t status, size_t n)
 {
     struct entry *entry = me->entry;
-    bool pending = said == KVL_PENDING, at_once = said == KVL_OK || said == KVL_VALUE || said == KVL_NULL || said == KVL_INVALID_KEY;
+    bool pending = status == KVL_PENDING, at_once = status == KVL_OK || status == KVL_VALUE || status == KVL_NULL || status == KVL_INVALID_KEY;
 
-    holds_at(pending || at_once || (said == KVL_ERR_CANCELLED && entry->fault == STORM) || (said == KVL_ERR_CLOSED && entry->fault == CLOSE),
-             "a fetch is accepted", said, __FILE__, __LINE__);
+    check_at(pending || at_once || (status == KVL_ERR_CANCELLED && entry->fault == STORM) || (status == KVL_ERR_CLOSED && entry->fault == CLOSE),
+             "a fetch is accepted", status, __FILE__, __LINE__);
     if (pending)
         atomic_fetch_add(&entry->positions, n);
     if (pending || at_once)
         atomic_fetch_add(&entry->lookups, n);
-    if (said == KVL_ERR_CLOSED)
+    if (status == KVL_ERR_CLOSED)
         atomic_fetch_add(&entry->refused, n);
     ticket_accepted(ticket, pending);
 }
@@ -184,25 +184,25 @@ static void fetch(struct submitter *me, const uint64_t *keys, const kvl_slice_t 
 
     wait_for_fewer(entry, IN_FLIGHT);
     if (entry->fault == STORM || dice % 2 == 0)
-        SAYS(kvl_fetch_new(&fetch), KVL_OK);
+        CHECK_STATUS(kvl_fetch_new(&fetch), KVL_OK);
     if (entry->fault == STORM && storm < 2)
-        SAYS(kvl_fetch_cancel(fetch), KVL_OK);
+        CHECK_STATUS(kvl_fetch_cancel(fetch), KVL_OK);
     if (fetch != NULL && storm == 5)
-        SAYS(kvl_fetch_set_urgency(fetch, (int32_t)storm), KVL_OK);
+        CHECK_STATUS(kvl_fetch_set_urgency(fetch, (int32_t)storm), KVL_OK);
     if (dice < 3) {
         ticket = ticket_new(entry, keys, 1, true);
-        judge(me, ticket,
+        record_status(me, ticket,
               kvl_tasks_fetch(entry->tasks, slices[0].data, slices[0].len, pick_options(me, false), fetch, pulls ? NULL : ticket_result,
                               ticket, ticket_free, dice == 0 ? &value : NULL),
               1);
     } else if (dice < 5) {
         ticket = ticket_new(entry, keys, n, true);
-        judge(me, ticket,
+        record_status(me, ticket,
               kvl_tasks_fetch_each(entry->tasks, slices, n, pick_options(me, false), fetch, pulls ? NULL : ticket_result, ticket, ticket_free),
               n);
     } else {
         ticket = ticket_new(entry, keys, n, false);
-        judge(me, ticket,
+        record_status(me, ticket,
               kvl_tasks_fetch_all(entry->tasks, slices, n, pick_options(me, true), fetch, pulls ? NULL : ticket_results, ticket, ticket_free,
                                   dice == 5 ? &ready : NULL),
               n);
@@ -211,16 +211,16 @@ static void fetch(struct submitter *me, const uint64_t *keys, const kvl_slice_t 
     kvl_results_release(ready);
     if (entry->fault == STORM) {
         if (storm % 2 == 0)
-            SAYS(kvl_fetch_cancel(fetch), KVL_OK);
+            CHECK_STATUS(kvl_fetch_cancel(fetch), KVL_OK);
         if (storm % 4 == 1 && me->before != NULL)
-            SAYS(kvl_fetch_cancel(me->before), KVL_OK);
+            CHECK_STATUS(kvl_fetch_cancel(me->before), KVL_OK);
     }
     kvl_fetch_release(me->before);
     me->before = fetch;
 }
 
-/* Writes and lookups beside the fetches. */
-static void write_or_look(struct submitter *me, uint64_t key, const kvl_slice_t *slice)
+/* A write or a lookup between two fetches. */
+static void write_or_look_up(struct submitter *me, uint64_t key, const kvl_slice_t *slice)
 {
     struct entry *entry = me->entry;
     kvl_value_t *value = NULL;
@@ -230,26 +230,26 @@ static void write_or_look(struct submitter *me, uint64_t key, const kvl_slice_t 
     case 0:
         value = value_of(key);
         status = kvl_cache_put(entry->cache, slice->data, slice->len, value, NULL);
-        HOLDS(status == KVL_OK || status == KVL_REFUSED || status == KVL_INVALID_KEY || (entry->fault == CLOSE && status == KVL_ERR_CLOSED));
+        CHECK(status == KVL_OK || status == KVL_REFUSED || status == KVL_INVALID_KEY || (entry->fault == CLOSE && status == KVL_ERR_CLOSED));
         break;
     case 1:
         status = kvl_cache_remove(entry->cache, slice->data, slice->len);
-        HOLDS(status == KVL_OK || status == KVL_MISS);
+        CHECK(status == KVL_OK || status == KVL_MISS);
         break;
     case 2:
         status = kvl_cache_get(entry->cache, slice->data, slice->len, &value);
         atomic_fetch_add(&entry->lookups, 1);
         if (status == KVL_MISS)
             atomic_fetch_add(&entry->plain_misses, 1);
-        HOLDS(status == KVL_MISS || status == (key_is_invalid(key) ? KVL_INVALID_KEY : key_is_absent(key) ? KVL_NULL : KVL_VALUE));
+        CHECK(status == KVL_MISS || status == (key_is_invalid(key) ? KVL_INVALID_KEY : key_is_absent(key) ? KVL_NULL : KVL_VALUE));
         break;
     case 3:
         status = kvl_cache_peek(entry->cache, slice->data, slice->len, &value, NULL, NULL);
-        HOLDS(status == KVL_MISS || status == (key_is_absent(key) ? KVL_NULL : KVL_VALUE));
+        CHECK(status == KVL_MISS || status == (key_is_absent(key) ? KVL_NULL : KVL_VALUE));
         break;
     default:
         status = kvl_cache_take(entry->cache, slice->data, slice->len, &value);
-        HOLDS(status == KVL_MISS || status == (key_is_absent(key) ? KVL_NULL : KVL_VALUE));
+        CHECK(status == KVL_MISS || status == (key_is_absent(key) ? KVL_NULL : KVL_VALUE));
     }
     kvl_value_release(value);
 }
@@ -258,19 +258,19 @@ static void *submit(void *user_data)
 {
     struct submitter *me = user_data;
     struct entry *entry = me->entry;
-    uint64_t keys[MOST_KEYS];
-    kvl_slice_t slices[MOST_KEYS];
+    uint64_t keys[MAX_FETCH_KEYS];
+    kvl_slice_t slices[MAX_FETCH_KEYS];
 
     while (atomic_load(&entry->submitted) < atomic_load(&entry->wanted)) {
-        size_t i, n = 1 + random_of(&me->random) % MOST_KEYS;
+        size_t i, n = 1 + random_of(&me->random) % MAX_FETCH_KEYS;
         for (i = 0; i < n; i++) {
             uint64_t dice = random_of(&me->random);
-            /* a few that many want, many that few want, and repetitions */
+            /* some keys that are asked for often, many that are not, and repetitions */
             keys[i] = dice % 16 == 0 && i > 0 ? keys[i - 1] : random_of(&me->random) % (dice % 2 == 0 ? KEYS / 16 : KEYS);
             slices[i] = (kvl_slice_t){(const uint8_t *)&keys[i], sizeof keys[i]};
         }
         if (random_of(&me->random) % 4 == 0)
-            write_or_look(me, keys[0], &slices[0]);
+            write_or_look_up(me, keys[0], &slices[0]);
         fetch(me, keys, slices, n);
         atomic_fetch_add(&entry->submitted, n);
     }
@@ -281,20 +281,20 @@ static void *submit(void *user_data)
 static void submitter_start(struct submitter *me, struct entry *entry, uint64_t seed)
 {
     *me = (struct submitter){.entry = entry, .random = seed};
-    SAYS(kvl_options_new(&me->progress), KVL_OK);
-    SAYS(kvl_options_set_progress(me->progress, is_pulled(entry, KVL_QUEUE_F_RESULTS) ? NULL : ticket_progress, 1), KVL_OK);
-    me->hasty = options("timeout_ms", "3");
+    CHECK_STATUS(kvl_options_new(&me->progress), KVL_OK);
+    CHECK_STATUS(kvl_options_set_progress(me->progress, is_pulled(entry, KVL_QUEUE_F_RESULTS) ? NULL : ticket_progress, 1), KVL_OK);
+    me->short_timeout = options("timeout_ms", "3");
     me->cache_only = options("read", "cache_only");
     me->no_store = options("read", "no_store");
     me->refresh = options("read", "refresh");
-    me->whole = options("batch.mode", "all_or_nothing");
+    me->all_or_nothing = options("batch.mode", "all_or_nothing");
     if (pthread_create(&me->thread, NULL, submit, me) != 0)
         abort();
 }
 
 static void submitter_join(struct submitter *me)
 {
-    kvl_options_t *all[] = {me->progress, me->hasty, me->cache_only, me->no_store, me->refresh, me->whole};
+    kvl_options_t *all[] = {me->progress, me->short_timeout, me->cache_only, me->no_store, me->refresh, me->all_or_nothing};
     size_t i;
 
     pthread_join(me->thread, NULL);
@@ -302,10 +302,10 @@ static void submitter_join(struct submitter *me)
         kvl_options_free(all[i]);
 }
 
-/* ---- when all is quiet */
+/* ---- once nothing is running */
 
-/* Waits until it is so, or for so long that something is wrong. */
-static bool comes_true(struct entry *entry, bool (*is_so)(struct entry *entry))
+/* Waits until the condition is true, or for so long that it never will be. Returns whether it is true. */
+static bool becomes_true(struct entry *entry, bool (*is_so)(struct entry *entry))
 {
     int i;
 
@@ -321,7 +321,7 @@ static kvl_stats_t stats_of(struct entry *entry)
 {
     kvl_stats_t stats;
 
-    SAYS(kvl_tasks_stats(entry->tasks, &stats, sizeof stats), KVL_OK);
+    CHECK_STATUS(kvl_tasks_stats(entry->tasks, &stats, sizeof stats), KVL_OK);
     return stats;
 }
 
@@ -331,16 +331,16 @@ static bool no_load_is_left(struct entry *entry)
     return stats.in_flight == 0 && stats.running == 0 && stats.abandoned == 0 && stats.queued == 0 && stats.deferred == 0;
 }
 
-static uint64_t left(const kvl_stats_t *stats)
+static uint64_t removals_counted(const kvl_stats_t *stats)
 {
     return stats->removed_expired + stats->removed_capacity + stats->removed_cost + stats->removed_replaced + stats->removed_removed +
            stats->removed_cleared + stats->removed_trimmed;
 }
 
-static bool all_removals_are_told(struct entry *entry)
+static bool all_removals_are_reported(struct entry *entry)
 {
     kvl_stats_t stats = stats_of(entry);
-    return atomic_load(&entry->removals) == left(&stats) + stats.removed_refused;
+    return atomic_load(&entry->removals) == removals_counted(&stats) + stats.removed_refused;
 }
 
 static bool all_tickets_are_freed(struct entry *entry)
@@ -348,19 +348,19 @@ static bool all_tickets_are_freed(struct entry *entry)
     return atomic_load(&entry->tickets_freed) == atomic_load(&entry->tickets);
 }
 
-static bool the_close_is_told(struct entry *entry)
+static bool the_close_is_reported(struct entry *entry)
 {
-    return atomic_load(&entry->closed_told) == 1;
+    return atomic_load(&entry->closed_events) == 1;
 }
 
-/* What each entry cost, added up, is what the cache says. */
+/* The costs of all entries must add up to what the cache reports. */
 static void check_ledger(struct entry *entry)
 {
     uint64_t key, cost = 0, entries = 0;
     kvl_stats_t stats;
 
-    /* what expires meanwhile would be counted in one sum and not in the other */
-    SAYS(kvl_cache_remove_expired(entry->cache, NULL), KVL_OK);
+    /* an entry that expires meanwhile would be in one sum and not in the other */
+    CHECK_STATUS(kvl_cache_remove_expired(entry->cache, NULL), KVL_OK);
     for (key = 0; key < KEYS; key++) {
         uint64_t one = 0;
         kvl_status_t status = kvl_cache_peek(entry->cache, (const uint8_t *)&key, sizeof key, NULL, NULL, &one);
@@ -370,13 +370,13 @@ static void check_ledger(struct entry *entry)
         }
     }
     stats = stats_of(entry);
-    HOLDS(entries <= CAPACITY && cost <= 600000);
+    CHECK(entries <= CAPACITY && cost <= 600000);
     if (entry->fault != TWICE && entry->fault != EIGHT) {
-        HOLDS(kvl_cache_len(entry->cache) == entries && stats.entries == entries);
-        HOLDS(kvl_cache_cost(entry->cache) == cost && stats.cost == cost);
+        CHECK(kvl_cache_len(entry->cache) == entries && stats.entries == entries);
+        CHECK(kvl_cache_cost(entry->cache) == cost && stats.cost == cost);
     }
-    SAYS(kvl_cache_clear(entry->cache), KVL_OK);
-    HOLDS(kvl_cache_len(entry->cache) == 0 && kvl_cache_cost(entry->cache) == 0);
+    CHECK_STATUS(kvl_cache_clear(entry->cache), KVL_OK);
+    CHECK(kvl_cache_len(entry->cache) == 0 && kvl_cache_cost(entry->cache) == 0);
 }
 
 static void check_statistics(struct entry *entry)
@@ -386,42 +386,42 @@ static void check_statistics(struct entry *entry)
                           stats.misses_remembered + stats.misses_unasked;
     uint64_t lookups = stats.hits + stats.null_hits + stats.misses + stats.invalid_keys, asked = atomic_load(&entry->lookups);
 
-    /* each position is one lookup; a call that met the close half way had looked, and was refused */
-    holds_at(lookups >= asked && lookups <= asked + atomic_load(&entry->refused), "each position is one lookup", (long long)(lookups - asked),
+    /* each position is one lookup; a call that the close interrupted may have looked its keys up before it was refused */
+    check_at(lookups >= asked && lookups <= asked + atomic_load(&entry->refused), "each position is one lookup", (long long)(lookups - asked),
              __FILE__, __LINE__);
-    HOLDS(stats.misses == of_fetches + atomic_load(&entry->plain_misses));
-    HOLDS(stats.loads_started == stats.loads_succeeded + stats.loads_failed + stats.loads_lost + stats.loads_cancelled);
-    HOLDS(stats.inserts == stats.entries + left(&stats));
-    HOLDS(stats.attempts >= stats.requests && stats.attempts - stats.loads_retried <= stats.loads_started);
+    CHECK(stats.misses == of_fetches + atomic_load(&entry->plain_misses));
+    CHECK(stats.loads_started == stats.loads_succeeded + stats.loads_failed + stats.loads_lost + stats.loads_cancelled);
+    CHECK(stats.inserts == stats.entries + removals_counted(&stats));
+    CHECK(stats.attempts >= stats.requests && stats.attempts - stats.loads_retried <= stats.loads_started);
 }
 
-/* After whatever went wrong every slot is there: as many loads as there are slots are with the provider at once. */
-static void check_that_it_still_works(struct entry *entry)
+/* After all faults every slot must be usable again: more keys than slots are loaded. */
+static void check_it_still_works(struct entry *entry)
 {
-    uint64_t keys[MOST_KEYS];
-    kvl_slice_t slices[MOST_KEYS];
+    uint64_t keys[MAX_FETCH_KEYS];
+    kvl_slice_t slices[MAX_FETCH_KEYS];
     struct ticket *ticket;
     size_t i;
 
-    for (i = 0; i < MOST_KEYS; i++) {
+    for (i = 0; i < MAX_FETCH_KEYS; i++) {
         keys[i] = 64 * (i + 1) + 4;
         slices[i] = (kvl_slice_t){(const uint8_t *)&keys[i], sizeof keys[i]};
     }
-    ticket = ticket_new(entry, keys, MOST_KEYS, true);
-    atomic_fetch_add(&entry->positions, MOST_KEYS);
-    atomic_fetch_add(&entry->lookups, MOST_KEYS);
-    ticket_accepted(ticket, SAYS(kvl_tasks_fetch_each(entry->tasks, slices, MOST_KEYS, NULL, NULL,
+    ticket = ticket_new(entry, keys, MAX_FETCH_KEYS, true);
+    atomic_fetch_add(&entry->positions, MAX_FETCH_KEYS);
+    atomic_fetch_add(&entry->lookups, MAX_FETCH_KEYS);
+    ticket_accepted(ticket, CHECK_STATUS(kvl_tasks_fetch_each(entry->tasks, slices, MAX_FETCH_KEYS, NULL, NULL,
                                                       is_pulled(entry, KVL_QUEUE_F_RESULTS) ? NULL : ticket_result, ticket,
                                                       ticket_free),
                                  KVL_PENDING));
     wait_for_fewer(entry, 0);
 }
 
-/* ---- a round: one engine from its beginning to its end */
+/* ---- a round: one engine, from creation to free */
 
 static unsigned long long run_round(struct entry *entry, int submitters, unsigned long long keys, uint64_t seed)
 {
-    struct submitter all[MOST_SUBMITTERS];
+    struct submitter all[MAX_SUBMITTERS];
     struct reader *reader = NULL;
     int i;
 
@@ -437,37 +437,37 @@ static unsigned long long run_round(struct entry *entry, int submitters, unsigne
     if (entry->fault == CLOSE) {
         while (atomic_load(&entry->submitted) < keys / 2)
             pause_for_us(100);
-        SAYS(kvl_tasks_close(entry->tasks, seed % 3 == 0 ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, seed % 3 == 1 ? 2 : KVL_FOREVER, hear_closed,
+        CHECK_STATUS(kvl_tasks_close(entry->tasks, seed % 3 == 0 ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, seed % 3 == 1 ? 2 : KVL_FOREVER, on_closed,
                              entry, NULL),
              KVL_OK);
     }
     for (i = 0; i < submitters; i++)
         submitter_join(&all[i]);
-    provider_give_in(entry->provider);
+    provider_answer_kept(entry->provider);
     wait_for_fewer(entry, 0);
-    HOLDS(comes_true(entry, no_load_is_left));
+    CHECK(becomes_true(entry, no_load_is_left));
     if (entry->fault != CLOSE) {
-        check_that_it_still_works(entry);
-        HOLDS(comes_true(entry, no_load_is_left));
+        check_it_still_works(entry);
+        CHECK(becomes_true(entry, no_load_is_left));
         check_ledger(entry);
-        SAYS(kvl_tasks_close(entry->tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, hear_closed, entry, NULL), KVL_OK);
+        CHECK_STATUS(kvl_tasks_close(entry->tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, on_closed, entry, NULL), KVL_OK);
     }
-    HOLDS(comes_true(entry, the_close_is_told));
-    HOLDS(comes_true(entry, all_removals_are_told));
-    HOLDS(comes_true(entry, all_tickets_are_freed));
-    HOLDS(atomic_load(&entry->told) == atomic_load(&entry->positions));
+    CHECK(becomes_true(entry, the_close_is_reported));
+    CHECK(becomes_true(entry, all_removals_are_reported));
+    CHECK(becomes_true(entry, all_tickets_are_freed));
+    CHECK(atomic_load(&entry->delivered) == atomic_load(&entry->positions));
     check_statistics(entry);
 
     provider_stop(entry->provider);
     kvl_cache_release(entry->cache);
-    SAYS(kvl_tasks_free(entry->tasks), KVL_OK);
+    CHECK_STATUS(kvl_tasks_free(entry->tasks), KVL_OK);
     if (reader != NULL) {
         reader_stop(reader);
-        SAYS(kvl_queue_free(entry->queue), KVL_OK);
+        CHECK_STATUS(kvl_queue_free(entry->queue), KVL_OK);
     }
-    HOLDS(atomic_load(&entry->provider_freed) == 1 && atomic_load(&entry->listener_freed) == 1);
-    HOLDS(atomic_load(&entry->with_provider) == 0);
-    HOLDS(atomic_load(&entry->closed_told) == 1);
+    CHECK(atomic_load(&entry->provider_freed) == 1 && atomic_load(&entry->listener_freed) == 1);
+    CHECK(atomic_load(&entry->with_provider) == 0);
+    CHECK(atomic_load(&entry->closed_events) == 1);
     pthread_cond_destroy(&entry->fewer);
     pthread_mutex_destroy(&entry->lock);
     return atomic_load(&entry->submitted);
@@ -480,8 +480,8 @@ bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault
 
     while (done < keys) {
         struct entry entry = {.routes = routes, .mode = mode, .fault = fault};
-        /* what closes in the middle does so often */
-        unsigned long long round = fault == CLOSE && keys > ROUND ? ROUND : keys;
+        /* an engine that closes half way is one of many */
+        unsigned long long round = fault == CLOSE && keys > KEYS_PER_CLOSE ? KEYS_PER_CLOSE : keys;
         done += run_round(&entry, submitters, round, seed++);
     }
     if (atomic_load(&failures) != before)

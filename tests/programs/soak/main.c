@@ -1,6 +1,6 @@
-/* The soak: every entry of the matrix, then engines that come and go. Each is one check; the last line counts them.
+/* The soak test: every entry of the matrix, then many engines created and freed in turn. Each is one check; the last line counts them.
  *
- *     soak KEYS [SEED] [WORD...]     that many keys an entry; only entries whose name has every word
+ *     soak KEYS [SEED] [WORD...]     KEYS for each entry; only entries whose names contain every WORD
  */
 #include "soak.h"
 #include <stdarg.h>
@@ -14,18 +14,18 @@ const char *const fault_names[FAULTS] = {"storm", "close", "fails", "hangs", "tw
 atomic_int failures;
 static int passed, failed;
 
-bool holds_at(bool holds, const char *what, long long is, const char *file, int line)
+bool check_at(bool holds, const char *what, long long is, const char *file, int line)
 {
-    /* a broken promise breaks often: what comes first says enough */
+    /* the first few failures are enough */
     if (!holds && atomic_fetch_add(&failures, 1) < 20)
-        printf("%s:%d: does not hold: %s (%lld)\n", file, line, what, is);
+        printf("%s:%d: check failed: %s (%lld)\n", file, line, what, is);
     return holds;
 }
 
-bool says_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
+bool check_status_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
 {
     if (is != wanted && atomic_fetch_add(&failures, 1) < 20)
-        printf("%s:%d: says %s, not %s: %s\n", file, line, kvl_status_name(is), kvl_status_name(wanted), what);
+        printf("%s:%d: returned %s instead of %s: %s\n", file, line, kvl_status_name(is), kvl_status_name(wanted), what);
     return is == wanted;
 }
 
@@ -51,7 +51,7 @@ static void report(bool ok, const char *form, ...)
     fflush(stdout);
 }
 
-/* How many threads there are once those that were joined have gone from the system's list: the same number for a while. */
+/* The number of threads, once threads that were joined have left the system's list: when it has stayed the same for a while. */
 static int settled_threads(void)
 {
     int threads = count_threads(), same = 0;
@@ -67,13 +67,13 @@ static int settled_threads(void)
     return threads;
 }
 
-/* One of the ways to read, another for each of what is called together. */
+/* Spreads the modes over the routes. */
 static enum mode mode_for(uint32_t routes, int turn)
 {
     return (enum mode)((routes + (uint32_t)turn) % MODES);
 }
 
-/* "results+removals by poll": what goes to a queue, and how that is read. */
+/* "results+removals by poll": what is routed to a queue, and how the queue is read. */
 static const char *name_of(uint32_t routes, enum mode mode, char *text, size_t size)
 {
     snprintf(text, size, "%s%s%s%s%s%s%s", routes & KVL_QUEUE_F_RESULTS ? "results" : "", (routes & 3) == 3 ? "+" : "",
@@ -82,8 +82,8 @@ static const char *name_of(uint32_t routes, enum mode mode, char *text, size_t s
     return text;
 }
 
-/* Engines that come and go, each mixture of routes in turn: what the first ones took is what the last ones take. */
-static void come_and_go(int engines, uint64_t seed)
+/* Creates and frees many engines, over all routes in turn. The last ones must take no more threads, descriptors or memory than the first. */
+static void engines_in_turn(int engines, uint64_t seed)
 {
     enum { WARM = 2 * ROUTES };
     int i, threads = 0, descriptors = 0, before = atomic_load(&failures);
@@ -99,15 +99,15 @@ static void come_and_go(int engines, uint64_t seed)
         }
     }
     now = bytes_in_use();
-    holds_at(threads_come_to(threads), "as many threads as before", count_threads(), __FILE__, __LINE__);
-    holds_at(count_descriptors() == descriptors, "as many descriptors as before", count_descriptors(), __FILE__, __LINE__);
-    /* some of the C library's own; a leak of a few bytes an engine would be more */
-    holds_at(now <= memory + 8192, "as much memory as before", (long long)(now - memory), __FILE__, __LINE__);
-    report(atomic_load(&failures) == before, "%d engines came and went: %d threads, %d descriptors, %lld bytes more", engines,
+    check_at(threads_come_to(threads), "as many threads as before", count_threads(), __FILE__, __LINE__);
+    check_at(count_descriptors() == descriptors, "as many descriptors as before", count_descriptors(), __FILE__, __LINE__);
+    /* allows for the C library's own blocks; a leak of a few bytes per engine would exceed it */
+    check_at(now <= memory + 8192, "as much memory as before", (long long)(now - memory), __FILE__, __LINE__);
+    report(atomic_load(&failures) == before, "%d engines created and freed: %d threads, %d descriptors, %lld bytes more", engines,
            count_threads() - threads, count_descriptors() - descriptors, (long long)now - (long long)memory);
 }
 
-static bool is_wanted(const char *name, int words, char **word)
+static bool is_selected(const char *name, int words, char **word)
 {
     int i;
 
@@ -123,20 +123,20 @@ int main(int count, char **word)
     uint64_t seed = count > 2 ? strtoull(word[2], NULL, 10) : 1;
     int submitters, fault, words = count > 3 ? count - 3 : 0;
     uint32_t routes;
-    char way[64], name[128];
+    char routes_text[64], name[128];
 
-    printf("%llu keys an entry, seed %llu\n", keys, (unsigned long long)seed);
+    printf("%llu keys per entry, seed %llu\n", keys, (unsigned long long)seed);
     for (fault = 0; fault < FAULTS; fault++)
         for (routes = 0; routes < ROUTES; routes++)
             for (submitters = 1; submitters <= 4; submitters += 3) {
                 enum mode mode = mode_for(routes, fault + submitters);
-                snprintf(name, sizeof name, "%s, %s, %d submitter%s", fault_names[fault], name_of(routes, mode, way, sizeof way), submitters,
+                snprintf(name, sizeof name, "%s, %s, %d submitter%s", fault_names[fault], name_of(routes, mode, routes_text, sizeof routes_text), submitters,
                          submitters == 1 ? "" : "s");
-                if (is_wanted(name, words, word + 3))
+                if (is_selected(name, words, word + 3))
                     report(run_entry(routes, mode, submitters, (enum fault)fault, keys, seed++), "%s", name);
             }
-    if (is_wanted("engines", words, word + 3))
-        come_and_go(keys < 1000 ? 56 : 1000, seed);
+    if (is_selected("engines", words, word + 3))
+        engines_in_turn(keys < 1000 ? 56 : 1000, seed);
     printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 && passed > 0 ? 0 : 1;
 }

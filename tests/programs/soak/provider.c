@@ -1,5 +1,5 @@
-/* The provider of the soak and what goes wrong with it. Part of the requests it answers inside the call, the others it hands to
- * eight threads, or keeps back until their time is over. */
+/* The provider of the soak test, with its faults. It answers some requests inside the call, hands others to eight threads, and
+ * keeps others back until their attempts have timed out. */
 #include "soak.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@ struct job {
     kvl_request_t *request;
     /* the worker answers the keys `part`, `part + parts`, ... */
     size_t part, parts;
-    /* how many parts are not begun; the last to begin gives the slot up, and the last to end finishes */
+    /* the numbers of parts that have not begun and not ended; the last one to begin frees the slot, the last one to end finishes the request */
     atomic_int *begun, *ended;
 };
 
@@ -20,25 +20,25 @@ struct provider {
     struct entry *entry;
     pthread_t threads[WORKERS];
     pthread_mutex_t lock;
-    pthread_cond_t news;
+    pthread_cond_t changed;
     struct job *jobs, **last;
     struct job *kept, **kept_last;
-    int kept_count;
-    bool over, gave_in;
+    int kept_len;
+    bool stopping, answers_at_once;
     _Atomic uint64_t random;
 };
 
-/* A slot is given up here at the latest: the answer that follows may already have somebody else in it. */
-static void leave_slot(struct entry *entry)
+/* Counted before the answer, which frees the slot: another request may use it at once. */
+static void count_slot_free(struct entry *entry)
 {
     atomic_fetch_sub(&entry->with_provider, 1);
 }
 
-static bool answered(kvl_status_t status, enum fault fault)
+static bool is_expected_answer(kvl_status_t status, enum fault fault)
 {
     if (status == KVL_OK || status == KVL_ERR_CLOSED)
         return true;
-    /* told, abandoned or settled by a write: then the answer is late */
+    /* already answered, abandoned, or settled by a write: then the answer is late */
     if (status == KVL_LATE)
         return true;
     return status == KVL_ERR_ALREADY_ANSWERED && fault == TWICE;
@@ -53,11 +53,11 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
     kvl_status_t status;
     uint32_t attempt = kvl_request_attempt(request, i);
 
-    if (!SAYS(kvl_request_key(request, i, &data, &len), KVL_OK) || !HOLDS(len == sizeof key))
+    if (!CHECK_STATUS(kvl_request_key(request, i, &data, &len), KVL_OK) || !CHECK(len == sizeof key))
         return;
     memcpy(&key, data, sizeof key);
-    HOLDS(!key_is_invalid(key));
-    HOLDS(attempt >= 1);
+    CHECK(!key_is_invalid(key));
+    CHECK(attempt >= 1);
     if (entry->fault == FAILS && (key / 7 + attempt) % 3 == 0) {
         switch (key % 3) {
         case 0: status = kvl_request_fail_text(request, i, (int64_t)key, "out of order", 0); break;
@@ -75,10 +75,10 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
         status = kvl_request_supply(request, data, len, value, &terms);
         kvl_value_release(value);
     }
-    holds_at(answered(status, entry->fault), "an answer is taken, late or closed", status, __FILE__, __LINE__);
+    check_at(is_expected_answer(status, entry->fault), "an answer is accepted, late, or refused after the close", status, __FILE__, __LINE__);
     if (entry->fault == TWICE) {
         status = kvl_request_resolve(request, i, kvl_value_null(), NULL);
-        holds_at(status == KVL_ERR_ALREADY_ANSWERED || status == KVL_LATE || status == KVL_ERR_CLOSED, "a second answer changes nothing",
+        check_at(status == KVL_ERR_ALREADY_ANSWERED || status == KVL_LATE || status == KVL_ERR_CLOSED, "a second answer changes nothing",
                  status, __FILE__, __LINE__);
     }
 }
@@ -86,10 +86,10 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
 static void finish(struct entry *entry, kvl_request_t *request)
 {
     kvl_status_t status = kvl_request_finish(request);
-    holds_at(status == KVL_OK || status == KVL_ERR_CLOSED, "the first finish is taken", status, __FILE__, __LINE__);
+    check_at(status == KVL_OK || status == KVL_ERR_CLOSED, "the first finish is accepted", status, __FILE__, __LINE__);
     if (entry->fault == TWICE) {
         status = kvl_request_finish(request);
-        holds_at(status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED, "a second finish is not", status, __FILE__, __LINE__);
+        check_at(status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED, "a second finish is refused", status, __FILE__, __LINE__);
     }
 }
 
@@ -98,11 +98,11 @@ static void answer_part(struct provider *provider, struct job *job)
     size_t i, n = kvl_request_len(job->request);
 
     if (atomic_fetch_sub(job->begun, 1) == 1)
-        leave_slot(provider->entry);
+        count_slot_free(provider->entry);
     for (i = job->part; i < n; i += job->parts)
         answer(provider->entry, job->request, i);
     if (atomic_fetch_sub(job->ended, 1) == 1) {
-        /* else the last release is the finish */
+        /* otherwise the last release finishes it */
         if (n % 2 == 0)
             finish(provider->entry, job->request);
         free(job->begun);
@@ -113,7 +113,7 @@ static void answer_part(struct provider *provider, struct job *job)
 }
 
 /* with the lock held */
-static void put(struct job ***last, kvl_request_t *request, size_t parts)
+static void append_jobs(struct job ***last, kvl_request_t *request, size_t parts)
 {
     atomic_int *begun = malloc(sizeof *begun), *ended = malloc(sizeof *ended);
     size_t part;
@@ -132,23 +132,23 @@ static void put(struct job ***last, kvl_request_t *request, size_t parts)
     }
 }
 
-static void give(struct provider *provider, kvl_request_t *request, size_t parts)
+static void give_to_workers(struct provider *provider, kvl_request_t *request, size_t parts)
 {
     pthread_mutex_lock(&provider->lock);
-    put(&provider->last, request, parts);
-    pthread_cond_broadcast(&provider->news);
+    append_jobs(&provider->last, request, parts);
+    pthread_cond_broadcast(&provider->changed);
     pthread_mutex_unlock(&provider->lock);
 }
 
-static void move_kept(struct provider *provider)
+static void release_kept(struct provider *provider)
 {
     *provider->last = provider->kept;
     if (provider->kept != NULL)
         provider->last = provider->kept_last;
     provider->kept = NULL;
     provider->kept_last = &provider->kept;
-    provider->kept_count = 0;
-    pthread_cond_broadcast(&provider->news);
+    provider->kept_len = 0;
+    pthread_cond_broadcast(&provider->changed);
 }
 
 static bool keep_back(struct provider *provider, kvl_request_t *request)
@@ -156,12 +156,12 @@ static bool keep_back(struct provider *provider, kvl_request_t *request)
     bool kept;
 
     pthread_mutex_lock(&provider->lock);
-    kept = !provider->gave_in;
-    if (kept && ++provider->kept_count > KEPT_BACK)
-        move_kept(provider);
-    /* under the same lock: kept after the giving in, it would be kept for ever */
+    kept = !provider->answers_at_once;
+    if (kept && ++provider->kept_len > KEPT_BACK)
+        release_kept(provider);
+    /* under the same lock: a request that is kept back after the last release of kept requests would never be answered */
     if (kept)
-        put(&provider->kept_last, request, 1);
+        append_jobs(&provider->kept_last, request, 1);
     pthread_mutex_unlock(&provider->lock);
     return kept;
 }
@@ -171,29 +171,29 @@ void provide(void *user_data, kvl_request_t *request)
     struct entry *entry = user_data;
     struct provider *provider = entry->provider;
     size_t i, n = kvl_request_len(request);
-    int most = MAX_RUNNING + (entry->fault == HANGS ? MAX_ABANDONED : 0);
+    int max = MAX_RUNNING + (entry->fault == HANGS ? MAX_ABANDONED : 0);
     int now = atomic_fetch_add(&entry->with_provider, 1) + 1;
     uint64_t state = atomic_fetch_add(&provider->random, 0x9e3779b97f4a7c15u), dice = random_of(&state) % 16;
 
-    holds_at(now <= most, "no more requests than slots", now, __FILE__, __LINE__);
-    HOLDS(n >= 1 && n <= 8);
+    check_at(now <= max, "no more requests than slots", now, __FILE__, __LINE__);
+    CHECK(n >= 1 && n <= 8);
     if (entry->fault == HANGS && dice == 0 && keep_back(provider, request))
         return;
     if (entry->fault == EIGHT || (entry->fault != HANGS && dice < 4)) {
-        /* a part without a key would give the slot up after the last answer */
-        give(provider, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
+        /* a part without a key could free the slot after the last answer */
+        give_to_workers(provider, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
         return;
     }
-    leave_slot(entry);
+    count_slot_free(entry);
     for (i = 0; i < n; i++)
         answer(entry, request, i);
     if (entry->fault == FAILS && dice == 5)
-        SAYS(kvl_request_finish_error(request, NULL), KVL_OK);
-    else if (dice != 6) /* without a finish: the last release is one */
+        CHECK_STATUS(kvl_request_finish_error(request, NULL), KVL_OK);
+    else if (dice != 6) /* otherwise the last release finishes it */
         finish(entry, request);
 }
 
-static void *work(void *user_data)
+static void *worker(void *user_data)
 {
     struct provider *provider = user_data;
 
@@ -207,10 +207,10 @@ static void *work(void *user_data)
             pthread_mutex_unlock(&provider->lock);
             answer_part(provider, job);
             pthread_mutex_lock(&provider->lock);
-        } else if (provider->over) {
+        } else if (provider->stopping) {
             break;
         } else {
-            pthread_cond_wait(&provider->news, &provider->lock);
+            pthread_cond_wait(&provider->changed, &provider->lock);
         }
     }
     pthread_mutex_unlock(&provider->lock);
@@ -228,18 +228,18 @@ struct provider *provider_start(struct entry *entry)
     provider->last = &provider->jobs;
     provider->kept_last = &provider->kept;
     pthread_mutex_init(&provider->lock, NULL);
-    pthread_cond_init(&provider->news, NULL);
+    pthread_cond_init(&provider->changed, NULL);
     for (i = 0; i < WORKERS; i++)
-        if (pthread_create(&provider->threads[i], NULL, work, provider) != 0)
+        if (pthread_create(&provider->threads[i], NULL, worker, provider) != 0)
             abort();
     return provider;
 }
 
-void provider_give_in(struct provider *provider)
+void provider_answer_kept(struct provider *provider)
 {
     pthread_mutex_lock(&provider->lock);
-    provider->gave_in = true;
-    move_kept(provider);
+    provider->answers_at_once = true;
+    release_kept(provider);
     pthread_mutex_unlock(&provider->lock);
 }
 
@@ -248,13 +248,13 @@ void provider_stop(struct provider *provider)
     int i;
 
     pthread_mutex_lock(&provider->lock);
-    move_kept(provider);
-    provider->over = true;
-    pthread_cond_broadcast(&provider->news);
+    release_kept(provider);
+    provider->stopping = true;
+    pthread_cond_broadcast(&provider->changed);
     pthread_mutex_unlock(&provider->lock);
     for (i = 0; i < WORKERS; i++)
         pthread_join(provider->threads[i], NULL);
-    pthread_cond_destroy(&provider->news);
+    pthread_cond_destroy(&provider->changed);
     pthread_mutex_destroy(&provider->lock);
     free(provider);
 }

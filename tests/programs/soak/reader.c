@@ -1,14 +1,13 @@
-/* The thread that drains the queue, in one of three ways: woken by a descriptor, taking events out one by one, or woken by a
- * function. */
+/* The thread that drains the queue in one of the three modes. */
 #include "soak.h"
 #include <stdlib.h>
 
 struct reader {
     struct entry *entry;
     pthread_t thread;
-    atomic_bool over;
+    atomic_bool stopping;
     pthread_mutex_t lock;
-    pthread_cond_t news;
+    pthread_cond_t changed;
     bool woken;
 };
 
@@ -20,22 +19,22 @@ static void drain(struct reader *reader)
     do {
         ran = 0;
         status = kvl_queue_poll(reader->entry->queue, 32, 0, &ran);
-        HOLDS(ran <= 32);
+        CHECK(ran <= 32);
     } while (status == KVL_OK);
-    SAYS(status, KVL_EMPTY);
+    CHECK_STATUS(status, KVL_EMPTY);
 }
 
 static void *poll_descriptor(void *user_data)
 {
     struct reader *reader = user_data;
-    int came;
+    int ready;
 
-    /* asked for once, so that what comes from now on is seen */
-    HOLDS(wait_for_queue(reader->entry->queue, 0) >= 0);
-    while (!atomic_load(&reader->over)) {
-        /* the time is for the end alone: were events lost to the descriptor, the entry would take for ever */
-        came = wait_for_queue(reader->entry->queue, 60000);
-        HOLDS(came > 0 || !"a minute without an event");
+    /* the first call creates the descriptor, which then reports all later events */
+    CHECK(wait_for_queue(reader->entry->queue, 0) >= 0);
+    while (!atomic_load(&reader->stopping)) {
+        /* the timeout only ends a failed run: if the descriptor missed events, the entry would never end */
+        ready = wait_for_queue(reader->entry->queue, 60000);
+        CHECK(ready > 0 || !"a minute without an event");
         drain(reader);
     }
     return NULL;
@@ -47,7 +46,7 @@ static void wake(void *user_data)
 
     pthread_mutex_lock(&reader->lock);
     reader->woken = true;
-    pthread_cond_signal(&reader->news);
+    pthread_cond_signal(&reader->changed);
     pthread_mutex_unlock(&reader->lock);
 }
 
@@ -55,37 +54,37 @@ static void *poll_when_woken(void *user_data)
 {
     struct reader *reader = user_data;
 
-    SAYS(kvl_queue_set_wake(reader->entry->queue, wake, reader, NULL), KVL_OK);
-    while (!atomic_load(&reader->over)) {
+    CHECK_STATUS(kvl_queue_set_wake(reader->entry->queue, wake, reader, NULL), KVL_OK);
+    while (!atomic_load(&reader->stopping)) {
         pthread_mutex_lock(&reader->lock);
         while (!reader->woken)
-            pthread_cond_wait(&reader->news, &reader->lock);
+            pthread_cond_wait(&reader->changed, &reader->lock);
         reader->woken = false;
         pthread_mutex_unlock(&reader->lock);
         drain(reader);
     }
-    SAYS(kvl_queue_set_wake(reader->entry->queue, NULL, NULL, NULL), KVL_OK);
+    CHECK_STATUS(kvl_queue_set_wake(reader->entry->queue, NULL, NULL, NULL), KVL_OK);
     return NULL;
 }
 
-static void act(struct entry *entry, const kvl_event_t *event)
+static void handle_event(struct entry *entry, const kvl_event_t *event)
 {
-    HOLDS(event->struct_size == sizeof *event);
-    HOLDS(event->tasks == entry->tasks);
+    CHECK(event->struct_size == sizeof *event);
+    CHECK(event->tasks == entry->tasks);
     switch (event->kind) {
     case KVL_EVENT_RESULT:
-        HOLDS((event->flags & KVL_F_LAST) == (event->result->flags & KVL_F_LAST));
+        CHECK((event->flags & KVL_F_LAST) == (event->result->flags & KVL_F_LAST));
         ticket_result(event->user_data, event->result);
         break;
     case KVL_EVENT_RESULTS:
-        HOLDS(event->flags & KVL_F_LAST);
+        CHECK(event->flags & KVL_F_LAST);
         ticket_results(event->user_data, event->results);
         break;
     case KVL_EVENT_PROGRESS: ticket_progress(event->user_data, event->done, event->failed, event->total); break;
     case KVL_EVENT_REQUEST: provide(event->user_data, event->request); break;
-    case KVL_EVENT_REMOVAL: hear_removal(event->user_data, event->result, event->cause); break;
-    case KVL_EVENT_CLOSED: hear_closed(event->user_data); break;
-    default: holds_at(false, "an event of a known kind", event->kind, __FILE__, __LINE__);
+    case KVL_EVENT_REMOVAL: on_removal(event->user_data, event->result, event->cause); break;
+    case KVL_EVENT_CLOSED: on_closed(event->user_data); break;
+    default: check_at(false, "an event of a known kind", event->kind, __FILE__, __LINE__);
     }
 }
 
@@ -94,49 +93,49 @@ static void *take_events(void *user_data)
     struct reader *reader = user_data;
     kvl_event_t event;
 
-    while (!atomic_load(&reader->over)) {
+    while (!atomic_load(&reader->stopping)) {
         kvl_status_t status = kvl_queue_next(reader->entry->queue, KVL_FOREVER, &event, sizeof event);
         if (status == KVL_OK)
-            act(reader->entry, &event);
+            handle_event(reader->entry, &event);
         else
-            SAYS(status, KVL_EMPTY);
+            CHECK_STATUS(status, KVL_EMPTY);
     }
     while (kvl_queue_next(reader->entry->queue, 0, &event, sizeof event) == KVL_OK)
-        act(reader->entry, &event);
+        handle_event(reader->entry, &event);
     return NULL;
 }
 
 struct reader *reader_start(struct entry *entry)
 {
-    static void *(*const ways[MODES])(void *) = {poll_descriptor, take_events, poll_when_woken};
+    static void *(*const readers[MODES])(void *) = {poll_descriptor, take_events, poll_when_woken};
     struct reader *reader = calloc(1, sizeof *reader);
 
     if (reader == NULL)
         abort();
     reader->entry = entry;
     pthread_mutex_init(&reader->lock, NULL);
-    pthread_cond_init(&reader->news, NULL);
-    if (pthread_create(&reader->thread, NULL, ways[entry->mode], reader) != 0)
+    pthread_cond_init(&reader->changed, NULL);
+    if (pthread_create(&reader->thread, NULL, readers[entry->mode], reader) != 0)
         abort();
     return reader;
 }
 
-static void nothing(void *user_data)
+static void do_nothing(void *user_data)
 {
     (void)user_data;
 }
 
 void reader_stop(struct reader *reader)
 {
-    kvl_value_t *nudge = NULL;
+    kvl_value_t *object = NULL;
 
-    atomic_store(&reader->over, true);
-    /* an object that ends on the queue is an event as well, and raises the descriptor and the wake function */
-    SAYS(kvl_value_new_object_on(reader->entry->queue, reader, 1, nothing, &nudge), KVL_OK);
-    kvl_value_release(nudge);
-    SAYS(kvl_queue_wake(reader->entry->queue), KVL_OK);
+    atomic_store(&reader->stopping, true);
+    /* the release of an object that is bound to the queue raises the descriptor and calls the wake function, like an event */
+    CHECK_STATUS(kvl_value_new_object_on(reader->entry->queue, reader, 1, do_nothing, &object), KVL_OK);
+    kvl_value_release(object);
+    CHECK_STATUS(kvl_queue_wake(reader->entry->queue), KVL_OK);
     pthread_join(reader->thread, NULL);
-    pthread_cond_destroy(&reader->news);
+    pthread_cond_destroy(&reader->changed);
     pthread_mutex_destroy(&reader->lock);
     free(reader);
 }

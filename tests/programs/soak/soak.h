@@ -1,12 +1,12 @@
-/* What the rooms of the soak share. One workload, run over a matrix of routes, numbers of submitters, and faults:
+/* Shared by the files of the soak test. One workload, run over a matrix of routes, numbers of submitters, and faults:
  *
- *   main.c      the matrix, and engines that come and go
- *   entry.c     one entry of the matrix: the engine, its submitters, what must hold when all is quiet
+ *   main.c      the matrix, and many engines created and freed in turn
+ *   entry.c     one entry of the matrix: the engine, its submitters, and the checks once nothing is running
  *   ticket.c    one fetch: exactly the promised events, once each, the last marked, its user data freed once
- *   provider.c  the provider and what goes wrong with it
+ *   provider.c  the provider and its faults
  *   reader.c    the thread that drains the queue
  *
- * A key is 8 bytes, a number below KEYS. The number says what the truth about it is, so that every answer can be checked.
+ * A key is a number below KEYS in 8 bytes. The number determines the right answer, so that every answer can be checked.
  */
 #ifndef KVL_SOAK_H
 #define KVL_SOAK_H
@@ -18,19 +18,20 @@
 #include <stdbool.h>
 #include <time.h>
 
-/* How a thread of the program reads the queue. */
+/* How a thread of the program reads the queue: by kvl_queue_poll when the descriptor is readable, by kvl_queue_next, or by
+ * kvl_queue_poll when the wake function was called. */
 enum mode { POLL, NEXT, WAKE, MODES };
 enum fault { STORM, CLOSE, FAILS, HANGS, TWICE, EIGHT, SLOW, FAULTS };
 
-/* Every mixture of KVL_QUEUE_F_*: what is not in it goes to threads of the library. */
+/* The number of combinations of KVL_QUEUE_F_*. Events that are not routed to the queue go to threads of the library. */
 enum { ROUTES = KVL_QUEUE_F_ALL + 1 };
 
 extern const char *const mode_names[MODES];
 extern const char *const fault_names[FAULTS];
 
-enum { KEYS = 6000, CAPACITY = 3000, MAX_RUNNING = 3, MAX_ABANDONED = 4, MOST_KEYS = 24 };
+enum { KEYS = 6000, CAPACITY = 3000, MAX_RUNNING = 3, MAX_ABANDONED = 4, MAX_FETCH_KEYS = 24 };
 
-/* ---- the truth about a key */
+/* ---- the right answer for a key */
 
 bool key_is_invalid(uint64_t key);
 bool key_is_absent(uint64_t key);
@@ -49,15 +50,15 @@ struct entry {
     kvl_cache_t *cache;
     kvl_queue_t *queue;
 
-    /* what was promised, and what came */
-    atomic_ullong positions, told, tickets, tickets_freed;
-    /* the host's own count of what statistics count */
+    /* events that were promised, and events that were delivered */
+    atomic_ullong positions, delivered, tickets, tickets_freed;
+    /* the program's own counts of what the statistics count */
     atomic_ullong lookups, refused, plain_misses, removals;
-    atomic_uint closed_told, provider_freed, listener_freed;
-    /* how far the submitters are; a close comes in the middle */
+    atomic_uint closed_events, provider_freed, listener_freed;
+    /* how many keys were submitted, and how many are to be; a close comes half way */
     atomic_ullong submitted, wanted;
 
-    /* requests with the provider; never more than there are slots for */
+    /* requests that the provider holds; never more than there are slots */
     atomic_int with_provider;
     struct provider *provider;
 
@@ -67,13 +68,13 @@ struct entry {
     int in_flight;
 };
 
-/* ---- what does not hold is said once and counted */
+/* ---- checks: a failure is printed and counted */
 
 extern atomic_int failures;
-bool holds_at(bool holds, const char *what, long long is, const char *file, int line);
-#define HOLDS(what) holds_at((what), #what, 0, __FILE__, __LINE__)
-#define SAYS(call, wanted) says_at((call), (wanted), #call, __FILE__, __LINE__)
-bool says_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line);
+bool check_at(bool holds, const char *what, long long is, const char *file, int line);
+#define CHECK(what) check_at((what), #what, 0, __FILE__, __LINE__)
+#define CHECK_STATUS(call, wanted) check_status_at((call), (wanted), #call, __FILE__, __LINE__)
+bool check_status_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line);
 
 uint64_t random_of(uint64_t *state);
 
@@ -85,16 +86,16 @@ void ticket_result(void *ticket, const kvl_result_t *result);
 void ticket_results(void *ticket, kvl_results_t *results);
 void ticket_progress(void *ticket, size_t done, size_t failed, size_t total);
 void ticket_free(void *ticket);
-/* The call that took the ticket has returned: whether it promised events. */
+/* Records that the call that took the ticket has returned, and whether it promised events. */
 void ticket_accepted(struct ticket *ticket, bool accepted);
-void wait_for_fewer(struct entry *entry, int most);
+void wait_for_fewer(struct entry *entry, int max);
 
 /* ---- provider */
 
 struct provider *provider_start(struct entry *entry);
 void provide(void *entry, kvl_request_t *request);
-/* Answers all that was kept back; what is kept later is answered at once. */
-void provider_give_in(struct provider *provider);
+/* Answers all requests that were kept back; from now on none is kept back. */
+void provider_answer_kept(struct provider *provider);
 void provider_stop(struct provider *provider);
 
 /* ---- reader */
@@ -105,16 +106,16 @@ void reader_stop(struct reader *reader);
 
 /* ---- hooks */
 
-void hear_removal(void *entry, const kvl_result_t *result, kvl_cause_t cause);
-void hear_closed(void *entry);
+void on_removal(void *entry, const kvl_result_t *result, kvl_cause_t cause);
+void on_closed(void *entry);
 
-/* Whether the events of a route are taken out of the queue one by one, so that there is no function for them. */
+/* Whether the events of a route are taken by kvl_queue_next, so that no callback is set for them. */
 static inline bool is_pulled(const struct entry *entry, uint32_t route)
 {
     return entry->mode == NEXT && (entry->routes & route) != 0;
 }
 
-/* Runs one entry with that many keys; true if all held. */
+/* Runs one entry with that many keys. Returns whether every check held. */
 bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault, unsigned long long keys, uint64_t seed);
 
 #endif
