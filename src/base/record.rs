@@ -271,15 +271,13 @@ impl Record {
 /// Whether two keys are equal. Common lengths are compared as words, since a call to compare memory costs more.
 #[inline(always)]
 fn is_same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
+    if let (Ok(one), Ok(other)) = (<[u8; 16]>::try_from(one), <[u8; 16]>::try_from(other)) {
+        return u128::from_ne_bytes(one) == u128::from_ne_bytes(other);
     }
-    let word = |bytes: &[u8]| bytes.first_chunk().map(|word| u64::from_ne_bytes(*word));
-    match one.len() {
-        8 => word(one) == word(other),
-        16 => word(one) == word(other) && word(&one[8..]) == word(&other[8..]),
-        _ => one == other,
+    if let (Ok(one), Ok(other)) = (<[u8; 8]>::try_from(one), <[u8; 8]>::try_from(other)) {
+        return u64::from_ne_bytes(one) == u64::from_ne_bytes(other);
     }
+    one == other
 }
 
 /// The key in a block.

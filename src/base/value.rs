@@ -275,7 +275,7 @@ impl Value {
     }
 
     /// The bytes; `None` for an object.
-    #[inline]
+    #[inline(always)]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         let shape = self.header().shape;
         if shape.0 & DATA == 0 {

@@ -9,6 +9,7 @@
 use super::work;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::Address;
+use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 /// The fewest slots for each entry. With these, records passed one bucket in twenty.
@@ -51,13 +52,13 @@ impl Bucket {
         self.records.iter().map(|held| usize::from(held.is_some())).sum()
     }
 
-    /// The first record with `tag`. Visits all slots, without a branch. Empty slots have tag 0 and come last, so that tag 0 finds one only
+    /// The first record with `tag`. Visits all slots, without a branch: which slot it is cannot be predicted. Empty slots have tag 0 and come last, so that tag 0 finds one only
     /// if there is no record with it.
     #[inline(always)]
     fn guess(&self, tag: u32) -> Option<Address> {
         let mut found = None;
         for at in (0..SLOTS).rev() {
-            found = if self.tags[at] == tag { self.records[at] } else { found };
+            found = select_unpredictable(self.tags[at] == tag, self.records[at], found);
         }
         found
     }

@@ -10,7 +10,7 @@ use crate::base::hint::rarely;
 /// The most shards that a store can have.
 pub(super) const MOST_SHARDS: usize = u16::MAX as usize;
 
-/// How hashes are divided among shards. It fits into one word, so that it is read and changed atomically.
+/// How hashes are divided among shards. It fits into a [`LayoutWord`], so that it is read and changed atomically.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Layout {
     /// The number of shards before the change; applies to hashes that have not moved.
@@ -31,6 +31,25 @@ pub(super) struct MoveGroup {
     pub targets: std::ops::Range<usize>,
 }
 
+/// A layout as one word. While the number of shards does not change, the word is that number, so that every lookup finds its shard with one
+/// multiplication, and compares one word to see that the layout is still the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LayoutWord(pub u64);
+
+impl LayoutWord {
+    /// See [`Layout::index`].
+    #[inline(always)]
+    pub fn index(self, middle: u32) -> usize {
+        if rarely(self.0 > MOST_SHARDS as u64) { self.index_while_changing(middle) } else { ((u64::from(middle) * self.0) >> 32) as usize }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn index_while_changing(self, middle: u32) -> usize {
+        Layout::of_word(self).index(middle)
+    }
+}
+
 fn divisor(one: usize, other: usize) -> usize {
     if other == 0 { one } else { divisor(other, one % other) }
 }
@@ -47,13 +66,13 @@ impl Layout {
         Layout { before: shards, after: shards, boundary: 0 }
     }
 
-    #[inline(always)]
-    pub fn of_word(word: u64) -> Layout {
-        Layout { before: (word >> 48) as u16, after: (word >> 32) as u16, boundary: word as u32 }
+    pub fn of_word(LayoutWord(word): LayoutWord) -> Layout {
+        let after = word as u16;
+        Layout { before: (word >> 48) as u16 ^ after, after, boundary: (word >> 16) as u32 }
     }
 
-    pub fn word(self) -> u64 {
-        u64::from(self.before) << 48 | u64::from(self.after) << 32 | u64::from(self.boundary)
+    pub fn word(self) -> LayoutWord {
+        LayoutWord(u64::from(self.before ^ self.after) << 48 | u64::from(self.boundary) << 16 | u64::from(self.after))
     }
 
     /// The number of shards, or what it will be when the change is done.
@@ -66,18 +85,15 @@ impl Layout {
         self.before != self.after
     }
 
-    #[inline(always)]
     fn has_moved(self, middle: u32) -> bool {
         if self.after < self.before { middle < self.boundary } else { middle > self.boundary }
     }
 
-    #[inline(always)]
     fn parts(self, middle: u32) -> u64 {
-        u64::from(if rarely(self.before != self.after) && !self.has_moved(middle) { self.before } else { self.after })
+        u64::from(if self.is_changing() && !self.has_moved(middle) { self.before } else { self.after })
     }
 
     /// The shard of hashes with these middle bits.
-    #[inline(always)]
     pub fn index(self, middle: u32) -> usize {
         ((u64::from(middle) * self.parts(middle)) >> 32) as usize
     }
@@ -131,6 +147,7 @@ mod tests {
             assert!(SOME.iter().all(|middle| layout.index(*middle) == Layout::of(before).index(*middle)));
             while layout.is_changing() {
                 assert_eq!(Layout::of_word(layout.word()), layout);
+                assert!(SOME.iter().all(|middle| layout.word().index(*middle) == layout.index(*middle)));
                 let group = layout.next_group();
                 let next = layout.moved(&group);
                 for middle in SOME {
@@ -150,6 +167,8 @@ mod tests {
                 (layout, groups) = (next, groups + 1);
             }
             assert_eq!((layout, groups), (Layout::of(after), divisor(before, after)));
+            assert_eq!(layout.word(), LayoutWord(after as u64), "at rest the word is the number of shards");
+            assert!(SOME.iter().all(|middle| layout.word().index(*middle) == layout.index(*middle)));
         }
     }
 }

@@ -32,6 +32,8 @@ impl Default for List {
 pub(super) struct EvictionOrder {
     /// The number of recorded uses. The first field, to lie next to the other data that each lookup writes.
     noted: u32,
+    /// How many recorded uses leave room for one more without its time: none if there is an idle TTL.
+    untimed: u32,
     /// Uses that are not applied to the lists yet, oldest first.
     notes: [Place; NOTES],
     levels: Levels<List>,
@@ -41,7 +43,9 @@ pub(super) struct EvictionOrder {
 
 impl EvictionOrder {
     pub fn new(idle_ms: Option<u64>) -> EvictionOrder {
-        EvictionOrder { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, uses: idle_ms.map(Uses::new).map(Box::new) }
+        let untimed = if idle_ms.is_some() { 0 } else { NOTES as u32 };
+        let uses = idle_ms.map(Uses::new).map(Box::new);
+        EvictionOrder { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, untimed, uses }
     }
 
     /// An empty order with the same settings.
@@ -106,6 +110,12 @@ impl EvictionOrder {
     #[inline]
     pub fn is_page_full(&self) -> bool {
         self.noted as usize >= NOTES
+    }
+
+    /// Whether [`EvictionOrder::note_use`] is all that a use needs.
+    #[inline(always)]
+    pub fn takes_note(&self) -> bool {
+        self.noted < self.untimed
     }
 
     /// Records a use. The buffer must not be full.

@@ -245,7 +245,7 @@ impl Shard {
     /// was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        if rarely(self.order.is_page_full()) || self.order.times_uses() {
+        if rarely(!self.order.takes_note()) {
             return None;
         }
         let Some(Found { place, record }) = self.slab.find(hash, key) else {

@@ -7,7 +7,7 @@
 use super::departure::Departure;
 use super::entry::cost_of;
 use super::index::Index;
-use crate::base::hint::{prefetch, rarely};
+use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::{Address, AnswerRef, RecordRef};
 use crate::base::{Key, Millis, Record};
 
@@ -252,8 +252,9 @@ impl Slab {
     #[inline(always)]
     pub fn prefetch_neighbours(&self, place: Place) {
         let Some(linked) = self.linked.get(place.index()) else { return };
-        self.linked.get(linked.older.index()).into_iter().for_each(prefetch);
-        self.linked.get(linked.newer.index()).into_iter().for_each(prefetch);
+        // Where there is no neighbour, an address beyond the nodes, which does no harm.
+        prefetch_at(self.linked.as_ptr().wrapping_add(linked.older.index()));
+        prefetch_at(self.linked.as_ptr().wrapping_add(linked.newer.index()));
     }
 
     #[inline(always)]

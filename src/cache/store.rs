@@ -32,7 +32,7 @@ pub struct Store {
     sink: Option<Arc<dyn DepartureSink>>,
     invalid_keys: AtomicU64,
     limits: Mutex<SetLimits>,
-    /// The division of hashes among the shards: a [`Layout`].
+    /// The division of hashes among the shards: a [`LayoutWord`](super::layout::LayoutWord).
     layout: AtomicU64,
     /// Held for one step of a change of the layout.
     resharding: Mutex<()>,
@@ -70,7 +70,7 @@ impl Store {
             sink,
             invalid_keys: AtomicU64::new(0),
             limits: Mutex::new(SetLimits { limits, version: 0 }),
-            layout: AtomicU64::new(Layout::of(shards).word()),
+            layout: AtomicU64::new(Layout::of(shards).word().0),
             resharding: Mutex::default(),
             asked_shards: settings.shards,
             cores,
@@ -105,7 +105,18 @@ impl Store {
     /// Reads an entry. The whole path of a hit is always inlined, since it costs hardly more than the calls would.
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
-        let hash = self.hasher.hash(key);
+        self.read_hashed(self.hasher.hash(key), key, clock, reading, see)
+    }
+
+    #[inline(always)]
+    fn read_hashed<R>(
+        &self,
+        hash: u64,
+        key: &[u8],
+        clock: &Clock,
+        reading: LookupKind,
+        see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
+    ) -> Option<R> {
         let _hold = LockScope::begin();
         let mut shard = self.shard_for_read(hash);
         shard.read(hash, key, clock, reading, see)
@@ -122,9 +133,9 @@ impl Store {
     #[inline(always)]
     fn shard_for_read(&self, hash: u64) -> MutexGuard<'_, Shard> {
         loop {
-            let layout = self.layout();
+            let layout = self.layout_word();
             let shard = self.cells[layout.index(Store::middle_of(hash))].lock_for_read(self.sink());
-            if !rarely(self.layout() != layout) {
+            if !rarely(self.layout_word() != layout) {
                 return shard;
             }
         }
@@ -145,10 +156,10 @@ impl Store {
     fn write_hashed<R>(&self, hash: u64, out: &mut Departures, change: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
         let _hold = LockScope::begin();
         loop {
-            let layout = self.layout();
+            let layout = self.layout_word();
             let cell = &self.cells[layout.index(Store::middle_of(hash))];
             let shard = cell.hold(self.sink(), out);
-            if !rarely(self.layout() != layout) {
+            if !rarely(self.layout_word() != layout) {
                 return cell.change(shard, self.sink(), out, change);
             }
         }
@@ -182,6 +193,12 @@ impl Store {
         self.read(key, clock, LookupKind::Probe, Hit::of)
     }
 
+    /// Like [`Store::probe`], for a caller that has the key's hash by [`Store::hasher`].
+    #[inline]
+    pub fn probe_hashed(&self, hash: u64, key: &[u8], clock: &Clock) -> Option<Hit> {
+        self.read_hashed(hash, key, clock, LookupKind::Probe, Hit::of)
+    }
+
     /// Looks `key` up without counting as a use or in the statistics.
     #[inline]
     pub fn peek(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
@@ -199,19 +216,26 @@ impl Store {
     /// was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        let hash = self.hasher.hash(key);
-        let layout = self.layout();
+        self.try_lookup_hashed(self.hasher.hash(key), key, clock, see)
+    }
+
+    /// Like [`Store::try_lookup_fast`], for a caller that has the key's hash by [`Store::hasher`].
+    #[inline(always)]
+    pub fn try_lookup_hashed<R>(&self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+        let layout = self.layout_word();
         self.cells.get(layout.index(Store::middle_of(hash)))?.try_lookup_fast(
             #[inline(always)]
-            |shard| if self.layout() == layout { shard.try_lookup_fast(hash, key, clock, see) } else { None },
+            |shard| if self.layout_word() == layout { shard.try_lookup_fast(hash, key, clock, see) } else { None },
         )
     }
 
-    /// Prefetches for a lookup of `key` that follows soon. Looking up many keys is faster if each is prefetched some keys ahead.
-    #[inline]
-    pub fn prefetch(&self, key: &[u8]) {
-        let hash = self.hasher.hash(key);
-        self.cells[self.layout().index(Store::middle_of(hash))].prefetch(hash);
+    /// Prefetches for a lookup that follows soon of a key with this hash. Looking up many keys is faster if each is prefetched some keys
+    /// ahead.
+    #[inline(always)]
+    pub fn prefetch(&self, hash: u64) {
+        if let Some(cell) = self.cells.get(self.layout_word().index(Store::middle_of(hash))) {
+            cell.prefetch(hash);
+        }
     }
 
     /// Counts a lookup whose key the validator refused.

@@ -64,8 +64,13 @@ impl Core {
     }
 
     /// Whether the validator lets the key pass. Called once for each position, under no lock (rule S10).
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_valid(&self, key: &[u8]) -> bool {
+        !rarely(self.hooks.validator.is_some()) || self.ask_validator(key)
+    }
+
+    #[inline(never)]
+    fn ask_validator(&self, key: &[u8]) -> bool {
         match &self.hooks.validator {
             None => true,
             Some(validator) => call_host(|| validator.is_valid(key)).unwrap_or(false),
@@ -91,19 +96,66 @@ impl Core {
         if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.try_lookup_fast(key, &self.clock, see) }
     }
 
-    /// The keys in order, each prefetched some keys before its turn.
-    pub fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = &'k [u8]> {
+    /// The keys in order with their hashes, each prefetched some keys before its turn. A key that is too long is not read; its hash is 0.
+    #[inline(always)]
+    pub(super) fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = (u64, &'k [u8])> {
         /// About as many cache misses as a processor can have in flight.
         const AHEAD: usize = 8;
-        // A key that is too long is not looked up, nor even read.
         let needed_soon = |key: &[u8]| {
-            if key.len() <= KEY_MAX {
-                self.store.prefetch(key)
+            if rarely(key.len() > KEY_MAX) {
+                return 0;
             }
+            let hash = self.store.hasher().hash(key);
+            self.store.prefetch(hash);
+            hash
         };
+        // Those of the next keys, each in the place of the one that it follows by as many keys.
+        let mut hashes = [0; AHEAD];
         let mut ahead = keys.clone();
-        ahead.by_ref().take(AHEAD).for_each(needed_soon);
-        keys.inspect(move |_| ahead.next().into_iter().for_each(needed_soon))
+        hashes.iter_mut().zip(ahead.by_ref()).for_each(|(hash, key)| *hash = needed_soon(key));
+        keys.enumerate().map(move |(at, key)| {
+            let hash = &mut hashes[at % AHEAD];
+            let own = *hash;
+            if let Some(key) = ahead.next() {
+                *hash = needed_soon(key);
+            }
+            (own, key)
+        })
+    }
+
+    /// Looks up each of `keys` in order, as [`Core::get_with`] does, after [`Core::check_not_over`]. `see` is given the key's place and the
+    /// answer, or the status of a key without one; with an answer it runs under a lock: it may copy the answer and do nothing else.
+    #[inline(always)]
+    pub fn look_up_each<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone, mut see: impl FnMut(usize, Result<&Answer, Status>)) {
+        for (at, (hash, key)) in self.ahead(keys).enumerate() {
+            if rarely(key.len() > KEY_MAX) {
+                see(at, Err(Status::ERR_KEY_TOO_LONG));
+                continue;
+            }
+            if !self.lookups_call_host() {
+                match self.store.try_lookup_hashed(hash, key, &self.clock, |answer| see(at, Ok(answer))) {
+                    Some(Some(())) => continue,
+                    Some(None) => {
+                        see(at, Err(Status::MISS));
+                        continue;
+                    }
+                    None => {}
+                }
+            }
+            self.look_up_apart(key, at, &mut see);
+        }
+    }
+
+    #[inline(never)]
+    fn look_up_apart(&self, key: &[u8], at: usize, see: &mut dyn FnMut(usize, Result<&Answer, Status>)) {
+        let seen = if self.lookups_call_host() {
+            self.see_and_tell(key, |answer| see(at, Ok(answer)))
+        } else {
+            self.store.lookup_with(key, &self.clock, |answer| see(at, Ok(answer))).ok_or(Lookup::Miss)
+        };
+        if let Err(lookup) = seen {
+            see(at, Err(lookup.status()));
+        }
     }
 
     /// Looks `key` up. Counts as a lookup and a use.
@@ -162,7 +214,7 @@ impl Core {
             self.reject(key);
             return Ok(Lookup::InvalidKey);
         }
-        let found: Lookup = self.probe(key).map(|hit| hit.answer).into();
+        let found: Lookup = self.probe(self.hash_of(key), key).map(|hit| hit.answer).into();
         if !matches!(found, Lookup::Miss) {
             self.record(found.status(), key);
         }
@@ -183,8 +235,14 @@ impl Core {
 
     /// The same of a fetch, by which a miss is counted elsewhere.
     #[inline]
-    pub(super) fn probe(&self, key: &[u8]) -> Option<Hit> {
-        if rarely(self.refreshes_ahead) { self.probe_and_refresh(key) } else { self.store.probe(key, &self.clock) }
+    pub(super) fn probe(&self, hash: u64, key: &[u8]) -> Option<Hit> {
+        if rarely(self.refreshes_ahead) { self.probe_and_refresh(key) } else { self.store.probe_hashed(hash, key, &self.clock) }
+    }
+
+    /// The key's hash in the store, for [`Core::probe`].
+    #[inline]
+    pub(super) fn hash_of(&self, key: &[u8]) -> u64 {
+        self.store.hasher().hash(key)
     }
 
     #[inline(never)]

@@ -9,6 +9,7 @@ use crate::base::platform::path_of;
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 use std::path::Path;
+use std::ptr::NonNull;
 
 impl Caller {
     /// `n` items at `first`, which may be NULL if there are none.
@@ -51,7 +52,11 @@ impl Caller {
         for key in keys {
             self.items(key.data, key.len)?;
         }
-        Ok(keys.iter().map(|key| self.items(key.data, key.len).unwrap_or_default()))
+        Ok(keys.iter().map(|key| {
+            let start = if key.data.is_null() { NonNull::dangling().as_ptr() } else { key.data.cast_mut() };
+            // SAFETY: checked above: NULL has no bytes, and the others are as `items` wants them.
+            unsafe { std::slice::from_raw_parts(start.cast_const(), key.len) }
+        }))
     }
 
     /// The name of a file.

@@ -13,7 +13,6 @@ use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_value_t};
 use super::view;
 use crate::base::hint::rarely;
-use crate::base::key::KEY_MAX;
 use crate::base::{Answer, Error, Status, Value};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
@@ -123,41 +122,29 @@ struct ByteBuffer<'caller> {
 /// Longer values are copied after the lock of their shard is released. For shorter ones a reference costs more than the copy.
 const COPIED_UNDER_LOCK: usize = 4096;
 
-/// The result of copying the bytes under the lock.
-enum CopyResult {
-    /// The copy is complete.
-    Done(Status),
-    /// There are too many bytes: this reference keeps them, to be copied after the lock.
-    Long(Value),
-}
-
 impl ByteBuffer<'_> {
-    /// For use under the lock of a shard.
+    /// Copies the bytes, for use under the lock of a shard. If there are too many for that, `long` keeps them, to be copied after the lock.
     #[inline(always)]
-    fn see(&self, answer: &Answer) -> CopyResult {
-        let Some(value) = answer.value() else { return CopyResult::Done(Status::NULL) };
-        let Some(bytes) = value.as_bytes() else { return CopyResult::Done(Status::ERR_WRONG_KIND) };
+    fn see(&self, answer: &Answer, long: &mut Option<Value>) -> Status {
+        let Some(value) = answer.value() else { return Status::NULL };
+        let Some(bytes) = value.as_bytes() else { return Status::ERR_WRONG_KIND };
         self.len.write(bytes.len());
-        if bytes.len() > self.cap {
-            return CopyResult::Done(Status::TRUNCATED);
+        if rarely(bytes.len() > self.cap) {
+            return Status::TRUNCATED;
         }
         if rarely(bytes.len() > COPIED_UNDER_LOCK) {
-            return CopyResult::Long(value.clone());
+            *long = Some(value.clone());
+        } else {
+            self.copy(bytes);
         }
-        self.copy(bytes);
-        CopyResult::Done(Status::VALUE)
+        Status::VALUE
     }
 
-    /// For use after the lock, which was that of a shard of `core`.
-    fn finish(&self, seen: CopyResult, core: &Core) -> Status {
-        match seen {
-            CopyResult::Done(status) => status,
-            CopyResult::Long(value) => {
-                value.as_bytes().into_iter().for_each(|bytes| self.copy(bytes));
-                core.release_value(value);
-                Status::VALUE
-            }
-        }
+    /// Copies the bytes that [`ByteBuffer::see`] kept, for use after the lock, which was that of a shard of `core`.
+    fn finish(&self, long: Value, core: &Core) -> Status {
+        long.as_bytes().into_iter().for_each(|bytes| self.copy(bytes));
+        core.release_value(long);
+        Status::VALUE
     }
 
     #[inline(always)]
@@ -222,7 +209,7 @@ pub unsafe extern "C" fn kvl_cache_get(
     out_value: *mut *mut kvl_value_t,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
-    let caller = unsafe { Caller::trusted() };
+    let caller = &unsafe { Caller::trusted() };
     if let Ok(out) = caller.out(out_value)
         && let Some(seen) = caller.glance(cache, key, key_len, |answer| match answer {
             Answer::Value(value) => out.give(Answer::Value(value.clone()), Status::VALUE),
@@ -231,7 +218,8 @@ pub unsafe extern "C" fn kvl_cache_get(
     {
         return seen.unwrap_or(Status::MISS).0;
     }
-    guard_apart(|| caller.hand_out(out_value, || caller.kept(cache)?.get(caller.key(key, key_len)?)))
+    // Moved, here and below: what is captured by reference would have to be in memory on the fast path too.
+    guard_apart(move || caller.hand_out(out_value, || caller.kept(cache)?.get(caller.key(key, key_len)?)))
 }
 
 /// Looks a key up and copies its value's bytes into a buffer of the caller's.
@@ -259,7 +247,8 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     out_len: *mut usize,
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
-    let caller = unsafe { Caller::trusted() };
+    let caller = &unsafe { Caller::trusted() };
+    let mut long = None;
     if !rarely(Caller::overlap(key, key_len, buf, cap))
         && let Ok(room) = caller.room_for_bytes(buf, cap, out_len)
         && let Some(seen) = caller.glance(
@@ -267,23 +256,25 @@ pub unsafe extern "C" fn kvl_cache_get_into(
             key,
             key_len,
             #[inline(always)]
-            |answer| room.see(answer),
+            |answer| room.see(answer, &mut long),
         )
     {
-        match seen {
-            Some(CopyResult::Done(status)) => return status.0,
-            None => return Status::MISS.0,
+        let status = seen.unwrap_or(Status::MISS);
+        return match long {
+            None => status.0,
             // The entry may leave meanwhile: then the value ends here, which may run code of the host.
-            Some(long) => return guard_apart(|| Ok(room.finish(long, &*caller.kept(cache)?))),
-        }
+            Some(long) => guard_apart(move || Ok(room.finish(long, &*caller.kept(cache)?))),
+        };
     }
-    guard_apart(|| {
+    guard_apart(move || {
         let (core, asked) = (caller.kept(cache)?, caller.key(key, key_len)?);
         let room = caller.room_for_bytes(buf, cap, out_len)?;
         // The record listener is shown the key as it was asked for.
         let own = Caller::overlap(key, key_len, buf, cap).then(|| asked.to_vec());
         let key = own.as_deref().unwrap_or(asked);
-        Ok(core.get_with(key, |answer| room.see(answer))?.map_or_else(|lookup| lookup.status(), |seen| room.finish(seen, &core)))
+        let mut long = None;
+        let status = core.get_with(key, |answer| room.see(answer, &mut long))?.unwrap_or_else(|lookup| lookup.status());
+        Ok(long.map_or(status, |long| room.finish(long, &core)))
     })
 }
 
@@ -317,15 +308,16 @@ pub unsafe extern "C" fn kvl_cache_get_many(
         let core = caller.kept(cache)?;
         let keys = caller.keys(keys, n)?;
         core.check_not_over()?;
-        for (at, key) in core.ahead(keys).enumerate() {
-            let found = if key.len() > KEY_MAX { Err(Status::ERR_KEY_TOO_LONG) } else { Ok(core.look_up(key)) };
-            statuses.write(at, found.as_ref().map_or_else(|status| *status, Lookup::status).0);
-            match found {
-                Ok(Lookup::Value(value)) => values.give(at, Answer::Value(value)),
-                Ok(Lookup::Null) => values.give(at, Answer::Null),
-                _ => {}
-            }
-        }
+        core.look_up_each(keys, |at, found| {
+            let status = match found {
+                Ok(answer) => {
+                    values.give(at, answer.clone());
+                    if answer.value().is_some() { Status::VALUE } else { Status::NULL }
+                }
+                Err(status) => status,
+            };
+            statuses.write(at, status.0);
+        });
         Ok(Status::OK)
     })
 }
@@ -562,14 +554,15 @@ mod tests {
         // SAFETY: the pointers below are those of the two places above, which outlive the caller.
         let caller = unsafe { Caller::trusted() };
         let room = caller.room_for_bytes(buf.as_mut_ptr(), buf.len(), &mut len).expect("both are there");
-        let seen = room.see(&bytes(COPIED_UNDER_LOCK));
-        assert!(matches!(seen, CopyResult::Done(Status::VALUE)) && buf[0] == 7, "a short one is copied at once");
+        let mut long = None;
+        let seen = room.see(&bytes(COPIED_UNDER_LOCK), &mut long);
+        assert!(seen == Status::VALUE && long.is_none() && buf[0] == 7, "a short one is copied at once");
         buf.fill(0);
-        let seen = room.see(&bytes(COPIED_UNDER_LOCK + 1));
-        assert!(matches!(seen, CopyResult::Long(_)) && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));
+        let seen = room.see(&bytes(COPIED_UNDER_LOCK + 1), &mut long);
+        assert!(seen == Status::VALUE && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));
         let core = Core::cache(crate::engine::Plan::default()).expect("a cache");
-        assert_eq!(room.finish(seen, &core), Status::VALUE);
+        assert_eq!(room.finish(long.take().expect("it is kept"), &core), Status::VALUE);
         assert!(buf[..=COPIED_UNDER_LOCK].iter().all(|byte| *byte == 7) && buf[COPIED_UNDER_LOCK + 1] == 0);
-        assert!(matches!(room.see(&bytes(buf.len() + 1)), CopyResult::Done(Status::TRUNCATED)));
+        assert!(room.see(&bytes(buf.len() + 1), &mut long) == Status::TRUNCATED && long.is_none());
     }
 }

@@ -4,7 +4,7 @@
 //! the locks of the group's shards only. An operation whose layout was changed before it got the lock starts again.
 
 use super::super::departure::{Departures, StepSink};
-use super::super::layout::Layout;
+use super::super::layout::{Layout, LayoutWord};
 use super::super::limits::{Limits, ShardLimits};
 use super::super::shard::moves::merged;
 use super::Store;
@@ -31,10 +31,14 @@ fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
 }
 
 impl Store {
-    #[inline(always)]
     pub(in super::super) fn layout(&self) -> Layout {
+        Layout::of_word(self.layout_word())
+    }
+
+    #[inline(always)]
+    pub(super) fn layout_word(&self) -> LayoutWord {
         // It changes only under the locks of all affected shards; the holder of one checks it again.
-        Layout::of_word(self.layout.load(Ordering::Relaxed))
+        LayoutWord(self.layout.load(Ordering::Relaxed))
     }
 
     /// Changes both limits, evicts until the entries fit, and changes to as many shards as a new store with these limits would have, but no
@@ -117,7 +121,7 @@ impl Store {
             } else {
                 let next = shards.filter(|shards| layout != Layout::of(*shards) && self.limits.lock().version == mine);
                 // This moves no hash to another shard yet.
-                next.into_iter().for_each(|shards| self.layout.store(layout.begin(shards).word(), Ordering::Relaxed));
+                next.into_iter().for_each(|shards| self.layout.store(layout.begin(shards).word().0, Ordering::Relaxed));
                 next.is_some()
             }
         };
@@ -158,7 +162,7 @@ impl Store {
                 ShardLimits { entries: shard.entries(), cost: Some(u64::try_from(shard.cost()).unwrap_or(u64::MAX)), ..ShardLimits::NONE };
             shard.set_limits(own.and(spare));
         }
-        self.layout.store(after.word(), Ordering::Relaxed);
+        self.layout.store(after.word().0, Ordering::Relaxed);
         held.iter().for_each(|(index, shard)| self.cells[*index].announce(shard));
         drop(held);
         drop(outgrown);
