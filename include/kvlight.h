@@ -675,6 +675,8 @@ typedef struct kvl_stats_t {
     uint64_t refreshes_failed;
     /** Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed. */
     uint64_t refreshes_dropped;
+    /** Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found. */
+    uint64_t concurrency_limit;
 } kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */

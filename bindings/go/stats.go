@@ -141,6 +141,8 @@ type Stats struct {
 	RefreshesFailed uint64
 	// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
 	RefreshesDropped uint64
+	// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
+	ConcurrencyLimit uint64
 }
 
 func statsOf(s *C.kvl_stats_t) Stats {
@@ -212,5 +214,6 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		RefreshesSucceeded:  uint64(s.refreshes_succeeded),
 		RefreshesFailed:     uint64(s.refreshes_failed),
 		RefreshesDropped:    uint64(s.refreshes_dropped),
+		ConcurrencyLimit:    uint64(s.concurrency_limit),
 	}
 }

@@ -143,6 +143,7 @@ typedef struct kvl_stats_t {
   uint64_t refreshes_succeeded;
   uint64_t refreshes_failed;
   uint64_t refreshes_dropped;
+  uint64_t concurrency_limit;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(uintptr_t user_data);
 typedef void (*kvl_result_fn)(uintptr_t user_data, const kvl_result_t *result);

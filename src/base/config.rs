@@ -3,6 +3,7 @@
 //! A setting has a name, a type with its range, a default and a sentence. Settings marked per fetch are also accepted in the options of
 //! a fetch, under the same name, where they override the engine's.
 
+mod contradictions;
 mod manual;
 mod settings;
 
@@ -131,6 +132,10 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.max_pending_removals = v.limit();
     "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests with the provider at a time.",
         |s, v| s.tasks.max_running = v.small();
+    "tasks.limit" Word(&["fixed", "adaptive"]), "fixed", engine, "fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms.",
+        |s, v| s.tasks.limit = v.word(&[ConcurrencyLimit::Fixed, ConcurrencyLimit::Adaptive]);
+    "tasks.min_running" Int(1, 65_536), "1", engine, "With tasks.limit = adaptive: the lowest limit, and the first.",
+        |s, v| s.tasks.min_running = v.small();
     "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends.",
         |s, v| s.tasks.max_abandoned = v.small();
     "tasks.stack_bytes" Int(65_536, 1 << 30), "8388608", engine, "The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime.",
@@ -260,25 +265,6 @@ impl Draft {
     /// A sentence about the first refused setting.
     pub fn problem(&self) -> Option<&CString> {
         self.problem.as_ref()
-    }
-
-    /// Why an engine cannot be made of settings that are each good, as a sentence.
-    pub fn contradiction(&self) -> Option<String> {
-        let Settings { cache, .. } = &self.settings;
-        if cache.stale_ttl_ms > 0 && cache.ttl_ms.is_none() && cache.idle_ttl_ms.is_none() {
-            return Some(
-                "\"stale.ttl_ms\" keeps entries after their end, and none ends: set \"cache.ttl_ms\" or \"cache.idle_ttl_ms\"".into(),
-            );
-        }
-        if cache.refresh.after > 0.0 && cache.refresh.after_ms > 0 {
-            return Some("\"refresh.after\" and \"refresh.after_ms\" say the same thing in two ways: set one of them".into());
-        }
-        if cache.refresh.after > 0.0 && cache.ttl_ms.is_none() {
-            return Some(
-                "\"refresh.after\" is a part of the TTL, and values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\"".into(),
-            );
-        }
-        None
     }
 
     /// Writes one setting, or returns why it was refused.
@@ -512,24 +498,6 @@ mod tests {
             assert!(text.len() <= 25, "{value:e} is told as {text}");
             draft.set("priority", Input::Text(&text)).expect("what is told is taken");
             assert_eq!((draft.get("priority"), draft.settings().fetch.priority), (Some(&*text), Some(value)));
-        }
-    }
-
-    #[test]
-    fn r01_r05_what_cannot_both_be_meant_is_a_contradiction() {
-        for (settings, is_good) in [
-            (&[("stale.ttl_ms", 5)][..], false),
-            (&[("stale.ttl_ms", 5), ("cache.ttl_ms", 5)], true),
-            (&[("stale.ttl_ms", 5), ("cache.idle_ttl_ms", 5)], true),
-            (&[("stale.timeout_ms", 0)], true),
-            (&[("refresh.after_ms", 5)], true),
-            (&[("refresh.after", 1)], false),
-            (&[("refresh.after", 1), ("cache.ttl_ms", 5)], true),
-            (&[("refresh.after", 1), ("refresh.after_ms", 5), ("cache.ttl_ms", 5)], false),
-        ] {
-            let mut draft = Draft::new(Scope::Engine);
-            settings.iter().for_each(|(name, value)| draft.set(name, Input::Int(*value)).expect("each is good"));
-            assert_eq!(draft.contradiction().is_none(), is_good, "{settings:?}");
         }
     }
 

@@ -119,6 +119,8 @@ statistics! {
         "Refreshes ahead that ended with an error.";
     refreshes_dropped: counter, "refreshes.dropped", "kvlight_refreshes_ahead", "event=dropped", |s| s.tasks.ahead_dropped;
         "Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.";
+    concurrency_limit: gauge, "now.concurrency_limit", "kvlight_concurrency_limit", "", |s| s.gauges.concurrency_limit;
+        "Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.";
 }
 
 // What a family of OpenMetrics with several samples says of them all.

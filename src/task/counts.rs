@@ -108,6 +108,8 @@ pub struct Gauges {
     pub deferred: u64,
     /// Requests that hold a slot.
     pub running: u64,
+    /// How many requests may hold a slot.
+    pub concurrency_limit: u64,
     /// Flights that have not ended.
     pub in_flight: u64,
     /// Abandoned requests.

@@ -20,6 +20,7 @@
 //! then [`table`], one file for each event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
+mod concurrency;
 pub mod counts;
 mod deadlines;
 mod demand;

@@ -1,11 +1,13 @@
 //! A request: a batch of keys handed to the provider; and the slots that bound how many requests it has at a time (rule F12).
 
 use super::breaker::Era;
+use super::concurrency::Concurrency;
 use super::deadlines::DeadlineId;
 use super::flight::Stamp;
 use super::recent::Tick;
 use super::{FlightId, KeyStateId, RequestId};
 use crate::base::Moment;
+use crate::base::config::{ConcurrencyLimit, TaskSettings};
 use std::collections::BTreeMap;
 
 /// A request that was handed to the provider.
@@ -109,6 +111,8 @@ impl<R> Request<R> {
 /// The slots, and which requests occupy them.
 pub struct Slots {
     max_running: u32,
+    /// What sets `max_running`, if it is not fixed (rule R10).
+    concurrency: Option<Box<Concurrency>>,
     max_abandoned: u32,
     pub running: u32,
     pub abandoned: u32,
@@ -118,8 +122,33 @@ pub struct Slots {
 
 impl Slots {
     /// Slots that are all free.
-    pub fn new(max_running: u32, max_abandoned: u32) -> Slots {
-        Slots { max_running, max_abandoned, running: 0, abandoned: 0, overdue: BTreeMap::new() }
+    pub fn new(settings: &TaskSettings) -> Slots {
+        let TaskSettings { limit, min_running, max_running, max_abandoned, .. } = *settings;
+        let concurrency = (limit == ConcurrencyLimit::Adaptive).then(|| Box::new(Concurrency::new(min_running, max_running)));
+        let max_running = concurrency.as_ref().map_or(max_running, |concurrency| concurrency.limit());
+        Slots { max_running, concurrency, max_abandoned, running: 0, abandoned: 0, overdue: BTreeMap::new() }
+    }
+
+    /// How many requests may hold a slot now.
+    pub fn limit(&self) -> u32 {
+        self.max_running
+    }
+
+    /// A request that was handed out at `handed` ended well.
+    #[inline]
+    pub fn note_end(&mut self, handed: Moment, now: Moment) {
+        if let Some(concurrency) = &mut self.concurrency {
+            concurrency.ended(handed, now, self.running);
+            self.max_running = concurrency.limit();
+        }
+    }
+
+    /// The time of a request that was handed out at `handed` ran out.
+    pub fn note_timeout(&mut self, handed: Moment, now: Moment) {
+        if let Some(concurrency) = &mut self.concurrency {
+            concurrency.timed_out(handed, now);
+            self.max_running = concurrency.limit();
+        }
     }
 
     /// Whether a slot is free.

@@ -182,6 +182,46 @@ fn r01_an_entry_that_was_not_used_for_long_becomes_stale_too() {
 }
 
 #[test]
+fn r01_s02a_what_is_stale_or_has_a_grace_moves_with_the_shards_of_a_resize() {
+    let mut world = World::new(CacheSettings { shards: None, capacity: 100_000, stale_ttl_ms: 500, ..graceful() });
+    let names = |kind: &'static str| (0..100).map(move |nth| format!("{kind} {nth}"));
+    names("stale").for_each(|name| assert!(world.put(&name, StoreTerms::default())));
+    world.advance(100);
+    for name in names("stale") {
+        assert_eq!(world.stale(&name), Some(name), "its grace began");
+    }
+    names("fresh").for_each(|name| assert!(world.put(&name, StoreTerms::default())));
+    names("ever").for_each(|name| assert!(world.put(&name, StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() })));
+    let cost = world.store.cost(&world.clock, &mut world.left);
+    for (turn, capacity) in [1_000, 100_000, 500].into_iter().enumerate() {
+        let before = world.store.shards();
+        world.store.resize(capacity, None, &world.clock, &mut world.left);
+        assert_ne!(world.store.shards(), before);
+        world.advance(10);
+        let age = 100 + 10 * (turn as u64 + 1);
+        for name in names("stale") {
+            let hit = world.store.stale(name.as_bytes(), &world.clock).expect("it is still a fallback");
+            assert_eq!((hit.stored_at, hit.expires_at), (Millis(5_000), Some(Millis(5_100))), "{age} ms old");
+            assert!(!world.is_fresh(&name));
+        }
+        assert!(names("fresh").chain(names("ever")).all(|name| world.is_fresh(&name)));
+        assert_eq!((world.len(), world.store.cost(&world.clock, &mut world.left)), (300, cost));
+    }
+    // The fresh ones keep their end and their grace; the stale ones leave first, and at their time.
+    world.advance(70);
+    assert!(names("fresh").all(|name| world.stale(&name) == Some(name)));
+    world.store.trim_to(250, &world.clock, &mut world.left);
+    assert!(world.left().iter().all(|(key, cause)| key.starts_with("stale") && *cause == Cause::Trimmed));
+    world.advance(399);
+    assert_eq!(world.len(), 250);
+    world.advance(1);
+    assert_eq!(world.len(), 200);
+    world.advance(100);
+    assert_eq!(world.len(), 100);
+    assert!(names("ever").all(|name| world.is_fresh(&name)));
+}
+
+#[test]
 fn r02_what_is_worth_nothing_leaves_and_what_is_fresh_stays() {
     let mut world = World::new(graceful());
     world.put("k", StoreTerms::default());

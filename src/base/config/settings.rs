@@ -71,6 +71,8 @@ pub enum Hash {
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct TaskSettings {
     pub max_running: u32,
+    pub limit: ConcurrencyLimit,
+    pub min_running: u32,
     pub max_abandoned: u32,
     pub stack_bytes: usize,
     pub queue_max_keys: u32,
@@ -86,6 +88,15 @@ pub struct TaskSettings {
     pub breaker: BreakerSettings,
     /// How long a key is left alone after a failure that a fallback covered (rule R03).
     pub stale_retry: Duration,
+}
+
+/// How many requests may be with the provider (rule R10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConcurrencyLimit {
+    /// `tasks.max_running`.
+    Fixed,
+    /// Between `tasks.min_running` and that, by what latency says.
+    Adaptive,
 }
 
 /// How fast requests are handed out (rule R08).
@@ -235,6 +246,8 @@ impl Default for TaskSettings {
     fn default() -> Self {
         TaskSettings {
             max_running: 4,
+            limit: ConcurrencyLimit::Fixed,
+            min_running: 1,
             max_abandoned: 4,
             stack_bytes: 8 << 20,
             queue_max_keys: 65_536,

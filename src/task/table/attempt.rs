@@ -119,6 +119,9 @@ impl<H: Host> Table<H> {
         let was_wanted = request.wanted > 0;
         request.wanted = 0;
         request.failed |= was_wanted;
+        if was_wanted {
+            self.slots.note_timeout(request.formed, turn.now.moment());
+        }
         request.hold = self.slots.abandon(id, request.attempt, request.hold);
         turn.out.cancelled.push((request.handle.clone(), Cancel::Timeout));
         self.report_to_breaker(id, was_wanted, turn.now.moment());
@@ -186,6 +189,10 @@ impl<H: Host> Table<H> {
         }
         self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
         if hold == Hold::Slot {
+            let request = &self.requests[id];
+            if request.is_taken() && !request.failed {
+                self.slots.note_end(request.formed, turn.now.moment());
+            }
             self.report_to_breaker(id, self.requests[id].is_taken(), turn.now.moment());
         }
         if let Some(abandoned) = self.slots.release(attempt, hold) {

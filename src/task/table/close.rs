@@ -88,6 +88,6 @@ impl<H: Host> Table<H> {
         self.opening.clear();
         self.collapsing.clear();
         self.deadlines = Default::default();
-        self.slots = Slots::new(self.settings.max_running, self.settings.max_abandoned);
+        self.slots = Slots::new(&self.settings);
     }
 }

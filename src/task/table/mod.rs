@@ -153,7 +153,7 @@ impl<H: Host> Table<H> {
             requests: IdSlab::new(),
             queue: WaitQueue::new(&tasks),
             overtaken: 0,
-            slots: Slots::new(tasks.max_running, tasks.max_abandoned),
+            slots: Slots::new(&tasks),
             rate: Rate::new(&tasks.rate),
             rate_wait: None,
             breaker: Breaker::new(&tasks.breaker),
@@ -210,6 +210,7 @@ impl<H: Host> Table<H> {
             queued: (self.queue.len() - self.queue.deferred()) as u64,
             deferred: self.queue.deferred() as u64,
             running: u64::from(self.slots.running),
+            concurrency_limit: u64::from(self.slots.limit()),
             in_flight: self.flights.len() as u64,
             abandoned: u64::from(self.slots.abandoned),
         }

@@ -1,8 +1,8 @@
-//! What stands between the queue and the provider besides the slots: the rate of requests and the circuit breaker (rules R07, R08).
+//! What stands between the queue and the provider: the rate of requests, the circuit breaker, and an adaptive number of slots (rules R07, R08, R10).
 
 use super::world::{Said, World, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
-use kvlight::base::config::Settings;
+use kvlight::base::config::{ConcurrencyLimit, Settings};
 use kvlight::task::breaker::{BreakerState, Forced};
 use kvlight::task::{Form, ProviderAnswer, Unanswered};
 
@@ -87,6 +87,57 @@ fn r08_a_join_needs_no_token() {
     let joined = world.fetch("a");
     world.answer(0, "a", "v");
     assert_eq!(joined.outcome(), value("v"));
+}
+
+fn adapts(settings: &mut Settings) {
+    settings.tasks.limit = ConcurrencyLimit::Adaptive;
+    (settings.tasks.min_running, settings.tasks.max_running, settings.tasks.batch_max_keys) = (2, 9, 1);
+    settings.fetch.attempt_timeout = Some(ms(1_000));
+}
+
+/// Answers whatever is running, round after round of 10 ms.
+fn answer_all(world: &mut World, done: &mut usize, rounds: usize) {
+    for _ in 0..rounds {
+        world.advance(10);
+        for nth in *done..world.requests.len() {
+            let key = world.requests[nth].keys().remove(0);
+            world.answer(nth, &key, "v");
+            world.finish(nth);
+            *done += 1;
+        }
+    }
+}
+
+#[test]
+fn r10_the_limit_rises_to_its_bound_while_latency_stays_and_falls_with_a_timeout() {
+    let mut world = World::with(adapts);
+    let asked = keys(2_000);
+    world.fetch_all(&refs(&asked));
+    let limits = |world: &World| (world.table.gauges().concurrency_limit, world.table.gauges().running);
+    assert_eq!(limits(&world), (2, 2));
+    let mut done = 0;
+    while world.table.gauges().concurrency_limit < 9 {
+        answer_all(&mut world, &mut done, 1);
+        let (limit, running) = limits(&world);
+        assert!(running <= limit && limit <= 9, "{running} of {limit}");
+        assert!(done < 1_500, "{limit} after {done} requests");
+    }
+    world.advance(1_000);
+    let (limit, _) = limits(&world);
+    assert!(limit < 9, "a timeout left {limit}");
+    assert!(limit >= 6, "nine timeouts at once count as one, and {limit} is left");
+}
+
+#[test]
+fn r10_what_nobody_wanted_any_more_says_nothing() {
+    let mut world = World::with(adapts);
+    for nth in 0..200 {
+        world.by_hand = true;
+        let waiters = [world.fetch("a"), world.fetch("b")];
+        waiters.iter().for_each(|waiter| world.cancel(waiter));
+        [2 * nth, 2 * nth + 1].into_iter().for_each(|nth| assert_eq!(world.finish(nth), Status::OK));
+    }
+    assert_eq!(world.table.gauges().concurrency_limit, 2, "requests that the provider never took");
 }
 
 #[test]

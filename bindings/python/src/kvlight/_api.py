@@ -267,6 +267,12 @@ class Settings(FetchSettings, total=False):
     tasks_max_running: int
     """The maximum number of requests with the provider at a time. Default: 4."""
 
+    tasks_limit: Literal["fixed", "adaptive"]
+    """fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed."""
+
+    tasks_min_running: int
+    """With tasks.limit = adaptive: the lowest limit, and the first. Default: 1."""
+
     tasks_max_abandoned: int
     """How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4."""
 
@@ -399,6 +405,8 @@ NAMES: dict[str, str] = {
     "cache_error_capacity": "cache.error_capacity",
     "removals_max_pending": "removals.max_pending",
     "tasks_max_running": "tasks.max_running",
+    "tasks_limit": "tasks.limit",
+    "tasks_min_running": "tasks.min_running",
     "tasks_max_abandoned": "tasks.max_abandoned",
     "tasks_stack_bytes": "tasks.stack_bytes",
     "queue_max_keys": "queue.max_keys",

@@ -140,6 +140,8 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var refreshesFailed: Int
     /// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
     public var refreshesDropped: Int
+    /// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
+    public var concurrencyLimit: Int
 
     init(_ stats: kvl_stats_t) {
         windowID = stats.window_id
@@ -210,5 +212,6 @@ public struct KVLightStatistics: Hashable, Sendable {
         refreshesSucceeded = Int(clamping: stats.refreshes_succeeded)
         refreshesFailed = Int(clamping: stats.refreshes_failed)
         refreshesDropped = Int(clamping: stats.refreshes_dropped)
+        concurrencyLimit = Int(clamping: stats.concurrency_limit)
     }
 }

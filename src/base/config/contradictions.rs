@@ -1,0 +1,81 @@
+//! Settings that are each good and cannot be meant together.
+
+use super::{ConcurrencyLimit, Draft, Settings};
+
+impl Draft {
+    /// Why an engine cannot be made of settings that are each good, as a sentence.
+    pub fn contradiction(&self) -> Option<String> {
+        let Settings { cache, tasks, .. } = &self.settings;
+        let sentence = if cache.stale_ttl_ms > 0 && cache.ttl_ms.is_none() && cache.idle_ttl_ms.is_none() {
+            "\"stale.ttl_ms\" keeps entries after their end, and none ends: set \"cache.ttl_ms\" or \"cache.idle_ttl_ms\""
+        } else if cache.refresh.after > 0.0 && cache.refresh.after_ms > 0 {
+            "\"refresh.after\" and \"refresh.after_ms\" say the same thing in two ways: set one of them"
+        } else if cache.refresh.after > 0.0 && cache.ttl_ms.is_none() {
+            "\"refresh.after\" is a part of the TTL, and values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\""
+        } else if tasks.limit == ConcurrencyLimit::Adaptive && tasks.min_running > tasks.max_running {
+            "\"tasks.min_running\" is above \"tasks.max_running\", the highest limit: lower the one or raise the other"
+        } else {
+            return None;
+        };
+        Some(sentence.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Input, Scope};
+    use super::*;
+    use crate::base::Status;
+
+    /// The sentence about the settings in `text`, if an engine cannot be made of them.
+    fn problem(text: &str) -> Option<String> {
+        let mut draft = Draft::new(Scope::Engine);
+        for setting in text.split_whitespace() {
+            let (name, value) = setting.split_once('=').expect("name=value");
+            if let Err(status) = draft.set(name, Input::Text(value)) {
+                assert_eq!(status, Status::ERR_BAD_VALUE, "{setting}");
+                return Some(draft.problem().expect("a sentence").to_str().expect("text").to_owned());
+            }
+        }
+        draft.contradiction()
+    }
+
+    #[test]
+    fn r01_r05_r07_r08_r10_settings_that_cannot_work_are_refused_with_a_sentence_that_names_them() {
+        for (bad, good) in [
+            ("stale.ttl_ms=5", "stale.ttl_ms=5 cache.ttl_ms=5"),
+            ("stale.ttl_ms=5 cache.ttl_ms=-1", "stale.ttl_ms=5 cache.idle_ttl_ms=5"),
+            ("stale.ttl_ms=-1", "stale.ttl_ms=0"),
+            ("stale.retry_ms=-1", "stale.retry_ms=0"),
+            ("stale.timeout_ms=-2", "stale.timeout_ms=0"),
+            ("refresh.after=1.5", "refresh.after=1 cache.ttl_ms=5"),
+            ("refresh.after=-0.5", "refresh.after=0"),
+            ("refresh.after=NaN", "refresh.after_ms=5"),
+            ("refresh.after=0.5", "refresh.after=0.5 cache.ttl_ms=5"),
+            ("refresh.after=0.5 refresh.after_ms=5 cache.ttl_ms=5", "refresh.after_ms=5 cache.ttl_ms=5"),
+            ("refresh.after_ms=-1", "refresh.after_ms=0"),
+            ("refresh.retry_ms=0", "refresh.retry_ms=1"),
+            ("refresh.jitter=1.1", "refresh.jitter=1"),
+            ("breaker.failure_ratio=1.1", "breaker.failure_ratio=1"),
+            ("breaker.failure_ratio=-0.1", "breaker.failure_ratio=0"),
+            ("breaker.window_ms=9", "breaker.window_ms=10"),
+            ("breaker.min_requests=0", "breaker.min_requests=1"),
+            ("breaker.consecutive=-1", "breaker.consecutive=0"),
+            ("breaker.open_ms=0", "breaker.open_ms=1"),
+            ("breaker.probes=0", "breaker.probes=1"),
+            ("rate.requests_per_s=-1", "rate.requests_per_s=0"),
+            ("rate.requests_per_s=inf", "rate.requests_per_s=0.5"),
+            ("rate.burst=0", "rate.burst=1"),
+            ("tasks.limit=some", "tasks.limit=adaptive"),
+            ("tasks.min_running=0", "tasks.min_running=1"),
+            ("tasks.limit=adaptive tasks.min_running=5", "tasks.min_running=5"),
+            ("tasks.limit=adaptive tasks.min_running=5 tasks.max_running=4", "tasks.limit=adaptive tasks.min_running=4"),
+        ] {
+            let name = bad.split('=').next().expect("a name");
+            let sentence = problem(bad).unwrap_or_else(|| panic!("{bad} was taken"));
+            let family = name.split('.').next().expect("a family");
+            assert!(sentence.contains(family), "{bad}: {sentence}");
+            assert_eq!(problem(good), None, "{good}");
+        }
+    }
+}
