@@ -6,6 +6,7 @@
 
 use super::Core;
 use super::host::CloseListener;
+use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::sync::Arc;
@@ -176,7 +177,7 @@ impl Lifecycle {
 
     /// Registers a thread that holds the engine and is not joined. The lease must be dropped after the thread's reference.
     pub(super) fn lease(&self) -> Lease {
-        *self.leases.out.lock() += 1;
+        self.leases.out.fetch_add(1, Ordering::Relaxed);
         Lease(self.leases.clone())
     }
 
@@ -242,17 +243,26 @@ impl Drop for DeliveryGuard {
 }
 
 /// How many threads that are not joined hold the engine. Separate from the engine, which a thread releases first.
+///
+/// Each delivery to a queue of the program takes and returns a lease, and hardly ever does a thread wait for that: so the count is changed
+/// without a lock, and nobody is signalled unless somebody waits.
 #[derive(Default)]
 struct Leases {
-    out: Mutex<usize>,
+    out: AtomicUsize,
+    /// Whether a thread waits, or has waited. Set before that thread looks at the count, and read after the count was lowered: one of the two
+    /// sees the other.
+    awaited: AtomicBool,
+    waiting: Mutex<()>,
     back: Condvar,
 }
 
 impl Leases {
     fn wait(&self) {
-        let mut out = self.out.lock();
-        while *out > 0 {
-            out = wait(&self.back, out);
+        let mut waiting = self.waiting.lock();
+        self.awaited.store(true, Ordering::SeqCst);
+        // Not a load, which might not see what was changed last.
+        while self.out.fetch_add(0, Ordering::SeqCst) > 0 {
+            waiting = wait(&self.back, waiting);
         }
     }
 }
@@ -262,8 +272,11 @@ pub(super) struct Lease(Arc<Leases>);
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        *self.0.out.lock() -= 1;
-        self.0.back.notify_all();
+        if self.0.out.fetch_sub(1, Ordering::SeqCst) == 1 && rarely(self.0.awaited.load(Ordering::SeqCst)) {
+            // After this the thread that waits has looked before the count was lowered, and sleeps, or will look again.
+            drop(self.0.waiting.lock());
+            self.0.back.notify_all();
+        }
     }
 }
 

@@ -103,6 +103,12 @@ impl Breaker {
         self.enter(State::Closed(OutcomeWindow::default()));
     }
 
+    /// Whether it refuses nothing, now and until a request fails or an operator says otherwise.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        matches!((self.forced, &self.state), (Forced::No, State::Closed(_)) | (Forced::Closed, _))
+    }
+
     /// Whether a request may be handed out.
     #[inline]
     pub fn admits(&mut self, now: impl FnOnce() -> Moment) -> bool {

@@ -284,9 +284,15 @@ impl WaitQueue {
         self.ages.as_ref()?.first_key_value().map(|(asked_at, _)| *asked_at)
     }
 
+    /// Whether a place is free for a key that waits without one.
+    #[inline]
+    pub fn can_refill(&self) -> bool {
+        !self.places.are_held() && !self.places.lacking.is_empty()
+    }
+
     /// Gives free places to keys that wait without one, in order.
     pub fn refill(&mut self) {
-        while !self.places.are_held()
+        while self.can_refill()
             && let Some(rank) = self.places.lacking.pop_first()
         {
             let Some(group) = self.order.get_mut(&rank) else { continue };

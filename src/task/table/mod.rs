@@ -54,6 +54,7 @@ use super::slab::IdSlab;
 use super::throttle::Throttle;
 use super::{AnswerStore, FetchId, FlightId, KeyStateId, RequestId, TaskCounts};
 use crate::base::config::{Settings, TaskSettings};
+use crate::base::hint::rarely;
 use crate::base::{Error, KeyHasher, Moment, Random, Status};
 use std::time::Duration;
 
@@ -295,10 +296,13 @@ impl<H: Host> Table<H> {
 
     /// Removes a fetch that is over.
     fn forget_fetch(&mut self, id: FetchId, out: &mut Effects<H>) {
-        let Some(fetch) = self.fetches.get_mut(id) else { return };
-        fetch.deadline.into_iter().chain(fetch.stale_at).for_each(|timer| self.deadlines.cancel(timer));
-        fetch.defer_drops(out);
-        self.fetches.remove_with(id, |_| ());
+        let Table { fetches, deadlines, .. } = self;
+        fetches.remove_with(id, |fetch| {
+            for timer in [fetch.deadline, fetch.stale_at].into_iter().flatten() {
+                deadlines.cancel(timer);
+            }
+            fetch.defer_drops(out);
+        });
     }
 
     fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Effects<H>) {
@@ -308,13 +312,28 @@ impl<H: Host> Table<H> {
     }
 
     /// Does what the event made possible or necessary elsewhere.
+    #[inline]
     fn conclude<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        if rarely(!self.collapsing.is_empty()) {
+            self.end_failed_batches(turn);
+        }
+        if self.queue.len() > 0 && self.can_queue_move() {
+            self.form_requests(turn);
+        }
+    }
+
+    #[inline(never)]
+    fn end_failed_batches<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while let Some(fetch) = self.collapsing.pop() {
             self.end_fetch(fetch, EndReason::Failure, turn);
         }
-        if self.queue.len() > 0 {
-            self.form_requests(turn);
-        }
+    }
+
+    /// Whether anything can happen to the keys that wait: a request can be formed, a place is free for one of them, or the breaker may refuse
+    /// them. False for nearly every answer, because all slots are taken while keys wait.
+    #[inline]
+    fn can_queue_move(&self) -> bool {
+        self.slots.is_free() || self.queue.can_refill() || !self.breaker.is_closed()
     }
 
     fn is_watched(&self) -> bool {

@@ -68,19 +68,18 @@ impl<H: Host> Table<H> {
     #[inline(always)]
     pub(super) fn settle(&mut self, id: FetchId, position: u32, outcome: Outcome, out: &mut Effects<H>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return out.defer_outcome_drop(outcome) };
-        if fetch.positions[position as usize] == Position::Settled {
+        if rarely(fetch.positions[position as usize] == Position::Settled) {
             out.defer_outcome_drop(outcome);
         } else {
             let failed_before = fetch.failed > 0;
             fetch.settle(position as usize, outcome, out);
-            if fetch.open > 0 {
-                if fetch.failed > 0 && !failed_before && fetch.is_all_or_nothing() {
-                    self.collapsing.push(id);
-                }
-                return;
+            if fetch.open > 0 && fetch.failed > 0 && !failed_before && fetch.is_all_or_nothing() {
+                self.collapsing.push(id);
             }
         }
-        self.forget_fetch_if_over(id, out);
+        if fetch.is_over() {
+            self.forget_fetch(id, out);
+        }
     }
 
     /// Ends a fetch that has no positions.
@@ -250,10 +249,16 @@ impl<H: Host> Fetch<H> {
 
     /// Defers the drops of what is left of an ended fetch until after the lock.
     pub(super) fn defer_drops(&mut self, out: &mut Effects<H>) {
-        self.sink.take().into_iter().for_each(|sink| out.deferred_drops.push(DeferredDrop::Sink(sink)));
-        self.context.take().into_iter().for_each(|context| out.deferred_drops.push(DeferredDrop::Context(context)));
-        self.ended.take().into_iter().for_each(|error| out.deferred_drops.push(DeferredDrop::Error(error)));
-        // Not empty only after a panic of the table.
-        self.outcomes.drain(..).for_each(|outcome| out.defer_outcome_drop(outcome));
+        if let Some(sink) = self.sink.take() {
+            out.deferred_drops.push(DeferredDrop::Sink(sink));
+        }
+        if let Some(context) = self.context.take() {
+            out.deferred_drops.push(DeferredDrop::Context(context));
+        }
+        out.defer_error_drop(self.ended.take());
+        // Some are left only after a panic of the table.
+        if rarely(!self.outcomes.is_empty()) {
+            self.outcomes.drain(..).for_each(|outcome| out.defer_outcome_drop(outcome));
+        }
     }
 }
