@@ -20,7 +20,7 @@ pub struct StoreTerms {
 impl StoreTerms {
     /// These terms, with `priority` where none was stated.
     #[inline]
-    pub fn or_priority(self, priority: Option<f64>) -> StoreTerms {
-        StoreTerms { priority: self.priority.or(priority), ..self }
+    pub fn or_priority(&self, priority: Option<f64>) -> StoreTerms {
+        StoreTerms { priority: self.priority.or(priority), ..*self }
     }
 }

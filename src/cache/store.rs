@@ -257,15 +257,15 @@ impl Store {
         )
     }
 
-    /// Like [`Store::put`], for a caller that has the key's hash by [`Store::hasher`].
+    /// Like [`Store::put`], for a caller that has the key's hash by [`Store::hasher`]. Takes the answer out of `entry`.
     #[inline]
-    pub fn put_hashed(&self, hash: u64, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        let present = self.present_of(&entry, clock);
+    pub fn put_hashed(&self, hash: u64, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
+        let present = self.present_of(entry, clock);
         self.write_hashed(
             hash,
             out,
             #[inline(always)]
-            |shard, out| shard.put(hash, key, &mut entry, present, out),
+            |shard, out| shard.put(hash, key, entry, present, out),
         )
     }
 

@@ -295,7 +295,7 @@ impl Core {
             // Not a lookup, so not counted as one.
             return Ok(Status::INVALID_KEY);
         }
-        entry.terms = self.with_cost(key, &entry.answer, entry.terms);
+        self.state_cost(key, &entry.answer, &mut entry.terms);
         if !self.is_engine() {
             // Nobody could be told it.
             entry.terms.stale_ms = Some(0);

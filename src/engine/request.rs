@@ -16,7 +16,7 @@ use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::base::{Answer, Error, Now, PackedKeys, Status, StoreTerms, Value};
 use crate::runtime::delivery::{self, Deliverable, DeliveryResult, PullResult};
 use crate::runtime::hooks::call_host;
-use crate::task::{Cancel, Handout, ProviderAnswer, RequestId, Unanswered};
+use crate::task::{Cancel, Handout, RequestId, Unanswered};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -261,10 +261,13 @@ impl Ticket {
     }
 
     /// Answers the key at `index`: OK; LATE, ALREADY_ANSWERED, OUT_OF_RANGE, CLOSED.
-    pub fn resolve(&self, index: usize, answer: Answer, terms: StoreTerms) -> Status {
+    #[inline]
+    pub fn resolve(&self, index: usize, answer: Answer, mut terms: StoreTerms) -> Status {
         let Some(key) = self.keys().get(index) else { return Status::ERR_OUT_OF_RANGE };
-        let terms = self.core.with_cost(key, &answer, terms);
-        self.answer(index, ProviderAnswer::Answer(answer, terms))
+        self.core.state_cost(key, &answer, &mut terms);
+        let status = self.core.with_table(|table, turn| table.resolve(self.id(), index, answer, &terms, turn));
+        self.core.throttle_writer(1);
+        status
     }
 
     /// Fails the key at `index`; statuses as for [`Ticket::resolve`].
@@ -272,25 +275,21 @@ impl Ticket {
         if index >= self.keys().len() {
             return Status::ERR_OUT_OF_RANGE;
         }
-        self.answer(index, ProviderAnswer::Failed(error))
-    }
-
-    #[inline(always)]
-    fn answer(&self, index: usize, given: ProviderAnswer) -> Status {
-        let status = self.core.with_table(|table, turn| table.answer(self.id(), index, given, turn));
+        let status = self.core.with_table(|table, turn| table.reject(self.id(), index, error, turn));
+        // What was left of an entry after its end may have been removed.
         self.core.throttle_writer(1);
         status
     }
 
     /// Answers a key: one of the request's own, or an extra one, which is stored unless it is outdated.
-    pub fn supply(&self, key: &[u8], answer: Answer, terms: StoreTerms) -> Status {
+    pub fn supply(&self, key: &[u8], answer: Answer, mut terms: StoreTerms) -> Status {
         if !self.core.is_valid(key) {
             return Status::INVALID_KEY;
         }
         if let Some(index) = self.0.index_of(key) {
             return self.resolve(index, answer, terms);
         }
-        let terms = self.core.with_cost(key, &answer, terms);
+        self.core.state_cost(key, &answer, &mut terms);
         let status = self.core.with_table(|table, turn| table.extra(self.id(), key, answer, terms, turn));
         self.core.throttle_writer(1);
         status
@@ -345,15 +344,12 @@ impl Drop for Ticket {
 }
 
 impl Core {
-    /// The terms completed with the value's cost, computed before any lock is taken (rule S03): the stated cost, else that of the cost
+    /// Completes the terms with the value's cost, computed before any lock is taken (rule S03): the stated cost, else that of the cost
     /// function, else `None` for the value's own.
-    #[inline]
-    pub(super) fn with_cost(&self, key: &[u8], answer: &Answer, terms: StoreTerms) -> StoreTerms {
-        match (&self.hooks.cost, answer) {
-            (Some(function), Answer::Value(value)) if terms.cost.is_none() => {
-                StoreTerms { cost: Some(cost_by(&**function, key, value)), ..terms }
-            }
-            _ => terms,
+    #[inline(always)]
+    pub(super) fn state_cost(&self, key: &[u8], answer: &Answer, terms: &mut StoreTerms) {
+        if let (Some(function), Answer::Value(value), None) = (&self.hooks.cost, answer, terms.cost) {
+            terms.cost = Some(cost_by(&**function, key, value));
         }
     }
 }

@@ -57,8 +57,8 @@ impl AnswerStore for StoreAccess<'_> {
 
     #[inline(always)]
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
-        let entry = NewEntry { terms, ..NewEntry::new(answer.share()) };
-        let put = catch_panic_within(|| self.core.store.put_hashed(hash, key, entry, self.now.clock(), self.left));
+        let mut entry = NewEntry { terms, ..NewEntry::new(answer.share()) };
+        let put = catch_panic_within(|| self.core.store.put_hashed(hash, key, &mut entry, self.now.clock(), self.left));
         self.core.loads().note_written();
         let Ok(put) = put else { return FillResult::default() };
         self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });

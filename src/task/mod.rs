@@ -16,7 +16,7 @@
 //! settle no position. An attempt that times out leaves a *late* part behind, whose answer still counts if nothing newer was written.
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (what the floor above provides), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`error_memory`], [`throttle`], [`recent`],
+//! three nouns), [`flights`] (all of the first), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`error_memory`], [`throttle`], [`recent`],
 //! then [`table`], one file for each event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
@@ -27,6 +27,7 @@ mod demand;
 mod error_memory;
 mod fetch;
 mod flight;
+mod flights;
 mod group;
 pub mod host;
 mod key_index;

@@ -22,6 +22,21 @@ pub struct RawId {
 impl RawId {
     /// An id that never refers to anything.
     pub const NULL: RawId = RawId { place: u32::MAX, serial: NonZeroU32::MAX };
+
+    /// Set in ids of a second slab of the same type. No slab has as many places.
+    const MARK: u32 = 1 << 31;
+
+    /// This id with a mark, for whoever has two slabs of one type. In the slab that it is of, it finds nothing.
+    #[inline]
+    pub fn marked(self) -> RawId {
+        RawId { place: self.place | RawId::MARK, ..self }
+    }
+
+    /// The id that was marked, if this is one.
+    #[inline(always)]
+    pub fn unmarked(self) -> Option<RawId> {
+        (self.place & RawId::MARK != 0).then_some(RawId { place: self.place & !RawId::MARK, ..self })
+    }
 }
 
 /// A typed id, so that ids of different kinds cannot be confused.

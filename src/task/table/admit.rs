@@ -163,12 +163,12 @@ impl<H: Host> Table<H> {
     /// Takes the first waiting keys for a request. An overtaken flight that is retried and the current flight of its key go into different
     /// requests, because a request contains a key at most once (rule F04); the request is then smaller.
     pub(super) fn take_first(&mut self, taken: &mut Vec<FlightId>) {
-        let Table { queue, flights, fetches, key_states, overtaken, .. } = self;
+        let Table { queue, flights, fetches, .. } = self;
         let most = self.settings.batch_max_keys as usize;
         queue.pop(most, taken, |taken, id| {
             let key_state = |id: FlightId| flights[id].key_state;
-            *overtaken == 0
-                || key_states[key_state(id)].overtaken.is_empty()
+            flights.overtaken() == 0
+                || flights[key_state(id)].overtaken.is_empty()
                 || taken.iter().all(|other| key_state(*other) != key_state(id))
         });
         if queue.has_ages() {
@@ -224,15 +224,14 @@ impl<H: Host> Table<H> {
         let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
         // Runs of keys that belong to one fetch; most often there is one run.
         let mut owners: SmallVec<[(FetchId, usize); 1]> = SmallVec::new();
-        let Table { host, requests, flights, key_states, fetches, .. } = self;
+        let Table { host, requests, flights, fetches, .. } = self;
         let request = requests.insert_with_key(|request| {
             let count = ids.len();
             let mut keys = PackedKeys::try_with_capacity(count, 16 * count).unwrap_or_default();
             let (mut attempts, mut contexts) = (Vec::with_capacity(count), Vec::with_capacity(count));
             let (mut parts, mut urgency, mut context) = (Vec::with_capacity(count), i32::MIN, None);
             for (index, id) in (0..).zip(ids) {
-                let flight = &mut flights[*id];
-                let key_state = &key_states[flight.key_state];
+                let (flight, key_state) = flights.get_with_key(*id).expect("the caller knows that it is there");
                 flight.phase = Phase::Running { request, index };
                 flight.attempts = flight.attempts.saturating_add(1);
                 retries += u64::from(flight.attempts > 1);

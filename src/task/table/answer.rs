@@ -5,7 +5,7 @@ use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::hint::rarely;
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
-use crate::task::flight::{Flight, Phase, Stamp, Standing};
+use crate::task::flight::{Phase, Stamp, Standing};
 use crate::task::host::{DeferredDrop, FillResult};
 use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{FlightRemains, Part};
@@ -29,15 +29,64 @@ impl<H: Host> Table<H> {
         given: ProviderAnswer,
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
-        let Some(request) = self.requests.get_mut(id).filter(|_| self.life != Acceptance::Closed) else {
-            defer_answer_drop(given, turn);
+        match given {
+            ProviderAnswer::Answer(answer, terms) => self.resolve(id, index, answer, &terms, turn),
+            ProviderAnswer::Failed(error) => self.reject(id, index, error, turn),
+        }
+    }
+
+    /// The provider answers one key with a value or null. Nearly always the key's part is open: the whole path from there to the waiters is
+    /// inlined, because each step is little more than its call.
+    #[inline]
+    pub fn resolve<S: AnswerStore>(
+        &mut self,
+        id: RequestId,
+        index: usize,
+        answer: Answer,
+        terms: &StoreTerms,
+        turn: &mut TableContext<'_, H, S>,
+    ) -> Status {
+        let Some(part) = self.take_part(id, index) else {
+            turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return self.over(id);
         };
-        let part = request.take_part(index);
-        let status = self.part_answered(id, part, given, turn);
-        let request = &self.requests[id];
-        let (is_unwanted, is_done) = (request.wanted == 0 && request.unanswered > 0, request.is_done());
-        if is_unwanted && matches!(part, Part::Open { .. }) {
+        let Part::Open { flight, stamp } = part else { return self.late_part_resolved(id, part, answer, terms, turn) };
+        let was_wanted = self.settle_current(flight, stamp, answer, terms, turn);
+        self.open_part_answered(id, was_wanted, turn);
+        Status::OK
+    }
+
+    /// The provider has no answer for one key, for this reason.
+    pub fn reject<S: AnswerStore>(&mut self, id: RequestId, index: usize, error: Error, turn: &mut TableContext<'_, H, S>) -> Status {
+        let Some(part) = self.take_part(id, index) else {
+            turn.out.deferred_drops.push(DeferredDrop::Error(error));
+            return self.over(id);
+        };
+        let Part::Open { flight, .. } = part else {
+            turn.out.deferred_drops.push(DeferredDrop::Error(error));
+            return self.late_part_answered(id, part, turn);
+        };
+        let was_wanted = self.flights[flight].is_wanted();
+        self.note_failure(id, &error);
+        self.fail(flight, error, turn);
+        self.open_part_answered(id, was_wanted, turn);
+        Status::OK
+    }
+
+    /// Marks a part as answered, and returns its state before; `None` if the request or the engine is over.
+    #[inline(always)]
+    fn take_part(&mut self, id: RequestId, index: usize) -> Option<Part> {
+        let request = self.requests.get_mut(id).filter(|_| self.life != Acceptance::Closed)?;
+        Some(request.take_part(index))
+    }
+
+    /// Does what the answer for an open part made possible for its request and for keys that wait.
+    #[inline(always)]
+    fn open_part_answered<S: AnswerStore>(&mut self, id: RequestId, was_wanted: bool, turn: &mut TableContext<'_, H, S>) {
+        let request = &mut self.requests[id];
+        request.wanted -= usize::from(was_wanted);
+        let is_done = request.is_done();
+        if rarely(request.wanted == 0 && request.unanswered > 0) {
             // The last wanted key is answered, and no waiter is left for the others.
             self.cancel_request(id, turn.out);
         }
@@ -45,58 +94,44 @@ impl<H: Host> Table<H> {
             self.release(id, turn);
         }
         self.conclude(turn);
-        status
-    }
-
-    /// Handles the answer for a part; `part` is its state before. Nearly always it was open: the whole path from there to the flight is
-    /// inlined, because each step is little more than its call.
-    #[inline(always)]
-    fn part_answered<S: AnswerStore>(
-        &mut self,
-        id: RequestId,
-        part: Part,
-        given: ProviderAnswer,
-        turn: &mut TableContext<'_, H, S>,
-    ) -> Status {
-        let Part::Open { flight, stamp } = part else { return self.late_part_answered(part, given, turn) };
-        match given {
-            ProviderAnswer::Answer(answer, terms) => {
-                let was_wanted = self.settle_current(flight, stamp, answer, terms, turn);
-                self.requests[id].wanted -= usize::from(was_wanted);
-            }
-            ProviderAnswer::Failed(error) => {
-                let is_wanted = self.flights[flight].is_wanted();
-                self.requests[id].wanted -= usize::from(is_wanted);
-                self.note_failure(id, &error);
-                self.fail(flight, error, turn);
-            }
-        }
-        Status::OK
     }
 
     #[inline(never)]
-    fn late_part_answered<S: AnswerStore>(&mut self, part: Part, given: ProviderAnswer, turn: &mut TableContext<'_, H, S>) -> Status {
-        match (part, given) {
-            (Part::Answered | Part::Open { .. }, given) => {
-                defer_answer_drop(given, turn);
-                return Status::ERR_ALREADY_ANSWERED;
-            }
-            (Part::Unwanted(remains), ProviderAnswer::Answer(mut answer, terms)) => {
+    fn late_part_resolved<S: AnswerStore>(
+        &mut self,
+        id: RequestId,
+        part: Part,
+        mut answer: Answer,
+        terms: &StoreTerms,
+        turn: &mut TableContext<'_, H, S>,
+    ) -> Status {
+        match part {
+            Part::Unwanted(remains) => {
                 self.store_stray(remains, &mut answer, terms, turn);
                 turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
-                self.release_key_state(remains.key_state);
             }
-            (Part::Late { remains, flight }, ProviderAnswer::Answer(answer, terms)) => {
-                self.settle_late(remains, flight, answer, terms, turn);
-                self.release_key_state(remains.key_state);
-            }
-            (Part::Unwanted(remains) | Part::Late { remains, .. }, given) => {
-                defer_answer_drop(given, turn);
-                self.release_key_state(remains.key_state);
-            }
+            Part::Late { remains, flight } => self.settle_late(remains, flight, answer, terms, turn),
+            Part::Answered | Part::Open { .. } => turn.out.deferred_drops.push(DeferredDrop::Answer(answer)),
         }
-        self.counts.answers_late += 1;
-        Status::LATE
+        self.late_part_answered(id, part, turn)
+    }
+
+    /// Ends a part that was not open, whose answer has been dealt with.
+    #[inline(never)]
+    fn late_part_answered<S: AnswerStore>(&mut self, id: RequestId, part: Part, turn: &mut TableContext<'_, H, S>) -> Status {
+        let status = match part {
+            Part::Unwanted(remains) | Part::Late { remains, .. } => {
+                self.flights.release(remains.key_state);
+                self.counts.answers_late += 1;
+                Status::LATE
+            }
+            Part::Answered | Part::Open { .. } => Status::ERR_ALREADY_ANSWERED,
+        };
+        if self.requests[id].is_done() {
+            self.release(id, turn);
+        }
+        self.conclude(turn);
+        status
     }
 
     /// Settles a flight with its answer, and returns whether it was wanted. The flight and its key state are looked up only once.
@@ -109,42 +144,33 @@ impl<H: Host> Table<H> {
         id: FlightId,
         stamp: Stamp,
         mut answer: Answer,
-        terms: StoreTerms,
+        terms: &StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
-        let end = |flight: &mut Flight| (flight.is_wanted(), flight.standing, flight.is_ahead, flight.end());
-        let (was_wanted, standing, is_ahead, flight) =
-            self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
-        let key_state = &mut self.key_states[flight.key_state];
+        let Table { flights, requests, recent, throttled, failures, counts, .. } = self;
+        let (flight, key_state) = flights.get_with_key(id).expect("the caller looked it up in the same operation");
+        let was_wanted = flight.is_wanted();
+        counts.ahead_succeeded += u64::from(flight.is_ahead);
+        counts.flights_succeeded += 1;
         let mut filled = FillResult::default();
-        if standing == Standing::Current {
-            key_state.current = None;
-            if flight.stores && key_state.is_whole(stamp) {
+        if flight.standing == Standing::Current {
+            if flight.demand.stores && key_state.is_whole(stamp) {
                 key_state.loaded(stamp);
                 // Only other requests that were handed out need to know of this write; the one that brought it and later ones do not.
-                if self.requests.len() > 1 {
-                    self.recent.write(key_state.hash, true);
+                if requests.len() > 1 {
+                    recent.write(key_state.hash, true);
                 }
                 filled = turn.store.fill(key_state.hash, &key_state.key, &mut answer, terms.or_priority(flight.priority.get()));
             }
-            if rarely(!self.throttled.is_empty()) {
-                self.throttled.end(&key_state.key, turn.out);
+            if rarely(!throttled.is_empty()) {
+                throttled.end(&key_state.key, turn.out);
             }
-            if rarely(!self.failures.is_empty()) {
+            if rarely(!failures.is_empty()) {
                 let drops = &mut turn.out.deferred_drops;
-                self.failures.forget(&key_state.key, &mut |error| drops.push(DeferredDrop::Error(error)));
+                failures.forget(&key_state.key, &mut |error| drops.push(DeferredDrop::Error(error)));
             }
-        } else {
-            key_state.overtaken.retain(|other| *other != id);
-            self.overtaken -= 1;
         }
-        key_state.holders -= 1;
-        if key_state.holders == 0 {
-            let hash = key_state.hash;
-            self.forget_key_state(hash, flight.key_state);
-        }
-        self.counts.ahead_succeeded += u64::from(is_ahead);
-        self.counts.flights_succeeded += 1;
+        let flight = flights.remove_and_release(id).expect("it was there");
         let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, Source::Provider) };
         self.settle_waiters(flight, outcome, turn.out);
         was_wanted
@@ -176,7 +202,7 @@ impl<H: Host> Table<H> {
         terms: StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> FillResult {
-        let key_state = &mut self.key_states[key_state];
+        let key_state = &mut self.flights[key_state];
         if !key_state.is_whole(stamp) {
             return FillResult::default();
         }
@@ -192,10 +218,10 @@ impl<H: Host> Table<H> {
         &mut self,
         remains: FlightRemains,
         answer: &mut Answer,
-        terms: StoreTerms,
+        terms: &StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> FillResult {
-        if !remains.stores || self.life == Acceptance::Closed || !self.key_states[remains.key_state].is_whole(remains.stamp) {
+        if !remains.stores || self.life == Acceptance::Closed || !self.flights[remains.key_state].is_whole(remains.stamp) {
             return FillResult::default();
         }
         self.forget_failure(remains.key_state, turn);
@@ -207,10 +233,11 @@ impl<H: Host> Table<H> {
         if self.failures.is_empty() && self.throttled.is_empty() {
             return;
         }
-        let Table { throttled, key_states, .. } = self;
-        throttled.end(&key_states[key_state].key, turn.out);
+        let Table { throttled, failures, flights, .. } = self;
+        let key = &flights[key_state].key;
+        throttled.end(key, turn.out);
         let drops = &mut turn.out.deferred_drops;
-        self.failures.forget(&self.key_states[key_state].key, &mut |error| drops.push(DeferredDrop::Error(error)));
+        failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
     }
 
     /// Handles an answer that arrived after its attempt timed out. If the key was not written since, it settles the key's current flight,
@@ -220,10 +247,10 @@ impl<H: Host> Table<H> {
         remains: FlightRemains,
         asked_for: FlightId,
         mut answer: Answer,
-        terms: StoreTerms,
+        terms: &StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) {
-        let key_state = &self.key_states[remains.key_state];
+        let key_state = &self.flights[remains.key_state];
         if !key_state.is_whole(remains.stamp) {
             // An earlier write may lie between the attempt and the last waiter's joining: that waiter must not receive older data.
             let serves = |standing| matches!(standing, Standing::Overtaken { write } if remains.stamp.is_after_all_who_joined(write));
@@ -258,14 +285,14 @@ impl<H: Host> Table<H> {
             let wanted = flight.is_wanted();
             let remains = FlightRemains {
                 key_state: flight.key_state,
-                stamp: self.key_states[flight.key_state].stamp(0),
+                stamp: self.flights[flight.key_state].stamp(0),
                 stores: flight.demand.stores,
                 priority: flight.priority.get(),
             };
             let running = &mut self.requests[request];
             if let Part::Open { stamp, .. } = running.parts[index as usize] {
                 running.parts[index as usize] = Part::Unwanted(FlightRemains { stamp, ..remains });
-                self.key_states[remains.key_state].holders += 1;
+                self.flights[remains.key_state].holders += 1;
                 if wanted {
                     self.drop_wanted_key(request, turn.out);
                 }
@@ -342,10 +369,10 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.throttled.end(key, turn.out);
-        let key_state = self.key_state_of(hash, key);
+        let key_state = self.flights.find(hash, key);
         if let Some(key_state) = key_state {
             if is_stored {
-                self.key_states[key_state].loaded_by = self.key_states[key_state].loaded_by.max(attempt);
+                self.flights[key_state].loaded_by = self.flights[key_state].loaded_by.max(attempt);
             }
             self.settle_waiting(key_state, &answer, Source::Provider, filled, turn);
         }
@@ -353,11 +380,4 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
         Status::OK
     }
-}
-
-fn defer_answer_drop<H: Host, S>(given: ProviderAnswer, turn: &mut TableContext<'_, H, S>) {
-    turn.out.deferred_drops.push(match given {
-        ProviderAnswer::Answer(answer, _) => DeferredDrop::Answer(answer),
-        ProviderAnswer::Failed(error) => DeferredDrop::Error(error),
-    });
 }

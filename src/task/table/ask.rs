@@ -3,11 +3,11 @@
 use super::admit::Admission;
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::config::{BatchMode, FetchSettings, Overflow, ReadMode};
-use crate::base::{CallKeys, Key, Moment};
+use crate::base::{CallKeys, Moment};
 use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Flight, KeyState, Phase, Priority, Standing, Waiter};
+use crate::task::flight::{Flight, Phase, Priority, Standing, Waiter};
 use crate::task::group::WaitingKey;
 use crate::task::host::DeferredDrop;
 use crate::task::outcome::{Outcome, Source, Verdict};
@@ -280,8 +280,8 @@ impl<H: Host> Table<H> {
             return None;
         }
         let hash = self.hash(key);
-        let key_state = self.key_state_of(hash, key);
-        if let Some(flight) = key_state.and_then(|key_state| self.key_states[key_state].current) {
+        let key_state = self.flights.find(hash, key);
+        if let Some(flight) = key_state.and_then(|key_state| self.flights[key_state].current) {
             self.join(flight, position, asking);
             return None;
         }
@@ -328,7 +328,7 @@ impl<H: Host> Table<H> {
     #[inline]
     fn start<S: AnswerStore>(&mut self, way: Admission, new: Newcomer<'_>, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) {
         let Newcomer { key_state, hash, key, position } = new;
-        let Table { flights, fetches, queue, opening, key_states, by_key, .. } = self;
+        let Table { flights, fetches, queue, opening, .. } = self;
         let settings = asking.settings;
         let waiter = Waiter { fetch: asking.id, position, joined: false };
         let make = |key_state| Flight {
@@ -349,22 +349,9 @@ impl<H: Host> Table<H> {
             position,
         };
         // The flight that gave up its place may have held the last reference to the key state.
-        let flight = match key_state.and_then(|id| Some((id, key_states.get_mut(id)?))) {
-            Some((id, key_state)) => {
-                let flight = flights.insert_with_key(|_| make(id));
-                key_state.current = Some(flight);
-                key_state.holders += 1;
-                flight
-            }
-            None => {
-                let (key, mut flight) = (Key::new(key), FlightId::NULL);
-                let key_state = key_states.insert_with_key(|id| {
-                    flight = flights.insert_with_key(|_| make(id));
-                    KeyState::of(key, hash, flight)
-                });
-                by_key.insert(hash, key_state);
-                flight
-            }
+        let flight = match key_state.filter(|id| flights.key_state(*id).is_some()) {
+            Some(key_state) => flights.add_further(key_state, make(key_state)),
+            None => flights.add_first(hash, key, make),
         };
         let fetch = &mut fetches[asking.id];
         fetch.waiting += 1;

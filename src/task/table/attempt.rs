@@ -111,7 +111,7 @@ impl<H: Host> Table<H> {
                 let flight = &self.flights[flight_id];
                 let remains =
                     FlightRemains { key_state: flight.key_state, stamp, stores: flight.demand.stores, priority: flight.priority.get() };
-                self.key_states[flight.key_state].holders += 1;
+                self.flights[remains.key_state].holders += 1;
                 *part = Part::Late { remains, flight: flight_id };
                 failed.push(flight_id);
             }
@@ -155,7 +155,7 @@ impl<H: Host> Table<H> {
                     let is_wanted = self.flights[flight].is_wanted();
                     self.requests[id].wanted -= usize::from(is_wanted);
                     if is_absent && is_wanted {
-                        self.settle_current(flight, stamp, Answer::Null, StoreTerms::default(), turn);
+                        self.settle_current(flight, stamp, Answer::Null, &StoreTerms::default(), turn);
                     } else {
                         if is_wanted {
                             self.note_failure(id, &error);
@@ -163,7 +163,7 @@ impl<H: Host> Table<H> {
                         self.fail(flight, error.clone(), turn);
                     }
                 }
-                Part::Unwanted(remains) | Part::Late { remains, .. } => self.release_key_state(remains.key_state),
+                Part::Unwanted(remains) | Part::Late { remains, .. } => self.flights.release(remains.key_state),
                 Part::Answered => {}
             }
         }

@@ -26,8 +26,7 @@ impl<H: Host> Table<H> {
         self.fetches.keys().try_for_each(|id| self.check_fetch(id))?;
         self.requests.keys().try_for_each(|id| self.check_request(id))?;
         self.check_slots()?;
-        let overtaken = self.flights.values().filter(|flight| flight.standing != Standing::Current).count();
-        ensure(overtaken == self.overtaken, || format!("{overtaken} flights are overtaken, {} counted", self.overtaken))?;
+        self.flights.check()?;
         self.check_queue()?;
         self.check_deadlines()?;
         let counts = &self.counts;
@@ -38,7 +37,6 @@ impl<H: Host> Table<H> {
     }
 
     fn check_key_states(&self) -> CheckResult {
-        ensure(self.by_key.len() == self.key_states.len(), || "a key state is not found by its key, or twice".into())?;
         let mut holders: HashMap<_, u32> = HashMap::new();
         self.flights.values().for_each(|flight| *holders.entry(flight.key_state).or_default() += 1);
         for part in self.requests.values().flat_map(|request| &request.parts) {
@@ -46,8 +44,8 @@ impl<H: Host> Table<H> {
                 *holders.entry(remains.key_state).or_default() += 1;
             }
         }
-        for (id, key_state) in self.key_states.iter() {
-            ensure(self.key_state_of(key_state.hash, &key_state.key) == Some(id), || {
+        for (id, key_state) in self.flights.key_states() {
+            ensure(self.flights.find(key_state.hash, &key_state.key) == Some(id), || {
                 format!("{:?} does not find its key state", key_state.key)
             })?;
             let held = holders.get(&id).copied().unwrap_or_default();
@@ -66,7 +64,7 @@ impl<H: Host> Table<H> {
 
     fn check_flight(&self, id: FlightId) -> CheckResult {
         let flight = &self.flights[id];
-        let key_state = self.key_states.get(flight.key_state).ok_or("a flight's key state is gone")?;
+        let key_state = self.flights.key_state(flight.key_state).ok_or("a flight's key state is gone")?;
         let key = &key_state.key;
         let listed = match flight.standing {
             Standing::Current => key_state.current == Some(id),

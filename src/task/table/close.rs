@@ -81,10 +81,7 @@ impl<H: Host> Table<H> {
             out.defer_error_drop(flight.last_error);
         }
         self.end_all_throttles(out);
-        self.key_states.drain();
-        self.by_key.clear();
         self.queue = WaitQueue::new(&self.settings);
-        self.overtaken = 0;
         self.opening.clear();
         self.collapsing.clear();
         self.deadlines = Default::default();

@@ -51,18 +51,18 @@ impl<H: Host> Table<H> {
     pub(super) fn after_failure<S: AnswerStore>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) -> Outcome {
         let flight = &self.flights[id];
         if flight.is_ahead {
-            turn.store.refresh_failed(&self.key_states[flight.key_state].key);
+            turn.store.refresh_failed(&self.flights[flight.key_state].key);
         }
         let (key_state, is_current) = (flight.key_state, flight.standing == Standing::Current);
         let is_own = error.status() == Status::ERR_PROVIDER;
-        let key = &self.key_states[key_state].key;
+        let key = &self.flights[key_state].key;
         if is_current && is_own {
             let deferred_drop = &mut turn.out.deferred_drops;
             self.failures.remember(key, &error, turn.now.millis(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
             self.time_errors(turn.now);
         }
         if error.forbids_stale() && is_current {
-            turn.store.remove_stale(&self.key_states[key_state].key);
+            turn.store.remove_stale(&self.flights[key_state].key);
         }
         let Some(stale) = self.stale(key_state, &error, turn) else {
             let source = if is_own { Source::Provider } else { Source::None };
@@ -78,7 +78,7 @@ impl<H: Host> Table<H> {
 
     /// What the store still has of the key, unless the error says that it is worth nothing.
     fn stale<S: AnswerStore>(&self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
-        if error.forbids_stale() { None } else { turn.store.stale(&self.key_states[key_state].key) }
+        if error.forbids_stale() { None } else { turn.store.stale(&self.flights[key_state].key) }
     }
 
     /// What a position is told of a key that could not be loaded, or is not to be.
@@ -112,7 +112,7 @@ impl<H: Host> Table<H> {
 
     fn leave_alone<S>(&mut self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) {
         let deferred_drop = &mut turn.out.deferred_drops;
-        let key: &Key = &self.key_states[key_state].key;
+        let key: &Key = &self.flights[key_state].key;
         self.throttled.pauses.begin(key, error, turn.now.moment(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
         self.arm_throttle(Moment::default());
     }
@@ -155,7 +155,7 @@ impl<H: Host> Table<H> {
         let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
         for (position, flight) in open {
             let Some(key_state) = self.flights.get(flight).map(|flight| flight.key_state) else { continue };
-            let Some(stale) = turn.store.stale(&self.key_states[key_state].key) else { continue };
+            let Some(stale) = turn.store.stale(&self.flights[key_state].key) else { continue };
             self.counts.stale_timeout += 1;
             self.settle(id, position as u32, stale.as_stale(), turn.out);
             if std::mem::replace(&mut self.flights[flight].revalidates, true) {

@@ -42,17 +42,17 @@ use super::counts::Gauges;
 use super::deadlines::{DeadlineId, Deadlines};
 use super::error_memory::ErrorMemory;
 use super::fetch::Fetch;
-use super::flight::{EndedFlight, Flight, KeyState, Phase, Standing};
+use super::flight::{EndedFlight, Phase};
+use super::flights::Flights;
 use super::group::WaitingKey;
 use super::host::{Effects, Host, TableContext};
-use super::key_index::KeyIndex;
 use super::queue::WaitQueue;
 use super::rate::Rate;
 use super::recent::Recent;
 use super::request::{Part, Request, Slots};
 use super::slab::IdSlab;
 use super::throttle::Throttle;
-use super::{AnswerStore, FetchId, FlightId, KeyStateId, RequestId, TaskCounts};
+use super::{AnswerStore, FetchId, FlightId, RequestId, TaskCounts};
 use crate::base::config::{Settings, TaskSettings};
 use crate::base::hint::rarely;
 use crate::base::{Error, KeyHasher, Moment, Random, Status};
@@ -65,16 +65,12 @@ pub struct Table<H: Host> {
     attempt_timeout: Option<Duration>,
     life: Acceptance,
 
-    key_states: IdSlab<KeyStateId, KeyState>,
-    by_key: KeyIndex,
     hasher: KeyHasher,
-    flights: IdSlab<FlightId, Flight>,
+    flights: Flights,
     fetches: IdSlab<FetchId, Fetch<H>>,
     requests: IdSlab<RequestId, Request<H::Request>>,
 
     queue: WaitQueue,
-    /// The number of overtaken flights. While it is 0, no key has two flights.
-    overtaken: usize,
     slots: Slots,
     rate: Rate,
     /// Set while keys wait for the rate.
@@ -146,14 +142,11 @@ impl<H: Host> Table<H> {
             host,
             attempt_timeout: settings.fetch.attempt_timeout,
             life: Acceptance::Open,
-            key_states: IdSlab::new(),
-            by_key: KeyIndex::new(),
             hasher,
-            flights: IdSlab::new(),
+            flights: Flights::new(),
             fetches: IdSlab::new(),
             requests: IdSlab::new(),
             queue: WaitQueue::new(&tasks),
-            overtaken: 0,
             slots: Slots::new(&tasks),
             rate: Rate::new(&tasks.rate),
             rate_wait: None,
@@ -226,45 +219,9 @@ impl<H: Host> Table<H> {
         self.hasher.hash(key)
     }
 
-    #[inline]
-    fn key_state_of(&self, hash: u64, key: &[u8]) -> Option<KeyStateId> {
-        self.by_key.find(hash, |id| self.key_states[id].key.is(key))
-    }
-
-    /// Drops one reference to a key state, and removes the state with the last one.
-    #[inline(always)]
-    fn release_key_state(&mut self, id: KeyStateId) {
-        let key_state = &mut self.key_states[id];
-        key_state.holders -= 1;
-        if key_state.holders > 0 {
-            return;
-        }
-        let hash = key_state.hash;
-        self.forget_key_state(hash, id);
-    }
-
-    /// Removes a key state without references.
-    #[inline(always)]
-    fn forget_key_state(&mut self, hash: u64, id: KeyStateId) {
-        self.by_key.remove(hash, id);
-        let is_free = self.key_states.remove_with(id, |key_state| key_state.current.is_none() && key_state.overtaken.is_empty());
-        debug_assert_eq!(is_free, Some(true));
-    }
-
     /// Removes a flight from the table and from its key state. The flight's reference to the key state passes to the caller.
-    #[inline(always)]
     fn take_flight(&mut self, id: FlightId) -> EndedFlight {
-        let end = |flight: &mut Flight| (flight.end(), flight.standing);
-        let (flight, standing) = self.flights.remove_with(id, end).expect("the caller looked it up in the same operation");
-        let key_state = &mut self.key_states[flight.key_state];
-        match standing {
-            Standing::Current => key_state.current = None,
-            Standing::Overtaken { .. } => {
-                key_state.overtaken.retain(|other| *other != id);
-                self.overtaken -= 1;
-            }
-        }
-        flight
+        self.flights.remove(id).expect("the caller looked it up in the same operation")
     }
 
     /// Takes a waiting flight out of the queue, or cancels its pause.
@@ -352,13 +309,10 @@ impl<R> Request<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::flight::KeyState;
     use super::super::host::{Event, EventSink, Handout};
     use super::*;
-    use crate::base::Key;
     use crate::base::config::Hash;
     use crate::base::hash::tests::colliding_keys;
-    use std::cell::Cell;
 
     #[derive(Clone)]
     struct Nobody;
@@ -386,19 +340,10 @@ mod tests {
             assert_eq!(matches!(table.hasher, KeyHasher::Sip(_)), hash == Hash::Sip, "the kind of hash that the store has");
             let keys = colliding_keys(16, 1, 4_000);
             for key in &keys {
-                let hash = table.hash(key);
-                let key_state = table.key_states.insert_with_key(|_| KeyState::of(Key::new(key), hash, FlightId::NULL));
-                table.by_key.insert(hash, key_state);
+                table.flights.add_state(table.hash(key), key);
             }
-            let compared = Cell::new(0);
-            for key in &keys {
-                let is_it = |id: KeyStateId| {
-                    compared.set(compared.get() + 1);
-                    table.key_states[id].key.is(key)
-                };
-                assert!(table.by_key.find(table.hash(key), is_it).is_some());
-            }
-            assert!(compared.get() < 80_000, "{hash:?}: {} keys compared in 4000 lookups", compared.get());
+            let compared: usize = keys.iter().map(|key| table.flights.compared(table.hash(key), key)).sum();
+            assert!(compared < 80_000, "{hash:?}: {} keys compared in 4000 lookups", compared);
         }
     }
 }

@@ -32,7 +32,7 @@ impl<H: Host> Table<H> {
     /// settled flight ends here; the waiters are taken by value, so none can be settled twice.
     #[inline(always)]
     pub(super) fn settle_flight(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
-        self.release_key_state(flight.key_state);
+        self.flights.release(flight.key_state);
         self.settle_waiters(flight, outcome, out);
     }
 
@@ -161,7 +161,7 @@ impl<H: Host> Table<H> {
         self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);
         self.counts.flights_cancelled += 1;
-        self.release_key_state(flight.key_state);
+        self.flights.release(flight.key_state);
         out.defer_error_drop(flight.last_error);
         self.forget_fetch_if_over(flight.owner, out);
     }

@@ -3,7 +3,7 @@
 
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::Answer;
-use crate::task::flight::{Phase, Standing};
+use crate::task::flight::Phase;
 use crate::task::host::{DeferredDrop, Effects, FillResult};
 use crate::task::outcome::Source;
 use crate::task::{FlightId, KeyStateId};
@@ -26,12 +26,12 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.throttled.end(key, turn.out);
-        let Some(key_state) = self.key_state_of(hash, key) else { return };
-        self.key_states[key_state].writes += 1;
+        let Some(key_state) = self.flights.find(hash, key) else { return };
+        self.flights[key_state].writes += 1;
         if let Write::Put(answer, filled) = write {
             self.settle_waiting(key_state, answer, Source::Put, filled, turn);
         }
-        if let Some(key_state) = self.key_state_of(hash, key) {
+        if let Some(key_state) = self.flights.find(hash, key) {
             self.overtake(key_state, turn.out);
         }
         self.conclude(turn);
@@ -43,9 +43,9 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         self.end_all_throttles(turn.out);
-        let key_states: Vec<KeyStateId> = self.key_states.keys().collect();
+        let key_states: Vec<KeyStateId> = self.flights.key_states().map(|(id, _)| id).collect();
         for key_state in key_states {
-            self.key_states[key_state].writes += 1;
+            self.flights[key_state].writes += 1;
             self.overtake(key_state, turn.out);
         }
         self.conclude(turn);
@@ -53,16 +53,11 @@ impl<H: Host> Table<H> {
 
     /// The key was just written: a running flight settles those that have joined it, and can be joined no more.
     fn overtake(&mut self, key_state: KeyStateId, out: &mut Effects<H>) {
-        let Some(id) = self.key_states[key_state].current else { return };
-        let flight = &mut self.flights[id];
-        if let Phase::Running { request, .. } = flight.phase {
-            let Some(write) = NonZeroU64::new(self.key_states[key_state].writes) else { return };
-            flight.standing = Standing::Overtaken { write };
-            let continues = std::mem::take(&mut flight.continues);
-            self.key_states[key_state].current = None;
-            self.key_states[key_state].overtaken.push(id);
-            self.overtaken += 1;
-            if continues {
+        let Some(id) = self.flights[key_state].current else { return };
+        if let Phase::Running { request, .. } = self.flights[id].phase {
+            let Some(write) = NonZeroU64::new(self.flights[key_state].writes) else { return };
+            self.flights.overtake(id, write);
+            if std::mem::take(&mut self.flights[id].continues) {
                 // It continued in order to be joined and stored; it can be neither any more.
                 self.drop_wanted_key(request, out);
             }
@@ -78,7 +73,7 @@ impl<H: Host> Table<H> {
         filled: FillResult,
         turn: &mut TableContext<'_, H, S>,
     ) {
-        let known = &self.key_states[key_state];
+        let known = &self.flights[key_state];
         let waits = |id: &FlightId| !matches!(self.flights[*id].phase, Phase::Running { .. });
         let waiting: Vec<FlightId> = known.current.iter().chain(&known.overtaken).copied().filter(waits).collect();
         for id in waiting {

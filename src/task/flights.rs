@@ -1,0 +1,290 @@
+//! All flights and the states of their keys, found by id and by key.
+//!
+//! A key nearly always has one flight at a time, and nothing is left of it when that has ended. So the first flight of a key is in the record
+//! of the key's state: both are created, found and removed together. A further flight of a key whose state is still there (a write overtook
+//! the first, or an answer for it may still arrive) has a place of its own.
+
+use super::flight::{EndedFlight, Flight, KeyState, Standing};
+use super::key_index::KeyIndex;
+use super::slab::{Id, IdSlab};
+use super::{FlightId, KeyStateId};
+use crate::base::Key;
+use std::num::NonZeroU64;
+use std::ops::{Index, IndexMut};
+
+/// The flights, and the states of their keys.
+pub struct Flights {
+    records: IdSlab<KeyStateId, KeyRecord>,
+    /// By their ids without the mark.
+    further: IdSlab<FlightId, Flight>,
+    by_key: KeyIndex,
+    len: usize,
+    overtaken: usize,
+}
+
+/// What is known of a key, and its first flight until that ends.
+struct KeyRecord {
+    state: KeyState,
+    first: Option<Flight>,
+}
+
+/// The id of a first flight is that of its record; the ids of the others are marked.
+#[inline(always)]
+fn first_of(record: KeyStateId) -> FlightId {
+    FlightId::of(record.raw())
+}
+
+#[inline(always)]
+fn record_of(first: FlightId) -> KeyStateId {
+    KeyStateId::of(first.raw())
+}
+
+impl Flights {
+    /// No flights.
+    pub fn new() -> Flights {
+        Flights { records: IdSlab::new(), further: IdSlab::new(), by_key: KeyIndex::new(), len: 0, overtaken: 0 }
+    }
+
+    /// How many flights there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many flights are overtaken. While it is 0, no key has two flights.
+    pub fn overtaken(&self) -> usize {
+        self.overtaken
+    }
+
+    /// The state of a key, if it has one.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<KeyStateId> {
+        self.by_key.find(hash, |id| self[id].key.is(key))
+    }
+
+    /// The state with this id; `None` if it was removed.
+    #[inline]
+    pub fn key_state(&self, id: KeyStateId) -> Option<&KeyState> {
+        Some(&self.records.get(id)?.state)
+    }
+
+    /// How many keys are compared until the state of this one is found.
+    #[cfg(test)]
+    pub fn compared(&self, hash: u64, key: &[u8]) -> usize {
+        let compared = std::cell::Cell::new(0);
+        let is_it = |id: KeyStateId| {
+            compared.set(compared.get() + 1);
+            self[id].key.is(key)
+        };
+        assert!(self.by_key.find(hash, is_it).is_some());
+        compared.get()
+    }
+
+    /// Adds the state of a key without a flight.
+    #[cfg(test)]
+    pub fn add_state(&mut self, hash: u64, key: &[u8]) {
+        let state = KeyState::of(Key::new(key), hash, FlightId::NULL);
+        let id = self.records.insert_with_key(|_| KeyRecord { state, first: None });
+        self.by_key.insert(hash, id);
+    }
+
+    /// The flight with this id; `None` if it has ended.
+    #[inline]
+    pub fn get(&self, id: FlightId) -> Option<&Flight> {
+        match id.raw().unmarked() {
+            Some(raw) => self.further.get(FlightId::of(raw)),
+            None => self.records.get(record_of(id))?.first.as_ref(),
+        }
+    }
+
+    /// The flight with this id, mutable; `None` if it has ended.
+    #[inline]
+    pub fn get_mut(&mut self, id: FlightId) -> Option<&mut Flight> {
+        match id.raw().unmarked() {
+            Some(raw) => self.further.get_mut(FlightId::of(raw)),
+            None => self.records.get_mut(record_of(id))?.first.as_mut(),
+        }
+    }
+
+    /// The flight with this id and the state of its key; `None` if it has ended.
+    #[inline]
+    pub fn get_with_key(&mut self, id: FlightId) -> Option<(&mut Flight, &mut KeyState)> {
+        let Flights { records, further, .. } = self;
+        match id.raw().unmarked() {
+            None => {
+                let KeyRecord { state, first } = records.get_mut(record_of(id))?;
+                Some((first.as_mut()?, state))
+            }
+            Some(raw) => {
+                let flight = further.get_mut(FlightId::of(raw))?;
+                let record = records.get_mut(flight.key_state)?;
+                Some((flight, &mut record.state))
+            }
+        }
+    }
+
+    /// Adds the first flight of a key that has no state.
+    #[inline(always)]
+    pub fn add_first(&mut self, hash: u64, key: &[u8], make: impl FnOnce(KeyStateId) -> Flight) -> FlightId {
+        let key = Key::new(key);
+        let id = self.records.insert_with_key(
+            #[inline(always)]
+            |id| KeyRecord { state: KeyState::of(key, hash, first_of(id)), first: Some(make(id)) },
+        );
+        self.by_key.insert(hash, id);
+        self.len += 1;
+        first_of(id)
+    }
+
+    /// Adds a flight of a key that has a state and no current flight.
+    pub fn add_further(&mut self, key_state: KeyStateId, flight: Flight) -> FlightId {
+        let id = FlightId::of(self.further.insert_with_key(|_| flight).raw().marked());
+        let state = &mut self[key_state];
+        state.current = Some(id);
+        state.holders += 1;
+        self.len += 1;
+        id
+    }
+
+    /// Marks the current flight of a key as overtaken by the write with this number.
+    pub fn overtake(&mut self, id: FlightId, write: NonZeroU64) {
+        let Some((flight, state)) = self.get_with_key(id) else { return };
+        flight.standing = Standing::Overtaken { write };
+        state.current = None;
+        state.overtaken.push(id);
+        self.overtaken += 1;
+    }
+
+    /// Removes a flight. Its reference to the state of its key passes to the caller.
+    pub fn remove(&mut self, id: FlightId) -> Option<EndedFlight> {
+        let (flight, state) = self.get_with_key(id)?;
+        let (ended, standing) = (flight.end(), flight.standing);
+        match standing {
+            Standing::Current => state.current = None,
+            Standing::Overtaken { .. } => {
+                state.overtaken.retain(|other| *other != id);
+                self.overtaken -= 1;
+            }
+        }
+        match id.raw().unmarked() {
+            Some(raw) => drop(self.further.remove(FlightId::of(raw))),
+            None => self.records.get_mut(record_of(id))?.first = None,
+        }
+        self.len -= 1;
+        Some(ended)
+    }
+
+    /// Removes a flight, and its reference to the state of its key.
+    #[inline(always)]
+    pub fn remove_and_release(&mut self, id: FlightId) -> Option<EndedFlight> {
+        // Usually nothing is left of the key then: one step for both.
+        let only = self.records.get(record_of(id)).filter(|record| record.is_held_by_first_alone());
+        if let Some(hash) = only.map(|record| record.state.hash) {
+            let end = |record: &mut KeyRecord| record.first.as_mut().map(Flight::end);
+            let ended = self.records.remove_with(record_of(id), end).flatten();
+            self.by_key.remove(hash, record_of(id));
+            self.len -= 1;
+            return ended;
+        }
+        let ended = self.remove(id)?;
+        self.release(ended.key_state);
+        Some(ended)
+    }
+
+    /// Drops one reference to the state of a key, and removes the state with the last one.
+    pub fn release(&mut self, id: KeyStateId) {
+        let state = &mut self[id];
+        state.holders -= 1;
+        if state.holders == 0 {
+            debug_assert!(state.current.is_none() && state.overtaken.is_empty());
+            let hash = state.hash;
+            self.by_key.remove(hash, id);
+            self.records.remove_with(id, |_| ());
+        }
+    }
+
+    /// The flights with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (FlightId, &Flight)> {
+        let first = self.records.iter().filter_map(|(id, record)| Some((first_of(id), record.first.as_ref()?)));
+        first.chain(self.further.iter().map(|(id, flight)| (FlightId::of(id.raw().marked()), flight)))
+    }
+
+    /// The ids of the flights.
+    pub fn keys(&self) -> impl Iterator<Item = FlightId> {
+        self.iter().map(|(id, _)| id)
+    }
+
+    /// The flights.
+    pub fn values(&self) -> impl Iterator<Item = &Flight> {
+        self.iter().map(|(_, flight)| flight)
+    }
+
+    /// The states with their ids.
+    pub fn key_states(&self) -> impl Iterator<Item = (KeyStateId, &KeyState)> {
+        self.records.iter().map(|(id, record)| (id, &record.state))
+    }
+
+    /// Removes everything, and returns the flights.
+    pub fn drain(&mut self) -> Vec<Flight> {
+        let mut flights = self.further.drain();
+        flights.extend(self.records.drain().into_iter().filter_map(|record| record.first));
+        self.by_key.clear();
+        (self.len, self.overtaken) = (0, 0);
+        flights
+    }
+
+    /// Whether its counts are right. For checks: reads everything.
+    pub fn check(&self) -> Result<(), String> {
+        let overtaken = self.values().filter(|flight| flight.standing != Standing::Current).count();
+        let (is, counted) = ((self.values().count(), overtaken), (self.len, self.overtaken));
+        if is != counted {
+            return Err(format!("flights and overtaken ones are {is:?}, counted {counted:?}"));
+        }
+        if self.by_key.len() != self.records.len() {
+            return Err("a key state is not found by its key, or twice".into());
+        }
+        Ok(())
+    }
+}
+
+impl KeyRecord {
+    /// Whether its first flight is current, and nothing else refers to the key.
+    #[inline(always)]
+    fn is_held_by_first_alone(&self) -> bool {
+        self.state.holders == 1 && self.first.as_ref().is_some_and(|flight| flight.standing == Standing::Current)
+    }
+}
+
+impl Index<FlightId> for Flights {
+    type Output = Flight;
+    #[inline]
+    fn index(&self, id: FlightId) -> &Flight {
+        self.get(id).expect("the caller knows that it is there")
+    }
+}
+
+impl IndexMut<FlightId> for Flights {
+    #[inline]
+    fn index_mut(&mut self, id: FlightId) -> &mut Flight {
+        self.get_mut(id).expect("the caller knows that it is there")
+    }
+}
+
+impl Index<KeyStateId> for Flights {
+    type Output = KeyState;
+    #[inline]
+    fn index(&self, id: KeyStateId) -> &KeyState {
+        &self.records[id].state
+    }
+}
+
+impl IndexMut<KeyStateId> for Flights {
+    #[inline]
+    fn index_mut(&mut self, id: KeyStateId) -> &mut KeyState {
+        &mut self.records[id].state
+    }
+}
