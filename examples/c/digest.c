@@ -2,9 +2,9 @@
  *
  *     digest [--list] DIR
  *
- * Keys are paths. The provider is handed up to 64 of them a request and reads the files on provider threads; a file that
- * cannot be read is an error of its own key. The first pass finds nothing in the cache, the second everything, the third asks for
- * half of the files twice, anew, beside a fetch that is cancelled. --list prints digest and path of each file as sha256sum
+ * Keys are paths. The provider receives up to 64 of them in a request and reads the files on provider threads; a file that
+ * cannot be read fails its own key only. The first pass finds nothing in the cache, the second everything; the third reloads half of
+ * the files, asking for each twice, next to a fetch that is cancelled. --list prints digest and path of each file as sha256sum
  * does, instead of the table.
  */
 #define _XOPEN_SOURCE 700
@@ -59,7 +59,7 @@ static void read_files(void *user_data, kvl_request_t *request)
         path[keys[i].len] = '\0';
         answer_file(request, i, path);
         if (kvl_request_is_cancelled(request))
-            break; /* nobody waits any more: what is left out is finished by the library */
+            break; /* the request is no longer wanted; the library finishes the other keys */
     }
     kvl_request_finish(request);
 }
@@ -72,7 +72,7 @@ static size_t file_count, file_room;
 static int add_file(const char *path, const struct stat *info, int type, struct FTW *at)
 {
     (void)at;
-    /* Links are followed by fopen(), so a broken one is a file that cannot be read. */
+    /* fopen() follows links, so a broken link is a file that cannot be read. */
     if (type != FTW_SLN && type != FTW_NS && !S_ISREG(info->st_mode) && !S_ISLNK(info->st_mode))
         return 0;
     size_t len = strlen(path);
@@ -262,7 +262,7 @@ int main(int argc, char **argv)
     run(&passes[0], tasks, files, file_count, options);
     run(&passes[1], tasks, files, file_count, options);
 
-    /* Half of the files twice; beside it a fetch of the same files, given up at once: that one is told so, and the pass
+    /* Half of the files twice, next to a fetch of the same files that is cancelled at once: that one gets CANCELLED, and the pass
        loses nothing by it. */
     size_t half = file_count / 2;
     kvl_slice_t *twice = calloc(2 * half + 1, sizeof *twice);

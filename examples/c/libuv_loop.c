@@ -2,9 +2,9 @@
  *
  *     cc libuv_loop.c $(pkg-config --cflags --libs kvlight libuv) -o libuv_loop && ./libuv_loop FILE ...
  *
- * Keys are paths, values are file sizes. The queue's descriptor is watched by the loop; when it is readable, kvl_queue_poll() runs
- * the callbacks, the provider among them, which asks libuv for each file and answers as libuv comes back. No thread of kvlight's
- * ever calls into this program, so nothing here needs a lock.
+ * Keys are paths, values are file sizes. The loop watches the queue's descriptor. When it is readable, kvl_queue_poll() runs
+ * the callbacks, including the provider, which starts a libuv request for each file and answers when that completes. No thread of
+ * kvlight ever calls into this program, so nothing here needs a lock.
  */
 #define _XOPEN_SOURCE 700
 #include <kvlight.h>
@@ -85,7 +85,7 @@ static void ask(struct program *program);
 static void on_closed(void *user_data)
 {
     struct program *program = user_data;
-    /* The engine's last event. The watcher goes, the loop has nothing more to do, and main() frees. */
+    /* The engine's last event. Stops the watcher, so that the loop ends and main() frees everything. */
     uv_close((uv_handle_t *)&program->readable, NULL);
 }
 
@@ -117,7 +117,7 @@ static void on_readable(uv_poll_t *handle, int status, int events)
     (void)events;
     if (status < 0)
         DIE("%s", uv_strerror(status));
-    /* A turn has an end: if there is more, the descriptor stays readable. */
+    /* Runs a bounded number: if there are more, the descriptor stays readable. */
     CHECK(kvl_queue_poll(program->queue, 256, 0, NULL));
 }
 
@@ -159,7 +159,7 @@ int main(int argc, char **argv)
     ask(&program);
     uv_run(program.loop, UV_RUN_DEFAULT);
 
-    CHECK(kvl_tasks_free(program.tasks)); /* closed: it does not wait */
+    CHECK(kvl_tasks_free(program.tasks)); /* closed already, so this does not wait */
     CHECK(kvl_queue_free(program.queue));
     free(program.keys);
     return uv_loop_close(program.loop) == 0 ? 0 : 1;

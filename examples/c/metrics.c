@@ -1,4 +1,4 @@
-/* metrics: an engine under load, and what it counts, on the loopback interface.
+/* metrics: an engine under load, with its statistics served on the loopback interface.
  *
  *     metrics PORT [PAGE]
  *
@@ -6,9 +6,9 @@
  *     /stats.json   the same as one JSON object
  *     /             PAGE, by default examples/dashboard/index.html, which draws it live
  *
- * PORT 0 takes any free one; the address is printed. The load is made up: visitors ask for records of which some are popular, and a
- * provider takes its time, fails now and then, and knows that some records do not exist. In a program of your own only the second
- * half of this file is of use. SIGINT or SIGTERM ends it.
+ * PORT 0 takes any free port; the address is printed. The load is simulated: clients ask for records, some of them popular, and the
+ * provider is slow, fails now and then, and finds that some records do not exist. For a program of your own, only the second half of
+ * this file is useful. SIGINT or SIGTERM ends it.
  */
 #define _GNU_SOURCE
 #include <kvlight.h>
@@ -42,7 +42,7 @@ static void pause_us(long us)
     nanosleep(&span, NULL);
 }
 
-/* xorshift: each thread has a state of its own. */
+/* xorshift, with one state for each thread. */
 static uint64_t draw(uint64_t *state)
 {
     *state ^= *state << 13;
@@ -76,7 +76,7 @@ static void hear(void *user_data, kvl_results_t *results)
     (void)user_data, (void)results;
 }
 
-/* Of rank r about 1/r: half of what is asked is among the first hundred or so. */
+/* Rank r is asked for in proportion to 1/r: the first hundred or so get half of the requests. */
 static uint32_t popular(uint64_t *state)
 {
     uint64_t bits = draw(state) % 15, rank = (1u << bits) + draw(state) % (1u << bits);
@@ -122,7 +122,7 @@ static kvl_tasks_t *new_engine(void)
 
 /* ---- what it counts, for those who ask ------------------------------------------------------------------------------ */
 
-/* One who is answered, and until when: one end for the whole of it, so that nobody is held up by who sends or takes a byte at a time. */
+/* A connection and its deadline. There is one deadline for the whole exchange, so that a slow client cannot hold up the others. */
 struct connection {
     int socket;
     int64_t until_ms;
@@ -135,7 +135,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until the other side sent or takes something; 0 if it does not in time. */
+/* Waits until the socket is ready; returns 0 if the deadline passes first. */
 static int is_ready(const struct connection *with, short event)
 {
     struct pollfd waiting = {.fd = with->socket, .events = event};
@@ -202,7 +202,7 @@ static void answer_page(const struct connection *to, const char *page)
     answer(to, "200 OK", "text/html; charset=utf-8", text, len);
 }
 
-/* The path of a GET, into `path`; 0 if it is something else. */
+/* Copies the path of a GET request to `path`; returns 0 for any other request. */
 static int read_path(const struct connection *from, char *path, size_t room)
 {
     char head[4096];
@@ -236,7 +236,7 @@ static void serve(const struct connection *to, kvl_tasks_t *tasks, const char *p
     else if (strcmp(path, "/stats.json") == 0)
         answer_text(to, "application/json", kvl_tasks_stats_json, tasks);
     else if (strcmp(path, "/favicon.ico") == 0)
-        answer(to, "204 No Content", "image/x-icon", "", 0); /* browsers ask; there is none */
+        answer(to, "204 No Content", "image/x-icon", "", 0); /* browsers ask for it */
     else if (strcmp(path, "/") == 0)
         answer_page(to, page);
     else
@@ -259,7 +259,7 @@ int main(int argc, char **argv)
     }
     const char *page = argc == 3 ? argv[2] : "examples/dashboard/index.html";
 
-    /* Signals wait until this thread looks for visitors of the page, and are blocked in all others. */
+    /* Signals are blocked in all threads, and unblocked in this one while it waits for connections. */
     sigset_t ending, before;
     sigemptyset(&ending);
     sigaddset(&ending, SIGINT);

@@ -1,10 +1,10 @@
-/* An outage, seen from in front of two caches: one as it comes, one with what kvlight has against outages.
+/* outage: an outage of the provider behind two caches, one with default settings and one with kvlight's resilience settings.
  *
- *     outage [MILLISECONDS]      how long the provider is down: 10000 if nothing is said
+ *     outage [MILLISECONDS]      how long the provider is down; 10000 by default
  *
  * 2,000 fetches a second go to each, over 500 keys that both have seen. Their provider answers in 5 ms; then it slows down to 300 ms; then it
- * fails; then it is back. What came of it is written as a table: how many fetches failed, how many were told a value past its time, what the
- * slowest one of a hundred took, and how often the provider was called. Ends with 1 if a fetch of the second cache failed.
+ * fails; then it recovers. A table shows how many fetches failed, how many got a stale value, the 99th percentile of their times, and
+ * how often the provider was called. Exits with 1 if a fetch of the second cache failed.
  *
  *     cc -O2 outage.c -lkvlight -lpthread -o outage
  */
@@ -20,13 +20,13 @@
 enum { KEYS = 500, PER_MILLISECOND = 2, SOFT_TIMEOUT_MS = 50 };
 enum { WARM, STEADY, SLOW, DOWN, BACK, PHASES };
 enum { PLAIN, RESILIENT, CACHES };
-/* Latencies in steps of a tenth of a millisecond, the last one for all that is longer. */
+/* A histogram of latencies in steps of 0.1 ms; the last step takes all longer ones. */
 enum { STEPS = 20001 };
 
 static const char *const phase_names[PHASES] = { "warm", "steady", "slow", "down", "back" };
 static const char *const cache_names[CACHES] = { "as it comes", "resilient" };
 
-/* What came of the fetches that were asked in one phase. */
+/* The outcomes of the fetches that began in one phase. */
 struct tally {
     atomic_ulong fetches, failed, stale, calls;
     atomic_ulong latency[STEPS];
@@ -48,7 +48,7 @@ static void sleep_ms(long ms)
     nanosleep(&span, NULL);
 }
 
-/* The provider of both, told apart by its user data. */
+/* The provider of both caches, which its user data tells apart. */
 static void provide(void *user_data, kvl_request_t *request)
 {
     int *cache = user_data, at = atomic_load(&phase);
@@ -66,7 +66,7 @@ static void provide(void *user_data, kvl_request_t *request)
     kvl_request_finish(request);
 }
 
-/* One fetch under way. */
+/* One fetch in progress. */
 struct asked {
     double at_ms;
     struct tally *tally;
@@ -137,7 +137,7 @@ static kvl_tasks_t *engine(int *cache, long outage_ms)
     return tasks;
 }
 
-/* Which latency, in milliseconds, that part of the fetches stayed below. */
+/* The latency in milliseconds below which the given part of the fetches stayed. */
 static double percentile(struct tally *tally, double part)
 {
     unsigned long all = atomic_load(&tally->fetches), seen = 0;
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
             int i;
             for (i = 0; i < PER_MILLISECOND; i++, key++)
                 for (cache = 0; cache < CACHES; cache++)
-                    /* A prime apart, so that neighbours are not loaded together. */
+                    /* Steps by a prime, so that neighbouring keys are not loaded together. */
                     fetch(tasks[cache], cache, (int)((long)key * 197 % KEYS));
             if (now_ms() < next + 1)
                 sleep_ms(1);

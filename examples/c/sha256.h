@@ -1,4 +1,4 @@
-/* SHA-256 as FIPS 180-4 describes it: enough of it for an example that asks for nothing but a C compiler. */
+/* SHA-256 after FIPS 180-4, as much as an example needs that depends on a C compiler alone. */
 #ifndef SHA256_H
 #define SHA256_H
 

@@ -1,10 +1,10 @@
-/* sqlite_batch: rows by id from an SQLite file, one query a request instead of one query a row.
+/* sqlite_batch: rows by id from an SQLite file, with one query for each request instead of one for each row.
  *
  *     cc sqlite_batch.c $(pkg-config --cflags --libs kvlight sqlite3) -o sqlite_batch && ./sqlite_batch [packages.db]
  *
- * The table is the list of packages that are installed here, and the work is real too: for each package the rows of all that it
- * depends on, which asks for some rows hundreds of times. First the loop that everybody writes, one SELECT a row; then the same
- * through kvlight, which asks for each row once and for a hundred at a time; then once more, from memory.
+ * The table lists the packages that are installed on this machine. For each package the program looks up the rows of all its
+ * dependencies, and so asks for some rows hundreds of times. First with the usual loop, one SELECT for each row; then through kvlight,
+ * which asks for each row once and for a hundred at a time; then again, from memory.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <kvlight.h>
@@ -102,7 +102,7 @@ static sqlite3_int64 *work(size_t *out_n)
     return all;
 }
 
-/* A row as text, as it is kept. */
+/* A row as text, which is how it is cached. */
 static int row_text(sqlite3_stmt *row, char *text, size_t room)
 {
     return snprintf(text, room, "%s %s, %lld kB", (const char *)sqlite3_column_text(row, 1), (const char *)sqlite3_column_text(row, 2),
@@ -158,12 +158,12 @@ static void provide(void *user_data, kvl_request_t *request)
         kvl_request_supply_bytes(request, (const uint8_t *)&id, sizeof id, (const uint8_t *)text, len, NULL);
     }
     if (step == SQLITE_DONE) {
-        kvl_request_finish_nulls(request); /* the query found no row: there is none */
+        kvl_request_finish_nulls(request); /* the query found no such row */
     } else {
         kvl_error_t *error = NULL;
         const char *why = sqlite3_errmsg(database);
         kvl_error_new(sqlite3_errcode(database), why, strlen(why), 0, &error);
-        kvl_request_finish_error(request, error); /* what was supplied stays answered */
+        kvl_request_finish_error(request, error); /* keys that were supplied keep their answers */
         kvl_error_release(error);
     }
     sqlite3_finalize(select);

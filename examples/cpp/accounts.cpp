@@ -34,9 +34,9 @@ void read_accounts(const kvl::request &asked)
     for (size_t i = 0; i < asked.size(); i++) {
         std::string id(asked[i]);
         if (id.find_first_not_of("0123456789") != std::string::npos)
-            asked.fail(i, kvl::error(EINVAL, "'" + id + "' is no user id", true)); // this one alone
+            asked.fail(i, kvl::error(EINVAL, "'" + id + "' is no user id", true)); // fails this key alone
         else
-            asked.resolve(i, found[id]); // a null pointer: there is none
+            asked.resolve(i, found[id]); // a null pointer: known to be absent
     }
 }
 
@@ -68,7 +68,7 @@ struct routine {
 routine look_up(const kvl::tasks &accounts, std::vector<std::string> ids)
 {
     for (const std::string &id : ids)
-        print(co_await accounts.co_fetch(id), id); // resident by now: no thread is changed
+        print(co_await accounts.co_fetch(id), id); // resident by now: no switch to another thread
 }
 #endif
 

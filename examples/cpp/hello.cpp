@@ -7,7 +7,7 @@
 int main()
 {
     kvl::tasks squares(kvl::config().set("cache.capacity", 10'000).load([](std::string_view number) {
-        std::cout << "computes " << number << "\n"; // once each, however many ask
+        std::cout << "computes " << number << "\n"; // once for each key, however many callers ask
         long n = std::strtol(std::string(number).c_str(), nullptr, 10);
         return std::to_string(n * n);
     }));

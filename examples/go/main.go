@@ -17,7 +17,7 @@ func main() {
 		fmt.Printf("  the provider is asked for %d authors: %s\n", len(ids), strings.Join(ids, ", "))
 		rows := map[string]author{}
 		for _, id := range ids {
-			// 404 is left out, and so remembered as absent.
+			// 404 is left out, and so it is remembered as absent.
 			if id != "404" {
 				rows[id] = author{id, "author " + id}
 			}

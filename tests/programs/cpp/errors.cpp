@@ -18,13 +18,13 @@ void f20_an_exception_is_rethrown_at_each_waiter()
     }));
     auto are = tasks.fetch_all_wait({"a", "b", "c"}).value();
     const no_such_shelf *thrown = nullptr;
-    CHECK(are[0].bytes() == "first"); // what was answered before stays answered
+    CHECK(are[0].bytes() == "first"); // keys that were already answered keep their answers
     for (size_t i = 1; i < 3; i++) {
         try {
             are[i].value();
             CHECK(!"it throws");
         } catch (const no_such_shelf &is) {
-            CHECK(thrown == nullptr || thrown == &is); // the very object
+            CHECK(thrown == nullptr || thrown == &is); // the same object
             thrown = &is;
         }
     }
@@ -115,7 +115,7 @@ void f10b_f11a_an_error_names_its_cause_and_a_pause()
     kvl::clock clock;
     kvl::tasks tasks(kvl::config().clock(clock).set("timeout_ms", 1000).set("retry.count", 5).provider([&](const kvl::request &request) {
         request.fail(0, error);
-        // The request is over when this returns; the pause is longer than the fetch has time.
+        // The request ends when this returns; the pause before the retry exceeds the fetch's timeout.
         request.finish();
         clock.advance(std::chrono::seconds(1));
     }));

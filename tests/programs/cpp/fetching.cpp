@@ -41,7 +41,7 @@ void closures_move_in_and_end_once()
     auto counted = std::make_shared<int>(0);
     kvl::tasks tasks(echo());
     kvl::fetch fetch;
-    // A closure that cannot be copied, and ends after its last call.
+    // A move-only closure, destroyed after its last call.
     auto only = std::make_unique<std::shared_ptr<int>>(counted);
     CHECK(tasks.fetch("a", [only = std::move(only)](const kvl::result &) { ++**only; }, fetch) == KVL_PENDING);
     CHECK(fetch.wait() && *counted == 1 && counted.use_count() == 1);
@@ -57,7 +57,7 @@ void f15_a_request_is_answered_later_by_others()
         std::lock_guard<std::mutex> guard(lock);
         threads.emplace_back([asked = std::move(asked)] {
             asked.supply("extra", "supplied");
-            for (size_t i = asked.size(); i-- > 0;) // backwards: any order
+            for (size_t i = asked.size(); i-- > 0;) // in reverse: any order is allowed
                 asked.resolve(i, std::string(asked[i]), kvl::terms().ttl(1h).with_priority(2).with_cost(7));
             asked.heartbeat();
             asked.finish_nulls();
@@ -67,7 +67,7 @@ void f15_a_request_is_answered_later_by_others()
     for (kvl::result is : are)
         CHECK(is.bytes() == is.key() && is.source() == KVL_SOURCE_PROVIDER && is.attempts() == 1 && is.get()->cost >= 7);
     CHECK(tasks.get("extra")->bytes() == "supplied");
-    tasks.join(); // the provider refers to what is on this stack, and may still be putting its thread away
+    tasks.join(); // the provider refers to this stack frame, and its thread may still be returning
     for (std::thread &thread : threads)
         thread.join();
 }
@@ -103,7 +103,7 @@ void f09_a_provider_hears_that_nobody_waits()
     inbox<uint32_t> told;
     inbox<bool> asked;
     kvl::tasks tasks(kvl::config().provider([&](kvl::request request) {
-        request.on_cancel([&told, request](uint32_t why) { // the hook holds its request: it ends with it
+        request.on_cancel([&told, request](uint32_t why) { // the hook holds its request and is destroyed with it
             CHECK(!request.is_wanted(0));
             told.put(why);
         });
@@ -138,7 +138,7 @@ struct routine {
 
 routine ask(const kvl::tasks &tasks)
 {
-    // Not a braced list within co_await: gcc 12 cannot compile that.
+    // Not a braced list inside co_await: gcc 12 fails to compile that.
     const kvl::keys several{"c", "d", "c"};
     int good = 0;
     for (int again = 0; again < 2; again++) {

@@ -23,7 +23,7 @@ void handles_move()
     CHECK(one.get() == nullptr && two.fetch_wait("a")->bytes() == "a");
     one = std::move(two);
     CHECK(two.get() == nullptr && one.get("a"));
-    one = kvl::tasks(echo()); // the old one ends
+    one = kvl::tasks(echo()); // the old one is destroyed
     CHECK(!one.get("a"));
     kvl::value value = one.fetch_wait("b").value();
     one.join();
@@ -100,7 +100,7 @@ void a_queue_outlives_what_sends_to_it()
         CHECK(tasks->fetch("c", [&](const kvl::result &) { told++; }) == KVL_PENDING);
     } // the engine holds the queue
     tasks->cache().put("d", "e");
-    tasks.reset(); // the queue goes with the engine, and what was not read is dropped or told
+    tasks.reset(); // the queue is freed with the engine, and unread events are dropped or delivered
     kvl::queue queue;
     kvl::tasks first(echo().deliver_to(queue)), second(echo().deliver_to(queue));
     first = std::move(second);

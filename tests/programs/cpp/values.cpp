@@ -62,9 +62,9 @@ void l04_an_object_ends_once()
         kept = cache.get("4")->get<counted>();
         CHECK(cache.remove("4") && alive == 2);
         CHECK(cache.put("5", counted(alive), kvl::terms().ttl(kvl::milliseconds(0))) == KVL_REFUSED);
-        CHECK(alive == 2); // the one refused ended with the call, and so did the arguments
+        CHECK(alive == 2); // the refused value was destroyed by the call, and so were the arguments
     }
-    CHECK(alive == 1); // s16: what was handed out outlives the store
+    CHECK(alive == 1); // s16: a returned value outlives the store
     kept.reset();
     CHECK(alive == 0);
 }

@@ -1,5 +1,5 @@
-/* Fuzz target: the parser of settings. Lines of `name=value`; a line that begins with a byte below 32 names a setting by its number,
- * so that most lines have a name that is one. */
+/* Fuzz target: the parser of settings. Lines of `name=value`. A line that begins with a byte below 32 names a setting by its number,
+ * so that most lines name an existing setting. */
 #include "machine.h"
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static char *text_of(const kvl_config_t *config, const char *name, char *text)
     return status == KVL_OK ? text : NULL;
 }
 
-/* A setting that was taken is told as a text that is taken again and says the same; one that was refused stands as it stood. */
+/* An accepted setting reads back as a text that is accepted again and means the same; a refused one leaves the old value. */
 static bool set(kvl_config_t *config, const char *name, const char *value)
 {
     char before[LONGEST], after[LONGEST], again[LONGEST];
@@ -74,7 +74,7 @@ static bool set_number(kvl_config_t *config, const char *name, const uint8_t *da
     return status == KVL_OK;
 }
 
-/* What a cache is made from is what was set, or it is refused with the same sentence. */
+/* A cache has the settings of its configuration, or is refused with the same sentence. */
 static void make(kvl_config_t *config, bool refused)
 {
     kvl_cache_t *cache = NULL;

@@ -1,5 +1,5 @@
-/* The calls of the machine. What each may answer is left to its documentation; here only an internal error is wrong. What was
- * promised by a call that succeeded is held against what comes: promises.c. */
+/* The calls of the machine. Here only an internal error is a failure, since the other tests check what each call returns.
+ * promises.c compares the events that a successful call promised with those that are delivered. */
 #define _POSIX_C_SOURCE 200809L
 #include "machine.h"
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static double some_real(struct machine *machine)
     return i == 12 ? (double)__builtin_nan("") : i == 13 ? (double)__builtin_inf() : numbers[i];
 }
 
-/* NULL, or terms that are the thread's until the next. */
+/* NULL, or terms in a thread-local buffer that the next call reuses. */
 static const kvl_terms_t *some_terms(struct machine *machine)
 {
     static _Thread_local kvl_terms_t terms;
@@ -73,7 +73,7 @@ static void object_free(void *user_data)
     machine->objects_freed++;
 }
 
-/* Owned. */
+/* Owned by the caller. */
 static kvl_value_t *some_value(struct machine *machine)
 {
     static const uint8_t bytes[200];
@@ -182,7 +182,7 @@ static void on_cancel(void *user_data, kvl_request_t *request, uint32_t reason)
     machine_step(user_data);
 }
 
-/* One thing done with a request. */
+/* One operation on a request. */
 static void answer(struct machine *machine, kvl_request_t *request)
 {
     size_t n = kvl_request_len(request), i = pick(machine, (uint8_t)(n + 1));
@@ -288,7 +288,7 @@ static void read_one(struct machine *machine)
     }
 }
 
-/* Over what is there, or over something else. */
+/* Replaces the entry's current value, or expects another one. */
 static void compare_put(struct machine *machine, kvl_slice_t key)
 {
     kvl_value_t *expected = NULL, *value = some_value(machine);
@@ -373,7 +373,7 @@ static void call_engine(struct machine *machine)
     case 2: MUST_SAY(kvl_tasks_stats(machine->tasks, &stats, sizeof stats), KVL_OK); break;
     case 3: MUST_SAY(kvl_tasks_stats_reset(machine->tasks), KVL_OK); break;
     case 4:
-        /* who would wait for a request that this very thread is to answer is refused; one that a thread answers may keep it for ever */
+        /* refused, since this thread would wait for a request that it has to answer; and a library thread's provider may never answer */
         if (!machine->closed && machine_routes & KVL_QUEUE_F_PROVIDER && keys[0].len <= KVL_KEY_MAX) {
             kvl_status_t status = kvl_tasks_fetch_wait(machine->tasks, keys[0].data, keys[0].len, NULL, NULL, &value, NULL);
             MUST(status == KVL_ERR_UNSUPPORTED || (machine->depth > 0 && status == KVL_ERR_REENTRANT));
@@ -512,8 +512,8 @@ static void give_requests_up(struct machine *machine)
     }
 }
 
-/* Until the news of the end is there: it comes behind everything, whatever runs where. A provider on another thread may keep a request
- * until then. */
+/* Runs until the closed event, which comes after all others on every route. A provider on another thread may keep a request until
+ * then. */
 static void drain_to_the_end(struct machine *machine)
 {
     const struct timespec pause = {0, 50000};
@@ -525,7 +525,7 @@ static void drain_to_the_end(struct machine *machine)
             break;
         nanosleep(&pause, NULL);
     }
-    /* no call of the provider is out any more, but the last may have kept its request */
+    /* no provider call is running any more, but the last one may have kept its request */
     give_requests_up(machine);
 }
 

@@ -1,9 +1,9 @@
-/* An engine that is driven by bytes: each byte is a call, and what the call is given. One thread, a manual clock, and a queue for
- * everything, so that the same bytes always do the same. Only the target "routes" leaves some events to threads of the library: what
- * they run draws its choices from numbers of its own, makes no calls but on its request, and must be over when the engine is closed.
+/* An engine driven by bytes: they select the calls and their arguments. One thread, a manual clock, and a queue for
+ * all events, so that the same bytes always do the same. Only the target "routes" leaves some events to threads of the library: code
+ * on those threads draws from its own random numbers, calls only its request, and must have ended when the engine is closed.
  *
  *   machine.c   the calls
- *   promises.c  what must hold whatever was called: each fetch is told exactly once, costs add up, no internal error
+ *   promises.c  the checks after every call: each fetch is delivered exactly once, costs add up, no internal error
  */
 #ifndef KVL_FUZZ_MACHINE_H
 #define KVL_FUZZ_MACHINE_H
@@ -19,7 +19,7 @@ struct bytes {
     const uint8_t *at, *end;
 };
 
-/* The next byte; 0 when there are no more. */
+/* The next byte, or 0 at the end of the input. */
 uint8_t next_of(struct bytes *bytes);
 
 struct machine {
@@ -33,23 +33,23 @@ struct machine {
     /* under the lock */
     kvl_request_t *requests[REQUESTS];
     pthread_mutex_t lock;
-    /* the thread that the bytes drive, and what other threads draw from */
+    /* the thread that the bytes drive, and the random state of the other threads */
     pthread_t driver;
     atomic_uint_least64_t drawn;
     /* calls inside calls */
     int depth;
     bool closed;
-    /* fetches that were given to the engine, and those whose user data came back */
+    /* fetches that the engine accepted, and those whose user data was freed */
     atomic_int tickets, tickets_freed, objects, objects_freed, close_told, closes;
     int64_t capacity, cost_limit;
-    /* requests with us that are neither finished nor over */
+    /* requests that the provider holds and has not finished */
     int max_running;
 };
 
 /* Runs them all; `look` after every call. */
 void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine));
 extern kvl_runtime_t *machine_runtime;
-/* KVL_QUEUE_F_*: what goes to the queue. All of it unless the target says otherwise. */
+/* KVL_QUEUE_F_*: the events routed to the queue; all of them unless the target says otherwise. */
 extern uint32_t machine_routes;
 
 /* ---- promises */
@@ -58,7 +58,7 @@ extern uint32_t machine_routes;
 #define MUST_SAY(call, wanted) must_say((call), (wanted), #call, __FILE__, __LINE__)
 void must(bool holds, const char *what, long long is, const char *file, int line);
 void must_say(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line);
-/* Any status but an internal error; hands it on. */
+/* Checks that the status is no internal error, and returns it. */
 kvl_status_t sane(kvl_status_t status);
 
 struct ticket;
@@ -69,11 +69,11 @@ void ticket_progress(void *ticket, size_t done, size_t failed, size_t total);
 void ticket_free(void *ticket);
 void ticket_accepted(struct ticket *ticket, bool accepted);
 
-/* Key number `i`: the empty one, some short ones, one that the validator refuses, one that is too long. */
+/* Key number `i`: an empty key, some short ones, one that the validator rejects, and one that is too long. */
 kvl_slice_t key_of(uint8_t i);
 enum { INVALID = 10, TOO_LONG = 11 };
 
-/* Costs add up, limits hold. */
+/* Checks that costs add up and limits hold. */
 void check_store(struct machine *machine);
 
 /* One call, from inside a callback. */

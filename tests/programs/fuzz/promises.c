@@ -1,4 +1,4 @@
-/* What must hold whatever is called. A broken promise aborts, and libFuzzer keeps the bytes. */
+/* The checks that hold after any sequence of calls. A failed check aborts, and libFuzzer keeps the input. */
 #include "machine.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ struct ticket {
     struct machine *machine;
     size_t n, told, done;
     int lasts, frees, batches, progress;
-    /* the library, and the call that gave it the ticket */
+    /* the library, and the call that passed the ticket to it */
     atomic_int holders;
     bool accepted, alone;
     uint8_t seen[MOST_KEYS], keys[MOST_KEYS];
@@ -80,7 +80,7 @@ static void leave(struct ticket *ticket)
 void ticket_accepted(struct ticket *ticket, bool accepted)
 {
     ticket->accepted = accepted;
-    /* nothing is told inside a call; a thread of the library may tell by now */
+    /* nothing is delivered inside a call, except by a thread of the library */
     if (machine_routes & KVL_QUEUE_F_RESULTS) {
         MUST(ticket->told == 0 && ticket->progress == 0 && ticket->batches == 0);
         MUST(accepted == (ticket->frees == 0));

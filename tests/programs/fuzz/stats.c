@@ -1,11 +1,11 @@
-/* Fuzz target: whatever was counted, the statistics are well-formed JSON and OpenMetrics text, and add up. */
+/* Fuzz target: after any calls, the statistics are well-formed JSON and OpenMetrics text, and add up. */
 #define _GNU_SOURCE
 #include "machine.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- JSON, RFC 8259; our texts have no escapes but those of ASCII */
+/* ---- JSON, RFC 8259; the library's texts contain only ASCII escapes */
 
 static const char *space(const char *at)
 {

@@ -1,8 +1,8 @@
-/* In libFuzzer's place where every run must try the same: the seeds, then so many inputs made from them by a generator of numbers.
- * libFuzzer goes where the coverage leads it, and with threads that is another way each time.
+/* Takes libFuzzer's place where every run must try the same inputs: the seeds, then COUNT inputs derived from them by a random
+ * generator. libFuzzer follows the coverage, which differs from run to run once there are threads.
  *
- *     program COUNT SEED FOUND SEEDS...     FOUND: where the input is left that broke something
- *     program FILE                          that input once more
+ *     program COUNT SEED FOUND SEEDS...     FOUND: the file that receives a failing input
+ *     program FILE                          runs that input again
  */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
@@ -80,15 +80,15 @@ static void change(size_t count)
     uint8_t bytes[8];
 
     switch (below(7)) {
-    case 0: /* another's end */
+    case 0: /* the end of another input */
         len = other->len - from < LONGEST - at ? other->len - from : LONGEST - at;
         memcpy(now.data + at, other->data + from, len);
         now.len = at + len;
         break;
-    case 1: /* a piece of another */
+    case 1: /* a piece of another input */
         insert(at, other->data + from, below(other->len - from + 1));
         break;
-    case 2: /* a piece less */
+    case 2: /* a piece removed */
         len = below((now.len - at < 16 ? now.len - at : 16) + 1);
         memmove(now.data + at, now.data + at + len, now.len - at - len);
         now.len -= len;
@@ -99,7 +99,7 @@ static void change(size_t count)
             bytes[i] = (uint8_t)below(256);
         insert(at, bytes, len);
         break;
-    default: /* a byte that changes */
+    default: /* a changed byte */
         if (at < now.len)
             now.data[at] = below(2) ? (uint8_t)below(256) : now.data[at] ^ (uint8_t)(1u << below(8));
     }

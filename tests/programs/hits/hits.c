@@ -1,10 +1,10 @@
-/* hits: what a lookup that hits asks of the system: no memory, no precise clock, no waiting.
+/* hits: a lookup that hits must not allocate, read a precise clock, or wait.
  *
- * The functions below take the place of libc's for the library too, since the program comes first where names are looked up; they
- * count, and hand on. Each kind of lookup is made a thousand times between two looks at the counts. That the counts do count is seen
- * by work that must show in them.
+ * The functions below replace libc's for the library too, because the program comes first in symbol lookup. They count their calls
+ * and forward them. Each kind of lookup runs a thousand times between two readings of the counts. Work that must be counted proves
+ * that the counting works.
  *
- * tests/rust/hits.rs runs it. It stands apart from tests/c because valgrind puts its own functions in the place of these.
+ * tests/rust/hits.rs runs it. It is not in tests/programs/c because valgrind would replace these functions with its own.
  */
 #define _GNU_SOURCE
 #include "../c/check.h"
@@ -21,7 +21,7 @@ struct counts {
     unsigned long allocations, frees, precise_clocks, coarse_clocks, system_calls;
 };
 
-/* This thread's: what the library's own threads do meanwhile is not the lookup's. In the program itself, so that reaching it
+/* Counts for this thread alone, so that the library's threads do not disturb them. In the program itself, so that reaching it
    allocates nothing. */
 static _Thread_local struct counts counts;
 
@@ -72,7 +72,7 @@ void free(void *memory)
     __libc_free(memory);
 }
 
-/* The real one, behind ours. */
+/* libc's own function, to which the calls are forwarded. */
 #define NEXT(name)                                                        \
     static __typeof__(name) *next;                                        \
     if (!next)                                                            \
@@ -88,7 +88,7 @@ int clock_gettime(clockid_t id, struct timespec *now)
     return next(id, now);
 }
 
-/* The library waits for its locks and wakes who waits by futex, through this. */
+/* Locks wait and wake through this, with futex. */
 long syscall(long number, ...)
 {
     NEXT(syscall);
@@ -101,7 +101,7 @@ long syscall(long number, ...)
     return next(number, a, b, c, d, e, f);
 }
 
-/* What wakes another thread through a descriptor. */
+/* Wakes a thread that reads a descriptor. */
 ssize_t write(int file, const void *data, size_t len)
 {
     NEXT(write);
@@ -191,7 +191,7 @@ static void put(void)
 
 static struct counts cost_of(void (*work)(void))
 {
-    work(); /* what is made at first use */
+    work(); /* allocated at first use */
     work();
     struct counts before = counts;
     for (int i = 0; i < TIMES; i++)
@@ -209,11 +209,11 @@ static void asks_for_nothing(const char *what, void (*work)(void), int ends)
            ends ? "an entry that ends" : "an entry that does not end", cost.allocations, cost.frees, cost.precise_clocks,
            cost.coarse_clocks, cost.system_calls);
     CHECK(cost.allocations == 0 && cost.frees == 0);
-    /* No lookup reads a precise clock; but twice a second of running time one of them looks up how long the machine slept. */
+    /* No lookup reads a precise clock, except that twice a second one of them checks how long the machine slept. */
     CHECK(cost.precise_clocks < TIMES / 10);
-    /* A free lock is taken without the system. */
+    /* Taking a free lock makes no system call. */
     CHECK(cost.system_calls == 0);
-    /* Only what can end needs to know how late it is. */
+    /* Only an entry that can expire needs the time. */
     CHECK(ends || (cost.coarse_clocks == 0 && cost.precise_clocks == 0));
 }
 
@@ -257,7 +257,7 @@ static void the_counts_count(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     CHECK(counts.precise_clocks == before.precise_clocks + 1 && counts.coarse_clocks == before.coarse_clocks + 1);
-    /* and from inside the library: memory for a handle, a system call by the wake of a queue */
+    /* calls from inside the library are counted too: memory for a handle, a system call to wake a queue */
     before = counts;
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     kvl_clock_release(clock);
@@ -269,7 +269,7 @@ static void the_counts_count(void)
     STATUS(kvl_queue_free(queue), KVL_OK);
 }
 
-/* The clocks are seen from inside the library too: an entry that can end is looked at by the coarse one. */
+/* Clock reads inside the library are counted too: an entry that can expire is checked against the coarse clock. */
 static void a_put_shows_in_the_counts(void)
 {
     kvl_config_t *config = NULL;

@@ -1,4 +1,4 @@
-/* Threads that the system refuses, and the signals that new ones are born with (rules L08a, L09a). */
+/* Threads that the system refuses to start, and the signal mask of new threads (rules L08a, L09a). */
 #define _GNU_SOURCE
 #include "../c/engine.h"
 #include <dlfcn.h>
@@ -9,10 +9,10 @@
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 static atomic_int refused, born, born_open;
-/* as many more threads as there may be */
+/* how many more threads may be started */
 static atomic_int allowed = 1 << 30;
 
-/* The library's threads are made here, as a program's are by its own libc. */
+/* Replaces libc's function for the library's threads too. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument)
 {
     void *symbol = dlsym(RTLD_NEXT, "pthread_create");
@@ -56,7 +56,7 @@ static void l08a_the_mask_is_set_before_a_thread_starts(void)
     end(&world);
     /* timer, dispatcher, provider */
     CHECK(born == 3 && born_open == 0);
-    /* the starting thread has its own back */
+    /* the starting thread has its own mask again */
     CHECK(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
     CHECK(sigismember(&blocked, SIGUSR1) == 0 && sigismember(&blocked, SIGTERM) == 0);
 }
@@ -71,7 +71,7 @@ static void l09a_what_needs_a_thread_says_that_it_has_none(void)
 
     for (i = 0; i < 2; i++) {
         none();
-        allowed = i; /* the timer's is had, the dispatcher's is not */
+        allowed = i; /* the timer's thread is started, the dispatcher's is refused */
         STATUS(kvl_tasks_new(config, &world.tasks, NULL), KVL_ERR_NO_THREAD);
         CHECK(world.tasks == NULL && refused == 1);
     }
@@ -112,7 +112,7 @@ static void l09a_a_request_without_a_thread_fails_and_the_next_is_served(int fir
     end(&world);
 }
 
-/* Each that fails makes room for the next, which lacks a thread too. */
+/* Each request that fails makes room for the next, which gets no thread either. */
 static void l09a_many_requests_without_a_thread_fail_one_after_the_other(void)
 {
     enum { KEYS = 20000 };
@@ -140,7 +140,7 @@ static void l09a_many_requests_without_a_thread_fail_one_after_the_other(void)
 static struct world *gate;
 static int waiting, opened;
 
-/* holds the call until the gate is opened, once */
+/* blocks in the call until the gate is opened, once */
 static void hold_the_thread(struct world *world)
 {
     pthread_mutex_lock(&world->lock);
@@ -176,7 +176,7 @@ static void l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(int li
     ask(&second, &world, "second", NULL, NULL);
     CHECK(refused == 1);
     if (lifted) {
-        /* the one at work never comes back for it: a new one is tried for */
+        /* the running thread never takes it, so another start is attempted */
         any();
         ends(&second);
         CHECK(first.times == 0);
@@ -193,7 +193,7 @@ static void l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(int li
     end(&world);
 }
 
-/* On threads that several engines share, the one whose requests wait is not told of the other's. */
+/* With a shared runtime, the engine whose requests wait is not notified of the other's. */
 static void l09a_engines_that_share_threads_fail_for_themselves(void)
 {
     struct world one, other;
@@ -210,7 +210,7 @@ static void l09a_engines_that_share_threads_fail_for_themselves(void)
     STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
     begin(&other, config);
     none();
-    allowed = 1; /* the dispatcher's is had already */
+    allowed = 1; /* the dispatcher's thread runs already */
     gate = &one;
     waiting = opened = 0;
     one.inside = hold_the_thread;
