@@ -27,7 +27,7 @@ pub enum Lookup {
 }
 
 impl Lookup {
-    /// The status that reports it.
+    /// The status by which the C API reports the result.
     #[inline]
     pub fn status(&self) -> Status {
         match self {
@@ -51,19 +51,19 @@ impl From<Option<Answer>> for Lookup {
 }
 
 impl Core {
-    /// Whether a lookup runs host code, or may start a load, whose end may.
+    /// Whether a lookup runs host code, or may start a load and thereby run some.
     #[inline]
     pub fn lookups_call_host(&self) -> bool {
         rarely(self.lookups_call_host)
     }
 
-    /// Refuses a cache whose engine was freed.
+    /// Fails with CLOSED if the engine was freed.
     #[inline]
     pub fn check_not_over(&self) -> Result<(), Status> {
         if rarely(self.life.is_over()) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
-    /// Whether the validator lets the key pass. Called once for each position, under no lock (rule S10).
+    /// Whether the validator accepts the key. Called once for each position, under no lock (rule S10).
     #[inline(always)]
     pub(super) fn is_valid(&self, key: &[u8]) -> bool {
         !rarely(self.hooks.validator.is_some()) || self.ask_validator(key)
@@ -89,14 +89,14 @@ impl Core {
         self.record(Status::INVALID_KEY, key);
     }
 
-    /// The fast path of [`Core::get_with`]: no host code runs, nothing waits, nothing panics. The outer `None`: the lookup needs the slow
-    /// path, and nothing was done.
+    /// The fast path of [`Core::get_with`]: runs no host code, does not wait and does not panic. The outer `None` means that the lookup
+    /// needs the slow path; nothing was done.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.try_lookup_fast(key, &self.clock, see) }
     }
 
-    /// The keys in order with their hashes, each prefetched some keys before its turn. A key that is too long is not read; its hash is 0.
+    /// Iterates over the keys with their hashes, and prefetches each some keys ahead. A key that is too long is not read; its hash is 0.
     #[inline(always)]
     pub(super) fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = (u64, &'k [u8])> {
         /// About as many cache misses as a processor can have in flight.
@@ -109,7 +109,7 @@ impl Core {
             self.store.prefetch(hash);
             hash
         };
-        // Those of the next keys, each in the place of the one that it follows by as many keys.
+        // The hashes of the next `AHEAD` keys. A key's hash replaces that of the key `AHEAD` places before it.
         let mut hashes = [0; AHEAD];
         let mut ahead = keys.clone();
         hashes.iter_mut().zip(ahead.by_ref()).for_each(|(hash, key)| *hash = needed_soon(key));
@@ -123,8 +123,8 @@ impl Core {
         })
     }
 
-    /// Looks up each of `keys` in order, as [`Core::get_with`] does, after [`Core::check_not_over`]. `see` is given the key's place and the
-    /// answer, or the status of a key without one; with an answer it runs under a lock: it may copy the answer and do nothing else.
+    /// Looks up each of `keys` in order, like [`Core::get_with`], after [`Core::check_not_over`]. Passes to `see` the key's index and the
+    /// answer, or the status of a key without an answer. With an answer `see` runs under a lock: it may copy it and do nothing else.
     #[inline(always)]
     pub fn look_up_each<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone, mut see: impl FnMut(usize, Result<&Answer, Status>)) {
         for (at, (hash, key)) in self.ahead(keys).enumerate() {
@@ -149,7 +149,7 @@ impl Core {
     #[inline(never)]
     fn look_up_apart(&self, key: &[u8], at: usize, see: &mut dyn FnMut(usize, Result<&Answer, Status>)) {
         let seen = if self.lookups_call_host() {
-            self.see_and_tell(key, |answer| see(at, Ok(answer)))
+            self.see_and_record(key, |answer| see(at, Ok(answer)))
         } else {
             self.store.lookup_with(key, &self.clock, |answer| see(at, Ok(answer))).ok_or(Lookup::Miss)
         };
@@ -168,11 +168,11 @@ impl Core {
     /// Like [`Core::get`], after [`Core::check_not_over`].
     #[inline(always)]
     pub fn look_up(&self, key: &[u8]) -> Lookup {
-        if self.lookups_call_host() { self.look_up_and_tell(key) } else { self.store.lookup_with(key, &self.clock, Answer::clone).into() }
+        if self.lookups_call_host() { self.look_up_and_record(key) } else { self.store.lookup_with(key, &self.clock, Answer::clone).into() }
     }
 
     #[inline(never)]
-    fn look_up_and_tell(&self, key: &[u8]) -> Lookup {
+    fn look_up_and_record(&self, key: &[u8]) -> Lookup {
         if !self.is_valid(key) {
             self.reject(key);
             return Lookup::InvalidKey;
@@ -187,13 +187,13 @@ impl Core {
     pub fn get_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<Result<R, Lookup>, Status> {
         self.check_not_over()?;
         if self.lookups_call_host() {
-            return Ok(self.see_and_tell(key, see));
+            return Ok(self.see_and_record(key, see));
         }
         Ok(self.store.lookup_with(key, &self.clock, see).ok_or(Lookup::Miss))
     }
 
     #[inline(never)]
-    fn see_and_tell<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<R, Lookup> {
+    fn see_and_record<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Result<R, Lookup> {
         if !self.is_valid(key) {
             self.reject(key);
             return Err(Lookup::InvalidKey);
@@ -221,7 +221,7 @@ impl Core {
         Ok(found)
     }
 
-    /// A lookup that may start a load ahead of the entry's end.
+    /// A lookup that may start a refresh ahead of the entry's expiry.
     fn lookup_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<R> {
         if !self.refreshes_ahead {
             return self.store.lookup_with(key, &self.clock, see);
@@ -233,13 +233,13 @@ impl Core {
         Some(seen)
     }
 
-    /// The same of a fetch, by which a miss is counted elsewhere.
+    /// Like [`Core::lookup_with`], for a fetch, which counts its miss elsewhere.
     #[inline]
     pub(super) fn probe(&self, hash: u64, key: &[u8]) -> Option<Hit> {
         if rarely(self.refreshes_ahead) { self.probe_and_refresh(key) } else { self.store.probe_hashed(hash, key, &self.clock) }
     }
 
-    /// The key's hash in the store, for [`Core::probe`].
+    /// The hash of `key` in the store, for [`Core::probe`].
     #[inline]
     pub(super) fn hash_of(&self, key: &[u8]) -> u64 {
         self.store.hasher().hash(key)
@@ -254,13 +254,13 @@ impl Core {
         Some(hit)
     }
 
-    /// Looks `key` up without counting as a lookup or a use (rule S13).
+    /// Looks `key` up without counting a lookup or a use (rule S13).
     pub fn peek(&self, key: &[u8]) -> Result<Option<Hit>, Status> {
         self.check_not_over()?;
         Ok(self.store.peek(key, &self.clock))
     }
 
-    /// The milliseconds that an entry has left, in the C API's form: -1 for ever.
+    /// The milliseconds until an entry expires, in the C API's form: -1 if it never does.
     pub fn ttl_left_ms(&self, hit: &Hit) -> i64 {
         super::transition::ttl_left(hit.expires_at, &Now::of(&self.clock))
     }
@@ -280,8 +280,8 @@ impl Core {
         self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.has_listener()
     }
 
-    /// Stores an entry: OK; INVALID_KEY, REFUSED, TOO_LARGE; CONFLICT or MISS if its condition does not hold. `naming` is called for each
-    /// entry that this put evicted. Departures from a cache without an engine are in `left`, for the caller to drop.
+    /// Stores an entry. Returns OK; INVALID_KEY, REFUSED or TOO_LARGE; CONFLICT or MISS if its condition does not hold. `naming` is called
+    /// for each entry that this put evicted. Departures from a cache without an engine are added to `left`, for the caller to drop.
     #[inline]
     pub fn put(
         &self,
@@ -297,7 +297,7 @@ impl Core {
         }
         self.state_cost(key, &entry.answer, &mut entry.terms);
         if !self.is_engine() {
-            // Nobody could be told it.
+            // Only a fetch serves stale entries, and this cache has no fetches.
             entry.terms.stale_ms = Some(0);
         }
         let mut victims = Vec::new();
@@ -318,16 +318,15 @@ impl Core {
         })
     }
 
-    /// For an engine's cache. The write and its effect on loads are one step: no load may store between the two (rule F08).
+    /// Stores into an engine's cache. The write and its effect on loads are one step: no load may store between the two (rule F08).
     fn put_past_loads(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
-        // Outlives the lock, under which no last reference may be dropped.
+        // Keeps the values alive until after the lock, under which no last reference may be dropped.
         let (answer, _condition) = (entry.answer.clone(), entry.condition.clone());
         self.with_table(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
-            // A shard that panicked is empty, and the table continues (rule L07). All that is known of the new value is that it is not
-            // stored.
+            // A shard that panicked is empty, and the table continues (rule L07). The new value is certainly not stored.
             let Ok(put) = catch_panic(|| self.put_into_store(key, entry, named, turn.store.left)) else {
                 table.written(key, Write::Removed, turn);
                 return Err(Status::ERR_PANIC);
@@ -343,7 +342,7 @@ impl Core {
         })
     }
 
-    /// For a cache without an engine.
+    /// Stores into a cache without an engine.
     #[inline(always)]
     fn put_alone(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         let put = self.put_into_store(key, entry, named, left);
@@ -366,7 +365,8 @@ impl Core {
         }
     }
 
-    /// Gives an entry a new TTL: OK, or MISS; BAD_VALUE for a TTL of 0. Does not affect loads (rule S17), since the value stays the same.
+    /// Sets a new TTL for an entry. Returns OK or MISS; BAD_VALUE for a TTL of 0. Does not affect loads (rule S17), since the value stays
+    /// the same.
     pub fn touch(&self, key: &[u8], ttl: Option<Ttl>) -> Result<Status, Status> {
         if ttl == Some(Ttl::DoNotStore) {
             return Err(Status::ERR_BAD_VALUE);
@@ -383,13 +383,13 @@ impl Core {
         }
     }
 
-    /// Removes an entry: OK, or MISS.
+    /// Removes an entry. Returns OK or MISS.
     pub fn remove(&self, key: &[u8]) -> Result<Status, Status> {
         let removed = self.write(key, |left| self.store.remove(key, &self.clock, left))?;
         Ok(if removed { Status::OK } else { Status::MISS })
     }
 
-    /// Ends an entry now: OK, or MISS. Its grace begins, or it leaves (rule R12).
+    /// Expires an entry now. Returns OK or MISS. The entry's grace begins, or without one the entry is removed (rule R12).
     pub fn expire(&self, key: &[u8]) -> Result<Status, Status> {
         let expired = self.write(key, |left| self.store.expire(key, &self.clock, left))?;
         if expired {
@@ -403,7 +403,7 @@ impl Core {
         Ok(self.write(key, |left| self.store.take(key, &self.clock, left))?.into())
     }
 
-    /// A removal, which overtakes loads in progress.
+    /// Runs `work`, which removes an entry, and overtakes loads in progress of `key`.
     pub(super) fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
         if !self.is_engine() {
@@ -417,10 +417,10 @@ impl Core {
         })
     }
 
-    /// A change that does not affect loads.
+    /// Runs `work`, a change that does not affect loads, and releases the departures.
     fn change<R>(&self, work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
-        // For an engine: departures still have to be sent to where they are reported.
+        // Counted because departures still have to be sent to where they are reported.
         let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));
         let mut left = Departures::new();
         let result = work(&mut left);
@@ -440,7 +440,7 @@ impl Core {
         Ok(self.change(|left| self.store.pop(&self.clock, left))?.into())
     }
 
-    /// Keeps `ratio` (0 to 1) of entries and cost.
+    /// Evicts entries until at most `ratio` (0 to 1) of the entries and of the cost is left.
     pub fn trim(&self, ratio: f64) -> Result<(), Status> {
         if !(0.0..=1.0).contains(&ratio) {
             return Err(Status::ERR_INVALID_ARG);
@@ -448,12 +448,12 @@ impl Core {
         self.change_in_steps(|left| self.store.trim(ratio, &self.clock, left))
     }
 
-    /// Keeps at most `entries` entries.
+    /// Evicts entries until at most `entries` are left.
     pub fn trim_to(&self, entries: u64) -> Result<(), Status> {
         self.change_in_steps(|left| self.store.trim_to(entries, &self.clock, left))
     }
 
-    /// Removes expired entries, and returns how many.
+    /// Removes expired entries, and returns their number.
     pub fn remove_expired(&self) -> Result<usize, Status> {
         self.change_in_steps(|left| self.store.remove_expired(&self.clock, left))
     }
@@ -493,17 +493,17 @@ impl Core {
         self.change_in_steps(|left| self.store.cost(&self.clock, left)).unwrap_or(0)
     }
 
-    /// The most entries there may be.
+    /// The limit on the number of entries.
     pub fn capacity(&self) -> u64 {
         self.store.capacity()
     }
 
-    /// The most that all entries together may cost.
+    /// The limit on the total cost.
     pub fn cost_limit(&self) -> Option<u64> {
         self.store.cost_limit()
     }
 
-    /// The most that one entry may cost.
+    /// The limit on the cost of one entry.
     pub fn max_cost(&self) -> u64 {
         self.store.max_cost()
     }

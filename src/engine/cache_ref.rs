@@ -1,6 +1,6 @@
-//! The reference to a cache that callers hold. Others keep the core for short times too: the timer while it checks for due entries,
-//! removals on their way to the listener. Therefore callers' references are counted separately, and the threads of a cache without an
-//! engine end when its caller drops the last of these, not when some thread happens to drop the last reference to the core.
+//! The reference to a cache that callers hold. The library holds the core for short times too: the timer while it checks for due entries,
+//! and removals until they are reported. Therefore callers' references are counted separately, and the threads of a cache without an engine
+//! end when its caller drops the last of these, not when some thread drops the last reference to the core.
 
 use super::lifecycle::LifeStage;
 use super::{Core, Threads};
@@ -14,7 +14,7 @@ pub struct CacheRef(Arc<Core>);
 impl CacheRef {
     /// Adds a counted reference.
     pub fn new(core: Arc<Core>) -> CacheRef {
-        core.life.holder_comes();
+        core.life.add_holder();
         CacheRef(core)
     }
 
@@ -49,15 +49,16 @@ impl Deref for CacheRef {
 
 impl Drop for CacheRef {
     fn drop(&mut self) {
-        if self.0.life.last_holder_goes() && !self.0.is_engine() {
+        if self.0.life.remove_holder() && !self.0.is_engine() {
             self.0.retire();
         }
     }
 }
 
 impl Core {
-    /// The last counted reference is gone: the cache's own threads end, and are joined where that is allowed and no host code runs on them;
-    /// a shared runtime is left alone. The entries are dropped with the last reference to the core, and not reported to the listener.
+    /// Ends the cache's own threads after the last counted reference was dropped. They are joined where that is allowed and no host code
+    /// runs on them; a shared runtime is left running. The entries are dropped with the last reference to the core, and not reported to the
+    /// listener.
     fn retire(&self) {
         self.life.advance(LifeStage::Over);
         self.end_alarm();

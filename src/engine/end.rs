@@ -1,12 +1,12 @@
 //! The end of an engine (rules L05, L05b): close, free, dispose.
 //!
 //! ```text
-//!   Open ── close ──▶ Closing ── the table is idle, nothing pending ──▶ Drained ── news delivered ──▶ Reported ── free, dispose ──▶ Over
-//!     └─ the table broke ──▶ Shut ── close ──▲    └── free, dispose: what lies in queues is not waited for ──▲
+//!   Open ── close ──▶ Closing ── the table is idle, nothing pending ──▶ Drained ── notice delivered ──▶ Reported ── free, dispose ──▶ Over
+//!     └─ the table panicked ──▶ Shut ── close ──▲    └── free, dispose: do not wait for items in queues ──▲
 //! ```
 //!
-//! Once the table accepts nothing new, it becomes idle and stays idle, and pending work ends. So a thread that sees both at one instant,
-//! under the table's lock, can rely on it.
+//! Once the table accepts nothing new, it becomes idle and stays idle, and pending work ends. A thread that sees both at one instant, under
+//! the table's lock, can rely on it.
 
 use super::host::CloseListener;
 use super::lifecycle::{ClosingState, LifeStage, Ownership};
@@ -27,14 +27,15 @@ impl Core {
         if self.life.has_reached(LifeStage::Shut) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
-    /// Accepts nothing new; `listener` is called when everything is done. `drain`: accepted work continues for at most this long, `None` for
-    /// as long as it takes. Never blocks. A second close can only shorten a drain.
+    /// Closes the engine: it accepts nothing new, and `listener` is called when everything is done. With `drain`, accepted work continues,
+    /// for at most that duration or, if it is `None`, without limit; without `drain` it is cancelled. Never blocks. A second close can only
+    /// shorten a drain.
     pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn CloseListener>>) {
         self.life.advance(LifeStage::Shut);
         {
             let mut ending = self.life.ending.lock();
             ending.listeners.extend(listener);
-            // A listener added after the notice gets a notice of its own.
+            // A listener that is added after the notice gets its own notice.
             ending.sent = ending.sent && !self.life.has_reached(LifeStage::Reported);
         }
         self.life.advance(LifeStage::Closing);
@@ -54,7 +55,7 @@ impl Core {
             return;
         }
         let is_done = || self.loads.as_ref().is_some_and(|loads| loads.table.lock().is_idle() && self.life.is_quiet());
-        // Checked twice: most often the first check, which takes no other lock, is false.
+        // Checked twice: most often the first check, which takes no lock, is false.
         if !self.life.is_quiet() || !is_done() {
             return;
         }
@@ -77,13 +78,13 @@ impl Core {
         self.send(Arc::new(CloseNotice(self.me())));
     }
 
-    /// Closes, waits for host code that has begun, and ends the threads. Not from callbacks.
+    /// Closes the engine, waits for host code that is running, and ends the threads. Must not be called from callbacks.
     pub fn free(self: Arc<Core>) {
         self.life.give_up(Ownership::Freed);
         self.close(None, None);
         {
-            // What lies in a queue stays there, because this very thread may be its reader. So if results go to a queue, the notice is sent
-            // but not waited for.
+            // Items in a queue stay there, because this very thread may be the queue's reader. So if results go to a queue, the notice is
+            // sent but not waited for.
             let is_done = |ending: &ClosingState| {
                 self.life.is_quiet() && if self.results_are_queued() { ending.sent } else { self.life.has_reached(LifeStage::Reported) }
             };
@@ -96,10 +97,10 @@ impl Core {
         self.life.wait_for_leases();
     }
 
-    /// Releases the engine: it closes, and ends itself when it is idle. Never waits.
+    /// Releases the engine: closes it, and lets it end when it is idle. Never waits.
     pub fn dispose(self: Arc<Core>) {
         {
-            // Under the lock, so that either the delivery of the notice sees this, or the close sees that delivery.
+            // Under the lock, so that either the delivery of the notice sees the disposal, or the close sees that delivery.
             let _ending = self.life.ending.lock();
             self.life.give_up(Ownership::Disposed);
         }
@@ -108,7 +109,7 @@ impl Core {
         self.close(None, None);
     }
 
-    /// Ends an engine in which nothing is in progress: the entries are dropped where callbacks run, then the threads end.
+    /// Ends an engine that has nothing in progress: drops the entries where callbacks run, then ends the threads.
     fn wind_up(&self) {
         if !self.life.advance(LifeStage::Over) {
             return;
@@ -117,13 +118,13 @@ impl Core {
         self.removals.silence();
         if let (Some(runtime), None) = (running, self.removals_route()) {
             // Departures recorded by a write that has not sent them yet are reported now, because afterwards no listener is called.
-            runtime.deliver_and_wait(self.removals.mail(self));
+            runtime.deliver_and_wait(self.removals.delivery(self));
         }
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
         match running {
             Some(runtime) if !self.results_are_queued() => runtime.deliver_and_wait(RemoteDrop::deliverable(left)),
-            // Once this is done, the dispatcher has released everything that it delivered for this engine.
+            // Once this item is dropped, the dispatcher has released everything that it delivered for this engine.
             Some(runtime) if self.uses_dispatcher() => {
                 drop(left);
                 runtime.deliver_and_wait(RemoteDrop::deliverable(()));
@@ -133,9 +134,9 @@ impl Core {
         self.end_threads(Runtime::stop);
     }
 
-    /// Like [`Core::wind_up`], for a disposed engine whose results lie in a queue that may never be read: the threads end, and the store is
-    /// dropped with the last delivery in that queue. That delivery is sent when nothing in the library holds the engine any more, so that
-    /// the hooks' user data ends where the queue is read or freed.
+    /// Like [`Core::wind_up`], for a disposed engine whose results lie in a queue that may never be read: ends the threads, and leaves the
+    /// store to be dropped with the last delivery in that queue. That delivery is sent when nothing in the library holds the engine any
+    /// more, so that the hooks' user data is released where the queue is read or freed.
     fn end_unattended(&self, sends_notice: bool) {
         match self.running() {
             Some(runtime) if runtime.timer().is_here() => runtime.send(Arc::new(UnattendedEnd { core: self.me(), sends_notice })),
@@ -160,7 +161,7 @@ impl Core {
         self.unroute();
     }
 
-    /// Unregisters from the timer, which holds no reference: it never drops the last one.
+    /// Unregisters from the timer. The timer holds no strong reference, so it never drops the last one.
     pub(super) fn end_alarm(&self) {
         if let (Some(alarm), Some(runtime)) = (self.alarm.get(), self.running()) {
             alarm.end();
@@ -183,11 +184,11 @@ impl Core {
     }
 }
 
-/// The notice that an engine is closed: its last delivery.
+/// The notice that an engine is closed, which is its last delivery.
 struct CloseNotice(Arc<Core>);
 
 impl CloseNotice {
-    /// The next listener to notify; after the last one, the engine's end.
+    /// Returns the next listener to notify. After the last one, ends a disposed engine.
     fn take(&self) -> Option<Box<dyn CloseListener>> {
         let core = &self.0;
         let disposed = {
@@ -223,12 +224,13 @@ impl Deliverable for CloseNotice {
 
     fn pull(self: Arc<Self>) -> PullResult {
         let Some(listener) = self.take() else { return PullResult::nothing() };
-        let letter = PolledEvent::Closed { core: self.0.clone(), listener: listener.into_any() };
-        PullResult { event: Some(Box::new(letter)), more: true }
+        let event = PolledEvent::Closed { core: self.0.clone(), listener: listener.into_any() };
+        PullResult { event: Some(Box::new(event)), more: true }
     }
 }
 
-/// The end of a disposed engine that the timer found to be done. It holds the engine briefly, and must not drop the last reference.
+/// Ends a disposed engine on the dispatcher after the timer found it done: the timer holds the engine only briefly, and must not drop the
+/// last reference.
 struct UnattendedEnd {
     core: Arc<Core>,
     sends_notice: bool,

@@ -4,7 +4,7 @@ use super::Core;
 use crate::base::{Key, Status};
 use crate::cache::{Hit, Walk};
 
-/// An iteration over all entries. It holds a page of keys, and neither a value nor a lock.
+/// An iteration over all entries. It holds a page of keys, but no value and no lock.
 #[derive(Default)]
 pub struct Entries {
     walk: Walk,
@@ -13,8 +13,8 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// The next entry as it is now; `None` after the last. Each key that has an entry throughout is visited once. Counts neither as a use nor
-    /// as a lookup.
+    /// Returns the next entry as it is now; `None` after the last. Each key that has an entry throughout is visited once. Counts neither a
+    /// use nor a lookup.
     pub fn next(&mut self, core: &Core) -> Result<Option<(Key, Hit)>, Status> {
         loop {
             while let Some(key) = self.page.pop() {
@@ -25,7 +25,7 @@ impl Entries {
             }
             core.check_not_over()?;
             if !core.store.walk(&mut self.walk, &core.clock, &mut self.page) {
-                // Does not keep the memory of a page for ever.
+                // Frees the page.
                 self.page = Vec::new();
                 return Ok(None);
             }

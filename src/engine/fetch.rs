@@ -20,11 +20,11 @@ pub struct FetchCall<'a> {
     pub form: Form,
     /// The engine's settings, overridden by the options of the call.
     pub settings: Arc<FetchSettings>,
-    /// After how many more settled positions progress is reported; 0: never.
+    /// Progress is reported each time that this many more positions are settled; 0 means never.
     pub progress_step: usize,
-    /// The handle by which the host cancels the fetch and waits for it.
+    /// The handle with which the host cancels the fetch and waits for it.
     pub handle: Option<&'a Arc<FetchHandle>>,
-    /// Whether the call itself may return results if all are in the store; then no event follows.
+    /// Whether the call itself may return the results if all are in the store. No event follows then.
     pub at_once: bool,
 }
 
@@ -69,7 +69,7 @@ struct LookupRecords {
     seen: Vec<Option<Status>>,
 }
 
-/// The parts of a call that hold for all of its keys.
+/// The arguments of a call that apply to all of its keys.
 struct CallContext<'a> {
     call: &'a FetchCall<'a>,
     direct: bool,
@@ -81,7 +81,7 @@ struct CallContext<'a> {
 }
 
 impl Core {
-    /// Fetches `keys`. A key longer than [`KEY_MAX`] bytes fails alone. `receiver` is created only if events follow.
+    /// Fetches `keys`. A key longer than [`KEY_MAX`] bytes fails on its own. `receiver` is called only if events follow.
     pub fn fetch<'k>(
         &self,
         keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
@@ -143,7 +143,7 @@ impl Core {
     ) -> Result<FetchAnswer, Status> {
         let call = asking.call;
         let mut probed = self.probe_keys(keys, call)?;
-        // A fetch without keys has no positions to deliver.
+        // A fetch of each key that has no keys has no positions to deliver.
         let is_empty = probed.probes.is_empty() && call.form == Form::Each;
         if (call.at_once || is_empty) && probed.missed == 0 {
             self.end_at_once(call, receiver, probed.probes.len(), probed.failures());
@@ -154,9 +154,9 @@ impl Core {
         self.ask(OwnedKeys::Many(keys), &mut probes, records, asking, receiver)
     }
 
-    /// Answers the whole fetch in the call: no event follows.
+    /// Ends a fetch whose results the call itself returns: no event follows.
     fn end_at_once(&self, call: &FetchCall<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>, settled: usize, failed: usize) {
-        // The user data first: a thread that waits for the fetch may rely on its end.
+        // The user data is dropped first: a thread that waits for the fetch may rely on that.
         drop(receiver);
         if let Some(handle) = call.handle {
             handle.note_progress(settled, failed);
@@ -202,7 +202,7 @@ impl Core {
         Probe::Missed
     }
 
-    /// Reports each position to the record listener, in the order asked and outside of all locks (rule S12).
+    /// Reports each position to the record listener, in the order of the call and under no lock (rule S12).
     fn report_records(&self, records: &LookupRecords) {
         for (key, record) in records.keys.iter().zip(&records.seen) {
             record.iter().for_each(|record| self.record(*record, key));
@@ -274,7 +274,7 @@ impl Core {
                 records.into_iter().for_each(|records| self.report_records(&records));
                 Ok(asked)
             }
-            // With no lock held: the user data ends here if the fetch was not accepted.
+            // No lock is held here, so the user data of a fetch that was not accepted can be released.
             Ok(Err(refused)) => {
                 drop(fetch_events.withdraw());
                 Err(refused)
@@ -286,7 +286,7 @@ impl Core {
         }
     }
 
-    /// Reloads `keys`, or joins loads in progress, and delivers nothing.
+    /// Reloads `keys`, or joins loads in progress of them. Delivers nothing.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         // A refresh loads and stores; options that forbid either contradict it.
         if matches!(settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
@@ -325,11 +325,11 @@ impl Core {
         })
     }
 
-    /// Loads `key`, which was used and will soon be over, in the background: joins a load of it, or is dropped if there is no place (rule R05).
-    /// An engine that closes does nothing.
+    /// Refreshes `key`, whose entry was used shortly before it expires, in the background. Joins a load of it that is in progress; does
+    /// nothing if the queue has no place (rule R05) or the engine is closing.
     pub(super) fn refresh_ahead(&self, key: &[u8]) {
         if matches!(self.refresh_settings().read, ReadMode::CacheOnly | ReadMode::NoStore) {
-            // Configured so, nothing is loaded, or nothing stored.
+            // With these settings, nothing is loaded, or nothing is stored.
             return;
         }
         let Some(room) = Reservation::try_new(0, Form::Ahead) else { return };
@@ -354,7 +354,7 @@ impl Core {
         });
     }
 
-    /// Fetches and waits. Not from callbacks: a provider or a dispatcher would wait for itself.
+    /// Fetches and waits for the results. Must not be called from callbacks: a provider or the dispatcher would wait for itself.
     pub fn fetch_wait<'k>(
         &self,
         keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
@@ -370,11 +370,12 @@ impl Core {
     }
 }
 
-/// Handles a panic of the table while it accepts a fetch: everything is settled, but a call that fails must deliver nothing (rule F01).
+/// Cleans up after a panic of the table while it accepts a fetch: the table settles everything, but a call that fails must deliver nothing
+/// (rule F01).
 struct RefusalGuard<'a> {
     core: &'a Core,
     fetch_events: &'a FetchEvents,
-    /// Returns what ends the user data, to be dropped where no lock is held.
+    /// Receives the recipient with the user data, to be dropped where no lock is held.
     recipient: &'a mut Option<Recipient>,
 }
 
@@ -407,7 +408,7 @@ impl ProbeResults {
     }
 }
 
-/// What the record listener receives for a position found in the store; `None` for one that was not looked up.
+/// The status for the record listener of a position after its lookup; `None` for one that was not looked up.
 fn record_of(probe: &Probe) -> Option<Status> {
     match probe {
         Probe::Missed => Some(Status::MISS),
@@ -415,8 +416,8 @@ fn record_of(probe: &Probe) -> Option<Status> {
     }
 }
 
-/// Corrects the records of positions that missed at first but were found by the second lookup. `found` has these in the order asked; a
-/// position that is not next in it has missed.
+/// Corrects the records of positions that missed at first but were found by the second lookup. `found` lists these in the order of the
+/// call.
 fn note_found(records: &mut LookupRecords, found: &[(Key, Status)]) {
     let mut found = found.iter().peekable();
     for (key, record) in records.keys.iter().zip(&mut records.seen) {

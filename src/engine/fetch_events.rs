@@ -9,18 +9,18 @@ use crate::base::sync::Mutex;
 use crate::base::{Key, PackedKeys};
 use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder};
 use crate::runtime::hooks::call_host;
-use crate::task::{Event, EventSink as Post, Form};
+use crate::task::{Event, EventSink, Form};
 use std::sync::Arc;
 
-/// The event list as the table knows it.
+/// The reference to a fetch's events that the table holds.
 #[derive(Clone)]
 pub struct FetchSink(pub(super) Arc<FetchEvents>);
 
-/// One fetch's events.
+/// The events of one fetch, and their receiver.
 pub struct FetchEvents {
     core: Arc<Core>,
     handle: Option<Arc<FetchHandle>>,
-    /// Whether its receiver runs no host code, so that events are delivered by the thread that settles them.
+    /// Whether the receiver runs no host code, so that the thread that settles an event delivers it.
     direct: bool,
     pending: Mutex<PendingEvents>,
 }
@@ -29,13 +29,13 @@ struct PendingEvents {
     events: Events,
     /// Whether a delivery is scheduled or in progress.
     scheduled: bool,
-    /// Taken out during a delivery; gone after the last event.
+    /// `None` during a delivery, and after the last event.
     recipient: Option<Recipient>,
 }
 
 /// Events that are not delivered yet. Their memory is reserved before the fetch is accepted (rule F01).
 pub(super) enum Events {
-    /// Of a fetch that comes to a single one.
+    /// For a fetch that has only one event.
     One(Option<Event>),
     /// Delivered events stay at the front until all are delivered, so that the reserved memory is never freed while events may
     /// follow.
@@ -61,7 +61,7 @@ impl Events {
         match self {
             Events::One(place) => *place = Some(event),
             Events::Many { listed, .. } => match (listed.last_mut(), &event) {
-                // Progress may skip steps: an event that is not delivered yet is updated.
+                // Progress may skip steps: a progress event that is not delivered yet is replaced.
                 (Some(before @ Some(Event::Progress { .. })), Event::Progress { .. }) => *before = Some(event),
                 _ => listed.push(Some(event)),
             },
@@ -92,17 +92,17 @@ impl Events {
     }
 }
 
-/// The data that one delivery works with.
+/// The parts of a fetch that one delivery needs.
 pub(super) struct Recipient {
     receiver: Box<dyn Receiver>,
     keys: EventKeys,
 }
 
-/// The keys of the positions that are delivered.
+/// The keys of the positions whose results are delivered.
 pub(super) enum EventKeys {
-    /// The key of a fetch delivered position by position: a callback sees it only while it runs, so it may move before and after.
+    /// The key of a fetch of one key. A callback sees it only while it runs, so it may move before and after.
     One(Key),
-    /// Results lead into these, wherever they go.
+    /// Results point into these keys, so they are never moved or copied.
     Many(PackedKeys),
 }
 
@@ -125,7 +125,7 @@ impl EventKeys {
 }
 
 impl FetchEvents {
-    /// An event list with memory reserved for `events` events.
+    /// Creates the list with `events`, whose memory is reserved.
     pub(super) fn new(
         core: Arc<Core>,
         handle: Option<Arc<FetchHandle>>,
@@ -139,14 +139,14 @@ impl FetchEvents {
         Arc::new(FetchEvents { core, handle, direct, pending: Mutex::new(held) })
     }
 
-    /// Stores the keys of a fetch of many, once they were asked and before the first delivery can begin.
+    /// Stores the keys of a fetch of several, once the table has them and before the first delivery can begin.
     pub(super) fn keep_keys(&self, keys: PackedKeys) {
         if let Some(recipient) = &mut self.pending.lock().recipient {
             recipient.keys = EventKeys::Many(keys);
         }
     }
 
-    /// Discards the recipient of a fetch that was not accepted: nothing is delivered, and the user data ends with the returned recipient.
+    /// Takes the recipient of a fetch that was not accepted: nothing is delivered, and dropping the recipient releases the user data.
     #[must_use]
     pub(super) fn withdraw(&self) -> Option<Recipient> {
         self.pending.lock().recipient.take()
@@ -187,8 +187,8 @@ impl FetchEvents {
     }
 
     fn end_with(&self, recipient: Recipient) {
-        // First the user data ends, then waiting threads may continue, then the engine may be closed. The context ends before
-        // waiters continue, too; except with direct events, whose thread may run no host code.
+        // The order matters: the user data is released first, then waiting threads may continue, then the engine may be closed. The context
+        // too is dropped before waiting threads continue, except with direct events, whose thread may run no host code.
         if recipient.receiver.runs_host_code_on_drop() {
             call_host(|| drop(recipient));
         } else {
@@ -202,7 +202,7 @@ impl FetchEvents {
     }
 }
 
-impl Post for FetchSink {
+impl EventSink for FetchSink {
     fn post(&self, event: Event) -> bool {
         let mut held = self.0.pending.lock();
         held.events.push(event);
@@ -216,7 +216,7 @@ impl Post for FetchSink {
     }
 }
 
-/// Ends a fetch when it is dropped: its last event was read.
+/// Ends a fetch when it is dropped, after its last event was read from a queue.
 pub struct End {
     fetch_events: Arc<FetchEvents>,
     recipient: Option<Recipient>,
@@ -230,7 +230,7 @@ impl Drop for End {
     }
 }
 
-/// What a delivery leaves.
+/// Why a delivery stopped.
 enum Left {
     Nothing,
     More,
@@ -303,14 +303,14 @@ impl Deliverable for FetchEvents {
         let recipient = if is_last { held.recipient.take() } else { None };
         drop(held);
         let end = recipient.map(|recipient| End { fetch_events: self.clone(), recipient: Some(recipient) });
-        let letter = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
-        PullResult { event: Some(Box::new(letter)), more }
+        let polled = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
+        PullResult { event: Some(Box::new(polled)), more }
     }
 }
 
 impl Drop for FetchEvents {
     fn drop(&mut self) {
-        // A queue was freed with this delivery inside: the user data ends here, and so does the fetch.
+        // A queue was freed with this delivery in it: releases the user data and ends the fetch.
         let recipient = self.pending.get_mut().recipient.take();
         if let Some(recipient) = recipient {
             self.end_with(recipient);

@@ -1,4 +1,4 @@
-//! The caller's handle of a fetch: created before the call, so that the fetch can be cancelled before, during and after it.
+//! The caller's handle of a fetch. It is created before the call, so that the fetch can be cancelled before, during and after the call.
 
 use super::Core;
 use crate::base::object::Object;
@@ -10,7 +10,7 @@ use crate::task::FetchId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The handle of one fetch, before, during and after its call.
+/// The handle of one fetch.
 pub struct FetchHandle {
     born: Generation,
     inner: Mutex<HandleState>,
@@ -22,7 +22,7 @@ pub struct FetchHandle {
 
 struct HandleState {
     stage: Stage,
-    /// `None`: not stated, so that the options decide.
+    /// `None` if the handle does not state one, so that the options decide.
     urgency: Option<i32>,
     context: Option<Arc<Object>>,
 }
@@ -32,18 +32,18 @@ enum Stage {
     Unused,
     /// Cancelled before it was used.
     Cancelled,
-    /// A call uses it, and has not put it into the table yet.
+    /// A call uses it, and has not put the fetch into the table yet.
     Starting { cancelled: bool },
-    /// Under way.
+    /// The fetch is in progress.
     Active { core: Arc<Core>, id: FetchId },
-    /// No longer in the table; its last event may not be delivered yet.
+    /// The fetch is no longer in the table; its last event may not be delivered yet.
     Settled,
     /// All events are delivered.
     Ended,
 }
 
 impl FetchHandle {
-    /// The handle of a fetch that has not been used yet.
+    /// Creates the handle of a fetch that has not been started.
     #[allow(clippy::new_without_default)] // it belongs to a process, which a default value would hide
     pub fn new() -> FetchHandle {
         FetchHandle {
@@ -56,7 +56,7 @@ impl FetchHandle {
         }
     }
 
-    /// In which process it was made.
+    /// The process in which it was created.
     pub fn born(&self) -> Generation {
         self.born
     }
@@ -74,7 +74,7 @@ impl FetchHandle {
         Ok(())
     }
 
-    /// Sets its urgency, before its call or while it waits.
+    /// Sets the urgency of the fetch, before its call or while it is in progress.
     pub fn set_urgency(&self, urgency: i32) {
         let active = {
             let mut inner = self.inner.lock();
@@ -97,14 +97,14 @@ impl FetchHandle {
             }
             inner.active()
         };
-        // The table's lock comes before the handle's, so the handle's is released first. If the fetch ends in between, its
-        // id is stale and nothing happens.
+        // The table's lock is taken before the handle's, so the handle's is released first. If the fetch ends in between, its id is stale
+        // and the call has no effect.
         if let Some((core, id)) = active {
             core.with_table(|table, turn| table.cancel(id, turn));
         }
     }
 
-    /// Marks it as used by a call.
+    /// Marks the handle as used by a call for `total` positions. Returns its urgency and context.
     pub(super) fn begin(&self, total: usize) -> Result<(Option<i32>, Option<Arc<Object>>), Status> {
         let mut inner = self.inner.lock();
         match inner.stage {
@@ -116,7 +116,7 @@ impl FetchHandle {
         Ok((inner.urgency, inner.context.clone()))
     }
 
-    /// The call has put it into the table, under whose lock this runs. Returns what the host did with the handle meanwhile.
+    /// Marks the fetch as in the table, under whose lock this runs. Returns the changes that the host made through the handle meanwhile.
     pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> EarlyChanges {
         let mut inner = self.inner.lock();
         let urgency = inner.urgency;
@@ -128,7 +128,7 @@ impl FetchHandle {
         EarlyChanges { cancelled, urgency }
     }
 
-    /// The call failed: the handle counts as not used.
+    /// Marks the handle as unused again, because the call failed.
     pub(super) fn give_back(&self) {
         let mut inner = self.inner.lock();
         if let Stage::Starting { cancelled } = inner.stage {
@@ -136,7 +136,7 @@ impl FetchHandle {
         }
     }
 
-    /// The last event is delivered, or the call answered at once. The caller must drop the returned context.
+    /// Marks the fetch as ended: its last event is delivered, or the call returned the results. The caller must drop the returned context.
     #[must_use]
     pub(super) fn end(&self) -> Option<Arc<Object>> {
         let (before, context) = {
@@ -144,7 +144,7 @@ impl FetchHandle {
             (std::mem::replace(&mut inner.stage, Stage::Ended), inner.context.take())
         };
         self.ended.notify_all();
-        // The engine's reference goes after the lock: it may be the last.
+        // Dropped after the lock, because it may hold the last reference to the engine.
         drop(before);
         context
     }
@@ -154,14 +154,14 @@ impl FetchHandle {
         self.failed.store(failed, Ordering::Relaxed);
     }
 
-    /// How many positions are settled, how many of them failed, and how many there are.
+    /// The numbers of positions that are settled, of those that failed, and of all.
     pub fn progress(&self) -> (usize, usize, usize) {
         let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         (of(&self.done), of(&self.failed), of(&self.total))
     }
 
-    /// Waits until the last event is delivered; `None`: as long as it takes. False if that took longer. A handle that was never used does not
-    /// wait.
+    /// Waits until the last event is delivered, for at most `timeout` (`None`: without limit). False if the time ran out. Returns at once
+    /// for a handle that was never used.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut inner = self.inner.lock();
@@ -181,7 +181,7 @@ impl FetchHandle {
     }
 }
 
-/// What the host did with the handle between the beginning of the call and its entry into the table.
+/// The changes that the host made through the handle between the beginning of the call and its entry into the table.
 pub(super) struct EarlyChanges {
     pub cancelled: bool,
     pub urgency: Option<i32>,
@@ -196,5 +196,5 @@ impl HandleState {
     }
 }
 
-/// What a blocking fetch receives.
+/// The result of a blocking fetch.
 pub type Waited = Result<crate::task::Outcome, Error>;

@@ -1,4 +1,4 @@
-//! The host's functions, as the engine sees them. All may be called from any thread; none is called under a lock of the library.
+//! The host's functions, as the engine sees them. They may be called on any thread, and never under a lock of the library.
 
 use super::request::Ticket;
 use crate::base::{Status, Value};
@@ -8,9 +8,9 @@ use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// Answers keys.
+/// Answers requests for keys.
 pub trait Provider: Send + Sync {
-    /// Answers the request's keys, now or later, and finishes it, at the latest by dropping it.
+    /// Answers the request's keys, now or later, and finishes the request. Dropping the ticket finishes it too.
     fn provide(&self, request: Ticket);
     /// Whether there is a function to call; if not, requests are for a host's queue.
     fn is_callable(&self) -> bool {
@@ -34,7 +34,7 @@ pub trait CostFunction: Send + Sync {
     fn cost(&self, key: &[u8], value: &Value) -> u64;
 }
 
-/// Is notified of values that are no longer in the store.
+/// Is notified of values that have left the store.
 pub trait RemovalListener: Send + Sync {
     /// `departure` has left the store, or was never stored.
     fn removed(&self, departure: &Departure);
@@ -50,17 +50,17 @@ pub trait RemovalListener: Send + Sync {
 
 /// Is notified of the result of each lookup.
 pub trait RecordListener: Send + Sync {
-    /// VALUE, NULL, MISS or INVALID_KEY.
+    /// Reports a lookup of `key` with VALUE, NULL, MISS or INVALID_KEY.
     fn looked_up(&self, record: Status, key: &[u8]);
 }
 
-/// Receives the events of a fetch. It is called, and dropped after the last call, as host code, where callbacks run.
+/// Receives the events of a fetch. Its methods run where callbacks run, and it is dropped there after the last of them.
 pub trait Receiver: Send {
-    /// One position is settled; `last`: nothing more follows.
+    /// Reports that one position is settled. `last`: no event follows.
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool);
-    /// All positions are settled.
+    /// Reports that all positions are settled.
     fn batch(&mut self, results: Results);
-    /// Some more positions are settled.
+    /// Reports that some more positions are settled.
     fn progress(&mut self, done: usize, failed: usize, total: usize);
     /// Whether there is a function to call; if not, its events are for a host's queue.
     fn is_callable(&self) -> bool {
@@ -84,14 +84,14 @@ pub trait CloseListener: Send {
     fn is_callable(&self) -> bool {
         true
     }
-    /// The listener as it was given, for the reader of a queue.
+    /// The listener itself, for the reader of a queue.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// The results of a batch: its keys, and an outcome for each.
+/// The results of a batch: the keys, and an outcome for each.
 #[derive(Debug)]
 pub struct Results {
-    /// The keys in the order asked.
+    /// The keys, in the order of the call.
     pub keys: crate::base::PackedKeys,
     /// Their outcomes, in the same order.
     pub batch: BatchOutcome,

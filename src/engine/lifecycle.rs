@@ -1,8 +1,8 @@
-//! The stages of an engine's life, and how much host code still has to run for it (rules L05, L05b).
+//! The stages of an engine, and how much host code still has to run for it (rules L05, L05b).
 //!
-//! Everything that will run host code counts as pending from before it is sent until it is done, by where it runs: on threads of the
-//! library, or wherever the program reads one of its queues. All counts share one word, so that they are read as of one instant: pending
-//! work adds new pending work before it is done, and counts that are read one after the other could miss it.
+//! Everything that will run host code counts as pending from before it is sent until it is done, separately for threads of the library and
+//! for queues of the program. All counts share one word, so that they are read as of one instant: pending work adds new pending work before
+//! it is done, and counts that are read one after the other could miss it.
 
 use super::Core;
 use super::host::CloseListener;
@@ -11,7 +11,7 @@ use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Or
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::sync::Arc;
 
-/// The stages of an engine's life. It never goes back; stages may be skipped.
+/// The stages of an engine. It never returns to an earlier one; stages may be skipped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub(super) enum LifeStage {
@@ -41,7 +41,7 @@ pub(super) enum Ownership {
     Disposed,
 }
 
-/// An engine's life: its stage, and the work that is still pending.
+/// An engine's stage, and its pending work.
 pub(super) struct Lifecycle {
     /// A [`LifeStage`].
     stage: AtomicU8,
@@ -118,13 +118,13 @@ impl Lifecycle {
         self.stage.load(Ordering::Acquire) >= stage as u8
     }
 
-    /// Like [`Lifecycle::has_reached`] of the last stage, for lookups, without memory ordering: they need not see what was done before.
+    /// Like [`Lifecycle::has_reached`] for the last stage, without memory ordering: lookups need not see what was done before.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.stage.load(Ordering::Relaxed) == LifeStage::Over as u8
     }
 
-    /// Advances to `stage`; false if that was reached before.
+    /// Advances to `stage`. False if it had been reached before.
     pub(super) fn advance(&self, stage: LifeStage) -> bool {
         self.stage.fetch_max(stage as u8, Ordering::AcqRel) < stage as u8
     }
@@ -138,20 +138,21 @@ impl Lifecycle {
         self.ownership.load(Ordering::Acquire) == Ownership::Disposed as u8
     }
 
-    pub(super) fn holder_comes(&self) {
+    pub(super) fn add_holder(&self) {
         self.holders.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn last_holder_goes(&self) -> bool {
+    /// Removes a holder. True if it was the last.
+    pub(super) fn remove_holder(&self) -> bool {
         self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// Stops using a runtime; false if it had stopped already.
+    /// Marks the runtime as no longer used. False if it was marked before.
     pub(super) fn detach(&self) -> bool {
         !self.detached.swap(true, Ordering::AcqRel)
     }
 
-    /// Stops sending to queues of the program; false if it had stopped already.
+    /// Marks the program's queues as no longer used. False if they were marked before.
     pub(super) fn unroute(&self) -> bool {
         !self.unrouted.swap(true, Ordering::AcqRel)
     }
@@ -162,12 +163,12 @@ impl Lifecycle {
         self.work.fetch_add(place.unit(), Ordering::AcqRel);
     }
 
-    /// Removes finished work. To be followed by [`Core::conclude_if_closing`].
+    /// Removes finished work. The caller must then call [`Core::conclude_if_closing`].
     pub(super) fn end_one(&self, place: CallSite) {
         self.work.fetch_sub(place.unit(), Ordering::AcqRel);
     }
 
-    /// Whether no host code runs for the engine, and none will. For one that was freed or disposed of, items in queues do not count.
+    /// Whether no host code runs for the engine, and none will. After free or dispose, items that lie in queues do not count.
     pub(super) fn is_quiet(&self) -> bool {
         let lies_in_queues = DELIVERIES - QUEUES;
         let is_held = self.ownership.load(Ordering::Acquire) == Ownership::Held as u8;
@@ -181,34 +182,34 @@ impl Lifecycle {
         Lease(self.leases.clone())
     }
 
-    /// Waits until no such thread holds the engine: if one of them dropped the last reference, the hooks' user data would end only after
-    /// this.
+    /// Waits until no thread with a lease holds the engine. If one of them dropped the last reference, the hooks' user data would be
+    /// released only after the engine was freed.
     pub(super) fn wait_for_leases(&self) {
         self.leases.wait();
     }
 }
 
-/// Pending work, until this is dropped.
+/// Counts pending work until it is dropped.
 pub(super) struct PendingCount {
     core: Arc<Core>,
     place: CallSite,
 }
 
 impl PendingCount {
-    /// Adds pending work now.
+    /// Adds pending work.
     pub(super) fn new(core: Arc<Core>, place: CallSite) -> PendingCount {
         core.life.begin(place);
         PendingCount::begun(core, place)
     }
 
-    /// Takes over pending work for which [`Lifecycle::begin`] was called.
+    /// Takes over pending work that [`Lifecycle::begin`] has added.
     pub(super) fn begun(core: Arc<Core>, place: CallSite) -> PendingCount {
         PendingCount { core, place }
     }
 }
 
 impl PendingCount {
-    /// Marks that the work is about to be done.
+    /// Marks a delivery of the work as in progress.
     pub(super) fn delivering(&self) -> Option<DeliveryGuard> {
         self.core.delivering(self.place)
     }
@@ -221,7 +222,8 @@ impl Drop for PendingCount {
     }
 }
 
-/// A delivery in progress where the program reads a queue. Its content must be dropped before this, because it may hold the engine.
+/// A delivery in progress where the program reads a queue. The delivered item must be dropped before the guard, because it may hold the
+/// engine.
 pub(super) struct DeliveryGuard {
     core: Arc<Core>,
     /// Dropped after the engine.
@@ -242,15 +244,15 @@ impl Drop for DeliveryGuard {
     }
 }
 
-/// How many threads that are not joined hold the engine. Separate from the engine, which a thread releases first.
+/// The number of threads that hold the engine and are not joined. Separate from the engine, which a thread releases first.
 ///
-/// Each delivery to a queue of the program takes and returns a lease, and hardly ever does a thread wait for that: so the count is changed
-/// without a lock, and nobody is signalled unless somebody waits.
+/// Each delivery to a queue of the program takes and returns a lease, and a thread rarely waits for that. So the count is changed without a
+/// lock, and no signal is sent unless a thread waits.
 #[derive(Default)]
 struct Leases {
     out: AtomicUsize,
-    /// Whether a thread waits, or has waited. Set before that thread looks at the count, and read after the count was lowered: one of the two
-    /// sees the other.
+    /// Whether a thread waits, or has waited. Set before that thread reads the count, and read after the count was lowered: one of the two
+    /// threads sees the other.
     awaited: AtomicBool,
     waiting: Mutex<()>,
     back: Condvar,
@@ -285,12 +287,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn l05_a_life_goes_on_and_never_back() {
+    fn l05_stages_only_advance() {
         let life = Lifecycle::default();
         assert!(life.has_reached(LifeStage::Open) && !life.has_reached(LifeStage::Shut));
-        assert!(life.advance(LifeStage::Shut), "its table broke");
+        assert!(life.advance(LifeStage::Shut), "the table panicked");
         assert!(!life.advance(LifeStage::Shut));
-        assert!(life.advance(LifeStage::Closing) && life.advance(LifeStage::Over), "disposed with its news in a queue");
+        assert!(life.advance(LifeStage::Closing) && life.advance(LifeStage::Over), "disposed of while its notice lies in a queue");
         assert!(!life.advance(LifeStage::Reported), "the queue is read later");
         assert!(life.has_reached(LifeStage::Over));
         life.give_up(Ownership::Disposed);
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn l05b_what_is_pending_is_seen_wherever_it_is() {
+    fn l05b_pending_work_is_seen_on_threads_and_in_queues() {
         let life = Lifecycle::default();
         assert!(life.is_quiet());
         for place in [CallSite::Threads, CallSite::Queue] {
@@ -310,7 +312,7 @@ mod tests {
             life.end_one(place);
             assert!(life.is_quiet(), "{place:?}");
         }
-        // Who gives the engine up waits for no queue, but for a delivery at work there.
+        // After free or dispose, items in a queue are not waited for, except a delivery in progress.
         life.give_up(Ownership::Freed);
         life.begin(CallSite::Queue);
         assert!(life.is_quiet());

@@ -1,4 +1,4 @@
-//! What an engine has and a cache without a provider lacks: the table of loads, and what goes with it.
+//! The part of an engine that a cache without a provider lacks: the table of loads, and the data that accompanies it.
 
 use super::providing::ReadyRequests;
 use super::transition::EngineHost;
@@ -9,20 +9,21 @@ use crate::cache::Store;
 use crate::task::Table;
 use std::sync::Arc;
 
-/// The loads of an engine.
+/// The loads of an engine, and their settings.
 pub(super) struct Loads {
     pub(super) table: Mutex<Table<EngineHost>>,
     pub(super) ready: Mutex<ReadyRequests>,
-    /// Counts the stored answers and writes: a fetch that missed in the store knows by it whether to look again.
+    /// Counts answers that were stored and other writes. A fetch that missed in the store compares it to learn whether to look again.
     epoch: AtomicU64,
-    /// The settings of a fetch that states none of its own.
+    /// The settings of a fetch that states none.
     pub(super) fetch_settings: Arc<FetchSettings>,
-    /// The settings of a refresh that states none of its own: the urgency of fetches does not apply to it.
+    /// The settings of a refresh that states none: the urgency of fetches does not apply to it.
     pub(super) refresh_settings: Arc<FetchSettings>,
 }
 
 impl Loads {
-    /// An engine's. Its table hashes as the store does: an answer is stored under the hash that its key was asked for by.
+    /// Creates the loads of an engine. The table uses the store's hasher, so that an answer is stored under the hash with which its key was
+    /// requested.
     pub(super) fn new(host: EngineHost, settings: &Settings, store: &Store) -> Loads {
         Loads {
             table: Mutex::new(Table::with_hasher(host, settings, store.hasher().clone())),
@@ -33,8 +34,8 @@ impl Loads {
         }
     }
 
-    /// The store was written. Only under the table's lock, so that a load and a store suffice; a fetch that sees the new epoch sees the
-    /// write too.
+    /// Records that the store was written. Called only under the table's lock, so that a load and a store suffice. A fetch that sees the
+    /// new epoch sees the write too.
     #[inline]
     pub(super) fn note_written(&self) {
         self.epoch.store(self.epoch.load(Ordering::Relaxed) + 1, Ordering::Release);

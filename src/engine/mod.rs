@@ -13,11 +13,12 @@
 //! dropped, under any of them.
 //!
 //! - [`host`]: the host's functions, as traits.
-//! - [`fetch`]: fetches. [`fetch_events`]: collects and delivers their events. [`fetch_handle`]: the host's handle, to cancel and to wait.
+//! - [`fetch`]: fetches. [`fetch_events`]: collects and delivers their events. [`fetch_handle`]: the host's handle, to cancel a fetch and
+//! to wait for it.
 //! - [`request`]: the provider's handle of a request. [`providing`]: how requests reach the provider.
 //! - [`cache`]: the store's operations with the additions of a loading cache. [`cache_ref`]: callers' references to a cache.
-//! - [`removals`]: removals on their way to the listener. [`transition`]: operations on the table, and their effects.
-//! - [`loads`]: what only an engine has: the table and what goes with it.
+//! - [`removals`]: removals that are not reported yet. [`transition`]: operations on the table, and their effects.
+//! - [`loads`]: the part that only an engine has: the table and its accompanying data.
 //! - [`lifecycle`]: an engine's stage and pending work. [`end`]: close, free, dispose.
 //! - [`entries`]: iterates over all entries.
 //! - [`polled_event`]: events that a host takes out of its queue.
@@ -60,7 +61,7 @@ use removals::{Bounds, Removals};
 use std::sync::{Arc, OnceLock, Weak};
 use transition::EngineHost;
 
-/// A cache; with its [`Loads`] an engine.
+/// A cache, or an engine if it has [`Loads`].
 pub struct Core {
     born: Generation,
     me: Weak<Core>,
@@ -70,9 +71,9 @@ pub struct Core {
     clock: Clock,
     settings: Settings,
     hooks: Hooks,
-    /// Whether there is a hook that a lookup runs, or a load that it may start.
+    /// Whether a lookup may run a host function, directly or through a load that it starts.
     lookups_call_host: bool,
-    /// Whether entries that are used are loaded anew before their end (rule R05).
+    /// Whether a use of an entry may refresh it ahead of its expiry (rule R05).
     refreshes_ahead: bool,
     removals: Arc<Removals>,
     routes: Routes,
@@ -82,18 +83,18 @@ pub struct Core {
     window: stats::StatsWindow,
 }
 
-/// Where threads come from.
+/// The threads that a cache uses.
 enum Threads {
-    /// Of its own, started when they are first needed.
+    /// Its own threads, started when they are first needed.
     Own(OnceLock<Arc<Runtime>>),
-    /// Somebody else's.
+    /// The threads of a runtime that others may use too.
     Shared(Arc<Runtime>),
 }
 
-/// What goes to a host's queue instead of to library threads (rule L02).
+/// The queues of the host that receive events instead of library threads (rule L02).
 #[derive(Default, Clone)]
 pub struct Routes {
-    /// Results, progress, the news of the end, the end of user data.
+    /// Results, progress, the notice of the close, and the release of user data.
     pub results: Option<Arc<HostQueue>>,
     /// Requests and cancel hooks.
     pub provider: Option<Arc<HostQueue>>,
@@ -106,7 +107,7 @@ impl Routes {
         [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
     }
 
-    /// What may be pending. What goes to a queue is for its reader alone, who may be this very thread.
+    /// How many removals may be pending. Without limit for a queue: only its reader can report them, and that may be this very thread.
     fn bounds_of_removals(&self, settings: &CacheSettings, has_listener: bool) -> Bounds {
         let route = if has_listener { &self.removals } else { &self.results };
         match settings.max_pending_removals {
@@ -136,29 +137,29 @@ fn place_of(route: &Option<Arc<HostQueue>>) -> CallSite {
     if route.is_some() { CallSite::Queue } else { CallSite::Threads }
 }
 
-/// What a cache or an engine is made from.
+/// The arguments from which a cache or an engine is created.
 #[derive(Default)]
 pub struct Plan {
-    /// What was configured.
+    /// The configuration.
     pub settings: Settings,
     /// The host's functions.
     pub hooks: Hooks,
-    /// `None`: the system's.
+    /// `None`: the system's clock.
     pub clock: Option<Clock>,
-    /// `None`: threads of its own.
+    /// `None`: its own threads.
     pub runtime: Option<Arc<Runtime>>,
-    /// What goes to a host's queue.
+    /// The host's queues.
     pub routes: Routes,
 }
 
 impl Core {
-    /// A cache without an engine; INVALID_HANDLE if the runtime it is to share has been ended.
+    /// Creates a cache without an engine. Fails with INVALID_HANDLE if the runtime to share has been ended.
     pub fn cache(plan: Plan) -> Result<Arc<Core>, Status> {
         Core::make(plan, false)
     }
 
-    /// An engine; as [`Core::cache`]. Its threads are started at once, so that a system that refuses them is found here. One whose
-    /// events all go to queues of the program, and whose time the program moves, has none.
+    /// Creates an engine, with the errors of [`Core::cache`]. Its threads are started at once, so that a system that refuses them is
+    /// noticed here. An engine has no threads if all of its events go to queues of the program and its clock is manual.
     pub fn engine(plan: Plan) -> Result<Arc<Core>, Status> {
         if plan.hooks.provider.is_none() {
             return Err(Status::ERR_NO_PROVIDER);
@@ -178,7 +179,7 @@ impl Core {
     fn make(plan: Plan, is_engine: bool) -> Result<Arc<Core>, Status> {
         let Plan { mut settings, hooks, clock, runtime, routes } = plan;
         if !is_engine {
-            // Without fetches nobody could be told what is stale.
+            // Only fetches serve stale entries and refresh.
             settings.cache.stale_ttl_ms = 0;
             settings.cache.refresh.after = 0.0;
             settings.cache.refresh.after_ms = 0;
@@ -220,17 +221,17 @@ impl Core {
         Ok(core)
     }
 
-    /// In which process it was made.
+    /// The process in which it was created.
     pub fn born(&self) -> Generation {
         self.born
     }
 
-    /// The queue to which objects of this engine's provider are bound, if it has one.
+    /// The queue that receives the engine's results, if there is one. Objects of its provider are bound to it.
     pub fn home(&self) -> Option<Arc<HostQueue>> {
         self.routes.results.clone()
     }
 
-    /// Whether requests go to a host's queue: then no call may wait for their answers.
+    /// Whether requests go to a host's queue. If so, no call may wait for their answers.
     pub fn provider_is_queued(&self) -> bool {
         self.routes.provider.is_some()
     }
@@ -240,42 +241,42 @@ impl Core {
         self.routes.results.is_some()
     }
 
-    /// Whether something of an engine's is delivered on the dispatcher's thread: results, cancel hooks or removals.
+    /// Whether the dispatcher's thread delivers anything of an engine: results, cancel hooks or removals.
     fn uses_dispatcher(&self) -> bool {
         !self.results_are_queued() || !self.provider_is_queued() || (self.removals.has_listener() && self.routes.removals.is_none())
     }
 
-    /// A delivery begins, where the program reads a queue; on threads of the library those that are pending say enough.
+    /// Marks a delivery as in progress if the program reads a queue for it. On threads of the library the pending work itself marks it.
     fn delivering(&self, place: CallSite) -> Option<DeliveryGuard> {
         (place == CallSite::Queue).then(|| DeliveryGuard::new(self.me()))
     }
 
-    /// Whether there is an engine around the cache.
+    /// Whether the cache has an engine.
     pub fn is_engine(&self) -> bool {
         self.loads.is_some()
     }
 
-    /// The loads of an engine.
+    /// The loads. Only for engines.
     fn loads(&self) -> &Loads {
         self.loads.as_ref().expect("only engines load")
     }
 
-    /// The settings of a fetch that states none of its own. Only for engines.
+    /// The settings of a fetch that states none. Only for engines.
     pub fn fetch_settings(&self) -> &Arc<FetchSettings> {
         &self.loads().fetch_settings
     }
 
-    /// The settings of a refresh that states none of its own. Only for engines.
+    /// The settings of a refresh that states none. Only for engines.
     pub fn refresh_settings(&self) -> &Arc<FetchSettings> {
         &self.loads().refresh_settings
     }
 
-    /// A reference of the caller's own.
+    /// A new strong reference to this core.
     pub fn me(&self) -> Arc<Core> {
-        self.me.upgrade().expect("whoever calls a method holds a reference")
+        self.me.upgrade().expect("the caller of a method holds a reference")
     }
 
-    /// The threads, started if need be; `None` if the system refuses them.
+    /// The runtime, started if necessary; `None` if the system refuses its threads.
     fn runtime(&self) -> Option<&Arc<Runtime>> {
         match &self.threads {
             Threads::Shared(runtime) => Some(runtime),
@@ -293,7 +294,7 @@ impl Core {
         }
     }
 
-    /// The threads, if there are any.
+    /// The runtime, if it is started.
     fn running(&self) -> Option<&Arc<Runtime>> {
         match &self.threads {
             Threads::Shared(runtime) => Some(runtime),
@@ -301,7 +302,7 @@ impl Core {
         }
     }
 
-    /// From now on the timer looks after it. A manual clock does so by itself.
+    /// Registers with the timer, once. A manual clock needs no timer: it fires what is due when it is advanced.
     fn set_alarm(&self) -> Option<&Alarm> {
         if let (Clock::System(_), None) = (&self.clock, self.alarm.get()) {
             let runtime = self.runtime()?;
@@ -311,19 +312,19 @@ impl Core {
         self.alarm.get()
     }
 
-    /// Something in the table falls due at `due`: the timer must not sleep beyond it.
+    /// Makes the timer wake at `due`, when something in the table is due.
     fn table_due(&self, due: Option<Moment>) {
         if let (Some(due), Some(alarm)) = (due, self.alarm.get()) {
             alarm.set_for(due);
         }
     }
 
-    /// Whether a timer removes expired entries. Without one, `cache.timer=false`, no thread is ever started for it.
+    /// Whether expired entries are removed at their time. With `cache.timer=false` no thread is ever started for that.
     fn is_timed(&self) -> bool {
         self.settings.cache.timer || self.is_engine()
     }
 
-    /// An entry was stored that may expire before the timer wakes.
+    /// Makes the timer wake in time for an entry that was stored and may expire before the timer's next wake.
     fn store_due(&self) {
         if !self.is_timed() {
             return;
@@ -334,7 +335,7 @@ impl Core {
     }
 }
 
-/// How many entries the timer looks at in one hold of a shard's lock.
+/// How many entries the timer examines under one hold of a shard's lock.
 const SWEEP: usize = 256;
 
 impl Timed for Core {
@@ -343,7 +344,7 @@ impl Timed for Core {
             return None;
         }
         let table = self.loads.as_ref().and_then(|loads| loads.table.lock().next_due());
-        // A manual clock stops at each end; the system's is not woken more than twice a second.
+        // A manual clock stops at each expiry; the system's clock wakes the timer at most twice a second.
         let store = match &self.clock {
             Clock::Manual(_) => self.store.next_due(),
             Clock::System(_) => self.store.next_wake(),

@@ -1,5 +1,5 @@
-//! Events that a host takes out of its queue one by one, instead of being called. What an event lends is valid until the event is dropped.
-//! With the last event of a fetch the user data ends.
+//! Events that a host takes out of its queue one by one, instead of being called back. Everything that an event lends is valid until the
+//! event is dropped. Dropping the last event of a fetch releases the user data.
 
 use super::Core;
 use super::fetch_events::End;
@@ -19,7 +19,7 @@ pub enum PolledEvent {
         core: Arc<Core>,
         /// The user data of the fetch.
         user_data: *mut c_void,
-        /// What happened.
+        /// The event.
         event: FetchEvent,
         /// Dropped last: ends the fetch after its last event.
         end: Option<End>,
@@ -28,7 +28,7 @@ pub enum PolledEvent {
     Request {
         /// The engine.
         core: Arc<Core>,
-        /// The request. Dropping it finishes the request.
+        /// The request. Dropping the ticket finishes it.
         ticket: Ticket,
     },
     /// A request is no longer wanted.
@@ -55,7 +55,7 @@ pub enum PolledEvent {
     Closed {
         /// The engine.
         core: Arc<Core>,
-        /// The listener, as it was given.
+        /// The listener, as the host passed it.
         listener: Box<dyn Any>,
     },
 }
@@ -70,7 +70,7 @@ pub enum FetchEvent {
         key: Vec<u8>,
         /// Its outcome.
         outcome: Outcome,
-        /// Whether nothing more follows.
+        /// Whether no further event of the fetch follows.
         last: bool,
     },
     /// All positions are settled.

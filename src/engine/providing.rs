@@ -1,4 +1,4 @@
-//! Requests on their way to the host's provider: on library threads, or through the host's queue (rules F12, L02).
+//! How requests reach the host's provider: on library threads, or through the host's queue (rules F12, L02).
 
 use super::lifecycle::{CallSite, Lease, PendingCount};
 use super::polled_event::PolledEvent;
@@ -14,18 +14,18 @@ use crate::task::{RequestId, TakeResult, Unanswered};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Requests that no thread has taken to the provider yet, and the number of threads on their way to them.
+/// Requests that no thread has taken to the provider yet, and the number of threads that were summoned for them.
 ///
-/// There is a thread for each request: `summoned >= tickets.len()` whenever the lock is free. But a thread that returns from the provider
-/// takes the next request, and is faster than one that still has to wake up; so a summoned thread may find no request. Then it lingers,
-/// and still counts as summoned.
+/// `summoned >= tickets.len()` whenever the lock is free, so that there is a thread for each request. But a thread that returns from the
+/// provider takes the next request, sooner than a thread that still has to wake up; so a summoned thread may find no request. Then it
+/// lingers, and still counts as summoned.
 #[derive(Default)]
 pub(super) struct ReadyRequests {
     tickets: VecDeque<Ticket>,
     summoned: usize,
-    /// Requests for which the system refused a thread, until they have failed.
+    /// Requests for which the system refused a thread, until they have been failed.
     refused: VecDeque<Ticket>,
-    /// Whether a thread is failing them.
+    /// Whether a thread is failing the refused requests.
     failing: bool,
 }
 
@@ -33,7 +33,7 @@ impl ReadyRequests {
     /// Records that a summoned thread was refused. Returns whether the caller must fail the requests that lack one.
     fn refuse(&mut self) -> bool {
         self.summoned -= 1;
-        // No request lacks one if a returning thread has taken one meanwhile.
+        // A thread that returned from the provider may have taken a request meanwhile; then none lacks a thread.
         if self.tickets.len() > self.summoned {
             self.refused.extend(self.tickets.pop_back());
         }
@@ -62,7 +62,7 @@ impl Core {
             }
             ready.summoned += 1;
         }
-        // Threads of its own are joined.
+        // The engine's own threads are joined and need no lease.
         let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
         let summons = Box::new(ProviderJob { core: self.me(), _lease: lease });
         match self.runtime() {
@@ -71,8 +71,8 @@ impl Core {
         }
     }
 
-    /// Fails requests for which there is no thread. That may form further requests which lack one too, and enter this function again: those
-    /// are left to the outer call, so that the recursion is bounded.
+    /// Fails requests for which there is no thread. That may form further requests that lack one too, and call this function recursively:
+    /// they are left to the outer call, so that the recursion is bounded.
     fn fail_refused(&self) {
         let next = || self.loads().ready.lock().next_refused();
         while let Some(ticket) = next() {
@@ -90,7 +90,7 @@ impl Core {
             let id = ticket.id();
             // A panic of the library must neither be printed nor keep the engine from ending.
             if self.removals.is_over() {
-                // Before the call, because its slot may be used by another request long before it returns.
+                // Before the call, because the request's slot may be used by another request long before the call returns.
                 let _ = catch_panic(|| self.throttle_writer_now(ticket.keys().len()));
             }
             let _ = catch_panic(|| self.provide(ticket));
@@ -131,7 +131,7 @@ impl Core {
     fn provide(&self, ticket: Ticket) -> bool {
         let runs = self.take_request(ticket.id()) == TakeResult::Run;
         match &self.hooks.provider {
-            // Whatever the host does with the ticket: dropping it finishes the request.
+            // Whatever the host does with the ticket, dropping it finishes the request.
             Some(provider) if runs => {
                 call_host(|| provider.provide(ticket));
             }
@@ -155,7 +155,7 @@ impl Core {
     }
 }
 
-/// The job that brings a thread to the ready requests.
+/// The job that lets a thread provide the ready requests.
 struct ProviderJob {
     core: Arc<Core>,
     /// Dropped after the engine.
@@ -174,10 +174,10 @@ impl Job for ProviderJob {
     }
 }
 
-/// A request on its way through the program's queue. It is taken out once: by the reader of the queue, or by being withdrawn.
+/// A request that waits in the program's queue. It is taken out once: by the reader of the queue, or when it is withdrawn.
 pub(super) struct RequestDelivery(Mutex<Option<Waiting>>);
 
-/// In the order in which they are dropped.
+/// The fields are in the order in which they must be dropped.
 struct Waiting {
     ticket: Ticket,
     core: Arc<Core>,
@@ -197,13 +197,13 @@ impl RequestDelivery {
         self.0.lock().take()
     }
 
-    /// No key of it is wanted any more: frees its slot without waiting for the reader of the queue.
+    /// Withdraws a request of which no key is wanted any more. Frees its slot without waiting for the reader of the queue.
     pub(super) fn take_back(&self) {
         let Some(Waiting { ticket, core, pending }) = self.take() else { return };
         let id = ticket.id();
         let _ = catch_panic(|| ticket.finish(Unanswered::Failed(Error::of(Status::ERR_CANCELLED))));
         core.request_returned(id);
-        // The contexts that it carries end where callbacks run.
+        // The contexts in the ticket are dropped where callbacks run.
         core.send_drop(ticket);
         drop(pending);
     }

@@ -1,18 +1,18 @@
-//! Departures that are still to be reported to the removal listener, or without one, to be dropped (rules S11, S11a, L04).
+//! Departures that have not been reported to the removal listener yet or, without a listener, dropped yet (rules S11, S11a, L04).
 //!
 //! With a listener, removals are recorded under the shard's lock, so that those of one key are reported in store order, whichever threads
 //! caused them. Without one, only values with a destructor of the host are kept here.
 //!
 //! One thread at a time reports: the one that has the *turn*.
 //!
-//! - For an engine, it is the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, these wait for it
-//!   ([`Removals::throttle_writer`]), or drop values themselves.
+//! - For an engine, it is the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, the writers wait for it
+//! ([`Removals::throttle_writer`]), or drop values themselves.
 //! - For a cache without an engine, it is the thread that caused a removal, or the dispatcher for expired entries. A thread that finds
 //!   the turn taken waits until its own removals are reported ([`Removals::deliver_here`]), so that no more are pending than there are
 //!   threads.
 //!
-//! A throttled writer waits until two removals are reported for each that it may have caused, counted from where the writer before it
-//! ends. That bounds both the number of pending removals and the wait of a writer, however many were pending before.
+//! A throttled writer waits until two removals are reported for each that it may have caused, counted from the end of the previous writer's
+//! share. That bounds both the number of pending removals and the wait of a writer, however many were pending before.
 
 use super::Core;
 use super::host::RemovalListener;
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 /// How long a writer waits for one call of the listener. A listener that takes longer may itself be waiting for that writer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// From this capacity on, the memory for pending removals is freed when there are none.
+/// Above this capacity, the memory for pending removals is freed when there are none.
 const WORTH_GIVING_BACK: usize = 1024;
 
 /// How much may be pending before writers are throttled.
@@ -54,14 +54,14 @@ impl Bounds {
     }
 }
 
-/// Removals on their way to the listener, or values to be dropped.
+/// Removals to be reported to the listener or, without one, values to be dropped.
 pub(super) struct Removals {
     listener: Option<Arc<dyn RemovalListener>>,
     core: Weak<Core>,
     pending: Mutex<Pending>,
     /// Signalled when a removal was reported or a turn ends, if a thread waits.
     progressed: Condvar,
-    /// Whether more is pending than may be.
+    /// Whether more is pending than the bounds allow.
     is_over: AtomicBool,
 }
 
@@ -73,15 +73,15 @@ struct Pending {
     out: u64,
     /// The number up to which waiting writers have claimed.
     claimed: u64,
-    /// The number up to which the thread with the turn must continue if no other thread will.
+    /// The number up to which the thread with the turn must continue if no other thread reports.
     owed: u64,
     is_taken: bool,
     waiting: usize,
-    /// The removal behind which a writer has waited for too long: no writer waits there again.
+    /// The removal for which a writer has waited too long: no writer waits for it again.
     stuck_at: Option<u64>,
     item: Sending,
     claims: u64,
-    /// Set after the end of the engine, when nothing is reported any more.
+    /// Set after the end of the engine: nothing is recorded or reported any more.
     silent: bool,
 }
 
@@ -93,7 +93,7 @@ enum Sending {
     No,
     /// The thread that made this claim is about to send it.
     Claimed(Claim),
-    /// It is sent, and not finished.
+    /// It was sent, and is not finished.
     Sent,
 }
 
@@ -126,7 +126,8 @@ impl Pending {
         self.out + self.departures.len() as u64
     }
 
-    /// The number up to which a writer of `written` entries waits, behind the claims of other waiting writers.
+    /// Claims removals for a writer of `written` entries: returns the number up to which it waits, behind the claims of other waiting
+    /// writers.
     fn claim(&mut self, written: u64) -> u64 {
         let others = if self.waiting > 0 { self.claimed } else { 0 };
         self.claimed = others.max(self.out).saturating_add(written.saturating_mul(2));
@@ -135,7 +136,7 @@ impl Pending {
 }
 
 thread_local! {
-    /// Whether this thread is reporting removals: it must not wait for another turn, whose holder may wait for this one.
+    /// Whether this thread is reporting removals. If so, it must not wait for the turn, whose holder may be waiting for this thread.
     static REPORTS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -174,7 +175,7 @@ impl Removals {
         rarely(self.is_over.load(Ordering::Relaxed))
     }
 
-    /// How many are pending, and what they cost.
+    /// The number of pending removals, and their cost.
     pub(super) fn pending(&self) -> (u64, u64) {
         let pending = self.pending.lock();
         (pending.departures.len() as u64, u64::try_from(pending.cost).unwrap_or(u64::MAX))
@@ -193,7 +194,7 @@ impl Removals {
         }
     }
 
-    /// Takes those of `left` whose drop runs host code, and drops the others. After the end of the engine, returns all of them.
+    /// Takes those of `left` whose drop runs host code, and drops the others. After the end of the engine, returns the former.
     pub(super) fn keep(&self, left: Departures) -> Result<(), Departures> {
         let (kept, others): (Departures, Departures) = left.into_iter().partition(|departure| departure.answer.runs_host_code_on_drop());
         drop(others);
@@ -206,8 +207,9 @@ impl Removals {
         Ok(())
     }
 
-    /// Whether the caller must send a delivery for pending removals. For a queue it must even if another thread is about to, because what the
-    /// caller sends next must come after it. A second delivery is harmless there, since one thread reads at a time.
+    /// Returns a claim if the caller must send a delivery for pending removals. With a queue it must do so even if another thread is about
+    /// to, because an item that the caller sends next must come after it. A second delivery is harmless there, since one thread reads at a
+    /// time.
     pub(super) fn claim(&self, to_queue: bool) -> Option<Claim> {
         let mut pending = self.pending.lock();
         let is_due = match pending.item {
@@ -223,7 +225,7 @@ impl Removals {
         })
     }
 
-    /// The delivery was sent.
+    /// Records that the delivery was sent.
     pub(super) fn note_sent(&self, claim: Claim) {
         let mut pending = self.pending.lock();
         if pending.item == Sending::Claimed(claim) {
@@ -231,15 +233,15 @@ impl Removals {
         }
     }
 
-    /// The delivery for pending removals.
-    pub(super) fn mail(self: &Arc<Self>, core: &Core) -> Arc<dyn Deliverable> {
+    /// Creates the delivery for pending removals.
+    pub(super) fn delivery(self: &Arc<Self>, core: &Core) -> Arc<dyn Deliverable> {
         // For an engine it counts as pending and keeps the engine; a cache without one may end before all removals are reported.
         let engine = core.is_engine().then(|| core.me());
         engine.iter().for_each(|core| core.life.begin(core.removals_at()));
-        Arc::new(RemovalMail { removals: self.clone(), engine, is_done: AtomicBool::new(false) })
+        Arc::new(RemovalDelivery { removals: self.clone(), engine, is_done: AtomicBool::new(false) })
     }
 
-    /// The queue that the delivery was sent to was freed unread.
+    /// Discards all pending removals: the queue to which the delivery was sent was freed unread.
     fn forget(&self) {
         let departures = {
             let mut pending = self.pending.lock();
@@ -264,7 +266,7 @@ impl Removals {
     #[cold]
     pub(super) fn throttle(&self, written: u64) {
         if self.listener.is_none() {
-            return self.end_some(written.saturating_mul(2));
+            return self.drop_some(written.saturating_mul(2));
         }
         let mut pending = self.pending.lock();
         let enough = pending.claim(written);
@@ -276,7 +278,7 @@ impl Removals {
         }
     }
 
-    /// Waits until a removal was reported or a turn has ended. `None`: the listener takes too long.
+    /// Waits until a removal was reported or a turn has ended. `None` if the listener takes too long.
     fn wait_for_move<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
         let (before, turn) = (pending.out, pending.is_taken);
         if pending.stuck_at == Some(before) {
@@ -299,7 +301,7 @@ impl Removals {
         moved.then_some(pending)
     }
 
-    fn end_some(&self, count: u64) {
+    fn drop_some(&self, count: u64) {
         for _ in 0..count {
             let first = self.take();
             let Some(first) = first else { break };
@@ -307,8 +309,8 @@ impl Removals {
         }
     }
 
-    /// For a cache without an engine: reports on this thread the removals that it has just caused, and earlier ones. `all`: there may be any
-    /// number of them; else about one.
+    /// For a cache without an engine: reports on this thread the removals that it has just caused, and earlier ones. `all`: any number of
+    /// them; otherwise about one.
     pub(super) fn deliver_here(&self, all: bool) {
         let mut pending = self.pending.lock();
         if pending.departures.is_empty() {
@@ -318,7 +320,7 @@ impl Removals {
         let enough = if all { last } else { pending.claim(1).min(last) };
         pending.owed = pending.owed.max(last);
         while pending.is_taken {
-            // The thread that has the turn goes on until everything is reported.
+            // The thread that has the turn continues until everything is reported.
             if pending.out >= enough || is_reporting() {
                 return;
             }
@@ -334,7 +336,7 @@ impl Removals {
         }
     }
 
-    /// The next removal. `None` ends the turn: `enough` were reported, and other threads report the rest, if there is any.
+    /// Takes the next removal. `None` ends the turn: `enough` were reported, and other threads report the rest, if any.
     fn take_in_turn(&self, enough: u64) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let others = pending.waiting > 0 || pending.item != Sending::No || pending.out >= pending.owed;
@@ -346,7 +348,7 @@ impl Removals {
         first
     }
 
-    /// The next removal, whichever thread has the turn.
+    /// Takes the next removal, whichever thread has the turn.
     fn take(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
@@ -366,7 +368,7 @@ impl Removals {
         if let Some(listener) = &self.listener {
             call_host(|| listener.removed(&departure));
         }
-        // It may be the last reference to the value.
+        // This may be the last reference to the value.
         call_host(|| drop(departure));
         let _ = REPORTS.try_with(|reports| reports.set(outer));
     }
@@ -383,7 +385,7 @@ impl DepartureSink for Removals {
 }
 
 /// The delivery of pending removals.
-struct RemovalMail {
+struct RemovalDelivery {
     removals: Arc<Removals>,
     /// `None` for a cache without an engine.
     engine: Option<Arc<Core>>,
@@ -391,8 +393,8 @@ struct RemovalMail {
     is_done: AtomicBool,
 }
 
-impl RemovalMail {
-    /// Everything is reported.
+impl RemovalDelivery {
+    /// Marks the delivery as done.
     fn end(&self) {
         if self.is_done.swap(true, Ordering::Relaxed) {
             return;
@@ -403,7 +405,8 @@ impl RemovalMail {
         }
     }
 
-    /// Takes the turn; false if the thread that has it will report what is pending, too.
+    /// Takes the turn. False if another call has it and this thread, which is inside a report, must not wait: the holder of the turn then
+    /// reports the pending removals too.
     fn take_turn(&self) -> bool {
         let removals = &*self.removals;
         let mut pending = removals.pending.lock();
@@ -421,7 +424,7 @@ impl RemovalMail {
         true
     }
 
-    /// Reports at most `most` removals. Returns how many, and whether that was all.
+    /// Reports at most `most` removals. Returns their number, and whether none is left.
     fn report_some(&self, most: usize) -> (usize, bool) {
         let removals = &*self.removals;
         if !self.take_turn() {
@@ -438,16 +441,16 @@ impl RemovalMail {
     }
 }
 
-impl Deliverable for RemovalMail {
+impl Deliverable for RemovalDelivery {
     fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult {
         if self.removals.listener.as_ref().is_some_and(|listener| !listener.is_callable()) {
             return DeliveryResult { count: 0, remainder: Remainder::NoFunction(self) };
         }
-        // The listener's user data ends with the cache, which must not happen during a call.
+        // The listener's user data is released with the cache, which must not happen during a call.
         let core = self.engine.clone().or_else(|| self.removals.core.upgrade());
         let _delivering = self.engine.as_ref().and_then(|core| core.delivering(core.removals_at()));
         let (count, is_all) = self.report_some(most);
-        // The number of calls of host functions.
+        // Counts calls of host functions only.
         let count = if self.removals.has_listener() { count } else { 0 };
         if !is_all {
             return DeliveryResult { count, remainder: Remainder::More(self) };
@@ -466,12 +469,12 @@ impl Deliverable for RemovalMail {
             self.end();
             return PullResult::nothing();
         };
-        let letter = PolledEvent::Removal { core: self.engine.clone(), user_data: listener.user_data(), departure };
-        PullResult { event: Some(Box::new(letter)), more: true }
+        let event = PolledEvent::Removal { core: self.engine.clone(), user_data: listener.user_data(), departure };
+        PullResult { event: Some(Box::new(event)), more: true }
     }
 }
 
-impl Drop for RemovalMail {
+impl Drop for RemovalDelivery {
     fn drop(&mut self) {
         if !self.is_done.load(Ordering::Relaxed) {
             // A queue was freed with this delivery in it.
@@ -482,7 +485,7 @@ impl Drop for RemovalMail {
 }
 
 impl Removals {
-    /// The next removal. `None` ends this delivery and the turn.
+    /// Takes the next removal. `None` ends this delivery and the turn.
     fn take_scheduled(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
@@ -493,7 +496,7 @@ impl Removals {
         first
     }
 
-    /// Like [`Removals::take_scheduled`], for a program that takes events out itself and so needs no turn.
+    /// Like [`Removals::take_scheduled`], for a program that reads events from its queue and so needs no turn.
     fn pull_one(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
@@ -506,7 +509,7 @@ impl Removals {
 }
 
 impl Core {
-    /// Where departures are reported, or dropped if there is no listener: this queue of the program, or else the dispatcher.
+    /// The queue of the program where departures are reported or, without a listener, dropped; `None` for the dispatcher.
     pub(super) fn removals_route(&self) -> &Option<Arc<HostQueue>> {
         if self.removals.has_listener() { &self.routes.removals } else { &self.routes.results }
     }

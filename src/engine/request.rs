@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-/// The target of a ticket.
+/// The request to which a ticket belongs.
 pub struct ProviderRequest {
     core: Arc<Core>,
     handout: Handout<Arc<Object>>,
@@ -30,12 +30,12 @@ pub struct ProviderRequest {
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
     hook: Mutex<HookState>,
-    /// Its delivery in the program's queue, while it waits there.
+    /// Its delivery in the program's queue, if it was sent to one.
     waiting: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
 }
 
-/// Called when the request is no longer wanted. Dropped after the call, or with the finish.
+/// Called when the request is no longer wanted. Dropped after the call, or when the request is finished.
 pub trait CancelHook: Send {
     /// The request is no longer wanted.
     fn cancelled(&self, why: Cancel);
@@ -43,7 +43,7 @@ pub trait CancelHook: Send {
     fn is_callable(&self) -> bool {
         true
     }
-    /// The hook as it was given, for the reader of a queue.
+    /// The hook itself, for the reader of a queue.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -51,13 +51,13 @@ enum HookState {
     /// None was set.
     Unset,
     Set(Box<dyn CancelHook>),
-    /// On its way to where it runs.
+    /// Sent to where it runs.
     Due(DueHook),
-    /// It has run, or never will.
+    /// The hook has run, or never will.
     Over,
 }
 
-/// From this number of keys on, keys are looked up in a hash table.
+/// With at least this many keys, keys are looked up in a hash table.
 const MANY: usize = 32;
 
 impl ProviderRequest {
@@ -78,12 +78,12 @@ impl ProviderRequest {
         &self.core
     }
 
-    /// In which process it was made.
+    /// The process in which it was created.
     pub fn born(&self) -> Generation {
         self.core.born()
     }
 
-    /// Records why it is no longer wanted; true if the hook must be sent.
+    /// Records why the request is no longer wanted. True if the hook must be sent.
     pub(super) fn note_cancel(&self, why: Cancel) -> bool {
         let mut hook = self.hook.lock();
         // The first reason stays.
@@ -106,7 +106,7 @@ impl ProviderRequest {
         let _ = self.waiting.set(Arc::downgrade(item));
     }
 
-    /// Withdraws it from the program's queue, if it still waits there, because no key of it is wanted any more.
+    /// Withdraws the request from the program's queue, if it still waits there, because no key of it is wanted any more.
     pub(super) fn take_back(&self) {
         if let Some(item) = self.waiting.get().and_then(Weak::upgrade) {
             item.take_back();
@@ -123,7 +123,7 @@ impl ProviderRequest {
         self.core.hooks.provider.as_ref().map_or(std::ptr::null_mut(), |provider| provider.user_data())
     }
 
-    /// Which attempt of its flight a key is in.
+    /// The number of the flight's attempt to which a key belongs, counted from 1.
     pub fn attempt(&self, index: usize) -> Option<u32> {
         self.handout.attempts.get(index).copied()
     }
@@ -143,12 +143,12 @@ impl ProviderRequest {
         self.handout.urgency
     }
 
-    /// Why it is no longer wanted, as a number of [`Cancel`]; 0 if it is.
+    /// Why the request is no longer wanted, as a number of [`Cancel`]; 0 if it is wanted.
     pub fn cancel_reason(&self) -> u32 {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// How much time the attempt has left; `None`: no end.
+    /// How much time the attempt has left; `None` if it has no timeout.
     pub fn time_left(&self) -> Option<Duration> {
         let now = Now::of(&self.core.clock);
         self.core.loads().table.lock().time_left(self.handout.id, &now)
@@ -179,7 +179,7 @@ impl ProviderRequest {
 }
 
 impl ProviderRequest {
-    /// The hook, if it is due and there is a function to call.
+    /// Takes the hook if it is due. `called`: to call its function, which fails if there is none.
     fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
         match std::mem::replace(&mut *held, HookState::Over) {
@@ -205,16 +205,16 @@ struct DueHook {
 
 struct NoFunction;
 
-/// A cancel hook on its way to where it runs. If the request is finished meanwhile, the hook does not run.
-pub(super) struct CancelMail(Mutex<Option<Arc<ProviderRequest>>>);
+/// A cancel hook that was sent to where it runs. If the request is finished before, the hook does not run.
+pub(super) struct CancelDelivery(Mutex<Option<Arc<ProviderRequest>>>);
 
-impl CancelMail {
-    pub(super) fn new(request: Arc<ProviderRequest>) -> Arc<CancelMail> {
-        Arc::new(CancelMail(Mutex::new(Some(request))))
+impl CancelDelivery {
+    pub(super) fn new(request: Arc<ProviderRequest>) -> Arc<CancelDelivery> {
+        Arc::new(CancelDelivery(Mutex::new(Some(request))))
     }
 }
 
-impl Deliverable for CancelMail {
+impl Deliverable for CancelDelivery {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let Some(request) = self.0.lock().take() else { return DeliveryResult::all(0) };
         let core = request.core.clone();
@@ -243,8 +243,8 @@ impl Deliverable for CancelMail {
     fn pull(self: Arc<Self>) -> PullResult {
         let Some(request) = self.0.lock().take() else { return PullResult::nothing() };
         let Ok(Some(DueHook { hook, why, pending })) = request.take_due(false) else { return PullResult::nothing() };
-        let letter = PolledEvent::Cancel { core: request.core.clone(), hook, why, pending: Box::new(pending) };
-        PullResult { event: Some(Box::new(letter)), more: false }
+        let event = PolledEvent::Cancel { core: request.core.clone(), hook, why, pending: Box::new(pending) };
+        PullResult { event: Some(Box::new(event)), more: false }
     }
 }
 
@@ -260,7 +260,7 @@ impl Ticket {
         self.0.handout.id
     }
 
-    /// Answers the key at `index`: OK; LATE, ALREADY_ANSWERED, OUT_OF_RANGE, CLOSED.
+    /// Answers the key at `index`. Returns OK, LATE, ALREADY_ANSWERED, OUT_OF_RANGE or CLOSED.
     #[inline]
     pub fn resolve(&self, index: usize, answer: Answer, mut terms: StoreTerms) -> Status {
         let Some(key) = self.keys().get(index) else { return Status::ERR_OUT_OF_RANGE };
@@ -270,7 +270,7 @@ impl Ticket {
         status
     }
 
-    /// Fails the key at `index`; statuses as for [`Ticket::resolve`].
+    /// Fails the key at `index`, with the statuses of [`Ticket::resolve`].
     pub fn fail(&self, index: usize, error: Error) -> Status {
         if index >= self.keys().len() {
             return Status::ERR_OUT_OF_RANGE;
@@ -281,7 +281,7 @@ impl Ticket {
         status
     }
 
-    /// Answers a key: one of the request's own, or an extra one, which is stored unless it is outdated.
+    /// Answers a key: one of the request's keys, or an extra key, which is stored unless the answer is outdated.
     pub fn supply(&self, key: &[u8], answer: Answer, mut terms: StoreTerms) -> Status {
         if !self.core.is_valid(key) {
             return Status::INVALID_KEY;
@@ -295,7 +295,7 @@ impl Ticket {
         status
     }
 
-    /// Finishes the request: open keys are settled as `rest` says.
+    /// Finishes the request: `rest` says how keys without an answer are settled.
     pub fn finish(&self, rest: Unanswered) -> Status {
         self.0.finish(rest)
     }
@@ -306,7 +306,7 @@ impl Ticket {
         self.core.loads().table.lock().heartbeat(self.id(), &now)
     }
 
-    /// Sets the hook that runs when the request is no longer wanted. `Err` gives the hook back with the reason why it will not run.
+    /// Sets the hook that runs when the request is no longer wanted. `Err` returns the hook and the reason why it will not run.
     pub fn on_cancel(&self, new: Box<dyn CancelHook>) -> Result<(), (Status, Box<dyn CancelHook>)> {
         let mut hook = self.0.hook.lock();
         if self.0.finished.load(Ordering::Acquire) {
@@ -335,7 +335,7 @@ impl std::ops::Deref for Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.0.finished.load(Ordering::Acquire) {
-            // After a panic, omitted keys must not count as absent (rule F16A).
+            // After a panic, unanswered keys must not count as absent (rule F16A).
             let rest =
                 if std::thread::panicking() { Unanswered::Failed(Error::of(Status::ERR_UNANSWERED)) } else { Unanswered::Unanswered };
             let _ = catch_panic(|| self.0.finish(rest));
@@ -344,8 +344,8 @@ impl Drop for Ticket {
 }
 
 impl Core {
-    /// Completes the terms with the value's cost, computed before any lock is taken (rule S03): the stated cost, else that of the cost
-    /// function, else `None` for the value's own.
+    /// Adds the value's cost to the terms, before any lock is taken (rule S03): the stated cost, else the cost function's, else `None`,
+    /// with which the store computes it.
     #[inline(always)]
     pub(super) fn state_cost(&self, key: &[u8], answer: &Answer, terms: &mut StoreTerms) {
         if let (Some(function), Answer::Value(value), None) = (&self.hooks.cost, answer, terms.cost) {

@@ -37,7 +37,7 @@ fn file_error(status: Status, path: &Path, what: &str) -> Error {
     Error::with_text(status, 0, &format!("{} {what}", path.display()))
 }
 
-/// A file under a temporary name, which is deleted unless it gets its final name.
+/// A file with a temporary name, which is deleted unless it gets its final name.
 struct TemporaryFile<'a> {
     target: &'a Path,
     path: PathBuf,
@@ -57,7 +57,7 @@ impl<'a> TemporaryFile<'a> {
             // The content of a cache may be confidential.
             keep_private(&mut options);
             match options.open(&path) {
-                // Left over by a process with the same id that has died.
+                // A process with the same id left it behind when it died.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 opened => return opened.map(|file| TemporaryFile { target, path, file: Some(file) }),
             }
@@ -68,7 +68,7 @@ impl<'a> TemporaryFile<'a> {
         self.file.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Replaces the old file by the complete new one: a reader finds one or the other, even after a power failure.
+    /// Replaces the old file with the complete new one: a reader finds one or the other, even after a power failure.
     fn publish(mut self, entries: u64) -> io::Result<()> {
         let file = self.file()?;
         file.seek(SeekFrom::Start(0))?;
@@ -95,13 +95,14 @@ impl Drop for TemporaryFile<'_> {
 }
 
 impl Core {
-    /// Writes all entries except objects to a file, from the least to the most recently used. A file of that name is replaced once the new one
-    /// is complete, and unchanged if this fails. Entries that are stored, removed or replaced meanwhile may or may not be in the file.
+    /// Writes all entries except objects to a file, from the least to the most recently used. A file of that name is replaced once the new
+    /// one is complete, and stays unchanged if this fails. Entries that are stored, removed or replaced meanwhile may or may not be in the
+    /// file.
     pub fn save(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
         self.check_not_over().map_err(Error::of)?;
         let writing = |error: io::Error| failed(path, "cannot write", &error);
         let mut draft = TemporaryFile::new(path).map_err(writing)?;
-        // Space for the head, which is written last because it has the number of entries.
+        // Space for the head, which is written last because it contains the number of entries.
         draft.file().and_then(|file| file.write_all(&[0; HEAD])).map_err(writing)?;
         let mut snapshot = self.store.snapshot();
         *done = Transfer { total: snapshot.entries(), bytes: HEAD as u64, ..Transfer::default() };
@@ -114,7 +115,7 @@ impl Core {
                 self.write_entry(entry, &mut block, done);
                 if block.is_full() {
                     Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
-                    go_on(done, progress)?;
+                    report_progress(done, progress)?;
                 }
             }
         }
@@ -122,7 +123,7 @@ impl Core {
             Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
         }
         Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
-        go_on(done, progress)?;
+        report_progress(done, progress)?;
         draft.publish(done.entries).map_err(writing)
     }
 
@@ -143,13 +144,13 @@ impl Core {
         })
     }
 
-    /// Stores the entries of a file, except those whose key has an entry, which is younger. A damaged block ends the load before any of its
-    /// entries is stored; the entries of earlier blocks stay.
+    /// Stores the entries of a file, except those whose key has an entry already, which is younger. A damaged block ends the load before
+    /// any of its entries is stored; the entries of earlier blocks stay.
     pub fn load(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
         self.check_open().map_err(Error::of)?;
         let reading = |error: io::Error| failed(path, "cannot read", &error);
         let damaged = |damage: Damage| match damage {
-            Damage::Corrupt => file_error(Status::ERR_CORRUPT, path, "is damaged, or is no saved cache"),
+            Damage::Corrupt => file_error(Status::ERR_CORRUPT, path, "is damaged, or is not a saved cache"),
             Damage::Version(version) => {
                 file_error(Status::ERR_FILE_VERSION, path, &format!("is of version {version}, which this library does not know"))
             }
@@ -170,7 +171,7 @@ impl Core {
             if head.length == 0 {
                 break;
             }
-            // No more memory than the file has bytes, whatever the head of the block says.
+            // Reads no more memory than the file has bytes, even if the head of the block states more.
             file.by_ref().take(head.length).read_to_end(&mut body).map_err(reading)?;
             if (body.len() as u64) < head.length {
                 return Err(cut());
@@ -179,13 +180,13 @@ impl Core {
                 self.restore(&entry, done).map_err(Error::of)?;
             }
             done.bytes += (start.len() + body.len()) as u64;
-            go_on(done, progress)?;
+            report_progress(done, progress)?;
         }
         done.bytes += BLOCK_HEAD as u64;
         if file.read(&mut [0]).map_err(reading)? > 0 {
             return Err(damaged(Damage::Corrupt));
         }
-        go_on(done, progress)
+        report_progress(done, progress)
     }
 
     /// Stores an entry of a file. Does not overtake loads in progress, since their answers are younger.
@@ -210,6 +211,6 @@ impl Core {
     }
 }
 
-fn go_on(done: &Transfer, progress: Progress<'_>) -> Result<(), Error> {
+fn report_progress(done: &Transfer, progress: Progress<'_>) -> Result<(), Error> {
     if progress(done) { Ok(()) } else { Err(Error::with_text(Status::ERR_CANCELLED, 0, "stopped by its progress function")) }
 }

@@ -1,9 +1,9 @@
-//! Operations on the table: one hold of the lock for the protocol, then, with no lock held, the effects.
+//! Operations on the table: the protocol under one hold of the lock, and then, with no lock held, the effects.
 
 use super::Core;
 use super::fetch_events::FetchSink;
 use super::lifecycle::{CallSite, LifeStage, PendingCount};
-use super::request::{CancelMail, ProviderRequest};
+use super::request::{CancelDelivery, ProviderRequest};
 use crate::base::object::Object;
 use crate::base::panics::catch_panic_within;
 use crate::base::process::must_not_wait;
@@ -17,7 +17,7 @@ use crate::task::{AnswerStore, Cancel, Effects, FillResult, Handout, Host, Outco
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
-/// What the engine provides to its table.
+/// The host of an engine's table.
 pub struct EngineHost(pub(super) Weak<Core>);
 
 impl Host for EngineHost {
@@ -26,7 +26,7 @@ impl Host for EngineHost {
     type Context = Arc<Object>;
 
     fn request(&self, handout: Handout<Arc<Object>>) -> Arc<ProviderRequest> {
-        let core = self.0.upgrade().expect("the table is worked on through its engine");
+        let core = self.0.upgrade().expect("the table is used through its engine");
         // Under the table's lock, before another thread can find the table idle.
         core.life.begin(core.routes.provider_at());
         Arc::new(ProviderRequest::new(core, handout))
@@ -100,7 +100,8 @@ pub(super) fn ttl_left(expires_at: Option<crate::base::Millis>, now: &Now<'_>) -
     expires_at.map_or(-1, |end| i64::try_from(now.left_until(end)).unwrap_or(i64::MAX))
 }
 
-/// Whether the departures end without host code or a report. Many are not examined: that takes longer than counting the thread that drops them.
+/// Whether dropping the departures runs no host code and reports nothing. Many are not examined: that would take longer than counting the
+/// thread that drops them.
 fn ends_silently(left: &Departures) -> bool {
     const MANY: usize = 8;
     left.len() < MANY && left.iter().all(|left| left.answer.ends_silently())
@@ -124,7 +125,7 @@ impl Core {
         self.try_with_table(work, hand).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Like [`Core::with_table_handing`]; a panic in `work` is returned after everything has been settled with PANIC.
+    /// Like [`Core::with_table_handing`]. A panic in `work` is returned after everything was settled with PANIC.
     pub(super) fn try_with_table<R>(
         &self,
         work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
@@ -138,12 +139,12 @@ impl Core {
             let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
             if result.is_err() {
-                // Its state is unknown: everything is settled with PANIC, and the engine closes (rule L07).
+                // The table's state is unknown: everything is settled with PANIC, and the engine closes (rule L07).
                 self.life.advance(LifeStage::Shut);
                 table.fail_everything(&mut out);
             }
-            // Results and requests in effects are counted separately.
-            // Removals were recorded by the store already; their delivery still has to be sent.
+            // Results and requests in effects are counted separately. The store has recorded removals already; their delivery still has to
+            // be sent.
             let is_over =
                 out.cancelled.is_empty() && out.deferred_drops.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
             let carries = !is_over;
@@ -153,12 +154,12 @@ impl Core {
             (result, table.next_due(), carries)
         };
         let ends = store.ends;
-        // In a common queue a key's result must come after the removal of the value that it replaced.
+        // In a common queue, a key's result must come after the removal of the value that it replaced.
         if !left.is_empty() || self.removals.has_listener() {
             self.send_departures(left);
         }
         if out.is_empty() {
-            // The usual case, checked first because dropping empty effects takes longer.
+            // The usual case, tested first because dropping empty effects takes longer.
             std::mem::forget(out);
         } else {
             self.apply_effects(out, hand);
@@ -201,12 +202,12 @@ impl Core {
         match (route, self.running()) {
             (Some(queue), _) => queue.send(item),
             (None, Some(runtime)) => runtime.send(item),
-            // A cache without threads delivers in the call, after its locks.
+            // A cache without threads delivers in the call, after it has released its locks.
             (None, None) => deliver_all_of(item),
         }
     }
 
-    /// Drops `what` where callbacks run. The drop may run host code.
+    /// Drops `what` where callbacks run, since that may run host code.
     pub(super) fn send_drop<T: Send + 'static>(&self, what: T) {
         if !self.is_engine() {
             return self.send(RemoteDrop::deliverable(what));
@@ -217,7 +218,7 @@ impl Core {
 
     fn run_deferred_drop(&self, deferred_drop: DeferredDrop<EngineHost>) {
         match deferred_drop {
-            // Runs no host code: the receiver was dropped with the last event.
+            // Runs no host code: the receiver was dropped after the last event.
             DeferredDrop::Sink(_) => drop(deferred_drop),
             DeferredDrop::Request(request) => self.drop_request(request),
             _ if deferred_drop.runs_host_code() && self.is_engine() => self.send_drop(deferred_drop),
@@ -230,13 +231,13 @@ impl Core {
         if context.ends_where_dropped() { self.send_drop(context) } else { drop(context) }
     }
 
-    /// Drops a reference to a request, possibly the last one; requests carry contexts of the host.
+    /// Drops a reference to a request, possibly the last one. Requests hold contexts of the host.
     pub(super) fn drop_request(&self, request: Arc<ProviderRequest>) {
         if request.runs_host_code_on_drop() { self.send_drop(request) } else { drop(request) }
     }
 
-    /// Releases departures outside of all locks, on the thread that caused them: sends the listener's delivery, or for a cache without an
-    /// engine delivers here; drops that run host code are sent to where callbacks run, if there is such a place.
+    /// Releases departures with no lock held, on the thread that caused them. For an engine: sends those whose drop runs host code to where
+    /// callbacks run, and the delivery for the listener. For a cache without an engine: reports them here.
     pub fn release_departures(&self, left: Departures) {
         if self.is_engine() {
             return self.send_departures(left);
@@ -245,7 +246,8 @@ impl Core {
         drop(left);
     }
 
-    /// Reports the departures of a cache without an engine, on this thread unless removals go to a queue. `all`: see [`Removals::deliver_here`].
+    /// Reports the departures of a cache without an engine, on this thread unless removals go to a queue. For `all` see
+    /// [`Removals::deliver_here`].
     #[inline]
     pub(super) fn report_removals(&self, all: bool) {
         if !self.removals.has_listener() {
@@ -257,8 +259,8 @@ impl Core {
         }
     }
 
-    /// Called by a thread that has written `written` entries, with no lock held: if more removals are pending than may be, it waits for
-    /// some to be reported, or ends some values itself (rule S11a). Inside callbacks it does neither.
+    /// Called by a thread that has written `written` entries, with no lock held. If more removals are pending than the bounds allow, waits
+    /// until some are reported, or drops some values itself (rule S11a). Inside callbacks it does neither.
     #[inline(always)]
     pub(super) fn throttle_writer(&self, written: usize) {
         if self.removals.is_over() && !must_not_wait() {
@@ -266,7 +268,7 @@ impl Core {
         }
     }
 
-    /// Like [`Core::throttle_writer`], on any thread.
+    /// Like [`Core::throttle_writer`], but inside callbacks too.
     #[cold]
     pub(super) fn throttle_writer_now(&self, written: usize) {
         let me = self.me();
@@ -284,7 +286,7 @@ impl Core {
         }
     }
 
-    /// Like [`Core::release_departures`], for the timer's thread, on which no host code runs.
+    /// Sends departures to where callbacks run, for an engine and for the timer's thread, on which no host code runs.
     #[inline(always)]
     pub(super) fn send_departures(&self, left: Departures) {
         let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
@@ -298,17 +300,17 @@ impl Core {
         self.send_removals();
     }
 
-    /// Sends the delivery for pending removals, unless that was done.
+    /// Sends the delivery for pending removals, unless one was sent or none are pending.
     fn send_removals(&self) {
         let route = self.removals_route();
         if let Some(claim) = self.removals.claim(route.is_some()) {
-            self.send_by(route, self.removals.mail(self));
+            self.send_by(route, self.removals.delivery(self));
             self.removals.note_sent(claim);
         }
     }
 }
 
-/// Something on its way to be dropped where callbacks run, for an engine.
+/// An object of an engine that was sent to be dropped where callbacks run.
 struct Dropped<T>(Mutex<Option<(T, PendingCount)>>);
 
 impl<T: Send> Deliverable for Dropped<T> {
@@ -333,7 +335,7 @@ impl ProviderRequest {
     fn cancelled(self: Arc<ProviderRequest>, why: Cancel) {
         let core = self.core().clone();
         if self.note_cancel(why) {
-            core.send_by(&core.routes.provider, CancelMail::new(self));
+            core.send_by(&core.routes.provider, CancelDelivery::new(self));
         } else {
             self.take_back();
             core.drop_request(self);

@@ -1,7 +1,7 @@
-//! Delivery: an item is sent once, however many events it holds, and items are delivered in the order in which they were sent.
+//! Delivery to the program. An item is sent once, however many events it holds, and items are delivered in the order in which they were
+//! sent.
 //!
-//! The dispatcher is one thread. A slow callback delays the callbacks behind it, and nothing else (rule L03): a sender
-//! never waits.
+//! The dispatcher is one thread. A slow callback delays the callbacks behind it, but no sender (rule L03).
 
 use super::delivery_queue::DeliveryQueue;
 use super::{NoThread, threads};
@@ -12,37 +12,38 @@ use std::any::Any;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// Something to be delivered: the events of one fetch, a request, removals, an object to be dropped.
+/// An item to be delivered: the events of one fetch, a request, removals, or an object to be dropped.
 pub trait Deliverable: Send + Sync {
-    /// Delivers at most `most` events by calling the program. Everything it holds is released before this returns, unless events remain.
+    /// Delivers at most `most` events by calling the program's functions. Everything that the item holds is released before this returns,
+    /// unless events remain.
     fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult;
-    /// Takes one event out, for a host that polls for events instead of being called.
+    /// Takes out one event, for a host that polls for events instead of being called.
     fn pull(self: Arc<Self>) -> PullResult;
 }
 
-/// An event that was taken out. The caller knows its type. Dropping it ends what it lends.
+/// An event that was taken out. The caller knows its type. Everything that it lends is valid until it is dropped.
 pub type AnyEvent = Box<dyn Any>;
 
 /// The result of a delivery.
 pub struct DeliveryResult {
     /// The number of calls of host functions.
     pub count: usize,
-    /// What is left.
+    /// The part that is not delivered.
     pub remainder: Remainder,
 }
 
-/// What remains of an item after a delivery.
+/// The part of an item that remains after a delivery.
 pub enum Remainder {
-    /// Nothing. The item is in no queue until it is sent again.
+    /// None. The item is in no queue until it is sent again.
     Nothing,
-    /// More events than asked for: this item must be delivered further.
+    /// More than the requested number of events: this item must be delivered further.
     More(Arc<dyn Deliverable>),
-    /// This item, whose next event has no function to call.
+    /// This item. Its next event has no function to call.
     NoFunction(Arc<dyn Deliverable>),
 }
 
 impl DeliveryResult {
-    /// Everything was delivered, in this many calls.
+    /// Everything was delivered, in `count` calls of host functions.
     pub fn all(count: usize) -> DeliveryResult {
         DeliveryResult { count, remainder: Remainder::Nothing }
     }
@@ -50,7 +51,7 @@ impl DeliveryResult {
 
 /// The result of taking an event out.
 pub struct PullResult {
-    /// `None`: there was no event.
+    /// `None` if there was no event.
     pub event: Option<AnyEvent>,
     /// Whether more events remain.
     pub more: bool,
@@ -63,7 +64,7 @@ impl PullResult {
     }
 }
 
-/// The dispatcher thread, started with the first item: a host that reads all queues itself never has one.
+/// The dispatcher thread. It starts with the first item, so a host that reads all events from queues never has one.
 pub struct Dispatcher {
     inner: Arc<DispatcherState>,
     stack_bytes: usize,
@@ -73,17 +74,17 @@ pub struct Dispatcher {
 
 struct DispatcherState {
     queue: DeliveryQueue,
-    /// Items that were sent and are not delivered yet.
+    /// The number of items that were sent and are not completely delivered.
     undelivered: AtomicUsize,
     phase: Mutex<DispatcherPhase>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DispatcherPhase {
-    /// Nothing was sent yet.
+    /// Nothing has been sent.
     Idle,
     Running,
-    /// Stopped. Later items are delivered by the sending thread.
+    /// Later items are delivered by the sending thread.
     Stopped,
 }
 
@@ -94,18 +95,18 @@ impl Dispatcher {
         Dispatcher { inner: Arc::new(inner), stack_bytes, thread: Mutex::new(None) }
     }
 
-    /// Starts the thread, if it does not run yet.
+    /// Starts the thread, unless it is running or was stopped.
     pub fn start(&self) -> Result<(), NoThread> {
         let mut phase = self.inner.phase.lock();
         if *phase == DispatcherPhase::Idle {
-            let at_work = self.inner.clone();
-            *self.thread.lock() = Some(threads::start("kvl-dispatch", self.stack_bytes, move || at_work.deliver_all())?);
+            let state = self.inner.clone();
+            *self.thread.lock() = Some(threads::start("kvl-dispatch", self.stack_bytes, move || state.deliver_all())?);
             *phase = DispatcherPhase::Running;
         }
         Ok(())
     }
 
-    /// Sends an item. Never waits.
+    /// Sends an item. Never waits for its delivery, but delivers it here after a stop, or if the system refuses the thread.
     pub(super) fn send(&self, item: Arc<dyn Deliverable>) {
         let started = self.start();
         let phase = self.inner.phase.lock();
@@ -119,12 +120,12 @@ impl Dispatcher {
         self.inner.queue.send(item);
     }
 
-    /// Whether any item is sent and not yet completely delivered.
+    /// Whether an item was sent and is not completely delivered.
     pub(super) fn is_busy(&self) -> bool {
         self.inner.undelivered.load(Ordering::Acquire) > 0
     }
 
-    /// Ends the thread after everything that was sent, and returns it to be joined.
+    /// Makes the thread end after it has delivered everything that was sent. Returns it to be joined.
     pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
         *self.inner.phase.lock() = DispatcherPhase::Stopped;
         self.inner.queue.wake();
@@ -150,16 +151,16 @@ impl DispatcherState {
     }
 }
 
-/// How many events of one item are delivered before the next item has its turn, so that an endless item, like removals under constant
-/// writes, does not delay the others.
+/// How many events of one item are delivered before the next item is, so that an endless item, such as removals under constant writes, does
+/// not delay the others.
 const BURST: usize = 256;
 
 fn deliver(item: Arc<dyn Deliverable>, most: usize) -> Remainder {
-    // The host's panics end in `call_host`; a panic of the library must not end the thread.
+    // A panic of the host is caught in `call_host`; a panic of the library must not end the thread.
     catch_panic(move || item.deliver(most)).map_or(Remainder::Nothing, |delivered| delivered.remainder)
 }
 
-/// Delivers an item to its end, on this thread.
+/// Delivers all events of an item on this thread.
 pub fn deliver_all_of(item: Arc<dyn Deliverable>) {
     let mut rest = Remainder::More(item);
     while let Remainder::More(item) = rest {
@@ -167,7 +168,7 @@ pub fn deliver_all_of(item: Arc<dyn Deliverable>) {
     }
 }
 
-/// An item whose sender waits for its delivery.
+/// An item whose sender waits until it is delivered.
 pub(super) struct DeliveryGate {
     item: Mutex<Option<Arc<dyn Deliverable>>>,
     delivered: Mutex<bool>,
@@ -190,7 +191,7 @@ impl DeliveryGate {
 impl Deliverable for DeliveryGate {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let item = self.item.lock().take();
-        // Everything, because its sender waits for that.
+        // Completely, because the sender waits for that.
         item.into_iter().for_each(deliver_all_of);
         *self.delivered.lock() = true;
         self.open.notify_all();
@@ -203,11 +204,11 @@ impl Deliverable for DeliveryGate {
     }
 }
 
-/// Something whose drop may run host code, sent to be dropped where callbacks run (rule L04).
+/// An object whose drop may run host code, sent to be dropped where callbacks run (rule L04).
 pub struct RemoteDrop<T>(Mutex<Option<T>>);
 
 impl<T: Send + 'static> RemoteDrop<T> {
-    /// An item that drops `what` on delivery.
+    /// Creates an item that drops `what` on delivery.
     pub fn deliverable(what: T) -> Arc<dyn Deliverable> {
         Arc::new(RemoteDrop(Mutex::new(Some(what))))
     }

@@ -1,8 +1,8 @@
 //! A queue of deliveries that a reader can wait on. The dispatcher thread and the host's queue share it.
 //!
-//! The channel is only used without blocking. Its blocking calls keep a thread handle in the local storage of the calling thread, which
-//! a host's main thread would never free (rule L08); so the waiting is done here, on a condition variable. A sender takes no lock if the
-//! reader is not asleep.
+//! The channel is used only without blocking. Its blocking calls keep a thread handle in the local storage of the calling thread, which a
+//! host's main thread never frees (rule L08), so the reader waits on a condition variable here. A sender takes no lock unless the reader
+//! sleeps.
 
 use super::delivery::Deliverable;
 use crate::base::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -11,20 +11,19 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Deliveries on their way to one reader. Any number of threads may send; only one reads at a time.
+/// Deliveries for one reader. Any number of threads may send; only one may read at a time.
 pub struct DeliveryQueue {
     sender: Sender<Arc<dyn Deliverable>>,
     receiver: Receiver<Arc<dyn Deliverable>>,
     sleepers: AtomicUsize,
-    /// Whether the reader should stop waiting for a reason other than a delivery. Kept until it waits, so that a wake just before is not
-    /// lost.
+    /// Whether the reader must stop waiting although no delivery arrived. Kept until it waits, so that a wake just before is not lost.
     woken: Mutex<bool>,
     wakeup: Condvar,
 }
 
 impl DeliveryQueue {
-    /// An empty queue.
-    #[allow(clippy::new_without_default)] // a delivery queue is a thing, not a value
+    /// Creates an empty queue.
+    #[allow(clippy::new_without_default)] // a queue has an identity, which a default value would hide
     pub fn new() -> DeliveryQueue {
         let (sender, receiver) = unbounded();
         DeliveryQueue { sender, receiver, sleepers: AtomicUsize::new(0), woken: Mutex::new(false), wakeup: Condvar::new() }
@@ -32,7 +31,7 @@ impl DeliveryQueue {
 
     /// Sends a delivery. Never waits for the reader.
     pub fn send(&self, item: Arc<dyn Deliverable>) {
-        // Both ends live as long as the delivery queue.
+        // The receiver exists as long as the queue, so this cannot fail.
         let _ = self.sender.send(item);
         // Pairs with the fence in `take`: either the reader sees the delivery, or this thread sees that the reader sleeps.
         fence(Ordering::SeqCst);
@@ -43,17 +42,17 @@ impl DeliveryQueue {
         }
     }
 
-    /// Whether nothing is waiting.
+    /// Whether no delivery is waiting.
     pub fn is_empty(&self) -> bool {
         self.receiver.is_empty()
     }
 
-    /// The next delivery, if there is one.
+    /// Takes the next delivery, if there is one.
     pub fn try_take(&self) -> Option<Arc<dyn Deliverable>> {
         self.receiver.try_recv().ok()
     }
 
-    /// The next delivery; waits at most `timeout` for it (`None`: without limit), or until [`DeliveryQueue::wake`].
+    /// Takes the next delivery. Waits for it for at most `timeout` (`None`: without limit), or until [`DeliveryQueue::wake`].
     pub fn take(&self, timeout: Option<Duration>) -> Option<Arc<dyn Deliverable>> {
         if let Some(item) = self.try_take() {
             return Some(item);
@@ -81,7 +80,7 @@ impl DeliveryQueue {
         }
     }
 
-    /// The reader that waits in [`DeliveryQueue::take`], or the next one to do so, stops waiting.
+    /// Makes the reader that waits in [`DeliveryQueue::take`], or the next one to do so, stop waiting.
     pub fn wake(&self) {
         *self.woken.lock() = true;
         self.wakeup.notify_all();

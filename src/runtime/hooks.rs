@@ -3,8 +3,8 @@
 use crate::base::panics::catch_panic;
 use crate::base::process::calling_host;
 
-/// Calls the host. Until this returns, the thread counts as inside a callback. A panic of a Rust host ends here: it cannot be passed
-/// on, and the engine continues (rule L07).
+/// Calls the host. Until this returns, the thread counts as inside a callback. A panic of a Rust host is caught here, because it cannot be
+/// passed on; the result is then `None`, and the engine continues (rule L07).
 pub fn call_host<R>(run: impl FnOnce() -> R) -> Option<R> {
     catch_panic(|| calling_host(run)).ok()
 }

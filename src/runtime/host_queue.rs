@@ -1,13 +1,12 @@
-//! The host's queue (rule L02): deliveries that wait until a thread of the host polls for them, so that a single-threaded host never
-//! sees a foreign thread.
+//! The host's queue (rule L02): deliveries wait in it until a thread of the host polls for them, so that a single-threaded host is never
+//! called on another thread.
 //!
-//! The host learns of waiting deliveries from a descriptor that is readable meanwhile, from a wake function, or by waiting in
-//! [`HostQueue::poll`] or [`HostQueue::next`]. Sending never blocks, and nothing is lost: a delivery stays until it is read, or until the
-//! queue is freed.
+//! The host notices waiting deliveries by a descriptor that is readable meanwhile, by a wake function, or by waiting in [`HostQueue::poll`]
+//! or [`HostQueue::next`]. Sending never blocks, and nothing is lost: a delivery stays until it is read, or until the queue is freed.
 //!
-//! The flag is raised and lowered under one lock: raised by a sender after it has sent, lowered by a reader that finds nothing. If the
-//! reader checked outside of the lock, it could lower the flag over a delivery that arrived in between. A reader does not report an empty
-//! queue while the flag is up, because the host was notified of that rise and is not notified again.
+//! The flag is raised and lowered under one lock: a sender raises it after it has sent, and a reader that finds nothing lowers it. If the
+//! reader checked outside of the lock, it could lower the flag although a delivery had just arrived. A reader does not report an empty
+//! queue while the flag is up, because the host was notified of that rise and would not be notified again.
 
 use super::delivery::{AnyEvent, Deliverable, DeliveryResult, PullResult, Remainder};
 use super::delivery_queue::DeliveryQueue;
@@ -24,18 +23,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Deliveries for a thread of the host.
+/// The queue of a host.
 pub struct HostQueue {
     born: Generation,
     deliveries: DeliveryQueue,
-    /// Whether a thread is reading: only one may at a time.
+    /// Whether a thread is reading. Only one may at a time.
     reading: AtomicBool,
     /// A delivery of which some events were read.
     begun: Mutex<Option<Arc<dyn Deliverable>>>,
     signal: Mutex<Signal>,
-    /// Whether the host uses the signal.
+    /// Whether the host uses a descriptor or a wake function.
     signals: AtomicBool,
-    /// The number of engines and caches that send to it.
+    /// The number of engines and caches that send to the queue.
     attached: AtomicUsize,
     freed: AtomicBool,
     pipe: bool,
@@ -48,25 +47,25 @@ struct Signal {
     waker: Option<Waker>,
 }
 
-/// Is notified that a queue is no longer empty.
+/// Notifies the host that a queue is no longer empty.
 pub trait WakeHook: Send {
-    /// The queue is no longer empty.
+    /// Called when the queue is no longer empty.
     fn wake(&mut self);
 }
 
 /// Why a queue cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadError {
-    /// Nothing arrived within the given time, or the wait was interrupted.
+    /// No event arrived within the timeout, or the wait was interrupted.
     Empty,
-    /// The next event has no function to call: it is for [`HostQueue::next`].
+    /// The next event has no function to call: only [`HostQueue::next`] can take it.
     NoFunction,
     /// Another thread is reading.
     Busy,
 }
 
 impl HostQueue {
-    /// An empty queue. `pipe`: its descriptor is a pipe even where there are eventfds.
+    /// Creates an empty queue. `pipe`: its descriptor is a pipe, even on systems with eventfds.
     pub fn new(pipe: bool) -> HostQueue {
         HostQueue {
             born: Generation::now(),
@@ -91,7 +90,7 @@ impl HostQueue {
         self.attached.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Whether it has no senders.
+    /// Whether the queue has no senders.
     pub fn is_unused(&self) -> bool {
         self.attached.load(Ordering::Acquire) == 0
     }
@@ -99,14 +98,15 @@ impl HostQueue {
     /// Sends a delivery. Never blocks.
     pub fn send(&self, item: Arc<dyn Deliverable>) {
         if self.freed.load(Ordering::Acquire) {
-            // It will never be read: dropped here, by its last reference.
+            // The delivery will never be read, so it is dropped here.
             return drop(item);
         }
         self.deliveries.send(item);
         if self.signals.load(Ordering::Acquire) {
             self.raise();
         }
-        // The queue may be freed meanwhile, after its deliveries were dropped. SeqCst, so that one of the two sees the other.
+        // The queue may have been freed meanwhile, after its deliveries were dropped. SeqCst, so that one of the two threads sees the
+        // other.
         if self.is_freed() {
             self.drop_all();
         }
@@ -114,14 +114,14 @@ impl HostQueue {
 
     fn raise(&self) {
         let mut signal = self.signal.lock();
-        // A faster reader may have taken the delivery and checked the flag before: then there is nothing to report.
+        // A faster reader may have taken the delivery already, and checked the flag before: then there is nothing to report.
         if !self.is_empty() && !std::mem::replace(&mut signal.raised, true) {
             signal.flag.iter().for_each(ReadyFlag::raise);
             signal.waker.iter().for_each(Waker::signal);
         }
     }
 
-    /// Lowers the flag if nothing waits. False if something waits while the flag is up: then the host has been notified of it already.
+    /// Lowers the flag if nothing is waiting. False if something is waiting while the flag is up: the host has been notified of it already.
     fn lower_if_empty(&self) -> bool {
         if !self.signals.load(Ordering::Acquire) {
             return true;
@@ -138,19 +138,19 @@ impl HostQueue {
         self.deliveries.is_empty() && self.begun.lock().is_none()
     }
 
-    /// Whether the flag is up, for models of it.
+    /// Whether the flag is up, for the models in the tests. Turns signalling on.
     #[doc(hidden)]
     pub fn is_raised(&self) -> bool {
         self.signals.store(true, Ordering::SeqCst);
         self.signal.lock().raised
     }
 
-    /// The descriptor for a host's event loop, readable while something waits. It belongs to the queue and ends with it.
+    /// The descriptor for a host's event loop, which is readable while something is waiting. The queue owns it and closes it.
     pub fn descriptor(&self) -> Result<i32, NoReadyFlag> {
         self.ask_flag(ReadyFlag::descriptor)
     }
 
-    /// The same as a handle, where the system has those in place of descriptors.
+    /// Like [`HostQueue::descriptor`], for systems that have handles instead.
     pub fn handle(&self) -> Result<*mut c_void, NoReadyFlag> {
         self.ask_flag(ReadyFlag::handle)
     }
@@ -169,8 +169,8 @@ impl HostQueue {
         signal.flag.as_ref().and_then(ask).ok_or(NoReadyFlag)
     }
 
-    /// Makes `hook` run, on a thread of its own, whenever the queue stops being empty, and at once if it is not empty now. Replaces the
-    /// hook before, whose thread has ended when this returns.
+    /// Makes `hook` run on its own thread whenever the queue stops being empty, and at once if it is not empty now. Replaces the previous
+    /// hook, whose thread has ended when this returns.
     pub fn set_wake(&self, hook: Option<Box<dyn WakeHook>>) -> Result<(), NoThread> {
         let waker = hook.map(Waker::start).transpose()?;
         let before = {
@@ -184,18 +184,18 @@ impl HostQueue {
             }
             before
         };
-        // Ends its thread and runs host code.
+        // Waits for the thread of the previous hook, and runs host code.
         drop(before);
         Ok(())
     }
 
-    /// The reader that waits in `poll` or `next`, or the next one to do so, stops waiting.
+    /// Makes the reader that waits in `poll` or `next`, or the next one to do so, stop waiting.
     pub fn wake(&self) {
         self.deliveries.wake();
     }
 
-    /// Calls the functions of at most `most` events, on this thread; waits for the first one for at most `timeout` (`None`: as long as it
-    /// takes). Returns the number of calls.
+    /// Calls the functions of at most `most` events on this thread. Waits for the first event for at most `timeout` (`None`: without
+    /// limit). Returns the number of calls.
     pub fn poll(&self, most: usize, timeout: Option<Duration>) -> Result<usize, ReadError> {
         let _reader = self.read()?;
         let (mut count, mut patience) = (0, timeout);
@@ -204,7 +204,8 @@ impl HostQueue {
                 if self.lower_if_empty() {
                     break;
                 }
-                // It arrived while the flag was still up, so the host was not notified: a reader to whom "empty" is reported would miss it.
+                // The delivery arrived while the flag was still up, so the host was not notified: if the queue were reported empty, it
+                // would miss the delivery.
                 patience = Some(Duration::ZERO);
                 continue;
             };
@@ -227,7 +228,7 @@ impl HostQueue {
         if count == 0 && most > 0 { Err(ReadError::Empty) } else { Ok(count) }
     }
 
-    /// Takes the next event out; waits for it for at most `timeout` (`None`: as long as it takes).
+    /// Takes out the next event. Waits for it for at most `timeout` (`None`: without limit).
     pub fn next(&self, timeout: Option<Duration>) -> Result<AnyEvent, ReadError> {
         let _reader = self.read()?;
         let mut patience = timeout;
@@ -245,8 +246,8 @@ impl HostQueue {
                 *self.begun.lock() = Some(item);
             }
             self.lower_if_empty();
-            if let Some(letter) = pulled.event {
-                return Ok(letter);
+            if let Some(event) = pulled.event {
+                return Ok(event);
             }
         }
         Err(ReadError::Empty)
@@ -261,7 +262,7 @@ impl HostQueue {
         if self.reading.swap(true, Ordering::Acquire) { Err(ReadError::Busy) } else { Ok(ReadGuard(self)) }
     }
 
-    /// Frees the queue: waiting deliveries are dropped here, later ones where they are sent. Waits for the wake function.
+    /// Frees the queue: deliveries that wait are dropped here, later ones where they are sent. Waits for a wake function that is running.
     pub fn free(&self) {
         drop(self.end());
     }
@@ -273,7 +274,7 @@ impl HostQueue {
 
     fn end(&self) -> Signal {
         self.freed.store(true, Ordering::SeqCst);
-        // Wakes the reader, which has nothing more to wait for.
+        // The reader has nothing more to wait for.
         self.deliveries.wake();
         let signal = std::mem::take(&mut *self.signal.lock());
         self.drop_all();
@@ -299,17 +300,18 @@ struct ReadGuard<'a>(&'a HostQueue);
 impl Drop for ReadGuard<'_> {
     fn drop(&mut self) {
         self.0.reading.store(false, Ordering::Release);
-        // A callback has freed the queue.
+        // The queue was freed by a callback that this reader called.
         if self.0.is_freed() {
             self.0.drop_all();
         }
     }
 }
 
-/// Objects bound to a queue are destroyed there, whichever thread drops the last reference (rule L04).
+/// Objects bound to a queue are destroyed where it is read, whichever thread drops the last reference (rule L04).
 impl DropSite for HostQueue {
     fn accept(&self, object: UnownedObject) {
-        // Not if the queue is freed; nor in the child of a fork, where the locks and the descriptor are the parent's (rule L06).
+        // Destroyed here if the queue is freed, and in the child of a fork, where the locks and the descriptor belong to the parent (rule
+        // L06).
         if self.freed.load(Ordering::Acquire) || self.born.is_stale() {
             return object.end();
         }
@@ -321,7 +323,7 @@ impl DropSite for HostQueue {
     }
 }
 
-/// An object on its way to the queue it is bound to.
+/// An object that was sent to the queue to which it is bound.
 struct ObjectDrop(Mutex<Option<UnownedObject>>);
 
 impl Deliverable for ObjectDrop {
@@ -352,15 +354,15 @@ impl Deliverable for ObjectDrop {
 
 impl Drop for ObjectDrop {
     fn drop(&mut self) {
-        // A queue was freed with this in it.
+        // A queue was freed with this delivery in it.
         let object = self.0.lock().take();
         object.into_iter().for_each(UnownedObject::end);
     }
 }
 
-/// The thread on which a wake function runs, so that it never runs inside a call of the host.
+/// The thread on which a wake function runs, so that it never runs inside a call by the host.
 struct Waker {
-    bell: Arc<Wakeup>,
+    wakeup: Arc<Wakeup>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -372,42 +374,42 @@ struct Wakeup {
 
 #[derive(Default)]
 struct WakeupState {
-    rung: bool,
-    over: bool,
+    signalled: bool,
+    ended: bool,
 }
 
 impl Waker {
     fn start(mut hook: Box<dyn WakeHook>) -> Result<Waker, NoThread> {
-        let bell = Arc::new(Wakeup::default());
-        let theirs = bell.clone();
+        let wakeup = Arc::new(Wakeup::default());
+        let shared = wakeup.clone();
         let thread = threads::start("kvl-wake", threads::STACK_BYTES, move || {
-            while theirs.wait() {
+            while shared.wait() {
                 call_host(|| hook.wake());
             }
         })?;
-        Ok(Waker { bell, thread: Some(thread) })
+        Ok(Waker { wakeup, thread: Some(thread) })
     }
 
     fn signal(&self) {
-        self.bell.state.lock().rung = true;
-        self.bell.signalled.notify_one();
+        self.wakeup.state.lock().signalled = true;
+        self.wakeup.signalled.notify_one();
     }
 
-    /// Ends without waiting for the thread.
+    /// Ends the thread without waiting for it.
     fn leave(mut self) {
         self.thread = None;
     }
 }
 
 impl Wakeup {
-    /// True if it was signalled, false if it has ended.
+    /// Waits for a signal. False if the thread must end.
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
         loop {
-            if state.over {
+            if state.ended {
                 return false;
             }
-            if std::mem::take(&mut state.rung) {
+            if std::mem::take(&mut state.signalled) {
                 return true;
             }
             state = wait(&self.signalled, state);
@@ -417,9 +419,9 @@ impl Wakeup {
 
 impl Drop for Waker {
     fn drop(&mut self) {
-        self.bell.state.lock().over = true;
-        self.bell.signalled.notify_one();
-        // It is never dropped inside a callback: kvl_queue_set_wake() and kvl_queue_free() ensure that.
+        self.wakeup.state.lock().ended = true;
+        self.wakeup.signalled.notify_one();
+        // Never inside a callback: kvl_queue_set_wake() and kvl_queue_free() refuse to be called there.
         self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
     }
 }
@@ -430,10 +432,10 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    /// Makes this many calls, and reports when it is dropped.
+    /// Counts `calls` calls, and closes a channel when it is dropped.
     struct CallCounter {
         calls: usize,
-        _gone: Sender<()>,
+        _dropped: Sender<()>,
     }
 
     impl Deliverable for CallCounter {
@@ -446,20 +448,20 @@ mod tests {
     }
 
     fn counter(calls: usize) -> (Arc<CallCounter>, Receiver<()>) {
-        let (gone, hears) = channel();
-        (Arc::new(CallCounter { calls, _gone: gone }), hears)
+        let (sender, dropped) = channel();
+        (Arc::new(CallCounter { calls, _dropped: sender }), dropped)
     }
 
     #[test]
-    fn l04_mail_that_called_nobody_is_let_go_before_the_next_is_waited_for() {
+    fn l04_a_delivery_without_calls_is_dropped_before_the_reader_waits_for_the_next() {
         let queue = HostQueue::new(false);
-        let ((silent, gone), (loud, _)) = (counter(0), counter(1));
+        let ((silent, dropped), (calling, _)) = (counter(0), counter(1));
         std::thread::scope(|threads| {
             let reader = threads.spawn(|| queue.poll(8, None));
             queue.send(silent);
-            // The channel ends with the delivery while the reader waits on. If it did not, this would wait for ever.
-            assert!(gone.recv().is_err());
-            queue.send(loud);
+            // The channel closes when the delivery is dropped, while the reader still waits. Otherwise this would wait for ever.
+            assert!(dropped.recv().is_err());
+            queue.send(calling);
             assert_eq!(reader.join().expect("no panic"), Ok(1));
         });
     }

@@ -1,14 +1,14 @@
-//! Threads, timers, delivery: the only room that names tokio or crossbeam, and the only one whose threads call the host.
+//! Threads, timers and delivery: the only module that names tokio or crossbeam, and the only one whose threads call the host.
 //!
-//! - [`threads`]: creates threads of the library. [`provider_pool`]: the threads on which the provider runs.
+//! - [`threads`]: starts threads of the library. [`provider_pool`]: the threads on which the provider runs.
 //! - [`delivery`]: items to be delivered, and the dispatcher thread that delivers them.
 //! - [`delivery_queue`]: a queue of deliveries that a reader can wait on.
 //! - [`host_queue`]: deliveries that wait until the host polls for them.
 //! - [`timer`]: the thread that fires deadlines.
-//! - [`hooks`]: calls of host functions, each marked as being inside a callback.
+//! - [`hooks`]: calls of host functions, during which the thread counts as inside a callback.
 //! - [`Runtime`]: one timer thread, one dispatcher thread, and provider threads on demand.
 //!
-//! It knows nothing about keys in flight: the floor above gives it objects with deadlines, and items to deliver.
+//! This module knows nothing about keys and loads: its users give it objects with deadlines, and items to deliver.
 
 pub mod delivery;
 pub mod delivery_queue;
@@ -37,21 +37,21 @@ pub struct NoThread;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RuntimeEnded;
 
-/// The threads of one engine, or of several that share them.
+/// The threads of one engine, or of several engines and caches that share them.
 pub struct Runtime {
     timer: Timer,
     dispatcher: Dispatcher,
     providers: Arc<Providers>,
     /// The timer's thread, until it is joined.
     timing: Mutex<Option<JoinHandle<()>>>,
-    /// The number of engines and caches that use it, or [`ENDED`].
+    /// The number of engines and caches that use the runtime, or [`ENDED`].
     attached: AtomicUsize,
 }
 
-/// Marks a runtime that can no longer be attached to.
+/// The count of a runtime to which nothing can be attached any more.
 const ENDED: usize = usize::MAX;
 
-/// How long a provider thread stays without work.
+/// How long a provider thread stays alive without work.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// The interval between attempts to start a thread while a job waits for one.
 const REINFORCE_EVERY: Duration = Duration::from_millis(100);
@@ -59,12 +59,12 @@ const REINFORCE_EVERY: Duration = Duration::from_millis(100);
 /// The threads of providers.
 struct Providers {
     pool: Pool,
-    /// Whether the timer tries to start more of them.
+    /// Whether the timer is trying to start more threads.
     is_short: AtomicBool,
 }
 
 impl Providers {
-    /// Records that the timer tries to start threads. False if it did already.
+    /// Records that the timer tries to start more threads. False if it was doing so already.
     fn begin_to_reinforce(&self) -> bool {
         !self.is_short.swap(true, Ordering::AcqRel)
     }
@@ -78,7 +78,7 @@ impl Providers {
 }
 
 impl Runtime {
-    /// Starts the timer thread. The others start when they are needed; the dispatcher's has a stack of `stack_bytes`.
+    /// Starts the timer thread. The other threads start when they are needed. The dispatcher's has a stack of `stack_bytes`.
     pub fn start(stack_bytes: usize) -> Result<Arc<Runtime>, NoThread> {
         let (timer, timing) = Timer::start()?;
         let providers = Arc::new(Providers { pool: Pool::new(KEEP_ALIVE), is_short: AtomicBool::new(false) });
@@ -96,8 +96,8 @@ impl Runtime {
         &self.dispatcher
     }
 
-    /// Runs `job` on a provider thread with a stack of `stack_bytes`, or refuses it. If the system refuses a thread while others are at
-    /// work, the job waits for one of those, and starting a thread is retried until the job has begun.
+    /// Runs `job` on a provider thread with a stack of `stack_bytes`, or refuses it. If the system refuses a thread while others are
+    /// running, the job waits for one of those, and starting a thread is retried until the job has begun.
     pub fn run(&self, stack_bytes: usize, job: Box<dyn Job>) {
         if self.providers.pool.run(stack_bytes, job) == Staffing::Short && self.providers.begin_to_reinforce() {
             let providers = self.providers.clone();
@@ -116,23 +116,24 @@ impl Runtime {
         self.attached.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Marks it as ended if it has no users, and returns whether that was so. Then [`Runtime::stop`] waits for no host code.
+    /// Marks the runtime as ended if it has no users, and returns whether that was so. If it was, [`Runtime::stop`] does not wait for host
+    /// code.
     pub fn end_if_unused(&self) -> bool {
         self.attached.compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Ends the threads after they have finished what they have begun and what was sent to them. Waits for that, except on a library thread
-    /// or in a callback, which would wait for itself.
+    /// Ends the threads after they have finished their current work and everything that was sent to them. Waits for that, except on a
+    /// library thread or in a callback, where it would wait for itself.
     pub fn stop(&self) {
         self.timer.stop();
-        // First the threads that send, then the one that delivers, so that everything is delivered there.
+        // The threads that send end first, then the dispatcher, so that everything is delivered on its thread.
         join(self.timing.lock().take());
         self.providers.pool.stop();
         join(self.dispatcher.stop());
     }
 
-    /// Like [`Runtime::stop`], for a caller that must never wait for the host: no provider call is running, and a dispatcher with pending
-    /// deliveries is left to end by itself.
+    /// Like [`Runtime::stop`], for a caller that must never wait for the host. No provider call may be running. A dispatcher with pending
+    /// deliveries is not waited for.
     pub fn stop_if_idle(&self) {
         self.timer.stop();
         join(self.timing.lock().take());
@@ -160,7 +161,7 @@ impl Runtime {
     }
 }
 
-/// Joins a thread that was asked to end, unless it is the calling thread itself.
+/// Joins a thread that was asked to end. Where waiting is not allowed, detaches it.
 fn join(thread: Option<JoinHandle<()>>) {
     let Some(thread) = thread else { return };
     if must_not_wait() {
@@ -171,8 +172,8 @@ fn join(thread: Option<JoinHandle<()>>) {
     }
 }
 
-/// Lets a thread end by itself. The race detector does not see how std, which is not instrumented, orders this drop before it frees the
-/// handle; where that is built in, the handle is kept.
+/// Lets a thread end without being joined. The race detector does not see how std, which is not instrumented, orders this drop before it
+/// frees the handle; in builds for it, the handle is kept.
 fn detach(thread: JoinHandle<()>) {
     if cfg!(kvl_race) { std::mem::forget(thread) } else { drop(thread) }
 }

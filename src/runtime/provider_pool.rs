@@ -1,9 +1,9 @@
-//! Threads for the provider: started when a job finds none idle, kept for a while without work, joined with the runtime.
+//! Threads for the provider. They are started when a job finds none idle, kept for a while without work, and joined with the runtime.
 //!
 //! ```text
-//!   run ── one is idle ──▶ it takes the job
-//!    └──── none is ──▶ a new thread ── refused by the system, others are at work ──▶ the job waits for one of those
-//!                                  └── refused, and there are none ──▶ Job::refused
+//!   run ── a thread is idle ──▶ it takes the job
+//!    └──── none is idle ──▶ a new thread ── refused by the system, others are running ──▶ the job waits for one of those
+//!                                  └── refused, and no other is running ──▶ Job::refused
 //! ```
 
 use super::{NoThread, threads};
@@ -15,27 +15,27 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A job for such a thread.
+/// A job for a provider thread.
 pub trait Job: Send {
     /// Runs the job.
     fn run(self: Box<Self>);
-    /// The system refused a thread for the job, or the pool has ended.
+    /// Called instead of [`Job::run`] if the system refused a thread for the job, or the pool has ended.
     fn refused(self: Box<Self>);
 }
 
 /// Whether there is a thread for each job.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Staffing {
-    /// There is one for each, or the job was refused.
+    /// There is a thread for each job, or the job was refused.
     Fully,
-    /// The system refused a thread: a job waits for one that is at work.
+    /// The system refused a thread: a job waits for one that is busy.
     Short,
 }
 
 /// The pool, with a group of threads for each size of stack.
 pub(super) struct Pool {
     keep_alive: Duration,
-    /// One group for each size that was requested; there are few.
+    /// One group for each requested stack size; there are few.
     groups: Mutex<Vec<Arc<StackGroup>>>,
 }
 
@@ -53,15 +53,15 @@ struct StackGroup {
 #[derive(Default)]
 struct GroupState {
     jobs: VecDeque<Box<dyn Job>>,
-    /// Threads that wait for a job, including those that were woken for one and have not taken it yet.
+    /// The number of threads that wait for a job, including those that were woken for one and have not taken it yet.
     idle: usize,
-    /// Threads that take jobs, or are about to.
+    /// The number of threads that take jobs, including those that are being started.
     alive: usize,
-    /// Threads that are being started and are not in `handles` yet.
+    /// The number of threads that are being started and are not in `handles` yet.
     starting: usize,
     handles: HashMap<u64, JoinHandle<()>>,
     started: u64,
-    /// The last thread that ended for lack of work: joined by the next one that does.
+    /// The last thread that ended for lack of work. The next one to end joins it.
     left: Option<JoinHandle<()>>,
     ended: bool,
 }
@@ -71,32 +71,32 @@ impl Pool {
         Pool { keep_alive, groups: Mutex::default() }
     }
 
-    /// Runs `job` on a thread with a stack of `stack_bytes`. Never waits for one.
+    /// Runs `job` on a thread with a stack of `stack_bytes`. Never waits for a thread.
     pub(super) fn run(&self, stack_bytes: usize, job: Box<dyn Job>) -> Staffing {
         self.group(stack_bytes).run(job)
     }
 
-    /// Tries again to start threads for jobs that wait for lack of them.
+    /// Tries again to start threads for waiting jobs.
     pub(super) fn reinforce(&self) -> Staffing {
-        let crews = self.groups.lock().clone();
-        let short = crews.iter().filter(|crew| crew.assign() == Staffing::Short).count();
+        let groups = self.groups.lock().clone();
+        let short = groups.iter().filter(|group| group.assign() == Staffing::Short).count();
         if short > 0 { Staffing::Short } else { Staffing::Fully }
     }
 
     fn group(&self, stack_bytes: usize) -> Arc<StackGroup> {
-        let mut crews = self.groups.lock();
-        if let Some(crew) = crews.iter().find(|crew| crew.stack_bytes == stack_bytes) {
-            return crew.clone();
+        let mut groups = self.groups.lock();
+        if let Some(group) = groups.iter().find(|group| group.stack_bytes == stack_bytes) {
+            return group.clone();
         }
-        let crew = Arc::new(StackGroup::new(stack_bytes, self.keep_alive));
-        crews.push(crew.clone());
-        crew
+        let group = Arc::new(StackGroup::new(stack_bytes, self.keep_alive));
+        groups.push(group.clone());
+        group
     }
 
-    /// Ends the threads once all jobs are done, and waits for that where waiting is allowed.
+    /// Ends the threads once all jobs are done, and waits for that unless waiting is not allowed on this thread.
     pub(super) fn stop(&self) {
-        let crews = self.groups.lock().clone();
-        crews.iter().for_each(|crew| crew.stop());
+        let groups = self.groups.lock().clone();
+        groups.iter().for_each(|group| group.stop());
     }
 }
 
@@ -119,7 +119,7 @@ impl StackGroup {
         self.assign()
     }
 
-    /// Ensures that there is a thread for each job.
+    /// Makes sure that there is a thread for each job.
     fn assign(self: &Arc<StackGroup>) -> Staffing {
         let id = {
             let mut state = self.state.lock();
@@ -133,8 +133,8 @@ impl StackGroup {
             state.started += 1;
             state.started
         };
-        let crew = self.clone();
-        let started = threads::start("kvl-provider", self.stack_bytes, move || crew.work(id));
+        let group = self.clone();
+        let started = threads::start("kvl-provider", self.stack_bytes, move || group.work(id));
         let mut state = self.state.lock();
         state.starting -= 1;
         self.settled.notify_all();
@@ -143,14 +143,14 @@ impl StackGroup {
         if state.alive > 0 {
             return if state.jobs.is_empty() { Staffing::Fully } else { Staffing::Short };
         }
-        // Otherwise no thread would ever take the waiting jobs.
+        // There is no thread that would ever take the waiting jobs.
         let refused = std::mem::take(&mut state.jobs);
         drop(state);
         refused.into_iter().for_each(|job| job.refused());
         Staffing::Fully
     }
 
-    /// Runs on a thread of the pool: takes jobs.
+    /// The body of a thread of the pool: runs jobs.
     fn work(&self, id: u64) {
         while let Some(job) = self.next() {
             // The panic was handled where it happened, and must not end the thread.
@@ -160,19 +160,20 @@ impl StackGroup {
         let own = state.handles.remove(&id);
         let before = std::mem::replace(&mut state.left, own);
         drop(state);
-        // That thread has ended already.
+        // That thread has taken itself off the list, so it has ended or is about to.
         before.into_iter().for_each(|thread| drop(thread.join()));
     }
 
-    /// The next job; `None` if none arrives for a while, or the pool ends: then the thread no longer counts as alive.
+    /// Takes the next job. `None` if none arrives within the keep-alive time, or if the pool ends; the thread then no longer counts as
+    /// alive.
     fn next(&self) -> Option<Box<dyn Job>> {
-        let patience = Instant::now() + self.keep_alive;
+        let until = Instant::now() + self.keep_alive;
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
                 return Some(job);
             }
-            let left = patience.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(Instant::now());
             if state.ended || left.is_zero() {
                 state.alive -= 1;
                 return None;

@@ -1,7 +1,7 @@
-//! The timer thread. It sleeps until the earliest deadline of all watched objects; without one it does not wake.
+//! The timer thread. It sleeps until the earliest deadline of all watched objects; without a deadline it does not wake.
 //!
-//! Each watched object has an alarm. Code that makes the object due earlier sets the alarm; code that makes it due later does nothing, and the
-//! timer finds out when it wakes.
+//! Each watched object has an alarm. Code that makes the object due earlier sets the alarm; code that makes it due later does nothing, and
+//! the timer notices that when it wakes.
 
 use super::{NoThread, threads};
 use crate::base::Moment;
@@ -21,12 +21,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub struct Timer {
     handle: Handle,
     stop: Arc<Notify>,
-    /// Its number: see [`HERE`].
+    /// Identifies the timer: see [`HERE`].
     number: usize,
 }
 
 thread_local! {
-    /// On a timer's thread, the number of that timer. Not the thread's handle, which std would create for each thread that asks.
+    /// The number of the timer whose thread this is, or 0. Not the thread's handle, which std would create for every thread that asks for
+    /// it.
     static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -35,7 +36,7 @@ fn next_number() -> usize {
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// No host code runs on it.
+/// In bytes. Small, because no host code runs on the timer's thread.
 const STACK_BYTES: usize = 1 << 20;
 
 impl Timer {
@@ -68,7 +69,7 @@ impl Timer {
         self.stop.notify_one();
     }
 
-    /// Calls `act` every `period`, on the timer's thread, until it returns that it is done.
+    /// Calls `act` every `period` on the timer's thread, until it returns [`Repeat::Done`] or panics.
     pub(super) fn repeat(&self, period: Duration, act: impl Fn() -> Repeat + Send + 'static) {
         self.handle.spawn(async move {
             loop {
@@ -80,7 +81,7 @@ impl Timer {
         });
     }
 
-    /// Watches `timed` until it is gone.
+    /// Watches `timed` until it is dropped or the alarm is ended.
     pub fn watch(&self, timed: Weak<dyn Timed>, clock: Clock) -> Alarm {
         let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), ended: Arc::default(), wakeup: Arc::new(Notify::new()) };
         self.handle.spawn(watch(timed, clock, alarm.clone()));
@@ -92,8 +93,8 @@ impl Timer {
         HERE.try_with(Cell::get) == Ok(self.number)
     }
 
-    /// Returns when the timer has finished what it is doing now; at once on its own thread. Never waits for the host, whose code does not
-    /// run there.
+    /// Waits until the timer has finished its current action; returns at once on the timer's own thread. Never waits for the host, whose
+    /// code does not run there.
     pub fn pass(&self) {
         if self.is_here() {
             return;
@@ -105,14 +106,14 @@ impl Timer {
     }
 }
 
-/// Whether a periodic action must be called again.
+/// Whether a periodic action is to be called again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Repeat {
     Again,
     Done,
 }
 
-/// Where the creator of the timer waits for its start.
+/// The creator of the timer waits here for its start.
 #[derive(Default)]
 struct StartSignal {
     handle: Mutex<Option<Result<Handle, NoThread>>>,
@@ -136,7 +137,7 @@ impl StartSignal {
     }
 }
 
-/// Where a caller of [`Timer::pass`] waits.
+/// A caller of [`Timer::pass`] waits here.
 #[derive(Default)]
 struct PassSignal {
     is_done: Mutex<bool>,
@@ -152,7 +153,7 @@ impl PassSignal {
     }
 }
 
-/// Signals the pass when it is dropped, so that a timer that has ended, and drops what it is given, signals too.
+/// Signals the pass when it is dropped, so that a timer that has ended, and drops new tasks, signals too.
 struct PassGuard(Arc<PassSignal>);
 
 impl Drop for PassGuard {
@@ -162,30 +163,30 @@ impl Drop for PassGuard {
     }
 }
 
-/// The means by which a watched object reports that it is due earlier than before.
+/// Lets a watched object report that it is due earlier than before.
 #[derive(Clone)]
 pub struct Alarm {
-    /// When the timer wakes for this object.
+    /// The time at which the timer will wake for the object; [`AWAKE`] while it checks the object.
     armed: Arc<AtomicU64>,
-    /// Whether the timer must stop watching.
+    /// Whether the timer must stop watching the object.
     ended: Arc<AtomicBool>,
     wakeup: Arc<Notify>,
 }
 
-/// The timer is checking the object now, and checks again before it sleeps.
+/// Marks that the timer is checking the object now, and will check it again before it sleeps.
 const AWAKE: u64 = 0;
 
 impl Alarm {
     /// Reports that the object is due at `due`.
     pub fn set_for(&self, due: Moment) {
-        // SeqCst, here and below: the deadline was written before this read; the timer writes `armed` before its last read of the
-        // deadline. One of the two sees the other.
+        // SeqCst, here and below: the caller has written the deadline before this read, and the timer writes `armed` before its last read
+        // of the deadline. One of the two sees the other.
         if due.0 < self.armed.load(Ordering::SeqCst) {
             self.wakeup.notify_one();
         }
     }
 
-    /// Ends the watch: after the next [`Timer::pass`] the timer does not hold the object, not even briefly.
+    /// Ends the watch. After the next [`Timer::pass`], the timer does not hold the object, even briefly.
     pub fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         self.wakeup.notify_one();
@@ -200,13 +201,13 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         let Some(thing) = timed.upgrade() else { return };
         alarm.armed.store(AWAKE, Ordering::SeqCst);
         if thing.next_due().is_some_and(|due| due <= clock.moment()) {
-            // The panic was reported where it happened; the timer continues for the other objects.
+            // The panic was reported where it happened. The timer continues for the other objects.
             let _ = catch_panic(|| thing.fire());
         }
         let due = thing.next_due().unwrap_or(Moment::NEVER);
         alarm.armed.store(due.0, Ordering::SeqCst);
         let is_earlier = thing.next_due().is_some_and(|again| again < due);
-        // The alarm must not keep its object alive.
+        // The timer must not keep the object alive.
         drop(thing);
         if is_earlier {
             continue;
@@ -214,7 +215,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         if due == Moment::NEVER {
             alarm.wakeup.notified().await;
         } else {
-            // Deadlines beyond a year are checked again after one, which bounds the clock's arithmetic.
+            // Deadlines more than a year ahead are checked again after a year, which bounds the clock's arithmetic.
             let ahead = due.since(clock.moment()).min(Duration::from_secs(365 * 24 * 3600));
             let _ = timeout_at(Instant::now() + ahead, alarm.wakeup.notified()).await;
         }

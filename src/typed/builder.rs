@@ -1,4 +1,4 @@
-//! The making of an engine or a cache: settings by name, as `docs/CONFIGURATION.md` lists them, and the program's functions.
+//! The builder of an engine or a cache: its settings by name, as `docs/CONFIGURATION.md` lists them, and the program's functions.
 
 use super::cache::TypedCache;
 use super::error::FetchError;
@@ -18,8 +18,8 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Settings and functions of an engine or a cache.
-#[must_use = "a builder makes nothing before `build`"]
+/// The settings and functions of an engine or a cache.
+#[must_use = "a builder has no effect before `build`"]
 pub struct Builder<K: CacheKey, V> {
     draft: Draft,
     hooks: Hooks,
@@ -38,14 +38,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         Builder { draft: Draft::new(Scope::Engine), hooks: Hooks::default(), clock: None, types: PhantomData }
     }
 
-    /// Sets one setting by its name in `docs/CONFIGURATION.md`. A refused one is reported by [`Builder::build`], in a sentence.
+    /// Sets one setting by its name in `docs/CONFIGURATION.md`. If the name or the value is refused, [`Builder::build`] fails and describes
+    /// it.
     pub fn set(mut self, name: &str, value: impl ToString) -> Builder<K, V> {
-        // The first that is refused is kept in the draft.
+        // The draft remembers the first refused setting.
         let _ = self.draft.set(name, Input::Text(&value.to_string()));
         self
     }
 
-    /// A clock that the program moves, for tests.
+    /// Makes the engine use a clock that the program advances, for tests.
     pub fn clock(mut self, clock: Arc<ManualClock>) -> Builder<K, V> {
         self.clock = Some(clock);
         self
@@ -53,14 +54,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
-    /// The provider: receives requests on a provider thread, and answers each key now or later, on any thread.
+    /// Sets the provider. It receives requests on a provider thread, and may answer each key now or later, on any thread.
     pub fn provider(mut self, provide: impl Fn(LoadRequest<K, V>) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.provider = Some(Arc::new(ProvidingClosure(move |ticket| provide(LoadRequest::new(ticket)))));
         self
     }
 
-    /// A provider in its simplest form: given the keys that are missing, it returns their values; keys left out are known to be absent. An
-    /// error fails all of them. It runs on a provider thread and may block.
+    /// Sets a provider in its simplest form: a function that receives the missing keys and returns their values. Keys without a value are
+    /// known to be absent; an error fails all keys. The function runs on a provider thread and may block.
     pub fn load<E>(self, load: impl Fn(&[K]) -> Result<HashMap<K, V>, E> + Send + Sync + 'static) -> Builder<K, V>
     where
         K: Eq + Hash,
@@ -82,13 +83,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         })
     }
 
-    /// What a value costs, in whatever unit `cache.cost_limit` is meant. Without this a value costs nothing besides its entry.
+    /// Sets the function that computes the cost of a value, in the unit of `cache.cost_limit`. Without it, only the fixed cost of the entry
+    /// counts.
     pub fn cost(mut self, cost: impl Fn(&V) -> u64 + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.cost = Some(Arc::new(CostClosure(move |value: &Value| cost(&shared::<V>(value)))));
         self
     }
 
-    /// Is called once for each value that leaves the cache, with the reason.
+    /// Sets a function that is called once for each value that leaves the cache, with the reason. It runs on the dispatcher's thread;
+    /// without a provider, on the thread that removed the value, or on the dispatcher's if it expired.
     pub fn on_removal(mut self, removed: impl Fn(K, Arc<V>, Cause) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.removal = Some(Arc::new(RemovalClosure(move |departure: &Departure| {
             if let Answer::Value(value) = &departure.answer {
@@ -106,12 +109,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         Ok(Plan { settings: self.draft.settings().clone(), hooks: self.hooks, clock, ..Plan::default() })
     }
 
-    /// Makes the engine and starts its threads.
+    /// Creates the engine and starts its threads.
     pub fn build(self) -> Result<Tasks<K, V>, FetchError> {
         Core::engine(self.plan()?).map(Tasks::new).map_err(FetchError::of)
     }
 
-    /// Makes a cache without a provider.
+    /// Creates a cache without a provider.
     pub fn build_cache(self) -> Result<TypedCache<K, V>, FetchError> {
         Core::cache(self.plan()?).map(TypedCache::new).map_err(FetchError::of)
     }

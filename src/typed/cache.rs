@@ -1,4 +1,4 @@
-//! A cache of typed values, by itself or in front of a provider.
+//! A cache of typed values, with or without a provider.
 
 use super::error::FetchError;
 use super::key::{CacheKey, KeyBytes};
@@ -13,8 +13,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A bounded cache of `V` by `K`. Cloning gives another handle to the same cache; its entries are dropped with the last handle. Every
-/// method may be called from any thread.
+/// A bounded cache of `V` by `K`. A clone is another handle to the same cache. The entries are dropped with the last handle. Every method
+/// may be called from any thread.
 pub struct TypedCache<K: CacheKey, V> {
     held: CacheRef,
     types: PhantomData<fn(K) -> V>,
@@ -26,14 +26,14 @@ impl<K: CacheKey, V> Clone for TypedCache<K, V> {
     }
 }
 
-/// What a cache knows of a key.
+/// The cache's knowledge of a key.
 #[derive(Debug)]
 pub enum CacheState<V> {
-    /// Its value.
+    /// It has a value.
     Value(Arc<V>),
-    /// That there is no such record.
+    /// It is known to be absent.
     Absent,
-    /// Nothing.
+    /// The cache has no entry for it.
     Unknown,
 }
 
@@ -44,14 +44,14 @@ impl<V> CacheState<V> {
     }
 }
 
-/// The terms on which an entry is stored. What is `None` is left to the settings.
+/// The terms on which an entry is stored. For each that is `None`, the settings apply.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EntryTerms {
-    /// How long it lives. `Duration::MAX`: for ever; zero: it is not stored.
+    /// Its time to live. `Duration::MAX`: it never expires; zero: it is not stored.
     pub ttl: Option<Duration>,
-    /// Entries of lower priority make room for those of higher.
+    /// Entries with a lower priority are evicted before those with a higher one.
     pub priority: Option<f64>,
-    /// What the value costs, in whatever unit `cache.cost_limit` is meant.
+    /// The cost of the value, in the unit of `cache.cost_limit`.
     pub cost: Option<u64>,
 }
 
@@ -62,7 +62,7 @@ impl From<EntryTerms> for StoreTerms {
     }
 }
 
-/// Rounded up, so that a TTL below a millisecond is none of 0.
+/// Rounds up, so that a TTL of less than a millisecond does not become 0.
 fn whole_millis(span: Duration) -> u64 {
     u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
@@ -72,7 +72,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         TypedCache { held: CacheRef::new(core), types: PhantomData }
     }
 
-    /// Looks `key` up, which counts as a use of its entry.
+    /// Looks `key` up. Counts as a use of its entry.
     pub fn get<Q: KeyBytes + ?Sized>(&self, key: &Q) -> CacheState<V>
     where
         K: Borrow<Q>,
@@ -84,7 +84,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         }
     }
 
-    /// Looks `key` up without counting as a use or a lookup.
+    /// Looks `key` up without counting a use or a lookup.
     pub fn peek<Q: KeyBytes + ?Sized>(&self, key: &Q) -> CacheState<V>
     where
         K: Borrow<Q>,
@@ -96,8 +96,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         }
     }
 
-    /// Stores `value` under `key`, in place of what is there; a load of the key under way is overtaken. `false`: it was refused, since it
-    /// is larger than the cache or there is room for entries of higher priority only.
+    /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. False if the value was not
+    /// stored, because it is larger than the cache, or because only entries of a higher priority could make room.
     pub fn put<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -105,7 +105,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.put_with(key, value, EntryTerms::default())
     }
 
-    /// As [`TypedCache::put`], on terms of its own.
+    /// Like [`TypedCache::put`], with the given terms.
     pub fn put_with<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -114,7 +114,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.store(key, answer, terms)
     }
 
-    /// Stores that there is no record under `key`.
+    /// Stores that `key` is absent.
     pub fn put_absent<Q: KeyBytes + ?Sized>(&self, key: &Q) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -135,7 +135,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         }
     }
 
-    /// Removes `key`; a load of it under way is overtaken. Whether it had an entry.
+    /// Removes the entry of `key`, and overtakes a load of it in progress. Returns whether there was an entry.
     pub fn remove<Q: KeyBytes + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -145,26 +145,26 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
 
     /// Removes all entries.
     pub fn clear(&self) {
-        // Closed: then there are none.
+        // A closed cache has no entries.
         let _ = self.held.clear();
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> u64 {
         self.held.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Changes the bounds; what no longer fits leaves before this returns.
+    /// Changes the limits, and evicts entries that no longer fit before this returns.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), FetchError> {
         self.held.resize(capacity, cost_limit).map_err(FetchError::of)
     }
 
-    /// The statistics as JSON: docs/STATISTICS.md.
+    /// The statistics as JSON, described in docs/STATISTICS.md.
     pub fn stats_json(&self) -> String {
         self.held.stats().to_json()
     }

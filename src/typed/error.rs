@@ -1,28 +1,28 @@
-//! Why a fetch failed, as a Rust error.
+//! The error of a fetch, as a Rust error.
 
 use crate::base::{Error, Object, Status};
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
-/// What a provider can fail with.
+/// The error of a provider.
 pub(super) type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// Why a call or a fetch failed. Cloning shares it: all callers that waited for one load receive the same error.
+/// The reason why a call or a fetch failed. Clones share it: all callers that waited for one load receive the same error.
 #[derive(Clone)]
 pub struct FetchError(Error);
 
-/// What kind of failure it is.
+/// The kind of a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The provider failed: [`FetchError::provider_error`].
+    /// The provider failed; see [`FetchError::provider_error`].
     Provider,
     /// The provider finished without an answer to the key.
     Unanswered,
-    /// It was not answered in time.
+    /// No answer arrived in time.
     Timeout,
-    /// It was cancelled.
+    /// The fetch was cancelled.
     Cancelled,
     /// There was no place in the queue.
     QueueFull,
@@ -32,11 +32,11 @@ pub enum ErrorKind {
     Closed,
     /// The key is longer than 65,535 bytes, or the validator refused it.
     InvalidKey,
-    /// A setting was refused: the message says which, and what it accepts.
+    /// A setting was refused. The message says which, and which values are accepted.
     BadSetting,
     /// The call would wait for itself: a blocking call inside the provider or a callback.
     WouldDeadlock,
-    /// Anything else: the message says what.
+    /// Any other failure, described by the message.
     Other,
 }
 
@@ -53,7 +53,7 @@ impl FetchError {
         FetchError(error)
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self.0.status() {
             Status::ERR_PROVIDER => ErrorKind::Provider,
@@ -75,14 +75,14 @@ impl FetchError {
         self.0.is_retriable()
     }
 
-    /// What the provider failed with.
+    /// The error with which the provider failed, if it did.
     pub fn provider_error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         let object = self.0.object()?;
         // SAFETY: the errors of a typed engine carry no other objects than those of `of_provider`, and `self` holds this one.
         Some(&**unsafe { &*object.pointer().cast_const().cast::<Cause>() })
     }
 
-    /// Whether both are the same error, of the same load.
+    /// Whether both are the same error of the same load.
     pub fn is_same(&self, other: &FetchError) -> bool {
         self.0.is(&other.0)
     }
@@ -111,7 +111,7 @@ unsafe extern "C-unwind" fn drop_cause(pointer: *mut c_void) {
     drop(unsafe { Box::from_raw(pointer.cast::<Cause>()) });
 }
 
-/// The provider's error as the library keeps it. A permanent one is not tried again.
+/// The library's form of a provider's error. After a permanent one the key is not retried.
 pub(super) fn of_provider(cause: Cause, permanent: bool) -> Error {
     let text = cause.to_string();
     let object = Object::new(Box::into_raw(Box::new(cause)).cast(), Some(drop_cause));

@@ -1,4 +1,4 @@
-//! Fetches as futures. They need no executor of their own: the library's dispatcher thread wakes whichever task waits.
+//! Fetches as futures. They work with any executor: the library's dispatcher thread wakes the task that waits.
 
 use super::error::FetchError;
 use super::tasks::FetchResult;
@@ -25,14 +25,14 @@ pub(super) fn of_outcome<V: Send + Sync + 'static>(outcome: Outcome) -> FetchRes
     }
 }
 
-/// A fetch of one key. It starts when it is first polled; dropping it before its end cancels it, and no other fetch of the key.
+/// A fetch of one key. It starts when it is first polled. Dropping it before it is ready cancels it, but no other fetch of the key.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct FetchFuture<V> {
     call: PendingCall,
     value: PhantomData<fn() -> V>,
 }
 
-/// A fetch of many keys, answered as a whole: a result for each key, in the order asked. Else as [`FetchFuture`].
+/// A fetch of several keys, which returns a result for each key, in the order of the call. It starts and is cancelled like [`FetchFuture`].
 #[must_use = "a future does nothing unless it is polled"]
 pub struct BatchFuture<V> {
     call: PendingCall,
@@ -73,7 +73,7 @@ impl<V: Send + Sync + 'static> Future for BatchFuture<V> {
     }
 }
 
-/// One call of the engine, from before it starts until its answer was taken.
+/// One call of the engine, from its creation until its answer is taken.
 struct PendingCall {
     core: Arc<Core>,
     form: Form,
@@ -82,15 +82,15 @@ struct PendingCall {
 }
 
 enum CallStage {
-    /// It was never polled.
+    /// The future was never polled.
     New,
-    /// Its answer comes there.
+    /// The answer will be put into the slot.
     Running { handle: Arc<FetchHandle>, slot: Arc<Mutex<AnswerSlot>> },
-    /// Its answer was taken.
+    /// The answer was taken.
     Over,
 }
 
-/// Where the dispatcher leaves the answer for the task that polls.
+/// Holds the answer until the task polls.
 #[derive(Default)]
 struct AnswerSlot {
     answer: Option<FetchAnswer>,
@@ -108,11 +108,11 @@ impl PendingCall {
             CallStage::Running { slot, .. } => {
                 let mut held = slot.lock();
                 let Some(answer) = held.answer.take() else {
-                    // Most often the same task polls again.
+                    // In most cases the same task polls again.
                     if !held.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                         let before = held.waker.replace(context.waker().clone());
                         drop(held);
-                        // Code of the executor's: with no lock held.
+                        // The executor's code must run with no lock held.
                         drop(before);
                     }
                     return Poll::Pending;
@@ -121,7 +121,7 @@ impl PendingCall {
                 self.stage = CallStage::Over;
                 Poll::Ready(Ok(answer))
             }
-            CallStage::Over => panic!("a future is not polled after its end"),
+            CallStage::Over => panic!("a future was polled after it was ready"),
         }
     }
 

@@ -1,17 +1,17 @@
-//! Types that can be keys.
+//! The types that can be keys.
 
-/// What a key is looked up by: its bytes, at most 65,535 of them. Two values are one key if their bytes are equal.
+/// The bytes by which a key is looked up, at most 65,535. Two values are the same key if their bytes are equal.
 ///
-/// A type that a [`CacheKey`] borrows as has the same bytes as the key, as `str` has those of its `String`.
+/// A type as which a [`CacheKey`] can be borrowed must have the same bytes as the key: `str` has those of `String`.
 pub trait KeyBytes {
     /// Calls `use_bytes` with the bytes.
     fn with_bytes<R>(&self, use_bytes: impl FnOnce(&[u8]) -> R) -> R;
 }
 
-/// A type whose values are the keys of a cache. Implemented for strings, bytes and integers (big-endian, so that the bytes sort as the
-/// numbers do).
+/// A type whose values are the keys of a cache. Implemented for strings, bytes and integers (big-endian, so that unsigned ones sort by
+/// their bytes).
 pub trait CacheKey: KeyBytes + Sized + 'static {
-    /// The key back from its bytes.
+    /// Restores the key from its bytes.
     fn from_bytes(bytes: &[u8]) -> Self;
 }
 
@@ -56,7 +56,7 @@ macro_rules! integers {
 }
 integers! { u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 }
 
-/// The bytes of keys, copied for a call that outlives them.
+/// Copies of the keys' bytes, for a call that outlives the keys.
 pub(super) fn copied<'k, Q: KeyBytes + ?Sized + 'k>(keys: impl IntoIterator<Item = &'k Q>) -> Vec<Vec<u8>> {
     keys.into_iter().map(|key| key.with_bytes(<[u8]>::to_vec)).collect()
 }
@@ -65,17 +65,17 @@ pub(super) fn copied<'k, Q: KeyBytes + ?Sized + 'k>(keys: impl IntoIterator<Item
 mod tests {
     use super::*;
 
-    fn comes_back<K: CacheKey + PartialEq + std::fmt::Debug>(key: K) {
+    fn assert_round_trip<K: CacheKey + PartialEq + std::fmt::Debug>(key: K) {
         assert_eq!(key.with_bytes(K::from_bytes), key);
     }
 
     #[test]
-    fn s01_a_key_comes_back_from_its_bytes() {
-        comes_back("Grüße".to_owned());
-        comes_back(String::new());
-        comes_back(vec![1_u8, 2]);
-        comes_back(u64::MAX);
-        comes_back(i16::MIN);
+    fn s01_a_key_is_restored_from_its_bytes() {
+        assert_round_trip("Grüße".to_owned());
+        assert_round_trip(String::new());
+        assert_round_trip(vec![1_u8, 2]);
+        assert_round_trip(u64::MAX);
+        assert_round_trip(i16::MIN);
         assert_eq!("a".with_bytes(<[u8]>::to_vec), "a".to_owned().with_bytes(<[u8]>::to_vec));
     }
 }

@@ -20,13 +20,13 @@
 //! }
 //! ```
 //!
-//! In async code `capitals.fetch("France").await` does the same. [`Tasks::fetch`] returns a future that starts when it is first polled and
-//! cancels its fetch when it is dropped; any executor will do.
+//! In async code, use `capitals.fetch("France").await`. [`Tasks::fetch`] returns a future that starts when it is first polled, cancels its
+//! fetch when it is dropped, and works with any executor.
 //!
-//! - [`Tasks`]: an engine, a cache with a provider behind it. [`Builder`] makes one.
-//! - [`TypedCache`]: the cache alone, or an engine's, for reading and writing.
-//! - [`LoadRequest`]: what a provider answers, now or later, on any thread.
-//! - [`CacheKey`]: types that can be keys. [`FetchError`]: why a fetch failed.
+//! - [`Tasks`]: an engine, which is a cache with a provider. [`Builder`] creates it.
+//! - [`TypedCache`]: a cache without a provider, or an engine's cache, for reading and writing.
+//! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread.
+//! - [`CacheKey`]: types that can be keys. [`FetchError`]: the reason why a fetch failed.
 //!
 //! Values are shared as `Arc<V>`: a hit clones the `Arc` and nothing else. Every promise of `docs/CONTRACT.md` holds here as in C.
 

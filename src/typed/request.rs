@@ -1,4 +1,4 @@
-//! A request as a provider in Rust answers it.
+//! The request that a provider in Rust answers.
 
 use super::cache::EntryTerms;
 use super::error::of_provider;
@@ -11,10 +11,10 @@ use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Keys for the provider to answer: each by itself, in any order, now or later, on any thread. Dropping the request finishes it: keys without
-/// an answer then fail with [`super::ErrorKind::Unanswered`].
+/// Keys for the provider to answer: each separately, in any order, now or later, on any thread. Dropping the request finishes it: keys
+/// without an answer then fail with [`super::ErrorKind::Unanswered`].
 ///
-/// Each answering method returns whether the answer was accepted. It is not if the key has an answer already, or if it came too late.
+/// Each answering method returns whether the answer was accepted. It is refused if the key has an answer already, or if it came too late.
 pub struct LoadRequest<K: CacheKey, V> {
     ticket: Ticket,
     types: PhantomData<fn(K) -> V>,
@@ -25,17 +25,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         LoadRequest { ticket, types: PhantomData }
     }
 
-    /// How many keys there are; at least one.
+    /// The number of keys, at least one.
     pub fn len(&self) -> usize {
         self.ticket.keys().len()
     }
 
-    /// Whether there are none, which is never the case.
+    /// Whether there are no keys; always false.
     pub fn is_empty(&self) -> bool {
         self.ticket.keys().is_empty()
     }
 
-    /// The key at `index`, below [`LoadRequest::len`].
+    /// The key at `index`. Panics unless `index` is below [`LoadRequest::len`].
     pub fn key(&self, index: usize) -> K {
         K::from_bytes(self.ticket.keys().get(index).expect("an index below the length"))
     }
@@ -50,28 +50,28 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.resolve_with(index, value, EntryTerms::default())
     }
 
-    /// Answers the key at `index`, on terms of its own.
+    /// Answers the key at `index` with the given terms.
     pub fn resolve_with(&self, index: usize, value: impl Into<Arc<V>>, terms: EntryTerms) -> bool {
         let value = Answer::Value(stored(value.into(), terms.cost.unwrap_or(0)));
         self.ticket.resolve(index, value, terms.into()) == Status::OK
     }
 
-    /// There is no record under the key at `index`.
+    /// Answers that the key at `index` is absent.
     pub fn resolve_absent(&self, index: usize) -> bool {
         self.ticket.resolve(index, Answer::Null, StoreTerms::default()) == Status::OK
     }
 
-    /// Fails the key at `index`; it is tried again if the settings say so.
+    /// Fails the key at `index`. It is retried if the settings say so.
     pub fn fail(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
         self.ticket.fail(index, of_provider(Arc::from(error.into()), false)) == Status::OK
     }
 
-    /// Fails the key at `index`, and trying again is pointless.
+    /// Fails the key at `index`, and prevents retries.
     pub fn fail_permanently(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
         self.ticket.fail(index, of_provider(Arc::from(error.into()), true)) == Status::OK
     }
 
-    /// Answers by key. A key that is not in this request is stored if nothing newer is known of it.
+    /// Answers by key. A key that is not in this request is stored unless the cache or a load has something newer for it.
     pub fn supply<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> bool
     where
         K: Borrow<Q>,
@@ -80,22 +80,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         key.with_bytes(|key| self.ticket.supply(key, answer, StoreTerms::default())) == Status::OK
     }
 
-    /// Whether none of its keys is wanted any more: the provider may give up.
+    /// Whether no key is wanted any more, so that the provider may give up.
     pub fn is_cancelled(&self) -> bool {
         self.ticket.cancel_reason() != 0
     }
 
-    /// Starts the attempt's time (`attempt_timeout_ms`) anew.
+    /// Restarts the attempt's timeout (`attempt_timeout_ms`).
     pub fn heartbeat(&self) -> bool {
         self.ticket.heartbeat() == Status::OK
     }
 
-    /// Finishes: the keys without an answer are known to be absent.
+    /// Finishes the request: keys without an answer are known to be absent.
     pub fn finish_absent(self) {
         self.ticket.finish(Unanswered::Null);
     }
 
-    /// Finishes: the keys without an answer fail.
+    /// Finishes the request: keys without an answer fail with `error`.
     pub fn finish_failed(self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         self.ticket.finish(Unanswered::Failed(of_provider(Arc::from(error.into()), false)));
     }

@@ -1,4 +1,4 @@
-//! An engine: a typed cache with a provider behind it.
+//! An engine: a typed cache with a provider.
 
 use super::builder::Builder;
 use super::cache::TypedCache;
@@ -14,11 +14,11 @@ use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// What a fetch of one key comes to: its value, `None` if it is known to be absent, or why it failed.
+/// The result of fetching one key: its value, `None` if the key is known to be absent, or the reason it failed.
 pub type FetchResult<V> = Result<Option<Arc<V>>, FetchError>;
 
-/// An engine. Cloning gives another handle to the same engine. When the last handle is dropped the engine closes: what is still under way
-/// fails with [`super::ErrorKind::Closed`], and its threads end by themselves; [`Tasks::shut_down`] waits for that.
+/// An engine. A clone is another handle to the same engine. When the last handle is dropped, the engine closes: fetches in progress fail
+/// with [`super::ErrorKind::Closed`], and the engine's threads end on their own; [`Tasks::shut_down`] waits for that.
 pub struct Tasks<K: CacheKey, V> {
     engine: Arc<OwnedEngine>,
     types: PhantomData<fn(K) -> V>,
@@ -30,7 +30,7 @@ impl<K: CacheKey, V> Clone for Tasks<K, V> {
     }
 }
 
-/// Disposes the engine when it is dropped.
+/// Disposes of the engine when it is dropped.
 struct OwnedEngine(Arc<Core>);
 
 impl Drop for OwnedEngine {
@@ -40,7 +40,7 @@ impl Drop for OwnedEngine {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
-    /// Settings and functions, with every default in place.
+    /// A builder for an engine, with every setting at its default.
     pub fn builder() -> Builder<K, V> {
         Builder::new()
     }
@@ -53,7 +53,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         &self.engine.0
     }
 
-    /// Fetches one key: from the cache, or together with everyone else who wants it from the provider.
+    /// Fetches one key: from the cache if it is there; otherwise from the provider, in one load shared with every other caller that wants
+    /// it.
     pub fn fetch<Q: KeyBytes + ?Sized>(&self, key: &Q) -> FetchFuture<V>
     where
         K: Borrow<Q>,
@@ -61,7 +62,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec))
     }
 
-    /// Fetches many keys; those that are missing are loaded together.
+    /// Fetches several keys; those that are missing are loaded together.
     pub fn fetch_all<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> BatchFuture<V>
     where
         K: Borrow<Q>,
@@ -69,7 +70,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         BatchFuture::new(self.core().clone(), copied(keys))
     }
 
-    /// As [`Tasks::fetch`], blocking this thread. Not inside the provider or a callback, where it would wait for itself.
+    /// Like [`Tasks::fetch`], but blocks the calling thread. Inside the provider or a callback it would wait for itself, so there it fails
+    /// with [`super::ErrorKind::WouldDeadlock`].
     pub fn fetch_wait<Q: KeyBytes + ?Sized>(&self, key: &Q) -> FetchResult<V>
     where
         K: Borrow<Q>,
@@ -80,7 +82,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         }
     }
 
-    /// As [`Tasks::fetch_all`], blocking this thread.
+    /// Like [`Tasks::fetch_all`], but blocks the calling thread, with the restriction of [`Tasks::fetch_wait`].
     pub fn fetch_all_wait<'k, Q: KeyBytes + ?Sized + 'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
@@ -104,7 +106,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.core().fetch_wait(keys, &call).map_err(FetchError::of)
     }
 
-    /// Loads keys anew in the background; until then the cache keeps what it has.
+    /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored, and if the load fails.
     pub fn refresh<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
     where
         K: Borrow<Q>,
@@ -118,8 +120,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         TypedCache::new(self.core().clone())
     }
 
-    /// Closes the engine, waits until provider and callbacks have returned, and ends its threads. Other handles answer
-    /// [`super::ErrorKind::Closed`] from then on. Inside the provider or a callback it does not wait.
+    /// Closes the engine, waits until the provider and callbacks have returned, and ends the engine's threads. From then on, calls through
+    /// other handles fail with [`super::ErrorKind::Closed`]. Inside the provider or a callback it closes without waiting.
     pub fn shut_down(self) {
         if must_not_wait() {
             self.core().close(None, None);

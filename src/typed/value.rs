@@ -1,6 +1,6 @@
-//! Rust values as the library's objects: a value of type `V` is stored as the pointer of an `Arc<V>`.
+//! Rust values as the library's objects. A value of type `V` is stored as the pointer of an `Arc<V>`.
 //!
-//! Only this file turns pointers into `Arc`s, and only for caches of one `V`: each of them gets its values from here alone.
+//! Only this file converts between pointers and `Arc`s. A cache has one `V`, and all of its values are created here.
 
 use crate::base::Value;
 use std::ffi::c_void;
@@ -11,12 +11,12 @@ unsafe extern "C-unwind" fn drop_arc<V>(pointer: *mut c_void) {
     drop(unsafe { Arc::from_raw(pointer.cast_const().cast::<V>()) });
 }
 
-/// The library's handle to `value`, which costs `cost`.
+/// A value of the library that holds `value` and costs `cost`.
 pub(super) fn stored<V: Send + Sync + 'static>(value: Arc<V>, cost: u64) -> Value {
     Value::object_with(Arc::into_raw(value).cast_mut().cast(), cost, Some(drop_arc::<V>))
 }
 
-/// The value behind a handle that [`stored`] made for this very type.
+/// The `Arc` in a value that [`stored`] created for the same type.
 pub(super) fn shared<V: Send + Sync + 'static>(value: &Value) -> Arc<V> {
     let pointer = value.as_object().expect("a typed cache holds objects only").cast_const().cast::<V>();
     // SAFETY: `stored` made the handle from an `Arc<V>`, whose reference it holds as long as `value` lives.
