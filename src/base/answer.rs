@@ -2,7 +2,7 @@
 
 use super::Value;
 
-/// An answer. `Null` means "known to be absent", and is stored like a value.
+/// An answer. `Null` is stored like a value.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// The record.
@@ -12,7 +12,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The value's own cost; 0 for null.
+    /// The cost of the value itself, in bytes; 0 for null.
     pub fn cost(&self) -> u64 {
         match self {
             Answer::Value(value) => value.cost(),
@@ -36,7 +36,7 @@ impl Answer {
         }
     }
 
-    /// Whether both are the same: handles of the same value, or both null.
+    /// Whether both are handles of the same value, or both are null. Values are not compared by content.
     pub fn is(&self, other: &Answer) -> bool {
         match (self, other) {
             (Answer::Value(one), Answer::Value(other)) => one.as_raw() == other.as_raw(),
@@ -45,7 +45,7 @@ impl Answer {
         }
     }
 
-    /// Like `clone`, but an only reference needs no synchronisation with other threads.
+    /// Like `clone`, but without an atomic operation if this is the only reference.
     #[inline]
     pub fn share(&mut self) -> Answer {
         match self {
@@ -54,17 +54,17 @@ impl Answer {
         }
     }
 
-    /// Returns the answer, and leaves null in its place.
+    /// Takes the answer out and leaves null.
     pub fn take(&mut self) -> Answer {
         std::mem::replace(self, Answer::Null)
     }
 
-    /// Whether its end runs no host code and reports nothing.
+    /// Whether destroying it runs no host code and reports no DROP event.
     pub fn ends_silently(&self) -> bool {
         self.value().is_none_or(Value::ends_silently)
     }
 
-    /// Whether dropping the last reference runs host code, which must happen where callbacks run.
+    /// Whether dropping the last reference runs host code on the dropping thread, which must be one that may run callbacks.
     pub fn runs_host_code_on_drop(&self) -> bool {
         self.value().is_some_and(Value::runs_host_code_on_drop)
     }

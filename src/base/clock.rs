@@ -9,13 +9,13 @@ use std::time::Duration;
 
 /// An object with deadlines.
 pub trait Timed: Send + Sync {
-    /// Its next deadline, on the monotonic clock.
+    /// The next deadline, on the monotonic clock; `None` if there is none.
     fn next_due(&self) -> Option<Moment>;
-    /// Does everything that is due.
+    /// Handles everything that is due.
     fn fire(&self);
 }
 
-/// Where a cache or an engine reads the time.
+/// The source of the time for a cache or an engine.
 #[derive(Clone)]
 pub enum Clock {
     /// The system's clocks.
@@ -35,7 +35,8 @@ impl Clock {
         Clock::Manual(Arc::new(ManualClock::new(now)))
     }
 
-    /// The time for TTLs: cheap to read, advancing while the machine sleeps, and up to a few milliseconds behind ([`Clock::present`]).
+    /// The time for TTLs. Cheap to read, includes the time that the machine sleeps, and up to a few milliseconds behind
+    /// ([`Clock::present`]).
     pub fn millis(&self) -> Millis {
         match self {
             Clock::System(clock) => clock.millis(),
@@ -49,14 +50,14 @@ impl Clock {
         Present { earliest, latest: earliest.after(self.behind_ms()) }
     }
 
-    /// Like [`Clock::present`], with the latest time from the precise clock. The system may advance the coarse clock late, a machine that shares
-    /// its processors by more than a tick; a TTL that is counted from here does not end early even then.
+    /// Like [`Clock::present`], but the latest time is read from the precise clock. The system may update the coarse clock late (a virtual
+    /// machine by more than a tick); a TTL that is counted from here does not end early even then.
     pub fn present_precisely(&self) -> Present {
         let earliest = self.millis();
         Present { earliest, latest: self.latest() }
     }
 
-    /// The time for TTLs as the precise clock has it, rounded up; never before [`Clock::millis`].
+    /// The precise time for TTLs, rounded up; never before [`Clock::millis`].
     fn latest(&self) -> Millis {
         match self {
             Clock::System(clock) => clock.precise_millis(),
@@ -71,7 +72,7 @@ impl Clock {
         }
     }
 
-    /// The time for timeouts: precise, and not advancing while the machine sleeps.
+    /// The time for timeouts. Precise, and excludes the time that the machine sleeps.
     pub fn moment(&self) -> Moment {
         match self {
             Clock::System(_) => platform::running(),
@@ -79,15 +80,15 @@ impl Clock {
         }
     }
 
-    /// The moment at which the TTL clock will show `at`, as far as can be known now.
+    /// The moment at which the TTL clock will show `at`, if the machine does not sleep until then.
     pub fn moment_of(&self, at: Millis) -> Moment {
         let ahead = Duration::from_millis(at.since(self.millis()));
         self.moment().after(ahead)
     }
 }
 
-/// The system's clocks. No system clock is both suspend-aware and coarse, so the coarse monotonic clock is read and the time that the
-/// machine was suspended is added; that is determined again every half second of running time.
+/// The system's clocks. No system clock is both suspend-aware and coarse, so the coarse monotonic clock is read, and the time that the
+/// machine was suspended is added. The latter is measured every half second of running time.
 pub struct SystemClock {
     asleep_ms: AtomicU64,
     looked_up_ms: AtomicU64,
@@ -131,18 +132,18 @@ impl SystemClock {
 
 /// A clock for tests: time stands still until [`ManualClock::advance`].
 ///
-/// It stops at the end of its range. The monotonic reading, in nanoseconds from its start, has a shorter range than the one in
-/// milliseconds: it stops earlier, and from then on no timeout fires, while entries still expire.
+/// It stops at the end of its range. The monotonic reading, in nanoseconds from the start, has a shorter range than the one in
+/// milliseconds, so it stops earlier: from then on no timeout fires, while entries still expire.
 pub struct ManualClock {
     started: Millis,
     now_ms: AtomicU64,
     attached: Mutex<Vec<Weak<dyn Timed>>>,
-    /// Held by the only advance at a time: two would fire the same deadlines concurrently.
+    /// Held during an advance. Two at a time would fire the same deadlines concurrently.
     advancing: Mutex<()>,
 }
 
 impl ManualClock {
-    /// The last time it shows: the largest that the C API can express.
+    /// The last time that it shows, which is the largest that the C API can express.
     const END: Millis = Millis(i64::MAX.unsigned_abs());
 
     /// A clock that shows `now`.
@@ -157,11 +158,11 @@ impl ManualClock {
     }
 
     fn moment(&self) -> Moment {
-        // Never `Moment::NEVER`: deadlines that never come would be due, again and again.
+        // Never `Moment::NEVER`, because a deadline of "never" would then be due.
         Moment(self.millis().since(self.started).saturating_mul(NANOS)).min(Moment(Moment::NEVER.0 - 1))
     }
 
-    /// The first whole millisecond that is not before `due`, because deadlines can lie between milliseconds (linger).
+    /// The first whole millisecond that is not before `due`. Deadlines can lie between milliseconds (linger).
     pub fn millis_at(&self, due: Moment) -> Millis {
         self.started.after(due.0.div_ceil(NANOS))
     }
@@ -171,12 +172,12 @@ impl ManualClock {
         self.attached.lock().push(timed);
     }
 
-    /// Advances time by `by_ms`, stopping at every deadline on the way, and returns when everything due has been fired.
+    /// Advances the time by `by_ms`, stopping at every deadline on the way. Returns when everything due has been handled.
     pub fn advance(&self, by_ms: u64) {
         let _one = self.advancing.lock();
         let goal = self.millis().after(by_ms).min(ManualClock::END);
         loop {
-            // Upgraded references are dropped outside the list's lock, because they may be the last to an engine.
+            // Upgraded references are dropped outside the lock of the list, because each may be the last reference to an engine.
             let timed: Vec<Arc<dyn Timed>> = {
                 let mut attached = self.attached.lock();
                 attached.retain(|timed| timed.strong_count() > 0);
@@ -193,10 +194,10 @@ impl ManualClock {
     }
 }
 
-/// Nanoseconds of a millisecond.
+/// Nanoseconds in a millisecond.
 const NANOS: u64 = 1_000_000;
 
-/// The time of one operation: read when it is first needed, then constant. Most operations never need it.
+/// The time of one operation: read when it is first needed, then constant. Most operations do not need it.
 pub struct Now<'a> {
     clock: &'a Clock,
     moment: Cell<Option<Moment>>,
@@ -209,7 +210,7 @@ impl<'a> Now<'a> {
         Now { clock, moment: Cell::new(None), millis: Cell::new(None) }
     }
 
-    /// The monotonic clock.
+    /// The time of the monotonic clock.
     pub fn moment(&self) -> Moment {
         self.moment.get().unwrap_or_else(|| {
             let moment = self.clock.moment();
@@ -218,7 +219,7 @@ impl<'a> Now<'a> {
         })
     }
 
-    /// The suspend-aware clock.
+    /// The time of the suspend-aware clock.
     pub fn millis(&self) -> Millis {
         self.millis.get().unwrap_or_else(|| {
             let millis = self.clock.millis();
@@ -227,7 +228,8 @@ impl<'a> Now<'a> {
         })
     }
 
-    /// The milliseconds left until `end` for something that is not over: at least 1.
+    /// The milliseconds left until `end`, at least 1. For an entry that has not ended: the coarse clock by which that was decided may be
+    /// behind.
     pub fn left_until(&self, end: Millis) -> u64 {
         end.since(self.clock.latest()).max(1)
     }

@@ -18,23 +18,23 @@ use std::time::Duration;
 pub struct SettingRow {
     /// Its name.
     pub name: &'static str,
-    /// Its type and range.
+    /// The type and the range.
     pub domain: Domain,
-    /// Its default, as text.
+    /// The default, as text.
     pub default: &'static str,
     /// Whether a fetch's options may set it.
     pub per_fetch: bool,
-    /// What it does, in a sentence.
+    /// What the setting does, in a sentence.
     pub about: &'static str,
     write: fn(&mut Settings, &Parsed),
 }
 
-/// What a setting accepts.
+/// The values that a setting accepts.
 #[derive(Clone, Copy)]
 pub enum Domain {
-    /// A whole number from the first to the second.
+    /// A whole number between the two, both included.
     Int(i64, i64),
-    /// A number from the first to the second.
+    /// A number between the two, both included.
     Real(f64, f64),
     /// `true` or `false`.
     Bool,
@@ -55,7 +55,7 @@ impl Parsed {
     fn int(&self) -> i64 {
         if let Parsed::Int(value) = self { *value } else { unreachable!("the table's domain is Int") }
     }
-    /// -1 stands for none.
+    /// `None` for -1.
     fn limit(&self) -> Option<u64> {
         u64::try_from(self.int()).ok()
     }
@@ -242,7 +242,8 @@ pub enum Scope {
     Fetch,
 }
 
-/// Settings under construction. A refused setting changes nothing and is remembered, so that many can be set and checked once.
+/// Settings under construction. A refused setting changes nothing, and the first problem is remembered, so that a program can set many and
+/// check once.
 #[derive(Clone, Debug)]
 pub struct Draft {
     settings: Settings,
@@ -252,7 +253,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// All defaults.
+    /// Starts with all defaults.
     pub fn new(scope: Scope) -> Draft {
         Draft { settings: Settings::default(), stated: Vec::new(), scope, problem: None }
     }
@@ -262,16 +263,16 @@ impl Draft {
         &self.settings
     }
 
-    /// A sentence about the first refused setting.
+    /// A sentence about the first setting that was refused.
     pub fn problem(&self) -> Option<&CString> {
         self.problem.as_ref()
     }
 
-    /// Writes one setting, or returns why it was refused.
+    /// Writes one setting. Returns the reason if it was refused.
     pub fn set(&mut self, name: &str, input: Input<'_>) -> Result<(), Status> {
         let outcome = self.try_set(name, input);
         if let Err((_, sentence)) = &outcome {
-            // Only the first is kept, since the others may be its consequences.
+            // Only the first problem is kept, because the others may follow from it.
             if self.problem.is_none() {
                 self.problem = Some(CString::new(sentence.replace('\0', "?")).unwrap_or_default());
             }
@@ -286,7 +287,7 @@ impl Draft {
         if self.scope == Scope::Fetch && !row.per_fetch {
             return Err((
                 Status::ERR_UNKNOWN_KEY,
-                format!("\"{name}\" is the engine's: set it in the configuration, not in a fetch's options"),
+                format!("\"{name}\" applies to the whole engine: set it in the configuration, not in the options of a fetch"),
             ));
         }
         let Some(parsed) = row.parse(input) else {
@@ -298,14 +299,15 @@ impl Draft {
         Ok(())
     }
 
-    /// The current text of a setting: what was set, else its default.
+    /// The current text of a setting: the value that was set, or the default.
     pub fn get(&self, name: &str) -> Option<&str> {
         let row = row(name)?;
         let stated = self.stated.iter().find(|(stated, _)| *stated == row.name);
         Some(stated.map_or(row.default, |(_, text)| text))
     }
 
-    /// `base`, overridden by what was set here: an answer's terms override options, and these the configuration (rule F19).
+    /// Returns `base`, overridden by the settings that were set here. The terms of an answer override options, and options override the
+    /// configuration (rule F19).
     pub fn over(&self, base: &FetchSettings) -> FetchSettings {
         let mut all = Settings { fetch: base.clone(), ..Settings::default() };
         for (name, text) in &self.stated {
@@ -317,7 +319,7 @@ impl Draft {
     }
 }
 
-/// The text of a number, unless it has a plus sign or spaces, so that there is one way to write a setting.
+/// Returns the text of a number, or `None` if it has a plus sign or spaces, so that there is one form for each setting.
 fn bare(text: &str) -> Option<&str> {
     (!text.starts_with('+') && !text.contains(char::is_whitespace)).then_some(text)
 }
@@ -347,7 +349,7 @@ impl SettingRow {
                     Input::Real(value) if value.fract() == 0.0 && value.abs() < 9e15 => value as i64,
                     Input::Real(_) => return None,
                 };
-                // A timeout or an idle TTL of 0 would be over before it begins; not the wait for better than what is stale.
+                // With 0, a timeout or an idle TTL would expire before it begins. The wait for a load before a fallback is served may be 0.
                 let is_time = self.name.ends_with("timeout_ms") && self.name != "stale.timeout_ms";
                 let zero_is_refused = value == 0 && (is_time || self.name == "cache.idle_ttl_ms");
                 ((low..=high).contains(&value) && !zero_is_refused).then_some(Parsed::Int(value))
@@ -470,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn l09_a_value_out_of_range_changes_nothing_and_says_the_range() {
+    fn l09_a_value_out_of_range_changes_nothing_and_the_problem_gives_the_range() {
         let mut draft = Draft::new(Scope::Engine);
         for (name, input) in [
             ("cache.capacity", Input::Int(-1)),
@@ -490,19 +492,19 @@ mod tests {
     }
 
     #[test]
-    fn l09_a_real_of_any_size_is_told_in_few_digits_and_taken_again() {
+    fn l09_a_number_of_any_size_is_formatted_briefly_and_parsed_back() {
         for value in [0.0, -0.0, 0.5, 3.0, 1e-5, 1e-6, 1.5e15, 1e16, -1e300, 5e-324, f64::MIN_POSITIVE, f64::MAX, f64::INFINITY] {
             let mut draft = Draft::new(Scope::Engine);
             draft.set("priority", Input::Real(value)).expect("any number but NaN");
             let text = draft.get("priority").expect("it is a setting").to_owned();
-            assert!(text.len() <= 25, "{value:e} is told as {text}");
-            draft.set("priority", Input::Text(&text)).expect("what is told is taken");
+            assert!(text.len() <= 25, "{value:e} is formatted as {text}");
+            draft.set("priority", Input::Text(&text)).expect("the formatted number is accepted");
             assert_eq!((draft.get("priority"), draft.settings().fetch.priority), (Some(&*text), Some(value)));
         }
     }
 
     #[test]
-    fn f19_options_override_what_they_state_and_nothing_else() {
+    fn f19_options_override_only_the_settings_that_they_state() {
         let mut options = Draft::new(Scope::Fetch);
         options.set("retry.count", Input::Int(3)).expect("per fetch");
         assert_eq!(options.set("cache.capacity", Input::Int(3)), Err(Status::ERR_UNKNOWN_KEY));

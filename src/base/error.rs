@@ -9,13 +9,13 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Error(Arc<Body>);
 
-/// The content of an error. `kvl_error_t` points at one.
+/// The content of an error. A `kvl_error_t *` points at one.
 pub struct Body {
     status: Status,
     code: i64,
     message: CString,
     permanent: bool,
-    /// The shortest pause before the next attempt.
+    /// The shortest pause before the next attempt, if the provider requested one.
     pause: Option<Duration>,
     forbids_stale: bool,
     object: Option<Object>,
@@ -23,20 +23,20 @@ pub struct Body {
 }
 
 impl Error {
-    /// An error of the library.
+    /// Creates an error of the library, with the message of the status.
     pub fn of(status: Status) -> Error {
         let message = status.row().map_or(c"", |row| row.message);
         Error::with_text(status, 0, &message.to_string_lossy())
     }
 
-    /// An error of the library with a message of its own.
+    /// Creates an error of the library with its own message.
     pub fn with_text(status: Status, code: i64, message: &str) -> Error {
         let message = c_text(message.as_bytes());
         Error(Arc::new(Body { status, code, message, permanent: false, pause: None, forbids_stale: false, object: None, cause: None }))
     }
 
-    /// The same error with a cause: the provider's earlier error. A cause has no cause itself: if `cause` has one, that is used instead
-    /// (rule F10b).
+    /// A copy of this error with a cause, which is the provider's earlier error. A cause has no cause itself: if `cause` has one, that one
+    /// is used instead (rule F10b).
     pub fn caused_by(&self, cause: &Error) -> Error {
         let cause = cause.cause().unwrap_or(cause).clone();
         Error(Arc::new(Body {
@@ -51,7 +51,7 @@ impl Error {
         }))
     }
 
-    /// An error of the provider. `message` is converted to UTF-8; a NUL ends it.
+    /// Creates an error of the provider. `message` is converted to UTF-8; it ends at the first NUL.
     pub fn of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Error {
         let message = c_text(message);
         Error(Arc::new(Body {
@@ -66,24 +66,24 @@ impl Error {
         }))
     }
 
-    /// Sets the shortest pause before the next attempt. False, without a change, if there is another reference to the error.
+    /// Sets the shortest pause before the next attempt. Returns false and changes nothing if there is another reference to the error.
     pub fn set_pause(&mut self, pause: Duration) -> bool {
         let body = Arc::get_mut(&mut self.0);
         body.map(|body| body.pause = Some(pause)).is_some()
     }
 
-    /// The same error, which says of an older answer too that it is worth nothing (rule R02). To be asked of one that nobody else holds.
+    /// Forbids serving a fallback in place of this error (rule R02). Has no effect if there is another reference to the error.
     pub fn forbidding_stale(mut self) -> Error {
         Arc::get_mut(&mut self.0).into_iter().for_each(|body| body.forbids_stale = true);
         self
     }
 
-    /// Whether a retry policy should try again.
+    /// Whether a retry policy may try again after it.
     pub fn is_retriable(&self) -> bool {
         !self.0.permanent && self.0.status.is_retriable()
     }
 
-    /// Whether both are the same object.
+    /// Whether both are the same object. Errors are not compared by content.
     pub fn is(&self, other: &Error) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -98,12 +98,12 @@ impl Error {
         Arc::into_raw(self.0)
     }
 
-    /// The pointer, valid while `self` lives.
+    /// The pointer, valid while `self` exists.
     pub fn as_raw(&self) -> *const Body {
         Arc::as_ptr(&self.0)
     }
 
-    /// Restores a reference.
+    /// Turns a pointer into the reference that it was made from.
     ///
     /// # Safety
     /// `raw` came from [`Error::into_raw`], and each such pointer is taken back once.
@@ -131,17 +131,17 @@ impl Body {
         self.code
     }
 
-    /// The message, UTF-8.
+    /// The message, in UTF-8.
     pub fn message(&self) -> &CStr {
         &self.message
     }
 
-    /// Whether a retry is pointless.
+    /// Whether the provider said that a retry is pointless.
     pub fn is_permanent(&self) -> bool {
         self.permanent
     }
 
-    /// The pause that the provider asks for before the next attempt.
+    /// The shortest pause before the next attempt, if the provider requested one.
     pub fn pause(&self) -> Option<Duration> {
         self.pause
     }
@@ -151,7 +151,7 @@ impl Body {
         self.cause.as_ref()
     }
 
-    /// Whether nobody is to be told an older answer instead.
+    /// Whether no fallback may be served in place of this error.
     pub fn forbids_stale(&self) -> bool {
         self.forbids_stale
     }

@@ -1,22 +1,22 @@
-//! A lock for long work in steps (rule S19): between two steps, the threads that wait for the lock get it first.
+//! A lock for long work in steps (rule S19): between two steps, waiting threads get the lock first.
 //!
-//! The locks of the standard library do not ensure that: a thread that releases a lock and takes it again at once has it before the woken
-//! thread begins to run, so that a hundred short holds would keep others out for as long as one long hold.
+//! The locks of the standard library do not ensure that. A thread that releases a lock and takes it again at once succeeds before the woken
+//! thread begins to run, so that a hundred short holds would keep other threads out for as long as one long hold.
 
 use super::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How long a thread that gives way waits for others, which may not get a processor.
+/// How long a thread that gives way waits for other threads, which may not be scheduled.
 const PATIENCE: Duration = Duration::from_micros(200);
 
 /// A mutex whose holder can give way to waiting threads. Without contention it costs the same as [`Mutex`].
 #[derive(Debug, Default)]
 pub struct FairMutex<T> {
     mutex: Mutex<T>,
-    /// How many threads have ever had to wait. (std's atomics, not `base::sync`: models need not explore a hint.)
+    /// How many threads have ever had to wait. (std's atomics instead of those of `base::sync`, because models need not explore a hint.)
     arrived: AtomicU32,
-    /// How many of these have had the lock.
+    /// How many of these have acquired the lock.
     served: AtomicU32,
 }
 
@@ -61,12 +61,12 @@ impl<T> FairMutex<T> {
         self.mutex.mended();
     }
 
-    /// The data, without locking.
+    /// The data. The exclusive borrow makes locking unnecessary.
     pub fn get_mut(&mut self) -> &mut T {
         self.mutex.get_mut()
     }
 
-    /// For use between two holds of one thread: returns once the threads that wait for the lock have had it.
+    /// Called between two holds by the same thread. Returns once the threads that were waiting have had the lock, or after [`PATIENCE`].
     #[inline]
     pub fn give_way(&self) {
         if self.is_awaited() {
@@ -74,7 +74,7 @@ impl<T> FairMutex<T> {
         }
     }
 
-    /// Whether a thread waits for the lock.
+    /// Whether a thread is waiting for the lock.
     #[inline]
     pub fn is_awaited(&self) -> bool {
         self.arrived.load(Relaxed) != self.served.load(Relaxed)
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s19_between_two_holds_those_who_wait_have_the_lock() {
+    fn s19_waiting_threads_get_the_lock_between_two_holds() {
         const LONG: Duration = Duration::from_secs(60);
         let lock = FairMutex::new(0);
         std::thread::scope(|threads| {
@@ -109,7 +109,7 @@ mod tests {
             *held = 10;
             drop(held);
             lock.give_way_for(LONG);
-            assert_eq!((*lock.lock(), lock.is_awaited()), (12, false), "both came in between");
+            assert_eq!((*lock.lock(), lock.is_awaited()), (12, false), "both waiting threads had the lock");
         });
     }
 }

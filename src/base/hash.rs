@@ -10,16 +10,17 @@ use foldhash::fast::FoldHasher;
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// How one store, or one table of loads, hashes its keys.
+/// The keyed hash function of one store, or of one table of loads.
 #[derive(Clone)]
 pub enum KeyHasher {
-    /// foldhash. Both of its seeds are secret: with its published shared seed, colliding keys exist for any other seed.
+    /// foldhash. Both of its seeds are secret: with the published shared seed, anyone can construct keys that collide whatever the first
+    /// seed is.
     Fast(FoldSeeds),
     /// SipHash-1-3.
     Sip(SipHasher13),
 }
 
-/// The seeds of a foldhash.
+/// The seeds of a foldhash hasher.
 #[derive(Clone)]
 pub struct FoldSeeds {
     own: u64,
@@ -27,9 +28,9 @@ pub struct FoldSeeds {
 }
 
 impl KeyHasher {
-    /// A hasher of this kind, with new secrets.
+    /// Creates a hasher of this kind, with new secrets.
     pub fn new(hash: Hash) -> KeyHasher {
-        // SipHash of a number under keys from the system: its outputs reveal nothing about the keys, nor about each other.
+        // SipHash of a number, keyed by the system: the results reveal nothing about that key, or about each other.
         let system = RandomState::new();
         let secret = |number: u64| system.hash_one(number);
         match hash {
@@ -52,7 +53,7 @@ impl KeyHasher {
     }
 }
 
-/// A function of its own, and marked as rare, so that the fast hash is inlined where it is used.
+/// A separate function, marked as rare, so that the fast hash is inlined into its callers.
 #[cold]
 #[inline(never)]
 fn sip(hasher: &SipHasher13, key: &[u8]) -> u64 {
@@ -64,7 +65,7 @@ pub(crate) mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// The shared seed that foldhash publishes, by its parts: where a key holds one of them, the folded product is 0 under it.
+    /// The words of foldhash's published shared seed. A key that contains one of them makes a factor, and with it the folded product, 0.
     const PUBLISHED: [u64; 6] = [
         0xc0ac_29b7_c97c_50dd,
         0x3f84_d5b5_b547_0917,
@@ -74,8 +75,8 @@ pub(crate) mod tests {
         0xb8e1_afed_6a26_7e96,
     ];
 
-    /// Keys of `len` bytes that differ in a number and end in a constant of foldhash, long ones in two: under its published seed they
-    /// have one hash.
+    /// Keys of `len` bytes that differ in a number and end in a constant of foldhash (keys of 20 bytes and more in two copies of it), so
+    /// that under its published seed they all have the same hash.
     pub(crate) fn colliding_keys(len: usize, constant: usize, count: u32) -> Vec<Vec<u8>> {
         let key = |number: u32| {
             let mut key = vec![b'a'; len];
@@ -103,7 +104,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn s21_every_hasher_is_unlike_any_other() {
+    fn s21_every_hasher_has_its_own_secrets() {
         for hash in [Hash::Fast, Hash::Sip] {
             let of = || KeyHasher::new(hash).hash(b"some key");
             assert_ne!(of(), of());

@@ -1,13 +1,13 @@
-//! Keys: 0 to 65,535 bytes. Short ones live inside the handle, so that an entry costs one allocation, its value.
+//! Keys of 0 to 65,535 bytes. Short ones are stored inside the handle and allocate nothing.
 
 use smallvec::SmallVec;
 
-/// The longest key that is accepted, in bytes.
+/// The maximum length of a key, in bytes.
 pub const KEY_MAX: usize = 65_535;
 
 const INLINE: usize = 22;
 
-/// An owned key. At most 24 bytes itself; keys of up to 22 bytes allocate nothing.
+/// An owned key. The handle has at most 24 bytes; keys of up to 22 bytes allocate nothing.
 #[derive(Clone)]
 pub struct Key(Bytes);
 
@@ -17,8 +17,8 @@ enum Bytes {
     Heap(Box<[u8]>),
 }
 
-/// A key of 8 or 16 bytes, given as words and written in the same pieces in which a [`Key`] is moved afterwards, because reading other
-/// pieces than were just written stalls the processor. It also avoids a call to copy memory.
+/// A key of 8 or 16 bytes, given as words. It is written in the same pieces in which a [`Key`] is moved afterwards, because reading other
+/// pieces than were just written stalls the processor. This also avoids a call to `memcpy`.
 #[inline(always)]
 fn inline_of(first: u64, second: u64) -> [u8; INLINE] {
     let mut inline = [0; INLINE];
@@ -32,7 +32,7 @@ impl Key {
     /// The empty key.
     pub const EMPTY: Key = Key(Bytes::Inline { len: 0, bytes: [0; INLINE] });
 
-    /// Copies `bytes`, of which there are at most [`KEY_MAX`].
+    /// Copies `bytes`, whose length must be at most [`KEY_MAX`].
     pub fn new(bytes: &[u8]) -> Key {
         debug_assert!(bytes.len() <= KEY_MAX);
         if bytes.len() <= INLINE {
@@ -51,7 +51,7 @@ impl Key {
         }
     }
 
-    /// Whether it equals `key`. Common lengths are compared as words, since a call to compare memory costs more.
+    /// Whether it equals `key`. Common lengths are compared as words, because a call to `memcmp` costs more.
     #[inline(always)]
     pub fn is(&self, key: &[u8]) -> bool {
         let Bytes::Inline { len, bytes } = &self.0 else { return self.as_bytes() == key };
@@ -109,7 +109,7 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// Several keys end to end in one buffer, as a fetch and a request hold them. The bytes do not move when this is moved.
+/// Several keys end to end in one buffer, as a fetch and a request store them. Moving the struct does not move the bytes.
 #[derive(Clone, Default, Debug)]
 pub struct PackedKeys {
     bytes: Vec<u8>,
@@ -125,11 +125,11 @@ impl PackedKeys {
         Some(packed)
     }
 
-    /// Appends a key. Not inlined, because the compiler would then merge both branches into one call to copy memory.
+    /// Appends a key. Not inlined, because the compiler would then merge both branches into one call to `memcpy`.
     #[inline(never)]
     pub fn push(&mut self, key: &[u8]) {
         match key.first_chunk::<16>() {
-            // Avoids a call to copy memory.
+            // Avoids a call to `memcpy`.
             Some(sixteen) if key.len() == 16 => self.bytes.extend_from_slice(sixteen),
             _ => self.bytes.extend_from_slice(key),
         }
@@ -159,7 +159,7 @@ impl PackedKeys {
     }
 }
 
-/// The keys of a call, one for each position. A single one is borrowed, so that it needs no copy.
+/// The keys of a call, one for each position. A single key is borrowed, so that it needs no copy.
 #[derive(Clone, Copy, Debug)]
 pub enum CallKeys<'a> {
     /// One key.
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_24_bytes_and_keeps_every_length() {
+    fn a_key_of_any_length_is_kept_in_a_handle_of_24_bytes() {
         assert_eq!(size_of::<Key>(), 24);
         for len in (0..=INLINE + 1).chain([KEY_MAX]) {
             let bytes: Vec<u8> = (1..=len).map(|nth| nth as u8).collect();
@@ -216,7 +216,7 @@ mod tests {
             assert_eq!(key.as_bytes(), bytes);
             assert!(key.is(&bytes));
             if let Bytes::Inline { bytes, .. } = key.0 {
-                assert!(bytes[len..].iter().all(|byte| *byte == 0), "what is not the key is nothing");
+                assert!(bytes[len..].iter().all(|byte| *byte == 0), "the rest of the inline array is zero");
             }
         }
     }

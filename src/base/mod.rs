@@ -1,4 +1,4 @@
-//! The lowest floor: the types that all other rooms share, without behaviour of a cache.
+//! The lowest floor: types that all other rooms share, without any caching rule.
 
 pub mod answer;
 pub mod clock;

@@ -1,11 +1,11 @@
-//! Panics: caught where they must not pass, without printing a message (rule L07).
+//! Panics: caught at the boundaries that they must not cross, without printing a message (rule L07).
 
 use super::hint::rarely;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::{Once, OnceLock};
 
-/// A panic was caught. The caller must handle the state that it left.
+/// A panic was caught. The caller must repair the state that it left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CaughtPanic;
 
@@ -13,12 +13,12 @@ thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `run`. A panic in it is caught, and prints nothing.
+/// Runs `run`. Catches a panic in it, and prints no message for it.
 #[inline]
 pub fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     be_silent();
-    // One access to the thread's storage, since each costs a call in a shared library. It holds nothing with a destructor, so
-    // it is always accessible.
+    // One access to the thread's storage, because each costs a call in a shared library. The cell has no destructor, so it is always
+    // accessible.
     CONTAINED.with(|contained| {
         let before = contained.replace(true);
         let outcome = catch_unwind(AssertUnwindSafe(run));
@@ -27,7 +27,8 @@ pub fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     })
 }
 
-/// As [`catch_panic`], for who runs inside it already, as all does that goes through the engine: no visit to the thread's storage.
+/// Like [`catch_panic`], for code that already runs inside it, as all code called by the engine does: it does not access the thread's
+/// storage.
 #[inline]
 pub fn catch_panic_within<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_| CaughtPanic)
@@ -36,11 +37,11 @@ pub fn catch_panic_within<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 static INSTALL: Once = Once::new();
-// In a static, not in the closure: a closure without captures is boxed without an allocation, so that none is left at the
-// program's end (rule L08).
+// In a static instead of a closure: a closure without captures is boxed without an allocation, so that no memory is left at the end of the
+// program (rule L08).
 static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 
-/// Installs a panic hook, once, that ignores contained panics and passes the others on to the hook before it.
+/// Installs, once, a panic hook that ignores contained panics and passes other panics on to the previous hook.
 #[inline]
 fn be_silent() {
     if rarely(!INSTALL.is_completed()) {
@@ -50,7 +51,7 @@ fn be_silent() {
 
 #[cold]
 fn install() {
-    // The standard library refuses to change hooks on a panicking thread; a later call will do it.
+    // The standard library refuses to change the hook on a panicking thread. A later call will install it.
     if std::thread::panicking() {
         return;
     }
@@ -70,9 +71,9 @@ fn install() {
 mod tests {
     use super::*;
 
-    /// The same test runs twice: here, and in a process of its own whose standard error is read.
+    /// The test runs twice: here, and in a separate process whose standard error is read.
     #[test]
-    fn l07_a_contained_panic_prints_nothing_and_others_are_heard() {
+    fn l07_a_contained_panic_prints_nothing_and_others_are_printed() {
         const CHILD: &str = "KVL_TEST_PANICS_CHILD";
         if std::env::var_os(CHILD).is_some() {
             assert_eq!(catch_panic(|| panic!("inside")).map(|()| 0), Err(CaughtPanic));
@@ -80,12 +81,12 @@ mod tests {
             assert!(std::thread::spawn(|| panic!("outside")).join().is_err());
             return;
         }
-        let name = "base::panics::tests::l07_a_contained_panic_prints_nothing_and_others_are_heard";
-        let program = std::env::current_exe().expect("a test knows its program");
-        // What starts programs of another processor, where the tests are run under an emulator.
+        let name = "base::panics::tests::l07_a_contained_panic_prints_nothing_and_others_are_printed";
+        let program = std::env::current_exe().expect("the path of the test program");
+        // The emulator under which the tests run, for programs of another processor.
         let emulator = std::env::var("KVL_TEST_EMULATOR").unwrap_or_default();
         let mut words = emulator.split_whitespace().map(std::ffi::OsString::from).chain([program.into_os_string()]);
-        let first = words.next().expect("there is the program");
+        let first = words.next().expect("the chain ends with the program");
         let child = std::process::Command::new(first)
             .args(words)
             .args(["--exact", name, "--nocapture"])
@@ -93,9 +94,9 @@ mod tests {
             .env("RUST_BACKTRACE", "0")
             .output()
             .expect("the test program runs");
-        let heard = String::from_utf8_lossy(&child.stderr);
-        assert!(child.status.success(), "{heard}");
+        let printed = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success(), "{printed}");
         assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
-        assert!(heard.contains("outside") && !heard.contains("inside"), "{heard}");
+        assert!(printed.contains("outside") && !printed.contains("inside"), "{printed}");
     }
 }

@@ -1,4 +1,5 @@
-//! The context of this thread and this process: inside a callback, on a thread of the library, in which child of a fork.
+//! The context of the current thread and process: whether the thread is inside a callback or belongs to the library, and how often the
+//! process was forked.
 
 use super::platform::{self, SignalSet};
 use std::cell::Cell;
@@ -9,20 +10,20 @@ thread_local! {
     static PLACE: Cell<ThreadContext> = const { Cell::new(ThreadContext { forks: 0, callbacks: 0, is_ours: false }) };
 }
 
-/// What a thread is doing for the library.
+/// What the current thread is doing for the library.
 #[derive(Clone, Copy)]
 struct ThreadContext {
-    /// The process that wrote this. The child of a fork has the memory of the thread that forked, but it is inside no callback:
-    /// its caller does not exist there (rule L06).
+    /// The number of forks when this was written. The child of a fork inherits the memory of the thread that forked, but is inside no
+    /// callback: the callback's caller does not exist there (rule L06).
     forks: u32,
     /// The depth of nested callbacks.
     callbacks: u32,
-    /// Whether the library started it.
+    /// Whether the library started the thread.
     is_ours: bool,
 }
 
 impl ThreadContext {
-    /// The context written in this process; without one, a thread of the program outside of callbacks.
+    /// The context, if it was written in this process; otherwise that of a thread of the program outside callbacks.
     fn here(self) -> ThreadContext {
         let forks = FORKS.load(Ordering::Relaxed);
         if self.forks == forks { self } else { ThreadContext { forks, callbacks: 0, is_ours: false } }
@@ -43,37 +44,37 @@ pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
         place.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
         before
     };
-    // A thread-local may be destroyed already while the thread ends; a destructor that runs then is not inside a callback.
+    // The thread-local may already be destroyed while the thread ends. A destructor that runs then is not inside a callback.
     let _leave = PLACE.try_with(enter).map(ContextGuard);
     run()
 }
 
-/// Marks this thread as one of the library: code that runs on it must not wait for the library. `hidden`: the signals that it blocks and
-/// the program does not.
+/// Marks the current thread as one of the library, so that code on it is refused whatever waits for the library. `hidden` contains the
+/// signals that it blocks and the program does not.
 pub fn claim_thread(hidden: SignalSet) {
     PLACE.with(|place| place.set(ThreadContext { is_ours: true, ..place.get().here() }));
     HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 
-/// Whether a function marked `outside` must refuse: this thread is inside a callback or belongs to the library.
+/// Whether a function marked `outside` must refuse the call, because the thread is inside a callback or belongs to the library.
 pub fn must_not_wait() -> bool {
     PLACE.try_with(|place| place.get().here()).is_ok_and(|place| place.callbacks > 0 || place.is_ours)
 }
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// The number of forks between the first process and the one that created a handle.
+/// The number of forks between the first process and the one in which a handle was created.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Generation(u32);
 
 impl Generation {
-    /// This process. The first call asks the system to report forks and to keep the library's code mapped.
+    /// The generation of this process. The first call registers a fork handler and keeps the library's code mapped.
     pub fn now() -> Generation {
         static WATCH: Once = Once::new();
         WATCH.call_once(|| {
             extern "C" fn in_child() {
                 FORKS.fetch_add(1, Ordering::Relaxed);
-                // In the child, that thread belongs to the program, and must receive its signals again.
+                // In the child this thread belongs to the program, and must receive its signals again.
                 if let Ok(Some(hidden)) = HIDDEN.try_with(Cell::take) {
                     platform::unblock_signals(&hidden);
                 }
@@ -95,8 +96,8 @@ thread_local! {
     static HIDDEN: Cell<Option<SignalSet>> = const { Cell::new(None) };
 }
 
-/// While this exists, the thread blocks all signals except synchronous ones. A thread that it starts inherits that from its first
-/// instruction on, so that the program's signals reach the program's threads alone (rule L08).
+/// While this exists, the thread blocks all signals except synchronous ones. A thread that it starts inherits the mask from its first
+/// instruction on, so that only the program's own threads receive its signals (rule L08).
 pub struct SignalsHidden {
     before: SignalSet,
 }
@@ -110,7 +111,7 @@ impl SignalsHidden {
 
     /// The signals that a thread started now blocks and the program does not, for [`claim_thread`] there.
     pub fn hidden(&self) -> SignalSet {
-        // If a thread of the library starts another, the program blocks fewer signals than the starting thread.
+        // If a thread of the library starts another one, the program blocks fewer signals than the starting thread does.
         let own = HIDDEN.with(Cell::get).unwrap_or_else(SignalSet::empty);
         SignalSet::asynchronous().without(self.before.without(own))
     }

@@ -1,5 +1,5 @@
-//! Random numbers for spreading things out, not for secrets: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom
-//! number generators", 2014).
+//! Random numbers for spreading things out, not for secrets: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
+//! generators", 2014).
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,22 +12,22 @@ fn mixed(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// `bits` as a number from 0 to `most`, both included. The bias of a 128-bit product is below 2^-64 per value.
+/// Scales `bits` to a number from 0 to `most`, both included. The bias of a 128-bit product is below 2^-64 per value.
 fn scaled(bits: u64, most: u64) -> u64 {
     ((u128::from(bits) * (u128::from(most) + 1)) >> 64) as u64
 }
 
-/// From `seed`, or from the system's randomness.
+/// The initial state: `seed`, or a number from the system's randomness.
 fn start(seed: Option<u64>) -> u64 {
     seed.unwrap_or_else(|| RandomState::new().build_hasher().finish())
 }
 
-/// A generator; the same seed gives the same numbers.
+/// A generator. The same seed gives the same numbers.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// From `seed`, or from the system's randomness.
+    /// Starts from `seed`, or from the system's randomness.
     pub fn new(seed: Option<u64>) -> Random {
         Random(start(seed))
     }
@@ -38,12 +38,12 @@ impl Random {
         mixed(self.0)
     }
 
-    /// Uniformly from 0 to `most`, both included.
+    /// A uniformly distributed number from 0 to `most`, both included.
     pub fn up_to(&mut self, most: u64) -> u64 {
         scaled(self.bits(), most)
     }
 
-    /// Uniformly from 0 to below 1.
+    /// A uniformly distributed number from 0 (included) to 1 (excluded).
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -54,12 +54,12 @@ impl Random {
 pub struct SharedRandom(AtomicU64);
 
 impl SharedRandom {
-    /// From `seed`, or from the system's randomness.
+    /// Starts from `seed`, or from the system's randomness.
     pub fn new(seed: Option<u64>) -> SharedRandom {
         SharedRandom(AtomicU64::new(start(seed)))
     }
 
-    /// Uniformly from 0 to `most`, both included.
+    /// A uniformly distributed number from 0 to `most`, both included.
     pub fn up_to(&self, most: u64) -> u64 {
         scaled(mixed(self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP)), most)
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_reaches_both_ends_and_nothing_beyond() {
+    fn draws_reach_both_ends_of_the_range_and_stay_inside() {
         let mut random = Random::new(Some(1));
         let mut seen = [0; 5];
         for _ in 0..1000 {

@@ -1,13 +1,14 @@
 //! A record: an entry's key, answer and expiry time in one allocation, which a lookup reads after the index.
 //!
-//!   bytes under a key   [ refs | shape | deadline | key, padded | the bytes ]     the entry is the value, and the value the entry
+//!   bytes under a key   [ refs | shape | deadline | key, padded | the bytes ]     one block is both the entry and the value
 //!   any other value     [ refs | shape | deadline | key, padded | value pointer ]
 //!   null                [ refs | shape | deadline | key ]
 //!
-//! A block of the first kind is also a [`Value`], which may be referenced before, while and after it is an entry. The fields for a store
-//! belong to the only store whose entry it is: a block is in one store at a time, and a second store creates a block of the second kind.
+//! A block of the first kind is also a [`Value`], which may be referenced before, while and after it is an entry. It can be the entry of
+//! one store at a time; if it is put into a second one, that store creates a block of the second kind. Only the store uses the fields
+//! `stored` and `deadline`.
 //!
-//! This file is unsafe for the reason that `value.rs` is: the size of a block is in its content.
+//! This file uses unsafe code for the same reason as `value.rs`: the size of a block depends on its content.
 
 use super::answer::Answer;
 use super::hint::{prefetch_at, rarely};
@@ -21,10 +22,10 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
-/// A block that is an entry of the store that holds this: one reference, and the right to its deadline.
+/// An entry owned by a store: one reference to its block, and the only access to its deadline.
 pub struct Record(NonNull<Header>);
 
-// SAFETY: key and answer never change, the count is atomic, and the deadline is reached through this handle alone.
+// SAFETY: key and answer never change, the count is atomic, and only this handle reaches the deadline.
 unsafe impl Send for Record {}
 // SAFETY: as above; the deadline changes through `&mut self` only.
 unsafe impl Sync for Record {}
@@ -33,7 +34,7 @@ unsafe impl Sync for Record {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Address(NonNull<Header>);
 
-// SAFETY: a number, until somebody makes a record of it, who promises that there is one.
+// SAFETY: only a number. Whoever turns it into a record promises that the record exists.
 unsafe impl Send for Address {}
 // SAFETY: as above.
 unsafe impl Sync for Address {}
@@ -50,29 +51,29 @@ impl Deref for RecordRef<'_> {
 }
 
 impl Address {
-    /// The record at this address.
+    /// Borrows the record at this address.
     ///
     /// # Safety
-    /// The record exists, and for `'a` it is neither dropped nor changed.
+    /// The record exists, and during `'a` it is neither dropped nor changed.
     #[inline(always)]
     pub unsafe fn record<'a>(self) -> RecordRef<'a> {
         RecordRef(ManuallyDrop::new(Record(self.0)), PhantomData)
     }
 
-    /// One of those at which there is nothing.
+    /// An address at which there is no record.
     #[cfg(test)]
     pub fn made_up(number: u32) -> Address {
         Address(NonNull::new(std::ptr::without_provenance_mut(number as usize + 1)).expect("not 0"))
     }
 
-    /// Which one.
+    /// The number from which [`Address::made_up`] made this address.
     #[cfg(test)]
     pub fn made_up_number(self) -> u32 {
         self.0.addr().get() as u32 - 1
     }
 }
 
-/// The answer of a borrowed record, without a reference of its own.
+/// The answer of a borrowed record. It holds no reference.
 pub struct AnswerRef<'a>(ManuallyDrop<Answer>, PhantomData<&'a Record>);
 
 impl Deref for AnswerRef<'_> {
@@ -83,16 +84,16 @@ impl Deref for AnswerRef<'_> {
     }
 }
 
-/// The header's number in an entry that has none yet.
+/// The value of `Header::stored` in an entry that has no number yet.
 const STORED: u32 = u32::MAX;
 
-/// The bytes of a cache line on nearly all processors.
+/// The size of a cache line on nearly all processors, in bytes.
 const LINE: usize = 64;
 
-/// Writes the part between the header and the data of a new block.
+/// Writes the deadline and the key of a new block.
 ///
 /// # Safety
-/// The block has a head, room for as long a key, and nobody else knows of it.
+/// The block has a head and room for the key, and no other reference to it exists.
 #[inline(always)]
 pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
     let head = header.cast::<Head>().as_ptr();
@@ -101,7 +102,7 @@ pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
         (&raw mut (*head).deadline).write(UnsafeCell::new(Millis::NEVER));
         let room = head.add(1).cast::<u8>();
         match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-            // Common lengths are copied as words, since a call to copy memory costs more. The space is aligned for them.
+            // Common lengths are copied as words, because a call to `memcpy` costs more. The space is aligned for them.
             (Some(first), Some(last)) if matches!(key.len(), 8 | 16) => {
                 room.cast::<u64>().write(u64::from_ne_bytes(*first));
                 room.add(key.len() - 8).cast::<u64>().write(u64::from_ne_bytes(*last));
@@ -112,7 +113,7 @@ pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
 }
 
 impl Record {
-    /// An entry of `answer` under `key`, without expiry. It uses the value's own block, if that was made for the key and is no entry yet.
+    /// Creates an entry without expiry. It uses the value's own block if that was made for this key and is not an entry yet.
     #[inline]
     pub fn new(key: &[u8], answer: Answer) -> Record {
         match answer {
@@ -121,15 +122,15 @@ impl Record {
         }
     }
 
-    /// Turns the value's block into the entry of `key`, if it can be; returns whether it is one now.
+    /// Turns the value's block into an entry of `key` if possible. Returns whether it is one now.
     #[inline]
     fn can_be(value: &Value, key: &[u8]) -> bool {
         let header = value.header();
-        // SAFETY: a block with this tag has a head, and lives as long as the value.
+        // SAFETY: a block with this tag has a head, and exists as long as the value.
         let is_its_key = header.shape().tag() == ENTRY_BYTES && is_same(unsafe { key_of(value.as_raw()) }, key);
         is_its_key && {
-            // Acquire, here and in the other way: what the store did to the block whose entry it was before comes before what the next one does.
-            // Alone there is nobody to agree with: another reference is made from this one only.
+            // Acquire on both paths: what the block's previous store did to it must be visible to the next one. With a single reference, no
+            // other thread can take part: further references are made from this one only.
             if header.refs.load(Ordering::Acquire) == 1 {
                 let is_free = header.stored.load(Ordering::Acquire) == 0;
                 if is_free {
@@ -150,7 +151,7 @@ impl Record {
         let shape = Shape::new(tag, key.len(), len).expect("a key has at most KEY_MAX bytes");
         let record = match block(shape) {
             Ok(header) => Record(header),
-            // As for any small allocation of the library.
+            // As for any small allocation of the library, running out of memory aborts.
             Err(NoMemory) => handle_alloc_error(shape.layout().unwrap_or(Layout::new::<Head>())),
         };
         // SAFETY: the block is new, and has room for a head, the key and, if there is one, the value's pointer.
@@ -165,14 +166,14 @@ impl Record {
 
     #[inline(always)]
     fn shape(&self) -> Shape {
-        // SAFETY: a record's block lives as long as the record.
+        // SAFETY: a record's block exists as long as the record.
         unsafe { self.0.as_ref() }.shape()
     }
 
     /// The key.
     #[inline(always)]
     pub fn key(&self) -> &[u8] {
-        // SAFETY: a record's block has a head, and lives as long as the record.
+        // SAFETY: a record's block has a head, and exists as long as the record.
         unsafe { key_of(self.0) }
     }
 
@@ -182,17 +183,18 @@ impl Record {
         is_same(self.key(), key)
     }
 
-    /// When it expires by its TTL; [`Millis::NEVER`] for none.
+    /// When it expires by its TTL; [`Millis::NEVER`] if it does not. For an entry that is refreshed ahead, the earlier time at which that
+    /// begins.
     #[inline(always)]
     pub fn deadline(&self) -> Millis {
-        // SAFETY: the block has a head, and nobody changes the deadline while `self` is borrowed.
+        // SAFETY: the block has a head, and the deadline does not change while `self` is borrowed.
         unsafe { *self.0.cast::<Head>().as_ref().deadline.get() }
     }
 
     /// Sets when it expires.
     #[inline]
     pub fn set_deadline(&mut self, deadline: Millis) {
-        // SAFETY: the block has a head, and only its one record, which is `self`, reaches the deadline.
+        // SAFETY: the block has a head, and `self` is the only record that reaches the deadline.
         unsafe { *self.0.cast::<Head>().as_ref().deadline.get() = deadline };
     }
 
@@ -202,28 +204,28 @@ impl Record {
         AnswerRef(ManuallyDrop::new(self.shown()), PhantomData)
     }
 
-    /// The answer, without a reference of its own.
+    /// A copy of the answer that shares the record's reference, so it must not be dropped.
     #[inline(always)]
     fn shown(&self) -> Answer {
         let shape = self.shape();
         match shape.tag() {
             tag if !rarely(tag != ENTRY_BYTES) => Answer::Value(Value(self.0)),
-            // SAFETY: the data of such a block are a value, of which this is a second copy that is never dropped.
+            // SAFETY: the data of such a block are a value. This is a second copy of it, which is never dropped.
             ENTRY_VALUE => Answer::Value(unsafe { self.0.cast::<u8>().add(shape.data_at()).cast::<Value>().read() }),
             _ => Answer::Null,
         }
     }
 
-    /// Its address, valid until it is dropped.
+    /// The address of the block, valid until the record is dropped.
     #[inline(always)]
     pub fn address(&self) -> Address {
         Address(self.0)
     }
 
-    /// The number that its store gave it, below `u32::MAX - 1`.
+    /// The number that the store gave the entry, below `u32::MAX - 1`.
     #[inline(always)]
     pub fn number(&self) -> u32 {
-        // SAFETY: a record's block lives as long as the record. Relaxed: the store's alone, as the deadline is.
+        // SAFETY: a record's block exists as long as the record. Relaxed: only the owning store reads and writes it.
         unsafe { self.0.as_ref() }.stored.load(Ordering::Relaxed) - 1
     }
 
@@ -234,21 +236,21 @@ impl Record {
         unsafe { self.0.as_ref() }.stored.store(number + 1, Ordering::Relaxed);
     }
 
-    /// Turns the entry into its answer, which takes over the entry's reference.
+    /// Turns the entry into its answer. The entry's reference becomes the answer's.
     pub fn into_answer(self) -> Answer {
         let record = ManuallyDrop::new(self);
         let answer = record.shown();
         if record.shape().tag() == ENTRY_BYTES {
-            // SAFETY: the block lives, by the reference that is in `answer`. Release: see `can_be`.
+            // SAFETY: the reference in `answer` keeps the block. Release: see `can_be`.
             unsafe { record.0.as_ref() }.stored.store(0, Ordering::Release);
         } else {
-            // SAFETY: the block is nobody's but the record's; the value was moved out of it.
+            // SAFETY: only the record refers to the block, and the value was moved out of it.
             unsafe { release(record.0) };
         }
         answer
     }
 
-    /// The bytes of heap memory of the entry: its block, and that of its value if it is separate.
+    /// The heap memory of the entry, in bytes: its block, and that of the value if it is separate.
     #[inline]
     pub fn heap_bytes(&self) -> u64 {
         let own = heap_bytes(self.shape().size());
@@ -258,7 +260,7 @@ impl Record {
         }
     }
 
-    /// Prefetches the allocator's header and the first bytes, because the record will be read or dropped soon.
+    /// Prefetches the allocator's header and the first bytes, because the record will soon be read or dropped.
     #[inline(always)]
     pub fn needed_soon(&self) {
         let start = self.0.as_ptr().cast::<u8>().cast_const();
@@ -268,7 +270,7 @@ impl Record {
     }
 }
 
-/// Whether two keys are equal. Common lengths are compared as words, since a call to compare memory costs more.
+/// Whether two keys are equal. Common lengths are compared as words, because a call to `memcmp` costs more.
 #[inline(always)]
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     if let (Ok(one), Ok(other)) = (<[u8; 16]>::try_from(one), <[u8; 16]>::try_from(other)) {
@@ -283,7 +285,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 /// The key in a block.
 ///
 /// # Safety
-/// The block has a head, and lives for `'a`.
+/// The block has a head, and exists during `'a`.
 #[inline(always)]
 unsafe fn key_of<'a>(block: NonNull<Header>) -> &'a [u8] {
     // SAFETY: the caller's promise; the key follows the head.
@@ -311,15 +313,15 @@ mod tests {
             for len in [0, 1, 8, 64, 100_000] {
                 let (key, bytes) = (vec![7; key_len], vec![9; len]);
                 let value = bytes_under(&key, &bytes);
-                assert_eq!(value.as_bytes().map(|data| data.as_ptr() as usize % 8), Some(0), "aligned as a word is");
+                assert_eq!(value.as_bytes().map(|data| data.as_ptr() as usize % 8), Some(0), "the bytes are aligned to 8");
                 let mut record = Record::new(&key, Answer::Value(value.clone()));
                 assert_eq!((record.key(), record.deadline()), (&key[..], Millis::NEVER));
                 record.set_deadline(Millis(5));
                 assert_eq!(record.deadline(), Millis(5));
-                assert!(record.answer().is(&Answer::Value(value.clone())), "the handle is the entry");
+                assert!(record.answer().is(&Answer::Value(value.clone())), "the entry uses the value's block");
                 assert!(record.is_under(&key) && !record.is_under(&[&key[..], b"x"].concat()));
                 drop(record);
-                assert_eq!(value.as_bytes(), Some(&bytes[..]), "it outlives its entry");
+                assert_eq!(value.as_bytes(), Some(&bytes[..]), "the value outlives its entry");
             }
         }
     }
@@ -333,7 +335,7 @@ mod tests {
         assert_eq!([&first, &second, &other].map(shares), [true, false, false]);
         assert!([&first, &second, &other].iter().all(|record| record.answer().is(&Answer::Value(value.clone()))));
         assert!(first.into_answer().is(&Answer::Value(value.clone())));
-        assert!(shares(&put(b"key")), "an entry that left leaves the block to the next");
+        assert!(shares(&put(b"key")), "after the entry has left, the block can be an entry again");
         assert_eq!((second.key(), other.key()), (&b"key"[..], &b"kex"[..]));
     }
 

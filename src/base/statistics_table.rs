@@ -1,7 +1,7 @@
-// Every statistic: one row here is the field of kvl_stats_t, the value in JSON, the sample of OpenMetrics and the line of docs/STATISTICS.md;
-// bindings are generated from it. A new one goes at the end: programs rely on the order of the fields.
+// Every statistic. One row here makes the field of kvl_stats_t, the value in JSON, the sample of OpenMetrics and the line of
+// docs/STATISTICS.md; the bindings are generated from it. New rows go at the end, because programs rely on the order of the fields.
 //
-// field: kind, path in JSON, family of OpenMetrics, label of the sample or "", where the engine counts it; its sentence.
+// Columns: field: kind, path in JSON, family of OpenMetrics, label of the sample or "", source in the engine; description.
 statistics! {
     hits: counter, "lookups.hits", "kvlight_lookups", "result=hit", |s| s.store.hits; "Lookups that found a value.";
     null_hits: counter, "lookups.null_hits", "kvlight_lookups", "result=null_hit", |s| s.store.null_hits; "Lookups that found a null: the key is known to be absent.";
@@ -123,7 +123,7 @@ statistics! {
         "Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.";
 }
 
-// What a family of OpenMetrics with several samples says of them all.
+// The descriptions of OpenMetrics families that have several samples.
 families! {
     "kvlight_lookups": "Lookups, by result.";
     "kvlight_removals": "Values that left the store or were not stored, by cause.";

@@ -10,7 +10,7 @@ pub struct Status(pub i32);
 pub struct StatusRow {
     /// The status.
     pub status: Status,
-    /// Its C name, NUL-terminated.
+    /// The C name, NUL-terminated.
     pub name: &'static std::ffi::CStr,
     /// What happened and what helps, NUL-terminated.
     pub message: &'static std::ffi::CStr,
@@ -21,7 +21,7 @@ pub struct StatusRow {
 const fn text(bytes: &'static str) -> &'static std::ffi::CStr {
     match std::ffi::CStr::from_bytes_with_nul(bytes.as_bytes()) {
         Ok(text) => text,
-        Err(_) => panic!("a text of the status table holds a NUL"),
+        Err(_) => panic!("a text of the status table contains a NUL"),
     }
 }
 
@@ -49,7 +49,7 @@ impl Status {
         self.0 < 0
     }
 
-    /// Whether a retry policy tries again after it, unless the error says it is permanent.
+    /// Whether a retry policy tries again after it, unless the error is marked as permanent.
     pub fn is_retriable(self) -> bool {
         self.row().is_some_and(|row| row.retriable)
     }

@@ -1,5 +1,5 @@
-// Every status of the library: its name behind `KVL_`, its number, whether a retry may help, and a sentence that holds the remedy.
-// Numbers stand in blocks and are never used again. Read by `status.rs` and by `build.rs`, each with its own `statuses!`.
+// Every status of the library: its name after `KVL_`, its number, whether a retry may help, and a sentence that says what to do. Numbers
+// are grouped in blocks and are never reused. Read by `status.rs` and by `build.rs`, each with its own `statuses!`.
 statuses! {
     OK = 0, final, "done";
 
@@ -7,47 +7,47 @@ statuses! {
     NULL = 2, final, "known to be absent";
     MISS = 3, final, "not in the store";
     INVALID_KEY = 4, final, "the validator refused the key";
-    PENDING = 5, final, "accepted: exactly the promised events follow";
-    EMPTY = 6, final, "no event within the time given, or woken";
-    REFUSED = 7, final, "not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone";
-    TOO_LARGE = 8, final, "not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone";
-    TRUNCATED = 9, final, "the buffer is too small: ask again with the length that was written";
-    LATE = 10, final, "the attempt was over before this answer came";
+    PENDING = 5, final, "accepted: the promised events follow";
+    EMPTY = 6, final, "no event within the timeout, or the wait was interrupted by a wake-up";
+    REFUSED = 7, final, "not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed";
+    TOO_LARGE = 8, final, "not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed";
+    TRUNCATED = 9, final, "the buffer is too small: call again with the length that was written";
+    LATE = 10, final, "the attempt had ended before this answer arrived";
     CONFLICT = 11, final, "not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed";
 
-    ERR_INVALID_ARG = -1, final, "an argument is out of its range or has unknown flags";
-    ERR_NULL_POINTER = -2, final, "a pointer is NULL that must not be";
+    ERR_INVALID_ARG = -1, final, "an argument is out of range or has unknown flags";
+    ERR_NULL_POINTER = -2, final, "a pointer that must not be NULL is NULL";
     ERR_UNKNOWN_KEY = -3, final, "no configuration key of that name: kvl_config_keys_json() lists them";
-    ERR_BAD_VALUE = -4, final, "the value is not of the key's type or range: kvl_config_problem() says which";
-    ERR_INVALID_HANDLE = -5, final, "the runtime that was named has been freed";
+    ERR_BAD_VALUE = -4, final, "the value has not the key's type, or is out of its range: kvl_config_problem() gives details";
+    ERR_INVALID_HANDLE = -5, final, "the runtime has been freed";
     ERR_KEY_TOO_LONG = -6, final, "a key has at most KVL_KEY_MAX bytes";
-    ERR_WRONG_KIND = -7, final, "bytes were asked of an object value, or an object of a bytes value";
+    ERR_WRONG_KIND = -7, final, "the bytes of an object value, or the object of a bytes value, were requested";
     ERR_OUT_OF_RANGE = -8, final, "the index is not below the length";
-    ERR_ALREADY_ANSWERED = -9, final, "this key of the request has its answer";
-    ERR_ALREADY_USED = -10, final, "a fetch handle serves one fetch: make a new one";
+    ERR_ALREADY_ANSWERED = -9, final, "this key of the request has been answered already";
+    ERR_ALREADY_USED = -10, final, "a fetch handle can be used for one fetch: create a new one";
     ERR_NO_PROVIDER = -11, final, "the configuration has no provider: kvl_config_set_provider()";
-    ERR_NO_CALLBACK = -12, final, "a callback is NULL and no queue was set that could carry the event";
+    ERR_NO_CALLBACK = -12, final, "a callback is NULL and there is no queue for the event";
     ERR_BUSY = -13, final, "an engine is still attached: free it first";
 
     ERR_NO_MEMORY = -100, final, "out of memory";
     ERR_NO_THREAD = -101, final, "the system refused a thread";
     ERR_NO_FD = -102, final, "the system refused a file descriptor";
     ERR_UNSUPPORTED = -103, final, "not possible in this mode or on this system";
-    ERR_IO = -104, final, "the file system refused: kvl_error_message() says what";
-    ERR_CORRUPT = -105, final, "the file is damaged, or is no saved cache; what was read before the damage is stored";
-    ERR_TRUNCATED = -106, final, "the file ends too early; what was read of it is stored";
-    ERR_FILE_VERSION = -107, final, "the file is of a later version than this library knows";
+    ERR_IO = -104, final, "the file system reported an error: kvl_error_message() gives details";
+    ERR_CORRUPT = -105, final, "the file is damaged, or is not a saved cache; entries read before the damage are stored";
+    ERR_TRUNCATED = -106, final, "the file ends too early; entries read before its end are stored";
+    ERR_FILE_VERSION = -107, final, "the file has a later version than this library supports";
 
     ERR_CLOSED = -200, final, "the engine is closed";
-    ERR_FORKED = -201, final, "the handle was made before a fork: make new ones in the child";
+    ERR_FORKED = -201, final, "the handle was created before a fork: create a new one in the child";
     ERR_REENTRANT = -202, final, "this function may not be called from inside a callback, since it would wait for itself";
 
     ERR_PROVIDER = -300, retriable, "the provider failed";
-    ERR_TIMEOUT = -301, retriable, "the time given was over before an answer came";
+    ERR_TIMEOUT = -301, retriable, "the timeout expired before an answer arrived";
     ERR_CANCELLED = -302, final, "the fetch was cancelled";
-    ERR_QUEUE_FULL = -303, final, "the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch";
+    ERR_QUEUE_FULL = -303, final, "the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once";
     ERR_UNANSWERED = -304, retriable, "the provider finished without an answer for this key";
-    ERR_UNAVAILABLE = -305, retriable, "the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms";
+    ERR_UNAVAILABLE = -305, retriable, "the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms";
 
     ERR_PANIC = -900, final, "an internal error was caught: please report it";
 }

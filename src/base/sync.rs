@@ -1,8 +1,8 @@
-//! The only place that chooses between the locks of the standard library, of the model checker, and of parking_lot for the race detector.
+//! Chooses between the locks of the standard library, of the model checker, and of parking_lot for the race detector. No other file does.
 //!
-//! Normally locks are the standard library's: they allocate no memory, so that nothing of the library is left once a program has freed its
-//! handles (rule L08). But the standard library is compiled without the race detector (tests/tiers/race), which could not see which thread
-//! waited for which; parking_lot is compiled with it.
+//! Normally the locks are the standard library's. They allocate no memory, so that none is left once a program has freed its handles (rule
+//! L08). But the standard library is compiled without the race detector (tests/tiers/race), which therefore cannot see which thread waited
+//! for which; parking_lot is compiled with it.
 
 #[cfg(kvl_model)]
 pub use loom::sync::{Condvar, MutexGuard, atomic};
@@ -20,8 +20,7 @@ use parking_lot::Mutex as Inner;
 #[cfg(not(any(kvl_model, kvl_race)))]
 use std::sync::{Mutex as Inner, PoisonError};
 
-/// A mutex without poisoning. After a panic under the lock, either the catcher of the panic or the next holder repairs the data (rule
-/// L07).
+/// A mutex without poisoning. After a panic under the lock, the code that catches it or the next holder repairs the data (rule L07).
 #[derive(Debug, Default)]
 pub struct Mutex<T>(Inner<T>);
 
@@ -47,32 +46,32 @@ impl<T> Mutex<T> {
         self.0.lock()
     }
 
-    /// The data, without locking.
+    /// The data. The exclusive borrow makes locking unnecessary.
     #[cfg(not(kvl_race))]
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The data, without locking.
+    /// The data. The exclusive borrow makes locking unnecessary.
     #[cfg(kvl_race)]
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut()
     }
 
-    /// Waits for the lock; returns it in `Err` if there was a panic under it since [`Mutex::mended`].
+    /// Waits for the lock. Returns it as `Err` if there was a panic under it since the last [`Mutex::mended`].
     #[cfg(not(any(kvl_model, kvl_race)))]
     #[inline(always)]
     pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
         self.0.lock().map_err(PoisonError::into_inner)
     }
 
-    /// With other locks than the standard library's, no test panics under one.
+    /// Never `Err`: with these locks no test panics while holding one.
     #[cfg(any(kvl_model, kvl_race))]
     pub fn lock_unless_broken(&self) -> Result<MutexGuard<'_, T>, MutexGuard<'_, T>> {
         Ok(self.lock())
     }
 
-    /// Takes the lock, if it is free and there was no panic under it since [`Mutex::mended`]. Does not panic.
+    /// Takes the lock if it is free and there was no panic under it since the last [`Mutex::mended`]. Does not panic.
     #[inline(always)]
     pub fn try_lock_unless_broken(&self) -> Option<MutexGuard<'_, T>> {
         #[cfg(kvl_race)]
@@ -114,16 +113,16 @@ pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout: s
     condvar.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner()).0
 }
 
-/// In a model time does not pass: a waiting thread is woken by another, or the model reports a deadlock.
+/// In a model time does not pass: another thread wakes the waiting one, or the model reports a deadlock.
 #[cfg(kvl_model)]
 pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: std::time::Duration) -> MutexGuard<'a, T> {
     wait(condvar, guard)
 }
 
-/// Polls a few times over some microseconds, yielding to others, before the caller goes to sleep, because waking up takes longer.
+/// Polls for some microseconds, yielding to other threads, before the caller goes to sleep, because waking up takes longer.
 #[cfg(not(kvl_model))]
 pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
-    /// Polls with 1, 2, 4, ... pauses between them; then as many that yield the processor.
+    /// Polls with 1, 2, 4, ... pauses in between, then the same number of times with yields.
     const ROUNDS: u32 = 6;
     for round in 0..2 * ROUNDS {
         if let found @ Some(_) = look() {
@@ -143,13 +142,13 @@ pub fn linger<R>(look: impl FnOnce() -> Option<R>) -> Option<R> {
     look()
 }
 
-/// Orders everything that other threads did before they released `count` before what this thread does next.
+/// Makes everything that other threads did before they released `count` visible to this thread.
 #[cfg(not(kvl_race))]
 pub fn acquire(_count: &std::sync::atomic::AtomicU32) {
     std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
 }
 
-/// The same for the race detector, which does not understand fences.
+/// Like the other `acquire`, for the race detector, which does not support fences.
 #[cfg(kvl_race)]
 pub fn acquire(count: &std::sync::atomic::AtomicU32) {
     count.load(std::sync::atomic::Ordering::Acquire);

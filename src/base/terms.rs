@@ -2,23 +2,23 @@
 
 use super::time::Ttl;
 
-/// The stated terms of an answer. A term that is `None` is determined by the options of the fetch, the cost function or the configuration.
+/// The stated terms of an answer. A term that is `None` comes from the options of the fetch, the cost function or the configuration.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct StoreTerms {
-    /// How long the entry lives; `None`: the default of its kind.
+    /// How long the entry stays fresh; `None`: the configured TTL of values or of nulls.
     pub ttl: Option<Ttl>,
-    /// Whether a put over a live entry keeps that entry's expiry time; `ttl` then applies to a key without an entry.
+    /// Whether a put that replaces a live entry keeps its expiry time; `ttl` then applies only if the key has no entry.
     pub keep_ttl: bool,
-    /// How long the entry stays after its expiry as a fallback, in milliseconds; `None`: what the configuration says.
+    /// How long the entry stays as a fallback after its expiry, in milliseconds; `None`: as configured.
     pub stale_ms: Option<u64>,
-    /// Lower priorities are evicted for higher ones; `None`: that of the fetch, else 0. An entry with NaN is refused.
+    /// Entries of lower priority are evicted first; `None`: the priority of the fetch, else 0. An entry with NaN is refused.
     pub priority: Option<f64>,
-    /// The cost of the value, without key and node; `None`: that of the cost function, else the value's own.
+    /// The cost of the value in bytes, without key and node; `None`: the result of the cost function, else the value's own cost.
     pub cost: Option<u64>,
 }
 
 impl StoreTerms {
-    /// These terms, with `priority` where none was stated.
+    /// Returns these terms, with `priority` if none was stated.
     #[inline]
     pub fn or_priority(&self, priority: Option<f64>) -> StoreTerms {
         StoreTerms { priority: self.priority.or(priority), ..*self }

@@ -3,69 +3,69 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// A point on the suspend-aware clock by which entries expire: milliseconds since an arbitrary start.
+/// A point on the suspend-aware clock, which expiry uses: milliseconds since an arbitrary start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// Later than any clock will ever show.
+    /// Later than any time that the clock shows.
     pub const NEVER: Millis = Millis(u64::MAX);
 
-    /// This point moved by `span`, saturating at [`Millis::NEVER`].
+    /// Adds `span_ms` milliseconds, saturating at [`Millis::NEVER`].
     pub fn after(self, span_ms: u64) -> Millis {
         Millis(self.0.saturating_add(span_ms))
     }
 
-    /// How long ago `earlier` was; 0 if it lies ahead.
+    /// The milliseconds since `earlier`; 0 if that is in the future.
     pub fn since(self, earlier: Millis) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// The present time, to the precision of a coarse clock. Expiry times are set from the latest possible time and compared with the
-/// earliest, so that no entry expires too early.
+/// The present time, to the precision of a coarse clock. Expiry times are set from the latest possible time and compared with the earliest,
+/// so that no entry expires too early.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Present {
-    /// The earliest it can be.
+    /// The earliest possible time.
     pub earliest: Millis,
-    /// The latest it can be.
+    /// The latest possible time.
     pub latest: Millis,
 }
 
-/// A point on the monotonic clock by which timeouts, backoff and linger run: nanoseconds since an arbitrary start.
+/// A point on the monotonic clock, which timeouts, backoff and linger use: nanoseconds since an arbitrary start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Later than any clock will ever show.
+    /// Later than any time that the clock shows.
     pub const NEVER: Moment = Moment(u64::MAX);
 
-    /// This point moved by `span`, saturating at [`Moment::NEVER`].
+    /// Adds `span`, saturating at [`Moment::NEVER`].
     pub fn after(self, span: Duration) -> Moment {
         let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         Moment(self.0.saturating_add(nanos))
     }
 
-    /// This point moved back by `span`, to the clock's beginning at most.
+    /// Subtracts `span`, saturating at the start of the clock.
     pub fn before(self, span: Duration) -> Moment {
         let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
         Moment(self.0.saturating_sub(nanos))
     }
 
-    /// How long ago `earlier` was; zero if it lies ahead.
+    /// The time since `earlier`; zero if that is in the future.
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// How long an entry lives (rule S06).
+/// How long an entry stays fresh (rule S06).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ttl {
-    /// Until something else removes it.
+    /// It does not expire.
     Never,
     /// This many milliseconds.
     For(NonZeroU64),
-    /// It is not stored, and the entry under the key is removed.
+    /// It is not stored, and an existing entry under the key is removed.
     DoNotStore,
 }
 
@@ -75,7 +75,8 @@ impl Ttl {
         NonZeroU64::new(ms).map_or(Ttl::DoNotStore, Ttl::For)
     }
 
-    /// Decodes the form of the C API: above 0 milliseconds, 0 do not store, -1 never, -2 `None` (the default); else an error.
+    /// Decodes the form of the C API: above 0, milliseconds; 0, do not store; -1, never; -2, the default (`None`). Other numbers are
+    /// errors.
     pub fn from_raw(ms: i64) -> Result<Option<Ttl>, NotATtl> {
         match ms {
             -2 => Ok(None),
@@ -86,6 +87,6 @@ impl Ttl {
     }
 }
 
-/// A number that [`Ttl::from_raw`] does not define.
+/// A number that [`Ttl::from_raw`] does not accept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotATtl;

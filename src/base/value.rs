@@ -1,13 +1,13 @@
 //! Values: reference-counted handles to bytes or to an object of the host. Immutable once shared.
 //!
-//! One allocation each, behind one thin pointer, because that pointer is what crosses the C ABI and what an entry pays for:
+//! Each is one allocation behind one thin pointer, because that pointer crosses the C ABI, and every entry pays for its size:
 //!
 //!   bytes     [ refs | kind, len | data ... ]
 //!   entry     [ refs | kind, len, key's len | deadline | key, padded | data ... ]
 //!   external  [ refs | kind      | data pointer, len | the host's object ]
 //!   object    [ refs | kind      | cost         | the host's object ]
 //!
-//! Bytes that are put under a key have room for what a store notes of the entry, which they then are ([`super::record`]).
+//! Bytes that are put under a key have room for what a store records about the entry: the block becomes the entry ([`super::record`]).
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
@@ -22,49 +22,49 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// Bytes, ours or the host's.
+    /// Bytes, owned by the library or by the host.
     Bytes,
     /// A pointer of the host.
     Object,
 }
 
-/// The start of every value's allocation, and of every entry's. `kvl_value_t` points at one.
+/// The start of every value's allocation, and of every entry's. A `kvl_value_t *` points at one.
 #[repr(C)]
 pub struct Header {
     pub(super) refs: AtomicU32,
-    /// 0 in what is no entry now; else one more than the number that the entry has in its store.
+    /// 0 if the block is not an entry; otherwise one more than the number that its store gave the entry.
     pub(super) stored: AtomicU32,
     shape: Shape,
 }
 
-/// What the block holds: one of the tags below, how long the key is, and how many bytes of data there are.
+/// The layout of a block: one of the tags below, the length of the key, and the number of bytes of data.
 #[derive(Clone, Copy)]
 pub(super) struct Shape(u64);
 
-/// Bytes of a cache line, nearly everywhere.
+/// The size of a cache line on nearly all processors, in bytes.
 const LINE: usize = 64;
 
-/// Set in the tags of blocks that have a head. The others are none.
+/// Set in the tags of blocks that have a [`Head`].
 const HEAD: u64 = 4;
-/// The bits that say no more than what the data are. 0 is a value of bytes.
+/// The bits that distinguish the kinds of data. 0 means bytes in the block itself.
 const DATA: u64 = 3;
 
 const INLINE: u64 = 0;
 const EXTERNAL: u64 = 1;
 const OBJECT: u64 = 2;
-/// An entry whose data are a value.
+/// An entry that is a value of bytes.
 pub(super) const ENTRY_BYTES: u64 = HEAD;
-/// An entry whose data are a pointer to a value. No value by itself, nor is the next.
+/// An entry whose data are a pointer to a value. Such a block is not a value itself, nor is an [`ENTRY_NULL`].
 pub(super) const ENTRY_VALUE: u64 = HEAD | 1;
 /// An entry without data.
 pub(super) const ENTRY_NULL: u64 = HEAD | 2;
 
 const TAG_BITS: u32 = 3;
 const KEY_BITS: u32 = 16;
-/// 32 TiB: no allocation is longer.
+/// The maximum length of the data, 32 TiB, which is more than any allocation can have.
 const LONGEST: u64 = u64::MAX >> (TAG_BITS + KEY_BITS);
 
 impl Shape {
@@ -89,30 +89,30 @@ impl Shape {
         (self.0 >> (TAG_BITS + KEY_BITS)) as usize
     }
 
-    /// Where the data begin. A key is padded, so that they are aligned as any word is.
+    /// The offset of the data. A key is padded, so that they are aligned to 8 bytes.
     #[inline(always)]
     pub(super) fn data_at(self) -> usize {
-        // The head is wider by a word of 8 bytes, which is twice its tag: there is no branch to guess.
+        // The head adds 8 bytes, which is twice the bit of its tag: no branch that could be mispredicted.
         size_of::<Header>() + 2 * (self.0 & HEAD) as usize + self.key_len().next_multiple_of(8)
     }
 
-    /// How many bytes a block with this shape has.
+    /// The size of a block with this shape, in bytes.
     #[inline(always)]
     pub(super) fn size(self) -> usize {
         self.data_at() + self.len()
     }
 
-    /// The layout of a block with this shape, unless no memory is that long.
+    /// The layout of a block with this shape; `None` if it is longer than any allocation can be.
     pub(super) fn layout(self) -> Option<Layout> {
         Layout::from_size_align(self.data_at().checked_add(self.len())?, align_of::<Head>()).ok()
     }
 }
 
-/// The start of a block that can be an entry. The key follows.
+/// The start of a block that can be an entry. The key follows it.
 #[repr(C)]
 pub(super) struct Head {
     pub(super) header: Header,
-    /// Used only by the store whose entry it is.
+    /// Used only by the store that owns the entry.
     pub(super) deadline: UnsafeCell<Millis>,
 }
 
@@ -144,18 +144,18 @@ impl Header {
 
 const _: () = assert!(size_of::<Head>() == size_of::<Header>() + 2 * HEAD as usize);
 
-/// Allocates a block of this shape, with only the header filled in.
+/// Allocates a block of this shape. Only the header is initialised.
 pub(super) fn block(shape: Shape) -> Result<NonNull<Header>, NoMemory> {
     let layout = shape.layout().ok_or(NoMemory)?;
-    // SAFETY: the layout is never empty, it holds a header.
+    // SAFETY: the layout contains at least a header, so it is not empty.
     let start = NonNull::new(unsafe { alloc(layout) }).ok_or(NoMemory)?.cast::<Header>();
     // SAFETY: the allocation begins with room for a header, aligned for it.
     unsafe { start.write(Header::new(shape)) };
     Ok(start)
 }
 
-/// The bytes of heap memory for an allocation of `size` bytes: these and a word for the allocator, rounded up to 16 bytes, and at least
-/// 32. That is exact for glibc; other allocators round differently, and keep their own data elsewhere.
+/// The heap memory for an allocation of `size` bytes, in bytes: these and a word for the allocator, rounded up to 16 bytes, at least 32.
+/// This is exact for glibc; other allocators round differently and keep their own data elsewhere.
 #[inline(always)]
 pub(super) fn heap_bytes(size: usize) -> u64 {
     ((size as u64 + 8).next_multiple_of(16)).max(32)
@@ -173,15 +173,15 @@ pub(super) unsafe fn release(block: NonNull<Header>) {
     }
 }
 
-/// There was not enough memory, or the length is more than one allocation can have.
+/// There is not enough memory, or the length exceeds what one allocation can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoMemory;
 
-/// A shared handle of a value; cloning it adds a reference.
+/// A shared handle of a value. Cloning it adds a reference.
 #[repr(transparent)]
 pub struct Value(pub(super) NonNull<Header>);
 
-// SAFETY: the contents never change once shared, the count is atomic, and objects may end on any thread (see `Object`).
+// SAFETY: the contents never change once shared, the count is atomic, and any thread may destroy an object (see `Object`).
 unsafe impl Send for Value {}
 // SAFETY: as above.
 unsafe impl Sync for Value {}
@@ -190,34 +190,34 @@ impl Value {
     /// Copies `bytes`.
     pub fn bytes(bytes: &[u8]) -> Result<Value, NoMemory> {
         let (value, data) = Value::room(bytes.len())?;
-        // SAFETY: `data` has room for as many bytes, and nobody else knows of it yet.
+        // SAFETY: `data` has room for these bytes, and no other reference to it exists yet.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr(), bytes.len()) };
         Ok(value)
     }
 
-    /// A value of `len` zero bytes, to be filled through the pointer before the value is shared.
+    /// Creates a value of `len` zero bytes, to be filled through the pointer before the value is shared.
     pub fn space(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
         let (value, data) = Value::room(len)?;
-        // SAFETY: `data` has room for as many bytes, and nobody else knows of it yet.
+        // SAFETY: `data` has room for these bytes, and no other reference to it exists yet.
         unsafe { data.write_bytes(0, len) };
         Ok((value, data))
     }
 
-    /// A value of `len` uninitialised bytes, which must be filled before they are read.
+    /// Creates a value of `len` uninitialised bytes, which must be written before they are read.
     fn room(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
         let shape = Shape::new(INLINE, 0, len).ok_or(NoMemory)?;
         let header = block(shape)?;
-        // SAFETY: the block goes on with `len` bytes there.
+        // SAFETY: the block has `len` bytes at that offset.
         let data = unsafe { header.cast::<u8>().add(shape.data_at()) };
         Ok((Value(header), data))
     }
 
-    /// Copies `bytes`, to be put under `key`: the store uses the block for its entry, so that nothing else is allocated or copied. In all
-    /// other respects it is like [`Value::bytes`].
+    /// Copies `bytes`, to be put under `key`. The store then uses the block for its entry, so that nothing else is allocated or copied. In
+    /// all other respects it is like [`Value::bytes`].
     pub fn bytes_under(key: &[u8], bytes: &[u8]) -> Result<Value, NoMemory> {
         let shape = Shape::new(ENTRY_BYTES, key.len(), bytes.len()).ok_or(NoMemory)?;
         let header = block(shape)?;
-        // SAFETY: the block is a head with room for a key and data of these lengths, and nobody else knows of it yet.
+        // SAFETY: the block has a head and room for a key and data of these lengths, and no other reference to it exists yet.
         unsafe {
             super::record::fill(header, key);
             let data = header.cast::<u8>().add(shape.data_at());
@@ -226,7 +226,7 @@ impl Value {
         Ok(Value(header))
     }
 
-    /// `len` bytes of the host at `data`, which stay valid and unchanged until `owner` is destroyed.
+    /// Wraps `len` bytes of the host at `data`, which stay valid and unchanged until `owner` is destroyed.
     ///
     /// # Safety
     /// `data` is readable for `len` bytes from any thread until `owner` is dropped.
@@ -236,21 +236,21 @@ impl Value {
         Value(NonNull::from(Box::leak(body)).cast())
     }
 
-    /// An object of the host that costs `cost`.
+    /// Wraps an object of the host. `cost` is in bytes.
     pub fn object(object: Object, cost: u64) -> Value {
         let header = Header::new(Shape(OBJECT));
         let body = Box::new(ObjectBox { header, cost, object: ManuallyDrop::new(object) });
         Value(NonNull::from(Box::leak(body)).cast())
     }
 
-    /// An object by pointer and destructor.
+    /// Wraps an object of the host, given as a pointer and a destructor.
     pub fn object_with(pointer: *mut c_void, cost: u64, free: Option<FreeFn>) -> Value {
         Value::object(Object::new(pointer, free), cost)
     }
 
     #[inline]
     pub(super) fn header(&self) -> &Header {
-        // SAFETY: a value's pointer is valid while a reference is held, and `self` is one.
+        // SAFETY: a value's pointer is valid while there is a reference, and `self` is one.
         unsafe { self.0.as_ref() }
     }
 
@@ -259,7 +259,7 @@ impl Value {
         self.header().shape.tag()
     }
 
-    /// Prefetches the allocator's header and the first bytes, because the value will be dropped soon and its memory reused.
+    /// Prefetches the allocator's header and the first bytes, because the value will soon be dropped and its memory reused.
     #[inline(always)]
     pub fn given_up_soon(&self) {
         let start = self.0.as_ptr().cast::<u8>().cast_const();
@@ -279,7 +279,7 @@ impl Value {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         let shape = self.header().shape;
         if shape.0 & DATA == 0 {
-            // SAFETY: the data of these two stand in the same allocation, and were filled when it was made.
+            // SAFETY: for these two kinds the data are in the same allocation, and were initialised when it was made.
             return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(shape.data_at()), shape.len()) });
         }
         self.external_bytes()
@@ -293,7 +293,7 @@ impl Value {
         }
         // SAFETY: the tag says that this allocation is an `External`.
         let External { data, len, .. } = unsafe { self.0.cast::<External>().as_ref() };
-        // SAFETY: readable by the promise given to `external`; of 0 bytes nothing is read.
+        // SAFETY: readable by the promise of the caller of `external`; of an empty slice nothing is read.
         if *len == 0 { Some(&[]) } else { Some(unsafe { std::slice::from_raw_parts(*data, *len) }) }
     }
 
@@ -303,7 +303,7 @@ impl Value {
         (self.tag() == OBJECT).then(|| unsafe { self.0.cast::<ObjectBox>().as_ref() }.object.pointer())
     }
 
-    /// Its cost: the length of bytes, or the stated cost of an object.
+    /// The cost in bytes: the length of bytes, or the stated cost of an object.
     #[inline]
     pub fn cost(&self) -> u64 {
         match self.tag() {
@@ -315,7 +315,7 @@ impl Value {
         }
     }
 
-    /// The bytes of heap memory for it: its own allocation, and the host's bytes or object at their cost.
+    /// The heap memory of the value, in bytes: its own allocation, and the host's bytes or object at their cost.
     pub fn heap_bytes(&self) -> u64 {
         match self.tag() {
             OBJECT => heap_bytes(size_of::<ObjectBox>()).saturating_add(self.cost()),
@@ -324,7 +324,7 @@ impl Value {
         }
     }
 
-    /// Whether its end runs no host code and reports nothing, on any thread.
+    /// Whether destroying it runs no host code and reports no DROP event, on any thread.
     #[inline]
     pub fn ends_silently(&self) -> bool {
         self.header().shape.0 & DATA == 0
@@ -348,16 +348,16 @@ impl Value {
         ManuallyDrop::new(self).0
     }
 
-    /// The pointer, valid while `self` lives.
+    /// The pointer, valid while `self` exists.
     pub fn as_raw(&self) -> NonNull<Header> {
         self.0
     }
 
-    /// Like `clone`. Since `self` is borrowed exclusively, an only reference needs no atomic operation on the count.
+    /// Like `clone`. Since `self` is borrowed exclusively, a single reference needs no atomic read-modify-write.
     #[inline]
     pub fn share(&mut self) -> Value {
         let refs = &self.header().refs;
-        // Orders what former holders did before the destruction that the new reference may lead to.
+        // Acquire: what former holders did must happen before the destruction to which the new reference may lead.
         if refs.load(Ordering::Acquire) != 1 {
             return self.clone();
         }
@@ -365,7 +365,7 @@ impl Value {
         Value(self.0)
     }
 
-    /// Restores a reference.
+    /// Turns a pointer into the reference that it was made from.
     ///
     /// # Safety
     /// `raw` came from [`Value::into_raw`], and each such pointer is taken back once.
@@ -378,9 +378,10 @@ impl Value {
 impl Clone for Value {
     #[inline]
     fn clone(&self) -> Value {
-        // Relaxed, as in `Arc`: a new reference is made from one that is held, so nothing is published by the count.
+        // Relaxed, as in `Arc`: a new reference is made from an existing one, so the count publishes nothing.
         let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
-        // Half of the range: a program leaks references in a loop. The other half is for threads that do so at the same time.
+        // At half of the range: a program that gets here leaks references in a loop. The other half is for threads that do so at the same
+        // time.
         if rarely(before > u32::MAX / 2) {
             std::process::abort();
         }
@@ -393,14 +394,14 @@ impl Drop for Value {
     fn drop(&mut self) {
         let refs = &self.header().refs;
         // With a single reference there is no other thread to synchronise with, and none can appear, since references are made from
-        // references. Here that is the usual case, unlike in `give_up`.
+        // references. Unlike in `give_up`, this is the usual case here.
         if refs.load(Ordering::Relaxed) == 1 || refs.fetch_sub(1, Ordering::Release) == 1 {
             self.end();
         }
     }
 }
 
-/// The last reference to a value, already released: dropping this destroys the value.
+/// The last reference to a value, already subtracted from its count. Dropping this destroys the value.
 pub struct LastReference(ManuallyDrop<Value>);
 
 impl Drop for LastReference {
@@ -410,22 +411,22 @@ impl Drop for LastReference {
 }
 
 impl Value {
-    /// Releases the reference without running any destructor; if it was the last one, the result must be dropped to run it.
+    /// Releases the reference without running a destructor. If it was the last one, the result must be dropped to run it.
     #[inline]
     pub fn give_up(self) -> Option<LastReference> {
         let value = ManuallyDrop::new(self);
         (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| LastReference(value))
     }
 
-    /// No other reference is left: frees the value. Called once.
+    /// Frees the value after the last reference was released. Called once.
     #[inline(never)]
     fn end(&self) {
-        // Orders what other holders did with the value before its destruction.
+        // What other holders did with the value must happen before its destruction.
         acquire(&self.header().refs);
         match self.tag() {
             // SAFETY: the last reference to a block.
             INLINE | ENTRY_BYTES => unsafe { release(self.0) },
-            // SAFETY: the last reference; allocated as a box of `External`. The memory goes first, then the host is notified.
+            // SAFETY: the last reference; allocated as a box of `External`. The memory is freed first, then the host is notified.
             EXTERNAL => unsafe {
                 let body = *Box::from_raw(self.0.cast::<External>().as_ptr());
                 drop(ManuallyDrop::into_inner(body.owner));

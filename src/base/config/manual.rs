@@ -1,11 +1,11 @@
-//! `docs/CONFIGURATION.md`, made from the table of settings.
+//! Generates `docs/CONFIGURATION.md` from the table of settings.
 
 use super::Domain::{Bool, Int, Real, Word};
 use super::{COUNT, LEAST_URGENT, MAX, MOST_URGENT, SettingRow, TABLE};
 use std::fmt::Write as _;
 
 impl SettingRow {
-    /// What it accepts, as a cell of the table.
+    /// The accepted values, as a cell of the table.
     fn domain_markdown(&self) -> String {
         match self.domain {
             Int(low, MAX) => format!("integer, {low} or more"),
@@ -19,13 +19,13 @@ impl SettingRow {
         }
     }
 
-    /// The part of the name before its dot, or nothing.
+    /// The part of the name before its dot, or "".
     fn group(&self) -> &'static str {
         self.name.split_once('.').map_or("", |(group, _)| group)
     }
 }
 
-/// `docs/CONFIGURATION.md`.
+/// The content of `docs/CONFIGURATION.md`.
 pub fn as_markdown() -> String {
     let mut text = String::from(
         "# Configuration\n\n\
@@ -58,7 +58,7 @@ fn title(group: &str) -> String {
         "batch" => "Batches",
         "rate" => "Rate limit",
         "breaker" => "Circuit breaker",
-        "load" => "Loads that nobody waits for",
+        "load" => "Loads without waiting fetches",
         "retry" => "Retries",
         "refresh" => "Refresh ahead",
         "stale" => "Stale entries",

@@ -1,32 +1,32 @@
-//! What an engine, a cache or a fetch is made from: the settings as types, with their defaults. Each field is a row of the table in `config`.
+//! The settings of an engine, a cache or a fetch as types, with their defaults. Each field is a row of the table in `config`.
 
 use std::time::Duration;
 
-/// What an engine or a cache is made from.
+/// All settings of an engine or a cache.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `cache.*`
     pub cache: CacheSettings,
-    /// `tasks.*`, `queue.*` and `batch.*` but for the per-fetch ones
+    /// `tasks.*`, `queue.*` and `batch.*`, except the per-fetch settings
     pub tasks: TaskSettings,
-    /// What a fetch may override.
+    /// The settings that a fetch may override.
     pub fetch: FetchSettings,
 }
 
-/// How the store is bounded and when entries end (rules S02 to S09).
+/// The limits of the store, and when entries expire (rules S02 to S09).
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct CacheSettings {
     pub capacity: u64,
     pub cost_limit: Option<u64>,
-    /// `None`: as many as the sizes allow.
+    /// `None`: determined by the sizes.
     pub shards: Option<u32>,
-    /// `None`: entries live until something removes them.
+    /// `None`: entries do not expire.
     pub ttl_ms: Option<u64>,
     pub null_ttl_ms: Option<u64>,
     pub ttl_jitter_ms: u64,
     pub idle_ttl_ms: Option<u64>,
-    /// How long an entry stays after its end as a fallback (rule R01).
+    /// How long an expired entry stays as a fallback (rule R01).
     pub stale_ttl_ms: u64,
     pub refresh: RefreshSettings,
     pub timer: bool,
@@ -34,35 +34,35 @@ pub struct CacheSettings {
     pub hash: Hash,
     pub error_ttl_ms: u64,
     pub error_capacity: u64,
-    /// `None`: any number.
+    /// `None`: no limit.
     pub max_pending_removals: Option<u64>,
 }
 
-/// When an entry that is used is loaded anew before its end (rule R05).
+/// When the use of an entry starts a refresh ahead of its expiry (rule R05).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct RefreshSettings {
-    /// 0: by `after_ms`.
+    /// 0: `after_ms` applies.
     pub after: f64,
-    /// 0: by `after`.
+    /// 0: `after` applies.
     pub after_ms: u64,
     pub retry_ms: u64,
     pub jitter: f64,
 }
 
 impl RefreshSettings {
-    /// Whether entries are loaded before their end at all.
+    /// Whether there is refresh ahead at all.
     pub fn is_on(&self) -> bool {
         self.after > 0.0 || self.after_ms > 0
     }
 }
 
-/// How keys are hashed.
+/// The hash function for keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hash {
-    /// foldhash: fast.
+    /// foldhash, which is fast.
     Fast,
-    /// SipHash-1-3: for keys that an attacker chooses.
+    /// SipHash-1-3, for keys that an attacker chooses.
     Sip,
 }
 
@@ -79,36 +79,36 @@ pub struct TaskSettings {
     pub queue_order: QueueOrder,
     pub queue_share: f64,
     pub queue_overflow: Overflow,
-    /// `None`: waiting makes nothing more urgent.
+    /// `None`: waiting does not change the urgency.
     pub queue_ageing: Option<Duration>,
     pub batch_max_keys: u32,
     pub batch_linger: Duration,
     pub omitted_is_null: bool,
     pub rate: RateSettings,
     pub breaker: BreakerSettings,
-    /// How long a key is left alone after a failure that a fallback covered (rule R03).
+    /// How long a key is not loaded again after a failure that a fallback covered (rule R03).
     pub stale_retry: Duration,
 }
 
 /// How many requests may be with the provider (rule R10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConcurrencyLimit {
-    /// `tasks.max_running`.
+    /// Up to `tasks.max_running`.
     Fixed,
-    /// Between `tasks.min_running` and that, by what latency says.
+    /// Between `tasks.min_running` and `tasks.max_running`, depending on the latency of requests.
     Adaptive,
 }
 
-/// How fast requests are handed out (rule R08).
+/// The rate limit of requests (rule R08).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct RateSettings {
-    /// 0: as fast as they come.
+    /// 0: no limit.
     pub requests_per_s: f64,
     pub burst: u32,
 }
 
-/// When a failing provider is left alone (rule R07).
+/// The circuit breaker: when a failing provider receives no requests (rule R07).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct BreakerSettings {
@@ -120,16 +120,16 @@ pub struct BreakerSettings {
     pub probes: u32,
 }
 
-/// Which of the waiting fetches goes first, among those of one urgency.
+/// Which of the waiting fetches is served first, among those of equal urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum QueueOrder {
-    /// The oldest: fair.
+    /// The oldest, which is fair.
     Fifo,
-    /// The newest: for lists that scroll, where the newest key is the one on the screen.
+    /// The newest, for lists that scroll: the newest key is the one on the screen.
     Lifo,
 }
 
-/// What becomes of the keys of a refresh, or of a fetch of several keys, that find no place in the queue.
+/// What happens to the keys of a refresh, or of a fetch of several keys, that find no place in the queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Overflow {
     /// They wait without a place.
@@ -138,7 +138,7 @@ pub enum Overflow {
     Reject,
 }
 
-/// What one fetch may set for itself (rule F19).
+/// The settings that a fetch may override (rule F19).
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct FetchSettings {
@@ -153,16 +153,16 @@ pub struct FetchSettings {
     pub batch_mode: BatchMode,
     pub on_timeout: LeavePolicy,
     pub on_cancel: LeavePolicy,
-    /// How long a fetch waits for better than what is stale; `None`: for as long as the load takes (rule R04).
+    /// How long a fetch with a fallback waits for the load before it receives the fallback; `None`: until the load ends (rule R04).
     pub stale_timeout: Option<Duration>,
 }
 
-/// What becomes of a load in the provider's hands when its last waiter leaves (rule F10a).
+/// What happens to a running load when its last waiter leaves (rule F10a).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LeavePolicy {
-    /// It goes on: others can join it, and its answer is stored. It is not tried again.
+    /// It continues: others can join it, and its answer is stored. It is not retried.
     Continue,
-    /// The provider is notified, once it has nothing else that is wanted.
+    /// The provider is notified, once no key of its request is wanted.
     Cancel,
 }
 
@@ -174,28 +174,28 @@ pub const BACKGROUND: i32 = -1000;
 pub enum ReadMode {
     /// The store first, then the provider.
     Normal,
-    /// Load anew and store, whatever the store holds.
+    /// Loads in any case, and stores the answer.
     Refresh,
-    /// The store only.
+    /// The store only; never loads.
     CacheOnly,
     /// The store first, then the provider, whose answer is not stored.
     NoStore,
 }
 
-/// What one failure does to the rest of its batch.
+/// What the failure of one key means for the rest of its batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BatchMode {
-    /// Nothing: deliver what there is.
+    /// Nothing: the other keys are delivered.
     Partial,
     /// The first final failure ends the batch.
     AllOrNothing,
 }
 
-/// When a failed key is tried again (rule F11).
+/// When a failed key is retried (rule F11).
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct RetrySettings {
-    /// `None`: for ever.
+    /// `None`: no limit.
     pub count: Option<u32>,
     pub shape: RetryShape,
     pub first: Duration,

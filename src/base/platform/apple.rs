@@ -1,27 +1,27 @@
-//! macOS, iOS and their kin.
+//! macOS, iOS and related systems.
 //!
-//! There CLOCK_MONOTONIC goes on while the machine sleeps, and std's waits do not: were timeouts measured by it, a phone that slept would
-//! wake to timeouts. The clock that std itself reads is CLOCK_UPTIME_RAW.
+//! CLOCK_MONOTONIC runs on while the machine sleeps here, and std's waits do not. If timeouts were measured by it, a phone would find all
+//! of them expired after a sleep. The clock that std itself reads is CLOCK_UPTIME_RAW.
 
 use std::ffi::c_void;
 use std::os::fd::OwnedFd;
 
-// The cheap variant (_APPROX) does not say how far behind it may be, and these are read without a system call anyway.
+// The coarse variant (_APPROX) does not say how far behind it may be, and this clock is read without a system call anyway.
 pub(super) use libc::{CLOCK_MONOTONIC_RAW as SUSPEND_AWARE, CLOCK_UPTIME_RAW as RUNNING, CLOCK_UPTIME_RAW as RUNNING_COARSE};
 
 pub(super) fn event_fd() -> Option<OwnedFd> {
     None
 }
 
-/// The code of the library stays where it is, even if a plugin that brought it is unloaded: threads and fork handlers stand in it.
+/// Keeps the library's code mapped, even if a plugin that contains it is unloaded: its threads and fork handlers run that code.
 pub fn pin_library() {
-    // SAFETY: the address is that of a function of the library; `found` is filled in if the call says so, and its path then is a string
-    // that lives as long as that code is loaded, which it is while we run in it.
+    // SAFETY: the address is that of a function of the library. `found` is filled in if the call succeeds; its path then is a string that
+    // is valid while that code is loaded, which it is while it runs.
     unsafe {
         let mut found: libc::Dl_info = std::mem::zeroed();
         let here = pin_library as fn() as *const c_void;
         if libc::dladdr(here, &mut found) != 0 && !found.dli_fname.is_null() {
-            // Nothing is loaded anew; the handle is given up on purpose.
+            // RTLD_NOLOAD: this loads nothing. The handle is leaked on purpose.
             libc::dlopen(found.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE);
         }
     }

@@ -1,10 +1,11 @@
-//! FreeBSD, and every other system with POSIX that no file here is about: one clock, which has to serve for all three.
+//! FreeBSD, and every other POSIX system without a file of its own here. One clock has to serve as all three: suspend-aware, running, and
+//! coarse.
 //!
-//! Whether that clock goes on while the machine sleeps is the system's affair; FreeBSD's, by which std's waits are measured too, does not.
+//! Whether that clock runs while the machine sleeps depends on the system. FreeBSD's does not; std measures its waits by it too.
 
 use std::os::fd::OwnedFd;
 
-// The cheap variants (_FAST) do not say how far behind they may be.
+// The coarse variants (_FAST) do not say how far behind they may be.
 pub(super) use libc::{CLOCK_MONOTONIC as SUSPEND_AWARE, CLOCK_MONOTONIC as RUNNING, CLOCK_MONOTONIC as RUNNING_COARSE};
 
 pub(super) fn event_fd() -> Option<OwnedFd> {

@@ -1,4 +1,4 @@
-//! Files where there is POSIX.
+//! Files on POSIX systems.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, OpenOptions};
@@ -7,17 +7,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// The name of a file as C programs give it: any bytes.
+/// Converts a file name of a C program, which may be any bytes.
 pub fn path_of(path: &CStr) -> Option<&Path> {
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
-/// Only its owner will be able to read the file that is made.
+/// Makes a file that these options create readable and writable by its owner only.
 pub fn keep_private(options: &mut OpenOptions) {
     options.mode(0o600);
 }
 
-/// What was renamed in the folder is so after a loss of power too.
+/// Makes renames in the folder survive a loss of power.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

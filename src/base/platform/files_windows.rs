@@ -5,15 +5,15 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-/// The name of a file as C programs give it: UTF-8.
+/// Converts a file name of a C program, which must be UTF-8.
 pub fn path_of(path: &CStr) -> Option<&Path> {
     path.to_str().ok().map(Path::new)
 }
 
-/// A file has the rights that its folder gives.
+/// Does nothing: a file has the access rights of its folder.
 pub fn keep_private(_: &mut OpenOptions) {}
 
-/// The system writes changes of folders by itself.
+/// Does nothing: the system itself makes changes of folders durable.
 pub fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Linux and Android: a clock that knows of sleep, a cheap one that does not, and eventfds.
+//! Linux and Android: a suspend-aware clock, a coarse one that excludes sleep, and eventfds.
 
 use std::os::fd::{FromRawFd, OwnedFd};
 
@@ -7,7 +7,7 @@ pub(super) use libc::{CLOCK_BOOTTIME as SUSPEND_AWARE, CLOCK_MONOTONIC as RUNNIN
 pub(super) fn event_fd() -> Option<OwnedFd> {
     // SAFETY: the call takes no pointers.
     let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
-    // SAFETY: a new descriptor that nobody else owns.
+    // SAFETY: a new descriptor with no other owner.
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

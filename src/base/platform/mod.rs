@@ -1,4 +1,4 @@
-//! All that differs by operating system: the one place that may ask which it is. Every system offers the same functions.
+//! Everything that differs by operating system. No other file may ask which system it is. Every system offers the same functions:
 //!
 //! ```text
 //!   clocks      running, running_coarse, coarse_step_ns, suspend_aware
@@ -17,7 +17,7 @@
 //! | files | `files_posix` | `files_posix` | `files_posix` | `files_windows` |
 //! | the library stays loaded | by the linker (`build.rs`) | `apple` | by the linker | `windows` |
 //!
-//! Threads are named by the standard library, which knows the systems' ways of it.
+//! The standard library names the threads, on every system.
 
 #[cfg(not(windows))]
 mod posix;
@@ -59,7 +59,7 @@ pub use system::{
     watch_forks,
 };
 
-/// The system refused what a [`ReadyFlag`] is made of.
+/// The system did not provide the descriptor or handle for a [`ReadyFlag`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoReadyFlag;
 
@@ -70,17 +70,17 @@ mod tests {
     #[test]
     fn s15_the_clocks_of_this_system_agree() {
         let (coarse, precise, later) = (running_coarse(), running(), running());
-        assert!(precise <= later, "it goes forward");
+        assert!(precise <= later, "the running clock does not go back");
         let behind = precise.since(coarse);
-        // A machine that is busy may tick late, but not by a second.
-        assert!(behind.as_millis() < 1000, "the coarse clock is the same clock: {behind:?} behind");
-        assert!(coarse_step_ns() < 100_000_000, "a step that a TTL can bear");
+        // A busy machine may update the coarse clock late, but not by a second.
+        assert!(behind.as_millis() < 1000, "the coarse clock is {behind:?} behind");
+        assert!(coarse_step_ns() < 100_000_000, "the step is short compared with a TTL");
         let asleep = suspend_aware().0.checked_sub(running().0);
-        assert!(asleep.is_some() || suspend_aware().0 + 100_000_000 > running().0, "time asleep counts forward");
+        assert!(asleep.is_some() || suspend_aware().0 + 100_000_000 > running().0, "the suspend-aware clock is not behind the running clock");
     }
 
     #[test]
-    fn l08_signals_are_taken_out_of_a_set_by_another() {
+    fn l08_a_set_without_another_lacks_its_signals() {
         let all = SignalSet::asynchronous();
         assert!(all.without(all) == SignalSet::empty());
         assert!(all.without(SignalSet::empty()) == all);

@@ -1,8 +1,9 @@
-//! Windows 10 and later: clocks that stand still in sleep, an event to wait for; no forks, and no signals that a thread could block.
+//! Windows 10 and later: clocks that stand still during sleep, and an event to wait on. There are no forks, and no signals that a thread
+//! could block.
 //!
-//! The waits of std do not count the time that the machine sleeps, std's `Instant` does; so timeouts are measured by the "unbiased"
-//! interrupt time. Its precise reading, and the one that counts sleep, are asked for by name: no import library that every compiler
-//! brings has them.
+//! std's waits do not count the time that the machine sleeps, but std's `Instant` does. So timeouts are measured by the "unbiased"
+//! interrupt time. Its precise reading, and the interrupt time that includes sleep, are looked up by name at run time, because no import
+//! library that every compiler ships contains them.
 
 use super::NoReadyFlag;
 use crate::base::Moment;
@@ -28,13 +29,13 @@ unsafe extern "system" {
     fn QueryUnbiasedInterruptTime(time: *mut u64) -> i32;
 }
 
-/// The interrupt time counts in steps of 100 ns.
+/// The unit of the interrupt time: 100 ns.
 const STEP_NS: u64 = 100;
 
-/// The longest time between two interrupts of the clock: 1/64 s.
+/// The longest time between two clock interrupts: 1/64 s.
 const TICK_NS: u64 = 15_625_000;
 
-/// The clocks that have to be asked for by name.
+/// The clocks that are looked up by name.
 struct Clocks {
     running: Option<ReadClock>,
     suspend_aware: Option<ReadClock>,
@@ -47,36 +48,36 @@ fn clocks() -> &'static Clocks {
 }
 
 fn clock(name: &CStr) -> Option<ReadClock> {
-    // SAFETY: both names are strings; that library is part of every process, and never unloaded.
+    // SAFETY: both names are strings, and kernelbase.dll is part of every process and never unloaded.
     let found = unsafe { GetProcAddress(GetModuleHandleA(c"kernelbase.dll".as_ptr()), name.as_ptr()) };
-    // SAFETY: the functions of those names take a place for one number and return nothing.
+    // SAFETY: the functions of these names take a pointer to one number and return nothing.
     found.map(|function| unsafe { std::mem::transmute::<unsafe extern "system" fn(), ReadClock>(function) })
 }
 
 fn read(clock: ReadClock) -> Moment {
     let mut steps = 0;
-    // SAFETY: a valid place for one number.
+    // SAFETY: `steps` is valid for writing one number.
     unsafe { clock(&mut steps) };
     Moment(steps.saturating_mul(STEP_NS))
 }
 
-/// Now, on the clock that stands still while the machine sleeps, as std's waits do.
+/// The time of the clock that stands still while the machine sleeps, as std's waits do.
 pub fn running() -> Moment {
     clocks().running.map_or_else(running_coarse, read)
 }
 
-/// The same clock, read cheaply, and up to [`coarse_step_ns`] behind.
+/// The time of the same clock, read cheaply and up to [`coarse_step_ns`] behind.
 #[inline]
 pub fn running_coarse() -> Moment {
     let mut steps = 0;
-    // SAFETY: a valid place for one number.
+    // SAFETY: `steps` is valid for writing one number.
     unsafe { QueryUnbiasedInterruptTime(&mut steps) };
     Moment(steps.saturating_mul(STEP_NS))
 }
 
-/// Now, on a clock that goes on while the machine sleeps and is otherwise the same.
+/// The time of a clock that also runs while the machine sleeps and is otherwise the same.
 pub fn suspend_aware() -> Moment {
-    // SAFETY: it takes nothing.
+    // SAFETY: the call takes no arguments.
     clocks().suspend_aware.map_or_else(|| Moment(unsafe { GetTickCount64() }.saturating_mul(1_000_000)), read)
 }
 
@@ -85,59 +86,59 @@ pub fn coarse_step_ns() -> u64 {
     TICK_NS
 }
 
-/// There are no forks.
+/// Does nothing: there are no forks.
 pub fn watch_forks(_in_child: extern "C" fn()) {}
 
-/// There are no signals that a thread could block.
+/// There are no signals that a thread could block, so this holds nothing.
 #[derive(Clone, Copy, PartialEq)]
 pub struct SignalSet;
 
 impl SignalSet {
-    /// None.
+    /// The only set.
     pub fn empty() -> SignalSet {
         SignalSet
     }
 
-    /// None.
+    /// The only set.
     pub fn asynchronous() -> SignalSet {
         SignalSet
     }
 
-    /// None.
+    /// The only set.
     pub fn without(self, _others: SignalSet) -> SignalSet {
         SignalSet
     }
 }
 
-/// Nothing to block.
+/// Does nothing: there are no signals.
 pub fn block_signals() -> SignalSet {
     SignalSet
 }
 
-/// Nothing was blocked.
+/// Does nothing: there are no signals.
 pub fn restore_signals(_signals: &SignalSet) {}
 
-/// Nothing was blocked.
+/// Does nothing: there are no signals.
 pub fn unblock_signals(_signals: &SignalSet) {}
 
-/// A flag that `WaitForSingleObject` and its kin see: an event, which is set while the flag is up. Neither raising nor lowering it ever
+/// A flag for `WaitForSingleObject` and related functions: an event that is set while the flag is raised. Neither raising nor lowering it
 /// blocks.
 pub struct ReadyFlag(OwnedHandle);
 
 impl ReadyFlag {
-    /// A lowered flag. There is one kind only.
+    /// Creates a lowered flag. There is only one kind.
     pub fn new(_pipe: bool) -> Result<ReadyFlag, NoReadyFlag> {
         const BY_HAND: i32 = 1;
-        // SAFETY: nothing but null pointers, which stand for "no name" and "the usual rights".
+        // SAFETY: the pointers are null, which means "no name" and "default access rights".
         let event = unsafe { CreateEventW(null(), BY_HAND, 0, null()) };
         if event.is_null() {
             return Err(NoReadyFlag);
         }
-        // SAFETY: a new handle that nobody else owns.
+        // SAFETY: a new handle with no other owner.
         Ok(ReadyFlag(unsafe { OwnedHandle::from_raw_handle(event) }))
     }
 
-    /// The descriptor that a host waits on: there is none here.
+    /// The descriptor that a host waits on; always `None` here.
     pub fn descriptor(&self) -> Option<i32> {
         None
     }
@@ -149,29 +150,29 @@ impl ReadyFlag {
 
     /// Sets the event.
     pub fn raise(&self) {
-        // SAFETY: the handle is ours, and open.
+        // SAFETY: this flag owns the handle, which is open.
         unsafe { SetEvent(self.0.as_raw_handle()) };
     }
 
     /// Resets the event.
     pub fn lower(&self) {
-        // SAFETY: the handle is ours, and open.
+        // SAFETY: this flag owns the handle, which is open.
         unsafe { ResetEvent(self.0.as_raw_handle()) };
     }
 
     #[cfg(test)]
     pub(super) fn is_ready(&self) -> bool {
-        // SAFETY: the handle is ours, and open.
+        // SAFETY: this flag owns the handle, which is open.
         unsafe { WaitForSingleObject(self.0.as_raw_handle(), 0) == 0 }
     }
 }
 
-/// The code of the library stays where it is, even after FreeLibrary: threads stand in it.
+/// Keeps the library's code mapped, even after FreeLibrary: its threads run that code.
 pub fn pin_library() {
     const PIN: u32 = 1;
     const FROM_ADDRESS: u32 = 4;
     let mut module = std::ptr::null_mut();
     let here = pin_library as fn() as *const u16;
-    // SAFETY: the flags say that it is an address, that of a function of the library; `module` is a valid place to write.
+    // SAFETY: the flags say that the name is an address, here that of a function of the library; `module` is valid for writing.
     unsafe { GetModuleHandleExW(PIN | FROM_ADDRESS, here, &mut module) };
 }
