@@ -97,43 +97,43 @@ extern "C" {
 #define KVL_MISS 3
 /** the validator refused the key */
 #define KVL_INVALID_KEY 4
-/** accepted: exactly the promised events follow */
+/** accepted: the promised events follow */
 #define KVL_PENDING 5
-/** no event within the time given, or woken */
+/** no event within the timeout, or the wait was interrupted by a wake-up */
 #define KVL_EMPTY 6
-/** not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone */
+/** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
 #define KVL_REFUSED 7
-/** not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone */
+/** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
 #define KVL_TOO_LARGE 8
-/** the buffer is too small: ask again with the length that was written */
+/** the buffer is too small: call again with the length that was written */
 #define KVL_TRUNCATED 9
-/** the attempt was over before this answer came */
+/** the attempt had ended before this answer arrived */
 #define KVL_LATE 10
 /** not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed */
 #define KVL_CONFLICT 11
-/** an argument is out of its range or has unknown flags */
+/** an argument is out of range or has unknown flags */
 #define KVL_ERR_INVALID_ARG (-1)
-/** a pointer is NULL that must not be */
+/** a pointer that must not be NULL is NULL */
 #define KVL_ERR_NULL_POINTER (-2)
 /** no configuration key of that name: kvl_config_keys_json() lists them */
 #define KVL_ERR_UNKNOWN_KEY (-3)
-/** the value is not of the key's type or range: kvl_config_problem() says which */
+/** the value has not the key's type, or is out of its range: kvl_config_problem() gives details */
 #define KVL_ERR_BAD_VALUE (-4)
-/** the runtime that was named has been freed */
+/** the runtime has been freed */
 #define KVL_ERR_INVALID_HANDLE (-5)
 /** a key has at most KVL_KEY_MAX bytes */
 #define KVL_ERR_KEY_TOO_LONG (-6)
-/** bytes were asked of an object value, or an object of a bytes value */
+/** the bytes of an object value, or the object of a bytes value, were requested */
 #define KVL_ERR_WRONG_KIND (-7)
 /** the index is not below the length */
 #define KVL_ERR_OUT_OF_RANGE (-8)
-/** this key of the request has its answer */
+/** this key of the request has been answered already */
 #define KVL_ERR_ALREADY_ANSWERED (-9)
-/** a fetch handle serves one fetch: make a new one */
+/** a fetch handle can be used for one fetch: create a new one */
 #define KVL_ERR_ALREADY_USED (-10)
 /** the configuration has no provider: kvl_config_set_provider() */
 #define KVL_ERR_NO_PROVIDER (-11)
-/** a callback is NULL and no queue was set that could carry the event */
+/** a callback is NULL and there is no queue for the event */
 #define KVL_ERR_NO_CALLBACK (-12)
 /** an engine is still attached: free it first */
 #define KVL_ERR_BUSY (-13)
@@ -145,31 +145,31 @@ extern "C" {
 #define KVL_ERR_NO_FD (-102)
 /** not possible in this mode or on this system */
 #define KVL_ERR_UNSUPPORTED (-103)
-/** the file system refused: kvl_error_message() says what */
+/** the file system reported an error: kvl_error_message() gives details */
 #define KVL_ERR_IO (-104)
-/** the file is damaged, or is no saved cache; what was read before the damage is stored */
+/** the file is damaged, or is not a saved cache; entries read before the damage are stored */
 #define KVL_ERR_CORRUPT (-105)
-/** the file ends too early; what was read of it is stored */
+/** the file ends too early; entries read before its end are stored */
 #define KVL_ERR_TRUNCATED (-106)
-/** the file is of a later version than this library knows */
+/** the file has a later version than this library supports */
 #define KVL_ERR_FILE_VERSION (-107)
 /** the engine is closed */
 #define KVL_ERR_CLOSED (-200)
-/** the handle was made before a fork: make new ones in the child */
+/** the handle was created before a fork: create a new one in the child */
 #define KVL_ERR_FORKED (-201)
 /** this function may not be called from inside a callback, since it would wait for itself */
 #define KVL_ERR_REENTRANT (-202)
 /** the provider failed */
 #define KVL_ERR_PROVIDER (-300)
-/** the time given was over before an answer came */
+/** the timeout expired before an answer arrived */
 #define KVL_ERR_TIMEOUT (-301)
 /** the fetch was cancelled */
 #define KVL_ERR_CANCELLED (-302)
-/** the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch */
+/** the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
 #define KVL_ERR_QUEUE_FULL (-303)
 /** the provider finished without an answer for this key */
 #define KVL_ERR_UNANSWERED (-304)
-/** the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms */
+/** the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms */
 #define KVL_ERR_UNAVAILABLE (-305)
 /** an internal error was caught: please report it */
 #define KVL_ERR_PANIC (-900)

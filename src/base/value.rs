@@ -394,7 +394,7 @@ impl Drop for Value {
     fn drop(&mut self) {
         let refs = &self.header().refs;
         // With a single reference there is no other thread to synchronise with, and none can appear, since references are made from
-        // references. Unlike in `give_up`, this is the usual case here.
+        // references. Here that is the usual case, unlike in `give_up`.
         if refs.load(Ordering::Relaxed) == 1 || refs.fetch_sub(1, Ordering::Release) == 1 {
             self.end();
         }
@@ -418,7 +418,7 @@ impl Value {
         (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| LastReference(value))
     }
 
-    /// Frees the value after the last reference was released. Called once.
+    /// No other reference is left: frees the value. Called once.
     #[inline(never)]
     fn end(&self) {
         // What other holders did with the value must happen before its destruction.
@@ -426,7 +426,7 @@ impl Value {
         match self.tag() {
             // SAFETY: the last reference to a block.
             INLINE | ENTRY_BYTES => unsafe { release(self.0) },
-            // SAFETY: the last reference; allocated as a box of `External`. The memory is freed first, then the host is notified.
+            // SAFETY: the last reference; allocated as a box of `External`. The memory goes first, then the host is notified.
             EXTERNAL => unsafe {
                 let body = *Box::from_raw(self.0.cast::<External>().as_ptr());
                 drop(ManuallyDrop::into_inner(body.owner));

@@ -2,7 +2,7 @@
 
 use super::departure::Cause;
 
-/// Counters since the last reset.
+/// Counters since the last reset of the statistics.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct StoreCounts {
     /// Lookups that found a value.
@@ -20,30 +20,30 @@ pub struct StoreCounts {
     pub(super) removals: [Tally; Cause::ALL.len()],
 }
 
-/// How many entries left for one cause, and their cost.
+/// The number and the total cost of the entries that left for one cause.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
-    /// How many.
+    /// Their number.
     pub entries: u64,
-    /// Their total cost, saturating.
+    /// Their total cost in bytes, saturating.
     pub cost: u64,
 }
 
 impl Tally {
     fn add(&mut self, entries: u64, cost: u64) {
         self.entries += entries;
-        // Over a long window the sum may exceed 64 bits. The ledger of live entries is separate, and exact.
+        // Over a long time the sum may exceed 64 bits. The ledger of live entries is separate, and exact.
         self.cost = self.cost.saturating_add(cost);
     }
 }
 
 impl StoreCounts {
-    /// The entries that left for `cause`.
+    /// Returns the entries that left for `cause`.
     pub fn removed(&self, cause: Cause) -> Tally {
         self.removals[cause.index()]
     }
 
-    /// All entries that were in the store and left. Refused ones do not count: they were never in it.
+    /// Returns all entries that were in the store and left. Refused ones do not count, because they never were in it.
     pub fn removed_in_all(&self) -> Tally {
         let mut all = Tally::default();
         for cause in Cause::ALL.into_iter().filter(|cause| *cause != Cause::Refused) {

@@ -9,11 +9,11 @@ use smallvec::SmallVec;
 pub enum Cause {
     /// It expired.
     Expired = 1,
-    /// It made room for another entry.
+    /// It was evicted because there were too many entries.
     Capacity = 2,
-    /// It made room for another entry's cost.
+    /// It was evicted because the total cost was too high.
     Cost = 3,
-    /// A newer value was put under its key, whether or not that one was stored.
+    /// A newer value was put under its key, even if that one was refused.
     Replaced = 4,
     /// It was removed, taken or popped, or a value with TTL 0 was put under its key.
     Removed = 5,
@@ -38,19 +38,19 @@ impl Cause {
 /// A value that left the store, or was never stored.
 #[derive(Clone, Debug)]
 pub struct Departure {
-    /// The key it was put under.
+    /// The key under which it was put.
     pub key: Key,
     /// The value, or null.
     pub answer: Answer,
-    /// What the whole entry cost.
+    /// The cost of the whole entry, in bytes.
     pub cost: u64,
-    /// Why it left.
+    /// The cause.
     pub cause: Cause,
-    /// When it was put.
+    /// The time at which it was put.
     pub stored_at: Millis,
-    /// When it would have expired; [`Millis::NEVER`] for never, and for a refused value. Not an `Option`, which would take two words.
+    /// When it would have expired; [`Millis::NEVER`] if it would not, and for a refused value. An `Option` would take two words.
     pub end: Millis,
-    /// When it left.
+    /// The time at which it left.
     pub left_at: Millis,
 }
 
@@ -65,22 +65,22 @@ impl Departure {
         left_at: Millis(0),
     };
 
-    /// When it would have expired; `None` for never, and for a refused value.
+    /// When it would have expired; `None` if it would not, and for a refused value.
     pub fn expires_at(&self) -> Option<Millis> {
         (self.end != Millis::NEVER).then_some(self.end)
     }
 }
 
-/// Departures in the order in which they happened. Their holder must drop them outside of all locks: a drop may run host code.
+/// Departures in the order in which they happened. The owner must drop them with no lock held, because that may run host code.
 pub type Departures = SmallVec<[Departure; 1]>;
 
 /// Receives the departures of each step of a long operation, before the next step.
 pub trait StepSink {
-    /// Takes the departures. With a [`DepartureSink`] they have been recorded there before. Called with no lock held.
+    /// Takes the departures. If there is a [`DepartureSink`], they were recorded there before. Called with no lock held.
     fn take(&mut self, departures: &mut Departures);
 }
 
-/// Keeps all departures.
+/// Collects all departures.
 impl StepSink for Departures {
     fn take(&mut self, departures: &mut Departures) {
         self.append(departures);
@@ -96,8 +96,8 @@ impl<F: FnMut(Departures)> StepSink for EachStep<F> {
     }
 }
 
-/// Receives departures as they happen, so that those of one key arrive in store order, whichever threads caused them.
+/// Receives departures as they happen, so that those of one key arrive in store order, whichever threads cause them.
 pub trait DepartureSink: Send + Sync {
-    /// Takes the departures away. Called under a shard's lock: it must not block, drop a value or call the store.
+    /// Moves the departures out of the list. Called under a shard's lock, so it must not block, drop a value or call the store.
     fn record(&self, departures: &mut Departures);
 }

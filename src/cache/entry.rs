@@ -1,29 +1,30 @@
-//! The types of an entry on its way into the store and out of it, and what it costs.
+//! The types of an entry before it is stored and after it is found, and its cost.
 
 use crate::base::{Answer, Millis, Record, StoreTerms};
 
-/// The bytes that the store's tables use for an entry: its node, and its part of the index.
+/// The memory that the store's tables use for an entry, in bytes: its node, and its part of the index.
 pub const NODE_COST: u64 = 58;
 
-/// The bytes of overhead of an entry: [`NODE_COST`], the header of its record, and the allocator's header of that block.
+/// The overhead of an entry, in bytes: [`NODE_COST`], the header of its record, and the allocator's header of that block.
 pub const ENTRY_COST: u64 = NODE_COST + 24 + 8;
 
-/// The cost of an entry whose value has a stated cost: that, the length of its key, and [`ENTRY_COST`]. Saturates.
+/// Returns the cost of an entry whose value has a stated cost: that, the length of its key, and [`ENTRY_COST`]. Saturates.
 pub fn entry_cost(key: &[u8], value_cost: u64) -> u64 {
     value_cost.saturating_add(key.len() as u64).saturating_add(ENTRY_COST)
 }
 
-/// What an entry that can expire costs in addition: its links in the wheel.
+/// The additional cost of an entry that can expire, in bytes: its links in the timing wheel.
 pub const END_COST: u64 = 8;
 
-/// What an entry costs in addition if there is an idle TTL: the time and the links of its last use.
+/// The additional cost of an entry if there is an idle TTL, in bytes: the time of its last use, and its links in that list.
 pub const USE_COST: u64 = 16;
 
-/// The memory that an entry takes besides if it stays as a fallback after its expiry, or is loaded anew before it.
+/// The additional cost of an entry that stays as a fallback after its expiry or is refreshed ahead of it, in bytes.
 pub const LIFETIME_COST: u64 = 24;
 
-/// The cost of an entry: from the stated cost of its value, else the memory it takes from the heap, plus `besides` for tables that only
-/// some entries use. Computed once for each entry, so that exactly what was charged is released.
+/// Returns the cost of an entry: computed from the stated cost of its value, else from the memory that it takes from the heap, plus
+/// `besides` bytes for tables that only some entries use. Computed once for each entry, so that exactly the cost that was added to the
+/// ledger is subtracted.
 #[inline]
 pub fn cost_of(record: &Record, stated: Option<u64>, besides: u64) -> u64 {
     match stated {
@@ -32,30 +33,30 @@ pub fn cost_of(record: &Record, stated: Option<u64>, besides: u64) -> u64 {
     }
 }
 
-/// An answer on its way into the store.
+/// An answer that is to be stored.
 #[derive(Clone, Debug)]
 pub struct NewEntry {
     /// The value, or null.
     pub answer: Answer,
-    /// The terms on which it is stored.
+    /// The terms of storing it.
     pub terms: StoreTerms,
-    /// The condition on which it is stored.
+    /// The condition of storing it.
     pub condition: Condition,
 }
 
-/// What must hold of the live entry under a key for a put to take place (rule S17). Null is an entry like any other.
+/// What must be true of the live entry under a key for a put to take place (rule S17). Null is an entry like any other.
 #[derive(Clone, Debug, Default)]
 pub enum Condition {
-    /// Nothing.
+    /// No condition.
     #[default]
     None,
     /// There is no entry.
     Absent,
     /// There is an entry.
     Present,
-    /// There is an entry, and it holds this very value, or null.
+    /// There is an entry, with this very value, or with null. Values are compared by identity.
     Holds(Answer),
-    /// There is no entry. The new one, which is restored from a copy of a store, expires at this time, whatever its terms say.
+    /// There is no entry. The new entry, which comes from a saved cache, expires at this time, whatever its terms are.
     Restored(Millis),
 }
 
@@ -72,13 +73,13 @@ impl Condition {
 }
 
 impl NewEntry {
-    /// Whether the outcome of its put depends on the entry under its key.
+    /// Whether the outcome of the put depends on the entry under the key.
     #[inline]
     pub(super) fn depends_on_older(&self) -> bool {
         self.terms.keep_ttl || !matches!(self.condition, Condition::None)
     }
 
-    /// An answer on the default terms: its own cost, the default TTL of its kind, priority 0.
+    /// Creates an entry with default terms: its own cost, the default TTL of its kind, priority 0.
     pub fn new(answer: Answer) -> NewEntry {
         NewEntry { answer, terms: StoreTerms::default(), condition: Condition::None }
     }
@@ -89,11 +90,11 @@ impl NewEntry {
 pub struct Hit {
     /// The value, or null.
     pub answer: Answer,
-    /// What the whole entry costs.
+    /// The cost of the whole entry, in bytes.
     pub cost: u64,
-    /// When it was put.
+    /// The time at which it was put.
     pub stored_at: Millis,
-    /// When it expires if it is not used before; `None` for never.
+    /// When it expires unless it is used before; `None` if it does not.
     pub expires_at: Option<Millis>,
 }
 
@@ -102,23 +103,23 @@ pub struct Hit {
 pub enum PutOutcome {
     /// The value is in the store.
     Stored {
-        /// What the whole entry costs.
+        /// The cost of the whole entry, in bytes.
         cost: u64,
-        /// When it expires if it is not used before; `None` for never. A timer that sleeps longer must be woken.
+        /// When it expires unless it is used before; `None` if it does not. A timer that sleeps longer must be woken.
         expires_at: Option<Millis>,
     },
-    /// The value was refused: its priority is too low, or the capacity or its TTL is 0.
+    /// The value was refused: there is no room for its priority, or the capacity or its TTL is 0.
     Refused,
-    /// The value was refused: it costs more than a whole shard may.
+    /// The value was refused: it costs more than the limit of one shard.
     TooLarge,
-    /// Nothing happened: there is an entry, or a different one, contrary to the put's condition.
+    /// Nothing happened: there is an entry, or one with a different value, contrary to the condition.
     Conflict,
-    /// Nothing happened: there is no entry, contrary to the put's condition.
+    /// Nothing happened: there is no entry, contrary to the condition.
     Missing,
 }
 
 impl PutOutcome {
-    /// Whether the put took place: its condition held.
+    /// Whether the put took place, that is, its condition was true.
     pub fn took_place(self) -> bool {
         !matches!(self, PutOutcome::Conflict | PutOutcome::Missing)
     }
@@ -132,10 +133,10 @@ impl PutOutcome {
 /// The outcome of a touch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TouchOutcome {
-    /// The entry has its new end; `None` for never. A timer that sleeps longer must be woken.
+    /// The entry has this new end; `None` if it does not expire. A timer that sleeps longer must be woken.
     Done(Option<Millis>),
     /// There is no live entry.
     Missing,
-    /// The default TTL of its kind is 0, with which nothing is kept.
+    /// The default TTL of its kind is 0, with which nothing is stored.
     NoTtl,
 }

@@ -1,7 +1,7 @@
 //! The time of each entry's last use, and which entry has been idle for longest, whatever its priority (rule S09).
 //!
-//! All entries have the same idle TTL, so the first to expire by it is the first of a single list in order of use. The time of a use is
-//! recorded at once; its entry moves to the end of the list later, when the eviction order applies its recorded uses.
+//! All entries have the same idle TTL, so the first to expire by it is the first in a single list in order of use. The time of a use is
+//! recorded at once; the entry moves to the end of the list later, when the eviction order applies its recorded uses.
 
 use super::slab::Place;
 use crate::base::Millis;
@@ -13,7 +13,7 @@ struct Use {
     newer: Place,
 }
 
-/// The uses of a shard's entries.
+/// The last uses of a shard's entries.
 pub(super) struct Uses {
     idle_ms: u64,
     /// By place in the slab.
@@ -33,12 +33,12 @@ impl Uses {
         self.idle_ms
     }
 
-    /// When the entry at `place` expires if it is not used before.
+    /// When the entry at `place` expires unless it is used before.
     pub fn end_of(&self, place: Place) -> Millis {
         self.uses[place.index()].at.after(self.idle_ms)
     }
 
-    /// Records a use. The position in the list follows with [`Uses::renew`].
+    /// Records the time of a use. [`Uses::renew`] moves the entry in the list later.
     pub fn note(&mut self, place: Place, now: Millis) {
         self.uses[place.index()].at = now;
     }
@@ -56,25 +56,25 @@ impl Uses {
     }
 
     pub fn leave(&mut self, place: Place) {
-        self.cut(place);
+        self.unlink(place);
     }
 
     /// Moves a used entry to the end of the list.
     pub fn renew(&mut self, place: Place) {
         if self.newest != place {
-            self.cut(place);
+            self.unlink(place);
             self.append(place);
         }
     }
 
-    /// The entry that has been idle for longest. All recorded uses must be in the list.
+    /// Returns the entry that has been idle for longest. All recorded uses must have been applied.
     pub fn oldest(&mut self) -> Option<Place> {
         let oldest = self.oldest.some();
         self.since = oldest.map_or(Millis::NEVER, |oldest| self.uses[oldest.index()].at);
         oldest
     }
 
-    /// A lower bound of all expiries by idleness.
+    /// A lower bound of all expiry times by idleness.
     pub fn next_due(&self) -> Millis {
         self.since.after(self.idle_ms)
     }
@@ -89,7 +89,7 @@ impl Uses {
         self.newest = place;
     }
 
-    fn cut(&mut self, place: Place) {
+    fn unlink(&mut self, place: Place) {
         let Use { older, newer, .. } = self.uses[place.index()];
         match older.some() {
             Some(older) => self.uses[older.index()].newer = newer,

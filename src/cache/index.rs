@@ -1,10 +1,10 @@
-//! Finds the record of a key: a hash table of record addresses. It never reads a record itself.
+//! The index: a hash table that finds the record of a key. It never reads a record itself.
 //!
-//! Open addressing in buckets that fill a cache line (as in folly's tables and Abseil's, but with the addresses beside the tags),
-//! with linear probing over buckets (Knuth, volume 3, 6.4, algorithm L). A lookup waits for one cache line, compares all its tags without an
-//! unpredictable branch, and reads a record only if 32 bits of the hash agree. Each bucket counts the records that passed it because it was
-//! full, and a search ends at a bucket with a count of 0. Growing needs no hash to be computed again. A removal decrements the counts instead
-//! of leaving a tombstone, which a full cache would have to clean up again and again.
+//! Open addressing in buckets that fill a cache line (as in folly's tables and Abseil's, but with the addresses beside the tags), with
+//! linear probing over buckets (Knuth, volume 3, 6.4, algorithm L). A lookup waits for one cache line, compares all its tags without an
+//! unpredictable branch, and reads a record only if 32 bits of the hash agree. Each bucket counts the records that are in a later bucket
+//! because this one was full; a search ends at a bucket with a count of 0. Growing does not compute any hash again. A removal decrements
+//! the counts instead of leaving a tombstone, which a full cache would have to clean up again and again.
 
 use super::work;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
@@ -12,7 +12,7 @@ use crate::base::record::Address;
 use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// The fewest slots for each entry. With these, records passed one bucket in twenty.
+/// The minimum number of slots for each entry. With 2, one bucket in twenty was so full that records went to a later one (measured).
 const SLOTS_PER_ENTRY: u64 = 2;
 
 /// The slots of a bucket, which fill a cache line together with the count: 5, or 7 with 32-bit addresses.
@@ -20,7 +20,7 @@ const SLOTS: usize = (64 - size_of::<u32>()) / (size_of::<u32>() + size_of::<Opt
 
 const FIRST_GROWTH: u64 = 2;
 
-/// The slots in use come first.
+/// One cache line of the table. The slots in use come first.
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
 pub(super) struct Bucket {
@@ -40,20 +40,20 @@ impl Bucket {
         self.records[SLOTS - 1].is_some()
     }
 
-    /// The slot of `record`; [`SLOTS`] if there is none. Visits all slots, to avoid unpredictable branches.
+    /// Returns the slot of `record`, or [`SLOTS`] if it is not here. Visits all slots, to avoid unpredictable branches.
     #[inline(always)]
     fn slot_of(&self, record: Address) -> usize {
         (0..SLOTS).rev().fold(SLOTS, |found, at| if self.records[at] == Some(record) { at } else { found })
     }
 
-    /// The number of slots in use. Visits all slots, to avoid unpredictable branches.
+    /// Returns the number of slots in use. Visits all slots, to avoid unpredictable branches.
     #[inline(always)]
     fn len(&self) -> usize {
         self.records.iter().map(|held| usize::from(held.is_some())).sum()
     }
 
-    /// The first record with `tag`. Visits all slots, without a branch: which slot it is cannot be predicted. Empty slots have tag 0 and come last, so that tag 0 finds one only
-    /// if there is no record with it.
+    /// Returns the first record with `tag`. Visits all slots without a branch, because the slot cannot be predicted. Empty slots have tag 0
+    /// and come last, so that a search for tag 0 finds one only if no record has that tag.
     #[inline(always)]
     fn guess(&self, tag: u32) -> Option<Address> {
         let mut found = None;
@@ -80,19 +80,20 @@ impl Bucket {
     }
 }
 
-/// The bytes of a full table for each entry, for the published entry cost.
+/// The size of a full table for each entry, in bytes, for the published cost of an entry.
 #[cfg(test)]
 pub(super) const BYTES_PER_ENTRY: f64 = size_of::<Bucket>() as f64 / SLOTS as f64 * SLOTS_PER_ENTRY as f64;
 
-/// The bucket where a search begins. Computed by a multiplication, so that a table can have any size, up to exactly what the capacity
-/// needs.
+/// The home of a tag: the bucket where its search begins. Computed by a multiplication, so that a table can have any size, up to exactly
+/// what the capacity needs.
 #[inline(always)]
 fn home(tag: u32, buckets: usize) -> usize {
     ((u64::from(tag) * buckets as u64) >> 32) as usize
 }
 
-/// The address and size of a table, to prefetch from it without its lock. It may be outdated, and the two may not belong together; that
-/// is harmless, because memory is only prefetched, never read. (std's atomics, not `base::sync`: models need not explore a hint.)
+/// The address and size of a table, to prefetch from it without its lock. Both may be outdated, and may not belong together. That is
+/// harmless, because memory is only prefetched, never read. (std's atomics instead of those of `base::sync`, because models need not
+/// explore a hint.)
 #[derive(Default)]
 pub(super) struct TableHint {
     buckets: AtomicPtr<Bucket>,
@@ -118,7 +119,7 @@ impl TableHint {
     }
 }
 
-/// The table.
+/// A hash table from the low 32 bits of a hash to record addresses; the caller compares keys.
 pub(super) struct Index {
     buckets: Vec<Bucket>,
     len: u64,
@@ -143,7 +144,7 @@ impl Index {
         if at + 1 == self.buckets.len() { 0 } else { at + 1 }
     }
 
-    /// The record with this hash for which `is_it` is true.
+    /// Returns the record with this hash for which `is_it` is true.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
@@ -163,7 +164,7 @@ impl Index {
     #[inline(never)]
     fn search(&self, tag: u32, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let mut at = self.home(tag);
-        // Once around at most, in case records passed every bucket.
+        // Visits each bucket at most once, because every bucket may have passed a record on.
         for _ in 0..self.buckets.len() {
             work::probe();
             let bucket = self.buckets.get(at)?;
@@ -182,7 +183,7 @@ impl Index {
         self.buckets.get(self.home(hash as u32)).into_iter().for_each(prefetch);
     }
 
-    /// Adds a record that is not in the table. There are at most `limit` entries, this one included.
+    /// Adds a record that is not in the table. `limit` is the maximum number of entries.
     pub fn insert(&mut self, hash: u64, record: Address, limit: u64) {
         if Index::buckets_for(self.len + 1) > self.buckets.len() as u64 {
             self.grow(limit);
@@ -193,7 +194,7 @@ impl Index {
 
     fn enter(&mut self, tag: u32, record: Option<Address>) {
         let mut at = self.home(tag);
-        // There is always a bucket with room.
+        // The table has more slots than entries, so the loop ends.
         while self.buckets[at].is_full() {
             work::probe();
             self.buckets[at].passed += 1;
@@ -208,7 +209,7 @@ impl Index {
 
     #[cold]
     fn grow(&mut self, limit: u64) {
-        // By a quarter only: unused slots are not part of any entry's cost (rule S03a).
+        // By a quarter only, because unused slots are not part of any entry's cost (rule S03a).
         let wanted = (self.buckets.len() as u64 * 5 / 4)
             .max(self.buckets.len() as u64 + FIRST_GROWTH)
             .min(Index::buckets_for(limit))
@@ -220,8 +221,9 @@ impl Index {
         }
     }
 
-    /// Passes records whose hashes have low bits not below `from` to `show`, in ascending order of their home buckets: about `most` records,
-    /// in whole buckets, so that none is repeated or left out even if the table grows between two calls. Returns where to continue.
+    /// Calls `show` with the records whose tag (the low 32 bits of the hash) is at least `from`, in ascending order of their home buckets:
+    /// about `most` records, in whole buckets, so that none is repeated or missed even if the table grows between two calls. Returns the
+    /// tag to continue from; `None` at the end.
     pub fn walk(&self, from: u32, most: usize, mut show: impl FnMut(Address)) -> Option<u32> {
         let buckets = self.buckets.len();
         let (mut shown, mut home) = (0, self.home(from));
@@ -229,7 +231,7 @@ impl Index {
             if home >= buckets {
                 return None;
             }
-            // The table may be nearly empty.
+            // Also bounds the number of buckets, because the table may be nearly empty.
             if shown >= most || looked_at >= most {
                 return u32::try_from(((home as u64) << 32).div_ceil(buckets as u64)).ok();
             }
@@ -239,7 +241,7 @@ impl Index {
         None
     }
 
-    /// Passes the records whose home is this bucket to `show`; some may lie in the buckets behind it.
+    /// Calls `show` with the records whose home is this bucket; some may be in the buckets after it. Returns their number.
     fn show_home(&self, home: usize, from: u32, mut show: impl FnMut(Address)) -> usize {
         let (mut at, mut shown) = (home, 0);
         loop {
@@ -286,7 +288,7 @@ mod tests {
         Address::made_up(number)
     }
 
-    /// A hash of which only the 32 bits that count differ.
+    /// A hash in which only the 32 bits of the tag vary.
     fn hash(tag: u32) -> u64 {
         0xABCD_0000_0000 << 16 | u64::from(tag)
     }
@@ -298,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn s02_the_table_ends_at_what_the_limit_needs() {
+    fn s02_the_table_grows_no_larger_than_the_limit_needs() {
         for limit in [1, 2, 3, 11, 12, 13, 1000] {
             let mut index = Index::new();
             for number in 0..limit as u32 {
@@ -313,7 +315,7 @@ mod tests {
         let (mut seen, mut from, mut pages) = (Vec::new(), Some(0), 0);
         while let Some(next) = from {
             from = index.walk(next, page, |record| seen.push(record.made_up_number()));
-            assert!(from.is_none_or(|from| from > next), "it goes on");
+            assert!(from.is_none_or(|from| from > next), "each page continues after the one before");
             pages += 1;
             between(index);
         }
@@ -328,7 +330,7 @@ mod tests {
         (0..1000).for_each(|number| index.insert(tag_of(number), record(number), 1 << 20));
         let mut next = 1000;
         let (mut seen, pages) = walked(&mut index, 8, |index| {
-            // A table that grew on and on would be walked for as long.
+            // If the table grew for ever, so would the walk.
             for _ in 0..if next < 30_000 { 200 } else { 0 } {
                 index.insert(tag_of(next), record(next), 1 << 20);
                 next += 1;
@@ -341,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn s19_a_page_of_a_walk_looks_at_few_buckets_however_empty_the_table() {
+    fn s19_a_page_of_a_walk_visits_few_buckets_of_a_nearly_empty_table() {
         let mut index = Index::new();
         (0..4000).for_each(|number: u32| index.insert(hash(number << 20), record(number), 1 << 20));
         (1..4000).for_each(|number: u32| index.remove(hash(number << 20), record(number)));
@@ -353,7 +355,7 @@ mod tests {
     }
 
     proptest! {
-        /// Few tags, at both ends of their range, so that runs of slots grow long and go around the end.
+        /// Few tags, at both ends of their range, so that runs of slots grow long and wrap around the end.
         #[test]
         fn a_record_is_found_from_its_insertion_to_its_removal(steps in prop::collection::vec((any::<bool>(), 0..40u32, 0..12u32), 1..300)) {
             let mut index = Index::new();
@@ -379,7 +381,7 @@ mod tests {
                 }
                 prop_assert_eq!(index.len, held.len() as u64);
                 prop_assert_eq!(index.buckets.iter().map(Bucket::len).sum::<usize>(), held.len());
-                // A record has passed all buckets between its home and its place; one that is at home has passed none.
+                // Every removal undoes the counts of its insertion, so an empty table has none.
                 if held.is_empty() {
                     prop_assert!(index.buckets.iter().all(|bucket| bucket.passed == 0));
                 }

@@ -2,15 +2,15 @@
 //!
 //! Shards are numbered in ascending order of the middle bits of their hashes. When their number changes, entries move group by group: a
 //! group is the smallest range of hashes that consists of whole shards both before and after. If the number shrinks, groups move in
-//! ascending order, else in descending order, so that no shard is needed for two groups at a time. One number, the *boundary*, tells which
-//! groups have moved.
+//! ascending order, otherwise in descending order, so that no shard serves two groups at the same time. One number, the *boundary*,
+//! separates the groups that have moved from the others.
 
 use crate::base::hint::rarely;
 
-/// The most shards that a store can have.
+/// The maximum number of shards.
 pub(super) const MOST_SHARDS: usize = u16::MAX as usize;
 
-/// How hashes are divided among shards. It fits into a [`LayoutWord`], so that it is read and changed atomically.
+/// How hashes are divided among shards. It fits into a [`LayoutWord`], which is read and written atomically.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Layout {
     /// The number of shards before the change; applies to hashes that have not moved.
@@ -25,9 +25,9 @@ pub(super) struct Layout {
 pub(super) struct MoveGroup {
     first: u32,
     last: u32,
-    /// The shards that have its entries before the step.
+    /// The shards that contain its entries before the step.
     pub sources: std::ops::Range<usize>,
-    /// The shards that have them afterwards.
+    /// The shards that contain them after the step.
     pub targets: std::ops::Range<usize>,
 }
 
@@ -54,13 +54,13 @@ fn divisor(one: usize, other: usize) -> usize {
     if other == 0 { one } else { divisor(other, one % other) }
 }
 
-/// The first middle bits of part `index` of `parts`.
+/// Returns the lowest middle bits of part `index` of `parts`.
 fn start(index: usize, parts: usize) -> u64 {
     ((index as u64) << 32).div_ceil(parts as u64)
 }
 
 impl Layout {
-    /// A layout of this many shards, at most [`MOST_SHARDS`].
+    /// Creates a layout with this number of shards, at most [`MOST_SHARDS`].
     pub fn of(shards: usize) -> Layout {
         let shards = shards.clamp(1, MOST_SHARDS) as u16;
         Layout { before: shards, after: shards, boundary: 0 }
@@ -75,7 +75,7 @@ impl Layout {
         LayoutWord(u64::from(self.before ^ self.after) << 48 | u64::from(self.boundary) << 16 | u64::from(self.after))
     }
 
-    /// The number of shards, or what it will be when the change is done.
+    /// The number of shards; during a change, the new number.
     pub fn shards(self) -> usize {
         usize::from(self.after)
     }
@@ -93,12 +93,12 @@ impl Layout {
         u64::from(if self.is_changing() && !self.has_moved(middle) { self.before } else { self.after })
     }
 
-    /// The shard of hashes with these middle bits.
+    /// Returns the shard of hashes with these middle bits.
     pub fn index(self, middle: u32) -> usize {
         ((u64::from(middle) * self.parts(middle)) >> 32) as usize
     }
 
-    /// The highest middle bits, from `middle` on, that belong to the same shard.
+    /// Returns the last of the consecutive middle bits, from `middle` on, that belong to the same shard.
     pub fn last_beside(self, middle: u32) -> u32 {
         let last = (start(self.index(middle) + 1, self.parts(middle) as usize) - 1) as u32;
         match (self.after < self.before, self.has_moved(middle)) {
@@ -109,13 +109,13 @@ impl Layout {
         }
     }
 
-    /// Begins a change to this many shards.
+    /// Begins a change to this number of shards.
     pub fn begin(self, shards: usize) -> Layout {
         let after = Layout::of(shards).after;
         Layout { before: self.after, after, boundary: if after < self.after { 0 } else { u32::MAX } }
     }
 
-    /// The next group to move, during a change.
+    /// Returns the next group to move. Call only during a change.
     pub fn next_group(self) -> MoveGroup {
         let (before, after) = (usize::from(self.before), usize::from(self.after));
         let groups = divisor(before, after);
@@ -125,7 +125,7 @@ impl Layout {
         MoveGroup { first, last, sources: parts(before), targets: parts(after) }
     }
 
-    /// The layout after the group has moved.
+    /// Returns the layout after the group has moved.
     pub fn moved(self, group: &MoveGroup) -> Layout {
         let boundary = if self.after < self.before { group.last.checked_add(1) } else { group.first.checked_sub(1) };
         boundary.map_or(Layout::of(self.shards()), |boundary| Layout { boundary, ..self })
@@ -138,9 +138,9 @@ mod tests {
 
     const SOME: [u32; 9] = [0, 1, 0x3fff_ffff, 0x4000_0000, 0x5555_5555, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
 
-    /// Every hash is in the shard that its group says, before the group moves and after it; and no shard is in use for two groups.
+    /// Every hash is in a source shard of its group before the group moves, and in a target shard after it. No shard serves two groups.
     #[test]
-    fn s02a_groups_move_one_after_the_other_and_share_no_shard() {
+    fn s02a_groups_move_one_by_one_and_share_no_shard() {
         for (before, after) in [(64, 8), (8, 64), (64, 1), (1, 64), (7, 3), (3, 7), (6, 4), (4, 6), (2, 1), (1, 2)] {
             let mut layout = Layout::of(before).begin(after);
             let mut groups = 0;
@@ -156,10 +156,10 @@ mod tests {
                         assert!(group.targets.contains(&next.index(middle)), "{before} to {after}: {middle}");
                         assert_eq!(next.index(middle), Layout::of(after).index(middle));
                     } else {
-                        assert_eq!(layout.index(middle), next.index(middle), "{before} to {after}: {middle} stays");
+                        assert_eq!(layout.index(middle), next.index(middle), "{before} to {after}: {middle} is not in the group");
                         assert!(!group.targets.contains(&next.index(middle)), "{before} to {after}: a shard for two groups");
                     }
-                    // Behind the last is another shard, or the end.
+                    // The next middle bits belong to another shard, if there are any.
                     let last = layout.last_beside(middle);
                     assert!(last >= middle && layout.index(last) == layout.index(middle));
                     assert!(last == u32::MAX || layout.index(last + 1) != layout.index(middle));

@@ -1,8 +1,8 @@
-//! The priorities in use, any number of them (rule S05a): which is the lowest, and the totals of all up to a given one.
+//! The priorities in use, any number of them (rule S05a): the lowest of them, and the total of all entries up to a given priority.
 //!
 //! A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by priority, and a heap by random weights, which keep it
-//! balanced in whatever order priorities come and go. Each level has the sum over its subtree, so that every query takes O(log levels)
-//! steps. An entry refers to its level by a number; the number is reused after the last entry of the level has left.
+//! balanced in whatever order priorities are added and removed. Each level stores the sum over its subtree, so that every query takes O(log
+//! levels) steps. An entry refers to its level by a number, which is reused after the last entry of the level has left.
 
 use super::work;
 use crate::base::Random;
@@ -36,7 +36,7 @@ impl Amount {
 }
 
 const NONE: u32 = u32::MAX;
-/// Up to this many numbers are kept when no level is in use, for a store that is emptied and filled repeatedly.
+/// Up to this many numbers keep their memory when no level is in use, for a store that is emptied and filled repeatedly.
 const MANY: usize = 64;
 
 struct Level<L> {
@@ -51,9 +51,9 @@ struct Level<L> {
     list: L,
 }
 
-/// The levels; `L` is the list of each.
+/// The levels. `L` is the type of the list of entries in each.
 pub(super) struct Levels<L> {
-    /// By number. Each is a separate allocation, which is freed with its last entry.
+    /// By number. Each is a separate allocation, which is freed when its last entry leaves.
     levels: Vec<Option<Box<Level<L>>>>,
     free: Vec<u32>,
     root: u32,
@@ -96,7 +96,7 @@ impl<L: Default> Levels<L> {
         (self.root != NONE && self.at(self.root).own.entries == self.at(self.root).sum.entries).then_some(self.root)
     }
 
-    /// The list of the lowest level, whose entries leave first.
+    /// The list of the lowest level, whose entries are evicted first.
     #[inline]
     pub fn lowest(&self) -> Option<&L> {
         (self.lowest != NONE).then(|| &self.at(self.lowest).list)
@@ -106,7 +106,7 @@ impl<L: Default> Levels<L> {
         (self.lowest != NONE).then(|| self.at(self.lowest).priority)
     }
 
-    /// The lowest priority in use above `priority`; without one, the lowest of all.
+    /// The lowest priority in use above `priority`; if `priority` is `None`, the lowest in use.
     pub fn priority_above(&self, priority: Option<f64>) -> Option<f64> {
         let Some(priority) = priority else { return self.lowest_priority() };
         let (mut above, mut at) = (None, self.root);
@@ -132,10 +132,10 @@ impl<L: Default> Levels<L> {
         self.find(priority).ok().map(|number| &self.at(number).list)
     }
 
-    /// The number of the level of `priority`, which is created if needed. The caller must have turned -0 into 0.
+    /// Returns the number of the level of `priority`, and creates the level if needed. The caller must have turned -0 into 0.
     #[inline]
     pub fn open(&mut self, priority: f64) -> u32 {
-        // Most often there is one level only.
+        // Most stores have a single level.
         if self.root != NONE && self.at(self.root).priority == priority {
             return self.root;
         }
@@ -186,7 +186,7 @@ impl<L: Default> Levels<L> {
         number
     }
 
-    /// Rotates a level into the place of its parent, which becomes its child.
+    /// Rotates a level into the position of its parent, which becomes its child.
     fn rotate_up(&mut self, number: u32) {
         let Level { parent, left, right, .. } = *self.at(number);
         let grandparent = self.at(parent).parent;
@@ -231,14 +231,14 @@ impl<L: Default> Levels<L> {
         self.at_mut(number).sum = sum;
     }
 
-    /// Adds an entry of this cost to a level; `hang` puts it into the list.
+    /// Adds an entry of this cost to a level; `link` puts it into the list.
     #[inline(always)]
-    pub fn enter(&mut self, number: u32, cost: u64, hang: impl FnOnce(&mut L)) {
+    pub fn enter(&mut self, number: u32, cost: u64, link: impl FnOnce(&mut L)) {
         let amount = Amount { entries: 1, cost: u128::from(cost) };
         let level = self.at_mut(number);
         level.own.add(amount);
         level.sum.add(amount);
-        hang(&mut level.list);
+        link(&mut level.list);
         let mut at = level.parent;
         while rarely(at != NONE) {
             let level = self.at_mut(at);
@@ -247,12 +247,12 @@ impl<L: Default> Levels<L> {
         }
     }
 
-    /// Removes an entry of this cost from a level, and the level with its last entry; `cut` takes it out of the list.
+    /// Removes an entry of this cost from a level, and the level with its last entry; `unlink` takes it out of the list.
     #[inline(always)]
-    pub fn leave(&mut self, number: u32, cost: u64, cut: impl FnOnce(&mut L)) {
+    pub fn leave(&mut self, number: u32, cost: u64, unlink: impl FnOnce(&mut L)) {
         let amount = Amount { entries: 1, cost: u128::from(cost) };
         let level = self.at_mut(number);
-        cut(&mut level.list);
+        unlink(&mut level.list);
         level.own.subtract(amount);
         level.sum.subtract(amount);
         let is_last = level.own.entries == 0;
@@ -288,12 +288,12 @@ impl<L: Default> Levels<L> {
         self.levels[number as usize] = None;
         self.free.push(number);
         if self.root == NONE && self.levels.len() > MANY {
-            // Frees the memory of the numbers, which start from 0 again.
+            // Frees the memory of the numbers, which then start from 0.
             (self.levels, self.free) = (Vec::new(), Vec::new());
         }
     }
 
-    /// The level of the next higher priority.
+    /// Returns the level of the next higher priority.
     fn after(&self, number: u32) -> Option<u32> {
         let mut at = self.at(number).right;
         if at != NONE {
@@ -309,7 +309,7 @@ impl<L: Default> Levels<L> {
         (at != NONE).then_some(at)
     }
 
-    /// The total of all entries with a priority up to and including `priority`.
+    /// Returns the total of all entries with a priority up to and including `priority`.
     pub fn up_to(&self, priority: f64) -> Amount {
         let mut amount = Amount::default();
         let mut at = self.root;
@@ -337,7 +337,7 @@ mod tests {
     type BareLevels = Levels<()>;
 
     impl BareLevels {
-        /// Order, heap, sums, the lowest and the count of the subtree.
+        /// Checks the order, the heap and the sums of a subtree. Returns its total, the number of its levels and its lowest priority.
         fn check(&self, at: u32, parent: u32) -> (Amount, usize, f64) {
             let level = self.at(at);
             assert_eq!(level.parent, parent);
@@ -370,7 +370,7 @@ mod tests {
                     prop_assert_eq!(*known, number);
                     costs.push(cost);
                 } else if let Some((number, costs)) = map.get_mut(&priority) {
-                    levels.leave(*number, costs.pop().expect("no level is empty"), |()| ());
+                    levels.leave(*number, costs.pop().expect("a level in the map has an entry"), |()| ());
                     if costs.is_empty() {
                         map.remove(&priority);
                     }
@@ -392,27 +392,31 @@ mod tests {
         }
     }
 
-    /// Whatever the order in which priorities come: a random tree of n levels is some 2 ln n deep.
+    /// A random tree of n levels is about 2 ln n deep, whatever the order in which priorities are added.
     #[test]
-    fn s05a_each_operation_takes_as_many_steps_as_a_search() {
+    fn s05a_each_operation_takes_logarithmically_many_steps() {
         const MANY: u32 = 50_000;
         let orders: [fn(u32) -> u32; 3] = [|n| n, |n| MANY - n, |n| n.wrapping_mul(0x9E37_79B9)];
         for order in orders {
             let mut levels = BareLevels::new();
             let mut numbers = Vec::new();
-            let come = steps_of(|| {
+            let inserting = steps_of(|| {
                 for n in 0..MANY {
                     let number = levels.open(f64::from(order(n)));
                     levels.enter(number, 1, |()| ());
                     numbers.push(number);
                 }
             });
-            let ask = steps_of(|| (0..MANY).for_each(|n| assert!(levels.up_to(f64::from(order(n))).entries > 0)));
-            let go = steps_of(|| numbers.iter().for_each(|number| levels.leave(*number, 1, |()| ())));
-            for (what, steps) in [("come", come), ("ask", ask), ("go", go)] {
+            let querying = steps_of(|| (0..MANY).for_each(|n| assert!(levels.up_to(f64::from(order(n))).entries > 0)));
+            let removing = steps_of(|| numbers.iter().for_each(|number| levels.leave(*number, 1, |()| ())));
+            for (what, steps) in [("insert", inserting), ("query", querying), ("remove", removing)] {
                 assert!(steps < 150 * u64::from(MANY), "{what}: {} steps each", steps / u64::from(MANY));
             }
-            assert_eq!((levels.lowest_priority(), levels.levels.capacity(), levels.free.capacity()), (None, 0, 0), "S20");
+            assert_eq!(
+                (levels.lowest_priority(), levels.levels.capacity(), levels.free.capacity()),
+                (None, 0, 0),
+                "an empty tree keeps no memory (S20)"
+            );
         }
     }
 }

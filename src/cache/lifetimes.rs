@@ -1,33 +1,35 @@
-//! The times of an entry besides its deadline: its grace, and which entries are in it (rule R01); its end, where the deadline is the earlier time
-//! from which it is to be loaded anew (rule R05).
+//! Times that an entry's record has no room for: its grace, and the list of entries that are in their grace (rule R01); and its real end,
+//! when the deadline in the record holds the earlier time at which the entry is to be refreshed (rule R05).
 //!
 //! ```text
 //!   fresh ── its end ──▶ stale ── end of its grace ──▶ gone
 //!     └── its end, without grace ──▶ gone
 //! ```
 //!
-//! A fresh entry stands in the order of its priority, a stale one in the list here, from the first to leave to the last: by when it became
-//! stale, or was last told as a fallback. Columns by place in the slab, which a store without grace and refreshes does not have. What is zero there says
-//! nothing of its entry, so that the memory comes from the system as it is.
+//! A fresh entry is in the list of its priority; a stale one is in the list here, ordered by the time at which it became stale or was last
+//! served as a fallback. The head of this list is evicted first. One column per kind of time, indexed by place in the slab; a store with
+//! neither grace nor refresh has no columns. Zero means "not set", so that columns can be allocated as zeroed pages, which the system
+//! provides untouched.
 
 use super::levels::Amount;
 use super::slab::Place;
 use crate::base::Millis;
 
-/// The times of a shard's entries.
+/// The grace and refresh times of a shard's entries, and the list of the stale ones.
 pub(super) struct Lifetimes {
-    /// What the timing wheel goes by: of a fresh entry the end that its TTL sets, of a stale one the end of its grace.
+    /// The time under which the timing wheel files the entry: for a fresh entry the end set by its TTL, for a stale one the end of its
+    /// grace.
     times: Vec<u64>,
-    /// How long a fresh entry stays after its end, in milliseconds, or [`STALE`].
+    /// How long a fresh entry stays after its end, in milliseconds; [`STALE`] for an entry in its grace.
     graces: Vec<u64>,
-    /// The neighbours of a stale entry: who leaves before it and who after it.
+    /// The neighbours of a stale entry in the list: the entry that is evicted before it, and the one after it.
     links: Vec<[u32; 2]>,
     first: Place,
     last: Place,
     amount: Amount,
 }
 
-/// In the place of the grace of an entry that is in it.
+/// Stored in `graces` instead of a duration while the entry is in its grace.
 const STALE: u64 = u64::MAX;
 
 impl Lifetimes {
@@ -36,7 +38,7 @@ impl Lifetimes {
         Lifetimes { times, graces, links, first: Place::NONE, last: Place::NONE, amount: Amount::default() }
     }
 
-    /// An entry comes, fresh. `room` is for how many entries the slab has memory.
+    /// Adds a fresh entry. `room` is the number of entries that the slab has memory for.
     pub fn enter(&mut self, place: Place, end: Millis, grace_ms: u64, room: usize) {
         let at = place.index();
         if self.times.len() <= at {
@@ -53,19 +55,19 @@ impl Lifetimes {
         self.graces[at] = grace_ms.min(STALE - 1);
     }
 
-    /// A fresh entry has a new end.
+    /// Sets a new end for a fresh entry.
     pub fn set_end(&mut self, place: Place, end: Millis) {
         if let Some(time) = self.times.get_mut(place.index()) {
             *time = end.0;
         }
     }
 
-    /// What the wheel goes by; `deadline` is what the entry itself says.
+    /// The time under which the wheel files the entry; `deadline` is the one in its record, used where the columns have none.
     pub fn time(&self, place: Place, deadline: Millis) -> Millis {
         self.times.get(place.index()).filter(|time| **time != 0).map_or(deadline, |time| Millis(*time))
     }
 
-    /// The end that the TTL of the entry sets, or of a stale one that it had.
+    /// The end set by the entry's TTL; for a stale entry, the end that it had.
     pub fn end(&self, place: Place, deadline: Millis) -> Millis {
         if self.is_stale(place) { deadline } else { self.time(place, deadline) }
     }
@@ -74,12 +76,12 @@ impl Lifetimes {
         self.graces.get(place.index()) == Some(&STALE)
     }
 
-    /// How long the entry stays after its end: a stale one no longer than it does.
+    /// How long the entry stays after its end, in milliseconds; 0 for an entry that is already stale.
     pub fn grace_ms(&self, place: Place) -> u64 {
         self.graces.get(place.index()).copied().filter(|grace| *grace != STALE).unwrap_or(0)
     }
 
-    /// The grace of the entry begins, and ends at `until`.
+    /// Begins the grace of the entry, which ends at `until`.
     pub fn begin_grace(&mut self, place: Place, until: Millis, cost: u64) {
         self.times[place.index()] = until.0;
         self.graces[place.index()] = STALE;
@@ -87,31 +89,31 @@ impl Lifetimes {
         self.append(place);
     }
 
-    /// The stale entry was told as a fallback: it leaves last.
+    /// Moves a stale entry that was served as a fallback to the end of the eviction order.
     pub fn renew(&mut self, place: Place) {
         if self.last != place {
-            self.cut(place);
+            self.unlink(place);
             self.append(place);
         }
     }
 
-    /// An entry leaves. False if it was fresh, and stands in the order.
+    /// Forgets an entry that leaves. False if it was fresh: then the caller removes it from the order of its priority.
     pub fn leave(&mut self, place: Place, cost: u64) -> bool {
         let is_stale = self.is_stale(place);
         if is_stale {
-            self.cut(place);
+            self.unlink(place);
             self.amount.subtract(Amount { entries: 1, cost: u128::from(cost) });
             self.graces[place.index()] = 0;
         }
         is_stale
     }
 
-    /// The stale entry that leaves first.
+    /// The stale entry that is evicted first.
     pub fn first(&self) -> Option<Place> {
         self.first.some()
     }
 
-    /// What all stale entries hold together.
+    /// The number and the total cost of all stale entries.
     pub fn amount(&self) -> Amount {
         self.amount
     }
@@ -125,7 +127,7 @@ impl Lifetimes {
         self.last = place;
     }
 
-    fn cut(&mut self, place: Place) {
+    fn unlink(&mut self, place: Place) {
         let [before, after] = self.links[place.index()].map(Place::of_number);
         match before.some() {
             Some(before) => self.links[before.index()][1] = after.number(),

@@ -1,28 +1,30 @@
-//! The two budgets of the store, and how they are split (rules S02 to S04).
+//! The two limits of the store, and how they are split among shards (rules S02 to S04).
 
 use super::slab::MAX_NODES;
 
 const SMALLEST_SHARDED_CAPACITY: u64 = 8_192;
-/// Keys are spread over shards at random: with 1,024 entries the first eviction comes some 3 percent too early, with fewer, even earlier.
+/// Keys are spread over shards at random: with 1,024 entries the first eviction happens about 3 percent too early; with fewer, even
+/// earlier.
 const ENTRIES_PER_SHARD: u64 = 1_024;
-/// A hit holds its shard's lock for half of its time; with this many shards threads seldom contend. (Measured with two threads, speed
+/// A hit holds its shard's lock for half of its time; with this many shards, threads seldom contend. (Measured with two threads, speed
 /// relative to quick_cache: 0.7, 0.75, 0.9 and 1.0 with 4, 8, 16 and 32 shards for each core.)
 const SHARDS_PER_CORE: usize = 32;
+/// In bytes.
 const SMALLEST_COST_PART: u64 = 1 << 20;
 
-/// What a whole store may hold.
+/// The limits of a whole store: entries, and total cost in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Limits {
     pub capacity: u64,
     pub cost: Option<u64>,
 }
 
-/// What one shard may hold.
+/// The limits of one shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct ShardLimits {
     pub entries: u64,
     pub cost: Option<u64>,
-    /// The highest cost of an entry: the same for every shard, so that it does not depend on the shard of the key.
+    /// The maximum cost of an entry. The same for every shard, so that it does not depend on the shard of the key.
     pub max_cost: u64,
 }
 
@@ -30,7 +32,7 @@ impl ShardLimits {
     /// Limits that allow nothing.
     pub const NONE: ShardLimits = ShardLimits { entries: 0, cost: None, max_cost: 0 };
 
-    /// The sum of both.
+    /// The sum of both limits, with the larger maximum cost of an entry.
     pub fn and(self, other: ShardLimits) -> ShardLimits {
         ShardLimits {
             entries: self.entries.saturating_add(other.entries),
@@ -39,13 +41,13 @@ impl ShardLimits {
         }
     }
 
-    /// What is left of them after this many entries of this cost.
+    /// What is left after this many entries with this total cost.
     pub fn without(self, entries: u64, cost: u128) -> ShardLimits {
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);
         ShardLimits { entries: self.entries.saturating_sub(entries), cost: self.cost.map(|limit| limit.saturating_sub(cost)), ..self }
     }
 
-    /// An equal part, rounded down.
+    /// Returns an equal part, rounded down.
     pub fn split(self, parts: u64) -> ShardLimits {
         ShardLimits { entries: self.entries / parts, cost: self.cost.map(|limit| limit / parts), ..self }
     }
@@ -58,11 +60,11 @@ impl ShardLimits {
 }
 
 impl Limits {
-    /// The number of shards. A number that is asked for is used, except that no shard may be too small for a single entry.
-    pub fn shards(self, asked: Option<u32>, cores: usize) -> usize {
+    /// The number of shards. A requested number is used, unless a shard would be too small for a single entry.
+    pub fn shards(self, requested: Option<u32>, cores: usize) -> usize {
         let most = usize::try_from(self.capacity.max(1)).unwrap_or(usize::MAX);
-        if let Some(asked) = asked {
-            return (asked.max(1) as usize).min(most);
+        if let Some(requested) = requested {
+            return (requested.max(1) as usize).min(most);
         }
         if self.capacity < SMALLEST_SHARDED_CAPACITY {
             return 1;
@@ -73,23 +75,23 @@ impl Limits {
         1 << fit.ilog2()
     }
 
-    /// The limits of the shard at `index` of `shards`: equal parts, with the remainders given to the first shards.
+    /// The limits of the shard at `index` of `shards`: equal parts; the first shards get the remainders.
     pub fn shard_limits(self, index: usize, shards: usize) -> ShardLimits {
         let (index, shards) = (index as u64, shards as u64);
         let split = |whole: u64| whole / shards + u64::from(index < whole % shards);
         ShardLimits { entries: split(self.capacity).min(MAX_NODES), cost: self.cost.map(split), max_cost: self.max_cost(shards) }
     }
 
-    /// The highest cost of an entry, in any shard.
+    /// The maximum cost of an entry, in any shard.
     pub fn max_cost(self, shards: u64) -> u64 {
         self.cost.map_or(u64::MAX, |cost| cost / shards)
     }
 }
 
-/// `ratio` of `whole`, rounded down. Computed in floating point, so that 0.7 of 10 is 7, although the closest binary number to 0.7 is
-/// slightly less.
+/// Returns `ratio` of `whole`, rounded down. Computed in floating point, so that 0.7 of 10 is 7, although the closest binary number to 0.7
+/// is slightly less.
 pub(super) fn share(whole: u128, ratio: f64) -> u128 {
-    // NaN keeps everything, so that nothing is lost by mistake; the API refuses it before.
+    // A NaN ratio gives the whole, so that a mistake loses nothing; the API has refused it earlier.
     if ratio.is_nan() { whole } else { ((whole as f64 * ratio) as u128).min(whole) }
 }
 
@@ -106,7 +108,7 @@ mod tests {
         for (capacity, shards) in [(0, 1), (1, 1), (8_191, 1), (8_192, 8), (16_383, 8), (16_384, 16), (100_000, 64), (u64::MAX, 128)] {
             assert_eq!(limits(capacity, None).shards(None, 4), shards, "capacity {capacity}");
         }
-        assert_eq!(limits(u64::MAX, None).shards(None, 3), 128, "as many for each core, rounded up");
+        assert_eq!(limits(u64::MAX, None).shards(None, 3), 128, "32 for each core, rounded up to a power of two");
     }
 
     #[test]
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn s02_shards_asked_for_are_kept_but_none_is_without_room() {
+    fn s02_the_requested_number_of_shards_is_used_if_each_has_room_for_an_entry() {
         assert_eq!(limits(100, Some(5)).shards(Some(7), 1), 7);
         assert_eq!(limits(3, None).shards(Some(7), 1), 3);
         assert_eq!(limits(0, None).shards(Some(7), 1), 1);
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn s14_a_share_is_what_the_ratio_says_and_never_more_than_all() {
+    fn s14_a_share_is_the_ratio_of_the_whole_and_never_exceeds_it() {
         for (whole, ratio, part) in [(10, 0.5, 5), (10, 0.7, 7), (10, 0.99, 9), (10, 0.0, 0), (10, -1.0, 0), (10, 1.0, 10), (10, 2.0, 10)] {
             assert_eq!(share(whole, ratio), part, "{ratio} of {whole}");
         }

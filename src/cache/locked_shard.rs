@@ -10,32 +10,33 @@ use crate::base::hint::rarely;
 use crate::base::sync::MutexGuard;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 
-/// A shard behind its lock. Aligned so that neighbours share no cache line (two lines, since processors fetch them in pairs).
+/// A shard behind its lock. Aligned so that neighbours share no cache line (two lines, because processors fetch them in pairs).
 #[repr(align(128))]
 pub(super) struct LockedShard {
     shard: FairMutex<Shard>,
-    /// The shard's `next_due`, written under its lock, so that a timer can look at all shards without one.
+    /// The shard's `next_due`, written under the lock, so that a timer can read those of all shards without locking.
     next_due: AtomicU64,
-    whereabouts: TableHint,
+    index_hint: TableHint,
 }
 
 impl LockedShard {
     pub fn new(shard: Shard) -> LockedShard {
-        LockedShard { shard: FairMutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0), whereabouts: TableHint::default() }
+        LockedShard { shard: FairMutex::new(shard), next_due: AtomicU64::new(Millis::NEVER.0), index_hint: TableHint::default() }
     }
 
     pub fn next_due(&self) -> Millis {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
-    /// Runs `look`, which causes no departures. If it unwinds, the state of the shard is unknown: the next access empties it.
+    /// Runs `look` under the lock; it must cause no departures. If it panics, the state of the shard is unknown, and the next access
+    /// empties it.
     #[inline(always)]
     pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, look: impl FnOnce(&mut Shard) -> R) -> R {
         let _hold = work::LockScope::begin();
         look(&mut *self.lock_for_read(sink))
     }
 
-    /// Like [`LockedShard::read`], if `still` is true once the lock is taken; else returns `look` unused.
+    /// Like [`LockedShard::read`] if `still` is true once the lock is taken; otherwise returns `look` unused.
     #[inline(always)]
     pub fn read_if<R, F: FnOnce(&mut Shard) -> R>(
         &self,
@@ -50,8 +51,8 @@ impl LockedShard {
         )
     }
 
-    /// Takes the lock for a read, which causes no departures. If the shard has to be emptied first, its entries are dropped before that,
-    /// with no lock held, so host code may run inside of this call.
+    /// Takes the lock for a read, which causes no departures. If a panic left the shard in an unknown state, it is emptied first, and its
+    /// entries are dropped with no lock held, so host code may run inside this call.
     #[inline(always)]
     pub fn lock_for_read(&self, sink: Option<&dyn DepartureSink>) -> MutexGuard<'_, Shard> {
         loop {
@@ -69,19 +70,20 @@ impl LockedShard {
         drop(self.salvage(broken, sink, &mut left));
     }
 
-    /// Takes only the lock, for work on several shards. [`LockedShard::announce`] must be called before it is released.
+    /// Takes only the lock, for work on several shards. The caller must call [`LockedShard::announce`] before releasing it.
     #[inline(always)]
     pub fn hold(&self, sink: Option<&dyn DepartureSink>, out: &mut Departures) -> MutexGuard<'_, Shard> {
         self.shard.lock_unless_broken().unwrap_or_else(|broken| self.salvage(broken, sink, out))
     }
 
-    /// Like [`LockedShard::read`], if that needs neither waiting nor recovery. `None`: nothing was done.
+    /// Like [`LockedShard::read`], but returns `None`, having done nothing, if that would need waiting or recovery.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, work: impl FnOnce(&mut Shard) -> Option<R>) -> Option<R> {
         work(&mut *self.shard.try_lock_unless_broken()?)
     }
 
-    /// Runs `change`, which puts departures into `out`. A departure sink, if there is one, takes them from there, even if `change` unwinds.
+    /// Runs `change` under the lock. It puts departures into `out`; the departure sink, if there is one, takes them from there, even after
+    /// a panic.
     #[inline(always)]
     pub fn write<R>(
         &self,
@@ -94,7 +96,7 @@ impl LockedShard {
         self.change(shard, sink, out, change)
     }
 
-    /// As [`LockedShard::write`], with the lock from [`LockedShard::hold`], which it releases.
+    /// Like [`LockedShard::write`], with the lock from [`LockedShard::hold`], which it releases.
     #[inline(always)]
     pub fn change<R>(
         &self,
@@ -103,7 +105,7 @@ impl LockedShard {
         out: &mut Departures,
         change: impl FnOnce(&mut Shard, &mut Departures) -> R,
     ) -> R {
-        // Dropped after the lock is released.
+        // Declared before the lock, so that it is dropped after the lock is released.
         let _outgrown;
         let mut shard = shard;
         let leaving = DepartureScope { out, sink };
@@ -113,21 +115,21 @@ impl LockedShard {
         result
     }
 
-    /// For use between two steps of one thread: returns once the threads that wait for the lock have had it.
+    /// Called between two holds by the same thread. Returns once the threads that were waiting for the lock have had it.
     #[inline]
     pub fn give_way(&self) {
         self.shard.give_way();
     }
 
-    /// Prefetches the index's bucket of `hash` for a lookup that follows soon. Takes no lock.
+    /// Prefetches the index's bucket of `hash`, for a lookup that follows soon. Takes no lock.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        self.whereabouts.prefetch(hash);
+        self.index_hint.prefetch(hash);
     }
 
-    /// Publishes the data that is read without the lock.
+    /// Publishes the data that are read without the lock.
     pub fn announce(&self, shard: &Shard) {
-        self.whereabouts.note(shard.index());
+        self.index_hint.note(shard.index());
         let next_due = shard.next_due();
         if self.next_due.load(Ordering::Relaxed) != next_due.0 {
             self.next_due.store(next_due.0, Ordering::SeqCst);
@@ -150,7 +152,7 @@ impl LockedShard {
     }
 }
 
-/// The departures during one hold of a lock. They are recorded before the lock is released, even on a panic.
+/// The departures during one hold of the lock. They are recorded before the lock is released, even after a panic.
 struct DepartureScope<'a> {
     out: &'a mut Departures,
     sink: Option<&'a dyn DepartureSink>,
@@ -161,7 +163,7 @@ impl Drop for DepartureScope<'_> {
         if let Some(sink) = self.sink
             && !self.out.is_empty()
         {
-            // What the sink does not take stays in `out`: here it would be dropped under the lock.
+            // What the sink does not take stays in `out`: dropping it here would happen under the lock.
             sink.record(self.out);
         }
     }
@@ -188,9 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn s11_what_left_before_a_panic_is_heard_of_all_the_same() {
-        let heard = Arc::new(RecordedDepartures::default());
-        let store = Store::new(&CacheSettings::default(), Some(heard.clone()));
+    fn s11_departures_before_a_panic_are_recorded() {
+        let recorded = Arc::new(RecordedDepartures::default());
+        let store = Store::new(&CacheSettings::default(), Some(recorded.clone()));
         let (now, mut out) = (Millis(0), Departures::new());
         let gone = Departure {
             key: Key::new(b"k"),
@@ -202,12 +204,12 @@ mod tests {
             left_at: now,
         };
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            store.first_cell().write(Some(&*heard), &mut out, |_, out| {
+            store.first_cell().write(Some(&*recorded), &mut out, |_, out| {
                 out.push(gone);
-                panic!("after somebody left");
+                panic!("after a departure");
             })
         }));
         assert!(panicked.is_err() && out.is_empty());
-        assert_eq!(heard.0.lock().iter().map(|left| left.cause).collect::<Vec<_>>(), [Cause::Capacity]);
+        assert_eq!(recorded.0.lock().iter().map(|left| left.cause).collect::<Vec<_>>(), [Cause::Capacity]);
     }
 }

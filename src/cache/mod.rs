@@ -1,7 +1,7 @@
-//! The store: a bounded memory of answers (rules S01 to S14, S16).
+//! The store: a bounded memory of answers (rules S01 to S21).
 //!
 //! Pure data. Nothing here starts a thread or calls the host: the floors above run the validator, the cost function and the listeners,
-//! before and after. Each call brings a clock, which is read only if an entry can expire.
+//! before and after. Each call receives a clock, which is read only if an entry can expire.
 //!
 //! ```text
 //!   Store ── hash(key) ──▶ LockedShard ── one lock ──▶ Shard
@@ -9,12 +9,12 @@
 //!                                                       ├─ slab    the nodes, each with a record
 //!                                                       ├─ order   for each priority: least to most recently used
 //!                                                       ├─ wheel   by expiry time
-//!                                                       ├─ lifetimes  who stays after its expiry as a fallback
+//!                                                       ├─ lifetimes  expired entries that stay as fallbacks
 //!                                                       └─ ledger, limits, counts
 //! ```
 //!
-//! An entry that leaves is never dropped under a lock: it becomes a [`Departure`], which goes to the [`DepartureSink`] in store order, or
-//! to the caller. Read `shard.rs` first: it contains every operation; the files beside it contain one structure each.
+//! An entry that leaves is never dropped under a lock. It becomes a [`Departure`], which goes to the [`DepartureSink`] in store order, or
+//! to the caller. Read `shard.rs` first: it contains every operation. Each of the other files contains one structure.
 
 mod counts;
 mod departure;

@@ -1,10 +1,10 @@
 //! The eviction order (rule S05): lowest priority first, then least recently used.
 //!
 //! One list for each priority in use, from the least to the most recently used, linked through the nodes. [`Levels`] has their totals, so
-//! that whether room can be made is decided before anything is removed.
+//! that whether enough can be evicted is known before anything is removed.
 //!
-//! A use is only recorded at first. The recorded uses are applied to the lists when their buffer is full, and before the order is needed:
-//! moving one entry waits for two neighbours elsewhere in memory; moving many at once overlaps these waits.
+//! A use is only recorded at first. Recorded uses are applied to the lists when their buffer is full, and before the order is needed.
+//! Moving one entry waits for its two neighbours, which are elsewhere in memory; moving many at once overlaps these waits.
 
 use super::idle::Uses;
 use super::levels::{Amount, Levels};
@@ -12,7 +12,7 @@ use super::slab::{Place, Slab};
 use crate::base::Millis;
 use crate::base::hint::rarely;
 
-/// The size of the buffer of recorded uses.
+/// The number of recorded uses that the buffer has room for.
 const NOTES: usize = 63;
 
 /// The entries of one priority, in order of use.
@@ -27,14 +27,14 @@ impl Default for List {
     }
 }
 
-/// The order of a shard's entries.
+/// The eviction order of a shard's entries.
 #[repr(C)]
 pub(super) struct EvictionOrder {
-    /// The number of recorded uses. The first field, to lie next to the other data that each lookup writes.
+    /// The number of recorded uses. The first field, so that it lies next to the other data that each lookup writes.
     noted: u32,
-    /// How many recorded uses leave room for one more without its time: none if there is an idle TTL.
+    /// While fewer uses than this are recorded, recording one is all that a use needs: the size of the buffer, or 0 with an idle TTL.
     untimed: u32,
-    /// Uses that are not applied to the lists yet, oldest first.
+    /// Uses that have not been applied to the lists, oldest first.
     notes: [Place; NOTES],
     levels: Levels<List>,
     /// Present only with an idle TTL.
@@ -49,7 +49,7 @@ impl EvictionOrder {
     }
 
     /// An empty order with the same settings.
-    pub fn anew(&self) -> EvictionOrder {
+    pub fn empty_copy(&self) -> EvictionOrder {
         EvictionOrder::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
     }
 
@@ -64,12 +64,12 @@ impl EvictionOrder {
         }
     }
 
-    /// Removes an entry from its list, and its level with the last entry.
+    /// Removes an entry from its list, and its level with the level's last entry.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
         // A recorded use must not be applied to the next entry at this place.
         self.settle(slab);
         let number = slab.level(place);
-        self.levels.leave(number, slab.cost(place), |list| list.cut(slab, place));
+        self.levels.leave(number, slab.cost(place), |list| list.unlink(slab, place));
         if self.times_uses() {
             self.uses.iter_mut().for_each(|uses| uses.leave(place));
         }
@@ -81,26 +81,26 @@ impl EvictionOrder {
         rarely(self.uses.is_some())
     }
 
-    /// Records the time of a use; the use itself is recorded by [`EvictionOrder::note_use`].
+    /// Records the time of a use; [`EvictionOrder::note_use`] records the use itself.
     pub fn time_use(&mut self, place: Place, now: Millis) {
         if let Some(uses) = &mut self.uses {
             uses.note(place, now);
         }
     }
 
-    /// When the entry expires by the idle TTL, if it is not used before.
+    /// When the entry expires by the idle TTL unless it is used before.
     #[inline(always)]
     pub fn idle_end(&self, place: Place) -> Millis {
         if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.end_of(place)) } else { Millis::NEVER }
     }
 
-    /// The entry that has been idle for longest, if there is an idle TTL.
+    /// Returns the entry that has been idle for longest, if there is an idle TTL.
     pub fn longest_idle(&mut self, slab: &mut Slab) -> Option<Place> {
         self.settle(slab);
         self.uses.as_mut().and_then(|uses| uses.oldest())
     }
 
-    /// A lower bound of all expiries by idleness.
+    /// A lower bound of all expiry times by idleness.
     #[inline(always)]
     pub fn next_idle(&self) -> Millis {
         if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.next_due()) } else { Millis::NEVER }
@@ -112,7 +112,7 @@ impl EvictionOrder {
         self.noted as usize >= NOTES
     }
 
-    /// Whether [`EvictionOrder::note_use`] is all that a use needs.
+    /// Whether [`EvictionOrder::note_use`] is all that a use needs: the buffer is not full, and there is no idle TTL.
     #[inline(always)]
     pub fn takes_note(&self) -> bool {
         self.noted < self.untimed
@@ -139,7 +139,7 @@ impl EvictionOrder {
     #[inline(never)]
     fn settle_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
-        // Moving an entry writes to its neighbours, elsewhere in memory: those of all are prefetched before the first is moved.
+        // Moving an entry writes to its neighbours, elsewhere in memory. All of them are prefetched before the first entry is moved.
         notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
         match self.levels.only() {
             Some(number) => {
@@ -154,12 +154,12 @@ impl EvictionOrder {
         self.noted = 0;
     }
 
-    /// The lowest priority in use above `priority`; without one, the lowest of all.
+    /// The lowest priority in use above `priority`; if `priority` is `None`, the lowest in use.
     pub fn priority_above(&self, priority: Option<f64>) -> Option<f64> {
         self.levels.priority_above(priority)
     }
 
-    /// The least recently used entry of that priority.
+    /// The least recently used entry of this priority.
     pub fn oldest_of(&self, priority: f64) -> Option<Place> {
         self.levels.list_of(priority)?.oldest.some()
     }
@@ -168,12 +168,12 @@ impl EvictionOrder {
         self.levels.priority(slab.level(place))
     }
 
-    /// The next victim, if recorded uses are not applied before.
+    /// The next victim according to the lists, without applying recorded uses.
     pub fn oldest(&self) -> Option<Place> {
         self.levels.lowest().and_then(|list| list.oldest.some())
     }
 
-    /// The next victim.
+    /// The next victim, after applying recorded uses.
     pub fn next_victim(&mut self, slab: &mut Slab) -> Option<Place> {
         self.settle(slab);
         self.oldest()
@@ -191,14 +191,14 @@ impl EvictionOrder {
 }
 
 impl List {
-    /// Makes an entry the newest.
+    /// Makes an entry the most recently used one.
     #[inline]
     fn renew(&mut self, slab: &mut Slab, place: Place) {
         if self.newest == place {
             return;
         }
         let (older, newer) = (slab.older(place), slab.newer(place));
-        // There is a newer entry, since this is not the newest.
+        // There is a newer entry, because this one is not the newest.
         slab.set_older(newer, older);
         match older.some() {
             Some(older) => slab.set_newer(older, newer),
@@ -220,7 +220,7 @@ impl List {
     }
 
     #[inline]
-    fn cut(&mut self, slab: &mut Slab, place: Place) {
+    fn unlink(&mut self, slab: &mut Slab, place: Place) {
         let (older, newer) = (slab.older(place), slab.newer(place));
         match older.some() {
             Some(older) => slab.set_newer(older, newer),
@@ -235,7 +235,7 @@ impl List {
 
 #[cfg(test)]
 mod tests {
-    use super::super::slab::Held;
+    use super::super::slab::DetachedEntry;
     use super::*;
     use crate::base::{Answer, Millis, Record};
 
@@ -252,7 +252,7 @@ mod tests {
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
-            let held = Held { record: Record::new(b"", Answer::Null), cost, stored_at: Millis(0) };
+            let held = DetachedEntry { record: Record::new(b"", Answer::Null), cost, stored_at: Millis(0) };
             let place = slab.insert(slab.len(), held, 1000);
             order.enter(slab, place, priority, Millis(0));
             place
@@ -270,7 +270,7 @@ mod tests {
             order.next_victim(slab)
         }
 
-        fn leaving_order(&mut self) -> Vec<Place> {
+        fn eviction_order(&mut self) -> Vec<Place> {
             let mut left = Vec::new();
             while let Some(victim) = self.next_victim() {
                 left.push(victim);
@@ -281,23 +281,23 @@ mod tests {
     }
 
     #[test]
-    fn s05_lowest_priority_leaves_first_then_the_least_recently_used() {
-        let mut world = Fixture::default();
-        let [a, b, c, d] = [1.0, f64::NEG_INFINITY, 1.0, f64::INFINITY].map(|priority| world.enter(priority, 1));
-        let (slab, order) = world.parts();
+    fn s05_the_lowest_priority_is_evicted_first_then_the_least_recently_used() {
+        let mut fixture = Fixture::default();
+        let [a, b, c, d] = [1.0, f64::NEG_INFINITY, 1.0, f64::INFINITY].map(|priority| fixture.enter(priority, 1));
+        let (slab, order) = fixture.parts();
         order.note_use(a);
         order.settle(slab);
         assert_eq!(order.lowest(), Some(f64::NEG_INFINITY));
-        assert_eq!(world.leaving_order(), [b, c, a, d]);
+        assert_eq!(fixture.eviction_order(), [b, c, a, d]);
     }
 
     #[test]
-    fn s05_what_can_be_evicted_is_known_from_totals() {
-        let mut world = Fixture::default();
+    fn s05_the_evictable_amount_is_known_from_totals() {
+        let mut fixture = Fixture::default();
         for (priority, cost) in [(0.0, 10), (0.0, 5), (1.0, 7), (2.0, u64::MAX), (2.0, u64::MAX)] {
-            world.enter(priority, cost);
+            fixture.enter(priority, cost);
         }
-        let order = world.parts().1;
+        let order = fixture.parts().1;
         assert_eq!(order.evictable(-1.0), Amount::default());
         assert_eq!(order.evictable(0.5), Amount { entries: 2, cost: 15 });
         assert_eq!(order.evictable(1.0), Amount { entries: 3, cost: 22 });

@@ -1,10 +1,10 @@
-//! The format in which entries are saved to a file (rule S18). It knows nothing about files.
+//! The format in which entries are saved to a file (rule S18). It does not read or write files itself.
 //!
 //! ```text
 //!   head     "KVLSAVED", version u32, 0 u32, number of entries u64, check u64
 //!   block    length u64, entries u32, check of these u32, check of the body u64, body
 //!   ...
-//!   end      a block of length 0 without entries, and after it nothing
+//!   end      a block of length 0 without entries, and nothing after it
 //!   entry    flags u8, key's length u16, [TTL left in ms u64], [cost u64], [priority f64], [value's length u64], key, value
 //! ```
 //!
@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 pub const HEAD: usize = 32;
 /// The length of a block's head, in bytes.
 pub const BLOCK_HEAD: usize = 24;
-/// The length in bytes from which on a block is written.
+/// The length at which a block is written, in bytes.
 pub const BLOCK: usize = 256 << 10;
 
 const HAS_VALUE: u8 = 1;
@@ -34,7 +34,7 @@ const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY;
 /// Why bytes are not a valid saved cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Damage {
-    /// They never were a saved cache, or were changed since.
+    /// They never were a saved cache, or were damaged.
     Corrupt,
     /// They have a later version of the format.
     Version(u32),
@@ -44,7 +44,7 @@ fn check(number: u64, bytes: &[u8]) -> u64 {
     SipHasher13::new_with_keys(0x6b76_6c69_6768_7421, number).hash(bytes)
 }
 
-/// The head of a file with this many entries.
+/// Returns the head of a file with this many entries.
 pub fn head(entries: u64) -> [u8; HEAD] {
     let mut head = [0; HEAD];
     head[..8].copy_from_slice(&MAGIC);
@@ -55,21 +55,21 @@ pub fn head(entries: u64) -> [u8; HEAD] {
     head
 }
 
-/// The number of entries of a file, from its head.
+/// Returns the number of entries of a file, from its head.
 pub fn read_head(head: &[u8; HEAD]) -> Result<u64, Damage> {
     let mut rest = Rest(head);
     let (magic, version, _, entries, stated) = (rest.array::<8>()?, rest.u32()?, rest.u32()?, rest.u64()?, rest.u64()?);
     if magic != MAGIC {
         return Err(Damage::Corrupt);
     }
-    // Before the check, because the rest of the head may differ in a later version.
+    // Checked before the checksum, because the rest of the head may differ in a later version.
     if version != VERSION {
         return Err(Damage::Version(version));
     }
     if stated == check(u64::MAX, &head[..24]) { Ok(entries) } else { Err(Damage::Corrupt) }
 }
 
-/// Whether bytes could be the start of a file.
+/// Whether these bytes could be the start of a file.
 pub fn is_start(bytes: &[u8]) -> bool {
     let known = bytes.len().min(MAGIC.len());
     bytes[..known] == MAGIC[..known]
@@ -80,12 +80,12 @@ pub fn is_start(bytes: &[u8]) -> bool {
 pub struct Block {
     number: u64,
     entries: u32,
-    /// The body, preceded by space for the head.
+    /// The body, preceded by room for the head.
     bytes: Vec<u8>,
 }
 
 impl Block {
-    /// Whether it is long enough to be written.
+    /// Whether the block is long enough to be written.
     pub fn is_full(&self) -> bool {
         self.bytes.len() >= BLOCK + BLOCK_HEAD
     }
@@ -95,7 +95,7 @@ impl Block {
         self.entries == 0
     }
 
-    /// Appends an entry. False if it cannot be saved, because its value is an object.
+    /// Appends an entry. Returns false if it cannot be saved, because its value is an object.
     pub fn push(&mut self, entry: &Copied) -> bool {
         let value = match &entry.answer {
             Answer::Null => None,
@@ -123,7 +123,7 @@ impl Block {
         true
     }
 
-    /// Passes the whole block to `write`, and begins the next one. An empty block ends the file.
+    /// Passes the finished block to `write`, and begins the next one. An empty block marks the end of the file.
     pub fn finish<E>(&mut self, write: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), E> {
         self.bytes.resize(self.bytes.len().max(BLOCK_HEAD), 0);
         let (head, body) = self.bytes.split_at_mut(BLOCK_HEAD);
@@ -134,7 +134,7 @@ impl Block {
         head[16..].copy_from_slice(&check(self.number, body).to_le_bytes());
         let written = write(&self.bytes);
         self.bytes.clear();
-        // Does not keep the memory of a large value.
+        // Does not keep the memory that a large value needed.
         self.bytes.shrink_to(2 * BLOCK);
         (self.number, self.entries) = (self.number + 1, 0);
         written
@@ -163,7 +163,7 @@ impl BlockHead {
         Ok(BlockHead { number, length, entries, check: of_body })
     }
 
-    /// Decodes the entries of the body. All are verified before any is returned.
+    /// Decodes the entries of the body. Verifies all before it returns any.
     pub fn entries<'a>(&self, body: &'a [u8]) -> Result<Vec<Saved<'a>>, Damage> {
         if body.len() as u64 != self.length || check(self.number, body) != self.check {
             return Err(Damage::Corrupt);
@@ -180,20 +180,20 @@ impl BlockHead {
 /// An entry in a block.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Saved<'a> {
-    /// Its key.
+    /// The key.
     pub key: &'a [u8],
-    /// Its value; `None` for null.
+    /// The value; `None` for null.
     pub value: Option<&'a [u8]>,
-    /// The cost of the value, if it is not the computed one.
+    /// The stated cost of the value in bytes; `None` if the cost is computed.
     pub cost: Option<u64>,
-    /// Its priority.
+    /// The priority.
     pub priority: f64,
-    /// The time to live that was left; `None` for ever.
+    /// The time to live that was left, in milliseconds; `None` if the entry does not expire.
     pub ttl_left_ms: Option<u64>,
 }
 
 impl Saved<'_> {
-    /// The answer, if there is memory for it.
+    /// Creates the answer; `None` if there is not enough memory.
     pub fn answer(&self) -> Option<Answer> {
         match self.value {
             None => Some(Answer::Null),
@@ -202,7 +202,7 @@ impl Saved<'_> {
     }
 }
 
-/// The bytes still to be read.
+/// The bytes that have not been read.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn s18_what_is_written_is_read() {
+    fn s18_entries_that_are_written_are_read_back() {
         let long = vec![7; 65_535];
         let entries = [
             copied(b"", None, None, 0.0),
@@ -277,7 +277,7 @@ mod tests {
             copied(&long, Some(&long), Some(0), f64::INFINITY),
         ];
         let bytes = block_of(3, &entries);
-        let read = read(3, &bytes).expect("whole");
+        let read = read(3, &bytes).expect("an undamaged block");
         assert_eq!(read.len(), 3);
         for (read, entry) in read.iter().zip(&entries) {
             assert_eq!((read.key, read.value), (&*entry.key, entry.answer.value().and_then(Value::as_bytes)));
@@ -287,9 +287,9 @@ mod tests {
     }
 
     #[test]
-    fn s18_every_bit_that_is_flipped_is_found() {
+    fn s18_every_flipped_bit_is_detected() {
         let whole = block_of(1, &[copied(b"key", Some(b"value"), Some(5), 2.0), copied(b"other", None, None, 0.0)]);
-        assert!(read(1, &whole).is_ok() && read(2, &whole) == Err(Damage::Corrupt), "a block knows its place");
+        assert!(read(1, &whole).is_ok() && read(2, &whole) == Err(Damage::Corrupt), "the check includes the number of the block");
         for bit in 0..whole.len() * 8 {
             let mut damaged = whole.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -311,8 +311,8 @@ mod tests {
     }
 
     #[test]
-    fn s18_bodies_that_were_forged_are_refused_and_not_trusted() {
-        // With checks that are right, as whoever forges a file can make them.
+    fn s18_forged_bodies_with_valid_checks_are_refused() {
+        // The checks are valid, as those of a forged file can be.
         let forged = |body: &[u8], entries: u32| {
             let mut block = Block { number: 0, entries, bytes: vec![0; BLOCK_HEAD] };
             block.bytes.extend_from_slice(body);
@@ -320,20 +320,20 @@ mod tests {
             block.finish(|written| bytes.write_all(written)).expect("memory");
             read(0, &bytes).map(|entries| entries.len())
         };
-        assert_eq!(forged(&[0, 0, 0], 1), Ok(1), "the empty key, null");
-        assert_eq!(forged(&[0, 0, 0], 2), Err(Damage::Corrupt), "fewer than were stated");
-        assert_eq!(forged(&[0, 0, 0, 0], 1), Err(Damage::Corrupt), "more than was stated");
+        assert_eq!(forged(&[0, 0, 0], 1), Ok(1), "an empty key with null");
+        assert_eq!(forged(&[0, 0, 0], 2), Err(Damage::Corrupt), "fewer entries than stated");
+        assert_eq!(forged(&[0, 0, 0, 0], 1), Err(Damage::Corrupt), "more bytes than stated");
         assert_eq!(forged(&[0, 0, 0], u32::MAX), Err(Damage::Corrupt));
         assert_eq!(forged(&[1 << 7, 0, 0], 1), Err(Damage::Corrupt), "an unknown flag");
         assert_eq!(forged(&[0, 0xff, 0xff], 1), Err(Damage::Corrupt), "a key beyond the end");
         let huge = [&[HAS_VALUE, 0, 0][..], &u64::MAX.to_le_bytes()].concat();
         assert_eq!(forged(&huge, 1), Err(Damage::Corrupt), "a value beyond the end");
         let no_number = [&[HAS_PRIORITY, 0, 0][..], &f64::NAN.to_bits().to_le_bytes()].concat();
-        assert_eq!(forged(&no_number, 1), Err(Damage::Corrupt), "a priority that is none");
+        assert_eq!(forged(&no_number, 1), Err(Damage::Corrupt), "a priority that is NaN");
     }
 
     #[test]
-    fn s18_a_file_of_a_later_version_or_of_another_kind_is_told() {
+    fn s18_files_of_a_later_version_or_another_kind_are_refused() {
         let mut later = head(7);
         later[8] = 2;
         assert_eq!(read_head(&later), Err(Damage::Version(2)));

@@ -29,7 +29,7 @@ use super::levels::Amount;
 use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
 use super::order::EvictionOrder;
-use super::slab::{Found, Held, Place, Slab};
+use super::slab::{DetachedEntry, Found, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
 use crate::base::hint::rarely;
@@ -300,7 +300,7 @@ impl Shard {
         }
         let cost = cost_of(&record, entry.terms.cost, besides);
         if let Err(refusal) = self.make_room(cost, priority, stores, now, out) {
-            self.depart(Held { record, cost, stored_at: now }, Cause::Refused, Millis::NEVER, now, out);
+            self.depart(DetachedEntry { record, cost, stored_at: now }, Cause::Refused, Millis::NEVER, now, out);
             return refusal;
         }
         self.counts.inserts += 1;
@@ -309,11 +309,11 @@ impl Shard {
         if rarely(deadline != Millis::NEVER) {
             record.set_deadline(deadline);
         }
-        let end = self.store(hash, Held { record, cost, stored_at: now }, priority, grace_ms, present.latest);
+        let end = self.store(hash, DetachedEntry { record, cost, stored_at: now }, priority, grace_ms, present.latest);
         PutOutcome::Stored { cost, expires_at: finite(end) }
     }
 
-    fn store(&mut self, hash: u64, held: Held, priority: f64, grace_ms: u64, used: Millis) -> Millis {
+    fn store(&mut self, hash: u64, held: DetachedEntry, priority: f64, grace_ms: u64, used: Millis) -> Millis {
         self.cost += u128::from(held.cost);
         let deadline = held.record.deadline();
         let place = self.slab.insert(hash, held, self.part.entries);
@@ -457,8 +457,8 @@ impl Shard {
         }
     }
 
-    fn depart(&mut self, held: Held, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
-        let Held { record, cost, stored_at } = held;
+    fn depart(&mut self, held: DetachedEntry, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
+        let DetachedEntry { record, cost, stored_at } = held;
         self.counts.depart(cause, cost);
         let key = Key::new(record.key());
         out.push(Departure { key, answer: record.into_answer(), cost, cause, stored_at, end, left_at });
@@ -533,7 +533,7 @@ impl Shard {
 
     /// Starts again without entries. Freeing much memory takes long, so the holder of the lock does that after releasing it.
     fn start_again(&mut self) {
-        let (order, lifetimes) = (self.order.anew(), self.expiry.lifetimes());
+        let (order, lifetimes) = (self.order.empty_copy(), self.expiry.lifetimes());
         self.outgrown = Some(Box::new(Outgrown {
             _slab: std::mem::replace(&mut self.slab, Slab::new()),
             _order: std::mem::replace(&mut self.order, order),

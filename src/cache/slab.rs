@@ -1,8 +1,8 @@
-//! The nodes of a shard, in vectors that grow up to the capacity and never beyond, and the index that finds them. Links are places in the
-//! vectors.
+//! The nodes of a shard, in vectors that never grow beyond the capacity, and the index that finds them. Links between nodes are places in
+//! the vectors.
 //!
-//! The file has one reason for unsafe code: the index stores addresses of records, so that a lookup need not wait for a vector as well.
-//! Therefore the index is private to this file: an address is in it only while the record is in its node.
+//! The file uses unsafe code for one reason: the index stores addresses of records, so that a lookup need not wait for a vector as well.
+//! Therefore the index is private to this file: it contains an address only while the record is in its node.
 
 use super::departure::Departure;
 use super::entry::cost_of;
@@ -11,7 +11,7 @@ use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::{Address, AnswerRef, RecordRef};
 use crate::base::{Key, Millis, Record};
 
-/// The most nodes that a shard can number: the wheel uses the top bit of a place for itself.
+/// The maximum number of nodes of a shard: the wheel uses the top bit of a place for itself.
 pub(super) const MAX_NODES: u64 = 1 << 31;
 
 const FIRST_GROWTH: usize = 8;
@@ -45,45 +45,45 @@ impl Place {
     }
 }
 
-/// An entry on its way into its node or out of it.
-pub(super) struct Held {
+/// An entry that is not in a node: before it is inserted, or after it was taken out.
+pub(super) struct DetachedEntry {
     pub record: Record,
-    /// What the whole entry cost when it was stored.
+    /// The cost of the whole entry when it was stored, in bytes.
     pub cost: u64,
     pub stored_at: Millis,
 }
 
-/// The neighbours in the recency list of the level; in a free node, `newer` is the next free one.
+/// The neighbours in the recency list of the level. In a free node, `newer` is the next free node.
 #[repr(align(8))]
-struct Linked {
+struct Links {
     older: Place,
     newer: Place,
 }
 
-/// Data that no lookup needs.
-struct Noted {
+/// Data that lookups do not need.
+struct Meta {
     cost: u64,
     stored_at: Millis,
 }
 
-/// The bytes of a node without its record, for the published entry cost.
+/// The size of a node without its record, in bytes, for the published cost of an entry.
 #[cfg(test)]
-pub(super) const NODE_BYTES: usize = size_of::<Option<Record>>() + size_of::<Linked>() + size_of::<Noted>();
+pub(super) const NODE_BYTES: usize = size_of::<Option<Record>>() + size_of::<Links>() + size_of::<Meta>();
 
-/// What a lookup finds.
+/// The result of a lookup.
 pub(super) struct Found<'a> {
     pub place: Place,
     pub record: RecordRef<'a>,
 }
 
-/// The nodes, in columns, so that data which lookups do not need takes no space in the processor's caches. A lookup waits for a cache
-/// line of the index, and then for the record, which has everything else.
+/// The nodes, in columns, so that data which lookups do not need take no space in the processor's caches. A lookup waits for a cache line
+/// of the index, and then for the record, which contains everything else.
 pub(super) struct Slab {
     index: Index,
     records: Vec<Option<Record>>,
-    linked: Vec<Linked>,
-    noted: Vec<Noted>,
-    /// The number of each node's priority level. Empty until there is a second level; before that all are in number 0.
+    links: Vec<Links>,
+    meta: Vec<Meta>,
+    /// The number of each node's priority level. Empty until there is a second level; until then all nodes are in level 0.
     levels: Vec<u32>,
     free: Place,
     live: u64,
@@ -94,8 +94,8 @@ impl Slab {
         Slab {
             index: Index::new(),
             records: Vec::new(),
-            linked: Vec::new(),
-            noted: Vec::new(),
+            links: Vec::new(),
+            meta: Vec::new(),
             levels: Vec::new(),
             free: Place::NONE,
             live: 0,
@@ -117,10 +117,10 @@ impl Slab {
         &self.index
     }
 
-    /// The entry of `key`, whose hash this is.
+    /// Returns the entry of `key`. `hash` is the hash of the key.
     #[inline(always)]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
-        // SAFETY: of every address in the index the record is in its node, and changes through `&mut self` only.
+        // SAFETY: for every address in the index the record is in its node, and changes through `&mut self` only.
         let at = |address: Address| unsafe { address.record() };
         let found = self.index.find(
             hash,
@@ -133,67 +133,67 @@ impl Slab {
         })
     }
 
-    /// Like [`Index::walk`], but passes places.
+    /// Like [`Index::walk`], but passes places instead of addresses.
     pub fn walk(&self, from: u32, most: usize, mut show: impl FnMut(Place)) -> Option<u32> {
         // SAFETY: as in `find`.
         self.index.walk(from, most, |address| show(Place(unsafe { address.record() }.number())))
     }
 
-    /// Adds an entry, whose key has this hash. There are at most `limit` entries, this one included.
-    pub fn insert(&mut self, hash: u64, held: Held, limit: u64) -> Place {
+    /// Adds an entry. `hash` is the hash of its key; `limit` is the maximum number of entries.
+    pub fn insert(&mut self, hash: u64, held: DetachedEntry, limit: u64) -> Place {
         let address = held.record.address();
         let place = self.place(held, limit);
-        // After the record is in its node, so that a panic between the two leaves no dangling address.
+        // The index comes second, so that a panic between the two leaves no dangling address.
         self.index.insert(hash, address, limit);
         place
     }
 
-    fn place(&mut self, held: Held, limit: u64) -> Place {
+    fn place(&mut self, held: DetachedEntry, limit: u64) -> Place {
         self.live += 1;
-        let Held { mut record, cost, stored_at } = held;
+        let DetachedEntry { mut record, cost, stored_at } = held;
         let next = self.free.some().map_or(self.records.len(), Place::index);
         record.set_number(u32::try_from(next).expect("a shard holds at most MAX_NODES entries"));
-        let linked = Linked { older: Place::NONE, newer: Place::NONE };
-        let noted = Noted { cost, stored_at };
+        let links = Links { older: Place::NONE, newer: Place::NONE };
+        let meta = Meta { cost, stored_at };
         if let Some(place) = self.free.some() {
             let at = place.index();
-            self.free = self.linked[at].newer;
-            (self.records[at], self.linked[at], self.noted[at]) = (Some(record), linked, noted);
+            self.free = self.links[at].newer;
+            (self.records[at], self.links[at], self.meta[at]) = (Some(record), links, meta);
             return place;
         }
         let len = self.records.len();
         if len == self.records.capacity() {
-            // By an eighth, and not beyond the capacity: doubling, as a vector does, could leave half of the memory unused, which is part of
-            // no entry's cost (rule S03a).
+            // Grows by an eighth, and not beyond the capacity. Doubling, as a vector does, could leave half of the memory unused, which is
+            // not part of any entry's cost (rule S03a).
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let room = len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1);
             self.records.reserve_exact(room - len);
-            self.linked.reserve_exact(room - len);
-            self.noted.reserve_exact(room - len);
+            self.links.reserve_exact(room - len);
+            self.meta.reserve_exact(room - len);
         }
         self.records.push(Some(record));
-        self.linked.push(linked);
-        self.noted.push(noted);
+        self.links.push(links);
+        self.meta.push(meta);
         Place(len as u32)
     }
 
-    /// Forgets how to find entries by their keys, for who takes all of them out.
+    /// Empties the index, before all entries are taken out.
     pub fn forget_keys(&mut self) {
         self.index = Index::new();
     }
 
-    /// Takes the entry out, after [`Slab::forget_keys`]; its links must have been cut.
-    pub fn take_forgotten(&mut self, place: Place) -> Held {
-        assert!(self.index.is_empty(), "no address may outlive its record");
+    /// Takes the entry out, after [`Slab::forget_keys`]. It must have been unlinked.
+    pub fn take_forgotten(&mut self, place: Place) -> DetachedEntry {
+        assert!(self.index.is_empty(), "the index is empty");
         let at = place.index();
-        let record = self.records[at].take().expect("a linked node holds an entry");
-        self.linked[at].newer = self.free;
+        let record = self.records[at].take().expect("a links node holds an entry");
+        self.links[at].newer = self.free;
         self.free = place;
         self.live -= 1;
-        Held { record, cost: self.noted[at].cost, stored_at: self.noted[at].stored_at }
+        DetachedEntry { record, cost: self.meta[at].cost, stored_at: self.meta[at].stored_at }
     }
 
-    /// Moves the entry, whose key has this hash, to `left`. Its links must have been cut.
+    /// Moves the entry into `left`. `hash` is the hash of its key. It must have been unlinked.
     #[inline]
     pub fn remove(&mut self, hash: u64, place: Place, left: &mut Departure) {
         let address = self.record(place).address();
@@ -204,27 +204,27 @@ impl Slab {
     #[inline]
     fn vacate(&mut self, place: Place, left: &mut Departure) {
         let at = place.index();
-        let record = self.records[at].take().expect("a linked node holds an entry");
-        (left.cost, left.stored_at) = (self.noted[at].cost, self.noted[at].stored_at);
+        let record = self.records[at].take().expect("a links node holds an entry");
+        (left.cost, left.stored_at) = (self.meta[at].cost, self.meta[at].stored_at);
         left.key = Key::new(record.key());
         left.answer = record.into_answer();
-        self.linked[at].newer = self.free;
+        self.links[at].newer = self.free;
         self.free = place;
         self.live -= 1;
     }
 
-    /// The entry at `place`, if there is one.
+    /// Returns the entry at `place`, if there is one.
     #[inline(always)]
     pub fn get(&self, place: Place) -> Option<&Record> {
         self.records.get(place.index())?.as_ref()
     }
 
-    /// What the entry at `place` costs without a stated cost of its value.
+    /// The cost that the entry at `place` would have without a stated cost of its value; `besides` as for [`cost_of`].
     pub fn own_cost(&self, place: Place, besides: u64) -> u64 {
         cost_of(self.record(place), None, besides)
     }
 
-    /// The number of nodes, free ones included: every place is below it.
+    /// The number of nodes, including free ones. Every place is below it.
     pub fn nodes(&self) -> usize {
         self.records.len()
     }
@@ -234,27 +234,27 @@ impl Slab {
         self.get(place).is_some()
     }
 
-    /// The entry at `place`. There must be one.
+    /// Returns the entry at `place`, which must exist.
     #[inline(always)]
     fn record(&self, place: Place) -> &Record {
-        self.records[place.index()].as_ref().expect("a linked node holds an entry")
+        self.records[place.index()].as_ref().expect("a links node holds an entry")
     }
 
     /// Prefetches the node at `place`, but not its record.
     #[inline]
     pub fn prefetch(&self, place: Place) {
         self.records.get(place.index()).into_iter().for_each(prefetch);
-        self.linked.get(place.index()).into_iter().for_each(prefetch);
-        self.noted.get(place.index()).into_iter().for_each(prefetch);
+        self.links.get(place.index()).into_iter().for_each(prefetch);
+        self.meta.get(place.index()).into_iter().for_each(prefetch);
     }
 
-    /// Prefetches the neighbours of the entry at `place`, which will be relinked soon.
+    /// Prefetches the neighbours of the entry at `place`, whose links will be changed soon.
     #[inline(always)]
     pub fn prefetch_neighbours(&self, place: Place) {
-        let Some(linked) = self.linked.get(place.index()) else { return };
-        // Where there is no neighbour, an address beyond the nodes, which does no harm.
-        prefetch_at(self.linked.as_ptr().wrapping_add(linked.older.index()));
-        prefetch_at(self.linked.as_ptr().wrapping_add(linked.newer.index()));
+        let Some(links) = self.links.get(place.index()) else { return };
+        // Without a neighbour this is an address beyond the nodes, which a prefetch ignores.
+        prefetch_at(self.links.as_ptr().wrapping_add(links.older.index()));
+        prefetch_at(self.links.as_ptr().wrapping_add(links.newer.index()));
     }
 
     #[inline(always)]
@@ -268,7 +268,7 @@ impl Slab {
     }
 
     pub fn set_deadline(&mut self, place: Place, deadline: Millis) {
-        self.records[place.index()].as_mut().expect("a linked node holds an entry").set_deadline(deadline);
+        self.records[place.index()].as_mut().expect("a links node holds an entry").set_deadline(deadline);
     }
 
     #[inline(always)]
@@ -278,12 +278,12 @@ impl Slab {
 
     #[inline]
     pub fn cost(&self, place: Place) -> u64 {
-        self.noted[place.index()].cost
+        self.meta[place.index()].cost
     }
 
     #[inline]
     pub fn stored_at(&self, place: Place) -> Millis {
-        self.noted[place.index()].stored_at
+        self.meta[place.index()].stored_at
     }
 
     #[inline]
@@ -301,7 +301,7 @@ impl Slab {
     #[inline(never)]
     fn note_level(&mut self, place: Place, level: u32) {
         if self.levels.is_empty() {
-            // Zeroed memory comes from the system as it is, so this touches none of it, however many nodes there are.
+            // The system provides zeroed memory untouched, so this costs nothing for nodes that are never written.
             self.levels = vec![0; self.room()];
         } else if self.levels.len() <= place.index() {
             self.levels.resize(self.room(), 0);
@@ -311,38 +311,38 @@ impl Slab {
 
     #[inline]
     pub fn older(&self, place: Place) -> Place {
-        self.linked[place.index()].older
+        self.links[place.index()].older
     }
 
     #[inline]
     pub fn newer(&self, place: Place) -> Place {
-        self.linked[place.index()].newer
+        self.links[place.index()].newer
     }
 
-    /// Links the node at `place` behind the one that was last.
+    /// Links the node at `place` after the one that was last.
     #[inline]
     pub fn link_last(&mut self, last: Place, place: Place) {
-        self.linked[last.index()].newer = place;
-        let node = &mut self.linked[place.index()];
+        self.links[last.index()].newer = place;
+        let node = &mut self.links[place.index()];
         (node.older, node.newer) = (last, Place::NONE);
     }
 
     #[inline]
     pub fn set_older(&mut self, place: Place, older: Place) {
-        self.linked[place.index()].older = older;
+        self.links[place.index()].older = older;
     }
 
     #[inline]
     pub fn set_newer(&mut self, place: Place, newer: Place) {
-        self.linked[place.index()].newer = newer;
+        self.links[place.index()].newer = newer;
     }
 
-    /// All entries, in no particular order, without following links.
-    pub fn into_entries(self) -> impl Iterator<Item = Held> {
+    /// Returns all entries, in no particular order, without following links.
+    pub fn into_entries(self) -> impl Iterator<Item = DetachedEntry> {
         self.records
             .into_iter()
-            .zip(self.noted)
-            .filter_map(|(record, Noted { cost, stored_at })| Some(Held { record: record?, cost, stored_at }))
+            .zip(self.meta)
+            .filter_map(|(record, Meta { cost, stored_at })| Some(DetachedEntry { record: record?, cost, stored_at }))
     }
 }
 
@@ -353,16 +353,16 @@ mod tests {
     use super::*;
     use crate::base::Answer;
 
-    fn held(name: u8) -> Held {
-        Held { record: Record::new(&[name], Answer::Null), cost: 1, stored_at: Millis(0) }
+    fn held(name: u8) -> DetachedEntry {
+        DetachedEntry { record: Record::new(&[name], Answer::Null), cost: 1, stored_at: Millis(0) }
     }
 
-    /// A hash of the keys that are used here.
+    /// A distinct hash for each of the keys in these tests.
     fn hash(key: &[u8]) -> u64 {
         u64::from(key[0]).wrapping_mul(0x9E37_79B9)
     }
 
-    fn insert(slab: &mut Slab, held: Held, limit: u64) -> Place {
+    fn insert(slab: &mut Slab, held: DetachedEntry, limit: u64) -> Place {
         slab.insert(hash(held.record.key()), held, limit)
     }
 
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn s05a_levels_take_memory_once_there_are_two() {
+    fn s05a_the_column_of_levels_is_allocated_with_the_second_level() {
         let mut slab = Slab::new();
         let places: Vec<Place> = (0..100).map(|i| insert(&mut slab, held(i), 1_000)).collect();
         places.iter().for_each(|place| slab.set_level(*place, 0));
@@ -398,20 +398,20 @@ mod tests {
     }
 
     #[test]
-    fn s02_the_slab_never_has_room_for_more_than_the_limit() {
+    fn s02_the_slab_never_allocates_beyond_the_limit() {
         for limit in [1, 5, 8, 9, 100, 1000] {
             let mut slab = Slab::new();
             assert_eq!(slab.room(), 0, "nothing is allocated in advance");
             for i in 0..limit {
                 insert(&mut slab, held(i as u8), limit);
             }
-            let room = [slab.records.capacity(), slab.linked.capacity(), slab.noted.capacity()];
+            let room = [slab.records.capacity(), slab.links.capacity(), slab.meta.capacity()];
             assert_eq!(room, [limit as usize; 3]);
         }
     }
 
     #[test]
-    fn a_free_place_is_used_again_before_the_slab_grows() {
+    fn a_free_place_is_reused_before_the_slab_grows() {
         let mut slab = Slab::new();
         let places: Vec<Place> = (0..4).map(|i| insert(&mut slab, held(i), 100)).collect();
         assert_eq!(*taken(&mut slab, places[1]), [1]);
@@ -424,6 +424,6 @@ mod tests {
         assert_eq!([0, 9, 3].map(find), [None, Some(places[2]), Some(places[3])]);
         let mut names: Vec<u8> = slab.into_entries().map(|held| held.record.key()[0]).collect();
         names.sort_unstable();
-        assert_eq!(names, [3, 8, 9], "what was taken out is not there, whatever stands in its node");
+        assert_eq!(names, [3, 8, 9], "entries that were taken out are not returned");
     }
 }

@@ -1,9 +1,9 @@
-//! All entries in order of use, for a copy of the store (rule S18).
+//! A list of all entries in order of use, for a copy of the store (rule S18).
 //!
-//! First the order is recorded, shard by shard and in small steps, with four bytes for each entry. Then the entries are read in that
-//! order, a page at a time, from the least to the most recently used, so that storing them in turn restores the order. Between two steps no
-//! lock is held (rule S19): entries that are stored, replaced or removed meanwhile may or may not be in the copy, and entries that are used
-//! meanwhile keep their former position. An entry that neither leaves nor is replaced is in the copy exactly once.
+//! First the order is recorded, shard by shard and in small steps, with four bytes for each entry. Then the entries are read in that order,
+//! a page at a time, from the least to the most recently used, so that storing them in turn restores the order. Between two steps no lock
+//! is held (rule S19): entries that are stored, replaced or removed meanwhile may or may not be in the copy, and entries that are used
+//! meanwhile keep their former position. An entry that is neither removed nor replaced is in the copy exactly once.
 //!
 //! Each shard knows only the order of its own entries. The shards are read in turn, an equal part of each in every round. Since keys are
 //! spread over shards at random, the whole is nearly in order.
@@ -16,42 +16,42 @@ use super::store::Store;
 use super::work;
 use crate::base::{Answer, Clock, Key, Millis};
 
-/// How many entries are visited in one hold of a shard's lock.
+/// The number of entries visited in one hold of a shard's lock.
 const STEP: usize = 64;
 
 /// A copied entry.
 pub struct Copied {
-    /// Its key.
+    /// The key.
     pub key: Key,
-    /// Its value, or null.
+    /// The value, or null.
     pub answer: Answer,
-    /// The cost of the value alone, if it is not the computed one.
+    /// The stated cost of the value in bytes; `None` if the cost is computed.
     pub cost: Option<u64>,
-    /// Its priority.
+    /// The priority.
     pub priority: f64,
-    /// The time to live that is left; `None` for ever. Does not consider an idle TTL.
+    /// The time to live that is left, in milliseconds; `None` if the entry does not expire. Ignores an idle TTL.
     pub ttl_left_ms: Option<u64>,
 }
 
 /// A recorded order of all entries, and the progress of reading them.
 pub struct Snapshot {
-    /// The layout when the order was recorded: after a change, its places are meaningless.
+    /// The layout when the order was recorded. After a change of the layout the recorded places are meaningless.
     layout: Layout,
-    /// By shard.
+    /// Indexed by shard.
     orders: Vec<Vec<Place>>,
-    /// The number of rounds; in each, an equal part of every order is read.
+    /// The number of rounds. In each round an equal part of every order is read.
     rounds: usize,
     round: usize,
     shard: usize,
 }
 
 impl Snapshot {
-    /// The number of entries in the order. Fewer are copied if some leave meanwhile.
+    /// The number of entries in the order. Fewer are copied if some are removed meanwhile.
     pub fn entries(&self) -> u64 {
         self.orders.iter().map(|order| order.len() as u64).sum()
     }
 
-    /// The index of a shard, and the places to be read next in it.
+    /// Returns the index of a shard, and the places to be read next in it.
     fn next(&mut self) -> Option<(usize, &[Place])> {
         if self.round == self.rounds {
             return None;
@@ -83,7 +83,7 @@ impl Store {
         Snapshot { layout, orders, rounds, round: 0, shard: 0 }
     }
 
-    /// Appends the next entries that still exist, possibly none, to `page`. False if all have been read.
+    /// Appends the next entries that still exist, possibly none, to `page`. Returns false if all have been read.
     pub fn copy_page(&self, snapshot: &mut Snapshot, clock: &Clock, page: &mut Vec<Copied>) -> bool {
         let layout = snapshot.layout;
         let Some((index, places)) = snapshot.next() else { return false };
@@ -95,7 +95,7 @@ impl Store {
                 |shard| page.extend(places.iter().filter_map(|place| shard.copy(*place, now))),
             );
             if copied.is_err() {
-                // From the beginning: of a key that is met twice, both answers are true of some time since the copy began.
+                // Starts again. If a key is copied twice, each of the two answers was in the store at some time since the copy began.
                 *snapshot = self.snapshot();
             }
         }
@@ -107,15 +107,15 @@ impl Store {
 #[derive(Default)]
 struct Noting {
     order: Vec<Place>,
-    /// One bit for each place: whether it is in `order`.
+    /// One bit for each place, which is set if the place is in `order`.
     noted: Vec<u64>,
-    /// The priority whose list is being read, from the oldest entry on.
+    /// The priority whose list is being read, from its oldest entry on.
     priority: Option<f64>,
     /// The last entry read, and the one before it in its list. If that has not changed, the entry was neither used nor removed meanwhile.
     last: Option<(Place, Place)>,
-    /// How many entries were visited.
+    /// The number of entries visited.
     steps: u64,
-    /// Set once all lists have been read: the places below this have been searched for entries that were missed.
+    /// Set once all lists have been read: the places below this one have been searched for entries that were missed.
     swept: Option<usize>,
 }
 
@@ -133,7 +133,7 @@ impl Noting {
 }
 
 impl Shard {
-    /// Records a further part of the order. Returns whether there is more to do.
+    /// Records a further part of the order. Returns whether there is more.
     fn note_order(&mut self, noting: &mut Noting) -> bool {
         for _ in 0..STEP {
             work::entry();
@@ -148,8 +148,8 @@ impl Shard {
         true
     }
 
-    /// Reads the next entry of the list, or goes to the next list. If the last entry read was used meanwhile, starts the list again; entries
-    /// that are recorded already are skipped.
+    /// Reads the next entry of the list, or continues with the next list. If the last entry read was used meanwhile, starts the list again;
+    /// entries that are recorded already are skipped.
     fn note_next(&mut self, noting: &mut Noting) -> bool {
         noting.steps += 1;
         // Bounds the work, however often the lists change meanwhile.
@@ -195,7 +195,7 @@ impl Shard {
         }
         let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), self.deadline_of(place));
         let cost = slab.cost(place);
-        // A touch may have changed whether the entry has an end, so all costs that it can have been charged are tried.
+        // A touch may have changed whether the entry can expire, so all costs that may have been charged are compared.
         let unstated =
             |besides| [0, END_COST, USE_COST, END_COST + USE_COST].map(|more| slab.own_cost(place, besides + more)).contains(&cost);
         let is_unstated = unstated(0) || unstated(LIFETIME_COST);

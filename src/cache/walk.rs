@@ -1,17 +1,17 @@
-//! Walking over all entries, a page at a time, while others change the store (rule S18).
+//! Walks over all entries, a page at a time, while other threads change the store (rule S18).
 //!
-//! The walk is in order of hashes: shard after shard, which the middle bits of the hash decide, and within a shard by the bits that its
-//! index is ordered by. The hash of a key never changes, whatever is stored, replaced or removed and however the index grows, so a key
-//! that has an entry throughout is visited exactly once. Between two pages no lock is held, and the walk keeps only its position.
+//! The walk is in order of hashes: shard by shard, which are ordered by the middle bits of the hash, and within a shard in the order of its
+//! index. The hash of a key never changes, whatever is stored, replaced or removed and however the index grows. So a key that has an entry
+//! throughout is visited exactly once. Between two pages no lock is held, and the walk keeps only its position.
 
 use super::shard::Shard;
 use super::store::Store;
 use crate::base::{Clock, Key, Millis};
 
-/// The approximate number of keys in a page: whole buckets are visited.
+/// The approximate number of keys in a page. Whole buckets are visited.
 pub(super) const PAGE: usize = 64;
 
-/// Hashes still to be visited: middle bits from `first` to `last`, low bits not below `from`.
+/// The hashes still to be visited: middle bits from `first` to `last`, low bits of at least `from`.
 #[derive(Clone, Copy, Debug)]
 struct Range {
     first: u32,
@@ -19,7 +19,7 @@ struct Range {
     from: u32,
 }
 
-/// How far a walk has come.
+/// The position of a walk.
 #[derive(Debug)]
 pub struct Walk {
     /// The ranges still to be visited, the next one last. There are never more than a few.
@@ -33,15 +33,15 @@ impl Default for Walk {
 }
 
 impl Walk {
-    /// A walk that has yet to begin.
+    /// A walk that starts at the beginning.
     pub fn new() -> Walk {
         Walk { rest: vec![Range { first: 0, last: u32::MAX, from: 0 }] }
     }
 }
 
 impl Store {
-    /// Appends the keys of the live entries of the next page, possibly none, to `keys`. False if there was no page left. Does not count as
-    /// a use.
+    /// Appends the keys of the live entries of the next page, possibly none, to `keys`. Returns false if there was no page left. Does not
+    /// count as a use.
     pub fn walk(&self, walk: &mut Walk, clock: &Clock, keys: &mut Vec<Key>) -> bool {
         let Some(mut range) = walk.rest.pop() else { return false };
         let now = clock.millis();
@@ -74,7 +74,7 @@ impl Store {
 }
 
 impl Shard {
-    /// Passes the keys of the next page of live entries to `show`, in order of their hashes' low bits. Returns where the next page begins.
+    /// Calls `show` with the keys of the next page of live entries, in order of their home buckets. Returns where the next page begins.
     fn walk(&self, from: u32, now: Millis, mut show: impl FnMut(u64, &[u8])) -> Option<u32> {
         self.places(from, PAGE, |place| {
             if let Some((hash, key)) = self.live_at(place, now) {

@@ -1,30 +1,30 @@
-//! Counts the work done under the lock of a shard, so that tests of rule S19 need no clock. Outside of tests it does nothing.
+//! Counts the work done under the lock of a shard, so that tests of rule S19 need no clock. Outside tests it does nothing.
 
 #[cfg(test)]
 pub(super) use counters::*;
 
-/// A bucket of an index was read.
+/// Counts a bucket of an index that was read.
 #[inline(always)]
 pub(super) fn probe() {
     #[cfg(test)]
     counters::PROBES.with(|probes| probes.set(probes.get() + 1));
 }
 
-/// A step was taken in the tree of priorities.
+/// Counts a step in the tree of priorities.
 #[inline(always)]
 pub(super) fn step() {
     #[cfg(test)]
     counters::STEPS.with(|steps| steps.set(steps.get() + 1));
 }
 
-/// An entry was visited, moved or removed.
+/// Counts an entry that was visited, moved or removed.
 #[inline(always)]
 pub(super) fn entry() {
     #[cfg(test)]
     counters::ENTRIES.with(|entries| entries.set(entries.get() + 1));
 }
 
-/// The time for which a shard's lock is held, until this is dropped.
+/// One hold of a shard's lock, until this is dropped.
 pub(super) struct LockScope;
 
 impl LockScope {
@@ -56,14 +56,14 @@ mod counters {
         pub(super) static LONGEST_HOLD: Cell<u64> = const { Cell::new(0) };
     }
 
-    /// How many buckets `work` looks at.
+    /// The number of buckets that `work` reads.
     pub(in crate::cache) fn probes_of(work: impl FnOnce()) -> u64 {
         let before = PROBES.get();
         work();
         PROBES.get() - before
     }
 
-    /// How many entries `work` visits, moves or removes.
+    /// The number of entries that `work` visits, moves or removes.
     pub(in crate::cache) fn entries_of(work: impl FnOnce()) -> u64 {
         let before = ENTRIES.get();
         work();
@@ -77,7 +77,7 @@ mod counters {
         LONGEST_HOLD.get()
     }
 
-    /// How many steps `work` takes in the tree of priorities.
+    /// The number of steps that `work` takes in the tree of priorities.
     pub(in crate::cache) fn steps_of(work: impl FnOnce()) -> u64 {
         let before = STEPS.get();
         work();

@@ -76,7 +76,10 @@ mod tests {
         assert!(behind.as_millis() < 1000, "the coarse clock is {behind:?} behind");
         assert!(coarse_step_ns() < 100_000_000, "the step is short compared with a TTL");
         let asleep = suspend_aware().0.checked_sub(running().0);
-        assert!(asleep.is_some() || suspend_aware().0 + 100_000_000 > running().0, "the suspend-aware clock is not behind the running clock");
+        assert!(
+            asleep.is_some() || suspend_aware().0 + 100_000_000 > running().0,
+            "the suspend-aware clock is not behind the running clock"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Moves entries from one shard to another (rule S02a), which is neither a departure nor a use.
 
-use super::super::slab::Held;
+use super::super::slab::DetachedEntry;
 use super::super::work;
 use super::Shard;
 use crate::base::{Key, Millis};
@@ -8,7 +8,7 @@ use crate::base::{Key, Millis};
 /// An entry between two shards.
 pub(in super::super) struct Moving {
     pub hash: u64,
-    held: Held,
+    held: DetachedEntry,
     priority: f64,
     /// When it was used last, if there is an idle TTL.
     used: Millis,

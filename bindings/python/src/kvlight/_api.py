@@ -28,61 +28,61 @@ class Status(IntEnum):
     """the validator refused the key"""
 
     PENDING = 5
-    """accepted: exactly the promised events follow"""
+    """accepted: the promised events follow"""
 
     EMPTY = 6
-    """no event within the time given, or woken"""
+    """no event within the timeout, or the wait was interrupted by a wake-up"""
 
     REFUSED = 7
-    """not stored: no room that the entry's priority may claim, capacity 0, or TTL 0; an older value under the key is gone"""
+    """not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed"""
 
     TOO_LARGE = 8
-    """not stored: dearer than one shard's part of cache.cost_limit; an older value under the key is gone"""
+    """not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed"""
 
     TRUNCATED = 9
-    """the buffer is too small: ask again with the length that was written"""
+    """the buffer is too small: call again with the length that was written"""
 
     LATE = 10
-    """the attempt was over before this answer came"""
+    """the attempt had ended before this answer arrived"""
 
     CONFLICT = 11
     """not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed"""
 
     ERR_INVALID_ARG = -1
-    """an argument is out of its range or has unknown flags"""
+    """an argument is out of range or has unknown flags"""
 
     ERR_NULL_POINTER = -2
-    """a pointer is NULL that must not be"""
+    """a pointer that must not be NULL is NULL"""
 
     ERR_UNKNOWN_KEY = -3
     """no configuration key of that name: kvl_config_keys_json() lists them"""
 
     ERR_BAD_VALUE = -4
-    """the value is not of the key's type or range: kvl_config_problem() says which"""
+    """the value has not the key's type, or is out of its range: kvl_config_problem() gives details"""
 
     ERR_INVALID_HANDLE = -5
-    """the runtime that was named has been freed"""
+    """the runtime has been freed"""
 
     ERR_KEY_TOO_LONG = -6
     """a key has at most KVL_KEY_MAX bytes"""
 
     ERR_WRONG_KIND = -7
-    """bytes were asked of an object value, or an object of a bytes value"""
+    """the bytes of an object value, or the object of a bytes value, were requested"""
 
     ERR_OUT_OF_RANGE = -8
     """the index is not below the length"""
 
     ERR_ALREADY_ANSWERED = -9
-    """this key of the request has its answer"""
+    """this key of the request has been answered already"""
 
     ERR_ALREADY_USED = -10
-    """a fetch handle serves one fetch: make a new one"""
+    """a fetch handle can be used for one fetch: create a new one"""
 
     ERR_NO_PROVIDER = -11
     """the configuration has no provider: kvl_config_set_provider()"""
 
     ERR_NO_CALLBACK = -12
-    """a callback is NULL and no queue was set that could carry the event"""
+    """a callback is NULL and there is no queue for the event"""
 
     ERR_BUSY = -13
     """an engine is still attached: free it first"""
@@ -100,22 +100,22 @@ class Status(IntEnum):
     """not possible in this mode or on this system"""
 
     ERR_IO = -104
-    """the file system refused: kvl_error_message() says what"""
+    """the file system reported an error: kvl_error_message() gives details"""
 
     ERR_CORRUPT = -105
-    """the file is damaged, or is no saved cache; what was read before the damage is stored"""
+    """the file is damaged, or is not a saved cache; entries read before the damage are stored"""
 
     ERR_TRUNCATED = -106
-    """the file ends too early; what was read of it is stored"""
+    """the file ends too early; entries read before its end are stored"""
 
     ERR_FILE_VERSION = -107
-    """the file is of a later version than this library knows"""
+    """the file has a later version than this library supports"""
 
     ERR_CLOSED = -200
     """the engine is closed"""
 
     ERR_FORKED = -201
-    """the handle was made before a fork: make new ones in the child"""
+    """the handle was created before a fork: create a new one in the child"""
 
     ERR_REENTRANT = -202
     """this function may not be called from inside a callback, since it would wait for itself"""
@@ -124,19 +124,19 @@ class Status(IntEnum):
     """the provider failed"""
 
     ERR_TIMEOUT = -301
-    """the time given was over before an answer came"""
+    """the timeout expired before an answer arrived"""
 
     ERR_CANCELLED = -302
     """the fetch was cancelled"""
 
     ERR_QUEUE_FULL = -303
-    """the queue was full of keys as urgent, or a newcomer took the key's place: raise queue.max_keys or tasks.max_running, or ask for many keys in one fetch"""
+    """the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once"""
 
     ERR_UNANSWERED = -304
     """the provider finished without an answer for this key"""
 
     ERR_UNAVAILABLE = -305
-    """the circuit breaker is open: the provider fails too often, and is left alone for breaker.open_ms"""
+    """the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms"""
 
     ERR_PANIC = -900
     """an internal error was caught: please report it"""
