@@ -134,7 +134,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.max_running = v.small();
     "tasks.limit" Word(&["fixed", "adaptive"]), "fixed", engine, "fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms.",
         |s, v| s.tasks.limit = v.word(&[ConcurrencyLimit::Fixed, ConcurrencyLimit::Adaptive]);
-    "tasks.min_running" Int(1, 65_536), "1", engine, "With tasks.limit = adaptive: the lowest limit, and the first.",
+    "tasks.min_running" Int(1, 65_536), "1", engine, "With tasks.limit = adaptive: the lowest limit, which is also the initial one.",
         |s, v| s.tasks.min_running = v.small();
     "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends.",
         |s, v| s.tasks.max_abandoned = v.small();

@@ -31,13 +31,13 @@ pub(super) struct MoveGroup {
     pub targets: std::ops::Range<usize>,
 }
 
-/// A layout as one word. While the number of shards does not change, the word is that number, so that every lookup finds its shard with one
-/// multiplication, and compares one word to see that the layout is still the same.
+/// A layout as one word. While the number of shards is not being changed, the word is that number. So a lookup finds its shard with one
+/// multiplication, and checks with one comparison that the layout has not changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct LayoutWord(pub u64);
 
 impl LayoutWord {
-    /// See [`Layout::index`].
+    /// Like [`Layout::index`], and fast while the number of shards is not being changed.
     #[inline(always)]
     pub fn index(self, middle: u32) -> usize {
         if rarely(self.0 > MOST_SHARDS as u64) { self.index_while_changing(middle) } else { ((u64::from(middle) * self.0) >> 32) as usize }
@@ -167,7 +167,7 @@ mod tests {
                 (layout, groups) = (next, groups + 1);
             }
             assert_eq!((layout, groups), (Layout::of(after), divisor(before, after)));
-            assert_eq!(layout.word(), LayoutWord(after as u64), "at rest the word is the number of shards");
+            assert_eq!(layout.word(), LayoutWord(after as u64), "without a change, the word is the number of shards");
             assert!(SOME.iter().all(|middle| layout.word().index(*middle) == layout.index(*middle)));
         }
     }

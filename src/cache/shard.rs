@@ -1,16 +1,16 @@
 //! Every operation of the store, on one shard. The caller holds the lock.
 //!
 //! ```text
-//!            put                      lookup: touch
+//!            put                      lookup, touch
 //!   given ────────▶ live ◀──────────────────────────┐
 //!     │              │ └────────────────────────────┘
 //!     │ no room      │ dismiss(cause): order, wheel, index, ledger, slab, in one place
 //!     ▼              ▼
-//!   Refused        gone          both are departures in the caller's `out`, never dropped here
+//!   Refused        removed       both are departures in the caller's `out`, never dropped here
 //! ```
 //!
-//! An expired entry is treated as absent: no operation returns it but [`Shard::stale`]. It leaves, or its grace begins, when the wheel reports it
-//! or a write finds it. Live entries are evicted only when no expired and no stale one is left.
+//! An expired entry is treated as absent: no operation returns it except [`Shard::stale`]. It is removed, or its grace begins, when the
+//! wheel reports it or a write finds it. Live entries are evicted only if no expired entry and no stale one is left.
 
 pub(super) mod moves;
 mod steps;
@@ -41,16 +41,16 @@ use steps::STEP;
 pub(super) enum LookupKind {
     /// Counts as a use, and as a hit or miss.
     Lookup,
-    /// Counts as a use and a hit. A miss is counted elsewhere, by the caller.
+    /// Counts as a use and a hit. A miss is counted by the caller.
     Probe,
     /// Counts as neither.
     Peek,
 }
 
-/// How many expired entries each write removes in passing.
-const ASIDE: usize = 8;
+/// The number of expired entries that each write removes in passing.
+const RECLAIMED_BY_A_WRITE: usize = 8;
 
-/// The results of lookups, which become part of [`StoreCounts`] on request.
+/// The results of lookups, which are added to [`StoreCounts`] on request.
 #[derive(Clone, Copy, Default)]
 struct Lookups {
     hits: u64,
@@ -69,7 +69,7 @@ impl Lookups {
 }
 
 /// A part of the store. The fields that each lookup writes come first and together, because these cache lines move between the processors
-/// of different threads; the fields that lookups only read follow.
+/// of different threads. The fields that lookups only read follow.
 #[repr(C)]
 pub(super) struct Shard {
     lookups: Lookups,
@@ -79,11 +79,11 @@ pub(super) struct Shard {
     hasher: KeyHasher,
     /// The expiry times of entries with a TTL.
     ends: Expirations,
-    /// The ledger: the total cost of the live entries. Wider than a cost, so that the sum cannot overflow.
+    /// The ledger: the total cost of the live and the stale entries, in bytes. Wider than a cost, so that the sum cannot overflow.
     cost: u128,
     part: ShardLimits,
     counts: StoreCounts,
-    /// Only if entries have a grace, or are loaded anew before their expiry.
+    /// Present only if entries have a grace, or are refreshed ahead of their expiry.
     lifetimes: Option<Box<Lifetimes>>,
     outgrown: Option<Box<Outgrown>>,
 }
@@ -123,13 +123,13 @@ impl Shard {
         &self.slab
     }
 
-    /// The lowest priority in use above `priority`, or the lowest of all. Applies all recorded uses to the lists.
+    /// The lowest priority in use above `priority`; if `priority` is `None`, the lowest in use. Applies all recorded uses to the lists.
     pub fn priority_above(&mut self, priority: Option<f64>) -> Option<f64> {
         self.order.settle(&mut self.slab);
         self.order.priority_above(priority)
     }
 
-    /// The least recently used entry of that priority. Applies all recorded uses to the lists.
+    /// Returns the least recently used entry of this priority. Applies all recorded uses to the lists.
     pub fn oldest_of(&mut self, priority: f64) -> Option<Place> {
         self.order.settle(&mut self.slab);
         self.order.oldest_of(priority)
@@ -183,7 +183,7 @@ impl Shard {
         self.slab.walk(from, most, show)
     }
 
-    /// The hash and the key of the entry at `place`, if it is alive.
+    /// Returns the hash and the key of the entry at `place`, if it is alive.
     pub fn live_at(&self, place: Place, now: Millis) -> Option<(u64, &[u8])> {
         let key = self.slab.key(place);
         (self.end_of(place) > now).then(|| (self.hasher.hash(key), key))
@@ -194,7 +194,7 @@ impl Shard {
         self.slab.find(hash, key).map(|found| found.place)
     }
 
-    /// When the entry at `place` expires, if it is not used or touched before.
+    /// When the entry at `place` expires, unless it is used or touched before.
     #[inline]
     fn end_of(&self, place: Place) -> Millis {
         let deadline = self.slab.deadline(place);
@@ -241,8 +241,8 @@ impl Shard {
         None
     }
 
-    /// The fast path of a lookup, on which nothing can panic. The outer `None`: the lookup needs the slow path, [`Shard::read`], and nothing
-    /// was done.
+    /// The fast path of a lookup, on which nothing can panic. If the outer `Option` is `None`, nothing was done, and the lookup needs the
+    /// slow path, [`Shard::read`].
     #[inline(always)]
     pub fn try_lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         if rarely(!self.order.takes_note()) {
@@ -254,7 +254,7 @@ impl Shard {
         };
         if rarely(record.deadline() != Millis::NEVER) && record.deadline() <= clock.millis() {
             if self.lifetimes.is_some() {
-                // It may be there, and is to be loaded anew.
+                // The entry may be alive and due for a refresh.
                 return None;
             }
             self.lookups.misses += 1;
@@ -268,7 +268,7 @@ impl Shard {
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut NewEntry, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
-        self.reclaim(now, ASIDE, out);
+        self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         let found = self.find(hash, key);
         let mut kept = None;
         if rarely(entry.depends_on_older()) {
@@ -283,14 +283,14 @@ impl Shard {
         }
         let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer);
         let stores = kept.is_some() || ttl != Ttl::DoNotStore;
-        // The addition turns -0 into 0: they are one priority.
+        // Adding 0 turns -0 into 0, which is the same priority.
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
         let older = found.map(|place| {
             let cause = if stores { Cause::Replaced } else { Cause::Removed };
-            // Its cost is released before room is made for the newer entry; therefore it leaves even if that one is refused.
+            // Its cost is released before room is made for the newer entry. Therefore it leaves even if that one is refused.
             self.dismiss_or_expire(place, cause, now, out)
         });
-        // After the older entry has left, because the value put now may be its record.
+        // Only after the older entry has left, because the new value may be using its record.
         let mut record = Record::new(key, entry.answer.take());
         let ends = kept.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
@@ -331,7 +331,7 @@ impl Shard {
     /// Restarts the TTL of the live entry under `key`. Counts as a use.
     pub fn touch(&mut self, hash: u64, key: &[u8], ttl: Option<Ttl>, present: Present, out: &mut Departures) -> TouchOutcome {
         let now = present.earliest;
-        self.reclaim(now, ASIDE, out);
+        self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         let Some(place) = self.find(hash, key).filter(|place| self.end_of(*place) > now) else { return TouchOutcome::Missing };
         let ttl = self.expiry.ttl_of(ttl, &self.slab.answer(place));
         if ttl == Ttl::DoNotStore {
@@ -349,7 +349,7 @@ impl Shard {
         TouchOutcome::Done(finite(self.note_end(place, deadline)))
     }
 
-    /// Registers the expiry of the entry at `place`, if it has a TTL, and returns when it expires.
+    /// Registers the expiry of the entry at `place` if it has a TTL. Returns when it expires.
     #[inline(always)]
     fn note_end(&mut self, place: Place, deadline: Millis) -> Millis {
         if deadline != Millis::NEVER {
@@ -364,7 +364,7 @@ impl Shard {
         ends.insert(place, deadline, slab.room(), |place| time_of(slab, lifetimes.as_deref(), place));
     }
 
-    /// Makes room for an entry of `cost`. If that fails, returns why, and no live entry has left.
+    /// Makes room for an entry of `cost`. If that fails, returns the reason, and no live entry has left.
     fn make_room(&mut self, cost: u64, priority: f64, stores: bool, now: Millis, out: &mut Departures) -> Result<(), PutOutcome> {
         if !stores || self.part.entries == 0 || priority.is_nan() {
             return Err(PutOutcome::Refused);
@@ -389,11 +389,11 @@ impl Shard {
                 break;
             }
         }
-        self.look_ahead();
+        self.prefetch_victims();
         Ok(())
     }
 
-    /// How much room is missing for this many more entries of this cost.
+    /// Returns how much room is missing for this many more entries of this total cost.
     fn lack(&self, entries: u64, cost: u64) -> Amount {
         Amount {
             entries: (self.slab.len() + entries).saturating_sub(self.part.entries),
@@ -402,8 +402,9 @@ impl Shard {
     }
 
     /// Prefetches for the next eviction: the next victim has not been read for long, and the next put would wait for its memory several
-    /// times. In three stages, one for each of the next three victims: the node leads to the record, and the key in it to the index slot.
-    fn look_ahead(&self) {
+    /// times. There are three stages, one for each of the next three victims: the node leads to the record, and the key in the record to
+    /// the bucket of the index.
+    fn prefetch_victims(&self) {
         let Some(next) = self.order.oldest() else { return };
         self.slab.index().prefetch(self.hasher.hash(self.slab.key(next)));
         let Some(after_it) = self.slab.newer(next).some() else { return };
@@ -424,7 +425,7 @@ impl Shard {
         cause
     }
 
-    /// Removes one entry from all structures. Every single entry leaves the store this way.
+    /// Removes one entry from all structures. Every single removal goes through this function.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
         let hash = self.hasher.hash(self.slab.key(place));
@@ -449,7 +450,7 @@ impl Shard {
         }
         self.cost -= u128::from(self.slab.cost(place));
         self.counts.depart(cause, self.slab.cost(place));
-        // Filled in place: moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
+        // Filled in place, because moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
         out.push(Departure::BLANK);
         if let Some(left) = out.last_mut() {
             (left.cause, left.end, left.left_at) = (cause, end, now);
@@ -464,7 +465,7 @@ impl Shard {
         out.push(Departure { key, answer: record.into_answer(), cost, cause, stored_at, end, left_at });
     }
 
-    /// Removes up to `most` expired entries, or begins their grace, and returns how many.
+    /// Removes up to `most` expired entries, or begins their grace. Returns their number.
     #[inline]
     pub fn reclaim(&mut self, now: Millis, most: usize, out: &mut Departures) -> usize {
         if self.next_due() <= now { self.reclaim_due(now, most, out) } else { 0 }
@@ -488,9 +489,9 @@ impl Shard {
         entries
     }
 
-    /// Removes the entry under `key`. If it was alive, it is the last departure.
+    /// Removes the entry under `key`. If it was alive, returns true, and the entry is the last departure.
     pub fn remove(&mut self, hash: u64, key: &[u8], now: Millis, out: &mut Departures) -> bool {
-        self.reclaim(now, ASIDE, out);
+        self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         let found = self.find(hash, key);
         found.is_some_and(|place| {
             let is_alive = self.end_of(place) > now;
@@ -499,9 +500,9 @@ impl Shard {
         })
     }
 
-    /// Removes the next live victim, and expired entries before it. True if there was one, which is then the last departure.
+    /// Removes the next live victim, and expired entries before it. If there was one, returns true, and it is the last departure.
     pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
-        self.reclaim(now, ASIDE, out);
+        self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         for _ in 0..STEP {
             let Some(victim) = self.order.next_victim(&mut self.slab) else { return false };
             let end = self.end_of(victim);
@@ -514,25 +515,25 @@ impl Shard {
         false
     }
 
-    /// Empties a shard after a panic in one of its operations: no link, total or index is trusted.
+    /// Empties the shard after a panic in one of its operations. No link, total or index can be trusted then.
     pub fn salvage(&mut self, out: &mut Departures) {
         for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
             let (at, end) = (held.stored_at, held.record.deadline());
             self.depart(held, Cause::Cleared, end, at, out);
         }
-        self.start_again();
+        self.replace_structures();
     }
 
     fn shrink_if_empty(&mut self) {
-        // Below that, freeing does not pay for a store that is emptied and filled all the time.
+        // With less room, freeing does not pay for a store that is emptied and filled repeatedly.
         const WORTH_IT: usize = 64;
         if self.slab.len() == 0 && self.slab.room() > WORTH_IT {
-            self.start_again();
+            self.replace_structures();
         }
     }
 
-    /// Starts again without entries. Freeing much memory takes long, so the holder of the lock does that after releasing it.
-    fn start_again(&mut self) {
+    /// Replaces all structures by empty ones. Freeing much memory takes long, so the holder of the lock does that after releasing it.
+    fn replace_structures(&mut self) {
         let (order, lifetimes) = (self.order.empty_copy(), self.expiry.lifetimes());
         self.outgrown = Some(Box::new(Outgrown {
             _slab: std::mem::replace(&mut self.slab, Slab::new()),
@@ -543,14 +544,14 @@ impl Shard {
         self.cost = 0;
     }
 
-    /// Memory that is no longer needed: to be dropped after the lock is released.
+    /// Returns memory that is no longer needed, to be dropped after the lock is released.
     #[inline(always)]
     pub fn take_outgrown(&mut self) -> Option<Box<Outgrown>> {
         if rarely(self.outgrown.is_some()) { self.outgrown.take() } else { None }
     }
 }
 
-/// When an entry expires, unless it has already. Records the time of a use.
+/// Returns when an entry expires; `None` if it has expired. Records the time of a use.
 #[inline(never)]
 fn end_if_alive(order: &mut EvictionOrder, place: Place, deadline: Millis, clock: &Clock, reading: LookupKind) -> Option<Millis> {
     let present = clock.present();

@@ -193,7 +193,7 @@ impl Shard {
         if !slab.is_live(place) || self.live_at(place, now).is_none() {
             return None;
         }
-        let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), self.deadline_of(place));
+        let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), self.ttl_end_of(place));
         let cost = slab.cost(place);
         // A touch may have changed whether the entry can expire, so all costs that may have been charged are compared.
         let unstated =

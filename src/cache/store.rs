@@ -1,4 +1,4 @@
-//! The store as a whole: which shard a key belongs to, how the budgets are split, and the sums over all shards.
+//! The store as a whole: which shard a key belongs to, how the limits are split, and the sums over all shards.
 
 mod reshard;
 mod steps;
@@ -19,10 +19,11 @@ use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{Answer, Clock, KeyHasher, Millis, Present, Ttl};
 use std::sync::Arc;
 
-/// A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
+/// In milliseconds. A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
 const WAKE_GRAIN_MS: u64 = 500;
 
-/// A bounded memory of answers. Every method may be called from any thread; none calls back but the [`DepartureSink`].
+/// A bounded memory of answers. Every method may be called from any thread. The only code of the caller that methods call is the
+/// [`DepartureSink`], and what the `see` of some lookups does.
 ///
 /// Methods that change something take a collection for departures. With a departure sink it stays empty; without one, the caller drops or
 /// delivers its contents once it holds no lock.
@@ -32,30 +33,30 @@ pub struct Store {
     sink: Option<Arc<dyn DepartureSink>>,
     invalid_keys: AtomicU64,
     limits: Mutex<SetLimits>,
-    /// The division of hashes among the shards: a [`LayoutWord`](super::layout::LayoutWord).
+    /// How hashes are divided among the shards: a [`LayoutWord`](super::layout::LayoutWord).
     layout: AtomicU64,
     /// Held for one step of a change of the layout.
     resharding: Mutex<()>,
-    /// What the number of shards depends on, besides the limits.
-    asked_shards: Option<u32>,
+    /// The other inputs to the number of shards, besides the limits.
+    requested_shards: Option<u32>,
     cores: usize,
-    /// Which shard `pop` asks first.
+    /// The shard that `pop` tries first.
     turn: AtomicUsize,
-    /// Whether values, nulls and unused entries expire where their terms state nothing.
+    /// Whether values, nulls and unused entries expire if their terms state nothing.
     values_expire: bool,
     nulls_expire: bool,
     unused_expire: bool,
 }
 
-/// The limits as last set.
+/// The limits that were set last.
 struct SetLimits {
     limits: Limits,
-    /// How often they were set.
+    /// The number of times that limits were set.
     version: u64,
 }
 
 impl Store {
-    /// An empty store. It allocates its shards and nothing in advance for entries.
+    /// Creates an empty store. It allocates its shards, and nothing in advance for entries.
     pub fn new(settings: &CacheSettings, sink: Option<Arc<dyn DepartureSink>>) -> Store {
         let hasher = KeyHasher::new(settings.hash);
         let limits = Limits { capacity: settings.capacity, cost: settings.cost_limit };
@@ -72,7 +73,7 @@ impl Store {
             limits: Mutex::new(SetLimits { limits, version: 0 }),
             layout: AtomicU64::new(Layout::of(shards).word().0),
             resharding: Mutex::default(),
-            asked_shards: settings.shards,
+            requested_shards: settings.shards,
             cores,
             turn: AtomicUsize::new(0),
             values_expire: settings.ttl_ms.is_some(),
@@ -86,8 +87,8 @@ impl Store {
         self.sink.as_deref()
     }
 
-    /// The part of a hash that selects the shard: bits 16 to 47, the highest being most significant. The index within a shard uses the
-    /// lowest 32 bits in the same manner.
+    /// The part of a hash that selects the shard: bits 16 to 47, of which the highest count most. The index within a shard uses the lowest
+    /// 32 bits in the same manner.
     #[inline(always)]
     pub(super) fn middle_of(hash: u64) -> u32 {
         (hash >> 16) as u32
@@ -102,7 +103,7 @@ impl Store {
         &self.cells[0]
     }
 
-    /// Reads an entry. The whole path of a hit is always inlined, since it costs hardly more than the calls would.
+    /// Reads an entry. The whole path of a hit is always inlined, because it costs hardly more than the calls would.
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
         self.read_hashed(self.hasher.hash(key), key, clock, reading, see)
@@ -122,14 +123,14 @@ impl Store {
         shard.read(hash, key, clock, reading, see)
     }
 
-    /// Does `look` on the shard of a hash.
+    /// Runs `look` on the shard of a hash, under its lock.
     fn visit<R>(&self, hash: u64, look: impl FnOnce(&mut Shard) -> R) -> R {
         let _hold = LockScope::begin();
         let mut shard = self.shard_for_read(hash);
         look(&mut shard)
     }
 
-    /// The shard of a hash, locked for a read: see [`LockedShard::lock_for_read`].
+    /// Locks the shard of a hash for a read: see [`LockedShard::lock_for_read`].
     #[inline(always)]
     fn shard_for_read(&self, hash: u64) -> MutexGuard<'_, Shard> {
         loop {
@@ -165,7 +166,7 @@ impl Store {
         }
     }
 
-    /// The time at which an entry is put. The precise clock, which costs more, is read only if its expiry is counted from it.
+    /// Returns the time at which an entry is put. The precise clock, which costs more, is read only if the expiry is counted from it.
     #[inline(always)]
     fn present_of(&self, entry: &NewEntry, clock: &Clock) -> Present {
         let expires = match entry.terms.ttl {
@@ -187,39 +188,39 @@ impl Store {
         self.read(key, clock, LookupKind::Lookup, Hit::of)
     }
 
-    /// Like [`Store::lookup`], but the caller counts a miss: as a load started, joined and so on.
+    /// Like [`Store::lookup`], but does not count a miss: the caller does, by what becomes of it (a load started, joined and so on).
     #[inline]
     pub fn probe(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read(key, clock, LookupKind::Probe, Hit::of)
     }
 
-    /// Like [`Store::probe`], for a caller that has the key's hash by [`Store::hasher`].
+    /// Like [`Store::probe`], for a caller that has computed the key's hash with [`Store::hasher`].
     #[inline]
     pub fn probe_hashed(&self, hash: u64, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read_hashed(hash, key, clock, LookupKind::Probe, Hit::of)
     }
 
-    /// Looks `key` up without counting as a use or in the statistics.
+    /// Looks `key` up. Does not count as a use, or in the statistics.
     #[inline]
     pub fn peek(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read(key, clock, LookupKind::Peek, Hit::of)
     }
 
-    /// Like [`Store::lookup`], but passes the answer to `see` in place, which saves two changes of a shared reference count.
-    /// `see` runs under the shard's lock: it may copy bytes and do nothing else, above all never call the host or the store.
+    /// Like [`Store::lookup`], but passes the answer to `see` in place, which saves two changes of a shared reference count. `see` runs
+    /// under the shard's lock: it may copy bytes and must do nothing else, in particular not call the host or the store.
     #[inline(always)]
     pub fn lookup_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
         self.read(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
     }
 
-    /// The fast path of [`Store::lookup_with`]: nothing on it waits or panics. The outer `None`: the lookup needs the slow path, and nothing
-    /// was done.
+    /// The fast path of [`Store::lookup_with`], on which nothing waits or panics. If the outer `Option` is `None`, nothing was done, and
+    /// the lookup needs the slow path.
     #[inline(always)]
     pub fn try_lookup_fast<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         self.try_lookup_hashed(self.hasher.hash(key), key, clock, see)
     }
 
-    /// Like [`Store::try_lookup_fast`], for a caller that has the key's hash by [`Store::hasher`].
+    /// Like [`Store::try_lookup_fast`], for a caller that has computed the key's hash with [`Store::hasher`].
     #[inline(always)]
     pub fn try_lookup_hashed<R>(&self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let layout = self.layout_word();
@@ -243,10 +244,10 @@ impl Store {
         self.invalid_keys.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Puts an entry, making room first.
+    /// Puts an entry, after making room for it.
     ///
-    /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to
-    /// store. An entry that does not get in leaves as [`Cause::Refused`]. If the entry's condition does not hold, nothing happens.
+    /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to store. A
+    /// new entry that is not stored leaves as [`Cause::Refused`]. If the entry's condition is false, nothing happens.
     pub fn put(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let present = self.present_of(&entry, clock);
         self.write(
@@ -257,7 +258,7 @@ impl Store {
         )
     }
 
-    /// Like [`Store::put`], for a caller that has the key's hash by [`Store::hasher`]. Takes the answer out of `entry`.
+    /// Like [`Store::put`], for a caller that has computed the key's hash with [`Store::hasher`]. Takes the answer out of `entry`.
     #[inline]
     pub fn put_hashed(&self, hash: u64, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let present = self.present_of(entry, clock);
@@ -269,13 +270,13 @@ impl Store {
         )
     }
 
-    /// The store's hasher, for a table of loads, which passes its hashes on with answers.
+    /// The store's hasher. The table of loads uses it too, and passes its hashes on with answers.
     pub fn hasher(&self) -> &KeyHasher {
         &self.hasher
     }
 
-    /// Like [`Store::put`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if it
-    /// was refused. Expired entries and an older one under the same key are not among them.
+    /// Like [`Store::put`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if
+    /// it was refused. Expired entries and an older entry under the same key are not among them.
     pub fn put_naming(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
         let present = self.present_of(&entry, clock);
         self.write(key, out, |shard, hash, out| {
@@ -286,7 +287,7 @@ impl Store {
         })
     }
 
-    /// Gives the live entry under `key` a new TTL, counted from now; `None` for the default of its kind. Counts as use.
+    /// Gives the live entry under `key` a new TTL, counted from now; `None` for the default of its kind. Counts as a use.
     pub fn touch(&self, key: &[u8], ttl: Option<Ttl>, clock: &Clock, out: &mut Departures) -> TouchOutcome {
         let present = clock.present_precisely();
         self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, present, out))
@@ -298,12 +299,13 @@ impl Store {
         self.write(key, out, |shard, hash, out| shard.remove(hash, key, now, out))
     }
 
-    /// As [`Store::lookup_with`], and says whether the entry is to be loaded anew before its end (rule R05): once, until that fails.
+    /// Like [`Store::lookup_with`]; also returns whether the caller must start a refresh of the entry ahead of its expiry (rule R05). Only
+    /// one lookup gets true, until that refresh fails or its retry time has passed.
     pub fn lookup_noting<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<(R, bool)> {
         self.read_noting(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
     }
 
-    /// As [`Store::probe`], and likewise.
+    /// Like [`Store::probe`]; also returns whether the caller must start a refresh, as [`Store::lookup_noting`] does.
     pub fn probe_noting(&self, key: &[u8], clock: &Clock) -> Option<(Hit, bool)> {
         self.read_noting(key, clock, LookupKind::Probe, Hit::of)
     }
@@ -319,37 +321,38 @@ impl Store {
         self.visit(hash, |shard| shard.read_noting(hash, key, clock, reading, see))
     }
 
-    /// The load of `key` ahead of its end failed.
+    /// Records that the refresh of `key` ahead of its expiry failed.
     pub fn refresh_failed(&self, key: &[u8], clock: &Clock) {
         let (hash, present) = (self.hasher.hash(key), clock.present());
         self.visit(hash, |shard| shard.refresh_failed(hash, key, present));
     }
 
-    /// What is left of `key` after its end (rule R01): a use of it, which counts as no hit.
+    /// Returns the stale entry under `key` (rule R01). Counts as a use, but not as a hit.
     pub fn stale(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         let (now, hash) = (clock.present().earliest, self.hasher.hash(key));
         self.visit(hash, |shard| shard.see_stale(hash, key, now, Hit::of))
     }
 
-    /// Removes what is left of `key` after its end.
+    /// Removes the entry under `key` if it has expired.
     pub fn remove_stale(&self, key: &[u8], clock: &Clock, out: &mut Departures) {
         let now = clock.millis();
         self.write(key, out, |shard, hash, out| shard.remove_stale(hash, key, now, out));
     }
 
-    /// Ends the entry under `key` now: its grace begins, or it leaves (rule R12). Says whether there was a live one.
+    /// Expires the entry under `key` now: its grace begins, or it leaves (rule R12). Returns whether there was a live one.
     pub fn expire(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
         let now = clock.millis();
         self.write(key, out, |shard, hash, out| shard.expire(hash, key, now, out))
     }
 
-    /// Removes the entry under `key` and returns its answer, if there was a live one.
+    /// Removes the entry under `key`. Returns its answer if it was alive.
     pub fn take(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
         self.write(key, out, |shard, hash, out| if shard.remove(hash, key, now, out) { last_of(out) } else { None })
     }
 
-    /// Removes the next victim and returns its answer: an entry of the lowest priority in the store, the least recently used in its shard.
+    /// Removes the next victim and returns its answer. The victim has the lowest priority in the store, and is the least recently used in
+    /// its shard.
     pub fn pop(&self, clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
         let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.cells.len();
@@ -359,7 +362,7 @@ impl Store {
             let turns = (first..lowest.len()).chain(0..first);
             let candidates = turns.filter_map(|index| lowest[index].map(|priority| (index, priority)));
             let (index, _) = candidates.min_by(|one, other| one.1.total_cmp(&other.1))?;
-            // Another thread may have emptied that shard in between; then the others are asked again.
+            // If another thread has emptied that shard in between, the priorities of all shards are read again.
             let pop = |shard: &mut Shard, out: &mut Departures| if shard.pop(now, out) { last_of(out) } else { None };
             if let Some(answer) = self.cells[index].write(self.sink(), out, pop) {
                 return Some(answer);
@@ -367,8 +370,8 @@ impl Store {
         }
     }
 
-    /// For the timer: removes expired entries, at most `limit` in one hold of a shard's lock. Returns whether there is more to do: then it
-    /// must be called again, after others had a chance to take the locks.
+    /// Removes expired entries, at most `limit` in one hold of a shard's lock. Called by the timer. If it returns true there is more to do,
+    /// and the timer calls it again, after other threads had a chance to take the locks.
     pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
         let now = clock.millis();
         for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
@@ -378,41 +381,41 @@ impl Store {
         self.next_due().is_some_and(|due| due <= now)
     }
 
-    /// The earliest time at which [`Store::sweep`] has something to do; never later than the first expiry. Takes no lock.
+    /// The earliest time at which [`Store::sweep`] may have something to do. Never later than the first expiry. Takes no lock.
     ///
-    /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is included here, or the
-    /// putting thread sees the stored point and compares it with [`PutOutcome::Stored`]'s end.
+    /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is included here, or the putting
+    /// thread sees the stored time and compares it with the end in [`PutOutcome::Stored`].
     pub fn next_due(&self) -> Option<Millis> {
         self.cells.iter().map(LockedShard::next_due).min().filter(|due| *due != Millis::NEVER)
     }
 
-    /// [`Store::next_due`], rounded up to half a second, for the system's clock: entries that expire one after the other wake a timer at most
-    /// twice a second, and none is kept for longer than that.
+    /// [`Store::next_due`] rounded up to half a second, for the system's clock: entries that expire one after the other wake a timer at
+    /// most twice a second, and none is kept for longer than that.
     pub fn next_wake(&self) -> Option<Millis> {
         self.next_due().map(Store::wake_for)
     }
 
-    /// When a timer wakes for an entry that expires at `end`.
+    /// The time at which a timer wakes for an entry that expires at `end`.
     pub fn wake_for(end: Millis) -> Millis {
         Millis(end.0.div_ceil(WAKE_GRAIN_MS).saturating_mul(WAKE_GRAIN_MS))
     }
 
-    /// The most entries that the store may hold.
+    /// The maximum number of entries.
     pub fn capacity(&self) -> u64 {
         self.limits.lock().limits.capacity
     }
 
-    /// The most that all entries together may cost; `None` for no limit.
+    /// The maximum total cost of all entries, in bytes; `None` for no limit.
     pub fn cost_limit(&self) -> Option<u64> {
         self.limits.lock().limits.cost
     }
 
-    /// The most that one entry may cost, key and node included.
+    /// The maximum cost of one entry, in bytes, key and node included.
     pub fn max_cost(&self) -> u64 {
         self.limits.lock().limits.max_cost(self.layout().shards() as u64)
     }
 
-    /// How many shards there are.
+    /// The number of shards.
     pub fn shards(&self) -> usize {
         self.layout().shards()
     }
@@ -452,12 +455,12 @@ mod tests {
 
     fn read(answer: &Answer) -> u32 {
         let bytes = answer.value().and_then(Value::as_bytes).expect("a value of bytes");
-        u32::from_ne_bytes(bytes.try_into().expect("four of them"))
+        u32::from_ne_bytes(bytes.try_into().expect("four bytes"))
     }
 
-    /// The index knows 32 bits of a hash. Two keys that agree in all of them are found out by the birthday paradox, and are two keys.
+    /// The index compares 32 bits of a hash. The test finds two keys that agree in all of them, by the birthday paradox.
     #[test]
-    fn s01_keys_that_the_index_cannot_tell_apart_are_two_keys() {
+    fn s01_keys_with_the_same_tag_in_the_index_are_distinct() {
         let settings = CacheSettings { shards: Some(1), ..CacheSettings::default() };
         let (store, clock, mut out) = (Store::new(&settings, None), Clock::manual(Millis(0)), Departures::new());
         let mut by_tag = HashMap::new();
@@ -470,7 +473,7 @@ mod tests {
             assert_eq!(store.try_lookup_fast(&key, &clock, read), Some(seen));
             seen
         };
-        // Something between the two, so that no mixture of their places is one of theirs.
+        // There are entries between the two, so that a mixture of their places is the place of neither.
         let keys = [one, 7, 77, other];
         for (at, key) in keys.iter().enumerate() {
             assert_eq!(lookup(*key), None);
@@ -486,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn s21_a_seed_for_jitter_says_nothing_of_the_hash() {
+    fn s21_the_seed_of_the_jitter_does_not_affect_the_hash() {
         for hash in [Hash::Fast, Hash::Sip] {
             let settings = CacheSettings { hash, seed: Some(7), ..CacheSettings::default() };
             let of = || Store::new(&settings, None).hasher.hash(b"some key");
@@ -495,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn s21_keys_made_to_collide_cost_what_others_cost() {
+    fn s21_keys_made_to_collide_cost_no_more_than_others() {
         for hash in [Hash::Fast, Hash::Sip] {
             for (len, constant) in [(12, 1), (16, 1), (24, 0), (31, 0)] {
                 let settings = CacheSettings { hash, capacity: 8_000, shards: Some(1), ..CacheSettings::default() };
@@ -507,8 +510,8 @@ mod tests {
                     }
                     assert!(keys.iter().all(|key| store.lookup(key, &clock).is_some()));
                 });
-                // Under published seeds they were 3.3 million. Keys that differ in a few bits alone are not spread as evenly under every
-                // secret: up to some 10 buckets for an operation.
+                // Under the published seeds there were 3.3 million. Keys that differ in only a few bits are not spread as evenly under
+                // every secret: up to about 10 buckets for an operation.
                 assert!(probes < 50 * 8_000, "{hash:?}, length {len}: {probes} buckets for 8000 operations");
             }
         }

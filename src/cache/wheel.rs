@@ -1,9 +1,9 @@
 //! Finds expired entries without visiting others (rule S07), and with little work at a time (rule S19).
 //!
 //! A hierarchical timing wheel (Varghese and Lauck, 1987, scheme 7) whose wheels are created where needed: a trie over the expiry time in
-//! milliseconds, six bits for each level, without levels on which all times agree. A slot has a list of entries, in no order. A list of more
-//! than [`LONGEST`] entries becomes a wheel of its own, with finer slots; so does a list of more than [`SHORT`] when its time comes. At the
-//! lowest level all entries of a slot have the same expiry time, and there may be any number of them.
+//! milliseconds, six bits for each level, without levels on which all times agree. A slot has an unordered list of entries. A list of more
+//! than [`LONGEST`] entries becomes a separate wheel with finer slots; so does a list of more than [`SHORT`] once its first entries may
+//! have expired. At the lowest level all entries of a slot have the same expiry time, and their number is not limited.
 //!
 //! So at most [`LONGEST`] entries move down a level at once, and expired entries are found exactly.
 
@@ -14,31 +14,31 @@ use crate::base::hint::rarely;
 
 const SLOTS: usize = 64;
 const DIGIT: u32 = 6;
-/// The most entries in a slot above the lowest level.
+/// The maximum number of entries in a slot above the lowest level.
 const LONGEST: u8 = 64;
-/// Up to this many entries are searched for expired ones, instead of moving them into finer slots.
+/// A list of up to this many entries is searched for expired ones, instead of being moved into finer slots.
 const SHORT: u8 = 8;
 
 #[derive(Clone, Copy)]
 struct WheelLinks {
-    /// The entry before; or for the first entry of a list, the list; or nothing.
+    /// The previous entry; for the first entry of a list, the number of the list with [`MARK`]; for an unlisted entry, [`Place::NONE`].
     before: u32,
     after: Place,
 }
 
-/// Distinguishes a list from an entry in `before`, and a wheel from a list's first entry in a slot.
+/// The bit that distinguishes a list from an entry in `before`, and a wheel from a list's first entry in a slot.
 const MARK: u32 = 1 << 31;
 const UNLINKED: WheelLinks = WheelLinks { before: Place::NONE.number(), after: Place::NONE };
 const NO_WHEEL: u32 = u32::MAX >> 1;
-/// Lists are numbered by wheel and slot, below the mark. With more wheels than this, lists are no longer refined.
-const MOST_WHEELS: usize = (NO_WHEEL as usize) / SLOTS;
+/// Lists are numbered by wheel and slot, below the mark. Once there are this many wheels, lists are no longer refined.
+const MAX_WHEELS: usize = (NO_WHEEL as usize) / SLOTS;
 
 /// The content of a slot.
 enum Slot {
     Nothing,
-    /// A list that begins with this entry.
+    /// A list, by its first entry.
     List(Place),
-    /// A wheel with this number.
+    /// A wheel, by its number.
     Wheel(u32),
 }
 
@@ -52,7 +52,7 @@ struct Wheel {
     /// One bit for each slot in use.
     used: u64,
     slots: [u32; SLOTS],
-    /// How many entries were added to each list since it was empty: an upper bound of its length.
+    /// The number of entries that were added to each list since it was empty, which is an upper bound of its length.
     lengths: [u8; SLOTS],
 }
 
@@ -62,7 +62,7 @@ impl Wheel {
         Box::new(Wheel { above, level, prefix: Wheel::prefix(level, end), used: 0, slots, lengths })
     }
 
-    /// The digits of `end` above `level`.
+    /// Returns the digits of `end` above `level`.
     fn prefix(level: u32, end: u64) -> u64 {
         end.checked_shr((level + 1) * DIGIT).unwrap_or(0)
     }
@@ -95,18 +95,18 @@ impl Wheel {
     }
 }
 
-/// The highest digit in which two expiry times differ.
+/// Returns the highest digit in which two expiry times differ.
 fn level_of(one: u64, other: u64) -> u32 {
     (63 - ((one ^ other) | 1).leading_zeros()) / DIGIT
 }
 
 /// The expiry times of one shard's entries.
 pub(super) struct Expirations {
-    /// By number.
+    /// Indexed by number.
     wheels: Vec<Option<Box<Wheel>>>,
     free: Vec<u32>,
     outermost: u32,
-    /// By place in the slab.
+    /// Indexed by place in the slab.
     links: Vec<WheelLinks>,
     /// A lower bound of all expiry times.
     soonest: u64,
@@ -117,7 +117,7 @@ impl Expirations {
         Expirations { wheels: Vec::new(), free: Vec::new(), outermost: NO_WHEEL, links: Vec::new(), soonest: u64::MAX }
     }
 
-    /// When there is something to do at the earliest. Never later than the first expiry.
+    /// A lower bound of the first expiry time: there is nothing to do before it.
     pub fn next_due(&self) -> Millis {
         Millis(self.soonest)
     }
@@ -131,8 +131,8 @@ impl Expirations {
     }
 
     fn add_wheel(&mut self, wheel: Box<Wheel>) -> u32 {
-        // 64 entries need some 11 wheels in the worst case, and only with contrived expiry times.
-        assert!(self.can_refine(), "more wheels than have numbers");
+        // 64 entries need about 11 wheels in the worst case, and only with contrived expiry times.
+        assert!(self.can_refine(), "there is a number for the new wheel");
         match self.free.pop() {
             Some(number) => {
                 self.wheels[number as usize] = Some(wheel);
@@ -145,8 +145,8 @@ impl Expirations {
         }
     }
 
-    /// Adds the entry at `place`, which expires at `end`, as `end_of` also returns. `room` is the number of entries that the slab has memory
-    /// for.
+    /// Adds the entry at `place`, which expires at `end`; `end_of` must return the same time for it. `room` is the number of entries that
+    /// the slab has memory for.
     pub fn insert(&mut self, place: Place, end: Millis, room: usize, end_of: impl Fn(Place) -> Millis) {
         if rarely(self.links.len() <= place.index()) {
             self.links.reserve_exact(room.max(place.index() + 1) - self.links.len());
@@ -196,10 +196,10 @@ impl Expirations {
     }
 
     fn can_refine(&self) -> bool {
-        self.wheels.len() - self.free.len() < MOST_WHEELS
+        self.wheels.len() - self.free.len() < MAX_WHEELS
     }
 
-    /// Moves the entries of a list into a wheel of their own.
+    /// Moves the entries of a list into a new wheel.
     fn refine(&mut self, number: u32, slot: usize, end_of: &impl Fn(Place) -> Millis) -> u32 {
         let above = number * SLOTS as u32 + slot as u32;
         let Slot::List(first) = self.wheel(number).get(slot) else { return number };
@@ -218,7 +218,7 @@ impl Expirations {
         inner
     }
 
-    /// Passes each entry of the list that begins with `first` to `see`.
+    /// Calls `see` with each entry of the list that begins with `first`.
     fn each(&self, first: Place, mut see: impl FnMut(Place)) {
         let mut next = Some(first);
         while let Some(place) = next {
@@ -319,7 +319,7 @@ impl Expirations {
         None
     }
 
-    /// Wheel, slot and first entry of the list with the earliest expiry times.
+    /// Returns the wheel, the slot and the first entry of the list with the earliest expiry times.
     fn first_list(&self) -> (u32, usize, Place) {
         let mut number = self.outermost;
         loop {
@@ -344,7 +344,7 @@ mod tests {
         Place::of_number(number)
     }
 
-    /// Everything that is due by `now`.
+    /// All entries that have expired by `now`.
     fn due(wheel: &mut Expirations, ends: &[u64], now: u64) -> Vec<u32> {
         let mut due = Vec::new();
         while let Some(place) = wheel.take(Millis(now), |place| Millis(ends[place.index()])) {
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn s07_ends_near_and_far_are_on_time() {
+    fn s07_near_and_far_expiry_times_are_reported_on_time() {
         let ends = [1, 63, 64, 4_095, 4_096, 262_144, 1 << 40, u64::MAX - 1];
         let mut wheel = Expirations::new();
         (0..ends.len()).for_each(|number| insert(&mut wheel, &ends, number));
@@ -381,16 +381,16 @@ mod tests {
         assert_eq!(due(&mut wheel, &[20], 30), [0]);
     }
 
-    /// However the ends lie, putting one in and taking one out concerns no more than a few short lists.
+    /// Whatever the distribution of the expiry times, inserting or taking one entry visits no more than a few short lists.
     #[test]
-    fn s19_no_step_concerns_more_than_a_few_lists() {
+    fn s19_no_step_visits_more_than_a_few_lists() {
         const MANY: usize = 100_000;
         let spreads: [fn(u64) -> u64; 5] = [
             |_| 300_000,
             |n| 300_000 + n,
             |n| 300_000 + n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 10_000,
             |n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20,
-            // As deep as it goes: 65 ends in each slot of each level that the one at 0 lies in.
+            // The deepest tree: 65 entries in each slot of each level on the path to time 0.
             |n| (n % 65) << (6 * (n / 65 % 10)),
         ];
         for (spread, of) in spreads.into_iter().enumerate() {
@@ -406,19 +406,19 @@ mod tests {
             in_order.sort_unstable();
             for end in in_order {
                 step(&mut || {
-                    let taken = wheel.take(Millis(end), |place| Millis(ends[place.index()])).expect("one is due");
+                    let taken = wheel.take(Millis(end), |place| Millis(ends[place.index()])).expect("an entry is due");
                     assert_eq!(ends[taken.index()], end);
                 });
             }
             assert!(most <= 2 * 11 * u64::from(LONGEST), "spread {spread}: {most} entries in one step");
             assert!(all <= 30 * MANY as u64, "spread {spread}: {} entries a step", all / MANY as u64);
-            assert_eq!((wheel.wheels.capacity(), wheel.outermost), (0, NO_WHEEL), "S20");
+            assert_eq!((wheel.wheels.capacity(), wheel.outermost), (0, NO_WHEEL), "an empty wheel keeps no memory (S20)");
         }
     }
 
     proptest! {
         #[test]
-        fn s07_what_is_due_is_handed_out_exactly_then(
+        fn s07_entries_are_reported_exactly_when_they_expire(
             start in 0..1u64 << 45,
             steps in prop::collection::vec((any::<bool>(), 0..400u32, 0..46u32, any::<u64>()), 1..900),
         ) {

@@ -1,19 +1,19 @@
-//! Settings that are each good and cannot be meant together.
+//! Settings that are valid by themselves but exclude each other.
 
 use super::{ConcurrencyLimit, Draft, Settings};
 
 impl Draft {
-    /// Why an engine cannot be made of settings that are each good, as a sentence.
+    /// A sentence that says why an engine cannot be created from these settings, although each is valid; `None` if it can.
     pub fn contradiction(&self) -> Option<String> {
         let Settings { cache, tasks, .. } = &self.settings;
         let sentence = if cache.stale_ttl_ms > 0 && cache.ttl_ms.is_none() && cache.idle_ttl_ms.is_none() {
-            "\"stale.ttl_ms\" keeps entries after their end, and none ends: set \"cache.ttl_ms\" or \"cache.idle_ttl_ms\""
+            "\"stale.ttl_ms\" keeps expired entries, but no entry expires: set \"cache.ttl_ms\" or \"cache.idle_ttl_ms\""
         } else if cache.refresh.after > 0.0 && cache.refresh.after_ms > 0 {
-            "\"refresh.after\" and \"refresh.after_ms\" say the same thing in two ways: set one of them"
+            "\"refresh.after\" and \"refresh.after_ms\" exclude each other: set one of them"
         } else if cache.refresh.after > 0.0 && cache.ttl_ms.is_none() {
-            "\"refresh.after\" is a part of the TTL, and values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\""
+            "\"refresh.after\" is a share of the TTL, but values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\""
         } else if tasks.limit == ConcurrencyLimit::Adaptive && tasks.min_running > tasks.max_running {
-            "\"tasks.min_running\" is above \"tasks.max_running\", the highest limit: lower the one or raise the other"
+            "\"tasks.min_running\" exceeds \"tasks.max_running\": lower the former or raise the latter"
         } else {
             return None;
         };
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
     use crate::base::Status;
 
-    /// The sentence about the settings in `text`, if an engine cannot be made of them.
+    /// The sentence about the settings in `text`; `None` if an engine can be created from them.
     fn problem(text: &str) -> Option<String> {
         let mut draft = Draft::new(Scope::Engine);
         for setting in text.split_whitespace() {
@@ -72,7 +72,7 @@ mod tests {
             ("tasks.limit=adaptive tasks.min_running=5 tasks.max_running=4", "tasks.limit=adaptive tasks.min_running=4"),
         ] {
             let name = bad.split('=').next().expect("a name");
-            let sentence = problem(bad).unwrap_or_else(|| panic!("{bad} was taken"));
+            let sentence = problem(bad).unwrap_or_else(|| panic!("{bad} was accepted"));
             let family = name.split('.').next().expect("a family");
             assert!(sentence.contains(family), "{bad}: {sentence}");
             assert_eq!(problem(good), None, "{good}");

@@ -1,23 +1,24 @@
-//! When entries end, are to be loaded anew and leave, where they do not say so themselves (rules S06, S08, R01, R05).
+//! The default times at which entries expire, are refreshed and are evicted, for entries that were stored without times of their own (rules
+//! S06, S08, R01, R05).
 
 use super::super::lifetimes::Lifetimes;
 use crate::base::config::{CacheSettings, RefreshSettings};
 use crate::base::{Answer, Millis, SharedRandom, Ttl};
 use std::sync::Arc;
 
-/// When entries end if they do not say so themselves.
+/// Default expiry, for entries that were stored without a TTL of their own.
 #[derive(Clone)]
 pub(in crate::cache) struct DefaultExpiry {
     value_ttl: Ttl,
     null_ttl: Ttl,
     jitter_ms: u64,
     pub(super) idle_ms: Option<u64>,
-    /// How long an entry stays after its end, as a fallback.
+    /// How long an entry stays as a fallback after its expiry, in milliseconds.
     pub(super) stale_ms: u64,
-    /// When it is to be loaded anew.
+    /// When an entry is due for a refresh ahead of its expiry.
     pub(super) refresh: RefreshSettings,
-    /// What jitter is drawn from: one generator for all shards, so that a seed repeats it whatever shards the keys are in. What
-    /// it was made from says nothing of the hash.
+    /// The generator of the jitter. All shards share it, so that one seed gives the same jitter whichever shards the keys are in. Its seed
+    /// is unrelated to the hash seeds, so visible jitter reveals nothing about hashes.
     random: Arc<SharedRandom>,
 }
 
@@ -42,12 +43,12 @@ impl DefaultExpiry {
         })
     }
 
-    /// Room for what the defaults ask of entries beyond a deadline.
+    /// Storage for graces and refresh times; `None` if no default needs it.
     pub(super) fn lifetimes(&self) -> Option<Box<Lifetimes>> {
         (self.stale_ms > 0 || self.refresh.is_on()).then(|| Box::new(Lifetimes::new()))
     }
 
-    /// From when on an entry stored now, which ends at `end`, is to be loaded anew; its end for never.
+    /// When an entry that is stored now and expires at `end` becomes due for a refresh; `end` if it never does.
     pub(super) fn refresh_at(&self, now: Millis, end: Millis) -> Millis {
         let RefreshSettings { after, after_ms, jitter, .. } = self.refresh;
         let span = match after_ms {
@@ -60,7 +61,7 @@ impl DefaultExpiry {
         now.after((span - earlier.min(span)).max(1)).min(end)
     }
 
-    /// The point at which an entry stored now ends. At most half of the TTL is taken off, so that nothing is born expired.
+    /// When an entry that is stored now expires. Jitter takes off at most half of the TTL, so that no entry is stored already expired.
     pub(super) fn deadline(&self, ttl: Ttl, now: Millis) -> Millis {
         let Ttl::For(ttl) = ttl else { return Millis::NEVER };
         let range = self.jitter_ms.min(ttl.get() / 2);

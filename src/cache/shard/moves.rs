@@ -1,4 +1,4 @@
-//! Moves entries from one shard to another (rule S02a), which is neither a departure nor a use.
+//! Moves entries from one shard to another (rule S02a). That is neither a departure nor a use.
 
 use super::super::slab::DetachedEntry;
 use super::super::work;
@@ -10,18 +10,18 @@ pub(in super::super) struct Moving {
     pub hash: u64,
     held: DetachedEntry,
     priority: f64,
-    /// When it was used last, if there is an idle TTL.
+    /// The time of its last use, if there is an idle TTL.
     used: Millis,
-    /// The end that its TTL sets or, of a stale one, that it had.
+    /// The end set by its TTL; for a stale entry, the end that it had.
     end: Millis,
-    /// How long it stays after that.
+    /// How long it stays as a fallback after that, in milliseconds.
     grace_ms: u64,
-    /// Of a stale one, the end of its grace.
+    /// For a stale entry, the end of its grace.
     stale_until: Option<Millis>,
 }
 
 impl Shard {
-    /// Takes out all entries, in eviction order. The limits stay.
+    /// Takes out all entries, in eviction order. The limits do not change.
     pub fn take_all(&mut self) -> Vec<Moving> {
         let mut moving = Vec::with_capacity(self.slab.len() as usize);
         let idle_ms = self.expiry.idle_ms.unwrap_or(0);
@@ -34,29 +34,30 @@ impl Shard {
             });
             let held = self.slab.take_forgotten(place);
             let hash = self.hasher.hash(held.record.key());
+            // A stale entry has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
             moving.push(Moving { hash, held, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until) });
         }
         while let Some(place) = self.order.next_victim(&mut self.slab) {
             let used = Millis(self.order.idle_end(place).0.saturating_sub(idle_ms));
             let priority = self.order.priority_of(&self.slab, place);
-            let (end, grace_ms) = (self.deadline_of(place), self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place)));
+            let (end, grace_ms) = (self.ttl_end_of(place), self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place)));
             work::entry();
             self.order.leave(&mut self.slab, place);
             let held = self.slab.take_forgotten(place);
             moving.push(Moving { hash: self.hasher.hash(held.record.key()), held, priority, used, end, grace_ms, stale_until: None });
         }
-        self.start_again();
+        self.replace_structures();
         moving
     }
 
-    /// Adds an entry that another shard has given up. It must fit the limits.
+    /// Adds an entry that was taken out of another shard. It must fit the limits.
     pub fn take_in(&mut self, moving: Moving) {
         let Moving { hash, mut held, priority, used, end, grace_ms, stale_until } = moving;
         if grace_ms == 0 && self.lifetimes.is_none() {
             self.store(hash, held, priority, grace_ms, used);
             return;
         }
-        // The deadline may be the time from which it is to be loaded anew.
+        // The deadline in the record may be the time at which the entry is due for a refresh, which is not its end.
         let (deadline, key) = (held.record.deadline(), Key::new(held.record.key()));
         held.record.set_deadline(end);
         self.store(hash, held, priority, grace_ms, used);
@@ -68,7 +69,8 @@ impl Shard {
     }
 }
 
-/// Merges the entries of several shards: by time of use if there is an idle TTL, else in turns.
+/// Merges the entries of several shards: by time of last use if there is an idle TTL, else interleaved in proportion to the size of each
+/// shard.
 pub(in super::super) fn merged(shards: Vec<Vec<Moving>>, are_uses_timed: bool) -> Vec<Moving> {
     let mut ranked: Vec<(u64, Moving)> = Vec::with_capacity(shards.iter().map(Vec::len).sum());
     for moving in shards {

@@ -1,12 +1,13 @@
-//! Entries that are used and will soon be over are loaded anew before (rule R05). The deadline that a node states is then the time from which
-//! that is so, and its end stands in the lifetimes; so a lookup before that time looks at nothing more than it does without.
+//! Refresh ahead: an entry that is used shortly before its expiry is loaded in the background (rule R05). The deadline in its record is
+//! then the time from which it is due for a refresh, and its end is in the lifetimes. So a lookup before that time reads nothing more than
+//! without refreshes.
 
 use super::super::slab::{Found, Place, Slab};
 use super::{LookupKind, Shard, time_of};
 use crate::base::{Clock, Millis, Present};
 
 impl Shard {
-    /// As [`Shard::read`], and says whether the entry is to be loaded anew.
+    /// Like [`Shard::read`]; also returns whether the caller must start a refresh of the entry.
     pub fn read_noting<R>(
         &mut self,
         hash: u64,
@@ -22,7 +23,7 @@ impl Shard {
         Some((seen, self.is_refresh_due(place, clock.present())))
     }
 
-    /// Whether the live entry at `place`, which was just used, is to be loaded anew. If so nobody else is told for a while.
+    /// Whether the live entry at `place`, which was just used, is due for a refresh. If so, it is not due again for the retry time.
     fn is_refresh_due(&mut self, place: Place, present: Present) -> bool {
         if self.lifetimes.is_none() || self.slab.deadline(place) > present.earliest {
             return false;
@@ -31,13 +32,13 @@ impl Shard {
         true
     }
 
-    /// The live entry at `place` is not to be loaded anew for a while.
+    /// Makes the live entry at `place` due for a refresh only after the retry time.
     fn defer_refresh(&mut self, place: Place, now: Millis) {
         let end = time_of(&self.slab, self.lifetimes.as_deref(), place);
         self.slab.set_deadline(place, now.after(self.expiry.refresh.retry_ms).min(end));
     }
 
-    /// The load of `key` ahead of its end failed: if the entry is alive, it is left alone for a while.
+    /// Records that the refresh of `key` failed. If the entry is alive, it is due again after the retry time.
     pub fn refresh_failed(&mut self, hash: u64, key: &[u8], present: Present) {
         let found = self.find(hash, key).filter(|place| self.lifetimes.is_some() && self.end_of(*place) > present.earliest);
         found.into_iter().for_each(|place| self.defer_refresh(place, present.latest));

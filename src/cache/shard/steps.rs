@@ -6,17 +6,17 @@ use super::super::slab::Place;
 use super::Shard;
 use crate::base::Millis;
 
-/// The most entries that leave in one hold of a shard's lock.
+/// The maximum number of entries that leave in one hold of a shard's lock.
 pub(in super::super) const STEP: usize = 64;
 
-/// How many places are visited for each entry that a step may remove.
+/// The number of places visited for each entry that a step may remove.
 const SPARSE: usize = 4;
 
-/// The progress of a clear. All entries that were there when it began leave, and perhaps some that were stored later.
+/// The progress of a clear. All entries that existed when it began leave, and perhaps some that were stored later.
 pub(in super::super) struct ClearProgress {
-    /// How many entries are still to leave in eviction order.
+    /// The number of entries still to be removed in eviction order.
     in_order: u64,
-    /// The places still to be searched for entries that the order missed, because they were used meanwhile and moved to its end.
+    /// The places still to be searched for entries that the eviction order missed, because they were used meanwhile and moved to its end.
     places: std::ops::Range<usize>,
 }
 
@@ -51,7 +51,7 @@ impl Shard {
         self.slab.len() > 0 && !progress.places.is_empty()
     }
 
-    /// The given share of the entries and of their cost.
+    /// Returns the given share of the number of entries and of their total cost.
     pub fn share(&self, ratio: f64) -> (u64, u128) {
         (share(u128::from(self.slab.len()), ratio) as u64, share(self.cost, ratio))
     }
@@ -67,8 +67,8 @@ impl Shard {
         true
     }
 
-    /// Adopts new limits, and evicts until the entries fit. Between steps the limits are what the shard still holds, so that a put does not
-    /// have to do the rest of the work.
+    /// Adopts new limits, and evicts until the entries fit. Between steps the limits are what the shard still contains, so that a put does
+    /// not have to do the rest of the work.
     pub fn resize_step(&mut self, part: ShardLimits, now: Millis, out: &mut Departures) -> bool {
         self.part.max_cost = part.max_cost;
         let (entries, cost) = (part.entries, part.cost.map_or(u128::MAX, u128::from));

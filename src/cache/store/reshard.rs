@@ -1,7 +1,7 @@
 //! Changes the number of shards when the limits change (rule S02a), so that the store behaves like one created with the new limits.
 //!
-//! There are never more shards than the store was created with. Unused ones are empty. Entries move group by group (`layout.rs`), under
-//! the locks of the group's shards only. An operation whose layout was changed before it got the lock starts again.
+//! There are never more shards than the store was created with; unused ones are empty. Entries move group by group (`layout.rs`), under
+//! only the locks of the group's shards. An operation that finds the layout changed once it has the lock starts again.
 
 use super::super::departure::{Departures, StepSink};
 use super::super::layout::{Layout, LayoutWord};
@@ -11,7 +11,7 @@ use super::Store;
 use crate::base::Clock;
 use crate::base::sync::atomic::Ordering;
 
-/// Divides `whole` in proportion to `held`, rounding the running sum, so that the parts add up; in equal parts if nothing is held.
+/// Divides `whole` in proportion to `held`, or equally if all of `held` are 0. Rounds the running sum, so that the parts add up.
 fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
     let equal = vec![1; held.len()];
     let weights = if held.iter().all(|held| *held == 0) { &equal } else { held };
@@ -19,7 +19,7 @@ fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
     let (mut so_far, mut given) = (0, 0);
     let part = |weight: &u128| {
         so_far += weight;
-        // The products may exceed 128 bits; the loss of precision is less than one part in 2^64.
+        // The products may exceed 128 bits. Then the loss of precision is less than one part in 2^64.
         let until =
             so_far.checked_mul(u128::from(whole)).map_or_else(|| so_far / (all / u128::from(whole)).max(1), |product| product / all);
         let until = until.min(u128::from(whole)) as u64;
@@ -37,12 +37,13 @@ impl Store {
 
     #[inline(always)]
     pub(super) fn layout_word(&self) -> LayoutWord {
-        // It changes only under the locks of all affected shards; the holder of one checks it again.
+        // Relaxed: the layout changes only under the locks of all affected shards, and the holder of one of them checks it again.
         LayoutWord(self.layout.load(Ordering::Relaxed))
     }
 
-    /// Changes both limits, evicts until the entries fit, and changes to as many shards as a new store with these limits would have, but no
-    /// more than this store was created with. Meanwhile the limits of the shards add up to at most the greater of the old and the new ones.
+    /// Sets both limits, evicts until the entries fit, and changes to the number of shards that a new store with these limits would have,
+    /// but not more than this store was created with. Meanwhile the limits of the shards add up to at most the greater of the old and the
+    /// new ones.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut dyn StepSink) {
         let limits = Limits { capacity, cost: cost_limit };
         let mine = {
@@ -63,17 +64,17 @@ impl Store {
         }
         let part = |index: usize| if index < shards { limits.shard_limits(index, shards) } else { ShardLimits::NONE };
         let parts: Vec<ShardLimits> = (0..self.cells.len()).map(part).collect();
-        // In two passes: first shards become smaller, then others become larger.
+        // In two passes: first some shards become smaller, then others become larger.
         let smaller = self.cells.iter().zip(&parts).map(|(shard, part)| shard.read(self.sink(), |shard| shard.limits().smaller(*part)));
         self.make_fit(smaller.collect(), mine, clock, out);
         self.make_fit(parts, mine, clock, out);
     }
 
     pub(super) fn shards_for(&self, limits: Limits) -> usize {
-        limits.shards(self.asked_shards, self.cores).min(self.cells.len())
+        limits.shards(self.requested_shards, self.cores).min(self.cells.len())
     }
 
-    /// The limits divided in proportion to what the shards hold, so that nothing is evicted just because of the new division.
+    /// Divides the limits in proportion to what the shards contain, so that nothing is evicted just because of the new division.
     fn parts_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
         let (mut entries, mut costs) = (Vec::new(), Vec::new());
         self.look_at_all(clock.millis(), out, |shard| {
@@ -83,7 +84,7 @@ impl Store {
         // Unused shards get nothing.
         entries.truncate(self.layout().shards());
         costs.truncate(entries.len());
-        // If there is room, empty shards get some too.
+        // If there is room, empty shards get some of it.
         let all = entries.iter().sum::<u128>() + entries.len() as u128;
         if all <= u128::from(limits.capacity) {
             entries.iter_mut().chain(&mut costs).for_each(|held| *held += 1);
@@ -99,8 +100,8 @@ impl Store {
         (0..self.cells.len()).map(part).collect()
     }
 
-    /// Sets the limits of each shard and evicts until its entries fit. A later resize visits all shards too, so an earlier one leaves the
-    /// rest to it: the limits of the two are never mixed.
+    /// Sets the limits of each shard and evicts until its entries fit. Stops as soon as there is a later resize, which visits all shards as
+    /// well, so that the limits of the two are never mixed.
     fn make_fit(&self, parts: Vec<ShardLimits>, mine: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         for (shard, part) in self.cells.iter().zip(parts) {
@@ -109,7 +110,8 @@ impl Store {
         }
     }
 
-    /// Moves the next group, or begins a change to this many shards, unless a later resize has replaced it. Returns whether to continue.
+    /// Moves the next group. If there is none, begins a change to `shards` shards, unless there is a later resize. Returns whether to
+    /// continue.
     fn reshard(&self, shards: Option<usize>, mine: u64, out: &mut dyn StepSink) -> bool {
         let mut left = Departures::new();
         let more = {
@@ -120,12 +122,12 @@ impl Store {
                 true
             } else {
                 let next = shards.filter(|shards| layout != Layout::of(*shards) && self.limits.lock().version == mine);
-                // This moves no hash to another shard yet.
+                // This does not move any hash to another shard yet.
                 next.into_iter().for_each(|shards| self.layout.store(layout.begin(shards).word().0, Ordering::Relaxed));
                 next.is_some()
             }
         };
-        // Departures from a shard that was emptied after a panic.
+        // These come from a shard that was emptied after a panic.
         out.take(&mut left);
         more
     }
@@ -133,7 +135,7 @@ impl Store {
     fn move_group(&self, layout: Layout, left: &mut Departures) {
         let (group, mut outgrown) = (layout.next_group(), Vec::new());
         let after = layout.moved(&group);
-        // In ascending order; all other operations hold one lock at a time.
+        // In ascending order. All other operations hold one lock at a time.
         let concerned = (0..self.cells.len()).filter(|index| group.sources.contains(index) || group.targets.contains(index));
         let mut held: Vec<_> = concerned.map(|index| (index, self.cells[index].hold(self.sink(), left))).collect();
         let (mut limits, mut moving) = (None::<ShardLimits>, Vec::new());
@@ -153,7 +155,7 @@ impl Store {
                 held[at].1.take_in(moving);
             }
         }
-        // The unused part of the limits is divided evenly.
+        // The unused part of the limits is divided equally.
         let targets = held.iter().filter(|(index, _)| group.targets.contains(index));
         let (entries, cost) = targets.fold((0, 0), |(entries, cost), (_, shard)| (entries + shard.entries(), cost + shard.cost()));
         let spare = limits.without(entries, cost).split(group.targets.len() as u64);
@@ -211,25 +213,25 @@ mod tests {
         assert!(huge.iter().all(|part| *part > u64::MAX / 5), "{huge:?}");
         assert!(
             in_proportion(100, &[30, 20, 50]).iter().zip([30, 20, 50]).all(|(part, held)| *part >= held),
-            "nothing leaves where there is room"
+            "every part is at least what the shard contains"
         );
     }
 
     #[test]
-    fn s02a_after_a_resize_to_a_few_entries_as_many_are_kept_and_taken() {
+    fn s02a_a_store_resized_to_a_few_entries_uses_its_whole_capacity() {
         for capacity in [1, 4, 16, 1_000] {
             let (store, clock) = store_of(CacheSettings { capacity: 100_000, ..CacheSettings::default() });
             assert!(store.shards() > 8);
             (0..20_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
             store.resize(capacity, None, &clock, &mut Departures::new());
-            assert_eq!(store.len(&clock, &mut Departures::new()), capacity, "as many stay as may");
+            assert_eq!(store.len(&clock, &mut Departures::new()), capacity, "the entries fill the capacity");
             let stored = (0..20_000).filter(|number| put(&store, &clock, *number).is_stored()).count();
-            assert_eq!((stored, store.len(&clock, &mut Departures::new())), (20_000, capacity), "before, up to 98 in 100 were refused");
+            assert_eq!((stored, store.len(&clock, &mut Departures::new())), (20_000, capacity), "every put is stored");
         }
     }
 
     #[test]
-    fn s02a_after_a_resize_the_dearest_entry_is_that_of_a_new_store() {
+    fn s02a_after_a_resize_the_maximum_cost_of_an_entry_is_that_of_a_new_store() {
         let settings = CacheSettings { capacity: 1 << 20, cost_limit: Some(1 << 30), ..CacheSettings::default() };
         let (store, clock) = store_of(settings.clone());
         (0..20_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn s02a_entries_keep_all_that_they_have_when_shards_are_merged_and_divided() {
+    fn s02a_entries_keep_their_properties_when_shards_are_merged_and_divided() {
         let (store, clock) = store_of(CacheSettings { capacity: 65_536, idle_ttl_ms: Some(5_000), ..CacheSettings::default() });
         let shards = store.shards();
         (0..4_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
@@ -249,7 +251,7 @@ mod tests {
             clock.advance(1_000);
         }
         let counted = store.counts();
-        // The second half is used, so that the first leaves first and ends first.
+        // The second half is used, so that the first half is evicted and expires first.
         assert!((2_000..4_000).all(|number| has(&store, &clock, number)));
         let mut left = Departures::new();
         for (capacity, expected) in [(4_000, 1), (65_536, shards), (4_000, 1)] {
@@ -257,18 +259,18 @@ mod tests {
             assert_eq!((store.shards(), store.len(&clock, &mut left), left.len()), (expected, 4_000, 0));
             assert!((0..4_000).all(|number| store.peek(&key(number), &clock).is_some_and(|hit| hit.stored_at == Millis(0))));
         }
-        assert_eq!(store.counts().inserts, counted.inserts, "to move is not to insert");
+        assert_eq!(store.counts().inserts, counted.inserts, "moving does not count as inserting");
         store.resize(2_000, None, &clock, &mut left);
-        assert!((0..4_000).all(|number| store.peek(&key(number), &clock).is_some() == (number >= 2_000)), "the order of use was kept");
+        assert!((0..4_000).all(|number| store.peek(&key(number), &clock).is_some() == (number >= 2_000)), "the order of use is kept");
         assert!(left.iter().all(|left| left.cause == Cause::Trimmed));
         if let Clock::Manual(clock) = &clock {
             clock.advance(5_000);
         }
-        assert_eq!(store.len(&clock, &mut left), 0, "and so was the time of the last use");
+        assert_eq!(store.len(&clock, &mut left), 0, "the time of the last use is kept");
     }
 
     #[test]
-    fn s02a_s18_a_walk_meets_each_once_while_shards_are_merged_and_divided() {
+    fn s02a_s18_a_walk_visits_each_entry_once_while_shards_are_merged_and_divided() {
         let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
         (0..5_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
         let (mut walk, mut page, mut met, mut pages) = (Walk::new(), Vec::new(), Vec::new(), 0);
@@ -278,12 +280,17 @@ mod tests {
             let capacity = if pages % 2 == 0 { 65_536 } else { [5_000, 20_000][pages / 2 % 2] };
             store.resize(capacity, None, &clock, &mut Departures::new());
         }
-        let unlike: HashSet<_> = met.iter().map(|key| key.to_vec()).collect();
-        assert!(pages > 10 && (met.len(), unlike.len()) == (5_000, 5_000), "{} met, {} of them unlike", met.len(), unlike.len());
+        let distinct: HashSet<_> = met.iter().map(|key| key.to_vec()).collect();
+        assert!(
+            pages > 10 && (met.len(), distinct.len()) == (5_000, 5_000),
+            "{} keys visited, {} of them distinct",
+            met.len(),
+            distinct.len()
+        );
     }
 
     #[test]
-    fn s02a_lookups_and_puts_between_the_steps_find_all_and_stay_within_the_limits() {
+    fn s02a_between_the_steps_every_entry_is_found_and_the_limits_are_kept() {
         let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
         (0..3_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
         let mut number = 100_000;
@@ -307,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn s02a_s19_no_hold_concerns_more_than_the_entries_of_a_shard() {
+    fn s02a_s19_no_hold_visits_more_than_the_entries_of_a_shard() {
         let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
         for number in 0..60_000 {
             put(&store, &clock, number);
@@ -325,7 +332,7 @@ mod tests {
                 let (store, clock) = (&store, &clock);
                 threads.spawn(move || {
                     for turn in 0..40_000 {
-                        assert!(has(store, clock, (turn * 7 + thread) % 2_000), "it was there all the time");
+                        assert!(has(store, clock, (turn * 7 + thread) % 2_000), "the entry is found at all times");
                         if turn % 16 == 0 {
                             assert!(put(store, clock, 10_000 + turn / 16 % 500).is_stored());
                         }

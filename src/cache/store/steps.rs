@@ -1,4 +1,4 @@
-//! Operations on all entries of a store, in steps: between these, other threads get the locks (rule S19), and departures are handed over.
+//! Operations on all entries of a store, in steps. Between two steps, other threads get the locks (rule S19), and departures are passed on.
 
 use super::super::departure::{Departures, StepSink};
 use super::super::locked_shard::LockedShard;
@@ -26,7 +26,7 @@ impl Store {
         self.in_steps(shard, out, |shard, left| shard.reclaim_step(now, left));
     }
 
-    /// Removes all expired entries and passes what is left to `look`, shard by shard.
+    /// Removes all expired entries, and then passes each shard to `look`.
     pub(super) fn look_at_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
         for shard in &self.cells {
             self.in_steps(shard, out, |shard, left| {
@@ -39,7 +39,7 @@ impl Store {
         }
     }
 
-    /// Keeps `ratio` (0 to 1) of the entries and of the cost of each shard, after expired entries have left.
+    /// Keeps `ratio` (0 to 1) of the entries and of the total cost of each shard, after removing expired entries.
     pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         for shard in &self.cells {
@@ -52,7 +52,7 @@ impl Store {
         }
     }
 
-    /// Keeps at most `entries` entries, in each shard in proportion to its number.
+    /// Keeps at most `entries` entries, divided among the shards in proportion to their numbers of entries.
     pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         let mut held = Vec::with_capacity(self.cells.len());
@@ -63,7 +63,7 @@ impl Store {
         }
         let (mut so_far, mut given) = (0, 0);
         for (shard, held) in self.cells.iter().zip(held) {
-            // Rounded on the running sum, so that the parts add up to `entries` to the last one.
+            // The running sum is rounded, so that the parts add up to exactly `entries`.
             so_far += held;
             let part = (so_far * u128::from(entries) / all) as u64 - given;
             given += part;
@@ -84,14 +84,14 @@ impl Store {
                     shard.clear_step(progress, now, left)
                 });
             }
-            // Entries may have moved to where this had been.
+            // A change of the layout may have moved entries to shards that were cleared already.
             if self.layout() == layout {
                 return;
             }
         }
     }
 
-    /// Removes all expired entries, and returns how many.
+    /// Removes all expired entries. Returns their number.
     pub fn remove_expired(&self, clock: &Clock, out: &mut dyn StepSink) -> usize {
         let (now, mut removed) = (clock.millis(), 0);
         for shard in &self.cells {
@@ -105,14 +105,14 @@ impl Store {
         removed
     }
 
-    /// The number of entries, after expired ones have left.
+    /// Returns the number of entries, after removing expired ones.
     pub fn len(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
         let mut entries = 0;
         self.look_at_all(clock.millis(), out, |shard| entries += shard.entries());
         entries
     }
 
-    /// The total cost of the entries, after expired ones have left. Saturates.
+    /// Returns the total cost of the entries in bytes, after removing expired ones. Saturates.
     pub fn cost(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
         let mut cost = 0;
         self.look_at_all(clock.millis(), out, |shard| cost += shard.cost());
@@ -133,7 +133,7 @@ mod tests {
     use std::cell::Cell;
 
     const MANY: u32 = 10_000;
-    /// A step, and what the wheel of deadlines moves down meanwhile.
+    /// The entries of one step, and those that the timing wheel moves down a level meanwhile.
     const SMALL: u64 = 256;
 
     fn key(number: u32) -> [u8; 4] {
@@ -145,7 +145,7 @@ mod tests {
         store.put(&key(number), NewEntry { terms, ..NewEntry::new(Answer::Null) }, clock, &mut Departures::new())
     }
 
-    /// A store of one shard that is full, and its clock.
+    /// A full store with one shard, and its clock.
     fn full(ttl: Ttl) -> (Store, Clock) {
         let settings = CacheSettings { capacity: u64::from(MANY), shards: Some(1), ..CacheSettings::default() };
         let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn s19_whatever_concerns_all_entries_is_done_in_small_holds() {
+    fn s19_operations_on_all_entries_hold_the_lock_briefly() {
         type Work = fn(&Store, &Clock, &mut Departures);
         let works: [(&str, Work, u64); 9] = [
             ("clear", |store, clock, out| store.clear(clock, out), 0),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn s19_what_ends_at_one_instant_leaves_in_small_holds_whoever_meets_it() {
+    fn s19_many_entries_that_expire_at_once_are_removed_in_small_steps() {
         type Work = fn(&Store, &Clock, &mut Departures);
         let works: [(&str, Work); 7] = [
             ("len", |store, clock, out| assert_eq!(store.len(clock, out), 0)),
@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn s14_a_clear_misses_nobody_who_is_used_meanwhile_and_ends_while_others_write() {
+    fn s14_a_clear_removes_entries_that_are_used_meanwhile_and_ends_despite_puts() {
         let (store, clock) = full(Ttl::Never);
         let (mut left, next) = (Departures::new(), Cell::new(MANY));
         store.clear(
             &clock,
             &mut EachStep(|mut step: Departures| {
                 left.append(&mut step);
-                // Those that would leave next are used, and newcomers take the place of those that left.
+                // The entries that would leave next are used, and new entries replace those that have left.
                 (0..MANY).step_by(7).for_each(|number| drop(store.lookup(&key(number), &clock)));
                 (0..50).for_each(|_| {
                     put(&store, &clock, next.get(), Ttl::Never);
@@ -240,13 +240,13 @@ mod tests {
                 });
             }),
         );
-        assert!((0..MANY).all(|number| store.peek(&key(number), &clock).is_none()), "whoever was there has left");
+        assert!((0..MANY).all(|number| store.peek(&key(number), &clock).is_none()), "every entry that existed has left");
         let cleared = left.iter().filter(|left| left.cause == Cause::Cleared).count();
         assert!(cleared >= MANY as usize && left.iter().all(|left| left.cause == Cause::Cleared));
     }
 
     #[test]
-    fn s19_a_put_during_a_resize_does_not_do_the_rest_of_it() {
+    fn s19_a_put_during_a_resize_does_not_do_its_remaining_work() {
         let (store, clock) = full(Ttl::Never);
         let (number, longest) = (Cell::new(MANY), Cell::new(0));
         store.resize(
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn s14_of_two_resizes_at_once_the_later_one_holds_whole() {
+    fn s14_of_two_concurrent_resizes_the_later_one_applies_fully() {
         let settings = CacheSettings { capacity: 20_000, shards: Some(8), ..CacheSettings::default() };
         let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
         (0..MANY).for_each(|number| assert!(put(&store, &clock, number, Ttl::Never).is_stored()));
