@@ -37,7 +37,7 @@
 ---@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.
 ---@field ["tasks.max_running"]? integer The maximum number of requests with the provider at a time. Default: 4.
 ---@field ["tasks.limit"]? "fixed"|"adaptive" fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
----@field ["tasks.min_running"]? integer With tasks.limit = adaptive: the lowest limit, and the first. Default: 1.
+---@field ["tasks.min_running"]? integer With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
 ---@field ["tasks.max_abandoned"]? integer How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.
 ---@field ["tasks.stack_bytes"]? integer The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.
 ---@field ["queue.max_keys"]? integer The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.

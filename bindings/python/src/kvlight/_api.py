@@ -271,7 +271,7 @@ class Settings(FetchSettings, total=False):
     """fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed."""
 
     tasks_min_running: int
-    """With tasks.limit = adaptive: the lowest limit, and the first. Default: 1."""
+    """With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1."""
 
     tasks_max_abandoned: int
     """How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4."""

@@ -149,7 +149,7 @@ module Kvlight
     tasks_max_running: "tasks.max_running",
     # fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. :fixed, :adaptive; default: fixed.
     tasks_limit: "tasks.limit",
-    # With tasks.limit = adaptive: the lowest limit, and the first. Integer; default: 1.
+    # With tasks.limit = adaptive: the lowest limit, which is also the initial one. Integer; default: 1.
     tasks_min_running: "tasks.min_running",
     # How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Integer; default: 4.
     tasks_max_abandoned: "tasks.max_abandoned",
