@@ -450,7 +450,7 @@ impl Shard {
         }
         self.cost -= u128::from(self.slab.cost(place));
         self.counts.depart(cause, self.slab.cost(place));
-        // Filled in place, because moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
+        // Filled in place: moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
         out.push(Departure::BLANK);
         if let Some(left) = out.last_mut() {
             (left.cause, left.end, left.left_at) = (cause, end, now);
