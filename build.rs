@@ -208,7 +208,8 @@ fn in_house_style(printed: &str) -> String {
         match constant {
             Some((name, number)) if number.starts_with('-') => put(&mut text, format_args!("#define {name} ({number})\n")),
             Some((name, number)) => put(&mut text, format_args!("#define {name} {number}u\n")),
-            None if line.starts_with("typedef struct") => put(&mut text, format_args!("{line}\n")),
+            // Of a handle or a struct, not of a function that returns a pointer to one.
+            None if line.starts_with("typedef struct") && !line.contains("(*") => put(&mut text, format_args!("{line}\n")),
             None => put(&mut text, format_args!("{}\n", line.replace("struct kvl_", "kvl_"))),
         }
         // Constants of one set stand together; each set stands apart.

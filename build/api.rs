@@ -127,7 +127,8 @@ impl Reader {
     /// A number with a name of its own, or a callback.
     fn read_alias(&mut self, rest: &str, comment: &str) {
         let rest = one_line(rest.trim_end_matches(';'));
-        if let Some((result, rest)) = rest.split_once(" (*") {
+        if let Some((result, rest)) = rest.split_once("(*") {
+            let result = result.trim();
             let (name, parameters) = rest.split_once(")(").expect("a callback has parameters");
             let parameters = parameters.trim_end_matches(')');
             self.types.push(json!({

@@ -500,6 +500,12 @@ typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, siz
 /** Tells how far a save or a load has come; `progress` is borrowed until the function returns. Returns 0 to go on; anything else stops it. */
 typedef int32_t (*kvl_transfer_fn)(void *user_data, const kvl_transfer_t *progress);
 
+/**
+ * Returns what takes the place of the value of `entry`, a new reference; NULL leaves the entry out. `entry` is borrowed until the function
+ * returns; of its fields only the key and the value are filled.
+ */
+typedef kvl_value_t *(*kvl_convert_fn)(void *user_data, const kvl_result_t *entry);
+
 /** The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later. */
 typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
 
@@ -1958,7 +1964,7 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
                             kvl_error_t **out_error);
 
 /**
- * Stores the entries of a file of kvl_cache_save(), from the least to the most recently used.
+ * Stores the entries of a file of kvl_cache_save(), from the least to the most recently used. What stands for objects is left out.
  *
  * A key that has an entry keeps it, since that is younger than the file. Entries are stored as by a put, so that of a file that is too
  * large for the cache the most recently used ones stay; entries that the validator or the store refuses are left out. Loads in progress are
@@ -1987,6 +1993,68 @@ kvl_status_t kvl_cache_load(kvl_cache_t *cache,
                             kvl_transfer_t *out_transfer,
                             size_t out_size,
                             kvl_error_t **out_error);
+
+/**
+ * Saves like kvl_cache_save(), and with the objects: what `encode` returns is written in their place.
+ *
+ * `encode` is called on this thread for each object, under no lock, and not for bytes and nulls. What it returns must be bytes; the entry is
+ * left out if it is NULL or something else. To stop, return non-zero from `on_progress`.
+ *
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. Only its owner may read a file that is made.
+ * @param encode         [borrowed] turns objects into bytes; not NULL.
+ * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] what both functions are given first; may be NULL. The library does not end it.
+ * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
+ * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no room, no right), KVL_ERR_CANCELLED (`on_progress` stopped it),
+ *         KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size
+ *         has room, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_save_encoded(kvl_cache_t *cache,
+                                    const char *path,
+                                    kvl_convert_fn encode,
+                                    kvl_transfer_fn on_progress,
+                                    void *user_data,
+                                    kvl_transfer_t *out_transfer,
+                                    size_t out_size,
+                                    kvl_error_t **out_error);
+
+/**
+ * Loads like kvl_cache_load(), and with the objects: what `decode` returns is stored in their place.
+ *
+ * `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and not for others. It may
+ * return an object, bytes or kvl_value_null(); the entry is left out if it is NULL. In `entry`, `value` is NULL, and `data` has the bytes.
+ *
+ * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
+ * @param decode         [borrowed] turns bytes into objects; not NULL.
+ * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] what both functions are given first; may be NULL. The library does not end it.
+ * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
+ * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no right), KVL_ERR_CORRUPT (the file is damaged, or is no saved cache),
+ *         KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it is of a later version), KVL_ERR_CANCELLED (`on_progress`
+ *         stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even
+ *         struct_size has room, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_load_decoded(kvl_cache_t *cache,
+                                    const char *path,
+                                    kvl_convert_fn decode,
+                                    kvl_transfer_fn on_progress,
+                                    void *user_data,
+                                    kvl_transfer_t *out_transfer,
+                                    size_t out_size,
+                                    kvl_error_t **out_error);
 
 /* ---- Readers: a thread's own window on a cache --------------------------------------------------------------------- */
 

@@ -29,7 +29,9 @@ const HAS_VALUE: u8 = 1;
 const HAS_TTL: u8 = 1 << 1;
 const HAS_COST: u8 = 1 << 2;
 const HAS_PRIORITY: u8 = 1 << 3;
-const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY;
+/// The value was made from an object by the program.
+const IS_ENCODED: u8 = 1 << 4;
+const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY | IS_ENCODED;
 
 /// Why bytes are not a valid saved cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,8 +97,8 @@ impl Block {
         self.entries == 0
     }
 
-    /// Appends an entry. Returns false if it cannot be saved, because its value is an object.
-    pub fn push(&mut self, entry: &Copied) -> bool {
+    /// Appends an entry, whose bytes may stand for an object. Returns false if it cannot be saved, because its value is an object.
+    pub fn push(&mut self, entry: &Copied, is_encoded: bool) -> bool {
         let value = match &entry.answer {
             Answer::Null => None,
             Answer::Value(value) => match value.as_bytes() {
@@ -109,7 +111,8 @@ impl Block {
         let flags = flag(value.is_some(), HAS_VALUE)
             | flag(entry.ttl_left_ms.is_some(), HAS_TTL)
             | flag(entry.cost.is_some(), HAS_COST)
-            | flag(priority.is_some(), HAS_PRIORITY);
+            | flag(priority.is_some(), HAS_PRIORITY)
+            | flag(is_encoded, IS_ENCODED);
         if self.bytes.is_empty() {
             self.bytes.resize(BLOCK_HEAD, 0);
         }
@@ -190,6 +193,8 @@ pub struct Saved<'a> {
     pub priority: f64,
     /// The time to live that was left, in milliseconds; `None` if the entry does not expire.
     pub ttl_left_ms: Option<u64>,
+    /// Whether the value stands for an object.
+    pub is_encoded: bool,
 }
 
 impl Saved<'_> {
@@ -240,7 +245,7 @@ impl<'a> Rest<'a> {
         }
         let key = self.bytes(u64::from(key_len))?;
         let value = value_len.map(|len| self.bytes(len)).transpose()?;
-        Ok(Saved { key, value, cost, priority, ttl_left_ms })
+        Ok(Saved { key, value, cost, priority, ttl_left_ms, is_encoded: flags & IS_ENCODED != 0 })
     }
 }
 
@@ -257,7 +262,7 @@ mod tests {
 
     fn block_of(number: u64, entries: &[Copied]) -> Vec<u8> {
         let mut block = Block { number, ..Block::default() };
-        assert!(entries.iter().all(|entry| block.push(entry)));
+        assert!(entries.iter().all(|entry| block.push(entry, entry.priority < 0.0)));
         let mut bytes = Vec::new();
         block.finish(|written| bytes.write_all(written)).expect("memory");
         bytes
@@ -281,6 +286,7 @@ mod tests {
         assert_eq!(read.len(), 3);
         for (read, entry) in read.iter().zip(&entries) {
             assert_eq!((read.key, read.value), (&*entry.key, entry.answer.value().and_then(Value::as_bytes)));
+            assert_eq!(read.is_encoded, entry.priority < 0.0);
             assert_eq!((read.cost, read.ttl_left_ms, read.priority), (entry.cost, entry.ttl_left_ms, entry.priority));
         }
         assert_eq!(read_head(&head(12)), Ok(12));

@@ -4,7 +4,7 @@ use super::Core;
 use crate::base::Error;
 use crate::base::key::KEY_MAX;
 use crate::base::platform::{keep_private, sync_folder};
-use crate::base::{Answer, Millis, Status, StoreTerms};
+use crate::base::{Answer, Millis, Status, StoreTerms, Value};
 use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, Saved, head, is_start, read_head};
 use crate::cache::{Condition, Copied, Departures, NewEntry, PutOutcome};
 use std::fs::{File, OpenOptions};
@@ -27,6 +27,10 @@ pub struct Transfer {
 
 /// Called after each block with the progress; `false` stops the transfer.
 pub type Progress<'a> = &'a mut dyn FnMut(&Transfer) -> bool;
+/// Returns the bytes to write for the object under a key; `None` skips the entry.
+pub type Encode<'a> = &'a mut dyn FnMut(&[u8], &Value) -> Option<Value>;
+/// Returns what to store of an entry that was read; `None` skips it.
+type Decode<'a> = &'a mut dyn FnMut(&Saved<'_>) -> Result<Option<Answer>, Status>;
 
 fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
     let status = if error.kind() == ErrorKind::OutOfMemory { Status::ERR_NO_MEMORY } else { Status::ERR_IO };
@@ -99,6 +103,11 @@ impl Core {
     /// one is complete, and stays unchanged if this fails. Entries that are stored, removed or replaced meanwhile may or may not be in the
     /// file.
     pub fn save(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
+        self.save_encoded(path, done, progress, &mut |_, _| None)
+    }
+
+    /// Like [`Core::save`], with the objects as `encode` returns them. It is called under no lock.
+    pub fn save_encoded(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>, encode: Encode<'_>) -> Result<(), Error> {
         self.check_not_over().map_err(Error::of)?;
         let writing = |error: io::Error| failed(path, "cannot write", &error);
         let mut draft = TemporaryFile::new(path).map_err(writing)?;
@@ -112,7 +121,7 @@ impl Core {
             self.check_not_over().map_err(Error::of)?;
             more = self.store.copy_page(&mut snapshot, &self.clock, &mut page);
             for entry in page.drain(..) {
-                self.write_entry(entry, &mut block, done);
+                self.write_entry(entry, &mut block, done, encode);
                 if block.is_full() {
                     Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
                     report_progress(done, progress)?;
@@ -127,9 +136,21 @@ impl Core {
         draft.publish(done.entries).map_err(writing)
     }
 
-    fn write_entry(&self, entry: Copied, block: &mut Block, done: &mut Transfer) {
-        let written = block.push(&entry);
+    fn write_entry(&self, mut entry: Copied, block: &mut Block, done: &mut Transfer, encode: Encode<'_>) {
+        let object = match &entry.answer {
+            Answer::Value(value) if value.as_bytes().is_none() => Some(value.clone()),
+            _ => None,
+        };
+        let encoded = object.as_ref().and_then(|value| encode(&entry.key, value));
+        let is_encoded = encoded.is_some();
+        if let Some(bytes) = encoded {
+            entry.answer = Answer::Value(bytes);
+        }
+        let written = block.push(&entry, is_encoded);
         *(if written { &mut done.entries } else { &mut done.skipped }) += 1;
+        if let Some(value) = object {
+            self.release_value(value);
+        }
         // If the entry has left the cache, this may be the last reference.
         if let Some(value) = entry.answer.into_value() {
             self.release_value(value);
@@ -147,6 +168,27 @@ impl Core {
     /// Stores the entries of a file, except those whose key has an entry already, which is younger. A damaged block ends the load before
     /// any of its entries is stored; the entries of earlier blocks stay.
     pub fn load(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
+        self.load_entries(path, done, progress, &mut |saved| {
+            if saved.is_encoded { Ok(None) } else { saved.answer().map(Some).ok_or(Status::ERR_NO_MEMORY) }
+        })
+    }
+
+    /// Like [`Core::load`], with the objects, as `decode` makes them from a key and the bytes that stand for its object; `None` skips the
+    /// entry. It is called under no lock.
+    pub fn load_decoded(
+        &self,
+        path: &Path,
+        done: &mut Transfer,
+        progress: Progress<'_>,
+        decode: &mut dyn FnMut(&[u8], &[u8]) -> Option<Answer>,
+    ) -> Result<(), Error> {
+        self.load_entries(path, done, progress, &mut |saved| match saved.value {
+            Some(bytes) if saved.is_encoded => Ok(decode(saved.key, bytes)),
+            _ => saved.answer().map(Some).ok_or(Status::ERR_NO_MEMORY),
+        })
+    }
+
+    fn load_entries(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>, decode: Decode<'_>) -> Result<(), Error> {
         self.check_open().map_err(Error::of)?;
         let reading = |error: io::Error| failed(path, "cannot read", &error);
         let damaged = |damage: Damage| match damage {
@@ -177,7 +219,7 @@ impl Core {
                 return Err(cut());
             }
             for entry in head.entries(&body).map_err(damaged)? {
-                self.restore(&entry, done).map_err(Error::of)?;
+                self.restore(&entry, done, decode).map_err(Error::of)?;
             }
             done.bytes += (start.len() + body.len()) as u64;
             report_progress(done, progress)?;
@@ -190,9 +232,12 @@ impl Core {
     }
 
     /// Stores an entry of a file. Does not overtake loads in progress, since their answers are younger.
-    fn restore(&self, saved: &Saved<'_>, done: &mut Transfer) -> Result<(), Status> {
+    fn restore(&self, saved: &Saved<'_>, done: &mut Transfer, decode: Decode<'_>) -> Result<(), Status> {
         self.check_open()?;
-        let answer: Answer = saved.answer().ok_or(Status::ERR_NO_MEMORY)?;
+        let Some(answer) = decode(saved)? else {
+            done.skipped += 1;
+            return Ok(());
+        };
         let stored = saved.key.len() <= KEY_MAX && self.is_valid(saved.key) && {
             let end = saved.ttl_left_ms.map_or(Millis::NEVER, |left| self.clock.present().latest.after(left));
             let terms = StoreTerms { priority: Some(saved.priority), cost: saved.cost, ..StoreTerms::default() };

@@ -67,7 +67,8 @@ impl AnswerStore for StoreAccess<'_> {
 
     fn stale(&mut self, key: &[u8]) -> Option<Outcome> {
         let hit = catch_panic_within(|| self.core.store.stale(key, self.now.clock())).unwrap_or_default()?;
-        Some(outcome_of(hit, self.now))
+        // Its time is over, even where its end is within the present millisecond.
+        Some(Outcome { ttl_left_ms: 0, ..outcome_of(hit, self.now) })
     }
 
     fn refresh_failed(&mut self, key: &[u8]) {

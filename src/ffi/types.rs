@@ -208,6 +208,9 @@ pub type kvl_results_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_v
 pub type kvl_progress_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, done: usize, failed: usize, total: usize)>;
 /// Tells how far a save or a load has come; `progress` is borrowed until the function returns. Returns 0 to go on; anything else stops it.
 pub type kvl_transfer_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, progress: *const kvl_transfer_t) -> i32>;
+/// Returns what takes the place of the value of `entry`, a new reference; NULL leaves the entry out. `entry` is borrowed until the function
+/// returns; of its fields only the key and the value are filled.
+pub type kvl_convert_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, entry: *const kvl_result_t) -> *mut kvl_value_t>;
 /// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later.
 pub type kvl_provide_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t)>;
 /// Tells that `request` is no longer wanted; `reason` is KVL_CANCEL_*.

@@ -92,6 +92,18 @@ pub(crate) fn of_hit(key: &[u8], hit: &Hit, core: &Core) -> kvl_result_t {
     view
 }
 
+/// The view of an object that is to become bytes.
+pub(crate) fn of_object(key: &[u8], value: &Value) -> kvl_result_t {
+    let mut view = kvl_result_t { status: crate::base::Status::VALUE.0, source: KVL_SOURCE_STORE, ..empty(key) };
+    show_value(&mut view, value);
+    view
+}
+
+/// The view of bytes that are to become a value.
+pub(crate) fn of_bytes(key: &[u8], bytes: &[u8]) -> kvl_result_t {
+    kvl_result_t { status: crate::base::Status::VALUE.0, data: super::value::start_of(bytes), data_len: bytes.len(), ..empty(key) }
+}
+
 /// The view of an entry that left.
 pub(crate) fn of_departure(departure: &Departure) -> kvl_result_t {
     let mut view = kvl_result_t {

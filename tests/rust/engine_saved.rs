@@ -266,3 +266,35 @@ fn s18_a_save_that_fails_leaves_the_file_before_it_and_nothing_else() {
     assert_eq!(stopped.map_err(|error| error.status()), Err(Status::ERR_CANCELLED));
     assert!(done.entries > 0 && done.entries < 50_001 && other.len() == done.entries);
 }
+
+#[test]
+fn s18_objects_are_saved_as_what_the_program_makes_of_them() {
+    let (folder, core) = (Folder::new(), cache_for(10));
+    let object = |number: usize| Answer::Value(Value::object(Object::new(number as *mut _, None), 8));
+    put(&core, "seven", object(7), StoreTerms { ttl: Some(Ttl::of_ms(900)), priority: Some(1.5), ..StoreTerms::default() });
+    put(&core, "eight", object(8), StoreTerms::default());
+    put_text(&core, "text", "as it is");
+    put(&core, "none", Answer::Null, StoreTerms::default());
+    let mut done = Transfer::default();
+    core.save_encoded(&folder.file(), &mut done, &mut |_| true, &mut |key, value| {
+        (key != b"eight").then(|| Value::bytes(format!("object {:?}", value.as_object().expect("an object")).as_bytes()).expect("memory"))
+    })
+    .expect("it is written");
+    assert_eq!((done.entries, done.skipped), (3, 1), "one was left out");
+
+    let other = cache_for(10);
+    let mut seen = Vec::new();
+    other
+        .load_decoded(&folder.file(), &mut done, &mut |_| true, &mut |key, bytes| {
+            seen.push((String::from_utf8_lossy(key).into_owned(), String::from_utf8_lossy(bytes).into_owned()));
+            Some(object(70))
+        })
+        .expect("it is read");
+    assert_eq!((done.entries, done.skipped), (3, 0));
+    assert_eq!(seen, [("seven".into(), "object 0x7".to_owned())], "bytes and nulls are as they were");
+    let hit = other.peek(b"seven").expect("open").expect("resident");
+    assert_eq!((other.ttl_left_ms(&hit), hit.answer.value().and_then(Value::as_object)), (900, Some(70 as *mut _)));
+    assert_eq!((text_of(&other, "none").as_deref(), text_of(&other, "text").as_deref()), (Some("null"), Some("as it is")));
+    let plain = cache_for(10);
+    assert_eq!((load(&plain, &folder.file()).0.skipped, plain.len()), (1, 2), "what stands for an object is no value");
+}

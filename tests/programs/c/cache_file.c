@@ -7,6 +7,8 @@
 
 static char path[1024];
 
+static void keep(void *object) { (void)object; }
+
 static kvl_cache_t *cache_of(void)
 {
     kvl_config_t *config = NULL;
@@ -95,6 +97,72 @@ static void s18_what_is_wrong_with_a_file_is_said(void)
     kvl_cache_release(cache);
 }
 
+struct converter {
+    kvl_cache_t *cache;
+    int calls, objects[2];
+};
+
+/* The number behind an object, as text. */
+static kvl_value_t *to_text(void *user_data, const kvl_result_t *entry)
+{
+    struct converter *converter = user_data;
+    kvl_value_t *value = NULL;
+    char text[16];
+
+    CHECK(entry->object != NULL && entry->data == NULL && entry->value != NULL);
+    CHECK(kvl_cache_contains(converter->cache, entry->key, entry->key_len) == KVL_VALUE); /* it may call back */
+    converter->calls++;
+    if (entry->key_len == 1 && entry->key[0] == 'x')
+        return NULL;
+    snprintf(text, sizeof text, "%d", *(int *)entry->object);
+    STATUS(kvl_value_new_bytes(KEY(text), &value), KVL_OK);
+    return value;
+}
+
+static kvl_value_t *from_text(void *user_data, const kvl_result_t *entry)
+{
+    struct converter *converter = user_data;
+    kvl_value_t *value = NULL;
+    int *place = &converter->objects[converter->calls++];
+
+    CHECK(entry->data != NULL && entry->value == NULL && entry->object == NULL);
+    *place = entry->data[0] - '0'; /* the bytes end without a NUL */
+    STATUS(kvl_value_new_object(place, 0, keep, &value), KVL_OK);
+    return value;
+}
+
+static void s18_objects_are_saved_and_loaded_by_functions(void)
+{
+    kvl_cache_t *cache = cache_of(), *other = cache_of();
+    struct converter saving = {.cache = cache}, loading = {.cache = other};
+    kvl_transfer_t done = {0};
+    kvl_value_t *value = NULL;
+    int seven = 7, nine = 9;
+
+    STATUS(kvl_value_new_object(&seven, 0, keep, &value), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("a"), value, NULL), KVL_OK);
+    kvl_value_release(value);
+    STATUS(kvl_value_new_object(&nine, 0, keep, &value), KVL_OK);
+    STATUS(kvl_cache_put(cache, KEY("x"), value, NULL), KVL_OK);
+    kvl_value_release(value);
+    STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("bytes"), NULL), KVL_OK);
+    STATUS(kvl_cache_save_encoded(cache, path, to_text, NULL, &saving, &done, sizeof done, NULL), KVL_OK);
+    CHECK(saving.calls == 2 && done.entries == 2 && done.skipped == 1);
+    STATUS(kvl_cache_load_decoded(other, path, from_text, NULL, &loading, &done, sizeof done, NULL), KVL_OK);
+    CHECK(loading.calls == 1 && done.entries == 2);
+    STATUS(kvl_cache_get(other, KEY("a"), &value), KVL_VALUE);
+    CHECK(*(int *)kvl_value_object(value) == 7);
+    kvl_value_release(value);
+    STATUS(kvl_cache_contains(other, KEY("b")), KVL_VALUE);
+    STATUS(kvl_cache_clear(other), KVL_OK);
+    STATUS(kvl_cache_load(other, path, NULL, NULL, &done, sizeof done, NULL), KVL_OK);
+    CHECK(done.entries == 1 && done.skipped == 1);
+    STATUS(kvl_cache_save_encoded(cache, path, NULL, NULL, NULL, NULL, 0, NULL), KVL_ERR_NO_CALLBACK);
+    STATUS(kvl_cache_load_decoded(cache, path, NULL, NULL, NULL, NULL, 0, NULL), KVL_ERR_NO_CALLBACK);
+    kvl_cache_release(cache);
+    kvl_cache_release(other);
+}
+
 static void l09_what_cannot_be_is_refused(void)
 {
     kvl_cache_t *cache = cache_of();
@@ -121,6 +189,7 @@ int main(void)
     snprintf(path, sizeof path, "%s/kvlight-saved-%p", folder != NULL ? folder : "/tmp", (void *)&folder);
     s18_a_saved_cache_loads_and_tells_how_far_it_is();
     s18_what_is_wrong_with_a_file_is_said();
+    s18_objects_are_saved_and_loaded_by_functions();
     l09_what_cannot_be_is_refused();
     CHECK(remove(path) == 0);
     DONE();

@@ -336,6 +336,8 @@ module Kvlight
       kvl_cache_resize: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T]],
       kvl_cache_save: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
       kvl_cache_load: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_cache_save_encoded: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_cache_load_decoded: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
       kvl_reader_new: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_reader_get: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_reader_done: [:VOID, %i[UINTPTR_T]],
