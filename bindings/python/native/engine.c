@@ -298,13 +298,13 @@ static int keys_encode(Engine *self, PyObject *list, Keys *keys)
     return 0;
 }
 
-/* _fetch_all(keys, options, wants_exceptions, progress, step): a list, or a Waiter. */
+/* _fetch_all(keys, options, wants, progress, step): a list, or a Waiter. */
 static PyObject *engine_fetch_all(Engine *self, PyObject *args)
 {
     PyObject *list, *settings, *progress;
-    int wants_exceptions;
+    int wants;
     Py_ssize_t step;
-    if (!PyArg_ParseTuple(args, "O!OpOn", &PyList_Type, &list, &settings, &wants_exceptions, &progress, &step))
+    if (!PyArg_ParseTuple(args, "O!OiOn", &PyList_Type, &list, &settings, &wants, &progress, &step))
         return NULL;
     State *state = self->store.state;
     kvl_options_t *options = NULL;
@@ -317,7 +317,7 @@ static PyObject *engine_fetch_all(Engine *self, PyObject *args)
         kvl_options_free(options);
         return NULL;
     }
-    waiter->wants_exceptions = wants_exceptions;
+    waiter->wants = (Wants)wants;
     if (progress != Py_None) {
         Py_INCREF(progress);
         waiter->progress = progress;
@@ -391,6 +391,25 @@ static PyObject *engine_refresh(Engine *self, PyObject *args)
     kvl_options_free(options);
     if (PyErr_Occurred())
         return NULL;
+    if (status < 0)
+        return raise_status(self->store.state, status, NULL);
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_breaker(Engine *self, void *unused)
+{
+    (void)unused;
+    return store_alive(&self->store) ? PyLong_FromUnsignedLong(kvl_tasks_breaker_state(self->tasks)) : NULL;
+}
+
+static PyObject *engine_force_breaker(Engine *self, PyObject *order)
+{
+    unsigned long force = PyLong_AsUnsignedLong(order);
+    if (PyErr_Occurred() || !store_alive(&self->store))
+        return NULL;
+    kvl_status_t status;
+    LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_breaker_force(self->tasks, (uint32_t)force);
+            Py_END_ALLOW_THREADS);
     if (status < 0)
         return raise_status(self->store.state, status, NULL);
     Py_RETURN_NONE;
@@ -537,9 +556,14 @@ static PyMethodDef engine_methods[] = {
     {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
     {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},
     {"_providing", (PyCFunction)engine_providing, METH_NOARGS, NULL},
+    {"_force_breaker", (PyCFunction)engine_force_breaker, METH_O, NULL},
     {0},
 };
-static PyGetSetDef engine_getset[] = {{"_pump", (getter)engine_pump, NULL, NULL, NULL}, {0}};
+static PyGetSetDef engine_getset[] = {
+    {"_pump", (getter)engine_pump, NULL, NULL, NULL},
+    {"_breaker", (getter)engine_breaker, NULL, NULL, NULL},
+    {0},
+};
 static PyType_Slot engine_slots[] = {
     {Py_tp_dealloc, engine_dealloc}, {Py_tp_traverse, engine_traverse}, {Py_tp_clear, engine_clear},
     {Py_tp_methods, engine_methods}, {Py_tp_getset, engine_getset},     {0},

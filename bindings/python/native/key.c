@@ -177,7 +177,7 @@ static PyObject *tuple_of(State *state, const uint8_t *data, size_t len)
         uint32_t part_len;
         memcpy(&part_len, data, sizeof part_len);
         data += sizeof part_len, len -= sizeof part_len;
-        PyObject *part = key_decode(state, NULL, data, part_len < len ? part_len : len);
+        PyObject *part = key_decode(state, NULL, data, part_len < len ? part_len : len, false);
         if (!part || PyList_Append(parts, part) < 0)
             Py_CLEAR(parts);
         Py_XDECREF(part);
@@ -190,8 +190,10 @@ static PyObject *tuple_of(State *state, const uint8_t *data, size_t len)
     return tuple;
 }
 
-PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t len)
+PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t len, bool is_raw)
 {
+    if (is_raw)
+        return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
     if (decode)
         return PyObject_CallFunction(decode, "y#", data ? (const char *)data : "", (Py_ssize_t)len);
     char letter = len ? (char)*data : 0;

@@ -26,6 +26,17 @@ PyObject *raise_status(State *state, kvl_status_t status, const char *sentence)
     return NULL;
 }
 
+PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error)
+{
+    if (status != KVL_ERR_IO || !error)
+        return raise_status(state, status, error ? kvl_error_message(error) : NULL);
+    PyObject *exception = PyObject_CallFunction(state->failure, "isL", (int)status, kvl_error_message(error), (long long)kvl_error_code(error));
+    if (exception)
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_XDECREF(exception);
+    return NULL;
+}
+
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error)
 {
     Box *box = error ? kvl_error_object(error) : NULL;
@@ -58,6 +69,20 @@ PyObject *exception_taken(void)
     return exception;
 }
 
+/* How long a RetryAfter asks to wait; -1 if it does not say, or says what is no time. */
+static int64_t pause_of(State *state, PyObject *exception)
+{
+    if (!PyErr_GivenExceptionMatches(exception, state->retry_after))
+        return -1;
+    PyObject *stated = PyObject_GetAttr(exception, state->s_after_ms);
+    PyObject *whole = stated ? PyNumber_Long(stated) : NULL;
+    long long pause_ms = whole ? PyLong_AsLongLong(whole) : -1;
+    Py_XDECREF(whole);
+    Py_XDECREF(stated);
+    PyErr_Clear();
+    return pause_ms;
+}
+
 kvl_error_t *error_of(State *state, PyObject *exception)
 {
     /* No future and no generator can be given a StopIteration. */
@@ -86,8 +111,13 @@ kvl_error_t *error_of(State *state, PyObject *exception)
     if (box) {
         box->traceback = PyException_GetTraceback(carried);
         uint32_t flags = PyErr_GivenExceptionMatches(carried, state->permanent) ? KVL_ERROR_F_PERMANENT : 0;
+        if (PyErr_GivenExceptionMatches(carried, state->gone))
+            flags |= KVL_ERROR_F_NO_STALE;
+        int64_t pause_ms = pause_of(state, carried);
         kvl_status_t status;
         LIBRARY(state->home, status = kvl_error_new_object(0, message, (size_t)len, flags, NULL, box, box_dropped, &error));
+        if (status >= 0 && pause_ms >= 0)
+            kvl_error_set_retry_after(error, pause_ms);
         if (status < 0)
             raise_status(state, status, NULL);
     }
@@ -235,7 +265,9 @@ static int execute(PyObject *module)
     const char *within = package ? PyUnicode_AsUTF8AndSize(package, NULL) : NULL;
     state->failure = imported(within, "_errors", "failure");
     state->permanent = state->failure ? imported(within, "_errors", "Permanent") : NULL;
-    state->answer = state->permanent ? imported(within, "_answer", "Answer") : NULL;
+    state->gone = state->permanent ? imported(within, "_errors", "Gone") : NULL;
+    state->retry_after = state->gone ? imported(within, "_errors", "RetryAfter") : NULL;
+    state->answer = state->retry_after ? imported(within, "_answer", "Answer") : NULL;
     state->setting_names = state->answer ? imported(within, "_api", "NAMES") : NULL;
     state->uuid = state->setting_names ? imported(NULL, "uuid", "UUID") : NULL;
     state->allocate_lock = state->uuid ? imported(NULL, "_thread", "allocate_lock") : NULL;
@@ -244,6 +276,7 @@ static int execute(PyObject *module)
         return -1;
     if (!(state->clock_type = type_of(module, &clock_spec, NULL, "Clock")) ||
         !(state->store_type = type_of(module, &store_spec, NULL, "Store")) ||
+        !(state->entries_type = type_of(module, &entries_spec, NULL, "Entries")) ||
         !(state->engine_type = type_of(module, &engine_spec, state->store_type, "Engine")) ||
         !(state->waiter_type = type_of(module, &waiter_spec, NULL, "Waiter")) ||
         !(state->request_type = type_of(module, &request_spec, NULL, "Request")) ||
@@ -261,7 +294,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
         return 0;
     PyObject *all[] = {(PyObject *)state->store_type, (PyObject *)state->engine_type, (PyObject *)state->waiter_type,
                        (PyObject *)state->request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
-                       state->failure, state->permanent, state->answer, state->setting_names, state->uuid, state->allocate_lock};
+                       (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer, state->setting_names, state->uuid, state->allocate_lock};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_VISIT(all[i]);
     return 0;
@@ -274,7 +307,7 @@ static int clear(PyObject *module)
         return 0;
     PyObject **all[] = {(PyObject **)&state->store_type, (PyObject **)&state->engine_type, (PyObject **)&state->waiter_type,
                         (PyObject **)&state->request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
-                        &state->failure, &state->permanent, &state->answer, &state->setting_names, &state->uuid, &state->allocate_lock};
+                        (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer, &state->setting_names, &state->uuid, &state->allocate_lock};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_CLEAR(*all[i]);
 #define X(name) Py_CLEAR(state->s_##name);

@@ -68,15 +68,15 @@ static inline void home_settle(Home *home)
 /* ---- The module's state (module.c) ---- */
 
 #define NAMES(X)                                                                                                                           \
-    X(acquire) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
+    X(acquire) X(after_ms) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
     X(cost) X(create_future) X(done) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
-    X(set_exception) X(set_result) X(ttl_ms) X(value)
+    X(set_exception) X(set_result) X(stale_ttl_ms) X(ttl_ms) X(value)
 
 typedef struct {
     Home *home;
-    PyTypeObject *store_type, *engine_type, *waiter_type, *request_type, *pump_type, *clock_type;
+    PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *pump_type, *clock_type;
     PyObject *failure;   /* kvlight._errors.failure(status, sentence): an exception */
-    PyObject *permanent; /* kvlight.Permanent */
+    PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent and its kin */
     PyObject *answer;    /* kvlight.Answer */
     PyObject *setting_names;
     PyObject *uuid, *allocate_lock;
@@ -88,6 +88,8 @@ typedef struct {
 State *state_of_type(PyTypeObject *type, PyObject **module);
 /* Raise what the status says; NULL for convenience. The sentence may be NULL. */
 PyObject *raise_status(State *state, kvl_status_t status, const char *sentence);
+/* The same with the sentence of an error, which may be NULL. */
+PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
 /* The exception that an error of the library stands for; a new reference. Its traceback is set back to where it was raised first. */
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error);
 /* An error for the library that carries an exception; NULL with an exception set. */
@@ -112,7 +114,8 @@ void bytes_end(Bytes *bytes);
 int bytes_add(Bytes *bytes, const void *data, size_t len);
 /* Appends the bytes of a key; `encode` is the program's function, or NULL. */
 int key_encode(State *state, PyObject *encode, PyObject *key, Bytes *into);
-PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t len);
+/* The key behind bytes. `is_raw`: the bytes themselves, where a function of the program's encoded it and none decodes it. */
+PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t len, bool is_raw);
 
 /* ---- Clock (clock.c) ---- */
 
@@ -148,6 +151,8 @@ struct Engine {
 };
 
 typedef enum { WAITS_FOR_ONE, WAITS_FOR_ALL, WAITS_FOR_EACH } Wait;
+/* What a batch comes to: values, or the first exception; exceptions in their places; all that is known of each key, as a tuple. */
+typedef enum { WANTS_VALUES, WANTS_EXCEPTIONS, WANTS_RESULTS } Wants;
 
 /* One fetch under way (waiter.c). The engine's list holds it until its last event. */
 struct Waiter {
@@ -155,7 +160,7 @@ struct Waiter {
     Engine *engine; /* borrowed; NULL once it is not in the list */
     Waiter *next, *before;
     Wait wait;
-    bool wants_exceptions; /* among the outcomes of a batch, in their places */
+    Wants wants;
     kvl_fetch_t *fetch;
     PyObject *target;   /* a future; a lock that is held until the outcome is there; a function for each outcome */
     PyObject *progress; /* a function, or NULL */
@@ -188,7 +193,7 @@ struct Pump {
     bool is_over;
 };
 
-extern PyType_Spec store_spec, engine_spec, waiter_spec, request_spec, pump_spec;
+extern PyType_Spec store_spec, entries_spec, engine_spec, waiter_spec, request_spec, pump_spec;
 
 int store_start(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config);
 void store_end(Store *self);
@@ -200,6 +205,10 @@ uint64_t store_cost(Store *self, PyObject *value, bool *failed);
 /* A handle for a value: None is null. NULL with an exception set. */
 kvl_value_t *store_value(Store *self, PyObject *value);
 PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value);
+/* entries.c */
+PyObject *store_items(Store *self, PyObject *unused);
+PyObject *store_save(Store *self, PyObject *args);
+PyObject *store_load(Store *self, PyObject *args);
 
 Waiter *waiter_new(Engine *engine);
 void waiter_link(Waiter *waiter);

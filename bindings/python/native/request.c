@@ -15,7 +15,7 @@ PyObject *request_new(Engine *engine, kvl_request_t *handle)
     const kvl_slice_t *keys = kvl_request_keys(handle);
     self->keys = PyList_New((Py_ssize_t)n);
     for (size_t i = 0; self->keys && i < n; i++) {
-        PyObject *key = key_decode(state, engine->store.decode, keys[i].data, keys[i].len);
+        PyObject *key = key_decode(state, engine->store.decode, keys[i].data, keys[i].len, false);
         if (key)
             PyList_SetItem(self->keys, (Py_ssize_t)i, key);
         else
@@ -92,6 +92,8 @@ static PyObject *terms_of(Request *self, PyObject *answer, kvl_terms_t *terms)
 {
     terms->ttl_ms = whole_of(answer, self->state->s_ttl_ms);
     terms->cost = whole_of(answer, self->state->s_cost);
+    if (!PyErr_Occurred())
+        terms->stale_ttl_ms = whole_of(answer, self->state->s_stale_ttl_ms);
     PyObject *priority = PyErr_Occurred() ? NULL : PyObject_GetAttr(answer, self->state->s_priority);
     terms->priority = priority ? PyFloat_AsDouble(priority) : 0;
     Py_XDECREF(priority);

@@ -1,6 +1,8 @@
 /* A store: what a cache and an engine have in common. */
 #include "native.h"
 
+#include <string.h>
+
 /* ---- Its life ---- */
 
 /* Takes the module and writes the settings; the configuration is then the caller's. */
@@ -206,13 +208,25 @@ static Py_ssize_t store_len(Store *self) { return store_alive(self) ? (Py_ssize_
 
 static PyObject *store_put(Store *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"key", "value", "ttl_ms", "priority", "cost", NULL};
+    static char *names[] = {"key", "value", "ttl_ms", "priority", "cost", "stale_ttl_ms", "keep_ttl", "only_if", NULL};
     kvl_terms_t terms = KVL_TERMS_INIT;
     PyObject *object, *value;
-    long long ttl_ms = terms.ttl_ms, cost = terms.cost;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|$LdL", names, &object, &value, &ttl_ms, &terms.priority, &cost))
+    long long ttl_ms = terms.ttl_ms, cost = terms.cost, stale_ttl_ms = terms.stale_ttl_ms;
+    int keep_ttl = 0;
+    const char *only_if = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|$LdLLpz", names, &object, &value, &ttl_ms, &terms.priority, &cost, &stale_ttl_ms,
+                                     &keep_ttl, &only_if))
         return NULL;
-    terms.ttl_ms = ttl_ms, terms.cost = cost;
+    terms.ttl_ms = ttl_ms, terms.cost = cost, terms.stale_ttl_ms = stale_ttl_ms;
+    terms.flags = keep_ttl ? KVL_PUT_F_KEEP_TTL : 0;
+    if (only_if && strcmp(only_if, "absent") == 0) {
+        terms.flags |= KVL_PUT_F_IF_ABSENT;
+    } else if (only_if && strcmp(only_if, "present") == 0) {
+        terms.flags |= KVL_PUT_F_IF_PRESENT;
+    } else if (only_if) {
+        PyErr_SetString(PyExc_ValueError, "only_if= is \"absent\" or \"present\"");
+        return NULL;
+    }
     KEY(self, object, NULL)
     kvl_value_t *handle = store_value(self, value);
     kvl_status_t status = KVL_OK;
@@ -231,6 +245,29 @@ static PyObject *store_remove(Store *self, PyObject *object)
     KEY(self, object, NULL)
     kvl_status_t status;
     LIBRARY(self->state->home, status = kvl_cache_remove(self->cache, key.data, key.len));
+    bytes_end(&key);
+    return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
+}
+
+static PyObject *store_expire(Store *self, PyObject *object)
+{
+    KEY(self, object, NULL)
+    kvl_status_t status;
+    LIBRARY(self->state->home, status = kvl_cache_expire(self->cache, key.data, key.len));
+    bytes_end(&key);
+    return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
+}
+
+static PyObject *store_touch(Store *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"key", "ttl_ms", NULL};
+    PyObject *object;
+    long long ttl_ms = KVL_TTL_DEFAULT;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$L", names, &object, &ttl_ms))
+        return NULL;
+    KEY(self, object, NULL)
+    kvl_status_t status;
+    LIBRARY(self->state->home, status = kvl_cache_touch(self->cache, key.data, key.len, ttl_ms));
     bytes_end(&key);
     return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
 }
@@ -333,10 +370,22 @@ static PyMethodDef store_methods[] = {
     {"get", (PyCFunction)(void (*)(void))store_get, METH_FASTCALL | METH_KEYWORDS,
      "get($self, key, default=None)\n--\n\nThe value if it is resident, None if it is known to be absent, else `default`. Loads nothing."},
     {"put", (PyCFunction)(void (*)(void))store_put, METH_VARARGS | METH_KEYWORDS,
-     "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1)\n--\n\n"
+     "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1, stale_ttl_ms=0, keep_ttl=False, only_if=None)\n--\n\n"
      "Stores a value, or None: \"there is none\". Whoever waits for the key gets it, and a load under way will not overwrite it.\n"
-     "Whether it got in: it may find no room that its priority may claim. ttl_ms: -1 for ever, 0 not at all."},
+     "Whether it got in: it may find no room that its priority may claim. ttl_ms: -1 for ever, 0 not at all.\n"
+     "stale_ttl_ms: how long it stays after that as a fallback, -1 not at all. keep_ttl: what is stored keeps its end.\n"
+     "only_if: \"absent\" or \"present\", else nothing changes."},
     {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nForgets a key; whether it was there."},
+    {"expire", (PyCFunction)store_expire, METH_O,
+     "expire($self, key)\n--\n\nEnds an entry now: it is loaded anew when it is asked for, and serves until then as a fallback, if stale_ttl_ms\n"
+     "gives it time for that. Whether it was there."},
+    {"touch", (PyCFunction)(void (*)(void))store_touch, METH_VARARGS | METH_KEYWORDS,
+     "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry another time to live, from now; whether it was there."},
+    {"items", (PyCFunction)store_items, METH_NOARGS,
+     "items($self)\n--\n\nIterates over (key, value), None for what is known to be absent. A key that is stored all the time comes once,\n"
+     "whatever changes meanwhile. Loads nothing, and counts as no use."},
+    {"_save", (PyCFunction)store_save, METH_VARARGS, NULL},
+    {"_load", (PyCFunction)store_load, METH_VARARGS, NULL},
     {"take", (PyCFunction)store_take, METH_VARARGS, "take($self, key, default=None)\n--\n\nRemoves a key and returns its value."},
     {"clear", (PyCFunction)store_clear_all, METH_NOARGS, "clear($self)\n--\n\nForgets everything."},
     {"trim", (PyCFunction)store_trim, METH_O, "trim($self, keep_ratio)\n--\n\nKeeps this share of the entries and of their cost."},

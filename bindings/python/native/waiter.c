@@ -95,16 +95,36 @@ int waiter_told(Waiter *waiter, const kvl_result_t *result)
     return deliver(waiter);
 }
 
+/* All that is known of a key: status, value, exception, source, attempts, age, time left, whether it is stale. */
+static PyObject *result_of(State *state, const kvl_result_t *result)
+{
+    PyObject *value = Py_None, *error = Py_None;
+    if (result->status == KVL_VALUE)
+        value = ((Box *)result->object)->object;
+    Py_INCREF(value);
+    if (result->error)
+        error = exception_of(state, kvl_error_status(result->error), result->error);
+    else
+        Py_INCREF(error);
+    if (!error) {
+        Py_DECREF(value);
+        return NULL;
+    }
+    return Py_BuildValue("(iNNIILLO)", (int)result->status, value, error, (unsigned)result->source, (unsigned)result->attempts,
+                         (long long)result->age_ms, (long long)result->ttl_left_ms, result->flags & KVL_F_STALE ? Py_True : Py_False);
+}
+
 /* The outcomes in the order asked. The first failure goes to *out_error, unless exceptions are wanted in their places. */
-static PyObject *outcomes_of(State *state, const kvl_results_t *results, bool wants_exceptions, PyObject **out_error)
+static PyObject *outcomes_of(State *state, const kvl_results_t *results, Wants wants, PyObject **out_error)
 {
     size_t stride, n = kvl_results_len(results);
     const char *at = (const char *)kvl_results_array(results, &stride);
     PyObject *list = PyList_New((Py_ssize_t)n);
     for (size_t i = 0; list && i < n; i++, at += stride) {
-        bool failed;
-        PyObject *outcome = outcome_of(state, (const kvl_result_t *)at, &failed);
-        if (failed && outcome && !wants_exceptions) {
+        bool failed = false;
+        const kvl_result_t *result = (const kvl_result_t *)at;
+        PyObject *outcome = wants == WANTS_RESULTS ? result_of(state, result) : outcome_of(state, result, &failed);
+        if (wants == WANTS_VALUES && failed && outcome) {
             Py_DECREF(list);
             *out_error = outcome;
             return NULL;
@@ -120,7 +140,7 @@ static PyObject *outcomes_of(State *state, const kvl_results_t *results, bool wa
 /* Takes the outcome in; it is the caller's to hand over. */
 static int keep_results(Waiter *waiter, State *state, const kvl_results_t *results)
 {
-    waiter->outcome = outcomes_of(state, results, waiter->wants_exceptions, &waiter->error);
+    waiter->outcome = outcomes_of(state, results, waiter->wants, &waiter->error);
     return waiter->outcome || waiter->error ? 0 : -1;
 }
 

@@ -16,20 +16,25 @@ Without an event loop: `with kvlight.Tasks(provider=...) as rows: rows.fetch_wai
 store `kvlight.Cache`.
 """
 
-from ._answer import Answer
+from ._answer import Answer, Result
 from ._cache import Cache
 from ._cached import cached
 from ._errors import (
     Cancelled,
     Closed,
+    Damaged,
     Error,
+    FileFailed,
     Forked,
+    Gone,
     Miss,
     Permanent,
     ProviderFailed,
     QueueFull,
+    RetryAfter,
     Timeout,
     Unanswered,
+    Unavailable,
     Wrong,
 )
 from ._api import Source, Status
@@ -37,5 +42,6 @@ from ._native import VERSION as __version__
 from ._native import Clock
 from ._tasks import Tasks
 
-__all__ = ["Answer", "Cache", "Cancelled", "Clock", "Closed", "Error", "Forked", "Miss", "Permanent", "ProviderFailed", "QueueFull", "Source",
-           "Status", "Tasks", "Timeout", "Unanswered", "Wrong", "cached"]
+__all__ = ["Answer", "Cache", "Cancelled", "Clock", "Closed", "Damaged", "Error", "FileFailed", "Forked", "Gone", "Miss", "Permanent",
+           "ProviderFailed", "QueueFull", "Result", "RetryAfter", "Source", "Status", "Tasks", "Timeout", "Unanswered", "Unavailable",
+           "Wrong", "cached"]

@@ -23,14 +23,16 @@ class Cache(Store[K, V]):
     clock      a kvlight.Clock, for tests of time
     cost       says what a value costs, in bytes, where cost_limit is set; sys.getsizeof if None
     encode     turns keys to bytes, where they are of other types than listed
+    decode     turns them back, where items() and keys() are used; else these have the bytes
     settings   those of docs/CONFIGURATION.md that begin with "cache.", without that
     """
 
     def __init__(self, *, clock: Clock | None = None, cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
+                 decode: Callable[[bytes], K] | None = None,
                  **settings: Unpack[CacheSettings]) -> None:
         if cost is None and settings.get("cost_limit", -1) != -1:
             cost = sys.getsizeof
-        self._open({f"cache_{name}": value for name, value in settings.items()}, clock, encode, None, cost)
+        self._open({f"cache_{name}": value for name, value in settings.items()}, clock, encode, decode, cost)
 
     def __getitem__(self, key: K) -> V | None:
         value = self.get(key, _ABSENT)

@@ -41,6 +41,18 @@ class ProviderFailed(Error):
     """The provider failed and left no exception: it was cancelled."""
 
 
+class Unavailable(Error):
+    """The circuit breaker is open (breaker_failure_ratio, breaker_consecutive): the provider is left alone for a while."""
+
+
+class FileFailed(Error, OSError):
+    """The file of save or load cannot be written or read; `errno` says why."""
+
+
+class Damaged(Error, ValueError):
+    """What load was given is damaged, cut short, of a later version, or no saved cache. What was read before stays."""
+
+
 class Forked(Error):
     """Used in a child process: make a Tasks of its own there."""
 
@@ -59,6 +71,19 @@ class Permanent(Exception):
     """A provider raises this, or a class of its own made from it, where trying again is pointless, whatever the retry settings say."""
 
 
+class Gone(Permanent):
+    """As Permanent, where an older value is worth nothing either: no fallback serves in its place (stale_ttl_ms), and it leaves the store."""
+
+
+class RetryAfter(Exception):
+    """A provider raises this, or a class of its own made from it, to say when trying again makes sense, as HTTP's Retry-After does:
+    a retry waits at least `after_ms`."""
+
+    def __init__(self, *args: object, after_ms: int) -> None:
+        super().__init__(*args)
+        self.after_ms = after_ms
+
+
 _OF_STATUS: dict[int, type[Error]] = {
     Status.MISS: Miss,
     Status.ERR_INVALID_ARG: Wrong,
@@ -72,12 +97,17 @@ _OF_STATUS: dict[int, type[Error]] = {
     Status.ERR_CANCELLED: Cancelled,
     Status.ERR_QUEUE_FULL: QueueFull,
     Status.ERR_UNANSWERED: Unanswered,
+    Status.ERR_UNAVAILABLE: Unavailable,
+    Status.ERR_IO: FileFailed,
+    Status.ERR_CORRUPT: Damaged,
+    Status.ERR_TRUNCATED: Damaged,
+    Status.ERR_FILE_VERSION: Damaged,
 }
 
 
-def failure(status: int, sentence: str) -> Error:
+def failure(status: int, sentence: str, errno: int | None = None) -> Error:
     """The exception of a status; the extension module raises what this makes."""
-    error = _OF_STATUS.get(status, Error)(sentence)
+    error = _OF_STATUS.get(status, Error)(*((sentence,) if errno is None else (errno, sentence)))
     try:
         error.status = Status(status)
     except ValueError:

@@ -9,10 +9,10 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Optional, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast
 
 from . import _native
-from ._answer import Answer
+from ._answer import Answer, Result, result
 from ._errors import Closed
 from ._store import K, Store, V
 
@@ -30,6 +30,10 @@ _One = Callable[[K], Union[_Given[V], Awaitable[_Given[V]]]]
 _Progress = Callable[[int, int, int], object]
 
 _ABSENT: Any = object()
+# What a batch comes to: as in native.h.
+_VALUES, _EXCEPTIONS, _RESULTS = 0, 1, 2
+_BREAKER: tuple[Literal["closed", "open", "half_open"], ...] = ("closed", "open", "half_open")
+_FORCE = {None: 0, "closed": 1, "open": 2}
 
 
 class Tasks(Store[K, V], _native.Engine):
@@ -134,7 +138,7 @@ class Tasks(Store[K, V], _native.Engine):
         """The values in the order asked, duplicates repeated. Raises the first failure, or puts failures in their places if
         `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._here()
-        waiter = self._fetch_all(list(keys), options, return_exceptions, progress, progress_step)
+        waiter = self._fetch_all(list(keys), options, int(return_exceptions), progress, progress_step)
         if type(waiter) is not _native.Waiter:
             return cast("list[V | None]", waiter)
         try:
@@ -142,6 +146,20 @@ class Tasks(Store[K, V], _native.Engine):
         except asyncio.CancelledError:
             waiter.cancel()
             raise
+
+    async def results(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
+        """What came of each key, in the order asked: value or exception, where from, after how many attempts, how old, whether stale.
+        No single key makes it raise."""
+        self._here()
+        keys = list(keys)
+        waiter = self._fetch_all(keys, options, _RESULTS, None, 1)
+        if type(waiter) is _native.Waiter:
+            try:
+                waiter = await waiter.target
+            except asyncio.CancelledError:
+                waiter.cancel()
+                raise
+        return list(map(result, keys, waiter))
 
     async def fetch_map(self, keys: Iterable[K], **options: Any) -> dict[K, V | None]:
         """As fetch_all, as a dictionary."""
@@ -162,6 +180,17 @@ class Tasks(Store[K, V], _native.Engine):
                 yield keys[index], outcome
         finally:
             waiter.cancel()
+
+    @property
+    def breaker(self) -> Literal["closed", "open", "half_open"]:
+        """The state of the circuit breaker (breaker_failure_ratio, breaker_consecutive)."""
+        return _BREAKER[self._breaker]
+
+    def force_breaker(self, state: Literal["closed", "open"] | None) -> None:
+        """Orders the circuit breaker closed or open, whatever the provider does; None leaves it to itself again."""
+        if state not in _FORCE:
+            raise ValueError('the circuit breaker is forced "closed" or "open", or left to itself: None')
+        self._force_breaker(_FORCE[state])
 
     def refresh(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> None:
         """Loads keys anew in the background; the old values serve until then, and stay if it fails."""
@@ -229,7 +258,15 @@ class Tasks(Store[K, V], _native.Engine):
         if self._loop is not None:
             return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
         self._start()
-        return cast("list[V | None]", self._wait(self._fetch_all(keys, options, return_exceptions, None, 1)))
+        return cast("list[V | None]", self._wait(self._fetch_all(keys, options, int(return_exceptions), None, 1)))
+
+    def results_wait(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
+        """As results, for programs without an event loop, and for threads beside one."""
+        keys = list(keys)
+        if self._loop is not None:
+            return self._on_loop(self.results(keys, **options))
+        self._start()
+        return list(map(result, keys, self._wait(self._fetch_all(keys, options, _RESULTS, None, 1))))
 
     @staticmethod
     def _wait(waiter: Any) -> Any:
