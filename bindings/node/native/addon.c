@@ -21,7 +21,7 @@ napi_value thrown(napi_env env, kvl_status_t status, const char *sentence)
     if (napi_create_string_utf8(env, sentence ? sentence : kvl_status_message(status), NAPI_AUTO_LENGTH, &message) != napi_ok ||
         napi_create_string_utf8(env, kvl_status_name(status), NAPI_AUTO_LENGTH, &code) != napi_ok ||
         napi_create_error(env, code, message, &error) != napi_ok ||
-        napi_set_named_property(env, error, "status", number(env, status)) != napi_ok)
+        napi_set_named_property(env, error, "kvl_status", number(env, status)) != napi_ok)
         return refused(env);
     napi_throw(env, error);
     return NULL;
@@ -184,6 +184,23 @@ bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options
     return false;
 }
 
+bool terms_read(napi_env env, napi_value stated, kvl_terms_t *terms)
+{
+    napi_valuetype kind;
+    napi_value place;
+    double numbers[5];
+    *terms = (kvl_terms_t)KVL_TERMS_INIT;
+    napi_typeof(env, stated, &kind);
+    if (kind == napi_undefined)
+        return true;
+    for (uint32_t i = 0; i < 5; i++)
+        if (napi_get_element(env, stated, i, &place) != napi_ok || napi_get_value_double(env, place, &numbers[i]) != napi_ok)
+            return refused(env) != NULL;
+    terms->ttl_ms = (int64_t)numbers[0], terms->priority = numbers[1], terms->cost = (int64_t)numbers[2];
+    terms->stale_ttl_ms = (int64_t)numbers[3], terms->flags = (uint32_t)numbers[4];
+    return true;
+}
+
 /* ---- The module ---- */
 
 NAPI_MODULE_INIT()
@@ -193,6 +210,7 @@ NAPI_MODULE_INIT()
         return NULL;
     }
     TRY(env, engine_define(env, exports));
+    TRY(env, entries_define(env, exports));
     TRY(env, events_define(env, exports));
     TRY(env, napi_set_named_property(env, exports, "version", text(env, kvl_version_string())));
     return exports;

@@ -282,22 +282,18 @@ static napi_value engine_has(napi_env env, napi_callback_info info)
     return status < 0 ? thrown(env, status, NULL) : boolean(env, status != KVL_MISS);
 }
 
-/* put(key, value, cost of an object, ttl_ms, priority, cost): a status. */
+/* put(key, value, cost of an object, terms): a status. */
 static napi_value engine_put(napi_env env, napi_callback_info info)
 {
-    napi_value args[6];
+    napi_value args[4];
     Text key;
-    double own_cost, ttl_ms, cost;
-    kvl_terms_t terms = KVL_TERMS_INIT;
-    Engine *engine = engine_of(env, info, 6, args);
+    double own_cost;
+    kvl_terms_t terms;
+    Engine *engine = engine_of(env, info, 4, args);
     if (!engine)
         return NULL;
     TRY(env, napi_get_value_double(env, args[2], &own_cost));
-    TRY(env, napi_get_value_double(env, args[3], &ttl_ms));
-    TRY(env, napi_get_value_double(env, args[4], &terms.priority));
-    TRY(env, napi_get_value_double(env, args[5], &cost));
-    terms.ttl_ms = (int64_t)ttl_ms, terms.cost = (int64_t)cost;
-    if (!text_read(env, args[0], &key))
+    if (!terms_read(env, args[3], &terms) || !text_read(env, args[0], &key))
         return NULL;
     kvl_value_t *value = value_read(env, engine, args[1], own_cost);
     kvl_status_t status = value ? kvl_cache_put(engine->cache, (const uint8_t *)key.data, key.len, value, &terms) : KVL_OK;
@@ -316,6 +312,36 @@ static napi_value engine_remove(napi_env env, napi_callback_info info)
     if (!engine || !text_read(env, args[0], &key))
         return NULL;
     kvl_status_t status = kvl_cache_remove(engine->cache, (const uint8_t *)key.data, key.len);
+    text_end(&key);
+    return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
+}
+
+/* expire(key) */
+static napi_value engine_expire(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    Text key;
+    Engine *engine = engine_of(env, info, 1, args);
+    if (!engine || !text_read(env, args[0], &key))
+        return NULL;
+    kvl_status_t status = kvl_cache_expire(engine->cache, (const uint8_t *)key.data, key.len);
+    text_end(&key);
+    return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
+}
+
+/* touch(key, ttl_ms) */
+static napi_value engine_touch(napi_env env, napi_callback_info info)
+{
+    napi_value args[2];
+    Text key;
+    double ttl_ms;
+    Engine *engine = engine_of(env, info, 2, args);
+    if (!engine)
+        return NULL;
+    TRY(env, napi_get_value_double(env, args[1], &ttl_ms));
+    if (!text_read(env, args[0], &key))
+        return NULL;
+    kvl_status_t status = kvl_cache_touch(engine->cache, (const uint8_t *)key.data, key.len, (int64_t)ttl_ms);
     text_end(&key);
     return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
 }
@@ -514,6 +540,25 @@ static napi_value engine_refresh(napi_env env, napi_callback_info info)
     return status < 0 ? thrown(env, status, NULL) : NULL;
 }
 
+/* breaker(): its state. */
+static napi_value engine_breaker(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_of(env, info, 0, NULL);
+    return engine ? number(env, kvl_tasks_breaker_state(engine->tasks)) : NULL;
+}
+
+static napi_value engine_force_breaker(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    uint32_t force;
+    Engine *engine = engine_of(env, info, 1, args);
+    if (!engine)
+        return NULL;
+    TRY(env, napi_get_value_uint32(env, args[0], &force));
+    kvl_status_t status = kvl_tasks_breaker_force(engine->tasks, force);
+    return status < 0 ? thrown(env, status, NULL) : NULL;
+}
+
 napi_status engine_define(napi_env env, napi_value exports)
 {
 #define METHOD(name, function) {name, NULL, function, NULL, NULL, NULL, napi_default_method, NULL}
@@ -522,7 +567,9 @@ napi_status engine_define(napi_env env, napi_value exports)
         METHOD("remove", engine_remove),   METHOD("clear", engine_clear),       METHOD("size", engine_size),
         METHOD("stats", engine_stats),     METHOD("fetch", engine_fetch),       METHOD("fetchAll", engine_fetch_all),
         METHOD("refresh", engine_refresh), METHOD("drain", engine_drain),       METHOD("hold", engine_hold),
-        METHOD("close", engine_close),     METHOD("leave", engine_end_all),
+        METHOD("close", engine_close),     METHOD("leave", engine_end_all),     METHOD("expire", engine_expire),
+        METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
+        METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),
     };
     napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};
     napi_value class;

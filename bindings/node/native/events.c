@@ -35,7 +35,8 @@ static napi_value error_shown(napi_env env, const kvl_error_t *error)
     return list.array;
 }
 
-/* Four places a result: its status; its value, or its error as above; its source; its attempts. */
+/* Eight places a result: its status; its value, or its error as above; its source; its attempts; its age; the rest of its time; whether it is
+ * stale; what the load of a stale one failed with: [its status, its error as above]. */
 static void list_add_result(List *list, const kvl_result_t *result)
 {
     napi_value shown = result->status >= 0 ? value_shown(list->env, result->object, result->data, result->data_len)
@@ -44,6 +45,17 @@ static void list_add_result(List *list, const kvl_result_t *result)
     list_add(list, shown);
     list_add(list, number(list->env, result->source));
     list_add(list, number(list->env, result->attempts));
+    list_add(list, number(list->env, (double)result->age_ms));
+    list_add(list, number(list->env, (double)result->ttl_left_ms));
+    list_add(list, boolean(list->env, (result->flags & KVL_F_STALE) != 0));
+    if (result->status >= 0 && result->error) {
+        List failure = list_new(list->env);
+        list_add(&failure, number(list->env, kvl_error_status(result->error)));
+        list_add(&failure, error_shown(list->env, result->error));
+        list_add(list, failure.array);
+    } else {
+        list_add(list, undefined(list->env));
+    }
 }
 
 napi_value results_shown(napi_env env, const kvl_results_t *results)
@@ -154,23 +166,21 @@ static napi_value request_finished(napi_env env, Request *request, kvl_status_t 
     return number(env, status);
 }
 
-/* resolve(request, engine, i, value, cost of an object, ttl_ms, priority, cost): a status */
+/* resolve(request, engine, i, value, cost of an object, terms): a status */
 static napi_value request_resolve(napi_env env, napi_callback_info info)
 {
-    napi_value args[8];
-    double i, own_cost, ttl_ms, cost;
+    napi_value args[6];
+    double i, own_cost;
     void *engine;
-    kvl_terms_t terms = KVL_TERMS_INIT;
-    Request *request = request_of(env, info, 8, args);
+    kvl_terms_t terms;
+    Request *request = request_of(env, info, 6, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
     TRY(env, napi_get_value_double(env, args[2], &i));
     TRY(env, napi_get_value_double(env, args[4], &own_cost));
-    TRY(env, napi_get_value_double(env, args[5], &ttl_ms));
-    TRY(env, napi_get_value_double(env, args[6], &terms.priority));
-    TRY(env, napi_get_value_double(env, args[7], &cost));
-    terms.ttl_ms = (int64_t)ttl_ms, terms.cost = (int64_t)cost;
+    if (!terms_read(env, args[5], &terms))
+        return NULL;
     kvl_value_t *value = value_read(env, engine, args[3], own_cost);
     if (!value)
         return NULL;
@@ -210,34 +220,37 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
 }
 
 /* An error that carries the number of what was thrown. */
-static kvl_error_t *error_read(napi_env env, Engine *engine, napi_value id, napi_value message, napi_value permanent)
+static kvl_error_t *error_read(napi_env env, Engine *engine, napi_value id, napi_value message, napi_value flags, napi_value pause)
 {
-    double number;
-    bool is_permanent;
+    double number, pause_ms;
+    uint32_t stated;
     Text sentence;
     kvl_error_t *error;
-    if (napi_get_value_double(env, id, &number) != napi_ok || napi_get_value_bool(env, permanent, &is_permanent) != napi_ok)
+    if (napi_get_value_double(env, id, &number) != napi_ok || napi_get_value_uint32(env, flags, &stated) != napi_ok ||
+        napi_get_value_double(env, pause, &pause_ms) != napi_ok)
         return (kvl_error_t *)refused(env);
     if (!text_read(env, message, &sentence))
         return NULL;
-    kvl_status_t status = kvl_error_new_object(0, sentence.data, sentence.len, is_permanent ? KVL_ERROR_F_PERMANENT : 0, engine->queue,
-                                               (void *)(uintptr_t)number, NULL, &error);
+    kvl_status_t status =
+        kvl_error_new_object(0, sentence.data, sentence.len, stated, engine->queue, (void *)(uintptr_t)number, NULL, &error);
+    if (status >= 0 && pause_ms >= 0)
+        kvl_error_set_retry_after(error, (int64_t)pause_ms);
     text_end(&sentence);
     return status < 0 ? (kvl_error_t *)thrown(env, status, NULL) : error;
 }
 
-/* fail(request, engine, i, id, message, isPermanent): a status. With i below 0 all that is open fails, and the request is finished. */
+/* fail(request, engine, i, id, message, flags, pause in ms or -1): a status. With i below 0 all that is open fails, and the request is finished. */
 static napi_value request_fail(napi_env env, napi_callback_info info)
 {
-    napi_value args[6];
+    napi_value args[7];
     double i;
     void *engine;
-    Request *request = request_of(env, info, 6, args);
+    Request *request = request_of(env, info, 7, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
     TRY(env, napi_get_value_double(env, args[2], &i));
-    kvl_error_t *error = error_read(env, engine, args[3], args[4], args[5]);
+    kvl_error_t *error = error_read(env, engine, args[3], args[4], args[5], args[6]);
     if (!error)
         return NULL;
     kvl_status_t status = i < 0 ? kvl_request_finish_error(request->handle, error) : kvl_request_fail(request->handle, (size_t)i, error);

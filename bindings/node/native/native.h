@@ -63,6 +63,8 @@ void text_end(Text *text);
 
 /* Settings come as a flat array: name, value, name, value. */
 bool settings_into_config(napi_env env, kvl_config_t *config, napi_value settings);
+/* Terms come as an array of numbers: ttl_ms, priority, cost, stale_ttl_ms, flags; undefined states nothing. */
+bool terms_read(napi_env env, napi_value stated, kvl_terms_t *terms);
 /* NULL where there are none. */
 bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options);
 
@@ -76,6 +78,13 @@ Engine *engine_of(napi_env env, napi_callback_info info, size_t want, napi_value
 kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double cost);
 /* What JavaScript is given for a value of the library. */
 napi_value value_shown(napi_env env, const void *object, const uint8_t *data, size_t len);
+
+/* ---- entries.c ---- */
+
+napi_value engine_iterate(napi_env env, napi_callback_info info);
+napi_value engine_save(napi_env env, napi_callback_info info);
+napi_value engine_load(napi_env env, napi_callback_info info);
+napi_status entries_define(napi_env env, napi_value exports);
 
 /* ---- events.c ---- */
 

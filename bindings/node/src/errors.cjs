@@ -23,13 +23,39 @@ class PermanentError extends Error {
   }
 }
 
-/** Calls the addon; what it throws with a status comes out as a KvlightError. */
+/** As PermanentError, where an older value is worth nothing either: no fallback serves in its place (stale.ttl_ms), and it leaves the store. */
+class GoneError extends PermanentError {
+  constructor(...given) {
+    super(...given);
+    this.name = 'GoneError';
+  }
+}
+
+/** Thrown by a provider, or put in a value's place: a retry waits at least `after_ms`, as HTTP's Retry-After asks. */
+class RetryAfterError extends Error {
+  constructor(message, { after_ms, ...options } = {}) {
+    super(message, options);
+    if (typeof after_ms !== 'number' || !(after_ms >= 0)) {
+      throw new RangeError('kvlight: a RetryAfterError states `after_ms`, a number of milliseconds');
+    }
+    this.name = 'RetryAfterError';
+    this.after_ms = after_ms;
+  }
+}
+
+/** Flags and pause of what a provider fails with, as the library takes them. */
+function askedOf(error) {
+  const flags = (error instanceof PermanentError ? K.ERROR_F_PERMANENT : 0) + (error instanceof GoneError ? K.ERROR_F_NO_STALE : 0);
+  return [flags, error instanceof RetryAfterError ? Math.min(Math.ceil(error.after_ms), Number.MAX_SAFE_INTEGER) : -1];
+}
+
+/** Calls the addon; what it throws with a status of its own comes out as a KvlightError. What the program's functions throw has none. */
 function calling(call) {
   try {
     return call();
   } catch (error) {
-    throw typeof error?.status === 'number' ? new KvlightError(error.status, error.message) : error;
+    throw typeof error?.kvl_status === 'number' ? new KvlightError(error.kvl_status, error.message) : error;
   }
 }
 
-module.exports = { KvlightError, PermanentError, calling };
+module.exports = { GoneError, KvlightError, PermanentError, RetryAfterError, askedOf, calling };

@@ -17,8 +17,8 @@
 
 const { Cache } = require('./cache.cjs');
 const K = require('./constants.json');
-const { KvlightError, PermanentError } = require('./errors.cjs');
+const { GoneError, KvlightError, PermanentError, RetryAfterError } = require('./errors.cjs');
 const { native } = require('./native.cjs');
 const { Tasks } = require('./tasks.cjs');
 
-module.exports = { Cache, K: Object.freeze({ ...K }), KvlightError, PermanentError, Tasks, version: native.version };
+module.exports = { Cache, GoneError, K: Object.freeze({ ...K }), KvlightError, PermanentError, RetryAfterError, Tasks, version: native.version };

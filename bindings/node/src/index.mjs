@@ -2,4 +2,4 @@
 
 import kvlight from './index.cjs';
 
-export const { Cache, K, KvlightError, PermanentError, Tasks, version } = kvlight;
+export const { Cache, GoneError, K, KvlightError, PermanentError, RetryAfterError, Tasks, version } = kvlight;

@@ -4,8 +4,8 @@
 
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, PermanentError, calling } = require('./errors.cjs');
-const { Kept } = require('./store.cjs');
+const { KvlightError, askedOf, calling } = require('./errors.cjs');
+const { Kept, termsOf } = require('./store.cjs');
 
 /** To answer keys one by one, or later: then the provider returns nothing. One that is forgotten is finished by the collector. */
 class Request {
@@ -27,10 +27,11 @@ class Request {
   }
 
   /** Answers the i-th key; null is "there is no such record". True if it came in time. */
-  resolve(i, value, { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT } = {}) {
+  resolve(i, value, terms) {
     const store = this.#open();
+    const stated = termsOf(terms);
     const own = store.costOf(value);
-    return this.#said(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, ttl_ms, priority, cost)) === K.OK;
+    return this.#said(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, stated)) === K.OK;
   }
 
   /** Fails the i-th key; the very error arrives at everybody who waits. */
@@ -97,7 +98,7 @@ class Request {
 
   #fail(i, error) {
     const store = this.#open();
-    return native.fail(this.#handle, store.engine, i, store.keep(new Kept(error)), sentenceOf(error), error instanceof PermanentError);
+    return native.fail(this.#handle, store.engine, i, store.keep(new Kept(error)), sentenceOf(error), ...askedOf(error));
   }
 
   #said(call) {

@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { fileURLToPath } = require('node:url');
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { calling } = require('./errors.cjs');
@@ -19,6 +20,28 @@ function flat(settings) {
     list.push(name, value);
   }
   return list;
+}
+
+const CONDITIONS = { absent: K.PUT_F_IF_ABSENT, present: K.PUT_F_IF_PRESENT };
+
+/** Terms as the addon takes them. */
+function termsOf(terms) {
+  if (terms === undefined) {
+    return undefined;
+  }
+  const { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT, stale_ttl_ms = 0, keep_ttl = false, only_if } = terms;
+  if (only_if !== undefined && !Object.hasOwn(CONDITIONS, only_if)) {
+    throw new TypeError('kvlight: `only_if` is "absent" or "present"');
+  }
+  return [ttl_ms, priority, cost, stale_ttl_ms, (keep_ttl ? K.PUT_F_KEEP_TTL : 0) + (CONDITIONS[only_if] ?? 0)];
+}
+
+function pathOf(path) {
+  const name = path instanceof URL ? fileURLToPath(path) : path;
+  if (typeof name !== 'string' || name.includes('\0')) {
+    throw new TypeError('kvlight: a path is a string without a NUL, or a URL');
+  }
+  return name;
 }
 
 function keyOf(key) {
@@ -74,8 +97,75 @@ class Store {
   }
 
   /** Stores a value; null is "known to be absent". True if it got in. */
-  put(key, value, { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT } = {}) {
-    return calling(() => this.engine.put(keyOf(key), this.crossing(value), this.costOf(value), ttl_ms, priority, cost)) === K.OK;
+  put(key, value, terms) {
+    const stated = termsOf(terms);
+    const own = this.costOf(value);
+    return calling(() => this.engine.put(keyOf(key), this.crossing(value), own, stated)) === K.OK;
+  }
+
+  /** Gives what is stored under a key another time to live, from now. True if there was something. */
+  touch(key, { ttl_ms = K.TTL_DEFAULT } = {}) {
+    return calling(() => this.engine.touch(keyOf(key), ttl_ms));
+  }
+
+  /**
+   * Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if `stale.ttl_ms` gives it
+   * time for that. True if there was something.
+   */
+  expire(key) {
+    return calling(() => this.engine.expire(keyOf(key)));
+  }
+
+  /**
+   * Each [key, value], null for what is known to be absent. A key that is stored all the time comes once, whatever changes meanwhile. Loads
+   * nothing, and counts as no use.
+   */
+  *entries() {
+    const iterator = calling(() => this.engine.iterate());
+    for (let entry; (entry = calling(() => native.nextEntry(iterator))) !== undefined; ) {
+      const [key, crossed] = entry;
+      yield [key, typeof crossed === 'number' ? this.objects.get(crossed) : crossed];
+    }
+  }
+
+  [Symbol.iterator]() {
+    return this.entries();
+  }
+
+  *keys() {
+    for (const [key] of this.entries()) {
+      yield key;
+    }
+  }
+
+  *values() {
+    for (const [, value] of this.entries()) {
+      yield value;
+    }
+  }
+
+  /**
+   * Writes the entries to a file, with what is left of their times, and returns how many those are. A file of that name is replaced once the new
+   * one is complete. `dump` turns values that are no Uint8Array into bytes, `v8.serialize` say; they are left out without it.
+   */
+  save(path, { dump } = {}) {
+    return calling(() => this.engine.save(pathOf(path), (id) => dump?.(this.objects.get(id))));
+  }
+
+  /**
+   * Stores the entries of such a file, unless their key has an entry, and returns how many those are. `load` is the opposite of `dump`.
+   */
+  load(path, { load } = {}) {
+    return calling(() =>
+      this.engine.load(pathOf(path), (bytes) => {
+        if (load === undefined) {
+          return undefined;
+        }
+        const value = load(bytes);
+        const cost = this.costOf(value);
+        return [this.crossing(value), cost];
+      }),
+    );
   }
 
   /** Removes what is stored under a key. True if there was something. */
@@ -179,4 +269,4 @@ class Kept {
   }
 }
 
-module.exports = { Kept, Store, flat, keyOf };
+module.exports = { Kept, Store, flat, keyOf, termsOf };

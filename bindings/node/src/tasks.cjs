@@ -13,6 +13,11 @@ const REFUSED = {
   record_listener: 'stats() counts lookups',
 };
 
+const BREAKER = ['closed', 'open', 'half_open'];
+const FORCE = new Map([[null, K.BREAKER_FORCE_NONE], ['closed', K.BREAKER_FORCE_CLOSED], ['open', K.BREAKER_FORCE_OPEN]]);
+// How many places of a list belong to one result: native/events.c.
+const PLACES = 8;
+
 // Those with fetches under way: whoever waits need not hold the cache.
 const busy = new Set();
 
@@ -61,21 +66,25 @@ class Tasks extends Store {
   /** The values of many keys in the order asked, null where there is none; rejects with the first error. */
   async fetchAll(keys, options) {
     const all = await this.#fetchAll([...keys], options);
-    const values = new Array(all.length / 4);
-    for (let i = 0; i < all.length; i += 4) {
-      values[i / 4] = valueOf(all[i], all[i + 1], options?.signal);
+    const values = new Array(all.length / PLACES);
+    for (let i = 0; i < all.length; i += PLACES) {
+      values[i / PLACES] = valueOf(all[i], all[i + 1], options?.signal);
     }
     return values;
   }
 
-  /** What came of each key, in the order asked: { key, value, error, status, source, attempts }. No single key makes it reject. */
+  /**
+   * What came of each key, in the order asked: { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale }. No single key makes
+   * it reject. With `isStale`, `error` is what the load failed with: null if it takes too long (`stale.timeout_ms`).
+   */
   async results(keys, options) {
     keys = [...keys];
     const all = await this.#fetchAll(keys, options);
     return keys.map((key, i) => {
-      const [status, shown, source, attempts] = all.slice(4 * i, 4 * i + 4);
-      const error = status < 0 ? errorOf(status, shown, options?.signal) : null;
-      return { key, value: error === null ? valueOf(status, shown) : null, error, status, source, attempts };
+      const [status, shown, source, attempts, age_ms, ttl_left_ms, isStale, failure] = all.slice(PLACES * i, PLACES * (i + 1));
+      const why = status < 0 ? [status, shown] : failure;
+      const error = why === undefined ? null : errorOf(...why, options?.signal);
+      return { key, value: status < 0 ? null : valueOf(status, shown), error, status, source, attempts, age_ms, ttl_left_ms, isStale };
     });
   }
 
@@ -83,6 +92,19 @@ class Tasks extends Store {
   refresh(keys, options) {
     const settings = options === undefined ? undefined : flat(options);
     calling(() => this.engine.refresh([...keys].map(keyOf), settings));
+  }
+
+  /** The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`): "closed", "open" or "half_open". */
+  get breaker() {
+    return BREAKER[calling(() => this.engine.breaker())];
+  }
+
+  /** Orders the circuit breaker "closed" or "open", whatever the provider does; null leaves it to itself again. */
+  forceBreaker(state) {
+    if (!FORCE.has(state)) {
+      throw new TypeError('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: null');
+    }
+    calling(() => this.engine.forceBreaker(FORCE.get(state)));
   }
 
   /** Ends the cache: whoever waits is told KVL_ERR_CLOSED, and `dropped` is called with all values. May be called twice. */
@@ -134,8 +156,12 @@ class Tasks extends Store {
 
   /** Values and errors in place of their numbers: at once, since a later event may say that nobody holds them any more. */
   #shown(results) {
-    for (let i = 1; i < results.length; i += 4) {
-      results[i] = this.#shownOne(results[i], results[i - 1]);
+    for (let i = 0; i < results.length; i += PLACES) {
+      results[i + 1] = this.#shownOne(results[i + 1], results[i]);
+      const failure = results[i + 7];
+      if (failure !== undefined) {
+        failure[1] = this.#shownOne(failure[1], failure[0]);
+      }
     }
     return results;
   }

@@ -1,6 +1,6 @@
 // What TypeScript knows of the package: compiled with --strict, never run.
 
-import { Cache, K, KvlightError, PermanentError, Tasks, type Result } from 'kvlight';
+import { Cache, GoneError, K, KvlightError, PermanentError, RetryAfterError, Tasks, type Result } from 'kvlight';
 
 interface User {
   name: string;
@@ -25,6 +25,16 @@ export async function uses(signal: AbortSignal): Promise<string> {
   const results: Result<User>[] = await users.results(['7']);
   users.put('9', { name: 'nine' }, { ttl_ms: K.TTL_NEVER });
   users.refresh(['7'], { urgency: K.URGENCY_BACKGROUND });
+
+  users.put('9', null, { only_if: 'absent', keep_ttl: true, stale_ttl_ms: K.STALE_NEVER });
+  const everybody: Map<string, User | null> = new Map(users);
+  const saved: number = users.save('/tmp/users', { dump: (user) => Buffer.from(user.name) });
+  users.load(new URL('file:///tmp/users'), { load: (bytes) => ({ name: bytes.toString() }) });
+  const isOpen: boolean = users.breaker === 'open' && results[0]!.isStale && saved > everybody.size;
+  users.forceBreaker(isOpen ? null : 'closed');
+  const failures: Error[] = [new GoneError('gone'), new RetryAfterError('busy', { after_ms: 500, cause: 1 })];
+  // @ts-expect-error: it says when
+  new RetryAfterError('busy', {});
 
   const answersLater = new Tasks<Buffer>({
     provider(keys, request) {
@@ -52,5 +62,5 @@ export async function uses(signal: AbortSignal): Promise<string> {
       return error.code;
     }
   }
-  return `${user?.name} ${maybe?.name} ${all.length} ${results[0]?.error} ${number}`;
+  return `${user?.name} ${maybe?.name} ${all.length} ${results[0]?.error} ${number} ${failures.length}`;
 }

@@ -13,6 +13,16 @@ export interface Terms {
   priority?: number;
   /** What it costs to keep, in bytes. */
   cost?: number;
+  /** How long it stays after its end as a fallback, in milliseconds; 0: `stale.ttl_ms`; K.STALE_NEVER: not at all. */
+  stale_ttl_ms?: number;
+}
+
+/** On which terms, and where, a put stores a value. */
+export interface PutTerms extends Terms {
+  /** What is stored under the key keeps its end. */
+  keep_ttl?: boolean;
+  /** Else nothing changes, and the put is false. */
+  only_if?: 'absent' | 'present';
 }
 
 export interface StoreOptions<V> {
@@ -29,9 +39,22 @@ declare abstract class Store<V> {
   /** Whether the cache has an answer for the key, "there is none" included. */
   has(key: string): boolean;
   /** Stores a value; null is "known to be absent". True if it got in. */
-  put(key: string, value: V | null, terms?: Terms): boolean;
+  put(key: string, value: V | null, terms?: PutTerms): boolean;
   /** Removes what is stored under a key. True if there was something. */
   remove(key: string): boolean;
+  /** Gives what is stored under a key another time to live, from now. True if there was something. */
+  touch(key: string, terms?: { ttl_ms?: number }): boolean;
+  /** Ends what is stored under a key now; it serves as a fallback until it is loaded anew, if `stale.ttl_ms` gives it time for that. */
+  expire(key: string): boolean;
+  /** Each key with its value, null for what is known to be absent. Loads nothing, and counts as no use. */
+  entries(): IterableIterator<[string, V | null]>;
+  [Symbol.iterator](): IterableIterator<[string, V | null]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<V | null>;
+  /** Writes the entries to a file; returns how many. `dump` turns values that are no Uint8Array into bytes; without it they are left out. */
+  save(path: string | URL, options?: { dump?: (value: V) => Uint8Array | undefined }): number;
+  /** Stores the entries of such a file, unless their key has an entry; returns how many. `load` is the opposite of `dump`. */
+  load(path: string | URL, options?: { load?: (bytes: Buffer) => V | null }): number;
   clear(): void;
   /** How many entries there are. */
   get size(): number;
@@ -79,6 +102,7 @@ export interface FetchOptions extends FetchSettings {
 export interface Result<V> {
   key: string;
   value: V | null | undefined;
+  /** What made it fail. With `isStale`, what the load failed with: null if it takes too long (`stale.timeout_ms`). */
   error: unknown;
   /** K.VALUE, K.NULL, K.MISS, or an error below 0. */
   status: number;
@@ -86,6 +110,12 @@ export interface Result<V> {
   source: number;
   /** How many attempts the load took; 0 if there was none. */
   attempts: number;
+  /** Milliseconds since it was loaded or put. */
+  age_ms: number;
+  /** Milliseconds until its end; K.TTL_NEVER; 0 if it is not stored. */
+  ttl_left_ms: number;
+  /** Its end is over: it serves because there was nothing better. */
+  isStale: boolean;
 }
 
 /** A cache with a provider behind it. */
@@ -101,6 +131,10 @@ export class Tasks<V = unknown> extends Store<V> {
   results(keys: Iterable<string>, options?: FetchOptions): Promise<Result<V>[]>;
   /** Loads keys anew in the background; the old values serve until then, and stay if it fails. */
   refresh(keys: Iterable<string>, options?: FetchSettings): void;
+  /** The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`). */
+  get breaker(): 'closed' | 'open' | 'half_open';
+  /** Orders the circuit breaker closed or open, whatever the provider does; null leaves it to itself again. */
+  forceBreaker(state: 'closed' | 'open' | null): void;
   /** Ends the cache: whoever waits is told KVL_ERR_CLOSED. May be called twice. */
   close(): Promise<void>;
 }
@@ -116,6 +150,15 @@ export class KvlightError extends Error {
 
 /** Thrown by a provider, or put in a value's place: trying again is pointless, whatever the retry settings say. */
 export class PermanentError extends Error {}
+
+/** As PermanentError, where an older value is worth nothing either: no fallback serves in its place, and it leaves the store. */
+export class GoneError extends PermanentError {}
+
+/** Thrown by a provider, or put in a value's place: a retry waits at least that long. */
+export class RetryAfterError extends Error {
+  constructor(message: string, options: { after_ms: number; cause?: unknown });
+  readonly after_ms: number;
+}
 
 /** Statuses and constants by their names without "KVL_". */
 export const K: Constants;

@@ -1,0 +1,152 @@
+/* All entries of a store: one after the other, and to and from a file. */
+#include "native.h"
+
+/* ---- Iteration ---- */
+
+static void iterator_forgotten(napi_env env, void *iterator, void *hint)
+{
+    (void)env, (void)hint;
+    kvl_iterator_free(iterator);
+}
+
+/* iterate(): what nextEntry() is called with. */
+napi_value engine_iterate(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_of(env, info, 0, NULL);
+    kvl_iterator_t *iterator;
+    napi_value made;
+    kvl_status_t status = engine ? kvl_iterator_new(engine->cache, &iterator) : KVL_OK;
+    if (!engine)
+        return NULL;
+    if (status < 0)
+        return thrown(env, status, NULL);
+    if (napi_create_external(env, iterator, iterator_forgotten, NULL, &made) == napi_ok)
+        return made;
+    kvl_iterator_free(iterator);
+    return refused(env);
+}
+
+/* nextEntry(iterator): [key, value that crosses], or undefined at the end. */
+static napi_value next_entry(napi_env env, napi_callback_info info)
+{
+    size_t n = 1;
+    napi_value arg, pair, key;
+    void *iterator;
+    TRY(env, napi_get_cb_info(env, info, &n, &arg, NULL, NULL));
+    TRY(env, napi_get_value_external(env, arg, &iterator));
+    kvl_result_t entry;
+    kvl_status_t status = kvl_iterator_next(iterator, &entry, sizeof entry);
+    if (status == KVL_EMPTY)
+        return undefined(env);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    TRY(env, napi_create_array_with_length(env, 2, &pair));
+    TRY(env, napi_create_string_utf8(env, (const char *)entry.key, entry.key_len, &key));
+    TRY(env, napi_set_element(env, pair, 0, key));
+    TRY(env, napi_set_element(env, pair, 1, value_shown(env, entry.object, entry.data, entry.data_len)));
+    return pair;
+}
+
+/* ---- A file ---- */
+
+/* A save or a load under way, with the function that converts. */
+typedef struct {
+    napi_env env;
+    Engine *engine;
+    napi_value convert;
+    bool has_failed; /* with an exception pending */
+} Transfer;
+
+static napi_value converted(Transfer *self, napi_value argument)
+{
+    napi_value this, made;
+    napi_get_undefined(self->env, &this);
+    if (argument && napi_call_function(self->env, this, self->convert, 1, &argument, &made) == napi_ok)
+        return made;
+    self->has_failed = true;
+    return NULL;
+}
+
+/* What JavaScript makes of an object: a Uint8Array, or undefined, which leaves it out. */
+static kvl_value_t *encode_value(void *user_data, const kvl_result_t *entry)
+{
+    Transfer *self = user_data;
+    napi_handle_scope scope;
+    if (self->has_failed || napi_open_handle_scope(self->env, &scope) != napi_ok)
+        return NULL;
+    napi_value made = converted(self, number(self->env, (double)(uintptr_t)entry->object));
+    napi_valuetype kind = napi_undefined;
+    kvl_value_t *value = NULL;
+    if (made)
+        napi_typeof(self->env, made, &kind);
+    if (kind != napi_undefined) {
+        value = value_read(self->env, self->engine, made, 0);
+        self->has_failed = !value;
+    }
+    napi_close_handle_scope(self->env, scope);
+    return value;
+}
+
+/* What JavaScript makes of bytes: [a value that crosses, its cost], or undefined. */
+static kvl_value_t *decode_value(void *user_data, const kvl_result_t *entry)
+{
+    Transfer *self = user_data;
+    napi_handle_scope scope;
+    napi_value bytes, part;
+    if (self->has_failed || napi_open_handle_scope(self->env, &scope) != napi_ok)
+        return NULL;
+    napi_value made = napi_create_buffer_copy(self->env, entry->data_len, entry->data, NULL, &bytes) == napi_ok ? converted(self, bytes) : NULL;
+    bool is_array = false;
+    double cost = 0;
+    kvl_value_t *value = NULL;
+    if (made)
+        napi_is_array(self->env, made, &is_array);
+    if (is_array) {
+        if (napi_get_element(self->env, made, 1, &part) == napi_ok && napi_get_value_double(self->env, part, &cost) == napi_ok &&
+            napi_get_element(self->env, made, 0, &part) == napi_ok)
+            value = value_read(self->env, self->engine, part, cost);
+        self->has_failed = !value;
+    }
+    napi_close_handle_scope(self->env, scope);
+    return value;
+}
+
+static int32_t stops(void *user_data, const kvl_transfer_t *progress)
+{
+    (void)progress;
+    return ((Transfer *)user_data)->has_failed;
+}
+
+typedef kvl_status_t (*TransferCall)(kvl_cache_t *, const char *, kvl_convert_fn, kvl_transfer_fn, void *, kvl_transfer_t *, size_t, kvl_error_t **);
+
+static napi_value transfer(napi_env env, napi_callback_info info, TransferCall call, kvl_convert_fn convert)
+{
+    napi_value args[2];
+    Text path;
+    Engine *engine = engine_of(env, info, 2, args);
+    if (!engine || !text_read(env, args[0], &path))
+        return NULL;
+    Transfer transfer = {env, engine, args[1], false};
+    kvl_cache_t *cache = kvl_cache_retain(engine->cache); /* a function of the program's may close it */
+    kvl_transfer_t done = {0};
+    kvl_error_t *error = NULL;
+    kvl_status_t status = call(cache, path.data, convert, stops, &transfer, &done, sizeof done, &error);
+    kvl_cache_release(cache);
+    text_end(&path);
+    if (status < 0 && !transfer.has_failed)
+        thrown(env, status, error ? kvl_error_message(error) : NULL);
+    kvl_error_release(error);
+    return status < 0 || transfer.has_failed ? NULL : number(env, (double)done.entries);
+}
+
+/* save(path, encode): how many entries were written. */
+napi_value engine_save(napi_env env, napi_callback_info info) { return transfer(env, info, kvl_cache_save_encoded, encode_value); }
+
+/* load(path, decode): how many entries were stored. */
+napi_value engine_load(napi_env env, napi_callback_info info) { return transfer(env, info, kvl_cache_load_decoded, decode_value); }
+
+napi_status entries_define(napi_env env, napi_value exports)
+{
+    napi_property_descriptor function = {"nextEntry", NULL, next_entry, NULL, NULL, NULL, napi_default, NULL};
+    return napi_define_properties(env, exports, 1, &function);
+}
