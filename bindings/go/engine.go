@@ -93,6 +93,16 @@ func (e *engine[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
 	})
 }
 
+// changed says whether a call changed something.
+func (e *engine[V]) changed(change func(*C.kvl_cache_t) C.kvl_status_t) (isChanged bool, err error) {
+	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
+		status := change(cache)
+		isChanged = status == C.KVL_OK
+		return status
+	})
+	return isChanged, err
+}
+
 func (e *engine[V]) get(key string) (found V, isFound bool, err error) {
 	err = e.used(func(tasks *C.kvl_tasks_t) error {
 		var value *C.kvl_value_t

@@ -3,7 +3,12 @@ package kvlight
 // #include "shim.h"
 import "C"
 
-import "runtime"
+import (
+	"fmt"
+	"runtime"
+	"runtime/cgo"
+	"unsafe"
+)
 
 // All goes over what the cache holds: `for entry := range users.All() { ... }`, or a call with a function that says whether to go on. Each
 // key that is in the cache all the time comes once, whatever other goroutines, or the loop itself, change meanwhile. Nothing is loaded or
@@ -27,12 +32,139 @@ func (e *engine[V]) all(yield func(Result[V]) bool) {
 		if status != Value && status != Null {
 			return
 		}
-		result := Result[V]{Key: stringOf(entry.key, entry.key_len), Status: status, Source: Source(entry.source)}
-		if status == Value {
-			result.Value, result.Found = unboxed[V](C.go_object(&entry)), true
-		}
+		result := e.result(&entry)
+		result.Key = stringOf(entry.key, entry.key_len)
 		if !yield(result) {
 			return
 		}
 	}
+}
+
+// FileError is why a file could not be saved or loaded. errors.Is finds its status: ErrIO, ErrCorrupt, ErrTruncated or ErrFileVersion.
+type FileError struct {
+	Status Status
+	// Message is a sentence with the name of the file.
+	Message string
+}
+
+func (e *FileError) Error() string { return "kvlight: " + e.Message }
+
+// Unwrap is the status.
+func (e *FileError) Unwrap() error { return e.Status }
+
+// Save writes the entries to a file, with what is left of their times, and returns how many those are. A file of that name is replaced once
+// the new one is complete. encode turns values into bytes, as json.Marshal and gob do; its first error ends the save. It may call the cache,
+// and the save fails with ErrClosed if it is closed meanwhile.
+func (t *Tasks[V]) Save(path string, encode func(V) ([]byte, error)) (entries int, err error) {
+	return t.transferred(path, &transfer[V]{engine: t.engine, encode: encode}, true)
+}
+
+// Load stores the entries of such a file, unless their key has an entry, and returns how many those are. decode is the opposite of encode; its
+// first error ends the load, and what was loaded before stays. It may call the cache.
+func (t *Tasks[V]) Load(path string, decode func([]byte) (V, error)) (entries int, err error) {
+	return t.transferred(path, &transfer[V]{engine: t.engine, decode: decode}, false)
+}
+
+// transfer is a save or a load under way.
+type transfer[V any] struct {
+	engine *engine[V]
+	encode func(V) ([]byte, error)
+	decode func([]byte) (V, error)
+	err    error
+}
+
+func (t *Tasks[V]) transferred(path string, work *transfer[V], isSave bool) (int, error) {
+	defer runtime.KeepAlive(t)
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	id := cgo.NewHandle(converter(work))
+	defer id.Delete()
+	var done C.kvl_transfer_t
+	var why *C.kvl_error_t
+	defer func() { C.kvl_error_release(why) }()
+	// Not with the engine's lock: a Close that waits for it would block the program's functions.
+	var cache *C.kvl_cache_t
+	if err := t.engine.used(func(tasks *C.kvl_tasks_t) error { return check(C.kvl_tasks_cache(tasks, &cache)) }); err != nil {
+		return 0, err
+	}
+	defer C.kvl_cache_release(cache)
+	var status C.kvl_status_t
+	if isSave {
+		status = C.go_save(cache, name, C.uintptr_t(id), &done, &why)
+	} else {
+		status = C.go_load(cache, name, C.uintptr_t(id), &done, &why)
+	}
+	switch {
+	case work.err != nil:
+		return 0, work.err
+	case status == C.KVL_ERR_CLOSED:
+		return 0, ErrClosed
+	case status < 0:
+		return 0, &FileError{Status(status), C.GoString(C.kvl_error_message(why))}
+	}
+	return int(done.entries), nil
+}
+
+// converter is a transfer of any type. Its methods are called by the library on the goroutine of Save and Load.
+type converter interface {
+	encoded(object C.uintptr_t) *C.kvl_value_t
+	decoded(bytes []byte) *C.kvl_value_t
+	hasFailed() bool
+}
+
+func (t *transfer[V]) hasFailed() bool { return t.err != nil }
+
+// guard makes a panic of the program's function the error of the call: it must not unwind the library.
+func (t *transfer[V]) guard() {
+	if why := recover(); why != nil {
+		t.err = fmt.Errorf("kvlight: the function that converts values panicked: %v", why)
+	}
+}
+
+func (t *transfer[V]) encoded(object C.uintptr_t) (value *C.kvl_value_t) {
+	defer t.guard()
+	bytes, err := t.encode(unboxed[V](object))
+	if err == nil {
+		bytes := append(bytes[:len(bytes):len(bytes)], 0) // so that there is a first byte to point at
+		err = check(C.kvl_value_new_bytes((*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &value))
+	}
+	t.err = err
+	return value
+}
+
+func (t *transfer[V]) decoded(bytes []byte) (handle *C.kvl_value_t) {
+	defer t.guard()
+	value, err := t.decode(bytes)
+	if err == nil {
+		err = t.engine.used(func(*C.kvl_tasks_t) (err error) {
+			handle, err = t.engine.boxed(&value, Terms{})
+			return err
+		})
+	}
+	t.err = err
+	return handle
+}
+
+//export kvlGoEncode
+func kvlGoEncode(id C.uintptr_t, object C.uintptr_t) *C.kvl_value_t {
+	if work := cgo.Handle(id).Value().(converter); !work.hasFailed() {
+		return work.encoded(object)
+	}
+	return nil
+}
+
+//export kvlGoDecode
+func kvlGoDecode(id C.uintptr_t, data *C.uint8_t, length C.size_t) *C.kvl_value_t {
+	if work := cgo.Handle(id).Value().(converter); !work.hasFailed() {
+		return work.decoded(C.GoBytes(unsafe.Pointer(data), C.int(length)))
+	}
+	return nil
+}
+
+//export kvlGoStops
+func kvlGoStops(id C.uintptr_t) C.int32_t {
+	if cgo.Handle(id).Value().(converter).hasFailed() {
+		return 1
+	}
+	return 0
 }

@@ -40,6 +40,12 @@ type Result[V any] struct {
 	Status   Status
 	Source   Source
 	Attempts int
+	// Age is how long ago it was loaded or put; TTLLeft is how long it is still to live, below 0 for ever, and 0 if it is not stored.
+	Age, TTLLeft time.Duration
+	// IsStale says that its time is over, and that it serves because there was nothing better. LoadErr is then what the load failed with, nil
+	// if it takes too long ("stale.timeout_ms").
+	IsStale bool
+	LoadErr error
 }
 
 // New makes a cache whose provider returns maps.
@@ -134,28 +140,63 @@ type Terms struct {
 	TTL time.Duration
 	// Cost is what it costs to keep, in bytes.
 	Cost uint64
+	// Priority: entries of lower priority make room for those of higher ones. 0 leaves it to the settings.
+	Priority float64
+	// StaleTTL is how long it stays after its end as a fallback; below 0 not at all. 0 leaves it to the settings.
+	StaleTTL time.Duration
+	// KeepTTL, of a put: what is stored under the key keeps its end.
+	KeepTTL bool
+	// OnlyIf, of a put: else nothing changes.
+	OnlyIf Condition
 }
 
-func (terms Terms) ttl() C.int64_t {
+// Condition is whether a put takes place.
+type Condition int
+
+// Conditions.
+const (
+	Always Condition = iota
+	// Absent: the key has no entry; that it is known to be absent is one.
+	Absent
+	// Present: the key has an entry.
+	Present
+)
+
+func (terms Terms) flags() C.uint32_t {
+	flags := map[Condition]C.uint32_t{Absent: C.KVL_PUT_F_IF_ABSENT, Present: C.KVL_PUT_F_IF_PRESENT}[terms.OnlyIf]
+	if terms.KeepTTL {
+		flags |= C.KVL_PUT_F_KEEP_TTL
+	}
+	return flags
+}
+
+// milliseconds of a time that is 0 if it is left open.
+func milliseconds(d time.Duration, open, never C.int64_t) C.int64_t {
 	switch {
-	case terms.TTL == 0:
-		return C.KVL_TTL_DEFAULT
-	case terms.TTL < 0:
-		return C.KVL_TTL_NEVER
-	case terms.TTL < time.Millisecond:
+	case d == 0:
+		return open
+	case d < 0:
+		return never
+	case d < time.Millisecond:
 		return 1
 	default:
-		return C.int64_t(terms.TTL.Milliseconds())
+		return C.int64_t(d.Milliseconds())
 	}
 }
 
 // stated are the terms as the library reads them; the cost is the value's own.
 func (terms Terms) stated() *C.kvl_terms_t {
+	priority := C.double(C.KVL_PRIORITY_DEFAULT)
+	if terms.Priority != 0 {
+		priority = C.double(terms.Priority)
+	}
 	return &C.kvl_terms_t{
-		struct_size: C.sizeof_kvl_terms_t,
-		ttl_ms:      terms.ttl(),
-		priority:    C.KVL_PRIORITY_DEFAULT,
-		cost:        C.KVL_COST_DEFAULT,
+		struct_size:  C.sizeof_kvl_terms_t,
+		ttl_ms:       milliseconds(terms.TTL, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER),
+		priority:     priority,
+		cost:         C.KVL_COST_DEFAULT,
+		flags:        terms.flags(),
+		stale_ttl_ms: milliseconds(terms.StaleTTL, 0, C.KVL_STALE_NEVER),
 	}
 }
 
@@ -166,26 +207,84 @@ func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
 }
 
 // PutNull stores that there is no such record.
-func (t *Tasks[V]) PutNull(key string) (bool, error) {
+func (t *Tasks[V]) PutNull(key string, terms ...Terms) (bool, error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.put(key, nil, Terms{})
+	var stated Terms
+	if len(terms) > 0 {
+		stated = terms[0]
+	}
+	return t.engine.put(key, nil, stated)
+}
+
+// Touch gives what is stored under a key another time to live, from now; 0 leaves it to the settings, and below 0 it is for ever. It says
+// whether there was something.
+func (t *Tasks[V]) Touch(key string, ttl time.Duration) (wasIn bool, err error) {
+	defer runtime.KeepAlive(t)
+	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
+		return C.kvl_cache_touch(cache, bytesOf(key), C.size_t(len(key)), milliseconds(ttl, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER))
+	})
+}
+
+// Expire ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if "stale.ttl_ms" gives
+// it time for that. It says whether there was something.
+func (t *Tasks[V]) Expire(key string) (wasIn bool, err error) {
+	defer runtime.KeepAlive(t)
+	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
+		return C.kvl_cache_expire(cache, bytesOf(key), C.size_t(len(key)))
+	})
 }
 
 // Remove removes what is stored under a key, and says whether there was something.
 func (t *Tasks[V]) Remove(key string) (wasIn bool, err error) {
 	defer runtime.KeepAlive(t)
-	err = t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
-		status := C.kvl_cache_remove(cache, bytesOf(key), C.size_t(len(key)))
-		wasIn = status == C.KVL_OK
-		return status
+	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
+		return C.kvl_cache_remove(cache, bytesOf(key), C.size_t(len(key)))
 	})
-	return wasIn, err
 }
 
 // Clear removes everything.
 func (t *Tasks[V]) Clear() error {
 	defer runtime.KeepAlive(t)
 	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_clear(cache) })
+}
+
+// BreakerState is what the circuit breaker does.
+type BreakerState uint32
+
+// States of the circuit breaker.
+const (
+	BreakerClosed   BreakerState = C.KVL_BREAKER_CLOSED
+	BreakerOpen     BreakerState = C.KVL_BREAKER_OPEN
+	BreakerHalfOpen BreakerState = C.KVL_BREAKER_HALF_OPEN
+)
+
+// Breaker returns the state of the circuit breaker ("breaker.failure_ratio", "breaker.consecutive").
+func (t *Tasks[V]) Breaker() (state BreakerState, err error) {
+	defer runtime.KeepAlive(t)
+	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {
+		state = BreakerState(C.kvl_tasks_breaker_state(tasks))
+		return nil
+	})
+	return state, err
+}
+
+// BreakerOrder is what the circuit breaker is ordered to be.
+type BreakerOrder uint32
+
+// Orders for the circuit breaker.
+const (
+	// ForceNone leaves it to itself.
+	ForceNone   BreakerOrder = C.KVL_BREAKER_FORCE_NONE
+	ForceClosed BreakerOrder = C.KVL_BREAKER_FORCE_CLOSED
+	ForceOpen   BreakerOrder = C.KVL_BREAKER_FORCE_OPEN
+)
+
+// ForceBreaker orders the circuit breaker open or closed, whatever the provider does, or leaves it to itself again.
+func (t *Tasks[V]) ForceBreaker(order BreakerOrder) error {
+	defer runtime.KeepAlive(t)
+	return t.engine.used(func(tasks *C.kvl_tasks_t) error {
+		return check(C.kvl_tasks_breaker_force(tasks, C.uint32_t(order)))
+	})
 }
 
 // Stats returns what was counted.

@@ -301,7 +301,37 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 		return nil, fmt.Errorf("%0100d", 0)
 	}, nil)
 	defer failing.Close()
+	file := t.TempDir() + "/cache"
+	text := func(value string) ([]byte, error) { return []byte(value), nil }
+	value := func(text []byte) (string, error) { return string(text), nil }
 	for name, work := range map[string]func(int){
+		"writes": func(i int) {
+			key := "k" + strconv.Itoa(i%100)
+			_, _ = tasks.Put(key, key, kvlight.Terms{OnlyIf: kvlight.Present, StaleTTL: time.Millisecond})
+			_, _ = tasks.Touch(key, 0)
+			_, _ = tasks.Expire(key)
+		},
+		"entries": func(i int) {
+			if i%1000 == 0 {
+				tasks.All()(func(kvlight.Result[string]) bool { return true })
+				tasks.All()(func(kvlight.Result[string]) bool { return false })
+			}
+		},
+		"files": func(i int) {
+			if i%2000 == 0 {
+				_, _ = tasks.Save(file, text)
+				other := opened(t, echo, nil)
+				_, _ = other.Load(file, value)
+				other.Close()
+				_, _ = tasks.Load("/missing", value)
+			}
+		},
+		"breakers": func(i int) {
+			if i%10 == 0 {
+				_ = failing.ForceBreaker(kvlight.ForceNone)
+				_, _ = failing.Breaker()
+			}
+		},
 		"gets":    func(i int) { _, _, _ = tasks.Get("k" + strconv.Itoa(i%2000)) },
 		"puts":    func(i int) { _, _ = tasks.Put("p"+strconv.Itoa(i%2000), "value", kvlight.Terms{}) },
 		"loads":   func(i int) { _, _, _ = tasks.Fetch(ctx, "l"+strconv.Itoa(i)) },

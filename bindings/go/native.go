@@ -29,7 +29,12 @@ const (
 	ErrCancelled   Status = C.KVL_ERR_CANCELLED
 	ErrQueueFull   Status = C.KVL_ERR_QUEUE_FULL
 	ErrUnanswered  Status = C.KVL_ERR_UNANSWERED
+	ErrUnavailable Status = C.KVL_ERR_UNAVAILABLE
 	ErrUnsupported Status = C.KVL_ERR_UNSUPPORTED
+	ErrIO          Status = C.KVL_ERR_IO
+	ErrCorrupt     Status = C.KVL_ERR_CORRUPT
+	ErrTruncated   Status = C.KVL_ERR_TRUNCATED
+	ErrFileVersion Status = C.KVL_ERR_FILE_VERSION
 )
 
 // Error is the status's name and sentence.
@@ -48,6 +53,7 @@ const (
 	FromJoined      Source = C.KVL_SOURCE_JOINED
 	FromPut         Source = C.KVL_SOURCE_PUT
 	FromErrorMemory Source = C.KVL_SOURCE_ERROR_MEMORY
+	FromStale       Source = C.KVL_SOURCE_STALE
 )
 
 func check(status C.kvl_status_t) error {

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"runtime"
 	"runtime/cgo"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -106,13 +108,31 @@ func (e *engine[V]) drop(value V) {
 }
 
 func (e *engine[V]) result(r *C.kvl_result_t) Result[V] {
-	result := Result[V]{Status: Status(r.status), Source: Source(r.source), Attempts: int(r.attempts)}
+	result := Result[V]{
+		Status:   Status(r.status),
+		Source:   Source(r.source),
+		Attempts: int(r.attempts),
+		Age:      durationOf(r.age_ms),
+		TTLLeft:  durationOf(r.ttl_left_ms),
+		IsStale:  r.flags&C.KVL_F_STALE != 0,
+	}
 	if result.Status == Value {
 		result.Value, result.Found = unboxed[V](C.go_object(r)), true
 	} else if result.Status < 0 {
 		result.Err = failure(result.Status, r.error)
 	}
+	if result.IsStale && r.error != nil {
+		result.LoadErr = failure(Status(C.kvl_error_status(r.error)), r.error)
+	}
 	return result
+}
+
+// durationOf is the longest duration for what is longer; below 0 stays so.
+func durationOf(ms C.int64_t) time.Duration {
+	if ms > math.MaxInt64/C.int64_t(time.Millisecond) {
+		return math.MaxInt64
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // EndedError is what a key fails with that had been tried before: time ran out, or the fetch was ended. errors.Is finds its status,

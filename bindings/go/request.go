@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime/cgo"
 	"sync"
+	"time"
 )
 
 // Request is what a provider is handed: keys to answer, from any goroutine. What has no answer at the Finish is null. A request that is
@@ -35,6 +36,24 @@ func (p permanent) Unwrap() error { return p.error }
 
 // Permanent marks an error as one that trying again does not help, whatever the retry settings say.
 func Permanent(err error) error { return permanent{err} }
+
+type gone struct{ error }
+
+func (g gone) Unwrap() error { return g.error }
+
+// Gone marks an error as Permanent does, where an older value is worth nothing either: no fallback serves in its place ("stale.ttl_ms"), and it
+// leaves the store.
+func Gone(err error) error { return gone{Permanent(err)} }
+
+type retryAfter struct {
+	error
+	pause time.Duration
+}
+
+func (r retryAfter) Unwrap() error { return r.error }
+
+// RetryAfter marks an error with the pause after which trying again makes sense, as HTTP's Retry-After does: a retry waits at least that long.
+func RetryAfter(err error, pause time.Duration) error { return retryAfter{err, pause} }
 
 // Keys are the keys that are asked for.
 func (r *Request[V]) Keys() []string { return r.keys }
@@ -124,6 +143,9 @@ func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_erro
 		if forGood := (permanent{}); errors.As(why, &forGood) {
 			flags = C.KVL_ERROR_F_PERMANENT
 		}
+		if forGood := (gone{}); errors.As(why, &forGood) {
+			flags |= C.KVL_ERROR_F_NO_STALE
+		}
 		message, id := said(why), cgo.NewHandle(why)
 		var err *C.kvl_error_t
 		if err := check(C.go_error(r.engine.queue, charsOf(message), C.size_t(len(message)), flags, C.uintptr_t(id), &err)); err != nil {
@@ -131,6 +153,9 @@ func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_erro
 			return err
 		}
 		defer C.kvl_error_release(err)
+		if later := (retryAfter{}); errors.As(why, &later) && later.pause >= 0 {
+			C.kvl_error_set_retry_after(err, milliseconds(later.pause, 0, 0))
+		}
 		return r.used(func(handle *C.kvl_request_t) C.kvl_status_t { return use(handle, err) })
 	})
 }

@@ -43,6 +43,24 @@ static inline kvl_status_t go_refresh(kvl_tasks_t *tasks, const uint8_t *packed,
     free(keys);
     return status;
 }
+/* Go's own functions, which the library calls on the thread of a save or a load: entries.go. */
+extern kvl_value_t *kvlGoEncode(uintptr_t id, uintptr_t object);
+extern kvl_value_t *kvlGoDecode(uintptr_t id, uint8_t *data, size_t len);
+extern int32_t kvlGoStops(uintptr_t id);
+static inline kvl_value_t *go_encode(void *id, const kvl_result_t *entry) { return kvlGoEncode((uintptr_t)id, (uintptr_t)entry->object); }
+static inline kvl_value_t *go_decode(void *id, const kvl_result_t *entry) {
+    return kvlGoDecode((uintptr_t)id, (uint8_t *)entry->data, entry->data_len);
+}
+static inline int32_t go_stops(void *id, const kvl_transfer_t *progress) {
+    (void)progress;
+    return kvlGoStops((uintptr_t)id);
+}
+static inline kvl_status_t go_save(kvl_cache_t *cache, const char *path, uintptr_t id, kvl_transfer_t *out_done, kvl_error_t **out_error) {
+    return kvl_cache_save_encoded(cache, path, go_encode, go_stops, (void *)id, out_done, sizeof *out_done, out_error);
+}
+static inline kvl_status_t go_load(kvl_cache_t *cache, const char *path, uintptr_t id, kvl_transfer_t *out_done, kvl_error_t **out_error) {
+    return kvl_cache_load_decoded(cache, path, go_decode, go_stops, (void *)id, out_done, sizeof *out_done, out_error);
+}
 static inline kvl_status_t go_on_cancel(kvl_request_t *request, uintptr_t id) { return kvl_request_on_cancel(request, NULL, (void *)id, NULL); }
 
 #endif

@@ -1,0 +1,224 @@
+package kvlight_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	kvlight "github.com/kvlight/kvlight/bindings/go"
+)
+
+type user struct {
+	Name string
+	Born int
+}
+
+func encoded(u user) ([]byte, error) { return json.Marshal(u) }
+
+func decoded(bytes []byte) (u user, err error) {
+	err = json.Unmarshal(bytes, &u)
+	return u, err
+}
+
+func noUsers(context.Context, []string) (map[string]user, error) { return nil, nil }
+
+func Test_s18_a_saved_cache_loads_with_its_values_and_times(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cache")
+	tasks := opened(t, noUsers, kvlight.Settings{"cache.capacity": 10_000})
+	defer tasks.Close()
+	for i, key := range names(5000) {
+		_, _ = tasks.Put(key, user{key, i}, kvlight.Terms{TTL: time.Hour})
+	}
+	_, _ = tasks.PutNull("none")
+	if saved, err := tasks.Save(file, encoded); saved != 5001 || err != nil {
+		t.Fatal(saved, err)
+	}
+	other := opened(t, noUsers, kvlight.Settings{"cache.capacity": 10_000})
+	defer other.Close()
+	_, _ = other.Put("k3", user{"younger", 0}, kvlight.Terms{})
+	if loaded, err := other.Load(file, decoded); loaded != 5000 || err != nil {
+		t.Fatal(loaded, err)
+	}
+	for key, name := range map[string]string{"k3": "younger", "k7": "k7", "k4999": "k4999"} {
+		if found, isFound, err := other.Get(key); found.Name != name || !isFound || err != nil {
+			t.Error(key, found, isFound, err)
+		}
+	}
+	other.All()(func(entry kvlight.Result[user]) bool {
+		if entry.Found && entry.Key != "k3" && (entry.TTLLeft <= 0 || entry.TTLLeft > time.Hour) {
+			t.Error(entry)
+		}
+		return true
+	})
+	if count, err := other.Stats(); count.Entries != 5001 || err != nil {
+		t.Error(count.Entries, err)
+	}
+}
+
+func Test_s18_what_is_wrong_with_a_file_or_a_function_is_said(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "cache")
+	tasks := opened(t, noUsers, nil)
+	defer tasks.Close()
+	_, _ = tasks.Put("a", user{"a", 1}, kvlight.Terms{})
+	_, _ = tasks.Put("b", user{"b", 1}, kvlight.Terms{})
+	if _, err := tasks.Load(filepath.Join(folder, "missing"), decoded); !errors.Is(err, kvlight.ErrIO) || !strings.Contains(err.Error(), "missing") {
+		t.Error(err)
+	}
+	_ = os.WriteFile(file, []byte("something else"), 0o600)
+	if _, err := tasks.Load(file, decoded); !errors.Is(err, kvlight.ErrCorrupt) {
+		t.Error(err)
+	}
+	no, calls := errors.New("no"), 0
+	if _, err := tasks.Save(file, func(user) ([]byte, error) { calls++; return nil, no }); err != no || calls != 1 {
+		t.Error(err, calls)
+	}
+	if _, err := tasks.Save(file, func(user) ([]byte, error) { panic("oh") }); err == nil || !strings.Contains(err.Error(), "oh") {
+		t.Error(err)
+	}
+	if text, _ := os.ReadFile(file); string(text) != "something else" {
+		t.Error("the older file was replaced")
+	}
+	// An empty encoding, and a function that calls the cache.
+	if saved, err := tasks.Save(file, func(u user) ([]byte, error) { _, _, err := tasks.Get("a"); return nil, err }); saved != 2 || err != nil {
+		t.Error(saved, err)
+	}
+	_ = tasks.Clear()
+	if loaded, err := tasks.Load(file, func(bytes []byte) (user, error) { return user{Born: len(bytes)}, nil }); loaded != 2 || err != nil {
+		t.Error(loaded, err)
+	}
+	_ = tasks.Clear()
+	if _, err := tasks.Load(file, func([]byte) (user, error) { return user{}, no }); err != no {
+		t.Error(err)
+	}
+	// One that closes the cache ends the save, and neither hangs.
+	_, _ = tasks.Put("a", user{"a", 1}, kvlight.Terms{})
+	if _, err := tasks.Save(file, func(user) ([]byte, error) { tasks.Close(); return nil, nil }); err != nil && err != kvlight.ErrClosed {
+		t.Error(err)
+	}
+	if _, err := tasks.Save(file, encoded); err != kvlight.ErrClosed {
+		t.Error(err)
+	}
+}
+
+func Test_s17_touch_expire_and_conditional_puts(t *testing.T) {
+	tasks := opened(t, echo, kvlight.Settings{"cache.ttl_ms": 60_000})
+	defer tasks.Close()
+	said := func(is bool, err error) bool {
+		if err != nil {
+			t.Error(err)
+		}
+		return is
+	}
+	if said(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Present})) || !said(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Absent})) ||
+		said(tasks.Put("a", "2", kvlight.Terms{OnlyIf: kvlight.Absent})) {
+		t.Error("conditions")
+	}
+	if !said(tasks.Touch("a", time.Hour)) || said(tasks.Touch("b", 0)) {
+		t.Error("touch")
+	}
+	if !said(tasks.Put("a", "3", kvlight.Terms{KeepTTL: true, Priority: 2})) {
+		t.Error("put")
+	}
+	results, err := tasks.Results(ctx, []string{"a"})
+	if err != nil || results[0].Value != "3" || results[0].TTLLeft < 2*time.Minute {
+		t.Error(results, err)
+	}
+	if !said(tasks.Expire("a")) || said(tasks.Expire("a")) {
+		t.Error("expire")
+	}
+}
+
+func Test_r02_a_fallback_serves_where_the_provider_fails(t *testing.T) {
+	lost := errors.New("lost")
+	var fails atomic.Bool
+	tasks := opened(t, func(_ context.Context, keys []string) (map[string]string, error) {
+		if !fails.Load() {
+			return echo(ctx, keys)
+		}
+		errs := kvlight.KeyErrors{}
+		for _, key := range keys {
+			errs[key] = lost
+			if key == "gone" {
+				errs[key] = kvlight.Gone(lost)
+			}
+		}
+		return nil, errs
+	}, kvlight.Settings{"cache.ttl_ms": 60_000, "stale.ttl_ms": 60_000})
+	defer tasks.Close()
+	keys := []string{"a", "never", "gone"}
+	if _, err := tasks.FetchAll(ctx, keys); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = tasks.Put("never", "never", kvlight.Terms{StaleTTL: -1})
+	fails.Store(true)
+	for _, key := range keys {
+		if wasIn, err := tasks.Expire(key); !wasIn || err != nil {
+			t.Error(key, wasIn, err)
+		}
+	}
+	if value, found, err := tasks.Fetch(ctx, "a"); value != "a" || !found || err != nil {
+		t.Error(value, found, err)
+	}
+	if values, err := tasks.FetchAll(ctx, []string{"a"}); values["a"] != "a" || err != nil {
+		t.Error(values, err)
+	}
+	results, err := tasks.Results(ctx, []string{"a"}, kvlight.Settings{"read": "refresh"})
+	if r := results[0]; err != nil || !r.IsStale || r.LoadErr != lost || r.Err != nil || r.Source != kvlight.FromStale || r.TTLLeft != 0 || r.Value != "a" {
+		t.Errorf("%+v", r)
+	}
+	for _, key := range keys[1:] {
+		if _, _, err := tasks.Fetch(ctx, key); !errors.Is(err, lost) {
+			t.Error(key, err)
+		}
+	}
+	fails.Store(false)
+	results, _ = tasks.Results(ctx, []string{"a"}, kvlight.Settings{"read": "refresh"})
+	if r := results[0]; r.IsStale || r.LoadErr != nil || r.Source != kvlight.FromProvider || r.TTLLeft <= 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func Test_f11a_a_provider_says_when_to_try_again(t *testing.T) {
+	var begun []time.Time
+	tasks := opened(t, func(_ context.Context, keys []string) (map[string]string, error) {
+		if begun = append(begun, time.Now()); len(begun) == 1 {
+			return nil, kvlight.RetryAfter(errors.New("later"), 60*time.Millisecond)
+		}
+		return echo(ctx, keys)
+	}, kvlight.Settings{"retry.count": 1, "retry.fixed_ms": 1})
+	defer tasks.Close()
+	if value, _, err := tasks.Fetch(ctx, "a"); value != "a" || err != nil || begun[1].Sub(begun[0]) < 59*time.Millisecond {
+		t.Error(value, err, begun)
+	}
+}
+
+func Test_r07_the_circuit_breaker_is_seen_and_ordered(t *testing.T) {
+	tasks := opened(t, func(context.Context, []string) (map[string]string, error) { return nil, errors.New("down") },
+		kvlight.Settings{"breaker.consecutive": 1})
+	defer tasks.Close()
+	is := func(wanted kvlight.BreakerState) {
+		t.Helper()
+		if state, err := tasks.Breaker(); state != wanted || err != nil {
+			t.Error(state, err)
+		}
+	}
+	is(kvlight.BreakerClosed)
+	_, _, _ = tasks.Fetch(ctx, "a")
+	is(kvlight.BreakerOpen)
+	if _, _, err := tasks.Fetch(ctx, "b"); !errors.Is(err, kvlight.ErrUnavailable) {
+		t.Error(err)
+	}
+	for order, state := range map[kvlight.BreakerOrder]kvlight.BreakerState{kvlight.ForceOpen: kvlight.BreakerOpen, kvlight.ForceNone: kvlight.BreakerClosed} {
+		if err := tasks.ForceBreaker(order); err != nil {
+			t.Error(err)
+		}
+		is(state)
+	}
+}
