@@ -69,10 +69,25 @@ function M.check(status, message)
   return status
 end
 
--- Makes what a provider puts in a key's place to fail that key alone. `permanent`: trying again is pointless.
+-- Makes what a provider puts in a key's place to fail that key alone. `terms`: a table with `permanent` (trying again is pointless),
+-- `no_stale` (nor is an older value worth anything: no fallback serves in its place, and it leaves the cache) and `retry_after_ms` (a retry waits
+-- at least that long); or true, which is { permanent = true }.
 local Failure = { __tostring = function(self) return self.message end }
-function M.failure(message, code, permanent)
-  return setmetatable({ message = message, code = code or 0, permanent = permanent }, Failure)
+function M.failure(message, code, terms)
+  if type(terms) ~= "table" then
+    terms = { permanent = terms }
+  end
+  local after = terms.retry_after_ms
+  if after ~= nil and not (type(after) == "number" and after >= 0 and after < 2 ^ 53) then
+    error("kvlight: retry_after_ms is a number of milliseconds", 2)
+  end
+  return setmetatable({
+    message = message,
+    code = code or 0,
+    permanent = terms.permanent,
+    no_stale = terms.no_stale,
+    retry_after_ms = after,
+  }, Failure)
 end
 
 function M.is_failure(value)
@@ -102,10 +117,10 @@ function M.state(prefix, handle, settings, skipped)
   end
 end
 
-local TERMS = { ttl_ms = true, priority = true, cost = true, keep_ttl = true, only_if = true }
+local TERMS = { ttl_ms = true, priority = true, cost = true, stale_ttl_ms = true, keep_ttl = true, only_if = true }
 local CONDITIONS = { absent = K.PUT_F_IF_ABSENT, present = K.PUT_F_IF_PRESENT }
 
--- A table of ttl_ms, priority, cost, keep_ttl (the entry there keeps its end) and only_if ("absent" or "present") as the library
+-- A table of ttl_ms, priority, cost, stale_ttl_ms (how long it stays after its end as a fallback; -1 not at all), keep_ttl (the entry there keeps its end) and only_if ("absent" or "present") as the library
 -- reads it; nil states nothing.
 function M.terms(stated)
   if not stated then
@@ -126,6 +141,7 @@ function M.terms(stated)
     priority = stated.priority or K.PRIORITY_DEFAULT,
     cost = stated.cost or K.COST_DEFAULT,
     flags = flags,
+    stale_ttl_ms = stated.stale_ttl_ms or 0,
   })
 end
 

@@ -1,5 +1,6 @@
 -- The cache with its provider, fetches, and the loop that handles events.
 
+local bit = require "bit"
 local ffi = require "ffi"
 local library = require "kvlight.library"
 local Request = require "kvlight.request"
@@ -155,14 +156,15 @@ function Tasks:_error(why)
   end
   local is_text, message = pcall(tostring, why)
   message = is_text and message or type(why)
-  local code, permanent = 0, false
-  if library.is_failure(why) then
-    code, permanent = why.code, why.permanent
-  end
+  local stated = library.is_failure(why) and why or {}
+  local flags = (stated.permanent and K.ERROR_F_PERMANENT or 0) + (stated.no_stale and K.ERROR_F_NO_STALE or 0)
   local out = out_error()
   local id, pointer = self:_id()
-  check(C.kvl_error_new_object(code, message, #message, permanent and K.ERROR_F_PERMANENT or 0, self.pair.queue, pointer, nil, out))
+  check(C.kvl_error_new_object(stated.code or 0, message, #message, flags, self.pair.queue, pointer, nil, out))
   self.errors[id] = why
+  if stated.retry_after_ms then
+    C.kvl_error_set_retry_after(out[0], stated.retry_after_ms)
+  end
   return out[0]
 end
 
@@ -190,7 +192,9 @@ function from_error(self, failed)
   return made
 end
 
--- A result as Lua sees it: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or an error's), key, value, error, source, attempts.
+-- A result as Lua sees it: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or an error's), key, value, error, source, attempts, age_ms,
+-- ttl_left_ms (-1 for ever, 0 if it is not stored) and is_stale: its end is over, and it serves because there was nothing better. `error` is then
+-- what the load failed with, nil if it takes too long (stale.timeout_ms).
 local function from_result(self, result)
   local status = result.status
   local value, failed
@@ -200,7 +204,8 @@ local function from_result(self, result)
     else
       value = ffi.string(result.data, result.data_len)
     end
-  elseif status < 0 then
+  end
+  if result.error ~= nil then
     failed = from_error(self, result.error)
   end
   return {
@@ -210,6 +215,9 @@ local function from_result(self, result)
     error = failed,
     source = result.source,
     attempts = result.attempts,
+    age_ms = tonumber(result.age_ms),
+    ttl_left_ms = tonumber(result.ttl_left_ms),
+    is_stale = bit.band(result.flags, K.F_STALE) ~= 0,
   }
 end
 
@@ -308,7 +316,7 @@ function Tasks:fetch(key, options)
     end
   end
   local result = self:start(key, options):wait()
-  if result.error ~= nil then
+  if result.status < 0 then
     error(result.error, 0)
   end
   return result.value
@@ -323,7 +331,7 @@ end
 function Tasks:fetch_all(keys, options)
   local values = {}
   for i, result in ipairs(self:results(keys, options)) do
-    if result.error ~= nil then
+    if result.status < 0 then
       error(result.error, 0)
     end
     values[i] = result.value
@@ -339,7 +347,7 @@ local function with_cache(self, use)
   return check(status)
 end
 
--- Stores a value; nil is "known to be absent". `terms` may have ttl_ms, priority, cost, keep_ttl, only_if. True if it got in. Polls if
+-- Stores a value; nil is "known to be absent". `terms` may have ttl_ms, priority, cost, stale_ttl_ms, keep_ttl, only_if. True if it got in. Polls if
 -- no other poll is under way, so that a program that only stores gives back what left.
 function Tasks:put(key, value, terms)
   self:_open()
@@ -361,6 +369,37 @@ end
 function Tasks:touch(key, ttl_ms)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_touch(cache, key, #key, ttl_ms or K.TTL_DEFAULT) end) == K.OK
+end
+
+-- Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if stale.ttl_ms gives it time for
+-- that. True if there was something.
+function Tasks:expire(key)
+  key_of(key)
+  return with_cache(self, function(cache) return C.kvl_cache_expire(cache, key, #key) end) == K.OK
+end
+
+-- Loads keys anew in the background, as poll() is called; the old values serve until then, and stay if it fails.
+function Tasks:refresh(keys, options)
+  local tasks = self:_open()
+  local list, n = slices(keys)
+  with_options(options, function(opts) check(C.kvl_tasks_refresh(tasks, list, n, opts)) end)
+end
+
+local BREAKER = { [K.BREAKER_CLOSED] = "closed", [K.BREAKER_OPEN] = "open", [K.BREAKER_HALF_OPEN] = "half_open" }
+local FORCE = { closed = K.BREAKER_FORCE_CLOSED, open = K.BREAKER_FORCE_OPEN }
+
+-- The state of the circuit breaker (breaker.failure_ratio, breaker.consecutive): "closed", "open" or "half_open".
+function Tasks:breaker()
+  return BREAKER[C.kvl_tasks_breaker_state(self:_open())]
+end
+
+-- Orders the circuit breaker "closed" or "open", whatever the provider does; nil leaves it to itself again.
+function Tasks:force_breaker(state)
+  local order = state == nil and K.BREAKER_FORCE_NONE or FORCE[state]
+  if not order then
+    error('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: nil', 2)
+  end
+  check(C.kvl_tasks_breaker_force(self:_open(), order))
 end
 
 -- Removes what is stored under a key. True if there was something.
@@ -386,8 +425,15 @@ function Tasks:stats()
 end
 
 local function transfer(self, call, path)
-  local done = ffi.new "kvl_transfer_t"
-  with_cache(self, function(cache) return call(cache, path, nil, nil, done, TRANSFER_SIZE, nil) end)
+  local done, why, cache = ffi.new "kvl_transfer_t", out_error(), ffi.new "kvl_cache_t *[1]"
+  check(C.kvl_tasks_cache(self:_open(), cache))
+  local status = call(cache[0], path, nil, nil, done, TRANSFER_SIZE, why)
+  C.kvl_cache_release(cache[0])
+  if status < 0 then
+    local failed = error_of(status, ffi.string(C.kvl_error_message(why[0])))
+    C.kvl_error_release(why[0])
+    error(failed, 0)
+  end
   return tonumber(done.entries)
 end
 
@@ -411,7 +457,8 @@ function Tasks:entries()
   end
 end
 
--- Writes what the cache holds to a file, but for objects, and returns how many entries that were.
+-- Writes what the cache holds to a file, which replaces one of that name when it is complete, and returns how many entries that were. Values that
+-- are no strings are left out: a cache that is to be saved holds strings.
 function Tasks:save(path)
   return transfer(self, C.kvl_cache_save, path)
 end

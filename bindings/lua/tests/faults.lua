@@ -364,6 +364,7 @@ scenario("memory stays flat", function()
   end
   tasks:put("a", "bytes")
   tasks:put("b", {})
+  local saved = os.tmpname()
   local work = {
     gets = times(200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),
     puts = times(50000, function(i) return tasks:put("p", "value", { ttl_ms = 1000 }), tasks:put("o", { i }) end),
@@ -372,6 +373,8 @@ scenario("memory stays flat", function()
     failures = times(500, function() return tasks:results(many "bad ") end),
     entries = times(1000, function() for _ in tasks:entries() do end end),
     options = times(20000, function(i) return tasks:fetch("a", { timeout_ms = 1000 + i }) end),
+    writes = times(20000, function() return tasks:put("w", "v", { stale_ttl_ms = 5 }), tasks:expire "w", tasks:force_breaker(nil), tasks:breaker() end),
+    files = times(200, function() return tasks:save(saved), tasks:load(saved), pcall(tasks.load, tasks, "/missing") end),
     ["the rest"] = times(2000, function() return tasks:fd(), tasks:stats(), tasks:touch("a"), tasks:remove("none") end),
   }
   for name, calls in pairs(work) do
@@ -386,6 +389,95 @@ scenario("memory stays flat", function()
     equal(grown < 200, true, ("%s: %d KiB more in Lua"):format(name, grown))
     equal(process < 4000, true, ("%s: %d KiB more in the process"):format(name, process))
   end
+  os.remove(saved)
+  tasks:close()
+end)
+
+-- A provider that answers, or fails, as the table says.
+local function tabled(answers, settings)
+  settings.provider = function(keys)
+    local rows = {}
+    for _, key in ipairs(keys) do
+      rows[key] = answers[key]
+    end
+    return rows
+  end
+  return kvlight.tasks(settings)
+end
+
+scenario("r02 a fallback serves where the provider fails", function()
+  local answers = { a = "one", b = "two", c = "three" }
+  local tasks = tabled(answers, { ["cache.ttl_ms"] = 60000, ["stale.ttl_ms"] = 60000 })
+  equal(table.concat(tasks:fetch_all { "a", "b", "c" }, " "), "one two three", "values")
+  tasks:put("b", "two", { stale_ttl_ms = -1 })
+  local lost = kvlight.failure "lost"
+  answers.a, answers.b, answers.c = lost, lost, kvlight.failure("for good", 7, { permanent = true, no_stale = true })
+  for _, key in ipairs { "a", "b", "c" } do
+    equal(tasks:expire(key), true, "expired: " .. key)
+  end
+  equal(tasks:expire "d", false, "what is not there")
+  equal(tasks:get "a", nil, "no lookup finds it")
+  equal(tasks:fetch "a", "one", "the fallback")
+  equal(tasks:fetch_all({ "a" }, { read = "refresh" })[1], "one", "in a batch")
+  local result = tasks:results({ "a" }, { read = "refresh" })[1]
+  equal(result.is_stale and result.value, "one", "the result")
+  equal(result.error, lost, "what the load failed with")
+  equal(result.source, K.SOURCE_STALE, "its source")
+  equal(result.ttl_left_ms, 0, "its time")
+  equal(tasks:results({ "b" })[1].error, lost, "no time as a fallback")
+  equal(tasks:results({ "c" })[1].error.message, "for good", "no fallback serves")
+  answers.a = "new"
+  result = tasks:results({ "a" }, { read = "refresh" })[1]
+  equal(not result.is_stale and result.error == nil and result.ttl_left_ms > 0 and result.value, "new", "a fresh one")
+  answers.a = "newer"
+  tasks:refresh { "a" }
+  for _ = 1, 100 do
+    if tasks:get "a" == "newer" then
+      break
+    end
+    tasks:poll(100)
+  end
+  equal(tasks:get "a", "newer", "refreshed")
+  tasks:close()
+end)
+
+scenario("r07 the circuit breaker is seen and ordered", function()
+  local tasks = tabled({ a = kvlight.failure "down" }, { ["breaker.consecutive"] = 1 })
+  equal(tasks:breaker(), "closed", "at first")
+  equal(tasks:results({ "a" })[1].error.message, "down", "a failure")
+  equal(tasks:breaker(), "open", "after it")
+  equal(tasks:results({ "b" })[1].status, K.ERR_UNAVAILABLE, "another key")
+  for _, state in ipairs { "closed", "open" } do
+    tasks:force_breaker(state)
+    equal(tasks:breaker(), state, "ordered")
+  end
+  tasks:force_breaker(nil)
+  equal(tasks:breaker(), "closed", "left to itself")
+  equal(pcall(tasks.force_breaker, tasks, "ajar"), false, "no state")
+  tasks:close()
+end)
+
+scenario("f11a a provider says when to try again", function()
+  local calls = 0
+  local tasks = kvlight.tasks {
+    provider = function(keys)
+      calls = calls + 1
+      if calls == 1 then
+        error(kvlight.failure("later", 0, { retry_after_ms = 60 }), 0)
+      end
+      return { [keys[1]] = "answer" }
+    end,
+    ["retry.count"] = 1,
+    ["retry.fixed_ms"] = 1,
+  }
+  local fetch = tasks:start "a"
+  while calls == 0 do
+    tasks:poll(100)
+  end
+  -- Far longer than the policy's own pause, and shorter than the one asked for.
+  equal(tasks:poll(20), 0, "the pause")
+  equal(fetch:wait().value, "answer", "the second attempt")
+  equal(pcall(kvlight.failure, "later", 0, { retry_after_ms = -1 }), false, "no time")
   tasks:close()
 end)
 
@@ -417,6 +509,9 @@ scenario("s18 all entries are seen and saved", function()
   equal(went_well, false, "another file")
   equal(why.status, K.ERR_CORRUPT, "what is wrong with it")
   os.remove(path)
+  went_well, why = pcall(other.load, other, path)
+  equal(why.name, "KVL_ERR_IO", "no file")
+  equal(why.message:find(path, 1, true) ~= nil, true, "which file")
   other:close()
   tasks:close()
 end)

@@ -107,14 +107,14 @@ final class Library
     /**
      * On which terms a value is stored, as the library reads it during the next call.
      *
-     * @param array{ttl_ms?: int, priority?: float, cost?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
+     * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
     public static function stated(array $terms): ?CData
     {
         if ($terms === []) {
             return null;
         }
-        $unknown = array_diff_key($terms, array_flip(['ttl_ms', 'priority', 'cost', 'keep_ttl', 'only_if']));
+        $unknown = array_diff_key($terms, array_flip(['ttl_ms', 'priority', 'cost', 'stale_ttl_ms', 'keep_ttl', 'only_if']));
         if ($unknown !== []) {
             throw new \InvalidArgumentException('kvlight: there is no term ' . implode(', ', array_keys($unknown)));
         }
@@ -124,6 +124,7 @@ final class Library
         self::$terms->ttl_ms = $terms['ttl_ms'] ?? Native::TTL_DEFAULT;
         self::$terms->priority = $terms['priority'] ?? Native::PRIORITY_DEFAULT;
         self::$terms->cost = $terms['cost'] ?? Native::COST_DEFAULT;
+        self::$terms->stale_ttl_ms = $terms['stale_ttl_ms'] ?? 0;
         self::$terms->flags = (($terms['keep_ttl'] ?? false) ? Native::PUT_F_KEEP_TTL : 0) | match ($terms['only_if'] ?? null) {
             null => 0,
             'absent' => Native::PUT_F_IF_ABSENT,

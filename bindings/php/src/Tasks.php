@@ -141,7 +141,7 @@ final class Tasks
      * Stores a value; null is "known to be absent". True if it got in. Polls if no other poll is under way, so that a program that
      * only stores gives back what left.
      *
-     * @param array{ttl_ms?: int, priority?: float, cost?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
+     * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
     public function put(string $key, mixed $value, array $terms = []): bool
     {
@@ -162,6 +162,41 @@ final class Tasks
     public function touch(string $key, int $ttlMs = Native::TTL_DEFAULT): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_touch($cache, $key, strlen($key), $ttlMs)) === Native::OK;
+    }
+
+    /**
+     * Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if stale.ttl_ms gives it time
+     * for that. True if there was something.
+     */
+    public function expire(string $key): bool
+    {
+        return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_expire($cache, $key, strlen($key))) === Native::OK;
+    }
+
+    /** Loads keys anew in the background, as poll() is called; the old values serve until then, and stay if it fails. */
+    public function refresh(array $keys, array $options = []): void
+    {
+        $keys = array_map(strval(...), array_values($keys));
+        [$slices, $packed] = Library::slices($keys);
+        $this->withOptions($options, fn (?CData $stated) => Library::check(
+            $this->ffi->kvl_tasks_refresh($this->tasks(), $slices, count($keys), $stated)));
+    }
+
+    /** The state of the circuit breaker (breaker.failure_ratio, breaker.consecutive): "closed", "open" or "half_open". */
+    public function breaker(): string
+    {
+        return ['closed', 'open', 'half_open'][$this->ffi->kvl_tasks_breaker_state($this->tasks())];
+    }
+
+    /** Orders the circuit breaker "closed" or "open", whatever the provider does; null leaves it to itself again. */
+    public function forceBreaker(?string $state): void
+    {
+        Library::check($this->ffi->kvl_tasks_breaker_force($this->tasks(), match ($state) {
+            null => Native::BREAKER_FORCE_NONE,
+            'closed' => Native::BREAKER_FORCE_CLOSED,
+            'open' => Native::BREAKER_FORCE_OPEN,
+            default => throw new \InvalidArgumentException('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: null'),
+        }));
     }
 
     /** Removes what is stored under a key. True if there was something. */
@@ -197,7 +232,10 @@ final class Tasks
         }
     }
 
-    /** Writes what the cache holds to a file, but for objects; how many entries that were. */
+    /**
+     * Writes what the cache holds to a file, which replaces one of that name when it is complete; how many entries that were. Values that are no
+     * strings are left out: a cache that is to be saved holds what serialize() or json_encode() made of them.
+     */
     public function save(string $path): int
     {
         return $this->transfer('kvl_cache_save', $path);
@@ -212,7 +250,15 @@ final class Tasks
     private function transfer(string $function, string $path): int
     {
         $done = $this->ffi->new('kvl_transfer_t');
-        $this->withCache(fn (CData $cache) => $this->ffi->$function($cache, $path, null, 0, FFI::addr($done), FFI::sizeof($done), null));
+        $why = Library::place('kvl_error_t *');
+        $cache = Library::taken('kvl_cache_t', fn ($out) => $this->ffi->kvl_tasks_cache($this->tasks(), $out));
+        $status = $this->ffi->$function($cache, $path, null, 0, FFI::addr($done), FFI::sizeof($done), $why);
+        $this->ffi->kvl_cache_release($cache);
+        if ($status < 0) {
+            $error = new Error($status, $this->ffi->kvl_error_message($why[0]));
+            $this->ffi->kvl_error_release($why[0]);
+            throw $error;
+        }
         return $done->entries;
     }
 
@@ -323,11 +369,14 @@ final class Tasks
     {
         $this->tasks();
         $message = $error->getMessage();
-        $flags = $error instanceof Permanent ? Native::ERROR_F_PERMANENT : 0;
+        $flags = ($error instanceof Permanent ? Native::ERROR_F_PERMANENT : 0) | ($error instanceof Gone ? Native::ERROR_F_NO_STALE : 0);
         $id = ++$this->lastId;
         $handle = Library::taken('kvl_error_t', fn ($out) => $this->ffi->kvl_error_new_object(
             0, $message, strlen($message), $flags, $this->queue, $id, null, $out));
         $this->errors[$id] = $error;
+        if ($error instanceof RetryAfter) {
+            $this->ffi->kvl_error_set_retry_after($handle, $error->afterMs);
+        }
         try {
             return $use($handle);
         } finally {
@@ -375,17 +424,24 @@ final class Tasks
 
     private function begin(?callable $tell, array $settings, callable $call): Fetch
     {
-        $options = $settings === [] ? null : Library::taken('kvl_options_t', fn ($out) => $this->ffi->kvl_options_new($out));
-        try {
-            if ($options !== null) {
-                Library::set('kvl_options', $options, $settings);
-            }
+        return $this->withOptions($settings, function (?CData $options) use ($tell, $call): Fetch {
             $handle = Library::taken('kvl_fetch_t', fn ($out) => $this->ffi->kvl_fetch_new($out));
             $fetch = new Fetch($this, $handle, $tell === null ? null : $tell(...));
             $id = ++$this->lastId;
             Library::check($call($options, $handle, $id));
             $this->fetches[$id] = $fetch;
             return $fetch;
+        });
+    }
+
+    private function withOptions(array $settings, callable $use): mixed
+    {
+        $options = $settings === [] ? null : Library::taken('kvl_options_t', fn ($out) => $this->ffi->kvl_options_new($out));
+        try {
+            if ($options !== null) {
+                Library::set('kvl_options', $options, $settings);
+            }
+            return $use($options);
         } finally {
             $this->ffi->kvl_options_free($options);
         }
@@ -445,8 +501,9 @@ final class Tasks
             $result->object !== 0 => $this->objects[$result->object],
             default => FFI::string($result->data, $result->data_len),
         };
-        $error = $status < 0 ? $this->error($result->error) : null;
-        return new Result(FFI::string($result->key, $result->key_len), $value, $error, $status, $result->source, $result->attempts);
+        $error = $result->error === null ? null : $this->error($result->error);
+        return new Result(FFI::string($result->key, $result->key_len), $value, $error, $status, $result->source, $result->attempts,
+            $result->age_ms, $result->ttl_left_ms, ($result->flags & Native::F_STALE) !== 0);
     }
 
     private function error(CData $error): \Throwable

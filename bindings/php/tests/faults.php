@@ -212,7 +212,69 @@ $scenarios['s18 all entries are seen and saved'] = function () {
     }
     equal($status, Native::ERR_CORRUPT, 'another file');
     unlink($path);
+    $message = '';
+    try {
+        $other->load($path);
+    } catch (Kvlight\Error $error) {
+        $message = $error->getMessage();
+    }
+    equal([str_contains($message, 'KVL_ERR_IO'), str_contains($message, $path)], [true, true], "no file: $message");
     $other->close();
+    $tasks->close();
+};
+
+$scenarios['r02 a fallback serves where the provider fails'] = function () {
+    $answers = ['a' => 'one', 'b' => 'two', 'c' => 'three'];
+    $tasks = new Tasks(function (array $keys) use (&$answers) { return array_intersect_key($answers, array_flip($keys)); },
+        ['cache.ttl_ms' => 60_000, 'stale.ttl_ms' => 60_000]);
+    equal($tasks->fetchAll(['a', 'b', 'c']), ['one', 'two', 'three'], 'values');
+    $tasks->put('b', 'two', ['stale_ttl_ms' => -1]);
+    $lost = new RuntimeException('lost');
+    $answers = ['a' => $lost, 'b' => $lost, 'c' => new Kvlight\Gone('for good')];
+    equal(array_map($tasks->expire(...), ['a', 'b', 'c', 'd']), [true, true, true, false], 'expired');
+    equal([$tasks->get('a'), $tasks->fetch('a')], [null, 'one'], 'the fallback');
+    $result = $tasks->results(['a'], ['read' => 'refresh'])[0];
+    equal([$result->value(), $result->isStale, $result->error === $lost, $result->source, $result->ttlLeftMs],
+        ['one', true, true, Native::SOURCE_STALE, 0], 'the result');
+    foreach (['b' => 'lost', 'c' => 'for good'] as $key => $message) {
+        equal($tasks->results([$key])[0]->error->getMessage(), $message, "no fallback for $key");
+    }
+    $answers['a'] = 'new';
+    $result = $tasks->results(['a'], ['read' => 'refresh'])[0];
+    equal([$result->value(), $result->isStale, $result->error, $result->attempts, $result->ttlLeftMs > 0], ['new', false, null, 1, true], 'a fresh one');
+    $answers['a'] = 'newer';
+    $tasks->refresh(['a']);
+    for ($i = 0; $i < 100 && $tasks->get('a') !== 'newer'; $i++) {
+        $tasks->poll(100);
+    }
+    equal($tasks->get('a'), 'newer', 'refreshed');
+    $tasks->close();
+};
+
+$scenarios['r07 the circuit breaker is seen and ordered'] = function () {
+    $tasks = new Tasks(fn () => throw new RuntimeException('down'), ['breaker.consecutive' => 1]);
+    equal($tasks->breaker(), 'closed', 'at first');
+    equal($tasks->results(['a'])[0]->error->getMessage(), 'down', 'a failure');
+    equal([$tasks->breaker(), $tasks->results(['b'])[0]->status], ['open', Native::ERR_UNAVAILABLE], 'after it');
+    $states = array_map(function (?string $state) use ($tasks) { $tasks->forceBreaker($state); return $tasks->breaker(); }, ['closed', 'open', null]);
+    equal($states, ['closed', 'open', 'closed'], 'ordered');
+    $refused = false;
+    try {
+        $tasks->forceBreaker('ajar');
+    } catch (InvalidArgumentException) {
+        $refused = true;
+    }
+    equal($refused, true, 'no state');
+    $tasks->close();
+};
+
+$scenarios['f11a a provider says when to try again'] = function () {
+    $begun = [];
+    $tasks = new Tasks(function (array $keys) use (&$begun) {
+        $begun[] = hrtime(true);
+        return count($begun) === 1 ? throw new Kvlight\RetryAfter('later', 60) : array_combine($keys, $keys);
+    }, ['retry.count' => 1, 'retry.fixed_ms' => 1]);
+    equal([$tasks->fetch('a'), $begun[1] - $begun[0] > 59_000_000], ['a', true], 'the pause');
     $tasks->close();
 };
 
@@ -235,6 +297,22 @@ $scenarios['memory stays flat'] = function () {
         'loads' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->fetchAll($many('key ')); } },
         'failures' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->results($many('bad ')); } },
         'entries' => function () use ($tasks) { for ($i = 0; $i < 1_000; $i++) { foreach ($tasks->entries() as $value); } },
+        'writes' => function () use ($tasks) {
+            for ($i = 0; $i < 20_000; $i++) {
+                $tasks->put('w', 'v', ['stale_ttl_ms' => 5]);
+                $tasks->expire('w');
+                $tasks->forceBreaker(null);
+                $tasks->breaker();
+            }
+        },
+        'files' => function () use ($tasks) {
+            $path = sys_get_temp_dir() . '/kvlight-flat-' . getmypid();
+            for ($i = 0; $i < 200; $i++) {
+                $tasks->save($path);
+                $tasks->load($path);
+            }
+            unlink($path);
+        },
         'options' => function () use ($tasks) { for ($i = 1; $i < 20_000; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
         'the rest' => function () use ($tasks) { for ($i = 0; $i < 2_000; $i++) { $tasks->fd(); $tasks->stats(); $tasks->touch('a'); $tasks->remove('none'); } },
     ];

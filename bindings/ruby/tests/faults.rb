@@ -254,8 +254,53 @@ scenario "s18 all entries are seen and saved" do
         e.status
       end
     equal failure, Kvlight::ERR_CORRUPT, "another file"
+    missing = raised(Kvlight::Error, "no file") { other.load(File.join(folder, "missing")) }
+    equal [missing.name, missing.message.include?("missing")], ["KVL_ERR_IO", true], "it says which"
     other.close
   end
+  tasks.close
+end
+
+scenario "r02 a fallback serves where the provider fails" do
+  answers = { "a" => "one", "b" => "two", "c" => "three" }
+  tasks = Kvlight::Tasks.new(cache_ttl_ms: 60_000, stale_ttl_ms: 60_000) { |keys| answers.slice(*keys) }
+  equal tasks.fetch_all(%w[a b c]), %w[one two three], "values"
+  tasks.put("b", "two", stale_ttl_ms: -1)
+  lost = IOError.new("lost")
+  answers.update("a" => lost, "b" => lost, "c" => Kvlight::Gone.new("for good"))
+  equal %w[a b c d].map { |key| tasks.expire(key) }, [true, true, true, false], "expired"
+  equal [tasks.get("a"), tasks.fetch("a")], [nil, "one"], "the fallback"
+  result = tasks.results(%w[a], read: :refresh).first
+  equal [result.value!, result.stale?, result.error, result.source, result.ttl_left_ms], ["one", true, lost, Kvlight::SOURCE_STALE, 0], "the result"
+  equal raised(IOError, "b") { tasks.fetch("b") }, lost, "it had no time as a fallback"
+  raised(Kvlight::Gone, "c") { tasks.fetch("c") }
+  answers["a"] = "new"
+  result = tasks.results(%w[a], read: :refresh).first
+  equal [result.value, result.stale?, result.error, result.attempts, result.ttl_left_ms.positive?], ["new", false, nil, 1, true], "a fresh one"
+  tasks.refresh(%w[b])
+  tasks.close
+end
+
+scenario "r07 the circuit breaker is seen and ordered" do
+  tasks = Kvlight::Tasks.new(breaker_consecutive: 1) { |_| raise IOError, "down" }
+  equal tasks.breaker, :closed, "at first"
+  raised(IOError, "a") { tasks.fetch("a") }
+  equal [tasks.breaker, raised(Kvlight::Error, "b") { tasks.fetch("b") }.name], [:open, "KVL_ERR_UNAVAILABLE"], "after a failure"
+  equal [:closed, :open, nil].map { |state| tasks.force_breaker(state) || tasks.breaker }, %i[closed open closed], "ordered"
+  raised(ArgumentError, "no state") { tasks.force_breaker(:ajar) }
+  tasks.close
+end
+
+scenario "f11a a provider says when to try again" do
+  begun = []
+  tasks = Kvlight::Tasks.new(retry_count: 1, retry_fixed_ms: 1) do |keys|
+    begun << Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    raise Kvlight::RetryAfter.new("later", after_ms: 60) if begun.size == 1
+
+    keys.to_h { |key| [key, key] }
+  end
+  equal [tasks.fetch("a"), begun.last - begun.first > 0.059], ["a", true], "the pause: #{begun}"
+  raised(ArgumentError, "below 0") { Kvlight::RetryAfter.new(after_ms: -1) }
   tasks.close
 end
 
@@ -272,6 +317,13 @@ scenario "memory stays flat" do
     "loads" => -> { 500.times { tasks.fetch_all(Array.new(100) { "key #{last += 1}" }) } },
     "single loads" => -> { 5_000.times { tasks.fetch("key #{last += 1}") } },
     "failures" => -> { 500.times { tasks.results(Array.new(100) { "bad #{last += 1}" }) } },
+    "writes" => -> { 20_000.times { |i| tasks.put("w#{i % 50}", "v", stale_ttl_ms: 5) && tasks.touch("w#{i % 50}") && tasks.expire("w#{i % 50}") } },
+    "breakers" => -> { 20_000.times { tasks.force_breaker(nil) || tasks.breaker } },
+    "files" => lambda {
+      Dir.mktmpdir do |folder|
+        200.times { tasks.save("#{folder}/a") && tasks.clear.load("#{folder}/a") }
+      end
+    },
     "entries" => -> { 1_000.times { tasks.each_entry { |_, value| value } } },
     "options" => -> { 10_000.times { |i| tasks.fetch("a", timeout_ms: 1000 + i) } }
   }.each do |what, work|

@@ -29,12 +29,33 @@ module Kvlight
   # Put in a key's place by a provider, or raised: that trying again is pointless, whatever the retry settings say.
   class Permanent < StandardError; end
 
+  # As Permanent, where an older value is worth nothing either: no fallback serves in its place (stale_ttl_ms), and it leaves the cache.
+  class Gone < Permanent; end
+
+  # Put in a key's place by a provider, or raised: a retry waits at least `after_ms`, as HTTP's Retry-After asks.
+  class RetryAfter < StandardError
+    attr_reader :after_ms
+
+    def initialize(message = nil, after_ms:)
+      @after_ms = Integer(after_ms)
+      raise ArgumentError, "kvlight: after_ms is not below 0" if @after_ms.negative?
+
+      super(message)
+    end
+  end
+
   # What became of one key. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or an error's; `source` is Kvlight::SOURCE_STORE
-  # and the like.
-  Result = Struct.new(:key, :value, :error, :status, :source, :attempts, keyword_init: true) do
+  # and the like. `age_ms` is the time since it was loaded or put, `ttl_left_ms` that until its end: -1 for ever, 0 if it is not stored.
+  Result = Struct.new(:key, :value, :error, :status, :source, :attempts, :age_ms, :ttl_left_ms, :stale, keyword_init: true) do
     # The value, nil if there is none; raises what made it fail.
     def value!
-      error ? raise(error) : value
+      status.negative? ? raise(error) : value
+    end
+
+    # Whether its end is over, and it serves because there was nothing better. `error` is then what the load failed with, nil if it takes too
+    # long (stale_timeout_ms).
+    def stale?
+      stale
     end
   end
 end

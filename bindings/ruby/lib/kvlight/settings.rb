@@ -28,9 +28,9 @@ module Kvlight
     private_constant :CONDITIONS
 
     # The terms on which a value is stored, packed.
-    def self.terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, keep_ttl: false, only_if: nil)
+    def self.terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, stale_ttl_ms: 0, keep_ttl: false, only_if: nil)
       flags = CONDITIONS.fetch(only_if) | (keep_ttl ? PUT_F_KEEP_TTL : 0)
-      stated = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags }
+      stated = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags, stale_ttl_ms: stale_ttl_ms }
       Native::Terms.members.map { |member| stated.fetch(member, 0) }.pack(Native::Terms::FORMAT)
     end
 

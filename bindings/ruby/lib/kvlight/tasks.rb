@@ -17,7 +17,9 @@ module Kvlight
     BUSY_LOCK = Mutex.new
     # What a provider raised, among the objects.
     Raised = Struct.new(:exception)
-    private_constant :BUSY, :BUSY_LOCK, :Raised
+    BREAKER = { BREAKER_CLOSED => :closed, BREAKER_OPEN => :open, BREAKER_HALF_OPEN => :half_open }.freeze
+    FORCE = { nil => BREAKER_FORCE_NONE, closed: BREAKER_FORCE_CLOSED, open: BREAKER_FORCE_OPEN }.freeze
+    private_constant :BUSY, :BUSY_LOCK, :Raised, :BREAKER, :FORCE
 
     # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is no
     # String once cache and fetches hold it no more; `on_error` with what a block given to start, or `dropped`, raises: without one
@@ -78,8 +80,8 @@ module Kvlight
       look_up(key).last
     end
 
-    # Stores a value; nil is "known to be absent". Terms are ttl_ms:, priority:, cost:, keep_ttl: true (the entry there keeps its
-    # end) and only_if: :absent or :present. True if it got in.
+    # Stores a value; nil is "known to be absent". Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how long it stays after its end as a
+    # fallback; -1 not at all), keep_ttl: true (the entry there keeps its end) and only_if: :absent or :present. True if it got in.
     def put(key, value, **terms)
       key = key_of(key)
       with_value(value) do |handle|
@@ -91,6 +93,35 @@ module Kvlight
     def touch(key, ttl_ms: TTL_DEFAULT)
       key = key_of(key)
       with_cache { |cache| Native.kvl_cache_touch(cache, key, key.bytesize, ttl_ms) } == OK
+    end
+
+    # Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if stale_ttl_ms gives it
+    # time for that. True if there was something.
+    def expire(key)
+      key = key_of(key)
+      with_cache { |cache| Native.kvl_cache_expire(cache, key, key.bytesize) } == OK
+    end
+
+    # Loads keys anew in the background; the old values serve until then, and stay if it fails.
+    def refresh(keys, **options)
+      keys = keys.map { |key| key_of(key) }
+      slices = Native.slices(keys)
+      with_options(options) do |stated|
+        @engine.use { |tasks| Error.check(Native.kvl_tasks_refresh(tasks, slices.to_i, keys.size, stated)) }
+      end
+      nil
+    end
+
+    # The state of the circuit breaker (breaker_failure_ratio, breaker_consecutive): :closed, :open or :half_open.
+    def breaker
+      BREAKER.fetch(@engine.use { |tasks| Native.kvl_tasks_breaker_state(tasks) })
+    end
+
+    # Orders the circuit breaker :closed or :open, whatever the provider does; nil leaves it to itself again.
+    def force_breaker(state)
+      order = FORCE.fetch(state) { raise ArgumentError, "kvlight: the circuit breaker is forced :closed or :open, or left to itself: nil" }
+      @engine.use { |tasks| Error.check(Native.kvl_tasks_breaker_force(tasks, order)) }
+      nil
     end
 
     # Removes what is stored under a key. True if there was something.
@@ -123,7 +154,8 @@ module Kvlight
       self
     end
 
-    # Writes what the cache holds to a file, but for objects; how many entries that were.
+    # Writes what the cache holds to a file, which replaces one of that name when it is complete; how many entries that were. Values that are
+    # no Strings are left out: a cache that is to be saved holds what Marshal.dump or JSON made of them.
     def save(path)
       transfer(path) { |*given| Native.kvl_cache_save(*given) }
     end
@@ -236,10 +268,12 @@ module Kvlight
 
     def error_value(error)
       message = message_of(error)
-      flags = error.is_a?(Permanent) ? ERROR_F_PERMANENT : 0
-      kept(Raised.new(error)) do |id, out|
+      flags = (error.is_a?(Permanent) ? ERROR_F_PERMANENT : 0) | (error.is_a?(Gone) ? ERROR_F_NO_STALE : 0)
+      made = kept(Raised.new(error)) do |id, out|
         Native.kvl_error_new_object(0, message, message.bytesize, flags, @engine.queue, id, 0, out)
       end
+      Native.kvl_error_set_retry_after(made, error.after_ms) if error.is_a?(RetryAfter)
+      made
     end
 
     # The handle that the block makes for an object, which is kept until the library says that the handle is gone.
@@ -269,16 +303,25 @@ module Kvlight
       Native.kvl_value_release(handle) if handle && handle != 0
     end
 
+    # The error says in a sentence what is wrong with the file.
     def transfer(path)
-      place = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
-      with_cache { |cache| yield cache, path, 0, 0, place.to_i, Native::Transfer::SIZE, 0 }
-      Native.read(Native::Transfer, place.to_i).entries
+      done = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
+      status = nil
+      why = Native.taken { |out| status = in_cache { |cache| yield cache, path, 0, 0, done.to_i, Native::Transfer::SIZE, out } }
+      Error.check(status, why.zero? ? nil : Native.text(Native.kvl_error_message(why)))
+      Native.read(Native::Transfer, done.to_i).entries
+    ensure
+      Native.kvl_error_release(why) if why
     end
 
-    def with_cache
+    def with_cache(&call)
+      Error.check(in_cache(&call))
+    end
+
+    def in_cache
       @engine.use do |tasks|
         cache = Native.taken { |out| Error.check(Native.kvl_tasks_cache(tasks, out)) }
-        Error.check(yield(cache))
+        yield(cache)
       ensure
         Native.kvl_cache_release(cache) if cache
       end
@@ -347,16 +390,13 @@ module Kvlight
 
     def result_of(keys, result)
       value = value_of(result) if result.status == VALUE
-      error = error_of(result) if result.status.negative?
-      Result.new(key: keys[result.index], value: value, error: error, status: result.status, source: result.source, attempts: result.attempts)
+      error = error_at(result.error, Native.kvl_error_status(result.error)) unless result.error.zero?
+      Result.new(key: keys[result.index], value: value, error: error, status: result.status, source: result.source, attempts: result.attempts,
+                 age_ms: result.age_ms, ttl_left_ms: result.ttl_left_ms, stale: (result.flags & F_STALE) != 0)
     end
 
     def value_of(result)
       result.object.zero? ? Native.bytes(result.data, result.data_len).force_encoding(@encoding) : @objects[result.object]
-    end
-
-    def error_of(result)
-      error_at(result.error, result.status)
     end
 
     def error_at(address, status)

@@ -1,0 +1,16 @@
+<?php
+declare(strict_types=1);
+
+namespace Kvlight;
+
+/** Thrown by a provider, or put in a value's place: a retry waits at least `$afterMs`, as HTTP's Retry-After asks. */
+class RetryAfter extends \RuntimeException
+{
+    public function __construct(string $message, public readonly int $afterMs, ?\Throwable $previous = null)
+    {
+        if ($afterMs < 0) {
+            throw new \InvalidArgumentException('kvlight: afterMs is not below 0');
+        }
+        parent::__construct($message, 0, $previous);
+    }
+}
