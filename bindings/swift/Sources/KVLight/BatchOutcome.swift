@@ -23,6 +23,8 @@ public enum OutcomeSource: UInt32, Sendable {
 public struct Outcome<K: KVLightKey, Element: Sendable>: Sendable {
     public let key: K
     public let result: Result<Element?, any Error>
+    /// With ``isStale``: what the load failed with; `nil` if it takes too long (``FetchOptions/staleAfter``).
+    public let loadError: (any Error)?
     public let source: OutcomeSource
     /// How many attempts the load took; 0 if there was none.
     public let attempts: Int
@@ -38,6 +40,8 @@ public struct Outcome<K: KVLightKey, Element: Sendable>: Sendable {
     init(_ key: K, _ result: kvl_result_t) {
         self.key = key
         self.result = result.outcome()
+        let isStale = result.flags & KVL_F_STALE != 0
+        loadError = isStale ? result.error.map { thrown(kvl_error_status($0), $0) } : nil
         source = OutcomeSource(rawValue: result.source) ?? .none
         attempts = Int(result.attempts)
         age = .milliseconds(result.age_ms)

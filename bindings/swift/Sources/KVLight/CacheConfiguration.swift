@@ -29,8 +29,16 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var staleFor = Duration.zero
     /// How long a fetch that has a fallback waits for the load; `nil` is for as long as that takes, zero not at all.
     public var staleAfter: Duration?
+    /// How long a key is not loaded after a failure that a fallback covered; its fetches receive the fallback at once.
+    public var staleRetry = Duration.seconds(1)
     /// After which part of its time to live an element that is used is loaded anew in the background; 0 is never.
     public var refreshAfter = 0.0
+    /// Says that as a time since the element was stored, in place of ``refreshAfter``.
+    public var refreshAge: Duration?
+    /// After a refresh that failed, how long until the next one.
+    public var refreshRetry = Duration.seconds(1)
+    /// Up to which part of the time, 0 to 1, that begins earlier, drawn for each element, so that what was stored together is not loaded together.
+    public var refreshJitter = 0.0
     /// Whether a timer gives the memory of expired entries back. Without it each write gives back a few.
     public var usesTimer = true
     /// Makes hashing and jitter repeatable.
@@ -83,7 +91,11 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         config.set("cache.idle_ttl_ms", idleTimeToLive.map { $0.milliseconds(atLeast: 1) } ?? -1)
         config.set("stale.ttl_ms", staleFor.milliseconds())
         config.set("stale.timeout_ms", staleAfter.map { $0.milliseconds() } ?? -1)
-        config.set("refresh.after", min(max(refreshAfter.isNaN ? 0 : refreshAfter, 0), 1))
+        config.set("stale.retry_ms", min(staleRetry.milliseconds(), Int64(UInt32.max)))
+        config.set("refresh.after", refreshAge != nil || refreshAfter.isNaN ? 0 : min(max(refreshAfter, 0), 1))
+        config.set("refresh.after_ms", refreshAge.map { $0.milliseconds(atLeast: 1) } ?? 0)
+        config.set("refresh.retry_ms", min(refreshRetry.milliseconds(atLeast: 1), Int64(UInt32.max)))
+        config.set("refresh.jitter", min(max(refreshJitter.isNaN ? 0 : refreshJitter, 0), 1))
         config.set("cache.timer", usesTimer)
         config.set("cache.seed", seed.map { max($0, 0) } ?? -1)
         config.set("cache.hash", hash.rawValue)

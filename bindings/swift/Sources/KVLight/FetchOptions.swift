@@ -60,6 +60,7 @@ public struct FetchOptions: Sendable {
 
     public init(
         timeout: Duration? = nil,
+        staleAfter: Duration? = nil,
         read: ReadMode? = nil,
         batchMode: BatchMode? = nil,
         retry: RetryPolicy? = nil,
@@ -68,6 +69,7 @@ public struct FetchOptions: Sendable {
         progress: Progress? = nil
     ) {
         self.timeout = timeout
+        self.staleAfter = staleAfter
         self.read = read
         self.batchMode = batchMode
         self.retry = retry

@@ -83,19 +83,23 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// Answers the key at `index`, and says on which terms the answer is stored.
     @discardableResult
-    public func resolve(at index: Int, with element: Element?, expiredIn ttl: TimeToLive, priority: Double? = nil) -> Acceptance {
+    public func resolve(
+        at index: Int, with element: Element?, expiredIn ttl: TimeToLive, priority: Double? = nil, staleFor stale: Duration? = nil
+    ) -> Acceptance {
         guard index >= 0 else { return .refused }
         return accepted(
-            handle.resolve(index, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority)))
+            handle.resolve(
+                index, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority), stale: staleMilliseconds(stale)))
     }
 
     /// Answers by key: one of ``keys``, or another, which is stored if it is news.
     @discardableResult
     public func supply(
-        _ element: Element?, for key: K, expiredIn ttl: TimeToLive = .default, priority: Double? = nil
+        _ element: Element?, for key: K, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil
     ) -> Acceptance {
         accepted(
-            handle.supply(key, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority)))
+            handle.supply(
+                key, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority), stale: staleMilliseconds(stale)))
     }
 
     /// Fails the key at `index`: everybody who waits gets this very error.

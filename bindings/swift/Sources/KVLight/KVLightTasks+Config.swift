@@ -37,6 +37,10 @@ extension KVLightTasks {
         /// How long the provider may take for a request; `nil` is for ever.
         public var attemptTimeout: Duration?
         public var retry: RetryPolicy
+        /// When a provider that fails is left alone; `nil` is never.
+        public var circuitBreaker: CircuitBreaker?
+        /// How many requests a second go to the provider; `nil` is no limit.
+        public var rateLimit: RateLimit?
         public var readMode = ReadMode.normal
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
@@ -81,6 +85,8 @@ extension KVLightTasks {
             config.set("read", readMode.rawValue)
             config.set("priority", elementPriority.isNaN ? 0 : elementPriority)
             config.set(retry)
+            circuitBreaker?.write(to: config)
+            rateLimit?.write(to: config)
         }
     }
 }

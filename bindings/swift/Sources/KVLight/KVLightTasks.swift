@@ -46,7 +46,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         engine = EngineHandle(settings)
         let store = CacheHandle(of: engine)
         reported.raw = store.raw
-        cache = MemoryCache(handle: store, pricing: config.cache.pricing)
+        cache = MemoryCache(handle: store, pricing: config.cache.pricing, spellings: spellings)
         self.spellings = spellings
         self.settings = Settings(readsStore: config.readMode != .refresh, deliver: Delivery(queue: config.callbackQueue))
     }
@@ -85,6 +85,16 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         spellings.holdInBackground(keys)
         let status = engine.refresh(PackedKeys(keys), options: OptionsHandle(options))
         guard status == KVL_OK else { throw thrown(status) }
+    }
+
+    // MARK: The circuit breaker
+
+    /// What the circuit breaker does now; ``CircuitBreaker/State/closed`` if there is none.
+    public var circuitBreaker: CircuitBreaker.State { CircuitBreaker.State(rawValue: engine.breaker) ?? .closed }
+
+    /// Orders the circuit breaker open or closed, whatever the provider does; `nil` leaves it to itself again.
+    public func forceCircuitBreaker(_ state: CircuitBreaker.ForcedState?) {
+        engine.forceBreaker(state?.rawValue ?? KVL_BREAKER_FORCE_NONE)
     }
 
     // MARK: The end

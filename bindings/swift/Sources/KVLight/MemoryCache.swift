@@ -35,21 +35,24 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     }
 
     @usableFromInline let handle: CacheHandle
-    private let pricing: Pricing<Element>
+    let pricing: Pricing<Element>
+    let spellings: Spellings<K>
 
     public init(configuration: Configuration = .init()) {
         let config = ConfigHandle()
         let reported = ReportedCache()
-        configuration.write(to: config, reported: reported, spellings: Spellings())
+        spellings = Spellings()
+        configuration.write(to: config, reported: reported, spellings: spellings)
         handle = CacheHandle(config)
         pricing = configuration.pricing
         reported.raw = handle.raw
     }
 
     /// The store of an engine.
-    init(handle: CacheHandle, pricing: Pricing<Element>) {
+    init(handle: CacheHandle, pricing: Pricing<Element>, spellings: Spellings<K>) {
         self.handle = handle
         self.pricing = pricing
+        self.spellings = spellings
     }
 
     // MARK: Looking
@@ -88,12 +91,16 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     /// - Parameters:
     ///   - priority: entries of lower priority make room first; equal ones by how long ago they were used.
     ///   - ttl: how long it lives.
+    ///   - stale: how long it stays after that as a fallback; `nil` is as the configuration says, zero is not at all.
     /// - Returns: the elements that had to leave for it, or `element` itself if it did not get in: too dear, or no room that its
     ///   priority may claim. What had expired, and what stood under the same key, are not named.
     @discardableResult
-    public func set(element: Element?, for key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default) -> [Element] {
+    public func set(
+        element: Element?, for key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, staleFor stale: Duration? = nil
+    ) -> [Element] {
         let priority = priority.isNaN ? 0 : priority
-        return handle.putNaming(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element)).victims
+        let stale = staleMilliseconds(stale)
+        return handle.putNaming(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), stale: stale).victims
     }
 
     /// Whether `set` may replace what is stored, and whether it may store what is new.
@@ -131,6 +138,14 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     @discardableResult
     public func touch(_ key: K, expiredIn ttl: TimeToLive = .default) -> Bool {
         handle.touch(key, ttl: ttl.milliseconds)
+    }
+
+    /// Ends the entry of `key` now: it is loaded anew when it is fetched, and serves until then as a fallback, if
+    /// ``CacheConfiguration/staleFor`` gives it time for that. A load under way does not overwrite what that means.
+    /// - Returns: whether there was an entry.
+    @discardableResult
+    public func expireElement(for key: K) -> Bool {
+        handle.expire(key)
     }
 
     /// Removes what is stored under `key` and hands it out.

@@ -58,11 +58,11 @@ package final class CacheHandle: @unchecked Sendable {
     }
 
     package func put<Element>(
-        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, flags: UInt32 = 0
+        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, flags: UInt32 = 0, stale: Int64 = 0
     ) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority, flags: flags)
+        var stated = terms(ttl: ttl, priority: priority, flags: flags, stale: stale)
         return withBytes(of: key) { kvl_cache_put(raw, $0, $1, value, &stated) }
     }
 
@@ -93,13 +93,17 @@ package final class CacheHandle: @unchecked Sendable {
         withBytes(of: key) { kvl_cache_touch(raw, $0, $1, ttl) } == KVL_OK
     }
 
+    func expire(_ key: some KVLightKey) -> Bool {
+        withBytes(of: key) { kvl_cache_expire(raw, $0, $1) } == KVL_OK
+    }
+
     /// As ``put(_:for:ttl:priority:cost:)``, and names what had to leave for it, the element itself if it did not get in.
     package func putNaming<Element>(
-        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64
+        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, stale: Int64 = 0
     ) -> (status: kvl_status_t, victims: [Element]) {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority)
+        var stated = terms(ttl: ttl, priority: priority, stale: stale)
         let victims = Victims<Element>()
         let name: kvl_removal_fn = { victims, entry, _ in
             guard let object = entry?.pointee.object else { return }

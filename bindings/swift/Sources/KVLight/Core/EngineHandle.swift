@@ -84,6 +84,12 @@ package final class EngineHandle: @unchecked Sendable {
         if status != KVL_OK { done() }
     }
 
+    var breaker: UInt32 { kvl_tasks_breaker_state(raw) }
+
+    func forceBreaker(_ order: UInt32) {
+        kvl_tasks_breaker_force(raw, order)
+    }
+
     /// An engine that never started answers NULL_POINTER: what is to be said is why.
     private func answered(_ status: kvl_status_t) -> kvl_status_t {
         status == KVL_ERR_NULL_POINTER && raw == nil ? refusal : status

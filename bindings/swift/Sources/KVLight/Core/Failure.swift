@@ -13,8 +13,11 @@ package final class FailureBox {
 
 /// An error of the library's that carries `error`. The caller releases it.
 package func makeError(_ error: any Error) -> OpaquePointer? {
-    let carried = (error as? PermanentFailure)?.underlying ?? error
-    let flags: UInt32 = error is PermanentFailure ? KVL_ERROR_F_PERMANENT : 0
+    let permanent = error as? PermanentFailure
+    let later = error as? RetryLater
+    let carried = permanent?.underlying ?? later?.underlying ?? error
+    var flags: UInt32 = permanent == nil ? 0 : KVL_ERROR_F_PERMANENT
+    if permanent?.endsFallback == true { flags |= KVL_ERROR_F_NO_STALE }
     var made: OpaquePointer?
     var message = String(describing: carried)
     let status = message.withUTF8 { text in
@@ -23,6 +26,7 @@ package func makeError(_ error: any Error) -> OpaquePointer? {
         }
     }
     precondition(status == KVL_OK, "no memory for an error")
+    if let later { kvl_error_set_retry_after(made, later.after.milliseconds()) }
     return made
 }
 
@@ -35,7 +39,8 @@ package func thrown(_ status: kvl_status_t, _ error: OpaquePointer?) -> any Erro
     if status == KVL_ERR_PROVIDER, let message = kvl_error_message(error) {
         return KVLightError.provider(code: Int(kvl_error_code(error)), message: String(cString: message))
     }
-    return thrown(status)
+    guard status != KVL_ERR_CANCELLED, let cause = kvl_error_cause(error) else { return thrown(status) }
+    return EndedError(KVLightError(status: status), cause: thrown(kvl_error_status(cause), cause))
 }
 
 /// What to throw for a call that was not accepted, or a batch that ended early.

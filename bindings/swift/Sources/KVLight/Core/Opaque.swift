@@ -61,11 +61,17 @@ package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePoin
 
 /// The terms of an element, whose cost is its value's own.
 @usableFromInline
-func terms(ttl: Int64, priority: Double, flags: UInt32 = 0) -> kvl_terms_t {
+func terms(ttl: Int64, priority: Double, flags: UInt32 = 0, stale: Int64 = 0) -> kvl_terms_t {
     kvl_terms_t(
         struct_size: MemoryLayout<kvl_terms_t>.size, ttl_ms: ttl, priority: priority, cost: Int64(KVL_COST_DEFAULT), flags: flags,
-        reserved: 0, stale_ttl_ms: 0
+        reserved: 0, stale_ttl_ms: stale
     )
+}
+
+/// How long an element stays after its end as a fallback, as the library counts it; `nil` is as the configuration says.
+func staleMilliseconds(_ duration: Duration?) -> Int64 {
+    guard let duration else { return 0 }
+    return duration > .zero ? duration.milliseconds(atLeast: 1) : Int64(KVL_STALE_NEVER)
 }
 
 /// The text of a value of bytes; the value is released.

@@ -39,17 +39,19 @@ package final class RequestHandle: @unchecked Sendable {
         return kvl_request_resolve_object(raw, i, retained(Box(element)), cost, releaseObject, nil)
     }
 
-    func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double) -> kvl_status_t {
+    func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double, stale: Int64) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority)
+        var stated = terms(ttl: ttl, priority: priority, stale: stale)
         return kvl_request_resolve(raw, i, value, &stated)
     }
 
-    func supply<Element>(_ key: some KVLightKey, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double) -> kvl_status_t {
+    func supply<Element>(
+        _ key: some KVLightKey, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double, stale: Int64
+    ) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority)
+        var stated = terms(ttl: ttl, priority: priority, stale: stale)
         return withBytes(of: key) { kvl_request_supply(raw, $0, $1, value, &stated) }
     }
 

@@ -1,0 +1,203 @@
+// All entries of a cache: one after the other, and to and from a file.
+
+import CKVLight
+import Foundation
+
+extension MemoryCache {
+    /// What the cache holds, where `Element` is that of a sequence.
+    typealias Stored = Element
+
+    /// One entry, as it is when it is shown.
+    public struct Entry: Sendable {
+        public let key: K
+        /// `nil` if the key is known to have no element.
+        public let element: Element?
+        /// How long ago it was loaded or set.
+        public let age: Duration
+        /// How long it will live; `nil` is for ever.
+        public let timeLeft: Duration?
+        /// What it costs to keep, in bytes.
+        public let cost: Int
+    }
+
+    /// A walk over the entries, for one thread at a time.
+    public final class Entries: Sequence, IteratorProtocol {
+        public typealias Element = Entry
+
+        private typealias Cached = MemoryCache.Stored
+        private let raw: OpaquePointer?
+        private let spellings: Spellings<K>
+
+        init(_ cache: MemoryCache) {
+            var made: OpaquePointer?
+            kvl_iterator_new(cache.handle.raw, &made)
+            raw = made
+            spellings = cache.spellings
+        }
+
+        deinit {
+            kvl_iterator_free(raw)
+        }
+
+        public func next() -> Entry? {
+            var entry = kvl_result_t()
+            while true {
+                let status = kvl_iterator_next(raw, &entry, MemoryLayout<kvl_result_t>.size)
+                guard status == KVL_VALUE || status == KVL_NULL else { return nil }
+                // Bytes that lead back to no key are shown to nobody.
+                guard let key = spellings.key(of: UnsafeRawBufferPointer(start: entry.key, count: entry.key_len)) else { continue }
+                return Entry(
+                    key: key,
+                    element: entry.object.map { borrowed($0, as: Box<Cached>.self).element },
+                    age: .milliseconds(entry.age_ms),
+                    timeLeft: entry.ttl_left_ms < 0 ? nil : .milliseconds(entry.ttl_left_ms),
+                    cost: Int(clamping: entry.cost))
+            }
+        }
+    }
+
+    /// All entries: `for entry in cache.entries { … }`. A key that has an entry all the time is shown once, whatever other threads or the loop itself
+    /// change meanwhile. It is no use of the entries and no lookup, and loads nothing.
+    public var entries: Entries { Entries(self) }
+
+    /// Writes the entries to a file, with what is left of their times, their priorities and the order of their use. A file of that name is replaced
+    /// once the new one is complete.
+    ///
+    /// - Parameter encode: turns an element into bytes; the first error that it throws ends the save.
+    /// - Returns: how many entries were written.
+    /// - Throws: ``FileFailure``, or what `encode` throws.
+    @discardableResult
+    public func save(to file: URL, encode: (Element) throws -> Data) throws -> Int {
+        try withoutActuallyEscaping(encode) { encode in
+            try transfer(file, kvl_cache_save_encoded, Conversion { entry in
+                try makeBytes(encode(borrowed(entry.object, as: Box<Element>.self).element))
+            })
+        }
+    }
+
+    /// Stores the entries of a file that was saved, unless their key has an entry.
+    ///
+    /// - Parameter decode: the opposite of `encode`; the first error that it throws ends the load, and what was loaded before stays.
+    /// - Returns: how many entries were stored.
+    /// - Throws: ``FileFailure``, or what `decode` throws.
+    @discardableResult
+    public func load(from file: URL, decode: (Data) throws -> Element) throws -> Int {
+        try withoutActuallyEscaping(decode) { decode in
+            try transfer(file, kvl_cache_load_decoded, Conversion { [pricing] entry in
+                let element = try decode(Data(UnsafeRawBufferPointer(start: entry.data, count: entry.data_len)))
+                return makeValue(element, cost: pricing(element))
+            })
+        }
+    }
+
+    private typealias Call = (
+        OpaquePointer?, UnsafePointer<CChar>?, kvl_convert_fn?, kvl_transfer_fn?, UnsafeMutableRawPointer?, UnsafeMutablePointer<kvl_transfer_t>?, Int,
+        UnsafeMutablePointer<OpaquePointer?>?
+    ) -> kvl_status_t
+
+    private func transfer(_ file: URL, _ call: Call, _ conversion: Conversion) throws -> Int {
+        let convert: kvl_convert_fn = { conversion, entry in
+            guard let entry else { return nil }
+            return borrowed(conversion, as: Conversion.self)(entry.pointee)
+        }
+        let stops: kvl_transfer_fn = { conversion, _ in borrowed(conversion, as: Conversion.self).failure == nil ? 0 : 1 }
+        var done = kvl_transfer_t()
+        var error: OpaquePointer?
+        defer { kvl_error_release(error) }
+        let status = withExtendedLifetime(conversion) {
+            file.path.withCString {
+                call(
+                    handle.raw, $0, convert, stops, Unmanaged.passUnretained(conversion).toOpaque(), &done,
+                    MemoryLayout<kvl_transfer_t>.size, &error)
+            }
+        }
+        if let failure = conversion.failure { throw failure }
+        guard status == KVL_OK else { throw FileFailure(status: status, error: error) }
+        return Int(clamping: done.entries)
+    }
+}
+
+extension MemoryCache where Element: Codable {
+    /// Writes the entries to a file, the elements as JSON: ``save(to:encode:)``.
+    @discardableResult
+    public func save(to file: URL) throws -> Int {
+        let encoder = JSONEncoder()
+        // An array, since text alone is no JSON to every decoder.
+        return try save(to: file) { try encoder.encode([$0]) }
+    }
+
+    /// Stores the entries of a file that ``save(to:)`` wrote, unless their key has an entry.
+    @discardableResult
+    public func load(from file: URL) throws -> Int {
+        let decoder = JSONDecoder()
+        return try load(from: file) { data in
+            guard let element = try decoder.decode([Element].self, from: data).first else {
+                throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "an entry without an element"))
+            }
+            return element
+        }
+    }
+}
+
+/// Why a file could not be saved or loaded.
+public struct FileFailure: Error, LocalizedError, CustomStringConvertible {
+    public enum Reason: Hashable, Sendable {
+        /// The system refused, with this number.
+        case system(code: Int)
+        /// The file is damaged, or is no saved cache.
+        case damaged
+        /// It ends too early.
+        case truncated
+        /// It is of a later version.
+        case version
+        /// The cache is closed, or memory is out.
+        case other(KVLightError)
+    }
+
+    public let reason: Reason
+    /// A sentence with the name of the file.
+    public let description: String
+
+    init(status: kvl_status_t, error: OpaquePointer?) {
+        reason =
+            switch status {
+            case KVL_ERR_IO: .system(code: Int(kvl_error_code(error)))
+            case KVL_ERR_CORRUPT: .damaged
+            case KVL_ERR_TRUNCATED: .truncated
+            case KVL_ERR_FILE_VERSION: .version
+            default: .other(KVLightError(status: status))
+            }
+        description = String(cString: error == nil ? kvl_status_message(status) : kvl_error_message(error))
+    }
+
+    public var errorDescription: String? { description }
+}
+
+/// What is converted during one save or load, and the first error of that.
+private final class Conversion {
+    private let convert: (kvl_result_t) throws -> OpaquePointer?
+    private(set) var failure: (any Error)?
+
+    init(_ convert: @escaping (kvl_result_t) throws -> OpaquePointer?) {
+        self.convert = convert
+    }
+
+    func callAsFunction(_ entry: kvl_result_t) -> OpaquePointer? {
+        guard failure == nil else { return nil }
+        do {
+            return try convert(entry)
+        } catch {
+            failure = error
+            return nil
+        }
+    }
+}
+
+/// A value of bytes. The library releases it.
+private func makeBytes(_ data: Data) -> OpaquePointer? {
+    var value: OpaquePointer?
+    data.withUnsafeBytes { bytes in
+        _ = kvl_value_new_bytes(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, &value)
+    }
+    return value
+}
