@@ -7,7 +7,7 @@ mod library;
 
 use generated::api::{self, Api};
 use generated::compare::{compare, here};
-use generated::{go, lua, node, php, python, ruby, swift};
+use generated::{go, layout, lua, node, php, python, ruby, swift};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -80,6 +80,11 @@ fn the_tables_of_lua_are_those_of_the_interface() {
 #[test]
 fn the_tables_of_php_are_those_of_the_interface() {
     compare_all(&php::files(&Api::read()));
+}
+
+#[test]
+fn the_layouts_of_32_bits_are_those_of_the_interface() {
+    compare_all(&layout::files(&Api::read()));
 }
 
 /// Two compilers print tests/tiers/abi/layout.txt from the header itself: the computed offsets and the constants must be theirs.
