@@ -16,7 +16,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkvlight.so.$(shell echo $(VERSION) | cut -d. -f1,2)
 # What rustc says a static library needs besides (`make test` compares), but for -lgcc_s: compilers link the unwinder by themselves, each
 # its own, and with -static there is no libgcc_s.
-LIBS_PRIVATE := -lutil -lrt -lpthread -lm -ldl -lc
+LIBS_PRIVATE := $(if $(filter Darwin,$(shell uname -s)),-liconv -lSystem -lc -lm,-lutil -lrt -lpthread -lm -ldl -lc)
 # Recipes read paths from the environment: a blank or a quote in one is then part of it, and cuts nothing in two.
 export KVL_TARGET := $(if $(filter /%,$(firstword $(TARGET))),$(TARGET),$(CURDIR)/$(TARGET))
 export KVL_STAGE := $(KVL_TARGET)/stage
@@ -115,6 +115,10 @@ dist: ## Make the archives of a release into target/dist: Linux (glibc 2.17, mus
 
 test-dist: dist ## Unpack each archive elsewhere, build against it, and run what can be run here.
 	tests/tiers/dist/run "$$KVL_TARGET/dist"
+
+.PHONY: test-recipes
+test-recipes: ## Run the recipes for Conan, vcpkg and Homebrew, and build a program against what each installs.
+	tests/tiers/run recipes
 
 .PHONY: deb test-deb
 deb: build ## Make Debian's packages of the library for this machine into target/deb/packages.
