@@ -281,7 +281,10 @@ mod tests {
         let sizes = [
             (4, [76, 52, 364]),
             (4, [80, 52, 368]),
-            (size_of::<usize>(), [size_of::<types::kvl_result_t>(), size_of::<types::kvl_event_t>(), size_of::<super::super::stats::kvl_stats_t>()]),
+            (
+                size_of::<usize>(),
+                [size_of::<types::kvl_result_t>(), size_of::<types::kvl_event_t>(), size_of::<super::super::stats::kvl_stats_t>()],
+            ),
         ];
         for (word, sizes) in sizes {
             for size in sizes {

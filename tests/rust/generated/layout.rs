@@ -58,7 +58,8 @@ fn layout_of(api: &Api, processor: &Processor, kind: &str) -> (usize, usize) {
             Some(known) if known.text("kind") == "callback" => pointer,
             Some(known) => layout_of(api, processor, known.text("of")),
             None => {
-                let structure = api.structs().find(|known| known.name() == bare).unwrap_or_else(|| panic!("{bare} is a type of the interface"));
+                let structure =
+                    api.structs().find(|known| known.name() == bare).unwrap_or_else(|| panic!("{bare} is a type of the interface"));
                 let (size, align, _) = struct_of(api, processor, structure);
                 (size, align)
             }
