@@ -1,8 +1,8 @@
-//! Makes the C header and its description as data, and gives the shared library its name.
+//! Generates the C header and its description as data, and sets the name of the shared library.
 //!
-//! The header is put together from src/ffi/preamble.h (what a reader must know first), the version of Cargo.toml, the one table
-//! of statuses, and what cbindgen prints for each file of src/ffi, in the order of [`SECTIONS`]. It goes to OUT_DIR;
-//! tests/rust/header.rs compares it with include/kvlight.h. build/api.rs describes what the header declares: api/api.json.
+//! The header consists of src/ffi/preamble.h (what a reader must know first), the version in Cargo.toml, the table of statuses, and
+//! cbindgen's output for each file of src/ffi, in the order of [`SECTIONS`]. It is written to OUT_DIR; tests/rust/header.rs compares it
+//! with include/kvlight.h. build/api.rs describes the declarations of the header: api/api.json.
 
 #[path = "build/api.rs"]
 mod api;
@@ -12,40 +12,40 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-/// The files of src/ffi that declare something to C, in the order of the header, with the section's title.
+/// The files of src/ffi that contain declarations for C, in the order of the header, each with the title of its section.
 const SECTIONS: &[(&str, &str)] = &[
     ("types", "Types"),
     ("version", "Version of the library"),
     ("status", "Status"),
-    ("runtime", "Runtime: threads to share"),
-    ("clock", "Clock: for tests of time"),
-    ("config", "Config: what a cache or an engine is made from"),
-    ("options", "Options: of one fetch"),
+    ("runtime", "Runtime: shared threads"),
+    ("clock", "Clock, for tests of time"),
+    ("config", "Config: the settings and functions of a cache or an engine"),
+    ("options", "Options of a fetch"),
     ("value", "Values"),
     ("error", "Errors"),
     ("slices", "Slices"),
-    ("cache", "The cache: made, looked at, given up"),
-    ("cache_write", "The cache: what changes it"),
-    ("cache_file", "The cache: into a file and out of it"),
-    ("reader", "Readers: a thread's own window on a cache"),
+    ("cache", "The cache: creation, lookups, release"),
+    ("cache_write", "The cache: writes"),
+    ("cache_file", "The cache: saving and loading"),
+    ("reader", "Readers: values without a copy"),
     ("iterator", "Iterators: all entries of a cache"),
     ("tasks", "The engine"),
     ("breaker", "The circuit breaker"),
     ("fetch", "A fetch"),
     ("results", "The results of a batch"),
-    ("request", "What the provider is handed"),
-    ("queue", "The queue: events for a thread of the program's own"),
+    ("request", "Requests to the provider"),
+    ("queue", "The queue: events for a thread of the program"),
 ];
 
-/// The initialiser of `kvl_terms_t`, which cbindgen has no word for: every field in its order.
+/// The initialiser of `kvl_terms_t`, which cbindgen cannot express: every field in order.
 const TERMS_INIT: &str = "
-/** What a kvl_terms_t begins with: nothing stated. */
+/** The initial value of a kvl_terms_t: every term has its default. */
 #define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0 }
 ";
 
 macro_rules! statuses {
     ($($name:ident = $number:literal, $retry:ident, $message:literal;)*) => {
-        /// Name, number and sentence of every status, from the library's own table.
+        /// Name, number and message of every status, from the library's table.
         const STATUSES: &[(&str, i32, &str)] = &[$((stringify!($name), $number, $message),)*];
     };
 }
@@ -73,21 +73,21 @@ macro_rules! families {
 }
 include!("src/base/statistics_table.rs");
 
-/// What the header says of kvl_stats_t, whose fields are the rows of that table.
+/// The beginning of kvl_stats_t in the header. The other fields are the rows of that table.
 const STATS_ABOUT: &str = "
 /**
- * What happened since the last reset, and how things stand now. The library fills as much as the caller's size holds; later versions append fields.
+ * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append fields.
  *
- * hits + null_hits + misses + invalid_keys is the number of lookups. The misses of fetches are the sum of the misses_ fields; the others are of calls
- * that only look. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight.
- * A cache without an engine has no loads. docs/STATISTICS.md names the same numbers in JSON and OpenMetrics.
+ * The number of lookups is hits + null_hits + misses + invalid_keys. The misses of fetches are the sum of the misses_ fields; the others are those of
+ * calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight.
+ * A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {
-    /** The size of what the library filled, in bytes. */
+    /** The number of bytes that the library has filled. */
     size_t struct_size;
-    /** Which window this is: another number after each reset. */
+    /** The number of the window: it changes with each reset. */
     uint64_t window_id;
-    /** How long the window has lasted, in milliseconds. */
+    /** The length of the window so far, in milliseconds. */
     int64_t window_ms;
 ";
 
@@ -104,33 +104,33 @@ fn main() {
     println!("cargo:rustc-env=KVL_HEADER={}", header.display());
     println!("cargo:rustc-env=KVL_API={}", api.display());
     println!("cargo:rustc-env=KVL_VERSION_NUMBER={}", version_number());
-    name_the_library();
+    set_library_name();
 }
 
-/// Under which name programs ask for the shared library, and that it stays loaded. Linkers say it each in its own words.
-fn name_the_library() {
-    let link = |words: &str| println!("cargo:rustc-cdylib-link-arg=-Wl,{words}");
-    // cargo-c names the library itself, and its links would not match ours.
+/// Sets the name by which programs load the shared library, and keeps it loaded. Each linker has its own options for that.
+fn set_library_name() {
+    let link = |option: &str| println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
+    // cargo-c names the library itself, and its links would not match this name.
     let is_named = env::var_os("CARGO_FEATURE_CAPI").is_some();
     if var("CARGO_CFG_TARGET_VENDOR") == "apple" {
-        // Else the name is the path in the folder of this build, and no program finds the library anywhere else.
+        // Otherwise the name is a path in the folder of this build, and programs find the library nowhere else.
         let [major, minor, patch] = version();
         if !is_named {
             link("-install_name,@rpath/libkvlight.dylib");
         }
-        // Before 1.0 every minor version may change the ABI; a program built for 0.2 must not be given 0.1.
+        // Before 1.0 every minor version may change the ABI, so a program that was built for 0.2 must not load 0.1.
         link(&format!("-compatibility_version,{major}.{minor}.0"));
         link(&format!("-current_version,{major}.{minor}.{patch}"));
         return;
     }
-    // Windows knows a library by its file's name alone.
+    // Windows identifies a library only by the name of its file.
     if !["linux", "android", "freebsd"].contains(&var("CARGO_CFG_TARGET_OS").as_str()) {
         return;
     }
     if !is_named {
         link(&format!("-soname,{}", soname()));
     }
-    // nodelete: threads and fork handlers may still stand in our code when a host unloads its plugins.
+    // nodelete: threads and fork handlers may still be running code of the library when a host unloads its plugins.
     for word in ["nodelete", "relro", "now"] {
         link(&format!("-z,{word}"));
     }
@@ -151,7 +151,7 @@ fn make_header() -> String {
     put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_MAJOR {major}\n"));
     put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_MINOR {minor}\n"));
     put(&mut text, format_args!("/** The version of this header. */\n#define KVL_VERSION_PATCH {patch}\n"));
-    put(&mut text, format_args!("/** major * 1000000 + minor * 1000 + patch; beside it, kvl_version_number() is the library's. */\n"));
+    put(&mut text, format_args!("/** major * 1000000 + minor * 1000 + patch. kvl_version_number() returns that of the library. */\n"));
     put(&mut text, format_args!("#define KVL_VERSION_NUMBER {}u\n\n", version_number()));
     for (name, number, message) in STATUSES {
         let number = if *number < 0 { format!("({number})") } else { number.to_string() };
@@ -175,12 +175,12 @@ fn make_header() -> String {
     text
 }
 
-/// What cbindgen prints for one file. Types of other files are printed by name, since the header declares them before.
+/// The output of cbindgen for one file. Types of other files appear by name only, since the header declares them earlier.
 fn declarations(file: &str) -> String {
     let path = format!("src/ffi/{file}.rs");
     let mut config = cbindgen::Config::from_file("cbindgen.toml").expect("cbindgen.toml is valid");
     if ["constants", "types"].contains(&file) {
-        // No function of those files uses them, so cbindgen has to be told that they are wanted.
+        // No function in these files uses the types, so cbindgen must be told to export them.
         let source = fs::read_to_string(&path).expect("src/ffi can be read");
         config.export.include = source.lines().filter_map(declared_type).collect();
     }
@@ -190,7 +190,8 @@ fn declarations(file: &str) -> String {
     in_house_style(&String::from_utf8(printed).expect("cbindgen prints UTF-8"))
 }
 
-/// Comments of one line on one line, numbers that keep their sign and type in any expression, no `struct` before a type's name.
+/// Applies the style of the header: comments of one line on one line, numbers that keep their sign and type in any expression, no `struct`
+/// before the name of a type.
 fn in_house_style(printed: &str) -> String {
     let mut text = String::new();
     let lines: Vec<&str> = printed.trim().lines().collect();
@@ -212,7 +213,7 @@ fn in_house_style(printed: &str) -> String {
             None if line.starts_with("typedef struct") && !line.contains("(*") => put(&mut text, format_args!("{line}\n")),
             None => put(&mut text, format_args!("{}\n", line.replace("struct kvl_", "kvl_"))),
         }
-        // Constants of one set stand together; each set stands apart.
+        // The constants of one set are adjacent, and an empty line separates each set from the next.
         let next = lines[at + 1..].iter().find_map(|line| line.strip_prefix("#define "));
         let gap = lines.get(at + 1).is_some_and(|next| next.is_empty());
         let joined = gap && constant.is_some_and(|(name, _)| next.is_some_and(|next| family(name) == family(next)));
@@ -221,7 +222,7 @@ fn in_house_style(printed: &str) -> String {
     text
 }
 
-/// `KVL_CAUSE` of `KVL_CAUSE_EXPIRED`.
+/// The set of a constant: `KVL_CAUSE` for `KVL_CAUSE_EXPIRED`.
 fn family(name: &str) -> Vec<&str> {
     name.split('_').take(2).collect()
 }

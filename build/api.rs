@@ -1,12 +1,12 @@
 //! Describes the C interface as data, for bindings that are generated: `api/api.json`.
 //!
-//! Everything is read from the text of the header, which build.rs has just printed in one regular style. tests/rust/header.rs adds the
-//! settings, whose table is code of the library.
-//! Sizes and offsets are those of 64-bit systems; tests/tiers/abi compares them with what two compilers see.
+//! Everything is parsed from the text of the header, which build.rs has just written in one regular style. tests/rust/header.rs adds
+//! the settings, whose table is code of the library.
+//! Sizes and offsets are those of 64-bit systems; tests/tiers/abi compares them with those that two compilers compute.
 
 use serde_json::{Map, Value, json};
 
-/// What a C type takes up, in bytes. Every scalar of the interface is aligned to its size.
+/// The size of a C type in bytes. Every scalar of the interface is aligned to its size.
 struct Layout {
     size: usize,
     align: usize,
@@ -43,13 +43,13 @@ pub fn describe(header: &str, version: [u32; 3]) -> String {
     text
 }
 
-/// A doc comment with the declaration that follows it.
+/// A doc comment and the declaration that follows it.
 struct Declaration {
     comment: String,
     code: String,
 }
 
-/// The documented declarations of the header, in order. What has no comment of its own (guards, `extern "C"`) is not among them.
+/// The documented declarations of the header, in order. Lines without a comment (guards, `extern "C"`) are omitted.
 fn declarations(header: &str) -> Vec<Declaration> {
     let mut found = Vec::new();
     let mut lines = header.lines();
@@ -72,7 +72,7 @@ fn declarations(header: &str) -> Vec<Declaration> {
     found
 }
 
-/// The text of a comment, its lines kept.
+/// The text of a comment, with its line breaks.
 fn uncommented(lines: &[&str]) -> String {
     let bare = |line: &str| {
         let line = line.trim().trim_start_matches("/**").trim_end_matches("*/");
@@ -110,7 +110,7 @@ impl Reader {
         }
     }
 
-    /// A status if it stands in the library's table of statuses, else one of the closed sets.
+    /// A status if it is in the library's table of statuses, otherwise one of the closed sets.
     fn read_constant(&mut self, define: &str, comment: &str) {
         let Some((name, number)) = define.split_once(' ') else { return };
         let number = number.trim_matches(['(', ')']).trim_end_matches('u');
@@ -124,7 +124,7 @@ impl Reader {
         }
     }
 
-    /// A number with a name of its own, or a callback.
+    /// A named number type, or a callback type.
     fn read_alias(&mut self, rest: &str, comment: &str) {
         let rest = one_line(rest.trim_end_matches(';'));
         if let Some((result, rest)) = rest.split_once("(*") {
@@ -196,7 +196,7 @@ impl Reader {
     }
 }
 
-/// What is counted, as the library's table has it.
+/// The statistics, as the library's table lists them.
 fn statistics() -> Vec<Value> {
     let row = |row: &super::Statistic| {
         let suffix = if row.kind == "counter" { "_total" } else { "" };
@@ -238,13 +238,13 @@ fn parameters_of(list: &str, comment: &str) -> Vec<Value> {
     .collect()
 }
 
-/// `const uint8_t *` and `key` of `const uint8_t *key`.
+/// Splits `const uint8_t *key` into `const uint8_t *` and `key`.
 fn split_name(declared: &str) -> (String, &str) {
     let at = declared.rfind([' ', '*']).expect("a type stands before a name") + 1;
     (declared[..at].trim_end().to_owned(), &declared[at..])
 }
 
-/// The sentences of a comment, and what its tags say: `("param", "key  [borrowed] ...")`.
+/// The text of a comment before its tags, and the tags with their text: `("param", "key  [borrowed] ...")`.
 fn tags_of(comment: &str) -> (String, Vec<(String, String)>) {
     let mut parts = comment.split("\n@").map(str::to_owned);
     let about = parts.next().unwrap_or_default();
@@ -256,7 +256,7 @@ fn tags_of(comment: &str) -> (String, Vec<(String, String)>) {
     (one_line(&about), tags.collect())
 }
 
-/// The text with each run of spaces and line breaks made one space.
+/// The text with each run of spaces and line breaks replaced by one space.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

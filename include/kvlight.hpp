@@ -7,21 +7,21 @@
  *
  *     kvl::expected<kvl::value> row = rows.fetch_wait("7");          // or fetch(key, callback), fetch_future, co_await co_fetch
  *     if (!row) std::cerr << row.error().message();                  // failed
- *     else if (*row) use(row->bytes());                              // a value; else there is no such row
+ *     else if (*row) use(row->bytes());                              // a value; otherwise the row does not exist
  *
- * HANDLES    move, and share what the library counts (value, error, request, results, fetch, cache). The destructor of `tasks` is
- *            dispose: it never waits, so providers and callbacks may still run after it. join() is free: it waits until none does.
- *            Lambdas that refer to what is on the stack want join() before that goes.
- * KEYS       are bytes: anything that is a std::string_view.
- * VALUES     text is kept as bytes; everything else as an object, held by std::shared_ptr and read by value::get<Type>(). An empty
- *            optional, a null shared_ptr and nullptr say "there is none".
- *            get<Type>() is by the type's own identity, also across shared libraries; where RTTI is off, Type then needs default visibility.
- * FAILURE    fetches answer with an expected. expected::value() throws: what a provider threw comes out as the very exception, at each
- *            waiter. A constructor throws kvl::failure with the library's sentence. Where exceptions are off, tasks::make() and
- *            cache::make() answer with an expected, and what would throw ends the program with that sentence. Files with and without
- *            exceptions may be linked together. Their kvl types are different ones: hand over C handles.
- * CALLBACKS  run on the library's dispatcher thread, or where a queue is polled. They must not throw: that is std::terminate.
- * COROUTINES resume there too. fetch_wait() and join() are not for them, nor for callbacks: they would wait for themselves.
+ * HANDLES    can be moved; those that the library counts (value, error, request, results, fetch, cache) can also be copied. The
+ *            destructor of `tasks` calls kvl_tasks_dispose(), which never waits, so providers and callbacks may still run after it.
+ *            join() calls kvl_tasks_free(), which waits until none runs: call it before variables end that lambdas refer to.
+ * KEYS       are bytes: anything that converts to std::string_view.
+ * VALUES     Text is stored as bytes, and everything else as an object, which std::shared_ptr owns and value::get<Type>() returns. An
+ *            empty optional, a null shared_ptr and nullptr mean that the key is absent.
+ *            get<Type>() compares the identity of the type, also across shared libraries; without RTTI, Type then needs default visibility.
+ * FAILURE    Fetches return an expected. expected::value() throws the error: an exception of a provider reaches every waiting caller as
+ *            the same object. A constructor throws kvl::failure with the library's message. Without exceptions, tasks::make() and
+ *            cache::make() return an expected, and everything that would throw ends the program with that message. Files with and
+ *            without exceptions may be linked together. Their kvl types differ, so they must exchange C handles.
+ * CALLBACKS  run on the library's dispatcher thread, or where a queue is polled. If one throws, std::terminate is called.
+ * COROUTINES are resumed there too. Coroutines and callbacks must not call fetch_wait() or join(), which would wait for themselves.
  */
 #ifndef KVLIGHT_HPP
 #define KVLIGHT_HPP
@@ -77,7 +77,7 @@
 #define KVL_SPELLING __FUNCSIG__
 #endif
 
-/* Names that headers of other libraries define as macros, and that are used here. They are back at the end of this header. */
+/* Names that are used here, but that headers of other libraries define as macros. The end of this header restores the macros. */
 #pragma push_macro("clear")
 #undef clear
 #pragma push_macro("close")
@@ -99,16 +99,16 @@
 
 namespace kvl {
 
-/* What all files of a program have in common, however they are compiled. */
+/* Definitions that all files of a program share, however they are compiled. */
 namespace objects {
 
 template <class Type> struct KVL_VISIBLE tag {
     static inline char here = 0;
 };
 
-/* The identity of a type. With RTTI it is the one that exceptions have: it holds across shared libraries whatever their visibility, and
-   between compilers of one ABI. Without RTTI it is an address, which shared libraries have in common if the type has default
-   visibility. The address is of something writable, which no linker folds with its like. */
+/* The identity of a type. With RTTI it is the one that exceptions use: it is valid across shared libraries whatever their visibility,
+   and between compilers of one ABI. Without RTTI it is an address, which shared libraries have in common if the type has default
+   visibility. It is the address of a writable variable, so no linker merges it with another one. */
 struct identity {
     const void *address;
     const std::type_info *info; /* null without RTTI */
@@ -122,8 +122,8 @@ struct identity {
     }
 
 private:
-    /* Two files may each have a type of one name in an unnamed namespace or in a function. g++ marks the names of such types, so that
-       they are never equal; clang++ does not. There `Z` stands before the function in the name of a type, if not for itself. */
+    /* Two files may each have a type of the same name in an unnamed namespace or in a function. g++ marks the names of such types, so
+       that they are never equal; clang++ does not. It writes a `Z` before the function in the name of a type, besides any other `Z`. */
     bool is_of_the_whole_program() const noexcept
     {
         const char *name = info->name();
@@ -138,7 +138,7 @@ private:
     }
 };
 
-/* What the library holds for an object. */
+/* The C object of an object: its type and a reference to it. */
 struct box {
     identity type;
     std::shared_ptr<const void> object;
@@ -148,8 +148,8 @@ struct box {
 
 } // namespace objects
 
-/* Files that are compiled with exceptions or RTTI and files that are not may be parts of one program. What follows differs between
-   them, so it has different names, and the linker cannot take the one for the other. */
+/* Files that are compiled with exceptions or RTTI and files that are not may be parts of one program. The definitions below differ
+   between them, so they have different names, and the linker cannot mix them up. */
 #if KVL_EXCEPTIONS && KVL_RTTI
 inline namespace throwing {
 #elif KVL_EXCEPTIONS
@@ -175,7 +175,7 @@ inline std::string_view text(const uint8_t *data, size_t len) noexcept { return 
 template <class Type> objects::identity identity_of() noexcept
 {
 #if KVL_RTTI
-    /* Not of the type itself, which may be incomplete. */
+    /* Not that of the type itself, which may be incomplete. */
     const std::type_info *info = &typeid(tag<Type>);
 #else
     const std::type_info *info = nullptr;
@@ -188,7 +188,7 @@ template <class Type> objects::box *boxed(std::shared_ptr<Type> object)
     return new objects::box{identity_of<std::remove_cv_t<Type>>(), std::move(object)};
 }
 
-/* The object if it is a Type, else null. */
+/* The object if it is a Type, otherwise null. */
 template <class Type> std::shared_ptr<const Type> unboxed(void *from_library) noexcept
 {
     auto *is = static_cast<objects::box *>(from_library);
@@ -220,7 +220,7 @@ private:
     Type *handle_ = nullptr;
 };
 
-/* A handle that one holds: End gives it up. */
+/* A handle with one owner: End releases it. */
 template <class Type, auto End> struct ender {
     void operator()(Type *handle) const noexcept { static_cast<void>(End(handle)); }
 };
@@ -236,7 +236,7 @@ template <class Type, auto End> using owned = std::unique_ptr<Type, ender<Type, 
 
 /* ---- Errors ---------------------------------------------------------------------------------------------------------- */
 
-/* Why something failed: a status, and what the provider said of it. */
+/* The reason of a failure: a status, and the details of the provider. */
 class error {
 public:
     explicit error(kvl::status is) : status_(is) {}
@@ -246,7 +246,7 @@ public:
         kvl_error_new(code, message.data(), message.size(), permanent ? KVL_ERROR_F_PERMANENT : 0, &made);
         handle_ = handle(made);
     }
-    /* Carries an exception to everybody who waits. */
+    /* Carries an exception to every waiting caller. */
     explicit error(std::exception_ptr thrown, bool permanent = false) : status_(KVL_ERR_PROVIDER)
     {
         std::string said = said_by(thrown);
@@ -255,14 +255,14 @@ public:
                              detail::boxed(std::make_shared<std::exception_ptr>(std::move(thrown))), objects::box::destroy, &made);
         handle_ = handle(made);
     }
-    /* A status of the library's, in its own sentence if there is one. */
+    /* A status of the library, with `sentence` as its message if it is not null. */
     static error of(kvl::status is, const char *sentence)
     {
         error made(is);
         made.sentence_ = sentence ? sentence : "";
         return made;
     }
-    /* The record is gone for good: trying again is pointless, and an older value is worth nothing either. */
+    /* The record no longer exists: the key is not retried, and no stale value is served. */
     static error gone(int64_t code, std::string_view message)
     {
         kvl_error_t *made = nullptr;
@@ -282,27 +282,27 @@ public:
         return sentence_.empty() ? kvl_status_message(status_) : sentence_.c_str();
     }
     bool is_permanent() const noexcept { return kvl_error_is_permanent(handle_.get()) != 0; }
-    /* What the last attempt had failed with when time ran out or the fetch was ended; nothing if no attempt had failed. */
+    /* The error of the last attempt before the fetch timed out or was ended; empty if no attempt had failed. */
     std::optional<error> cause() const
     {
         kvl_error_t *behind = kvl_error_cause(handle_.get());
         return behind != nullptr ? std::optional<error>(share(behind)) : std::nullopt;
     }
-    /* The pause that the provider asks for before the next attempt; below 0: none. */
+    /* The pause that the provider requests before the next attempt; below 0: none. */
     std::chrono::milliseconds retry_after() const noexcept { return std::chrono::milliseconds(kvl_error_retry_after_ms(handle_.get())); }
-    /* Asks for one. Only of an error that was just made: once others have it, nothing changes. */
+    /* Requests a pause. Only for an error that was just created: it has no effect once there are other references. */
     error &&retry_after(std::chrono::milliseconds pause) &&
     {
         kvl_error_set_retry_after(handle_.get(), pause.count());
         return std::move(*this);
     }
-    /* What the provider threw; null if it threw nothing. */
+    /* The exception that the provider threw; null if it threw none. */
     std::exception_ptr exception() const noexcept
     {
         auto thrown = detail::unboxed<std::exception_ptr>(kvl_error_object(handle_.get()));
         return thrown ? *thrown : nullptr;
     }
-    /* Throws what the provider threw, else a kvl::failure. */
+    /* Throws the provider's exception if there is one, otherwise a kvl::failure. */
     [[noreturn]] void raise() const;
 
     kvl_error_t *get() const noexcept { return handle_.get(); }
@@ -320,7 +320,7 @@ private:
         } catch (...) {
         }
 #endif
-        return "the provider threw something that is no std::exception";
+        return "the provider threw an object that is not a std::exception";
     }
 
     kvl::status status_;
@@ -328,7 +328,7 @@ private:
     handle handle_;
 };
 
-/* A failure of the library's, thrown. */
+/* The exception that the library throws for an error. */
 class failure : public std::runtime_error {
 public:
     explicit failure(kvl::error why) : std::runtime_error(why.message()), why_(std::move(why)) {}
@@ -350,7 +350,7 @@ inline void error::raise() const
 #endif
 }
 
-/* A Type, or the error in its place. */
+/* A Type, or an error instead. */
 template <class Type> class [[nodiscard]] expected {
 public:
     expected(Type value) : is_(std::in_place_index<0>, std::move(value)) {}
@@ -383,7 +383,7 @@ public:
     const kvl::error &error() const
     {
         if (has_value())
-            detail::die("expected::error() of one that has a value");
+            detail::die("expected::error() was called on an expected with a value");
         return std::get<1>(is_);
     }
 
@@ -408,7 +408,7 @@ inline void raise_if_failed(status s, const char *sentence = nullptr)
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------- */
 
-/* Bytes, an object, or null: "there is none". Shared, immutable, cheap to copy. */
+/* Bytes, an object, or null for an absent key. Shared, immutable, cheap to copy. */
 class value {
 public:
     value() noexcept : handle_(kvl_value_null()) {}
@@ -422,7 +422,7 @@ public:
     }
     value(const char *text) : value(std::string_view(text)) {}
     value(const std::string &text) : value(std::string_view(text)) {}
-    /* An object, which several may hold; what it costs is for cache.cost_limit. */
+    /* An object, which may have other owners. Its cost counts towards cache.cost_limit. */
     template <class Type> value(std::shared_ptr<Type> object, uint64_t cost = sizeof(Type)) : value()
     {
         if (object == nullptr)
@@ -432,7 +432,7 @@ public:
         handle_ = handle(made);
     }
     template <class Type> value(std::optional<Type> maybe) : value() { if (maybe) *this = of(std::move(*maybe)); }
-    /* Of anything: text as bytes, other things as objects. */
+    /* A value of anything: text is stored as bytes, everything else as an object. */
     template <class Type> static value of(Type &&thing)
     {
         if constexpr (std::is_convertible_v<Type &&, value>)
@@ -443,17 +443,17 @@ public:
     static value share(kvl_value_t *borrowed) noexcept { return value(handle::share(borrowed)); }
     static value own(kvl_value_t *owned) noexcept { return owned ? value(handle(owned)) : value(); }
 
-    /* Whether there is one. */
+    /* Whether it is not null. */
     explicit operator bool() const noexcept { return !is_null(); }
     bool is_null() const noexcept { return handle_.get() == nullptr || handle_.get() == kvl_value_null(); }
-    /* The bytes, for as long as this is held; empty for objects. */
+    /* The bytes, valid for as long as this value exists; empty for objects. */
     std::string_view bytes() const noexcept
     {
         size_t len = 0;
         const uint8_t *data = kvl_value_data(handle_.get(), &len);
         return detail::text(data, len);
     }
-    /* The object if it is a Type, else null. For objects that were put by way of this header. */
+    /* The object if it is a Type, otherwise null. Only for objects that were created by this header. */
     template <class Type> std::shared_ptr<const Type> get() const noexcept { return detail::unboxed<Type>(kvl_value_object(handle_.get())); }
     uint64_t cost() const noexcept { return kvl_value_cost(handle_.get()); }
     kvl_value_t *c_handle() const noexcept { return handle_.get(); }
@@ -464,7 +464,7 @@ private:
     handle handle_;
 };
 
-/* On which terms a value is stored. */
+/* The terms on which a value is stored. */
 struct terms {
     int64_t ttl_ms = KVL_TTL_DEFAULT;
     double priority = KVL_PRIORITY_DEFAULT;
@@ -473,22 +473,22 @@ struct terms {
     int64_t stale_ttl_ms = 0;
 
     terms &ttl(milliseconds time) { return ttl_ms = time.count(), *this; }
-    /* How long it stays after its end as a fallback for when the provider fails; 0 is not at all. */
+    /* How long the expired entry stays as a fallback, for when the provider fails; 0: not at all. */
     terms &stale_for(milliseconds time) { return stale_ttl_ms = time.count() > 0 ? time.count() : KVL_STALE_NEVER, *this; }
     terms &with_priority(double is) { return priority = is, *this; }
     terms &with_cost(int64_t bytes) { return cost = bytes, *this; }
-    /* A put over a live entry keeps that entry's end. */
+    /* A put that replaces a live entry keeps its expiry. */
     terms &keep_ttl() { return flags |= KVL_PUT_F_KEEP_TTL, *this; }
-    /* A put takes place only if there is no entry: else it is KVL_CONFLICT. */
+    /* A put takes place only if there is no entry; otherwise it returns KVL_CONFLICT. */
     terms &if_absent() { return flags |= KVL_PUT_F_IF_ABSENT, *this; }
-    /* A put takes place only if there is an entry: else it is KVL_MISS. */
+    /* A put takes place only if there is an entry; otherwise it returns KVL_MISS. */
     terms &if_present() { return flags |= KVL_PUT_F_IF_PRESENT, *this; }
     kvl_terms_t c_terms() const noexcept { return {sizeof(kvl_terms_t), ttl_ms, priority, cost, flags, 0, stale_ttl_ms}; }
 };
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
 
-/* Many keys, of any range of things that are string_views; they stay where they are. */
+/* Several keys, from any range of elements that convert to string_view. They are not copied. */
 class keys {
 public:
     keys(std::initializer_list<std::string_view> of) { take(of); }
@@ -507,10 +507,10 @@ private:
     std::vector<kvl_slice_t> slices_;
 };
 
-/* ---- What the provider is handed ------------------------------------------------------------------------------------- */
+/* ---- Requests to the provider ---------------------------------------------------------------------------------------- */
 
-/* Keys to be answered. Keep it, move it to another thread, answer later: the last one that goes finishes the request. Answers come
-   back with a status: KVL_LATE and KVL_ERR_ALREADY_ANSWERED are nothing that a provider must avoid. */
+/* Keys to be answered. It may be copied, moved to another thread and answered later; the last copy that is destroyed finishes the
+   request. Answering returns a status: a provider need not avoid KVL_LATE and KVL_ERR_ALREADY_ANSWERED. */
 class request {
 public:
     explicit request(kvl_request_t *borrowed) noexcept : handle_(handle::share(borrowed)) {}
@@ -526,7 +526,7 @@ public:
     }
     uint32_t attempt(size_t i) const noexcept { return kvl_request_attempt(handle_.get(), i); }
     int32_t urgency() const noexcept { return kvl_request_urgency(handle_.get()); }
-    /* KVL_CANCEL_*: whether and why nobody wants it any more. */
+    /* KVL_CANCEL_*: whether the request is no longer wanted, and why. */
     uint32_t cancelled() const noexcept { return kvl_request_is_cancelled(handle_.get()); }
     bool is_wanted(size_t i) const noexcept { return kvl_request_is_wanted(handle_.get(), i) != 0; }
     std::optional<milliseconds> time_left() const noexcept
@@ -544,7 +544,7 @@ public:
             new closure(std::forward<Function>(hook)), detail::end<closure>);
     }
 
-    /* Text, an object, an optional of one, nullptr; or an expected of one, or an error: then the key fails. */
+    /* Answers a key with text, an object, an optional of one of these, nullptr or an expected of one of these; an error fails the key. */
     template <class Type> status resolve(size_t i, Type &&answer, const terms &on = {}) const
     {
         if constexpr (std::is_same_v<std::decay_t<Type>, error>)
@@ -562,14 +562,14 @@ public:
     status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.get()); }
     status fail(size_t i, int64_t code, const char *message) const { return kvl_request_fail_text(handle_.get(), i, code, message, 0); }
     status fail(size_t i, std::exception_ptr thrown) const { return fail(i, error(std::move(thrown))); }
-    /* Answers by key; one that was not asked for is stored as an extra. */
+    /* Answers by key. A key that is not in this request is stored as an extra. */
     template <class Type> status supply(std::string_view key, Type &&answer, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
         return kvl_request_supply(handle_.get(), detail::bytes(key), key.size(), value::of(std::forward<Type>(answer)).c_handle(), &stated);
     }
     status finish() const noexcept { return kvl_request_finish(handle_.get()); }
-    /* What has no answer does not exist. */
+    /* Finishes the request: keys without an answer are absent. */
     status finish_nulls() const noexcept { return kvl_request_finish_nulls(handle_.get()); }
     status finish(const error &why) const noexcept { return kvl_request_finish_error(handle_.get(), why.get()); }
     kvl_request_t *get() const noexcept { return handle_.get(); }
@@ -582,7 +582,7 @@ private:
 
 namespace detail {
 
-/* No exception leaves here: it becomes the error of every key that has no answer yet. */
+/* Lets no exception escape: it becomes the error of every key without an answer. */
 template <class Function> void provide(void *closure, kvl_request_t *asked) noexcept
 {
 #if KVL_EXCEPTIONS
@@ -596,7 +596,7 @@ template <class Function> void provide(void *closure, kvl_request_t *asked) noex
 #endif
 }
 
-/* A provider of one key, in a loop: what it throws is that key's alone. */
+/* Calls a provider for one key in a loop. An exception fails only its key. */
 template <class Function> struct one_by_one {
     Function load;
     void operator()(const request &asked)
@@ -620,9 +620,9 @@ template <class Function> struct one_by_one {
 
 } // namespace detail
 
-/* ---- What comes out -------------------------------------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------------------------------- */
 
-/* What became of one position. A view: for as long as the callback runs, or the results are held. Converts to what can be kept. */
+/* The result of one position. A view, valid while the callback runs or the results exist. Converts to an expected, which can be kept. */
 class result {
 public:
     explicit result(const kvl_result_t *is) noexcept : is_(is) {}
@@ -636,9 +636,9 @@ public:
     kvl_source_t source() const noexcept { return is_->source; }
     uint32_t attempts() const noexcept { return is_->attempts; }
     milliseconds age() const noexcept { return milliseconds(is_->age_ms); }
-    /* Whether its time was over, and there was nothing better: `stale.ttl_ms`. */
+    /* Whether the value had expired and served as a fallback: `stale.ttl_ms`. */
     bool is_stale() const noexcept { return (is_->flags & KVL_F_STALE) != 0; }
-    /* The failure of the load in whose place a stale value is delivered; none if the load only takes too long. */
+    /* The error of the load instead of which a stale value was delivered; empty if the load only takes too long. */
     std::optional<kvl::error> covered() const
     {
         return is_stale() && is_->error != nullptr ? std::optional(kvl::error::share(is_->error)) : std::nullopt;
@@ -654,7 +654,7 @@ public:
             return kvl::value();
         return error(is_->status);
     }
-    /* Throws if it failed. */
+    /* Throws the error if the position failed. */
     kvl::value value() const { return expected<kvl::value>(*this).value(); }
     kvl::error error_or(kvl::status otherwise) const { return failed() ? error::share(is_->error) : error(otherwise); }
     const kvl_result_t *get() const noexcept { return is_; }
@@ -663,7 +663,7 @@ private:
     const kvl_result_t *is_;
 };
 
-/* All results of a batch, in the order asked. */
+/* All results of a batch, in the order of the call. */
 class results {
 public:
     class iterator {
@@ -687,7 +687,7 @@ public:
     static results own(kvl_results_t *owned) noexcept { return results(handle(owned)); }
     static results share(kvl_results_t *borrowed) noexcept { return results(handle::share(borrowed)); }
     size_t size() const noexcept { return kvl_results_len(handle_.get()); }
-    /* KVL_OK, or why the whole ended early. */
+    /* KVL_OK, or the reason why the whole batch ended early. */
     kvl::status status() const noexcept { return kvl_results_status(handle_.get()); }
     result operator[](size_t i) const noexcept
     {
@@ -725,9 +725,9 @@ private:
     handle handle_;
 };
 
-/* ---- What things are made from --------------------------------------------------------------------------------------- */
+/* ---- Clock, queue and configuration ---------------------------------------------------------------------------------- */
 
-/* A clock that moves only when told to. */
+/* A clock that moves only when it is advanced. */
 class clock {
 public:
     explicit clock(milliseconds now = milliseconds(0))
@@ -743,8 +743,8 @@ private:
     detail::owned<kvl_clock_t, kvl_clock_release> handle_;
 };
 
-/* Events for a thread of the program's own, which polls. Copies share it; what is made from a config that names it shares it too. It
-   ends with the last of them, draining what is left: not inside a callback. */
+/* Events for a thread of the program, which polls. Copies share the queue, and so do engines and caches whose config names it. It is
+   freed with the last of these, after it was drained. The last must not be destroyed inside a callback. */
 class queue {
 public:
     explicit queue(uint32_t flags = 0)
@@ -753,7 +753,7 @@ public:
         detail::raise_if_failed(kvl_queue_new(flags, &made));
         handle_ = std::shared_ptr<kvl_queue_t>(made, end);
     }
-    /* Runs at most `max` callbacks here; how many ran. */
+    /* Runs at most `max` callbacks on this thread. Returns how many ran. */
     size_t poll(size_t max, std::optional<milliseconds> timeout = milliseconds(0)) const
     {
         size_t ran = 0;
@@ -766,7 +766,7 @@ public:
         detail::raise_if_failed(kvl_queue_fd(handle_.get(), &is));
         return is;
     }
-    /* The event to wait for on Windows, where there is no descriptor. */
+    /* The event handle to wait for on Windows, which has no descriptors. */
     void *event() const
     {
         void *is = nullptr;
@@ -774,7 +774,7 @@ public:
         return is;
     }
     void wake() const { detail::raise_if_failed(kvl_queue_wake(handle_.get())); }
-    /* `hook` runs on a thread of the library when there is something to poll; it may only schedule a poll. */
+    /* Makes `hook` run on a thread of the library when events wait; it may only schedule a poll. */
     template <class Function> void on_wake(Function &&hook) const
     {
         using closure = std::decay_t<Function>;
@@ -787,7 +787,7 @@ public:
 private:
     static void end(kvl_queue_t *is) noexcept
     {
-        /* Waiting readers are notified; later events, of engines that are still ending, are not read. */
+        /* Delivers the waiting events; later ones, of engines that are still ending, are not read. */
         size_t ran = 0;
         while (kvl_queue_poll(is, 256, 0, &ran) == KVL_OK)
             ;
@@ -796,7 +796,7 @@ private:
     std::shared_ptr<kvl_queue_t> handle_;
 };
 
-/* Settings by their names in docs/CONFIGURATION.md, and functions. Refusals are kept until something is made from it. */
+/* Settings by their names in docs/CONFIGURATION.md, and functions. Creating an engine or a cache reports the first refused setting. */
 class config {
 public:
     config()
@@ -828,13 +828,13 @@ public:
         return *this;
     }
     template <class Function> config &&provider(Function &&provide) && { return std::move(provider(std::forward<Function>(provide))); }
-    /* `load(std::string_view key)` answers one key: with text, an object, an optional of one, an expected of one. */
+    /* `load(std::string_view key)` returns the answer for one key: text, an object, an optional or an expected of one of these. */
     template <class Function> config &load(Function &&load) &
     {
         return provider(detail::one_by_one<std::decay_t<Function>>{std::forward<Function>(load)});
     }
     template <class Function> config &&load(Function &&load) && { return std::move(this->load(std::forward<Function>(load))); }
-    /* `valid(std::string_view key)` says which keys are. */
+    /* `valid(std::string_view key)` returns whether a key is valid. */
     template <class Function> config &validator(Function &&valid) &
     {
         using closure = std::decay_t<Function>;
@@ -847,7 +847,7 @@ public:
         return *this;
     }
     template <class Function> config &&validator(Function &&valid) && { return std::move(validator(std::forward<Function>(valid))); }
-    /* `gone(const kvl::result &, kvl_cause_t)` hears of each value that is no longer in the store. */
+    /* `gone(const kvl::result &, kvl_cause_t)` is called for each value that has left the store. */
     template <class Function> config &removal_listener(Function &&gone) &
     {
         using closure = std::decay_t<Function>;
@@ -869,7 +869,7 @@ public:
     }
     config &&deliver_to(const kvl::queue &is, uint32_t what = KVL_QUEUE_F_ALL) && { return std::move(deliver_to(is, what)); }
 
-    /* The sentence on the first setting that was refused; null if none was. */
+    /* A sentence about the first setting that was refused; null if none was. */
     const char *problem() const noexcept { return kvl_config_problem(handle_.get()); }
     kvl_config_t *get() const noexcept { return handle_.get(); }
     const std::vector<kvl::queue> &queues() const noexcept { return queues_; }
@@ -904,7 +904,7 @@ private:
     detail::owned<kvl_options_t, kvl_options_free> handle_;
 };
 
-/* Something to cancel a fetch by: made before, given to the call, for one call. */
+/* A handle to cancel a fetch: created before the call, and passed to one call. */
 class fetch {
 public:
     fetch()
@@ -915,7 +915,7 @@ public:
     }
     void cancel() const noexcept { kvl_fetch_cancel(handle_.get()); }
     void urgency(int32_t is) const noexcept { kvl_fetch_set_urgency(handle_.get(), is); }
-    /* Until the last callback has returned; whether that came within the time. */
+    /* Waits until the last callback has returned. False if the timeout was reached first. */
     bool wait(std::optional<milliseconds> timeout = std::nullopt) const
     {
         status s = kvl_fetch_wait(handle_.get(), timeout ? timeout->count() : KVL_FOREVER);
@@ -929,7 +929,7 @@ private:
     handle handle_;
 };
 
-/* How one call is to be made: options, something to cancel it by, or both. */
+/* The manner of one call: its options, a handle to cancel it, or both. */
 struct how {
     how() noexcept = default;
     how(const kvl::options &is) noexcept : options(&is) {}
@@ -947,8 +947,8 @@ struct how {
 
 /* ---- The cache ------------------------------------------------------------------------------------------------------- */
 
-/* All entries of a cache, one after the other: `for (kvl::result entry : cache.entries())`. An entry is a view until the next one. Each key
-   that has an entry all the time comes once, whatever other threads or the loop's body do; it is no use of the entry. For one thread. */
+/* Iterates over all entries of a cache: `for (kvl::result entry : cache.entries())`. An entry is a view until the next one. Each key that
+   has an entry throughout is visited once, whatever other threads or the loop's body do. Counts no use of the entry. For one thread. */
 class entries {
 public:
     class iterator {
@@ -978,7 +978,7 @@ public:
         detail::raise_if_failed(kvl_iterator_new(of, &made));
         handle_.reset(made);
     }
-    /* Goes on where the last one stopped. */
+    /* Continues where the last iterator stopped. */
     iterator begin() { return iterator(next() ? this : nullptr); }
     iterator end() noexcept { return iterator(nullptr); }
 
@@ -993,7 +993,7 @@ private:
     kvl_result_t entry_{};
 };
 
-/* A store; copies share it. */
+/* A cache. Copies share it. */
 class cache {
 public:
     explicit cache(const config &from) : cache(make(from).value()) {}
@@ -1016,13 +1016,13 @@ public:
         return *this;
     }
 
-    /* A value, which may be null: "there is none"; nothing if it is not in the store. */
+    /* The value, which is null if the key is known to be absent; empty if the store has no entry. */
     std::optional<value> get(std::string_view key) const
     {
         kvl_value_t *found = nullptr;
         return answer(kvl_cache_get(handle_.get(), detail::bytes(key), key.size(), &found), found);
     }
-    /* As get, without being counted as a use. */
+    /* Like get, without counting a use. */
     std::optional<value> peek(std::string_view key) const
     {
         kvl_value_t *found = nullptr;
@@ -1042,7 +1042,7 @@ public:
         detail::raise_if_failed(s);
         return s;
     }
-    /* As put, but only if the key still holds `held`, as get handed it out: else KVL_CONFLICT, or KVL_MISS if it holds nothing. */
+    /* Like put, but only if `held`, as returned by get, is still stored; otherwise KVL_CONFLICT, or KVL_MISS if there is no entry. */
     template <class Type> status compare_put(std::string_view key, const value &held, Type &&thing, const terms &on = {}) const
     {
         const kvl_terms_t stated = on.c_terms();
@@ -1051,7 +1051,7 @@ public:
         detail::raise_if_failed(s);
         return s;
     }
-    /* Gives the entry a new TTL, counted from now; without one that of the configuration. */
+    /* Sets a new TTL for the entry, counted from now; by default the configuration's. */
     bool touch(std::string_view key) const { return touched(key, KVL_TTL_DEFAULT); }
     bool touch(std::string_view key, milliseconds ttl) const { return touched(key, ttl.count()); }
     bool remove(std::string_view key) const
@@ -1060,14 +1060,14 @@ public:
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
-    /* Ends the entry now: the next fetch loads it, and what it held stays as a fallback until then. */
+    /* Expires the entry now: the next fetch loads the key, and the old value stays as a fallback until then. */
     bool expire(std::string_view key) const
     {
         status s = kvl_cache_expire(handle_.get(), detail::bytes(key), key.size());
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
-    /* Removes and hands out. */
+    /* Removes the entry and returns its value. */
     std::optional<value> take(std::string_view key) const
     {
         kvl_value_t *found = nullptr;
@@ -1075,15 +1075,15 @@ public:
     }
     void clear() const { detail::raise_if_failed(kvl_cache_clear(handle_.get())); }
     kvl::entries entries() const { return kvl::entries(handle_.get()); }
-    /* Writes all entries but objects to a file, which takes the place of the one before it when it is whole. */
+    /* Writes all entries except objects to a file, which replaces an older one when it is complete. */
     kvl_transfer_t save(const char *path) const { return transferred(kvl_cache_save, path); }
-    /* Stores what such a file holds, unless its key has an entry. */
+    /* Stores the entries of such a file, except those whose key has an entry. */
     kvl_transfer_t load(const char *path) const { return transferred(kvl_cache_load, path); }
     size_t size() const noexcept { return kvl_cache_len(handle_.get()); }
     uint64_t cost() const noexcept { return kvl_cache_cost(handle_.get()); }
     kvl_cache_t *get() const noexcept { return handle_.get(); }
 
-    /* `found` by reference: it is written by the call that makes the other argument. */
+    /* `found` is a reference, because the call in the other argument writes it. */
     static std::optional<value> answer(status s, kvl_value_t *const &found)
     {
         detail::raise_if_failed(s);
@@ -1108,7 +1108,7 @@ private:
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
-    std::vector<kvl::queue> queues_; /* first, so that they outlive the store */
+    std::vector<kvl::queue> queues_; /* first, so that they are destroyed after the cache */
     detail::counted<kvl_cache_t, kvl_cache_retain, kvl_cache_release> handle_;
 };
 
@@ -1129,20 +1129,20 @@ public:
     tasks(tasks &&) noexcept = default;
     tasks &operator=(tasks &&other) noexcept
     {
-        tasks before(std::move(other)); /* ends what was here, the engine before its queues */
+        tasks before(std::move(other)); /* destroys the old engine before its queues */
         std::swap(queues_, before.queues_);
         std::swap(handle_, before.handle_);
         return *this;
     }
 
-    /* Ends the engine and waits for code of the program's that has begun. */
+    /* Frees the engine, and waits for code of the program that is running. */
     void join()
     {
         detail::raise_if_failed(kvl_tasks_free(handle_.get()));
         static_cast<void>(handle_.release());
     }
-    /* Accepts nothing new; `closed()` is called when all is done. What is under way fails with KVL_ERR_CLOSED, or goes on for as long
-       as `drain`. */
+    /* Closes the engine: it accepts nothing new, and `closed()` is called when everything is done. Work in progress fails with
+       KVL_ERR_CLOSED, or continues for at most `drain`. */
     template <class Function> void close(Function &&closed, std::optional<milliseconds> drain = std::nullopt) const
     {
         using closure = std::decay_t<Function>;
@@ -1157,53 +1157,53 @@ public:
         return kvl::cache(is, queues_);
     }
 
-    /* What is resident; starts nothing, allocates nothing. Nothing: a miss. A null value: there is none. */
+    /* The value in the cache. Starts no load and allocates nothing. Empty: a miss. A null value: the key is known to be absent. */
     std::optional<value> get(std::string_view key) const
     {
         kvl_value_t *found = nullptr;
         return kvl::cache::answer(kvl_tasks_get(handle_.get(), detail::bytes(key), key.size(), &found), found);
     }
 
-    /* `told(const kvl::result &)` is called once, never inside this call, if the answer is KVL_PENDING; else nothing follows. */
-    template <class Function> [[nodiscard]] status fetch(std::string_view key, Function &&told, const how &by = {}) const
+    /* `callback(const kvl::result &)` is called once, never inside this call, if this returns KVL_PENDING; otherwise it is not called. */
+    template <class Function> [[nodiscard]] status fetch(std::string_view key, Function &&callback, const how &by = {}) const
     {
         using closure = std::decay_t<Function>;
         return kvl_tasks_fetch(handle_.get(), detail::bytes(key), key.size(), by.settings(), by.fetch, tell<closure>,
-                               new closure(std::forward<Function>(told)), detail::end<closure>, nullptr);
+                               new closure(std::forward<Function>(callback)), detail::end<closure>, nullptr);
     }
-    /* `told(const kvl::result &)` is called once for each position, as it comes. KVL_OK if there are none. */
-    template <class Function> [[nodiscard]] status fetch_each(const keys &all, Function &&told, const how &by = {}) const
+    /* `callback(const kvl::result &)` is called once for each position, as soon as it is settled. KVL_OK if there are no keys. */
+    template <class Function> [[nodiscard]] status fetch_each(const keys &all, Function &&callback, const how &by = {}) const
     {
         using closure = std::decay_t<Function>;
         return kvl_tasks_fetch_each(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell<closure>,
-                                    new closure(std::forward<Function>(told)), detail::end<closure>);
+                                    new closure(std::forward<Function>(callback)), detail::end<closure>);
     }
-    /* `told(kvl::results)` is called once, when all are settled. */
-    template <class Function> [[nodiscard]] status fetch_all(const keys &all, Function &&told, const how &by = {}) const
+    /* `callback(kvl::results)` is called once, when all positions are settled. */
+    template <class Function> [[nodiscard]] status fetch_all(const keys &all, Function &&callback, const how &by = {}) const
     {
         using closure = std::decay_t<Function>;
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell_all<closure>,
-                                   new closure(std::forward<Function>(told)), detail::end<closure>, nullptr);
+                                   new closure(std::forward<Function>(callback)), detail::end<closure>, nullptr);
     }
-    /* The same, and `progress(done, failed, total)` as positions are settled, at least `step` at a time. */
+    /* Like the above, and `progress(done, failed, total)` is called each time that at least `step` more positions are settled. */
     template <class Function, class Progress>
-    [[nodiscard]] status fetch_all(const keys &all, Function &&told, Progress &&progress, size_t step, options settings = {},
+    [[nodiscard]] status fetch_all(const keys &all, Function &&callback, Progress &&progress, size_t step, options settings = {},
                                    const kvl::fetch *by = nullptr) const
     {
         struct closure {
-            std::decay_t<Function> told;
+            std::decay_t<Function> callback;
             std::decay_t<Progress> progress;
-            void operator()(results are) { told(std::move(are)); }
+            void operator()(results are) { callback(std::move(are)); }
         };
         kvl_options_set_progress(
             settings.get(),
             [](void *data, size_t done, size_t failed, size_t total) noexcept { static_cast<closure *>(data)->progress(done, failed, total); },
             step);
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), settings.get(), by ? by->get() : nullptr, tell_all<closure>,
-                                   new closure{std::forward<Function>(told), std::forward<Progress>(progress)}, detail::end<closure>, nullptr);
+                                   new closure{std::forward<Function>(callback), std::forward<Progress>(progress)}, detail::end<closure>, nullptr);
     }
 
-    /* Not inside a callback, nor with a provider that a queue delivers: KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED. */
+    /* Fails inside a callback with KVL_ERR_REENTRANT, and if requests go to a queue with KVL_ERR_UNSUPPORTED. */
     expected<value> fetch_wait(std::string_view key, const how &by = {}) const
     {
         kvl_value_t *found = nullptr;
@@ -1222,7 +1222,7 @@ public:
         return results::own(are);
     }
 
-    /* Ready at once for what is resident, or if the call is refused. */
+    /* Ready at once if the cache has the key, or if the call is refused. */
     std::future<expected<value>> fetch_future(std::string_view key, const how &by = {}) const
     {
         std::promise<expected<value>> promise;
@@ -1231,7 +1231,7 @@ public:
             promise.set_value(*std::move(found));
             return future;
         }
-        /* Shared with the closure, which a call that is refused ends before it returns. */
+        /* Shared with the closure, which a refused call destroys before it returns. */
         auto shared = std::make_shared<std::promise<expected<value>>>(std::move(promise));
         status s = fetch(key, [shared](const result &is) { shared->set_value(is); }, by);
         if (s != KVL_PENDING)
@@ -1250,12 +1250,12 @@ public:
 #if KVL_COROUTINES
     class one_awaiter;
     class all_awaiter;
-    /* co_await it, there and then: it keeps views of the key and of `by`. */
+    /* Must be awaited at once, because it keeps views of the key and of `by`. */
     [[nodiscard]] one_awaiter co_fetch(std::string_view key, const how &by = {}) const;
     [[nodiscard]] all_awaiter co_fetch_all(keys all, const how &by = {}) const;
 #endif
 
-    /* Loads anew in the background. */
+    /* Reloads keys in the background. */
     void refresh(const keys &all, const how &by = {}) const
     {
         status s = kvl_tasks_refresh(handle_.get(), all.data(), all.size(), by.settings());
@@ -1268,9 +1268,9 @@ public:
         detail::raise_if_failed(kvl_tasks_stats(handle_.get(), &is, sizeof is));
         return is;
     }
-    /** KVL_BREAKER_*: how the circuit breaker stands. */
+    /** KVL_BREAKER_*: the state of the circuit breaker. */
     std::uint32_t breaker_state() const noexcept { return kvl_tasks_breaker_state(handle_.get()); }
-    /** KVL_BREAKER_FORCE_*: orders the circuit breaker open or closed, or leaves it to itself. */
+    /** KVL_BREAKER_FORCE_*: forces the circuit breaker open or closed, or lets it decide again. */
     void breaker_force(std::uint32_t force) { detail::raise_if_failed(kvl_tasks_breaker_force(handle_.get(), force)); }
     std::string stats_json() const
     {
@@ -1301,7 +1301,7 @@ private:
             return value();
         return by.refused(s);
     }
-    /* The answer that needs no closure; options may say that what is resident does not count. */
+    /* The answer from the cache, which needs no closure. Empty if the call has options, which may exclude it. */
     std::optional<expected<value>> resident(std::string_view key, const how &by) const
     {
         if (!by.is_plain())
@@ -1313,13 +1313,13 @@ private:
         return at_once(s, found, by);
     }
 
-    std::vector<kvl::queue> queues_; /* first, so that they outlive the engine */
+    std::vector<kvl::queue> queues_; /* first, so that they are destroyed after the engine */
     detail::owned<kvl_tasks_t, kvl_tasks_dispose> handle_;
 };
 
 #if KVL_COROUTINES
-/* It lies in the coroutine's frame, which may be gone as soon as the call has said KVL_PENDING: another thread resumes it. So nothing
-   of it is touched after that. */
+/* It is in the coroutine's frame, which may be destroyed as soon as the call has returned KVL_PENDING, because another thread resumes
+   the coroutine. So no member is accessed after that. */
 class tasks::one_awaiter {
 public:
     one_awaiter(const tasks &of, std::string_view key, const how &by) noexcept : of_(of), key_(key), by_(by) {}
@@ -1334,7 +1334,7 @@ public:
     {
         waiting_ = waiting;
         kvl_value_t *found = nullptr;
-        status s = kvl_tasks_fetch(of_.get(), detail::bytes(key_), key_.size(), by_.settings(), by_.fetch, told, this, nullptr, &found);
+        status s = kvl_tasks_fetch(of_.get(), detail::bytes(key_), key_.size(), by_.settings(), by_.fetch, callback, this, nullptr, &found);
         if (s == KVL_PENDING)
             return true;
         answer_.emplace(at_once(s, found, by_));
@@ -1343,7 +1343,7 @@ public:
     expected<value> await_resume() { return *std::move(answer_); }
 
 private:
-    static void told(void *data, const kvl_result_t *is) noexcept
+    static void callback(void *data, const kvl_result_t *is) noexcept
     {
         auto *self = static_cast<one_awaiter *>(data);
         self->answer_.emplace(result(is));
@@ -1366,7 +1366,7 @@ public:
     {
         waiting_ = waiting;
         kvl_results_t *ready = nullptr;
-        status s = kvl_tasks_fetch_all(of_.get(), all_.data(), all_.size(), by_.settings(), by_.fetch, told, this, nullptr, &ready);
+        status s = kvl_tasks_fetch_all(of_.get(), all_.data(), all_.size(), by_.settings(), by_.fetch, callback, this, nullptr, &ready);
         if (s == KVL_PENDING)
             return true;
         if (s == KVL_OK)
@@ -1378,7 +1378,7 @@ public:
     expected<results> await_resume() { return *std::move(answer_); }
 
 private:
-    static void told(void *data, kvl_results_t *are) noexcept
+    static void callback(void *data, kvl_results_t *are) noexcept
     {
         auto *self = static_cast<all_awaiter *>(data);
         self->answer_.emplace(results::share(are));

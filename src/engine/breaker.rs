@@ -11,7 +11,7 @@ impl Core {
         self.loads.as_ref().map_or(BreakerState::Closed, |loads| loads.table.lock().breaker_state(now))
     }
 
-    /// Forces the circuit breaker open or closed for an operator, or makes it decide by itself again.
+    /// Forces the circuit breaker open or closed for an operator, or lets it decide again.
     pub fn force_breaker(&self, forced: Forced) -> Result<(), Status> {
         self.check_open()?;
         self.with_table(|table, turn| table.force_breaker(forced, turn));

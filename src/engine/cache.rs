@@ -51,7 +51,7 @@ impl From<Option<Answer>> for Lookup {
 }
 
 impl Core {
-    /// Whether a lookup runs host code, or may start a load and thereby run some.
+    /// Whether a lookup runs host code, or may start a load, which may run host code.
     #[inline]
     pub fn lookups_call_host(&self) -> bool {
         rarely(self.lookups_call_host)

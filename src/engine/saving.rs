@@ -27,9 +27,9 @@ pub struct Transfer {
 
 /// Called after each block with the progress; `false` stops the transfer.
 pub type Progress<'a> = &'a mut dyn FnMut(&Transfer) -> bool;
-/// Returns the bytes to write for the object under a key; `None` skips the entry.
+/// Returns the bytes to write for the object under a key. `None` skips the entry.
 pub type Encode<'a> = &'a mut dyn FnMut(&[u8], &Value) -> Option<Value>;
-/// Returns what to store of an entry that was read; `None` skips it.
+/// Returns the answer to store for the object under a key. `None` skips the entry.
 type Decode<'a> = &'a mut dyn FnMut(&Saved<'_>) -> Result<Option<Answer>, Status>;
 
 fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
@@ -106,7 +106,7 @@ impl Core {
         self.save_encoded(path, done, progress, &mut |_, _| None)
     }
 
-    /// Like [`Core::save`], with the objects as `encode` returns them. It is called under no lock.
+    /// Like [`Core::save`], but includes the objects, as the bytes that `encode` returns for them. `encode` is called under no lock.
     pub fn save_encoded(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>, encode: Encode<'_>) -> Result<(), Error> {
         self.check_not_over().map_err(Error::of)?;
         let writing = |error: io::Error| failed(path, "cannot write", &error);
@@ -173,8 +173,8 @@ impl Core {
         })
     }
 
-    /// Like [`Core::load`], with the objects, as `decode` makes them from a key and the bytes that stand for its object; `None` skips the
-    /// entry. It is called under no lock.
+    /// Like [`Core::load`], but includes the encoded objects, as the answers that `decode` returns for a key and the bytes. `None` skips the
+    /// entry. `decode` is called under no lock.
     pub fn load_decoded(
         &self,
         path: &Path,

@@ -1,4 +1,4 @@
-//! The circuit breaker, for operators: how it stands, and an order that overrides it (rule R07).
+//! The circuit breaker, for operators: its state, and an override (rule R07).
 
 use super::constants::{KVL_BREAKER_FORCE_CLOSED, KVL_BREAKER_FORCE_NONE, KVL_BREAKER_FORCE_OPEN, kvl_status_t};
 use super::guard::{Caller, guard, guard_or};
@@ -19,12 +19,12 @@ pub unsafe extern "C" fn kvl_tasks_breaker_state(tasks: *mut kvl_tasks_t) -> u32
     guard_or(0, || caller.borrow(tasks).map_or(0, |tasks| tasks.breaker_state() as u32))
 }
 
-/// Orders the circuit breaker open or closed, whatever the provider does, or leaves it to itself again. It begins anew with a closed breaker and
-/// an empty window. While it is ordered open, what waits for the provider fails with KVL_ERR_UNAVAILABLE and is not retried.
+/// Forces the circuit breaker open or closed, whatever the provider does, or ends that. When it ends, the breaker is closed and its window
+/// is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are not retried.
 ///
 /// @param tasks  [borrowed] from kvl_tasks_new().
 /// @param force  KVL_BREAKER_FORCE_*.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (no such order), KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown `force`), KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

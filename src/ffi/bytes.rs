@@ -1,4 +1,4 @@
-//! Bytes, keys and texts as arguments: a pointer and a length become a slice, or a status that says what is wrong.
+//! Bytes, keys and texts as arguments: converts a pointer and a length to a slice, or to the status of the error.
 
 use super::guard::Caller;
 use super::types::kvl_slice_t;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::ptr::NonNull;
 
 impl Caller {
-    /// `n` items at `first`, which may be NULL if there are none.
+    /// The `n` items at `first`, which may be NULL if `n` is 0.
     #[inline]
     pub(crate) fn items<T>(&self, first: *const T, n: usize) -> Result<&[T], Status> {
         if n == 0 {
@@ -23,7 +23,7 @@ impl Caller {
         Ok(unsafe { std::slice::from_raw_parts(first, n) })
     }
 
-    /// Whether `first` can be the start of an array of `n` items; NULL can if there are none.
+    /// Checks that `first` can be the start of an array of `n` items. NULL can if `n` is 0.
     #[inline]
     pub(crate) fn check_array<T>(&self, first: *const T, n: usize) -> Result<(), Status> {
         if first.is_null() && n > 0 {
@@ -46,7 +46,8 @@ impl Caller {
         Ok(unsafe { std::slice::from_raw_parts(key, len) })
     }
 
-    /// Keys as slices. All are checked before the first is used; a key that is too long fails its own position only.
+    /// The keys as slices. All pointers are checked before the first is used. A key that is too long is not refused here: it fails only its
+    /// own position.
     pub(crate) fn keys(&self, keys: *const kvl_slice_t, n: usize) -> Result<impl ExactSizeIterator<Item = &[u8]> + Clone, Status> {
         let keys = self.items(keys, n)?;
         for key in keys {
@@ -54,7 +55,7 @@ impl Caller {
         }
         Ok(keys.iter().map(|key| {
             let start = if key.data.is_null() { NonNull::dangling().as_ptr() } else { key.data.cast_mut() };
-            // SAFETY: checked above: NULL has no bytes, and the others are as `items` wants them.
+            // SAFETY: checked above: a NULL key has no bytes, and `items` accepted the others.
             unsafe { std::slice::from_raw_parts(start.cast_const(), key.len) }
         }))
     }
@@ -69,7 +70,7 @@ impl Caller {
         if path.file_name().is_some() { Ok(path) } else { Err(Status::ERR_INVALID_ARG) }
     }
 
-    /// A C string. Invalid UTF-8 is replaced; such a text is no valid setting.
+    /// A C string. Invalid UTF-8 is replaced; the result is then not a valid setting.
     pub(crate) fn text(&self, text: *const c_char) -> Result<Cow<'_, str>, Status> {
         if text.is_null() {
             return Err(Status::ERR_NULL_POINTER);

@@ -1,8 +1,8 @@
-//! Caches across the ABI, a store on its own or an engine's: creation, lookups, release. `cache_write.rs` has the writes.
+//! Caches across the ABI, with or without an engine: creation, lookups, release. The writes are in `cache_write.rs`.
 //!
-//! Host code that runs during a call (hooks, destructors) may release the very cache that the call works on. So a call that may run such
-//! code keeps the core while it runs. Even a lookup may run such code, when it empties a shard after a panic. A lookup of one key tries a
-//! fast path first, which runs no host code, cannot panic and does not wait; it needs neither to keep the core nor a guard.
+//! Host code that runs during a call (hooks, destructors) may release the very cache that the call uses. So a call that may run such code
+//! keeps the core while it runs. Even a lookup may run such code, when it empties a shard after a panic. A lookup of one key tries a fast
+//! path first, which runs no host code, cannot panic and does not wait, and so needs neither to keep the core nor a guard.
 
 use super::config::Config;
 use super::constants::kvl_status_t;
@@ -43,14 +43,14 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The error for a configuration that nothing can be made from.
+/// Fails if a setting of the configuration was refused.
 pub(crate) fn problem_of(config: &Config) -> Result<(), Error> {
     let problem = config.problem();
     problem.map_or(Ok(()), |problem| Err(Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy())))
 }
 
 impl Caller {
-    /// Returns what `make` creates, or the error that says why it failed, if the caller has a place for one.
+    /// Returns the object that `make` creates, or its error, if the caller has a place for one.
     pub(crate) fn make<H: Handle>(
         &self,
         out_handle: *mut *mut H,
@@ -65,14 +65,14 @@ impl Caller {
         })
     }
 
-    /// Keeps a cache during a call that may run host code.
+    /// Returns a reference that keeps the cache during a call that may run host code.
     pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Arc<Core>, Status> {
         Ok(self.borrow(cache)?.me())
     }
 
-    /// Returns what a lookup found.
+    /// Returns the result of a lookup to the caller.
     #[inline(always)]
-    pub(super) fn hand_out(
+    pub(super) fn return_lookup(
         &self,
         out_value: *mut *mut kvl_value_t,
         look: impl FnOnce() -> Result<Lookup, Status>,
@@ -85,20 +85,20 @@ impl Caller {
         })
     }
 
-    /// A getter that cannot fail: 0 for NULL and for a cache from before a fork.
+    /// Runs a getter that cannot fail: 0 for NULL and for a cache from before a fork.
     fn read<R: Default>(&self, cache: *const kvl_cache_t, read: impl FnOnce(&Core) -> R) -> R {
         self.kept(cache).map_or(R::default(), |core| read(&core))
     }
 
-    /// A lookup by the fast path, which needs no guard because nothing on it panics. The outer `None`: nothing was done; the inner: a
-    /// miss.
+    /// Looks a key up on the fast path, which needs no guard because nothing on it panics. The outer `None` means that nothing was done,
+    /// the inner one that there is no entry.
     #[inline(always)]
-    fn glance<R>(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+    fn try_fast<R>(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let core = self.borrow(cache).ok()?;
         core.try_lookup_fast(self.key(key, key_len).ok()?, see)
     }
 
-    /// Whether a lookup would overwrite its own key.
+    /// Whether the buffer for the value overlaps the key.
     #[inline(always)]
     fn overlap(key: *const u8, key_len: usize, buf: *const u8, cap: usize) -> bool {
         let (key, buf) = (key.addr(), buf.addr());
@@ -112,18 +112,20 @@ impl Caller {
     }
 }
 
-/// A buffer of the caller, and the place for the length of the bytes that go into it.
+/// A buffer of the caller, and the place for the length of its content.
 struct ByteBuffer<'caller> {
     buf: *mut u8,
     cap: usize,
     len: ScalarOut<'caller, usize>,
 }
 
-/// Longer values are copied after the lock of their shard is released. For shorter ones a reference costs more than the copy.
+/// In bytes. Longer values are copied after the lock of their shard is released; for shorter ones, an additional reference would cost more
+/// than the copy.
 const COPIED_UNDER_LOCK: usize = 4096;
 
 impl ByteBuffer<'_> {
-    /// Copies the bytes, for use under the lock of a shard. If there are too many for that, `long` keeps them, to be copied after the lock.
+    /// Copies the bytes of `answer`, under the lock of its shard. A value that is too long for that is put into `long`, to be copied after
+    /// the lock.
     #[inline(always)]
     fn see(&self, answer: &Answer, long: &mut Option<Value>) -> Status {
         let Some(value) = answer.value() else { return Status::NULL };
@@ -140,7 +142,7 @@ impl ByteBuffer<'_> {
         Status::VALUE
     }
 
-    /// Copies the bytes that [`ByteBuffer::see`] kept, for use after the lock, which was that of a shard of `core`.
+    /// Copies the bytes of the value that [`ByteBuffer::see`] kept, after the lock of a shard of `core` was released.
     fn finish(&self, long: Value, core: &Core) -> Status {
         long.as_bytes().into_iter().for_each(|bytes| self.copy(bytes));
         core.release_value(long);
@@ -156,15 +158,15 @@ impl ByteBuffer<'_> {
     }
 }
 
-/// Makes a cache: a store without a provider.
+/// Creates a cache: a store without a provider.
 ///
-/// A provider in the configuration is no concern of it. Its timer, if it needs one, starts with the first finite TTL.
+/// A provider in the configuration is ignored. If the cache needs a timer, the timer starts with the first finite TTL.
 ///
-/// @param config     [borrowed] from kvl_config_new(); may be freed at once, or serve again.
+/// @param config     [borrowed] from kvl_config_new(); may be freed at once, or used again.
 /// @param out_cache  [out, owned] the cache: release it.
-/// @param out_error  [out, owned] if this fails, what is wrong, in a sentence: release it; may be NULL.
-/// @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without
-///         a function, and no queue for it), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+/// @param out_error  [out, owned] on failure an error that describes it: release it; may be NULL.
+/// @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without a
+///         function, and no queue for it), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -189,14 +191,14 @@ pub unsafe extern "C" fn kvl_cache_new(
     })
 }
 
-/// Looks a key up and hands out its value.
+/// Looks a key up and returns its value.
 ///
-/// It is a use of the entry, and counts as a lookup.
+/// Counts as a use of the entry and as a lookup.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for the other outcomes.
+/// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for every other outcome.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of
 ///         an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -211,27 +213,27 @@ pub unsafe extern "C" fn kvl_cache_get(
     // SAFETY: the caller keeps the promises of the header.
     let caller = &unsafe { Caller::trusted() };
     if let Ok(out) = caller.out(out_value)
-        && let Some(seen) = caller.glance(cache, key, key_len, |answer| match answer {
+        && let Some(seen) = caller.try_fast(cache, key, key_len, |answer| match answer {
             Answer::Value(value) => out.give(Answer::Value(value.clone()), Status::VALUE),
             Answer::Null => out.give(Answer::Null, Status::NULL),
         })
     {
         return seen.unwrap_or(Status::MISS).0;
     }
-    // Moved, here and below: what is captured by reference would have to be in memory on the fast path too.
-    guard_apart(move || caller.hand_out(out_value, || caller.kept(cache)?.get(caller.key(key, key_len)?)))
+    // Moved, here and below: variables captured by reference would have to be in memory on the fast path too.
+    guard_apart(move || caller.return_lookup(out_value, || caller.kept(cache)?.get(caller.key(key, key_len)?)))
 }
 
-/// Looks a key up and copies its value's bytes into a buffer of the caller's.
+/// Looks a key up and copies its value's bytes into the caller's buffer.
 ///
-/// It is a use of the entry, and counts as a lookup, whether or not the buffer is large enough.
+/// Counts as a use of the entry and as a lookup, even if the buffer is too small.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @param buf        [out] room for `cap` bytes; may be NULL if that is 0.
-/// @param cap        bytes.
-/// @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; else untouched.
+/// @param buf        [out] `cap` bytes; may be NULL if that is 0.
+/// @param cap        the size of the buffer in bytes.
+/// @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; untouched otherwise.
 /// @return KVL_VALUE, KVL_TRUNCATED (nothing was copied: `cap` is less than the length), KVL_NULL, KVL_MISS, KVL_INVALID_KEY;
 ///         KVL_ERR_WRONG_KIND (the value is an object), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
 ///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -251,7 +253,7 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     let mut long = None;
     if !rarely(Caller::overlap(key, key_len, buf, cap))
         && let Ok(room) = caller.room_for_bytes(buf, cap, out_len)
-        && let Some(seen) = caller.glance(
+        && let Some(seen) = caller.try_fast(
             cache,
             key,
             key_len,
@@ -262,14 +264,14 @@ pub unsafe extern "C" fn kvl_cache_get_into(
         let status = seen.unwrap_or(Status::MISS);
         return match long {
             None => status.0,
-            // The entry may leave meanwhile: then the value ends here, which may run code of the host.
+            // The entry may be removed meanwhile. Then this drops the last reference to the value, which may run host code.
             Some(long) => guard_apart(move || Ok(room.finish(long, &*caller.kept(cache)?))),
         };
     }
     guard_apart(move || {
         let (core, asked) = (caller.kept(cache)?, caller.key(key, key_len)?);
         let room = caller.room_for_bytes(buf, cap, out_len)?;
-        // The record listener is shown the key as it was asked for.
+        // The record listener must receive the original key, so it is copied before the buffer is written.
         let own = Caller::overlap(key, key_len, buf, cap).then(|| asked.to_vec());
         let key = own.as_deref().unwrap_or(asked);
         let mut long = None;
@@ -278,18 +280,17 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     })
 }
 
-/// Looks many keys up, each as kvl_cache_get() does, in order.
+/// Looks several keys up in order, each like kvl_cache_get().
 ///
 /// @param cache         [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param keys          [borrowed] `n` keys, duplicates allowed; may be NULL if `n` is 0.
-/// @param n             how many.
-/// @param out_values    [out, owned] `n` places: a value, kvl_value_null(), or NULL for the other outcomes: kvl_value_release_many().
-///                      May be NULL if `n` is 0.
-/// @param out_statuses  [out] `n` places: KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key alone.
-///                      May be NULL if `n` is 0.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER (one of the keys' too), KVL_ERR_INVALID_ARG (a number that no memory has room for, a
-///         misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
-///         KVL_ERR_PANIC.
+/// @param n             the number of keys.
+/// @param out_values    [out, owned] `n` places, each for a value, kvl_value_null(), or NULL for every other outcome:
+///                      kvl_value_release_many(). May be NULL if `n` is 0.
+/// @param out_statuses  [out] `n` places, each for KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key
+///                      alone. May be NULL if `n` is 0.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER (also in one of the keys), KVL_ERR_INVALID_ARG (a number larger than any memory, a misaligned
+///         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -322,15 +323,15 @@ pub unsafe extern "C" fn kvl_cache_get_many(
     })
 }
 
-/// Looks at an entry without counting as a use or a lookup, and without calling the validator.
+/// Looks an entry up without counting a use or a lookup, and without calling the validator.
 ///
 /// @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len          bytes, at most KVL_KEY_MAX.
 /// @param out_value        [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS; may be NULL.
-/// @param out_ttl_left_ms  [out] milliseconds that the entry has left if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
+/// @param out_ttl_left_ms  [out] milliseconds until the entry expires if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
 ///                         may be NULL.
-/// @param out_cost         [out] what the entry costs, its key and node included, in bytes; untouched on KVL_MISS; may be NULL.
+/// @param out_cost         [out] the cost of the entry, including its key and node, in bytes; untouched on KVL_MISS; may be NULL.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
 ///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -361,7 +362,7 @@ pub unsafe extern "C" fn kvl_cache_peek(
     })
 }
 
-/// Says what kvl_cache_peek() would, and hands out nothing.
+/// Returns the status that kvl_cache_peek() would return, without the value.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -381,10 +382,10 @@ pub unsafe extern "C" fn kvl_cache_contains(cache: *mut kvl_cache_t, key: *const
     })
 }
 
-/// Counts the entries, after those whose time is over have left.
+/// Removes expired entries, and returns the number of the others.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
-/// @return how many there are; 0 for NULL and for a cache from before a fork.
+/// @return the number of entries; 0 for NULL and for a cache from before a fork.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -394,7 +395,7 @@ pub unsafe extern "C" fn kvl_cache_len(cache: *const kvl_cache_t) -> usize {
     guard_or(0, || caller.read(cache, |core| size(core.len())))
 }
 
-/// Sums up what the entries cost, after those whose time is over have left.
+/// Removes expired entries, and returns the total cost of the others.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
 /// @return bytes; 0 for NULL and for a cache from before a fork.
@@ -407,7 +408,7 @@ pub unsafe extern "C" fn kvl_cache_cost(cache: *const kvl_cache_t) -> u64 {
     guard_or(0, || caller.read(cache, Core::cost))
 }
 
-/// Returns how many entries there may be.
+/// Returns the limit on the number of entries.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
 /// @return entries; 0 for NULL and for a cache from before a fork.
@@ -420,10 +421,10 @@ pub unsafe extern "C" fn kvl_cache_capacity(cache: *const kvl_cache_t) -> usize 
     guard_or(0, || caller.read(cache, |core| size(core.capacity())))
 }
 
-/// Returns what the entries may cost together.
+/// Returns the limit on the total cost of the entries.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
-/// @return bytes, or -1 for no limit; 0 for NULL and for a cache from before a fork.
+/// @return bytes, or -1 if there is no limit; 0 for NULL and for a cache from before a fork.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -433,7 +434,7 @@ pub unsafe extern "C" fn kvl_cache_cost_limit(cache: *const kvl_cache_t) -> i64 
     guard_or(0, || caller.read(cache, |core| core.cost_limit().map_or(-1, view::signed)))
 }
 
-/// Returns the highest cost that an entry of the cache may have, its key and node included.
+/// Returns the highest cost that one entry may have, including its key and node.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
 /// @return bytes; 0 for NULL and for a cache from before a fork.
@@ -446,13 +447,13 @@ pub unsafe extern "C" fn kvl_cache_max_cost(cache: *const kvl_cache_t) -> u64 {
     guard_or(0, || caller.read(cache, Core::max_cost))
 }
 
-/// Hands out what was counted since the last reset, and how things stand now.
+/// Returns the counters since the last reset, and the current gauges.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
-/// @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
-///         KVL_ERR_PANIC.
+/// @param out_stats  [out] the statistics, filled up to `out_size` bytes; struct_size is the number of bytes filled.
+/// @param out_size   sizeof(kvl_stats_t) as the program was compiled, in bytes.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for struct_size, a misaligned pointer),
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -462,10 +463,10 @@ pub unsafe extern "C" fn kvl_cache_stats(cache: *mut kvl_cache_t, out_stats: *mu
     guard(|| caller.write_stats(out_stats, out_size, || Ok(caller.kept(cache)?.stats())))
 }
 
-/// Hands out all that is counted as one JSON object, with histograms.
+/// Returns all statistics as one JSON object, with histograms.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param out_text   [out, owned] a value of the text in UTF-8: release it.
+/// @param out_text   [out, owned] a value that holds the text in UTF-8: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -479,10 +480,10 @@ pub unsafe extern "C" fn kvl_cache_stats_json(cache: *mut kvl_cache_t, out_text:
     })
 }
 
-/// Hands out all that is counted as OpenMetrics text, for a scraper.
+/// Returns all statistics as OpenMetrics text, for a scraper.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param out_text   [out, owned] a value of the text in UTF-8: release it.
+/// @param out_text   [out, owned] a value that holds the text in UTF-8: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -496,7 +497,7 @@ pub unsafe extern "C" fn kvl_cache_stats_openmetrics(cache: *mut kvl_cache_t, ou
     })
 }
 
-/// Begins a new window of statistics; what is so now, entries and cost, stays.
+/// Resets the counters and begins a new window of statistics. Gauges, such as entries and cost, are not reset.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -514,7 +515,7 @@ pub unsafe extern "C" fn kvl_cache_stats_reset(cache: *mut kvl_cache_t) -> kvl_s
 
 /// Adds a reference to a cache.
 ///
-/// @param cache [retained] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+/// @param cache [retained] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
 /// @return `cache`: release it once more.
 /// @threads any
 /// @since 0.1
@@ -525,12 +526,13 @@ pub unsafe extern "C" fn kvl_cache_retain(cache: *mut kvl_cache_t) -> *mut kvl_c
     guard_or(cache, || caller.retain(cache))
 }
 
-/// Gives a reference up; with the last one, readers' included, the cache ends with its entries, which are reported to no listener.
+/// Releases a reference. The cache ends with the last one, including those of readers and iterators; its entries are then dropped without a
+/// report to the removal listener.
 ///
-/// Its own threads have ended when this returns, but not if this is called from inside a callback, or while something of the program's
-/// runs on them: it never waits for that.
+/// The cache's own threads have ended when this returns, unless this is called inside a callback, or code of the program is running on
+/// them: this never waits for such code.
 ///
-/// @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+/// @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -553,10 +555,10 @@ mod tests {
         let (mut buf, mut len) = ([0u8; 2 * COPIED_UNDER_LOCK], 0usize);
         // SAFETY: the pointers below are those of the two places above, which outlive the caller.
         let caller = unsafe { Caller::trusted() };
-        let room = caller.room_for_bytes(buf.as_mut_ptr(), buf.len(), &mut len).expect("both are there");
+        let room = caller.room_for_bytes(buf.as_mut_ptr(), buf.len(), &mut len).expect("neither is NULL");
         let mut long = None;
         let seen = room.see(&bytes(COPIED_UNDER_LOCK), &mut long);
-        assert!(seen == Status::VALUE && long.is_none() && buf[0] == 7, "a short one is copied at once");
+        assert!(seen == Status::VALUE && long.is_none() && buf[0] == 7, "a short value is copied under the lock");
         buf.fill(0);
         let seen = room.see(&bytes(COPIED_UNDER_LOCK + 1), &mut long);
         assert!(seen == Status::VALUE && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));

@@ -1,6 +1,6 @@
-//! Caches across the ABI: what changes one.
+//! Caches across the ABI: the writes.
 //!
-//! All of this may run host code (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
+//! All of these may run host code (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
 
 use super::constants::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::guard::{Caller, guard};
@@ -12,7 +12,7 @@ use crate::cache::{Condition, Departure, Departures, NewEntry};
 use crate::engine::Core;
 use std::ffi::c_void;
 
-/// A limit on the way in: -1 is none.
+/// Converts a limit of C: -1 means none.
 fn limit_in(limit: i64) -> Result<Option<u64>, Status> {
     match limit {
         -1 => Ok(None),
@@ -39,26 +39,25 @@ fn put(core: &Core, key: &[u8], entry: NewEntry, naming: Option<&mut dyn FnMut(&
     let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
     let mut left = Departures::new();
     let status = kept.as_deref().unwrap_or(core).put(key, entry, naming, &mut left);
-    // Last of all, when nothing looks at the core any more: a value's end may be the host's code, and that may release the cache.
+    // Last of all, when the core is no longer accessed: a value's destructor is host code, and may release the cache.
     drop(left);
     status
 }
 
-/// Stores a value under a key, over whatever was there.
+/// Stores a value under a key, and replaces an existing entry.
 ///
-/// If it does not get in, an older value under the key is gone nevertheless; but if the key is invalid, or the condition of
-/// KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing has changed, nor does a load under way know of it.
+/// If the value is refused, an older value under the key is removed nevertheless. But if the key is invalid, or the condition of
+/// KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing changes, and loads in progress are not affected.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len        bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
-/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
-///         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
-///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+/// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
+///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
+///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
+///         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -74,23 +73,23 @@ pub unsafe extern "C" fn kvl_cache_put(
     guard(|| caller.put(cache, (key, key_len), |_| caller.share(value), terms_or_null, None))
 }
 
-/// Stores a value as kvl_cache_put() does, and names its victims before it returns.
+/// Stores a value like kvl_cache_put(), and reports its victims before it returns.
 ///
-/// Victims are the entries that made room for this very value, and the value itself if it did not get in. What had expired, and what
-/// was stored under the same key, are none. The removal listener is called for all of them all the same.
+/// Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and the one that was
+/// stored under the same key, are not victims. The removal listener is called for all of them as well.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len        bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
-/// @param on_victim      [borrowed] is called for each victim, on this thread; not NULL.
-/// @param user_data      [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
-/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
-///         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
-///         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
-///         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+/// @param on_victim      [borrowed] called for each victim, on this thread; not NULL.
+/// @param user_data      [borrowed] passed to `on_victim` as its first argument; may be NULL. The library does not free it.
+/// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
+///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
+///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER,
+///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -109,26 +108,26 @@ pub unsafe extern "C" fn kvl_cache_put_naming(
         let name = on_victim.ok_or(Status::ERR_NO_CALLBACK)?;
         let mut naming = |departure: &Departure| {
             let entry = view::of_departure(departure);
-            // SAFETY: the caller gave the function for this user data; the entry lives until it returns.
+            // SAFETY: the caller passed the function for this user data; the entry stays valid until it returns.
             unsafe { name(user_data, &entry, departure.cause as u32) };
         };
         caller.put(cache, (key, key_len), |_| caller.share(value), terms_or_null, Some(&mut naming))
     })
 }
 
-/// Stores bytes under a key by copying them: a value and its kvl_cache_put() in one call.
+/// Stores a copy of bytes under a key: creates a value and puts it, as kvl_cache_put() does, in one call.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len        bytes, at most KVL_KEY_MAX.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
 /// @param len            bytes.
-/// @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
-/// @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
-///         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
-///         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
-///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no
-///         memory has), KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+/// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
+///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
+///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
+///         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also for a length larger than any memory), KVL_ERR_CLOSED (of an engine's
+///         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -145,22 +144,23 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
     guard(|| caller.put(cache, (key, key_len), |key| bytes_under(&caller, key, data, len), terms_or_null, None))
 }
 
-/// Stores a value over one that the caller knows, if that is still there: compare and exchange.
+/// Replaces a value that the caller knows, if it is still stored: compare and exchange.
 ///
-/// If another value is there, or none, nothing has changed, nor does a load under way know of it. A loop of kvl_cache_get() and this
-/// call, until it says neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread's.
+/// If another value is stored, or none, nothing changes, and loads in progress are not affected. A loop of kvl_cache_get() and this call,
+/// until it returns neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len        bytes, at most KVL_KEY_MAX.
-/// @param expected       [borrowed] what must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() handed it out, not one
-///                       of equal bytes; or kvl_value_null(); not NULL.
+/// @param expected       [borrowed] the value that must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() returned it,
+///                       not one with equal bytes; or kvl_value_null(); not NULL.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
-/// @param terms_or_null  [borrowed] on which terms; of its flags KVL_PUT_F_KEEP_TTL alone; NULL: the configuration's.
-/// @return KVL_OK, KVL_CONFLICT (another value is there), KVL_MISS (there is none), KVL_REFUSED (no room that the priority may
-///         claim, or TTL 0: the expected value is gone), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY;
-///         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
-///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param terms_or_null  [borrowed] the terms on which it is stored; KVL_PUT_F_KEEP_TTL is the only flag allowed; NULL: the
+///                       configuration's.
+/// @return KVL_OK, KVL_CONFLICT (another value is stored), KVL_MISS (none is stored), KVL_REFUSED (too low a priority to make room, or TTL
+///         0: the expected value is removed), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an
+///         invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
+///         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -182,17 +182,17 @@ pub unsafe extern "C" fn kvl_cache_compare_put(
     })
 }
 
-/// Gives the entry under a key a new TTL, counted from now. Its value, age, priority and cost stay.
+/// Sets a new TTL for the entry under a key, counted from now. Its value, age, priority and cost stay.
 ///
-/// Counts as a use of the entry, so that an idle TTL begins anew too, and as no lookup. Loads under way go on as they were.
+/// Counts as a use of the entry, so that an idle TTL restarts too, but not as a lookup. Loads in progress are not affected.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len    bytes, at most KVL_KEY_MAX.
 /// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
-/// @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_BAD_VALUE (a TTL of 0, which kvl_cache_remove() is for, also by default; or
-///         below what it may be), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was
-///         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (a TTL of 0, also by default: use kvl_cache_remove(); or another
+///         negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -210,8 +210,8 @@ pub unsafe extern "C" fn kvl_cache_touch(cache: *mut kvl_cache_t, key: *const u8
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
-///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
+///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -221,14 +221,15 @@ pub unsafe extern "C" fn kvl_cache_remove(cache: *mut kvl_cache_t, key: *const u
     guard(|| caller.kept(cache)?.remove(caller.key(key, key_len)?))
 }
 
-/// Ends the entry under a key now, as if its TTL were over: it stays as a fallback for as long as its grace says (`stale.ttl_ms`), or leaves
-/// at once, with KVL_CAUSE_EXPIRED. To a load under way this is a removal. As much as to say: load it again, and keep what there is until then.
+/// Expires the entry under a key now: it stays as a fallback for the length of its grace (`stale.ttl_ms`) or, without a grace, is removed
+/// with KVL_CAUSE_EXPIRED. A load in progress treats this as a removal. Use it to have a key reloaded while its old value remains as a
+/// fallback.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
-///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
+///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -238,10 +239,10 @@ pub unsafe extern "C" fn kvl_cache_expire(cache: *mut kvl_cache_t, key: *const u
     guard(|| caller.kept(cache)?.expire(caller.key(key, key_len)?))
 }
 
-/// Removes every entry whose time is over, without waiting for the timer.
+/// Removes all expired entries, without waiting for the timer.
 ///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param out_removed  [out] how many there were; may be NULL.
+/// @param out_removed  [out] the number of entries removed; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -258,7 +259,7 @@ pub unsafe extern "C" fn kvl_cache_remove_expired(cache: *mut kvl_cache_t, out_r
     })
 }
 
-/// Removes the entry under a key and hands its value out; no lookup is counted.
+/// Removes the entry under a key and returns its value. Does not count as a lookup.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -279,11 +280,12 @@ pub unsafe extern "C" fn kvl_cache_take(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let kept = || Ok((caller.kept(cache)?, caller.key(key, key_len)?));
-        caller.hand_out(out_value, || kept().and_then(|(core, key)| core.take(key)))
+        caller.return_lookup(out_value, || kept().and_then(|(core, key)| core.take(key)))
     })
 }
 
-/// Removes the next victim and hands its value out: of the lowest priority, the least recently used (with several shards: of one).
+/// Removes the next victim and returns its value: among the entries of the lowest priority, the least recently used. With several shards,
+/// this is the victim of one of them.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
@@ -295,16 +297,17 @@ pub unsafe extern "C" fn kvl_cache_take(
 pub unsafe extern "C" fn kvl_cache_pop(cache: *mut kvl_cache_t, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| caller.hand_out(out_value, || caller.kept(cache)?.pop()))
+    guard(|| caller.return_lookup(out_value, || caller.kept(cache)?.pop()))
 }
 
-/// Shrinks the cache to a share of what it holds now, victims first.
+/// Shrinks the cache to a share of its current content, victims first.
 ///
-/// Each shard shrinks by itself, in its own order. With several (`cache.shards`), the entries that stay are therefore those with the highest
-/// priority and the latest use of each shard, not of the whole cache.
+/// Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those with
+/// the highest priority and the latest use of each shard, not of the whole cache.
 ///
 /// @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param keep_ratio  from 0 to 1: neither entries nor cost are above that share of what they were after the expired left.
+/// @param keep_ratio  from 0 to 1: afterwards, neither the number of entries nor their cost exceeds this share of what remained after
+///                    expired entries were removed.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (not from 0 to 1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was
 ///         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -316,10 +319,10 @@ pub unsafe extern "C" fn kvl_cache_trim(cache: *mut kvl_cache_t, keep_ratio: f64
     guard(|| caller.kept(cache)?.trim(keep_ratio).map(|()| Status::OK))
 }
 
-/// Shrinks the cache to a number of entries, victims first; limits stay.
+/// Shrinks the cache to a number of entries, victims first. The limits stay.
 ///
 /// @param cache    [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param entries  how many may stay.
+/// @param entries  how many entries may remain.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -343,11 +346,11 @@ pub unsafe extern "C" fn kvl_cache_clear(cache: *mut kvl_cache_t) -> kvl_status_
     guard(|| caller.kept(cache)?.clear().map(|()| Status::OK))
 }
 
-/// Changes both limits, and makes the entries fit, victims first.
+/// Changes both limits, and evicts entries until the rest fits, victims first.
 ///
 /// @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param capacity    how many entries there may be; 0 stores nothing.
-/// @param cost_limit  what they may cost together, in bytes; -1 is no limit.
+/// @param capacity    the limit on the number of entries; 0: nothing is stored.
+/// @param cost_limit  the limit on the total cost, in bytes; -1: no limit.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (a cost limit below -1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that
 ///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

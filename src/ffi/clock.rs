@@ -9,14 +9,14 @@ use crate::base::{ManualClock, Millis, Status};
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// What a clock's handle holds. Configurations and engines hold the clock itself.
+/// The target of a clock handle. Configurations and engines hold the clock itself.
 pub(crate) struct ClockHandle {
     born: Generation,
     clock: Arc<ManualClock>,
 }
 
 impl ClockHandle {
-    /// The clock, to be kept.
+    /// A reference to the clock.
     pub(crate) fn clock(&self) -> Arc<ManualClock> {
         Arc::clone(&self.clock)
     }
@@ -36,7 +36,7 @@ thread_local! {
     static ADVANCING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Advances, unless this thread is inside an advance already: firing may run host code that comes here again.
+/// Advances the clock, unless this thread is inside an advance already: the advance may run host code that calls this again.
 fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
     struct TurnGuard;
     impl Drop for TurnGuard {
@@ -52,11 +52,11 @@ fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
     Ok(Status::OK)
 }
 
-/// Makes a clock that moves only when it is advanced, so that tests of time need no sleep.
+/// Creates a clock that moves only when it is advanced, so that tests of time need no sleep.
 ///
-/// It replaces both of an engine's clocks, that of TTLs and that of timeouts: kvl_config_set_clock().
+/// It replaces both clocks of an engine, for TTLs and for timeouts: kvl_config_set_clock().
 ///
-/// @param now_ms     what it shows, in milliseconds, 0 or above.
+/// @param now_ms     its initial time in milliseconds, 0 or above.
 /// @param out_clock  [out, owned] the clock: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_PANIC.
 /// @threads any
@@ -73,15 +73,15 @@ pub unsafe extern "C" fn kvl_clock_new_manual(now_ms: i64, out_clock: *mut *mut 
     })
 }
 
-/// Moves time on and returns when all that fell due has been fired: its events are queued or handed to the dispatcher.
+/// Advances a clock, and returns when everything that became due has been fired: its events are queued or sent to the dispatcher.
 ///
-/// One advance of a clock waits for another that is under way.
+/// An advance waits for one on another thread that is in progress.
 ///
 /// @param clock  [borrowed] from kvl_clock_new_manual().
-/// @param by_ms  milliseconds, 0 or above. Time stops at INT64_MAX; timeouts and pauses, which are counted in nanoseconds, fall due for
-///               the last time 584 years after the clock's start.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_FORKED, KVL_ERR_REENTRANT (in a callback that runs
-///         because an advance on this very thread fired it), KVL_ERR_PANIC.
+/// @param by_ms  milliseconds, 0 or above. Time stops at INT64_MAX. Timeouts and pauses are counted in nanoseconds, so none becomes due
+///               later than 584 years after the clock's start.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_FORKED, KVL_ERR_REENTRANT (in a callback that was fired by
+///         an advance on this very thread), KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -89,13 +89,13 @@ pub unsafe extern "C" fn kvl_clock_advance(clock: *mut kvl_clock_t, by_ms: i64) 
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        // Our own reference: what is fired may release the handle.
+        // An additional reference, because the code that is fired may release the handle.
         let clock = caller.borrow(clock)?.clock();
         advance(&clock, u64::try_from(by_ms).map_err(|_| Status::ERR_INVALID_ARG)?)
     })
 }
 
-/// Returns what a clock shows.
+/// Returns the time of a clock.
 ///
 /// @param clock [borrowed] from kvl_clock_new_manual(); may be NULL.
 /// @return milliseconds; 0 for NULL and for a clock from before a fork.
@@ -108,9 +108,9 @@ pub unsafe extern "C" fn kvl_clock_now_ms(clock: *const kvl_clock_t) -> i64 {
     guard_or(0, || caller.borrow(clock).map_or(0, |clock| i64::try_from(clock.clock.millis().0).unwrap_or(i64::MAX)))
 }
 
-/// Gives a clock up; configurations and engines that it was set in keep it.
+/// Releases a clock. Configurations and engines that use it keep it.
 ///
-/// @param clock [owned] from kvl_clock_new_manual(); nothing is done to NULL.
+/// @param clock [owned] from kvl_clock_new_manual(); NULL is ignored.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -127,31 +127,31 @@ mod tests {
     use crate::base::clock::Timed;
     use std::sync::{Mutex, Weak};
 
-    /// Fires once at 5 ms, and advances the clock from there.
-    struct Meddler {
+    /// Fires once, at 5 ms, and advances the clock while it does.
+    struct NestedAdvance {
         clock: Arc<ManualClock>,
-        heard: Mutex<Option<Result<Status, Status>>>,
+        result: Mutex<Option<Result<Status, Status>>>,
     }
 
-    impl Timed for Meddler {
+    impl Timed for NestedAdvance {
         fn next_due(&self) -> Option<Moment> {
-            self.heard.lock().expect("no panic").is_none().then_some(Moment(5_000_000))
+            self.result.lock().expect("no panic").is_none().then_some(Moment(5_000_000))
         }
         fn fire(&self) {
             if self.clock.millis() >= Millis(5) {
-                self.heard.lock().expect("no panic").get_or_insert(advance(&self.clock, 1));
+                self.result.lock().expect("no panic").get_or_insert(advance(&self.clock, 1));
             }
         }
     }
 
     #[test]
-    fn s15_an_advance_inside_an_advance_refuses_and_does_not_wait_for_itself() {
+    fn s15_an_advance_inside_an_advance_is_refused() {
         let clock = Arc::new(ManualClock::new(Millis(0)));
-        let meddler = Arc::new(Meddler { clock: Arc::clone(&clock), heard: Mutex::new(None) });
-        let timed: Weak<dyn Timed> = Arc::<Meddler>::downgrade(&meddler);
+        let nested = Arc::new(NestedAdvance { clock: Arc::clone(&clock), result: Mutex::new(None) });
+        let timed: Weak<dyn Timed> = Arc::<NestedAdvance>::downgrade(&nested);
         clock.attach(timed);
         assert_eq!(advance(&clock, 10), Ok(Status::OK));
-        assert_eq!(*meddler.heard.lock().expect("no panic"), Some(Err(Status::ERR_REENTRANT)));
+        assert_eq!(*nested.result.lock().expect("no panic"), Some(Err(Status::ERR_REENTRANT)));
         assert_eq!(clock.millis(), Millis(10));
         assert_eq!(advance(&clock, 1), Ok(Status::OK));
     }

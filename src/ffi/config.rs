@@ -1,7 +1,7 @@
 //! Configurations across the ABI: settings by name (`base::config`), and functions with their user data.
 //!
-//! The functions are behind `Arc`s, so that a configuration can serve several engines and can be freed right after use: user data is freed
-//! with the last of them. A replaced function is dropped after the lock, because its destructor is host code.
+//! The functions are behind `Arc`s, so that a configuration can be used for several engines and freed right after. Their user data is freed
+//! when the last of these is gone. A replaced function is dropped after the lock, because its destructor is host code.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -21,7 +21,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
 use std::sync::Arc;
 
-/// The list of settings, written by `make generate` from their table, so that it is static text and takes no memory.
+/// The list of settings, written by `make generate` from their table. It is static text, so it takes no memory at run time.
 const KEYS_JSON: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("config_keys.json"), "\0").as_bytes()) {
     Ok(text) => text,
     Err(_) => panic!("src/ffi/config_keys.json holds a NUL"),
@@ -33,7 +33,7 @@ pub(crate) struct Config {
     parts: Mutex<ConfigParts>,
 }
 
-/// Everything that an engine is created from. Cloning shares the functions.
+/// Everything from which a cache or an engine is created. Clones share the functions.
 #[derive(Clone)]
 pub(crate) struct ConfigParts {
     /// The settings, and the first one that was refused.
@@ -50,9 +50,9 @@ pub(crate) struct ConfigParts {
     pub(crate) record: Option<Arc<Notify<kvl_record_fn>>>,
     /// kvl_config_set_clock(); `None`: the system's clocks.
     pub(crate) clock: Option<Arc<ManualClock>>,
-    /// kvl_config_set_runtime(); `None`: threads of its own.
+    /// kvl_config_set_runtime(); `None`: its own threads.
     pub(crate) runtime: Option<Arc<Runtime>>,
-    /// kvl_config_set_queue(); none: library threads.
+    /// kvl_config_set_queue(); for an empty route: threads of the library.
     pub(crate) routes: Routes,
 }
 
@@ -73,22 +73,22 @@ impl Config {
         Config { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
-    /// A copy of its current content.
+    /// A copy of the current content.
     pub(crate) fn parts(&self) -> ConfigParts {
         self.parts.lock().clone()
     }
 
-    /// The sentence about the first refused setting; with one, nothing can be created from this.
+    /// The description of the first refused setting, with which nothing can be created from the configuration.
     pub(crate) fn problem(&self) -> Option<std::ffi::CString> {
         self.parts.lock().draft.problem().cloned()
     }
 
-    /// The sentence for which no engine is made of settings that are each good.
+    /// The description of a contradiction between settings that are valid by themselves, with which no engine can be created.
     pub(crate) fn contradiction(&self) -> Option<String> {
         self.parts.lock().draft.contradiction()
     }
 
-    /// Changes the routes to queues.
+    /// Changes the queues that receive events.
     pub(crate) fn route(&self, change: impl FnOnce(&mut Routes)) {
         change(&mut self.parts.lock().routes);
     }
@@ -104,8 +104,8 @@ impl Config {
 }
 
 impl Caller {
-    /// Puts `new` into a place of a configuration. What was there is dropped last, once the configuration is no longer accessed, because the
-    /// destructor may free it (rule L04a).
+    /// Puts `new` into a place of a configuration. The previous content is dropped last, once the configuration is no longer accessed,
+    /// because its destructor may free the configuration (rule L04a).
     fn replace<T>(
         &self,
         config: *mut kvl_config_t,
@@ -117,7 +117,7 @@ impl Caller {
         Ok(Status::OK)
     }
 
-    /// Like [`Caller::replace`], for a hook that is unset without a function; then its user data is freed last.
+    /// Like [`Caller::replace`], for a hook. If it has no function, the hook is removed, and its unused user data is freed last.
     fn replace_hook<F, T>(
         &self,
         config: *mut kvl_config_t,
@@ -153,9 +153,9 @@ pub extern "C" fn kvl_config_keys_json() -> *const c_char {
     guard_or(KEYS_JSON.as_ptr(), || KEYS_JSON.as_ptr())
 }
 
-/// Makes a configuration in which every setting has its default.
+/// Creates a configuration in which every setting has its default.
 ///
-/// It may serve several caches and engines, and may be freed as soon as they are made.
+/// It may be used for several caches and engines, and freed as soon as they are created.
 ///
 /// @param out_config [out, owned] the configuration: free it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -168,9 +168,9 @@ pub unsafe extern "C" fn kvl_config_new(out_config: *mut *mut kvl_config_t) -> k
     guard(|| Ok(caller.out(out_config)?.give(Box::new(Config::new()), Status::OK)))
 }
 
-/// Writes one setting as text: any setting takes its value so.
+/// Sets one setting as text. Every setting accepts text.
 ///
-/// A refused setting changes nothing but what kvl_config_problem() says.
+/// A refused setting changes nothing except the text of kvl_config_problem().
 ///
 /// @param config  [borrowed] from kvl_config_new().
 /// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
@@ -186,9 +186,9 @@ pub unsafe extern "C" fn kvl_config_set(config: *mut kvl_config_t, key: *const c
     guard(|| caller.borrow(config)?.set(&caller.text(key)?, Input::Text(&caller.text(value)?)))
 }
 
-/// Writes one setting as a whole number; 1 and 0 for those that are true or false.
+/// Sets one setting as an integer: 1 and 0 for those that are true or false.
 ///
-/// A refused setting changes nothing but what kvl_config_problem() says.
+/// A refused setting changes nothing except the text of kvl_config_problem().
 ///
 /// @param config  [borrowed] from kvl_config_new().
 /// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
@@ -204,9 +204,9 @@ pub unsafe extern "C" fn kvl_config_set_int(config: *mut kvl_config_t, key: *con
     guard(|| caller.borrow(config)?.set(&caller.text(key)?, Input::Int(value)))
 }
 
-/// Writes one setting as a number.
+/// Sets one setting as a floating-point number.
 ///
-/// A refused setting changes nothing but what kvl_config_problem() says.
+/// A refused setting changes nothing except the text of kvl_config_problem().
 ///
 /// @param config  [borrowed] from kvl_config_new().
 /// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
@@ -222,11 +222,11 @@ pub unsafe extern "C" fn kvl_config_set_real(config: *mut kvl_config_t, key: *co
     guard(|| caller.borrow(config)?.set(&caller.text(key)?, Input::Real(value)))
 }
 
-/// Hands out how a setting stands: what was set, else its default.
+/// Returns the text of a setting: the value that was set, or its default.
 ///
 /// @param config    [borrowed] from kvl_config_new().
 /// @param key       [borrowed] its name, NUL-terminated.
-/// @param out_text  [out, owned] a value of its text in UTF-8: release it.
+/// @param out_text  [out, owned] a value that holds its text in UTF-8: release it.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -246,10 +246,9 @@ pub unsafe extern "C" fn kvl_config_get(config: *const kvl_config_t, key: *const
     })
 }
 
-/// Returns a sentence on the first setting that was refused, with the nearest name where the name was wrong.
+/// Returns a sentence about the first setting that was refused. If its name was unknown, the sentence has the nearest known one.
 ///
-/// Making a cache or an engine from such a configuration is refused with the same sentence, so that any number of settings can be
-/// checked once.
+/// Creating a cache or an engine from such a configuration fails with the same sentence, so a program can set everything and check once.
 ///
 /// @param config [borrowed] from kvl_config_new(); may be NULL.
 /// @return UTF-8, NUL-terminated, borrowed until the configuration is freed; NULL if none was refused, for NULL, and for a
@@ -262,7 +261,7 @@ pub unsafe extern "C" fn kvl_config_problem(config: *const kvl_config_t) -> *con
     let caller = unsafe { Caller::trusted() };
     guard_or(null(), || {
         let config = caller.borrow(config).ok();
-        // The text outlives the lock: the first problem is kept until the end, and never written again.
+        // The text outlives the lock: the first problem is kept until the configuration is freed, and never changed.
         config.and_then(|config| config.parts.lock().draft.problem().map(|problem| problem.as_ptr())).unwrap_or(null())
     })
 }
@@ -270,10 +269,10 @@ pub unsafe extern "C" fn kvl_config_problem(config: *const kvl_config_t) -> *con
 /// Sets the provider, which answers keys that the store lacks.
 ///
 /// @param config          [borrowed] from kvl_config_new().
-/// @param function        [retained] NULL: requests come as KVL_EVENT_REQUEST events of a queue, with `user_data`.
-/// @param user_data       [retained] what `function` is given first; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
-///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @param function        [retained] NULL: requests are KVL_EVENT_REQUEST events of a queue, with `user_data`.
+/// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+///                        another function is set, or before this returns if it fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -292,15 +291,15 @@ pub unsafe extern "C" fn kvl_config_set_provider(
     })
 }
 
-/// Sets the function that says which keys are valid.
+/// Sets the function that decides which keys are valid.
 ///
-/// It runs once for each key that is asked for or stored, on the calling thread, before anything is looked up.
+/// It runs once for each key that is looked up, fetched or stored, on the calling thread, before the lookup.
 ///
 /// @param config          [borrowed] from kvl_config_new().
-/// @param function        [retained] NULL: every key is.
-/// @param user_data       [retained] what `function` is given first; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
-///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @param function        [retained] NULL: every key is valid.
+/// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+///                        another function is set, or before this returns if it fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -319,15 +318,15 @@ pub unsafe extern "C" fn kvl_config_set_validator(
     })
 }
 
-/// Sets the function that says what a value costs.
+/// Sets the function that computes the cost of a value.
 ///
-/// It runs once for each value that is stored without a cost of its own, on the thread that stores it.
+/// It runs once for each value that is stored without a stated cost, on the thread that stores it.
 ///
 /// @param config          [borrowed] from kvl_config_new().
-/// @param function        [retained] NULL: a value costs what it says of itself.
-/// @param user_data       [retained] what `function` is given first; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
-///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @param function        [retained] NULL: the cost is the value's own, kvl_value_cost().
+/// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+///                        another function is set, or before this returns if it fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -346,17 +345,18 @@ pub unsafe extern "C" fn kvl_config_set_cost(
     })
 }
 
-/// Sets the function that is called for each value that is no longer in the store, in store order for each key, one call at a time.
+/// Sets the function that is called for each value that has left the store, one call at a time, and for each key in the order of the store.
 ///
-/// Of an engine it runs on the dispatcher; of a cache without an engine inside the call that caused the removal, after its locks, or on
-/// the dispatcher for what expired by the timer. So it must not take a lock that the program holds while it writes: see DELIVERY. If
-/// it is slower than the writers of an engine, these are held back (`removals.max_pending`): for at most a second by one call of it.
+/// For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
+/// call's locks are released, or on the dispatcher for entries that expired by the timer. So it must not take a lock that the program holds
+/// while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`), by one
+/// call of it for at most a second.
 ///
 /// @param config          [borrowed] from kvl_config_new().
-/// @param function        [retained] NULL: removals come as KVL_EVENT_REMOVAL events of a queue, with `user_data`.
-/// @param user_data       [retained] what `function` is given first; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
-///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @param function        [retained] NULL: removals are KVL_EVENT_REMOVAL events of a queue, with `user_data`.
+/// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+///                        another function is set, or before this returns if it fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -377,13 +377,13 @@ pub unsafe extern "C" fn kvl_config_set_removal_listener(
 
 /// Sets the function that receives the outcome of each lookup.
 ///
-/// It runs once for each key that is asked for, on the asking thread, before the call returns.
+/// It runs once for each key that is looked up or fetched, on the calling thread, before the call returns.
 ///
 /// @param config          [borrowed] from kvl_config_new().
-/// @param function        [retained] NULL: no function.
-/// @param user_data       [retained] what `function` is given first; may be NULL.
-/// @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
-///                        gone, when another function is set, or before this returns if it fails; may be NULL.
+/// @param function        [retained] NULL: no listener.
+/// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+///                        another function is set, or before this returns if it fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -402,7 +402,7 @@ pub unsafe extern "C" fn kvl_config_set_record_listener(
     })
 }
 
-/// Sets the clock, instead of the system's.
+/// Sets the clock to use instead of the system's.
 ///
 /// @param config  [borrowed] from kvl_config_new().
 /// @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's.
@@ -419,11 +419,11 @@ pub unsafe extern "C" fn kvl_config_set_clock(config: *mut kvl_config_t, clock: 
     })
 }
 
-/// Sets the runtime, whose threads what is made from the configuration shares, instead of having its own.
+/// Sets the runtime, whose threads are used by everything created from the configuration.
 ///
 /// @param config   [borrowed] from kvl_config_new().
-/// @param runtime  [borrowed] from kvl_runtime_new(); NULL: threads of its own. Once it is freed, nothing can be made from the
-///                 configuration any more: KVL_ERR_INVALID_HANDLE.
+/// @param runtime  [borrowed] from kvl_runtime_new(); NULL: each cache and engine has its own threads. Once the runtime is freed, nothing
+///                 can be created from the configuration: KVL_ERR_INVALID_HANDLE.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -437,9 +437,9 @@ pub unsafe extern "C" fn kvl_config_set_runtime(config: *mut kvl_config_t, runti
     })
 }
 
-/// Ends a configuration; what was made from it stays as it is, with its functions.
+/// Frees a configuration. Caches and engines that were created from it are not affected, and keep its functions.
 ///
-/// @param config [owned] from kvl_config_new(); nothing is done to NULL.
+/// @param config [owned] from kvl_config_new(); NULL is ignored.
 /// @threads one
 /// @since 0.1
 #[unsafe(no_mangle)]

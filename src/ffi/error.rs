@@ -1,4 +1,4 @@
-//! Errors across the ABI: a handle is `base`'s own pointer.
+//! Errors across the ABI. A handle is the pointer of an error of `base`.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -16,20 +16,20 @@ impl Handle for kvl_error_t {
     type Owner = Error;
 }
 
-/// In the flags of an error: trying again is pointless, whatever the retry policy says.
+/// In the flags of an error: it is not retried, whatever the retry policy is.
 pub const KVL_ERROR_F_PERMANENT: u32 = 1;
-/// In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the
-/// store.
+/// In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is
+/// removed.
 pub const KVL_ERROR_F_NO_STALE: u32 = 2;
 
-/// Makes an error for a provider to fail with: its status is KVL_ERR_PROVIDER.
+/// Creates an error for a provider to fail with. Its status is KVL_ERR_PROVIDER.
 ///
-/// @param code         a number of the program's own.
-/// @param message      [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+/// @param code         a number that the program chooses.
+/// @param message      [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
 /// @param message_len  bytes.
-/// @param flags        0, or KVL_ERROR_F_* added up.
+/// @param flags        0, or KVL_ERROR_F_* combined by `|`.
 /// @param out_error    [out, owned] the error: release it.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have), KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -49,20 +49,20 @@ pub unsafe extern "C" fn kvl_error_new(
     })
 }
 
-/// Makes an error that carries an object of the program, for example an exception, to all waiters.
+/// Creates an error that carries an object of the program, for example an exception, to all waiting callers.
 ///
-/// @param code           a number of the program's own.
-/// @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+/// @param code           a number that the program chooses.
+/// @param message        [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
 /// @param message_len    bytes.
-/// @param flags          0, or KVL_ERROR_F_* added up.
-/// @param queue_or_null  [retained] where the object is ended: inside kvl_queue_poll() or kvl_queue_next(); NULL: on the thread that
-///                       drops the last reference.
-/// @param object         [owned by the error] any pointer but NULL; the library never looks through it.
-/// @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
-///                       may be NULL (with a queue KVL_EVENT_DROP reports the end). It does not run for a NULL object.
+/// @param flags          0, or KVL_ERROR_F_* combined by `|`.
+/// @param queue_or_null  [retained] the queue whose kvl_queue_poll() or kvl_queue_next() frees the object; NULL: the thread that drops the
+///                       last reference frees it.
+/// @param object         [owned by the error] any pointer but NULL; the library never dereferences it.
+/// @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if it fails; may be
+///                       NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
 /// @param out_error      [out, owned] the error: release it.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
-///         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_FORKED (the queue),
+///         KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn kvl_error_new_object(
     })
 }
 
-/// Returns why it failed, in the library's words.
+/// Returns the status of an error.
 ///
 /// @param error [borrowed] an error; may be NULL.
 /// @return a status below 0; KVL_ERR_NULL_POINTER for NULL.
@@ -104,10 +104,10 @@ pub unsafe extern "C" fn kvl_error_status(error: *const kvl_error_t) -> kvl_stat
     guard(|| Ok(caller.borrow(error)?.status()))
 }
 
-/// Returns the program's own number of an error.
+/// Returns the program's code of an error.
 ///
 /// @param error [borrowed] an error; may be NULL.
-/// @return the code; 0 for errors of the library's and NULL.
+/// @return the code; 0 for errors of the library and for NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -117,10 +117,10 @@ pub unsafe extern "C" fn kvl_error_code(error: *const kvl_error_t) -> i64 {
     guard_or(0, || caller.borrow(error).map_or(0, |error| error.code()))
 }
 
-/// Returns the sentence of an error, for as long as a reference to the error is held.
+/// Returns the message of an error.
 ///
 /// @param error [borrowed] an error; may be NULL.
-/// @return UTF-8, NUL-terminated, never NULL; empty for NULL.
+/// @return UTF-8, NUL-terminated, never NULL, borrowed for as long as a reference to the error is held; empty for NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -130,10 +130,10 @@ pub unsafe extern "C" fn kvl_error_message(error: *const kvl_error_t) -> *const 
     guard_or(c"".as_ptr(), || caller.borrow(error).map_or(c"", |error| error.message()).as_ptr())
 }
 
-/// Returns the object of an error, for as long as a reference to the error is held.
+/// Returns the object of an error.
 ///
 /// @param error [borrowed] an error; may be NULL.
-/// @return the object; NULL if it has none, and for NULL.
+/// @return the object, borrowed for as long as a reference to the error is held; NULL if it has none, and for NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn kvl_error_object(error: *const kvl_error_t) -> *mut c_v
     })
 }
 
-/// Says whether trying again is pointless.
+/// Returns whether an error is permanent, so that it is not retried.
 ///
 /// @param error [borrowed] an error; may be NULL.
 /// @return 1 if it was made with KVL_ERROR_F_PERMANENT, else 0.
@@ -159,13 +159,14 @@ pub unsafe extern "C" fn kvl_error_is_permanent(error: *const kvl_error_t) -> u3
     guard_or(0, || caller.borrow(error).map_or(0, |error| u32::from(error.is_permanent())))
 }
 
-/// Says how long a retry policy is to wait at least before it tries again what fails with this error, as HTTP's Retry-After does. The pause is
-/// the longer of both, this one and the policy's, and `retry.budget_ms` still bounds all attempts: what could begin only after it is not
-/// tried again. No pause is kept for keys that nobody retries.
+/// Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
+/// is the longer one of this and the policy's. `retry.budget_ms` still limits all attempts: an attempt that could begin only after the
+/// budget is not made. Keys that are not retried are not delayed.
 ///
-/// @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and given to nobody yet.
+/// @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
 /// @param pause_ms  milliseconds, 0 or above.
-/// @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER,
+///         KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -174,16 +175,16 @@ pub unsafe extern "C" fn kvl_error_set_retry_after(error: *mut kvl_error_t, paus
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let pause = u64::try_from(pause_ms).map_err(|_| Status::ERR_INVALID_ARG)?;
-        // The caller's own reference: taken for the moment, and given back in any case.
+        // Borrows the caller's own reference, and never drops it.
         let mut error = ManuallyDrop::new(caller.take(error)?);
         if error.set_pause(Duration::from_millis(pause)) { Ok(Status::OK) } else { Err(Status::ERR_ALREADY_USED) }
     })
 }
 
-/// Returns how long the provider asked to wait before the next attempt.
+/// Returns the pause that the provider requested before the next attempt.
 ///
 /// @param error [borrowed] an error; may be NULL.
-/// @return milliseconds; -1 if it did not say, and for NULL.
+/// @return milliseconds; -1 if it did not request one, and for NULL.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -196,12 +197,12 @@ pub unsafe extern "C" fn kvl_error_retry_after_ms(error: *const kvl_error_t) -> 
     })
 }
 
-/// Returns the reason behind an error of the library's own: what the last attempt had failed with when time ran out, the fetch was cancelled,
-/// the engine closed, the queue was full or the provider was left alone. It is the provider's own error, if any attempt brought one.
+/// Returns the cause of an error of the library: the error of the last attempt before the fetch timed out or was cancelled, the engine
+/// closed, the queue was full or the circuit breaker was open. It is an error of the provider if any attempt failed with one.
 ///
 /// @param error [borrowed] an error; may be NULL.
 /// @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. It has no cause itself. NULL if
-///         no attempt had failed, for errors of the provider's, and for NULL.
+///         no attempt had failed, for errors of the provider, and for NULL.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -216,7 +217,7 @@ pub unsafe extern "C" fn kvl_error_cause(error: *const kvl_error_t) -> *mut kvl_
 
 /// Adds a reference to an error.
 ///
-/// @param error [retained] an error; nothing is done to NULL.
+/// @param error [retained] an error; NULL is ignored.
 /// @return `error`: release it once more.
 /// @threads any
 /// @since 0.1
@@ -227,9 +228,9 @@ pub unsafe extern "C" fn kvl_error_retain(error: *mut kvl_error_t) -> *mut kvl_e
     guard_or(error, || caller.retain(error))
 }
 
-/// Gives a reference up; with the last one the error ends, and its object's destructor runs on this thread.
+/// Releases a reference. The last one ends the error, whose object's destructor then runs on this thread.
 ///
-/// @param error [owned] an error; nothing is done to NULL.
+/// @param error [owned] an error; NULL is ignored.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -240,7 +241,7 @@ pub unsafe extern "C" fn kvl_error_release(error: *mut kvl_error_t) {
 }
 
 impl Caller {
-    /// A provider's error from the arguments that describe one.
+    /// Creates a provider's error from C arguments.
     pub(crate) fn error_of(
         &self,
         code: i64,

@@ -1,4 +1,4 @@
-//! A fetch across the ABI: made before the call, so that it can be cancelled before, while and after (docs/adr/0003).
+//! A fetch across the ABI. It is created before the call, so that it can be cancelled before, during and after the call (docs/adr/0003).
 
 use super::constants::{KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or, outside};
@@ -21,7 +21,7 @@ impl Handle for kvl_fetch_t {
     type Owner = Arc<FetchHandle>;
 }
 
-/// Makes a fetch, to be given to one call.
+/// Creates a fetch, to be passed to one call.
 ///
 /// @param out_fetch  [out, owned] the fetch: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -34,11 +34,11 @@ pub unsafe extern "C" fn kvl_fetch_new(out_fetch: *mut *mut kvl_fetch_t) -> kvl_
     guard(|| Ok(caller.out(out_fetch)?.give(Arc::new(FetchHandle::new()), Status::OK)))
 }
 
-/// Gives a fetch something that the provider sees: kvl_request_context(). A second call replaces the first.
+/// Sets an object for the provider to read: kvl_request_context(). A second call replaces the first.
 ///
 /// @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
-/// @param context       [owned by the fetch] what the provider sees; may be NULL.
-/// @param context_free  [retained] ends `context` when fetch and requests are through with it, or before this returns if it fails;
+/// @param context       [owned by the fetch] the object; may be NULL.
+/// @param context_free  [retained] frees `context` when the fetch and its requests no longer use it, or before this returns if it fails;
 ///                      may be NULL.
 /// @return KVL_OK; KVL_ERR_ALREADY_USED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -49,19 +49,19 @@ pub unsafe extern "C" fn kvl_fetch_set_context(fetch: *mut kvl_fetch_t, context:
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let context = Object::new(context, context_free);
-        // Kept: the end of a context, of the one before or of this one, may release the fetch.
+        // Keeps the fetch: the destructor of a context, the previous one or this one, may release it.
         caller.share(fetch.cast_const())?.set_context(context).map_err(|_| Status::ERR_ALREADY_USED)?;
         Ok(Status::OK)
     })
 }
 
-/// Says how urgent a fetch is: of the keys that wait for a slot, those of higher urgency go first. If nothing is said, the setting
-/// `urgency` of the call's options or of the configuration decides.
+/// Sets the urgency of a fetch. Of the keys that wait for a slot, those with a higher urgency are loaded first. If it is not set, the
+/// setting `urgency` of the call's options or of the configuration applies.
 ///
-/// A key that several fetches want has the highest urgency among those that want it still: it rises when one joins, and falls when
-/// one leaves or lowers its own.
+/// A key that several fetches want has the highest urgency among those that still want it: it rises when one joins, and falls when one
+/// leaves or lowers its own.
 ///
-/// @param fetch    [borrowed] from kvl_fetch_new(); also while it waits.
+/// @param fetch    [borrowed] from kvl_fetch_new(), before its call or while it is in progress.
 /// @param urgency  any number.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -76,11 +76,12 @@ pub unsafe extern "C" fn kvl_fetch_set_urgency(fetch: *mut kvl_fetch_t, urgency:
     })
 }
 
-/// Cancels a fetch: what is not settled yet is settled with KVL_ERR_CANCELLED; others that wait for the same keys are not affected.
+/// Cancels a fetch: open positions are settled with KVL_ERR_CANCELLED. Other fetches that wait for the same keys are not affected.
 ///
 /// `load.on_cancel` decides whether a running load that no other fetch wants continues.
 ///
-/// Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
+/// Before the call that uses the fetch, it makes that call return KVL_ERR_CANCELLED. After the last event it has no effect. It may be
+/// called any number of times.
 ///
 /// @param fetch  [borrowed] from kvl_fetch_new().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -96,12 +97,12 @@ pub unsafe extern "C" fn kvl_fetch_cancel(fetch: *mut kvl_fetch_t) -> kvl_status
     })
 }
 
-/// Waits until the last event of a fetch was delivered and its user data was freed. One that was never used is not waited for.
+/// Waits until the last event of a fetch was delivered and its user data was freed. Returns at once for a fetch that was never used.
 ///
 /// @param fetch       [borrowed] from kvl_fetch_new().
-/// @param timeout_ms  for how long, in milliseconds, or KVL_FOREVER.
-/// @return KVL_OK, KVL_EMPTY (the time was over first); KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param timeout_ms  how long to wait at most, in milliseconds, or KVL_FOREVER.
+/// @return KVL_OK, KVL_EMPTY (the timeout was reached first); KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -120,12 +121,12 @@ pub unsafe extern "C" fn kvl_fetch_wait(fetch: *mut kvl_fetch_t, timeout_ms: i64
     })
 }
 
-/// Says how far a fetch is, in positions. The three numbers are read one after the other.
+/// Returns the progress of a fetch, in positions. The three numbers are read one after the other.
 ///
 /// @param fetch       [borrowed] from kvl_fetch_new().
-/// @param out_done    [out] how many are settled; may be NULL.
-/// @param out_failed  [out] how many of them failed; may be NULL.
-/// @param out_total   [out] how many there are, 0 before the call; may be NULL.
+/// @param out_done    [out] the number of settled positions; may be NULL.
+/// @param out_failed  [out] the number of those that failed; may be NULL.
+/// @param out_total   [out] the number of all positions, 0 before the call; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn kvl_fetch_retain(fetch: *mut kvl_fetch_t) -> *mut kvl_f
     guard_or(fetch, || caller.retain(fetch))
 }
 
-/// Gives a reference up. This does not cancel.
+/// Releases a reference. This does not cancel the fetch.
 ///
 /// @param fetch  [owned] from kvl_fetch_new() or kvl_fetch_retain(); may be NULL.
 /// @threads any

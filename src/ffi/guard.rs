@@ -1,23 +1,23 @@
-//! The guard around every export: panics stop here, and a function that would wait is refused inside callbacks.
+//! The guard around every export: panics are caught here, and functions that would wait are refused inside callbacks.
 //!
-//! It knows nothing about handles, which are checked where they are borrowed (`handle.rs`).
+//! It does not check handles; they are checked where they are borrowed (`handle.rs`).
 
 use super::constants::kvl_status_t;
 use crate::base::Status;
 use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 
-/// The caller's promises about the arguments of an export, as one value, so that they are asserted in one place.
+/// The caller's promises about the arguments of an export, represented by one value, so that they are asserted in one place.
 ///
-/// All reads through pointers of the caller go through this value, and their results live no longer than it.
+/// All reads through pointers of the caller go through this value, and their results must not outlive it.
 pub(crate) struct Caller(());
 
 impl Caller {
     /// Asserts the caller's promises.
     ///
     /// # Safety
-    /// Every pointer that is given to the methods of the result keeps the promises of the header: NULL, or valid for what
-    /// its parameter's documentation says, until the export returns. Handles are of their type and were not ended.
+    /// Every pointer that is passed to the methods of the result keeps the promises of the header: it is NULL, or valid as its parameter's
+    /// documentation says, until the export returns. Handles are of their type and were not freed.
     pub(crate) unsafe fn trusted() -> Caller {
         Caller(())
     }
@@ -33,19 +33,19 @@ pub(crate) fn guard(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_
     status.0
 }
 
-/// Like [`guard`], for the slow path of an export with a fast path that cannot panic: not inlined.
+/// Like [`guard`], but not inlined: for the slow path of an export whose fast path cannot panic.
 #[inline(never)]
 pub(crate) fn guard_apart(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_t {
     guard(run)
 }
 
-/// Runs an export that returns something else; `fallback` is returned after a panic.
+/// Runs an export that does not return a status. `fallback` is returned after a panic.
 #[inline]
 pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
     catch_panic(run).unwrap_or(fallback)
 }
 
-/// For functions marked `outside`: returns an error inside callbacks and on library threads.
+/// Refuses functions marked `outside` inside callbacks and on library threads.
 pub(crate) fn outside() -> Result<(), Status> {
     if must_not_wait() { Err(Status::ERR_REENTRANT) } else { Ok(()) }
 }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn l01_who_would_wait_refuses_inside_a_callback() {
+    fn l01_a_function_that_would_wait_is_refused_inside_a_callback() {
         assert_eq!(outside(), Ok(()));
         assert_eq!(calling_host(outside), Err(Status::ERR_REENTRANT));
         assert_eq!(outside(), Ok(()));

@@ -1,8 +1,8 @@
 //! Handles: the Rust owner behind each opaque C type, and the conversions between the two.
 //!
-//! A C type names its owner once (`impl Handle for kvl_x_t`), and the compiler refuses a second: `Box` for types with a single holder
-//! (_new, _free), `Arc` and the counted types of `base` for shared ones (_retain, _release). A handle created before a fork is refused
-//! before anything behind it is accessed (rule L06), and releasing it does nothing.
+//! A C type names its owner once (`impl Handle for kvl_x_t`), and the compiler refuses a second one: `Box` for types with a single holder
+//! (_new, _free), `Arc` and the counted types of `base` for shared ones (_retain, _release). A handle that was created before a fork is
+//! refused before its target is accessed (rule L06), and releasing it has no effect.
 
 use super::guard::Caller;
 use crate::base::hint::rarely;
@@ -13,7 +13,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// A C type, by its marker.
+/// A C type with its owner.
 pub(crate) trait Handle {
     /// The Rust owner of the target.
     type Owner: Owner;
@@ -21,20 +21,20 @@ pub(crate) trait Handle {
 
 /// An owner that can be turned into a pointer and back.
 pub(crate) trait Owner: Sized {
-    /// What the pointer points at.
+    /// The type to which the pointer points.
     type Target;
     /// Turns the owner into a pointer.
     fn into_raw(self) -> *mut Self::Target;
     /// Restores the owner.
     ///
     /// # Safety
-    /// `raw` came from `into_raw`, and each such pointer is taken back once.
+    /// `raw` came from `into_raw`, and is used for this only once.
     unsafe fn from_raw(raw: *mut Self::Target) -> Self;
-    /// Whether it was created before a fork and cannot be used here.
+    /// Whether the target was created before a fork and cannot be used here.
     fn is_stale(target: &Self::Target) -> bool;
 }
 
-/// A shared owner; each clone is one more reference.
+/// A shared owner. Each clone is an additional reference.
 pub(crate) trait SharedOwner: Owner + Clone {}
 
 /// A type that records the process in which it was created.
@@ -80,7 +80,7 @@ impl Owner for Error {
         // SAFETY: the caller's promise.
         unsafe { Error::from_raw(raw) }
     }
-    // Plain memory, equally valid in the child of a fork.
+    // Plain memory, which is valid in the child of a fork too.
     fn is_stale(_: &error::Body) -> bool {
         false
     }
@@ -104,7 +104,7 @@ impl Caller {
         if rarely(H::Owner::is_stale(target)) { Err(Status::ERR_FORKED) } else { Ok(target) }
     }
 
-    /// An additional reference to the target of a handle.
+    /// Returns an additional reference to the target of a handle.
     #[inline]
     pub(crate) fn share<H: Handle<Owner: SharedOwner>>(&self, handle: *const H) -> Result<H::Owner, Status> {
         self.borrow(handle)?;
@@ -113,7 +113,7 @@ impl Caller {
         Ok(H::Owner::clone(&owner))
     }
 
-    /// Adds a reference for the caller and returns the handle; does nothing to NULL and to handles from before a fork.
+    /// Adds a reference for the caller and returns the handle. NULL and handles from before a fork are ignored.
     #[inline]
     pub(crate) fn retain<H: Handle<Owner: SharedOwner>>(&self, handle: *mut H) -> *mut H {
         if let Ok(owner) = self.share(handle) {
@@ -122,7 +122,7 @@ impl Caller {
         handle
     }
 
-    /// Releases a handle: _free and _release. Does nothing to NULL and to handles from before a fork.
+    /// Releases a handle, for _free and _release. NULL and handles from before a fork are ignored.
     #[inline]
     pub(crate) fn end<H: Handle>(&self, handle: *mut H) {
         if self.borrow(handle).is_ok() {
@@ -144,7 +144,7 @@ impl Caller {
         self.out(place).ok()
     }
 
-    /// The place for a returned handle, set to NULL at once. Must come before every other check.
+    /// The place for a returned handle, which is set to NULL at once. Must be called before every other check.
     #[inline]
     pub(crate) fn out<H: Handle>(&self, place: *mut *mut H) -> Result<HandleOut<'_, H>, Status> {
         if rarely(place.is_null()) {
@@ -156,14 +156,14 @@ impl Caller {
         Ok(HandleOut { place, caller: PhantomData })
     }
 
-    /// The places for `n` returned handles, all set to NULL at once.
+    /// The places for `n` returned handles, which are set to NULL at once.
     pub(crate) fn outs<H: Handle>(&self, places: *mut *mut H, n: usize) -> Result<ArrayOut<'_, *mut H>, Status> {
         let places = self.places(places, n)?;
         (0..n).for_each(|at| places.write(at, std::ptr::null_mut()));
         Ok(places)
     }
 
-    /// The places for `n` scalars, which may be NULL if there are none.
+    /// The places for `n` scalars, which may be NULL if `n` is 0.
     pub(crate) fn places<T>(&self, first: *mut T, n: usize) -> Result<ArrayOut<'_, T>, Status> {
         self.check_array(first, n)?;
         Ok(ArrayOut { first, n, caller: PhantomData })
@@ -183,7 +183,7 @@ pub(crate) struct HandleOut<'caller, H> {
 }
 
 impl<H: Handle> HandleOut<'_, H> {
-    /// Returns `owner` to the caller. Must be the last step of an export.
+    /// Returns `owner` to the caller. Must be the last action of an export.
     #[inline]
     pub(crate) fn give(self, owner: H::Owner, status: Status) -> Status {
         // SAFETY: valid to write while the caller's promise stands (`Caller::out`).
@@ -193,8 +193,9 @@ impl<H: Handle> HandleOut<'_, H> {
 }
 
 impl Caller {
-    /// The place for a struct that grows with the library: `size` is the size that the caller knows. Its fields fill machine words, alone or
-    /// together, so that the size in any version is a multiple of a word; the first field tells how much was filled.
+    /// The place for a struct that grows with the library: `size` is the size that the caller was compiled with. The fields fill whole
+    /// machine words, alone or together, so that the size in any version is a multiple of a word. The first field is the number of bytes
+    /// filled.
     pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<StructOut<'_, T>, Status> {
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         if size < size_of::<usize>() || !place.is_aligned() {
@@ -209,7 +210,7 @@ const fn whole_words(size: usize, word: usize) -> usize {
     size / word * word
 }
 
-/// The place for a struct of which the caller may know only a part.
+/// The place for a struct of which the caller may know only the first fields.
 pub(crate) struct StructOut<'caller, T> {
     place: NonNull<T>,
     size: usize,
@@ -217,12 +218,12 @@ pub(crate) struct StructOut<'caller, T> {
 }
 
 impl<T> StructOut<'_, T> {
-    /// How many bytes will be written.
+    /// The number of bytes that will be written.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
 
-    /// Writes as much of it as fits: an older program has a smaller struct, followed by other data.
+    /// Writes the part of `value` that fits: an older program has a smaller struct, with other data behind it.
     #[inline]
     pub(crate) fn write(self, value: &T) {
         // SAFETY: the caller promises as many bytes (`Caller::room`); `value` holds no fewer.
@@ -237,7 +238,7 @@ pub(crate) struct ScalarOut<'caller, T> {
 }
 
 impl<T> ScalarOut<'_, T> {
-    /// Writes it.
+    /// Writes `value`.
     #[inline]
     pub(crate) fn write(&self, value: T) {
         // SAFETY: valid to write while the caller's promise stands (`Caller::place`).
@@ -245,7 +246,7 @@ impl<T> ScalarOut<'_, T> {
     }
 }
 
-/// The places for many.
+/// The places for several values.
 pub(crate) struct ArrayOut<'caller, T> {
     first: *mut T,
     n: usize,
@@ -253,7 +254,7 @@ pub(crate) struct ArrayOut<'caller, T> {
 }
 
 impl<T> ArrayOut<'_, T> {
-    /// Writes one. Does nothing beyond the last.
+    /// Writes `value` at the index `at`. Has no effect beyond the last place.
     pub(crate) fn write(&self, at: usize, value: T) {
         if at < self.n {
             // SAFETY: below `n`; valid to write while the caller's promise stands (`Caller::places`).
@@ -275,9 +276,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b1_a_struct_that_a_program_knows_whole_is_filled_whole() {
-        // By word: the sizes that kvl_result_t, kvl_event_t and kvl_stats_t have had where a word has 4 bytes and 8 are aligned to 4 (i686)
-        // or to 8 (armv7), and those here. tests/c.rs has compilers compute that they end with a word everywhere.
+    fn b1_a_struct_of_the_current_size_is_filled_completely() {
+        // By size of a word: the sizes of kvl_result_t, kvl_event_t and kvl_stats_t where a word has 4 bytes and 8-byte types are aligned
+        // to 4 (i686) or to 8 (armv7), and their sizes here. tests/rust/c.rs lets compilers check that they are whole words everywhere.
         let sizes = [
             (4, [76, 52, 364]),
             (4, [80, 52, 368]),

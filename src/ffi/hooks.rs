@@ -18,7 +18,7 @@ impl Provider for Notify<kvl_provide_fn> {
     fn provide(&self, ticket: Ticket) {
         let request = RequestHandle::new(ticket);
         let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_request_t>();
-        // SAFETY: the host gave the function for this user data; the request lives until it returns.
+        // SAFETY: the host passed the function for this user data; the request stays valid until it returns.
         self.call(|function, user_data| function.into_iter().for_each(|provide| unsafe { provide(user_data, handle) }));
     }
 
@@ -33,7 +33,7 @@ impl Provider for Notify<kvl_provide_fn> {
 
 impl Validator for Notify<kvl_validate_fn> {
     fn is_valid(&self, key: &[u8]) -> bool {
-        // SAFETY: the host gave the function for this user data; the key lives until it returns.
+        // SAFETY: the host passed the function for this user data; the key stays valid until it returns.
         self.call(|function, user_data| function.is_none_or(|validate| unsafe { validate(user_data, start_of(key), key.len()) } != 0))
     }
 }
@@ -42,7 +42,7 @@ impl CostFunction for Notify<kvl_cost_fn> {
     fn cost(&self, key: &[u8], value: &Value) -> u64 {
         let handle = value.as_raw().as_ptr().cast();
         self.call(|function, user_data| match function {
-            // SAFETY: the host gave the function for this user data; key and value live until it returns.
+            // SAFETY: the host passed the function for this user data; key and value stay valid until it returns.
             Some(cost) => unsafe { cost(user_data, start_of(key), key.len(), handle) },
             None => Answer::cost(&Answer::Value(value.clone())),
         })
@@ -53,7 +53,7 @@ impl RemovalListener for Notify<kvl_removal_fn> {
     fn removed(&self, departure: &Departure) {
         let entry = view::of_departure(departure);
         let cause = departure.cause as u32;
-        // SAFETY: the host gave the function for this user data; the entry lives until it returns.
+        // SAFETY: the host passed the function for this user data; the entry stays valid until it returns.
         self.call(|function, user_data| function.into_iter().for_each(|removed| unsafe { removed(user_data, &entry, cause) }));
     }
 
@@ -69,14 +69,14 @@ impl RemovalListener for Notify<kvl_removal_fn> {
 impl RecordListener for Notify<kvl_record_fn> {
     fn looked_up(&self, record: Status, key: &[u8]) {
         self.call(|function, user_data| {
-            // SAFETY: the host gave the function for this user data; the key lives until it returns.
+            // SAFETY: the host passed the function for this user data; the key stays valid until it returns.
             function.into_iter().for_each(|listen| unsafe { listen(user_data, record.0, start_of(key), key.len()) });
         });
     }
 }
 
 impl ConfigParts {
-    /// What a cache or an engine is made from.
+    /// The arguments from which a cache or an engine is created.
     pub(crate) fn into_plan(self) -> Plan {
         let ConfigParts { draft, provider, validator, cost, removal, record, clock, runtime, routes } = self;
         let hooks = Hooks {

@@ -1,4 +1,4 @@
-//! Iterators across the ABI: all entries of a cache, one after the other (rule S18).
+//! Iterators across the ABI: visit all entries of a cache (rule S18).
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -13,8 +13,8 @@ use crate::engine::cache_ref::CacheRef;
 use crate::engine::entries::Entries;
 use std::sync::Arc;
 
-/// What an iterator's handle holds. The lock makes a mistaken use from two threads a wait, not a corruption; no lock of the cache's is held
-/// between two calls.
+/// The target of an iterator handle. With the locks, mistaken use from two threads waits instead of corrupting memory. No lock of the cache
+/// is held between two calls.
 pub(crate) struct Iterator {
     cache: CacheRef,
     entries: Mutex<Entries>,
@@ -22,8 +22,8 @@ pub(crate) struct Iterator {
 }
 
 impl Iterator {
-    /// Puts another entry in view, or none. What was there may be the last reference to a value, whose end runs host code: so not
-    /// under the lock.
+    /// Sets the view to another entry, or to none. Dropping the previous one may drop the last reference to its value and run host code, so
+    /// it is not done under the lock.
     fn show(&self, entry: Option<(Key, Hit)>) {
         let old = std::mem::replace(&mut *self.view.lock(), entry);
         if let Some(value) = old.and_then(|(_, hit)| hit.answer.into_value()) {
@@ -48,11 +48,11 @@ impl Handle for kvl_iterator_t {
     type Owner = Arc<Iterator>;
 }
 
-/// Makes an iterator over the entries of a cache, for one thread.
+/// Creates an iterator over the entries of a cache, for one thread.
 ///
-/// It shows each key that has an entry from here to the last call exactly once, and of keys that get or lose theirs meanwhile some. It holds
-/// no lock between two calls and a few keys at most, and neither delays nor is disturbed by other threads, nor by what its own thread changes in
-/// the cache. The order of the entries is none that says anything.
+/// Each key that has an entry from now until the last call is visited exactly once. Keys that get or lose their entry meanwhile may be
+/// visited or not. The iterator holds no lock between two calls, and only a few keys. It does not delay other threads, and neither they nor
+/// changes by its own thread disturb it. The order of the entries is unspecified.
 ///
 /// @param cache         [retained] from kvl_cache_new() or kvl_tasks_cache().
 /// @param out_iterator  [out, owned] the iterator: free it.
@@ -70,16 +70,16 @@ pub unsafe extern "C" fn kvl_iterator_new(cache: *mut kvl_cache_t, out_iterator:
     })
 }
 
-/// Shows the next entry as it is now, until the next call on this iterator, whatever becomes of the entry meanwhile.
+/// Returns the next entry as it is now. The entry stays readable until the next call on this iterator, even if it is removed meanwhile.
 ///
-/// It is no use of the entry and no lookup, and loads nothing. To keep the value, retain it.
+/// Counts neither as a use of the entry nor as a lookup, and loads nothing. To keep the value, retain it.
 ///
 /// @param iterator   [borrowed] from kvl_iterator_new().
-/// @param out_entry  [out] is filled as far as `out_size` goes: key, value (`value`, `data` or `object`), age, time left, cost and status;
-///                   what it points at is borrowed until the next call on this iterator. Untouched on KVL_EMPTY.
-/// @param out_size   sizeof(kvl_result_t) as the program knows it, in bytes.
-/// @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a
-///         misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param out_entry  [out] the entry, filled up to `out_size` bytes: key, value (`value`, `data` or `object`), age, remaining TTL, cost and
+///                   status. Its pointers are borrowed until the next call on this iterator. Untouched on KVL_EMPTY.
+/// @param out_size   sizeof(kvl_result_t) as the program was compiled, in bytes.
+/// @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for
+///         struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -87,11 +87,11 @@ pub unsafe extern "C" fn kvl_iterator_next(iterator: *mut kvl_iterator_t, out_en
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        // Kept: the end of the value in view may free the iterator (rule L04a).
+        // Kept, because the destructor of the value in view may free the iterator (rule L04a).
         let iterator = caller.share(iterator.cast_const())?;
         let room = caller.room(out_entry, out_size)?;
         iterator.show(None);
-        // Taken out meanwhile: a shard in which something panicked is emptied by the next caller, and its values end here.
+        // Taken out of the lock: a shard in which code panicked is emptied by the next call, and its values are dropped here.
         let mut entries = std::mem::take(&mut *iterator.entries.lock());
         let next = entries.next(&iterator.cache);
         *iterator.entries.lock() = entries;
@@ -106,9 +106,9 @@ pub unsafe extern "C" fn kvl_iterator_next(iterator: *mut kvl_iterator_t, out_en
     })
 }
 
-/// Ends an iterator, lets go of the entry in view, and gives the cache up.
+/// Frees an iterator, and with it the entry in view and the reference to the cache.
 ///
-/// @param iterator [owned] from kvl_iterator_new(); nothing is done to NULL.
+/// @param iterator [owned] from kvl_iterator_new(); NULL is ignored.
 /// @threads one
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -1,14 +1,15 @@
-//! The C ABI: the only room with `extern "C"`. One file for each noun of the header, each export three lines under its guard.
+//! The C ABI: the only module with `extern "C"`. There is one file for each noun of the header, and each export is a few lines under its
+//! guard.
 //!
 //! Shared parts: `guard` (panics, thread class), `handle` (the owner behind each C type), `bytes` (pointers to slices), `notify` (user
-//! data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The rest are nouns. build.rs
-//! generates the header from these files, in the order of its `SECTIONS`, so the doc comment of an export is read by C programmers;
+//! data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The others are nouns. build.rs
+//! generates the header from these files, in the order of its `SECTIONS`, so the readers of an export's doc comment are C programmers;
 //! `tests/rust/tidy.rs` checks its form.
 //!
-//! This room contains no rule of caching: it checks and converts arguments, and calls the floors below.
-#![allow(non_camel_case_types)] // the names are C's
+//! This module contains no rule of caching: it checks and converts arguments, and calls the modules below.
+#![allow(non_camel_case_types)] // C's naming convention
 #![allow(clippy::missing_safety_doc)] // each @param states its promise
-#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // the comments are read by C programmers: [borrowed] is no link
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // [borrowed] is not a link
 
 pub(crate) mod bytes;
 pub(crate) mod guard;

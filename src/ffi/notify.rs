@@ -1,21 +1,21 @@
-//! User data: a callback of the host, its argument, and the function that frees the argument (header, USER DATA).
+//! User data: a callback of the host, its argument, and the function that frees the argument (section USER DATA of the header).
 //!
-//! Dropping a [`Notify`] frees the user data, exactly once, as host code. An export creates one before it checks anything, so that the
-//! promise is kept whatever it returns.
+//! Dropping a [`Notify`] frees the user data once, as host code. An export creates one before it checks anything, so that the user data is
+//! freed whatever the export returns.
 
 use super::types::kvl_free_fn;
 use crate::base::Object;
 use crate::base::process::calling_host;
 use std::ffi::c_void;
 
-/// A callback with its user data. `F` is a callback type of the header, including NULL: then events report instead.
+/// A callback with its user data. `F` is a callback type of the header, which includes NULL: then events are read from a queue instead.
 pub(crate) struct Notify<F> {
     function: F,
     user_data: Object,
 }
 
 impl<F: Copy> Notify<F> {
-    /// Takes the triple over.
+    /// Takes over the function, the user data and its destructor.
     pub(crate) fn new(function: F, user_data: *mut c_void, user_data_free: kvl_free_fn) -> Notify<F> {
         Notify { function, user_data: Object::new(user_data, user_data_free) }
     }
@@ -35,7 +35,7 @@ impl<F: Copy> Notify<F> {
         self.user_data.ends_where_dropped()
     }
 
-    /// Runs `call`, which calls the function with the user data, as host code.
+    /// Runs `call`, which calls the function with the user data, and marks it as host code.
     pub(crate) fn call<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
         calling_host(|| call(self.function, self.user_data()))
     }
@@ -49,7 +49,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     unsafe extern "C-unwind" fn count(user_data: *mut c_void) {
-        assert!(must_not_wait(), "a free runs as code of the host's");
+        assert!(must_not_wait(), "the destructor runs as host code");
         // SAFETY: the test passes a counter that outlives the triple.
         unsafe { (*user_data.cast::<AtomicU32>()).fetch_add(1, Ordering::Relaxed) };
     }

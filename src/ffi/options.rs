@@ -1,6 +1,6 @@
 //! The options of a fetch: settings by the configuration's names, and a progress callback.
 //!
-//! The callback has no user data of its own: it is called with the fetch's, so that options can be shared by many fetches.
+//! The callback has no separate user data: it receives the user data of the fetch, so that many fetches can share the options.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -25,13 +25,13 @@ struct OptionParts {
     progress: Option<Progress>,
 }
 
-/// Where the progress of a batch is reported, and how often.
+/// The function that receives the progress of a batch, and its interval.
 #[derive(Clone, Copy)]
 #[allow(dead_code)] // fetches stand above the engine
 pub(crate) struct Progress {
-    /// NULL: progress comes as events of a queue.
+    /// NULL: progress is reported by events of a queue.
     pub(crate) function: kvl_progress_fn,
-    /// Progress is reported each time this many more positions are settled.
+    /// Progress is reported each time that this many more positions are settled.
     pub(crate) step: NonZeroUsize,
 }
 
@@ -42,7 +42,7 @@ impl Options {
         Options { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
-    /// `base`, overridden by these options. An error if a setting was refused.
+    /// The settings `base`, overridden by these options, and the progress. Fails if a setting was refused.
     pub(crate) fn over(&self, base: &FetchSettings) -> Result<(FetchSettings, Option<Progress>), Status> {
         let parts = self.parts.lock();
         match parts.draft.problem() {
@@ -66,9 +66,9 @@ impl Handle for kvl_options_t {
     type Owner = Box<Options>;
 }
 
-/// Makes options that set nothing: a fetch with them goes by the engine's configuration.
+/// Creates options that set nothing: a fetch with them uses the engine's settings.
 ///
-/// Any number of fetches may use them, at the same time; they may be freed as soon as the last such call returned.
+/// Any number of fetches may use them at the same time. They may be freed as soon as the last such call has returned.
 ///
 /// @param out_options [out, owned] the options: free them.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -81,14 +81,14 @@ pub unsafe extern "C" fn kvl_options_new(out_options: *mut *mut kvl_options_t) -
     guard(|| Ok(caller.out(out_options)?.give(Box::new(Options::new()), Status::OK)))
 }
 
-/// Writes one setting as text: any setting takes its value so.
+/// Sets one setting as text. Every setting accepts text.
 ///
-/// A refused setting changes nothing but what kvl_options_problem() says.
+/// A refused setting changes nothing except the text of kvl_options_problem().
 ///
 /// @param options [borrowed] from kvl_options_new().
 /// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
 /// @param value   [copied] NUL-terminated.
-/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -99,14 +99,14 @@ pub unsafe extern "C" fn kvl_options_set(options: *mut kvl_options_t, key: *cons
     guard(|| caller.borrow(options)?.set(&caller.text(key)?, Input::Text(&caller.text(value)?)))
 }
 
-/// Writes one setting as a whole number; 1 and 0 for those that are true or false.
+/// Sets one setting as an integer: 1 and 0 for those that are true or false.
 ///
-/// A refused setting changes nothing but what kvl_options_problem() says.
+/// A refused setting changes nothing except the text of kvl_options_problem().
 ///
 /// @param options [borrowed] from kvl_options_new().
 /// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
 /// @param value   the number, in the unit that the key names.
-/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -117,14 +117,14 @@ pub unsafe extern "C" fn kvl_options_set_int(options: *mut kvl_options_t, key: *
     guard(|| caller.borrow(options)?.set(&caller.text(key)?, Input::Int(value)))
 }
 
-/// Writes one setting as a number.
+/// Sets one setting as a floating-point number.
 ///
-/// A refused setting changes nothing but what kvl_options_problem() says.
+/// A refused setting changes nothing except the text of kvl_options_problem().
 ///
 /// @param options [borrowed] from kvl_options_new().
 /// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
 /// @param value   the number, in the unit that the key names.
-/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+/// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -135,12 +135,13 @@ pub unsafe extern "C" fn kvl_options_set_real(options: *mut kvl_options_t, key: 
     guard(|| caller.borrow(options)?.set(&caller.text(key)?, Input::Real(value)))
 }
 
-/// Asks for progress: how many positions of a batch are settled.
+/// Requests progress reports: how many positions of a batch are settled.
 ///
 /// @param options    [borrowed] from kvl_options_new().
-/// @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue, and a
-///                   fetch of an engine whose results go to no queue is refused, KVL_ERR_NO_CALLBACK. Calls that wait report no progress.
-/// @param step_keys  how many positions are settled from one call to the next, at least; 1 or above.
+/// @param function   [retained] called with the user data of the fetch; NULL: progress is reported by KVL_EVENT_PROGRESS events of a queue,
+///                   and a fetch of an engine whose results do not go to a queue fails with KVL_ERR_NO_CALLBACK. Calls that wait report no
+///                   progress.
+/// @param step_keys  the least number of positions that are settled between two reports; 1 or above.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (a step of 0), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn kvl_options_set_progress(
     })
 }
 
-/// Returns a sentence on the first setting that was refused; a fetch with such options is refused.
+/// Returns a sentence about the first setting that was refused. A fetch with such options fails with KVL_ERR_BAD_VALUE.
 ///
 /// @param options [borrowed] from kvl_options_new(); may be NULL.
 /// @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if none was refused, for NULL, and for options from
@@ -173,14 +174,14 @@ pub unsafe extern "C" fn kvl_options_problem(options: *const kvl_options_t) -> *
     let caller = unsafe { Caller::trusted() };
     guard_or(null(), || {
         let options = caller.borrow(options).ok();
-        // The text outlives the lock: the first problem is kept until the end, and never written again.
+        // The text outlives the lock: the first problem is kept until the options are freed, and never changed.
         options.and_then(|options| options.parts.lock().draft.problem().map(|problem| problem.as_ptr())).unwrap_or(null())
     })
 }
 
-/// Ends options; fetches that were started with them go on.
+/// Frees options. Fetches that were started with them continue.
 ///
-/// @param options [owned] from kvl_options_new(); nothing is done to NULL.
+/// @param options [owned] from kvl_options_new(); NULL is ignored.
 /// @threads one
 /// @since 0.1
 #[unsafe(no_mangle)]

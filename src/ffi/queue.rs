@@ -1,5 +1,4 @@
-//! The host's queue across the ABI (rule L02): events for a thread of the program, by callbacks (poll) or by an event struct
-//! (next).
+//! The host's queue across the ABI (rule L02): events for a thread of the program, by callbacks (poll) or as a struct (next).
 
 use super::constants::{
     KVL_EVENT_CANCEL, KVL_EVENT_CLOSED, KVL_EVENT_DROP, KVL_EVENT_PROGRESS, KVL_EVENT_REMOVAL, KVL_EVENT_REQUEST, KVL_EVENT_RESULT,
@@ -27,13 +26,13 @@ use std::ptr::{null, null_mut};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows.
+/// In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows.
 pub const KVL_QUEUE_NEW_PIPE: u32 = 1;
 
 /// The target of a queue handle.
 pub(crate) struct QueueHandle {
     queue: Arc<HostQueue>,
-    /// The owner of the data that the last event of kvl_queue_next() lends.
+    /// The owner of everything to which the last event of kvl_queue_next() points.
     shown: Mutex<Option<EventView>>,
 }
 
@@ -43,8 +42,8 @@ impl QueueHandle {
         self.queue.clone()
     }
 
-    /// Ends the last event's loan, before anything else is delivered.
-    fn show_no_more(&self) {
+    /// Drops the last event, before anything else is delivered.
+    fn drop_shown(&self) {
         let shown = self.shown.lock().take();
         drop(shown);
     }
@@ -62,23 +61,23 @@ impl Handle for kvl_queue_t {
 
 impl WakeHook for Notify<kvl_wake_fn> {
     fn wake(&mut self) {
-        // SAFETY: the host gave the function for this user data.
+        // SAFETY: the host passed the function for this user data.
         self.call(|function, user_data| function.into_iter().for_each(|wake| unsafe { wake(user_data) }));
     }
 }
 
-/// An event with everything it points at. Dropped before the next one is read, on the reading thread.
+/// An event with everything to which it points. It is dropped before the next one is read, on the reading thread.
 struct EventView {
     event: kvl_event_t,
-    // In the order in which they must be dropped: first the lent data, then what ends the fetch.
+    // In the order in which they must be dropped: first the lent data, then the object that ends the fetch.
     _result: Option<Box<kvl_result_t>>,
     _lent: Option<Box<dyn Any>>,
-    _letter: Option<Box<dyn Any>>,
+    _ends: Option<Box<dyn Any>>,
     _core: Option<Arc<Core>>,
 }
 
-// SAFETY: made, read and dropped by the reading thread; a host that moves its reading from one thread to another does so with
-// its own synchronisation, as the header's word `one` asks for.
+// SAFETY: created, read and dropped by the reading thread. A host that moves its reading from one thread to another synchronises that
+// itself, as the header's class `one` demands.
 unsafe impl Send for EventView {}
 
 fn event(kind: u32, user_data: *mut c_void, core: Option<&Arc<Core>>) -> kvl_event_t {
@@ -101,18 +100,18 @@ fn event(kind: u32, user_data: *mut c_void, core: Option<&Arc<Core>>) -> kvl_eve
 
 impl EventView {
     fn new(event: kvl_event_t, core: Option<Arc<Core>>) -> EventView {
-        EventView { event, _result: None, _lent: None, _letter: None, _core: core }
+        EventView { event, _result: None, _lent: None, _ends: None, _core: core }
     }
 
-    fn of(letter: Box<dyn Any>) -> Option<EventView> {
-        let letter = match letter.downcast::<PolledEvent>() {
-            Ok(letter) => *letter,
+    fn of(polled: Box<dyn Any>) -> Option<EventView> {
+        let polled = match polled.downcast::<PolledEvent>() {
+            Ok(polled) => *polled,
             Err(other) => {
-                let orphan = other.downcast::<UnownedObject>().ok()?;
-                return Some(EventView::new(event(KVL_EVENT_DROP, orphan.pointer(), None), None));
+                let object = other.downcast::<UnownedObject>().ok()?;
+                return Some(EventView::new(event(KVL_EVENT_DROP, object.pointer(), None), None));
             }
         };
-        Some(match letter {
+        Some(match polled {
             PolledEvent::Fetch { core, user_data, event: happened, end } => EventView::of_fetch(core, user_data, happened, Box::new(end)),
             PolledEvent::Request { core, ticket } => {
                 let mut shown = EventView::new(event(KVL_EVENT_REQUEST, ticket.user_data(), Some(&core)), Some(core));
@@ -127,7 +126,7 @@ impl EventView {
                 let request = hook.request.upgrade()?;
                 shown.event.request = Arc::as_ptr(&request).cast_mut().cast();
                 shown._lent = Some(Box::new(request));
-                shown._letter = Some(Box::new((hook, pending)));
+                shown._ends = Some(Box::new((hook, pending)));
                 shown
             }
             PolledEvent::Removal { core, user_data, departure } => {
@@ -144,7 +143,7 @@ impl EventView {
                 let listener = listener.downcast::<Notify<kvl_closed_fn>>().ok()?;
                 let mut shown = EventView::new(event(KVL_EVENT_CLOSED, listener.user_data(), Some(&core)), Some(core));
                 shown.event.flags = KVL_F_LAST;
-                shown._letter = Some(listener);
+                shown._ends = Some(listener);
                 shown
             }
         })
@@ -152,7 +151,7 @@ impl EventView {
 
     fn of_fetch(core: Arc<Core>, user_data: *mut c_void, happened: FetchEvent, end: Box<dyn Any>) -> EventView {
         let mut shown = EventView::new(event(0, user_data, Some(&core)), Some(core));
-        shown._letter = Some(end);
+        shown._ends = Some(end);
         match happened {
             FetchEvent::Result { index, key, outcome, last } => {
                 let lent = Box::new((key, outcome));
@@ -179,7 +178,7 @@ impl EventView {
     }
 }
 
-fn patience(timeout_ms: i64) -> Result<Option<Duration>, Status> {
+fn timeout_of(timeout_ms: i64) -> Result<Option<Duration>, Status> {
     match timeout_ms {
         KVL_FOREVER => Ok(None),
         0.. => Ok(Some(Duration::from_millis(timeout_ms.unsigned_abs()))),
@@ -187,7 +186,7 @@ fn patience(timeout_ms: i64) -> Result<Option<Duration>, Status> {
     }
 }
 
-fn why(unread: ReadError) -> Result<Status, Status> {
+fn status_of_read(unread: ReadError) -> Result<Status, Status> {
     match unread {
         ReadError::Empty => Ok(Status::EMPTY),
         ReadError::NoFunction => Err(Status::ERR_NO_CALLBACK),
@@ -195,7 +194,7 @@ fn why(unread: ReadError) -> Result<Status, Status> {
     }
 }
 
-/// Makes a queue, to be named in configurations: kvl_config_set_queue().
+/// Creates a queue, to be set in configurations: kvl_config_set_queue().
 ///
 /// @param flags      0 or KVL_QUEUE_NEW_PIPE.
 /// @param out_queue  [out, owned] the queue: free it after the engines that use it.
@@ -216,13 +215,13 @@ pub unsafe extern "C" fn kvl_queue_new(flags: u32, out_queue: *mut *mut kvl_queu
     })
 }
 
-/// Hands out a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
+/// Returns a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
 ///
-/// You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it. On Windows there is none:
-/// kvl_queue_handle().
+/// The program may read from it, and must then drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it. Windows has
+/// no descriptor: see kvl_queue_handle().
 ///
 /// @param queue   [borrowed] from kvl_queue_new().
-/// @param out_fd  [out] the descriptor; it never blocks.
+/// @param out_fd  [out] the descriptor, which is non-blocking.
 /// @return KVL_OK; KVL_ERR_NO_FD, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -238,10 +237,10 @@ pub unsafe extern "C" fn kvl_queue_fd(queue: *mut kvl_queue_t, out_fd: *mut i32)
     })
 }
 
-/// Hands out the handle of an event that is set while events wait, for `WaitForSingleObject` and its kin. On Windows alone: elsewhere it
-/// answers KVL_ERR_NO_FD, and there is kvl_queue_fd().
+/// Returns the handle of an event that is set while events wait, for `WaitForSingleObject` and similar functions. Only on Windows:
+/// elsewhere this returns KVL_ERR_NO_FD, and there is kvl_queue_fd().
 ///
-/// The library sets and resets it; drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+/// The library sets and resets it; drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it.
 ///
 /// @param queue       [borrowed] from kvl_queue_new().
 /// @param out_handle  [out] the HANDLE.
@@ -260,13 +259,14 @@ pub unsafe extern "C" fn kvl_queue_handle(queue: *mut kvl_queue_t, out_handle: *
     })
 }
 
-/// Asks to be called when the queue stops being empty: for executors. Replaces the function before, which will not run any more.
+/// Sets a function to be called when the queue stops being empty, for executors. It replaces the previous function, which will not run any
+/// more.
 ///
 /// @param queue           [borrowed] from kvl_queue_new().
-/// @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: none.
-/// @param user_data       [retained] what `function` is given.
-/// @param user_data_free  [retained] ends `user_data` with the queue, when it is replaced, or before this returns if it fails; may be
-///                        NULL.
+/// @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: no function.
+/// @param user_data       [retained] passed to `function` as its first argument.
+/// @param user_data_free  [retained] frees `user_data` with the queue, when the function is replaced, or before this returns if it fails;
+///                        may be NULL.
 /// @return KVL_OK; KVL_ERR_NO_THREAD, KVL_ERR_REENTRANT, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
@@ -292,10 +292,10 @@ pub unsafe extern "C" fn kvl_queue_set_wake(
 /// Runs the callbacks of at most `max` events on this thread.
 ///
 /// @param queue       [borrowed] from kvl_queue_new().
-/// @param max         how many events at most.
-/// @param timeout_ms  how long to wait for the first one, in milliseconds; 0: not at all; KVL_FOREVER.
-/// @param out_ran     [out] how many ran; may be NULL.
-/// @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has none: it is for
+/// @param max         the largest number of events to deliver.
+/// @param timeout_ms  how long to wait for the first one, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+/// @param out_ran     [out] the number of callbacks that ran; may be NULL.
+/// @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has no function: use
 ///         kvl_queue_next()), KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one, outside
@@ -307,27 +307,28 @@ pub unsafe extern "C" fn kvl_queue_poll(queue: *mut kvl_queue_t, max: usize, tim
     guard(|| {
         outside()?;
         let queue = caller.share(queue.cast_const())?;
-        let timeout = patience(timeout_ms)?;
-        queue.show_no_more();
+        let timeout = timeout_of(timeout_ms)?;
+        queue.drop_shown();
         match queue.queue.poll(max, timeout) {
             Ok(ran) => {
                 caller.place(out_ran).into_iter().for_each(|place| place.write(ran));
                 Ok(Status::OK)
             }
-            Err(unread) => why(unread),
+            Err(unread) => status_of_read(unread),
         }
     })
 }
 
-/// Takes the next event out. No function of the program's is called but destructors.
+/// Takes out the next event. Calls no function of the program except destructors.
 ///
-/// What the event points at is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain what is to stay.
+/// Everything to which the event points is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain an object to
+/// keep it.
 ///
 /// @param queue       [borrowed] from kvl_queue_new().
-/// @param timeout_ms  how long to wait for it, in milliseconds; 0: not at all; KVL_FOREVER.
+/// @param timeout_ms  how long to wait for it, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
 /// @param out_event   [out] the event.
-/// @param out_size    sizeof *out_event.
-/// @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
+/// @param out_size    sizeof(kvl_event_t) as the program was compiled, in bytes.
+/// @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
 ///         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one, outside
 /// @since 0.1
@@ -344,15 +345,15 @@ pub unsafe extern "C" fn kvl_queue_next(
         outside()?;
         let room = caller.room(out_event, out_size)?;
         let queue = caller.share(queue.cast_const())?;
-        let timeout = patience(timeout_ms)?;
-        queue.show_no_more();
+        let timeout = timeout_of(timeout_ms)?;
+        queue.drop_shown();
         loop {
-            let letter = match queue.queue.next(timeout) {
-                Ok(letter) => letter,
-                Err(unread) => return why(unread),
+            let polled = match queue.queue.next(timeout) {
+                Ok(polled) => polled,
+                Err(unread) => return status_of_read(unread),
             };
-            // A hook whose request is gone has no event.
-            if let Some(mut shown) = EventView::of(letter) {
+            // A cancel hook whose request was released has no event.
+            if let Some(mut shown) = EventView::of(polled) {
                 shown.event.struct_size = room.size();
                 room.write(&shown.event);
                 *queue.shown.lock() = Some(shown);
@@ -362,7 +363,7 @@ pub unsafe extern "C" fn kvl_queue_next(
     })
 }
 
-/// Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, say KVL_EMPTY.
+/// Creates a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
 ///
 /// @param queue  [borrowed] from kvl_queue_new().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -378,12 +379,12 @@ pub unsafe extern "C" fn kvl_queue_wake(queue: *mut kvl_queue_t) -> kvl_status_t
     })
 }
 
-/// Frees a queue. What waits in it is dropped: user data and destructors run, here; no callback does.
+/// Frees a queue. Waiting events are dropped here: destructors, also those of user data, run, but no callback does.
 ///
-/// An engine that was given up by kvl_tasks_dispose() does not keep the queue busy, even while it is still ending: what it sends later is
-/// dropped where it is sent.
+/// An engine that was disposed of by kvl_tasks_dispose() does not keep the queue busy, even while it is still ending: events that it sends
+/// later are dropped where they are sent.
 ///
-/// @param queue  [owned] from kvl_queue_new(); may be NULL. On an error it stays as it was.
+/// @param queue  [owned] from kvl_queue_new(); may be NULL. Unchanged on an error.
 /// @return KVL_OK; KVL_ERR_BUSY (an engine or a cache still sends to it), KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
@@ -400,20 +401,20 @@ pub unsafe extern "C" fn kvl_queue_free(queue: *mut kvl_queue_t) -> kvl_status_t
             return Err(Status::ERR_BUSY);
         }
         let handle = caller.take(queue)?;
-        handle.show_no_more();
+        handle.drop_shown();
         handle.queue.free();
         Ok(Status::OK)
     })
 }
 
-/// Gives a queue up: nobody reads it any more. Never waits: for destructors, finalizers and callbacks.
+/// Disposes of a queue that is no longer read. Never waits: for destructors, finalizers and callbacks.
 ///
-/// Unlike kvl_queue_free() it does not ask that the engines and caches that send to it have ended, so it may come before or after their
-/// own dispose. What waits in the queue is dropped here, and what is sent to it later is dropped where it is sent: user data and
-/// destructors run, no callback does. A fetch whose result would come through it is ended by the end of its user data alone.
+/// Unlike kvl_queue_free(), it does not require that the engines and caches that send to it have ended, so it may be called before or after
+/// they are disposed of. Waiting events are dropped here, and later ones where they are sent: destructors, also those of user data, run,
+/// but no callback does. A fetch whose result would be sent to the queue ends only by the freeing of its user data.
 ///
-/// @param queue  [owned] from kvl_queue_new(); may be NULL. Not to be used again. If a callback gives up the very queue that is being
-///               read, that call of kvl_queue_poll() or kvl_queue_next() ends after it.
+/// @param queue  [owned] from kvl_queue_new(); may be NULL. Must not be used again. If a callback disposes of the queue that is being read,
+///               that call of kvl_queue_poll() or kvl_queue_next() ends after the callback.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -422,7 +423,7 @@ pub unsafe extern "C" fn kvl_queue_dispose(queue: *mut kvl_queue_t) {
     let caller = unsafe { Caller::trusted() };
     guard_or((), || {
         if let Ok(handle) = caller.take(queue) {
-            handle.show_no_more();
+            handle.drop_shown();
             handle.queue.dispose();
         }
     });
@@ -431,8 +432,8 @@ pub unsafe extern "C" fn kvl_queue_dispose(queue: *mut kvl_queue_t) {
 /// Sends events to a queue instead of to threads of the library.
 ///
 /// @param config  [borrowed] from kvl_config_new().
-/// @param queue   [retained] from kvl_queue_new(); NULL: threads again.
-/// @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS, added; KVL_QUEUE_F_ALL.
+/// @param queue   [retained] from kvl_queue_new(); NULL: threads of the library again.
+/// @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER and KVL_QUEUE_F_REMOVALS combined by `|`, or KVL_QUEUE_F_ALL.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -461,12 +462,12 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
     })
 }
 
-/// Makes a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
+/// Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
 ///
-/// @param queue        [retained] from kvl_queue_new(). If it was freed by then, the object ends where the reference is dropped.
+/// @param queue        [retained] from kvl_queue_new(). After it was freed, the object is destroyed where its last reference is dropped.
 /// @param object       [owned by the value] any pointer but NULL.
-/// @param cost         what it costs to keep, in bytes.
-/// @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the end.
+/// @param cost         its cost, in bytes.
+/// @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.
 /// @param out_value    [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

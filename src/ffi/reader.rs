@@ -1,7 +1,7 @@
 //! Readers across the ABI: a view of a value, without a reference that the caller must release.
 //!
-//! Today a reader holds a reference to the last value. Its restrictions, one thread and one view at a time, allow a later version to read
-//! without one.
+//! Currently a reader holds a reference to the last value. Its restrictions, one thread and one view at a time, would allow a later version
+//! to read without one.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -24,7 +24,7 @@ pub(crate) struct ReaderHandle {
 }
 
 impl ReaderHandle {
-    /// Sets the view to `value`, or to nothing. Returns the value before: its destructor may free this very reader (rule L04a), so it must be
+    /// Sets the view to `value`, or to none. Returns the previous value: its destructor may free this reader (rule L04a), so it must be
     /// dropped once the reader is no longer accessed.
     #[must_use]
     fn show(&self, value: Option<Value>) -> Option<Value> {
@@ -32,13 +32,13 @@ impl ReaderHandle {
     }
 }
 
-/// The result of a lookup through a reader: its status, and the outputs for the caller if that is no error.
+/// The result of a lookup through a reader: the status, and the outputs if the status is not an error.
 struct Look {
     result: Result<Status, Status>,
     data: *const u8,
     len: usize,
     object: *mut c_void,
-    /// References to be dropped last: the value viewed before, and one that is not viewed.
+    /// References to be dropped last: the previous value, and a value that was refused.
     dropped: [Option<Value>; 2],
 }
 
@@ -71,7 +71,7 @@ impl Handle for kvl_reader_t {
     type Owner = Arc<ReaderHandle>;
 }
 
-/// Makes a window on a cache for one thread, or one fiber, through which values are read where they lie.
+/// Creates a reader of a cache for one thread, or one fiber. It gives access to values without a copy.
 ///
 /// @param cache       [retained] from kvl_cache_new() or kvl_tasks_cache().
 /// @param out_reader  [out, owned] the reader: free it.
@@ -89,18 +89,18 @@ pub unsafe extern "C" fn kvl_reader_new(cache: *mut kvl_cache_t, out_reader: *mu
     })
 }
 
-/// Looks a key up and shows the value until the next call on this reader, whatever becomes of the entry meanwhile.
+/// Looks a key up and shows the value. It stays readable until the next call on this reader, even if its entry is removed meanwhile.
 ///
-/// It is a use of the entry, and counts as a lookup.
+/// Counts as a use of the entry and as a lookup.
 ///
 /// @param reader      [borrowed] from kvl_reader_new().
 /// @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
 /// @param key_len     bytes, at most KVL_KEY_MAX.
-/// @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL
-///                    for an object and without a value.
+/// @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL for an
+///                    object and without a value.
 /// @param out_len     [out] their length in bytes; 0 for an object and without a value.
-/// @param out_object  [out, borrowed until the next call on this reader] the object; NULL for bytes and without a value; may be
-///                    NULL, then an object is KVL_ERR_WRONG_KIND.
+/// @param out_object  [out, borrowed until the next call on this reader] the object; NULL for bytes and without a value; may be NULL, then
+///                    an object is refused with KVL_ERR_WRONG_KIND.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_WRONG_KIND,
 ///         KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn kvl_reader_get(
         let (data, len, object) = (caller.place(out_data)?, caller.place(out_len)?, caller.place(out_object).ok());
         let handle = reader.cast_const();
         let (reader, key) = (caller.borrow(handle)?, caller.key(key, key_len)?);
-        // Validator and record listener may also free the reader.
+        // The validator and the record listener may free the reader too.
         let kept = if reader.cache.lookups_call_host() { Some(caller.share(handle)?) } else { None };
         let look = kept.as_deref().unwrap_or(reader).look(key, object.is_some());
         if look.result.is_ok() {
@@ -134,9 +134,9 @@ pub unsafe extern "C" fn kvl_reader_get(
     })
 }
 
-/// Lets go of the value in view; the next call on the reader does so too.
+/// Releases the value in view. The next call on the reader does so too.
 ///
-/// @param reader [borrowed] from kvl_reader_new(); nothing is done to NULL.
+/// @param reader [borrowed] from kvl_reader_new(); NULL is ignored.
 /// @threads one
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -149,9 +149,9 @@ pub unsafe extern "C" fn kvl_reader_done(reader: *mut kvl_reader_t) {
     });
 }
 
-/// Ends a reader, lets go of the value in view, and gives the cache up.
+/// Frees a reader, and with it the value in view and the reference to the cache.
 ///
-/// @param reader [owned] from kvl_reader_new(); nothing is done to NULL.
+/// @param reader [owned] from kvl_reader_new(); NULL is ignored.
 /// @threads one
 /// @since 0.1
 #[unsafe(no_mangle)]

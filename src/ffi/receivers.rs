@@ -1,4 +1,4 @@
-//! The host's callbacks as receivers of a fetch's events, and its function for the end of an engine.
+//! The host's callbacks, as the receivers of a fetch's events and as the listener for the close of an engine.
 
 use super::notify::Notify;
 use super::options::Progress;
@@ -13,12 +13,12 @@ use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// A function is required unless events go to a queue.
+/// Refuses a call without a function, unless events go to a queue.
 pub(super) fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<(), Status> {
     if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
 }
 
-/// Refuses progress that could not be delivered (rule L09b). A call that waits, or a refresh, reports none.
+/// Refuses progress that could not be delivered (rule L09b). Calls that wait and refreshes report none.
 pub(super) fn check_progress(core: &Core, progress: &Option<Progress>) -> Result<(), Status> {
     let is_silent = progress.as_ref().is_some_and(|progress| progress.function.is_none());
     if is_silent && !core.results_are_queued() { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
@@ -33,18 +33,18 @@ pub(super) struct CallbackReceiver<F> {
 impl<F: Copy> CallbackReceiver<F> {
     fn report_progress(&self, done: usize, failed: usize, total: usize) {
         let Some(progress) = self.progress.and_then(|progress| progress.function) else { return };
-        // SAFETY: the host gave the function to be called with the fetch's user data.
+        // SAFETY: the host passed the function to be called with the fetch's user data.
         self.notify.call(|_, user_data| unsafe { progress(user_data, done, failed, total) });
     }
 }
 
-// SAFETY: functions and user data of the host are used from any thread, one at a time (header, USER DATA).
+// SAFETY: functions and user data of the host may be used on any thread, one at a time (section USER DATA of the header).
 unsafe impl<F> Send for CallbackReceiver<F> {}
 
 impl Receiver for CallbackReceiver<kvl_result_fn> {
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
         let result = view::of_outcome(index, key, outcome, last);
-        // SAFETY: the host gave the function for this user data; the result lives until it returns.
+        // SAFETY: the host passed the function for this user data; the result stays valid until it returns.
         self.notify.function().into_iter().for_each(|callback| unsafe { callback(self.notify.user_data(), &result) });
     }
 
@@ -73,7 +73,7 @@ impl Receiver for CallbackReceiver<kvl_results_fn> {
     fn batch(&mut self, results: Results) {
         let batch = Arc::new(ResultsHandle::new(results));
         let handle = Arc::as_ptr(&batch).cast_mut().cast::<kvl_results_t>();
-        // SAFETY: the host gave the function for this user data; the results live until it returns.
+        // SAFETY: the host passed the function for this user data; the results stay valid until it returns.
         self.notify.call(|function, user_data| function.into_iter().for_each(|callback| unsafe { callback(user_data, handle) }));
     }
 
@@ -96,11 +96,11 @@ impl Receiver for CallbackReceiver<kvl_results_fn> {
 
 impl CloseListener for Notify<kvl_closed_fn> {
     fn closed(self: Box<Self>) {
-        // SAFETY: the host gave the function for this user data.
+        // SAFETY: the host passed the function for this user data.
         self.call(|function, user_data| function.into_iter().for_each(|callback| unsafe { callback(user_data) }));
     }
 
-    // Without a function, a close is reported only as an event in a queue.
+    // Without a function, a close is reported only by an event in a queue.
     fn is_callable(&self) -> bool {
         self.function().is_some()
     }

@@ -1,5 +1,5 @@
-//! Requests across the ABI. A handle is a ticket (`engine::request`): it stays valid as long as it is held, even after the engine and
-//! the request have ended. Releasing the last reference finishes an unfinished request.
+//! Requests across the ABI. A handle is a ticket (`engine::request`): it stays valid as long as it is held, even after the engine and the
+//! request have ended. Releasing the last reference finishes the request.
 
 use super::constants::{KVL_FOREVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or};
@@ -26,7 +26,7 @@ pub(crate) struct RequestHandle {
 
 struct Slices(Vec<kvl_slice_t>);
 
-// SAFETY: the pointers lead into the ticket's keys, which do not change and go with the handle.
+// SAFETY: the pointers point into the ticket's keys, which do not change and are freed with the handle.
 unsafe impl Send for Slices {}
 // SAFETY: as above.
 unsafe impl Sync for Slices {}
@@ -60,27 +60,27 @@ impl Handle for kvl_request_t {
 }
 
 impl Caller {
-    /// Keeps a request during a call that may run host code (validator, cost function, destructors of user data), which may release the last
-    /// handle (rule L04a).
+    /// Returns a reference that keeps a request during a call that may run host code (validator, cost function, destructors of user data),
+    /// which may release the last handle (rule L04a).
     fn kept_request(&self, request: *mut kvl_request_t) -> Result<Arc<RequestHandle>, Status> {
         self.share(request.cast_const())
     }
 }
 
-/// A cancel hook. It does not keep the request alive: after the host has released its last reference, it need not be notified.
+/// A cancel hook. It does not keep the request alive: a host that has released its last reference need not be notified.
 pub(crate) struct OnCancel {
     pub(crate) notify: Notify<kvl_cancel_fn>,
     pub(crate) request: Weak<RequestHandle>,
 }
 
-// SAFETY: function and user data of the host are used from any thread, one at a time (header, USER DATA).
+// SAFETY: functions and user data of the host may be used on any thread, one at a time (section USER DATA of the header).
 unsafe impl Send for OnCancel {}
 
 impl CancelHook for OnCancel {
     fn cancelled(&self, why: Cancel) {
         let Some(request) = self.request.upgrade() else { return };
         let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_request_t>();
-        // SAFETY: the host gave the function for this user data; the request lives until it returns.
+        // SAFETY: the host passed the function for this user data; the request stays valid until it returns.
         self.notify
             .call(|function, user_data| function.into_iter().for_each(|function| unsafe { function(user_data, handle, why as u32) }));
     }
@@ -111,10 +111,10 @@ fn checked(status: Status) -> Result<Status, Status> {
     if status.is_error() { Err(status) } else { Ok(status) }
 }
 
-/// Says how many keys are asked.
+/// Returns the number of keys of a request.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @return how many; 0 for NULL.
+/// @return the number; 0 for NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -124,12 +124,12 @@ pub unsafe extern "C" fn kvl_request_len(request: *const kvl_request_t) -> usize
     guard_or(0, || caller.borrow(request).map_or(0, |request| request.keys().len()))
 }
 
-/// Shows one key.
+/// Returns one key.
 ///
 /// @param request   [borrowed] from the provider's call or kvl_request_retain().
-/// @param i         which, below kvl_request_len().
+/// @param i         the key's index, below kvl_request_len().
 /// @param out_data  [out, borrowed with the request] the key's bytes, never NULL.
-/// @param out_len   [out] how many.
+/// @param out_len   [out] the key's length in bytes.
 /// @return KVL_OK; KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -164,10 +164,10 @@ pub unsafe extern "C" fn kvl_request_keys(request: *const kvl_request_t) -> *con
     guard_or(null(), || caller.borrow(request).map_or(null(), |request| request.slices().as_ptr()))
 }
 
-/// Says in which attempt a key is: 1 for the first.
+/// Returns the number of the attempt that loads a key: 1 for the first.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @param i        which key.
+/// @param i        the key's index.
 /// @return the attempt's number; 0 if there is no such key.
 /// @threads any
 /// @since 0.1
@@ -181,7 +181,7 @@ pub unsafe extern "C" fn kvl_request_attempt(request: *const kvl_request_t, i: u
 /// Returns the context of the fetch that started a key's load: kvl_fetch_set_context().
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @param i        which key.
+/// @param i        the key's index.
 /// @return [borrowed with the request] the context; NULL if the fetch has none.
 /// @threads any
 /// @since 0.1
@@ -208,10 +208,10 @@ pub unsafe extern "C" fn kvl_request_urgency(request: *const kvl_request_t) -> i
     guard_or(0, || caller.borrow(request).map_or(0, |request| request.urgency()))
 }
 
-/// Says how much time the attempt has left: `attempt_timeout_ms`.
+/// Returns how much time the attempt has left: `attempt_timeout_ms`.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @return milliseconds, 0 when it is over; KVL_FOREVER if there is no timeout, or the request is over.
+/// @return milliseconds, 0 when it has timed out; KVL_FOREVER if there is no timeout, or the request has ended.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -224,7 +224,7 @@ pub unsafe extern "C" fn kvl_request_time_left_ms(request: *const kvl_request_t)
     })
 }
 
-/// Returns the provider's user data: kvl_config_set_provider().
+/// Returns the provider's user data, as set by kvl_config_set_provider().
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
 /// @return [borrowed] the user data.
@@ -237,13 +237,13 @@ pub unsafe extern "C" fn kvl_request_user_data(request: *const kvl_request_t) ->
     guard_or(null_mut(), || caller.borrow(request).map_or(null_mut(), |request| request.user_data()))
 }
 
-/// Says whether the request is no longer wanted, and why.
+/// Returns whether the request is no longer wanted, and why.
 ///
-/// A provider may then stop and finish, which states nothing about the keys: kvl_request_finish(). What it has found out it may still
-/// answer: that is stored if nothing newer was.
+/// A provider may then stop and finish the request, which states nothing about the keys: kvl_request_finish(). It may still answer keys: an
+/// answer is stored unless something newer was stored.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @return KVL_CANCEL_NO, KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT, KVL_CANCEL_CLOSED.
+/// @return KVL_CANCEL_NO if it is wanted, otherwise KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT or KVL_CANCEL_CLOSED.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -253,12 +253,12 @@ pub unsafe extern "C" fn kvl_request_is_cancelled(request: *const kvl_request_t)
     guard_or(0, || caller.borrow(request).map_or(0, |request| request.cancel_reason()))
 }
 
-/// Says whether the answer for a key is still wanted: somebody waits for it, a refresh asked for it, or its load goes on
-/// (`load.on_timeout`).
+/// Returns whether the answer for a key is still wanted: a fetch waits for it, a refresh requested it, or its load continues without
+/// waiting fetches (`load.on_timeout`).
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @param i        which key.
-/// @return 1 if it is, else 0.
+/// @param i        the key's index.
+/// @return 1 if it is wanted, else 0.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -268,14 +268,14 @@ pub unsafe extern "C" fn kvl_request_is_wanted(request: *const kvl_request_t, i:
     guard_or(0, || caller.borrow(request).is_ok_and(|request| request.is_wanted(i)).into())
 }
 
-/// Sets a function to be called when the request is no longer wanted. At most once a request, before its finish.
+/// Sets a function to be called when the request is no longer wanted. It can be set once, before the request is finished.
 ///
 /// @param request         [borrowed] from the provider's call or kvl_request_retain().
-/// @param function        [retained] is called at most once, on the dispatcher thread, never after kvl_request_finish() returned.
-/// @param user_data       [retained] what `function` is given. It may hold a reference to the request.
-/// @param user_data_free  [retained] ends `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
-/// @return KVL_OK; KVL_ERR_CANCELLED (it is not wanted already: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
-///         (it is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param function        [retained] called at most once, on the dispatcher thread, never after kvl_request_finish() has returned.
+/// @param user_data       [retained] passed to `function` as its first argument. It may hold a reference to the request.
+/// @param user_data_free  [retained] frees `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_CANCELLED (the request is no longer wanted: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
+///         (the request is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -298,10 +298,10 @@ pub unsafe extern "C" fn kvl_request_on_cancel(
     })
 }
 
-/// Says that the provider is at work: `attempt_timeout_ms` begins anew.
+/// Reports that the provider is still working: restarts `attempt_timeout_ms`.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @return KVL_OK, KVL_LATE (the time was over before); KVL_ERR_ALREADY_ANSWERED (finished), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
+/// @return KVL_OK, KVL_LATE (the attempt had timed out before); KVL_ERR_ALREADY_ANSWERED (finished), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -312,13 +312,14 @@ pub unsafe extern "C" fn kvl_request_heartbeat(request: *mut kvl_request_t) -> k
     guard(|| checked(caller.borrow(request)?.heartbeat()))
 }
 
-/// Answers one key with a value, or with kvl_value_null() if there is no such record.
+/// Answers one key with a value, or with kvl_value_null() if the key is absent.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
-/// @param i              which key.
+/// @param i              the key's index.
 /// @param value          [retained] the answer.
-/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
-/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+///                       configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
 ///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -341,11 +342,12 @@ pub unsafe extern "C" fn kvl_request_resolve(
 /// Answers one key with bytes.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
-/// @param i              which key.
+/// @param i              the key's index.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
 /// @param len            bytes.
-/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
-/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+///                       configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
 ///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -368,15 +370,16 @@ pub unsafe extern "C" fn kvl_request_resolve_bytes(
     })
 }
 
-/// Answers one key with an object of the program's.
+/// Answers one key with an object of the program.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
-/// @param i              which key.
+/// @param i              the key's index.
 /// @param object         [owned by the answer] any pointer but NULL.
-/// @param cost           what it costs to keep, in bytes.
-/// @param object_free    [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
-/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
-/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+/// @param cost           its cost, in bytes.
+/// @param object_free    [retained] frees `object` when its last reference is dropped, which may be before this returns; may be NULL.
+/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+///                       configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
 ///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -407,8 +410,8 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
 /// Fails one key.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
-/// @param i              which key.
-/// @param error_or_null  [retained] why: everybody who waits gets this very object; NULL for a plain KVL_ERR_PROVIDER.
+/// @param i              the key's index.
+/// @param error_or_null  [retained] the error: every waiting fetch receives this very object; NULL for a plain KVL_ERR_PROVIDER.
 /// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads any
@@ -420,13 +423,13 @@ pub unsafe extern "C" fn kvl_request_fail(request: *mut kvl_request_t, i: usize,
     guard(|| checked(caller.kept_request(request)?.fail(i, error_or(&caller, error_or_null, Status::ERR_PROVIDER)?)))
 }
 
-/// Fails one key with a text.
+/// Fails one key with a message.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
-/// @param i        which key.
-/// @param code     a number of the program's own.
+/// @param i        the key's index.
+/// @param code     a number that the program chooses.
 /// @param message  [copied] UTF-8, NUL-terminated; may be NULL.
-/// @param flags    0, or KVL_ERROR_F_* added up.
+/// @param flags    0, or KVL_ERROR_F_* combined by `|`.
 /// @return KVL_OK, KVL_LATE; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -449,16 +452,17 @@ pub unsafe extern "C" fn kvl_request_fail_text(
     })
 }
 
-/// Answers by key: one of the request's own, or another, which is stored as an extra unless it was written or loaded since the
-/// request was handed out.
+/// Answers by key: one of the request's keys, or an extra one, which is stored unless that key was written or loaded since the request was
+/// handed out.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len        bytes, 0 to KVL_KEY_MAX.
 /// @param value          [retained] the answer, or kvl_value_null().
-/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
-/// @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
-///         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+///                       configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
+///         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
 ///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
@@ -479,16 +483,17 @@ pub unsafe extern "C" fn kvl_request_supply(
     })
 }
 
-/// Answers by key with bytes: a value and its kvl_request_supply() in one call.
+/// Answers by key with bytes: creates a value and supplies it, as kvl_request_supply() does, in one call.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len        bytes, 0 to KVL_KEY_MAX.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
 /// @param len            bytes.
-/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
-/// @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
-///         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+///                       configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
+///         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
 ///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
@@ -510,13 +515,13 @@ pub unsafe extern "C" fn kvl_request_supply_bytes(
     })
 }
 
-/// Finishes: what has no answer fails with KVL_ERR_UNANSWERED, or is null where `batch.omitted_is_null` is set.
+/// Finishes a request: keys without an answer fail with KVL_ERR_UNANSWERED, or are null if `batch.omitted_is_null` is set.
 ///
-/// A finish of any kind states something only about keys whose answer is still wanted, in an attempt whose time is not over. About
-/// the keys of a request that is no longer wanted (kvl_request_is_cancelled()) it states nothing: none of them becomes null, and what
-/// the cache has of them stays. To state that a key does not exist whatever happened, answer it with kvl_value_null().
+/// Finishing, by any function, states something only about keys whose answer is still wanted, in an attempt that has not timed out. About
+/// the keys of a request that is no longer wanted (kvl_request_is_cancelled()) it states nothing: none of them becomes null, and their
+/// entries in the cache stay. To state that a key is absent in any case, answer it with kvl_value_null().
 ///
-/// @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+/// @param request  [borrowed] from the provider's call or kvl_request_retain(). If it was retained, it must still be released.
 /// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -527,9 +532,9 @@ pub unsafe extern "C" fn kvl_request_finish(request: *mut kvl_request_t) -> kvl_
     guard(|| checked(caller.kept_request(request)?.finish(Unanswered::Unanswered)))
 }
 
-/// Finishes: what has no answer is null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
+/// Finishes a request: keys without an answer are null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
 ///
-/// @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+/// @param request  [borrowed] from the provider's call or kvl_request_retain(). If it was retained, it must still be released.
 /// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -540,10 +545,10 @@ pub unsafe extern "C" fn kvl_request_finish_nulls(request: *mut kvl_request_t) -
     guard(|| checked(caller.kept_request(request)?.finish(Unanswered::Null)))
 }
 
-/// Finishes: what has no answer fails with one error.
+/// Finishes a request: keys without an answer fail with one error.
 ///
-/// @param request        [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
-/// @param error_or_null  [retained] why; NULL for a plain KVL_ERR_PROVIDER.
+/// @param request        [borrowed] from the provider's call or kvl_request_retain(). If it was retained, it must still be released.
+/// @param error_or_null  [retained] the error; NULL for a plain KVL_ERR_PROVIDER.
 /// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -557,7 +562,7 @@ pub unsafe extern "C" fn kvl_request_finish_error(request: *mut kvl_request_t, e
     })
 }
 
-/// Adds a reference: to answer after the provider's call has returned, from any thread.
+/// Adds a reference, to answer after the provider's call has returned, on any thread.
 ///
 /// @param request  [borrowed] from the provider's call; may be NULL.
 /// @return `request`: release it once more.
@@ -570,7 +575,7 @@ pub unsafe extern "C" fn kvl_request_retain(request: *mut kvl_request_t) -> *mut
     guard_or(request, || caller.retain(request))
 }
 
-/// Gives a reference up. The last one without a finish finishes the request: kvl_request_finish().
+/// Releases a reference. If the request is not finished, the last one finishes it: kvl_request_finish().
 ///
 /// @param request  [owned] from kvl_request_retain(); may be NULL.
 /// @threads any

@@ -21,16 +21,16 @@ pub const KVL_COUNT_NULLS: u32 = 1;
 pub const KVL_COUNT_INVALID: u32 = 2;
 /// Positions that failed.
 pub const KVL_COUNT_FAILED: u32 = 3;
-/// Positions that the store answered.
+/// Positions that were answered by the store.
 pub const KVL_COUNT_FROM_STORE: u32 = 4;
-/// Positions whose load this fetch had started.
+/// Positions whose load this fetch started.
 pub const KVL_COUNT_FROM_PROVIDER: u32 = 5;
-/// Positions that joined a load under way, another position's of this fetch included.
+/// Positions that joined a load in progress, including that of another position of this fetch.
 pub const KVL_COUNT_JOINED: u32 = 6;
-/// Positions that were told a value, or a null, whose time was over: KVL_F_STALE.
+/// Positions that received an expired value, or null, as a fallback: KVL_F_STALE.
 pub const KVL_COUNT_STALE: u32 = 7;
 
-/// The target of a results handle: the results, and their C views, created once.
+/// The target of a results handle: the results, and their C views, which are created at once.
 pub(crate) struct ResultsHandle {
     born: Generation,
     results: Results,
@@ -61,7 +61,7 @@ impl ResultsHandle {
         self.views.iter().filter(|view| wanted(view)).count()
     }
 
-    /// The first position of each distinct error.
+    /// The first position of each distinct error, in order.
     fn errors(&self) -> &[usize] {
         self.errors.get_or_init(|| {
             let mut known = HashSet::new();
@@ -77,10 +77,10 @@ impl HasGeneration for ResultsHandle {
     }
 }
 
-/// Says how many results there are: as many as keys were asked.
+/// Returns the number of results: that of the keys in the call.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
-/// @return how many; 0 for NULL.
+/// @return the number; 0 for NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -90,12 +90,11 @@ pub unsafe extern "C" fn kvl_results_len(results: *const kvl_results_t) -> usize
     guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.views.len()))
 }
 
-/// Says how the whole ended.
+/// Returns how the whole batch ended.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
-/// @return KVL_OK: every key came to its own end, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
-///         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the failure that ended it;
-///         KVL_ERR_NULL_POINTER.
+/// @return KVL_OK: every key was settled on its own, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED, KVL_ERR_CLOSED:
+///         the whole batch was ended early; in all-or-nothing mode the status of the failure that ended it; KVL_ERR_NULL_POINTER.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -111,7 +110,7 @@ pub unsafe extern "C" fn kvl_results_status(results: *const kvl_results_t) -> kv
 /// Returns one result.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
-/// @param i        the position in the call that asked.
+/// @param i        the position in the call.
 /// @return [borrowed with the results] the result; NULL if there is no such position.
 /// @threads any
 /// @since 0.1
@@ -122,10 +121,11 @@ pub unsafe extern "C" fn kvl_results_at(results: *const kvl_results_t, i: usize)
     guard_or(null(), || caller.borrow(results).ok().and_then(|batch| batch.views.get(i)).map_or(null(), std::ptr::from_ref))
 }
 
-/// Returns all results at once, for loops without calls: the i-th is at `i * out_stride` bytes behind the first.
+/// Returns all results at once, for loops without calls: result `i` begins `i * out_stride` bytes behind the first.
 ///
 /// @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
-/// @param out_stride  [out] bytes from one result to the next; it may be more than sizeof (kvl_result_t) when the library is newer.
+/// @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
+///                    header.
 /// @return [borrowed with the results] the first result; NULL if there is none.
 /// @threads any
 /// @since 0.1
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn kvl_results_array(results: *const kvl_results_t, out_st
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @param what     KVL_COUNT_*.
-/// @return how many; 0 for an unknown `what`.
+/// @return the number; 0 for an unknown `what`.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -167,11 +167,11 @@ pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: 
     })
 }
 
-/// Counts results by status.
+/// Counts the results with a status.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @param status   the status.
-/// @return how many have it.
+/// @return the number.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -181,10 +181,10 @@ pub unsafe extern "C" fn kvl_results_count_status(results: *const kvl_results_t,
     guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.count(|view| view.status == status)))
 }
 
-/// Counts the distinct errors: one object in many positions is one.
+/// Counts the distinct errors: one error object in several positions counts once.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
-/// @return how many.
+/// @return the number.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -196,12 +196,12 @@ pub unsafe extern "C" fn kvl_results_error_len(results: *const kvl_results_t) ->
 
 /// Returns one of the distinct errors.
 ///
-/// In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that another one's failure cut off. The failure itself is
+/// In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that the failure of another one ended. The failure itself is
 /// the first error here whose kvl_error_status() is kvl_results_status().
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
-/// @param i        which; 0 is the one of the first position that failed.
-/// @return [borrowed with the results] the error; NULL if there are not so many.
+/// @param i        the index of the error; 0 is that of the first position that failed.
+/// @return [borrowed with the results] the error; NULL if there are fewer.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn kvl_results_retain(results: *mut kvl_results_t) -> *mut
     guard_or(results, || caller.retain(results))
 }
 
-/// Gives a reference up; keys, values and errors of the results go with the last.
+/// Releases a reference. The keys, values and errors of the results are freed with the last one.
 ///
 /// @param results  [owned] from kvl_tasks_fetch_all(), kvl_tasks_fetch_all_wait() or kvl_results_retain(); may be NULL.
 /// @threads any

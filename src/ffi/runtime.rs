@@ -33,11 +33,12 @@ impl Handle for kvl_runtime_t {
     type Owner = Box<RuntimeHandle>;
 }
 
-/// Starts threads that several caches and engines can share: one for timers, one that callbacks run on, and some for providers.
+/// Starts threads that several caches and engines can share: one for timers and one for callbacks; threads for providers are started on
+/// demand.
 ///
-/// Without one, each engine has threads of its own, and so has each cache from its first finite TTL on.
+/// Without a runtime, each engine has its own threads, and so has each cache from its first finite TTL on.
 ///
-/// @param out_runtime [out, owned] the runtime: free it, after all that uses it.
+/// @param out_runtime [out, owned] the runtime: free it after everything that uses it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_THREAD, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -52,13 +53,13 @@ pub unsafe extern "C" fn kvl_runtime_new(out_runtime: *mut *mut kvl_runtime_t) -
     })
 }
 
-/// Ends a runtime and its threads, after what was sent to them has been delivered.
+/// Ends a runtime and its threads, after everything that was sent to them has been delivered.
 ///
-/// A configuration that still names it makes nothing any more: KVL_ERR_INVALID_HANDLE.
+/// With a configuration that still names it, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
 ///
-/// @param runtime [owned] from kvl_runtime_new(); nothing is done to NULL.
-/// @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime goes on),
-///         KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param runtime [owned] from kvl_runtime_new(); NULL is ignored.
+/// @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime continues), KVL_ERR_REENTRANT,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
 #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! Many keys for hosts that can build one buffer and an array of numbers, but no array of pointers.
+//! Several keys, for hosts that can build one buffer and an array of numbers, but no array of pointers.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard};
@@ -6,15 +6,15 @@ use super::types::kvl_slice_t;
 use super::value::start_of;
 use crate::base::Status;
 
-/// Cuts keys that lie end to end in one buffer into slices, which then point into that buffer.
+/// Converts keys that are packed end to end in one buffer to slices, which point into that buffer.
 ///
-/// @param packed      [borrowed with the slices] the keys, `packed_len` bytes in all; may be NULL if that is 0.
-/// @param packed_len  bytes.
+/// @param packed      [borrowed with the slices] the keys, `packed_len` bytes in total; may be NULL if that is 0.
+/// @param packed_len  the total length in bytes.
 /// @param lens        [borrowed] `n` lengths in bytes, whose sum is `packed_len`; may be NULL if `n` is 0.
-/// @param n           how many keys.
+/// @param n           the number of keys.
 /// @param out_slices  [out] `n` slices; may be NULL if `n` is 0.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the lengths do not add up to `packed_len`, a length that no memory
-///         can have, a misaligned pointer), KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the lengths do not add up to `packed_len`, a length larger than any memory, a
+///         misaligned pointer), KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -35,14 +35,15 @@ pub unsafe extern "C" fn kvl_slices_unpack(
         if n > isize::MAX as usize / size_of::<kvl_slice_t>() || !out_slices.is_aligned() {
             return Err(Status::ERR_INVALID_ARG);
         }
-        // Checked before the first is written, because outputs are written on success only. A u64 holds the sum of any array of u32s.
+        // Checked before the first slice is written, because outputs are written on success only. A u64 can hold the sum of any array of
+        // u32s.
         if lens.iter().map(|len| u64::from(*len)).sum::<u64>() != packed_len as u64 {
             return Err(Status::ERR_INVALID_ARG);
         }
         for (at, len) in lens.iter().enumerate() {
             let (key, behind) = rest.split_at(*len as usize);
             rest = behind;
-            // SAFETY: `at` is below `n`, and the caller promises room for as many.
+            // SAFETY: `at` is below `n`, and the caller promises room for `n` slices.
             unsafe { out_slices.add(at).write(kvl_slice_t { data: start_of(key), len: key.len() }) };
         }
         Ok(Status::OK)

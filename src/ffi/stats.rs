@@ -1,4 +1,4 @@
-//! Statistics across the ABI: what was counted as a struct of the caller's size, and as text. Caches and engines hand out the same.
+//! Statistics across the ABI: as a struct of the caller's size, and as text. They are the same for caches and engines.
 
 use super::guard::Caller;
 use super::view::signed;
@@ -7,15 +7,15 @@ use crate::engine::stats::Stats;
 
 macro_rules! statistics {
     ($($name:ident: $kind:ident, $path:literal, $family:literal, $label:literal, $of:expr; $about:literal;)*) => {
-        /// What happened since the last reset, and how things stand now. build.rs prints it into the header.
+        /// The counters since the last reset, and the current gauges. build.rs writes it into the header.
         #[repr(C)]
         #[derive(Clone, Copy, Debug, Default)]
         pub struct kvl_stats_t {
-            /// The size of what the library filled, in bytes.
+            /// The number of bytes that the library has filled.
             pub struct_size: usize,
-            /// Which window this is: another number after each reset.
+            /// The number of the window: it changes with each reset.
             pub window_id: u64,
-            /// How long the window has lasted, in milliseconds.
+            /// The length of the window so far, in milliseconds.
             pub window_ms: i64,
             $(#[doc = $about] pub $name: u64,)*
         }
@@ -37,7 +37,7 @@ macro_rules! families {
 include!("../base/statistics_table.rs");
 
 impl Caller {
-    /// Writes as much of the statistics as `out_size` bytes hold. They are asked for when the place for them was found good.
+    /// Writes as much of the statistics as `out_size` bytes hold. They are read only after the place for them was checked.
     pub(crate) fn write_stats(
         &self,
         out_stats: *mut kvl_stats_t,
@@ -51,7 +51,7 @@ impl Caller {
     }
 }
 
-/// A value of a text.
+/// Creates a value of a text.
 pub(crate) fn text(text: &str) -> Result<Answer, Status> {
     Value::bytes(text.as_bytes()).map(Answer::Value).map_err(|_| Status::ERR_NO_MEMORY)
 }

@@ -1,4 +1,4 @@
-//! The table of statuses as C sees it: names, sentences, and a count/at pair from which bindings make their own.
+//! The table of statuses as C sees it: names, messages, and a pair of count and at from which bindings create their own.
 
 use super::constants::kvl_status_t;
 use super::guard::guard_or;
@@ -17,7 +17,7 @@ pub extern "C" fn kvl_status_name(status: kvl_status_t) -> *const c_char {
     guard_or(c"KVL_UNKNOWN".as_ptr(), || Status(status).row().map_or(c"KVL_UNKNOWN", |row| row.name).as_ptr())
 }
 
-/// Returns a sentence that says what a status means and what helps.
+/// Returns a sentence that says what a status means and what to do about it.
 ///
 /// @param status any number.
 /// @return a static text in UTF-8, never NULL.
@@ -29,7 +29,7 @@ pub extern "C" fn kvl_status_message(status: kvl_status_t) -> *const c_char {
     guard_or(NONE.as_ptr(), || Status(status).row().map_or(NONE, |row| row.message).as_ptr())
 }
 
-/// Says whether the same fetch may succeed when it is tried again, so that a retry policy does so.
+/// Returns whether the same fetch may succeed when it is retried, so that a retry policy does so.
 ///
 /// @param status any number.
 /// @return 1 if so, else 0.
@@ -40,7 +40,7 @@ pub extern "C" fn kvl_status_is_retriable(status: kvl_status_t) -> u32 {
     guard_or(0, || u32::from(Status(status).is_retriable()))
 }
 
-/// Returns how many statuses there are, for kvl_status_at().
+/// Returns the number of statuses, for kvl_status_at().
 ///
 /// @return their number, above 0.
 /// @threads any
@@ -50,10 +50,10 @@ pub extern "C" fn kvl_status_count() -> usize {
     guard_or(TABLE.len(), || TABLE.len())
 }
 
-/// Returns the status at a place of the table, from which a binding makes its own constants.
+/// Returns the status at an index of the table, from which a binding creates its own constants.
 ///
 /// @param i 0 to kvl_status_count() - 1.
-/// @return the status there; KVL_ERR_OUT_OF_RANGE beyond the last, which is a status of the table as well.
+/// @return the status; KVL_ERR_OUT_OF_RANGE beyond the last, which is also a status of the table.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]

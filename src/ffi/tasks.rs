@@ -30,7 +30,7 @@ impl Handle for kvl_tasks_t {
     type Owner = Arc<Core>;
 }
 
-/// The common arguments of the fetch functions.
+/// Reads the common arguments of the fetch functions.
 fn call_of<'a>(
     caller: &'a Caller,
     core: &Core,
@@ -64,7 +64,7 @@ impl std::ops::Deref for EngineRef<'_> {
 }
 
 impl Caller {
-    /// `user_data_free`: the destructor of user data passed to the call, which may run inside it.
+    /// Returns a reference to the engine. `user_data_free` is the destructor of user data passed to the call, which may run inside it.
     fn engine(&self, tasks: *const kvl_tasks_t, user_data_free: kvl_free_fn) -> Result<EngineRef<'_>, Status> {
         let core = self.borrow(tasks)?;
         let runs_host_code = core.lookups_call_host() || user_data_free.is_some();
@@ -86,17 +86,17 @@ fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
     }
 }
 
-/// Makes an engine: a cache with a provider behind it.
+/// Creates an engine: a cache with a provider.
 ///
-/// Its dispatcher and timer threads are started at once, unless the configuration names a runtime; provider threads come when
-/// they are needed and go when they are idle.
+/// Its dispatcher and timer threads are started at once, unless the configuration names a runtime. Provider threads are started on demand,
+/// and end when they are idle for a while.
 ///
 /// @param config     [borrowed] from kvl_config_new(), with a provider; may be freed right after.
 /// @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
-/// @param out_error  [out, owned] what was wrong with the configuration: release it; may be NULL.
-/// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and no queue carries requests), KVL_ERR_BAD_VALUE
-///         (a setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed),
-///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param out_error  [out, owned] on failure an error that describes what is wrong with the configuration: release it; may be NULL.
+/// @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and requests go to no queue), KVL_ERR_BAD_VALUE (a
+///         setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD,
+///         KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -124,10 +124,10 @@ pub unsafe extern "C" fn kvl_tasks_new(
     })
 }
 
-/// Hands out the engine's cache, for reading and writing. Its writes overtake loads under way.
+/// Returns the engine's cache, for reading and writing. Its writes overtake loads in progress.
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
-/// @param out_cache  [out, owned] the cache: release it. After the engine's end it answers KVL_ERR_CLOSED.
+/// @param out_cache  [out, owned] the cache: release it. After the engine was freed, its functions return KVL_ERR_CLOSED.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -141,12 +141,12 @@ pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mu
     })
 }
 
-/// Looks `key` up and starts nothing: ask this before you allocate what a fetch would need.
+/// Looks a key up and starts no load: call this before you allocate what a fetch needs.
 ///
-/// Counts one lookup if it hits; a miss is left to the fetch that follows.
+/// A hit counts as a lookup; a miss does not, because the fetch that follows counts it.
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
-/// @param key        [borrowed until return] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len    bytes, 0 to KVL_KEY_MAX.
 /// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
@@ -175,18 +175,20 @@ pub unsafe extern "C" fn kvl_tasks_get(
 
 /// Fetches one key.
 ///
-/// What the cache has can be answered by the call itself, if `out_value` is given: then no event follows. Else the key is loaded,
-/// together with everybody else who wants it, and `function` is called once.
+/// If the cache has the key and `out_value` is not NULL, the call itself returns the result, and no event follows. Otherwise the key is
+/// loaded, in one load shared with every other fetch that wants it, and `function` is called once.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param key             [copied] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len         bytes, 0 to KVL_KEY_MAX.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
-/// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
-/// @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
-/// @param user_data       [retained] what `function` is given.
-/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
-/// @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL everything comes by `function`.
+/// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
+/// @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param user_data       [retained] passed to `function` as its first argument.
+/// @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after `function`;
+///                        may be NULL.
+/// @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL, `function` receives the result in
+///                        every case.
 /// @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
 ///         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
 ///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -227,20 +229,21 @@ pub unsafe extern "C" fn kvl_tasks_fetch(
     })
 }
 
-/// Fetches many keys; each result is delivered by itself, as it comes.
+/// Fetches several keys, and delivers each result separately as soon as it is known.
 ///
-/// `function` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
+/// `function` is called `n` times, one call at a time, each with the `index` of a position. It receives the results of keys in the cache
+/// too.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
-/// @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
-///                        KVL_KEY_MAX fails alone.
-/// @param n               how many.
+/// @param keys            [copied] `n` slices; may be NULL if `n` is 0. Duplicates are allowed. A key longer than KVL_KEY_MAX fails on its
+///                        own.
+/// @param n               the number of keys.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
-/// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
-/// @param function        [retained] is called n times, on the dispatcher thread; the last call is marked KVL_F_LAST.
-/// @param user_data       [retained] what `function` is given.
-/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after the last call; may
-///                        be NULL.
+/// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
+/// @param function        [retained] called `n` times, on the dispatcher thread; the last call is marked by KVL_F_LAST.
+/// @param user_data       [retained] passed to `function` as its first argument.
+/// @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after the last
+///                        call; may be NULL.
 /// @return KVL_PENDING; KVL_OK if `n` is 0 (no event); KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
 ///         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -265,28 +268,29 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
         let keys = caller.keys(keys, n)?;
         let fetch = maybe_fetch(&caller, fetch)?;
         check_callable(core, &notify)?;
-        let nothing = n == 0;
-        let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), nothing)?;
+        let is_empty = n == 0;
+        let (call, progress) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), is_empty)?;
         check_progress(core, &progress)?;
         let receiver = || Box::new(CallbackReceiver { notify, progress }) as Box<dyn Receiver>;
         core.fetch(keys, &call, receiver)?;
-        Ok(if nothing { Status::OK } else { Status::PENDING })
+        Ok(if is_empty { Status::OK } else { Status::PENDING })
     })
 }
 
-/// Fetches many keys; all results are delivered together, when the last is settled.
+/// Fetches several keys, and delivers all results together when the last is settled.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
-/// @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
-///                        KVL_KEY_MAX fails alone.
-/// @param n               how many.
+/// @param keys            [copied] `n` slices; may be NULL if `n` is 0. Duplicates are allowed. A key longer than KVL_KEY_MAX fails on its
+///                        own.
+/// @param n               the number of keys.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
-/// @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
-/// @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
-/// @param user_data       [retained] what `function` is given.
-/// @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
-/// @param out_ready       [out, owned] set on KVL_OK, when the cache had everything: release it; NULL otherwise. If this is NULL the
-///                        results always come by `function`.
+/// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
+/// @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+/// @param user_data       [retained] passed to `function` as its first argument.
+/// @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after `function`;
+///                        may be NULL.
+/// @param out_ready       [out, owned] set on KVL_OK, if the cache had every key: release it; NULL otherwise. If this is NULL, `function`
+///                        receives the results in every case.
 /// @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
 ///         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -323,15 +327,15 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
     })
 }
 
-/// Fetches one key and waits for it.
+/// Fetches one key and waits for the result.
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
 /// @param key        [copied] `key_len` bytes; may be NULL if `key_len` is 0.
 /// @param key_len    bytes, 0 to KVL_KEY_MAX.
 /// @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
-/// @param fetch      [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+/// @param fetch      [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
 /// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
-/// @param out_error  [out, owned] set when the fetch failed: release it; may be NULL.
+/// @param out_error  [out, owned] set if the fetch failed: release it; may be NULL.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
 ///         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
 ///         KVL_ERR_ALREADY_USED,
@@ -357,7 +361,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         outside()?;
         let core = &*caller.engine(tasks, None)?;
         if core.provider_is_queued() {
-            // This very thread could be the one that would have to answer.
+            // This very thread may be the only one that could answer the request.
             return Err(Status::ERR_UNSUPPORTED);
         }
         let key = caller.key(key, key_len)?;
@@ -375,15 +379,15 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
     })
 }
 
-/// Fetches many keys and waits until the last is settled.
+/// Fetches several keys and waits until the last is settled.
 ///
 /// @param tasks        [borrowed] from kvl_tasks_new().
-/// @param keys         [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once.
-/// @param n            how many.
+/// @param keys         [copied] `n` slices; may be NULL if `n` is 0. Duplicates are allowed.
+/// @param n            the number of keys.
 /// @param options      [copied] from kvl_options_new(), or NULL for the engine's settings.
-/// @param fetch        [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+/// @param fetch        [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
 /// @param out_results  [out, owned] set on KVL_OK: release it; NULL otherwise.
-/// @return KVL_OK, whatever came of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
+/// @return KVL_OK, whatever the results of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
 ///         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
 ///         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
@@ -404,7 +408,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
         outside()?;
         let core = &*caller.engine(tasks, None)?;
         if core.provider_is_queued() {
-            // This very thread could be the one that would have to answer.
+            // This very thread may be the only one that could answer the request.
             return Err(Status::ERR_UNSUPPORTED);
         }
         let keys = caller.keys(keys, n)?;
@@ -415,15 +419,15 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
     })
 }
 
-/// Loads keys anew, or joins loads of them that are under way; no result is delivered.
+/// Reloads keys, or joins loads of them that are in progress. No result is delivered.
 ///
-/// Others keep hitting the old value meanwhile; if the load fails the old value stays. Its urgency is KVL_URGENCY_BACKGROUND unless
-/// `options` state one, and it takes no fetch's place in the queue: keys that find no place wait without one. Keys that are invalid or
-/// too long are left out, and with `queue.overflow` = `reject` those that find no place.
+/// Lookups return the old value meanwhile, and if the load fails the old value stays. The urgency is KVL_URGENCY_BACKGROUND unless
+/// `options` state one. A refresh takes no place in the queue from fetches: keys that find no place wait without one. Keys that are invalid
+/// or too long are skipped, and with `queue.overflow` = `reject` also those that find no place.
 ///
 /// @param tasks    [borrowed] from kvl_tasks_new().
 /// @param keys     [copied] `n` slices; may be NULL if `n` is 0.
-/// @param n        how many.
+/// @param n        the number of keys.
 /// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -447,13 +451,13 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
     })
 }
 
-/// Hands out what was counted since the last reset, and how things stand now: lookups, store and loads.
+/// Returns the counters since the last reset, and the current gauges, of lookups, store and loads.
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
-/// @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
-/// @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
-///         KVL_ERR_PANIC.
+/// @param out_stats  [out] the statistics, filled up to `out_size` bytes; struct_size is the number of bytes filled.
+/// @param out_size   sizeof(kvl_stats_t) as the program was compiled, in bytes.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for struct_size, a misaligned pointer),
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -463,10 +467,10 @@ pub unsafe extern "C" fn kvl_tasks_stats(tasks: *mut kvl_tasks_t, out_stats: *mu
     guard(|| caller.write_stats(out_stats, out_size, || Ok(caller.borrow(tasks)?.stats())))
 }
 
-/// Hands out all that is counted as one JSON object, with histograms.
+/// Returns all statistics as one JSON object, with histograms.
 ///
 /// @param tasks     [borrowed] from kvl_tasks_new().
-/// @param out_text  [out, owned] a value of the text in UTF-8: release it.
+/// @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -480,10 +484,10 @@ pub unsafe extern "C" fn kvl_tasks_stats_json(tasks: *mut kvl_tasks_t, out_text:
     })
 }
 
-/// Hands out all that is counted as OpenMetrics text, for a scraper.
+/// Returns all statistics as OpenMetrics text, for a scraper.
 ///
 /// @param tasks     [borrowed] from kvl_tasks_new().
-/// @param out_text  [out, owned] a value of the text in UTF-8: release it.
+/// @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -497,7 +501,7 @@ pub unsafe extern "C" fn kvl_tasks_stats_openmetrics(tasks: *mut kvl_tasks_t, ou
     })
 }
 
-/// Begins a new window of statistics; what is so now, entries, cost and loads under way, stays.
+/// Resets the counters and begins a new window of statistics. Gauges, such as entries, cost and loads in progress, are not reset.
 ///
 /// @param tasks  [borrowed] from kvl_tasks_new().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -513,16 +517,18 @@ pub unsafe extern "C" fn kvl_tasks_stats_reset(tasks: *mut kvl_tasks_t) -> kvl_s
     })
 }
 
-/// Accepts nothing new, and reports when all is done: every event delivered, every provider call returned. Never blocks.
+/// Closes an engine: it accepts nothing new, and reports when everything is done, that is, every event delivered and every provider call
+/// returned. Never blocks.
 ///
-/// A second close may only shorten the wait; its function is called too. After that kvl_tasks_free() does not wait.
+/// A second close can only shorten the wait; its function is called too. Once the close is reported, kvl_tasks_free() does not wait.
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
-/// @param mode            KVL_CLOSE_CANCEL: what is under way is settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
-/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is settled with KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
-/// @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
-/// @param user_data       [retained] what `function` is given.
-/// @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
+/// @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues.
+/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then open positions are settled with
+///                        KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
+/// @param function        [retained] called once when everything is done, on the dispatcher thread; may be NULL.
+/// @param user_data       [retained] passed to `function` as its first argument.
+/// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if it fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -548,18 +554,18 @@ pub unsafe extern "C" fn kvl_tasks_close(
             (KVL_CLOSE_DRAIN, 0..) => Some(Some(Duration::from_millis(deadline_ms.unsigned_abs()))),
             _ => return Err(Status::ERR_INVALID_ARG),
         };
-        // Without a function only an event can notify the program.
+        // Without a function, only an event in a queue can notify the program.
         let listener = (notify.is_callable() || core.results_are_queued()).then_some(notify);
         core.close(drain, listener.map(|notify| notify as Box<dyn CloseListener>));
         Ok(Status::OK)
     })
 }
 
-/// Ends an engine: closes it (KVL_CLOSE_CANCEL) if that was not done, waits for code of the program's that has begun, and joins
-/// the engine's threads. After it no callback of this engine starts.
+/// Frees an engine: closes it (KVL_CLOSE_CANCEL) unless it is closed, waits for code of the program that is running, and joins the engine's
+/// threads. After that, no callback of this engine starts.
 ///
-/// @param tasks  [owned] from kvl_tasks_new(); may be NULL. On an error it stays as it was.
-/// @return KVL_OK; KVL_ERR_REENTRANT (inside a callback: kvl_tasks_dispose() is for there), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param tasks  [owned] from kvl_tasks_new(); may be NULL. Unchanged on an error.
+/// @return KVL_OK; KVL_ERR_REENTRANT (inside a callback: use kvl_tasks_dispose()), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -576,10 +582,10 @@ pub unsafe extern "C" fn kvl_tasks_free(tasks: *mut kvl_tasks_t) -> kvl_status_t
     })
 }
 
-/// Gives an engine up: it closes (KVL_CLOSE_CANCEL), and ends itself when it is idle. Never waits: for destructors, finalizers
-/// and callbacks.
+/// Disposes of an engine: closes it (KVL_CLOSE_CANCEL), and lets it end when it is idle. Never waits: for destructors, finalizers and
+/// callbacks.
 ///
-/// @param tasks  [owned] from kvl_tasks_new(); may be NULL. Not to be used again.
+/// @param tasks  [owned] from kvl_tasks_new(); may be NULL. Must not be used again.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! The terms of an answer as arguments.
+//! The terms of an answer, as arguments.
 
 use super::constants::{
     KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, KVL_STALE_NEVER,
@@ -9,17 +9,17 @@ use crate::base::{Status, StoreTerms, Ttl};
 use crate::cache::Condition;
 use std::mem::{MaybeUninit, offset_of};
 
-/// What the first version of the struct took up.
+/// The size of the first version of the struct, in bytes.
 const FIRST_SIZE: usize = offset_of!(kvl_terms_t, stale_ttl_ms);
 
 impl Caller {
-    /// The terms of a provider's answer; NULL states none (rule S06).
+    /// The terms of a provider's answer. NULL states none (rule S06).
     #[inline]
     pub(crate) fn terms(&self, terms: *const kvl_terms_t) -> Result<StoreTerms, Status> {
         if terms.is_null() { Ok(StoreTerms::default()) } else { self.stated_terms(terms, 0).map(|(terms, _)| terms) }
     }
 
-    /// The terms of a put, and its condition; NULL states none. `allowed`: the accepted flags of KVL_PUT_F_*.
+    /// The terms of a put, and its condition. NULL states none. `allowed`: the flags of KVL_PUT_F_* that are accepted.
     #[inline]
     pub(crate) fn put_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, Condition), Status> {
         if terms.is_null() { Ok((StoreTerms::default(), Condition::None)) } else { self.stated_put_terms(terms, allowed) }
@@ -42,10 +42,11 @@ impl Caller {
             return Err(Status::ERR_BAD_VALUE);
         }
         let stated = self.items(terms.cast::<u8>(), size)?;
-        // Fields of a later version default to 0; any other value asks for something that this version cannot do.
+        // Fields of a later version have the default 0; any other value demands something that this version cannot do.
         let (known, later) = stated.split_at(size.min(size_of::<kvl_terms_t>()));
         let mut whole = MaybeUninit::<kvl_terms_t>::zeroed();
-        // SAFETY: no more is copied than the struct holds. It is numbers alone, so that zeros for what an earlier version lacks are a value.
+        // SAFETY: no more bytes are copied than the struct holds. It consists of numbers, so zeros are valid for fields that an earlier
+        // version lacks.
         let terms = unsafe {
             std::ptr::copy_nonoverlapping(known.as_ptr(), whole.as_mut_ptr().cast::<u8>(), known.len());
             whole.assume_init()
@@ -91,12 +92,12 @@ mod tests {
     struct Later(kvl_terms_t, u64);
 
     fn read(terms: &kvl_terms_t) -> Result<StoreTerms, Status> {
-        // SAFETY: the reference is readable, and no test states a greater size than there is.
+        // SAFETY: the reference is readable, and no test states a size greater than the actual one.
         unsafe { Caller::trusted() }.terms(terms)
     }
 
     #[test]
-    fn s06_what_is_not_stated_is_the_default() {
+    fn s06_terms_that_are_not_stated_have_their_defaults() {
         // SAFETY: NULL is not read.
         assert_eq!(unsafe { Caller::trusted() }.terms(std::ptr::null()), Ok(StoreTerms::default()));
         assert_eq!(read(&UNSTATED), Ok(StoreTerms::default()));
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn s17_the_flags_of_a_put_are_conditions_that_do_not_contradict_each_other() {
+    fn s17_contradicting_conditions_of_a_put_are_refused() {
         let all = KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT;
         let read = |flags, allowed| {
             // SAFETY: as above.
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn l09_terms_that_mean_nothing_are_refused() {
+    fn l09_invalid_terms_are_refused() {
         for refused in [
             kvl_terms_t { ttl_ms: -3, ..UNSTATED },
             kvl_terms_t { priority: f64::NAN, ..UNSTATED },
@@ -144,17 +145,17 @@ mod tests {
         for (stale_ttl_ms, stale_ms) in [(0, None), (KVL_STALE_NEVER, Some(0)), (5_000, Some(5_000))] {
             assert_eq!(read(&kvl_terms_t { stale_ttl_ms, ..UNSTATED }), Ok(StoreTerms { stale_ms, ..StoreTerms::default() }));
         }
-        // A program that was compiled before does not have the field.
+        // A program that was compiled for an earlier version does not have the field.
         let earlier = kvl_terms_t { struct_size: FIRST_SIZE, cost: 7, stale_ttl_ms: 9, ..UNSTATED };
         assert_eq!(read(&earlier), Ok(StoreTerms { cost: Some(7), ..StoreTerms::default() }));
     }
 
     #[test]
-    fn l09_the_terms_of_a_later_version_are_taken_if_they_ask_for_nothing_new() {
+    fn l09_terms_of_a_later_version_are_accepted_if_their_new_fields_are_0() {
         let terms = kvl_terms_t { struct_size: size_of::<Later>(), cost: 7, ..UNSTATED };
         for (new, expected) in [(0, Ok(Some(7))), (1, Err(Status::ERR_BAD_VALUE)), (1 << 63, Err(Status::ERR_BAD_VALUE))] {
             let later = Later(terms, new);
-            // SAFETY: as much is readable as the size says.
+            // SAFETY: as many bytes are readable as the size says.
             let read = unsafe { Caller::trusted() }.terms((&raw const later).cast());
             assert_eq!(read.map(|terms| terms.cost), expected);
         }

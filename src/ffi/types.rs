@@ -1,12 +1,12 @@
-//! What C sees of the library's types: opaque handles, five plain structs and the
-//! callback types. Only declarations: what a handle points at is said by its noun's file, in one place (`handle.rs`).
+//! The library's types as C sees them: opaque handles, plain structs and callback types. These are only declarations: the file of each noun
+//! says what its handle points to (`handle.rs`).
 //!
-//! The handles are zero-sized markers, so that what stands behind a pointer can change without the ABI noticing.
+//! The handles are zero-sized markers, so that the type behind a pointer can change without a change of the ABI.
 
 use super::constants::{kvl_cause_t, kvl_event_kind_t, kvl_source_t, kvl_status_t};
 use std::ffi::c_void;
 
-/// Threads and timers that several engines share.
+/// A runtime: threads and timers that several engines share.
 pub struct kvl_runtime_t {
     _opaque: [u8; 0],
 }
@@ -16,111 +16,112 @@ pub struct kvl_clock_t {
     _opaque: [u8; 0],
 }
 
-/// What a cache or an engine is made from.
+/// A configuration, from which caches and engines are created.
 pub struct kvl_config_t {
     _opaque: [u8; 0],
 }
 
-/// What one fetch may set for itself.
+/// The options of a fetch, which override the engine's settings.
 pub struct kvl_options_t {
     _opaque: [u8; 0],
 }
 
-/// A value: bytes, an object of the program's, or null; reference counted and immutable once shared.
+/// A value: bytes, an object of the program, or null. It is reference counted, and immutable once shared.
 pub struct kvl_value_t {
     _opaque: [u8; 0],
 }
 
-/// An error: status, code, message and an object of the program's; reference counted and immutable.
+/// An error: status, code, message, and an object of the program. It is reference counted and immutable.
 pub struct kvl_error_t {
     _opaque: [u8; 0],
 }
 
-/// A store.
+/// A cache.
 pub struct kvl_cache_t {
     _opaque: [u8; 0],
 }
 
-/// One thread's window on a store.
+/// A reader: gives one thread access to values of a cache without a copy.
 pub struct kvl_reader_t {
     _opaque: [u8; 0],
 }
 
-/// A walk over all entries of a store.
+/// An iterator over all entries of a cache.
 pub struct kvl_iterator_t {
     _opaque: [u8; 0],
 }
 
-/// An engine: a store with a provider behind it.
+/// An engine: a cache with a provider.
 pub struct kvl_tasks_t {
     _opaque: [u8; 0],
 }
 
-/// A fetch: to cancel it, to wait for it, to see its progress.
+/// A fetch, as a handle to cancel it, to wait for it and to see its progress.
 pub struct kvl_fetch_t {
     _opaque: [u8; 0],
 }
 
-/// What a batch came to.
+/// The results of a batch.
 pub struct kvl_results_t {
     _opaque: [u8; 0],
 }
 
-/// Keys that the provider is asked for.
+/// A request: keys for the provider to answer.
 pub struct kvl_request_t {
     _opaque: [u8; 0],
 }
 
-/// Events on their way to a thread of the program's.
+/// A queue of events for a thread of the program.
 pub struct kvl_queue_t {
     _opaque: [u8; 0],
 }
 
-/// Bytes of somebody else's. Frozen: this struct never changes.
+/// Bytes that another object owns. Frozen: this struct never changes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct kvl_slice_t {
     /// The bytes; may be NULL if `len` is 0.
     pub data: *const u8,
-    /// How many.
+    /// Their number.
     pub len: usize,
 }
 
-/// On which terms an answer is stored: begin with KVL_TERMS_INIT, then state what is to differ, as in
-/// `kvl_terms_t terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL in its place states nothing.
+/// The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
+/// terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
 ///
-/// Later versions append fields, with 0 for their default.
+/// Later versions append fields whose default is 0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct kvl_terms_t {
-    /// sizeof(kvl_terms_t), as the caller was compiled.
+    /// sizeof(kvl_terms_t) as the program was compiled, in bytes.
     pub struct_size: usize,
-    /// Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: do not store, and remove what is stored.
+    /// Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: the answer is not stored, and an existing entry is removed.
     pub ttl_ms: i64,
-    /// Entries of lower priority make room for those of higher; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN.
+    /// Entries with a lower priority are evicted before those with a higher one; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN.
     pub priority: f64,
-    /// What the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself.
+    /// The cost of the value, in bytes; KVL_COST_DEFAULT: the cost function's, or else the value's own.
     pub cost: i64,
-    /// KVL_PUT_F_* of a put; 0 in an answer to a request.
+    /// KVL_PUT_F_* for a put; 0 in an answer to a request.
     pub flags: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
-    /// How long the entry stays after its end as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: not at all. Since 0.2.
+    /// The length of the grace, during which the expired entry stays as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: no
+    /// grace. Since 0.2.
     pub stale_ttl_ms: i64,
 }
 
-/// How far kvl_cache_save() or kvl_cache_load() has come, or came.
-/// The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
+/// The progress of kvl_cache_save() or kvl_cache_load(), or its final state. The library fills it; later versions append fields: check
+/// `struct_size` before reading a field of a later version.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct kvl_transfer_t {
-    /// The size of what the library filled, in bytes.
+    /// The number of bytes that the library has filled.
     pub struct_size: usize,
-    /// Entries that are in the file now, or in the cache.
+    /// Entries that were written to the file, or stored in the cache.
     pub entries: u64,
-    /// Entries that were left out: objects; when loading, those of keys that have an entry and those that do not get in.
+    /// Entries that were skipped: objects; in a load, those whose key has an entry, and those that are refused.
     pub skipped: u64,
-    /// How many entries there are to be: those of the cache when the save began, or those of the file.
+    /// The expected number of entries: that of the cache when the save began, or that of the file.
     pub total: u64,
     /// Bytes of the file that were written or read.
     pub bytes: u64,
@@ -131,11 +132,11 @@ pub struct kvl_transfer_t {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct kvl_result_t {
-    /// The size of what the library filled, in bytes.
+    /// The number of bytes that the library has filled.
     pub struct_size: usize,
-    /// The position in the call that asked.
+    /// The position in the call.
     pub index: usize,
-    /// The key; borrowed, as all pointers here, with the result.
+    /// The key. It is borrowed with the result, like all pointers here.
     pub key: *const u8,
     /// The key's length in bytes.
     pub key_len: usize,
@@ -147,30 +148,30 @@ pub struct kvl_result_t {
     pub data_len: usize,
     /// The value's object; NULL for bytes.
     pub object: *mut c_void,
-    /// The error if the status is below 0, and then never NULL; one pointer for all who waited. With KVL_F_STALE: what the load failed with,
-    /// or NULL.
+    /// The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited. With KVL_F_STALE: the error
+    /// of the load, or NULL.
     pub error: *mut kvl_error_t,
-    /// Milliseconds since it was loaded or put; 0 when fresh.
+    /// Milliseconds since it was loaded or put; 0 for a new one.
     pub age_ms: i64,
-    /// Milliseconds it will live; KVL_TTL_NEVER; 0 when it is not stored.
+    /// Milliseconds until it expires; KVL_TTL_NEVER; 0 if it is not stored.
     pub ttl_left_ms: i64,
-    /// What it costs to keep, in bytes.
+    /// Its cost, in bytes.
     pub cost: u64,
     /// KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY, or an error.
     pub status: kvl_status_t,
     /// KVL_SOURCE_*.
     pub source: kvl_source_t,
-    /// How many attempts the load took; 0 if there was none.
+    /// How many attempts the load made; 0 if there was no load.
     pub attempts: u32,
     /// KVL_F_*.
     pub flags: u32,
 }
 
-/// What kvl_queue_next() hands out. The library fills as much as the caller's size holds.
+/// An event of kvl_queue_next(). The library fills as much as the caller's size holds.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct kvl_event_t {
-    /// The size of what the library filled, in bytes.
+    /// The number of bytes that the library has filled.
     pub struct_size: usize,
     /// KVL_EVENT_*.
     pub kind: kvl_event_kind_t,
@@ -178,53 +179,54 @@ pub struct kvl_event_t {
     pub flags: u32,
     /// The user data of the fetch, the provider or the hook; for KVL_EVENT_DROP the object.
     pub user_data: *mut c_void,
-    /// Whose event it is, borrowed; NULL for KVL_EVENT_DROP and plain caches.
+    /// The engine, borrowed; NULL for KVL_EVENT_DROP and for caches without an engine.
     pub tasks: *mut kvl_tasks_t,
-    /// KVL_EVENT_RESULT; KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, as all pointers here.
+    /// For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, like all pointers here.
     pub result: *const kvl_result_t,
-    /// KVL_EVENT_RESULTS.
+    /// For KVL_EVENT_RESULTS.
     pub results: *mut kvl_results_t,
-    /// KVL_EVENT_REQUEST, KVL_EVENT_CANCEL.
+    /// For KVL_EVENT_REQUEST and KVL_EVENT_CANCEL.
     pub request: *mut kvl_request_t,
-    /// KVL_EVENT_PROGRESS: positions settled.
+    /// For KVL_EVENT_PROGRESS: how many positions are settled.
     pub done: usize,
-    /// KVL_EVENT_PROGRESS: positions that failed, of those settled.
+    /// For KVL_EVENT_PROGRESS: how many of the settled positions failed.
     pub failed: usize,
-    /// KVL_EVENT_PROGRESS: positions in all.
+    /// For KVL_EVENT_PROGRESS: how many positions there are.
     pub total: usize,
-    /// KVL_EVENT_REMOVAL: KVL_CAUSE_*.
+    /// For KVL_EVENT_REMOVAL: KVL_CAUSE_*.
     pub cause: kvl_cause_t,
-    /// 0.
+    /// Always 0.
     pub reserved: u32,
 }
 
-/// Ends `user_data` or an object. Runs exactly once.
+/// Frees `user_data` or an object. Runs exactly once.
 pub type kvl_free_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
-/// Tells the result of one position; `result` is borrowed until the function returns.
+/// Receives the result of one position; `result` is borrowed until the function returns.
 pub type kvl_result_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, result: *const kvl_result_t)>;
-/// Tells the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it.
+/// Receives the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it.
 pub type kvl_results_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, results: *mut kvl_results_t)>;
-/// Tells how far a batch is, in positions.
+/// Receives the progress of a batch, in positions.
 pub type kvl_progress_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, done: usize, failed: usize, total: usize)>;
-/// Tells how far a save or a load has come; `progress` is borrowed until the function returns. Returns 0 to go on; anything else stops it.
+/// Receives the progress of a save or a load; `progress` is borrowed until the function returns. Returns 0 to continue; any other number
+/// stops it.
 pub type kvl_transfer_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, progress: *const kvl_transfer_t) -> i32>;
-/// Returns what takes the place of the value of `entry`, a new reference; NULL leaves the entry out. `entry` is borrowed until the function
-/// returns; of its fields only the key and the value are filled.
+/// Returns a replacement for the value of `entry`, as a new reference; NULL skips the entry. `entry` is borrowed until the function returns;
+/// only its key and its value are filled in.
 pub type kvl_convert_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, entry: *const kvl_result_t) -> *mut kvl_value_t>;
 /// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later.
 pub type kvl_provide_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t)>;
-/// Tells that `request` is no longer wanted; `reason` is KVL_CANCEL_*.
+/// Reports that `request` is no longer wanted; `reason` is KVL_CANCEL_*.
 pub type kvl_cancel_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t, reason: u32)>;
-/// Tells that an engine is closed.
+/// Reports that an engine is closed.
 pub type kvl_closed_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
-/// Tells that a queue is no longer empty. Runs on a thread of the library; may only schedule a poll.
+/// Reports that a queue is no longer empty. Runs on a thread of the library; it may only schedule a poll.
 pub type kvl_wake_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
-/// Says whether a key is valid: not 0 if it is. Runs on the calling thread.
+/// Returns whether a key is valid: not 0 if it is. Runs on the calling thread.
 pub type kvl_validate_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, key: *const u8, key_len: usize) -> u32>;
-/// Says what a value costs to keep, in bytes. Runs on the thread that stores it.
+/// Returns the cost of a value, in bytes. Runs on the thread that stores it.
 pub type kvl_cost_fn =
     Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, key: *const u8, key_len: usize, value: *mut kvl_value_t) -> u64>;
-/// Tells that a value is no longer in the store; `entry` is borrowed until the function returns.
+/// Reports that a value is no longer in the store; `entry` is borrowed until the function returns.
 pub type kvl_removal_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, entry: *const kvl_result_t, cause: kvl_cause_t)>;
-/// Tells how a lookup went: KVL_VALUE, KVL_NULL, KVL_MISS or KVL_INVALID_KEY. Runs on the asking thread.
+/// Receives the outcome of a lookup: KVL_VALUE, KVL_NULL, KVL_MISS or KVL_INVALID_KEY. Runs on the calling thread.
 pub type kvl_record_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, record: kvl_status_t, key: *const u8, key_len: usize)>;

@@ -1,4 +1,4 @@
-//! Values across the ABI. A handle is `base`'s own pointer, or the address of one static that stands for null.
+//! Values across the ABI. A handle is the pointer of a value of `base`, or the address of a static variable that stands for null.
 
 use super::constants::{KVL_KIND_BYTES, KVL_KIND_NULL, KVL_KIND_OBJECT, kvl_status_t};
 use super::guard::{Caller, guard, guard_apart, guard_or};
@@ -8,7 +8,7 @@ use crate::base::{Answer, Kind, Object, Status, Value};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
 
-/// Its address is the null value's handle. It is as wide as a pointer, so that a tagged pointer of a host's keeps working.
+/// The handle of the null value is its address. It is as wide and aligned as a pointer, so that a host's tagged pointer to it works.
 static NULL: usize = 0;
 
 fn null_value() -> *mut kvl_value_t {
@@ -32,10 +32,10 @@ impl Owner for Answer {
         if raw == null_value().cast() {
             return Answer::Null;
         }
-        // SAFETY: the caller's promise: it came from `into_raw`, which made it of a value, since it is not null's.
+        // SAFETY: the caller's promise: it came from `into_raw`, and since it is not the null value's handle, it is that of a value.
         Answer::Value(unsafe { Value::from_raw(NonNull::new_unchecked(raw.cast())) })
     }
-    // Plain memory, equally valid in the child of a fork (rule S16).
+    // Plain memory, which is valid in the child of a fork too (rule S16).
     fn is_stale(_: &()) -> bool {
         false
     }
@@ -43,24 +43,24 @@ impl Owner for Answer {
 
 impl SharedOwner for Answer {}
 
-/// The address of bytes as shown to C. Empty bytes have an address too, always the same one: a program may take NULL for a failure, and
-/// must be able to read and compare 0 bytes.
+/// The address of bytes, for C. Empty bytes have an address too, always the same one: a program may take NULL for a failure, and must be
+/// able to read and compare 0 bytes.
 pub(crate) fn start_of(bytes: &[u8]) -> *const u8 {
     static EMPTY: u8 = 0;
     if bytes.is_empty() { &raw const EMPTY } else { bytes.as_ptr() }
 }
 
-/// Checks the pointer that a host destructor is for. NULL is refused, so that the result of a failed allocation is never stored.
+/// Takes over an object of the host with its destructor. NULL is refused, so that the result of a failed allocation is never stored.
 pub(crate) fn object_in(object: *mut c_void, object_free: kvl_free_fn) -> Result<Object, Status> {
     if object.is_null() { Err(Status::ERR_NULL_POINTER) } else { Ok(Object::new(object, object_free)) }
 }
 
 /// Returns the constant value that stands for "known to be absent".
 ///
-/// A NULL pointer is no value: it is answered with KVL_ERR_NULL_POINTER, so that an unchecked out-of-memory is never stored as an
-/// absence. kvl_value_retain() and kvl_value_release() do nothing to the constant.
+/// A NULL pointer is not a value: it is refused with KVL_ERR_NULL_POINTER, so that the result of a failed allocation is never stored as an
+/// absence. kvl_value_retain() and kvl_value_release() have no effect on the constant.
 ///
-/// @return the constant, never NULL, the same at every call.
+/// @return the constant, never NULL, and the same for every call.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -68,7 +68,7 @@ pub extern "C" fn kvl_value_null() -> *mut kvl_value_t {
     guard_or(null_value(), null_value)
 }
 
-/// Makes a value of bytes by copying them.
+/// Creates a value from a copy of bytes.
 ///
 /// @param data       [copied] `len` bytes; may be NULL if `len` is 0.
 /// @param len        bytes.
@@ -90,12 +90,12 @@ pub unsafe extern "C" fn kvl_value_new_bytes(data: *const u8, len: usize, out_va
     })
 }
 
-/// Makes a value of bytes that the caller fills in: zeroes until then.
+/// Creates a value of bytes for the caller to fill in. They are 0 at first.
 ///
-/// Write through `out_data` before the value is given to anything, and never after.
+/// Write through `out_data` before the value is passed to any other function, and never after.
 ///
 /// @param len        bytes.
-/// @param out_data   [out, borrowed with the value] where the `len` bytes are.
+/// @param out_data   [out, borrowed with the value] the address of the `len` bytes.
 /// @param out_value  [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
 /// @threads any
@@ -112,14 +112,14 @@ pub unsafe extern "C" fn kvl_value_new_space(len: usize, out_data: *mut *mut u8,
     })
 }
 
-/// Makes a value of bytes that stay where they are: nothing is copied.
+/// Creates a value of bytes without a copy: they stay where they are.
 ///
 /// @param data            [borrowed until user_data_free runs] `len` bytes, which do not change; may be NULL if `len` is 0.
 /// @param len             bytes.
-/// @param user_data       [retained] what user_data_free is given; may be NULL.
-/// @param user_data_free  [retained] runs once when the last reference is gone, or before this returns if it fails; may be NULL.
+/// @param user_data       [retained] passed to user_data_free; may be NULL.
+/// @param user_data_free  [retained] runs once when the last reference is dropped, or before this returns if it fails; may be NULL.
 /// @param out_value       [out, owned] the value: release it.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length that no memory can have), KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length larger than any memory), KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -140,16 +140,16 @@ pub unsafe extern "C" fn kvl_value_new_extern(
             return Err(Status::ERR_NO_MEMORY);
         }
         caller.items(data, len)?;
-        // SAFETY: the caller promises that the bytes stay until `user_data_free` runs, which `owner` does at its end.
+        // SAFETY: the caller promises that the bytes stay until `user_data_free` runs, which happens when `owner` is dropped.
         let value = unsafe { Value::external(data, len, owner) };
         Ok(out.give(Answer::Value(value), Status::OK))
     })
 }
 
-/// Makes a value of an object of the program's: a pointer, with its cost and its destructor.
+/// Creates a value of an object of the program: a pointer, with its cost and its destructor.
 ///
-/// @param object       [owned by the value] any pointer but NULL; the library never looks through it.
-/// @param cost         bytes that it costs to keep.
+/// @param object       [owned by the value] any pointer but NULL; the library never dereferences it.
+/// @param cost         its cost, in bytes.
 /// @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if
 ///                     it fails; may be NULL. It does not run for a NULL object.
 /// @param out_value    [out, owned] the value: release it.
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn kvl_value_new_object(
     })
 }
 
-/// Says what a value is.
+/// Returns the kind of a value.
 ///
 /// @param value [borrowed] a value; may be NULL.
 /// @return KVL_KIND_BYTES, KVL_KIND_OBJECT, KVL_KIND_NULL; 0 for NULL.
@@ -190,11 +190,12 @@ pub unsafe extern "C" fn kvl_value_kind(value: *const kvl_value_t) -> u32 {
     })
 }
 
-/// Returns where a value's bytes are, for as long as a reference to the value is held.
+/// Returns the bytes of a value.
 ///
 /// @param value    [borrowed] a value; may be NULL.
-/// @param out_len  [out] their length in bytes, 0 where there are none; may be NULL.
-/// @return the bytes, not NULL even if there are 0 of them; NULL for objects, the null value and NULL.
+/// @param out_len  [out] their length in bytes, 0 if there are none; may be NULL.
+/// @return the bytes, borrowed for as long as a reference to the value is held; not NULL even if there are 0 of them; NULL for objects, the
+///         null value and NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -211,10 +212,10 @@ pub unsafe extern "C" fn kvl_value_data(value: *const kvl_value_t, out_len: *mut
     })
 }
 
-/// Returns the object that a value was made of.
+/// Returns the object of a value.
 ///
 /// @param value [borrowed] a value; may be NULL.
-/// @return the object, for as long as a reference to the value is held; NULL for bytes, the null value and NULL.
+/// @return the object, borrowed for as long as a reference to the value is held; NULL for bytes, the null value and NULL.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -227,7 +228,7 @@ pub unsafe extern "C" fn kvl_value_object(value: *const kvl_value_t) -> *mut c_v
     })
 }
 
-/// Returns what a value says that it costs to keep: the length of bytes, or what was said of an object.
+/// Returns the cost of a value: the length of bytes, or the stated cost of an object.
 ///
 /// @param value [borrowed] a value; may be NULL.
 /// @return bytes; 0 for the null value and NULL.
@@ -242,7 +243,7 @@ pub unsafe extern "C" fn kvl_value_cost(value: *const kvl_value_t) -> u64 {
 
 /// Adds a reference to a value.
 ///
-/// @param value [retained] a value; nothing is done to NULL and to the null value.
+/// @param value [retained] a value; NULL and the null value are ignored.
 /// @return `value`: release it once more.
 /// @threads any
 /// @since 0.1
@@ -253,16 +254,16 @@ pub unsafe extern "C" fn kvl_value_retain(value: *mut kvl_value_t) -> *mut kvl_v
     guard_or(value, || caller.retain(value))
 }
 
-/// Gives a reference up; with the last one the value ends, and its destructor runs on this thread.
+/// Releases a reference. The last one ends the value, whose destructor then runs on this thread.
 ///
-/// @param value [owned] a value; nothing is done to NULL and to the null value.
+/// @param value [owned] a value; NULL and the null value are ignored.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    // Only dropping the last reference needs the guard: releasing another cannot panic.
+    // Only dropping the last reference needs the guard: releasing any other one cannot panic.
     if let Ok(Answer::Value(value)) = caller.take(value)
         && let Some(last) = value.give_up()
     {
@@ -273,10 +274,10 @@ pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
     }
 }
 
-/// Gives up a reference to each of many values, and sets their places to NULL.
+/// Releases a reference to each of several values, and sets their places to NULL.
 ///
-/// @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then nothing is done.
-/// @param n       how many.
+/// @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then this has no effect.
+/// @param n       the number of places.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -287,8 +288,8 @@ pub unsafe extern "C" fn kvl_value_release_many(values: *mut *mut kvl_value_t, n
         for at in 0..if values.is_null() { 0 } else { n } {
             // SAFETY: `at` is below `n`, and the caller promises as many places.
             let place = unsafe { values.add(at) };
-            // Set to NULL first, by `out`: a destructor may call this again with the same places.
-            // SAFETY: a place of the caller's, as above.
+            // Set to NULL first, by `out`: a destructor may call this function again with the same places.
+            // SAFETY: a place of the caller, as above.
             let value = unsafe { place.read() };
             if caller.out(place).is_ok() {
                 caller.end(value);

@@ -1,4 +1,4 @@
-//! Which version of the library a program runs with, beside the one it was compiled with.
+//! The version of the library with which a program runs, besides the one with which it was compiled.
 
 use super::guard::guard_or;
 use std::ffi::c_char;

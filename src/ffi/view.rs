@@ -1,4 +1,4 @@
-//! The views passed to callbacks: `kvl_result_t` filled from an outcome, a departure or a batch. All of it is borrowed.
+//! The views passed to callbacks: a `kvl_result_t` filled from an outcome, a departure or a hit. All of its pointers are borrowed.
 
 use super::constants::{KVL_F_LAST, KVL_F_STALE, KVL_SOURCE_NONE, KVL_SOURCE_STORE};
 use super::types::{kvl_error_t, kvl_result_t, kvl_value_t};
@@ -92,19 +92,19 @@ pub(crate) fn of_hit(key: &[u8], hit: &Hit, core: &Core) -> kvl_result_t {
     view
 }
 
-/// The view of an object that is to become bytes.
+/// The view of an object to be encoded.
 pub(crate) fn of_object(key: &[u8], value: &Value) -> kvl_result_t {
     let mut view = kvl_result_t { status: crate::base::Status::VALUE.0, source: KVL_SOURCE_STORE, ..empty(key) };
     show_value(&mut view, value);
     view
 }
 
-/// The view of bytes that are to become a value.
+/// The view of bytes to be decoded.
 pub(crate) fn of_bytes(key: &[u8], bytes: &[u8]) -> kvl_result_t {
     kvl_result_t { status: crate::base::Status::VALUE.0, data: super::value::start_of(bytes), data_len: bytes.len(), ..empty(key) }
 }
 
-/// The view of an entry that left.
+/// The view of an entry that has left the store.
 pub(crate) fn of_departure(departure: &Departure) -> kvl_result_t {
     let mut view = kvl_result_t {
         age_ms: signed(Core::age_ms(departure)),

@@ -459,7 +459,7 @@ mod tests {
         std::thread::scope(|threads| {
             let reader = threads.spawn(|| queue.poll(8, None));
             queue.send(silent);
-            // The channel closes when the delivery is dropped, while the reader still waits. Otherwise this would wait for ever.
+            // The channel closes when the delivery is dropped, while the reader still waits. Otherwise this would wait forever.
             assert!(dropped.recv().is_err());
             queue.send(calling);
             assert_eq!(reader.join().expect("no panic"), Ok(1));

@@ -1,5 +1,5 @@
-//! The boundary: every export is called as only a mistaken program would, through raw pointers: NULL, unknown flags, lengths that
-//! no memory has, handles from before a fork. Each answers its own status, and changes nothing (rules L06, L09).
+//! The boundary: calls every export with mistaken arguments, through raw pointers: NULL, unknown flags, lengths larger than any memory,
+//! handles from before a fork. Each call returns its own status and changes nothing (rules L06, L09).
 //!
 //! A panic inside the guard cannot be caused from here; `ffi/guard.rs` and `base/panics.rs` test that.
 
@@ -15,16 +15,16 @@ fn status(raw: kvl_status_t) -> &'static str {
     unsafe { CStr::from_ptr(kvl_status_name(raw)) }.to_str().expect("names are ASCII")
 }
 
-/// The call answers the status.
+/// Checks the status of a call.
 macro_rules! answers {
     ($status:literal, $call:expr) => {{
-        // SAFETY: pointers are NULL, or valid for what the header says of them.
+        // SAFETY: pointers are NULL, or valid as the header demands.
         let answer = unsafe { $call };
         assert_eq!(status(answer), concat!("KVL_", $status), "{}", stringify!($call));
     }};
 }
 
-/// A pointer that is not NULL: an output that was not set to NULL is told from one that was.
+/// A pointer that is not NULL, to distinguish an output that was set to NULL from one that was not.
 fn dirty<T>() -> *mut T {
     NonNull::<u64>::dangling().as_ptr().cast()
 }
@@ -43,7 +43,7 @@ unsafe extern "C-unwind" fn valid(_: *mut c_void, _: *const u8, _: usize) -> u32
 }
 
 #[test]
-fn l09_values_refuse_null_and_lengths_that_no_memory_has() {
+fn l09_values_refuse_null_and_lengths_larger_than_any_memory() {
     let (mut out, mut data) = (dirty::<kvl_value_t>(), dirty::<u8>());
     answers!("ERR_NULL_POINTER", kvl_value_new_bytes(c"x".as_ptr().cast(), 1, null_mut()));
     answers!("ERR_NULL_POINTER", kvl_value_new_bytes(null(), 1, &mut out));
@@ -66,7 +66,7 @@ fn l09_values_refuse_null_and_lengths_that_no_memory_has() {
 }
 
 #[test]
-fn l04_what_a_refused_call_was_given_is_ended_once() {
+fn l04_a_refused_call_destroys_its_arguments_once() {
     let ended = AtomicU32::new(0);
     let (given, mut out, mut error) = (counter(&ended), dirty::<kvl_value_t>(), dirty::<kvl_error_t>());
     let mut times = 0;
@@ -106,9 +106,9 @@ fn l04_what_a_refused_call_was_given_is_ended_once() {
 }
 
 #[test]
-fn l09_getters_bear_null() {
+fn l09_getters_accept_null() {
     let mut len = 7;
-    // SAFETY: NULL is allowed by the header.
+    // SAFETY: the header allows NULL.
     unsafe {
         assert_eq!(kvl_value_kind(null()), 0);
         assert!(kvl_value_data(null(), &mut len).is_null() && len == 0);
@@ -152,7 +152,7 @@ fn l09_errors_refuse_unknown_flags_and_false_lengths() {
 }
 
 #[test]
-fn l09_settings_refuse_null_and_say_what_was_wrong() {
+fn l09_settings_refuse_null_and_describe_the_problem() {
     let (mut config, mut options) = (null_mut(), null_mut());
     answers!("ERR_NULL_POINTER", kvl_config_new(null_mut()));
     answers!("ERR_NULL_POINTER", kvl_options_new(null_mut()));
@@ -205,7 +205,7 @@ fn l09_settings_refuse_null_and_say_what_was_wrong() {
 }
 
 #[test]
-fn s15_a_clock_refuses_to_go_back() {
+fn s15_a_clock_refuses_to_move_back() {
     let mut clock = dirty();
     answers!("ERR_INVALID_ARG", kvl_clock_new_manual(i64::MIN, &mut clock));
     assert!(clock.is_null());
@@ -238,9 +238,9 @@ fn l09_slices_are_written_only_when_all_lengths_fit() {
     assert_eq!((slices[0].len, slices[1].len), (1, 2));
 }
 
-/// Runs `child` in a fork of this process; whether it said that all is well.
+/// Runs `child` in a fork of this process. Returns whether it succeeded.
 fn forked(child: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child calls what the library promises to bear after a fork, and ends without running anything of the parent's.
+    // SAFETY: the child calls only what the library allows after a fork, and exits without running code of the parent.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         let well = child();
@@ -265,7 +265,7 @@ fn l06_handles_from_before_a_fork_are_refused_and_values_stay_readable() {
     answers!("OK", kvl_value_new_bytes(c"abc".as_ptr().cast(), 3, &mut value));
     answers!("OK", kvl_error_new(9, c"no".as_ptr(), 2, 0, &mut error));
     let forked_status = kvlight::base::Status::ERR_FORKED.0;
-    // SAFETY: living handles; those of the parent are not ended by the child.
+    // SAFETY: living handles; the child does not release those of the parent.
     let well = forked(|| unsafe {
         let mut text = dirty();
         let refused = [
@@ -294,10 +294,10 @@ fn l06_handles_from_before_a_fork_are_refused_and_values_stay_readable() {
             && readable
             && new_ones_work
     });
-    assert!(well, "the child saw a handle of its parent's at work");
+    assert!(well, "a handle of the parent worked in the child");
     // SAFETY: living handles, each ended once.
     unsafe {
-        assert_eq!(kvl_config_set_int(config, key, 1), 0, "the parent is unharmed");
+        assert_eq!(kvl_config_set_int(config, key, 1), 0, "the handle still works in the parent");
         kvl_config_free(config);
         kvl_options_free(options);
         kvl_clock_release(clock);
@@ -308,7 +308,7 @@ fn l06_handles_from_before_a_fork_are_refused_and_values_stay_readable() {
 }
 
 #[test]
-fn l09_statuses_bear_any_number() {
+fn l09_statuses_accept_any_number() {
     for number in [i32::MIN, -902, -99, 99, i32::MAX] {
         assert_eq!(status(number), "KVL_UNKNOWN");
         assert_eq!(kvl_status_is_retriable(number), 0);

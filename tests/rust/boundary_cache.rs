@@ -1,5 +1,5 @@
-//! The boundary of caches, readers and runtimes, called as only a mistaken program would: NULL, lengths that no memory has,
-//! statistics into an older program's smaller struct, handles from before a fork (rules L06, L09).
+//! The boundary of caches, readers and runtimes, called with mistaken arguments: NULL, lengths larger than any memory, statistics into the
+//! smaller struct of an older program, handles from before a fork (rules L06, L09).
 
 use kvlight::ffi::*;
 use std::ffi::{CStr, c_void};
@@ -14,16 +14,16 @@ fn status(raw: kvl_status_t) -> &'static str {
     unsafe { CStr::from_ptr(kvl_status_name(raw)) }.to_str().expect("names are ASCII")
 }
 
-/// The call answers the status.
+/// Checks the status of a call.
 macro_rules! answers {
     ($status:literal, $call:expr) => {{
-        // SAFETY: pointers are NULL, or valid for what the header says of them.
+        // SAFETY: pointers are NULL, or valid as the header demands.
         let answer = unsafe { $call };
         assert_eq!(status(answer), concat!("KVL_", $status), "{}", stringify!($call));
     }};
 }
 
-/// A pointer that is not NULL: an output that was not set to NULL is told from one that was.
+/// A pointer that is not NULL, to distinguish an output that was set to NULL from one that was not.
 fn dirty<T>() -> *mut T {
     NonNull::<u64>::dangling().as_ptr().cast()
 }
@@ -55,7 +55,7 @@ fn new_cache(runtime: *mut kvl_runtime_t) -> *mut kvl_cache_t {
     cache
 }
 
-/// A cache with "key" in it.
+/// A cache with an entry under "key".
 fn cache_with_key() -> *mut kvl_cache_t {
     let cache = new_cache(null_mut());
     answers!("OK", kvl_cache_put_bytes(cache, KEY, 3, c"value".as_ptr().cast(), 5, &terms(NEVER, 0.0, KVL_COST_DEFAULT)));
@@ -68,7 +68,7 @@ fn stats_of(cache: *mut kvl_cache_t) -> kvl_stats_t {
     stats
 }
 
-/// Every row of the table of statistics, as api/api.json has it, is in both text forms.
+/// Every row of the table of statistics in api/api.json is in both text forms.
 #[test]
 fn s12_every_statistic_is_a_value_in_json_and_a_sample_in_openmetrics() {
     let cache = cache_with_key();
@@ -83,14 +83,14 @@ fn s12_every_statistic_is_a_value_in_json_and_a_sample_in_openmetrics() {
             text
         }
     };
-    let json: serde_json::Value = serde_json::from_str(&text(kvl_cache_stats_json)).expect("it is JSON");
+    let json: serde_json::Value = serde_json::from_str(&text(kvl_cache_stats_json)).expect("valid JSON");
     let metrics = text(kvl_cache_stats_openmetrics);
-    let api = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/api/api.json")).expect("it is committed");
-    let api: serde_json::Value = serde_json::from_str(&api).expect("it is JSON");
-    let rows = api["statistics"].as_array().expect("it is a list");
+    let api = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/api/api.json")).expect("api/api.json is committed");
+    let api: serde_json::Value = serde_json::from_str(&api).expect("valid JSON");
+    let rows = api["statistics"].as_array().expect("a list");
     assert!(rows.len() > 45, "the rows were read: {}", rows.len());
     for row in rows {
-        let word = |key: &str| row[key].as_str().expect("a row has it");
+        let word = |key: &str| row[key].as_str().expect("a row has this text");
         assert!(
             json.pointer(&format!("/{}", word("json").replace('.', "/"))).is_some_and(serde_json::Value::is_u64),
             "{} in {json}",
@@ -105,7 +105,7 @@ fn s12_every_statistic_is_a_value_in_json_and_a_sample_in_openmetrics() {
 }
 
 #[test]
-fn l09_a_cache_is_made_of_a_configuration_and_goes_to_a_place() {
+fn l09_a_new_cache_needs_a_configuration_and_an_output() {
     let (mut cache, mut error) = (dirty::<kvl_cache_t>(), dirty::<kvl_error_t>());
     answers!("ERR_NULL_POINTER", kvl_cache_new(null(), &mut cache, &mut error));
     assert!(cache.is_null());
@@ -120,7 +120,7 @@ fn l09_a_cache_is_made_of_a_configuration_and_goes_to_a_place() {
     answers!("ERR_NULL_POINTER", kvl_cache_new(config, null_mut(), null_mut()));
     error = dirty();
     answers!("OK", kvl_cache_new(config, &mut cache, &mut error));
-    assert!(error.is_null() && !cache.is_null(), "the place for an error is NULL when there is none");
+    assert!(error.is_null() && !cache.is_null(), "out_error is NULL if there is no error");
     // SAFETY: living handles, each ended once.
     unsafe {
         kvl_config_free(config);
@@ -178,7 +178,7 @@ fn l09_lookups_refuse_null_and_set_their_outputs() {
 }
 
 #[test]
-fn l09_many_lookups_refuse_what_they_cannot_read_or_write() {
+fn l09_lookups_of_several_keys_refuse_invalid_arrays() {
     let cache = cache_with_key();
     let keys = [kvl_slice_t { data: KEY, len: 3 }, kvl_slice_t { data: null(), len: 0 }];
     let (mut values, mut statuses) = ([dirty::<kvl_value_t>(); 2], [77; 2]);
@@ -231,7 +231,7 @@ fn l09_puts_refuse_bad_terms_and_change_nothing() {
 }
 
 #[test]
-fn l09_changes_and_sizes_bear_null() {
+fn l09_writes_and_sizes_accept_null() {
     let mut removed = 77;
     let mut text = dirty::<kvl_value_t>();
     answers!("ERR_NULL_POINTER", kvl_cache_remove_expired(null_mut(), &mut removed));
@@ -254,7 +254,7 @@ fn l09_changes_and_sizes_bear_null() {
     for limit in [-2, i64::MIN] {
         answers!("ERR_INVALID_ARG", kvl_cache_resize(cache, 1, limit));
     }
-    // SAFETY: NULL is allowed by the header; a living handle, ended once.
+    // SAFETY: the header allows NULL; a living handle, ended once.
     unsafe {
         assert_eq!(kvl_cache_capacity(cache), 1024);
         assert_eq!((kvl_cache_len(null()), kvl_cache_cost(null()), kvl_cache_capacity(null())), (0, 0, 0));
@@ -284,7 +284,7 @@ fn l09_readers_and_runtimes_refuse_null() {
     answers!("ERR_NULL_POINTER", kvl_runtime_new(null_mut()));
     answers!("ERR_NULL_POINTER", kvl_config_set_runtime(null_mut(), null_mut()));
     answers!("OK", kvl_runtime_free(null_mut()));
-    // SAFETY: NULL is allowed by the header; living handles, each ended once.
+    // SAFETY: the header allows NULL; living handles, each ended once.
     unsafe {
         kvl_reader_done(null_mut());
         kvl_reader_free(null_mut());
@@ -293,7 +293,7 @@ fn l09_readers_and_runtimes_refuse_null() {
     }
 }
 
-/// What a program holds that was compiled against an earlier header: a smaller struct, and something else behind it.
+/// The memory of a program that was compiled with an earlier header: a smaller struct, with other data behind it.
 #[test]
 fn s12_fault_39_statistics_never_overrun_a_smaller_struct() {
     let cache = cache_with_key();
@@ -302,10 +302,10 @@ fn s12_fault_39_statistics_never_overrun_a_smaller_struct() {
     let mut value = dirty::<kvl_value_t>();
     answers!("VALUE", kvl_cache_get(cache, KEY, 3, &mut value));
     for (given, filled) in [(full, full), (full + 64, full), (hits_end, hits_end), (hits_end + 3, hits_end), (8, 8), (full - 1, full - 8)] {
-        // Of u64s, since a struct of a program's is aligned.
+        // An array of u64s, since a struct of a program is aligned.
         let mut memory = vec![0xabab_abab_abab_abab_u64; full / 8 + 16];
         answers!("OK", kvl_cache_stats(cache, memory.as_mut_ptr().cast(), given));
-        assert_eq!(memory[0], filled as u64, "struct_size says how far it was filled, given {given}");
+        assert_eq!(memory[0], filled as u64, "struct_size is the number of bytes filled, given {given}");
         assert!(memory[filled / 8..].iter().all(|word| *word == 0xabab_abab_abab_abab), "overrun, given {given}");
         if filled >= hits_end {
             assert_eq!(memory[offset_of!(kvl_stats_t, hits) / 8], 1);
@@ -326,9 +326,9 @@ fn s12_fault_39_statistics_never_overrun_a_smaller_struct() {
     }
 }
 
-/// Runs `child` in a fork of this process; whether it said that all is well.
+/// Runs `child` in a fork of this process. Returns whether it succeeded.
 fn forked(child: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child calls what the library promises to bear after a fork, and ends without running anything of the parent's.
+    // SAFETY: the child calls only what the library allows after a fork, and exits without running code of the parent.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         let well = child();
@@ -352,13 +352,13 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
     answers!("OK", kvl_config_set_runtime(config, runtime));
     answers!("OK", kvl_config_set_removal_listener(config, Some(removed), counter, Some(count)));
     answers!("OK", kvl_cache_new(config, &mut cache, null_mut()));
-    // An hour: the timer's thread is there in the parent, and nothing is due.
+    // A TTL of an hour: the timer's thread runs in the parent, and nothing is due.
     answers!("OK", kvl_cache_put_bytes(cache, KEY, 3, c"value".as_ptr().cast(), 5, &terms(3_600_000, 0.0, KVL_COST_DEFAULT)));
     answers!("OK", kvl_reader_new(cache, &mut reader));
     answers!("VALUE", kvl_reader_get(reader, KEY, 3, &mut data, &mut len, null_mut()));
     answers!("VALUE", kvl_cache_get(cache, KEY, 3, &mut value));
     let forked_status = kvlight::base::Status::ERR_FORKED.0;
-    // SAFETY: living handles; those of the parent are not ended by the child.
+    // SAFETY: living handles; the child does not release those of the parent.
     let well = forked(|| unsafe {
         let (mut out, mut place, mut other, mut error) = (dirty(), dirty(), dirty(), dirty());
         let (mut data, mut len, mut stats, mut said) = (null(), 77, kvl_stats_t::default(), 77);
@@ -393,13 +393,13 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
         kvl_config_free(config);
         let frees_do_nothing = ended.load(Ordering::Relaxed) == 0;
         let readable = std::slice::from_raw_parts(kvl_value_data(value, null_mut()), 5) == b"value";
-        // One made here works, with threads of its own.
+        // A cache that is created here works, with its own threads.
         let new = new_cache(null_mut());
         let works = kvl_cache_put_bytes(new, KEY, 3, null(), 0, &terms(3_600_000, 0.0, KVL_COST_DEFAULT)) == 0 && kvl_cache_len(new) == 1;
         kvl_cache_release(new);
         refused.iter().all(|status| *status == forked_status) && sizes && untouched && frees_do_nothing && readable && works
     });
-    assert!(well, "the child saw a handle of its parent's at work");
+    assert!(well, "a handle of the parent worked in the child");
     answers!("VALUE", kvl_cache_contains(cache, KEY, 3));
     answers!("ERR_BUSY", kvl_runtime_free(runtime));
     // SAFETY: living handles, each ended once.
@@ -408,11 +408,11 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
         kvl_cache_release(cache);
     }
     answers!("ERR_BUSY", kvl_runtime_free(runtime));
-    // SAFETY: as above; the reader was the last who held the cache.
+    // SAFETY: as above; the reader was the last holder of the cache.
     unsafe {
         kvl_reader_free(reader);
         kvl_value_release(value);
     }
     answers!("OK", kvl_runtime_free(runtime));
-    assert_eq!(ended.load(Ordering::Relaxed), 1, "the user data ended once, and no listener heard of the end");
+    assert_eq!(ended.load(Ordering::Relaxed), 1, "the user data was freed once, and the listener was not called for the end of the cache");
 }

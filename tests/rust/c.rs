@@ -1,6 +1,6 @@
-//! Programs as a C programmer writes them, one for each noun (tests/programs/c/*.c): compiled strictly against include/ and the shared
-//! library, run plainly, and run under valgrind, where not a byte may be left at exit (rule L08). And the header alone, through
-//! every compiler and standard that it must pass.
+//! C programs, one for each noun (tests/programs/c/*.c): compiled with strict warnings against include/ and the shared library, run, and
+//! run under valgrind, where no byte may be in use at exit (rule L08). Also the header alone, with every compiler and standard that must
+//! accept it.
 
 use super::library;
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// One test for each program, so that a failure has its noun's name.
+/// One test for each program, so that a failure has the name of its noun.
 macro_rules! programs {
     ($($name:ident)*) => {
         const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
@@ -36,7 +36,7 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder with the library under the names by which it is linked and loaded.
+/// A folder with the library, under the names with which it is linked and loaded.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| library::installed_in("c"))
@@ -55,7 +55,7 @@ fn check(name: &str) {
     must(&mut compiler);
 
     let said = must(on_library(&mut Command::new(&program)));
-    assert!(said.trim_end().ends_with(" checks, 0 failed"), "it says only what it checked: {said}");
+    assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
 
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--error-exitcode=9"]);
@@ -65,11 +65,11 @@ fn check(name: &str) {
 }
 
 fn on_library(program: &mut Command) -> &mut Command {
-    // One caught panic with a backtrace would keep tens of megabytes of symbols.
+    // A backtrace of one caught panic would keep tens of megabytes of symbols.
     program.env("LD_LIBRARY_PATH", installed()).env("RUST_BACKTRACE", "0")
 }
 
-/// Whether a compiler is here. In CI all must be; elsewhere those that are not are named.
+/// Whether a compiler is installed. In CI every compiler must be; elsewhere a missing one is reported.
 fn present(compiler: &str) -> bool {
     let found = Command::new(compiler).arg(if compiler == "tcc" { "-v" } else { "--version" }).output().is_ok();
     let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
@@ -80,7 +80,7 @@ fn present(compiler: &str) -> bool {
     found
 }
 
-/// Compiles a source that is nothing but the header, once and twice included.
+/// Compiles a source that only includes the header, once and twice.
 fn header_passes(compiler: &str, standards: &[&str], flags: &[&str], suffix: &str) {
     if !present(compiler) {
         return;
@@ -88,7 +88,7 @@ fn header_passes(compiler: &str, standards: &[&str], flags: &[&str], suffix: &st
     for standard in standards {
         for (times, text) in [("once", "#include <kvlight.h>\n"), ("twice", "#include <kvlight.h>\n#include <kvlight.h>\n")] {
             let source = installed().join(format!("header_{compiler}_{standard}_{times}.{suffix}"));
-            // A source without a declaration of its own is no C source to a pedant.
+            // Pedantic compilers refuse a source without a declaration.
             fs::write(&source, format!("{text}kvl_status_t status_of_this_source(void);\n")).expect("the target folder can be written");
             let mut command = Command::new(compiler);
             command.arg(format!("-std={standard}")).args(flags).arg("-I").arg(here().join("include"));
@@ -126,7 +126,7 @@ fn the_header_is_c_for_a_small_compiler() {
     header_passes("tcc", &["c99", "c11"], &["-Wall", "-Werror"], "c");
 }
 
-/// As Swift imports it: through include/module.modulemap. Objective-C alone lets a source say so.
+/// The header as Swift imports it: through include/module.modulemap. Only Objective-C has a statement for that.
 #[test]
 fn the_header_is_a_module_for_clang() {
     if !present("clang-19") {
@@ -140,9 +140,9 @@ fn the_header_is_a_module_for_clang() {
     must(&mut command);
 }
 
-/// Structs that grow are filled up to what a program knows of them, word by word: so each version of them must end with a word.
+/// Structs that grow are filled up to the size that a program knows, by words, so every version of them must be a whole number of words.
 #[test]
-fn b1_structs_that_grow_are_made_of_whole_words_on_every_machine() {
+fn b1_structs_that_grow_consist_of_whole_words_on_every_machine() {
     if !present("clang-19") {
         return;
     }

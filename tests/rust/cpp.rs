@@ -1,6 +1,5 @@
-//! Programs as a C++ programmer writes them (tests/programs/cpp/*.cpp), and the examples: compiled strictly against include/kvlight.hpp, with
-//! two compilers, two standards, with and without exceptions; run plainly, and one build of each test under valgrind, where not a
-//! byte may be lost.
+//! C++ programs (tests/programs/cpp/*.cpp) and the examples: compiled with strict warnings against include/kvlight.hpp, by two compilers,
+//! for two standards, with and without exceptions; run, and one build of each test under valgrind, where no byte may be lost.
 
 use super::library;
 
@@ -9,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Compiler, standard, exceptions: each of them in two builds.
+/// Compiler, standard and exceptions: each value of these is in two builds.
 const BUILDS: [(&str, &str, &str); 4] = [
     ("g++", "c++17", "-fexceptions"),
     ("g++", "c++20", "-fno-exceptions"),
@@ -17,7 +16,8 @@ const BUILDS: [(&str, &str, &str); 4] = [
     ("clang++-19", "c++17", "-fno-exceptions"),
 ];
 
-/// What careful projects switch on; a header's warnings are its user's. The last is about the checks of our own tests.
+/// Warnings that careful projects enable, since a warning in a header appears in the projects that include it. The last is for the checks
+/// of our own tests.
 const WARNINGS: &[&str] = &[
     "-Wall",
     "-Wextra",
@@ -80,7 +80,7 @@ fn named(folder: &str) -> Vec<String> {
     names
 }
 
-/// A folder with the library under the names by which it is linked and loaded.
+/// A folder with the library, under the names with which it is linked and loaded.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| library::installed_in("cpp"))
@@ -90,7 +90,7 @@ fn must(program: &mut Command) -> String {
     library::run(program).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The program, or nothing if the compiler is not here; in CI it must be.
+/// Compiles a program. `None` if the compiler is not installed; in CI it must be.
 fn compile(source: &Path, compiler: &str, standard: &str, exceptions: &str) -> Option<PathBuf> {
     let found = Command::new(compiler).arg("--version").output().is_ok();
     let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
@@ -120,9 +120,9 @@ fn check(name: &str) {
     for (compiler, standard, exceptions) in BUILDS {
         let Some(program) = compile(&source, compiler, standard, exceptions) else { continue };
         let said = must(&mut on_library(&program));
-        assert!(said.trim_end().ends_with(" checks, 0 failed"), "it says only what it checked: {said}");
+        assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
         if (compiler, standard) == ("g++", "c++17") {
-            // Not "possible": an engine that was disposed of may still be ending when the program does.
+            // Not "possible": an engine that was disposed of may still be ending when the program exits.
             let mut valgrind = Command::new("valgrind");
             valgrind.args(["-q", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=9"]);
             valgrind.args(["--fair-sched=yes"]).arg(&program);
@@ -131,12 +131,12 @@ fn check(name: &str) {
     }
 }
 
-/// Those of tests/programs/cpp/parts are made of several files, or need options of their own.
+/// The programs of tests/programs/cpp/parts consist of several files, or need their own options.
 fn part(name: &str) -> PathBuf {
     here().join("tests/programs/cpp/parts").join(name)
 }
 
-/// Runs a compiler with the options that all parts have; false if there is no such compiler, which in CI there must be.
+/// Runs a compiler with the options that all parts have. False if it is not installed; in CI it must be.
 fn compiled(compiler: &str, arguments: &[&str], out: &Path) -> bool {
     if Command::new(compiler).arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{compiler} is missing, and CI runs every compiler");
@@ -158,15 +158,15 @@ fn all_hold(program: &Path) {
     assert!(said.trim_end().ends_with(" checks, 0 failed"), "{}: {said}", program.display());
 }
 
-/// The library by one compiler, the program by either, everything hidden that does not say otherwise, with RTTI and without; folded by a
-/// linker that takes what is the same for one.
+/// The library is built by one compiler and the program by either, with hidden visibility by default, with and without RTTI, and with a
+/// linker that merges identical data.
 #[test]
-fn an_object_keeps_its_type_across_shared_objects_and_is_taken_for_no_other() {
+fn an_object_keeps_its_type_across_shared_objects() {
     let (library, program) = (part("shapes.cpp"), part("identity.cpp"));
-    let (library, program) = (library.to_str().expect("a path of ours"), program.to_str().expect("a path of ours"));
+    let (library, program) = (library.to_str().expect("the path is UTF-8"), program.to_str().expect("the path is UTF-8"));
     let gold = Command::new("ld.gold").arg("--version").output().is_ok();
     let folded: &[&str] = if gold { &["-fuse-ld=gold", "-Wl,--icf=all"] } else { &[] };
-    // Compiler and options of the library, then of the program.
+    // The compiler and options of the library, then those of the program.
     let builds: [([&str; 2], &str, &[&str]); 6] = [
         (["g++", "-frtti"], "clang++-19", &[]),
         (["clang++-19", "-frtti"], "g++", folded),
@@ -181,7 +181,7 @@ fn an_object_keeps_its_type_across_shared_objects_and_is_taken_for_no_other() {
         if !compiled(made_by, &["-shared", "-fPIC", "-fvisibility=hidden", rtti, library], &folder.join("libshapes.so")) {
             continue;
         }
-        let (out, at) = (folder.join("identity"), folder.to_str().expect("a path of ours"));
+        let (out, at) = (folder.join("identity"), folder.to_str().expect("the path is UTF-8"));
         let run_path = format!("-Wl,-rpath,{at}");
         let mut all = vec!["-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", program, "-L", at, "-lshapes", &run_path];
         all.extend(options);
@@ -192,9 +192,9 @@ fn an_object_keeps_its_type_across_shared_objects_and_is_taken_for_no_other() {
     }
 }
 
-/// The linker keeps one of two functions of one name, which must not be the one that cannot throw.
+/// The linker keeps one of two functions with the same name, which must not be the one that cannot throw.
 #[test]
-fn files_with_and_without_exceptions_are_parts_of_one_program() {
+fn files_with_and_without_exceptions_can_be_linked_together() {
     for compiler in ["g++", "clang++-19"] {
         let folder = installed().join(format!("modes_{compiler}"));
         fs::create_dir_all(&folder).expect("the target folder can be written");
@@ -203,14 +203,14 @@ fn files_with_and_without_exceptions_are_parts_of_one_program() {
             .map(|(name, exceptions)| (name, exceptions, folder.join(name).with_extension("o")))
             .filter(|(name, exceptions, object)| {
                 let source = part(name).with_extension("cpp");
-                // Not optimised, so that no function is inlined away.
-                compiled(compiler, &["-c", "-O0", exceptions, source.to_str().expect("a path of ours")], object)
+                // Not optimised, so that no function is inlined.
+                compiled(compiler, &["-c", "-O0", exceptions, source.to_str().expect("the path is UTF-8")], object)
             })
             .map(|(_, _, object)| object)
             .collect();
         for (nth, order) in [[0, 1], [1, 0]].into_iter().enumerate().filter(|_| objects.len() == 2) {
             let program = folder.join(format!("program{nth}"));
-            compiled(compiler, &order.map(|object: usize| objects[object].to_str().expect("a path of ours")), &program);
+            compiled(compiler, &order.map(|object: usize| objects[object].to_str().expect("the path is UTF-8")), &program);
             all_hold(&program);
         }
     }
@@ -221,7 +221,7 @@ fn macros_of_other_headers_do_no_harm() {
     let source = part("macros.cpp");
     for (compiler, standard) in [("g++", "-std=gnu++17"), ("clang++-19", "-std=c++20")] {
         let program = installed().join(format!("macros_{compiler}"));
-        if compiled(compiler, &[standard, source.to_str().expect("a path of ours")], &program) {
+        if compiled(compiler, &[standard, source.to_str().expect("the path is UTF-8")], &program) {
             all_hold(&program);
         }
     }

@@ -1,4 +1,4 @@
-//! The main job: examples/c/digest.c on a folder of thousands of files, held against the standard command.
+//! The main demo: examples/c/digest.c on a folder of thousands of files, compared with the standard command.
 
 use super::library;
 
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 const FILES: usize = 2_200;
 
-/// A folder with many files, an empty one, a broken link, and a name that is no text.
+/// A folder with many files, an empty one, a broken link, and a name that is not UTF-8.
 fn a_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(make_folder)
@@ -38,7 +38,7 @@ fn digest() -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(build);
     let mut command = Command::new(program);
-    command.env("LD_LIBRARY_PATH", program.parent().expect("it lies in a folder"));
+    command.env("LD_LIBRARY_PATH", program.parent().expect("the program is in a folder"));
     command
 }
 
@@ -65,15 +65,15 @@ fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn the_demo_finds_the_digests_that_the_standard_command_finds() {
+fn the_demo_computes_the_same_digests_as_the_standard_command() {
     let folder = a_folder();
     let ours = digest().arg("--list").arg(folder).output().expect("the demo runs");
     assert!(ours.status.success(), "{}", String::from_utf8_lossy(&ours.stderr));
     let mut find = Command::new("find").arg(folder).args(["-type", "f", "-print0"]).stdout(Stdio::piped()).spawn().expect("find runs");
-    let input = find.stdout.take().expect("it is piped");
+    let input = find.stdout.take().expect("its output is piped");
     let theirs = Command::new("xargs").args(["-0", "sha256sum", "--zero"]).stdin(input).output().expect("sha256sum runs");
     assert!(find.wait().expect("find ends").success());
-    // --zero: it would escape strange names otherwise; ours have no newline in them.
+    // --zero: otherwise it would escape strange names. No name here has a newline.
     let theirs: Vec<u8> = theirs.stdout.iter().map(|byte| if *byte == 0 { b'\n' } else { *byte }).collect();
     let (ours, theirs) = (lines(&ours.stdout), lines(&theirs));
     assert_eq!(ours.len(), FILES + 2);
@@ -81,7 +81,7 @@ fn the_demo_finds_the_digests_that_the_standard_command_finds() {
 }
 
 #[test]
-fn the_demo_tells_what_it_did() {
+fn the_demo_reports_its_figures() {
     let said = digest().arg(a_folder()).output().expect("the demo runs");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     let row = |name: &str| {
@@ -91,16 +91,16 @@ fn the_demo_tells_what_it_did() {
     // keys, ms, requests, hits, joined, failed
     let (first, second, third) = (row("all absent"), row("all resident"), row("half of them twice, anew"));
     let all = (FILES + 3) as f64;
-    assert_eq!((first[0], first[3], first[5]), (all, 0.0, 1.0), "the broken link fails alone\n{said}");
+    assert_eq!((first[0], first[3], first[5]), (all, 0.0, 1.0), "only the broken link fails\n{said}");
     assert!(first[2] >= (all / 64.0).ceil() && first[2] < all / 8.0, "requests hold many keys\n{said}");
     assert_eq!((second[0], second[3]), (all, all - 1.0), "the second pass hits\n{said}");
     assert_eq!(third[0], 2.0 * (all / 2.0).floor(), "{said}");
     assert!(third[4] >= (all / 2.0).floor(), "the second of each pair joins the load of the first\n{said}");
-    assert!(said.contains("No such file or directory"), "failures are told by kind\n{said}");
+    assert!(said.contains("No such file or directory"), "failures are reported by kind\n{said}");
 }
 
 #[test]
-fn the_demo_says_how_it_is_used() {
+fn the_demo_prints_its_usage() {
     let said = digest().output().expect("the demo runs");
     assert_eq!(said.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&said.stderr).contains("usage: digest [--list] DIR"));

@@ -1,7 +1,7 @@
-//! What the documents show is true: their programs compile, run and print what is said; their links lead somewhere; the tests
-//! they name exist.
+//! Checks that the documents are correct: their programs compile, run and print the documented output; their links have targets; the tests
+//! that they name exist.
 //!
-//! A block marked `c`, `cpp` or `python` is a whole program. If the next block after it is marked `text`, that is what it prints.
+//! A block marked `c`, `cpp` or `python` is a complete program. If the next block after it is marked `text`, that is its output.
 
 mod library;
 
@@ -15,12 +15,12 @@ fn here() -> &'static Path {
 }
 
 struct Page {
-    /// Below the checkout.
+    /// Relative to the root of the repository.
     path: PathBuf,
     text: String,
 }
 
-/// All Markdown that we keep at the top, under docs and at the top of each package.
+/// All Markdown pages at the top, under docs, and at the top of each package.
 fn pages() -> Vec<Page> {
     let (mut folders, mut pages) = (vec![here().join("docs")], Vec::new());
     let mut files: Vec<PathBuf> = list(here());
@@ -33,7 +33,7 @@ fn pages() -> Vec<Page> {
     files.sort();
     for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let text = fs::read_to_string(&path).expect("documents are UTF-8");
-        pages.push(Page { path: path.strip_prefix(here()).expect("it was found there").to_owned(), text });
+        pages.push(Page { path: path.strip_prefix(here()).expect("the page is in the repository").to_owned(), text });
     }
     assert!(pages.iter().any(|page| page.path.ends_with("README.md")), "the documents were found");
     pages
@@ -61,7 +61,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
             }
             open = !open;
         } else if open {
-            let block = found.last_mut().expect("it was opened");
+            let block = found.last_mut().expect("a block is open");
             block.text.push_str(line);
             block.text.push('\n');
         }
@@ -70,7 +70,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     found
 }
 
-/// A folder with the library under the names by which it is linked and loaded.
+/// A folder with the library, under the names with which it is linked and loaded.
 fn installed() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
     fs::create_dir_all(&folder).expect("the target folder can be written");
@@ -92,13 +92,13 @@ fn trimmed(text: &str) -> Vec<&str> {
 
 const LANGUAGES: &[&str] = &["c", "cpp", "python"];
 
-/// The Python package, built in `folder` with the library of this test run inside.
+/// Installs the Python package in `folder`, with the library of this test run.
 fn python_package(folder: &Path) -> PathBuf {
     let package = folder.join("python");
     BUILT.call_once(|| {
         let mut build = Command::new(here().join("bindings/python/build.sh"));
         build.arg(&package).env("KVL_INCLUDE_DIR", here().join("include"));
-        build.env("KVL_LIB_DIR", library::shared().parent().expect("the library lies in a folder"));
+        build.env("KVL_LIB_DIR", library::shared().parent().expect("the library is in a folder"));
         run(&mut build, "bindings/python");
     });
     package
@@ -106,7 +106,7 @@ fn python_package(folder: &Path) -> PathBuf {
 
 static BUILT: Once = Once::new();
 
-/// What runs a source: the program that it is compiled to, or its interpreter.
+/// The command that runs a source: the compiled program, or the interpreter.
 fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Command {
     if language == "python" {
         let mut python = Command::new("python3");
@@ -124,7 +124,7 @@ fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Comm
 }
 
 #[test]
-fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
+fn every_program_in_the_documents_compiles_runs_and_prints_the_documented_output() {
     let folder = installed();
     let (mut programs, mut wrong) = (0, Vec::new());
     for page in pages() {
@@ -142,11 +142,12 @@ fn every_program_in_the_documents_compiles_runs_and_prints_what_is_said() {
             }
         }
     }
-    assert!(wrong.is_empty(), "programs that print something else than is said:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "programs whose output differs from the documents:\n{}", wrong.join("\n"));
     assert!(programs > 0, "README.md has a program");
 }
 
-/// Their toolchains are not everywhere, so what the documents show of them is taken word for word from what their own tests run.
+/// Languages whose toolchains are not installed everywhere. Their examples in the documents must be quotations from programs that their own
+/// tests run.
 const QUOTED: &[(&str, &[&str])] = &[
     ("rust", &["src/typed"]),
     ("swift", &["examples/swift", "bindings/swift/tests"]),
@@ -159,20 +160,20 @@ const QUOTED: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn what_is_not_run_here_is_of_programs_that_are_tested_elsewhere() {
+fn programs_that_are_not_run_here_are_quoted_from_tested_ones() {
     let mut quoted = Vec::new();
-    // The Swift package's page shows fragments, for types of a program that is not there.
+    // The page of the Swift package shows fragments, for types of an imaginary program.
     for page in pages().into_iter().filter(|page| !page.path.ends_with("swift/README.md")) {
         for block in blocks(&page.text) {
             let place = format!("{}:{}", page.path.display(), block.line);
             let Some((language, folders)) = QUOTED.iter().find(|(language, _)| *language == block.language) else {
                 let is_checked = LANGUAGES.contains(&block.language) || ["text", "sh", "{toctree}"].contains(&block.language);
-                assert!(is_checked, "{place}: nobody checks what is marked {:?}", block.language);
+                assert!(is_checked, "{place}: no test checks blocks marked {:?}", block.language);
                 continue;
             };
             let mut sources = String::new();
             folders.iter().for_each(|folder| sources_below(folder, &mut sources));
-            // Programs in the comments of a module are run as its tests.
+            // Programs in the comments of a module are run as its doc tests.
             let sources = sources.replace("//! ", "");
             for part in block.text.split("\n\n") {
                 assert!(sources.contains(part.trim_end()), "{place}: no program has\n{part}");
@@ -183,10 +184,10 @@ fn what_is_not_run_here_is_of_programs_that_are_tested_elsewhere() {
     assert!(QUOTED.iter().all(|(language, _)| quoted.contains(language)), "only these are shown: {quoted:?}");
 }
 
-/// In words between backticks and in blocks for a shell.
+/// Targets are recognised in words between backticks and in blocks for a shell.
 #[test]
 fn every_target_of_make_that_is_named_exists() {
-    let makefile = fs::read_to_string(here().join("Makefile")).expect("it is there");
+    let makefile = fs::read_to_string(here().join("Makefile")).expect("the file exists");
     let (mut named, mut unknown) = (0, Vec::new());
     for page in pages() {
         let spans = page.text.split('`').map(str::to_owned);
@@ -200,7 +201,7 @@ fn every_target_of_make_that_is_named_exists() {
         }
     }
     assert!(named > 10, "the documents were read: {named}");
-    assert!(unknown.is_empty(), "what make cannot make:\n  {}", unknown.join("\n  "));
+    assert!(unknown.is_empty(), "unknown targets of make:\n  {}", unknown.join("\n  "));
 }
 
 fn lines_of(text: &str) -> Vec<String> {
@@ -209,17 +210,20 @@ fn lines_of(text: &str) -> Vec<String> {
 
 /// The names of all settings.
 fn settings() -> Vec<String> {
-    let text = fs::read_to_string(here().join("src/ffi/config_keys.json")).expect("it is there");
-    let keys: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
-    let list = keys.as_array().expect("it is a list");
+    let text = fs::read_to_string(here().join("src/ffi/config_keys.json")).expect("the file exists");
+    let keys: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+    let list = keys.as_array().expect("a list");
     list.iter().map(|key| key["name"].as_str().expect("a setting has a name").to_owned()).collect()
 }
 
 #[test]
 fn every_dependency_has_its_line() {
-    let manifest = fs::read_to_string(here().join("Cargo.toml")).expect("it is there");
-    let architecture = fs::read_to_string(here().join("ARCHITECTURE.md")).expect("it is there");
-    let chapter = architecture.split("\n## ").find(|chapter| chapter.starts_with("Dependencies\n")).expect("there is a chapter of them");
+    let manifest = fs::read_to_string(here().join("Cargo.toml")).expect("the file exists");
+    let architecture = fs::read_to_string(here().join("ARCHITECTURE.md")).expect("the file exists");
+    let chapter = architecture
+        .split("\n## ")
+        .find(|chapter| chapter.starts_with("Dependencies\n"))
+        .expect("ARCHITECTURE.md has a chapter on dependencies");
     let lines: String =
         chapter.lines().filter(|line| line.starts_with('|')).map(|line| line.split('|').nth(1).unwrap_or_default()).collect();
     let named: Vec<&str> = lines.split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c))).collect();
@@ -229,11 +233,11 @@ fn every_dependency_has_its_line() {
             is_list = line.ends_with("dependencies]");
         } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_list) {
             count += 1;
-            assert!(named.contains(&name), "{name} is used, and ARCHITECTURE.md does not say why");
+            assert!(named.contains(&name), "{name} is a dependency, but ARCHITECTURE.md does not explain it");
         }
     }
     assert!(count > 10, "the list was read: {count}");
-    // And where it is said to be used, it is.
+    // And the places where a dependency is said to be used do use it.
     let rows = chapter.lines().filter(|line| line.starts_with('|') && line.contains('`'));
     let mut places = 0;
     for cells in rows.map(|line| line.split('|').collect::<Vec<_>>()) {
@@ -242,12 +246,12 @@ fn every_dependency_has_its_line() {
             let path = place.replace("::", "/");
             let found =
                 [place.to_owned(), format!("src/{path}.rs"), format!("src/{path}")].into_iter().find(|path| here().join(path).exists());
-            let found = found.unwrap_or_else(|| panic!("ARCHITECTURE.md: {name} is said to be used in {place}, which is not there"));
+            let found = found.unwrap_or_else(|| panic!("ARCHITECTURE.md: {name} is said to be used in {place}, which does not exist"));
             let mut text = fs::read_to_string(here().join(&found)).unwrap_or_default();
             if text.is_empty() {
                 sources_below(&found, &mut text);
             }
-            assert!(text.contains(&name), "ARCHITECTURE.md: {name} is said to be used in {place}, and is not");
+            assert!(text.contains(&name), "ARCHITECTURE.md: {name} is said to be used in {place}, but is not");
             places += 1;
         }
     }
@@ -258,7 +262,7 @@ fn every_dependency_has_its_line() {
 fn every_setting_that_is_named_exists() {
     let (known, mut unknown) = (settings(), Vec::new());
     let groups: Vec<&str> = known.iter().filter_map(|key| key.split_once('.')).map(|(group, _)| group).collect();
-    // The changelog names what is gone, the page of statistics what is counted.
+    // The changelog names removed settings, and the page of statistics names statistics.
     let is_about_settings = |page: &Page| !["CHANGELOG.md", "STATISTICS.md"].iter().any(|name| page.path.ends_with(name));
     for page in pages().into_iter().filter(is_about_settings) {
         for word in page.text.split('`') {
@@ -275,7 +279,7 @@ fn every_setting_that_is_named_exists() {
 
 #[test]
 fn the_first_example_is_short() {
-    let readme = fs::read_to_string(here().join("README.md")).expect("it is there");
+    let readme = fs::read_to_string(here().join("README.md")).expect("the file exists");
     let blocks = blocks(&readme);
     let first = blocks.iter().find(|block| block.language == "c").expect("README.md has a program in C");
     let lines = first.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("#include") && !line.starts_with("/*"));
@@ -298,7 +302,7 @@ fn prose(text: &str) -> String {
     kept
 }
 
-/// By what a heading is linked to: `## A cache alone` by `a-cache-alone`.
+/// The link targets of the headings: `a-cache-alone` for `## A cache alone`.
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_lowercase());
     headings
@@ -307,10 +311,10 @@ fn anchors(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let mut lost = Vec::new();
     for page in pages() {
-        let (folder, text) = (page.path.parent().expect("a page lies in a folder"), prose(&page.text));
+        let (folder, text) = (page.path.parent().expect("a page is in a folder"), prose(&page.text));
         for piece in text.split("](").skip(1) {
             let target = piece.split(')').next().unwrap_or_default();
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
@@ -326,20 +330,20 @@ fn every_link_leads_somewhere() {
             }
         }
     }
-    assert!(lost.is_empty(), "links that lead nowhere:\n  {}", lost.join("\n  "));
+    assert!(lost.is_empty(), "links without a target:\n  {}", lost.join("\n  "));
 }
 
-/// Functions, types and constants that the documents and the manual page name are the header's.
+/// Functions, types and constants that the documents and the manual page name must be in the header.
 #[test]
-fn every_name_of_the_library_is_one_of_its_header() {
-    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("it is there");
+fn every_name_of_the_library_is_in_its_header() {
+    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("the file exists");
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let known: std::collections::BTreeSet<&str> = header.split(|c: char| !is_part(c)).collect();
     let manual = here().join("packaging/kvlight.3");
     let mut texts: Vec<(String, String)> = pages().into_iter().map(|page| (page.path.display().to_string(), page.text)).collect();
-    // It also names what is gone.
+    // The changelog also names removed ones.
     texts.retain(|(place, _)| !place.ends_with("CHANGELOG.md"));
-    texts.push(("packaging/kvlight.3".to_owned(), fs::read_to_string(manual).expect("it is there")));
+    texts.push(("packaging/kvlight.3".to_owned(), fs::read_to_string(manual).expect("the file exists")));
     let mut unknown = Vec::new();
     for (place, text) in &texts {
         let names = text.split(|c: char| !is_part(c)).filter(|name| name.starts_with("kvl_") || name.starts_with("KVL_"));
@@ -347,7 +351,7 @@ fn every_name_of_the_library_is_one_of_its_header() {
             unknown.push(format!("{place}: {name}"));
         }
     }
-    assert!(unknown.is_empty(), "names that the header does not have:\n  {}", unknown.join("\n  "));
+    assert!(unknown.is_empty(), "names that are not in the header:\n  {}", unknown.join("\n  "));
 }
 
 /// Variables of the environment and of the build.
@@ -355,7 +359,7 @@ const NOT_OF_THE_HEADER: &[&str] = &["kvl_", "KVL_SWIFT_TREE", "KVL_BLESS", "KVL
 
 fn sources_below(folder: &str, found: &mut String) {
     for path in list(&here().join(folder)) {
-        let name = path.strip_prefix(here()).expect("it lies there").to_string_lossy().into_owned();
+        let name = path.strip_prefix(here()).expect("the file is in the repository").to_string_lossy().into_owned();
         if path.is_dir() {
             sources_below(&name, found);
         } else if let Ok(text) = fs::read_to_string(&path) {
@@ -382,7 +386,7 @@ fn every_test_that_is_named_exists() {
     assert!(missing.is_empty(), "tests that are named and do not exist:\n  {}", missing.join("\n  "));
 }
 
-/// `f07_stored_before_told`.
+/// A name like `f07_stored_before_told`.
 fn is_test_name(word: &str) -> bool {
     let bytes = word.as_bytes();
     let number = word.split('_').next().unwrap_or_default().len();
@@ -395,7 +399,7 @@ fn is_test_name(word: &str) -> bool {
 }
 
 #[test]
-fn the_reader_of_pages_sees_what_it_must() {
+fn the_parser_of_pages_finds_blocks_and_test_names() {
     let found = blocks("a\n```c\nint x;\n```\nb\n```text\nout\n```\n");
     assert_eq!(found.iter().map(|block| (block.language, block.line)).collect::<Vec<_>>(), [("c", 2), ("text", 6)]);
     assert_eq!(found[0].text, "int x;\n");

@@ -1,11 +1,12 @@
-//! Fetching through the engine, threads and all: what the state machine's own stories cannot see (rules F01 to F22).
+//! Fetches through the engine, with real threads: what the tests of the state machine (tests/rust/task) cannot cover (rules F01 to F22).
+//! Fault numbers in test names are those of "Faults of earlier systems" in docs/CONTRACT.md.
 
 use super::engine_world::*;
 use kvlight::base::config::{BatchMode, QueueOrder, ReadMode};
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
 use kvlight::engine::fetch::{FetchAnswer, FetchCall};
 use kvlight::engine::fetch_handle::FetchHandle;
-use kvlight::task::{Form, Source, Unanswered};
+use kvlight::task::{Cancel, Form, Source, Unanswered};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -13,77 +14,83 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 #[test]
-fn f01_every_way_to_ask_is_told_once_for_each_position_and_then_the_user_data_ends() {
-    let world = story().echo().begin();
-    assert_eq!(world.fetch("one").said(), "one!");
+fn f01_every_form_of_fetch_gets_one_result_per_position_and_then_releases_its_user_data() {
+    let world = test_engine().echo().start();
+    assert_eq!(world.fetch("one").text(), "one!");
     assert_eq!(world.fetch_each(&["a", "b", "a"]).each(3), ["a!", "b!", "a!"]);
     assert_eq!(world.fetch_all(&["a", "c", "a"]).batch(), (vec!["a!".into(), "c!".into(), "a!".into()], "OK".into()));
     world.free();
 }
 
 #[test]
-fn f01_a_call_that_fails_is_told_nothing_and_its_user_data_ends_inside_it() {
-    let world = story().echo().begin();
+fn f01_a_failed_call_calls_nothing_back_and_releases_its_user_data_before_it_returns() {
+    let world = test_engine().echo().start();
     let handle = Arc::new(FetchHandle::new());
     handle.cancel();
-    let refused = world.try_ask(Form::Each, &["k"], |_| {}, handle, 0, Some(Box::new(|heard| panic!("told: {heard:?}"))));
+    let refused = world.try_ask(Form::Each, &["k"], |_| {}, handle, 0, Some(Box::new(|received| panic!("unexpected event: {received:?}"))));
     assert_eq!(refused.err(), Some(Status::ERR_CANCELLED));
-    let news = world.close(None);
-    hears_closed(&news);
-    let refused =
-        world.try_ask(Form::All, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, Some(Box::new(|heard| panic!("told: {heard:?}"))));
+    let closed = world.close(None);
+    expect_closed(&closed);
+    let refused = world.try_ask(
+        Form::All,
+        &["k"],
+        |_| {},
+        Arc::new(FetchHandle::new()),
+        0,
+        Some(Box::new(|received| panic!("unexpected event: {received:?}"))),
+    );
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
     assert_eq!(world.calls(), 0);
     world.free();
 }
 
 #[test]
-fn f01_a_call_that_answers_at_once_ends_its_user_data_before_its_handle() {
-    let world = story().begin();
+fn f01_a_call_that_returns_its_result_releases_its_user_data_before_its_handle_ends() {
+    let world = test_engine().start();
     world.put("k", "v");
     let handle = Arc::new(FetchHandle::new());
-    let (story, ended) = channel();
+    let (sender, ended) = channel();
     struct Watch(Arc<FetchHandle>, std::sync::mpsc::Sender<bool>);
     impl Drop for Watch {
         fn drop(&mut self) {
-            // Whoever waits for the fetch must still be waiting: its user data has not ended yet.
+            // A thread that waits for the fetch must still be waiting: its user data is not released yet.
             let _ = self.1.send(self.0.wait(Some(Duration::ZERO)));
         }
     }
-    let watch = Watch(handle.clone(), story);
+    let watch = Watch(handle.clone(), sender);
     let call = FetchCall { handle: Some(&handle), ..world.call(true) };
     let asked = world.core.fetch([&b"k"[..]].into_iter(), &call, move || {
         let _kept = &watch;
-        Box::new(Deaf)
+        Box::new(NullReceiver)
     });
-    assert!(matches!(asked, Ok(FetchAnswer::Now(outcome)) if said(&outcome) == "v"));
-    assert_eq!(ended.recv(), Ok(false), "the fetch had not ended when its user data did");
-    assert!(handle.wait(Some(Duration::ZERO)), "now it has");
+    assert!(matches!(asked, Ok(FetchAnswer::Now(outcome)) if text_of(&outcome) == "v"));
+    assert_eq!(ended.recv(), Ok(false), "the fetch has not ended when its user data is released");
+    assert!(handle.wait(Some(Duration::ZERO)), "the fetch has ended");
     world.free();
 }
 
 #[test]
-fn f02_a_callback_never_runs_inside_the_call_not_even_for_a_hit() {
-    let world = story().begin();
+fn f02_a_callback_never_runs_inside_the_call_even_for_a_hit() {
+    let world = test_engine().start();
     world.put("k", "v");
     let here = std::thread::current().id();
     for form in [Form::Each, Form::All] {
         let waiter = world.ask(form, &["k"], |_| {});
         let thread = match waiter.next() {
-            Heard::Result { thread, .. } | Heard::Batch { thread, .. } => thread,
+            Received::Result { thread, .. } | Received::Batch { thread, .. } => thread,
             other => panic!("{other:?}"),
         };
-        assert_ne!(thread, here, "it was told elsewhere");
-        let Heard::Gone { thread: gone } = waiter.next() else { panic!("the user data ends") };
-        assert_eq!(gone, thread, "the user data ends where callbacks run");
+        assert_ne!(thread, here, "the callback runs on another thread");
+        let Received::Dropped { thread: gone } = waiter.next() else { panic!("the user data is released after the event") };
+        assert_eq!(gone, thread, "the user data is released where callbacks run");
     }
-    assert_eq!(world.fetch_now("k"), Some("v".into()), "the call may answer by what it returns");
+    assert_eq!(world.fetch_now("k"), Some("v".into()), "the call itself may return the answer");
     world.free();
 }
 
 #[test]
-fn f02_put_and_cancel_settle_others_whose_callbacks_do_not_run_inside_them() {
-    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+fn f02_put_and_cancel_never_run_the_callbacks_of_the_fetches_they_settle() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     let busy = world.fetch("busy");
     let held = world.request();
     let (first, second) = (world.fetch("k"), world.fetch("l"));
@@ -91,16 +98,16 @@ fn f02_put_and_cancel_settle_others_whose_callbacks_do_not_run_inside_them() {
     world.put("k", "v");
     second.cancel();
     for waiter in [&first, &second] {
-        assert!(matches!(waiter.next(), Heard::Result { thread, .. } if thread != here));
+        assert!(matches!(waiter.next(), Received::Result { thread, .. } if thread != here));
     }
     held.answer_all();
-    assert_eq!(busy.said(), "busy!");
+    assert_eq!(busy.text(), "busy!");
     world.free();
 }
 
 #[test]
-fn f03_progress_never_falls_and_ends_with_the_whole_before_the_batch() {
-    let world = story().with(|settings| settings.tasks.max_running = 8).begin();
+fn f03_progress_never_decreases_and_reaches_the_total_before_the_batch_event() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 8).start();
     let keys: Vec<String> = (0..50).map(|n| format!("k{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let waiter = world.try_ask(Form::All, &keys, |_| {}, Arc::new(FetchHandle::new()), 7, None).expect("accepted");
@@ -114,44 +121,44 @@ fn f03_progress_never_falls_and_ends_with_the_whole_before_the_batch() {
         };
         request.finish();
     }
-    let (mut before, mut told) = ((0, 0), 0);
+    let (mut before, mut reports) = ((0, 0), 0);
     loop {
         match waiter.next() {
-            Heard::Progress { done, failed, total } => {
+            Received::Progress { done, failed, total } => {
                 assert_eq!(total, 50);
-                assert!(done > before.0 && failed >= before.1 && done >= failed, "{done} of them after {before:?}");
+                assert!(done > before.0 && failed >= before.1 && done >= failed, "progress of {done} after {before:?}");
                 before = (done, failed);
-                told += 1;
+                reports += 1;
             }
-            Heard::Batch { results, .. } => {
-                assert_eq!(before, (50, 10), "progress ends with the whole");
+            Received::Batch { results, .. } => {
+                assert_eq!(before, (50, 10), "progress reaches the total");
                 assert_eq!(results.batch.outcomes.len(), 50);
                 break;
             }
             other => panic!("{other:?}"),
         }
     }
-    assert!(told <= 8, "steps of 7, and the end: {told}");
-    waiter.ends();
+    assert!(reports <= 8, "50 positions in steps of 7, and the end: {reports}");
+    waiter.expect_end();
     assert_eq!(waiter.handle.progress(), (50, 10, 50));
     world.free();
 }
 
 #[test]
-fn f03_events_of_one_fetch_come_one_at_a_time_whatever_threads_answer() {
-    let world = story().with(|settings| settings.tasks.max_running = 8).echo().begin();
+fn f03_events_of_one_fetch_are_delivered_one_at_a_time_whichever_threads_answer() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 8).echo().start();
     let inside = Arc::new(AtomicUsize::new(0));
     let keys: Vec<String> = (0..200).map(|n| format!("k{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let at_work = inside.clone();
+    let running = inside.clone();
     let overlap = Arc::new(AtomicUsize::new(0));
     let overlaps = overlap.clone();
-    let then = move |_: &Heard| {
-        if at_work.fetch_add(1, Ordering::SeqCst) > 0 {
+    let then = move |_: &Received| {
+        if running.fetch_add(1, Ordering::SeqCst) > 0 {
             overlaps.fetch_add(1, Ordering::SeqCst);
         }
         std::thread::yield_now();
-        at_work.fetch_sub(1, Ordering::SeqCst);
+        running.fetch_sub(1, Ordering::SeqCst);
     };
     let waiter = world.try_ask(Form::Each, &keys, |_| {}, Arc::new(FetchHandle::new()), 0, Some(Box::new(then))).expect("accepted");
     assert_eq!(waiter.each(200).len(), 200);
@@ -160,31 +167,31 @@ fn f03_events_of_one_fetch_come_one_at_a_time_whatever_threads_answer() {
 }
 
 #[test]
-fn f04_nothing_asked_one_by_one_is_told_nothing_and_holds_nobody_up() {
-    let world = story().begin();
+fn f04_an_empty_fetch_each_gets_no_event_and_does_not_delay_the_close() {
+    let world = test_engine().start();
     let handle = Arc::new(FetchHandle::new());
     let call = FetchCall { handle: Some(&handle), ..world.call(false) };
-    let asked = world.core.fetch(std::iter::empty::<&[u8]>(), &call, || Box::new(Deaf));
+    let asked = world.core.fetch(std::iter::empty::<&[u8]>(), &call, || Box::new(NullReceiver));
     assert!(matches!(asked, Ok(FetchAnswer::Ready(results)) if results.batch.outcomes.is_empty()));
-    assert!(handle.wait(Some(Duration::ZERO)), "it is over");
-    // It would wait for ever if the empty fetch counted as under way.
+    assert!(handle.wait(Some(Duration::ZERO)), "the fetch has ended");
+    // This would wait forever if the empty fetch counted as in progress.
     world.free();
 }
 
 #[test]
-fn f05_fault_20_an_empty_batch_is_told_like_every_other() {
-    let world = story().begin();
+fn f05_fault_20_an_empty_batch_gets_its_event() {
+    let world = test_engine().start();
     let waiter = world.fetch_all(&[]);
-    let Heard::Batch { results, thread } = waiter.next() else { panic!("one event comes") };
+    let Received::Batch { results, thread } = waiter.next() else { panic!("a batch event was expected") };
     assert_eq!(results.batch.outcomes.len(), 0);
-    assert_ne!(thread, std::thread::current().id(), "not inside the call");
-    waiter.ends();
+    assert_ne!(thread, std::thread::current().id(), "the callback runs outside of the call");
+    waiter.expect_end();
     world.free();
 }
 
 #[test]
 fn f05_fault_10_duplicates_in_a_batch_are_one_load_and_one_event() {
-    let world = story().with(|settings| settings.tasks.batch_max_keys = 20).begin();
+    let world = test_engine().with(|settings| settings.tasks.batch_max_keys = 20).start();
     let waiter = world.fetch_all(&["a", "b", "a", "a"]);
     let request = world.request();
     assert_eq!(request.keys(), ["a", "b"]);
@@ -195,18 +202,18 @@ fn f05_fault_10_duplicates_in_a_batch_are_one_load_and_one_event() {
 
 #[test]
 fn f07_a_lookup_from_the_callback_hits() {
-    let world = story().begin();
+    let world = test_engine().start();
     for round in 0..200 {
         let key = format!("k{round}");
         let (core, seen) = (world.core.clone(), Arc::new(Mutex::new(String::new())));
         let (note, asked) = (seen.clone(), key.clone());
-        let waiter = world.fetch_then(&key, move |heard| {
-            if matches!(heard, Heard::Result { .. }) {
-                *note.lock().expect("no panic") = found(&core.get(asked.as_bytes()).expect("open"));
+        let waiter = world.fetch_then(&key, move |received| {
+            if matches!(received, Received::Result { .. }) {
+                *note.lock().expect("no panic") = text_of_lookup(&core.get(asked.as_bytes()).expect("open"));
             }
         });
         world.request().answer_all();
-        assert_eq!(waiter.said(), format!("{key}!"));
+        assert_eq!(waiter.text(), format!("{key}!"));
         assert_eq!(*seen.lock().expect("no panic"), format!("{key}!"));
     }
     world.free();
@@ -215,35 +222,35 @@ fn f07_a_lookup_from_the_callback_hits() {
 #[test]
 fn f07_fault_29_no_key_is_loaded_twice_while_its_answer_is_in_the_store() {
     const KEYS: usize = 500;
-    let world = story().with(|settings| settings.tasks.max_running = 4).echo().begin();
+    let world = test_engine().with(|settings| settings.tasks.max_running = 4).echo().start();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for n in 0..KEYS {
-                    assert_eq!(world.fetch(&format!("k{n}")).said(), format!("k{n}!"));
+                    assert_eq!(world.fetch(&format!("k{n}")).text(), format!("k{n}!"));
                 }
             });
         }
     });
-    assert_eq!(world.stats().tasks.attempts, KEYS as u64, "each key was asked of the provider once");
+    assert_eq!(world.stats().tasks.attempts, KEYS as u64, "each key was loaded once");
     world.free();
 }
 
 #[test]
-fn f08_fault_21_put_through_the_cache_beats_the_load_under_way() {
-    let world = story().begin();
+fn f08_fault_21_a_put_through_the_cache_overtakes_the_load_in_progress() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();
     assert_eq!(world.put("k", "new"), Status::OK);
     assert_eq!(request.answer("k", "old"), Status::OK);
-    assert_eq!(waiter.said(), "old");
+    assert_eq!(waiter.text(), "old");
     assert_eq!(world.lookup("k"), "new");
     world.free();
 }
 
 #[test]
-fn f08_remove_take_and_clear_through_the_cache_overtake_the_load_under_way() {
-    let world = story().begin();
+fn f08_remove_take_and_clear_through_the_cache_overtake_the_load_in_progress() {
+    let world = test_engine().start();
     let writes: [&dyn Fn(); 3] =
         [&|| assert!(world.core.remove(b"k").is_ok()), &|| assert!(world.core.take(b"k").is_ok()), &|| world.core.clear().expect("open")];
     for write in writes {
@@ -253,47 +260,47 @@ fn f08_remove_take_and_clear_through_the_cache_overtake_the_load_under_way() {
         let after = world.fetch("k");
         let second = world.request();
         first.answer("k", "old");
-        assert_eq!((before.said(), world.lookup("k")), ("old".into(), "MISS".into()));
+        assert_eq!((before.text(), world.lookup("k")), ("old".into(), "MISS".into()));
         second.answer("k", "new");
-        assert_eq!((after.said(), world.lookup("k")), ("new".into(), "new".into()));
+        assert_eq!((after.text(), world.lookup("k")), ("new".into(), "new".into()));
         world.remove("k");
     }
     world.free();
 }
 
 #[test]
-fn f08_a_put_settles_what_waits_for_a_slot() {
-    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+fn f08_a_put_settles_a_load_that_waits_for_a_slot() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     let busy = world.fetch("busy");
     let held = world.request();
     let waiter = world.fetch("k");
     world.put("k", "put");
     let outcome = waiter.outcome();
-    assert_eq!((said(&outcome), outcome.source), ("put".into(), Source::Put));
+    assert_eq!((text_of(&outcome), outcome.source), ("put".into(), Source::Put));
     held.answer_all();
-    assert_eq!(busy.said(), "busy!");
-    assert_eq!(world.calls(), 1, "it was not loaded");
+    assert_eq!(busy.text(), "busy!");
+    assert_eq!(world.calls(), 1, "the key was not loaded");
     world.free();
 }
 
 #[test]
-fn f09_fault_23_cancel_touches_nobody_elses() {
-    let world = story().begin();
+fn f09_fault_23_cancel_affects_no_other_fetch() {
+    let world = test_engine().start();
     let (mine, theirs) = (world.fetch("k"), world.fetch("k"));
     let request = world.request();
     mine.cancel();
     mine.cancel();
-    assert_eq!(mine.said(), "ERR_CANCELLED");
+    assert_eq!(mine.text(), "ERR_CANCELLED");
     request.answer_all();
     let outcome = theirs.outcome();
-    assert_eq!((said(&outcome), outcome.source), ("k!".into(), Source::Joined));
+    assert_eq!((text_of(&outcome), outcome.source), ("k!".into(), Source::Joined));
     mine.cancel();
     world.free();
 }
 
 #[test]
-fn f09_fault_24_who_comes_after_a_cancel_is_never_told_cancelled() {
-    let world = story().with(|settings| settings.tasks.max_running = 2).echo().begin();
+fn f09_fault_24_a_fetch_that_starts_after_a_cancel_is_never_cancelled_by_it() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 2).echo().start();
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let world = &world;
@@ -303,38 +310,38 @@ fn f09_fault_24_who_comes_after_a_cancel_is_never_told_cancelled() {
                     let waiter = world.fetch("k");
                     if (thread + round) % 2 == 0 {
                         waiter.cancel();
-                        let word = waiter.said();
+                        let word = waiter.text();
                         assert!(["k!", "ERR_CANCELLED"].contains(&&*word), "{word}");
                     } else {
-                        assert_eq!(waiter.said(), "k!", "who did not cancel has an answer");
+                        assert_eq!(waiter.text(), "k!", "a fetch that was not cancelled gets an answer");
                     }
                 }
             });
         }
     });
-    world.settles();
+    world.wait_until_idle();
     world.free();
 }
 
 #[test]
 fn f09_releasing_the_handle_does_not_cancel() {
-    let world = story().begin();
-    let (story, heard) = channel();
+    let world = test_engine().start();
+    let (sender, received) = channel();
     let handle = Arc::new(FetchHandle::new());
-    let then = move |heard: &Heard| {
-        if let Heard::Result { outcome, .. } = heard {
-            let _ = story.send(said(outcome));
+    let then = move |received: &Received| {
+        if let Received::Result { outcome, .. } = received {
+            let _ = sender.send(text_of(outcome));
         }
     };
     drop(world.try_ask(Form::Each, &["k"], |_| {}, handle, 0, Some(Box::new(then))).expect("accepted"));
     world.request().answer_all();
-    assert_eq!(heard.recv_timeout(PATIENCE), Ok("k!".into()));
+    assert_eq!(received.recv_timeout(PATIENCE), Ok("k!".into()));
     world.free();
 }
 
 #[test]
-fn f09_urgency_given_while_a_fetch_waits_moves_it_ahead() {
-    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+fn f09_urgency_set_while_a_fetch_waits_moves_it_ahead() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     let busy = world.fetch("busy");
     let held = world.request();
     let (early, late) = (world.fetch("early"), world.fetch("late"));
@@ -351,8 +358,8 @@ fn f09_urgency_given_while_a_fetch_waits_moves_it_ahead() {
 }
 
 #[test]
-fn f10_timeout_settles_what_is_open_and_delivers_the_rest() {
-    let world = story().begin();
+fn f10_a_timeout_settles_open_positions_and_keeps_the_results_of_others() {
+    let world = test_engine().start();
     world.put("here", "v");
     let waiter = world.ask(Form::All, &["here", "slow", "answered"], |settings| settings.timeout = Some(Duration::from_millis(50)));
     let requests = [world.request(), world.request()];
@@ -362,36 +369,36 @@ fn f10_timeout_settles_what_is_open_and_delivers_the_rest() {
         }
     }
     world.advance(49);
-    waiter.hears_nothing();
+    waiter.expect_no_event();
     world.advance(1);
     assert_eq!(waiter.batch(), (vec!["v".into(), "ERR_TIMEOUT".into(), "in time".into()], "ERR_TIMEOUT".into()));
     world.free();
 }
 
 #[test]
-fn f10_fault_11_a_provider_that_never_answers_costs_neither_its_key_nor_its_slot() {
-    let world = story()
+fn f10_fault_11_a_provider_that_never_answers_blocks_neither_its_key_nor_its_slot() {
+    let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 1;
             settings.fetch.attempt_timeout = Some(Duration::from_millis(100));
         })
-        .begin();
+        .start();
     let waiter = world.fetch("k");
     let hung = world.request();
     world.advance(100);
-    assert_eq!(waiter.said(), "ERR_TIMEOUT");
+    assert_eq!(waiter.text(), "ERR_TIMEOUT");
     let again = world.fetch("k");
     world.request().answer_all();
-    assert_eq!(again.said(), "k!");
+    assert_eq!(again.text(), "k!");
     assert_eq!(world.stats().gauges.abandoned, 1);
     drop(hung);
-    world.settles();
+    world.wait_until_idle();
     world.free();
 }
 
 #[test]
-fn f10_a_heartbeat_starts_the_attempts_time_anew() {
-    let world = story().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(100))).begin();
+fn f10_a_heartbeat_restarts_the_timeout_of_the_attempt() {
+    let world = test_engine().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(100))).start();
     let waiter = world.fetch("k");
     let request = world.request();
     for _ in 0..5 {
@@ -400,17 +407,17 @@ fn f10_a_heartbeat_starts_the_attempts_time_anew() {
         assert_eq!(request.0.time_left(), Some(Duration::from_millis(100)));
     }
     assert_eq!(request.answer("k", "v"), Status::OK);
-    assert_eq!(waiter.said(), "v");
+    assert_eq!(waiter.text(), "v");
     world.free();
 }
 
 #[test]
 fn f10_fault_43_a_late_answer_is_stored_unless_the_key_was_written() {
-    let world = story().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(100))).begin();
+    let world = test_engine().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(100))).start();
     let waiter = world.fetch("k");
     let late = world.request();
     world.advance(100);
-    assert_eq!(waiter.said(), "ERR_TIMEOUT");
+    assert_eq!(waiter.text(), "ERR_TIMEOUT");
     assert_eq!(late.answer("k", "late"), Status::LATE);
     assert_eq!(world.lookup("k"), "late");
     late.finish();
@@ -419,114 +426,114 @@ fn f10_fault_43_a_late_answer_is_stored_unless_the_key_was_written() {
     let waiter = world.fetch("k");
     let late = world.request();
     world.advance(100);
-    assert_eq!(waiter.said(), "ERR_TIMEOUT");
+    assert_eq!(waiter.text(), "ERR_TIMEOUT");
     world.put("k", "put");
     assert_eq!(late.answer("k", "late"), Status::LATE);
-    assert_eq!(world.lookup("k"), "put", "nothing that was written is undone by what is late");
+    assert_eq!(world.lookup("k"), "put", "a late answer does not overwrite a later put");
     late.finish();
     world.free();
 }
 
 #[test]
-fn f10_a_late_answer_settles_the_attempt_that_runs_by_then() {
-    let world = story()
+fn f10_a_late_answer_settles_the_flight_while_its_next_attempt_runs() {
+    let world = test_engine()
         .with(|settings| {
             settings.fetch.attempt_timeout = Some(Duration::from_millis(100));
             settings.fetch.retry.count = Some(3);
         })
-        .begin();
+        .start();
     let waiter = world.fetch("k");
     let first = world.request();
     world.advance(100);
     let second = world.request();
     assert_eq!(second.0.attempt(0), Some(2));
     assert_eq!(first.answer("k", "late but true"), Status::LATE);
-    assert_eq!(waiter.said(), "late but true");
-    assert_eq!(second.0.cancel_reason(), 1, "the second attempt is not wanted any more");
+    assert_eq!(waiter.text(), "late but true");
+    assert_eq!(second.0.cancel_reason(), Cancel::Unwanted as u32, "the second attempt is no longer wanted");
     world.free();
 }
 
 #[test]
 fn f11_fault_15_retries_do_not_grow_the_stack() {
     const TRIES: u32 = 200_000;
-    // The provider fails inside its own call, as fast as it can: each retry comes from the end of the attempt before.
-    let world = story()
+    // The provider fails inside its own call, as fast as it can: each retry starts at the end of the previous attempt.
+    let world = test_engine()
         .with(|settings| settings.fetch.retry.count = Some(TRIES))
-        .answered(|ticket| {
+        .answered_by(|ticket| {
             ticket.fail(0, error(1));
         })
-        .begin();
+        .start();
     let outcome = world.fetch("k").outcome();
-    assert_eq!((said(&outcome), outcome.attempts), ("ERR_PROVIDER".into(), TRIES + 1));
+    assert_eq!((text_of(&outcome), outcome.attempts), ("ERR_PROVIDER".into(), TRIES + 1));
     assert_eq!(world.calls(), TRIES as usize + 1);
     world.free();
 }
 
 #[test]
-fn f12_loads_that_follow_upon_each_other_share_few_threads() {
+fn f12_consecutive_loads_share_few_threads() {
     let threads = Arc::new(Mutex::new(HashSet::new()));
     let seen = threads.clone();
-    let world = story()
+    let world = test_engine()
         .with(|settings| settings.fetch.retry.count = Some(10_000))
-        .answered(move |ticket| {
+        .answered_by(move |ticket| {
             seen.lock().expect("no panic").insert(std::thread::current().id());
             ticket.fail(0, error(1));
         })
-        .begin();
+        .start();
     assert_eq!(world.fetch("k").outcome().attempts, 10_001);
-    // A thread each would be ten thousand; how many meet on their way is the system's affair.
+    // One thread per load would be ten thousand. How many overlap depends on the scheduler.
     let threads = threads.lock().expect("no panic").len();
-    assert!(threads < 100, "{threads} threads were started though another one's call had come back");
+    assert!(threads < 100, "{threads} threads were started although the call on another thread had returned");
     world.free();
 }
 
 #[test]
 fn f11_fault_15_count_zero_retries_nothing() {
-    let world = story()
-        .answered(|ticket| {
+    let world = test_engine()
+        .answered_by(|ticket| {
             ticket.fail(0, error(1));
         })
-        .begin();
+        .start();
     assert_eq!((world.fetch("k").outcome().attempts, world.calls()), (1, 1));
     world.free();
 }
 
 #[test]
-fn f11_fault_14_a_key_that_backs_off_holds_no_thread_and_no_slot() {
-    let world = story()
+fn f11_fault_14_a_key_in_backoff_holds_no_thread_and_no_slot() {
+    let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 1;
             settings.fetch.retry.count = Some(1);
             settings.fetch.retry.fixed = Duration::from_secs(3600);
         })
-        .begin();
+        .start();
     let waiter = world.fetch("k");
     let request = world.request();
     request.fail("k", error(1));
     drop(request);
-    world.settles_but_for_flights(1);
+    world.wait_until_only_flights(1);
     let other = world.fetch("other");
     world.request().answer_all();
-    assert_eq!(other.said(), "other!", "the only slot was free");
+    assert_eq!(other.text(), "other!", "the only slot was free");
     world.advance(3_600_000);
     world.request().answer_all();
     let outcome = waiter.outcome();
-    assert_eq!((said(&outcome), outcome.attempts), ("k!".into(), 2));
+    assert_eq!((text_of(&outcome), outcome.attempts), ("k!".into(), 2));
     world.free();
 }
 
 #[test]
-fn f12_fault_12_no_misbehaviour_lifts_the_running_limit() {
+fn f12_fault_12_a_misbehaving_provider_does_not_raise_the_running_limit() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (running, highest) = (now.clone(), most.clone());
-    let world = story()
+    let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 2;
             settings.fetch.retry.count = Some(1);
         })
-        .answered(move |ticket| {
+        .answered_by(move |ticket| {
             highest.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            // It answers twice and finishes twice; every third fails.
+            // It answers twice and finishes twice; keys that end in 3 fail.
             let fails = ticket.keys()[0].ends_with(b"3");
             for _ in 0..2 {
                 if fails {
@@ -540,34 +547,34 @@ fn f12_fault_12_no_misbehaviour_lifts_the_running_limit() {
             ticket.finish(Unanswered::Unanswered);
             ticket.finish(Unanswered::Unanswered);
         })
-        .begin();
+        .start();
     let keys: Vec<String> = (0..400).map(|n| format!("k{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let words = world.fetch_each(&keys).each(400);
     assert_eq!(words.iter().filter(|word| *word == "v").count(), 360);
     assert!((1..=2).contains(&most.load(Ordering::SeqCst)), "{most:?} at a time");
-    world.settles();
+    world.wait_until_idle();
     world.free();
 }
 
 #[test]
-fn f12_fault_09_failed_loads_leave_no_slot_behind() {
-    let world = story()
+fn f12_fault_09_failed_loads_free_their_slots() {
+    let world = test_engine()
         .with(|settings| settings.tasks.max_running = 4)
-        .answered(|ticket| {
+        .answered_by(|ticket| {
             ticket.fail(0, error(1));
         })
-        .begin();
+        .start();
     for n in 0..100 {
-        assert_eq!(world.fetch(&format!("k{n}")).said(), "ERR_PROVIDER");
+        assert_eq!(world.fetch(&format!("k{n}")).text(), "ERR_PROVIDER");
     }
-    world.settles();
+    world.wait_until_idle();
     world.free();
 }
 
 #[test]
-fn f15_answers_come_in_any_order_from_eight_threads() {
-    let world = story().with(|settings| settings.tasks.batch_max_keys = 800).begin();
+fn f15_eight_threads_may_answer_in_any_order() {
+    let world = test_engine().with(|settings| settings.tasks.batch_max_keys = 800).start();
     let keys: Vec<String> = (0..800).map(|n| format!("k{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let waiter = world.fetch_each(&keys);
@@ -578,7 +585,7 @@ fn f15_answers_come_in_any_order_from_eight_threads() {
             let (request, refused) = (&request, &refused);
             scope.spawn(move || {
                 for nth in 0..800 {
-                    // Each thread tries every key in an order of its own; each key is taken by whoever comes first.
+                    // Each thread tries every key in its own order. Each key takes the first answer.
                     let index = (nth * 7 + thread * 100) % 800;
                     let key = format!("k{index}");
                     let status = if nth % 2 == 0 { request.answer(&key, "v") } else { request.supply(&key, "v") };
@@ -592,30 +599,30 @@ fn f15_answers_come_in_any_order_from_eight_threads() {
         }
     });
     assert_eq!(refused.load(Ordering::SeqCst), 7 * 800, "each key took one answer");
-    assert!(waiter.each(800).iter().all(|word| word == "v"), "waiters hear of answers before the finish");
+    assert!(waiter.each(800).iter().all(|word| word == "v"), "results are delivered before the finish");
     assert_eq!(request.finish(), Status::OK);
     world.free();
 }
 
 #[test]
-fn f15_a_request_stays_valid_though_deaf_after_the_engine_is_gone() {
-    let world = story().begin();
+fn f15_a_request_stays_valid_but_refuses_answers_after_the_engine_is_freed() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();
     world.free();
-    assert_eq!(waiter.said(), "ERR_CLOSED");
+    assert_eq!(waiter.text(), "ERR_CLOSED");
     assert_eq!(request.keys(), ["k"]);
-    assert_eq!(request.0.cancel_reason(), 3);
+    assert_eq!(request.0.cancel_reason(), Cancel::Closed as u32);
     assert!(!request.0.is_wanted(0));
     assert_eq!(request.answer("k", "v"), Status::ERR_CLOSED);
     assert_eq!(request.supply("other", "v"), Status::ERR_CLOSED);
     assert_eq!(request.finish(), Status::ERR_CLOSED);
-    assert_eq!(request.on_cancel(|_| panic!("nobody calls")), Status::ERR_CLOSED);
+    assert_eq!(request.on_cancel(|_| panic!("the hook must not be called")), Status::ERR_CLOSED);
 }
 
 #[test]
-fn f15_an_extra_key_is_stored_unless_it_is_old_news() {
-    let world = story().begin();
+fn f15_an_extra_key_is_stored_unless_it_is_outdated() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();
     assert_eq!(request.supply("extra", "more"), Status::OK);
@@ -624,22 +631,22 @@ fn f15_an_extra_key_is_stored_unless_it_is_old_news() {
     assert_eq!(request.supply("written", "old"), Status::LATE);
     assert_eq!(world.lookup("written"), "put");
     request.answer_all();
-    assert_eq!(waiter.said(), "k!");
+    assert_eq!(waiter.text(), "k!");
     world.free();
 }
 
 #[test]
-fn f15_fault_38_a_provider_that_returns_with_neither_finish_nor_hold_leaves_its_keys_unanswered() {
-    let world = story().answered(|_| {}).begin();
-    assert_eq!(world.fetch("k").said(), "ERR_UNANSWERED");
-    world.settles();
+fn f15_fault_38_a_request_that_the_provider_drops_leaves_its_keys_unanswered() {
+    let world = test_engine().answered_by(|_| {}).start();
+    assert_eq!(world.fetch("k").text(), "ERR_UNANSWERED");
+    world.wait_until_idle();
     world.free();
 }
 
 #[test]
-fn f16_what_is_left_unanswered_is_null_where_that_is_the_rule() {
-    let world = story().with(|settings| settings.tasks.omitted_is_null = true).answered(|_| {}).begin();
-    assert_eq!(world.fetch("k").said(), "NULL");
+fn f16_unanswered_keys_become_null_with_omitted_is_null() {
+    let world = test_engine().with(|settings| settings.tasks.omitted_is_null = true).answered_by(|_| {}).start();
+    assert_eq!(world.fetch("k").text(), "NULL");
     assert_eq!(world.lookup("k"), "NULL");
     world.advance(60_000);
     assert_eq!(world.lookup("k"), "MISS", "fault 17: an omission is forgotten after cache.null_ttl_ms");
@@ -647,8 +654,8 @@ fn f16_what_is_left_unanswered_is_null_where_that_is_the_rule() {
 }
 
 #[test]
-fn f17_all_or_nothing_keeps_what_was_settled_and_is_its_first_failure() {
-    let world = story().begin();
+fn f17_all_or_nothing_keeps_settled_results_and_ends_with_the_first_failure() {
+    let world = test_engine().start();
     let waiter = world.ask(Form::All, &["a", "b", "c"], |settings| settings.batch_mode = BatchMode::AllOrNothing);
     let requests = [world.request(), world.request(), world.request()];
     let of = |key: &str| requests.iter().find(|request| request.keys() == [key]).expect("each key is a request");
@@ -659,22 +666,22 @@ fn f17_all_or_nothing_keeps_what_was_settled_and_is_its_first_failure() {
 }
 
 #[test]
-fn f17_all_or_nothing_holds_for_a_batch_that_is_answered_at_once() {
-    let world = story().with(|settings| settings.fetch.batch_mode = BatchMode::AllOrNothing).begin();
+fn f17_all_or_nothing_applies_to_a_batch_that_the_call_returns() {
+    let world = test_engine().with(|settings| settings.fetch.batch_mode = BatchMode::AllOrNothing).start();
     world.put("a", "v");
     let long = vec![b'x'; 70_000];
     let call = FetchCall { form: Form::All, ..world.call(true) };
-    let asked = world.core.fetch([&b"a"[..], &long].into_iter(), &call, || Box::new(Deaf));
-    let Ok(FetchAnswer::Ready(results)) = asked else { panic!("all is settled at once: {asked:?}") };
-    let words: Vec<String> = results.batch.outcomes.iter().map(said).collect();
+    let asked = world.core.fetch([&b"a"[..], &long].into_iter(), &call, || Box::new(NullReceiver));
+    let Ok(FetchAnswer::Ready(results)) = asked else { panic!("the call should return the results: {asked:?}") };
+    let words: Vec<String> = results.batch.outcomes.iter().map(text_of).collect();
     assert_eq!(words, ["v", "ERR_KEY_TOO_LONG"]);
     assert_eq!(results.batch.ended.map(|error| error.status()), Some(Status::ERR_KEY_TOO_LONG));
     world.free();
 }
 
 #[test]
-fn f18_f22_a_batch_says_of_each_position_where_it_came_from() {
-    let world = story().begin();
+fn f18_f22_a_batch_reports_the_source_of_each_position() {
+    let world = test_engine().start();
     world.put("stored", "v");
     world.advance(40);
     let other = world.fetch("joined");
@@ -692,39 +699,39 @@ fn f18_f22_a_batch_says_of_each_position_where_it_came_from() {
     let outcomes = waiter.results().batch.outcomes;
     let sources: Vec<Source> = outcomes.iter().map(source).collect();
     assert_eq!(sources[..3], [Source::Store, Source::Joined, Source::Provider]);
-    assert_eq!(sources[4], Source::Joined, "its second position joined the load of its first");
+    assert_eq!(sources[4], Source::Joined, "the second position of the key joined the load of the first");
     assert_eq!((outcomes[0].age_ms, outcomes[2].age_ms), (40, 0));
     assert_eq!((outcomes[2].attempts, outcomes[2].ttl_left_ms, outcomes[0].ttl_left_ms), (1, -1, -1));
     assert!(outcomes[2].cost > 0);
     assert_eq!(outcomes[3].error().map(|error| error.code()), Some(7));
-    assert_eq!(other.said(), "joined!");
+    assert_eq!(other.text(), "joined!");
     world.free();
 }
 
 #[test]
-fn f19_the_read_modes() {
-    let world = story().begin();
-    assert_eq!(world.fetch_with("k", |settings| settings.read = ReadMode::CacheOnly).said(), "MISS");
+fn f19_each_read_mode_reads_and_stores_as_defined() {
+    let world = test_engine().start();
+    assert_eq!(world.fetch_with("k", |settings| settings.read = ReadMode::CacheOnly).text(), "MISS");
     assert_eq!(world.calls(), 0);
     world.put("k", "old");
     let refreshed = world.fetch_with("k", |settings| settings.read = ReadMode::Refresh);
     let request = world.request();
-    assert_eq!(world.lookup("k"), "old", "others keep hitting the old value");
+    assert_eq!(world.lookup("k"), "old", "lookups still return the old value");
     request.fail("k", error(1));
     drop(request);
-    assert_eq!((refreshed.said(), world.lookup("k")), ("ERR_PROVIDER".into(), "old".into()));
+    assert_eq!((refreshed.text(), world.lookup("k")), ("ERR_PROVIDER".into(), "old".into()));
     let refreshed = world.fetch_with("k", |settings| settings.read = ReadMode::Refresh);
     world.request().answer_all();
-    assert_eq!((refreshed.said(), world.lookup("k")), ("k!".into(), "k!".into()));
+    assert_eq!((refreshed.text(), world.lookup("k")), ("k!".into(), "k!".into()));
     let unstored = world.fetch_with("l", |settings| settings.read = ReadMode::NoStore);
     world.request().answer_all();
-    assert_eq!((unstored.said(), world.lookup("l")), ("l!".into(), "MISS".into()));
+    assert_eq!((unstored.text(), world.lookup("l")), ("l!".into(), "MISS".into()));
     world.free();
 }
 
 #[test]
-fn f19_an_answer_beats_the_options_and_the_options_beat_the_configuration() {
-    let world = story().with(|settings| settings.cache.ttl_ms = Some(1000)).begin();
+fn f19_an_answers_ttl_beats_the_configuration() {
+    let world = test_engine().with(|settings| settings.cache.ttl_ms = Some(1000)).start();
     let plain = world.fetch("plain");
     world.request().answer_all();
     assert_eq!(plain.outcome().ttl_left_ms, 1000);
@@ -737,136 +744,137 @@ fn f19_an_answer_beats_the_options_and_the_options_beat_the_configuration() {
 }
 
 #[test]
-fn f19_a_refresh_of_many_keys_tells_nobody_and_stores() {
-    let world = story().with(|settings| settings.tasks.batch_max_keys = 20).begin();
+fn f19_a_refresh_of_several_keys_stores_and_delivers_nothing() {
+    let world = test_engine().with(|settings| settings.tasks.batch_max_keys = 20).start();
     assert_eq!(world.refresh(&["a", "b", "a"]), Ok(()));
     let request = world.request();
     assert_eq!(request.keys(), ["a", "b"]);
     request.answer_all();
     until("the answers are stored", || world.peek("b") == "b!");
     assert_eq!(world.lookup("a"), "a!");
-    assert_eq!(world.stats().misses(), 0, "a refresh is no lookup");
+    assert_eq!(world.stats().misses(), 0, "a refresh does not count as a lookup");
     world.free();
 }
 
 #[test]
-fn f20_every_waiter_has_the_same_error() {
-    let world = story().begin();
+fn f20_every_waiter_receives_the_same_error() {
+    let world = test_engine().start();
     let (one, other) = (world.fetch("k"), world.fetch("k"));
     let request = world.request();
     let given = error(-7);
     request.fail("k", given.clone());
     for waiter in [one, other] {
         let outcome = waiter.outcome();
-        let heard = outcome.error().expect("it failed");
-        assert!(heard.is(&given) && heard.code() == -7);
+        let received = outcome.error().expect("it failed");
+        assert!(received.is(&given) && received.code() == -7);
     }
     world.free();
 }
 
 #[test]
-fn f20_a_final_error_is_remembered_until_something_is_known_better() {
-    let world = story().with(|settings| settings.cache.error_ttl_ms = 1000).begin();
+fn f20_a_final_error_is_remembered_until_it_expires() {
+    let world = test_engine().with(|settings| settings.cache.error_ttl_ms = 1000).start();
     let waiter = world.fetch("k");
     world.request().fail("k", error(3));
-    assert_eq!(waiter.said(), "ERR_PROVIDER");
+    assert_eq!(waiter.text(), "ERR_PROVIDER");
     let again = world.fetch("k").outcome();
-    assert_eq!((said(&again), again.source), ("ERR_PROVIDER".into(), Source::ErrorMemory));
+    assert_eq!((text_of(&again), again.source), ("ERR_PROVIDER".into(), Source::ErrorMemory));
     assert_eq!((world.lookup("k"), world.calls()), ("MISS".into(), 1));
     world.advance(1000);
     let waiter = world.fetch("k");
     world.request().answer_all();
-    assert_eq!(waiter.said(), "k!");
+    assert_eq!(waiter.text(), "k!");
     world.free();
 }
 
 #[test]
-fn f21_a_fetch_from_inside_that_keys_provider_joins_its_own_flight() {
-    let (inner, heard) = channel();
+fn f21_a_fetch_by_the_provider_of_the_key_it_is_loading_joins_that_flight() {
+    let (inner, received) = channel();
     let inner = Mutex::new(inner);
-    let world = story()
-        .answered(move |ticket| {
-            let story = inner.lock().expect("no panic").clone();
+    let world = test_engine()
+        .answered_by(move |ticket| {
+            let sender = inner.lock().expect("no panic").clone();
             let core = ticket.core().clone();
             let call =
                 FetchCall { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
-            struct Tell(std::sync::mpsc::Sender<(String, Source)>);
-            impl kvlight::engine::host::Receiver for Tell {
+            struct OutcomeSender(std::sync::mpsc::Sender<(String, Source)>);
+            impl kvlight::engine::host::Receiver for OutcomeSender {
                 fn result(&mut self, _: usize, _: &[u8], outcome: &kvlight::task::Outcome, _: bool) {
-                    let _ = self.0.send((said(outcome), outcome.source));
+                    let _ = self.0.send((text_of(outcome), outcome.source));
                 }
                 fn batch(&mut self, _: kvlight::engine::host::Results) {}
                 fn progress(&mut self, _: usize, _: usize, _: usize) {}
             }
-            core.fetch([&b"k"[..]].into_iter(), &call, || Box::new(Tell(story))).expect("accepted");
+            core.fetch([&b"k"[..]].into_iter(), &call, || Box::new(OutcomeSender(sender))).expect("accepted");
             ticket.resolve(0, value("v"), StoreTerms::default());
         })
-        .begin();
-    assert_eq!(world.fetch("k").said(), "v");
-    assert_eq!(heard.recv_timeout(PATIENCE), Ok(("v".into(), Source::Joined)));
+        .start();
+    assert_eq!(world.fetch("k").text(), "v");
+    assert_eq!(received.recv_timeout(PATIENCE), Ok(("v".into(), Source::Joined)));
     assert_eq!(world.calls(), 1);
     world.free();
 }
 
 #[test]
-fn f21_a_blocking_fetch_waits_for_its_answer_and_no_longer_than_its_timeout() {
-    let world = story().echo().on_system_time().begin();
+fn f21_a_blocking_fetch_waits_for_its_answer_but_no_longer_than_its_timeout() {
+    let world = test_engine().echo().with_system_clock().start();
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &world.call(true)).expect("accepted");
-    assert!(matches!(asked, FetchAnswer::Now(outcome) if said(&outcome) == "k!"));
+    assert!(matches!(asked, FetchAnswer::Now(outcome) if text_of(&outcome) == "k!"));
     let call = FetchCall { form: Form::All, ..world.call(true) };
     let asked = world.core.fetch_wait([&b"k"[..], b"l"].into_iter(), &call).expect("accepted");
     let FetchAnswer::Ready(results) = asked else { panic!("a batch") };
-    assert_eq!(results.batch.outcomes.iter().map(said).collect::<Vec<_>>(), ["k!", "l!"]);
+    assert_eq!(results.batch.outcomes.iter().map(text_of).collect::<Vec<_>>(), ["k!", "l!"]);
     world.free();
 
-    let world = story().on_system_time().begin();
+    let world = test_engine().with_system_clock().start();
     let mut settings = world.fetch_settings();
     settings.timeout = Some(Duration::from_millis(5));
     let call = FetchCall { settings: Arc::new(settings), ..world.call(true) };
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
-    assert!(matches!(asked, FetchAnswer::Now(outcome) if said(&outcome) == "ERR_TIMEOUT"));
+    assert!(matches!(asked, FetchAnswer::Now(outcome) if text_of(&outcome) == "ERR_TIMEOUT"));
     world.free();
 }
 
 #[test]
-fn fault_34_36_the_callback_may_run_and_end_everything_before_the_call_returns() {
-    // The handle goes in and the receiver is made for the call, so nothing of the caller's is written after acceptance.
-    let world = story().with(|settings| settings.tasks.max_running = 8).echo().begin();
+fn fault_34_36_the_callback_may_run_and_the_fetch_may_end_before_the_call_returns() {
+    // The caller passes the handle in, and the receiver is created for the call, so no memory of the caller is written after acceptance
+    // (ADR 3).
+    let world = test_engine().with(|settings| settings.tasks.max_running = 8).echo().start();
     for n in 0..2000 {
         let waiter = world.fetch(&format!("k{n}"));
         assert!(waiter.handle.wait(Some(PATIENCE)), "the fetch ends");
-        assert_eq!(waiter.said(), format!("k{n}!"));
+        assert_eq!(waiter.text(), format!("k{n}!"));
     }
     world.free();
 }
 
 #[test]
-fn fault_42_null_is_told_from_nothing() {
-    let world = story().begin();
+fn fault_42_null_is_distinguished_from_a_miss() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     world.request().answer_null("k");
-    assert_eq!((waiter.said(), world.lookup("k")), ("NULL".into(), "NULL".into()));
+    assert_eq!((waiter.text(), world.lookup("k")), ("NULL".into(), "NULL".into()));
     assert_eq!(world.put_answer("k", Answer::Null), Status::OK);
     world.free();
 }
 
 #[test]
-fn fault_44_under_lifo_a_huge_fetch_does_not_hold_single_ones_up() {
-    let world = story().with(|settings| (settings.tasks.max_running, settings.tasks.queue_order) = (1, QueueOrder::Lifo)).begin();
+fn fault_44_under_lifo_a_huge_fetch_does_not_delay_single_ones() {
+    let world = test_engine().with(|settings| (settings.tasks.max_running, settings.tasks.queue_order) = (1, QueueOrder::Lifo)).start();
     let keys: Vec<String> = (0..1000).map(|n| format!("huge{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let huge = world.fetch_each(&keys);
     let first = world.request();
     let single = world.fetch("single");
     first.answer_all();
-    // The single one came last and goes first.
+    // The single fetch was made last, and its key is loaded first.
     let next = world.request();
     assert_eq!(next.keys(), ["single"]);
     next.answer_all();
-    assert_eq!(single.said(), "single!");
+    assert_eq!(single.text(), "single!");
     for _ in 1..1000 {
         world.request().answer_all();
     }
-    assert!(huge.each(1000).iter().all(|word| word.ends_with('!')), "fault 18: none of its own keys was lost");
+    assert!(huge.each(1000).iter().all(|word| word.ends_with('!')), "fault 18: no key of the huge fetch was lost");
     world.free();
 }

@@ -1,4 +1,4 @@
-//! Nothing stays behind (rule L08): threads and descriptors of this very process are counted, so this file has one test only.
+//! Nothing is leaked (rule L08). Threads and descriptors of this whole process are counted, so this file has only one test.
 
 mod engine_world;
 
@@ -13,63 +13,63 @@ use kvlight::runtime::threads::STACK_BYTES;
 const CYCLES: usize = 1000;
 
 fn count(folder: &str) -> usize {
-    std::fs::read_dir(folder).expect("the system tells of this process").count()
+    std::fs::read_dir(folder).expect("the system describes this process").count()
 }
 
-/// Threads and descriptors.
-fn held() -> (usize, usize) {
+/// The numbers of threads and descriptors.
+fn counts() -> (usize, usize) {
     (count("/proc/self/task"), count("/proc/self/fd"))
 }
 
-/// The system may list a thread for a moment after it was joined.
-fn comes_to(before: (usize, usize), when: &str) {
-    until(when, || held() == before);
+/// Waits until the numbers are as before, because the system may list a thread for a moment after it was joined.
+fn wait_for_counts(before: (usize, usize), when: &str) {
+    until(when, || counts() == before);
 }
 
-fn use_it(world: &World) {
-    assert_eq!(world.fetch("k").said(), "k!");
+fn use_engine(world: &World) {
+    assert_eq!(world.fetch("k").text(), "k!");
     world.put("l", "v");
 }
 
-fn begin() -> Beginning {
-    story().on_system_time().with(|settings| settings.cache.ttl_ms = Some(1)).echo()
+fn builder() -> EngineBuilder {
+    test_engine().with_system_clock().with(|settings| settings.cache.ttl_ms = Some(1)).echo()
 }
 
 #[test]
 fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
-    let before = held();
+    let before = counts();
     for _ in 0..CYCLES {
-        let world = begin().begin();
-        use_it(&world);
+        let world = builder().start();
+        use_engine(&world);
         world.free();
-        comes_to(before, "after each free");
+        wait_for_counts(before, "after each free");
     }
     for _ in 0..CYCLES {
-        let world = begin().begin();
-        use_it(&world);
+        let world = builder().start();
+        use_engine(&world);
         world.core.dispose();
     }
-    comes_to(before, "when disposed engines have freed themselves");
+    wait_for_counts(before, "after disposed engines have ended");
 
     let shared = Runtime::start(STACK_BYTES).expect("threads");
     for _ in 0..CYCLES {
-        let mut beginning = begin();
-        beginning.plan.runtime = Some(shared.clone());
-        let world = beginning.begin();
-        use_it(&world);
+        let mut engine = builder();
+        engine.plan.runtime = Some(shared.clone());
+        let world = engine.start();
+        use_engine(&world);
         world.free();
     }
     assert!(shared.end_if_unused());
     shared.stop();
     drop(shared);
-    comes_to(before, "after the end of a shared runtime");
+    wait_for_counts(before, "after the end of a shared runtime");
 
     for _ in 0..CYCLES {
-        let mut plan = begin().plan;
+        let mut plan = builder().plan;
         plan.clock = Some(Clock::system());
         let cache = CacheRef::new(Core::cache(plan).expect("no runtime is shared"));
         cache.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
         drop(cache);
-        comes_to(before, "after a cache with a timer");
+        wait_for_counts(before, "after a cache with a timer");
     }
 }

@@ -1,5 +1,5 @@
-//! Who else hears of what happens: validator, cost function, removal listener, record listener, statistics (rules S03, S10 to S12,
-//! S15).
+//! The host's other functions: validator, cost function, removal listener and record listener; and statistics and the manual clock (rules
+//! S03, S10 to S12, S15).
 
 use super::engine_world::*;
 use kvlight::base::config::ReadMode;
@@ -35,7 +35,7 @@ fn s10_the_validator_runs_once_for_each_position_in_order_on_the_calling_thread(
         note.lock().expect("no panic").push((word(key), std::thread::current().id()));
         !key.starts_with(b"bad")
     };
-    let world = story().hooks(|hooks| hooks.validator = Some(Arc::new(By(validator)))).begin();
+    let world = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(validator)))).start();
     let here = std::thread::current().id();
     let keys = |asked: &Seen<(String, ThreadId)>| {
         let calls = take(asked);
@@ -64,37 +64,37 @@ fn s10_the_validator_runs_once_for_each_position_in_order_on_the_calling_thread(
 
     world.peek("bad");
     world.remove("bad");
-    assert_eq!(keys(&asked), Vec::<String>::new(), "peek and remove do not ask it");
-    let news = world.close(None);
-    hears_closed(&news);
+    assert_eq!(keys(&asked), Vec::<String>::new(), "peek and remove do not call the validator");
+    let closed = world.close(None);
+    expect_closed(&closed);
     assert_eq!(world.put("good", "v"), Status::ERR_CLOSED);
-    assert_eq!(keys(&asked), Vec::<String>::new(), "a closed engine does not ask it");
+    assert_eq!(keys(&asked), Vec::<String>::new(), "a closed engine does not call the validator");
     world.free();
 }
 
 #[test]
 fn s10_an_invalid_key_takes_no_slot() {
-    let world = story()
+    let world = test_engine()
         .with(|settings| settings.tasks.max_running = 1)
-        .hooks(|hooks| hooks.validator = Some(Arc::new(By(|key: &[u8]| key != b"bad"))))
-        .begin();
-    assert_eq!(world.fetch("bad").said(), "INVALID_KEY");
+        .hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(|key: &[u8]| key != b"bad"))))
+        .start();
+    assert_eq!(world.fetch("bad").text(), "INVALID_KEY");
     assert_eq!(world.fetch_now("bad"), Some("INVALID_KEY".into()));
     let waiter = world.fetch("good");
     world.request().answer_all();
-    assert_eq!((waiter.said(), world.calls()), ("good!".into(), 1));
+    assert_eq!((waiter.text(), world.calls()), ("good!".into(), 1));
     world.free();
 }
 
 #[test]
-fn s03_the_cost_function_is_asked_once_for_each_value_and_the_answers_own_cost_beats_it() {
+fn s03_the_cost_function_is_called_once_for_each_value_and_a_stated_cost_beats_it() {
     let asked: Seen<String> = seen();
     let note = asked.clone();
     let cost = move |key: &[u8], _: &kvlight::base::Value| {
         note.lock().expect("no panic").push(word(key));
         1000
     };
-    let world = story().hooks(|hooks| hooks.cost = Some(Arc::new(By(cost)))).begin();
+    let world = test_engine().hooks(|hooks| hooks.cost = Some(Arc::new(HostFunction(cost)))).start();
     world.put("put", "v");
     let waiter = world.fetch("loaded");
     world.request().answer_all();
@@ -117,18 +117,18 @@ fn s03_the_cost_function_is_asked_once_for_each_value_and_the_answers_own_cost_b
 }
 
 #[test]
-fn s11_the_listener_hears_of_each_value_once_and_of_each_key_in_store_order() {
+fn s11_the_listener_receives_each_value_once_and_those_of_a_key_in_store_order() {
     const THREADS: usize = 4;
     const ROUNDS: usize = 2000;
     const KEYS: usize = 8;
-    // Each key is written by one thread, so that its values have an order that the story knows.
-    let heard: Seen<(String, String, Cause)> = seen();
-    let note = heard.clone();
+    // Each key is written by one thread, so that the test knows the order of its values.
+    let received: Seen<(String, String, Cause)> = seen();
+    let note = received.clone();
     let listener = move |left: &kvlight::cache::Departure| note.lock().expect("no panic").push(departed(left));
-    let world = story()
+    let world = test_engine()
         .with(|settings| settings.cache.capacity = (THREADS * KEYS / 2) as u64)
-        .hooks(|hooks| hooks.removal = Some(Arc::new(By(listener))))
-        .begin();
+        .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
+        .start();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let world = &world;
@@ -145,12 +145,12 @@ fn s11_the_listener_hears_of_each_value_once_and_of_each_key_in_store_order() {
     });
     world.core.clear().expect("open");
     let given = THREADS * ROUNDS / 5 * 4;
-    until("every value that was given is heard of", || heard.lock().expect("no panic").len() >= given);
+    until("every value is reported", || received.lock().expect("no panic").len() >= given);
     world.free();
-    let heard = take(&heard);
-    assert_eq!(heard.len(), given, "each once");
+    let received = take(&received);
+    assert_eq!(received.len(), given, "each value is reported once");
     let mut last: HashMap<String, i64> = HashMap::new();
-    for (key, round, _) in heard {
+    for (key, round, _) in received {
         let round: i64 = round.parse().expect("a number was put");
         let before = last.insert(key.clone(), round).unwrap_or(-1);
         assert!(before < round, "{key}: {round} left after {before}, which was put before it");
@@ -158,11 +158,14 @@ fn s11_the_listener_hears_of_each_value_once_and_of_each_key_in_store_order() {
 }
 
 #[test]
-fn s11_each_way_out_has_its_cause_and_what_the_provider_brought_is_heard_of_too() {
-    let heard: Seen<(String, String, Cause)> = seen();
-    let note = heard.clone();
+fn s11_each_removal_has_its_cause_and_answers_of_the_provider_are_reported_too() {
+    let received: Seen<(String, String, Cause)> = seen();
+    let note = received.clone();
     let listener = move |left: &kvlight::cache::Departure| note.lock().expect("no panic").push(departed(left));
-    let world = story().with(|settings| settings.cache.capacity = 2).hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).begin();
+    let world = test_engine()
+        .with(|settings| settings.cache.capacity = 2)
+        .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
+        .start();
     let waiter = world.fetch("loaded");
     world.request().answer_all();
     waiter.outcome();
@@ -186,29 +189,29 @@ fn s11_each_way_out_has_its_cause_and_what_the_provider_brought_is_heard_of_too(
         ("no", "n", Cause::Refused),
         ("c", "c", Cause::Cleared),
     ];
-    until("all are heard of", || heard.lock().expect("no panic").len() >= expected.len());
-    let heard = take(&heard);
-    let heard: Vec<(&str, &str, Cause)> = heard.iter().map(|(key, word, cause)| (&**key, &**word, *cause)).collect();
-    assert_eq!(heard, expected);
+    until("all removals are reported", || received.lock().expect("no panic").len() >= expected.len());
+    let received = take(&received);
+    let received: Vec<(&str, &str, Cause)> = received.iter().map(|(key, word, cause)| (&**key, &**word, *cause)).collect();
+    assert_eq!(received, expected);
     world.free();
 }
 
 #[test]
-fn s11_an_engine_tells_its_listener_where_callbacks_run_and_a_bare_cache_where_it_was_caused() {
+fn s11_an_engine_calls_its_listener_where_callbacks_run_and_a_bare_cache_on_the_causing_thread() {
     let threads: Seen<ThreadId> = seen();
     let note = threads.clone();
     let listener = move |_: &kvlight::cache::Departure| note.lock().expect("no panic").push(std::thread::current().id());
-    let listener = Arc::new(By(listener));
+    let listener = Arc::new(HostFunction(listener));
     let here = std::thread::current().id();
     let given = listener.clone();
-    let world = story().hooks(move |hooks| hooks.removal = Some(given)).begin();
+    let world = test_engine().hooks(move |hooks| hooks.removal = Some(given)).start();
     world.put("k", "v");
     world.remove("k");
     world.free();
-    let told = take(&threads);
-    assert!(told.len() == 1 && told[0] != here, "free waits for what was recorded: {told:?}");
+    let notified = take(&threads);
+    assert!(notified.len() == 1 && notified[0] != here, "free waits for recorded removals: {notified:?}");
 
-    let mut plan = story().plan;
+    let mut plan = test_engine().plan;
     plan.hooks.removal = Some(listener);
     let cache = Core::cache(plan).expect("no runtime is shared");
     cache.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
@@ -219,43 +222,43 @@ fn s11_an_engine_tells_its_listener_where_callbacks_run_and_a_bare_cache_where_i
 #[test]
 fn s11_l01_the_listener_of_a_bare_cache_may_write_the_cache() {
     let core: Arc<Mutex<Option<Arc<Core>>>> = Arc::default();
-    let heard: Seen<String> = seen();
-    let (cache, note) = (core.clone(), heard.clone());
+    let received: Seen<String> = seen();
+    let (cache, note) = (core.clone(), received.clone());
     let listener = move |left: &kvlight::cache::Departure| {
         let (key, _, _) = departed(left);
         note.lock().expect("no panic").push(key.clone());
-        let core = cache.lock().expect("no panic").clone().expect("it is there while it is used");
+        let core = cache.lock().expect("no panic").clone().expect("it is set while the cache is used");
         if key.len() < 50 {
-            // Each value that leaves puts and removes the next one, from inside the callback.
+            // Each departure puts and removes the next value, inside the callback.
             let next = format!("{key}+");
             core.put(next.as_bytes(), NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.remove(next.as_bytes()).expect("open");
         }
     };
-    let mut plan = story().plan;
-    plan.hooks.removal = Some(Arc::new(By(listener)));
+    let mut plan = test_engine().plan;
+    plan.hooks.removal = Some(Arc::new(HostFunction(listener)));
     let cache = Core::cache(plan).expect("no runtime is shared");
     *core.lock().expect("no panic") = Some(cache.clone());
     cache.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
     cache.remove(b"k").expect("open");
     *core.lock().expect("no panic") = None;
-    assert_eq!(take(&heard).len(), 50, "all were told, one after the other");
+    assert_eq!(take(&received).len(), 50, "all removals were reported, one after the other");
 }
 
 #[test]
-fn s12_the_record_listener_hears_each_position_in_order_on_the_asking_thread_before_the_call_returns() {
-    let heard: Seen<(Status, String, ThreadId)> = seen();
-    let note = heard.clone();
+fn s12_the_record_listener_receives_each_position_in_order_on_the_calling_thread_before_the_call_returns() {
+    let received: Seen<(Status, String, ThreadId)> = seen();
+    let note = received.clone();
     let record = move |record: Status, key: &[u8]| note.lock().expect("no panic").push((record, word(key), std::thread::current().id()));
-    let world = story()
+    let world = test_engine()
         .hooks(|hooks| {
-            hooks.record = Some(Arc::new(By(record)));
-            hooks.validator = Some(Arc::new(By(|key: &[u8]| key != b"bad")));
+            hooks.record = Some(Arc::new(HostFunction(record)));
+            hooks.validator = Some(Arc::new(HostFunction(|key: &[u8]| key != b"bad")));
         })
-        .begin();
+        .start();
     world.put("v", "v");
     world.put_answer("n", Answer::Null);
-    take(&heard);
+    take(&received);
     let here = std::thread::current().id();
     let expected = [
         (Status::MISS, "new".to_owned(), here),
@@ -266,32 +269,35 @@ fn s12_the_record_listener_hears_each_position_in_order_on_the_asking_thread_bef
     ];
     for form in [Form::Each, Form::All] {
         let waiter = world.ask(form, &["new", "v", "bad", "n", "new"], |_| {});
-        assert_eq!(take(&heard), expected);
+        assert_eq!(take(&received), expected);
         waiter.cancel();
     }
     let call = FetchCall { form: Form::All, ..world.call(true) };
-    let asked = world.core.fetch([&b"v"[..], b"bad", b"n"].into_iter(), &call, || Box::new(Deaf));
+    let asked = world.core.fetch([&b"v"[..], b"bad", b"n"].into_iter(), &call, || Box::new(NullReceiver));
     assert!(matches!(asked, Ok(FetchAnswer::Ready(_))));
-    assert_eq!(take(&heard), expected[1..4]);
+    assert_eq!(take(&received), expected[1..4]);
     world.lookup("v");
     world.peek("v");
     world.remove("v");
-    assert_eq!(take(&heard), [(Status::VALUE, "v".to_owned(), here)], "peek and remove are no lookups");
+    assert_eq!(take(&received), [(Status::VALUE, "v".to_owned(), here)], "peek and remove are not lookups");
     world.free();
 }
 
 #[test]
-fn s12_the_record_listener_and_the_numbers_agree_whatever_was_stored_meanwhile() {
-    // Between a fetch's look into the store and its entry into the table an answer may be stored: then it is a hit after all, in
-    // the statistics and for the listener.
+fn s12_the_record_listener_and_the_statistics_agree_whatever_is_stored_meanwhile() {
+    // An answer may be stored between a fetch's lookup and its entry into the table: then the position is a hit after all, in the
+    // statistics and for the listener.
     let (hits, misses) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (hit, miss) = (hits.clone(), misses.clone());
     let record = move |record: Status, _: &[u8]| {
         let count = if record == Status::MISS { &miss } else { &hit };
         count.fetch_add(1, Ordering::SeqCst);
     };
-    let world =
-        story().with(|settings| settings.tasks.max_running = 8).hooks(|hooks| hooks.record = Some(Arc::new(By(record)))).echo().begin();
+    let world = test_engine()
+        .with(|settings| settings.tasks.max_running = 8)
+        .hooks(|hooks| hooks.record = Some(Arc::new(HostFunction(record))))
+        .echo()
+        .start();
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let world = &world;
@@ -305,7 +311,7 @@ fn s12_the_record_listener_and_the_numbers_agree_whatever_was_stored_meanwhile()
             });
         }
     });
-    world.settles();
+    world.wait_until_idle();
     let stats = world.stats();
     assert_eq!((stats.store.hits as usize, stats.misses() as usize), (hits.load(Ordering::SeqCst), misses.load(Ordering::SeqCst)));
     assert_eq!(stats.store.hits + stats.misses(), 4 * 3000, "each position is one lookup");
@@ -313,18 +319,18 @@ fn s12_the_record_listener_and_the_numbers_agree_whatever_was_stored_meanwhile()
 }
 
 #[test]
-fn s12_l01_the_record_listener_runs_after_our_locks() {
+fn s12_l01_the_record_listener_runs_under_no_lock() {
     let core: Arc<Mutex<Option<Arc<Core>>>> = Arc::default();
     let cache = core.clone();
     let record = move |_: Status, key: &[u8]| {
         let core = cache.lock().expect("no panic").clone();
         if let Some(core) = core.filter(|_| key == b"k") {
-            // Would wait for ever if the table's lock or a shard's were held.
+            // Would wait forever if the table's lock or a shard's were held.
             core.put(b"inner", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.stats();
         }
     };
-    let world = story().hooks(|hooks| hooks.record = Some(Arc::new(By(record)))).begin();
+    let world = test_engine().hooks(|hooks| hooks.record = Some(Arc::new(HostFunction(record)))).start();
     *core.lock().expect("no panic") = Some(world.core.clone());
     let waiter = world.fetch("k");
     assert_eq!(world.peek("inner"), "v");
@@ -333,8 +339,8 @@ fn s12_l01_the_record_listener_runs_after_our_locks() {
     world.free();
 }
 
-/// The identities of rule S12, once all is quiet.
-fn adds_up(world: &World, positions: u64) {
+/// Checks the identities of rule S12 when nothing is in progress.
+fn check_identities(world: &World, positions: u64) {
     let stats = world.stats();
     let (store, tasks, gauges) = (&stats.store, &stats.tasks, &stats.gauges);
     assert_eq!(store.hits + store.null_hits + stats.misses() + store.invalid_keys, positions, "lookups: {stats:?}");
@@ -346,8 +352,8 @@ fn adds_up(world: &World, positions: u64) {
 }
 
 #[test]
-fn s12_every_lookup_miss_and_load_is_counted_as_exactly_one_thing() {
-    let world = story()
+fn s12_every_lookup_miss_and_load_is_counted_in_exactly_one_class() {
+    let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 2;
             settings.tasks.batch_max_keys = 3;
@@ -356,8 +362,8 @@ fn s12_every_lookup_miss_and_load_is_counted_as_exactly_one_thing() {
             settings.cache.error_ttl_ms = 3;
             settings.fetch.retry.count = Some(1);
         })
-        .hooks(|hooks| hooks.validator = Some(Arc::new(By(|key: &[u8]| !key.ends_with(b"9")))))
-        .answered(|ticket| {
+        .hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(|key: &[u8]| !key.ends_with(b"9")))))
+        .answered_by(|ticket| {
             for (index, key) in ticket.keys().iter().enumerate() {
                 match key.last() {
                     Some(b'0') => drop(ticket.fail(index, error(1))),
@@ -367,7 +373,7 @@ fn s12_every_lookup_miss_and_load_is_counted_as_exactly_one_thing() {
                 }
             }
         })
-        .begin();
+        .start();
     let positions: u64 = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4u64)
             .map(|thread| {
@@ -400,19 +406,19 @@ fn s12_every_lookup_miss_and_load_is_counted_as_exactly_one_thing() {
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
-    world.settles();
-    adds_up(&world, positions);
+    world.wait_until_idle();
+    check_identities(&world, positions);
     world.free();
 }
 
 #[test]
-fn s12_each_event_falls_in_exactly_one_window() {
-    let world = story().with(|settings| settings.tasks.max_running = 4).echo().begin();
+fn s12_each_event_is_counted_in_exactly_one_window() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 4).echo().start();
     let first = world.stats().window_id;
     world.core.reset_stats();
     world.fetch("a").outcome();
     world.lookup("a");
-    world.settles();
+    world.wait_until_idle();
     let stats = world.stats();
     assert_eq!((stats.window_id, stats.store.hits, stats.misses(), stats.tasks.flights_succeeded), (first + 1, 1, 1, 1));
     world.advance(5);
@@ -424,14 +430,14 @@ fn s12_each_event_falls_in_exactly_one_window() {
 }
 
 #[test]
-fn s12_as_json_and_as_openmetrics_they_are_well_formed_and_the_same() {
-    let world = story().echo().begin();
+fn s12_json_and_openmetrics_are_well_formed_and_agree() {
+    let world = test_engine().echo().start();
     world.fetch("a").outcome();
     world.lookup("a");
     world.lookup("a");
-    world.settles();
+    world.wait_until_idle();
     let stats = world.stats();
-    let json: serde_json::Value = serde_json::from_str(&stats.to_json()).expect("it is JSON");
+    let json: serde_json::Value = serde_json::from_str(&stats.to_json()).expect("valid JSON");
     assert_eq!(json["lookups"]["hits"], 2);
     assert_eq!(json["lookups"]["misses"], 1);
     assert_eq!(json["loads"]["succeeded"], 1);
@@ -456,7 +462,7 @@ fn s12_as_json_and_as_openmetrics_they_are_well_formed_and_the_same() {
         }
         let (sample, number) = line.rsplit_once(' ').expect("a sample has a value");
         let number: f64 = number.parse().unwrap_or_else(|_| panic!("not a number: {line}"));
-        let suffix = sample.strip_prefix(name).unwrap_or_else(|| panic!("{line} stands under {name}"));
+        let suffix = sample.strip_prefix(name).unwrap_or_else(|| panic!("{line} is listed under {name}"));
         let (suffix, labels) = suffix.split_once('{').map_or((suffix, None), |(suffix, labels)| (suffix, Some(labels)));
         assert!(labels.is_none_or(|labels| labels.ends_with("\"}") && labels.contains("=\"")), "{line}");
         match (kind, suffix) {
@@ -466,7 +472,7 @@ fn s12_as_json_and_as_openmetrics_they_are_well_formed_and_the_same() {
                 assert!(before <= number as u64, "buckets are cumulative: {line}");
             }
             ("histogram", "_count") => assert_eq!(buckets[name], number as u64, "+Inf is the count: {line}"),
-            _ => panic!("{line} is no sample of a {kind}"),
+            _ => panic!("{line} is not a sample of a {kind}"),
         }
     }
     assert!(text.contains("kvlight_lookups_total{result=\"hit\"} 2\n"));
@@ -474,21 +480,21 @@ fn s12_as_json_and_as_openmetrics_they_are_well_formed_and_the_same() {
 }
 
 #[test]
-fn s12_the_samples_of_one_metric_add_up_to_what_it_counts() {
-    let world = story()
+fn s12_the_samples_of_a_metric_add_up_to_its_total() {
+    let world = test_engine()
         .with(|settings| {
             settings.fetch.retry.count = Some(1);
             settings.fetch.retry.fixed = std::time::Duration::ZERO;
         })
-        .begin();
+        .start();
     world.put("a", "1");
     world.put("a", "2");
     world.put("b", "1");
     let waiter = world.fetch("c");
     world.request().fail("c", error(1));
     world.request().answer("c", "v");
-    assert_eq!(waiter.said(), "v");
-    world.settles();
+    assert_eq!(waiter.text(), "v");
+    world.wait_until_idle();
     let stats = world.stats();
     let text = stats.to_openmetrics();
     let sum = |metric: &str| -> u64 {
@@ -503,15 +509,15 @@ fn s12_the_samples_of_one_metric_add_up_to_what_it_counts() {
 }
 
 #[test]
-fn s15_a_manual_clock_moves_every_time_there_is_and_returns_when_all_that_fell_due_was_fired() {
-    let world = story()
+fn s15_an_advance_moves_every_kind_of_time_and_returns_when_everything_due_was_fired() {
+    let world = test_engine()
         .with(|settings| {
             settings.cache.ttl_ms = Some(100);
             settings.fetch.retry.count = Some(2);
             settings.fetch.retry.fixed = std::time::Duration::from_millis(30);
             settings.fetch.timeout = Some(std::time::Duration::from_millis(500));
         })
-        .begin();
+        .start();
     world.put("k", "v");
     let waiter = world.fetch("failing");
     for attempt in 1..=2 {
@@ -519,9 +525,9 @@ fn s15_a_manual_clock_moves_every_time_there_is_and_returns_when_all_that_fell_d
         assert_eq!(request.0.attempt(0), Some(attempt));
         request.fail("failing", error(1));
         drop(request);
-        world.settles_but_for_flights(1);
+        world.wait_until_only_flights(1);
         world.advance(29);
-        assert!(world.request_now().is_none(), "its pause is not over");
+        assert!(world.request_now().is_none(), "the pause has not ended");
         world.advance(1);
     }
     let hung = world.request();
@@ -529,7 +535,7 @@ fn s15_a_manual_clock_moves_every_time_there_is_and_returns_when_all_that_fell_d
     world.advance(40);
     assert_eq!((world.lookup("k"), world.core.len()), ("MISS".into(), 0));
     world.advance(400);
-    assert_eq!(waiter.said(), "ERR_TIMEOUT");
+    assert_eq!(waiter.text(), "ERR_TIMEOUT");
     drop(hung);
     world.free();
 }
@@ -539,9 +545,9 @@ fn s15_one_clock_moves_several_engines() {
     let clock = Clock::manual(Millis(0));
     let worlds: Vec<World> = (0..3)
         .map(|_| {
-            let mut beginning = story().with(|settings| settings.cache.ttl_ms = Some(10));
+            let mut beginning = test_engine().with(|settings| settings.cache.ttl_ms = Some(10));
             beginning.plan.clock = Some(clock.clone());
-            beginning.begin()
+            beginning.start()
         })
         .collect();
     worlds.iter().for_each(|world| assert_eq!(world.put("k", "v"), Status::OK));

@@ -1,5 +1,5 @@
-//! Lives and threads: who may call what from where, what ends when and on which thread, how an engine closes, and what a panic of
-//! the host's leaves behind (rules L01 to L09, S16).
+//! Threads and the end: which functions may be called where, what is released when and on which thread, how an engine closes, and what
+//! happens after a panic of the host (rules L01 to L09, S16).
 
 use super::engine_world::*;
 use kvlight::base::{Answer, Status, StoreTerms};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 const DISPATCHER: &str = "kvl-dispatch";
 
-/// The callbacks that are called under way, whatever the story.
+/// The callbacks that the test calls, in the order of their names.
 const CALLBACKS: [&str; 10] = [
     "batch",
     "cancel hook",
@@ -32,7 +32,7 @@ const CALLBACKS: [&str; 10] = [
     "validator",
 ];
 
-/// Calls every function that may be called from everywhere.
+/// Calls every function that may be called everywhere.
 fn everything(core: &Arc<Core>) {
     let key = &b"everything"[..];
     core.put(key, NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
@@ -57,7 +57,7 @@ fn everything(core: &Arc<Core>) {
         let handle = Arc::new(FetchHandle::new());
         let settings = core.fetch_settings().clone();
         let call = FetchCall { form, settings, progress_step: 1, handle: Some(&handle), at_once: false };
-        let asked = core.fetch([&b"asked"[..], b"asked too"].into_iter(), &call, || Box::new(Deaf));
+        let asked = core.fetch([&b"asked"[..], b"asked too"].into_iter(), &call, || Box::new(NullReceiver));
         assert!(matches!(asked, Ok(FetchAnswer::Pending)));
         handle.set_urgency(1);
         let _ = handle.progress();
@@ -67,15 +67,15 @@ fn everything(core: &Arc<Core>) {
     core.reset_stats();
 }
 
-/// Runs [`everything`] in the first call of each callback, and notes which were called.
-struct Meddler {
+/// Runs [`everything`] in the first call of each callback, and records which were called.
+struct NestedCaller {
     core: OnceLock<Weak<Core>>,
     begun: Mutex<Vec<&'static str>>,
     done: Mutex<Vec<&'static str>>,
 }
 
-impl Meddler {
-    fn meddle(&self, callback: &'static str) {
+impl NestedCaller {
+    fn call_everything(&self, callback: &'static str) {
         let Some(core) = self.core.get().and_then(Weak::upgrade) else { return };
         {
             let mut begun = self.begun.lock().expect("no panic");
@@ -85,85 +85,85 @@ impl Meddler {
             begun.push(callback);
         }
         everything(&core);
-        // Not before: an assertion that fails in a callback is a panic that ends there.
+        // Not earlier: an assertion that fails in a callback is a panic that is caught there.
         self.done.lock().expect("no panic").push(callback);
     }
 }
 
 #[test]
 fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
-    let meddler = Arc::new(Meddler { core: OnceLock::new(), begun: Mutex::default(), done: Mutex::default() });
-    let by = || meddler.clone();
+    let nested = Arc::new(NestedCaller { core: OnceLock::new(), begun: Mutex::default(), done: Mutex::default() });
+    let by = || nested.clone();
     let (provider, validator, cost, removal, record) = (by(), by(), by(), by(), by());
     let is_set = Arc::new(AtomicBool::new(false));
     let sets = is_set.clone();
-    let world = story()
+    let world = test_engine()
         .hooks(|hooks| {
-            hooks.validator = Some(Arc::new(By(move |_: &[u8]| {
-                validator.meddle("validator");
+            hooks.validator = Some(Arc::new(HostFunction(move |_: &[u8]| {
+                validator.call_everything("validator");
                 true
             })));
-            hooks.cost = Some(Arc::new(By(move |_: &[u8], _: &kvlight::base::Value| {
-                cost.meddle("cost function");
+            hooks.cost = Some(Arc::new(HostFunction(move |_: &[u8], _: &kvlight::base::Value| {
+                cost.call_everything("cost function");
                 1
             })));
-            hooks.removal = Some(Arc::new(By(move |_: &kvlight::cache::Departure| removal.meddle("removal listener"))));
-            hooks.record = Some(Arc::new(By(move |_: Status, _: &[u8]| record.meddle("record listener"))));
+            hooks.removal = Some(Arc::new(HostFunction(move |_: &kvlight::cache::Departure| removal.call_everything("removal listener"))));
+            hooks.record = Some(Arc::new(HostFunction(move |_: Status, _: &[u8]| record.call_everything("record listener"))));
         })
-        .answered(move |ticket| {
-            let meddler = provider.clone();
+        .answered_by(move |ticket| {
+            let nested = provider.clone();
             if ticket.keys()[0] == *b"unwanted" {
                 let waits = Arc::new((Mutex::new(false), std::sync::Condvar::new()));
-                let heard = waits.clone();
+                let received = waits.clone();
                 let request = move |why: Cancel| {
                     assert_eq!(why, Cancel::Unwanted);
-                    meddler.meddle("cancel hook");
-                    *heard.0.lock().expect("no panic") = true;
-                    heard.1.notify_all();
+                    nested.call_everything("cancel hook");
+                    *received.0.lock().expect("no panic") = true;
+                    received.1.notify_all();
                 };
                 assert_eq!(hook_on(ticket, request), Status::OK);
                 sets.store(true, Ordering::SeqCst);
-                let told = waits.0.lock().expect("no panic");
-                drop(waits.1.wait_while(told, |told| !*told).expect("no panic"));
+                let notified = waits.0.lock().expect("no panic");
+                drop(waits.1.wait_while(notified, |notified| !*notified).expect("no panic"));
                 return;
             }
-            meddler.meddle("provider");
+            nested.call_everything("provider");
             ticket.resolve(0, value("v"), StoreTerms::default());
         })
-        .begin();
-    assert!(meddler.core.set(Arc::downgrade(&world.core)).is_ok());
+        .start();
+    assert!(nested.core.set(Arc::downgrade(&world.core)).is_ok());
 
-    let ear = by();
-    world.fetch_then("k", move |_| ear.meddle("result")).outcome();
-    let ear = by();
-    let then = move |heard: &Heard| match heard {
-        Heard::Progress { .. } => ear.meddle("progress"),
-        _ => ear.meddle("batch"),
+    let events = by();
+    world.fetch_then("k", move |_| events.call_everything("result")).outcome();
+    let events = by();
+    let then = move |received: &Received| match received {
+        Received::Progress { .. } => events.call_everything("progress"),
+        _ => events.call_everything("batch"),
     };
     world.try_ask(Form::All, &["a", "b"], |_| {}, Arc::new(FetchHandle::new()), 1, Some(Box::new(then))).expect("open").results();
     let unwanted = world.fetch("unwanted");
     until("the hook is set", || is_set.load(Ordering::SeqCst));
     unwanted.cancel();
     let end = by();
-    let ends = Ends::with(move || end.meddle("destructor"));
+    let ends = DropLog::with(move || end.call_everything("destructor"));
     world.put_answer("object", ends.value());
     world.remove("object");
-    // Whoever still meddles may resize the store, and then there is no victim.
-    let done = |count| meddler.done.lock().expect("no panic").len() == count;
+    // A callback that is still running may resize the store, and then there would be no victim.
+    let done = |count| nested.done.lock().expect("no panic").len() == count;
     until("each callback but the victim's has been called", || done(CALLBACKS.len()));
     let victim = by();
     world.core.resize(1, None).expect("open");
     world.put("first", "v");
-    let mut named = |_: &kvlight::cache::Departure| victim.meddle("victim");
+    let mut named = |_: &kvlight::cache::Departure| victim.call_everything("victim");
     world.core.put(b"second", NewEntry::new(value("v")), Some(&mut named), &mut Departures::new()).expect("open");
     until("each callback has been called", || done(CALLBACKS.len() + 1));
-    let mut done = meddler.done.lock().expect("no panic").clone();
+    let mut done = nested.done.lock().expect("no panic").clone();
     done.sort_unstable();
     assert_eq!(done, [&CALLBACKS[..], &["victim"]].concat());
     world.free();
 }
 
-fn hook_on(ticket: &kvlight::engine::request::Ticket, tells: impl Fn(Cancel) + Send + 'static) -> Status {
+fn hook_on(ticket: &kvlight::engine::request::Ticket, notify: impl Fn(Cancel) + Send + 'static) -> Status {
     struct Hook<F>(F);
     impl<F: Fn(Cancel) + Send + 'static> kvlight::engine::request::CancelHook for Hook<F> {
         fn cancelled(&self, why: Cancel) {
@@ -173,25 +173,25 @@ fn hook_on(ticket: &kvlight::engine::request::Ticket, tells: impl Fn(Cancel) + S
             self
         }
     }
-    ticket.on_cancel(Box::new(Hook(tells))).err().map_or(Status::OK, |(status, _)| status)
+    ticket.on_cancel(Box::new(Hook(notify))).err().map_or(Status::OK, |(status, _)| status)
 }
 
 #[test]
 fn l03_a_slow_callback_delays_neither_providers_nor_admission_nor_time() {
-    let world = story()
+    let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 1;
             settings.fetch.retry.count = Some(1);
             settings.fetch.retry.fixed = Duration::from_millis(10);
         })
-        .begin();
+        .start();
     let (go_on, waits) = channel::<()>();
     let (begun, is_slow) = channel();
     world.put("hit", "v");
-    let slow = world.fetch_then("hit", move |heard| {
-        if matches!(heard, Heard::Result { .. }) {
-            begun.send(()).expect("the story listens");
-            waits.recv_timeout(PATIENCE).expect("the story goes on");
+    let slow = world.fetch_then("hit", move |received| {
+        if matches!(received, Received::Result { .. }) {
+            begun.send(()).expect("the test listens");
+            waits.recv_timeout(PATIENCE).expect("the test continues");
         }
     });
     is_slow.recv_timeout(PATIENCE).expect("the callback begins");
@@ -199,44 +199,44 @@ fn l03_a_slow_callback_delays_neither_providers_nor_admission_nor_time() {
     let request = world.request();
     request.fail("k", error(1));
     drop(request);
-    world.settles_but_for_flights(1);
+    world.wait_until_only_flights(1);
     world.advance(10);
     world.request().answer_all();
     until("the answer is stored", || world.peek("k") == "k!");
-    other.hears_nothing();
+    other.expect_no_event();
     go_on.send(()).expect("the callback waits");
-    assert_eq!((slow.said(), other.said()), ("v".into(), "k!".into()));
+    assert_eq!((slow.text(), other.text()), ("v".into(), "k!".into()));
     world.free();
 }
 
 #[test]
-fn l03_removals_that_never_end_do_not_hold_up_results() {
+fn l03_endless_removals_do_not_delay_results() {
     let core: Arc<OnceLock<Weak<Core>>> = Arc::default();
     let (engine, enough) = (core.clone(), Arc::new(AtomicBool::new(false)));
     let ends = enough.clone();
-    // Each removal that is heard of causes the next one.
+    // Each reported removal causes the next one.
     let listener = move |_: &kvlight::cache::Departure| {
         if let (Some(core), false) = (engine.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
             core.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.remove(b"k").expect("open");
         }
     };
-    let world = story().hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).echo().begin();
+    let world = test_engine().hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).echo().start();
     assert!(core.set(Arc::downgrade(&world.core)).is_ok());
     world.put("k", "v");
     world.remove("k");
     for n in 0..10 {
-        assert_eq!(world.fetch(&format!("k{n}")).said(), format!("k{n}!"));
+        assert_eq!(world.fetch(&format!("k{n}")).text(), format!("k{n}!"));
     }
     enough.store(true, Ordering::SeqCst);
     world.free();
 }
 
 #[test]
-fn l04_what_a_refused_fetch_had_found_is_dropped_under_no_lock() {
+fn l04_a_value_found_by_a_refused_fetch_is_dropped_under_no_lock() {
     let core: Arc<OnceLock<Weak<Core>>> = Arc::default();
     let engine = core.clone();
-    // Between the look into the store and the way into the table the engine closes, and the value found is removed.
+    // Between the lookup and the entry into the table, the engine closes and the value that was found is removed.
     let validator = move |key: &[u8]| {
         if let (b"absent", Some(core)) = (key, engine.get().and_then(Weak::upgrade)) {
             core.remove(b"object").expect("open");
@@ -244,12 +244,12 @@ fn l04_what_a_refused_fetch_had_found_is_dropped_under_no_lock() {
         }
         true
     };
-    let world = story().hooks(|hooks| hooks.validator = Some(Arc::new(By(validator)))).begin();
+    let world = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(validator)))).start();
     assert!(core.set(Arc::downgrade(&world.core)).is_ok());
     let engine = core.clone();
-    let ends = Ends::with(move || {
-        // Would wait for ever under the table's lock.
-        let core = engine.get().and_then(Weak::upgrade).expect("it is not freed yet");
+    let ends = DropLog::with(move || {
+        // Would wait forever under the table's lock.
+        let core = engine.get().and_then(Weak::upgrade).expect("the engine is not freed yet");
         let _ = core.stats();
     });
     world.put_answer("object", ends.value());
@@ -260,12 +260,12 @@ fn l04_what_a_refused_fetch_had_found_is_dropped_under_no_lock() {
 }
 
 #[test]
-fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
-    let world = story().with(|settings| settings.cache.capacity = 2).begin();
+fn l04_drops_by_the_library_run_where_callbacks_run_and_under_no_lock() {
+    let world = test_engine().with(|settings| settings.cache.capacity = 2).start();
     let core = Arc::downgrade(&world.core);
-    let ends = Ends::with(move || {
-        // Would wait for ever under the table's lock or the shard's.
-        let core = core.upgrade().expect("it is not freed yet");
+    let ends = DropLog::with(move || {
+        // Would wait forever under the table's lock or the shard's.
+        let core = core.upgrade().expect("the engine is not freed yet");
         let _ = (core.len(), core.stats());
     });
     world.put_answer("a", ends.value());
@@ -284,7 +284,7 @@ fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
     assert_eq!(request.0.resolve(0, ends.value(), StoreTerms::default()), Status::ERR_ALREADY_ANSWERED);
     waiter.outcome();
     until("the refused one has ended", || ends.count() == 6);
-    assert_eq!(ends.names()[5], DISPATCHER, "what was refused is dropped there, too");
+    assert_eq!(ends.names()[5], DISPATCHER, "a refused value is dropped there too");
     request.finish();
     world.core.clear().expect("open");
     until("all have ended", || ends.count() == 7);
@@ -293,9 +293,9 @@ fn l04_drops_of_ours_run_where_callbacks_run_and_under_no_lock() {
 }
 
 #[test]
-fn l04_what_is_in_the_store_at_the_end_is_dropped_before_free_returns() {
-    let ends = Ends::new();
-    let world = story().begin();
+fn l04_the_entries_are_dropped_before_free_returns() {
+    let ends = DropLog::new();
+    let world = test_engine().start();
     for n in 0..10 {
         world.put_answer(&format!("k{n}"), ends.value());
     }
@@ -304,9 +304,9 @@ fn l04_what_is_in_the_store_at_the_end_is_dropped_before_free_returns() {
 }
 
 #[test]
-fn l04_a_context_ends_once_where_callbacks_run_and_after_fetch_and_request() {
-    let world = story().begin();
-    let ends = Ends::new();
+fn l04_a_context_is_destroyed_once_where_callbacks_run_and_after_fetch_and_request() {
+    let world = test_engine().start();
+    let ends = DropLog::new();
     let handle = Arc::new(FetchHandle::new());
     assert!(handle.set_context(ends.object()).is_ok());
     let waiter = world.try_ask(Form::Each, &["k"], |_| {}, handle, 0, None).expect("accepted");
@@ -315,27 +315,27 @@ fn l04_a_context_ends_once_where_callbacks_run_and_after_fetch_and_request() {
     request.answer("k", "v");
     waiter.outcome();
     drop(waiter);
-    assert_eq!(ends.count(), 0, "the request has it still");
+    assert_eq!(ends.count(), 0, "the request still holds it");
     let here = std::thread::current().id();
     drop(request);
     until("it has ended", || ends.count() == 1);
-    assert!(ends.threads() == [here] || ends.names() == [DISPATCHER], "by who dropped the last reference: {:?}", ends.names());
+    assert!(ends.threads() == [here] || ends.names() == [DISPATCHER], "on the thread that dropped the last reference: {:?}", ends.names());
     world.free();
 }
 
 #[test]
-fn l04_nothing_of_the_hosts_runs_on_the_timers_thread() {
-    // A blocking fetch that times out ends on the timer's thread. Its context must not.
-    let world = story().on_system_time().begin();
-    let ends = Ends::new();
+fn l04_no_host_code_runs_on_the_timers_thread() {
+    // A blocking fetch that times out ends on the timer's thread. Its context must not be destroyed there.
+    let world = test_engine().with_system_clock().start();
+    let ends = DropLog::new();
     let handle = Arc::new(FetchHandle::new());
     assert!(handle.set_context(ends.object()).is_ok());
     let mut settings = world.fetch_settings();
     settings.timeout = Some(Duration::from_millis(2));
     let call = FetchCall { form: Form::Each, settings: Arc::new(settings), progress_step: 0, handle: Some(&handle), at_once: true };
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
-    assert!(matches!(asked, FetchAnswer::Now(outcome) if said(&outcome) == "ERR_TIMEOUT"));
-    // Whether the provider was asked before those 2 ms were over is the machine's affair: a request that nobody wants is not handed out.
+    assert!(matches!(asked, FetchAnswer::Now(outcome) if text_of(&outcome) == "ERR_TIMEOUT"));
+    // Whether the provider was called within those 2 ms depends on the scheduler: a request of which no key is wanted is not handed out.
     drop(handle);
     world.free();
     assert_eq!(ends.count(), 1);
@@ -344,8 +344,8 @@ fn l04_nothing_of_the_hosts_runs_on_the_timers_thread() {
 
 #[test]
 fn l04_expired_objects_are_unlinked_by_the_timer_and_dropped_by_the_dispatcher() {
-    let world = story().with(|settings| settings.cache.ttl_ms = Some(1)).on_system_time().begin();
-    let ends = Ends::new();
+    let world = test_engine().with(|settings| settings.cache.ttl_ms = Some(1)).with_system_clock().start();
+    let ends = DropLog::new();
     world.put_answer("k", ends.value());
     until("it has expired and ended untouched", || ends.count() == 1);
     assert_eq!(ends.names(), [DISPATCHER]);
@@ -353,42 +353,42 @@ fn l04_expired_objects_are_unlinked_by_the_timer_and_dropped_by_the_dispatcher()
 }
 
 #[test]
-fn l05_close_is_told_when_all_is_done_and_refuses_from_then_on() {
-    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+fn l05_close_is_reported_when_all_is_done_and_calls_are_refused_from_then_on() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     let (running, waiting) = (world.fetch("running"), world.fetch("waiting"));
     let request = world.request();
-    let news = world.close(None);
-    assert_eq!((running.said(), waiting.said()), ("ERR_CLOSED".into(), "ERR_CLOSED".into()));
-    hears_closed(&news);
+    let closed = world.close(None);
+    assert_eq!((running.text(), waiting.text()), ("ERR_CLOSED".into(), "ERR_CLOSED".into()));
+    expect_closed(&closed);
     assert_eq!(request.0.cancel_reason(), Cancel::Closed as u32);
     assert_eq!(world.put("k", "v"), Status::ERR_CLOSED);
     assert_eq!(world.refresh(&["k"]), Err(Status::ERR_CLOSED));
     let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
-    assert_eq!(world.lookup("k"), "MISS", "it can still be looked into");
-    hears_closed(&world.close(None));
-    hears_closed(&world.close(Some(None)));
+    assert_eq!(world.lookup("k"), "MISS", "lookups still work");
+    expect_closed(&world.close(None));
+    expect_closed(&world.close(Some(None)));
     drop(request);
     world.free();
 }
 
 #[test]
-fn l05_close_waits_for_provider_calls_that_have_begun() {
+fn l05_close_waits_for_running_provider_calls() {
     let (go_on, waits) = channel::<()>();
     let waits = Mutex::new(waits);
     let (begun, is_in) = channel();
     let begun = Mutex::new(begun);
-    let world = story()
-        .answered(move |_| {
-            begun.lock().expect("no panic").send(()).expect("the story listens");
-            waits.lock().expect("no panic").recv_timeout(PATIENCE).expect("the story goes on");
+    let world = test_engine()
+        .answered_by(move |_| {
+            begun.lock().expect("no panic").send(()).expect("the test listens");
+            waits.lock().expect("no panic").recv_timeout(PATIENCE).expect("the test continues");
         })
-        .begin();
+        .start();
     let waiter = world.fetch("k");
     is_in.recv_timeout(PATIENCE).expect("the provider is called");
-    let news = world.close(None);
-    assert_eq!(waiter.said(), "ERR_CLOSED", "the waiter need not wait for it");
-    assert!(news.try_recv().is_err(), "the provider's call is still out");
+    let closed = world.close(None);
+    assert_eq!(waiter.text(), "ERR_CLOSED", "the fetch does not wait for the provider");
+    assert!(closed.try_recv().is_err(), "the provider's call is still running");
     let freed = Arc::new(AtomicBool::new(false));
     let core = world.core.clone();
     let (is_freed, calls) = (freed.clone(), world);
@@ -396,96 +396,96 @@ fn l05_close_waits_for_provider_calls_that_have_begun() {
         core.free();
         is_freed.store(true, Ordering::SeqCst);
     });
-    assert!(!freed.load(Ordering::SeqCst) && news.try_recv().is_err());
+    assert!(!freed.load(Ordering::SeqCst) && closed.try_recv().is_err());
     go_on.send(()).expect("the provider waits");
     freeing.join().expect("no panic");
-    hears_closed(&news);
+    expect_closed(&closed);
     drop(calls);
 }
 
 #[test]
-fn l05_drain_finishes_what_was_accepted() {
-    let world = story()
+fn l05_a_drain_finishes_accepted_work() {
+    let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 1;
             settings.fetch.retry.count = Some(1);
             settings.fetch.retry.fixed = Duration::from_millis(10);
         })
-        .begin();
+        .start();
     let (first, second) = (world.fetch("first"), world.fetch("second"));
-    let news = world.close(Some(None));
+    let closed = world.close(Some(None));
     let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
     let request = world.request();
     request.fail("first", error(1));
     drop(request);
     world.request().answer_all();
-    assert_eq!(second.said(), "second!");
-    world.settles_but_for_flights(1);
-    assert!(news.try_recv().is_err());
+    assert_eq!(second.text(), "second!");
+    world.wait_until_only_flights(1);
+    assert!(closed.try_recv().is_err());
     world.advance(10);
     world.request().answer_all();
-    assert_eq!(first.said(), "first!", "retries included");
-    hears_closed(&news);
+    assert_eq!(first.text(), "first!", "retries included");
+    expect_closed(&closed);
     world.free();
 }
 
 #[test]
-fn l05_a_drain_ends_at_its_deadline_and_a_second_close_may_only_shorten_it() {
-    let world = story().begin();
+fn l05_a_drain_ends_at_its_deadline_and_a_second_close_can_only_shorten_it() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();
-    let news = [
+    let closed = [
         world.close(Some(Some(Duration::from_millis(100)))),
         world.close(Some(None)),
         world.close(Some(Some(Duration::from_millis(50)))),
         world.close(Some(Some(Duration::from_millis(70)))),
     ];
     world.advance(49);
-    waiter.hears_nothing();
+    waiter.expect_no_event();
     world.advance(1);
-    assert_eq!(waiter.said(), "ERR_CLOSED");
+    assert_eq!(waiter.text(), "ERR_CLOSED");
     drop(request);
-    news.iter().for_each(hears_closed);
+    closed.iter().for_each(expect_closed);
     world.free();
 }
 
 #[test]
-fn l05_fault_13_an_engine_released_in_flight_tells_everybody() {
-    let world = story().with(|settings| settings.tasks.max_running = 2).begin();
+fn l05_fault_13_an_engine_freed_with_loads_in_progress_settles_every_fetch() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 2).start();
     let waiters: Vec<Waiter> = (0..50).map(|n| world.fetch(&format!("k{n}"))).collect();
     let batch = world.fetch_all(&["a", "b"]);
     let requests = [world.request(), world.request()];
     world.free();
-    waiters.iter().for_each(|waiter| assert_eq!(waiter.said(), "ERR_CLOSED"));
+    waiters.iter().for_each(|waiter| assert_eq!(waiter.text(), "ERR_CLOSED"));
     assert_eq!(batch.batch().1, "ERR_CLOSED");
     drop(requests);
 }
 
-/// Gives an engine up, in one place.
-struct GivesUp {
+/// Gives up an engine in one of the callbacks.
+struct DisposeAt {
     place: &'static str,
     core: Mutex<Option<Arc<Core>>>,
-    told: Mutex<Sender<&'static str>>,
+    notified: Mutex<Sender<&'static str>>,
 }
 
-impl GivesUp {
+impl DisposeAt {
     fn at(&self, place: &str) {
         if place != self.place {
             return;
         }
         let core = self.core.lock().expect("no panic").take();
         if let Some(core) = core {
-            core.close(None, Some(Box::new(News(self.told.lock().expect("no panic").clone()))));
+            core.close(None, Some(Box::new(CloseRecorder(self.notified.lock().expect("no panic").clone()))));
             core.dispose();
         }
     }
 }
 
-/// A fetch's receiver that gives its engine up.
-struct Leaver(Arc<GivesUp>);
+/// A fetch's receiver that gives up its engine.
+struct DisposingReceiver(Arc<DisposeAt>);
 
-impl Receiver for Leaver {
+impl Receiver for DisposingReceiver {
     fn result(&mut self, _: usize, _: &[u8], _: &Outcome, _: bool) {
         self.0.at("result");
     }
@@ -497,61 +497,61 @@ impl Receiver for Leaver {
     }
 }
 
-impl Drop for Leaver {
+impl Drop for DisposingReceiver {
     fn drop(&mut self) {
         self.0.at("user data");
     }
 }
 
 #[test]
-fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go_there() {
+fn l05_fault_37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
     for place in CALLBACKS.into_iter().chain(["user data"]) {
-        let (told, news) = channel();
-        let leaver = Arc::new(GivesUp { place, core: Mutex::default(), told: Mutex::new(told) });
-        let by = || leaver.clone();
+        let (notified, closed) = channel();
+        let disposer = Arc::new(DisposeAt { place, core: Mutex::default(), notified: Mutex::new(notified) });
+        let by = || disposer.clone();
         let (validator, removal, record, cost, provider, end) = (by(), by(), by(), by(), by(), by());
         let is_hooked = Arc::new(AtomicBool::new(false));
         let hooked = is_hooked.clone();
-        let world = story()
+        let world = test_engine()
             .hooks(|hooks| {
-                hooks.validator = Some(Arc::new(By(move |_: &[u8]| {
+                hooks.validator = Some(Arc::new(HostFunction(move |_: &[u8]| {
                     validator.at("validator");
                     true
                 })));
-                hooks.removal = Some(Arc::new(By(move |_: &kvlight::cache::Departure| removal.at("removal listener"))));
-                hooks.record = Some(Arc::new(By(move |_: Status, _: &[u8]| record.at("record listener"))));
-                hooks.cost = Some(Arc::new(By(move |_: &[u8], _: &kvlight::base::Value| {
+                hooks.removal = Some(Arc::new(HostFunction(move |_: &kvlight::cache::Departure| removal.at("removal listener"))));
+                hooks.record = Some(Arc::new(HostFunction(move |_: Status, _: &[u8]| record.at("record listener"))));
+                hooks.cost = Some(Arc::new(HostFunction(move |_: &[u8], _: &kvlight::base::Value| {
                     cost.at("cost function");
                     1
                 })));
             })
-            .answered(move |ticket| {
+            .answered_by(move |ticket| {
                 provider.at("provider");
                 if ticket.keys()[0] == *b"unwanted" {
                     let hook = provider.clone();
-                    let (tell, told) = channel();
+                    let (notify, notified) = channel();
                     let set = hook_on(ticket, move |_| {
                         hook.at("cancel hook");
-                        let _ = tell.send(());
+                        let _ = notify.send(());
                     });
                     hooked.store(true, Ordering::SeqCst);
-                    // A hook that has not begun when the request is finished never will, so it is waited for.
+                    // A hook that has not begun when the request is finished never will, so the test waits for it.
                     if set == Status::OK {
-                        told.recv_timeout(PATIENCE).expect("the hook is called");
+                        notified.recv_timeout(PATIENCE).expect("the hook is called");
                     }
                 }
                 ticket.resolve(0, value("v"), StoreTerms::default());
             })
-            .begin();
+            .start();
         let core = Arc::downgrade(&world.core);
-        *leaver.core.lock().expect("no panic") = Some(world.core);
+        *disposer.core.lock().expect("no panic") = Some(world.core);
 
-        let ends = Ends::with(move || end.at("destructor"));
+        let ends = DropLog::with(move || end.at("destructor"));
         let object = ends.value();
         let fetch = |core: &Core, form: Form, key: &[u8], handle: &Arc<FetchHandle>| {
             let settings = core.fetch_settings().clone();
             let call = FetchCall { form, settings, progress_step: 1, handle: Some(handle), at_once: false };
-            let _ = core.fetch([key].into_iter(), &call, || Box::new(Leaver(leaver.clone())));
+            let _ = core.fetch([key].into_iter(), &call, || Box::new(DisposingReceiver(disposer.clone())));
         };
         let deeds: [&dyn Fn(&Core); 4] = [
             &|core| {
@@ -563,25 +563,25 @@ fn l05_fault_37_dispose_is_legal_in_every_callback_and_the_last_reference_may_go
             &|core| {
                 let handle = Arc::new(FetchHandle::new());
                 fetch(core, Form::Each, b"unwanted", &handle);
-                until("the hook is set, or all is over", || {
+                until("the hook is set, or the test is done", || {
                     is_hooked.load(Ordering::SeqCst) || core.put(b"p", NewEntry::new(Answer::Null), None, &mut Departures::new()).is_err()
                 });
                 handle.cancel();
             },
         ];
         for deed in deeds {
-            // As a C program holds it while it calls.
+            // A C program holds a reference like this during a call.
             let Some(core) = core.upgrade() else { break };
             deed(&core);
         }
         drop(object);
-        assert_eq!(news.recv_timeout(PATIENCE), Ok("closed"), "given up in: {place}");
+        assert_eq!(closed.recv_timeout(PATIENCE), Ok("closed"), "disposed of in: {place}");
         until("the engine freed itself", || core.strong_count() == 0);
     }
 }
 
 #[test]
-fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
+fn l05_no_callback_starts_after_free_whatever_other_threads_do() {
     for round in 0..40 {
         let freed = Arc::new(AtomicBool::new(false));
         let late = Arc::new(AtomicUsize::new(0));
@@ -594,15 +594,15 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
             }
         };
         let (removal, cancel, provide) = (check(), check(), check());
-        let world = story()
+        let world = test_engine()
             .with(|settings| settings.cache.capacity = 4)
-            .hooks(|hooks| hooks.removal = Some(Arc::new(By(move |_: &kvlight::cache::Departure| removal()))))
-            .answered(move |ticket| {
+            .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(move |_: &kvlight::cache::Departure| removal()))))
+            .answered_by(move |ticket| {
                 provide();
                 let cancel = cancel.clone();
                 hook_on(ticket, move |_| cancel());
             })
-            .begin();
+            .start();
         std::thread::scope(|scope| {
             for thread in 0..2 {
                 let core = world.core.clone();
@@ -615,7 +615,7 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
                         let handle = Arc::new(FetchHandle::new());
                         let settings = core.fetch_settings().clone();
                         let call = FetchCall { form: Form::Each, settings, progress_step: 0, handle: Some(&handle), at_once: false };
-                        let _ = core.fetch([key.as_bytes(), b"absent"].into_iter(), &call, || Box::new(Deaf));
+                        let _ = core.fetch([key.as_bytes(), b"absent"].into_iter(), &call, || Box::new(NullReceiver));
                         handle.cancel();
                     }
                 });
@@ -626,65 +626,65 @@ fn l05_after_free_no_callback_starts_whatever_other_threads_do() {
             world.core.clone().free();
             freed.store(true, Ordering::SeqCst);
         });
-        assert_eq!(late.load(Ordering::SeqCst), 0, "callbacks after the end of free");
+        assert_eq!(late.load(Ordering::SeqCst), 0, "callbacks after free returned");
     }
 }
 
 #[test]
-fn l05_on_a_shared_runtime_the_hooks_have_ended_when_free_returns() {
+fn l05_on_a_shared_runtime_the_hooks_are_released_when_free_returns() {
     let runtime = Runtime::start(STACK_BYTES).expect("threads");
     for _ in 0..500 {
         struct Ended(Sender<()>, Arc<AtomicBool>);
         impl Drop for Ended {
             fn drop(&mut self) {
-                assert!(!self.1.load(Ordering::SeqCst), "behind the back of who freed the engine");
+                assert!(!self.1.load(Ordering::SeqCst), "the hook is released before free returns");
                 let _ = self.0.send(());
             }
         }
-        let (tell, ended) = channel();
+        let (notify, ended) = channel();
         let freed = Arc::new(AtomicBool::new(false));
-        let kept = Ended(tell, freed.clone());
-        let mut beginning = story().with(|settings| settings.cache.ttl_ms = Some(1)).on_system_time().echo();
-        beginning.plan.runtime = Some(runtime.clone());
-        let validator = By(move |_: &[u8]| {
+        let kept = Ended(notify, freed.clone());
+        let mut builder = test_engine().with(|settings| settings.cache.ttl_ms = Some(1)).with_system_clock().echo();
+        builder.plan.runtime = Some(runtime.clone());
+        let validator = HostFunction(move |_: &[u8]| {
             let _kept = &kept;
             true
         });
-        let world = beginning.hooks(|hooks| hooks.validator = Some(Arc::new(validator))).begin();
+        let world = builder.hooks(|hooks| hooks.validator = Some(Arc::new(validator))).start();
         world.put("k", "v");
-        assert_eq!(world.fetch("l").said(), "l!");
+        assert_eq!(world.fetch("l").text(), "l!");
         world.free();
         freed.store(true, Ordering::SeqCst);
-        assert!(ended.try_recv().is_ok(), "the validator's user data has ended");
+        assert!(ended.try_recv().is_ok(), "the validator's user data is released");
     }
-    assert!(runtime.end_if_unused(), "nobody is attached any more");
+    assert!(runtime.end_if_unused(), "nothing is attached any more");
     runtime.stop();
 }
 
 #[test]
-fn l05_fault_41_a_hook_set_after_the_cancel_is_refused_and_one_that_holds_its_request_ends_with_it() {
-    let world = story().begin();
+fn l05_fault_41_a_hook_set_after_the_cancel_is_refused_and_one_that_holds_its_request_is_released_with_it() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();
     waiter.cancel();
-    assert_eq!(request.on_cancel(|_| panic!("it will not be called")), Status::ERR_CANCELLED);
+    assert_eq!(request.on_cancel(|_| panic!("the hook must not be called")), Status::ERR_CANCELLED);
     drop(request);
 
     let waiter = world.fetch("l");
     let request = Arc::new(world.request());
     let held = request.clone();
-    let (tell, told) = channel();
+    let (notify, notified) = channel();
     let hook = move |why: Cancel| {
         assert_eq!(held.keys(), ["l"]);
-        tell.send(why).expect("the story listens");
+        notify.send(why).expect("the test listens");
     };
     assert_eq!(request.on_cancel(hook), Status::OK);
     assert_eq!(request.on_cancel(|_| {}), Status::ERR_ALREADY_USED);
     drop(request);
     waiter.cancel();
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Cancel::Unwanted));
-    // The hook was the last to hold the request: with it the request is finished.
-    world.settles();
+    assert_eq!(notified.recv_timeout(PATIENCE), Ok(Cancel::Unwanted));
+    // The hook was the last holder of the request. Dropping it finishes the request.
+    world.wait_until_idle();
 
     let finished = world.fetch("m");
     let request = Arc::new(world.request());
@@ -692,49 +692,51 @@ fn l05_fault_41_a_hook_set_after_the_cancel_is_refused_and_one_that_holds_its_re
     assert_eq!(request.on_cancel(move |_| drop(held.keys())), Status::OK);
     request.answer("m", "v");
     request.finish();
-    assert_eq!(Arc::strong_count(&request), 1, "the finish let go of the hook");
-    assert_eq!(finished.said(), "v");
+    assert_eq!(Arc::strong_count(&request), 1, "the finish released the hook");
+    assert_eq!(finished.text(), "v");
     world.free();
 }
 
 #[test]
-fn l05_the_timeout_of_an_attempt_and_the_close_reach_the_hook_with_their_reasons() {
-    let world = story().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(10))).begin();
-    let (tell, told) = channel();
+fn l05_the_hook_receives_the_reason_of_a_timeout_and_of_a_close() {
+    let world = test_engine().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(10))).start();
+    let (notify, notified) = channel();
     let waiter = world.fetch("k");
-    let (first, hears) = (world.request(), tell.clone());
-    first.on_cancel(move |why| hears.send(why).expect("the story listens"));
+    let (first, other) = (world.request(), notify.clone());
+    first.on_cancel(move |why| other.send(why).expect("the test listens"));
     world.advance(10);
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Cancel::Timeout));
-    assert_eq!(waiter.said(), "ERR_TIMEOUT");
+    assert_eq!(notified.recv_timeout(PATIENCE), Ok(Cancel::Timeout));
+    assert_eq!(waiter.text(), "ERR_TIMEOUT");
     let waiter = world.fetch("l");
     let second = world.request();
-    second.on_cancel(move |why| tell.send(why).expect("the story listens"));
+    second.on_cancel(move |why| notify.send(why).expect("the test listens"));
     world.free();
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Cancel::Closed));
-    assert_eq!(waiter.said(), "ERR_CLOSED");
+    assert_eq!(notified.recv_timeout(PATIENCE), Ok(Cancel::Closed));
+    assert_eq!(waiter.text(), "ERR_CLOSED");
     drop((first, second));
 }
 
-/// Everything of the host's panics, once each.
+/// Each function of the host panics once.
 fn panics_everywhere() {
-    let world = story()
+    let world = test_engine()
         .hooks(|hooks| {
-            hooks.validator = Some(Arc::new(By(|key: &[u8]| if key == b"validator" { panic!("of the validator") } else { true })));
-            hooks.cost =
-                Some(Arc::new(By(|key: &[u8], _: &kvlight::base::Value| if key == b"cost" { panic!("of the cost function") } else { 1 })));
-            hooks.removal = Some(Arc::new(By(|left: &kvlight::cache::Departure| {
+            hooks.validator =
+                Some(Arc::new(HostFunction(|key: &[u8]| if key == b"validator" { panic!("of the validator") } else { true })));
+            hooks.cost = Some(Arc::new(HostFunction(
+                |key: &[u8], _: &kvlight::base::Value| if key == b"cost" { panic!("of the cost function") } else { 1 },
+            )));
+            hooks.removal = Some(Arc::new(HostFunction(|left: &kvlight::cache::Departure| {
                 if *left.key == *b"removal" {
                     panic!("of the removal listener")
                 }
             })));
-            hooks.record = Some(Arc::new(By(|_: Status, key: &[u8]| {
+            hooks.record = Some(Arc::new(HostFunction(|_: Status, key: &[u8]| {
                 if key == b"record" {
                     panic!("of the record listener")
                 }
             })));
         })
-        .answered(|ticket| {
+        .answered_by(|ticket| {
             if ticket.keys()[0] == *b"provider" {
                 panic!("of the provider");
             }
@@ -744,13 +746,13 @@ fn panics_everywhere() {
             }
             ticket.resolve(0, value("v"), StoreTerms::default());
         })
-        .begin();
+        .start();
     assert_eq!(world.lookup("validator"), "INVALID_KEY");
     assert_eq!(world.put("cost", "value"), Status::OK);
     world.put("removal", "v");
     world.remove("removal");
     assert_eq!(world.lookup("record"), "MISS");
-    assert_eq!(world.fetch("provider").said(), "ERR_UNANSWERED");
+    assert_eq!(world.fetch("provider").text(), "ERR_UNANSWERED");
     let hooked = world.fetch("hook");
     until("its provider's call came back", || world.stats().gauges.running == 0 && world.calls() == 2);
     hooked.cancel();
@@ -773,60 +775,60 @@ fn panics_everywhere() {
         fn drop(&mut self) {
             let _ = self.0.send(());
             if self.1 {
-                panic!("of the user data's end");
+                panic!("of the user data's destructor");
             }
         }
     }
     for (form, ends_badly, calls) in [(Form::Each, false, 4), (Form::All, false, 2), (Form::Each, true, 4), (Form::All, true, 2)] {
-        let (story, heard) = channel();
+        let (sender, received) = channel();
         let handle = Arc::new(FetchHandle::new());
         let call =
             FetchCall { form, settings: world.core.fetch_settings().clone(), progress_step: 1, handle: Some(&handle), at_once: false };
-        let asked = world.core.fetch([&b"a"[..], b"b", b"c"].into_iter(), &call, || Box::new(Panics(story, ends_badly)));
+        let asked = world.core.fetch([&b"a"[..], b"b", b"c"].into_iter(), &call, || Box::new(Panics(sender, ends_badly)));
         assert!(matches!(asked, Ok(FetchAnswer::Pending)));
-        assert!(handle.wait(Some(PATIENCE)), "the fetch ends all the same");
-        assert_eq!(heard.iter().count(), calls, "each position was told, and the user data ended");
+        assert!(handle.wait(Some(PATIENCE)), "the fetch ends nevertheless");
+        assert_eq!(received.iter().count(), calls, "each position was reported, and the user data released");
     }
 
-    struct BadNews;
-    impl CloseListener for BadNews {
+    struct PanickingListener;
+    impl CloseListener for PanickingListener {
         fn closed(self: Box<Self>) {
-            panic!("of the news");
+            panic!("of the close listener");
         }
         fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
             self
         }
     }
-    // All goes on.
-    assert_eq!(world.fetch("k").said(), "v");
+    // The engine continues.
+    assert_eq!(world.fetch("k").text(), "v");
     assert_eq!(world.lookup("k"), "v");
-    world.core.close(None, Some(Box::new(BadNews)));
-    hears_closed(&world.close(None));
+    world.core.close(None, Some(Box::new(PanickingListener)));
+    expect_closed(&world.close(None));
     world.free();
 }
 
-/// The same test runs twice: here, and in a process of its own whose standard error is read.
+/// The same test runs twice: here, and in a child process whose standard error is read.
 #[test]
-fn l07_a_panic_of_the_hosts_ends_where_it_was_called_is_not_printed_and_the_engine_goes_on() {
+fn l07_a_panic_of_the_host_is_caught_at_the_call_is_not_printed_and_the_engine_continues() {
     const CHILD: &str = "KVL_TEST_ENGINE_PANICS_CHILD";
     if std::env::var_os(CHILD).is_some() {
         return panics_everywhere();
     }
-    let name = concat!(module_path!(), "::l07_a_panic_of_the_hosts_ends_where_it_was_called_is_not_printed_and_the_engine_goes_on");
+    let name = concat!(module_path!(), "::l07_a_panic_of_the_host_is_caught_at_the_call_is_not_printed_and_the_engine_continues");
     let name = name.strip_prefix(concat!(env!("CARGO_CRATE_NAME"), "::")).expect("a path begins with its crate");
     let program = std::env::current_exe().expect("a test knows its program");
     let mut child = std::process::Command::new(program);
     child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").env("RUST_BACKTRACE", "0");
     let child = child.output().expect("the test program runs");
-    let heard = String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success(), "{heard}");
+    let received = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{received}");
     assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
-    assert!(!heard.contains("panicked"), "{heard}");
+    assert!(!received.contains("panicked"), "{received}");
 }
 
 #[test]
-fn l07_a_panic_inside_a_shard_empties_that_shard_and_nothing_else() {
-    let world = story().begin();
+fn l07_a_panic_inside_a_shard_empties_only_that_shard() {
+    let world = test_engine().start();
     world.put("k", "v");
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         kvlight::base::panics::catch_panic(|| world.core.get_with(b"k", |_| panic!("under the shard's lock")).map(|seen| seen.is_ok()))
@@ -835,13 +837,13 @@ fn l07_a_panic_inside_a_shard_empties_that_shard_and_nothing_else() {
     assert_eq!((world.lookup("k"), world.core.len(), world.core.cost()), ("MISS".into(), 0, 0));
     let waiter = world.fetch("k");
     world.request().answer_all();
-    assert_eq!((waiter.said(), world.lookup("k")), ("k!".into(), "k!".into()));
+    assert_eq!((waiter.text(), world.lookup("k")), ("k!".into(), "k!".into()));
     world.free();
 }
 
 #[test]
-fn l09_a_key_that_is_too_long_among_many_is_settled_alone() {
-    let world = story().begin();
+fn l09_a_key_that_is_too_long_fails_only_its_own_position() {
+    let world = test_engine().start();
     let long = "x".repeat(65_536);
     let longest = "y".repeat(65_535);
     let waiter = world.fetch_all(&["a", &long, &longest, ""]);
@@ -851,53 +853,53 @@ fn l09_a_key_that_is_too_long_among_many_is_settled_alone() {
     assert_eq!(waiter.batch().0, ["a!", "ERR_KEY_TOO_LONG", &format!("{longest}!"), "!"]);
     assert_eq!(world.core.trim(1.5), Err(Status::ERR_INVALID_ARG));
     assert_eq!(world.core.trim(f64::NAN), Err(Status::ERR_INVALID_ARG));
-    assert_eq!(world.core.len(), 3, "and nothing changed");
+    assert_eq!(world.core.len(), 3, "nothing changed");
     world.free();
 }
 
 #[test]
-fn l09_a_fetch_handle_is_for_one_fetch() {
-    let world = story().begin();
+fn l09_a_fetch_handle_can_be_used_for_one_fetch() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     let again = world.try_ask(Form::Each, &["k"], |_| {}, waiter.handle.clone(), 0, None);
     assert_eq!(again.err(), Some(Status::ERR_ALREADY_USED));
-    assert!(waiter.handle.set_context(Ends::new().object()).is_err());
+    assert!(waiter.handle.set_context(DropLog::new().object()).is_err());
     world.request().answer_all();
-    assert_eq!(waiter.said(), "k!");
+    assert_eq!(waiter.text(), "k!");
     let again = world.try_ask(Form::Each, &["k"], |_| {}, waiter.handle.clone(), 0, None);
     assert_eq!(again.err(), Some(Status::ERR_ALREADY_USED));
     world.free();
 }
 
 #[test]
-fn s16_a_value_stays_readable_after_its_entry_and_its_engine() {
-    let world = story().begin();
+fn s16_a_value_stays_readable_after_its_entry_and_its_engine_are_gone() {
+    let world = test_engine().start();
     world.put("k", "kept");
-    let Ok(kvlight::engine::cache::Lookup::Value(kept)) = world.core.get(b"k") else { panic!("it was put") };
+    let Ok(kvlight::engine::cache::Lookup::Value(kept)) = world.core.get(b"k") else { panic!("the key has an entry") };
     world.remove("k");
     world.free();
     assert_eq!(kept.as_bytes(), Some(&b"kept"[..]));
 }
 
 #[test]
-fn l05_an_engine_without_a_provider_is_refused_and_ends_what_it_was_given() {
+fn l05_an_engine_without_a_provider_is_refused_and_its_hooks_are_released() {
     let ended = Arc::new(());
     let kept = ended.clone();
     let mut plan = Plan::default();
-    plan.hooks.validator = Some(Arc::new(By(move |_: &[u8]| Arc::strong_count(&kept) > 0)));
+    plan.hooks.validator = Some(Arc::new(HostFunction(move |_: &[u8]| Arc::strong_count(&kept) > 0)));
     assert_eq!(Core::engine(plan).err(), Some(Status::ERR_NO_PROVIDER));
     assert_eq!(Arc::strong_count(&ended), 1);
 }
 
 #[test]
-fn l05_finish_and_drop_of_a_request_are_one_finish() {
-    let world = story().begin();
+fn l05_a_request_that_is_finished_and_dropped_is_finished_once() {
+    let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();
     assert_eq!(request.0.finish(Unanswered::Failed(error(9))), Status::OK);
     assert_eq!(request.finish(), Status::ERR_ALREADY_ANSWERED);
     drop(request);
     assert_eq!(waiter.outcome().error().map(|error| error.code()), Some(9));
-    world.settles();
+    world.wait_until_idle();
     world.free();
 }

@@ -1,4 +1,4 @@
-//! What has left and is yet to be reported is bounded, whoever writes and however slow the host is (rule S11a).
+//! The number of removals that are not reported yet is bounded, whichever threads write and however slow the host is (rule S11a).
 
 use super::engine_world::*;
 use kvlight::base::{Answer, Status};
@@ -13,9 +13,9 @@ use std::time::Duration;
 const WRITERS: usize = 3;
 const PUTS: usize = 2_000;
 const CAPACITY: usize = 8;
-/// As many may be pending in a store that holds no more than this.
+/// The largest number that may be pending for a store of this size.
 const PENDING: usize = 16;
-/// Writers that were let through at the same time, and what is being reported.
+/// The number of writers that may pass at the same time, and of removals that are being reported.
 const SLACK: usize = 2 * WRITERS + 2;
 
 /// Takes longer than a put.
@@ -46,9 +46,9 @@ fn write(core: &Core, answer: impl Fn() -> Answer + Sync, after: impl Fn(usize) 
     });
 }
 
-/// How many are pending, seen from outside: put, not in the store, and not heard of.
-fn pending(puts: usize, heard: usize) -> usize {
-    puts.saturating_sub(heard + CAPACITY)
+/// The number of pending removals, computed from outside: values that were put, are not in the store, and were not reported.
+fn pending(puts: usize, received: usize) -> usize {
+    puts.saturating_sub(received + CAPACITY)
 }
 
 fn note_most(most: &AtomicUsize, is: usize) {
@@ -56,26 +56,29 @@ fn note_most(most: &AtomicUsize, is: usize) {
 }
 
 #[test]
-fn s11a_writers_wait_for_a_listener_that_is_slower() {
-    let (heard, worst) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
-    let note = heard.clone();
+fn s11a_writers_wait_for_a_slower_listener() {
+    let (received, worst) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
+    let note = received.clone();
     let listener = move |_: &Departure| {
         work();
         note.fetch_add(1, Ordering::SeqCst);
     };
-    let world = story().with(|s| s.cache.capacity = CAPACITY as u64).hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).begin();
-    write(&world.core, || value("v"), |puts| note_most(&worst, pending(puts, heard.load(Ordering::SeqCst))));
+    let world = test_engine()
+        .with(|s| s.cache.capacity = CAPACITY as u64)
+        .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
+        .start();
+    write(&world.core, || value("v"), |puts| note_most(&worst, pending(puts, received.load(Ordering::SeqCst))));
     let worst = worst.into_inner();
     assert!(worst <= PENDING + SLACK, "{worst} were pending at once");
     world.free();
-    assert_eq!(heard.load(Ordering::SeqCst), WRITERS * PUTS - CAPACITY, "and each that left was heard of");
+    assert_eq!(received.load(Ordering::SeqCst), WRITERS * PUTS - CAPACITY, "each departure was reported");
 }
 
 #[test]
-fn s11a_writers_end_values_themselves_where_nobody_listens() {
+fn s11a_writers_drop_values_themselves_without_a_listener() {
     let worst = AtomicUsize::new(0);
-    let ends = Ends::with(work);
-    let world = story().with(|s| s.cache.capacity = CAPACITY as u64).begin();
+    let ends = DropLog::with(work);
+    let world = test_engine().with(|s| s.cache.capacity = CAPACITY as u64).start();
     write(&world.core, || ends.value(), |puts| note_most(&worst, pending(puts, ends.count())));
     let worst = worst.into_inner();
     assert!(worst <= PENDING + SLACK, "{worst} were pending at once");
@@ -84,66 +87,66 @@ fn s11a_writers_end_values_themselves_where_nobody_listens() {
 }
 
 #[test]
-fn s11a_providers_are_held_back_too() {
-    let (heard, worst, answered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let note = heard.clone();
+fn s11a_providers_are_throttled_too() {
+    let (received, worst, answered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let note = received.clone();
     let listener = move |_: &Departure| {
         work();
         note.fetch_add(1, Ordering::SeqCst);
     };
-    let (seen, most) = (heard.clone(), worst.clone());
-    let world = story()
+    let (seen, most) = (received.clone(), worst.clone());
+    let world = test_engine()
         .with(|settings| settings.cache.capacity = CAPACITY as u64)
-        .hooks(|hooks| hooks.removal = Some(Arc::new(By(listener))))
-        .answered(move |ticket| {
+        .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
+        .answered_by(move |ticket| {
             for index in 0..ticket.keys().len() {
                 ticket.resolve(index, value("v"), Default::default());
             }
             let answered = answered.fetch_add(ticket.keys().len(), Ordering::SeqCst);
             most.fetch_max(pending(answered, seen.load(Ordering::SeqCst)), Ordering::SeqCst);
         })
-        .begin();
+        .start();
     let keys: Vec<String> = (0..WRITERS * PUTS).map(|number| number.to_string()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     world.fetch_all(&keys).batch();
-    // Four threads of it, with a full request each.
+    // Four threads of the provider, with a full request each.
     let worst = worst.load(Ordering::SeqCst);
     assert!(worst <= PENDING + 4 * 20, "{worst} were pending at once");
     world.free();
-    assert_eq!(heard.load(Ordering::SeqCst), WRITERS * PUTS - CAPACITY);
+    assert_eq!(received.load(Ordering::SeqCst), WRITERS * PUTS - CAPACITY);
 }
 
-/// What a listener of a cache without an engine heard, and how.
+/// What the listener of a cache without an engine has received.
 #[derive(Default)]
-struct Heard {
-    at_work: AtomicBool,
+struct ListenerLog {
+    running: AtomicBool,
     by_thread: Mutex<HashMap<ThreadId, usize>>,
     numbers: Mutex<HashMap<Vec<u8>, u64>>,
     count: AtomicUsize,
 }
 
-impl Heard {
+impl ListenerLog {
     fn here(&self) -> usize {
         self.by_thread.lock().expect("no panic").get(&std::thread::current().id()).copied().unwrap_or(0)
     }
 }
 
-fn bare_cache(heard: &Arc<Heard>) -> Arc<Core> {
-    let note = heard.clone();
+fn bare_cache(received: &Arc<ListenerLog>) -> Arc<Core> {
+    let note = received.clone();
     let listener = move |left: &Departure| {
-        assert!(!note.at_work.swap(true, Ordering::SeqCst), "one at a time");
+        assert!(!note.running.swap(true, Ordering::SeqCst), "one at a time");
         work();
         *note.by_thread.lock().expect("no panic").entry(std::thread::current().id()).or_default() += 1;
         let number =
             left.answer.value().and_then(|value| value.as_bytes()).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight")));
         let before = note.numbers.lock().expect("no panic").insert(left.key.to_vec(), number.expect("bytes"));
-        assert!(before < number, "those of one key in store order");
+        assert!(before < number, "the values of one key are reported in store order");
         note.count.fetch_add(1, Ordering::SeqCst);
-        note.at_work.store(false, Ordering::SeqCst);
+        note.running.store(false, Ordering::SeqCst);
     };
     let mut plan = Plan::default();
     plan.settings.cache.capacity = CAPACITY as u64;
-    plan.hooks.removal = Some(Arc::new(By(listener)));
+    plan.hooks.removal = Some(Arc::new(HostFunction(listener)));
     Core::cache(plan).expect("no runtime is shared")
 }
 
@@ -152,20 +155,20 @@ fn number(number: u64) -> Answer {
 }
 
 #[test]
-fn s11a_no_put_on_a_bare_cache_reports_for_the_others_for_long() {
-    let heard = Arc::<Heard>::default();
-    let cache = bare_cache(&heard);
+fn s11a_no_put_on_a_bare_cache_reports_many_removals_of_others() {
+    let received = Arc::<ListenerLog>::default();
+    let cache = bare_cache(&received);
     let (most_at_once, worst, puts) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
-            let (cache, heard, most_at_once, worst, puts) = (&cache, &heard, &most_at_once, &worst, &puts);
+            let (cache, received, most_at_once, worst, puts) = (&cache, &received, &most_at_once, &worst, &puts);
             scope.spawn(move || {
                 for round in 0..PUTS {
-                    let before = heard.here();
-                    // Few keys, each of one writer: what leaves of it is caused by all of them.
+                    let before = received.here();
+                    // A few keys, each written by one thread. All threads cause their removals.
                     put(cache, &format!("{writer} {}", round % CAPACITY), number(round as u64));
-                    note_most(most_at_once, heard.here() - before);
-                    note_most(worst, pending(puts.fetch_add(1, Ordering::SeqCst) + 1, heard.count.load(Ordering::SeqCst)));
+                    note_most(most_at_once, received.here() - before);
+                    note_most(worst, pending(puts.fetch_add(1, Ordering::SeqCst) + 1, received.count.load(Ordering::SeqCst)));
                 }
             });
         }
@@ -176,38 +179,41 @@ fn s11a_no_put_on_a_bare_cache_reports_for_the_others_for_long() {
 }
 
 #[test]
-fn s11a_what_a_listener_removes_is_reported_before_the_call_returns() {
-    let heard = Arc::<Heard>::default();
-    let cache = bare_cache(&heard);
+fn s11a_removals_of_a_clear_are_reported_before_the_call_returns() {
+    let received = Arc::<ListenerLog>::default();
+    let cache = bare_cache(&received);
     (0..CAPACITY as u8).for_each(|key| put(&cache, &key.to_string(), number(1)));
-    assert_eq!(heard.count.load(Ordering::SeqCst), 0);
+    assert_eq!(received.count.load(Ordering::SeqCst), 0);
     cache.clear().expect("open");
-    assert_eq!(heard.count.load(Ordering::SeqCst), CAPACITY);
-    assert_eq!(heard.here(), CAPACITY, "on this thread");
+    assert_eq!(received.count.load(Ordering::SeqCst), CAPACITY);
+    assert_eq!(received.here(), CAPACITY, "on this thread");
 }
 
-/// A program keeps a lock of its own around its puts, and its listener takes that lock. On an engine they are two threads.
+/// A program that holds its own lock around its puts, and whose listener takes that lock. With an engine these are two threads.
 #[test]
-fn s11a_a_listener_that_waits_for_the_writer_holds_it_up_once() {
+fn s11a_a_listener_that_waits_for_the_writer_delays_it_once() {
     let lock = Arc::new(Mutex::new(()));
-    let heard = Arc::new(AtomicUsize::new(0));
-    let (theirs, note) = (lock.clone(), heard.clone());
+    let received = Arc::new(AtomicUsize::new(0));
+    let (theirs, note) = (lock.clone(), received.clone());
     let listener = move |_: &Departure| {
         let _held = theirs.lock().expect("no panic");
         note.fetch_add(1, Ordering::SeqCst);
     };
-    let world = story().with(|s| s.cache.capacity = CAPACITY as u64).hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).begin();
+    let world = test_engine()
+        .with(|s| s.cache.capacity = CAPACITY as u64)
+        .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
+        .start();
     let held = lock.lock().expect("no panic");
     let began = std::time::Instant::now();
     (0..200).for_each(|number| put(&world.core, &number.to_string(), value("v")));
-    assert!(began.elapsed() < Duration::from_secs(60), "each put waited anew");
+    assert!(began.elapsed() < Duration::from_secs(60), "each put waited");
     drop(held);
     world.free();
-    assert_eq!(heard.load(Ordering::SeqCst), 200 - CAPACITY);
+    assert_eq!(received.load(Ordering::SeqCst), 200 - CAPACITY);
 }
 
 #[test]
-fn s11a_what_is_pending_is_a_gauge() {
+fn s11a_pending_removals_are_a_gauge() {
     let (reached, go) = (Arc::new(std::sync::Barrier::new(2)), Arc::new(std::sync::Barrier::new(2)));
     let (here, on, first) = (reached.clone(), go.clone(), AtomicBool::new(true));
     let listener = move |_: &Departure| {
@@ -216,7 +222,7 @@ fn s11a_what_is_pending_is_a_gauge() {
             on.wait();
         }
     };
-    let world = story().hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).begin();
+    let world = test_engine().hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).start();
     for key in ["a", "b", "c"] {
         world.put(key, "value");
         world.remove(key);
@@ -224,28 +230,29 @@ fn s11a_what_is_pending_is_a_gauge() {
     reached.wait();
     let value = kvlight::base::Answer::Value(kvlight::base::Value::bytes(b"value").expect("memory"));
     let entry = kvlight::cache::cost_of(&kvlight::base::Record::new(b"a", value), None, 0);
-    assert_eq!(world.stats().pending_removals, (2, 2 * entry), "one is with the listener");
+    assert_eq!(world.stats().pending_removals, (2, 2 * entry), "one is being reported");
     go.wait();
     until("nothing is pending", || world.stats().pending_removals == (0, 0));
     world.free();
 }
 
 #[test]
-fn s11a_a_bulk_of_removals_holds_no_later_put_for_long() {
-    let heard = Arc::new(AtomicUsize::new(0));
-    let note = heard.clone();
+fn s11a_many_removals_at_once_do_not_delay_a_later_put_for_long() {
+    let received = Arc::new(AtomicUsize::new(0));
+    let note = received.clone();
     let listener = move |_: &Departure| {
         work();
         note.fetch_add(1, Ordering::SeqCst);
     };
     let many = 5_000;
-    let world = story().with(|s| s.cache.capacity = many).hooks(|hooks| hooks.removal = Some(Arc::new(By(listener)))).begin();
+    let world =
+        test_engine().with(|s| s.cache.capacity = many).hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).start();
     (0..many).for_each(|number| put(&world.core, &number.to_string(), value("v")));
     world.core.clear().expect("open");
-    let before = heard.load(Ordering::SeqCst);
+    let before = received.load(Ordering::SeqCst);
     put(&world.core, "k", value("v"));
-    let waited_for = heard.load(Ordering::SeqCst) - before;
+    let waited_for = received.load(Ordering::SeqCst) - before;
     assert!(waited_for < many as usize / 2, "a put waited for {waited_for} removals that it did not cause");
     world.free();
-    assert_eq!(heard.load(Ordering::SeqCst), many as usize);
+    assert_eq!(received.load(Ordering::SeqCst), many as usize);
 }

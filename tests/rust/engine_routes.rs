@@ -1,5 +1,5 @@
-//! The eight mixtures of routes against one model (rules L02a, L05b): whatever runs where, the same calls have the same outcomes, each
-//! entry leaves once and for the same reason, and the news of the end comes last.
+//! All eight mixtures of routes against one model (rules L02a, L05b): wherever things run, the same calls have the same outcomes, each
+//! entry leaves once and for the same reason, and the notice of the close is delivered last.
 
 use kvlight::base::config::{FetchSettings, ReadMode, Settings};
 use kvlight::base::{Answer, Error, Status, StoreTerms, Value};
@@ -22,10 +22,10 @@ const SEEDS: u64 = 12;
 /// Only a broken engine takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Numbers that each seed repeats (SplitMix64).
-struct Dice(u64);
+/// Random numbers that are the same for the same seed (SplitMix64).
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -35,11 +35,11 @@ impl Dice {
     }
 }
 
-/// What the provider knows: version `n` of each key. Every fifth key fails, every seventh does not exist.
+/// The provider's data: version `n` of each key. Every fifth key fails, every seventh does not exist.
 #[derive(Default)]
-struct Truth(Mutex<u64>);
+struct ProviderData(Mutex<u64>);
 
-impl Truth {
+impl ProviderData {
     fn of(&self, key: u64) -> Result<Option<String>, i64> {
         match key {
             key if key % 5 == 4 => Err(key as i64),
@@ -54,7 +54,7 @@ fn name(key: u64) -> Vec<u8> {
 }
 
 fn number(key: &[u8]) -> u64 {
-    String::from_utf8_lossy(key).trim_start_matches("key ").parse().expect("one of ours")
+    String::from_utf8_lossy(key).trim_start_matches("key ").parse().expect("a key of this test")
 }
 
 fn answer(text: Option<&str>) -> Answer {
@@ -65,9 +65,9 @@ fn text(answer: &Answer) -> String {
     answer.value().and_then(Value::as_bytes).map_or_else(|| "null".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
-struct Knowing(Arc<Truth>);
+struct ModelProvider(Arc<ProviderData>);
 
-impl Provider for Knowing {
+impl Provider for ModelProvider {
     fn provide(&self, request: Ticket) {
         for index in 0..request.keys().len() {
             let status = match self.0.of(number(request.keys().get(index).expect("a key"))) {
@@ -79,20 +79,20 @@ impl Provider for Knowing {
     }
 }
 
-/// What left, by key and in order.
+/// The departures, by key and in order.
 type Left = BTreeMap<u64, Vec<(String, Cause)>>;
 
-struct Departed(Arc<Mutex<Left>>);
+struct DepartureRecorder(Arc<Mutex<Left>>);
 
-impl RemovalListener for Departed {
+impl RemovalListener for DepartureRecorder {
     fn removed(&self, departure: &Departure) {
         let mut left = self.0.lock().expect("no panic");
         left.entry(number(&departure.key)).or_default().push((text(&departure.answer), departure.cause));
     }
 }
 
-/// Sends each outcome: what it is, and where it came from.
-struct Sending(Sender<Vec<(String, Source)>>);
+/// Sends the outcome of each position, with its source.
+struct OutcomeSender(Sender<Vec<(String, Source)>>);
 
 fn said(outcome: &Outcome) -> (String, Source) {
     let words = match outcome.error() {
@@ -105,9 +105,9 @@ fn said(outcome: &Outcome) -> (String, Source) {
     (words, outcome.source)
 }
 
-impl Receiver for Sending {
+impl Receiver for OutcomeSender {
     fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, last: bool) {
-        assert!(last, "one position, one event");
+        assert!(last, "one position has one event");
         let _ = self.0.send(vec![said(outcome)]);
     }
     fn batch(&mut self, results: Results) {
@@ -116,10 +116,10 @@ impl Receiver for Sending {
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
 }
 
-/// The news of the end, with what had left by then.
-struct Ending(Sender<Left>, Arc<Mutex<Left>>);
+/// Reports the close, with the departures recorded by then.
+struct CloseRecorder(Sender<Left>, Arc<Mutex<Left>>);
 
-impl CloseListener for Ending {
+impl CloseListener for CloseRecorder {
     fn closed(self: Box<Self>) {
         let _ = self.0.send(self.1.lock().expect("no panic").clone());
     }
@@ -128,21 +128,21 @@ impl CloseListener for Ending {
     }
 }
 
-/// An engine with one mixture of routes, and beside it what is right.
-struct Play {
+/// An engine with one mixture of routes, and the model of its correct state.
+struct ModelRun {
     core: Arc<Core>,
     queues: Vec<Arc<HostQueue>>,
-    truth: Arc<Truth>,
+    truth: Arc<ProviderData>,
     left: Arc<Mutex<Left>>,
     model: HashMap<u64, String>,
     expected: Left,
     what: String,
 }
 
-impl Play {
-    /// `mixture`: bit 0 results, bit 1 provider, bit 2 removals to a queue; `apart`: each to one of its own.
-    fn new(mixture: usize, apart: bool, seed: u64) -> Play {
-        let (truth, left) = (Arc::new(Truth::default()), Arc::new(Mutex::new(Left::new())));
+impl ModelRun {
+    /// `mixture`: bit 0 sends results, bit 1 requests, bit 2 removals to a queue; `apart`: each to its own queue.
+    fn new(mixture: usize, apart: bool, seed: u64) -> ModelRun {
+        let (truth, left) = (Arc::new(ProviderData::default()), Arc::new(Mutex::new(Left::new())));
         let one = Arc::new(HostQueue::new(false));
         let mut queues = Vec::new();
         let mut route = |bit: usize| {
@@ -154,21 +154,24 @@ impl Play {
         let mut settings = Settings::default();
         settings.cache.capacity = 1000;
         settings.tasks.batch_max_keys = 4;
-        let hooks =
-            Hooks { provider: Some(Arc::new(Knowing(truth.clone()))), removal: Some(Arc::new(Departed(left.clone()))), ..Hooks::default() };
+        let hooks = Hooks {
+            provider: Some(Arc::new(ModelProvider(truth.clone()))),
+            removal: Some(Arc::new(DepartureRecorder(left.clone()))),
+            ..Hooks::default()
+        };
         let core = Core::engine(Plan { settings, hooks, routes, ..Plan::default() }).expect("threads");
         let what = format!("mixture {mixture}, apart: {apart}, seed {seed}");
-        Play { core, queues, truth, left, model: HashMap::new(), expected: Left::new(), what }
+        ModelRun { core, queues, truth, left, model: HashMap::new(), expected: Left::new(), what }
     }
 
-    /// What comes by `inbox`, while all queues are read.
+    /// The message that arrives by `inbox`, while all queues are read.
     fn read_until<T>(&self, inbox: &Inbox<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
             match inbox.try_recv() {
                 Ok(came) => return came,
-                Err(TryRecvError::Disconnected) => panic!("{}: the user data ended without an event", self.what),
-                Err(TryRecvError::Empty) => assert!(Instant::now() < end, "{}: nothing came", self.what),
+                Err(TryRecvError::Disconnected) => panic!("{}: the user data was released without an event", self.what),
+                Err(TryRecvError::Empty) => assert!(Instant::now() < end, "{}: no message arrived", self.what),
             }
             let read = self.queues.iter().filter(|queue| queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok()).count();
             if read == 0 {
@@ -188,13 +191,13 @@ impl Play {
         self.model.insert(key, text);
     }
 
-    /// What one position is to be told. `loaded`: the keys that this very call has loaded.
+    /// The expected outcome of one position. `loaded`: the keys that this very call has loaded.
     fn expect(&mut self, key: u64, read: ReadMode, loaded: &mut Vec<u64>) -> (String, Source) {
         if loaded.contains(&key) {
             let outcome = self.truth.of(key);
             return match outcome {
                 Ok(known) => (known.unwrap_or("null".into()), Source::Joined),
-                // Of an error nobody says who had asked first.
+                // A remembered error does not say which fetch loaded it.
                 Err(code) => (format!("{:?} {code}", Status::ERR_PROVIDER), Source::Joined),
             };
         }
@@ -218,8 +221,8 @@ impl Play {
         let call = FetchCall { form, settings, progress_step: 0, handle: None, at_once: false };
         let names: Vec<Vec<u8>> = keys.iter().map(|key| name(*key)).collect();
         let (sender, inbox) = channel();
-        self.core.fetch(names.iter().map(Vec::as_slice), &call, || Box::new(Sending(sender))).expect("it is open");
-        // The store is asked for all keys first.
+        self.core.fetch(names.iter().map(Vec::as_slice), &call, || Box::new(OutcomeSender(sender))).expect("it is open");
+        // The store is looked up for all keys first.
         let mut loaded = Vec::new();
         let hits: Vec<Option<String>> = keys.iter().map(|key| self.model.get(key).filter(|_| read != ReadMode::Refresh).cloned()).collect();
         let expected: Vec<(String, Source)> = keys
@@ -230,17 +233,17 @@ impl Play {
         assert_eq!(self.read_until(&inbox), expected, "{}: {keys:?}", self.what);
     }
 
-    fn step(&mut self, dice: &mut Dice) {
-        let key = dice.below(KEYS);
-        match dice.below(10) {
+    fn step(&mut self, random: &mut Random) {
+        let key = random.below(KEYS);
+        match random.below(10) {
             0..=3 => self.fetch(&[key], ReadMode::Normal),
             4 => self.fetch(&[key], ReadMode::Refresh),
             5 | 6 => {
-                let keys: Vec<u64> = (0..2 + dice.below(8)).map(|_| dice.below(KEYS)).collect();
+                let keys: Vec<u64> = (0..2 + random.below(8)).map(|_| random.below(KEYS)).collect();
                 self.fetch(&keys, ReadMode::Normal);
             }
             7 => {
-                let text = format!("put {}", dice.below(1000));
+                let text = format!("put {}", random.below(1000));
                 let put = self.core.put(&name(key), NewEntry::new(answer(Some(&text))), None, &mut Departures::new());
                 assert_eq!(put, Ok(Status::OK), "{}", self.what);
                 self.stores(key, text);
@@ -251,7 +254,7 @@ impl Play {
                 assert_eq!(removed, Ok(if is_there { Status::OK } else { Status::MISS }), "{}", self.what);
                 self.leaves(key, Cause::Removed);
             }
-            _ if dice.below(4) == 0 => {
+            _ if random.below(4) == 0 => {
                 self.core.clear().expect("it is open");
                 (0..KEYS).for_each(|key| self.leaves(key, Cause::Cleared));
             }
@@ -261,20 +264,24 @@ impl Play {
 
     fn end(self) {
         let (sender, inbox) = channel();
-        self.core.close(None, Some(Box::new(Ending(sender, self.left.clone()))));
+        self.core.close(None, Some(Box::new(CloseRecorder(sender, self.left.clone()))));
         let left_before_the_end = self.read_until(&inbox);
-        assert_eq!(left_before_the_end, self.expected, "{}: the news of the end came first, or something left otherwise", self.what);
+        assert_eq!(
+            left_before_the_end, self.expected,
+            "{}: the notice of the close came before a departure, or a departure differs",
+            self.what
+        );
         self.core.free();
     }
 }
 
 #[test]
-fn l02a_every_mixture_of_routes_says_the_same() {
+fn l02a_every_mixture_of_routes_has_the_same_outcomes() {
     for mixture in 0..8 {
         for apart in [false, true] {
             for seed in 0..SEEDS {
-                let (mut play, mut dice) = (Play::new(mixture, apart, seed), Dice(seed));
-                (0..STEPS).for_each(|_| play.step(&mut dice));
+                let (mut play, mut random) = (ModelRun::new(mixture, apart, seed), Random(seed));
+                (0..STEPS).for_each(|_| play.step(&mut random));
                 play.end();
             }
         }

@@ -1,4 +1,4 @@
-//! A cache in a file (rule S18): what comes back is what was there, and what is no such file is told and harms nothing.
+//! A cache in a file (rule S18): a load restores what was saved, and a file that is not a saved cache is refused and does no harm.
 
 use kvlight::base::config::{CacheSettings, Settings};
 use kvlight::base::{Answer, Clock, Millis, Object, Status, StoreTerms, Ttl, Value};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// A folder of its own for each test, which goes with it.
+/// A separate folder for each test, which is deleted with it.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -28,7 +28,7 @@ impl Folder {
     }
 
     fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).expect("it is there");
+        let entries = fs::read_dir(&self.0).expect("the file exists");
         entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned()).collect()
     }
 }
@@ -80,8 +80,8 @@ fn load(core: &Core, path: &Path) -> (Transfer, Status) {
     (done, went.map_or_else(|error| error.status(), |()| Status::OK))
 }
 
-/// What leaves first, to the last.
-fn leaving_order(core: &Core) -> Vec<String> {
+/// The values in the order of their eviction, from the first to the last.
+fn eviction_order(core: &Core) -> Vec<String> {
     let next = || match core.pop().expect("an open cache") {
         Lookup::Value(value) => Some(String::from_utf8_lossy(value.as_bytes().expect("bytes")).into_owned()),
         _ => None,
@@ -98,12 +98,12 @@ fn s18_a_saved_cache_loads_with_its_ttls_costs_priorities_and_order() {
     put(&core, "c", bytes("c"), StoreTerms::default());
     put(&core, "none", Answer::Null, StoreTerms { priority: Some(9.0), ..StoreTerms::default() });
     assert_eq!(text_of(&core, "b").as_deref(), Some("b"), "used last");
-    let saved = save(&core, &folder.file()).expect("it is written");
+    let saved = save(&core, &folder.file()).expect("the file is written");
     assert_eq!((saved.entries, saved.skipped, saved.total), (4, 0, 4));
-    assert_eq!(saved.bytes, fs::metadata(folder.file()).expect("it is there").len());
+    assert_eq!(saved.bytes, fs::metadata(folder.file()).expect("the file exists").len());
     assert_eq!(folder.names(), ["cache.kvl"]);
 
-    // A default TTL with jitter: what was saved keeps its own end, to the millisecond.
+    // The default TTL of the second cache has jitter: a saved entry keeps its own expiry, to the millisecond.
     let other = cache_of(CacheSettings { ttl_ms: Some(60_000), ttl_jitter_ms: 10_000, ..CacheSettings::default() });
     let (done, status) = load(&other, &folder.file());
     assert_eq!((done, status), (saved, Status::OK));
@@ -112,11 +112,11 @@ fn s18_a_saved_cache_loads_with_its_ttls_costs_priorities_and_order() {
     assert_eq!(hit("a").cost, core.peek(b"a").expect("open").expect("resident").cost);
     assert_eq!(text_of(&other, "none").as_deref(), Some("null"));
     other.remove(b"none").expect("open");
-    assert_eq!(leaving_order(&other), ["c", "b", "a"], "by priority, then by use");
+    assert_eq!(eviction_order(&other), ["c", "b", "a"], "by priority, then by use");
 }
 
 #[test]
-fn s18_what_remains_of_a_ttl_is_saved_and_what_is_over_is_not() {
+fn s18_the_remaining_ttl_is_saved_and_expired_entries_are_not() {
     let clock = Clock::manual(Millis(0));
     let folder = Folder::new();
     let core = Core::cache(Plan { clock: Some(clock.clone()), ..Plan::default() }).expect("a cache");
@@ -126,7 +126,7 @@ fn s18_what_remains_of_a_ttl_is_saved_and_what_is_over_is_not() {
     if let Clock::Manual(manual) = &clock {
         manual.advance(300);
     }
-    assert_eq!(save(&core, &folder.file()).expect("it is written").entries, 1);
+    assert_eq!(save(&core, &folder.file()).expect("the file is written").entries, 1);
     let other = cache_for(10);
     assert_eq!(load(&other, &folder.file()).1, Status::OK);
     let hit = other.peek(b"long").expect("open").expect("resident");
@@ -134,7 +134,7 @@ fn s18_what_remains_of_a_ttl_is_saved_and_what_is_over_is_not() {
 }
 
 #[test]
-fn s18_many_entries_in_many_shards_come_back_all_and_nearly_in_order() {
+fn s18_many_entries_in_many_shards_are_all_restored_and_nearly_in_order() {
     const MANY: usize = 20_000;
     let (folder, core) = (Folder::new(), cache_of(CacheSettings { capacity: 40_000, shards: Some(16), ..CacheSettings::default() }));
     (0..MANY).for_each(|number| put_text(&core, &format!("key {number}"), &number.to_string()));
@@ -144,12 +144,12 @@ fn s18_many_entries_in_many_shards_come_back_all_and_nearly_in_order() {
         calls += 1;
         true
     })
-    .expect("it is written");
+    .expect("the file is written");
     assert!(done.entries == MANY as u64 && calls > 1, "{done:?} in {calls} blocks");
     let same = cache_of(CacheSettings { capacity: 40_000, shards: Some(1), ..CacheSettings::default() });
     assert_eq!(load(&same, &folder.file()).1, Status::OK);
     assert!((0..MANY).all(|number| text_of(&same, &format!("key {number}")) == Some(number.to_string())));
-    // Where there is room for half, what was used last stays: nearly, since each shard knows its own order alone.
+    // If there is room for half, the most recently used entries stay: nearly, since each shard knows only its own order.
     let small = cache_of(CacheSettings { capacity: MANY as u64 / 2, shards: Some(1), ..CacheSettings::default() });
     let (done, status) = load(&small, &folder.file());
     assert_eq!((done.entries, status, small.len()), (MANY as u64, Status::OK, MANY as u64 / 2));
@@ -158,7 +158,7 @@ fn s18_many_entries_in_many_shards_come_back_all_and_nearly_in_order() {
 }
 
 #[test]
-fn s18_what_stays_is_in_the_file_while_other_threads_use_and_change_the_cache() {
+fn s18_unchanged_entries_are_saved_while_other_threads_use_and_change_the_cache() {
     const KEPT: usize = 10_000;
     for shards in [1, 8] {
         let (folder, core) =
@@ -177,7 +177,7 @@ fn s18_what_stays_is_in_the_file_while_other_threads_use_and_change_the_cache() 
                 }
             });
             for _ in 0..3 {
-                save(&core, &folder.file()).expect("it is written");
+                save(&core, &folder.file()).expect("the file is written");
             }
             stop.store(true, Ordering::Relaxed);
         });
@@ -189,10 +189,10 @@ fn s18_what_stays_is_in_the_file_while_other_threads_use_and_change_the_cache() 
 }
 
 #[test]
-fn s18_what_is_in_the_cache_is_younger_than_the_file() {
+fn s18_entries_of_the_cache_are_kept_over_those_of_the_file() {
     let (folder, core) = (Folder::new(), cache_for(10));
     ["a", "b"].iter().for_each(|key| put_text(&core, key, "old"));
-    save(&core, &folder.file()).expect("it is written");
+    save(&core, &folder.file()).expect("the file is written");
     put_text(&core, "a", "new");
     core.remove(b"b").expect("open");
     let (done, status) = load(&core, &folder.file());
@@ -201,22 +201,22 @@ fn s18_what_is_in_the_cache_is_younger_than_the_file() {
 }
 
 #[test]
-fn s18_objects_are_left_out_and_counted() {
+fn s18_objects_are_skipped_and_counted() {
     let (folder, core) = (Folder::new(), cache_for(10));
     let object = Value::object(Object::new(std::ptr::dangling_mut::<u64>().cast(), None), 8);
     put(&core, "object", Answer::Value(object), StoreTerms::default());
     put_text(&core, "text", "value");
-    let saved = save(&core, &folder.file()).expect("it is written");
+    let saved = save(&core, &folder.file()).expect("the file is written");
     assert_eq!((saved.entries, saved.skipped, saved.total), (1, 1, 2));
     assert_eq!(load(&cache_for(10), &folder.file()), (Transfer { skipped: 0, total: 1, ..saved }, Status::OK));
 }
 
 #[test]
-fn s18_a_file_cut_off_anywhere_is_told_from_a_damaged_one() {
+fn s18_a_truncated_file_is_distinguished_from_a_damaged_one() {
     let (folder, core) = (Folder::new(), cache_for(10));
     ["a", "b", "c"].iter().for_each(|key| put_text(&core, key, "value"));
-    save(&core, &folder.file()).expect("it is written");
-    let whole = fs::read(folder.file()).expect("it is there");
+    save(&core, &folder.file()).expect("the file is written");
+    let whole = fs::read(folder.file()).expect("the file exists");
     let status_of = |bytes: &[u8]| {
         fs::write(folder.file(), bytes).expect("it can be written");
         let core = cache_for(10);
@@ -226,7 +226,7 @@ fn s18_a_file_cut_off_anywhere_is_told_from_a_damaged_one() {
     };
     for length in 0..whole.len() {
         let (status, entries) = status_of(&whole[..length]);
-        // The last block but the end is whole before the end is.
+        // The last block before the end is complete before the end marker is.
         let expected = if length + kvlight::cache::saved::BLOCK_HEAD >= whole.len() { 3 } else { 0 };
         assert_eq!((status, entries), (Status::ERR_TRUNCATED, expected), "cut off after {length}");
     }
@@ -237,30 +237,30 @@ fn s18_a_file_cut_off_anywhere_is_told_from_a_damaged_one() {
         let is_damaged = status == Status::ERR_CORRUPT || (status == Status::ERR_FILE_VERSION && (8..12).contains(&at));
         assert!(is_damaged && (entries == 0 || at + kvlight::cache::saved::BLOCK_HEAD >= whole.len()), "byte {at}: {status:?}, {entries}");
     }
-    assert_eq!(status_of(&[&whole[..], b"x"].concat()), (Status::ERR_CORRUPT, 3), "something behind the end");
+    assert_eq!(status_of(&[&whole[..], b"x"].concat()), (Status::ERR_CORRUPT, 3), "data behind the end");
     assert_eq!(status_of(b"not a cache at all, but long enough for one"), (Status::ERR_CORRUPT, 0));
     assert_eq!(status_of(&whole), (Status::OK, 3));
 }
 
 #[test]
-fn s18_a_save_that_fails_leaves_the_file_before_it_and_nothing_else() {
+fn s18_a_failed_save_keeps_the_previous_file_and_leaves_no_other() {
     let (folder, core) = (Folder::new(), cache_for(100_000));
     put_text(&core, "a", "first");
-    save(&core, &folder.file()).expect("it is written");
-    let before = fs::read(folder.file()).expect("it is there");
+    save(&core, &folder.file()).expect("the file is written");
+    let before = fs::read(folder.file()).expect("the file exists");
     (0..50_000).for_each(|number| put_text(&core, &format!("key {number}"), "value"));
     let mut done = Transfer::default();
     let stopped = core.save(&folder.file(), &mut done, &mut |done| done.entries < 20_000);
     assert_eq!(stopped.map_err(|error| error.status()), Err(Status::ERR_CANCELLED));
     assert!((20_000..40_000).contains(&done.entries) && done.total == 50_001, "{done:?}");
-    assert_eq!(fs::read(folder.file()).expect("it is there"), before);
+    assert_eq!(fs::read(folder.file()).expect("the file exists"), before);
     assert_eq!(folder.names(), ["cache.kvl"]);
     assert_eq!(save(&core, &folder.0.join("no/such/folder")), Err(Status::ERR_IO));
     assert_eq!(load(&core, &folder.0.join("none")).1, Status::ERR_IO);
     assert_eq!(load(&core, &folder.0).1, Status::ERR_IO, "a folder");
 
-    // A load that is stopped leaves what it had stored.
-    save(&core, &folder.file()).expect("it is written");
+    // A load that is stopped keeps the entries that it has stored.
+    save(&core, &folder.file()).expect("the file is written");
     let (other, mut done) = (cache_for(100_000), Transfer::default());
     let stopped = other.load(&folder.file(), &mut done, &mut |_| false);
     assert_eq!(stopped.map_err(|error| error.status()), Err(Status::ERR_CANCELLED));
@@ -268,7 +268,7 @@ fn s18_a_save_that_fails_leaves_the_file_before_it_and_nothing_else() {
 }
 
 #[test]
-fn s18_objects_are_saved_as_what_the_program_makes_of_them() {
+fn s18_objects_are_saved_in_the_encoding_of_the_program() {
     let (folder, core) = (Folder::new(), cache_for(10));
     let object = |number: usize| Answer::Value(Value::object(Object::new(number as *mut _, None), 8));
     put(&core, "seven", object(7), StoreTerms { ttl: Some(Ttl::of_ms(900)), priority: Some(1.5), ..StoreTerms::default() });
@@ -280,7 +280,7 @@ fn s18_objects_are_saved_as_what_the_program_makes_of_them() {
         (key != b"eight").then(|| Value::bytes(format!("object {:?}", value.as_object().expect("an object")).as_bytes()).expect("memory"))
     })
     .expect("it is written");
-    assert_eq!((done.entries, done.skipped), (3, 1), "one was left out");
+    assert_eq!((done.entries, done.skipped), (3, 1), "one was skipped");
 
     let other = cache_for(10);
     let mut seen = Vec::new();
@@ -291,10 +291,10 @@ fn s18_objects_are_saved_as_what_the_program_makes_of_them() {
         })
         .expect("it is read");
     assert_eq!((done.entries, done.skipped), (3, 0));
-    assert_eq!(seen, [("seven".into(), "object 0x7".to_owned())], "bytes and nulls are as they were");
+    assert_eq!(seen, [("seven".into(), "object 0x7".to_owned())], "bytes and nulls are not decoded");
     let hit = other.peek(b"seven").expect("open").expect("resident");
     assert_eq!((other.ttl_left_ms(&hit), hit.answer.value().and_then(Value::as_object)), (900, Some(70 as *mut _)));
     assert_eq!((text_of(&other, "none").as_deref(), text_of(&other, "text").as_deref()), (Some("null"), Some("as it is")));
     let plain = cache_for(10);
-    assert_eq!((load(&plain, &folder.file()).0.skipped, plain.len()), (1, 2), "what stands for an object is no value");
+    assert_eq!((load(&plain, &folder.file()).0.skipped, plain.len()), (1, 2), "an encoded object is not loaded as bytes");
 }

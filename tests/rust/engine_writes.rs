@@ -1,4 +1,4 @@
-//! Writes on a condition and touches, beside loads and other writers (rule S17).
+//! Conditional writes and touches, with loads and other writers at the same time (rule S17).
 
 use super::engine_world::*;
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
@@ -23,7 +23,7 @@ fn held(core: &Core, key: &str) -> Answer {
 
 #[test]
 fn s17_a_touch_overtakes_no_load() {
-    let world = story().begin();
+    let world = test_engine().start();
     world.put("k", "old");
     world.refresh(&["k"]).expect("open");
     let request = world.request();
@@ -35,8 +35,8 @@ fn s17_a_touch_overtakes_no_load() {
 }
 
 #[test]
-fn s17_a_touch_moves_the_end_both_ways_and_the_timer_hears_of_it() {
-    let world = story().begin();
+fn s17_a_touch_moves_the_expiry_both_ways_and_updates_the_timer() {
+    let world = test_engine().start();
     world.put("k", "v");
     assert_eq!(world.core.touch(b"k", Some(Ttl::of_ms(1_000))), Ok(Status::OK));
     world.advance(900);
@@ -44,13 +44,13 @@ fn s17_a_touch_moves_the_end_both_ways_and_the_timer_hears_of_it() {
     world.advance(199);
     assert_eq!(world.peek("k"), "v");
     world.advance(1);
-    assert_eq!(world.stats().store.removed(kvlight::cache::Cause::Expired).entries, 1, "it left untouched");
+    assert_eq!(world.stats().store.removed(kvlight::cache::Cause::Expired).entries, 1, "it expired without a lookup");
     world.free();
 }
 
 #[test]
-fn s17_a_touch_for_no_time_is_refused_and_changes_nothing() {
-    let world = story().with(|settings| settings.cache.ttl_ms = Some(0)).begin();
+fn s17_a_touch_with_a_ttl_of_0_is_refused_and_changes_nothing() {
+    let world = test_engine().with(|settings| settings.cache.ttl_ms = Some(0)).start();
     let never = StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() };
     assert_eq!(put(&world.core, "k", NewEntry { terms: never, ..NewEntry::new(value("v")) }), Status::OK);
     for ttl in [Some(Ttl::DoNotStore), None] {
@@ -61,8 +61,8 @@ fn s17_a_touch_for_no_time_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn s17_a_put_whose_condition_does_not_hold_is_no_write() {
-    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+fn s17_a_put_whose_condition_does_not_hold_writes_nothing() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     world.put("k", "old");
     world.refresh(&["k"]).expect("open");
     let running = world.request();
@@ -75,13 +75,13 @@ fn s17_a_put_whose_condition_does_not_hold_is_no_write() {
     assert_eq!(world.lookup("k"), "new", "the load was not overtaken");
     running.finish();
     world.request().answer_all();
-    assert_eq!(waiter.said(), "waits!", "nor was the one that waited settled");
+    assert_eq!(waiter.text(), "waits!", "the load that waited was not settled");
     world.free();
 }
 
 #[test]
-fn s17_a_put_whose_condition_holds_is_a_write_like_any_other() {
-    let world = story().with(|settings| settings.tasks.max_running = 1).begin();
+fn s17_a_put_whose_condition_holds_is_an_ordinary_write() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     world.put("k", "old");
     world.refresh(&["k"]).expect("open");
     let running = world.request();
@@ -90,7 +90,7 @@ fn s17_a_put_whose_condition_holds_is_a_write_like_any_other() {
     assert_eq!(put_if(&world.core, "k", "put", Condition::Holds(old)), Status::OK);
     assert_eq!(put_if(&world.core, "waits", "put", Condition::Absent), Status::OK);
     let outcome = waiter.outcome();
-    assert_eq!((said(&outcome), outcome.source), ("put".into(), Source::Put));
+    assert_eq!((text_of(&outcome), outcome.source), ("put".into(), Source::Put));
     running.answer("k", "late");
     assert_eq!(world.lookup("k"), "put", "the load was overtaken");
     world.free();
@@ -98,7 +98,7 @@ fn s17_a_put_whose_condition_holds_is_a_write_like_any_other() {
 
 #[test]
 fn s17_null_is_an_entry_and_can_be_compared() {
-    let world = story().begin();
+    let world = test_engine().start();
     world.put_answer("k", Answer::Null);
     assert_eq!(put_if(&world.core, "k", "v", Condition::Absent), Status::CONFLICT);
     assert_eq!(put_if(&world.core, "k", "v", Condition::Holds(value("v"))), Status::CONFLICT);
@@ -108,13 +108,13 @@ fn s17_null_is_an_entry_and_can_be_compared() {
 }
 
 #[test]
-fn s17_the_validator_comes_before_the_condition() {
-    let world = story().hooks(|hooks| hooks.validator = Some(Arc::new(By(|key: &[u8]| key != b"bad")))).begin();
+fn s17_the_validator_is_checked_before_the_condition() {
+    let world = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(|key: &[u8]| key != b"bad")))).start();
     assert_eq!(put_if(&world.core, "bad", "v", Condition::Present), Status::INVALID_KEY);
     world.free();
 }
 
-/// Each thread reads a number, and puts one more if what it read is still there: not one of the steps is lost.
+/// Each thread reads a number, and puts the next one if the number is still stored. No increment is lost.
 fn count_together(core: &Arc<Core>) {
     const THREADS: u64 = 4;
     const STEPS: u64 = 2_000;
@@ -129,7 +129,7 @@ fn count_together(core: &Arc<Core>) {
             scope.spawn(|| {
                 for _ in 0..STEPS {
                     loop {
-                        let Ok(Lookup::Value(read)) = core.get(b"n") else { panic!("it is never removed") };
+                        let Ok(Lookup::Value(read)) = core.get(b"n") else { panic!("the key is never removed") };
                         let read = Answer::Value(read);
                         let entry = NewEntry { condition: Condition::Holds(read.clone()), ..NewEntry::new(answer(number(&read) + 1)) };
                         match put(core, "n", entry) {
@@ -145,10 +145,10 @@ fn count_together(core: &Arc<Core>) {
 }
 
 #[test]
-fn s17_no_step_of_a_compare_and_put_is_lost() {
+fn s17_no_increment_by_compare_and_put_is_lost() {
     let cache = Core::cache(Plan::default()).expect("a cache");
     count_together(&cache);
-    let world = story().begin();
+    let world = test_engine().start();
     count_together(&world.core);
     world.free();
 }

@@ -1,6 +1,6 @@
-//! What is generated is compared with what is committed: the header, its description as data, the manual of settings, the tables of
-//! the bindings (one template a language in tests/rust/generated); and the header with what the library exports. `make generate`
-//! (KVL_BLESS=1) writes the committed files anew.
+//! Compares the generated files with those that are committed: the header, its description as data, the lists of settings and statistics,
+//! the tables of the bindings (one template for each language in tests/rust/generated); and the header with the symbols that the library
+//! exports. `make generate` (KVL_BLESS=1) writes the committed files.
 
 mod generated;
 mod library;
@@ -17,27 +17,27 @@ fn generated_header() -> String {
 }
 
 #[test]
-fn the_header_is_the_one_that_the_sources_make() {
+fn the_header_is_generated_from_the_sources() {
     compare("include/kvlight.h", &generated_header());
 }
 
 #[test]
-fn the_description_of_the_interface_is_the_one_that_the_sources_make() {
+fn the_description_of_the_interface_is_generated_from_the_sources() {
     compare("api/api.json", &api::text());
 }
 
 #[test]
-fn the_manual_of_settings_is_the_one_that_their_table_makes() {
+fn the_list_of_settings_is_generated_from_their_table() {
     compare("docs/CONFIGURATION.md", &kvlight::base::config::as_markdown());
 }
 
 #[test]
-fn the_manual_of_statistics_is_the_one_that_their_table_makes() {
+fn the_list_of_statistics_is_generated_from_their_table() {
     compare("docs/STATISTICS.md", &kvlight::engine::stats::as_markdown());
 }
 
 #[test]
-fn the_list_of_settings_for_bindings_is_the_one_that_their_table_makes() {
+fn the_settings_for_bindings_are_generated_from_their_table() {
     compare("src/ffi/config_keys.json", &kvlight::base::config::as_json());
 }
 
@@ -48,48 +48,48 @@ fn compare_all(files: &[(&str, String)]) {
 }
 
 #[test]
-fn the_tables_of_python_are_those_of_the_interface() {
+fn the_tables_of_python_are_generated_from_the_interface() {
     compare_all(&python::files(&Api::read()));
 }
 
 #[test]
-fn the_tables_of_node_are_those_of_the_interface() {
+fn the_tables_of_node_are_generated_from_the_interface() {
     compare_all(&node::files(&Api::read()));
 }
 
 #[test]
-fn the_tables_of_go_are_those_of_the_interface() {
+fn the_tables_of_go_are_generated_from_the_interface() {
     compare_all(&go::files(&Api::read()));
 }
 
 #[test]
-fn the_tables_of_swift_are_those_of_the_interface() {
+fn the_tables_of_swift_are_generated_from_the_interface() {
     compare_all(&swift::files(&Api::read()));
 }
 
 #[test]
-fn the_tables_of_ruby_are_those_of_the_interface() {
+fn the_tables_of_ruby_are_generated_from_the_interface() {
     compare_all(&ruby::files(&Api::read()));
 }
 
 #[test]
-fn the_tables_of_lua_are_those_of_the_interface() {
+fn the_tables_of_lua_are_generated_from_the_interface() {
     compare_all(&lua::files(&Api::read()));
 }
 
 #[test]
-fn the_tables_of_php_are_those_of_the_interface() {
+fn the_tables_of_php_are_generated_from_the_interface() {
     compare_all(&php::files(&Api::read()));
 }
 
 #[test]
-fn the_layouts_of_32_bits_are_those_of_the_interface() {
+fn the_layouts_of_32_bits_are_generated_from_the_interface() {
     compare_all(&layout::files(&Api::read()));
 }
 
-/// Two compilers print tests/tiers/abi/layout.txt from the header itself: the computed offsets and the constants must be theirs.
+/// tests/tiers/abi/layout.txt is the output of two compilers for the header. The computed offsets and constants must agree with it.
 #[test]
-fn the_description_has_the_layout_that_compilers_see() {
+fn the_description_has_the_layout_that_compilers_compute() {
     let api = Api::read();
     let seen = fs::read_to_string(here().join("tests/tiers/abi/layout.txt")).expect("the layout is committed");
     let seen: BTreeSet<&str> = seen.lines().collect();
@@ -105,10 +105,10 @@ fn the_description_has_the_layout_that_compilers_see() {
     let numbers = api.statuses().chain(api.constants()).filter(|constant| constant.is_whole("value"));
     let lines = numbers.map(|constant| format!("KVL_{} {}", constant.name(), constant.number("value")));
     missing.extend(lines.filter(|line| !seen.contains(line.as_str())));
-    assert!(missing.is_empty(), "compilers do not see:\n  {}", missing.join("\n  "));
+    assert!(missing.is_empty(), "not in the output of the compilers:\n  {}", missing.join("\n  "));
 }
 
-/// The names of the functions that the header declares: what stands before `(` where a declaration begins with KVL_API.
+/// The names of the functions that the header declares: the word before `(` in a declaration that begins with KVL_API.
 fn declared() -> BTreeSet<String> {
     let header = generated_header();
     let declarations = header.split("KVL_API").skip(1).filter_map(|rest| rest.split_once('(').map(|(before, _)| before));
@@ -117,7 +117,7 @@ fn declared() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_library_exports_what_the_header_declares_and_nothing_else() {
+fn the_library_exports_exactly_the_functions_of_the_header() {
     let library = library::shared();
     let symbols = library::run(Command::new("nm").args(["-D", "--defined-only"]).arg(&library)).expect("nm of binutils lists symbols");
     let exported: BTreeSet<String> = symbols.lines().filter_map(|line| line.split(' ').next_back()).map(str::to_owned).collect();
@@ -131,7 +131,7 @@ fn the_library_exports_what_the_header_declares_and_nothing_else() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_library_has_the_name_of_its_abi_and_is_linked_hard() {
+fn the_library_has_the_name_of_its_abi_and_hardened_linking() {
     let dynamic = library::run(Command::new("readelf").arg("-dW").arg(library::shared())).expect("readelf of binutils");
     let soname = format!("libkvlight.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
     for wanted in [&*format!("[{soname}]"), "NODELETE", "NOW"] {

@@ -1,5 +1,5 @@
-//! What an entry costs is what the heap holds for it (rule S03a). The allocations of this very process are counted, so this file has one
-//! test only.
+//! The cost of an entry is the memory that it occupies on the heap (rule S03a). The allocations of this whole process are counted, so this
+//! file has only one test.
 
 use kvlight::base::config::CacheSettings;
 use kvlight::base::{Answer, Clock, Millis, Object, Value};
@@ -12,12 +12,12 @@ static HELD: AtomicU64 = AtomicU64::new(0);
 
 struct Counting;
 
-/// What an allocator in the manner of glibc's holds for a block: a word of its own beside it, in steps of two words.
+/// The heap memory of a block under an allocator like glibc's: the block and one word, rounded up to two words.
 fn held_for(layout: Layout) -> u64 {
     (layout.size() as u64 + 8).div_ceil(16).max(2) * 16
 }
 
-// SAFETY: the system's allocator does it all; beside it a number is counted.
+// SAFETY: every call is passed on to the system's allocator; besides, a number is counted.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(held_for(layout), Ordering::Relaxed);
@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Which bytes of the host's there are beside the heap, which the host says the value costs.
+/// A shape of entries, and whether the host states a cost for bytes outside of the heap.
 type Make = fn(key: &[u8], len: usize) -> Answer;
 
 static OUTSIDE: [u8; 4096] = [0; 4096];
@@ -52,7 +52,7 @@ fn object(_: &[u8], len: usize) -> Answer {
 }
 
 fn external(_: &[u8], len: usize) -> Answer {
-    // SAFETY: a static is readable for ever.
+    // SAFETY: a static is always readable.
     Answer::Value(unsafe { Value::external(OUTSIDE.as_ptr(), len, Object::new(null_mut(), None)) })
 }
 
@@ -60,7 +60,8 @@ fn null(_: &[u8], _: usize) -> Answer {
     Answer::Null
 }
 
-/// Puts `entries` of a shape into a store, and says what the heap holds for it and what it costs, without what lies outside the heap.
+/// Puts `entries` of a shape into a store. Returns the heap memory of the store and the cost of its entries, without memory outside of the
+/// heap.
 fn fill(make: Make, key_len: usize, len: usize, outside: bool, entries: u64, settings: &CacheSettings) -> (u64, u64) {
     let (clock, mut left) = (Clock::manual(Millis(0)), Departures::new());
     let store = Store::new(settings, None);
@@ -99,7 +100,7 @@ fn s03a_an_entry_costs_what_the_heap_holds_for_it() {
         ("null, long key", null, 60, 0, false),
     ];
     for (shape, make, key_len, len, outside) in shapes {
-        // At its capacity, beyond it, at a limit by cost, and at any point of the growth of its tables.
+        // At the capacity, beyond it, at a cost limit, and at several points of the growth of the tables.
         for (entries, settings) in
             [(5_000, &full), (8_000, &full), (8_000, &idle), (20_000, &by_cost), (700, &open), (3_001, &open), (7_777, &open)]
         {

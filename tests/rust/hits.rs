@@ -1,5 +1,5 @@
-//! A lookup that hits asks nothing of the system: no memory, no precise clock, no waiting. Counted from outside, in a program whose
-//! own `malloc`, `clock_gettime` and the like stand before libc's (tests/programs/hits/hits.c).
+//! A lookup that hits needs nothing from the system: no memory, no precise clock, no waiting. Counted from outside, in a program whose own
+//! `malloc`, `clock_gettime` and similar functions replace those of libc (tests/programs/hits/hits.c).
 
 use super::library;
 
@@ -11,12 +11,12 @@ fn must(program: &mut Command) -> String {
 }
 
 #[test]
-fn a_hit_takes_no_memory_no_precise_clock_and_no_system_call() {
+fn a_hit_uses_no_memory_no_precise_clock_and_no_system_call() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = library::installed_in("hits");
     let program = folder.join("hits");
     let mut compiler = Command::new("gcc");
-    // The program's own functions must not be taken for the compiler's builtins, nor calls of them be left out.
+    // The compiler must neither treat the program's functions as builtins nor optimise calls of them away.
     compiler.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-fno-builtin", "-rdynamic", "-pthread", "-I"]);
     compiler.arg(here.join("include")).arg(here.join("tests/programs/hits/hits.c")).arg("-o").arg(&program);
     compiler.arg("-L").arg(&folder).args(["-lkvlight", "-ldl"]);

@@ -1,13 +1,13 @@
-//! The shared library as a C program finds it: built by cargo like the tests, under its own name.
+//! The shared library for C programs: built by cargo like the tests, with its own name.
 
-// Not every test needs all of it.
+// Some test programs use only a part of it.
 #![allow(dead_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The path of `libkvlight.so`, built with the settings of this very test run.
+/// The path of `libkvlight.so`, built with the settings of this test run.
 pub fn shared() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--lib", "--message-format=json-render-diagnostics", "--manifest-path"]);
@@ -15,7 +15,7 @@ pub fn shared() -> PathBuf {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
-    let output = cargo.output().expect("cargo runs the tests, so it runs");
+    let output = cargo.output().expect("cargo can be run");
     assert!(output.status.success(), "cargo build --lib: {}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout).expect("cargo writes JSON");
     let built = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
@@ -28,7 +28,7 @@ pub fn shared() -> PathBuf {
         .expect("Cargo.toml asks for a cdylib")
 }
 
-/// A folder of this name with the library in it, under the names by which it is linked and loaded.
+/// A folder with this name that contains the library, under the names with which it is linked and loaded.
 pub fn installed_in(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).expect("the target folder can be written");
@@ -42,10 +42,10 @@ pub fn installed_in(name: &str) -> PathBuf {
 
 /// The target folder of this test run.
 pub fn target() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the folder for tests' files lies in the target folder")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the folder for tests' files is in the target folder")
 }
 
-/// A text that a program prints, or why there is none.
+/// The output of a program, or the reason why it failed.
 pub fn run(program: &mut Command) -> Result<String, String> {
     let output = program.output().map_err(|error| format!("{program:?}: {error}"))?;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

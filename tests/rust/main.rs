@@ -1,5 +1,5 @@
-//! The tests of the library in one program: one module for each room or noun. Programs of their own beside it are those that count the
-//! threads or the memory of the whole process, and those that a command runs by name (`header`, `docs`, `proof`, `tidy`, `manual`).
+//! The tests of the library in one program, with one module for each subject. The test programs beside it count the threads or the memory
+//! of the whole process, or are run by name (`header`, `docs`, `proof`, `tidy`, `manual`).
 
 mod boundary;
 mod boundary_cache;

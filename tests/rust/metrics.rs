@@ -1,4 +1,4 @@
-//! What a scraper and the live page see: examples/c/metrics.c, asked over the loopback interface, and examples/dashboard.
+//! The metrics for a scraper and for the live page: examples/c/metrics.c, requested over the loopback interface, and examples/dashboard.
 
 use super::library;
 
@@ -16,7 +16,7 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The program at work; it ends with this.
+/// The running example program; it is ended when this is dropped.
 struct Metrics {
     program: Child,
     address: String,
@@ -37,26 +37,26 @@ impl Metrics {
         library::run(&mut gcc).unwrap_or_else(|error| panic!("{error}"));
         let mut command = Command::new(program);
         command.arg("0").env("LD_LIBRARY_PATH", folder).current_dir(here()).stdout(Stdio::piped());
-        let mut program = command.spawn().expect("it runs");
+        let mut program = command.spawn().expect("the program runs");
         let mut line = String::new();
-        BufReader::new(program.stdout.take().expect("it is piped")).read_line(&mut line).expect("it prints its address");
+        BufReader::new(program.stdout.take().expect("its output is piped")).read_line(&mut line).expect("the program prints its address");
         let address = line.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).expect("an address").to_owned();
-        assert!(address.starts_with("127.0.0.1:"), "nobody outside of this machine is answered: {address}");
+        assert!(address.starts_with("127.0.0.1:"), "only this machine can connect: {address}");
         Metrics { program, address }
     }
 
-    /// Head and body of the answer to these bytes.
-    fn say(&self, bytes: &[u8]) -> (String, String) {
-        let mut connection = TcpStream::connect(&self.address).expect("it listens");
-        connection.write_all(bytes).expect("it reads");
+    /// The head and the body of the response to these bytes.
+    fn send(&self, bytes: &[u8]) -> (String, String) {
+        let mut connection = TcpStream::connect(&self.address).expect("the program listens");
+        connection.write_all(bytes).expect("the program reads");
         let mut answer = String::new();
-        connection.read_to_string(&mut answer).expect("it answers in UTF-8");
+        connection.read_to_string(&mut answer).expect("the response is UTF-8");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
         (head.to_owned(), body.to_owned())
     }
 
     fn get(&self, path: &str) -> (String, String) {
-        self.say(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).as_bytes())
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).as_bytes())
     }
 
     /// The statistics, as soon as requests were made and some keys were found.
@@ -64,7 +64,7 @@ impl Metrics {
         loop {
             let (head, body) = self.get("/stats.json");
             assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/json"), "{head}");
-            let stats: serde_json::Value = serde_json::from_str(&body).expect("it is JSON");
+            let stats: serde_json::Value = serde_json::from_str(&body).expect("valid JSON");
             if stats["lookups"]["hits"].as_u64() > Some(0) && stats["latency_us"]["count"].as_u64() > Some(0) {
                 return stats;
             }
@@ -74,7 +74,7 @@ impl Metrics {
     fn end(mut self) {
         let ended = Command::new("kill").args(["-TERM", &self.program.id().to_string()]).status();
         assert!(ended.expect("kill runs").success());
-        assert!(self.program.wait().expect("it ends").success(), "it frees the engine and says so");
+        assert!(self.program.wait().expect("the program ends").success(), "the program frees the engine and exits with 0");
     }
 }
 
@@ -86,11 +86,11 @@ impl Drop for Metrics {
 }
 
 #[test]
-fn s12_a_scraper_and_the_page_are_served_what_is_counted() {
+fn s12_a_scraper_and_the_page_are_served_the_statistics() {
     let metrics = Metrics::start("metrics");
     let stats = metrics.stats();
 
-    let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("it is there");
+    let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("the file exists");
     let fields = page.split_once("const FIELDS = [").and_then(|(_, rest)| rest.split_once("];")).expect("the page has a list").0;
     let fields: Vec<&str> = fields.split('"').skip(1).step_by(2).collect();
     assert!(fields.len() > 10, "the list was read: {fields:?}");
@@ -111,39 +111,39 @@ fn s12_a_scraper_and_the_page_are_served_what_is_counted() {
     assert!(head.starts_with("HTTP/1.1 200 ") && body == page, "{head}");
     assert!(metrics.get("/of/nobody").0.starts_with("HTTP/1.1 404 "));
     assert!(metrics.get(&format!("/{}", "x".repeat(1000))).0.starts_with("HTTP/1.1 400 "));
-    assert!(metrics.say(b"POST / HTTP/1.1\r\n\r\n").0.starts_with("HTTP/1.1 400 "));
+    assert!(metrics.send(b"POST / HTTP/1.1\r\n\r\n").0.starts_with("HTTP/1.1 400 "));
     metrics.end();
 }
 
-/// A visitor who sends a byte now and then is let go of, and others are answered.
+/// A client that sends single bytes slowly is disconnected, and others are served.
 #[test]
-fn who_drips_holds_nobody_up() {
+fn a_slow_client_delays_no_other() {
     let metrics = Metrics::start("metrics_dripped");
-    let mut dripping = TcpStream::connect(&metrics.address).expect("it listens");
+    let mut dripping = TcpStream::connect(&metrics.address).expect("the program listens");
     dripping.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
     let mut answer = Vec::new();
-    // Some hundred times as long as the example bears it.
-    let is_let_go = (0..4000).any(|_| {
+    // Some hundred times as long as the example waits.
+    let is_disconnected = (0..4000).any(|_| {
         let _ = dripping.write_all(b"x");
         match dripping.read_to_end(&mut answer) {
             Ok(_) => true,
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted),
         }
     });
-    assert!(is_let_go, "it still waits for the rest of a request");
+    assert!(is_disconnected, "the program still waits for the rest of a request");
     assert!(metrics.get("/metrics").0.starts_with("HTTP/1.1 200 "));
     metrics.end();
 }
 
-/// It is one file: no address of anybody's, no script that has to be fetched.
+/// The page is a single file: it has no address of another server, and no script to load.
 #[test]
 fn the_page_fetches_nothing_but_the_statistics() {
-    let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("it is there");
+    let page = fs::read_to_string(here().join("examples/dashboard/index.html")).expect("the file exists");
     assert!(!page.contains("://") && !page.contains("src=") && !page.contains("<link"), "the page fetches something");
     assert_eq!(page.matches("fetch(").count(), 1);
 }
 
-/// What is drawn of an engine at work, once enough was seen of it; what is missing, if that does not come about.
+/// What the page has drawn of a running engine, once it has seen enough; otherwise what is missing.
 const DRAWN: &str = r#"new Promise(done => {
     let looks = 0;
     const look = () => {
@@ -161,25 +161,25 @@ const DRAWN: &str = r#"new Promise(done => {
 })"#;
 
 #[test]
-fn s12_the_page_draws_an_engine_at_work_on_a_desk_and_on_a_phone() {
+fn s12_the_page_draws_a_running_engine_on_a_desktop_and_on_a_phone() {
     let Some(mut browser) = Browser::start("dashboard") else { return };
     let metrics = Metrics::start("metrics_drawn");
     metrics.stats();
     for (width, scheme) in [(1280, "light"), (390, "dark")] {
         browser.open(&format!("http://{}/", metrics.address), width, scheme);
         let drawn = browser.value(DRAWN);
-        assert_eq!(drawn["is_drawn"], json!(true), "at {width} something is not drawn: {drawn}");
-        let (figures, charts) = (&drawn["figures"], drawn["charts"].as_array().expect("it is a list"));
+        assert_eq!(drawn["is_drawn"], json!(true), "at a width of {width} something is not drawn: {drawn}");
+        let (figures, charts) = (&drawn["figures"], drawn["charts"].as_array().expect("a list"));
         let rate = figures["hit rate"].as_str().and_then(|rate| rate.split('\u{202f}').next()).map(str::parse::<f64>);
         assert!(matches!(rate, Some(Ok(rate)) if rate > 0.0 && rate <= 100.0), "the hit rate is a figure: {figures}");
         assert_eq!(figures["entries"].as_str().map(|entries| entries == "0" || entries == "–"), Some(false), "{figures}");
         assert_eq!(charts.iter().filter(|chart| chart["bars"] != json!(0)).count(), 1, "one chart has bars, for latency: {drawn}");
-        assert_eq!(browser.overflow(), json!(0), "at {width} it is wider than the screen");
+        assert_eq!(browser.overflow(), json!(0), "at a width of {width} the page is wider than the screen");
         assert_eq!(browser.value("document.getElementById('state').textContent"), json!("live, once a second"));
     }
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
 
-    // Its engine goes: the page says so instead of showing what was.
+    // When the engine has ended, the page says so instead of showing old figures.
     metrics.end();
     let said = "new Promise(done => { let looks = 0; const look = () => { const state = document.getElementById('state'); \
                 if (state.className || ++looks > 100) done(state.className); else setTimeout(look, 100); }; look(); })";

@@ -1,4 +1,4 @@
-//! The demo of an outage: examples/c/outage.c, with a short one.
+//! The demo of an outage: examples/c/outage.c, with a short outage.
 
 use super::library;
 
@@ -14,7 +14,7 @@ fn r02_r13_in_a_short_outage_no_fetch_of_a_key_once_seen_fails() {
     gcc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-I"]).arg(here.join("include"));
     gcc.arg(here.join("examples/c/outage.c")).arg("-o").arg(&program).arg("-L").arg(&folder).args(["-lkvlight", "-lpthread"]);
     library::run(&mut gcc).unwrap_or_else(|error| panic!("{error}"));
-    // It ends with 1 if one failed.
+    // It exits with 1 if a fetch failed.
     let printed = library::run(Command::new(&program).arg("400").env("LD_LIBRARY_PATH", &folder)).unwrap_or_else(|error| panic!("{error}"));
     assert!(printed.contains("resilient: 0 of its fetches failed"), "{printed}");
     let row = |phase: &str, cache: &str| {
@@ -22,8 +22,8 @@ fn r02_r13_in_a_short_outage_no_fetch_of_a_key_once_seen_fails() {
         let row = printed.lines().find(is_it).unwrap_or_else(|| panic!("no row of {phase}, {cache}: {printed}"));
         row.split_whitespace().rev().map(|word| word.trim_end_matches('%').parse().unwrap_or(f64::NAN)).collect::<Vec<f64>>()
     };
-    // From the end: provider calls, p99, stale, failed, fetches.
-    assert!(row("down", "as it comes")[3] > 0.0, "without, it is seen: {printed}");
-    assert!(row("down", "resilient")[2] > 0.0, "what is past its time is told: {printed}");
-    assert!(row("down", "resilient")[0] < row("down", "as it comes")[0], "the provider is left alone: {printed}");
+    // From the end of the row: provider calls, p99, stale, failed, fetches.
+    assert!(row("down", "as it comes")[3] > 0.0, "without these settings, fetches fail: {printed}");
+    assert!(row("down", "resilient")[2] > 0.0, "stale entries are served: {printed}");
+    assert!(row("down", "resilient")[0] < row("down", "as it comes")[0], "fewer calls reach the provider: {printed}");
 }

@@ -1,18 +1,19 @@
-//! Every rule of docs/CONTRACT.md, and every fault of earlier systems there, has a test whose name carries its number.
+//! Checks that every rule of docs/CONTRACT.md, and every fault of earlier systems there, has a test whose name has its number.
 //!
-//! `make proof` prints them together into target/proof.md. A rule without a test is not kept yet, and fails here.
+//! `make proof` writes the list of them to target/proof.md. A rule without a test fails here, unless it is in OPEN.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rules that have no test yet. A test below fails when one of them gets it, so that the list cannot outlive its reason.
+/// Rules that have no test yet. A test below fails when one of them gets a test, so that no rule stays in the list for longer than
+/// necessary.
 const OPEN: &[&str] = &[];
 
 const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples"];
 const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php"];
-/// What stands before the name of a test where it is written, in the languages above.
+/// The words before the name of a test where it is defined, in the languages above.
 const DEFINERS: &[&str] = &["fn", "void", "int", "func", "def", "function", "mod", "bool"];
 
 fn here() -> &'static Path {
@@ -27,7 +28,7 @@ fn files() -> Vec<PathBuf> {
             let path = entry.expect("folders can be listed").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() {
-                // Built or fetched, not ours.
+                // Built or fetched files, not sources of the project.
                 if !name.starts_with('.') && !["node_modules", "target", "build", "__pycache__"].contains(&&*name) {
                     folders.push(path);
                 }
@@ -40,7 +41,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// The numbers that a name carries: `f01_to_f20_x` is all from F01 to F20, `s01_s14_x` both.
+/// The rule numbers in a name: `f01_to_f20_x` has all from F01 to F20, `s01_s14_x` has both.
 fn numbers(name: &str) -> Vec<String> {
     // `f07`, `f13a`, `fault07`.
     let is_number = |part: &str| {
@@ -75,7 +76,7 @@ fn number_of(part: &str) -> u32 {
     part.trim_matches(|c: char| c.is_ascii_alphabetic()).parse().expect("two digits")
 }
 
-/// By number, the tests that carry it, by file.
+/// The tests of each number, by file.
 type Proofs = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 fn note(text: &str, file: &str, proofs: &mut Proofs) {
@@ -83,7 +84,7 @@ fn note(text: &str, file: &str, proofs: &mut Proofs) {
     for line in text.lines() {
         let words: Vec<&str> = line.split(|c: char| !is_part(c)).filter(|word| !word.is_empty()).collect();
         for pair in words.windows(2).filter(|pair| DEFINERS.contains(&pair[0])) {
-            // Where names are read by people alone, the number stands in a comment behind: `def exit_while_unwinding():  # f35`.
+            // Where only people read the names, the number is in a comment behind: `def exit_while_unwinding():  # f35`.
             let behind = line.split(['#', '/']).skip(1).flat_map(|comment| numbers(comment.trim().trim_end_matches(['*', ' '])));
             for number in numbers(pair[1]).into_iter().chain(behind.map(fault_beyond_rules)) {
                 proofs.entry(number).or_default().entry(file.to_owned()).or_default().insert(pair[1].to_owned());
@@ -92,7 +93,7 @@ fn note(text: &str, file: &str, proofs: &mut Proofs) {
     }
 }
 
-/// Rules of fetching end at F22; a higher number is a fault's.
+/// The rules of fetching end at F22; a higher number is that of a fault.
 fn fault_beyond_rules(number: String) -> String {
     match number.strip_prefix('f').filter(|digits| digits.len() == 2 && number_of(digits) > 22) {
         Some(digits) => format!("fault{digits}"),
@@ -103,8 +104,8 @@ fn fault_beyond_rules(number: String) -> String {
 fn proofs() -> Proofs {
     let mut proofs = Proofs::new();
     for path in files() {
-        let file = path.strip_prefix(here()).expect("it lies here").to_string_lossy().into_owned();
-        // This file names what it looks for.
+        let file = path.strip_prefix(here()).expect("the file is in the repository").to_string_lossy().into_owned();
+        // This file contains the names for which it searches.
         if let (Ok(text), true) = (fs::read_to_string(&path), file != "tests/rust/proof.rs") {
             note(&text, &file, &mut proofs);
         }
@@ -114,30 +115,30 @@ fn proofs() -> Proofs {
 }
 
 /// A rule or a fault of docs/CONTRACT.md.
-struct Promise {
-    /// As names of tests carry it: `f07`, `fault07`.
+struct NumberedRule {
+    /// As in the names of tests: `f07`, `fault07`.
     number: String,
     words: String,
 }
 
-fn contract() -> Vec<Promise> {
-    let text = fs::read_to_string(here().join("docs/CONTRACT.md")).expect("docs/CONTRACT.md is there");
+fn contract() -> Vec<NumberedRule> {
+    let text = fs::read_to_string(here().join("docs/CONTRACT.md")).expect("docs/CONTRACT.md exists");
     let promise = |line: &str| {
         if let Some((number, words)) = line.strip_prefix("- **").and_then(|rest| rest.split_once("** ")) {
-            return Some(Promise { number: number.to_ascii_lowercase(), words: words.to_owned() });
+            return Some(NumberedRule { number: number.to_ascii_lowercase(), words: words.to_owned() });
         }
         let (at, words) = line.split_once(". ")?;
         let at: u32 = at.parse().ok()?;
-        Some(Promise { number: format!("fault{at:02}"), words: words.to_owned() })
+        Some(NumberedRule { number: format!("fault{at:02}"), words: words.to_owned() })
     };
-    let promises: Vec<Promise> = text.lines().filter_map(promise).collect();
-    assert!(promises.len() > 80, "the rules were found");
-    promises
+    let rules: Vec<NumberedRule> = text.lines().filter_map(promise).collect();
+    assert!(rules.len() > 80, "the rules were found");
+    rules
 }
 
 fn page(proofs: &Proofs) -> String {
     let mut page = String::from("# Which test proves what\n");
-    for Promise { number, words } in contract() {
+    for NumberedRule { number, words } in contract() {
         let _ = write!(page, "\n**{number}** {words}\n\n");
         for (file, tests) in proofs.get(&number).into_iter().flatten() {
             let tests: Vec<&str> = tests.iter().map(String::as_str).collect();
@@ -147,7 +148,7 @@ fn page(proofs: &Proofs) -> String {
     page
 }
 
-/// Whether a test of its own proves the rule. One that sweeps over a range of rules is listed with each, and does not suffice for any.
+/// Whether a separate test proves the rule. A test of a range of rules is listed with each of them, but does not suffice for any.
 fn is_proved(number: &str, proofs: &Proofs) -> bool {
     proofs.get(number).is_some_and(|files| files.values().flatten().any(|test| !test.contains("_to_") || numbers(test).len() < 3))
 }
@@ -157,23 +158,23 @@ fn all_numbers() -> Vec<String> {
 }
 
 #[test]
-fn every_rule_and_every_fault_has_a_test_that_carries_its_number() {
+fn every_rule_and_every_fault_has_a_test_with_its_number() {
     let proofs = proofs();
     let is_open = |number: &str| OPEN.contains(&number);
     let without: Vec<String> = all_numbers().into_iter().filter(|number| !is_proved(number, &proofs) && !is_open(number)).collect();
-    assert!(without.is_empty(), "no test carries these numbers, so nothing proves them: {without:?}");
+    assert!(without.is_empty(), "no test has these numbers: {without:?}");
     let closed: Vec<&&str> = OPEN.iter().filter(|number| is_proved(number, &proofs)).collect();
-    assert!(closed.is_empty(), "these have a test by now: strike them off OPEN: {closed:?}");
+    assert!(closed.is_empty(), "these have a test now: remove them from OPEN: {closed:?}");
 }
 
 #[test]
-fn no_test_carries_a_number_that_no_rule_has() {
+fn no_test_has_the_number_of_an_unknown_rule() {
     let known = all_numbers();
     let unknown: Vec<_> = proofs().into_iter().filter(|(number, _)| !known.contains(number)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
-/// What `make proof` prints. Written into the build folder alone: the names of the tests are the source.
+/// Writes the list for `make proof` to the build folder only: the names of the tests are the source.
 #[test]
 fn the_list_of_proofs_is_written() {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here().join("target"), PathBuf::from);
@@ -182,7 +183,7 @@ fn the_list_of_proofs_is_written() {
 }
 
 #[test]
-fn the_reader_of_names_sees_what_it_must() {
+fn the_parser_of_names_finds_the_numbers() {
     assert_eq!(numbers("f07_stored_before_told"), ["f07"]);
     assert_eq!(numbers("s01_s14_the_store"), ["s01", "s14"]);
     assert_eq!(numbers("f01_to_f04_any"), ["f01", "f02", "f03", "f04"]);

@@ -1,5 +1,5 @@
-//! What the system refuses: programs that stand between the library and libc, and refuse threads (tests/programs/scarce/threads.c) when the story
-//! asks for it. Run plainly only: valgrind and the sanitizers stand there themselves.
+//! Refused resources: programs that replace functions of libc and refuse threads (tests/programs/scarce/threads.c) when the test demands
+//! it. They run without valgrind and sanitizers, which replace the same functions.
 
 use super::library;
 
@@ -18,7 +18,7 @@ fn run(name: &str) {
     let mut program = Command::new(program);
     program.env("LD_LIBRARY_PATH", &installed).env("RUST_BACKTRACE", "0");
     let said = library::run(&mut program).unwrap_or_else(|error| panic!("{error}"));
-    assert!(said.trim_end().ends_with(" checks, 0 failed"), "it says only what it checked: {said}");
+    assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Everything at once: a million positions from four threads, a provider that does all that providers do wrong, fetches that are
-//! cancelled and time out, writes in between; and an engine that closes in the middle of it. Whatever happens, each position is
-//! told exactly once, each fetch ends exactly once, no slot is lost, and every number adds up (rules F01, F03, F09, F12, S03, S12).
+//! Everything at once: a million positions from four threads, a provider that makes every mistake a provider can make, fetches that are
+//! cancelled and time out, and writes in between; and an engine that is closed meanwhile. In every case each position is reported exactly
+//! once, each fetch ends exactly once, no slot is lost, and all numbers add up (rules F01, F03, F09, F12, S03, S12).
 
 use kvlight::base::config::{BatchMode, QueueOrder, ReadMode};
 use kvlight::base::{Answer, Error, Random, Status, StoreTerms, Value};
@@ -19,15 +19,15 @@ use std::time::{Duration, Instant};
 
 /// Only a broken engine takes this long.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How many different keys there are.
+/// The number of different keys.
 const KEYS: u64 = 30_000;
-/// How many fetches a thread has under way at most.
-const UNDER_WAY: u64 = 100;
+/// The largest number of fetches that a thread has in progress.
+const IN_PROGRESS: u64 = 100;
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < end, "it never came to that: {what}");
+        assert!(Instant::now() < end, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_micros(200));
     }
 }
@@ -36,24 +36,24 @@ fn key(number: u64) -> Vec<u8> {
     format!("key{number}").into_bytes()
 }
 
-/// Every value is its key's text, whoever stored it.
+/// Every value is the text of its key, whoever stored it.
 fn value_of(key: &[u8]) -> Answer {
     Answer::Value(Value::bytes(key).expect("memory"))
 }
 
-/// What the receivers heard.
+/// The counters of the receivers.
 #[derive(Default)]
 struct Tally {
-    told: AtomicU64,
+    reported: AtomicU64,
     begun: AtomicU64,
     ended: AtomicU64,
-    /// Receivers that ended without a word, as they must when the call was refused after all.
+    /// Receivers that were dropped without an event, as they must be when the call was refused.
     silent: AtomicU64,
     wrong: Mutex<Vec<String>>,
 }
 
 impl Tally {
-    /// An assertion that fails in a callback is a panic that ends there, so it is noted instead.
+    /// An assertion that fails in a callback is a panic that is caught there, so the failure is recorded instead.
     fn check(&self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.wrong.lock().expect("no panic").push(what());
@@ -62,30 +62,30 @@ impl Tally {
 
     fn nothing_is_wrong(&self) {
         let wrong = self.wrong.lock().expect("no panic");
-        assert!(wrong.is_empty(), "{} things, first: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
+        assert!(wrong.is_empty(), "{} failed checks, first: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     }
 }
 
-/// One fetch's receiver: checks that each position is told once, and that the end comes after the last.
-struct Ear {
+/// The receiver of a fetch: checks that each position is reported once, and that it is dropped after the last.
+struct CheckingReceiver {
     tally: Arc<Tally>,
     keys: Vec<Vec<u8>>,
-    told: Vec<bool>,
+    reported: Vec<bool>,
     last: u32,
-    /// Set before it is cancelled.
+    /// Set before the fetch is cancelled.
     cancelled: Arc<AtomicBool>,
     may_cancel_itself: bool,
     closing: Arc<AtomicBool>,
-    under_way: Arc<AtomicU64>,
+    in_progress: Arc<AtomicU64>,
     progress: (usize, usize),
 }
 
-impl Ear {
+impl CheckingReceiver {
     fn position(&mut self, index: usize, outcome: &Outcome) {
         let tally = &self.tally;
-        tally.told.fetch_add(1, Ordering::Relaxed);
+        tally.reported.fetch_add(1, Ordering::Relaxed);
         tally.check(self.last == 0, || format!("position {index} after the last event"));
-        let before = std::mem::replace(&mut self.told[index], true);
+        let before = std::mem::replace(&mut self.reported[index], true);
         tally.check(!before, || format!("position {index} twice"));
         match &outcome.verdict {
             Verdict::Value(value) => {
@@ -95,7 +95,7 @@ impl Ear {
                 Status::ERR_PROVIDER | Status::ERR_TIMEOUT | Status::ERR_QUEUE_FULL | Status::ERR_UNANSWERED => {}
                 Status::ERR_CANCELLED => {
                     let expected = self.may_cancel_itself || self.cancelled.load(Ordering::SeqCst);
-                    tally.check(expected, || "CANCELLED, but nobody cancelled it".to_owned());
+                    tally.check(expected, || "CANCELLED, but it was not cancelled".to_owned());
                 }
                 Status::ERR_CLOSED => tally.check(self.closing.load(Ordering::SeqCst), || "CLOSED, but it is open".to_owned()),
                 other => tally.check(false, || format!("an unexpected {other:?}")),
@@ -110,7 +110,7 @@ impl Ear {
     }
 }
 
-impl Receiver for Ear {
+impl Receiver for CheckingReceiver {
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
         self.position(index, outcome);
         self.tally.check(key == self.keys[index], || format!("position {index} under another key"));
@@ -133,35 +133,35 @@ impl Receiver for Ear {
     }
 }
 
-impl Drop for Ear {
+impl Drop for CheckingReceiver {
     fn drop(&mut self) {
-        let nothing = !self.told.contains(&true) && self.last == 0;
+        let nothing = !self.reported.contains(&true) && self.last == 0;
         if nothing && self.closing.load(Ordering::SeqCst) {
             self.tally.silent.fetch_add(1, Ordering::SeqCst);
         } else {
-            let all = !self.told.contains(&false) && self.last == 1;
-            self.tally.check(all, || format!("it ended with {:?} told and {} last events", self.told, self.last));
+            let all = !self.reported.contains(&false) && self.last == 1;
+            self.tally.check(all, || format!("it ended with {:?} reported, and {} last events", self.reported, self.last));
         }
         self.tally.ended.fetch_add(1, Ordering::SeqCst);
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        self.in_progress.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// A provider that does right and wrong by turns.
-struct Moody {
+/// A provider that behaves well or badly at random.
+struct MisbehavingProvider {
     seed: AtomicU64,
-    /// Where others answer.
+    /// Requests to be answered by other threads.
     others: Mutex<Sender<Ticket>>,
-    /// Where requests are kept until their time is over.
+    /// Requests to be answered after their attempt has timed out.
     late: Mutex<Sender<Ticket>>,
-    /// Requests that nobody answers.
+    /// Requests that are never answered.
     never: Mutex<Vec<Ticket>>,
 }
 
-/// More than this are never answered only when the engine is at its end: each keeps one of `tasks.max_abandoned`.
+/// The number of requests that stay unanswered until the engine is freed: each occupies one of `tasks.max_abandoned`.
 const NEVER: usize = 3;
 
-impl Moody {
+impl MisbehavingProvider {
     fn answer(ticket: &Ticket, random: &mut Random) {
         let count = ticket.keys().len();
         let first = random.up_to(count as u64) as usize;
@@ -184,11 +184,11 @@ impl Moody {
     }
 }
 
-impl Provider for Moody {
+impl Provider for MisbehavingProvider {
     fn provide(&self, ticket: Ticket) {
         let mut random = Random::new(Some(self.seed.fetch_add(1, Ordering::Relaxed)));
         match random.up_to(199) {
-            // Returns with neither answer nor hold.
+            // Returns without an answer, and drops the request.
             0..5 => {}
             5 => drop(self.late.lock().expect("no panic").send(ticket)),
             6 => {
@@ -199,38 +199,38 @@ impl Provider for Moody {
             }
             7..30 => drop(self.others.lock().expect("no panic").send(ticket)),
             30..40 => {
-                // Says everything twice.
-                Moody::answer(&ticket, &mut random);
-                Moody::answer(&ticket, &mut random);
+                // Answers and finishes twice.
+                MisbehavingProvider::answer(&ticket, &mut random);
+                MisbehavingProvider::answer(&ticket, &mut random);
                 ticket.finish(Unanswered::Null);
                 ticket.finish(Unanswered::Unanswered);
             }
             40..45 => drop(ticket.finish(Unanswered::Failed(Error::of_provider(3, b"all of it", false, None))) == Status::OK),
             45..50 => {
-                // Is done with it before it comes back, and says more.
+                // Finishes before it returns, and answers again.
                 ticket.finish(Unanswered::Unanswered);
-                Moody::answer(&ticket, &mut random);
+                MisbehavingProvider::answer(&ticket, &mut random);
             }
-            50 => panic!("as a provider might"),
-            _ => Moody::answer(&ticket, &mut random),
+            50 => panic!("in the provider"),
+            _ => MisbehavingProvider::answer(&ticket, &mut random),
         }
     }
 }
 
-/// Answers what it is sent, from a thread of its own.
+/// Answers the requests that it is sent, on its own thread.
 fn answer_elsewhere(tickets: &Mutex<Inbox<Ticket>>, seed: u64) {
     let mut random = Random::new(Some(seed));
     loop {
         let ticket = tickets.lock().expect("no panic").recv();
         let Ok(ticket) = ticket else { return };
-        Moody::answer(&ticket, &mut random);
+        MisbehavingProvider::answer(&ticket, &mut random);
         if random.up_to(1) == 0 {
             ticket.finish(Unanswered::Unanswered);
         }
     }
 }
 
-/// Answers when the time is over.
+/// Answers after the timeout.
 fn answer_late(tickets: &Inbox<Ticket>) {
     let mut random = Random::new(Some(99));
     while let Ok(ticket) = tickets.recv() {
@@ -238,34 +238,38 @@ fn answer_late(tickets: &Inbox<Ticket>) {
         while ticket.cancel_reason() == 0 && Instant::now() < end {
             std::thread::sleep(Duration::from_micros(100));
         }
-        Moody::answer(&ticket, &mut random);
+        MisbehavingProvider::answer(&ticket, &mut random);
     }
 }
 
 struct Stage {
     core: Arc<Core>,
-    provider: Arc<Moody>,
+    provider: Arc<MisbehavingProvider>,
     tally: Arc<Tally>,
     closing: Arc<AtomicBool>,
-    /// Fetches for the storm: each with the mark that is set before it is cancelled.
+    /// Fetches to cancel: each with the flag that is set before it is cancelled.
     marked: Mutex<Vec<(Arc<FetchHandle>, Arc<AtomicBool>)>>,
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // They hold the engine, and with it the helpers' channels.
+        // They hold the engine, and with it the channels of the helper threads.
         let never = std::mem::take(&mut *self.provider.never.lock().expect("no panic"));
         drop(never);
     }
 }
 
 impl Stage {
-    /// An engine with its provider's helpers; `play` runs, and then the helpers end.
+    /// Creates an engine and its provider's helper threads, runs `play`, and ends the helpers.
     fn with(play: impl FnOnce(&Stage)) {
         let (others, elsewhere) = channel();
         let (late, waiting) = channel();
-        let provider =
-            Arc::new(Moody { seed: AtomicU64::new(1), others: Mutex::new(others), late: Mutex::new(late), never: Mutex::default() });
+        let provider = Arc::new(MisbehavingProvider {
+            seed: AtomicU64::new(1),
+            others: Mutex::new(others),
+            late: Mutex::new(late),
+            never: Mutex::default(),
+        });
         let elsewhere = Mutex::new(elsewhere);
         let mut plan = Plan::default();
         plan.settings.cache.capacity = 5000;
@@ -276,7 +280,7 @@ impl Stage {
         plan.settings.cache.error_ttl_ms = 1;
         plan.settings.tasks.max_running = 8;
         plan.settings.tasks.max_abandoned = 8;
-        // So few places, taken by the newest, that keys of single fetches lose theirs.
+        // So few places, taken by the newest keys, that keys of single fetches lose theirs.
         plan.settings.tasks.queue_max_keys = 2;
         plan.settings.tasks.queue_order = QueueOrder::Lifo;
         plan.settings.fetch.attempt_timeout = Some(Duration::from_millis(5));
@@ -292,27 +296,27 @@ impl Stage {
             scope.spawn(move || answer_late(&waiting));
             let stage = Stage { core, provider, tally: Arc::default(), closing: Arc::default(), marked: Mutex::default() };
             play(&stage);
-            // The last engine's reference ends the provider, and with it the helpers' channels.
+            // Dropping the engine's last reference drops the provider, and with it the helpers' channels.
         });
     }
 
-    /// One thread's part: so many positions, or until the engine is closed.
+    /// The part of one thread: fetches this many positions, or until the engine is closed.
     fn ask(&self, seed: u64, positions: u64) {
         let mut random = Random::new(Some(seed));
-        let under_way = Arc::new(AtomicU64::new(0));
+        let in_progress = Arc::new(AtomicU64::new(0));
         let mut asked = 0;
         while asked < positions {
-            until("a fetch ends", || under_way.load(Ordering::SeqCst) < UNDER_WAY);
+            until("a fetch ends", || in_progress.load(Ordering::SeqCst) < IN_PROGRESS);
             let count = match random.up_to(9) {
                 0..4 => 1,
                 4..8 => random.up_to(20),
                 _ => random.up_to(300),
             };
             let count = count.min(positions - asked).max(1);
-            // A few keys are hot, so that fetches meet.
+            // A few keys are hot, so that fetches join each other.
             let pick = |random: &mut Random| key(if random.up_to(3) == 0 { random.up_to(50) } else { random.up_to(KEYS - 1) });
             let keys: Vec<Vec<u8>> = (0..count).map(|_| pick(&mut random)).collect();
-            if !self.fetch(keys, &mut random, &under_way) {
+            if !self.fetch(keys, &mut random, &in_progress) {
                 return;
             }
             asked += count;
@@ -329,8 +333,8 @@ impl Stage {
         }
     }
 
-    /// One fetch; false if the engine is closed.
-    fn fetch(&self, keys: Vec<Vec<u8>>, random: &mut Random, under_way: &Arc<AtomicU64>) -> bool {
+    /// Starts one fetch. False if the engine is closed.
+    fn fetch(&self, keys: Vec<Vec<u8>>, random: &mut Random, in_progress: &Arc<AtomicU64>) -> bool {
         let mut settings = (**self.core.fetch_settings()).clone();
         match random.up_to(20) {
             0 => settings.read = ReadMode::Refresh,
@@ -342,31 +346,31 @@ impl Stage {
         }
         let form = if random.up_to(1) == 0 { Form::Each } else { Form::All };
         let (handle, cancelled) = (Arc::new(FetchHandle::new()), Arc::new(AtomicBool::new(false)));
-        let ear = Ear {
+        let receiver = CheckingReceiver {
             tally: self.tally.clone(),
-            told: vec![false; keys.len()],
+            reported: vec![false; keys.len()],
             keys: keys.clone(),
             last: 0,
             cancelled: cancelled.clone(),
             may_cancel_itself: settings.batch_mode == BatchMode::AllOrNothing,
             closing: self.closing.clone(),
-            under_way: under_way.clone(),
+            in_progress: in_progress.clone(),
             progress: (0, 0),
         };
         let progress_step = if random.up_to(3) == 0 { 1 + random.up_to(7) as usize } else { 0 };
         let call = FetchCall { form, settings: Arc::new(settings), progress_step, handle: Some(&handle), at_once: false };
-        under_way.fetch_add(1, Ordering::SeqCst);
+        in_progress.fetch_add(1, Ordering::SeqCst);
         self.tally.begun.fetch_add(1, Ordering::SeqCst);
-        let mut ear = Some(Box::new(ear));
-        let asked = self.core.fetch(keys.iter().map(|key| &key[..]), &call, || ear.take().expect("it is made once"));
+        let mut receiver = Some(Box::new(receiver));
+        let asked = self.core.fetch(keys.iter().map(|key| &key[..]), &call, || receiver.take().expect("the receiver is created once"));
         match asked {
             Ok(FetchAnswer::Pending) => {}
             Ok(other) => panic!("{other:?}"),
             Err(Status::ERR_CLOSED) => {
-                // If its receiver was made for all that, it has ended by now, without a word.
-                let before = self.tally.silent.fetch_sub(u64::from(ear.is_none()), Ordering::SeqCst);
-                self.tally.check(before > 0 || ear.is_some(), || "refused, and its receiver did not end".to_owned());
-                std::mem::forget(ear);
+                // If its receiver was created, it has been dropped by now, without an event.
+                let before = self.tally.silent.fetch_sub(u64::from(receiver.is_none()), Ordering::SeqCst);
+                self.tally.check(before > 0 || receiver.is_some(), || "refused, and its receiver did not end".to_owned());
+                std::mem::forget(receiver);
                 return false;
             }
             Err(other) => panic!("{other:?}"),
@@ -382,7 +386,7 @@ impl Stage {
         true
     }
 
-    /// The storm: cancels whatever it is given, over and over, until `over`.
+    /// Cancels the fetches that it is sent, until `over`.
     fn cancel(&self, over: &AtomicBool) {
         while !over.load(Ordering::SeqCst) {
             let marked = std::mem::take(&mut *self.marked.lock().expect("no panic"));
@@ -411,12 +415,12 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
             storm.join().expect("no panic");
         });
         stage.tally.nothing_is_wrong();
-        assert_eq!(stage.tally.told.load(Ordering::SeqCst), POSITIONS, "each position is told once");
+        assert_eq!(stage.tally.reported.load(Ordering::SeqCst), POSITIONS, "each position is reported once");
 
-        // Some requests are never answered. All others let go of their slots, and so do these: their time is over.
+        // Some requests are never answered. All others have freed their slots, and so have these, because they have timed out.
         let never = stage.provider.never.lock().expect("no panic").len() as u64;
         assert_eq!(never, NEVER as u64);
-        until("no load is under way", || {
+        until("no load is in progress", || {
             let gauges = stage.core.stats().gauges;
             (gauges.running, gauges.in_flight, gauges.queued, gauges.deferred, gauges.abandoned) == (0, 0, 0, 0, never)
         });
@@ -440,10 +444,10 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
             ("timeouts", tasks.fetch_timeouts),
             ("cancels", tasks.fetch_cancels),
         ] {
-            assert!(count > 0, "the storm had {what}: {stats:?}");
+            assert!(count > 0, "the run had {what}: {stats:?}");
         }
 
-        // Time would go on taking entries away: what is left is put anew, for ever.
+        // Entries would continue to expire, so the rest is stored again with no TTL.
         for number in 0..1000 {
             let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(-1).expect("a TTL"), ..StoreTerms::default() };
             let key = key(number);
@@ -454,26 +458,26 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
         }
         until("all that ends has ended", || stage.core.len() == 1000);
         let peeked = (0..KEYS).filter_map(|number| stage.core.peek(&key(number)).expect("open"));
-        assert_eq!(stage.core.cost(), peeked.map(|hit| hit.cost).sum::<u64>(), "the ledger is exact");
+        assert_eq!(stage.core.cost(), peeked.map(|hit| hit.cost).sum::<u64>(), "the total cost is exact");
         let stats = stage.core.stats();
         assert_eq!(stats.store.inserts, stats.entries + stats.store.removed_in_all().entries, "entries: {stats:?}");
 
-        // And it still works, with every slot.
-        let under_way = Arc::new(AtomicU64::new(0));
+        // The engine still works, with every slot.
+        let in_progress = Arc::new(AtomicU64::new(0));
         let mut random = Random::new(Some(7));
         for number in 0..64 {
-            assert!(stage.fetch(vec![format!("new{number}").into_bytes()], &mut random, &under_way));
+            assert!(stage.fetch(vec![format!("new{number}").into_bytes()], &mut random, &in_progress));
         }
-        until("new fetches end", || under_way.load(Ordering::SeqCst) == 0);
+        until("new fetches end", || in_progress.load(Ordering::SeqCst) == 0);
         stage.tally.nothing_is_wrong();
         stage.closing.store(true, Ordering::SeqCst);
         stage.core.clone().free();
     });
 }
 
-struct News(Sender<()>);
+struct CloseRecorder(Sender<()>);
 
-impl CloseListener for News {
+impl CloseListener for CloseRecorder {
     fn closed(self: Box<Self>) {
         let _ = self.0.send(());
     }
@@ -484,33 +488,33 @@ impl CloseListener for News {
 }
 
 #[test]
-fn stress_l05_f01_an_engine_that_closes_in_the_middle_tells_all_that_it_accepted() {
+fn stress_l05_f01_an_engine_that_is_closed_meanwhile_settles_every_accepted_fetch() {
     for round in 0..20 {
         Stage::with(|stage| {
             let over = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 let storm = scope.spawn(|| stage.cancel(&over));
                 let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || stage.ask(round * 4 + seed, u64::MAX))).collect();
-                until("it is in the middle of it", || stage.tally.told.load(Ordering::SeqCst) > 2000);
+                until("some positions are reported", || stage.tally.reported.load(Ordering::SeqCst) > 2000);
                 stage.closing.store(true, Ordering::SeqCst);
-                let (tell, news) = channel();
+                let (sender, closed) = channel();
                 let drain = [None, Some(Some(Duration::from_millis(3))), Some(Some(Duration::from_millis(200)))];
-                stage.core.close(drain[round as usize % 3], Some(Box::new(News(tell))));
+                stage.core.close(drain[round as usize % 3], Some(Box::new(CloseRecorder(sender))));
                 if round % 2 == 0 {
                     stage.core.clone().dispose();
                 } else {
                     stage.core.clone().free();
                 }
-                assert_eq!(news.recv_timeout(PATIENCE), Ok(()), "it is told to be closed");
-                let told = stage.tally.told.load(Ordering::SeqCst);
+                assert_eq!(closed.recv_timeout(PATIENCE), Ok(()), "the close is reported");
+                let reported = stage.tally.reported.load(Ordering::SeqCst);
                 let accepted = threads.into_iter().map(|thread| thread.join().expect("no panic")).count();
                 assert_eq!(accepted, 4);
-                assert_eq!(stage.tally.told.load(Ordering::SeqCst), told, "nothing is told after the news");
+                assert_eq!(stage.tally.reported.load(Ordering::SeqCst), reported, "no event follows the report of the close");
                 over.store(true, Ordering::SeqCst);
                 storm.join().expect("no panic");
             });
             stage.tally.nothing_is_wrong();
-            assert_eq!(stage.tally.silent.load(Ordering::SeqCst), 0, "who was accepted was told");
+            assert_eq!(stage.tally.silent.load(Ordering::SeqCst), 0, "every accepted fetch was settled");
         });
     }
 }

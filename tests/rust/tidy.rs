@@ -1,15 +1,16 @@
-//! House law, held by a test: floors, where `unsafe` may stand and why it does, what every export tells, how long a file may be.
+//! Rules for the sources, checked by tests: layers, where `unsafe` is allowed and how it is justified, the documentation of exports, the
+//! length of files.
 //!
-//! It reads the sources as text. Comments and strings are taken out where code is meant, so that words in them break no law.
+//! The tests read the sources as text. Comments and strings are removed where only code counts, so that words in them break no rule.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms by floor; a room may use those on lower floors only, so rooms of one floor do not know each other.
-const FLOORS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 2), ("engine", 3), ("ffi", 4), ("typed", 4)];
+/// The modules by layer. A module may use only those of lower layers, so modules of the same layer do not know each other.
+const LAYERS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 2), ("engine", 3), ("ffi", 4), ("typed", 4)];
 
-/// Where `unsafe` may stand: whole rooms end in a slash.
-const UNSAFE_ROOMS: &[&str] = &[
+/// Where `unsafe` is allowed. Whole modules end in a slash.
+const UNSAFE_ALLOWED: &[&str] = &[
     "ffi/",
     "base/hint.rs",
     "base/value.rs",
@@ -22,24 +23,24 @@ const UNSAFE_ROOMS: &[&str] = &[
     "typed/error.rs",
 ];
 
-/// Who alone may name a crate that starts threads or carries events between them.
+/// Crates that start threads or pass events between them. Only the runtime may name them.
 const THREAD_CRATES: &[&str] = &["tokio", "crossbeam"];
 
 const LONGEST_FILE: usize = 600;
 
 struct Source {
-    /// Below src/, with slashes.
+    /// Relative to src/, with slashes.
     path: String,
     text: String,
 }
 
 impl Source {
-    fn room(&self) -> &str {
+    fn module(&self) -> &str {
         let first = self.path.split('/').next().unwrap_or_default();
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    /// How many modules lie between the crate's root and this file.
+    /// The number of modules between the crate's root and this file.
     fn depth(&self) -> usize {
         let folders = self.path.matches('/').count();
         if self.path.ends_with("/mod.rs") { folders } else { folders + 1 }
@@ -49,7 +50,7 @@ impl Source {
         code_of(&self.text)
     }
 
-    /// Code without the file's own tests, which stand at its end.
+    /// The code without the file's tests, which are at its end.
     fn product_code(&self) -> String {
         code_of(self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default())
     }
@@ -64,7 +65,7 @@ fn sources() -> Vec<Source> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let below = path.strip_prefix(&root).expect("it was found there");
+                let below = path.strip_prefix(&root).expect("the file is below src");
                 let text = fs::read_to_string(&path).expect("sources are UTF-8");
                 files.push(Source { path: below.to_string_lossy().replace('\\', "/"), text });
             }
@@ -75,7 +76,7 @@ fn sources() -> Vec<Source> {
     files
 }
 
-/// The text with comments, strings and character literals blanked out, line for line.
+/// The text with comments, strings and character literals replaced by spaces, line by line.
 fn code_of(text: &str) -> String {
     enum In {
         Code,
@@ -120,21 +121,21 @@ fn code_of(text: &str) -> String {
     code
 }
 
-/// Whether `word` stands in `code` as a word of its own.
+/// Whether `word` is in `code` as a whole word.
 fn has_word(code: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| !code[..at].ends_with(is_part) && !code[at + word.len()..].starts_with(is_part))
 }
 
-/// The rooms that a file names through `crate::` or enough `super::`s.
-fn rooms_named(source: &Source) -> Vec<String> {
+/// The modules that a file names through `crate::` or enough `super::`s.
+fn modules_named(source: &Source) -> Vec<String> {
     let code: String = source.code().split_whitespace().collect::<Vec<_>>().join(" ").replace(" ::", "::").replace(":: ", "::");
     let roots = ["crate::".to_owned(), "kvlight::".to_owned(), "super::".repeat(source.depth())];
     let mut named = Vec::new();
     for root in &roots {
         for (at, _) in code.match_indices(root.as_str()) {
             let rest = &code[at + root.len()..];
-            // One name, or several in braces: of those, what stands first at the outermost level.
+            // One name, or several in braces: of the latter, the first name of each at the outermost level.
             let mut level = 0;
             let mut outermost = String::new();
             for c in rest.chars() {
@@ -155,35 +156,35 @@ fn rooms_named(source: &Source) -> Vec<String> {
     named
 }
 
-fn floor(room: &str) -> Option<u8> {
-    FLOORS.iter().find(|(name, _)| *name == room).map(|(_, floor)| *floor)
+fn layer(module: &str) -> Option<u8> {
+    LAYERS.iter().find(|(name, _)| *name == module).map(|(_, layer)| *layer)
 }
 
-fn complain(law: &str, complaints: &[String]) {
-    assert!(complaints.is_empty(), "{law}:\n  {}\n", complaints.join("\n  "));
+fn complain(rule: &str, complaints: &[String]) {
+    assert!(complaints.is_empty(), "{rule}:\n  {}\n", complaints.join("\n  "));
 }
 
 #[test]
-fn a_room_uses_only_rooms_on_lower_floors() {
+fn a_module_uses_only_modules_of_lower_layers() {
     let mut complaints = Vec::new();
     for source in sources().iter().filter(|source| source.path != "lib.rs") {
-        let Some(own) = floor(source.room()) else {
-            complaints.push(format!("src/{}: a room without a floor", source.path));
+        let Some(own) = layer(source.module()) else {
+            complaints.push(format!("src/{}: a module without a layer", source.path));
             continue;
         };
-        for named in rooms_named(source) {
-            if named != source.room() && floor(&named).is_some_and(|other| other >= own) {
+        for named in modules_named(source) {
+            if named != source.module() && layer(&named).is_some_and(|other| other >= own) {
                 complaints.push(format!("src/{}: names {named}", source.path));
             }
         }
     }
-    complain("A room imports only from lower floors", &complaints);
+    complain("A module imports only from lower layers", &complaints);
 }
 
 #[test]
-fn the_reader_of_imports_sees_what_it_must() {
+fn the_parser_of_imports_finds_them_all() {
     let file = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
-    let named = |path, text| rooms_named(&file(path, text));
+    let named = |path, text| modules_named(&file(path, text));
     assert_eq!(named("cache/a.rs", "use crate::task::Flight;"), ["task"]);
     assert_eq!(named("cache/a.rs", "use crate::{base::{Key, Value}, task::Flight};"), ["base", "task"]);
     assert_eq!(named("cache/a.rs", "let x = super::super::engine::run();"), ["engine"]);
@@ -196,13 +197,13 @@ fn the_reader_of_imports_sees_what_it_must() {
 }
 
 #[test]
-fn unsafe_stands_only_in_its_rooms_and_says_why_it_is_sound() {
+fn unsafe_is_used_only_where_allowed_and_is_justified() {
     let mut complaints = Vec::new();
     for source in sources() {
         let code = source.code();
-        let allowed = UNSAFE_ROOMS.iter().any(|room| source.path.starts_with(room));
+        let allowed = UNSAFE_ALLOWED.iter().any(|module| source.path.starts_with(module));
         if has_word(&code, "unsafe") && !allowed {
-            complaints.push(format!("src/{}: unsafe outside its rooms", source.path));
+            complaints.push(format!("src/{}: unsafe where it is not allowed", source.path));
         }
         let lines: Vec<&str> = source.text.lines().collect();
         for (number, line) in code.lines().enumerate() {
@@ -210,21 +211,21 @@ fn unsafe_stands_only_in_its_rooms_and_says_why_it_is_sound() {
                 let after = line[at + word.len()..].trim_start();
                 after.starts_with('{') || after.starts_with("impl ") || after.starts_with("impl<")
             });
-            // The reason stands in the comment right above the line, or above the statement that the line goes on with.
+            // The reason is in the comment directly above the line, or above the statement that the line continues.
             let above = lines[..number].iter().rev().map(|line| line.trim());
             let reasoned = above
                 .take_while(|line| line.starts_with("//") || line.starts_with("#[") || !line.ends_with([';', '{', '}']) && !line.is_empty())
                 .any(|line| line.starts_with("// SAFETY: "));
             if opens && !reasoned {
-                complaints.push(format!("src/{}:{}: no SAFETY line above", source.path, number + 1));
+                complaints.push(format!("src/{}:{}: no SAFETY comment above", source.path, number + 1));
             }
         }
     }
-    complain("Every unsafe has its room and its reason", &complaints);
+    complain("Every unsafe is in an allowed place and has its reason", &complaints);
 }
 
 #[test]
-fn files_stay_small_and_open_with_what_they_are_for() {
+fn files_are_short_and_begin_with_their_purpose() {
     let mut complaints = Vec::new();
     for source in sources() {
         let lines = source.text.lines().count();
@@ -233,13 +234,13 @@ fn files_stay_small_and_open_with_what_they_are_for() {
         }
         let included = source.text.starts_with("// ");
         if !source.text.starts_with("//! ") && !included {
-            complaints.push(format!("src/{}: its first line does not say what it is for", source.path));
+            complaints.push(format!("src/{}: its first line does not state its purpose", source.path));
         }
     }
-    complain("One idea a file, said on its first line", &complaints);
+    complain("A file has one purpose, stated on its first line", &complaints);
 }
 
-/// The types that a file defines, its tests' own included.
+/// The types that a file defines, including those of its tests.
 fn types_defined(code: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut words = code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
@@ -255,7 +256,7 @@ fn types_defined(code: &str) -> Vec<&str> {
 fn a_type_name_has_one_meaning() {
     let (mut complaints, mut seen) = (Vec::new(), std::collections::BTreeMap::new());
     let sources = sources();
-    // What each system has of its own stands there under one name.
+    // Each system defines its own type under the same name there.
     for source in sources.iter().filter(|source| !source.path.starts_with("base/platform/")) {
         for name in types_defined(&source.code()) {
             if let Some(before) = seen.insert(name.to_owned(), &source.path).filter(|before| *before != &source.path) {
@@ -263,48 +264,48 @@ fn a_type_name_has_one_meaning() {
             }
         }
     }
-    complain("One name, one meaning", &complaints);
+    complain("A name has one meaning", &complaints);
 }
 
 #[test]
-fn the_reader_of_types_sees_what_it_must() {
+fn the_parser_of_types_finds_them_all() {
     let code = "pub struct A;\npub(super) enum B<T> { C(T) }\ntrait D: E {}\nimpl D for A {}\nunion F { a: u8 }\nfn structural() {}";
     assert_eq!(types_defined(code), ["A", "B", "D", "F"]);
 }
 
-/// A file right below `tests` would be a program of its own, which links the whole library once more.
+/// A file directly in `tests` would be a separate program, which links the whole library once more.
 #[test]
-fn tests_stand_in_their_folders() {
+fn tests_are_in_their_folders() {
     let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")).expect("tests can be listed");
     let files = entries.map(|entry| entry.expect("tests can be listed").path()).filter(|path| path.is_file());
-    complain("A test is a module of tests/rust/main.rs", &files.map(|path| path.display().to_string()).collect::<Vec<_>>());
+    complain("A test must be a module of tests/rust/main.rs", &files.map(|path| path.display().to_string()).collect::<Vec<_>>());
 }
 
-/// Words by which code asks on which system it is, or calls that system.
+/// Words by which code asks for the current system, or calls it.
 const SYSTEM_WORDS: &[&str] = &["target_os", "target_vendor", "target_family", "target_env", "libc", "windows", "unix"];
 
 #[test]
-fn what_differs_by_system_stands_in_one_room() {
+fn code_for_single_systems_is_in_one_folder() {
     let mut complaints = Vec::new();
     for source in sources().iter().filter(|source| !source.path.starts_with("base/platform/")) {
         let code = source.code();
         for (number, line) in code.lines().enumerate() {
             let asks = |word: &&&str| has_word(line, word) && (line.contains("cfg") || !["windows", "unix"].contains(*word));
             if let Some(word) = SYSTEM_WORDS.iter().find(asks) {
-                complaints.push(format!("src/{}:{}: says {word}", source.path, number + 1));
+                complaints.push(format!("src/{}:{}: uses {word}", source.path, number + 1));
             }
             if line.contains("std::os::") {
-                complaints.push(format!("src/{}:{}: names a module of std that other systems lack", source.path, number + 1));
+                complaints.push(format!("src/{}:{}: uses a module of std that other systems lack", source.path, number + 1));
             }
         }
     }
-    complain("What differs by system stands in src/base/platform", &complaints);
+    complain("Code for single systems is in src/base/platform", &complaints);
 }
 
 #[test]
-fn nothing_is_unwrapped_at_the_edges() {
+fn ffi_and_runtime_do_not_unwrap() {
     let mut complaints = Vec::new();
-    for source in sources().iter().filter(|source| ["ffi", "runtime"].contains(&source.room())) {
+    for source in sources().iter().filter(|source| ["ffi", "runtime"].contains(&source.module())) {
         for (number, line) in source.product_code().lines().enumerate() {
             if has_word(line, "unwrap") {
                 complaints.push(format!("src/{}:{}", source.path, number + 1));
@@ -315,9 +316,9 @@ fn nothing_is_unwrapped_at_the_edges() {
 }
 
 #[test]
-fn crates_that_start_threads_are_named_in_the_runtime_alone() {
+fn only_the_runtime_names_crates_that_start_threads() {
     let mut complaints = Vec::new();
-    for source in sources().iter().filter(|source| source.room() != "runtime") {
+    for source in sources().iter().filter(|source| source.module() != "runtime") {
         for name in THREAD_CRATES {
             let code = source.code();
             let is_part = |c: char| c.is_alphanumeric() || c == '_';
@@ -326,10 +327,10 @@ fn crates_that_start_threads_are_named_in_the_runtime_alone() {
             }
         }
     }
-    complain("Only the runtime knows threads", &complaints);
+    complain("Only the runtime uses crates that start threads", &complaints);
 }
 
-/// An export with what stands above it.
+/// An export with its documentation.
 struct Export<'a> {
     name: &'a str,
     docs: String,
@@ -356,7 +357,7 @@ fn exports(text: &str) -> Vec<Export<'_>> {
 }
 
 impl Export<'_> {
-    /// The text of a section, up to the next.
+    /// The text of a tag, up to the next.
     fn section(&self, name: &str) -> Option<String> {
         let (_, rest) = self.docs.split_once(&format!("@{name}"))?;
         let text = rest.split("\n@").next().unwrap_or_default();
@@ -376,7 +377,7 @@ impl Export<'_> {
             if text.is_empty() {
                 lacks.push(format!("@param {parameter}"));
             } else if pointer && !tagged {
-                lacks.push(format!("who owns {parameter}: [borrowed], [copied], [retained], [owned] or [out]"));
+                lacks.push(format!("the owner of {parameter}: [borrowed], [copied], [retained], [owned] or [out]"));
             }
         }
         let returns = self.section("return ");
@@ -402,15 +403,15 @@ impl Export<'_> {
 }
 
 #[test]
-fn every_export_tells_c_programmers_what_they_must_know() {
+fn every_export_is_documented_completely() {
     let (mut complaints, mut count) = (Vec::new(), 0);
     for source in sources() {
         let marks = source.code().matches("no_mangle").count();
         let exports = exports(&source.text);
         if marks != exports.len() {
-            complaints.push(format!("src/{}: an export that is not written as the others are", source.path));
+            complaints.push(format!("src/{}: an export in an unusual form", source.path));
         }
-        if marks > 0 && source.room() != "ffi" {
+        if marks > 0 && source.module() != "ffi" {
             complaints.push(format!("src/{}: exports outside ffi", source.path));
         }
         for export in &exports {
@@ -425,7 +426,7 @@ fn every_export_tells_c_programmers_what_they_must_know() {
 #[test]
 fn an_export_goes_through_the_guard() {
     let mut complaints = Vec::new();
-    for source in sources().iter().filter(|source| source.room() == "ffi") {
+    for source in sources().iter().filter(|source| source.module() == "ffi") {
         let code = source.product_code();
         for function in code.split("#[unsafe(no_mangle)]").skip(1) {
             let body = function.split("\n}").next().unwrap_or_default();
@@ -438,7 +439,7 @@ fn an_export_goes_through_the_guard() {
 }
 
 #[test]
-fn the_reader_of_exports_sees_what_is_lacking() {
+fn the_parser_of_exports_finds_what_is_missing() {
     let text = "\n/// Does it well.\n///\n/// @param x a number.\n/// @param p [borrowed] y.\n/// @return KVL_OK, KVL_ERR_WRONG.\n/// @threads all\n\
                 #[unsafe(no_mangle)]\npub unsafe extern \"C\" fn kvl_x(x: u32, p: *mut u8, q: *mut u8) {\n}\n";
     let found = exports(text);
@@ -447,5 +448,5 @@ fn the_reader_of_exports_sees_what_is_lacking() {
     for lack in ["@param q", "no @return", "@threads", "@since", "KVL_ERR_WRONG"] {
         assert!(lacks.contains(lack), "{lack} is not in: {lacks}");
     }
-    assert!(!lacks.contains("@param x") && !lacks.contains("who owns p") && !lacks.contains("a sentence"), "{lacks}");
+    assert!(!lacks.contains("@param x") && !lacks.contains("the owner of p") && !lacks.contains("a sentence"), "{lacks}");
 }

@@ -1,4 +1,4 @@
-//! The interface for Rust programs: typed keys and values, blocking and as futures, under a small executor of the test's own.
+//! The interface for Rust programs: typed keys and values, with blocking calls and with futures on a small executor of this file.
 
 use kvlight::base::Millis;
 use kvlight::{Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, LoadRequest, ManualClock, Tasks, TypedCache};
@@ -30,7 +30,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Doubles numbers; there is nothing under odd ones.
+/// Doubles even numbers; odd numbers are absent.
 fn doubling(calls: &Arc<AtomicUsize>) -> Builder<u64, u64> {
     let calls = calls.clone();
     Tasks::builder().load(move |keys: &[u64]| {
@@ -40,7 +40,7 @@ fn doubling(calls: &Arc<AtomicUsize>) -> Builder<u64, u64> {
 }
 
 #[test]
-fn f01_values_absences_and_order_by_waiting_and_by_await() {
+fn f01_values_and_absences_in_order_by_blocking_calls_and_by_futures() {
     let calls = Arc::new(AtomicUsize::new(0));
     let tasks = doubling(&calls).build().expect("an engine");
     assert_eq!(tasks.fetch_wait(&4).expect("a value").as_deref(), Some(&8));
@@ -59,7 +59,7 @@ fn f01_values_absences_and_order_by_waiting_and_by_await() {
 }
 
 #[test]
-fn f06_a_thousand_tasks_that_want_one_key_cost_one_call_and_share_one_value() {
+fn f06_a_thousand_fetches_of_one_key_share_one_call_and_one_value() {
     let (send, requests) = mpsc::channel::<LoadRequest<String, String>>();
     let send = Mutex::new(send);
     let tasks: Tasks<String, String> = Tasks::builder()
@@ -74,7 +74,7 @@ fn f06_a_thousand_tasks_that_want_one_key_cost_one_call_and_share_one_value() {
     let request = requests.recv().expect("one request");
     assert_eq!(request.keys(), ["key"]);
     assert!(request.resolve(0, "value".to_owned()));
-    assert!(!request.resolve(0, "other".to_owned()), "it has an answer");
+    assert!(!request.resolve(0, "other".to_owned()), "the key has an answer already");
     drop(request);
     let values: Vec<Arc<String>> = fetches.into_iter().map(|fetch| block_on(fetch).expect("an answer").expect("a value")).collect();
     assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])));
@@ -128,7 +128,7 @@ fn f09_a_future_that_is_dropped_cancels_its_fetch_and_no_other() {
 }
 
 #[test]
-fn s06_terms_hold_and_a_cache_needs_no_provider() {
+fn s06_terms_apply_and_a_cache_needs_no_provider() {
     let clock = Arc::new(ManualClock::new(Millis(0)));
     let cache: TypedCache<String, Vec<u8>> =
         Builder::default().set("cache.capacity", 2).clock(clock.clone()).build_cache().expect("a cache");
@@ -143,7 +143,7 @@ fn s06_terms_hold_and_a_cache_needs_no_provider() {
 }
 
 #[test]
-fn s11_what_leaves_is_shown_with_its_cause_and_is_dropped_once() {
+fn s11_a_removed_value_is_reported_with_its_cause_and_dropped_once() {
     let left = Arc::new(Mutex::new(Vec::new()));
     let seen = left.clone();
     let value = Arc::new(7);
@@ -160,7 +160,7 @@ fn s11_what_leaves_is_shown_with_its_cause_and_is_dropped_once() {
 }
 
 #[test]
-fn s03_a_cost_function_bounds_the_cache_by_what_values_cost() {
+fn s03_a_cost_function_bounds_the_total_cost() {
     let cache: TypedCache<u32, String> =
         Builder::default().set("cache.cost_limit", 1 << 20).cost(|text: &String| text.len() as u64).build_cache().expect("a cache");
     for key in 0..64_u32 {
@@ -178,7 +178,7 @@ fn l09_a_refused_setting_is_reported_in_a_sentence() {
 }
 
 #[test]
-fn l05_what_is_open_at_the_end_fails_with_closed() {
+fn l05_fetches_in_progress_fail_with_closed_at_shutdown() {
     let (send, requests) = mpsc::channel::<LoadRequest<u8, u8>>();
     let send = Mutex::new(send);
     let tasks: Tasks<u8, u8> = Tasks::builder()
@@ -200,7 +200,7 @@ fn l01_a_blocking_call_inside_the_provider_is_refused() {
     let seen = inner.clone();
     let tasks: Tasks<u8, u8> = Tasks::builder()
         .load(move |keys: &[u8]| {
-            let tasks = seen.lock().expect("no panic").clone().expect("it was put there");
+            let tasks = seen.lock().expect("no panic").clone().expect("the handle is set");
             let refused = tasks.fetch_wait(&9).expect_err("it would wait for itself");
             assert_eq!(refused.kind(), ErrorKind::WouldDeadlock);
             Ok::<_, Down>(keys.iter().map(|key| (*key, 1)).collect())

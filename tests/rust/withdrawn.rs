@@ -1,5 +1,5 @@
-//! Fetches that are cancelled at once, by the hundred thousand, where what the provider leaves out does not exist: no key is stored that the
-//! provider did not look up (rule F16A), on its own threads and through a queue.
+//! A hundred thousand fetches that are cancelled at once, with a provider whose omitted keys do not exist: no key is stored as absent
+//! unless the provider looked it up (rule F16A), on threads of the library and through a queue.
 
 use kvlight::base::Status;
 use kvlight::engine::fetch::{FetchAnswer, FetchCall};
@@ -17,17 +17,17 @@ use std::time::Duration;
 
 const FETCHES: u32 = 100_000;
 
-/// Of so many fetches one is not cancelled, so that there are absences to be stored.
+/// One of this many fetches is not cancelled, so that there are absences to store.
 const STAYS: u32 = 100;
 
-/// A provider whose records do not exist. It gives up a request that is no longer wanted, as the guide shows.
+/// A provider without records. It gives up a request that is no longer wanted, as the guide shows.
 #[derive(Default)]
-struct Nothing {
+struct EmptyProvider {
     looked_up: Mutex<HashSet<Vec<u8>>>,
     calls: AtomicU32,
 }
 
-impl Nothing {
+impl EmptyProvider {
     fn answer(&self, ticket: &Ticket) {
         let nth = self.calls.fetch_add(1, Ordering::Relaxed);
         if ticket.cancel_reason() == 0 {
@@ -36,21 +36,21 @@ impl Nothing {
         match nth % 3 {
             0 => drop(ticket.finish(Unanswered::Unanswered) == Status::OK),
             1 => drop(ticket.finish(Unanswered::Null) == Status::OK),
-            // It goes without a finish.
+            // The request is dropped without a finish.
             _ => {}
         }
     }
 }
 
-impl Provider for Nothing {
+impl Provider for EmptyProvider {
     fn provide(&self, ticket: Ticket) {
         self.answer(&ticket);
     }
 }
 
-struct Deaf;
+struct NullReceiver;
 
-impl Receiver for Deaf {
+impl Receiver for NullReceiver {
     fn result(&mut self, _index: usize, _key: &[u8], _outcome: &Outcome, _last: bool) {}
     fn batch(&mut self, _results: Results) {}
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
@@ -60,8 +60,8 @@ fn key(nth: u32) -> [u8; 4] {
     nth.to_be_bytes()
 }
 
-/// Reads requests out of the queue until it is empty.
-fn serve(queue: &HostQueue, provider: &Nothing) {
+/// Answers requests from the queue until it is empty.
+fn serve(queue: &HostQueue, provider: &EmptyProvider) {
     while let Ok(letter) = queue.next(Some(Duration::ZERO)) {
         if let Ok(letter) = letter.downcast::<PolledEvent>()
             && let PolledEvent::Request { ticket, .. } = *letter
@@ -72,7 +72,7 @@ fn serve(queue: &HostQueue, provider: &Nothing) {
 }
 
 fn storm(queue: Option<Arc<HostQueue>>) {
-    let provider = Arc::new(Nothing::default());
+    let provider = Arc::new(EmptyProvider::default());
     let mut plan = Plan::default();
     plan.settings.tasks.omitted_is_null = true;
     plan.settings.cache.capacity = u64::from(FETCHES);
@@ -85,7 +85,7 @@ fn storm(queue: Option<Arc<HostQueue>>) {
     for nth in 0..FETCHES {
         let fetch = Arc::new(FetchHandle::new());
         let call = FetchCall { form: Form::Each, settings: settings.clone(), progress_step: 0, handle: Some(&fetch), at_once: false };
-        let asked = core.fetch([&key(nth)[..]].into_iter(), &call, || Box::new(Deaf));
+        let asked = core.fetch([&key(nth)[..]].into_iter(), &call, || Box::new(NullReceiver));
         assert!(matches!(asked, Ok(FetchAnswer::Pending)), "{asked:?}");
         if nth % STAYS == 0 {
             last.push(fetch);
@@ -111,11 +111,11 @@ fn storm(queue: Option<Arc<HostQueue>>) {
 }
 
 #[test]
-fn f16a_a_hundred_thousand_cancelled_fetches_on_threads_make_no_nulls() {
+fn f16a_a_hundred_thousand_cancelled_fetches_on_threads_store_no_nulls() {
     storm(None);
 }
 
 #[test]
-fn f16a_a_hundred_thousand_cancelled_fetches_in_a_queue_make_no_nulls() {
+fn f16a_a_hundred_thousand_cancelled_fetches_in_a_queue_store_no_nulls() {
     storm(Some(Arc::new(HostQueue::new(false))));
 }

@@ -212,121 +212,121 @@ export interface Constants {
   readonly ERR_UNAVAILABLE: -305;
   /** an internal error was caught: please report it */
   readonly ERR_PANIC: -900;
-  /** To the queue go results, progress, the end of a close, and the end of fetches' user data. */
+  /** Results, progress, the notice of a close, and the freeing of the fetches' user data go to the queue. */
   readonly QUEUE_F_RESULTS: 1;
-  /** To the queue go requests and cancel hooks. */
+  /** Requests and cancel hooks go to the queue. */
   readonly QUEUE_F_PROVIDER: 2;
-  /** To the queue go removals. */
+  /** Removals go to the queue. */
   readonly QUEUE_F_REMOVALS: 4;
   /** All of these. */
   readonly QUEUE_F_ALL: 7;
-  /** Close at once: what is open is settled with KVL_ERR_CLOSED. */
+  /** Close at once: open positions are settled with KVL_ERR_CLOSED. */
   readonly CLOSE_CANCEL: 0;
-  /** Close when what was accepted is done, or at the deadline. */
+  /** Close when accepted work is done, or at the deadline. */
   readonly CLOSE_DRAIN: 1;
   /** The circuit breaker lets requests through. */
   readonly BREAKER_CLOSED: 0;
-  /** The circuit breaker keeps them from the provider. */
+  /** The circuit breaker keeps requests from the provider. */
   readonly BREAKER_OPEN: 1;
   /** The circuit breaker lets probes through. */
   readonly BREAKER_HALF_OPEN: 2;
-  /** The circuit breaker decides by itself. */
+  /** The circuit breaker decides on its own. */
   readonly BREAKER_FORCE_NONE: 0;
-  /** The circuit breaker is ordered closed. */
+  /** The circuit breaker is forced closed. */
   readonly BREAKER_FORCE_CLOSED: 1;
-  /** The circuit breaker is ordered open. */
+  /** The circuit breaker is forced open. */
   readonly BREAKER_FORCE_OPEN: 2;
-  /** A value that is bytes. */
+  /** A value of bytes. */
   readonly KIND_BYTES: 1;
-  /** A value that is a pointer of the program's. */
+  /** A value that is a pointer of the program. */
   readonly KIND_OBJECT: 2;
   /** The constant that stands for "known to be absent". */
   readonly KIND_NULL: 3;
-  /** In the flags of results and events: nothing more follows for this fetch. */
+  /** In the flags of results and events: no further event of this fetch follows. */
   readonly F_LAST: 1;
-  /** In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed with; it is NULL if the load takes too long (`stale.timeout_ms`). */
+  /** In the flags of a result: the value, or the null, had expired and served as a fallback. `error` is the error of the load; it is NULL if the load takes too long (`stale.timeout_ms`). */
   readonly F_STALE: 2;
   /** The request is wanted. */
   readonly CANCEL_NO: 0;
   /** None of its keys is wanted any more. */
   readonly CANCEL_UNWANTED: 1;
-  /** The attempt's time is over. */
+  /** The attempt has timed out. */
   readonly CANCEL_TIMEOUT: 2;
   /** The engine closes. */
   readonly CANCEL_CLOSED: 3;
-  /** A TTL: until something else removes the entry. */
+  /** A TTL: the entry never expires. */
   readonly TTL_NEVER: -1;
-  /** A TTL: what the configuration says. */
+  /** A TTL: the configuration's. */
   readonly TTL_DEFAULT: -2;
-  /** A time as a fallback: none. */
+  /** A grace: none. */
   readonly STALE_NEVER: -1;
-  /** A cost: the cost function's, else the value's own. */
+  /** A cost: the cost function's, or else the value's own. */
   readonly COST_DEFAULT: -1;
-  /** A priority: not stated. */
+  /** A priority: the default. */
   readonly PRIORITY_DEFAULT: -1.7976931348623157e+308;
-  /** A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none. */
+  /** A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none. */
   readonly PUT_F_KEEP_TTL: 1;
-  /** A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry. */
+  /** A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry. */
   readonly PUT_F_IF_ABSENT: 2;
-  /** A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry. */
+  /** A put takes place only if the key has a live entry; otherwise it returns KVL_MISS. A null is an entry. */
   readonly PUT_F_IF_PRESENT: 4;
   /** A timeout: none. */
   readonly FOREVER: -1;
-  /** What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this. */
+  /** The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this. */
   readonly ENTRY_COST: 90;
-  /** An urgency: that of a refresh whose options state none. */
+  /** An urgency: the default of a refresh. */
   readonly URGENCY_BACKGROUND: -1000;
   /** The longest key, in bytes. */
   readonly KEY_MAX: 65535;
-  /** From nowhere: the position failed, or was refused before anything was looked up. */
+  /** None: the position failed, or was refused before the lookup. */
   readonly SOURCE_NONE: 0;
-  /** From the store. */
+  /** The store. */
   readonly SOURCE_STORE: 1;
-  /** From the provider, in a load that this fetch started. */
+  /** The provider, in a load that this fetch started. */
   readonly SOURCE_PROVIDER: 2;
-  /** From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one. */
+  /** The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key. */
   readonly SOURCE_JOINED: 3;
-  /** From a put that settled the waiting load. */
+  /** A put that settled the load. */
   readonly SOURCE_PUT: 4;
-  /** From the memory of recent errors. */
+  /** The memory of recent errors. */
   readonly SOURCE_ERROR_MEMORY: 5;
-  /** From the store, though its time was over: there was nothing better. */
+  /** The store, with an expired entry that served as a fallback. */
   readonly SOURCE_STALE: 6;
-  /** Its time was over. */
+  /** It expired. */
   readonly CAUSE_EXPIRED: 1;
-  /** It made room for another entry (cache.capacity). */
+  /** It was evicted to make room for another entry (cache.capacity). */
   readonly CAUSE_CAPACITY: 2;
-  /** It made room for another entry's cost (cache.cost_limit). */
+  /** It was evicted to make room for another entry's cost (cache.cost_limit). */
   readonly CAUSE_COST: 3;
   /** Another value was stored under its key. */
   readonly CAUSE_REPLACED: 4;
   /** It was removed, taken or popped. */
   readonly CAUSE_REMOVED: 5;
-  /** The store was cleared or went away. */
+  /** The store was cleared or freed. */
   readonly CAUSE_CLEARED: 6;
-  /** It never got in. */
+  /** It was refused, and never stored. */
   readonly CAUSE_REFUSED: 7;
   /** The store was trimmed or made smaller. */
   readonly CAUSE_TRIMMED: 8;
   /** One position of a fetch is settled. */
   readonly EVENT_RESULT: 1;
-  /** A whole batch is settled. */
+  /** All positions of a batch are settled. */
   readonly EVENT_RESULTS: 2;
-  /** Some positions of a batch are settled. */
+  /** Some more positions of a batch are settled. */
   readonly EVENT_PROGRESS: 3;
-  /** The provider is asked: answer the request. */
+  /** The provider has a request to answer. */
   readonly EVENT_REQUEST: 4;
   /** A request that the program holds is no longer wanted. */
   readonly EVENT_CANCEL: 5;
-  /** The last reference to an object without a destructor is gone: `user_data` is the object. */
+  /** The last reference to an object without a destructor was dropped: `user_data` is the object. */
   readonly EVENT_DROP: 6;
   /** A value is no longer in the store. */
   readonly EVENT_REMOVAL: 7;
-  /** An engine is closed: its last event. */
+  /** An engine is closed. It is the engine's last event. */
   readonly EVENT_CLOSED: 8;
-  /** In the flags of an error: trying again is pointless, whatever the retry policy says. */
+  /** In the flags of an error: it is not retried, whatever the retry policy is. */
   readonly ERROR_F_PERMANENT: 1;
-  /** In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the store. */
+  /** In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed. */
   readonly ERROR_F_NO_STALE: 2;
   /** Positions that have a value. */
   readonly COUNT_VALUES: 0;
@@ -336,14 +336,14 @@ export interface Constants {
   readonly COUNT_INVALID: 2;
   /** Positions that failed. */
   readonly COUNT_FAILED: 3;
-  /** Positions that the store answered. */
+  /** Positions that were answered by the store. */
   readonly COUNT_FROM_STORE: 4;
-  /** Positions whose load this fetch had started. */
+  /** Positions whose load this fetch started. */
   readonly COUNT_FROM_PROVIDER: 5;
-  /** Positions that joined a load under way, another position's of this fetch included. */
+  /** Positions that joined a load in progress, including that of another position of this fetch. */
   readonly COUNT_JOINED: 6;
-  /** Positions that were told a value, or a null, whose time was over: KVL_F_STALE. */
+  /** Positions that received an expired value, or null, as a fallback: KVL_F_STALE. */
   readonly COUNT_STALE: 7;
-  /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
+  /** In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows. */
   readonly QUEUE_NEW_PIPE: 1;
 }

@@ -181,121 +181,121 @@ final class Native
     public const ERR_UNAVAILABLE = -305;
     /** an internal error was caught: please report it */
     public const ERR_PANIC = -900;
-    /** To the queue go results, progress, the end of a close, and the end of fetches' user data. */
+    /** Results, progress, the notice of a close, and the freeing of the fetches' user data go to the queue. */
     public const QUEUE_F_RESULTS = 1;
-    /** To the queue go requests and cancel hooks. */
+    /** Requests and cancel hooks go to the queue. */
     public const QUEUE_F_PROVIDER = 2;
-    /** To the queue go removals. */
+    /** Removals go to the queue. */
     public const QUEUE_F_REMOVALS = 4;
     /** All of these. */
     public const QUEUE_F_ALL = 7;
-    /** Close at once: what is open is settled with KVL_ERR_CLOSED. */
+    /** Close at once: open positions are settled with KVL_ERR_CLOSED. */
     public const CLOSE_CANCEL = 0;
-    /** Close when what was accepted is done, or at the deadline. */
+    /** Close when accepted work is done, or at the deadline. */
     public const CLOSE_DRAIN = 1;
     /** The circuit breaker lets requests through. */
     public const BREAKER_CLOSED = 0;
-    /** The circuit breaker keeps them from the provider. */
+    /** The circuit breaker keeps requests from the provider. */
     public const BREAKER_OPEN = 1;
     /** The circuit breaker lets probes through. */
     public const BREAKER_HALF_OPEN = 2;
-    /** The circuit breaker decides by itself. */
+    /** The circuit breaker decides on its own. */
     public const BREAKER_FORCE_NONE = 0;
-    /** The circuit breaker is ordered closed. */
+    /** The circuit breaker is forced closed. */
     public const BREAKER_FORCE_CLOSED = 1;
-    /** The circuit breaker is ordered open. */
+    /** The circuit breaker is forced open. */
     public const BREAKER_FORCE_OPEN = 2;
-    /** A value that is bytes. */
+    /** A value of bytes. */
     public const KIND_BYTES = 1;
-    /** A value that is a pointer of the program's. */
+    /** A value that is a pointer of the program. */
     public const KIND_OBJECT = 2;
     /** The constant that stands for "known to be absent". */
     public const KIND_NULL = 3;
-    /** In the flags of results and events: nothing more follows for this fetch. */
+    /** In the flags of results and events: no further event of this fetch follows. */
     public const F_LAST = 1;
-    /** In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed with; it is NULL if the load takes too long (`stale.timeout_ms`). */
+    /** In the flags of a result: the value, or the null, had expired and served as a fallback. `error` is the error of the load; it is NULL if the load takes too long (`stale.timeout_ms`). */
     public const F_STALE = 2;
     /** The request is wanted. */
     public const CANCEL_NO = 0;
     /** None of its keys is wanted any more. */
     public const CANCEL_UNWANTED = 1;
-    /** The attempt's time is over. */
+    /** The attempt has timed out. */
     public const CANCEL_TIMEOUT = 2;
     /** The engine closes. */
     public const CANCEL_CLOSED = 3;
-    /** A TTL: until something else removes the entry. */
+    /** A TTL: the entry never expires. */
     public const TTL_NEVER = -1;
-    /** A TTL: what the configuration says. */
+    /** A TTL: the configuration's. */
     public const TTL_DEFAULT = -2;
-    /** A time as a fallback: none. */
+    /** A grace: none. */
     public const STALE_NEVER = -1;
-    /** A cost: the cost function's, else the value's own. */
+    /** A cost: the cost function's, or else the value's own. */
     public const COST_DEFAULT = -1;
-    /** A priority: not stated. */
+    /** A priority: the default. */
     public const PRIORITY_DEFAULT = -1.7976931348623157e+308;
-    /** A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none. */
+    /** A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none. */
     public const PUT_F_KEEP_TTL = 1;
-    /** A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry. */
+    /** A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry. */
     public const PUT_F_IF_ABSENT = 2;
-    /** A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry. */
+    /** A put takes place only if the key has a live entry; otherwise it returns KVL_MISS. A null is an entry. */
     public const PUT_F_IF_PRESENT = 4;
     /** A timeout: none. */
     public const FOREVER = -1;
-    /** What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this. */
+    /** The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this. */
     public const ENTRY_COST = 90;
-    /** An urgency: that of a refresh whose options state none. */
+    /** An urgency: the default of a refresh. */
     public const URGENCY_BACKGROUND = -1000;
     /** The longest key, in bytes. */
     public const KEY_MAX = 65535;
-    /** From nowhere: the position failed, or was refused before anything was looked up. */
+    /** None: the position failed, or was refused before the lookup. */
     public const SOURCE_NONE = 0;
-    /** From the store. */
+    /** The store. */
     public const SOURCE_STORE = 1;
-    /** From the provider, in a load that this fetch started. */
+    /** The provider, in a load that this fetch started. */
     public const SOURCE_PROVIDER = 2;
-    /** From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one. */
+    /** The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key. */
     public const SOURCE_JOINED = 3;
-    /** From a put that settled the waiting load. */
+    /** A put that settled the load. */
     public const SOURCE_PUT = 4;
-    /** From the memory of recent errors. */
+    /** The memory of recent errors. */
     public const SOURCE_ERROR_MEMORY = 5;
-    /** From the store, though its time was over: there was nothing better. */
+    /** The store, with an expired entry that served as a fallback. */
     public const SOURCE_STALE = 6;
-    /** Its time was over. */
+    /** It expired. */
     public const CAUSE_EXPIRED = 1;
-    /** It made room for another entry (cache.capacity). */
+    /** It was evicted to make room for another entry (cache.capacity). */
     public const CAUSE_CAPACITY = 2;
-    /** It made room for another entry's cost (cache.cost_limit). */
+    /** It was evicted to make room for another entry's cost (cache.cost_limit). */
     public const CAUSE_COST = 3;
     /** Another value was stored under its key. */
     public const CAUSE_REPLACED = 4;
     /** It was removed, taken or popped. */
     public const CAUSE_REMOVED = 5;
-    /** The store was cleared or went away. */
+    /** The store was cleared or freed. */
     public const CAUSE_CLEARED = 6;
-    /** It never got in. */
+    /** It was refused, and never stored. */
     public const CAUSE_REFUSED = 7;
     /** The store was trimmed or made smaller. */
     public const CAUSE_TRIMMED = 8;
     /** One position of a fetch is settled. */
     public const EVENT_RESULT = 1;
-    /** A whole batch is settled. */
+    /** All positions of a batch are settled. */
     public const EVENT_RESULTS = 2;
-    /** Some positions of a batch are settled. */
+    /** Some more positions of a batch are settled. */
     public const EVENT_PROGRESS = 3;
-    /** The provider is asked: answer the request. */
+    /** The provider has a request to answer. */
     public const EVENT_REQUEST = 4;
     /** A request that the program holds is no longer wanted. */
     public const EVENT_CANCEL = 5;
-    /** The last reference to an object without a destructor is gone: `user_data` is the object. */
+    /** The last reference to an object without a destructor was dropped: `user_data` is the object. */
     public const EVENT_DROP = 6;
     /** A value is no longer in the store. */
     public const EVENT_REMOVAL = 7;
-    /** An engine is closed: its last event. */
+    /** An engine is closed. It is the engine's last event. */
     public const EVENT_CLOSED = 8;
-    /** In the flags of an error: trying again is pointless, whatever the retry policy says. */
+    /** In the flags of an error: it is not retried, whatever the retry policy is. */
     public const ERROR_F_PERMANENT = 1;
-    /** In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the store. */
+    /** In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed. */
     public const ERROR_F_NO_STALE = 2;
     /** Positions that have a value. */
     public const COUNT_VALUES = 0;
@@ -305,14 +305,14 @@ final class Native
     public const COUNT_INVALID = 2;
     /** Positions that failed. */
     public const COUNT_FAILED = 3;
-    /** Positions that the store answered. */
+    /** Positions that were answered by the store. */
     public const COUNT_FROM_STORE = 4;
-    /** Positions whose load this fetch had started. */
+    /** Positions whose load this fetch started. */
     public const COUNT_FROM_PROVIDER = 5;
-    /** Positions that joined a load under way, another position's of this fetch included. */
+    /** Positions that joined a load in progress, including that of another position of this fetch. */
     public const COUNT_JOINED = 6;
-    /** Positions that were told a value, or a null, whose time was over: KVL_F_STALE. */
+    /** Positions that received an expired value, or null, as a fallback: KVL_F_STALE. */
     public const COUNT_STALE = 7;
-    /** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
+    /** In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows. */
     public const QUEUE_NEW_PIPE = 1;
 }

@@ -1,5 +1,5 @@
-//! A browser without a window, for tests of pages: Chromium, spoken to through a pipe in its own protocol (one JSON object after the
-//! other, a NUL behind each).
+//! A browser without a window, for tests of pages: Chromium, controlled through a pipe in its own protocol (JSON objects, each followed by
+//! a NUL).
 
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,31 +13,32 @@ pub struct Browser {
     profile: PathBuf,
     session: Value,
     last: u64,
-    /// What pages complained of: exceptions that nobody caught, things that could not be loaded.
+    /// The complaints of pages: uncaught exceptions, and files that could not be loaded.
     complaints: Vec<String>,
 }
 
 impl Browser {
-    /// None where there is none. In CI there must be one; elsewhere it is said loudly.
+    /// Starts the browser. `None` if none is installed; then a warning is printed, and in CI the test fails.
     pub fn start(name: &str) -> Option<Browser> {
         let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
         let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
             let asked = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
             asked.is_ok_and(|status| status.success())
         });
-        assert!(found.is_some() || !strict, "there is no Chromium, and CI looks at the pages");
+        assert!(found.is_some() || !strict, "Chromium is missing, and CI tests the pages");
         let Some(found) = found else {
             eprintln!("NOT RUN: there is no Chromium to look at the pages with");
             return None;
         };
         let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("browser_{name}"));
-        // It reads descriptor 3 and writes descriptor 4, which are the ends of our pipes.
+        // The browser reads descriptor 3 and writes descriptor 4, which are the ends of our pipes.
         let line = "exec \"$0\" --headless=new --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe --user-data-dir=\"$1\" \
                     about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut command = Command::new("sh");
         command.args(["-c", line, found]).arg(&profile).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut program = command.spawn().expect("sh runs");
-        let (to, from) = (program.stdin.take().expect("it is piped"), program.stdout.take().expect("it is piped"));
+        let (to, from) =
+            (program.stdin.take().expect("its input and output are piped"), program.stdout.take().expect("its input and output are piped"));
         let from = BufReader::new(from);
         let mut browser = Browser { program, to, from, profile, session: Value::Null, last: 0, complaints: Vec::new() };
         let page = browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
@@ -48,7 +49,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// Opens a page as a screen of this width shows it.
+    /// Opens a page on a screen of this width, with this colour scheme.
     pub fn open(&mut self, address: &str, width: u32, scheme: &str) {
         let screen = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", screen);
@@ -60,19 +61,19 @@ impl Browser {
         }
     }
 
-    /// What an expression comes to in the page, a promise being waited for.
+    /// The value of an expression in the page. A promise is awaited.
     pub fn value(&mut self, expression: &str) -> Value {
-        self.asked(expression).unwrap_or_else(|| panic!("it throws: {expression}"))
+        self.asked(expression).unwrap_or_else(|| panic!("the expression throws: {expression}"))
     }
 
-    /// The same; None if it throws, or if the page goes meanwhile.
+    /// Like [`Browser::value`]; `None` if the expression throws, or if the page is closed meanwhile.
     pub fn asked(&mut self, expression: &str) -> Option<Value> {
         let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let answer = self.say("Runtime.evaluate", &asked).ok()?;
         answer.get("exceptionDetails").is_none().then(|| answer["result"]["value"].clone())
     }
 
-    /// How far the page reaches beyond the screen's right edge.
+    /// How many pixels the page extends beyond the right edge of the screen.
     pub fn overflow(&mut self) -> Value {
         self.value("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     }
@@ -81,7 +82,7 @@ impl Browser {
         &self.complaints
     }
 
-    /// One command of the protocol.
+    /// Sends a command of the protocol, and returns its result.
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.say(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
@@ -97,8 +98,8 @@ impl Browser {
         loop {
             let mut said = Vec::new();
             self.from.read_until(0, &mut said).expect("the browser writes");
-            assert_eq!(said.pop(), Some(0), "the browser ended in the middle of {method}");
-            let said: Value = serde_json::from_slice(&said).expect("it is JSON");
+            assert_eq!(said.pop(), Some(0), "the browser ended during {method}");
+            let said: Value = serde_json::from_slice(&said).expect("valid JSON");
             match said["method"].as_str() {
                 Some("Runtime.exceptionThrown") => self.complaints.push(said["params"]["exceptionDetails"].to_string()),
                 Some("Log.entryAdded") => self.complaints.push(said["params"]["entry"]["text"].to_string()),

@@ -1,8 +1,8 @@
-//! An engine to tell stories with: a provider whose requests lie on the table until the story answers them, fetches whose events
-//! are collected as they come, and a clock that moves when it is told to.
+//! An engine for tests: a provider whose requests wait until the test answers them, fetches whose events are recorded, and a clock that
+//! moves only when it is advanced.
 //!
-//! What it hears it shows as words: a value by its text, everything else by the name of its status.
-#![allow(dead_code)] // each file of stories uses its part
+//! Outcomes are shown as texts: a value by its own text, everything else by the name of its status.
+#![allow(dead_code)] // each test file uses some of it
 
 use kvlight::base::config::{FetchSettings, Settings};
 use kvlight::base::object::{FreeFn, Object};
@@ -24,31 +24,31 @@ use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-/// How long a story waits for what must come before it says that it did not. Only a broken engine takes that long.
+/// How long a test waits for an event before it fails. Only a broken engine takes that long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until `holds`; a story that never gets there says what it waited for.
+/// Waits until `holds` returns true. On failure the panic says what was waited for.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < end, "it never came to that: {what}");
+        assert!(Instant::now() < end, "timed out waiting until {what}");
         std::thread::yield_now();
     }
 }
 
-/// A value of this text.
+/// A value with this text.
 pub fn value(text: &str) -> Answer {
     Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
 }
 
-/// A provider's error with this code.
+/// A provider's error with this code, which may be retried.
 pub fn error(code: i64) -> Error {
     Error::of_provider(code, b"it failed", false, None)
 }
 
-/// A provider's error after which no retry helps.
+/// A provider's error with this code, which is not retried.
 pub fn permanent(code: i64) -> Error {
-    Error::of_provider(code, b"it failed for good", true, None)
+    Error::of_provider(code, b"it failed permanently", true, None)
 }
 
 fn name(status: Status) -> String {
@@ -59,25 +59,25 @@ fn text(value: &Value) -> String {
     value.as_bytes().map_or_else(|| "an object".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// An outcome in a word.
-pub fn said(outcome: &Outcome) -> String {
+/// The text of an outcome.
+pub fn text_of(outcome: &Outcome) -> String {
     match &outcome.verdict {
         Verdict::Value(value) => text(value),
         _ => name(outcome.status()),
     }
 }
 
-/// A lookup in a word.
-pub fn found(lookup: &Lookup) -> String {
+/// The text of a lookup.
+pub fn text_of_lookup(lookup: &Lookup) -> String {
     match lookup {
         Lookup::Value(value) => text(value),
         other => name(other.status()),
     }
 }
 
-/// What a fetch heard.
+/// An event of a fetch, as the test receives it.
 #[derive(Debug)]
-pub enum Heard {
+pub enum Received {
     Result {
         index: usize,
         key: String,
@@ -94,132 +94,132 @@ pub enum Heard {
         failed: usize,
         total: usize,
     },
-    /// The receiver was dropped: the user data ended.
-    Gone {
+    /// The receiver was dropped, which released the user data.
+    Dropped {
         thread: ThreadId,
     },
 }
 
-type OnEvent = Box<dyn FnMut(&Heard) + Send>;
+type OnEvent = Box<dyn FnMut(&Received) + Send>;
 
-/// A fetch's receiver. What it hears goes to the story, after `then` saw it.
-pub struct Ear {
-    story: Sender<Heard>,
+/// Records the events of a fetch: calls `then` with each, and sends it to the test.
+pub struct EventRecorder {
+    sender: Sender<Received>,
     then: Option<OnEvent>,
 }
 
-impl Ear {
-    fn hear(&mut self, heard: Heard) {
+impl EventRecorder {
+    fn record(&mut self, received: Received) {
         if let Some(then) = &mut self.then {
-            then(&heard);
+            then(&received);
         }
-        // A story may have lost interest.
-        let _ = self.story.send(heard);
+        // The test may have dropped the other end.
+        let _ = self.sender.send(received);
     }
 }
 
-impl Receiver for Ear {
+impl Receiver for EventRecorder {
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
         let (key, outcome) = (String::from_utf8_lossy(key).into_owned(), outcome.clone());
-        self.hear(Heard::Result { index, key, outcome, last, thread: std::thread::current().id() });
+        self.record(Received::Result { index, key, outcome, last, thread: std::thread::current().id() });
     }
 
     fn batch(&mut self, results: Results) {
-        self.hear(Heard::Batch { results, thread: std::thread::current().id() });
+        self.record(Received::Batch { results, thread: std::thread::current().id() });
     }
 
     fn progress(&mut self, done: usize, failed: usize, total: usize) {
-        self.hear(Heard::Progress { done, failed, total });
+        self.record(Received::Progress { done, failed, total });
     }
 }
 
-impl Drop for Ear {
+impl Drop for EventRecorder {
     fn drop(&mut self) {
-        let _ = self.story.send(Heard::Gone { thread: std::thread::current().id() });
+        let _ = self.sender.send(Received::Dropped { thread: std::thread::current().id() });
     }
 }
 
-/// A fetch under way, as its story sees it.
+/// A fetch in progress: its handle, and the events that are received.
 pub struct Waiter {
     pub handle: Arc<FetchHandle>,
-    heard: Inbox<Heard>,
+    received: Inbox<Received>,
 }
 
 impl Waiter {
-    /// The next thing it hears.
-    pub fn next(&self) -> Heard {
-        self.heard.recv_timeout(PATIENCE).expect("the fetch hears something")
+    /// The next event.
+    pub fn next(&self) -> Received {
+        self.received.recv_timeout(PATIENCE).expect("an event of the fetch arrives")
     }
 
-    /// What its one key came to. That the user data ended afterwards, and nothing else came, is checked too.
+    /// The outcome of a fetch of one key. Also checks that the user data is released afterwards, and that no further event follows.
     pub fn outcome(&self) -> Outcome {
-        let Heard::Result { outcome, last, .. } = self.next() else { panic!("a result comes first") };
+        let Received::Result { outcome, last, .. } = self.next() else { panic!("the first event is a result") };
         assert!(last, "the only result is the last");
-        self.ends();
+        self.expect_end();
         outcome
     }
 
-    /// [`Waiter::outcome`] in a word.
-    pub fn said(&self) -> String {
-        said(&self.outcome())
+    /// The text of [`Waiter::outcome`].
+    pub fn text(&self) -> String {
+        text_of(&self.outcome())
     }
 
-    /// The results of a batch; checks the end as [`Waiter::outcome`] does.
+    /// The results of a batch. Checks its end like [`Waiter::outcome`].
     pub fn results(&self) -> Results {
         loop {
             match self.next() {
-                Heard::Batch { results, .. } => {
-                    self.ends();
+                Received::Batch { results, .. } => {
+                    self.expect_end();
                     return results;
                 }
-                Heard::Progress { .. } => {}
-                other => panic!("a batch is told as a whole: {other:?}"),
+                Received::Progress { .. } => {}
+                other => panic!("a batch event was expected: {other:?}"),
             }
         }
     }
 
-    /// The words of a batch in the order asked, and how the whole ended.
+    /// The texts of a batch in the order of the call, and the status of the whole.
     pub fn batch(&self) -> (Vec<String>, String) {
         let batch = self.results().batch;
         let ended = batch.ended.as_ref().map_or("OK".to_owned(), |error| name(error.status()));
-        (batch.outcomes.iter().map(said).collect(), ended)
+        (batch.outcomes.iter().map(text_of).collect(), ended)
     }
 
-    /// All that an each-fetch of `n` positions hears, by position; checks that the last one is marked, and the end.
+    /// The texts of a fetch of each of `n` positions, by position. Checks that only the last one is marked, and the end.
     pub fn each(&self, n: usize) -> Vec<String> {
         let mut words = vec![None; n];
         for nth in 1..=n {
             let (index, outcome, last) = loop {
                 match self.next() {
-                    Heard::Result { index, outcome, last, .. } => break (index, outcome, last),
-                    Heard::Progress { .. } => {}
-                    other => panic!("results come one by one: {other:?}"),
+                    Received::Result { index, outcome, last, .. } => break (index, outcome, last),
+                    Received::Progress { .. } => {}
+                    other => panic!("a result event was expected: {other:?}"),
                 }
             };
-            assert_eq!(last, nth == n, "the last of {n} is marked, and no other: {nth}");
-            let before = words[index].replace(said(&outcome));
-            assert_eq!(before, None, "position {index} is told once");
+            assert_eq!(last, nth == n, "only the last of {n} results is marked: {nth}");
+            let before = words[index].replace(text_of(&outcome));
+            assert_eq!(before, None, "position {index} has one result");
         }
-        self.ends();
-        words.into_iter().map(|word| word.expect("n different positions were told")).collect()
+        self.expect_end();
+        words.into_iter().map(|word| word.expect("every position has a result")).collect()
     }
 
-    /// The user data ends, and nothing comes after it.
-    pub fn ends(&self) {
-        assert!(matches!(self.next(), Heard::Gone { .. }), "the user data ends after the last event");
-        assert!(self.heard.recv().is_err(), "nothing comes after the end of the user data");
+    /// Checks that the user data is released, and that no event follows.
+    pub fn expect_end(&self) {
+        assert!(matches!(self.next(), Received::Dropped { .. }), "the user data is released after the last event");
+        assert!(self.received.recv().is_err(), "no event follows the release of the user data");
     }
 
-    /// Nothing has come so far.
-    pub fn hears_nothing(&self) {
-        if let Ok(heard) = self.heard.try_recv() {
-            panic!("nothing should have come: {heard:?}");
+    /// Checks that no event has arrived so far.
+    pub fn expect_no_event(&self) {
+        if let Ok(received) = self.received.try_recv() {
+            panic!("no event was expected: {received:?}");
         }
     }
 
-    /// What comes within a moment, for stories in which nothing should.
-    pub fn try_next(&self) -> Option<Heard> {
-        self.heard.try_recv().ok()
+    /// The event that has arrived, if there is one, for tests in which none should.
+    pub fn try_next(&self) -> Option<Received> {
+        self.received.try_recv().ok()
     }
 
     pub fn cancel(&self) {
@@ -229,26 +229,26 @@ impl Waiter {
 
 type Answerer = Box<dyn Fn(&Ticket) + Send + Sync>;
 
-/// The provider: hands each request to the story, or answers it by a function.
-struct Provides {
-    story: Mutex<Sender<Request>>,
+/// The provider: sends each request to the test, or answers it with a function.
+struct TestProvider {
+    sender: Mutex<Sender<Request>>,
     by: Option<Answerer>,
     calls: Arc<AtomicUsize>,
 }
 
-impl Provider for Provides {
+impl Provider for TestProvider {
     fn provide(&self, ticket: Ticket) {
         self.calls.fetch_add(1, Ordering::SeqCst);
         match &self.by {
             Some(answer) => answer(&ticket),
             None => {
-                let _ = self.story.lock().expect("no panic").send(Request(ticket));
+                let _ = self.sender.lock().expect("no panic").send(Request(ticket));
             }
         }
     }
 }
 
-/// A request in the story's hands.
+/// A request that the test holds.
 pub struct Request(pub Ticket);
 
 impl Request {
@@ -260,7 +260,7 @@ impl Request {
         self.0.keys().iter().position(|other| other == key.as_bytes()).unwrap_or_else(|| panic!("{key} is not in {:?}", self.keys()))
     }
 
-    /// Answers one key, and says what that was told.
+    /// Answers one key. Returns the status of the answer.
     pub fn answer(&self, key: &str, text: &str) -> Status {
         self.0.resolve(self.index(key), value(text), StoreTerms::default())
     }
@@ -289,18 +289,18 @@ impl Request {
         self.finish();
     }
 
-    /// From now on `tells` hears when the request is no longer wanted.
-    pub fn on_cancel(&self, tells: impl Fn(Cancel) + Send + 'static) -> Status {
-        match self.0.on_cancel(Box::new(Hook(tells))) {
+    /// Calls `notify` when the request is no longer wanted.
+    pub fn on_cancel(&self, notify: impl Fn(Cancel) + Send + 'static) -> Status {
+        match self.0.on_cancel(Box::new(CancelClosure(notify))) {
             Ok(()) => Status::OK,
             Err((status, _)) => status,
         }
     }
 }
 
-struct Hook<F>(F);
+struct CancelClosure<F>(F);
 
-impl<F: Fn(Cancel) + Send + 'static> CancelHook for Hook<F> {
+impl<F: Fn(Cancel) + Send + 'static> CancelHook for CancelClosure<F> {
     fn cancelled(&self, why: Cancel) {
         (self.0)(why);
     }
@@ -310,10 +310,10 @@ impl<F: Fn(Cancel) + Send + 'static> CancelHook for Hook<F> {
     }
 }
 
-/// Tells the story that the engine is closed.
-pub struct News(pub Sender<&'static str>);
+/// Reports to the test that the engine is closed.
+pub struct CloseRecorder(pub Sender<&'static str>);
 
-impl CloseListener for News {
+impl CloseListener for CloseRecorder {
     fn closed(self: Box<Self>) {
         let _ = self.0.send("closed");
     }
@@ -324,45 +324,45 @@ impl CloseListener for News {
 }
 
 /// A closure as one of the host's functions.
-pub struct By<F>(pub F);
+pub struct HostFunction<F>(pub F);
 
-impl<F: Fn(&[u8]) -> bool + Send + Sync> Validator for By<F> {
+impl<F: Fn(&[u8]) -> bool + Send + Sync> Validator for HostFunction<F> {
     fn is_valid(&self, key: &[u8]) -> bool {
         (self.0)(key)
     }
 }
 
-impl<F: Fn(&[u8], &Value) -> u64 + Send + Sync> CostFunction for By<F> {
+impl<F: Fn(&[u8], &Value) -> u64 + Send + Sync> CostFunction for HostFunction<F> {
     fn cost(&self, key: &[u8], value: &Value) -> u64 {
         (self.0)(key, value)
     }
 }
 
-impl<F: Fn(&Departure) + Send + Sync> RemovalListener for By<F> {
+impl<F: Fn(&Departure) + Send + Sync> RemovalListener for HostFunction<F> {
     fn removed(&self, departure: &Departure) {
         (self.0)(departure);
     }
 }
 
-impl<F: Fn(Status, &[u8]) + Send + Sync> RecordListener for By<F> {
+impl<F: Fn(Status, &[u8]) + Send + Sync> RecordListener for HostFunction<F> {
     fn looked_up(&self, record: Status, key: &[u8]) {
         (self.0)(record, key);
     }
 }
 
-/// What left, in words.
+/// A departure as texts: its key, its value and its cause.
 pub fn departed(departure: &Departure) -> (String, String, Cause) {
     let word = departure.answer.value().map_or("NULL".to_owned(), text);
     (String::from_utf8_lossy(&departure.key).into_owned(), word, departure.cause)
 }
 
-/// A story's beginning.
-pub struct Beginning {
+/// Builds the engine of a test.
+pub struct EngineBuilder {
     pub plan: Plan,
     by: Option<Answerer>,
 }
 
-impl Beginning {
+impl EngineBuilder {
     pub fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {
         set(&mut self.plan.settings);
         self
@@ -373,32 +373,32 @@ impl Beginning {
         self
     }
 
-    /// Requests are answered by `by`, on provider threads, and are finished when it returns.
-    pub fn answered(mut self, by: impl Fn(&Ticket) + Send + Sync + 'static) -> Self {
+    /// Answers requests with `by`, on provider threads; they are finished when it returns.
+    pub fn answered_by(mut self, by: impl Fn(&Ticket) + Send + Sync + 'static) -> Self {
         self.by = Some(Box::new(by));
         self
     }
 
-    /// Every key is answered at once with `<key>!`.
+    /// Answers every key at once with `<key>!`.
     pub fn echo(self) -> Self {
-        self.answered(|ticket| {
+        self.answered_by(|ticket| {
             for (index, key) in ticket.keys().iter().enumerate() {
                 ticket.resolve(index, value(&format!("{}!", String::from_utf8_lossy(key))), StoreTerms::default());
             }
         })
     }
 
-    /// The system's clocks instead of one that the story moves.
-    pub fn on_system_time(mut self) -> Self {
+    /// Uses the system's clocks instead of one that the test advances.
+    pub fn with_system_clock(mut self) -> Self {
         self.plan.clock = None;
         self
     }
 
-    pub fn begin(self) -> World {
-        let Beginning { mut plan, by } = self;
-        let (story, requests) = channel();
+    pub fn start(self) -> World {
+        let EngineBuilder { mut plan, by } = self;
+        let (sender, requests) = channel();
         let calls = Arc::new(AtomicUsize::new(0));
-        plan.hooks.provider = Some(Arc::new(Provides { story: Mutex::new(story), by, calls: calls.clone() }));
+        plan.hooks.provider = Some(Arc::new(TestProvider { sender: Mutex::new(sender), by, calls: calls.clone() }));
         let clock = match &plan.clock {
             Some(Clock::Manual(clock)) => Some(clock.clone()),
             _ => None,
@@ -408,7 +408,7 @@ impl Beginning {
     }
 }
 
-/// An engine and all around it.
+/// The engine of a test, with its provider and its clock.
 pub struct World {
     pub core: Arc<Core>,
     clock: Option<Arc<ManualClock>>,
@@ -416,22 +416,22 @@ pub struct World {
     calls: Arc<AtomicUsize>,
 }
 
-/// The engine a story begins with: the defaults, one key a request, a clock that stands still.
-pub fn story() -> Beginning {
+/// The default engine of a test: default settings, one key per request, a manual clock.
+pub fn test_engine() -> EngineBuilder {
     let mut plan = Plan { clock: Some(Clock::manual(Millis(1_000_000))), ..Plan::default() };
     plan.settings.tasks.batch_max_keys = 1;
-    // Time stands still: a story that retries does so at once, unless it says otherwise.
+    // The manual clock does not move by itself, so retries have no pause unless a test sets one.
     plan.settings.fetch.retry.fixed = Duration::ZERO;
-    Beginning { plan, by: None }
+    EngineBuilder { plan, by: None }
 }
 
 impl World {
     /// The next request, from the provider's thread.
     pub fn request(&self) -> Request {
-        self.requests.lock().expect("no panic").recv_timeout(PATIENCE).expect("the provider is asked")
+        self.requests.lock().expect("no panic").recv_timeout(PATIENCE).expect("the provider is called")
     }
 
-    /// A request that is here by now, if there is one.
+    /// A request that has arrived already, if there is one.
     pub fn request_now(&self) -> Option<Request> {
         self.requests.lock().expect("no panic").try_recv().ok()
     }
@@ -442,14 +442,14 @@ impl World {
     }
 
     pub fn advance(&self, by_ms: u64) {
-        self.clock.as_ref().expect("a clock that is moved").advance(by_ms);
+        self.clock.as_ref().expect("a manual clock").advance(by_ms);
     }
 
     pub fn fetch_settings(&self) -> FetchSettings {
         (**self.core.fetch_settings()).clone()
     }
 
-    /// Asks; `Err` is why the call was refused.
+    /// Starts a fetch. `Err` is the status of a call that was refused.
     pub fn try_ask(
         &self,
         form: Form,
@@ -461,12 +461,12 @@ impl World {
     ) -> Result<Waiter, Status> {
         let mut settings = self.fetch_settings();
         set(&mut settings);
-        let (story, heard) = channel();
+        let (sender, received) = channel();
         let call = FetchCall { form, settings: Arc::new(settings), progress_step: step, handle: Some(&handle), at_once: false };
-        let receiver = move || Box::new(Ear { story, then }) as Box<dyn Receiver>;
+        let receiver = move || Box::new(EventRecorder { sender, then }) as Box<dyn Receiver>;
         match self.core.fetch(keys.iter().map(|key| key.as_bytes()), &call, receiver)? {
-            FetchAnswer::Pending => Ok(Waiter { handle, heard }),
-            at_once => panic!("it was told to wait for events: {at_once:?}"),
+            FetchAnswer::Pending => Ok(Waiter { handle, received }),
+            at_once => panic!("the call should be pending: {at_once:?}"),
         }
     }
 
@@ -482,8 +482,8 @@ impl World {
         self.ask(Form::Each, &[key], set)
     }
 
-    /// Fetches, and does `then` in the callback.
-    pub fn fetch_then(&self, key: &str, then: impl FnMut(&Heard) + Send + 'static) -> Waiter {
+    /// Starts a fetch, and calls `then` in its callback.
+    pub fn fetch_then(&self, key: &str, then: impl FnMut(&Received) + Send + 'static) -> Waiter {
         self.try_ask(Form::Each, &[key], |_| {}, Arc::new(FetchHandle::new()), 0, Some(Box::new(then))).expect("the fetch is accepted")
     }
 
@@ -495,16 +495,16 @@ impl World {
         self.ask(Form::All, keys, |_| {})
     }
 
-    /// Fetches, answered in the call if possible.
+    /// Fetches a key, and returns the result if the call itself does.
     pub fn fetch_now(&self, key: &str) -> Option<String> {
         let call = self.call(true);
-        match self.core.fetch([key.as_bytes()].into_iter(), &call, || Box::new(Deaf)).expect("accepted") {
-            FetchAnswer::Now(outcome) => Some(said(&outcome)),
+        match self.core.fetch([key.as_bytes()].into_iter(), &call, || Box::new(NullReceiver)).expect("accepted") {
+            FetchAnswer::Now(outcome) => Some(text_of(&outcome)),
             _ => None,
         }
     }
 
-    /// A call without frills.
+    /// A call with default settings.
     pub fn call(&self, at_once: bool) -> FetchCall<'static> {
         FetchCall { form: Form::Each, settings: self.core.fetch_settings().clone(), progress_step: 0, handle: None, at_once }
     }
@@ -525,41 +525,41 @@ impl World {
         self.core.remove(key.as_bytes()).unwrap_or_else(|status| status)
     }
 
-    /// What a lookup says.
+    /// The text of a lookup.
     pub fn lookup(&self, key: &str) -> String {
-        self.core.get(key.as_bytes()).map_or_else(name, |lookup| found(&lookup))
+        self.core.get(key.as_bytes()).map_or_else(name, |lookup| text_of_lookup(&lookup))
     }
 
-    /// What the store has, without a lookup.
+    /// The text of a peek, which counts no lookup.
     pub fn peek(&self, key: &str) -> String {
-        self.core.peek(key.as_bytes()).map_or_else(name, |hit| found(&hit.map(|hit| hit.answer).into()))
+        self.core.peek(key.as_bytes()).map_or_else(name, |hit| text_of_lookup(&hit.map(|hit| hit.answer).into()))
     }
 
     pub fn stats(&self) -> Stats {
         self.core.stats()
     }
 
-    /// Waits until no provider call and no event is on its way.
-    pub fn settles(&self) {
-        until("nothing is under way", || {
+    /// Waits until no load and no provider call is in progress.
+    pub fn wait_until_idle(&self) {
+        until("nothing is in progress", || {
             let gauges = self.core.stats().gauges;
             gauges.in_flight == 0 && gauges.running == 0 && gauges.abandoned == 0
         });
     }
 
-    /// Waits until no request is with the provider and so many loads are under way.
-    pub fn settles_but_for_flights(&self, flights: u64) {
-        until("no request is with the provider", || {
+    /// Waits until no request is running and exactly `flights` loads are in progress.
+    pub fn wait_until_only_flights(&self, flights: u64) {
+        until("no request is running", || {
             let gauges = self.core.stats().gauges;
             gauges.in_flight == flights && gauges.running == 0
         });
     }
 
-    /// Closes; the story hears "closed".
+    /// Closes the engine. The returned channel receives "closed".
     pub fn close(&self, drain: Option<Option<Duration>>) -> Inbox<&'static str> {
-        let (tell, news) = channel();
-        self.core.close(drain, Some(Box::new(News(tell))));
-        news
+        let (sender, closed) = channel();
+        self.core.close(drain, Some(Box::new(CloseRecorder(sender))));
+        closed
     }
 
     pub fn free(self) {
@@ -567,59 +567,59 @@ impl World {
     }
 }
 
-/// The engine is told to be closed.
-pub fn hears_closed(news: &Inbox<&'static str>) {
-    assert_eq!(news.recv_timeout(PATIENCE), Ok("closed"));
-    assert_eq!(news.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "it is told once");
+/// Checks that the close is reported, and only once.
+pub fn expect_closed(closed: &Inbox<&'static str>) {
+    assert_eq!(closed.recv_timeout(PATIENCE), Ok("closed"));
+    assert_eq!(closed.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the close is reported once");
 }
 
-/// A receiver that must not hear anything.
-pub struct Deaf;
+/// A receiver that ignores all events.
+pub struct NullReceiver;
 
-impl Receiver for Deaf {
+impl Receiver for NullReceiver {
     fn result(&mut self, _: usize, _: &[u8], _: &Outcome, _: bool) {}
     fn batch(&mut self, _: Results) {}
     fn progress(&mut self, _: usize, _: usize, _: usize) {}
 }
 
-/// Where objects of one story ended: by the names of the threads, in order.
-pub struct Ends {
+/// Records the threads on which objects are destroyed, in order.
+pub struct DropLog {
     threads: Mutex<Vec<(ThreadId, String)>>,
     then: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
-impl Ends {
-    pub fn new() -> Arc<Ends> {
-        Arc::new(Ends { threads: Mutex::default(), then: None })
+impl DropLog {
+    pub fn new() -> Arc<DropLog> {
+        Arc::new(DropLog { threads: Mutex::default(), then: None })
     }
 
-    /// Each end also does `then`.
-    pub fn with(then: impl Fn() + Send + Sync + 'static) -> Arc<Ends> {
-        Arc::new(Ends { threads: Mutex::default(), then: Some(Box::new(then)) })
+    /// Like [`DropLog::new`], and calls `then` for each destroyed object.
+    pub fn with(then: impl Fn() + Send + Sync + 'static) -> Arc<DropLog> {
+        Arc::new(DropLog { threads: Mutex::default(), then: Some(Box::new(then)) })
     }
 
     unsafe extern "C-unwind" fn end(pointer: *mut std::ffi::c_void) {
-        // SAFETY: `object` below gave an `Arc` up for this pointer, and this runs once for it.
-        let ends = unsafe { Arc::from_raw(pointer.cast_const().cast::<Ends>()) };
-        assert!(kvlight::base::process::must_not_wait(), "a destructor runs as code of the host's");
+        // SAFETY: `object` below gave up an `Arc` for this pointer, and this runs once for it.
+        let ends = unsafe { Arc::from_raw(pointer.cast_const().cast::<DropLog>()) };
+        assert!(kvlight::base::process::must_not_wait(), "a destructor runs as host code");
         if let Some(then) = &ends.then {
             then();
         }
         ends.threads.lock().expect("no panic").push((std::thread::current().id(), thread_name()));
     }
 
-    /// An object whose end is noted here.
-    pub fn object(self: &Arc<Ends>) -> Object {
-        let end: FreeFn = Ends::end;
+    /// An object whose destruction is recorded here.
+    pub fn object(self: &Arc<DropLog>) -> Object {
+        let end: FreeFn = DropLog::end;
         Object::new(Arc::into_raw(self.clone()).cast_mut().cast(), Some(end))
     }
 
     /// A value of such an object.
-    pub fn value(self: &Arc<Ends>) -> Answer {
+    pub fn value(self: &Arc<DropLog>) -> Answer {
         Answer::Value(Value::object(self.object(), 1))
     }
 
-    /// On which threads objects ended so far.
+    /// The threads on which objects were destroyed so far.
     pub fn threads(&self) -> Vec<ThreadId> {
         self.threads.lock().expect("no panic").iter().map(|(thread, _)| *thread).collect()
     }
@@ -634,12 +634,12 @@ impl Ends {
     }
 }
 
-/// The name of the thread that a callback runs on.
+/// The name of the current thread.
 pub fn thread_name() -> String {
     std::thread::current().name().unwrap_or("?").to_owned()
 }
 
-/// The source of an outcome; for stories that look at it.
+/// The source of an outcome.
 pub fn source(outcome: &Outcome) -> Source {
     outcome.source
 }

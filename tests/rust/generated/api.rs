@@ -1,15 +1,15 @@
-//! api/api.json, as templates read it.
+//! api/api.json, as the templates read it.
 
 use serde_json::Value;
 
-/// The whole description: what build.rs made of the sources, not what is committed.
+/// The whole description, as build.rs generated it from the sources, not the committed file.
 pub struct Api(Value);
 
 /// One status, constant, struct, field, function, parameter or setting.
 #[derive(Clone, Copy)]
 pub struct Entry<'a>(&'a Value);
 
-/// The text of api/api.json: what build.rs read from the header, and the library's table of settings.
+/// The text of api/api.json: the declarations, which build.rs read from the header, and the library's table of settings.
 pub fn text() -> String {
     let declared = std::fs::read_to_string(env!("KVL_API")).expect("build.rs writes the description");
     let settings: Vec<Value> = serde_json::from_str(&kvlight::base::config::as_json()).expect("the list of settings is JSON");
@@ -19,7 +19,7 @@ pub fn text() -> String {
 
 impl Api {
     pub fn read() -> Self {
-        Self(serde_json::from_str(&text()).expect("it is JSON"))
+        Self(serde_json::from_str(&text()).expect("valid JSON"))
     }
 
     pub fn statuses(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -30,7 +30,7 @@ impl Api {
         Entry(&self.0).list("constants")
     }
 
-    /// Numbers, handles and callbacks that have names.
+    /// Named number types, handles and callbacks.
     pub fn types(&self) -> impl Iterator<Item = Entry<'_>> {
         Entry(&self.0).list("types")
     }
@@ -59,19 +59,19 @@ impl Api {
 
 impl<'a> Entry<'a> {
     pub fn text(self, key: &str) -> &'a str {
-        self.0[key].as_str().unwrap_or_else(|| panic!("{key} is a text in {}", self.0))
+        self.0[key].as_str().unwrap_or_else(|| panic!("{key} is not a text in {}", self.0))
     }
 
     pub fn name(self) -> &'a str {
         self.text("name")
     }
 
-    /// Its sentence.
+    /// Its sentence of documentation.
     pub fn about(self) -> &'a str {
         self.text("about")
     }
 
-    /// As JSON writes it.
+    /// Its value as JSON.
     pub fn value(self, key: &str) -> &'a Value {
         &self.0[key]
     }
@@ -81,19 +81,19 @@ impl<'a> Entry<'a> {
     }
 
     pub fn number(self, key: &str) -> i64 {
-        self.0[key].as_i64().unwrap_or_else(|| panic!("{key} is a whole number in {}", self.0))
+        self.0[key].as_i64().unwrap_or_else(|| panic!("{key} is not a whole number in {}", self.0))
     }
 
     pub fn is(self, key: &str) -> bool {
-        self.0[key].as_bool().unwrap_or_else(|| panic!("{key} is true or false in {}", self.0))
+        self.0[key].as_bool().unwrap_or_else(|| panic!("{key} is not true or false in {}", self.0))
     }
 
     pub fn list(self, key: &str) -> impl Iterator<Item = Entry<'a>> {
-        self.0[key].as_array().unwrap_or_else(|| panic!("{key} is a list in {}", self.0)).iter().map(Entry)
+        self.0[key].as_array().unwrap_or_else(|| panic!("{key} is not a list in {}", self.0)).iter().map(Entry)
     }
 
-    /// The words of a list of words.
+    /// The strings of a list.
     pub fn words(self, key: &str) -> Vec<&'a str> {
-        self.0[key].as_array().unwrap_or_else(|| panic!("{key} is a list in {}", self.0)).iter().filter_map(Value::as_str).collect()
+        self.0[key].as_array().unwrap_or_else(|| panic!("{key} is not a list in {}", self.0)).iter().filter_map(Value::as_str).collect()
     }
 }

@@ -3,7 +3,7 @@
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
 
-/// Where a type stands.
+/// Where a type is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Field,
@@ -11,7 +11,7 @@ pub enum Place {
     Result,
 }
 
-/// Writes every type, struct and function; `spelled` says how the language spells a type.
+/// Writes every type, struct and function. `spelled` returns the language's spelling of a type.
 pub fn declarations(api: &Api, spelled: fn(&str, Place) -> &str) -> String {
     let mut text = String::new();
     let (callbacks, others): (Vec<_>, Vec<_>) = api.types().partition(|named| named.text("kind") == "callback");
@@ -46,7 +46,7 @@ fn parameters(callable: Entry<'_>, spelled: fn(&str, Place) -> &str) -> String {
     if all.is_empty() { "void".to_owned() } else { all.join(", ") }
 }
 
-/// `size_t n`, `void *object`.
+/// The declaration of a name: `size_t n`, `void *object`.
 fn declared(type_name: &str, name: &str) -> String {
     if type_name.ends_with('*') { format!("{type_name}{name}") } else { format!("{type_name} {name}") }
 }

@@ -1,4 +1,4 @@
-//! Compares what is generated with what is committed; KVL_BLESS=1 writes the committed file anew.
+//! Compares generated files with the committed ones. KVL_BLESS=1 writes the committed files.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ pub fn here() -> &'static Path {
 pub fn compare(committed: &str, generated: &str) {
     let path = here().join(committed);
     if std::env::var_os("KVL_BLESS").is_some_and(|bless| bless == "1") {
-        fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("the folder can be made");
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder can be made");
         fs::write(&path, generated).expect("the file can be written");
     }
     let text = fs::read_to_string(&path).unwrap_or_default();

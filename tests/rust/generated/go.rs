@@ -10,7 +10,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 
 fn statistics(api: &Api) -> String {
     let mut text = "// Code generated from api/api.json by make generate. DO NOT EDIT.\n\npackage kvlight\n\n// #include <kvlight.h>\nimport \"C\"\n\n\
-        // Stats says what happened since the last reset, and how things stand now. StatsJSON has histograms besides.\ntype Stats struct {\n"
+        // Stats has the counters since the last reset, and the current gauges. StatsJSON also has histograms.\ntype Stats struct {\n"
         .to_owned();
     for row in api.statistics() {
         let _ = writeln!(text, "\t// {}\n\t{} uint64", row.about(), field(row.name()));
@@ -25,7 +25,7 @@ fn statistics(api: &Api) -> String {
     text
 }
 
-/// `NullHits` of `null_hits`.
+/// The field of a statistic: `NullHits` for `null_hits`.
 fn field(name: &str) -> String {
     let name = camel_case(name);
     name[..1].to_uppercase() + &name[1..]

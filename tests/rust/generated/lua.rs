@@ -22,7 +22,7 @@ fn native(api: &Api) -> String {
     for constant in api.statuses().chain(api.constants()) {
         let _ = writeln!(text, "  {} = {}, -- {}", constant.name(), constant.value("value"), constant.about());
     }
-    text.push_str("}\n\n-- The fields of kvl_stats_t but for its size.\nnative.statistics = {\n");
+    text.push_str("}\n\n-- The fields of kvl_stats_t except its size.\nnative.statistics = {\n");
     api.statistics().for_each(|counter| {
         let _ = writeln!(text, "  \"{}\", -- {}", counter.name(), counter.about());
     });
@@ -36,7 +36,7 @@ fn field(setting: Entry<'_>) -> String {
         "real" => "number".to_owned(),
         "bool" => "boolean".to_owned(),
         "word" => setting.words("words").iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join("|"),
-        other => panic!("Lua knows no settings of the type {other}"),
+        other => panic!("there is no Lua type for settings of type {other}"),
     };
     format!("---@field [\"{}\"]? {kind} {} Default: {}.\n", setting.name(), setting.about(), setting.text("default"))
 }

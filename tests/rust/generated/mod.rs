@@ -1,4 +1,4 @@
-//! What is generated from the description of the interface: one template a language.
+//! Files that are generated from the description of the interface: one template for each language.
 
 pub mod api;
 pub mod c;
@@ -12,7 +12,7 @@ pub mod python;
 pub mod ruby;
 pub mod swift;
 
-/// `nullHits` of `null_hits`.
+/// `nullHits` for `null_hits`.
 pub fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();

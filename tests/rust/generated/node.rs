@@ -1,15 +1,15 @@
-//! Node: the constants, and every setting with its type and sentence.
+//! Node: the constants, and every setting with its type and its sentence.
 
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
 
-const BANNER: &str = "// Made from api/api.json by `make generate`. Do not edit.\n";
+const BANNER: &str = "// Generated from api/api.json by `make generate`. Do not edit.\n";
 
 pub fn files(api: &Api) -> Vec<(&'static str, String)> {
     vec![("bindings/node/src/constants.json", constants(api)), ("bindings/node/types/settings.d.ts", settings(api))]
 }
 
-/// By their names without "KVL_".
+/// The constants by their names without "KVL_".
 fn constants(api: &Api) -> String {
     let all = api.statuses().chain(api.constants());
     let lines: Vec<String> = all.map(|constant| format!("  \"{}\": {}", constant.name(), constant.value("value"))).collect();
@@ -34,7 +34,7 @@ fn field(setting: Entry<'_>) -> String {
         "int" | "real" => "number".to_owned(),
         "bool" => "boolean".to_owned(),
         "word" => setting.words("words").iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" | "),
-        other => panic!("Node knows no settings of the type {other}"),
+        other => panic!("there is no Node type for settings of type {other}"),
     };
     format!("  /** {} Default: {}. */\n  '{}'?: {kind};\n", setting.about(), setting.text("default"), setting.name())
 }

@@ -8,21 +8,22 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
     vec![("bindings/php/src/Native.php", native(api)), ("bindings/php/kvlight.ffi.h", preloaded(api))]
 }
 
-/// The declarations, with the two lines by which `ffi.preload` knows what to load and under which name.
+/// The declarations, with the two lines that tell `ffi.preload` which library to load, and under which name.
 fn preloaded(api: &Api) -> String {
     let (major, minor) = (api.version("major"), api.version("minor"));
-    // PHP reads the two only if nothing stands before them.
+    // PHP reads these two only if they are the first lines.
     format!(
         "#define FFI_SCOPE \"KVLIGHT_{major}_{minor}\"\n#define FFI_LIB \"libkvlight.so.{major}.{minor}\"\n\
-         // Made from api/api.json by `make generate`. Do not edit.\n{}",
+         // Generated from api/api.json by `make generate`. Do not edit.\n{}",
         c::declarations(api, spelled)
     )
 }
 
 fn native(api: &Api) -> String {
-    let mut text = "<?php\n// Made from api/api.json by `make generate`. Do not edit.\ndeclare(strict_types=1);\n\nnamespace Kvlight;\n\n\
+    let mut text =
+        "<?php\n// Generated from api/api.json by `make generate`. Do not edit.\ndeclare(strict_types=1);\n\nnamespace Kvlight;\n\n\
         /**\n * The library's statuses and constants, by their names without \"KVL_\".\n *\n"
-        .to_owned();
+            .to_owned();
     text.push_str(&shape("FetchSettings", "what one fetch may set", api.settings().filter(|setting| setting.is("per_fetch"))));
     text.push_str(" *\n");
     text.push_str(&shape("Settings", "what an engine or a cache may set", api.settings()));
@@ -34,8 +35,8 @@ fn native(api: &Api) -> String {
     text
 }
 
-/// PHP lends strings to parameters that are constant char pointers, and makes a string of one that it reads; an id travels where the
-/// library carries a pointer without following it.
+/// PHP passes strings for parameters that are constant char pointers, and converts a returned one to a string. Where the library carries a
+/// pointer without dereferencing it, an id is passed.
 fn spelled(type_name: &str, place: Place) -> &str {
     match type_name {
         "const uint8_t *" if place == Place::Parameter => "const char *",
@@ -52,7 +53,7 @@ fn shape<'a>(name: &str, about: &str, settings: impl Iterator<Item = Entry<'a>>)
             "real" => "float".to_owned(),
             "bool" => "bool".to_owned(),
             "word" => setting.words("words").iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join("|"),
-            other => panic!("PHP knows no settings of the type {other}"),
+            other => panic!("there is no PHP type for settings of type {other}"),
         };
         let _ = writeln!(text, " *   '{}'?: {kind}, // {} Default: {}.", setting.name(), setting.about(), setting.text("default"));
     }

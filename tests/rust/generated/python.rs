@@ -1,4 +1,4 @@
-//! Python: statuses and sources as enums, and every setting with its type and sentence.
+//! Python: statuses and sources as enums, and every setting with its type and its sentence.
 
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
@@ -28,13 +28,13 @@ fn tables(api: &Api) -> String {
     }
     let per_fetch: Vec<_> = api.settings().filter(|setting| setting.is("per_fetch")).collect();
     let others: Vec<_> = api.settings().filter(|setting| !setting.is("per_fetch")).collect();
-    text.push_str("\n\nclass FetchSettings(TypedDict, total=False):\n    \"\"\"What one fetch may set.\"\"\"\n");
+    text.push_str("\n\nclass FetchSettings(TypedDict, total=False):\n    \"\"\"The settings that one fetch may override.\"\"\"\n");
     per_fetch.iter().for_each(|setting| text.push_str(&field(*setting, "")));
-    text.push_str("\n\nclass Settings(FetchSettings, total=False):\n    \"\"\"What an engine or a cache may set.\"\"\"\n");
+    text.push_str("\n\nclass Settings(FetchSettings, total=False):\n    \"\"\"The settings of an engine or a cache.\"\"\"\n");
     others.iter().for_each(|setting| text.push_str(&field(*setting, "")));
-    text.push_str("\n\nclass CacheSettings(TypedDict, total=False):\n    \"\"\"What a cache without a provider may set.\"\"\"\n");
+    text.push_str("\n\nclass CacheSettings(TypedDict, total=False):\n    \"\"\"The settings of a cache without a provider.\"\"\"\n");
     api.settings().filter(|setting| setting.name().starts_with("cache.")).for_each(|setting| text.push_str(&field(setting, "cache_")));
-    text.push_str("\n\n# The library's names of the settings.\nNAMES: dict[str, str] = {\n");
+    text.push_str("\n\n# The name of each setting in the library, by its Python name.\nNAMES: dict[str, str] = {\n");
     for setting in api.settings() {
         let _ = writeln!(text, "    \"{}\": \"{}\",", argument(setting), setting.name());
     }
@@ -42,19 +42,19 @@ fn tables(api: &Api) -> String {
     text
 }
 
-/// `cache_ttl_ms` of `cache.ttl_ms`.
+/// `cache_ttl_ms` for `cache.ttl_ms`.
 fn argument(setting: Entry<'_>) -> String {
     setting.name().replace('.', "_")
 }
 
-/// A field of a dictionary of settings, its name without `prefix`.
+/// A field of a dictionary of settings. Its name is without `prefix`.
 fn field(setting: Entry<'_>, prefix: &str) -> String {
     let kind = match setting.text("type") {
         "int" => "int".to_owned(),
         "real" => "float".to_owned(),
         "bool" => "bool".to_owned(),
         "word" => format!("Literal[{}]", setting.words("words").iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")),
-        other => panic!("Python knows no settings of the type {other}"),
+        other => panic!("there is no Python type for settings of type {other}"),
     };
     format!(
         "\n    {}: {kind}\n    {}\n",
@@ -63,7 +63,7 @@ fn field(setting: Entry<'_>, prefix: &str) -> String {
     )
 }
 
-/// A sentence that may hold quotes and backslashes.
+/// A docstring of a sentence, with its quotes and backslashes escaped.
 fn docstring(sentence: &str) -> String {
     format!("\"\"\"{}\"\"\"", sentence.replace('\\', "\\\\").replace("\"\"\"", "\\\"\"\""))
 }

@@ -40,13 +40,14 @@ fn row(setting: Entry<'_>) -> String {
         "real" => "Float".to_owned(),
         "bool" => "true or false".to_owned(),
         "word" => setting.words("words").iter().map(|word| format!(":{word}")).collect::<Vec<_>>().join(", "),
-        other => panic!("Ruby knows no settings of the type {other}"),
+        other => panic!("there is no Ruby type for settings of type {other}"),
     };
     let about = format!("{} {kind}; default: {}.", setting.about(), setting.text("default"));
     format!("    # {about}\n    {}: \"{}\",\n", setting.name().replace('.', "_"), setting.name())
 }
 
-/// What numbers and pointers are to Fiddle. Strings may be passed for constant bytes and for terms; all other pointers are addresses, as Integers.
+/// The Fiddle types of numbers and pointers. Strings may be passed for constant bytes and for terms; all other pointers are addresses, as
+/// Integers.
 fn fiddle(api: &Api, type_name: &str, is_parameter: bool) -> &'static str {
     match number(api, type_name) {
         "void" => "VOID",
@@ -58,17 +59,17 @@ fn fiddle(api: &Api, type_name: &str, is_parameter: bool) -> &'static str {
         "double" => "DOUBLE",
         "const uint8_t *" | "const char *" | "const kvl_terms_t *" if is_parameter => "VOIDP",
         pointer if pointer.ends_with('*') || pointer.ends_with("_fn") => "UINTPTR_T",
-        other => panic!("Fiddle knows nothing of the type {other}"),
+        other => panic!("there is no Fiddle type for {other}"),
     }
 }
 
-/// What a name of a number stands for; other types as they are.
+/// The number type of a named number; other types are unchanged.
 fn number<'a>(api: &'a Api, type_name: &'a str) -> &'a str {
     let named = api.types().find(|named| named.name() == type_name && named.text("kind") == "number");
     named.map_or(type_name, |named| named.text("of"))
 }
 
-/// A Struct with its size and the directives of String#unpack.
+/// A Struct with its size and the directives for String#unpack.
 fn layout(api: &Api, structure: Entry<'_>) -> String {
     let (mut directives, mut fields, mut end) = (String::new(), Vec::new(), 0);
     for field in structure.list("fields") {
@@ -82,7 +83,7 @@ fn layout(api: &Api, structure: Entry<'_>) -> String {
             "int64_t" => "q",
             "double" => "d",
             other => {
-                assert!(field.number("size") == 8, "Ruby does not unpack the type {other}");
+                assert!(field.number("size") == 8, "String#unpack cannot read the type {other}");
                 "Q"
             }
         });
@@ -97,7 +98,7 @@ fn layout(api: &Api, structure: Entry<'_>) -> String {
     format!("\n    {name} = layout {}, \"{directives}\",\n             %i[{}]\n", structure.number("size"), fields.join(" "))
 }
 
-/// `Result` of `kvl_result_t`.
+/// The name of a class: `Result` for `kvl_result_t`.
 fn class_name(type_name: &str) -> String {
     let name = type_name.trim_start_matches("kvl_").trim_end_matches("_t");
     let (first, rest) = name.split_at(1);

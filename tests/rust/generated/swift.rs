@@ -9,9 +9,9 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 }
 
 fn statistics(api: &Api) -> String {
-    let mut text = "// Made from api/api.json by `make generate`. Do not edit.\n\nimport CKVLight\n\n\
-        /// What happened since the last reset, and how things stand now. Exact once callers are quiet. A cache without loads of its own has none.\n\
-        public struct KVLightStatistics: Hashable, Sendable {\n    /// Another number after each reset.\n    public var windowID: UInt64\n"
+    let mut text = "// Generated from api/api.json by `make generate`. Do not edit.\n\nimport CKVLight\n\n\
+        /// The counters since the last reset, and the current gauges. They are exact while no call is running. A cache without an engine has no loads.\n\
+        public struct KVLightStatistics: Hashable, Sendable {\n    /// The number of the window, which changes with each reset.\n    public var windowID: UInt64\n"
         .to_owned();
     for row in api.statistics() {
         let _ = writeln!(text, "    /// {}\n    public var {}: Int", row.about(), camel_case(row.name()));

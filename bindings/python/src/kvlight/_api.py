@@ -146,25 +146,25 @@ class Source(IntEnum):
     """Where a result came from."""
 
     NONE = 0
-    """From nowhere: the position failed, or was refused before anything was looked up."""
+    """None: the position failed, or was refused before the lookup."""
 
     STORE = 1
-    """From the store."""
+    """The store."""
 
     PROVIDER = 2
-    """From the provider, in a load that this fetch started."""
+    """The provider, in a load that this fetch started."""
 
     JOINED = 3
-    """From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one."""
+    """The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key."""
 
     PUT = 4
-    """From a put that settled the waiting load."""
+    """A put that settled the load."""
 
     ERROR_MEMORY = 5
-    """From the memory of recent errors."""
+    """The memory of recent errors."""
 
     STALE = 6
-    """From the store, though its time was over: there was nothing better."""
+    """The store, with an expired entry that served as a fallback."""
 
 
 class FetchSettings(TypedDict, total=False):
