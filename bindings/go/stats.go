@@ -5,7 +5,7 @@ package kvlight
 // #include <kvlight.h>
 import "C"
 
-// Stats says what happened since the last reset, and how things stand now. StatsJSON has histograms besides.
+// Stats has the counters since the last reset, and the current gauges. StatsJSON also has histograms.
 type Stats struct {
 	// Lookups that found a value.
 	Hits uint64

@@ -1,6 +1,6 @@
 #define FFI_SCOPE "KVLIGHT_0_2"
 #define FFI_LIB "libkvlight.so.0.2"
-// Made from api/api.json by `make generate`. Do not edit.
+// Generated from api/api.json by `make generate`. Do not edit.
 typedef uint32_t kvl_source_t;
 typedef uint32_t kvl_cause_t;
 typedef uint32_t kvl_event_kind_t;

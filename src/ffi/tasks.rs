@@ -50,7 +50,7 @@ fn call_of<'a>(
     Ok((FetchCall { form, settings, progress_step, handle, at_once }, progress))
 }
 
-/// Keeps an engine during a call that may run host code, which may dispose of the very engine that the call works on (rule L04a).
+/// Keeps an engine during a call that may run host code, which may dispose of that very engine (rule L04a).
 struct EngineRef<'caller> {
     core: &'caller Core,
     kept: Option<Arc<Core>>,

@@ -457,7 +457,7 @@ native.constants = {
   BREAKER_CLOSED = 0, -- The circuit breaker lets requests through.
   BREAKER_OPEN = 1, -- The circuit breaker keeps requests from the provider.
   BREAKER_HALF_OPEN = 2, -- The circuit breaker lets probes through.
-  BREAKER_FORCE_NONE = 0, -- The circuit breaker decides on its own.
+  BREAKER_FORCE_NONE = 0, -- The circuit breaker is not forced.
   BREAKER_FORCE_CLOSED = 1, -- The circuit breaker is forced closed.
   BREAKER_FORCE_OPEN = 2, -- The circuit breaker is forced open.
   KIND_BYTES = 1, -- A value of bytes.
@@ -517,7 +517,7 @@ native.constants = {
   QUEUE_NEW_PIPE = 1, -- In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows.
 }
 
--- The fields of kvl_stats_t but for its size.
+-- The fields of kvl_stats_t except its size.
 native.statistics = {
   "hits", -- Lookups that found a value.
   "null_hits", -- Lookups that found a null: the key is known to be absent.

@@ -1,4 +1,4 @@
-// Made from api/api.json by `make generate`. Do not edit.
+// Generated from api/api.json by `make generate`. Do not edit.
 
 /** What one fetch may set. */
 export interface FetchSettings {
@@ -230,7 +230,7 @@ export interface Constants {
   readonly BREAKER_OPEN: 1;
   /** The circuit breaker lets probes through. */
   readonly BREAKER_HALF_OPEN: 2;
-  /** The circuit breaker decides on its own. */
+  /** The circuit breaker is not forced. */
   readonly BREAKER_FORCE_NONE: 0;
   /** The circuit breaker is forced closed. */
   readonly BREAKER_FORCE_CLOSED: 1;

@@ -1,5 +1,5 @@
 <?php
-// Made from api/api.json by `make generate`. Do not edit.
+// Generated from api/api.json by `make generate`. Do not edit.
 declare(strict_types=1);
 
 namespace Kvlight;
@@ -199,7 +199,7 @@ final class Native
     public const BREAKER_OPEN = 1;
     /** The circuit breaker lets probes through. */
     public const BREAKER_HALF_OPEN = 2;
-    /** The circuit breaker decides on its own. */
+    /** The circuit breaker is not forced. */
     public const BREAKER_FORCE_NONE = 0;
     /** The circuit breaker is forced closed. */
     public const BREAKER_FORCE_CLOSED = 1;

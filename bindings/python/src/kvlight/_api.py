@@ -168,7 +168,7 @@ class Source(IntEnum):
 
 
 class FetchSettings(TypedDict, total=False):
-    """What one fetch may set."""
+    """The settings that one fetch may override."""
 
     stale_timeout_ms: int
     """How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1."""
@@ -223,7 +223,7 @@ class FetchSettings(TypedDict, total=False):
 
 
 class Settings(FetchSettings, total=False):
-    """What an engine or a cache may set."""
+    """The settings of an engine or a cache."""
 
     cache_capacity: int
     """The maximum number of entries in the store; 0 stores nothing. Default: 1024."""
@@ -350,7 +350,7 @@ class Settings(FetchSettings, total=False):
 
 
 class CacheSettings(TypedDict, total=False):
-    """What a cache without a provider may set."""
+    """The settings of a cache without a provider."""
 
     capacity: int
     """The maximum number of entries in the store; 0 stores nothing. Default: 1024."""
@@ -389,7 +389,7 @@ class CacheSettings(TypedDict, total=False):
     """The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024."""
 
 
-# The library's names of the settings.
+# The name of each setting in the library, by its Python name.
 NAMES: dict[str, str] = {
     "cache_capacity": "cache.capacity",
     "cache_cost_limit": "cache.cost_limit",

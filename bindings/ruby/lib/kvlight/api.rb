@@ -58,7 +58,7 @@ module Kvlight
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
   BREAKER_OPEN = 1 # The circuit breaker keeps requests from the provider.
   BREAKER_HALF_OPEN = 2 # The circuit breaker lets probes through.
-  BREAKER_FORCE_NONE = 0 # The circuit breaker decides on its own.
+  BREAKER_FORCE_NONE = 0 # The circuit breaker is not forced.
   BREAKER_FORCE_CLOSED = 1 # The circuit breaker is forced closed.
   BREAKER_FORCE_OPEN = 2 # The circuit breaker is forced open.
   KIND_BYTES = 1 # A value of bytes.

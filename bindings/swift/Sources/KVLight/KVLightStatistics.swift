@@ -1,10 +1,10 @@
-// Made from api/api.json by `make generate`. Do not edit.
+// Generated from api/api.json by `make generate`. Do not edit.
 
 import CKVLight
 
-/// What happened since the last reset, and how things stand now. Exact once callers are quiet. A cache without loads of its own has none.
+/// The counters since the last reset, and the current gauges. They are exact while no call is running. A cache without an engine has no loads.
 public struct KVLightStatistics: Hashable, Sendable {
-    /// Another number after each reset.
+    /// The number of the window, which changes with each reset.
     public var windowID: UInt64
     /// Lookups that found a value.
     public var hits: Int
