@@ -29,7 +29,7 @@ pub struct Transfer {
 pub type Progress<'a> = &'a mut dyn FnMut(&Transfer) -> bool;
 /// Returns the bytes to write for the object under a key. `None` skips the entry.
 pub type Encode<'a> = &'a mut dyn FnMut(&[u8], &Value) -> Option<Value>;
-/// Returns the answer to store for the object under a key. `None` skips the entry.
+/// Returns the answer to store for an entry of the file. `None` skips the entry.
 type Decode<'a> = &'a mut dyn FnMut(&Saved<'_>) -> Result<Option<Answer>, Status>;
 
 fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
@@ -173,8 +173,8 @@ impl Core {
         })
     }
 
-    /// Like [`Core::load`], but includes the encoded objects, as the answers that `decode` returns for a key and the bytes. `None` skips the
-    /// entry. `decode` is called under no lock.
+    /// Like [`Core::load`], but includes the encoded objects, as the answers that `decode` returns for a key and the bytes. `None` skips
+    /// the entry. `decode` is called under no lock.
     pub fn load_decoded(
         &self,
         path: &Path,

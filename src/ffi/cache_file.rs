@@ -146,8 +146,8 @@ pub unsafe extern "C" fn kvl_cache_load(
 
 /// Saves like kvl_cache_save(), but includes the objects, in the form of the bytes that `encode` returns for them.
 ///
-/// `encode` is called on this thread for each object, under no lock, and not for bytes and nulls. It must return a value of bytes; for NULL or
-/// any other value the entry is skipped. To stop the save, return a number other than 0 from `on_progress`.
+/// `encode` is called on this thread for each object, under no lock, and not for bytes and nulls. It must return a value of bytes; for NULL
+/// or any other value the entry is skipped. To stop the save, return a number other than 0 from `on_progress`.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. A new file is readable by its owner only.
@@ -158,10 +158,10 @@ pub unsafe extern "C" fn kvl_cache_load(
 /// @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
 /// @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
 ///                       NULL.
-/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission), KVL_ERR_CANCELLED (`on_progress` stopped it),
-///         KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no
-///         room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
-///         KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission), KVL_ERR_CANCELLED (`on_progress` stopped
+///         it), KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has
+///         no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -190,8 +190,9 @@ pub unsafe extern "C" fn kvl_cache_save_encoded(
 
 /// Loads like kvl_cache_load(), but includes the encoded objects, and stores the values that `decode` returns for them.
 ///
-/// `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and not for others. It
-/// may return an object, bytes or kvl_value_null(); for NULL the entry is skipped. In `entry`, `value` is NULL, and `data` has the bytes.
+/// `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and not for others.
+/// It may return an object, bytes or kvl_value_null(); for NULL the entry is skipped. In `entry`, `value` is NULL, and `data` has the
+/// bytes.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
@@ -202,10 +203,11 @@ pub unsafe extern "C" fn kvl_cache_save_encoded(
 /// @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
 /// @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
 ///                       NULL.
-/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a saved cache),
-///         KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED (`on_progress`
-///         stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size`
-///         has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
+///         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
+///         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a
+///         file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

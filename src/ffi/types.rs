@@ -210,8 +210,8 @@ pub type kvl_progress_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_
 /// Receives the progress of a save or a load; `progress` is borrowed until the function returns. Returns 0 to continue; any other number
 /// stops it.
 pub type kvl_transfer_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, progress: *const kvl_transfer_t) -> i32>;
-/// Returns a replacement for the value of `entry`, as a new reference; NULL skips the entry. `entry` is borrowed until the function returns;
-/// only its key and its value are filled in.
+/// Returns a replacement for the value of `entry`, as a new reference; NULL skips the entry. `entry` is borrowed until the function
+/// returns; only its key and its value are filled in.
 pub type kvl_convert_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, entry: *const kvl_result_t) -> *mut kvl_value_t>;
 /// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later.
 pub type kvl_provide_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t)>;
