@@ -1,63 +1,64 @@
 /*
  * kvlight: a loading cache for every language, behind a C ABI.
  *
- * This file is the specification. It is generated: `make generate` writes it, a test compares it.
+ * This file is the specification. It is generated: `make generate` writes it, and a test compares it with the sources.
  *
  * OWNERSHIP
- *   A program holds handles: opaque pointers that a function whose name ends in _new, or an `out_` parameter, gave it.
- *   What goes in is copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Nothing
- *   but its own _free or _release ends a handle; either does nothing when it is given NULL.
- *   What a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that queue.
- *   Values, errors, results and requests are reference counted: _retain keeps them for longer.
- *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call answered. Every
- *   other output is written only when the call succeeds (its status is 0 or above). Outputs do not overlap inputs, except that the
+ *   A program holds handles: opaque pointers that a function whose name ends in _new, or an `out_` parameter, returned.
+ *   Arguments are copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Only its
+ *   own _free or _release ends a handle; both ignore NULL.
+ *   Everything that a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that
+ *   queue. Values, errors, results and requests are reference counted: _retain keeps them for longer.
+ *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call returned. Every
+ *   other output is written only if the call succeeds (its status is 0 or above). Outputs do not overlap inputs, except that the
  *   key may lie in the buffer of kvl_cache_get_into().
- *   Each parameter carries its word: [borrowed] during the call only, [copied], [retained], [owned] by the caller from now on,
- *   [out] written by the call.
+ *   Each parameter is marked: [borrowed] used during the call only, [copied], [retained], [owned] by the library or, with [out], by the
+ *   caller from now on, [out] written by the call.
  *
  * USER DATA
- *   A callback travels as three arguments: the function, `user_data`, which is handed to it first, and `user_data_free`, which ends
+ *   A callback is passed as three arguments: the function, `user_data`, which is its first argument, and `user_data_free`, which frees
  *   `user_data` and may be NULL. user_data_free runs exactly once, whatever happens: on the calling thread before the call returns,
- *   if the call failed or answered at once; else after the last callback, where callbacks run.
- *   An object with its destructor keeps the same promise: the destructor runs exactly once, when the last reference is gone, or
- *   before the call returns if the call that was to take the object over fails.
+ *   if the call failed or returned its result at once; otherwise after the last callback, where callbacks run.
+ *   The destructor of an object runs exactly once too: when the last reference is dropped, or before the call returns if the call
+ *   that should have taken the object over fails.
  *
  * THREADS
- *   any      from every thread, from several at the same time, and from inside callbacks.
- *   one      from every thread, but from one at a time for each handle.
- *   outside  from every thread, but inside a callback it answers KVL_ERR_REENTRANT and changes nothing, since it would wait.
+ *   any      may be called on every thread, on several at the same time, and inside callbacks.
+ *   one      may be called on every thread, but on one at a time for each handle.
+ *   outside  may be called on every thread, but inside a callback it returns KVL_ERR_REENTRANT and changes nothing, since it would wait.
  *   A pointer given to the library (user data, objects) may be used and freed by any thread. Callbacks must return: they must not
  *   unwind, longjmp or end their thread. No callback runs while the library holds a lock.
  *
  * PROCESS
- *   Threads of the library block all signals but those that a fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+ *   Threads of the library block all signals except those that a fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
  *   SIGABRT), from before their first instruction, so that the program's handlers run on the program's threads. A process that a
- *   callback starts there by posix_spawn(), system() or popen() inherits that: give posix_spawn() POSIX_SPAWN_SETSIGMASK. The child
- *   of a fork() inside a callback takes the signals again by itself; it must end by exec or _exit, and not return from the callback.
- *   In the child of any fork, handles made before it answer KVL_ERR_FORKED, and their _free and _release do nothing; values and errors
- *   stay readable, and what they hold ends there where their last reference is released; new handles work.
+ *   callback starts there by posix_spawn(), system() or popen() inherits that: use POSIX_SPAWN_SETSIGMASK with posix_spawn(). The child
+ *   of a fork() inside a callback unblocks the signals automatically; it must end by exec or _exit, and not return from the callback.
+ *   In the child of any fork, functions return KVL_ERR_FORKED for handles that were created before it, and their _free and _release
+ *   have no effect; values and errors stay readable, and their objects are destroyed there when the last reference is released; new
+ *   handles work.
  *   Windows has neither signals nor forks: none of that applies there. On every system the shared library stays loaded once a handle
- *   was made, whatever unloads it, since threads may be in it.
- *   The stack of a provider is tasks.stack_bytes. Where the system refuses a thread, a request waits for a provider thread that is at
- *   work, and fails with KVL_ERR_NO_THREAD if there is none.
+ *   was created, even if the program unloads it, since threads may be running in it.
+ *   The setting tasks.stack_bytes is the size of the stack of a provider thread. If the system refuses a thread, a request waits for a
+ *   provider thread that is busy, and fails with KVL_ERR_NO_THREAD if there is none.
  *
  * DELIVERY
  *   Without a queue, callbacks run on one dispatcher thread of the library and the provider on provider threads of the library.
- *   With a queue, what was routed to it comes out where the program drains it: kvl_queue_poll() runs the callbacks on the polling
- *   thread; kvl_queue_next() fills an event and calls nothing, and the function arguments may then be NULL.
- *   Removals: an engine's removal listener and the destructors of what it drops run on the dispatcher. If these are slower than the
+ *   With a queue, events that are routed to it are delivered where the program drains it: kvl_queue_poll() runs the callbacks on the
+ *   polling thread; kvl_queue_next() fills an event and calls no callback, so that the function arguments may be NULL.
+ *   Removals: an engine's removal listener and the destructors of removed values run on the dispatcher. If these are slower than the
  *   writers, threads that write outside callbacks wait for the listener, or run destructors themselves (removals.max_pending). A cache
- *   without an engine calls its listener inside the call that caused the removal, after its locks, one thread at a time; for what
- *   expired by its timer, on the dispatcher. So a listener, or a destructor, must not take a lock of the program's that a thread holds
- *   while it writes to that cache.
+ *   without an engine calls its listener inside the call that caused the removal, after that call has released its locks, on one
+ *   thread at a time; for entries that expired by the timer, on the dispatcher. So a listener, or a destructor, must not take a lock
+ *   of the program that a thread holds while it writes to that cache.
  *
  * SHUTDOWN
- *   Close (never blocks), be told that it is closed, free (joins the threads). Dispose, for destructors and finalizers, does all
- *   that without waiting.
+ *   Close an engine (never blocks), wait for the report that it is closed, and free it (joins the threads). Dispose, for destructors
+ *   and finalizers, does all that without waiting.
  *
  * ERRORS
- *   A status of 0 is done; above 0, an outcome that a program expects; below 0, an error. KVL_PENDING alone means "accepted": only
- *   then do events follow. There is no last error of a thread: what is to be said about an error is in its kvl_error_t.
+ *   A status of 0 means success; above 0, an outcome that a program expects; below 0, an error. Only KVL_PENDING means "accepted", and
+ *   only then do events follow. There is no last error of a thread: everything about an error is in its kvl_error_t.
  */
 #ifndef KVLIGHT_H
 #define KVLIGHT_H
@@ -84,7 +85,7 @@ extern "C" {
 #define KVL_VERSION_MINOR 2
 /** The version of this header. */
 #define KVL_VERSION_PATCH 0
-/** major * 1000000 + minor * 1000 + patch; beside it, kvl_version_number() is the library's. */
+/** major * 1000000 + minor * 1000 + patch. kvl_version_number() returns that of the library. */
 #define KVL_VERSION_NUMBER 2000u
 
 /** done */
@@ -176,45 +177,45 @@ extern "C" {
 
 /* ---- Closed sets --------------------------------------------------------------------------------------------------- */
 
-/** To the queue go results, progress, the end of a close, and the end of fetches' user data. */
+/** Results, progress, the notice of a close, and the freeing of the fetches' user data go to the queue. */
 #define KVL_QUEUE_F_RESULTS 1u
-/** To the queue go requests and cancel hooks. */
+/** Requests and cancel hooks go to the queue. */
 #define KVL_QUEUE_F_PROVIDER 2u
-/** To the queue go removals. */
+/** Removals go to the queue. */
 #define KVL_QUEUE_F_REMOVALS 4u
 /** All of these. */
 #define KVL_QUEUE_F_ALL 7u
 
-/** Close at once: what is open is settled with KVL_ERR_CLOSED. */
+/** Close at once: open positions are settled with KVL_ERR_CLOSED. */
 #define KVL_CLOSE_CANCEL 0u
-/** Close when what was accepted is done, or at the deadline. */
+/** Close when accepted work is done, or at the deadline. */
 #define KVL_CLOSE_DRAIN 1u
 
 /** The circuit breaker lets requests through. */
 #define KVL_BREAKER_CLOSED 0u
-/** The circuit breaker keeps them from the provider. */
+/** The circuit breaker keeps requests from the provider. */
 #define KVL_BREAKER_OPEN 1u
 /** The circuit breaker lets probes through. */
 #define KVL_BREAKER_HALF_OPEN 2u
-/** The circuit breaker decides by itself. */
+/** The circuit breaker is not forced. */
 #define KVL_BREAKER_FORCE_NONE 0u
-/** The circuit breaker is ordered closed. */
+/** The circuit breaker is forced closed. */
 #define KVL_BREAKER_FORCE_CLOSED 1u
-/** The circuit breaker is ordered open. */
+/** The circuit breaker is forced open. */
 #define KVL_BREAKER_FORCE_OPEN 2u
 
-/** A value that is bytes. */
+/** A value of bytes. */
 #define KVL_KIND_BYTES 1u
-/** A value that is a pointer of the program's. */
+/** A value that is a pointer of the program. */
 #define KVL_KIND_OBJECT 2u
 /** The constant that stands for "known to be absent". */
 #define KVL_KIND_NULL 3u
 
-/** In the flags of results and events: nothing more follows for this fetch. */
+/** In the flags of results and events: no further event of this fetch follows. */
 #define KVL_F_LAST 1u
 /**
- * In the flags of a result: the time of the value, or of the null, was over, and there was nothing better. `error` says what the load failed
- * with; it is NULL if the load takes too long (`stale.timeout_ms`).
+ * In the flags of a result: the value, or the null, had expired and served as a fallback. `error` is the error of the load; it is NULL if
+ * the load takes too long (`stale.timeout_ms`).
  */
 #define KVL_F_STALE 2u
 
@@ -222,192 +223,195 @@ extern "C" {
 #define KVL_CANCEL_NO 0u
 /** None of its keys is wanted any more. */
 #define KVL_CANCEL_UNWANTED 1u
-/** The attempt's time is over. */
+/** The attempt has timed out. */
 #define KVL_CANCEL_TIMEOUT 2u
 /** The engine closes. */
 #define KVL_CANCEL_CLOSED 3u
 
-/** A TTL: until something else removes the entry. */
+/** A TTL: the entry never expires. */
 #define KVL_TTL_NEVER (-1)
-/** A TTL: what the configuration says. */
+/** A TTL: the configuration's. */
 #define KVL_TTL_DEFAULT (-2)
 
-/** A time as a fallback: none. */
+/** A grace: none. */
 #define KVL_STALE_NEVER (-1)
 
-/** A cost: the cost function's, else the value's own. */
+/** A cost: the cost function's, or else the value's own. */
 #define KVL_COST_DEFAULT (-1)
 
-/** A priority: not stated. */
+/** A priority: the default. */
 #define KVL_PRIORITY_DEFAULT (-1.7976931348623157e308)
 
-/** A put over a live entry keeps that entry's end; `ttl_ms` is then for a key that has none. */
+/** A put that replaces a live entry keeps its expiry; `ttl_ms` applies only if there is none. */
 #define KVL_PUT_F_KEEP_TTL 1u
-/** A put takes place only if the key has no live entry; else it is KVL_CONFLICT. Null is an entry. */
+/** A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry. */
 #define KVL_PUT_F_IF_ABSENT 2u
-/** A put takes place only if the key has a live entry; else it is KVL_MISS. Null is an entry. */
+/** A put takes place only if the key has a live entry; otherwise it returns KVL_MISS. A null is an entry. */
 #define KVL_PUT_F_IF_PRESENT 4u
 
 /** A timeout: none. */
 #define KVL_FOREVER (-1)
 
-/** What the library itself spends on an entry, in bytes: an entry whose value's cost is stated costs that, its key's length and this. */
+/** The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this. */
 #define KVL_ENTRY_COST 90u
 
-/** An urgency: that of a refresh whose options state none. */
+/** An urgency: the default of a refresh. */
 #define KVL_URGENCY_BACKGROUND (-1000)
 
 /** The longest key, in bytes. */
 #define KVL_KEY_MAX 65535u
 
-/** Where a result came from: KVL_SOURCE_*. */
+/** The source of a result: KVL_SOURCE_*. */
 typedef uint32_t kvl_source_t;
 
-/** Why a value is no longer in the store: KVL_CAUSE_*. */
+/** The reason why a value is no longer in the store: KVL_CAUSE_*. */
 typedef uint32_t kvl_cause_t;
 
-/** What an event reports: KVL_EVENT_*. */
+/** The kind of an event: KVL_EVENT_*. */
 typedef uint32_t kvl_event_kind_t;
 
-/** An outcome or an error: KVL_OK, above 0 an outcome that a program expects, below 0 an error (KVL_ERR_*). */
+/** The outcome of a call: KVL_OK; above 0, an outcome that a program expects; below 0, an error (KVL_ERR_*). */
 typedef int32_t kvl_status_t;
 
-/** From nowhere: the position failed, or was refused before anything was looked up. */
+/** None: the position failed, or was refused before the lookup. */
 #define KVL_SOURCE_NONE 0u
-/** From the store. */
+/** The store. */
 #define KVL_SOURCE_STORE 1u
-/** From the provider, in a load that this fetch started. */
+/** The provider, in a load that this fetch started. */
 #define KVL_SOURCE_PROVIDER 2u
-/** From the provider, in a load that was under way: another fetch's, or that of the same key at an earlier position of this one. */
+/** The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key. */
 #define KVL_SOURCE_JOINED 3u
-/** From a put that settled the waiting load. */
+/** A put that settled the load. */
 #define KVL_SOURCE_PUT 4u
-/** From the memory of recent errors. */
+/** The memory of recent errors. */
 #define KVL_SOURCE_ERROR_MEMORY 5u
-/** From the store, though its time was over: there was nothing better. */
+/** The store, with an expired entry that served as a fallback. */
 #define KVL_SOURCE_STALE 6u
 
-/** Its time was over. */
+/** It expired. */
 #define KVL_CAUSE_EXPIRED 1u
-/** It made room for another entry (cache.capacity). */
+/** It was evicted to make room for another entry (cache.capacity). */
 #define KVL_CAUSE_CAPACITY 2u
-/** It made room for another entry's cost (cache.cost_limit). */
+/** It was evicted to make room for another entry's cost (cache.cost_limit). */
 #define KVL_CAUSE_COST 3u
 /** Another value was stored under its key. */
 #define KVL_CAUSE_REPLACED 4u
 /** It was removed, taken or popped. */
 #define KVL_CAUSE_REMOVED 5u
-/** The store was cleared or went away. */
+/** The store was cleared or freed. */
 #define KVL_CAUSE_CLEARED 6u
-/** It never got in. */
+/** It was refused, and never stored. */
 #define KVL_CAUSE_REFUSED 7u
 /** The store was trimmed or made smaller. */
 #define KVL_CAUSE_TRIMMED 8u
 
 /** One position of a fetch is settled. */
 #define KVL_EVENT_RESULT 1u
-/** A whole batch is settled. */
+/** All positions of a batch are settled. */
 #define KVL_EVENT_RESULTS 2u
-/** Some positions of a batch are settled. */
+/** Some more positions of a batch are settled. */
 #define KVL_EVENT_PROGRESS 3u
-/** The provider is asked: answer the request. */
+/** The provider has a request to answer. */
 #define KVL_EVENT_REQUEST 4u
 /** A request that the program holds is no longer wanted. */
 #define KVL_EVENT_CANCEL 5u
-/** The last reference to an object without a destructor is gone: `user_data` is the object. */
+/** The last reference to an object without a destructor was dropped: `user_data` is the object. */
 #define KVL_EVENT_DROP 6u
 /** A value is no longer in the store. */
 #define KVL_EVENT_REMOVAL 7u
-/** An engine is closed: its last event. */
+/** An engine is closed. It is the engine's last event. */
 #define KVL_EVENT_CLOSED 8u
 
 /* ---- Types --------------------------------------------------------------------------------------------------------- */
 
-/** A store. */
+/** A cache. */
 typedef struct kvl_cache_t kvl_cache_t;
 
 /** A clock that moves only when it is advanced. */
 typedef struct kvl_clock_t kvl_clock_t;
 
-/** What a cache or an engine is made from. */
+/** A configuration, from which caches and engines are created. */
 typedef struct kvl_config_t kvl_config_t;
 
-/** An error: status, code, message and an object of the program's; reference counted and immutable. */
+/** An error: status, code, message, and an object of the program. It is reference counted and immutable. */
 typedef struct kvl_error_t kvl_error_t;
 
-/** A fetch: to cancel it, to wait for it, to see its progress. */
+/** A fetch, as a handle to cancel it, to wait for it and to see its progress. */
 typedef struct kvl_fetch_t kvl_fetch_t;
 
-/** A walk over all entries of a store. */
+/** An iterator over all entries of a cache. */
 typedef struct kvl_iterator_t kvl_iterator_t;
 
-/** What one fetch may set for itself. */
+/** The options of a fetch, which override the engine's settings. */
 typedef struct kvl_options_t kvl_options_t;
 
-/** Events on their way to a thread of the program's. */
+/** A queue of events for a thread of the program. */
 typedef struct kvl_queue_t kvl_queue_t;
 
-/** One thread's window on a store. */
+/** A reader: gives one thread access to values of a cache without a copy. */
 typedef struct kvl_reader_t kvl_reader_t;
 
-/** Keys that the provider is asked for. */
+/** A request: keys for the provider to answer. */
 typedef struct kvl_request_t kvl_request_t;
 
-/** What a batch came to. */
+/** The results of a batch. */
 typedef struct kvl_results_t kvl_results_t;
 
-/** Threads and timers that several engines share. */
+/** A runtime: threads and timers that several engines share. */
 typedef struct kvl_runtime_t kvl_runtime_t;
 
-/** An engine: a store with a provider behind it. */
+/** An engine: a cache with a provider. */
 typedef struct kvl_tasks_t kvl_tasks_t;
 
-/** A value: bytes, an object of the program's, or null; reference counted and immutable once shared. */
+/** A value: bytes, an object of the program, or null. It is reference counted, and immutable once shared. */
 typedef struct kvl_value_t kvl_value_t;
 
-/** Bytes of somebody else's. Frozen: this struct never changes. */
+/** Bytes that another object owns. Frozen: this struct never changes. */
 typedef struct kvl_slice_t {
     /** The bytes; may be NULL if `len` is 0. */
     const uint8_t *data;
-    /** How many. */
+    /** Their number. */
     size_t len;
 } kvl_slice_t;
 
 /**
- * On which terms an answer is stored: begin with KVL_TERMS_INIT, then state what is to differ, as in
- * `kvl_terms_t terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL in its place states nothing.
+ * The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
+ * terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
  *
- * Later versions append fields, with 0 for their default.
+ * Later versions append fields whose default is 0.
  */
 typedef struct kvl_terms_t {
-    /** sizeof(kvl_terms_t), as the caller was compiled. */
+    /** sizeof(kvl_terms_t) as the program was compiled, in bytes. */
     size_t struct_size;
-    /** Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: do not store, and remove what is stored. */
+    /** Milliseconds above 0, KVL_TTL_NEVER, KVL_TTL_DEFAULT; 0: the answer is not stored, and an existing entry is removed. */
     int64_t ttl_ms;
-    /** Entries of lower priority make room for those of higher; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN. */
+    /** Entries with a lower priority are evicted before those with a higher one; KVL_PRIORITY_DEFAULT: that of the fetch, else 0; not NaN. */
     double priority;
-    /** What the value costs, in bytes; KVL_COST_DEFAULT: what the cost function says, else the value itself. */
+    /** The cost of the value, in bytes; KVL_COST_DEFAULT: the cost function's, or else the value's own. */
     int64_t cost;
-    /** KVL_PUT_F_* of a put; 0 in an answer to a request. */
+    /** KVL_PUT_F_* for a put; 0 in an answer to a request. */
     uint32_t flags;
-    /** 0. */
+    /** Must be 0. */
     uint32_t reserved;
-    /** How long the entry stays after its end as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: not at all. Since 0.2. */
+    /**
+     * The length of the grace, during which the expired entry stays as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: no
+     * grace. Since 0.2.
+     */
     int64_t stale_ttl_ms;
 } kvl_terms_t;
 
 /**
- * How far kvl_cache_save() or kvl_cache_load() has come, or came.
- * The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
+ * The progress of kvl_cache_save() or kvl_cache_load(), or its final state. The library fills it; later versions append fields: check
+ * `struct_size` before reading a field of a later version.
  */
 typedef struct kvl_transfer_t {
-    /** The size of what the library filled, in bytes. */
+    /** The number of bytes that the library has filled. */
     size_t struct_size;
-    /** Entries that are in the file now, or in the cache. */
+    /** Entries that were written to the file, or stored in the cache. */
     uint64_t entries;
-    /** Entries that were left out: objects; when loading, those of keys that have an entry and those that do not get in. */
+    /** Entries that were skipped: objects; in a load, those whose key has an entry, and those that are refused. */
     uint64_t skipped;
-    /** How many entries there are to be: those of the cache when the save began, or those of the file. */
+    /** The expected number of entries: that of the cache when the save began, or that of the file. */
     uint64_t total;
     /** Bytes of the file that were written or read. */
     uint64_t bytes;
@@ -418,11 +422,11 @@ typedef struct kvl_transfer_t {
  * The library fills it; later versions append fields: check `struct_size` before reading a field of a later version.
  */
 typedef struct kvl_result_t {
-    /** The size of what the library filled, in bytes. */
+    /** The number of bytes that the library has filled. */
     size_t struct_size;
-    /** The position in the call that asked. */
+    /** The position in the call. */
     size_t index;
-    /** The key; borrowed, as all pointers here, with the result. */
+    /** The key. It is borrowed with the result, like all pointers here. */
     const uint8_t *key;
     /** The key's length in bytes. */
     size_t key_len;
@@ -435,29 +439,29 @@ typedef struct kvl_result_t {
     /** The value's object; NULL for bytes. */
     void *object;
     /**
-     * The error if the status is below 0, and then never NULL; one pointer for all who waited. With KVL_F_STALE: what the load failed with,
-     * or NULL.
+     * The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited. With KVL_F_STALE: the error
+     * of the load, or NULL.
      */
     kvl_error_t *error;
-    /** Milliseconds since it was loaded or put; 0 when fresh. */
+    /** Milliseconds since it was loaded or put; 0 for a new one. */
     int64_t age_ms;
-    /** Milliseconds it will live; KVL_TTL_NEVER; 0 when it is not stored. */
+    /** Milliseconds until it expires; KVL_TTL_NEVER; 0 if it is not stored. */
     int64_t ttl_left_ms;
-    /** What it costs to keep, in bytes. */
+    /** Its cost, in bytes. */
     uint64_t cost;
     /** KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY, or an error. */
     kvl_status_t status;
     /** KVL_SOURCE_*. */
     kvl_source_t source;
-    /** How many attempts the load took; 0 if there was none. */
+    /** How many attempts the load made; 0 if there was no load. */
     uint32_t attempts;
     /** KVL_F_*. */
     uint32_t flags;
 } kvl_result_t;
 
-/** What kvl_queue_next() hands out. The library fills as much as the caller's size holds. */
+/** An event of kvl_queue_next(). The library fills as much as the caller's size holds. */
 typedef struct kvl_event_t {
-    /** The size of what the library filled, in bytes. */
+    /** The number of bytes that the library has filled. */
     size_t struct_size;
     /** KVL_EVENT_*. */
     kvl_event_kind_t kind;
@@ -465,87 +469,90 @@ typedef struct kvl_event_t {
     uint32_t flags;
     /** The user data of the fetch, the provider or the hook; for KVL_EVENT_DROP the object. */
     void *user_data;
-    /** Whose event it is, borrowed; NULL for KVL_EVENT_DROP and plain caches. */
+    /** The engine, borrowed; NULL for KVL_EVENT_DROP and for caches without an engine. */
     kvl_tasks_t *tasks;
-    /** KVL_EVENT_RESULT; KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, as all pointers here. */
+    /** For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, like all pointers here. */
     const kvl_result_t *result;
-    /** KVL_EVENT_RESULTS. */
+    /** For KVL_EVENT_RESULTS. */
     kvl_results_t *results;
-    /** KVL_EVENT_REQUEST, KVL_EVENT_CANCEL. */
+    /** For KVL_EVENT_REQUEST and KVL_EVENT_CANCEL. */
     kvl_request_t *request;
-    /** KVL_EVENT_PROGRESS: positions settled. */
+    /** For KVL_EVENT_PROGRESS: how many positions are settled. */
     size_t done;
-    /** KVL_EVENT_PROGRESS: positions that failed, of those settled. */
+    /** For KVL_EVENT_PROGRESS: how many of the settled positions failed. */
     size_t failed;
-    /** KVL_EVENT_PROGRESS: positions in all. */
+    /** For KVL_EVENT_PROGRESS: how many positions there are. */
     size_t total;
-    /** KVL_EVENT_REMOVAL: KVL_CAUSE_*. */
+    /** For KVL_EVENT_REMOVAL: KVL_CAUSE_*. */
     kvl_cause_t cause;
-    /** 0. */
+    /** Always 0. */
     uint32_t reserved;
 } kvl_event_t;
 
-/** Ends `user_data` or an object. Runs exactly once. */
+/** Frees `user_data` or an object. Runs exactly once. */
 typedef void (*kvl_free_fn)(void *user_data);
 
-/** Tells the result of one position; `result` is borrowed until the function returns. */
+/** Receives the result of one position; `result` is borrowed until the function returns. */
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
 
-/** Tells the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it. */
+/** Receives the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it. */
 typedef void (*kvl_results_fn)(void *user_data, kvl_results_t *results);
 
-/** Tells how far a batch is, in positions. */
+/** Receives the progress of a batch, in positions. */
 typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, size_t total);
 
-/** Tells how far a save or a load has come; `progress` is borrowed until the function returns. Returns 0 to go on; anything else stops it. */
+/**
+ * Receives the progress of a save or a load; `progress` is borrowed until the function returns. Returns 0 to continue; any other number
+ * stops it.
+ */
 typedef int32_t (*kvl_transfer_fn)(void *user_data, const kvl_transfer_t *progress);
 
 /**
- * Returns what takes the place of the value of `entry`, a new reference; NULL leaves the entry out. `entry` is borrowed until the function
- * returns; of its fields only the key and the value are filled.
+ * Returns a replacement for the value of `entry`, as a new reference; NULL skips the entry. `entry` is borrowed until the function
+ * returns; only its key and its value are filled in.
  */
 typedef kvl_value_t *(*kvl_convert_fn)(void *user_data, const kvl_result_t *entry);
 
 /** The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later. */
 typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
 
-/** Tells that `request` is no longer wanted; `reason` is KVL_CANCEL_*. */
+/** Reports that `request` is no longer wanted; `reason` is KVL_CANCEL_*. */
 typedef void (*kvl_cancel_fn)(void *user_data, kvl_request_t *request, uint32_t reason);
 
-/** Tells that an engine is closed. */
+/** Reports that an engine is closed. */
 typedef void (*kvl_closed_fn)(void *user_data);
 
-/** Tells that a queue is no longer empty. Runs on a thread of the library; may only schedule a poll. */
+/** Reports that a queue is no longer empty. Runs on a thread of the library; it may only schedule a poll. */
 typedef void (*kvl_wake_fn)(void *user_data);
 
-/** Says whether a key is valid: not 0 if it is. Runs on the calling thread. */
+/** Returns whether a key is valid: not 0 if it is. Runs on the calling thread. */
 typedef uint32_t (*kvl_validate_fn)(void *user_data, const uint8_t *key, size_t key_len);
 
-/** Says what a value costs to keep, in bytes. Runs on the thread that stores it. */
+/** Returns the cost of a value, in bytes. Runs on the thread that stores it. */
 typedef uint64_t (*kvl_cost_fn)(void *user_data, const uint8_t *key, size_t key_len, kvl_value_t *value);
 
-/** Tells that a value is no longer in the store; `entry` is borrowed until the function returns. */
+/** Reports that a value is no longer in the store; `entry` is borrowed until the function returns. */
 typedef void (*kvl_removal_fn)(void *user_data, const kvl_result_t *entry, kvl_cause_t cause);
 
-/** Tells how a lookup went: KVL_VALUE, KVL_NULL, KVL_MISS or KVL_INVALID_KEY. Runs on the asking thread. */
+/** Receives the outcome of a lookup: KVL_VALUE, KVL_NULL, KVL_MISS or KVL_INVALID_KEY. Runs on the calling thread. */
 typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len);
 
-/** What a kvl_terms_t begins with: nothing stated. */
+/** The initial value of a kvl_terms_t: every term has its default. */
 #define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0 }
 
 /**
- * What happened since the last reset, and how things stand now. The library fills as much as the caller's size holds; later versions append fields.
+ * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append fields.
  *
- * hits + null_hits + misses + invalid_keys is the number of lookups. The misses of fetches are the sum of the misses_ fields; the others are of calls
- * that only look. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight.
- * A cache without an engine has no loads. docs/STATISTICS.md names the same numbers in JSON and OpenMetrics.
+ * The number of lookups is hits + null_hits + misses + invalid_keys. The misses of fetches are the sum of the misses_ fields; the others are those of
+ * calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight.
+ * A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {
-    /** The size of what the library filled, in bytes. */
+    /** The number of bytes that the library has filled. */
     size_t struct_size;
-    /** Which window this is: another number after each reset. */
+    /** The number of the window: it changes with each reset. */
     uint64_t window_id;
-    /** How long the window has lasted, in milliseconds. */
+    /** The length of the window so far, in milliseconds. */
     int64_t window_ms;
     /** Lookups that found a value. */
     uint64_t hits;
@@ -718,7 +725,7 @@ KVL_API const char *kvl_version_string(void);
 KVL_API const char *kvl_status_name(kvl_status_t status);
 
 /**
- * Returns a sentence that says what a status means and what helps.
+ * Returns a sentence that says what a status means and what to do about it.
  *
  * @param status any number.
  * @return a static text in UTF-8, never NULL.
@@ -728,7 +735,7 @@ KVL_API const char *kvl_status_name(kvl_status_t status);
 KVL_API const char *kvl_status_message(kvl_status_t status);
 
 /**
- * Says whether the same fetch may succeed when it is tried again, so that a retry policy does so.
+ * Returns whether the same fetch may succeed when it is retried, so that a retry policy does so.
  *
  * @param status any number.
  * @return 1 if so, else 0.
@@ -738,7 +745,7 @@ KVL_API const char *kvl_status_message(kvl_status_t status);
 KVL_API uint32_t kvl_status_is_retriable(kvl_status_t status);
 
 /**
- * Returns how many statuses there are, for kvl_status_at().
+ * Returns the number of statuses, for kvl_status_at().
  *
  * @return their number, above 0.
  * @threads any
@@ -747,23 +754,24 @@ KVL_API uint32_t kvl_status_is_retriable(kvl_status_t status);
 KVL_API size_t kvl_status_count(void);
 
 /**
- * Returns the status at a place of the table, from which a binding makes its own constants.
+ * Returns the status at an index of the table, from which a binding creates its own constants.
  *
  * @param i 0 to kvl_status_count() - 1.
- * @return the status there; KVL_ERR_OUT_OF_RANGE beyond the last, which is a status of the table as well.
+ * @return the status; KVL_ERR_OUT_OF_RANGE beyond the last, which is also a status of the table.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_status_at(size_t i);
 
-/* ---- Runtime: threads to share ------------------------------------------------------------------------------------- */
+/* ---- Runtime: shared threads --------------------------------------------------------------------------------------- */
 
 /**
- * Starts threads that several caches and engines can share: one for timers, one that callbacks run on, and some for providers.
+ * Starts threads that several caches and engines can share: one for timers and one for callbacks; threads for providers are started on
+ * demand.
  *
- * Without one, each engine has threads of its own, and so has each cache from its first finite TTL on.
+ * Without a runtime, each engine has its own threads, and so has each cache from its first finite TTL on.
  *
- * @param out_runtime [out, owned] the runtime: free it, after all that uses it.
+ * @param out_runtime [out, owned] the runtime: free it after everything that uses it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_THREAD, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -771,26 +779,26 @@ KVL_API kvl_status_t kvl_status_at(size_t i);
 KVL_API kvl_status_t kvl_runtime_new(kvl_runtime_t **out_runtime);
 
 /**
- * Ends a runtime and its threads, after what was sent to them has been delivered.
+ * Ends a runtime and its threads, after everything that was sent to them has been delivered.
  *
- * A configuration that still names it makes nothing any more: KVL_ERR_INVALID_HANDLE.
+ * With a configuration that still names it, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
  *
- * @param runtime [owned] from kvl_runtime_new(); nothing is done to NULL.
- * @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime goes on),
- *         KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param runtime [owned] from kvl_runtime_new(); NULL is ignored.
+ * @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime continues), KVL_ERR_REENTRANT,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
 
-/* ---- Clock: for tests of time -------------------------------------------------------------------------------------- */
+/* ---- Clock, for tests of time -------------------------------------------------------------------------------------- */
 
 /**
- * Makes a clock that moves only when it is advanced, so that tests of time need no sleep.
+ * Creates a clock that moves only when it is advanced, so that tests of time need no sleep.
  *
- * It replaces both of an engine's clocks, that of TTLs and that of timeouts: kvl_config_set_clock().
+ * It replaces both clocks of an engine, for TTLs and for timeouts: kvl_config_set_clock().
  *
- * @param now_ms     what it shows, in milliseconds, 0 or above.
+ * @param now_ms     its initial time in milliseconds, 0 or above.
  * @param out_clock  [out, owned] the clock: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_PANIC.
  * @threads any
@@ -799,22 +807,22 @@ KVL_API kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
 KVL_API kvl_status_t kvl_clock_new_manual(int64_t now_ms, kvl_clock_t **out_clock);
 
 /**
- * Moves time on and returns when all that fell due has been fired: its events are queued or handed to the dispatcher.
+ * Advances a clock, and returns when everything that became due has been fired: its events are queued or sent to the dispatcher.
  *
- * One advance of a clock waits for another that is under way.
+ * An advance waits for one on another thread that is in progress.
  *
  * @param clock  [borrowed] from kvl_clock_new_manual().
- * @param by_ms  milliseconds, 0 or above. Time stops at INT64_MAX; timeouts and pauses, which are counted in nanoseconds, fall due for
- *               the last time 584 years after the clock's start.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_FORKED, KVL_ERR_REENTRANT (in a callback that runs
- *         because an advance on this very thread fired it), KVL_ERR_PANIC.
+ * @param by_ms  milliseconds, 0 or above. Time stops at INT64_MAX. Timeouts and pauses are counted in nanoseconds, so none becomes due
+ *               later than 584 years after the clock's start.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_FORKED, KVL_ERR_REENTRANT (in a callback that was fired by
+ *         an advance on this very thread), KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_clock_advance(kvl_clock_t *clock, int64_t by_ms);
 
 /**
- * Returns what a clock shows.
+ * Returns the time of a clock.
  *
  * @param clock [borrowed] from kvl_clock_new_manual(); may be NULL.
  * @return milliseconds; 0 for NULL and for a clock from before a fork.
@@ -824,15 +832,15 @@ KVL_API kvl_status_t kvl_clock_advance(kvl_clock_t *clock, int64_t by_ms);
 KVL_API int64_t kvl_clock_now_ms(const kvl_clock_t *clock);
 
 /**
- * Gives a clock up; configurations and engines that it was set in keep it.
+ * Releases a clock. Configurations and engines that use it keep it.
  *
- * @param clock [owned] from kvl_clock_new_manual(); nothing is done to NULL.
+ * @param clock [owned] from kvl_clock_new_manual(); NULL is ignored.
  * @threads any
  * @since 0.1
  */
 KVL_API void kvl_clock_release(kvl_clock_t *clock);
 
-/* ---- Config: what a cache or an engine is made from ---------------------------------------------------------------- */
+/* ---- Config: the settings and functions of a cache or an engine ---------------------------------------------------- */
 
 /**
  * Returns the list of all settings as JSON, for bindings and tools.
@@ -845,9 +853,9 @@ KVL_API void kvl_clock_release(kvl_clock_t *clock);
 KVL_API const char *kvl_config_keys_json(void);
 
 /**
- * Makes a configuration in which every setting has its default.
+ * Creates a configuration in which every setting has its default.
  *
- * It may serve several caches and engines, and may be freed as soon as they are made.
+ * It may be used for several caches and engines, and freed as soon as they are created.
  *
  * @param out_config [out, owned] the configuration: free it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -857,9 +865,9 @@ KVL_API const char *kvl_config_keys_json(void);
 KVL_API kvl_status_t kvl_config_new(kvl_config_t **out_config);
 
 /**
- * Writes one setting as text: any setting takes its value so.
+ * Sets one setting as text. Every setting accepts text.
  *
- * A refused setting changes nothing but what kvl_config_problem() says.
+ * A refused setting changes nothing except the text of kvl_config_problem().
  *
  * @param config  [borrowed] from kvl_config_new().
  * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
@@ -872,9 +880,9 @@ KVL_API kvl_status_t kvl_config_new(kvl_config_t **out_config);
 KVL_API kvl_status_t kvl_config_set(kvl_config_t *config, const char *key, const char *value);
 
 /**
- * Writes one setting as a whole number; 1 and 0 for those that are true or false.
+ * Sets one setting as an integer: 1 and 0 for those that are true or false.
  *
- * A refused setting changes nothing but what kvl_config_problem() says.
+ * A refused setting changes nothing except the text of kvl_config_problem().
  *
  * @param config  [borrowed] from kvl_config_new().
  * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
@@ -887,9 +895,9 @@ KVL_API kvl_status_t kvl_config_set(kvl_config_t *config, const char *key, const
 KVL_API kvl_status_t kvl_config_set_int(kvl_config_t *config, const char *key, int64_t value);
 
 /**
- * Writes one setting as a number.
+ * Sets one setting as a floating-point number.
  *
- * A refused setting changes nothing but what kvl_config_problem() says.
+ * A refused setting changes nothing except the text of kvl_config_problem().
  *
  * @param config  [borrowed] from kvl_config_new().
  * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
@@ -902,11 +910,11 @@ KVL_API kvl_status_t kvl_config_set_int(kvl_config_t *config, const char *key, i
 KVL_API kvl_status_t kvl_config_set_real(kvl_config_t *config, const char *key, double value);
 
 /**
- * Hands out how a setting stands: what was set, else its default.
+ * Returns the text of a setting: the value that was set, or its default.
  *
  * @param config    [borrowed] from kvl_config_new().
  * @param key       [borrowed] its name, NUL-terminated.
- * @param out_text  [out, owned] a value of its text in UTF-8: release it.
+ * @param out_text  [out, owned] a value that holds its text in UTF-8: release it.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -914,10 +922,9 @@ KVL_API kvl_status_t kvl_config_set_real(kvl_config_t *config, const char *key, 
 KVL_API kvl_status_t kvl_config_get(const kvl_config_t *config, const char *key, kvl_value_t **out_text);
 
 /**
- * Returns a sentence on the first setting that was refused, with the nearest name where the name was wrong.
+ * Returns a sentence about the first setting that was refused. If its name was unknown, the sentence has the nearest known one.
  *
- * Making a cache or an engine from such a configuration is refused with the same sentence, so that any number of settings can be
- * checked once.
+ * Creating a cache or an engine from such a configuration fails with the same sentence, so a program can set everything and check once.
  *
  * @param config [borrowed] from kvl_config_new(); may be NULL.
  * @return UTF-8, NUL-terminated, borrowed until the configuration is freed; NULL if none was refused, for NULL, and for a
@@ -931,10 +938,10 @@ KVL_API const char *kvl_config_problem(const kvl_config_t *config);
  * Sets the provider, which answers keys that the store lacks.
  *
  * @param config          [borrowed] from kvl_config_new().
- * @param function        [retained] NULL: requests come as KVL_EVENT_REQUEST events of a queue, with `user_data`.
- * @param user_data       [retained] what `function` is given first; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
- *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @param function        [retained] NULL: requests are KVL_EVENT_REQUEST events of a queue, with `user_data`.
+ * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+ *                        another function is set, or before this returns if it fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -942,15 +949,15 @@ KVL_API const char *kvl_config_problem(const kvl_config_t *config);
 KVL_API kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_fn function, void *user_data, kvl_free_fn user_data_free);
 
 /**
- * Sets the function that says which keys are valid.
+ * Sets the function that decides which keys are valid.
  *
- * It runs once for each key that is asked for or stored, on the calling thread, before anything is looked up.
+ * It runs once for each key that is looked up, fetched or stored, on the calling thread, before the lookup.
  *
  * @param config          [borrowed] from kvl_config_new().
- * @param function        [retained] NULL: every key is.
- * @param user_data       [retained] what `function` is given first; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
- *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @param function        [retained] NULL: every key is valid.
+ * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+ *                        another function is set, or before this returns if it fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -958,15 +965,15 @@ KVL_API kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_f
 KVL_API kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate_fn function, void *user_data, kvl_free_fn user_data_free);
 
 /**
- * Sets the function that says what a value costs.
+ * Sets the function that computes the cost of a value.
  *
- * It runs once for each value that is stored without a cost of its own, on the thread that stores it.
+ * It runs once for each value that is stored without a stated cost, on the thread that stores it.
  *
  * @param config          [borrowed] from kvl_config_new().
- * @param function        [retained] NULL: a value costs what it says of itself.
- * @param user_data       [retained] what `function` is given first; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
- *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @param function        [retained] NULL: the cost is the value's own, kvl_value_cost().
+ * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+ *                        another function is set, or before this returns if it fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -974,17 +981,18 @@ KVL_API kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate
 KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn function, void *user_data, kvl_free_fn user_data_free);
 
 /**
- * Sets the function that is called for each value that is no longer in the store, in store order for each key, one call at a time.
+ * Sets the function that is called for each value that has left the store, one call at a time, and for each key in the order of the store.
  *
- * Of an engine it runs on the dispatcher; of a cache without an engine inside the call that caused the removal, after its locks, or on
- * the dispatcher for what expired by the timer. So it must not take a lock that the program holds while it writes: see DELIVERY. If
- * it is slower than the writers of an engine, these are held back (`removals.max_pending`): for at most a second by one call of it.
+ * For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
+ * call's locks are released, or on the dispatcher for entries that expired by the timer. So it must not take a lock that the program holds
+ * while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`), by one
+ * call of it for at most a second.
  *
  * @param config          [borrowed] from kvl_config_new().
- * @param function        [retained] NULL: removals come as KVL_EVENT_REMOVAL events of a queue, with `user_data`.
- * @param user_data       [retained] what `function` is given first; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
- *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @param function        [retained] NULL: removals are KVL_EVENT_REMOVAL events of a queue, with `user_data`.
+ * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+ *                        another function is set, or before this returns if it fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -998,13 +1006,13 @@ kvl_status_t kvl_config_set_removal_listener(kvl_config_t *config,
 /**
  * Sets the function that receives the outcome of each lookup.
  *
- * It runs once for each key that is asked for, on the asking thread, before the call returns.
+ * It runs once for each key that is looked up or fetched, on the calling thread, before the call returns.
  *
  * @param config          [borrowed] from kvl_config_new().
- * @param function        [retained] NULL: no function.
- * @param user_data       [retained] what `function` is given first; may be NULL.
- * @param user_data_free  [retained] runs once with `user_data` when the last of the configuration and all that was made from it is
- *                        gone, when another function is set, or before this returns if it fails; may be NULL.
+ * @param function        [retained] NULL: no listener.
+ * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+ *                        another function is set, or before this returns if it fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1016,7 +1024,7 @@ kvl_status_t kvl_config_set_record_listener(kvl_config_t *config,
                                             kvl_free_fn user_data_free);
 
 /**
- * Sets the clock, instead of the system's.
+ * Sets the clock to use instead of the system's.
  *
  * @param config  [borrowed] from kvl_config_new().
  * @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's.
@@ -1027,11 +1035,11 @@ kvl_status_t kvl_config_set_record_listener(kvl_config_t *config,
 KVL_API kvl_status_t kvl_config_set_clock(kvl_config_t *config, kvl_clock_t *clock);
 
 /**
- * Sets the runtime, whose threads what is made from the configuration shares, instead of having its own.
+ * Sets the runtime, whose threads are used by everything created from the configuration.
  *
  * @param config   [borrowed] from kvl_config_new().
- * @param runtime  [borrowed] from kvl_runtime_new(); NULL: threads of its own. Once it is freed, nothing can be made from the
- *                 configuration any more: KVL_ERR_INVALID_HANDLE.
+ * @param runtime  [borrowed] from kvl_runtime_new(); NULL: each cache and engine has its own threads. Once the runtime is freed, nothing
+ *                 can be created from the configuration: KVL_ERR_INVALID_HANDLE.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1039,20 +1047,20 @@ KVL_API kvl_status_t kvl_config_set_clock(kvl_config_t *config, kvl_clock_t *clo
 KVL_API kvl_status_t kvl_config_set_runtime(kvl_config_t *config, kvl_runtime_t *runtime);
 
 /**
- * Ends a configuration; what was made from it stays as it is, with its functions.
+ * Frees a configuration. Caches and engines that were created from it are not affected, and keep its functions.
  *
- * @param config [owned] from kvl_config_new(); nothing is done to NULL.
+ * @param config [owned] from kvl_config_new(); NULL is ignored.
  * @threads one
  * @since 0.1
  */
 KVL_API void kvl_config_free(kvl_config_t *config);
 
-/* ---- Options: of one fetch ----------------------------------------------------------------------------------------- */
+/* ---- Options of a fetch -------------------------------------------------------------------------------------------- */
 
 /**
- * Makes options that set nothing: a fetch with them goes by the engine's configuration.
+ * Creates options that set nothing: a fetch with them uses the engine's settings.
  *
- * Any number of fetches may use them, at the same time; they may be freed as soon as the last such call returned.
+ * Any number of fetches may use them at the same time. They may be freed as soon as the last such call has returned.
  *
  * @param out_options [out, owned] the options: free them.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -1062,14 +1070,14 @@ KVL_API void kvl_config_free(kvl_config_t *config);
 KVL_API kvl_status_t kvl_options_new(kvl_options_t **out_options);
 
 /**
- * Writes one setting as text: any setting takes its value so.
+ * Sets one setting as text. Every setting accepts text.
  *
- * A refused setting changes nothing but what kvl_options_problem() says.
+ * A refused setting changes nothing except the text of kvl_options_problem().
  *
  * @param options [borrowed] from kvl_options_new().
  * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
  * @param value   [copied] NUL-terminated.
- * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1077,14 +1085,14 @@ KVL_API kvl_status_t kvl_options_new(kvl_options_t **out_options);
 KVL_API kvl_status_t kvl_options_set(kvl_options_t *options, const char *key, const char *value);
 
 /**
- * Writes one setting as a whole number; 1 and 0 for those that are true or false.
+ * Sets one setting as an integer: 1 and 0 for those that are true or false.
  *
- * A refused setting changes nothing but what kvl_options_problem() says.
+ * A refused setting changes nothing except the text of kvl_options_problem().
  *
  * @param options [borrowed] from kvl_options_new().
  * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
  * @param value   the number, in the unit that the key names.
- * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1092,14 +1100,14 @@ KVL_API kvl_status_t kvl_options_set(kvl_options_t *options, const char *key, co
 KVL_API kvl_status_t kvl_options_set_int(kvl_options_t *options, const char *key, int64_t value);
 
 /**
- * Writes one setting as a number.
+ * Sets one setting as a floating-point number.
  *
- * A refused setting changes nothing but what kvl_options_problem() says.
+ * A refused setting changes nothing except the text of kvl_options_problem().
  *
  * @param options [borrowed] from kvl_options_new().
  * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
  * @param value   the number, in the unit that the key names.
- * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that is the engine's alone), KVL_ERR_BAD_VALUE (type or range),
+ * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1107,12 +1115,13 @@ KVL_API kvl_status_t kvl_options_set_int(kvl_options_t *options, const char *key
 KVL_API kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *key, double value);
 
 /**
- * Asks for progress: how many positions of a batch are settled.
+ * Requests progress reports: how many positions of a batch are settled.
  *
  * @param options    [borrowed] from kvl_options_new().
- * @param function   [retained] called with the user data of the fetch; NULL: progress comes as KVL_EVENT_PROGRESS events of a queue, and a
- *                   fetch of an engine whose results go to no queue is refused, KVL_ERR_NO_CALLBACK. Calls that wait report no progress.
- * @param step_keys  how many positions are settled from one call to the next, at least; 1 or above.
+ * @param function   [retained] called with the user data of the fetch; NULL: progress is reported by KVL_EVENT_PROGRESS events of a queue,
+ *                   and a fetch of an engine whose results do not go to a queue fails with KVL_ERR_NO_CALLBACK. Calls that wait report no
+ *                   progress.
+ * @param step_keys  the least number of positions that are settled between two reports; 1 or above.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (a step of 0), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1120,7 +1129,7 @@ KVL_API kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *ke
 KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progress_fn function, size_t step_keys);
 
 /**
- * Returns a sentence on the first setting that was refused; a fetch with such options is refused.
+ * Returns a sentence about the first setting that was refused. A fetch with such options fails with KVL_ERR_BAD_VALUE.
  *
  * @param options [borrowed] from kvl_options_new(); may be NULL.
  * @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if none was refused, for NULL, and for options from
@@ -1131,9 +1140,9 @@ KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progre
 KVL_API const char *kvl_options_problem(const kvl_options_t *options);
 
 /**
- * Ends options; fetches that were started with them go on.
+ * Frees options. Fetches that were started with them continue.
  *
- * @param options [owned] from kvl_options_new(); nothing is done to NULL.
+ * @param options [owned] from kvl_options_new(); NULL is ignored.
  * @threads one
  * @since 0.1
  */
@@ -1144,17 +1153,17 @@ KVL_API void kvl_options_free(kvl_options_t *options);
 /**
  * Returns the constant value that stands for "known to be absent".
  *
- * A NULL pointer is no value: it is answered with KVL_ERR_NULL_POINTER, so that an unchecked out-of-memory is never stored as an
- * absence. kvl_value_retain() and kvl_value_release() do nothing to the constant.
+ * A NULL pointer is not a value: it is refused with KVL_ERR_NULL_POINTER, so that the result of a failed allocation is never stored as an
+ * absence. kvl_value_retain() and kvl_value_release() have no effect on the constant.
  *
- * @return the constant, never NULL, the same at every call.
+ * @return the constant, never NULL, and the same for every call.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_value_t *kvl_value_null(void);
 
 /**
- * Makes a value of bytes by copying them.
+ * Creates a value from a copy of bytes.
  *
  * @param data       [copied] `len` bytes; may be NULL if `len` is 0.
  * @param len        bytes.
@@ -1166,12 +1175,12 @@ KVL_API kvl_value_t *kvl_value_null(void);
 KVL_API kvl_status_t kvl_value_new_bytes(const uint8_t *data, size_t len, kvl_value_t **out_value);
 
 /**
- * Makes a value of bytes that the caller fills in: zeroes until then.
+ * Creates a value of bytes for the caller to fill in. They are 0 at first.
  *
- * Write through `out_data` before the value is given to anything, and never after.
+ * Write through `out_data` before the value is passed to any other function, and never after.
  *
  * @param len        bytes.
- * @param out_data   [out, borrowed with the value] where the `len` bytes are.
+ * @param out_data   [out, borrowed with the value] the address of the `len` bytes.
  * @param out_value  [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
  * @threads any
@@ -1180,14 +1189,14 @@ KVL_API kvl_status_t kvl_value_new_bytes(const uint8_t *data, size_t len, kvl_va
 KVL_API kvl_status_t kvl_value_new_space(size_t len, uint8_t **out_data, kvl_value_t **out_value);
 
 /**
- * Makes a value of bytes that stay where they are: nothing is copied.
+ * Creates a value of bytes without a copy: they stay where they are.
  *
  * @param data            [borrowed until user_data_free runs] `len` bytes, which do not change; may be NULL if `len` is 0.
  * @param len             bytes.
- * @param user_data       [retained] what user_data_free is given; may be NULL.
- * @param user_data_free  [retained] runs once when the last reference is gone, or before this returns if it fails; may be NULL.
+ * @param user_data       [retained] passed to user_data_free; may be NULL.
+ * @param user_data_free  [retained] runs once when the last reference is dropped, or before this returns if it fails; may be NULL.
  * @param out_value       [out, owned] the value: release it.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length that no memory can have), KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length larger than any memory), KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1199,10 +1208,10 @@ kvl_status_t kvl_value_new_extern(const uint8_t *data,
                                   kvl_value_t **out_value);
 
 /**
- * Makes a value of an object of the program's: a pointer, with its cost and its destructor.
+ * Creates a value of an object of the program: a pointer, with its cost and its destructor.
  *
- * @param object       [owned by the value] any pointer but NULL; the library never looks through it.
- * @param cost         bytes that it costs to keep.
+ * @param object       [owned by the value] any pointer but NULL; the library never dereferences it.
+ * @param cost         its cost, in bytes.
  * @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if
  *                     it fails; may be NULL. It does not run for a NULL object.
  * @param out_value    [out, owned] the value: release it.
@@ -1213,7 +1222,7 @@ kvl_status_t kvl_value_new_extern(const uint8_t *data,
 KVL_API kvl_status_t kvl_value_new_object(void *object, uint64_t cost, kvl_free_fn object_free, kvl_value_t **out_value);
 
 /**
- * Says what a value is.
+ * Returns the kind of a value.
  *
  * @param value [borrowed] a value; may be NULL.
  * @return KVL_KIND_BYTES, KVL_KIND_OBJECT, KVL_KIND_NULL; 0 for NULL.
@@ -1223,28 +1232,29 @@ KVL_API kvl_status_t kvl_value_new_object(void *object, uint64_t cost, kvl_free_
 KVL_API uint32_t kvl_value_kind(const kvl_value_t *value);
 
 /**
- * Returns where a value's bytes are, for as long as a reference to the value is held.
+ * Returns the bytes of a value.
  *
  * @param value    [borrowed] a value; may be NULL.
- * @param out_len  [out] their length in bytes, 0 where there are none; may be NULL.
- * @return the bytes, not NULL even if there are 0 of them; NULL for objects, the null value and NULL.
+ * @param out_len  [out] their length in bytes, 0 if there are none; may be NULL.
+ * @return the bytes, borrowed for as long as a reference to the value is held; not NULL even if there are 0 of them; NULL for objects, the
+ *         null value and NULL.
  * @threads any
  * @since 0.1
  */
 KVL_API const uint8_t *kvl_value_data(const kvl_value_t *value, size_t *out_len);
 
 /**
- * Returns the object that a value was made of.
+ * Returns the object of a value.
  *
  * @param value [borrowed] a value; may be NULL.
- * @return the object, for as long as a reference to the value is held; NULL for bytes, the null value and NULL.
+ * @return the object, borrowed for as long as a reference to the value is held; NULL for bytes, the null value and NULL.
  * @threads any
  * @since 0.1
  */
 KVL_API void *kvl_value_object(const kvl_value_t *value);
 
 /**
- * Returns what a value says that it costs to keep: the length of bytes, or what was said of an object.
+ * Returns the cost of a value: the length of bytes, or the stated cost of an object.
  *
  * @param value [borrowed] a value; may be NULL.
  * @return bytes; 0 for the null value and NULL.
@@ -1256,7 +1266,7 @@ KVL_API uint64_t kvl_value_cost(const kvl_value_t *value);
 /**
  * Adds a reference to a value.
  *
- * @param value [retained] a value; nothing is done to NULL and to the null value.
+ * @param value [retained] a value; NULL and the null value are ignored.
  * @return `value`: release it once more.
  * @threads any
  * @since 0.1
@@ -1264,19 +1274,19 @@ KVL_API uint64_t kvl_value_cost(const kvl_value_t *value);
 KVL_API kvl_value_t *kvl_value_retain(kvl_value_t *value);
 
 /**
- * Gives a reference up; with the last one the value ends, and its destructor runs on this thread.
+ * Releases a reference. The last one ends the value, whose destructor then runs on this thread.
  *
- * @param value [owned] a value; nothing is done to NULL and to the null value.
+ * @param value [owned] a value; NULL and the null value are ignored.
  * @threads any
  * @since 0.1
  */
 KVL_API void kvl_value_release(kvl_value_t *value);
 
 /**
- * Gives up a reference to each of many values, and sets their places to NULL.
+ * Releases a reference to each of several values, and sets their places to NULL.
  *
- * @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then nothing is done.
- * @param n       how many.
+ * @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then this has no effect.
+ * @param n       the number of places.
  * @threads any
  * @since 0.1
  */
@@ -1284,43 +1294,43 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
 
 /* ---- Errors -------------------------------------------------------------------------------------------------------- */
 
-/** In the flags of an error: trying again is pointless, whatever the retry policy says. */
+/** In the flags of an error: it is not retried, whatever the retry policy is. */
 #define KVL_ERROR_F_PERMANENT 1u
 /**
- * In the flags of an error: an older answer is worth nothing either. Nobody is told it instead of the error (`stale.ttl_ms`), and it leaves the
- * store.
+ * In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is
+ * removed.
  */
 #define KVL_ERROR_F_NO_STALE 2u
 
 /**
- * Makes an error for a provider to fail with: its status is KVL_ERR_PROVIDER.
+ * Creates an error for a provider to fail with. Its status is KVL_ERR_PROVIDER.
  *
- * @param code         a number of the program's own.
- * @param message      [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+ * @param code         a number that the program chooses.
+ * @param message      [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
  * @param message_len  bytes.
- * @param flags        0, or KVL_ERROR_F_* added up.
+ * @param flags        0, or KVL_ERROR_F_* combined by `|`.
  * @param out_error    [out, owned] the error: release it.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have), KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t message_len, uint32_t flags, kvl_error_t **out_error);
 
 /**
- * Makes an error that carries an object of the program, for example an exception, to all waiters.
+ * Creates an error that carries an object of the program, for example an exception, to all waiting callers.
  *
- * @param code           a number of the program's own.
- * @param message        [copied] `message_len` bytes of UTF-8 (what is not, is replaced; a NUL ends it); may be NULL if that is 0.
+ * @param code           a number that the program chooses.
+ * @param message        [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
  * @param message_len    bytes.
- * @param flags          0, or KVL_ERROR_F_* added up.
- * @param queue_or_null  [retained] where the object is ended: inside kvl_queue_poll() or kvl_queue_next(); NULL: on the thread that
- *                       drops the last reference.
- * @param object         [owned by the error] any pointer but NULL; the library never looks through it.
- * @param object_free    [retained] runs once with `object` when the last reference is gone, or before this returns if it fails;
- *                       may be NULL (with a queue KVL_EVENT_DROP reports the end). It does not run for a NULL object.
+ * @param flags          0, or KVL_ERROR_F_* combined by `|`.
+ * @param queue_or_null  [retained] the queue whose kvl_queue_poll() or kvl_queue_next() frees the object; NULL: the thread that drops the
+ *                       last reference frees it.
+ * @param object         [owned by the error] any pointer but NULL; the library never dereferences it.
+ * @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if it fails; may be
+ *                       NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
  * @param out_error      [out, owned] the error: release it.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length that no memory can have),
- *         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_FORKED (the queue),
+ *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1335,7 +1345,7 @@ kvl_status_t kvl_error_new_object(int64_t code,
                                   kvl_error_t **out_error);
 
 /**
- * Returns why it failed, in the library's words.
+ * Returns the status of an error.
  *
  * @param error [borrowed] an error; may be NULL.
  * @return a status below 0; KVL_ERR_NULL_POINTER for NULL.
@@ -1345,37 +1355,37 @@ kvl_status_t kvl_error_new_object(int64_t code,
 KVL_API kvl_status_t kvl_error_status(const kvl_error_t *error);
 
 /**
- * Returns the program's own number of an error.
+ * Returns the program's code of an error.
  *
  * @param error [borrowed] an error; may be NULL.
- * @return the code; 0 for errors of the library's and NULL.
+ * @return the code; 0 for errors of the library and for NULL.
  * @threads any
  * @since 0.1
  */
 KVL_API int64_t kvl_error_code(const kvl_error_t *error);
 
 /**
- * Returns the sentence of an error, for as long as a reference to the error is held.
+ * Returns the message of an error.
  *
  * @param error [borrowed] an error; may be NULL.
- * @return UTF-8, NUL-terminated, never NULL; empty for NULL.
+ * @return UTF-8, NUL-terminated, never NULL, borrowed for as long as a reference to the error is held; empty for NULL.
  * @threads any
  * @since 0.1
  */
 KVL_API const char *kvl_error_message(const kvl_error_t *error);
 
 /**
- * Returns the object of an error, for as long as a reference to the error is held.
+ * Returns the object of an error.
  *
  * @param error [borrowed] an error; may be NULL.
- * @return the object; NULL if it has none, and for NULL.
+ * @return the object, borrowed for as long as a reference to the error is held; NULL if it has none, and for NULL.
  * @threads any
  * @since 0.1
  */
 KVL_API void *kvl_error_object(const kvl_error_t *error);
 
 /**
- * Says whether trying again is pointless.
+ * Returns whether an error is permanent, so that it is not retried.
  *
  * @param error [borrowed] an error; may be NULL.
  * @return 1 if it was made with KVL_ERROR_F_PERMANENT, else 0.
@@ -1385,47 +1395,45 @@ KVL_API void *kvl_error_object(const kvl_error_t *error);
 KVL_API uint32_t kvl_error_is_permanent(const kvl_error_t *error);
 
 /**
- * Says how long a retry policy is to wait at least before it tries again what fails with this error, as HTTP's Retry-After does. The pause is
- * the longer of both, this one and the policy's, and `retry.budget_ms` still bounds all attempts: what could begin only after it is not
- * tried again. No pause is kept for keys that nobody retries.
+ * Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
+ * is the longer one of this and the policy's. `retry.budget_ms` still limits all attempts: an attempt that could begin only after the
+ * budget is not made. Keys that are not retried are not delayed.
  *
- * @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and given to nobody yet.
+ * @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
  * @param pause_ms  milliseconds, 0 or above.
- * @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_ALREADY_USED (there are more references to it), KVL_ERR_INVALID_ARG (below 0), KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_PANIC.
  * @threads one
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_error_set_retry_after(kvl_error_t *error,
-                                       int64_t pause_ms);
+KVL_API kvl_status_t kvl_error_set_retry_after(kvl_error_t *error, int64_t pause_ms);
 
 /**
- * Returns how long the provider asked to wait before the next attempt.
+ * Returns the pause that the provider requested before the next attempt.
  *
  * @param error [borrowed] an error; may be NULL.
- * @return milliseconds; -1 if it did not say, and for NULL.
+ * @return milliseconds; -1 if it did not request one, and for NULL.
  * @threads any
  * @since 0.2
  */
 KVL_API int64_t kvl_error_retry_after_ms(const kvl_error_t *error);
 
 /**
- * Returns the reason behind an error of the library's own: what the last attempt had failed with when time ran out, the fetch was cancelled,
- * the engine closed, the queue was full or the provider was left alone. It is the provider's own error, if any attempt brought one.
+ * Returns the cause of an error of the library: the error of the last attempt before the fetch timed out or was cancelled, the engine
+ * closed, the queue was full or the circuit breaker was open. It is an error of the provider if any attempt failed with one.
  *
  * @param error [borrowed] an error; may be NULL.
  * @return the cause, borrowed for as long as a reference to `error` is held: retain it to keep it longer. It has no cause itself. NULL if
- *         no attempt had failed, for errors of the provider's, and for NULL.
+ *         no attempt had failed, for errors of the provider, and for NULL.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_error_t *kvl_error_cause(const kvl_error_t *error);
+KVL_API kvl_error_t *kvl_error_cause(const kvl_error_t *error);
 
 /**
  * Adds a reference to an error.
  *
- * @param error [retained] an error; nothing is done to NULL.
+ * @param error [retained] an error; NULL is ignored.
  * @return `error`: release it once more.
  * @threads any
  * @since 0.1
@@ -1433,9 +1441,9 @@ kvl_error_t *kvl_error_cause(const kvl_error_t *error);
 KVL_API kvl_error_t *kvl_error_retain(kvl_error_t *error);
 
 /**
- * Gives a reference up; with the last one the error ends, and its object's destructor runs on this thread.
+ * Releases a reference. The last one ends the error, whose object's destructor then runs on this thread.
  *
- * @param error [owned] an error; nothing is done to NULL.
+ * @param error [owned] an error; NULL is ignored.
  * @threads any
  * @since 0.1
  */
@@ -1444,32 +1452,32 @@ KVL_API void kvl_error_release(kvl_error_t *error);
 /* ---- Slices -------------------------------------------------------------------------------------------------------- */
 
 /**
- * Cuts keys that lie end to end in one buffer into slices, which then point into that buffer.
+ * Converts keys that are packed end to end in one buffer to slices, which point into that buffer.
  *
- * @param packed      [borrowed with the slices] the keys, `packed_len` bytes in all; may be NULL if that is 0.
- * @param packed_len  bytes.
+ * @param packed      [borrowed with the slices] the keys, `packed_len` bytes in total; may be NULL if that is 0.
+ * @param packed_len  the total length in bytes.
  * @param lens        [borrowed] `n` lengths in bytes, whose sum is `packed_len`; may be NULL if `n` is 0.
- * @param n           how many keys.
+ * @param n           the number of keys.
  * @param out_slices  [out] `n` slices; may be NULL if `n` is 0.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the lengths do not add up to `packed_len`, a length that no memory
- *         can have, a misaligned pointer), KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the lengths do not add up to `packed_len`, a length larger than any memory, a
+ *         misaligned pointer), KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n, kvl_slice_t *out_slices);
 
-/* ---- The cache: made, looked at, given up -------------------------------------------------------------------------- */
+/* ---- The cache: creation, lookups, release ------------------------------------------------------------------------- */
 
 /**
- * Makes a cache: a store without a provider.
+ * Creates a cache: a store without a provider.
  *
- * A provider in the configuration is no concern of it. Its timer, if it needs one, starts with the first finite TTL.
+ * A provider in the configuration is ignored. If the cache needs a timer, the timer starts with the first finite TTL.
  *
- * @param config     [borrowed] from kvl_config_new(); may be freed at once, or serve again.
+ * @param config     [borrowed] from kvl_config_new(); may be freed at once, or used again.
  * @param out_cache  [out, owned] the cache: release it.
- * @param out_error  [out, owned] if this fails, what is wrong, in a sentence: release it; may be NULL.
- * @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without
- *         a function, and no queue for it), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ * @param out_error  [out, owned] on failure an error that describes it: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_BAD_VALUE (a setting was refused: kvl_config_problem()), KVL_ERR_NO_CALLBACK (a removal listener without a
+ *         function, and no queue for it), KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -1477,14 +1485,14 @@ KVL_API kvl_status_t kvl_slices_unpack(const uint8_t *packed, size_t packed_len,
 KVL_API kvl_status_t kvl_cache_new(const kvl_config_t *config, kvl_cache_t **out_cache, kvl_error_t **out_error);
 
 /**
- * Looks a key up and hands out its value.
+ * Looks a key up and returns its value.
  *
- * It is a use of the entry, and counts as a lookup.
+ * Counts as a use of the entry and as a lookup.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len    bytes, at most KVL_KEY_MAX.
- * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for the other outcomes.
+ * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for every other outcome.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of
  *         an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1493,16 +1501,16 @@ KVL_API kvl_status_t kvl_cache_new(const kvl_config_t *config, kvl_cache_t **out
 KVL_API kvl_status_t kvl_cache_get(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
 
 /**
- * Looks a key up and copies its value's bytes into a buffer of the caller's.
+ * Looks a key up and copies its value's bytes into the caller's buffer.
  *
- * It is a use of the entry, and counts as a lookup, whether or not the buffer is large enough.
+ * Counts as a use of the entry and as a lookup, even if the buffer is too small.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len    bytes, at most KVL_KEY_MAX.
- * @param buf        [out] room for `cap` bytes; may be NULL if that is 0.
- * @param cap        bytes.
- * @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; else untouched.
+ * @param buf        [out] `cap` bytes; may be NULL if that is 0.
+ * @param cap        the size of the buffer in bytes.
+ * @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; untouched otherwise.
  * @return KVL_VALUE, KVL_TRUNCATED (nothing was copied: `cap` is less than the length), KVL_NULL, KVL_MISS, KVL_INVALID_KEY;
  *         KVL_ERR_WRONG_KIND (the value is an object), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
  *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -1512,18 +1520,17 @@ KVL_API kvl_status_t kvl_cache_get(kvl_cache_t *cache, const uint8_t *key, size_
 KVL_API kvl_status_t kvl_cache_get_into(kvl_cache_t *cache, const uint8_t *key, size_t key_len, uint8_t *buf, size_t cap, size_t *out_len);
 
 /**
- * Looks many keys up, each as kvl_cache_get() does, in order.
+ * Looks several keys up in order, each like kvl_cache_get().
  *
  * @param cache         [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param keys          [borrowed] `n` keys, duplicates allowed; may be NULL if `n` is 0.
- * @param n             how many.
- * @param out_values    [out, owned] `n` places: a value, kvl_value_null(), or NULL for the other outcomes: kvl_value_release_many().
- *                      May be NULL if `n` is 0.
- * @param out_statuses  [out] `n` places: KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key alone.
- *                      May be NULL if `n` is 0.
- * @return KVL_OK; KVL_ERR_NULL_POINTER (one of the keys' too), KVL_ERR_INVALID_ARG (a number that no memory has room for, a
- *         misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
- *         KVL_ERR_PANIC.
+ * @param n             the number of keys.
+ * @param out_values    [out, owned] `n` places, each for a value, kvl_value_null(), or NULL for every other outcome:
+ *                      kvl_value_release_many(). May be NULL if `n` is 0.
+ * @param out_statuses  [out] `n` places, each for KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key
+ *                      alone. May be NULL if `n` is 0.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER (also in one of the keys), KVL_ERR_INVALID_ARG (a number larger than any memory, a misaligned
+ *         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1535,15 +1542,15 @@ kvl_status_t kvl_cache_get_many(kvl_cache_t *cache,
                                 kvl_status_t *out_statuses);
 
 /**
- * Looks at an entry without counting as a use or a lookup, and without calling the validator.
+ * Looks an entry up without counting a use or a lookup, and without calling the validator.
  *
  * @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len          bytes, at most KVL_KEY_MAX.
  * @param out_value        [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS; may be NULL.
- * @param out_ttl_left_ms  [out] milliseconds that the entry has left if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
+ * @param out_ttl_left_ms  [out] milliseconds until the entry expires if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
  *                         may be NULL.
- * @param out_cost         [out] what the entry costs, its key and node included, in bytes; untouched on KVL_MISS; may be NULL.
+ * @param out_cost         [out] the cost of the entry, including its key and node, in bytes; untouched on KVL_MISS; may be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
  *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1558,7 +1565,7 @@ kvl_status_t kvl_cache_peek(kvl_cache_t *cache,
                             uint64_t *out_cost);
 
 /**
- * Says what kvl_cache_peek() would, and hands out nothing.
+ * Returns the status that kvl_cache_peek() would return, without the value.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -1571,17 +1578,17 @@ kvl_status_t kvl_cache_peek(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_cache_contains(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 
 /**
- * Counts the entries, after those whose time is over have left.
+ * Removes expired entries, and returns the number of the others.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
- * @return how many there are; 0 for NULL and for a cache from before a fork.
+ * @return the number of entries; 0 for NULL and for a cache from before a fork.
  * @threads any
  * @since 0.1
  */
 KVL_API size_t kvl_cache_len(const kvl_cache_t *cache);
 
 /**
- * Sums up what the entries cost, after those whose time is over have left.
+ * Removes expired entries, and returns the total cost of the others.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
  * @return bytes; 0 for NULL and for a cache from before a fork.
@@ -1591,7 +1598,7 @@ KVL_API size_t kvl_cache_len(const kvl_cache_t *cache);
 KVL_API uint64_t kvl_cache_cost(const kvl_cache_t *cache);
 
 /**
- * Returns how many entries there may be.
+ * Returns the limit on the number of entries.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
  * @return entries; 0 for NULL and for a cache from before a fork.
@@ -1601,17 +1608,17 @@ KVL_API uint64_t kvl_cache_cost(const kvl_cache_t *cache);
 KVL_API size_t kvl_cache_capacity(const kvl_cache_t *cache);
 
 /**
- * Returns what the entries may cost together.
+ * Returns the limit on the total cost of the entries.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
- * @return bytes, or -1 for no limit; 0 for NULL and for a cache from before a fork.
+ * @return bytes, or -1 if there is no limit; 0 for NULL and for a cache from before a fork.
  * @threads any
  * @since 0.1
  */
 KVL_API int64_t kvl_cache_cost_limit(const kvl_cache_t *cache);
 
 /**
- * Returns the highest cost that an entry of the cache may have, its key and node included.
+ * Returns the highest cost that one entry may have, including its key and node.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
  * @return bytes; 0 for NULL and for a cache from before a fork.
@@ -1621,23 +1628,23 @@ KVL_API int64_t kvl_cache_cost_limit(const kvl_cache_t *cache);
 KVL_API uint64_t kvl_cache_max_cost(const kvl_cache_t *cache);
 
 /**
- * Hands out what was counted since the last reset, and how things stand now.
+ * Returns the counters since the last reset, and the current gauges.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
- * @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
- *         KVL_ERR_PANIC.
+ * @param out_stats  [out] the statistics, filled up to `out_size` bytes; struct_size is the number of bytes filled.
+ * @param out_size   sizeof(kvl_stats_t) as the program was compiled, in bytes.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for struct_size, a misaligned pointer),
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_cache_stats(kvl_cache_t *cache, kvl_stats_t *out_stats, size_t out_size);
 
 /**
- * Hands out all that is counted as one JSON object, with histograms.
+ * Returns all statistics as one JSON object, with histograms.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param out_text   [out, owned] a value of the text in UTF-8: release it.
+ * @param out_text   [out, owned] a value that holds the text in UTF-8: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -1645,10 +1652,10 @@ KVL_API kvl_status_t kvl_cache_stats(kvl_cache_t *cache, kvl_stats_t *out_stats,
 KVL_API kvl_status_t kvl_cache_stats_json(kvl_cache_t *cache, kvl_value_t **out_text);
 
 /**
- * Hands out all that is counted as OpenMetrics text, for a scraper.
+ * Returns all statistics as OpenMetrics text, for a scraper.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param out_text   [out, owned] a value of the text in UTF-8: release it.
+ * @param out_text   [out, owned] a value that holds the text in UTF-8: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -1656,7 +1663,7 @@ KVL_API kvl_status_t kvl_cache_stats_json(kvl_cache_t *cache, kvl_value_t **out_
 KVL_API kvl_status_t kvl_cache_stats_openmetrics(kvl_cache_t *cache, kvl_value_t **out_text);
 
 /**
- * Begins a new window of statistics; what is so now, entries and cost, stays.
+ * Resets the counters and begins a new window of statistics. Gauges, such as entries and cost, are not reset.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -1668,7 +1675,7 @@ KVL_API kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 /**
  * Adds a reference to a cache.
  *
- * @param cache [retained] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+ * @param cache [retained] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
  * @return `cache`: release it once more.
  * @threads any
  * @since 0.1
@@ -1676,35 +1683,35 @@ KVL_API kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 KVL_API kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
 
 /**
- * Gives a reference up; with the last one, readers' included, the cache ends with its entries, which are reported to no listener.
+ * Releases a reference. The cache ends with the last one, including those of readers and iterators; its entries are then dropped without a
+ * report to the removal listener.
  *
- * Its own threads have ended when this returns, but not if this is called from inside a callback, or while something of the program's
- * runs on them: it never waits for that.
+ * The cache's own threads have ended when this returns, unless this is called inside a callback, or code of the program is running on
+ * them: this never waits for such code.
  *
- * @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); nothing is done to NULL.
+ * @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
  * @threads any
  * @since 0.1
  */
 KVL_API void kvl_cache_release(kvl_cache_t *cache);
 
-/* ---- The cache: what changes it ------------------------------------------------------------------------------------ */
+/* ---- The cache: writes --------------------------------------------------------------------------------------------- */
 
 /**
- * Stores a value under a key, over whatever was there.
+ * Stores a value under a key, and replaces an existing entry.
  *
- * If it does not get in, an older value under the key is gone nevertheless; but if the key is invalid, or the condition of
- * KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing has changed, nor does a load under way know of it.
+ * If the value is refused, an older value under the key is removed nevertheless. But if the key is invalid, or the condition of
+ * KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing changes, and loads in progress are not affected.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len        bytes, at most KVL_KEY_MAX.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
- * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
- *         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
- *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+ * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
+ *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
+ *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
+ *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1716,23 +1723,23 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
                            const kvl_terms_t *terms_or_null);
 
 /**
- * Stores a value as kvl_cache_put() does, and names its victims before it returns.
+ * Stores a value like kvl_cache_put(), and reports its victims before it returns.
  *
- * Victims are the entries that made room for this very value, and the value itself if it did not get in. What had expired, and what
- * was stored under the same key, are none. The removal listener is called for all of them all the same.
+ * Victims are the entries that made room for this value, and the value itself if it was refused. Expired entries, and the one that was
+ * stored under the same key, are not victims. The removal listener is called for all of them as well.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len        bytes, at most KVL_KEY_MAX.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
- * @param on_victim      [borrowed] is called for each victim, on this thread; not NULL.
- * @param user_data      [borrowed] what `on_victim` is given first; may be NULL. The library does not end it.
- * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
- *         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NO_CALLBACK (`on_victim` is
- *         NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
- *         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+ * @param on_victim      [borrowed] called for each victim, on this thread; not NULL.
+ * @param user_data      [borrowed] passed to `on_victim` as its first argument; may be NULL. The library does not free it.
+ * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
+ *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
+ *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1746,19 +1753,19 @@ kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
                                   void *user_data);
 
 /**
- * Stores bytes under a key by copying them: a value and its kvl_cache_put() in one call.
+ * Stores a copy of bytes under a key: creates a value and puts it, as kvl_cache_put() does, in one call.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len        bytes, at most KVL_KEY_MAX.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
  * @param len            bytes.
- * @param terms_or_null  [borrowed] on which terms; NULL: the configuration's.
- * @return KVL_OK, KVL_REFUSED (no room that the priority may claim, capacity 0, or TTL 0), KVL_TOO_LARGE (see
- *         kvl_cache_max_cost()), KVL_CONFLICT (there is an entry: KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none:
- *         KVL_PUT_F_IF_PRESENT), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER,
- *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also: a length that no
- *         memory has), KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
+ * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
+ *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
+ *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
+ *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also for a length larger than any memory), KVL_ERR_CLOSED (of an engine's
+ *         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1771,22 +1778,23 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
                                  const kvl_terms_t *terms_or_null);
 
 /**
- * Stores a value over one that the caller knows, if that is still there: compare and exchange.
+ * Replaces a value that the caller knows, if it is still stored: compare and exchange.
  *
- * If another value is there, or none, nothing has changed, nor does a load under way know of it. A loop of kvl_cache_get() and this
- * call, until it says neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread's.
+ * If another value is stored, or none, nothing changes, and loads in progress are not affected. A loop of kvl_cache_get() and this call,
+ * until it returns neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len        bytes, at most KVL_KEY_MAX.
- * @param expected       [borrowed] what must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() handed it out, not one
- *                       of equal bytes; or kvl_value_null(); not NULL.
+ * @param expected       [borrowed] the value that must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() returned it,
+ *                       not one with equal bytes; or kvl_value_null(); not NULL.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
- * @param terms_or_null  [borrowed] on which terms; of its flags KVL_PUT_F_KEEP_TTL alone; NULL: the configuration's.
- * @return KVL_OK, KVL_CONFLICT (another value is there), KVL_MISS (there is none), KVL_REFUSED (no room that the priority may
- *         claim, or TTL 0: the expected value is gone), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY;
- *         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
- *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param terms_or_null  [borrowed] the terms on which it is stored; KVL_PUT_F_KEEP_TTL is the only flag allowed; NULL: the
+ *                       configuration's.
+ * @return KVL_OK, KVL_CONFLICT (another value is stored), KVL_MISS (none is stored), KVL_REFUSED (too low a priority to make room, or TTL
+ *         0: the expected value is removed), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an
+ *         invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
+ *         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1799,17 +1807,17 @@ kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
                                    const kvl_terms_t *terms_or_null);
 
 /**
- * Gives the entry under a key a new TTL, counted from now. Its value, age, priority and cost stay.
+ * Sets a new TTL for the entry under a key, counted from now. Its value, age, priority and cost stay.
  *
- * Counts as a use of the entry, so that an idle TTL begins anew too, and as no lookup. Loads under way go on as they were.
+ * Counts as a use of the entry, so that an idle TTL restarts too, but not as a lookup. Loads in progress are not affected.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len    bytes, at most KVL_KEY_MAX.
  * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
- * @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_BAD_VALUE (a TTL of 0, which kvl_cache_remove() is for, also by default; or
- *         below what it may be), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was
- *         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (a TTL of 0, also by default: use kvl_cache_remove(); or another
+ *         negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1821,35 +1829,33 @@ KVL_API kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, siz
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len    bytes, at most KVL_KEY_MAX.
- * @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
- *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
+ *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 
 /**
- * Ends the entry under a key now, as if its TTL were over: it stays as a fallback for as long as its grace says (`stale.ttl_ms`), or leaves
- * at once, with KVL_CAUSE_EXPIRED. To a load under way this is a removal. As much as to say: load it again, and keep what there is until then.
+ * Expires the entry under a key now: it stays as a fallback for the length of its grace (`stale.ttl_ms`) or, without a grace, is removed
+ * with KVL_CAUSE_EXPIRED. A load in progress treats this as a removal. Use it to have a key reloaded while its old value remains as a
+ * fallback.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len    bytes, at most KVL_KEY_MAX.
- * @return KVL_OK, KVL_MISS (there was none alive); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an
- *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
+ *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_cache_expire(kvl_cache_t *cache,
-                              const uint8_t *key,
-                              size_t key_len);
+KVL_API kvl_status_t kvl_cache_expire(kvl_cache_t *cache, const uint8_t *key, size_t key_len);
 
 /**
- * Removes every entry whose time is over, without waiting for the timer.
+ * Removes all expired entries, without waiting for the timer.
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param out_removed  [out] how many there were; may be NULL.
+ * @param out_removed  [out] the number of entries removed; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -1857,7 +1863,7 @@ kvl_status_t kvl_cache_expire(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_removed);
 
 /**
- * Removes the entry under a key and hands its value out; no lookup is counted.
+ * Removes the entry under a key and returns its value. Does not count as a lookup.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
@@ -1871,7 +1877,8 @@ KVL_API kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_re
 KVL_API kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
 
 /**
- * Removes the next victim and hands its value out: of the lowest priority, the least recently used (with several shards: of one).
+ * Removes the next victim and returns its value: among the entries of the lowest priority, the least recently used. With several shards,
+ * this is the victim of one of them.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
@@ -1883,13 +1890,14 @@ KVL_API kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size
 KVL_API kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
 
 /**
- * Shrinks the cache to a share of what it holds now, victims first.
+ * Shrinks the cache to a share of its current content, victims first.
  *
- * Each shard shrinks by itself, in its own order. With several (`cache.shards`), the entries that stay are therefore those with the highest
- * priority and the latest use of each shard, not of the whole cache.
+ * Each shard shrinks separately, in its own order. With several shards (`cache.shards`), the remaining entries are therefore those with
+ * the highest priority and the latest use of each shard, not of the whole cache.
  *
  * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param keep_ratio  from 0 to 1: neither entries nor cost are above that share of what they were after the expired left.
+ * @param keep_ratio  from 0 to 1: afterwards, neither the number of entries nor their cost exceeds this share of what remained after
+ *                    expired entries were removed.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (not from 0 to 1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was
  *         freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1898,10 +1906,10 @@ KVL_API kvl_status_t kvl_cache_pop(kvl_cache_t *cache, kvl_value_t **out_value);
 KVL_API kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
 
 /**
- * Shrinks the cache to a number of entries, victims first; limits stay.
+ * Shrinks the cache to a number of entries, victims first. The limits stay.
  *
  * @param cache    [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param entries  how many may stay.
+ * @param entries  how many entries may remain.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -1919,11 +1927,11 @@ KVL_API kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
 KVL_API kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
 
 /**
- * Changes both limits, and makes the entries fit, victims first.
+ * Changes both limits, and evicts entries until the rest fits, victims first.
  *
  * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param capacity    how many entries there may be; 0 stores nothing.
- * @param cost_limit  what they may cost together, in bytes; -1 is no limit.
+ * @param capacity    the limit on the number of entries; 0: nothing is stored.
+ * @param cost_limit  the limit on the total cost, in bytes; -1: no limit.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (a cost limit below -1), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that
  *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1931,26 +1939,28 @@ KVL_API kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
  */
 KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
 
-/* ---- The cache: into a file and out of it -------------------------------------------------------------------------- */
+/* ---- The cache: saving and loading --------------------------------------------------------------------------------- */
 
 /**
- * Writes the entries of a cache to a file: keys, values, what remains of their TTLs, costs, priorities, and the order of their use.
+ * Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, and the order of use.
  *
- * The file replaces an older one of that name once it is complete and on the disk; if this fails, the older one is unchanged. Objects are
- * left out. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The rest of a TTL is measured by the
- * cache's clock when its entry is written, and continues when the entry is loaded: the time in between, which no clock of the library can
- * measure, is not subtracted. No lock is held while the file is written; besides a block it takes 4 bytes of memory for each entry.
+ * Once the file is complete and on the disk, it replaces an older file of that name; if this fails, the older one is unchanged. Objects
+ * are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry is
+ * measured by the cache's clock when the entry is written, and runs on when the entry is loaded: the time in between is not subtracted,
+ * because no clock of the library can measure it. No lock is held while the file is written. This needs memory for one block, and 4 bytes
+ * for each entry.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. Only its owner may read a file that is made.
- * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
- * @param user_data      [borrowed] what `on_progress` is given first; may be NULL. The library does not end it.
- * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
- * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
- * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no room, no right), KVL_ERR_CANCELLED (`on_progress` stopped it),
- *         KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size has room, a misaligned pointer),
- *         KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. A new file is readable by its owner only.
+ * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] passed to `on_progress` as its first argument; may be NULL. The library does not free it.
+ * @param out_transfer   [out] the final progress, on failure too, filled up to `out_size` bytes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
+ * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
+ *                       NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission), KVL_ERR_CANCELLED (`on_progress` stopped
+ *         it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
+ *         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1964,24 +1974,25 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
                             kvl_error_t **out_error);
 
 /**
- * Stores the entries of a file of kvl_cache_save(), from the least to the most recently used. What stands for objects is left out.
+ * Loads the entries of a file of kvl_cache_save(), from the least to the most recently used. Encoded objects are skipped.
  *
- * A key that has an entry keeps it, since that is younger than the file. Entries are stored as by a put, so that of a file that is too
- * large for the cache the most recently used ones stay; entries that the validator or the store refuses are left out. Loads in progress are
- * not overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
+ * A key that has an entry keeps it, because it is younger than the file. Entries are stored like those of a put. If the file has too many
+ * for the cache, the most recently used ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
+ * overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
  * the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
- * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
- * @param user_data      [borrowed] what `on_progress` is given first; may be NULL. The library does not end it.
- * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
- * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
- * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no right), KVL_ERR_CORRUPT (the file is damaged, or is no saved cache),
- *         KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it is of a later version), KVL_ERR_CANCELLED (`on_progress`
- *         stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size has room, a misaligned
- *         pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] passed to `on_progress` as its first argument; may be NULL. The library does not free it.
+ * @param out_transfer   [out] the final progress, on failure too, filled up to `out_size` bytes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
+ * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
+ *                       NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
+ *         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
+ *         (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for
+ *         struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1995,23 +2006,24 @@ kvl_status_t kvl_cache_load(kvl_cache_t *cache,
                             kvl_error_t **out_error);
 
 /**
- * Saves like kvl_cache_save(), and with the objects: what `encode` returns is written in their place.
+ * Saves like kvl_cache_save(), but includes the objects, in the form of the bytes that `encode` returns for them.
  *
- * `encode` is called on this thread for each object, under no lock, and not for bytes and nulls. What it returns must be bytes; the entry is
- * left out if it is NULL or something else. To stop, return non-zero from `on_progress`.
+ * `encode` is called on this thread for each object, under no lock, and not for bytes and nulls. It must return a value of bytes; for NULL
+ * or any other value the entry is skipped. To stop the save, return a number other than 0 from `on_progress`.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. Only its owner may read a file that is made.
- * @param encode         [borrowed] turns objects into bytes; not NULL.
- * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
- * @param user_data      [borrowed] what both functions are given first; may be NULL. The library does not end it.
- * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
- * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
- * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no room, no right), KVL_ERR_CANCELLED (`on_progress` stopped it),
- *         KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even struct_size
- *         has room, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
- *         KVL_ERR_PANIC.
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. A new file is readable by its owner only.
+ * @param encode         [borrowed] converts objects to bytes; not NULL.
+ * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] passed to both functions as their first argument; may be NULL. The library does not free it.
+ * @param out_transfer   [out] the final progress, on failure too, filled up to `out_size` bytes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
+ * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
+ *                       NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission), KVL_ERR_CANCELLED (`on_progress` stopped
+ *         it), KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has
+ *         no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -2026,23 +2038,26 @@ kvl_status_t kvl_cache_save_encoded(kvl_cache_t *cache,
                                     kvl_error_t **out_error);
 
 /**
- * Loads like kvl_cache_load(), and with the objects: what `decode` returns is stored in their place.
+ * Loads like kvl_cache_load(), but includes the encoded objects, and stores the values that `decode` returns for them.
  *
- * `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and not for others. It may
- * return an object, bytes or kvl_value_null(); the entry is left out if it is NULL. In `entry`, `value` is NULL, and `data` has the bytes.
+ * `decode` is called on this thread for each value that `encode` of kvl_cache_save_encoded() returned, under no lock, and not for others.
+ * It may return an object, bytes or kvl_value_null(); for NULL the entry is skipped. In `entry`, `value` is NULL, and `data` has the
+ * bytes.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows.
- * @param decode         [borrowed] turns bytes into objects; not NULL.
- * @param on_progress    [borrowed] is called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
- * @param user_data      [borrowed] what both functions are given first; may be NULL. The library does not end it.
- * @param out_transfer   [out] how far it came, whether or not it failed, as far as `out_size` goes; may be NULL.
- * @param out_size       sizeof(kvl_transfer_t) as the program knows it, in bytes.
- * @param out_error      [out, owned] if this fails, what is wrong, in a sentence; its code is the system's number: release it; may be NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no right), KVL_ERR_CORRUPT (the file is damaged, or is no saved cache),
- *         KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it is of a later version), KVL_ERR_CANCELLED (`on_progress`
- *         stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (a path that is none, not even
- *         struct_size has room, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param decode         [borrowed] converts bytes to objects; not NULL.
+ * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
+ * @param user_data      [borrowed] passed to both functions as their first argument; may be NULL. The library does not free it.
+ * @param out_transfer   [out] the final progress, on failure too, filled up to `out_size` bytes; may be NULL.
+ * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
+ * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
+ *                       NULL.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such file, no permission), KVL_ERR_CORRUPT (the file is damaged, or is not a
+ *         saved cache), KVL_ERR_TRUNCATED (it ends too early), KVL_ERR_FILE_VERSION (it was written by a later version), KVL_ERR_CANCELLED
+ *         (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`decode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a
+ *         file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -2056,10 +2071,10 @@ kvl_status_t kvl_cache_load_decoded(kvl_cache_t *cache,
                                     size_t out_size,
                                     kvl_error_t **out_error);
 
-/* ---- Readers: a thread's own window on a cache --------------------------------------------------------------------- */
+/* ---- Readers: values without a copy -------------------------------------------------------------------------------- */
 
 /**
- * Makes a window on a cache for one thread, or one fiber, through which values are read where they lie.
+ * Creates a reader of a cache for one thread, or one fiber. It gives access to values without a copy.
  *
  * @param cache       [retained] from kvl_cache_new() or kvl_tasks_cache().
  * @param out_reader  [out, owned] the reader: free it.
@@ -2070,18 +2085,18 @@ kvl_status_t kvl_cache_load_decoded(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_reader_new(kvl_cache_t *cache, kvl_reader_t **out_reader);
 
 /**
- * Looks a key up and shows the value until the next call on this reader, whatever becomes of the entry meanwhile.
+ * Looks a key up and shows the value. It stays readable until the next call on this reader, even if its entry is removed meanwhile.
  *
- * It is a use of the entry, and counts as a lookup.
+ * Counts as a use of the entry and as a lookup.
  *
  * @param reader      [borrowed] from kvl_reader_new().
  * @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
  * @param key_len     bytes, at most KVL_KEY_MAX.
- * @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL
- *                    for an object and without a value.
+ * @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL for an
+ *                    object and without a value.
  * @param out_len     [out] their length in bytes; 0 for an object and without a value.
- * @param out_object  [out, borrowed until the next call on this reader] the object; NULL for bytes and without a value; may be
- *                    NULL, then an object is KVL_ERR_WRONG_KIND.
+ * @param out_object  [out, borrowed until the next call on this reader] the object; NULL for bytes and without a value; may be NULL, then
+ *                    an object is refused with KVL_ERR_WRONG_KIND.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_WRONG_KIND,
  *         KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
@@ -2096,18 +2111,18 @@ kvl_status_t kvl_reader_get(kvl_reader_t *reader,
                             void **out_object);
 
 /**
- * Lets go of the value in view; the next call on the reader does so too.
+ * Releases the value in view. The next call on the reader does so too.
  *
- * @param reader [borrowed] from kvl_reader_new(); nothing is done to NULL.
+ * @param reader [borrowed] from kvl_reader_new(); NULL is ignored.
  * @threads one
  * @since 0.1
  */
 KVL_API void kvl_reader_done(kvl_reader_t *reader);
 
 /**
- * Ends a reader, lets go of the value in view, and gives the cache up.
+ * Frees a reader, and with it the value in view and the reference to the cache.
  *
- * @param reader [owned] from kvl_reader_new(); nothing is done to NULL.
+ * @param reader [owned] from kvl_reader_new(); NULL is ignored.
  * @threads one
  * @since 0.1
  */
@@ -2116,11 +2131,11 @@ KVL_API void kvl_reader_free(kvl_reader_t *reader);
 /* ---- Iterators: all entries of a cache ----------------------------------------------------------------------------- */
 
 /**
- * Makes an iterator over the entries of a cache, for one thread.
+ * Creates an iterator over the entries of a cache, for one thread.
  *
- * It shows each key that has an entry from here to the last call exactly once, and of keys that get or lose theirs meanwhile some. It holds
- * no lock between two calls and a few keys at most, and neither delays nor is disturbed by other threads, nor by what its own thread changes in
- * the cache. The order of the entries is none that says anything.
+ * Each key that has an entry from now until the last call is visited exactly once. Keys that get or lose their entry meanwhile may be
+ * visited or not. The iterator holds no lock between two calls, and only a few keys. It does not delay other threads, and neither they nor
+ * changes by its own thread disturb it. The order of the entries is unspecified.
  *
  * @param cache         [retained] from kvl_cache_new() or kvl_tasks_cache().
  * @param out_iterator  [out, owned] the iterator: free it.
@@ -2128,30 +2143,28 @@ KVL_API void kvl_reader_free(kvl_reader_t *reader);
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_iterator_new(kvl_cache_t *cache,
-                              kvl_iterator_t **out_iterator);
+KVL_API kvl_status_t kvl_iterator_new(kvl_cache_t *cache, kvl_iterator_t **out_iterator);
 
 /**
- * Shows the next entry as it is now, until the next call on this iterator, whatever becomes of the entry meanwhile.
+ * Returns the next entry as it is now. The entry stays readable until the next call on this iterator, even if it is removed meanwhile.
  *
- * It is no use of the entry and no lookup, and loads nothing. To keep the value, retain it.
+ * Counts neither as a use of the entry nor as a lookup, and loads nothing. To keep the value, retain it.
  *
  * @param iterator   [borrowed] from kvl_iterator_new().
- * @param out_entry  [out] is filled as far as `out_size` goes: key, value (`value`, `data` or `object`), age, time left, cost and status;
- *                   what it points at is borrowed until the next call on this iterator. Untouched on KVL_EMPTY.
- * @param out_size   sizeof(kvl_result_t) as the program knows it, in bytes.
- * @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a
- *         misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param out_entry  [out] the entry, filled up to `out_size` bytes: key, value (`value`, `data` or `object`), age, remaining TTL, cost and
+ *                   status. Its pointers are borrowed until the next call on this iterator. Untouched on KVL_EMPTY.
+ * @param out_size   sizeof(kvl_result_t) as the program was compiled, in bytes.
+ * @return KVL_VALUE, KVL_NULL; KVL_EMPTY (there are no more); KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for
+ *         struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.2
  */
 KVL_API kvl_status_t kvl_iterator_next(kvl_iterator_t *iterator, kvl_result_t *out_entry, size_t out_size);
 
 /**
- * Ends an iterator, lets go of the entry in view, and gives the cache up.
+ * Frees an iterator, and with it the entry in view and the reference to the cache.
  *
- * @param iterator [owned] from kvl_iterator_new(); nothing is done to NULL.
+ * @param iterator [owned] from kvl_iterator_new(); NULL is ignored.
  * @threads one
  * @since 0.2
  */
@@ -2160,30 +2173,27 @@ KVL_API void kvl_iterator_free(kvl_iterator_t *iterator);
 /* ---- The engine ---------------------------------------------------------------------------------------------------- */
 
 /**
- * Makes an engine: a cache with a provider behind it.
+ * Creates an engine: a cache with a provider.
  *
- * Its dispatcher and timer threads are started at once, unless the configuration names a runtime; provider threads come when
- * they are needed and go when they are idle.
+ * Its dispatcher and timer threads are started at once, unless the configuration names a runtime. Provider threads are started on demand,
+ * and end when they are idle for a while.
  *
  * @param config     [borrowed] from kvl_config_new(), with a provider; may be freed right after.
  * @param out_tasks  [out, owned] the engine: kvl_tasks_free() or kvl_tasks_dispose() ends it.
- * @param out_error  [out, owned] what was wrong with the configuration: release it; may be NULL.
- * @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and no queue carries requests), KVL_ERR_BAD_VALUE
- *         (a setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD, KVL_ERR_INVALID_HANDLE (the runtime was freed),
- *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param out_error  [out, owned] on failure an error that describes what is wrong with the configuration: release it; may be NULL.
+ * @return KVL_OK; KVL_ERR_NO_PROVIDER, KVL_ERR_NO_CALLBACK (its function is NULL, and requests go to no queue), KVL_ERR_BAD_VALUE (a
+ *         setting was refused: kvl_config_problem(); or two contradict each other: `out_error` says which), KVL_ERR_NO_THREAD,
+ *         KVL_ERR_INVALID_HANDLE (the runtime was freed), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
-KVL_API
-kvl_status_t kvl_tasks_new(const kvl_config_t *config,
-                           kvl_tasks_t **out_tasks,
-                           kvl_error_t **out_error);
+KVL_API kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out_tasks, kvl_error_t **out_error);
 
 /**
- * Hands out the engine's cache, for reading and writing. Its writes overtake loads under way.
+ * Returns the engine's cache, for reading and writing. Its writes overtake loads in progress.
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
- * @param out_cache  [out, owned] the cache: release it. After the engine's end it answers KVL_ERR_CLOSED.
+ * @param out_cache  [out, owned] the cache: release it. After the engine was freed, its functions return KVL_ERR_CLOSED.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2191,12 +2201,12 @@ kvl_status_t kvl_tasks_new(const kvl_config_t *config,
 KVL_API kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache);
 
 /**
- * Looks `key` up and starts nothing: ask this before you allocate what a fetch would need.
+ * Looks a key up and starts no load: call this before you allocate what a fetch needs.
  *
- * Counts one lookup if it hits; a miss is left to the fetch that follows.
+ * A hit counts as a lookup; a miss does not, because the fetch that follows counts it.
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
- * @param key        [borrowed until return] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len    bytes, 0 to KVL_KEY_MAX.
  * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
@@ -2209,18 +2219,20 @@ KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_
 /**
  * Fetches one key.
  *
- * What the cache has can be answered by the call itself, if `out_value` is given: then no event follows. Else the key is loaded,
- * together with everybody else who wants it, and `function` is called once.
+ * If the cache has the key and `out_value` is not NULL, the call itself returns the result, and no event follows. Otherwise the key is
+ * loaded, in one load shared with every other fetch that wants it, and `function` is called once.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
  * @param key             [copied] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len         bytes, 0 to KVL_KEY_MAX.
  * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
- * @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
- * @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
- * @param user_data       [retained] what `function` is given.
- * @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
- * @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL everything comes by `function`.
+ * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
+ * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+ * @param user_data       [retained] passed to `function` as its first argument.
+ * @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after `function`;
+ *                        may be NULL.
+ * @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL, `function` receives the result in
+ *                        every case.
  * @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
  *         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
  *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2239,20 +2251,21 @@ kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks,
                              kvl_value_t **out_value);
 
 /**
- * Fetches many keys; each result is delivered by itself, as it comes.
+ * Fetches several keys, and delivers each result separately as soon as it is known.
  *
- * `function` is called n times, one at a time, with `index` saying for which position; keys that the cache has come by it too.
+ * `function` is called `n` times, one call at a time, each with the `index` of a position. It receives the results of keys in the cache
+ * too.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
- * @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
- *                        KVL_KEY_MAX fails alone.
- * @param n               how many.
+ * @param keys            [copied] `n` slices; may be NULL if `n` is 0. Duplicates are allowed. A key longer than KVL_KEY_MAX fails on its
+ *                        own.
+ * @param n               the number of keys.
  * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
- * @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
- * @param function        [retained] is called n times, on the dispatcher thread; the last call is marked KVL_F_LAST.
- * @param user_data       [retained] what `function` is given.
- * @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after the last call; may
- *                        be NULL.
+ * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
+ * @param function        [retained] called `n` times, on the dispatcher thread; the last call is marked by KVL_F_LAST.
+ * @param user_data       [retained] passed to `function` as its first argument.
+ * @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after the last
+ *                        call; may be NULL.
  * @return KVL_PENDING; KVL_OK if `n` is 0 (no event); KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
  *         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
  *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2270,19 +2283,20 @@ kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
                                   kvl_free_fn user_data_free);
 
 /**
- * Fetches many keys; all results are delivered together, when the last is settled.
+ * Fetches several keys, and delivers all results together when the last is settled.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
- * @param keys            [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once. One that is longer than
- *                        KVL_KEY_MAX fails alone.
- * @param n               how many.
+ * @param keys            [copied] `n` slices; may be NULL if `n` is 0. Duplicates are allowed. A key longer than KVL_KEY_MAX fails on its
+ *                        own.
+ * @param n               the number of keys.
  * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
- * @param fetch           [retained] from kvl_fetch_new(), not used before, to cancel it by; or NULL.
- * @param function        [retained] is called once on KVL_PENDING, on the dispatcher thread; never inside this call.
- * @param user_data       [retained] what `function` is given.
- * @param user_data_free  [retained] ends `user_data`: before this returns unless it answers KVL_PENDING, else after `function`; may be NULL.
- * @param out_ready       [out, owned] set on KVL_OK, when the cache had everything: release it; NULL otherwise. If this is NULL the
- *                        results always come by `function`.
+ * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
+ * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
+ * @param user_data       [retained] passed to `function` as its first argument.
+ * @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after `function`;
+ *                        may be NULL.
+ * @param out_ready       [out, owned] set on KVL_OK, if the cache had every key: release it; NULL otherwise. If this is NULL, `function`
+ *                        receives the results in every case.
  * @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
  *         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
  *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2301,15 +2315,15 @@ kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
                                  kvl_results_t **out_ready);
 
 /**
- * Fetches one key and waits for it.
+ * Fetches one key and waits for the result.
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
  * @param key        [copied] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len    bytes, 0 to KVL_KEY_MAX.
  * @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
- * @param fetch      [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+ * @param fetch      [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
  * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
- * @param out_error  [out, owned] set when the fetch failed: release it; may be NULL.
+ * @param out_error  [out, owned] set if the fetch failed: release it; may be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
  *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
  *         KVL_ERR_ALREADY_USED,
@@ -2328,15 +2342,15 @@ kvl_status_t kvl_tasks_fetch_wait(kvl_tasks_t *tasks,
                                   kvl_error_t **out_error);
 
 /**
- * Fetches many keys and waits until the last is settled.
+ * Fetches several keys and waits until the last is settled.
  *
  * @param tasks        [borrowed] from kvl_tasks_new().
- * @param keys         [copied] `n` slices; may be NULL if `n` is 0. A key may stand in it more than once.
- * @param n            how many.
+ * @param keys         [copied] `n` slices; may be NULL if `n` is 0. Duplicates are allowed.
+ * @param n            the number of keys.
  * @param options      [copied] from kvl_options_new(), or NULL for the engine's settings.
- * @param fetch        [retained] from kvl_fetch_new(), not used before, by which another thread can cancel it; or NULL.
+ * @param fetch        [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
  * @param out_results  [out, owned] set on KVL_OK: release it; NULL otherwise.
- * @return KVL_OK, whatever came of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
+ * @return KVL_OK, whatever the results of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
  *         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
  *         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
@@ -2351,15 +2365,15 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
                                       kvl_results_t **out_results);
 
 /**
- * Loads keys anew, or joins loads of them that are under way; no result is delivered.
+ * Reloads keys, or joins loads of them that are in progress. No result is delivered.
  *
- * Others keep hitting the old value meanwhile; if the load fails the old value stays. Its urgency is KVL_URGENCY_BACKGROUND unless
- * `options` state one, and it takes no fetch's place in the queue: keys that find no place wait without one. Keys that are invalid or
- * too long are left out, and with `queue.overflow` = `reject` those that find no place.
+ * Lookups return the old value meanwhile, and if the load fails the old value stays. The urgency is KVL_URGENCY_BACKGROUND unless
+ * `options` state one. A refresh takes no place in the queue from fetches: keys that find no place wait without one. Keys that are invalid
+ * or too long are skipped, and with `queue.overflow` = `reject` also those that find no place.
  *
  * @param tasks    [borrowed] from kvl_tasks_new().
  * @param keys     [copied] `n` slices; may be NULL if `n` is 0.
- * @param n        how many.
+ * @param n        the number of keys.
  * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings.
  * @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
  *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2369,23 +2383,23 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
 KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
 
 /**
- * Hands out what was counted since the last reset, and how things stand now: lookups, store and loads.
+ * Returns the counters since the last reset, and the current gauges, of lookups, store and loads.
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
- * @param out_stats  [out] is filled as far as `out_size` goes; its struct_size says how far that was.
- * @param out_size   sizeof(kvl_stats_t) as the program knows it, in bytes.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not even struct_size has room, a misaligned pointer), KVL_ERR_FORKED,
- *         KVL_ERR_PANIC.
+ * @param out_stats  [out] the statistics, filled up to `out_size` bytes; struct_size is the number of bytes filled.
+ * @param out_size   sizeof(kvl_stats_t) as the program was compiled, in bytes.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`out_size` has no room for struct_size, a misaligned pointer),
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_tasks_stats(kvl_tasks_t *tasks, kvl_stats_t *out_stats, size_t out_size);
 
 /**
- * Hands out all that is counted as one JSON object, with histograms.
+ * Returns all statistics as one JSON object, with histograms.
  *
  * @param tasks     [borrowed] from kvl_tasks_new().
- * @param out_text  [out, owned] a value of the text in UTF-8: release it.
+ * @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2393,10 +2407,10 @@ KVL_API kvl_status_t kvl_tasks_stats(kvl_tasks_t *tasks, kvl_stats_t *out_stats,
 KVL_API kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_text);
 
 /**
- * Hands out all that is counted as OpenMetrics text, for a scraper.
+ * Returns all statistics as OpenMetrics text, for a scraper.
  *
  * @param tasks     [borrowed] from kvl_tasks_new().
- * @param out_text  [out, owned] a value of the text in UTF-8: release it.
+ * @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2404,7 +2418,7 @@ KVL_API kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_
 KVL_API kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t **out_text);
 
 /**
- * Begins a new window of statistics; what is so now, entries, cost and loads under way, stays.
+ * Resets the counters and begins a new window of statistics. Gauges, such as entries, cost and loads in progress, are not reset.
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2414,16 +2428,18 @@ KVL_API kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t
 KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 
 /**
- * Accepts nothing new, and reports when all is done: every event delivered, every provider call returned. Never blocks.
+ * Closes an engine: it accepts nothing new, and reports when everything is done, that is, every event delivered and every provider call
+ * returned. Never blocks.
  *
- * A second close may only shorten the wait; its function is called too. After that kvl_tasks_free() does not wait.
+ * A second close can only shorten the wait; its function is called too. Once the close is reported, kvl_tasks_free() does not wait.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
- * @param mode            KVL_CLOSE_CANCEL: what is under way is settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: it goes on.
- * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then it is settled with KVL_ERR_CLOSED. 0 is KVL_CLOSE_CANCEL.
- * @param function        [retained] is called once when all is done, on the dispatcher thread; may be NULL.
- * @param user_data       [retained] what `function` is given.
- * @param user_data_free  [retained] ends `user_data` after `function`, or before this returns if it fails; may be NULL.
+ * @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues.
+ * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then open positions are settled with
+ *                        KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
+ * @param function        [retained] called once when everything is done, on the dispatcher thread; may be NULL.
+ * @param user_data       [retained] passed to `function` as its first argument.
+ * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if it fails; may be NULL.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2437,21 +2453,21 @@ kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks,
                              kvl_free_fn user_data_free);
 
 /**
- * Ends an engine: closes it (KVL_CLOSE_CANCEL) if that was not done, waits for code of the program's that has begun, and joins
- * the engine's threads. After it no callback of this engine starts.
+ * Frees an engine: closes it (KVL_CLOSE_CANCEL) unless it is closed, waits for code of the program that is running, and joins the engine's
+ * threads. After that, no callback of this engine starts.
  *
- * @param tasks  [owned] from kvl_tasks_new(); may be NULL. On an error it stays as it was.
- * @return KVL_OK; KVL_ERR_REENTRANT (inside a callback: kvl_tasks_dispose() is for there), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param tasks  [owned] from kvl_tasks_new(); may be NULL. Unchanged on an error.
+ * @return KVL_OK; KVL_ERR_REENTRANT (inside a callback: use kvl_tasks_dispose()), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 
 /**
- * Gives an engine up: it closes (KVL_CLOSE_CANCEL), and ends itself when it is idle. Never waits: for destructors, finalizers
- * and callbacks.
+ * Disposes of an engine: closes it (KVL_CLOSE_CANCEL), and lets it end when it is idle. Never waits: for destructors, finalizers and
+ * callbacks.
  *
- * @param tasks  [owned] from kvl_tasks_new(); may be NULL. Not to be used again.
+ * @param tasks  [owned] from kvl_tasks_new(); may be NULL. Must not be used again.
  * @threads any
  * @since 0.1
  */
@@ -2470,23 +2486,21 @@ KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
 KVL_API uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
 
 /**
- * Orders the circuit breaker open or closed, whatever the provider does, or leaves it to itself again. It begins anew with a closed breaker and
- * an empty window. While it is ordered open, what waits for the provider fails with KVL_ERR_UNAVAILABLE and is not retried.
+ * Forces the circuit breaker open or closed, whatever the provider does, or ends that. When it ends, the breaker is closed and its window
+ * is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are not retried.
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @param force  KVL_BREAKER_FORCE_*.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (no such order), KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown `force`), KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks,
-                                     uint32_t force);
+KVL_API kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks, uint32_t force);
 
 /* ---- A fetch ------------------------------------------------------------------------------------------------------- */
 
 /**
- * Makes a fetch, to be given to one call.
+ * Creates a fetch, to be passed to one call.
  *
  * @param out_fetch  [out, owned] the fetch: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
@@ -2496,11 +2510,11 @@ kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks,
 KVL_API kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
 
 /**
- * Gives a fetch something that the provider sees: kvl_request_context(). A second call replaces the first.
+ * Sets an object for the provider to read: kvl_request_context(). A second call replaces the first.
  *
  * @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
- * @param context       [owned by the fetch] what the provider sees; may be NULL.
- * @param context_free  [retained] ends `context` when fetch and requests are through with it, or before this returns if it fails;
+ * @param context       [owned by the fetch] the object; may be NULL.
+ * @param context_free  [retained] frees `context` when the fetch and its requests no longer use it, or before this returns if it fails;
  *                      may be NULL.
  * @return KVL_OK; KVL_ERR_ALREADY_USED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2509,13 +2523,13 @@ KVL_API kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
 KVL_API kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kvl_free_fn context_free);
 
 /**
- * Says how urgent a fetch is: of the keys that wait for a slot, those of higher urgency go first. If nothing is said, the setting
- * `urgency` of the call's options or of the configuration decides.
+ * Sets the urgency of a fetch. Of the keys that wait for a slot, those with a higher urgency are loaded first. If it is not set, the
+ * setting `urgency` of the call's options or of the configuration applies.
  *
- * A key that several fetches want has the highest urgency among those that want it still: it rises when one joins, and falls when
- * one leaves or lowers its own.
+ * A key that several fetches want has the highest urgency among those that still want it: it rises when one joins, and falls when one
+ * leaves or lowers its own.
  *
- * @param fetch    [borrowed] from kvl_fetch_new(); also while it waits.
+ * @param fetch    [borrowed] from kvl_fetch_new(), before its call or while it is in progress.
  * @param urgency  any number.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2524,11 +2538,12 @@ KVL_API kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kv
 KVL_API kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
 
 /**
- * Cancels a fetch: what is not settled yet is settled with KVL_ERR_CANCELLED; others that wait for the same keys are not affected.
+ * Cancels a fetch: open positions are settled with KVL_ERR_CANCELLED. Other fetches that wait for the same keys are not affected.
  *
  * `load.on_cancel` decides whether a running load that no other fetch wants continues.
  *
- * Before the call that uses it: that call answers KVL_ERR_CANCELLED. After the last event: nothing happens. Any number of times.
+ * Before the call that uses the fetch, it makes that call return KVL_ERR_CANCELLED. After the last event it has no effect. It may be
+ * called any number of times.
  *
  * @param fetch  [borrowed] from kvl_fetch_new().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2538,24 +2553,24 @@ KVL_API kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
 KVL_API kvl_status_t kvl_fetch_cancel(kvl_fetch_t *fetch);
 
 /**
- * Waits until the last event of a fetch was delivered and its user data was freed. One that was never used is not waited for.
+ * Waits until the last event of a fetch was delivered and its user data was freed. Returns at once for a fetch that was never used.
  *
  * @param fetch       [borrowed] from kvl_fetch_new().
- * @param timeout_ms  for how long, in milliseconds, or KVL_FOREVER.
- * @return KVL_OK, KVL_EMPTY (the time was over first); KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param timeout_ms  how long to wait at most, in milliseconds, or KVL_FOREVER.
+ * @return KVL_OK, KVL_EMPTY (the timeout was reached first); KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_fetch_wait(kvl_fetch_t *fetch, int64_t timeout_ms);
 
 /**
- * Says how far a fetch is, in positions. The three numbers are read one after the other.
+ * Returns the progress of a fetch, in positions. The three numbers are read one after the other.
  *
  * @param fetch       [borrowed] from kvl_fetch_new().
- * @param out_done    [out] how many are settled; may be NULL.
- * @param out_failed  [out] how many of them failed; may be NULL.
- * @param out_total   [out] how many there are, 0 before the call; may be NULL.
+ * @param out_done    [out] the number of settled positions; may be NULL.
+ * @param out_failed  [out] the number of those that failed; may be NULL.
+ * @param out_total   [out] the number of all positions, 0 before the call; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2573,7 +2588,7 @@ KVL_API kvl_status_t kvl_fetch_progress(const kvl_fetch_t *fetch, size_t *out_do
 KVL_API kvl_fetch_t *kvl_fetch_retain(kvl_fetch_t *fetch);
 
 /**
- * Gives a reference up. This does not cancel.
+ * Releases a reference. This does not cancel the fetch.
  *
  * @param fetch  [owned] from kvl_fetch_new() or kvl_fetch_retain(); may be NULL.
  * @threads any
@@ -2591,32 +2606,31 @@ KVL_API void kvl_fetch_release(kvl_fetch_t *fetch);
 #define KVL_COUNT_INVALID 2u
 /** Positions that failed. */
 #define KVL_COUNT_FAILED 3u
-/** Positions that the store answered. */
+/** Positions that were answered by the store. */
 #define KVL_COUNT_FROM_STORE 4u
-/** Positions whose load this fetch had started. */
+/** Positions whose load this fetch started. */
 #define KVL_COUNT_FROM_PROVIDER 5u
-/** Positions that joined a load under way, another position's of this fetch included. */
+/** Positions that joined a load in progress, including that of another position of this fetch. */
 #define KVL_COUNT_JOINED 6u
-/** Positions that were told a value, or a null, whose time was over: KVL_F_STALE. */
+/** Positions that received an expired value, or null, as a fallback: KVL_F_STALE. */
 #define KVL_COUNT_STALE 7u
 
 /**
- * Says how many results there are: as many as keys were asked.
+ * Returns the number of results: that of the keys in the call.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
- * @return how many; 0 for NULL.
+ * @return the number; 0 for NULL.
  * @threads any
  * @since 0.1
  */
 KVL_API size_t kvl_results_len(const kvl_results_t *results);
 
 /**
- * Says how the whole ended.
+ * Returns how the whole batch ended.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
- * @return KVL_OK: every key came to its own end, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
- *         KVL_ERR_CLOSED: the whole was ended early; in all-or-nothing mode the status of the failure that ended it;
- *         KVL_ERR_NULL_POINTER.
+ * @return KVL_OK: every key was settled on its own, failures of single keys included; KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED, KVL_ERR_CLOSED:
+ *         the whole batch was ended early; in all-or-nothing mode the status of the failure that ended it; KVL_ERR_NULL_POINTER.
  * @threads any
  * @since 0.1
  */
@@ -2626,7 +2640,7 @@ KVL_API kvl_status_t kvl_results_status(const kvl_results_t *results);
  * Returns one result.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
- * @param i        the position in the call that asked.
+ * @param i        the position in the call.
  * @return [borrowed with the results] the result; NULL if there is no such position.
  * @threads any
  * @since 0.1
@@ -2634,10 +2648,11 @@ KVL_API kvl_status_t kvl_results_status(const kvl_results_t *results);
 KVL_API const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t i);
 
 /**
- * Returns all results at once, for loops without calls: the i-th is at `i * out_stride` bytes behind the first.
+ * Returns all results at once, for loops without calls: result `i` begins `i * out_stride` bytes behind the first.
  *
  * @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
- * @param out_stride  [out] bytes from one result to the next; it may be more than sizeof (kvl_result_t) when the library is newer.
+ * @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
+ *                    header.
  * @return [borrowed with the results] the first result; NULL if there is none.
  * @threads any
  * @since 0.1
@@ -2649,28 +2664,28 @@ KVL_API const kvl_result_t *kvl_results_array(const kvl_results_t *results, size
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @param what     KVL_COUNT_*.
- * @return how many; 0 for an unknown `what`.
+ * @return the number; 0 for an unknown `what`.
  * @threads any
  * @since 0.1
  */
 KVL_API size_t kvl_results_count(const kvl_results_t *results, uint32_t what);
 
 /**
- * Counts results by status.
+ * Counts the results with a status.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @param status   the status.
- * @return how many have it.
+ * @return the number.
  * @threads any
  * @since 0.1
  */
 KVL_API size_t kvl_results_count_status(const kvl_results_t *results, kvl_status_t status);
 
 /**
- * Counts the distinct errors: one object in many positions is one.
+ * Counts the distinct errors: one error object in several positions counts once.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
- * @return how many.
+ * @return the number.
  * @threads any
  * @since 0.1
  */
@@ -2679,12 +2694,12 @@ KVL_API size_t kvl_results_error_len(const kvl_results_t *results);
 /**
  * Returns one of the distinct errors.
  *
- * In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that another one's failure cut off. The failure itself is
+ * In all-or-nothing mode the first may be the KVL_ERR_CANCELLED of a position that the failure of another one ended. The failure itself is
  * the first error here whose kvl_error_status() is kvl_results_status().
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
- * @param i        which; 0 is the one of the first position that failed.
- * @return [borrowed with the results] the error; NULL if there are not so many.
+ * @param i        the index of the error; 0 is that of the first position that failed.
+ * @return [borrowed with the results] the error; NULL if there are fewer.
  * @threads any
  * @since 0.1
  */
@@ -2701,7 +2716,7 @@ KVL_API kvl_error_t *kvl_results_error_at(const kvl_results_t *results, size_t i
 KVL_API kvl_results_t *kvl_results_retain(kvl_results_t *results);
 
 /**
- * Gives a reference up; keys, values and errors of the results go with the last.
+ * Releases a reference. The keys, values and errors of the results are freed with the last one.
  *
  * @param results  [owned] from kvl_tasks_fetch_all(), kvl_tasks_fetch_all_wait() or kvl_results_retain(); may be NULL.
  * @threads any
@@ -2709,25 +2724,25 @@ KVL_API kvl_results_t *kvl_results_retain(kvl_results_t *results);
  */
 KVL_API void kvl_results_release(kvl_results_t *results);
 
-/* ---- What the provider is handed ----------------------------------------------------------------------------------- */
+/* ---- Requests to the provider -------------------------------------------------------------------------------------- */
 
 /**
- * Says how many keys are asked.
+ * Returns the number of keys of a request.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @return how many; 0 for NULL.
+ * @return the number; 0 for NULL.
  * @threads any
  * @since 0.1
  */
 KVL_API size_t kvl_request_len(const kvl_request_t *request);
 
 /**
- * Shows one key.
+ * Returns one key.
  *
  * @param request   [borrowed] from the provider's call or kvl_request_retain().
- * @param i         which, below kvl_request_len().
+ * @param i         the key's index, below kvl_request_len().
  * @param out_data  [out, borrowed with the request] the key's bytes, never NULL.
- * @param out_len   [out] how many.
+ * @param out_len   [out] the key's length in bytes.
  * @return KVL_OK; KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2745,10 +2760,10 @@ KVL_API kvl_status_t kvl_request_key(const kvl_request_t *request, size_t i, con
 KVL_API const kvl_slice_t *kvl_request_keys(const kvl_request_t *request);
 
 /**
- * Says in which attempt a key is: 1 for the first.
+ * Returns the number of the attempt that loads a key: 1 for the first.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @param i        which key.
+ * @param i        the key's index.
  * @return the attempt's number; 0 if there is no such key.
  * @threads any
  * @since 0.1
@@ -2759,7 +2774,7 @@ KVL_API uint32_t kvl_request_attempt(const kvl_request_t *request, size_t i);
  * Returns the context of the fetch that started a key's load: kvl_fetch_set_context().
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @param i        which key.
+ * @param i        the key's index.
  * @return [borrowed with the request] the context; NULL if the fetch has none.
  * @threads any
  * @since 0.1
@@ -2777,17 +2792,17 @@ KVL_API void *kvl_request_context(const kvl_request_t *request, size_t i);
 KVL_API int32_t kvl_request_urgency(const kvl_request_t *request);
 
 /**
- * Says how much time the attempt has left: `attempt_timeout_ms`.
+ * Returns how much time the attempt has left: `attempt_timeout_ms`.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @return milliseconds, 0 when it is over; KVL_FOREVER if there is no timeout, or the request is over.
+ * @return milliseconds, 0 when it has timed out; KVL_FOREVER if there is no timeout, or the request has ended.
  * @threads any
  * @since 0.1
  */
 KVL_API int64_t kvl_request_time_left_ms(const kvl_request_t *request);
 
 /**
- * Returns the provider's user data: kvl_config_set_provider().
+ * Returns the provider's user data, as set by kvl_config_set_provider().
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
  * @return [borrowed] the user data.
@@ -2797,49 +2812,49 @@ KVL_API int64_t kvl_request_time_left_ms(const kvl_request_t *request);
 KVL_API void *kvl_request_user_data(const kvl_request_t *request);
 
 /**
- * Says whether the request is no longer wanted, and why.
+ * Returns whether the request is no longer wanted, and why.
  *
- * A provider may then stop and finish, which states nothing about the keys: kvl_request_finish(). What it has found out it may still
- * answer: that is stored if nothing newer was.
+ * A provider may then stop and finish the request, which states nothing about the keys: kvl_request_finish(). It may still answer keys: an
+ * answer is stored unless something newer was stored.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @return KVL_CANCEL_NO, KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT, KVL_CANCEL_CLOSED.
+ * @return KVL_CANCEL_NO if it is wanted, otherwise KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT or KVL_CANCEL_CLOSED.
  * @threads any
  * @since 0.1
  */
 KVL_API uint32_t kvl_request_is_cancelled(const kvl_request_t *request);
 
 /**
- * Says whether the answer for a key is still wanted: somebody waits for it, a refresh asked for it, or its load goes on
- * (`load.on_timeout`).
+ * Returns whether the answer for a key is still wanted: a fetch waits for it, a refresh requested it, or its load continues without
+ * waiting fetches (`load.on_timeout`).
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @param i        which key.
- * @return 1 if it is, else 0.
+ * @param i        the key's index.
+ * @return 1 if it is wanted, else 0.
  * @threads any
  * @since 0.1
  */
 KVL_API uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
 
 /**
- * Sets a function to be called when the request is no longer wanted. At most once a request, before its finish.
+ * Sets a function to be called when the request is no longer wanted. It can be set once, before the request is finished.
  *
  * @param request         [borrowed] from the provider's call or kvl_request_retain().
- * @param function        [retained] is called at most once, on the dispatcher thread, never after kvl_request_finish() returned.
- * @param user_data       [retained] what `function` is given. It may hold a reference to the request.
- * @param user_data_free  [retained] ends `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
- * @return KVL_OK; KVL_ERR_CANCELLED (it is not wanted already: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
- *         (it is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param function        [retained] called at most once, on the dispatcher thread, never after kvl_request_finish() has returned.
+ * @param user_data       [retained] passed to `function` as its first argument. It may hold a reference to the request.
+ * @param user_data_free  [retained] frees `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_CANCELLED (the request is no longer wanted: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
+ *         (the request is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
 KVL_API kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn function, void *user_data, kvl_free_fn user_data_free);
 
 /**
- * Says that the provider is at work: `attempt_timeout_ms` begins anew.
+ * Reports that the provider is still working: restarts `attempt_timeout_ms`.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @return KVL_OK, KVL_LATE (the time was over before); KVL_ERR_ALREADY_ANSWERED (finished), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
+ * @return KVL_OK, KVL_LATE (the attempt had timed out before); KVL_ERR_ALREADY_ANSWERED (finished), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER,
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2847,13 +2862,14 @@ KVL_API kvl_status_t kvl_request_on_cancel(kvl_request_t *request, kvl_cancel_fn
 KVL_API kvl_status_t kvl_request_heartbeat(kvl_request_t *request);
 
 /**
- * Answers one key with a value, or with kvl_value_null() if there is no such record.
+ * Answers one key with a value, or with kvl_value_null() if the key is absent.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
- * @param i              which key.
+ * @param i              the key's index.
  * @param value          [retained] the answer.
- * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
- * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+ * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+ *                       configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
  *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2865,11 +2881,12 @@ KVL_API kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_v
  * Answers one key with bytes.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
- * @param i              which key.
+ * @param i              the key's index.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
  * @param len            bytes.
- * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
- * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+ * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+ *                       configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
  *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2883,15 +2900,16 @@ kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request,
                                        const kvl_terms_t *terms_or_null);
 
 /**
- * Answers one key with an object of the program's.
+ * Answers one key with an object of the program.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
- * @param i              which key.
+ * @param i              the key's index.
  * @param object         [owned by the answer] any pointer but NULL.
- * @param cost           what it costs to keep, in bytes.
- * @param object_free    [retained] ends `object` when nobody holds it any more, which may be before this returns; may be NULL.
- * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
- * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was); KVL_ERR_BAD_VALUE (a term that is none),
+ * @param cost           its cost, in bytes.
+ * @param object_free    [retained] frees `object` when its last reference is dropped, which may be before this returns; may be NULL.
+ * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+ *                       configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
  *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2909,8 +2927,8 @@ kvl_status_t kvl_request_resolve_object(kvl_request_t *request,
  * Fails one key.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
- * @param i              which key.
- * @param error_or_null  [retained] why: everybody who waits gets this very object; NULL for a plain KVL_ERR_PROVIDER.
+ * @param i              the key's index.
+ * @param error_or_null  [retained] the error: every waiting fetch receives this very object; NULL for a plain KVL_ERR_PROVIDER.
  * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads any
@@ -2919,13 +2937,13 @@ kvl_status_t kvl_request_resolve_object(kvl_request_t *request,
 KVL_API kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_error_t *error_or_null);
 
 /**
- * Fails one key with a text.
+ * Fails one key with a message.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
- * @param i        which key.
- * @param code     a number of the program's own.
+ * @param i        the key's index.
+ * @param code     a number that the program chooses.
  * @param message  [copied] UTF-8, NUL-terminated; may be NULL.
- * @param flags    0, or KVL_ERROR_F_* added up.
+ * @param flags    0, or KVL_ERROR_F_* combined by `|`.
  * @return KVL_OK, KVL_LATE; KVL_ERR_INVALID_ARG (unknown flags), KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2934,16 +2952,17 @@ KVL_API kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_erro
 KVL_API kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int64_t code, const char *message, uint32_t flags);
 
 /**
- * Answers by key: one of the request's own, or another, which is stored as an extra unless it was written or loaded since the
- * request was handed out.
+ * Answers by key: one of the request's keys, or an extra one, which is stored unless that key was written or loaded since the request was
+ * handed out.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len        bytes, 0 to KVL_KEY_MAX.
  * @param value          [retained] the answer, or kvl_value_null().
- * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
- * @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
- *         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+ * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+ *                       configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
+ *         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
  *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -2956,16 +2975,17 @@ kvl_status_t kvl_request_supply(kvl_request_t *request,
                                 const kvl_terms_t *terms_or_null);
 
 /**
- * Answers by key with bytes: a value and its kvl_request_supply() in one call.
+ * Answers by key with bytes: creates a value and supplies it, as kvl_request_supply() does, in one call.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
  * @param key_len        bytes, 0 to KVL_KEY_MAX.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
  * @param len            bytes.
- * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
- * @return KVL_OK, KVL_LATE (the attempt was over, or the extra is old news); KVL_INVALID_KEY (an extra that the validator refuses);
- *         KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
+ * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+ *                       configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
+ *         refuses); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_ALREADY_ANSWERED,
  *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -2979,13 +2999,13 @@ kvl_status_t kvl_request_supply_bytes(kvl_request_t *request,
                                       const kvl_terms_t *terms_or_null);
 
 /**
- * Finishes: what has no answer fails with KVL_ERR_UNANSWERED, or is null where `batch.omitted_is_null` is set.
+ * Finishes a request: keys without an answer fail with KVL_ERR_UNANSWERED, or are null if `batch.omitted_is_null` is set.
  *
- * A finish of any kind states something only about keys whose answer is still wanted, in an attempt whose time is not over. About
- * the keys of a request that is no longer wanted (kvl_request_is_cancelled()) it states nothing: none of them becomes null, and what
- * the cache has of them stays. To state that a key does not exist whatever happened, answer it with kvl_value_null().
+ * Finishing, by any function, states something only about keys whose answer is still wanted, in an attempt that has not timed out. About
+ * the keys of a request that is no longer wanted (kvl_request_is_cancelled()) it states nothing: none of them becomes null, and their
+ * entries in the cache stay. To state that a key is absent in any case, answer it with kvl_value_null().
  *
- * @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+ * @param request  [borrowed] from the provider's call or kvl_request_retain(). If it was retained, it must still be released.
  * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2993,9 +3013,9 @@ kvl_status_t kvl_request_supply_bytes(kvl_request_t *request,
 KVL_API kvl_status_t kvl_request_finish(kvl_request_t *request);
 
 /**
- * Finishes: what has no answer is null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
+ * Finishes a request: keys without an answer are null, as when a query found no row. Only wanted keys become null: kvl_request_finish().
  *
- * @param request  [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
+ * @param request  [borrowed] from the provider's call or kvl_request_retain(). If it was retained, it must still be released.
  * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -3003,10 +3023,10 @@ KVL_API kvl_status_t kvl_request_finish(kvl_request_t *request);
 KVL_API kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
 
 /**
- * Finishes: what has no answer fails with one error.
+ * Finishes a request: keys without an answer fail with one error.
  *
- * @param request        [borrowed] from the provider's call or kvl_request_retain(). It is still to be released, if it was retained.
- * @param error_or_null  [retained] why; NULL for a plain KVL_ERR_PROVIDER.
+ * @param request        [borrowed] from the provider's call or kvl_request_retain(). If it was retained, it must still be released.
+ * @param error_or_null  [retained] the error; NULL for a plain KVL_ERR_PROVIDER.
  * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (finished before), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -3014,7 +3034,7 @@ KVL_API kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
 KVL_API kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
 
 /**
- * Adds a reference: to answer after the provider's call has returned, from any thread.
+ * Adds a reference, to answer after the provider's call has returned, on any thread.
  *
  * @param request  [borrowed] from the provider's call; may be NULL.
  * @return `request`: release it once more.
@@ -3024,7 +3044,7 @@ KVL_API kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_
 KVL_API kvl_request_t *kvl_request_retain(kvl_request_t *request);
 
 /**
- * Gives a reference up. The last one without a finish finishes the request: kvl_request_finish().
+ * Releases a reference. If the request is not finished, the last one finishes it: kvl_request_finish().
  *
  * @param request  [owned] from kvl_request_retain(); may be NULL.
  * @threads any
@@ -3032,13 +3052,13 @@ KVL_API kvl_request_t *kvl_request_retain(kvl_request_t *request);
  */
 KVL_API void kvl_request_release(kvl_request_t *request);
 
-/* ---- The queue: events for a thread of the program's own ----------------------------------------------------------- */
+/* ---- The queue: events for a thread of the program ----------------------------------------------------------------- */
 
-/** In the flags of kvl_queue_new(): the descriptor is a pipe even where there are eventfds, for libuv. Without effect on Windows. */
+/** In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows. */
 #define KVL_QUEUE_NEW_PIPE 1u
 
 /**
- * Makes a queue, to be named in configurations: kvl_config_set_queue().
+ * Creates a queue, to be set in configurations: kvl_config_set_queue().
  *
  * @param flags      0 or KVL_QUEUE_NEW_PIPE.
  * @param out_queue  [out, owned] the queue: free it after the engines that use it.
@@ -3049,13 +3069,13 @@ KVL_API void kvl_request_release(kvl_request_t *request);
 KVL_API kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 
 /**
- * Hands out a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
+ * Returns a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
  *
- * You may read it; then drain the queue until it says KVL_EMPTY. It is the queue's: do not close it. On Windows there is none:
- * kvl_queue_handle().
+ * The program may read from it, and must then drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it. Windows has
+ * no descriptor: see kvl_queue_handle().
  *
  * @param queue   [borrowed] from kvl_queue_new().
- * @param out_fd  [out] the descriptor; it never blocks.
+ * @param out_fd  [out] the descriptor, which is non-blocking.
  * @return KVL_OK; KVL_ERR_NO_FD, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -3063,10 +3083,10 @@ KVL_API kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 KVL_API kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
 
 /**
- * Hands out the handle of an event that is set while events wait, for `WaitForSingleObject` and its kin. On Windows alone: elsewhere it
- * answers KVL_ERR_NO_FD, and there is kvl_queue_fd().
+ * Returns the handle of an event that is set while events wait, for `WaitForSingleObject` and similar functions. Only on Windows:
+ * elsewhere this returns KVL_ERR_NO_FD, and there is kvl_queue_fd().
  *
- * The library sets and resets it; drain the queue until it says KVL_EMPTY. It is the queue's: do not close it.
+ * The library sets and resets it; drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it.
  *
  * @param queue       [borrowed] from kvl_queue_new().
  * @param out_handle  [out] the HANDLE.
@@ -3077,13 +3097,14 @@ KVL_API kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
 KVL_API kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
 
 /**
- * Asks to be called when the queue stops being empty: for executors. Replaces the function before, which will not run any more.
+ * Sets a function to be called when the queue stops being empty, for executors. It replaces the previous function, which will not run any
+ * more.
  *
  * @param queue           [borrowed] from kvl_queue_new().
- * @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: none.
- * @param user_data       [retained] what `function` is given.
- * @param user_data_free  [retained] ends `user_data` with the queue, when it is replaced, or before this returns if it fails; may be
- *                        NULL.
+ * @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: no function.
+ * @param user_data       [retained] passed to `function` as its first argument.
+ * @param user_data_free  [retained] frees `user_data` with the queue, when the function is replaced, or before this returns if it fails;
+ *                        may be NULL.
  * @return KVL_OK; KVL_ERR_NO_THREAD, KVL_ERR_REENTRANT, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
@@ -3094,10 +3115,10 @@ KVL_API kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function
  * Runs the callbacks of at most `max` events on this thread.
  *
  * @param queue       [borrowed] from kvl_queue_new().
- * @param max         how many events at most.
- * @param timeout_ms  how long to wait for the first one, in milliseconds; 0: not at all; KVL_FOREVER.
- * @param out_ran     [out] how many ran; may be NULL.
- * @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has none: it is for
+ * @param max         the largest number of events to deliver.
+ * @param timeout_ms  how long to wait for the first one, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+ * @param out_ran     [out] the number of callbacks that ran; may be NULL.
+ * @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has no function: use
  *         kvl_queue_next()), KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one, outside
@@ -3106,15 +3127,16 @@ KVL_API kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function
 KVL_API kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t timeout_ms, size_t *out_ran);
 
 /**
- * Takes the next event out. No function of the program's is called but destructors.
+ * Takes out the next event. Calls no function of the program except destructors.
  *
- * What the event points at is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain what is to stay.
+ * Everything to which the event points is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain an object to
+ * keep it.
  *
  * @param queue       [borrowed] from kvl_queue_new().
- * @param timeout_ms  how long to wait for it, in milliseconds; 0: not at all; KVL_FOREVER.
+ * @param timeout_ms  how long to wait for it, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
  * @param out_event   [out] the event.
- * @param out_size    sizeof *out_event.
- * @return KVL_OK, KVL_EMPTY (none within the time, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
+ * @param out_size    sizeof(kvl_event_t) as the program was compiled, in bytes.
+ * @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
  *         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one, outside
  * @since 0.1
@@ -3122,7 +3144,7 @@ KVL_API kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t time
 KVL_API kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
 
 /**
- * Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, say KVL_EMPTY.
+ * Creates a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
  *
  * @param queue  [borrowed] from kvl_queue_new().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -3132,12 +3154,12 @@ KVL_API kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_
 KVL_API kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
 
 /**
- * Frees a queue. What waits in it is dropped: user data and destructors run, here; no callback does.
+ * Frees a queue. Waiting events are dropped here: destructors, also those of user data, run, but no callback does.
  *
- * An engine that was given up by kvl_tasks_dispose() does not keep the queue busy, even while it is still ending: what it sends later is
- * dropped where it is sent.
+ * An engine that was disposed of by kvl_tasks_dispose() does not keep the queue busy, even while it is still ending: events that it sends
+ * later are dropped where they are sent.
  *
- * @param queue  [owned] from kvl_queue_new(); may be NULL. On an error it stays as it was.
+ * @param queue  [owned] from kvl_queue_new(); may be NULL. Unchanged on an error.
  * @return KVL_OK; KVL_ERR_BUSY (an engine or a cache still sends to it), KVL_ERR_REENTRANT, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
@@ -3145,14 +3167,14 @@ KVL_API kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
 KVL_API kvl_status_t kvl_queue_free(kvl_queue_t *queue);
 
 /**
- * Gives a queue up: nobody reads it any more. Never waits: for destructors, finalizers and callbacks.
+ * Disposes of a queue that is no longer read. Never waits: for destructors, finalizers and callbacks.
  *
- * Unlike kvl_queue_free() it does not ask that the engines and caches that send to it have ended, so it may come before or after their
- * own dispose. What waits in the queue is dropped here, and what is sent to it later is dropped where it is sent: user data and
- * destructors run, no callback does. A fetch whose result would come through it is ended by the end of its user data alone.
+ * Unlike kvl_queue_free(), it does not require that the engines and caches that send to it have ended, so it may be called before or after
+ * they are disposed of. Waiting events are dropped here, and later ones where they are sent: destructors, also those of user data, run,
+ * but no callback does. A fetch whose result would be sent to the queue ends only by the freeing of its user data.
  *
- * @param queue  [owned] from kvl_queue_new(); may be NULL. Not to be used again. If a callback gives up the very queue that is being
- *               read, that call of kvl_queue_poll() or kvl_queue_next() ends after it.
+ * @param queue  [owned] from kvl_queue_new(); may be NULL. Must not be used again. If a callback disposes of the queue that is being read,
+ *               that call of kvl_queue_poll() or kvl_queue_next() ends after the callback.
  * @threads any
  * @since 0.2
  */
@@ -3162,8 +3184,8 @@ KVL_API void kvl_queue_dispose(kvl_queue_t *queue);
  * Sends events to a queue instead of to threads of the library.
  *
  * @param config  [borrowed] from kvl_config_new().
- * @param queue   [retained] from kvl_queue_new(); NULL: threads again.
- * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS, added; KVL_QUEUE_F_ALL.
+ * @param queue   [retained] from kvl_queue_new(); NULL: threads of the library again.
+ * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER and KVL_QUEUE_F_REMOVALS combined by `|`, or KVL_QUEUE_F_ALL.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -3171,12 +3193,12 @@ KVL_API void kvl_queue_dispose(kvl_queue_t *queue);
 KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
 
 /**
- * Makes a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
+ * Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
  *
- * @param queue        [retained] from kvl_queue_new(). If it was freed by then, the object ends where the reference is dropped.
+ * @param queue        [retained] from kvl_queue_new(). After it was freed, the object is destroyed where its last reference is dropped.
  * @param object       [owned by the value] any pointer but NULL.
- * @param cost         what it costs to keep, in bytes.
- * @param object_free  [retained] ends `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the end.
+ * @param cost         its cost, in bytes.
+ * @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.
  * @param out_value    [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
