@@ -1,4 +1,4 @@
-//! The circuit breaker: whether requests go to a provider that fails (rule R07).
+//! The circuit breaker, which keeps requests from a provider that fails (rule R07).
 //!
 //! ```text
 //!             too many failures                open_ms later
@@ -9,22 +9,22 @@
 //!                          all probes succeeded
 //! ```
 //!
-//! The unit is a request. It failed if it timed out, or if one of its keys failed with an error that is not permanent: a provider that says
-//! "there is no such record" works. Requests that were handed out before the last change of state are ignored.
+//! The breaker counts requests. A request failed if it timed out, or if one of its keys failed with an error that is not permanent: a
+//! provider that says "there is no such record" works. Requests that were handed out before the last change of state are ignored.
 
 use crate::base::Moment;
 use crate::base::config::BreakerSettings;
 
-/// The breaker of one engine.
+/// The circuit breaker of one engine.
 pub struct Breaker {
     settings: BreakerSettings,
     state: State,
     forced: Forced,
-    /// How often the state changed; a request carries the number that was current when it was handed out.
+    /// The number of changes of state. A request carries the number that was current when it was handed out.
     era: Era,
 }
 
-/// The number of a state: tells requests handed out under it from earlier ones.
+/// The number of a state, which distinguishes requests handed out in this state from earlier ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Era(u32);
 
@@ -34,7 +34,7 @@ enum State {
     Open {
         until: Moment,
     },
-    /// `since`: when it began, or let a probe through beyond the configured number.
+    /// `since`: when this state began, or when a probe beyond the configured number was let through.
     HalfOpen {
         handed: u32,
         succeeded: u32,
@@ -42,41 +42,41 @@ enum State {
     },
 }
 
-/// The state as operators see it. The numbers are part of the C API.
+/// The state that operators see. The numbers are part of the C API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum BreakerState {
-    /// Requests are handed out.
+    /// All requests are handed out.
     Closed = 0,
-    /// No request is.
+    /// No request is handed out.
     Open = 1,
-    /// Probes are.
+    /// Only probes are handed out.
     HalfOpen = 2,
 }
 
 /// A state forced by an operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Forced {
-    /// None: the breaker decides.
+    /// No state is forced: the breaker decides.
     #[default]
     No,
-    /// Every request is handed out.
+    /// All requests are handed out.
     Closed,
     /// No request is handed out.
     Open,
 }
 
-/// How a request ended.
+/// The result of a request, for the breaker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestOutcome {
-    /// It gives no evidence of a failing provider.
+    /// Nothing indicates a failing provider.
     Succeeded,
     /// It timed out, or one of its keys failed with an error that is not permanent.
     Failed,
 }
 
 impl Breaker {
-    /// A closed breaker.
+    /// Creates a closed breaker.
     pub fn new(settings: &BreakerSettings) -> Breaker {
         let state = State::Closed(OutcomeWindow::default());
         Breaker { settings: settings.clone(), state, forced: Forced::No, era: Era::default() }
@@ -86,7 +86,7 @@ impl Breaker {
         self.settings.failure_ratio == 0.0 && self.settings.consecutive == 0
     }
 
-    /// The state as operators see it.
+    /// The state that operators see.
     pub fn state(&self, now: Moment) -> BreakerState {
         match (self.forced, &self.state) {
             (Forced::Open, _) => BreakerState::Open,
@@ -97,19 +97,19 @@ impl Breaker {
         }
     }
 
-    /// Forces a state, or returns the decision to the breaker.
+    /// Forces a state, or lets the breaker decide again. In either case the counts start again.
     pub fn force(&mut self, forced: Forced) {
         self.forced = forced;
         self.enter(State::Closed(OutcomeWindow::default()));
     }
 
-    /// Whether it refuses nothing, now and until a request fails or an operator says otherwise.
+    /// Whether all requests are handed out, until a request fails or an operator changes the state.
     #[inline]
     pub fn is_closed(&self) -> bool {
         matches!((self.forced, &self.state), (Forced::No, State::Closed(_)) | (Forced::Closed, _))
     }
 
-    /// Whether a request may be handed out.
+    /// Whether a request may be handed out. Opens the half-open state if it is time for that.
     #[inline]
     pub fn admits(&mut self, now: impl FnOnce() -> Moment) -> bool {
         match (self.forced, &self.state) {
@@ -123,23 +123,23 @@ impl Breaker {
         if matches!(self.state, State::Open { until } if until <= now) {
             self.enter(State::HalfOpen { handed: 0, succeeded: 0, since: now });
         }
-        // Probes that hang must not keep it half open for ever: another one goes out after each further `open_ms`.
+        // Probes that hang must not keep it half open for ever: one more is let through after each further `open_ms`.
         let another = |since: Moment| since.after(self.settings.open) <= now;
         matches!(self.state, State::HalfOpen { handed, since, .. } if handed < self.settings.probes || another(since))
     }
 
-    /// When a key that is refused now may be tried again.
+    /// The time at which a key that is refused now may be tried again.
     pub fn retry_at(&self, now: Moment) -> Moment {
         match (self.forced, &self.state) {
             // Until an operator changes it.
             (Forced::Open, _) => Moment::NEVER,
             (_, State::Open { until }) => *until,
-            // All probes are out: by then they will have closed it, or opened it again.
+            // All probes are with the provider. By then they will have closed the breaker, or opened it again.
             (_, State::HalfOpen { .. } | State::Closed(_)) => now.after(self.settings.open),
         }
     }
 
-    /// Counts a request that is handed out now.
+    /// Counts a request that is handed out now. Returns its era.
     #[inline]
     pub fn handed(&mut self, now: Moment) -> Era {
         if let State::HalfOpen { handed, since, .. } = &mut self.state {
@@ -151,7 +151,7 @@ impl Breaker {
         self.era
     }
 
-    /// Counts the end of a request that was handed out in `era`. True if this opens the breaker.
+    /// Counts the end of a request that was handed out in `era`. Returns true if this opens the breaker.
     #[must_use]
     pub fn ended(&mut self, era: Era, ending: RequestOutcome, now: Moment) -> bool {
         if self.is_off() || era != self.era || self.forced != Forced::No {
@@ -176,13 +176,14 @@ impl Breaker {
                     self.enter(State::Closed(OutcomeWindow::default()));
                 }
             }
-            // No request is handed out while it is open, and older ones are of another era.
+            // While it is open no request is handed out, and older requests belong to another era.
             State::Open { .. } => {}
         }
         false
     }
 
-    /// A request ended because none of its keys was wanted: that is no evidence about the provider, and another probe may take its place.
+    /// Uncounts a request that ended because none of its keys was wanted. That says nothing about the provider, and another probe may take
+    /// its place.
     pub fn withdrawn(&mut self, era: Era) {
         if let (State::HalfOpen { handed, .. }, true) = (&mut self.state, era == self.era) {
             *handed -= 1;
@@ -195,7 +196,7 @@ impl Breaker {
     }
 }
 
-/// How requests ended within the window: a ring of slices of time.
+/// The results of requests within the window: a ring of time slices.
 #[derive(Debug, Default)]
 struct OutcomeWindow {
     slices: [WindowSlice; SLICES],
@@ -204,7 +205,7 @@ struct OutcomeWindow {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct WindowSlice {
-    /// The slice's number, from the clock's beginning.
+    /// The number of the slice since the clock's start, from 1.
     number: u64,
     succeeded: u32,
     failed: u32,
@@ -215,7 +216,7 @@ const SLICES: usize = 10;
 impl OutcomeWindow {
     fn count(&mut self, ending: RequestOutcome, now: Moment, settings: &BreakerSettings) {
         let nanos = (settings.window.as_nanos() as u64 / SLICES as u64).max(1);
-        // Numbers begin at 1, so that an unused slice is older than every used one.
+        // Numbers start at 1, so that an unused slice is older than every used one.
         let number = now.0 / nanos + 1;
         let slice = &mut self.slices[(number % SLICES as u64) as usize];
         if slice.number != number {
@@ -273,26 +274,29 @@ mod tests {
         for _ in 0..3 {
             assert!(!request(&mut breaker, RequestOutcome::Failed, now));
         }
-        assert!(request(&mut breaker, RequestOutcome::Failed, now), "half of at least four failed");
+        assert!(request(&mut breaker, RequestOutcome::Failed, now), "half of four requests failed");
         breaker
     }
 
     #[test]
-    fn r07_it_opens_when_enough_requests_failed_and_not_before() {
+    fn r07_it_opens_once_enough_requests_failed() {
         let mut breaker = opened(0);
         assert_eq!(breaker.state(Moment(0)), BreakerState::Open);
         assert!(!breaker.admits(|| Moment(5 * SECOND - 1)));
     }
 
     #[test]
-    fn r07_failures_that_left_the_window_do_not_count() {
+    fn r07_failures_older_than_the_window_do_not_count() {
         let mut breaker = Breaker::new(&settings());
         for second in 0..40 {
             let ending = if second % 4 == 0 { RequestOutcome::Failed } else { RequestOutcome::Succeeded };
-            assert!(!request(&mut breaker, ending, second * SECOND), "a quarter fails");
+            assert!(!request(&mut breaker, ending, second * SECOND), "a quarter of the requests failed");
         }
         for second in 0..3 {
-            assert!(!request(&mut breaker, RequestOutcome::Failed, (100 + 20 * second) * SECOND), "never four in one window");
+            assert!(
+                !request(&mut breaker, RequestOutcome::Failed, (100 + 20 * second) * SECOND),
+                "there are fewer than four requests in the window"
+            );
         }
     }
 
@@ -316,7 +320,7 @@ mod tests {
         let first = breaker.handed(now);
         assert!(breaker.admits(|| now));
         let second = breaker.handed(now);
-        assert!(!breaker.admits(|| now), "as many as there are probes");
+        assert!(!breaker.admits(|| now), "all probes are handed out");
         assert!(!breaker.ended(first, RequestOutcome::Succeeded, now));
         assert!(!breaker.ended(second, RequestOutcome::Succeeded, now));
         assert_eq!(breaker.state(now), BreakerState::Closed);
@@ -329,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_a_request_of_an_earlier_state_says_nothing_of_this_one() {
+    fn r07_requests_of_an_earlier_state_are_ignored() {
         let mut breaker = Breaker::new(&settings());
         let late = breaker.handed(Moment(0));
         for _ in 0..4 {
@@ -341,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_a_probe_that_nobody_wants_any_more_makes_room_for_another() {
+    fn r07_another_probe_replaces_one_that_is_not_wanted_any_more() {
         let mut breaker = opened(0);
         let now = || Moment(5 * SECOND);
         assert!(breaker.admits(now));
@@ -368,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_an_operator_has_the_last_word() {
+    fn r07_a_forced_state_overrides_the_breaker() {
         let mut breaker = opened(0);
         breaker.force(Forced::Closed);
         for _ in 0..100 {
@@ -381,10 +385,10 @@ mod tests {
     }
 
     #[test]
-    fn r07_off_it_never_opens_and_reads_no_clock() {
+    fn r07_a_disabled_breaker_never_opens_and_reads_no_clock() {
         let mut breaker = Breaker::new(&BreakerSettings { failure_ratio: 0.0, ..settings() });
         for _ in 0..1000 {
-            assert!(breaker.admits(|| panic!("no clock is read")));
+            assert!(breaker.admits(|| panic!("the clock was read")));
             let era = breaker.handed(Moment(0));
             assert!(!breaker.ended(era, RequestOutcome::Failed, Moment(0)));
         }

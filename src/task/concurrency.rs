@@ -1,63 +1,63 @@
-//! How many requests may be with the provider at a time, found from their latency (rule R10).
+//! The adaptive concurrency limit: how many requests may be with the provider at a time, derived from their latency (rule R10).
 //!
-//! The gradient of latency, as in Netflix's concurrency-limits (github.com/Netflix/concurrency-limits, "Gradient"). As long as requests take
-//! no longer than when few are running, the limit grows. Where they take longer, they wait for each other at the provider, and the limit
-//! shrinks in that proportion. From time to time the limit is lowered for a while, to measure anew what a request takes when few are running.
-//! An attempt timeout lowers the limit at once.
+//! The method is the gradient of latency, as in Netflix's concurrency-limits (github.com/Netflix/concurrency-limits, "Gradient"). As long
+//! as requests take no longer than when few are running, the limit grows. If they take longer, they are waiting for each other at the
+//! provider, and the limit shrinks in proportion. From time to time the limit is lowered for one window, to measure again how long a
+//! request takes when few are running. An attempt timeout lowers the limit at once.
 
 use crate::base::Moment;
 use std::time::Duration;
 
-/// The limit of one engine.
+/// The concurrency limit of one engine.
 pub struct Concurrency {
     min: f64,
     max: f64,
     limit: f64,
-    /// Until the latency rises for the first time, the limit doubles.
+    /// Whether the limit doubles with each window, which it does until the latency rises for the first time.
     is_ramping: bool,
-    /// What a request takes when few are running, in seconds; `None`: not known yet.
+    /// The latency of a request when few are running, in seconds; `None` before the first window has ended.
     unloaded: Option<f64>,
     window: Window,
-    /// For how many windows the limit does not grow, because it had grown too far.
+    /// The number of windows in which the limit does not grow, because it had grown too far.
     rest: u32,
-    /// In how many windows the limit is lowered to measure.
+    /// The number of windows until the limit is lowered to measure.
     until_measure: u32,
-    /// The limit that returns after a window that measures.
+    /// The limit that is restored after the present window, which measures.
     measuring: Option<f64>,
-    /// Requests that were handed out before this are not counted any more.
+    /// Requests that were handed out before this time are not counted.
     since: Moment,
 }
 
-/// Requests that ended since the limit last changed.
+/// The requests that ended since the limit last changed.
 #[derive(Default)]
 struct Window {
     count: u32,
     seconds: f64,
-    /// Whether as many requests were running as the limit allows.
+    /// Whether at some time as many requests were running as the limit allows.
     was_full: bool,
 }
 
-/// How much longer than unloaded ones requests may take before the limit shrinks.
+/// The factor by which the latency may exceed the unloaded one before the limit shrinks.
 const TOLERANCE: f64 = 1.05;
-/// How far the unloaded latency moves towards that of a window that was faster.
+/// The part of the way by which the unloaded latency moves towards that of a faster window.
 const LUCK: f64 = 0.2;
-/// By what part of itself the limit grows in a window, and by how much at least.
+/// The growth of the limit in a window, as a part of it, and the minimum growth.
 const GROWTH: f64 = 0.05;
 const LEAST_GROWTH: f64 = 0.2;
-/// How far the limit moves towards what a window suggests.
+/// The part of the way by which the limit moves towards what a window suggests.
 const SMOOTHING: f64 = 0.5;
-/// For how many windows the limit rests after it shrank.
+/// The number of windows in which the limit does not grow after it shrank.
 const REST: u32 = 10;
-/// After how many windows the limit is lowered to measure, and to what part of itself.
+/// The number of windows between two measurements, and the part of the limit that is left while measuring.
 const MEASURE_AFTER: u32 = 50;
 const MEASURE_AT: f64 = 0.7;
-/// From which factor on a measured latency shows that the provider has changed, so that the limit has to be found anew.
+/// If a measured latency exceeds the unloaded one by this factor, the provider has changed, and the limit is searched for again.
 const CHANGED: f64 = 1.5;
-/// What part of the limit an attempt timeout leaves.
+/// The part of the limit that is left after an attempt timeout.
 const BACKOFF: f64 = 0.7;
 
 impl Concurrency {
-    /// A limit between `min` and `max`, at first `min`.
+    /// Creates a limit between `min` and `max`, which starts at `min`.
     pub fn new(min: u32, max: u32) -> Concurrency {
         let (min, max) = (f64::from(min.min(max)), f64::from(max));
         Concurrency {
@@ -74,12 +74,12 @@ impl Concurrency {
         }
     }
 
-    /// How many requests may be running.
+    /// The number of requests that may be running.
     pub fn limit(&self) -> u32 {
         self.limit as u32
     }
 
-    /// A request that was handed out at `handed` ended, when `running` were running, itself included.
+    /// Records the end of a request that was handed out at `handed`. `running` is the number of running requests, including this one.
     pub fn ended(&mut self, handed: Moment, now: Moment, running: u32) {
         if handed < self.since {
             return;
@@ -92,9 +92,9 @@ impl Concurrency {
         }
     }
 
-    /// A request that was handed out at `handed` exceeded its time.
+    /// Records that a request that was handed out at `handed` timed out.
     pub fn timed_out(&mut self, handed: Moment, now: Moment) {
-        // Requests of the limit that proved too high say no more than the first of them did.
+        // Later timeouts under the same limit give no further evidence.
         if handed >= self.since {
             let limit = self.measuring.take().unwrap_or(self.limit) * BACKOFF;
             (self.is_ramping, self.rest) = (false, REST);
@@ -115,11 +115,11 @@ impl Concurrency {
         if measures {
             self.until_measure = MEASURE_AFTER;
             if self.limit() <= self.min as u32 {
-                // No fewer can be running than are.
+                // The limit cannot be lowered any further, so this window measures.
                 self.measured(latency);
             }
         }
-        // One fast window may be luck.
+        // A single fast window may be an exception.
         let unloaded = self.unloaded.map_or(latency, |unloaded| unloaded - LUCK * (unloaded - latency).max(0.0));
         self.unloaded = Some(unloaded);
         let gradient = (TOLERANCE * unloaded / latency).clamp(0.5, 1.0);
@@ -140,7 +140,7 @@ impl Concurrency {
         self.set(limit, now);
     }
 
-    /// A request takes this long when few are running.
+    /// Records a latency that was measured while few requests were running.
     fn measured(&mut self, latency: f64) {
         if self.unloaded.is_some_and(|unloaded| latency > CHANGED * unloaded) {
             (self.is_ramping, self.rest) = (true, 0);
@@ -157,7 +157,7 @@ impl Concurrency {
         self.limit = limit.clamp(self.min, self.max);
         self.window = Window::default();
         if self.limit() < before {
-            // What is running was handed out under the limit before.
+            // The running requests were handed out under the previous limit.
             self.since = now.after(Duration::from_nanos(1));
         }
     }
@@ -170,8 +170,8 @@ mod tests {
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;
 
-    /// A provider with so many servers, each of which takes about as long for a request as it is told: further requests wait for one. There are
-    /// always more requests than may be running.
+    /// A simulated provider with this many servers, each of which takes about the given time for a request; further requests wait for a
+    /// free server. There are always more requests than may be running.
     struct Servers {
         concurrency: Concurrency,
         servers: usize,
@@ -179,9 +179,9 @@ mod tests {
         takes_ns: f64,
         random: Random,
         now: u64,
-        /// When each server is free.
+        /// The times at which the servers become free.
         free: BinaryHeap<Reverse<u64>>,
-        /// When requests end, and when they were handed out.
+        /// The times at which requests end, and at which they were handed out.
         ends: BinaryHeap<Reverse<(u64, u64)>>,
     }
 
@@ -191,12 +191,12 @@ mod tests {
             Servers { concurrency, servers, noise, takes_ns: 1e7, random: Random::new(Some(1)), now: 0, free, ends: BinaryHeap::new() }
         }
 
-        /// Ends so many requests, and returns how many were running on average, and at most.
+        /// Ends this many requests. Returns how many were running on average, and at most.
         fn run(&mut self, requests: usize) -> (f64, u32) {
             let (mut sum, mut most) = (0.0, 0);
             for _ in 0..requests {
                 while (self.ends.len() as u32) < self.concurrency.limit() {
-                    let Reverse(free) = self.free.pop().expect("a server");
+                    let Reverse(free) = self.free.pop().expect("there is a server");
                     let takes = self.takes_ns * (1.0 + self.noise * (self.random.unit() - 0.5));
                     let end = free.max(self.now) + takes as u64;
                     self.ends.push(Reverse((end, self.now)));
@@ -205,7 +205,7 @@ mod tests {
                     }
                 }
                 let running = self.ends.len() as u32;
-                let Reverse((end, handed)) = self.ends.pop().expect("something is running");
+                let Reverse((end, handed)) = self.ends.pop().expect("a request is running");
                 self.now = end;
                 self.concurrency.ended(Moment(handed), Moment(end), running);
                 (sum, most) = (sum + f64::from(running), most.max(running));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn r10_it_settles_at_the_knee_wherever_that_is() {
+    fn r10_the_limit_settles_at_the_number_of_servers() {
         for servers in [2, 3, 4, 5, 8, 13, 20, 35, 50, 75, 100, 140, 200] {
             for noise in [0.0, 0.4] {
                 let mut provider = Servers::new(Concurrency::new(1, 1_000), servers, noise);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn r10_it_follows_when_the_knee_halves_and_when_it_comes_back() {
+    fn r10_the_limit_follows_when_the_number_of_servers_changes() {
         for servers in [8, 40, 200] {
             let mut provider = Servers::new(Concurrency::new(1, 1_000), servers, 0.2);
             provider.run(1_000 * servers);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn r10_it_recovers_when_each_request_takes_longer_however_few_are_running() {
+    fn r10_the_limit_recovers_when_the_unloaded_latency_changes() {
         for servers in [4, 40] {
             let mut provider = Servers::new(Concurrency::new(1, 1_000), servers, 0.2);
             provider.run(1_000 * servers);
@@ -257,18 +257,18 @@ mod tests {
     }
 
     #[test]
-    fn r10_it_never_leaves_its_bounds() {
+    fn r10_the_limit_stays_within_its_bounds() {
         let mut provider = Servers::new(Concurrency::new(3, 7), 100, 0.0);
         assert_eq!(provider.concurrency.limit(), 3);
         assert_eq!(provider.run(50_000).1, 7);
         let mut provider = Servers::new(Concurrency::new(3, 7), 1, 0.0);
         provider.run(50_000);
         let (mean, most) = provider.run(50_000);
-        assert!(mean < 3.5 && most <= 4, "{mean} running, {most} at most, where one would do");
+        assert!(mean < 3.5 && most <= 4, "{mean} running, {most} at most, for a provider with one server");
     }
 
     #[test]
-    fn r10_an_attempt_timeout_lowers_it_at_once_and_its_fellows_say_no_more() {
+    fn r10_an_attempt_timeout_lowers_the_limit_once() {
         let mut provider = Servers::new(Concurrency::new(1, 1_000), 100, 0.0);
         provider.run(100_000);
         let Servers { mut concurrency, now, .. } = provider;
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn r10_without_demand_it_does_not_grow() {
+    fn r10_without_demand_the_limit_does_not_grow() {
         let mut concurrency = Concurrency::new(2, 100);
         for at in 0..10_000 {
             concurrency.ended(Moment(at * 1_000), Moment(at * 1_000 + 500), 1);

@@ -1,8 +1,8 @@
 //! The table's counters (rule S12): plain numbers, protected by the table's lock.
 
-/// Counters since the last reset.
+/// Counters since the last reset of the statistics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // each name is the thing counted
+#[allow(missing_docs)] // the names say what is counted
 pub struct TaskCounts {
     /// Positions of fetches that the store did not answer, by how they continued.
     pub missed_started: u64,
@@ -10,7 +10,7 @@ pub struct TaskCounts {
     pub missed_cache_only: u64,
     pub missed_queue_full: u64,
     pub missed_remembered: u64,
-    /// Positions that ended before they could join or start a flight: the engine closed, or their batch failed as a whole.
+    /// Positions that ended before they could join or start a flight, because the engine closed or their batch failed as a whole.
     pub missed_unasked: u64,
     /// Flights: started = succeeded + failed + lost + cancelled + in flight.
     pub flights_started: u64,
@@ -26,35 +26,37 @@ pub struct TaskCounts {
     pub answers_late: u64,
     pub extras_stored: u64,
     pub extras_refused: u64,
-    /// How often keys waited for `rate.requests_per_s` while a slot was free, and for how long in total.
+    /// The number of waits for `rate.requests_per_s` while a slot was free, and their total length in microseconds.
     pub rate_waits: u64,
     pub rate_waited_us: u64,
-    /// How often the breaker opened, and how many keys it refused.
+    /// The number of times that the circuit breaker opened, and of keys that it refused.
     pub breaker_opened: u64,
     pub breaker_refused: u64,
-    /// How many of the refused keys were misses; the others belonged to loads under way or to refreshes.
+    /// The refused keys that were misses. The others belonged to queued loads or to refreshes.
     pub missed_unavailable: u64,
-    /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`; they are reported nowhere else.
+    /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`. They are reported nowhere else.
     pub refreshes_refused: u64,
-    /// Positions that were told what is stale: because the load failed, or took too long, or was not begun so soon after a failure.
+    /// Positions that received a fallback: because the load failed, because it took too long, or because an earlier load had failed shortly
+    /// before.
     pub stale_error: u64,
     pub stale_timeout: u64,
     pub stale_throttled: u64,
-    /// Loads ahead of their entry's end: started = succeeded + failed + dropped + in flight; but dropped counts those too that never started.
+    /// Refreshes ahead: started = succeeded + failed + dropped + in flight, except that dropped also counts refreshes that were not
+    /// started.
     pub ahead_started: u64,
     pub ahead_succeeded: u64,
     pub ahead_failed: u64,
     pub ahead_dropped: u64,
     pub fetch_timeouts: u64,
     pub fetch_cancels: u64,
-    /// From the creation of a request to its end, in microseconds.
+    /// The time from the creation of a request to its end, in microseconds.
     pub latency: Histogram,
-    /// Keys in a request.
+    /// The number of keys in a request.
     pub batch_size: Histogram,
 }
 
 impl TaskCounts {
-    /// Positions of fetches that the store did not answer.
+    /// The number of positions of fetches that the store did not answer.
     pub fn misses(&self) -> u64 {
         self.missed_started
             + self.missed_joined
@@ -77,7 +79,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Up to 2^30: a million keys, or some 18 minutes in microseconds.
+    /// The last bound is 2^30: more keys than a request can have, or about 18 minutes in microseconds.
     pub const BUCKETS: usize = 31;
 
     /// Counts one value.
@@ -99,7 +101,7 @@ impl Default for Histogram {
     }
 }
 
-/// Current levels, as opposed to counters.
+/// Current levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Keys that wait with a place, and keys that wait for another attempt.
@@ -112,7 +114,7 @@ pub struct Gauges {
     pub concurrency_limit: u64,
     /// Flights that have not ended.
     pub in_flight: u64,
-    /// Abandoned requests.
+    /// Requests that timed out and are still with the provider.
     pub abandoned: u64,
 }
 
@@ -121,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s12_a_bucket_holds_what_is_at_most_its_power_of_two() {
+    fn s12_a_bucket_counts_values_up_to_its_power_of_two() {
         let mut histogram = Histogram::default();
         [0, 1, 2, 3, 4, 5, u64::MAX].into_iter().for_each(|value| histogram.count(value));
         assert_eq!(histogram.buckets[..4], [2, 1, 2, 1]);

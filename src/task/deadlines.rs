@@ -1,33 +1,33 @@
-//! All deadlines (timeouts, pauses, lingering) in order of time. Deadlines for the same instant fire in the order in which they were set.
+//! All pending deadlines (timeouts, pauses, linger), ordered by time. Deadlines at the same time fire in the order in which they were set.
 
 use super::{FetchId, FlightId, RequestId};
 use crate::base::Moment;
 use std::collections::BTreeMap;
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Due {
-    /// A fetch's timeout.
+    /// The fetch times out.
     Fetch(FetchId),
-    /// A fetch waits no longer for better than what is stale.
+    /// The fetch stops waiting for its loads, and receives fallbacks where there are any.
     Stale(FetchId),
-    /// A request's attempt timeout.
+    /// The attempt of the request times out.
     Attempt(RequestId),
-    /// The end of a flight's pause.
+    /// The pause of the flight ends.
     Retry(FlightId),
-    /// The end of the time that a key lingers for a fuller request.
+    /// The oldest key has lingered long enough for a fuller request.
     Linger,
-    /// The end of the oldest remembered error.
+    /// The oldest remembered error expires.
     ErrorMemory,
-    /// Some keys are not left alone any more.
+    /// The first of the keys that are not to be loaded may be loaded again.
     Throttle,
-    /// The rate allows another request.
+    /// The rate limit allows another request.
     Rate,
-    /// The end of a drain.
+    /// The drain times out.
     Drain,
 }
 
-/// A deadline's identity, in firing order.
+/// The identity of a deadline. Its order is the order of firing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct DeadlineId {
     pub at: Moment,
@@ -38,12 +38,12 @@ pub struct DeadlineId {
 #[derive(Default)]
 pub struct Deadlines {
     timers: BTreeMap<DeadlineId, Due>,
-    /// How many were set so far: numbers the next one.
+    /// The number of deadlines that were ever set, which numbers the next one.
     set: u64,
 }
 
 impl Deadlines {
-    /// Sets a deadline. One at `Moment::NEVER` is not kept.
+    /// Sets a deadline. One at `Moment::NEVER` is not stored.
     pub fn set(&mut self, at: Moment, due: Due) -> DeadlineId {
         self.set += 1;
         let timer = DeadlineId { at, nth: self.set };
@@ -58,24 +58,24 @@ impl Deadlines {
         self.timers.remove(&timer);
     }
 
-    /// When the next one falls due.
+    /// The time of the next deadline.
     pub fn next(&self) -> Option<Moment> {
         self.timers.first_key_value().map(|(timer, _)| timer.at)
     }
 
-    /// Takes the earliest deadline, if it is due by `now`.
+    /// Removes and returns the earliest deadline if it is due by `now`.
     pub fn pop(&mut self, now: Moment) -> Option<(Moment, Due)> {
         let first = self.timers.first_entry().filter(|first| first.key().at <= now)?;
         let (timer, due) = first.remove_entry();
         Some((timer.at, due))
     }
 
-    /// Whether this deadline is pending for this purpose. For checks.
+    /// Whether this deadline is pending for this purpose. Used in checks.
     pub fn holds(&self, timer: DeadlineId, due: Due) -> bool {
         timer.at == Moment::NEVER || self.timers.get(&timer) == Some(&due)
     }
 
-    /// How many are pending. For checks.
+    /// The number of pending deadlines. Used in checks.
     pub fn len(&self) -> usize {
         self.timers.len()
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f10_what_never_comes_is_not_kept() {
+    fn f10_a_deadline_at_never_is_not_stored() {
         let mut deadlines = Deadlines::default();
         let never = deadlines.set(Moment::NEVER, Due::Drain);
         assert_eq!((deadlines.next(), deadlines.len()), (None, 0));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn f10_what_falls_due_at_one_instant_does_so_in_the_order_set() {
+    fn f10_deadlines_at_the_same_time_fire_in_the_order_in_which_they_were_set() {
         let mut deadlines = Deadlines::default();
         deadlines.set(Moment(2), Due::Linger);
         deadlines.set(Moment(1), Due::Drain);

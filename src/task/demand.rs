@@ -1,7 +1,7 @@
-//! The demand for a flight's key: how many waiters and refreshes want it, and how urgently (rules F09, F13, F19).
+//! The demand for a flight's key: how many waiters and refreshes want it, and with which urgency (rules F09, F13, F19).
 //!
-//! A flight has the highest urgency among those: it rises when a more urgent one joins, and falls when that one leaves. Nearly always all
-//! have the same urgency; those with lower ones are counted separately.
+//! A flight has the highest urgency among these. It rises when a more urgent one joins, and falls when that one leaves. Nearly always all
+//! have the same urgency; lower ones are counted separately.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,24 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wish {
     pub urgency: i32,
-    /// Whether the key may wait without a place if none is free, instead of being lost: so for a fetch of several keys, and for a refresh.
+    /// Whether the key may wait without a place if none is free, instead of being lost. True for fetches of several keys, and for
+    /// refreshes.
     pub is_deferrable: bool,
     /// Whether the answer is to be stored.
     pub stores: bool,
 }
 
-/// The whole demand for one key.
+/// The total demand for one key.
 pub struct Demand {
-    /// The highest urgency; once the demand is empty, the last one it had.
+    /// The highest urgency. Once the demand is empty, the last one.
     urgency: i32,
-    /// How many wishes have that urgency.
+    /// The number of wishes with that urgency.
     most_urgent: u32,
     /// The wishes of lower urgency.
     less_urgent: Option<Box<LessUrgent>>,
-    /// How many of all wishes are deferrable.
+    /// The number of deferrable wishes.
     deferrable: u32,
-    /// Whether any wish, present or past, asked for the answer to be stored.
+    /// Whether any wish, including those that were removed, needs the answer to be stored.
     pub stores: bool,
 }
 
@@ -36,7 +37,7 @@ struct LessUrgent {
 }
 
 impl Demand {
-    /// A demand of one wish.
+    /// Creates a demand with one wish.
     pub fn of(wish: Wish) -> Demand {
         Demand { urgency: wish.urgency, most_urgent: 1, less_urgent: None, deferrable: u32::from(wish.is_deferrable), stores: wish.stores }
     }
@@ -53,11 +54,11 @@ impl Demand {
 
     /// Whether there is no wish.
     pub fn is_empty(&self) -> bool {
-        // Any wishes that are left include the most urgent.
+        // Any wishes that are left include the most urgent one.
         self.most_urgent == 0
     }
 
-    /// Whether any wish is deferrable, so that the key is not lost for lack of a place.
+    /// Whether any wish is deferrable, so that the key is not lost if there is no place.
     pub fn is_deferrable(&self) -> bool {
         self.deferrable > 0
     }
@@ -109,7 +110,7 @@ impl Demand {
         };
         less.total -= 1;
         if urgency == self.urgency {
-            // The next lower urgency is the highest now.
+            // The next lower urgency becomes the highest.
             if let Some((urgency, count)) = less.by_urgency.pop_last() {
                 (self.urgency, self.most_urgent) = (urgency, count);
                 less.total -= count - 1;
@@ -125,7 +126,7 @@ impl Demand {
         }
     }
 
-    /// Whether the counts are consistent and include these wishes; any others are refreshes. For checks.
+    /// Whether the counts are consistent and include these wishes; any further ones are refreshes. Used in checks.
     pub fn covers(&self, wishes: impl Iterator<Item = Wish> + Clone) -> bool {
         let less = || self.less_urgent.iter().flat_map(|less| &less.by_urgency);
         let known = |urgency: i32| match less().find(|(level, _)| **level == urgency) {
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f13c_a_key_is_as_urgent_as_the_most_urgent_who_want_it_now() {
+    fn f13c_a_key_has_the_highest_urgency_among_its_present_wishes() {
         let wish = |urgency, is_deferrable| Wish { urgency, is_deferrable, stores: false };
         let mut wishes = vec![wish(0, true)];
         let mut demand = Demand::of(wishes[0]);
@@ -159,7 +160,7 @@ mod tests {
         }
         for nth in [2, 1, 2, 3, 0, 1, 0] {
             demand.remove(wishes.remove(nth));
-            assert!(demand.covers(wishes.iter().copied()), "after {nth}");
+            assert!(demand.covers(wishes.iter().copied()), "after step {nth}");
             assert_eq!((demand.total(), demand.is_deferrable()), (wishes.len() as u32, wishes.iter().any(|wish| wish.is_deferrable)));
             if let Some(highest) = wishes.iter().map(|wish| wish.urgency).max() {
                 assert_eq!(demand.urgency(), highest);
@@ -167,6 +168,6 @@ mod tests {
         }
         assert!(demand.is_empty());
         demand.add(wish(-7, false));
-        assert_eq!(demand.urgency(), -7, "nobody is left of those who were more urgent");
+        assert_eq!(demand.urgency(), -7, "no more urgent wish is left");
     }
 }

@@ -1,27 +1,27 @@
-//! The memory of recent errors (rule F20): bounded in number and in bytes, the oldest out first, and limited in time. Its memory comes back when
-//! that time is over (rule S20).
+//! The memory of recent errors (rule F20): limited in number, in bytes and in time; the oldest are forgotten first. Its heap memory is
+//! freed when all have expired (rule S20).
 
 use crate::base::{Error, Key, Millis};
 use lru::LruCache;
 
-/// What is counted for an error beside its key and its sentence, in bytes: about what the heap holds.
+/// The overhead that is counted for an error besides its key and its message, in bytes: about what the heap uses.
 const OVERHEAD: u64 = 128;
-/// How many bytes the errors may have, on average over as many as may be remembered. Nobody's sentences need more.
+/// The average number of bytes that each of the maximum number of errors may use. That is enough for any sensible message.
 const BYTES_EACH: u64 = 1024;
-/// How many expired errors are removed at a time (rule S19).
+/// The number of expired errors that are removed at a time (rule S19).
 const STEP: usize = 256;
-/// The memory of so many errors is given back when there are none.
+/// If more errors than this were remembered, their memory is freed once there are none.
 const WORTH_GIVING_BACK: usize = 64;
 
 /// Recent errors, by key. A fetch of such a key receives the error again, without a load.
 pub struct ErrorMemory {
-    /// From the youngest to the oldest: all live equally long, and to recall one does not change their order.
+    /// From the youngest to the oldest: all have the same TTL, and recalling one does not change the order.
     errors: LruCache<Key, RecentFailure>,
     ttl_ms: u64,
-    /// 0: nothing is remembered.
+    /// The maximum number of errors; 0 if none are remembered.
     capacity: u64,
     bytes: u64,
-    /// The most there were since there were none.
+    /// The greatest number of errors since there were none.
     most: usize,
 }
 
@@ -35,14 +35,14 @@ fn bytes_of(key: &Key, error: &Error) -> u64 {
 }
 
 impl ErrorMemory {
-    /// A memory for `capacity` errors, `ttl_ms` long each; 0 remembers none.
+    /// Creates a memory for `capacity` errors with a TTL of `ttl_ms` milliseconds; 0 remembers none.
     pub fn new(ttl_ms: u64, capacity: u64) -> ErrorMemory {
         let capacity = if ttl_ms > 0 { capacity } else { 0 };
-        // Unbounded, for the crate would allocate a bounded one in advance: the bounds are kept here.
+        // An unbounded cache, because the crate would allocate a bounded one in advance. The limits are enforced here.
         ErrorMemory { errors: LruCache::unbounded(), ttl_ms, capacity, bytes: 0, most: 0 }
     }
 
-    /// The error remembered for `key`. An expired one is removed and passed to `gone`.
+    /// Returns the error remembered for `key`. An expired one is removed and passed to `gone`.
     pub fn recall(&mut self, key: &[u8], now: Millis, gone: &mut impl FnMut(Error)) -> Option<Error> {
         let remembered = self.errors.peek(key)?;
         if remembered.until > now {
@@ -52,7 +52,7 @@ impl ErrorMemory {
         None
     }
 
-    /// Remembers `error` from `now` on. Errors that it replaces or evicts are passed to `gone`.
+    /// Remembers `error` from `now` on. Errors that it replaces or displaces are passed to `gone`.
     pub fn remember(&mut self, key: &Key, error: &Error, now: Millis, gone: &mut impl FnMut(Error)) {
         if self.capacity == 0 {
             return;
@@ -66,7 +66,7 @@ impl ErrorMemory {
         }
     }
 
-    /// Forgets the error of `key`, if there is one.
+    /// Forgets the error of `key`, if there is one, and passes it to `gone`.
     pub fn forget(&mut self, key: &[u8], gone: &mut impl FnMut(Error)) {
         if let Some((key, forgotten)) = self.errors.pop_entry(key) {
             self.forgotten(&key, forgotten, gone);
@@ -87,12 +87,12 @@ impl ErrorMemory {
         }
     }
 
-    /// When the oldest error expires.
+    /// The time at which the oldest error expires.
     pub fn next_end(&self) -> Option<Millis> {
         self.errors.peek_lru().map(|(_, oldest)| oldest.until)
     }
 
-    /// Forgets some of the errors that have expired; [`ErrorMemory::next_end`] says whether there are more.
+    /// Forgets some of the expired errors. If there are more, [`ErrorMemory::next_end`] is not after `now`.
     pub fn expire(&mut self, now: Millis, gone: &mut impl FnMut(Error)) {
         for _ in 0..STEP {
             if self.next_end().is_none_or(|end| end > now) {
@@ -126,22 +126,22 @@ mod tests {
     }
 
     #[test]
-    fn f20_no_time_or_no_room_remembers_nothing() {
+    fn f20_without_a_ttl_or_capacity_nothing_is_remembered() {
         for (ttl_ms, capacity, wanted) in [(0, 5, false), (5, 0, false), (1, 1, true)] {
             let mut failures = ErrorMemory::new(ttl_ms, capacity);
-            assert_eq!((failures.capacity > 0, remembers(&mut failures)), (wanted, wanted), "{ttl_ms} ms, room for {capacity}");
+            assert_eq!((failures.capacity > 0, remembers(&mut failures)), (wanted, wanted), "TTL {ttl_ms} ms, capacity {capacity}");
         }
     }
 
     #[test]
-    fn f20_each_error_that_goes_is_handed_out() {
+    fn f20_each_forgotten_error_is_passed_to_the_caller() {
         let (mut failures, mut gone) = (ErrorMemory::new(5, 1), 0);
         let error = Error::of_provider(1, b"no", true, None);
         let mut count = |_| gone += 1;
         failures.remember(&Key::new(b"a"), &error, Millis(10), &mut count);
         failures.remember(&Key::new(b"b"), &error, Millis(10), &mut count);
-        assert!(failures.recall(b"b", Millis(15), &mut count).is_none(), "its time is over");
-        failures.forget(b"b", &mut |_| panic!("it was forgotten when its time was over"));
+        assert!(failures.recall(b"b", Millis(15), &mut count).is_none(), "the error has expired");
+        failures.forget(b"b", &mut |_| panic!("the expired error is still remembered"));
         failures.remember(&Key::new(b"c"), &error, Millis(10), &mut count);
         failures.forget(b"c", &mut count);
         failures.remember(&Key::new(b"d"), &error, Millis(10), &mut count);
@@ -156,15 +156,15 @@ mod tests {
         for number in 0..100u32 {
             failures.remember(&Key::new(&number.to_le_bytes()), &long, Millis(0), &mut |_| {});
         }
-        assert_eq!(failures.errors.len(), 10, "with some 10 KB each");
+        assert_eq!(failures.errors.len(), 10, "10 errors of about 10 KB fit");
         assert!(failures.bytes <= 100 * BYTES_EACH);
-        assert!(failures.recall(&99u32.to_le_bytes(), Millis(1), &mut |_| {}).is_some(), "the youngest are kept");
+        assert!(failures.recall(&99u32.to_le_bytes(), Millis(1), &mut |_| {}).is_some(), "the youngest errors are remembered");
         failures.clear(&mut |_| {});
         assert_eq!(failures.bytes, 0);
     }
 
     #[test]
-    fn s20_what_has_expired_goes_in_steps_and_gives_its_memory_back() {
+    fn s20_expired_errors_are_removed_in_steps_and_their_memory_is_freed() {
         let (mut failures, mut gone) = (ErrorMemory::new(5, 10_000), 0);
         let error = Error::of_provider(1, b"no", true, None);
         for number in 0..1_000u32 {

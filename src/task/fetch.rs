@@ -1,4 +1,4 @@
-//! A fetch: one call that asks for one or several keys, each a position.
+//! A fetch: one call that requests one or several keys. Each of them is a position.
 
 use super::FlightId;
 use super::deadlines::DeadlineId;
@@ -10,80 +10,81 @@ use crate::base::Error;
 use crate::base::config::{BatchMode, LeavePolicy};
 use smallvec::SmallVec;
 
-/// How a fetch wants its results delivered.
+/// How the results of a fetch are delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
     /// One event for each position.
     Each,
     /// One event for all positions.
     All,
-    /// None: a refresh only wants its keys loaded.
+    /// No event: a refresh only wants its keys loaded.
     Refresh,
-    /// Not at all, and not at any cost: its keys were used, and will soon be over (rule R05).
+    /// No event, and only if there is room: a refresh of entries that were used shortly before their expiry (rule R05).
     Ahead,
 }
 
 impl Form {
-    /// Whether anybody is told.
-    pub fn tells(self) -> bool {
+    /// Whether results are delivered.
+    pub fn delivers(self) -> bool {
         matches!(self, Form::Each | Form::All)
     }
 }
 
-/// A fetch under way.
+/// A fetch that has not ended.
 pub struct Fetch<H: Host> {
-    /// `None` where nobody is told, and after the last event.
+    /// `None` if no results are delivered, and after the last event.
     pub sink: Option<H::Sink>,
     pub context: Option<H::Context>,
     pub form: Form,
     pub mode: BatchMode,
-    /// What happens to a running load when this fetch, its last waiter, times out (rule F10a).
+    /// What happens to a running load if this fetch is its last waiter and times out (rule F10a).
     pub on_timeout: LeavePolicy,
-    /// The same when it is cancelled.
+    /// The same if the fetch is cancelled.
     pub on_cancel: LeavePolicy,
     pub positions: SmallVec<[Position; 1]>,
-    /// How many positions are not settled.
+    /// The number of positions that are not settled.
     pub open: usize,
-    /// How many settled positions failed.
+    /// The number of settled positions that failed.
     pub failed: usize,
-    /// `Form::All`: the results so far, by position.
+    /// With `Form::All`: the results so far, by position.
     pub outcomes: Vec<Outcome>,
-    /// Why the fetch as a whole ended early, if it did.
+    /// The reason if the fetch as a whole ended early.
     pub ended: Option<Error>,
-    /// After how many more settled positions progress is reported; 0: never.
+    /// The number of settled positions between two reports of progress; 0: none.
     pub progress_step: usize,
-    /// At how many settled positions progress is reported next.
+    /// The number of settled positions at which progress is reported next.
     pub progress_at: usize,
-    /// The fetch's timeout.
+    /// The deadline of the fetch's timeout.
     pub deadline: Option<DeadlineId>,
-    /// When it waits no longer for better than what is stale.
+    /// The deadline at which it stops waiting for loads, and receives fallbacks.
     pub stale_at: Option<DeadlineId>,
-    /// What it adds to the demand for each of its keys.
+    /// What the fetch adds to the demand for each of its keys.
     pub wish: Wish,
-    /// The fetch's number, counting from the first.
+    /// The number of the fetch, in order of arrival.
     pub arrival: u64,
-    /// Where its keys stand in the queue.
+    /// The position of its keys in the order of the queue.
     pub stand: Arrival,
-    /// How many flights that it started wait in the queue. While there are any, the fetch is kept, because they use its context.
+    /// The number of flights started by the fetch that wait in the queue. While there are any, the fetch is kept, because they use its
+    /// context.
     pub waiting: usize,
 }
 
-/// One position.
+/// The state of one position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Position {
-    /// Not settled; waits for this flight (a null id: for none yet).
+    /// Not settled. The id is that of the flight it waits for; null before it has joined one.
     Open(FlightId),
-    /// Settled for good.
+    /// Settled.
     Settled,
 }
 
 impl<H: Host> Fetch<H> {
     /// Whether every position is settled, and no flight that it started waits in the queue.
-    pub fn is_over(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.open == 0 && self.waiting == 0
     }
 
-    /// How many positions are settled.
+    /// The number of settled positions.
     pub fn done(&self) -> usize {
         self.positions.len() - self.open
     }

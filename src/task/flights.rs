@@ -1,8 +1,8 @@
 //! All flights and the states of their keys, found by id and by key.
 //!
-//! A key nearly always has one flight at a time, and nothing is left of it when that has ended. So the first flight of a key is in the record
-//! of the key's state: both are created, found and removed together. A further flight of a key whose state is still there (a write overtook
-//! the first, or an answer for it may still arrive) has a place of its own.
+//! A key nearly always has one flight at a time, and nothing is left of the key when that flight has ended. So the first flight of a key is
+//! stored in the record of the key's state: both are created, found and removed together. If a key still has a state when another flight
+//! starts (a write overtook the first flight, or an answer for it may still arrive), that flight is stored separately.
 
 use super::flight::{EndedFlight, Flight, KeyState, Standing};
 use super::key_index::KeyIndex;
@@ -15,20 +15,20 @@ use std::ops::{Index, IndexMut};
 /// The flights, and the states of their keys.
 pub struct Flights {
     records: IdSlab<KeyStateId, KeyRecord>,
-    /// By their ids without the mark.
+    /// Flights that are not in a record, by their ids without the mark.
     further: IdSlab<FlightId, Flight>,
     by_key: KeyIndex,
     len: usize,
     overtaken: usize,
 }
 
-/// What is known of a key, and its first flight until that ends.
+/// The state of a key, and its first flight until that ends.
 struct KeyRecord {
     state: KeyState,
     first: Option<Flight>,
 }
 
-/// The id of a first flight is that of its record; the ids of the others are marked.
+/// The id of a first flight is that of its record. The ids of other flights are marked.
 #[inline(always)]
 fn first_of(record: KeyStateId) -> FlightId {
     FlightId::of(record.raw())
@@ -40,22 +40,22 @@ fn record_of(first: FlightId) -> KeyStateId {
 }
 
 impl Flights {
-    /// No flights.
+    /// Creates an empty collection.
     pub fn new() -> Flights {
         Flights { records: IdSlab::new(), further: IdSlab::new(), by_key: KeyIndex::new(), len: 0, overtaken: 0 }
     }
 
-    /// How many flights there are.
+    /// The number of flights.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no flights.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many flights are overtaken. While it is 0, no key has two flights.
+    /// The number of overtaken flights. While it is 0, no key has two flights.
     pub fn overtaken(&self) -> usize {
         self.overtaken
     }
@@ -72,7 +72,7 @@ impl Flights {
         Some(&self.records.get(id)?.state)
     }
 
-    /// How many keys are compared until the state of this one is found.
+    /// The number of keys that are compared to find the state of this one.
     #[cfg(test)]
     pub fn compared(&self, hash: u64, key: &[u8]) -> usize {
         let compared = std::cell::Cell::new(0);
@@ -159,7 +159,7 @@ impl Flights {
         self.overtaken += 1;
     }
 
-    /// Removes a flight. Its reference to the state of its key passes to the caller.
+    /// Removes a flight. Its reference to the state of its key becomes the caller's.
     pub fn remove(&mut self, id: FlightId) -> Option<EndedFlight> {
         let (flight, state) = self.get_with_key(id)?;
         let (ended, standing) = (flight.end(), flight.standing);
@@ -181,7 +181,7 @@ impl Flights {
     /// Removes a flight, and its reference to the state of its key.
     #[inline(always)]
     pub fn remove_and_release(&mut self, id: FlightId) -> Option<EndedFlight> {
-        // Usually nothing is left of the key then: one step for both.
+        // Usually nothing is left of the key afterwards, so both are removed in one step.
         let only = self.records.get(record_of(id)).filter(|record| record.is_held_by_first_alone());
         if let Some(hash) = only.map(|record| record.state.hash) {
             let end = |record: &mut KeyRecord| record.first.as_mut().map(Flight::end);
@@ -195,7 +195,7 @@ impl Flights {
         Some(ended)
     }
 
-    /// Drops one reference to the state of a key, and removes the state with the last one.
+    /// Drops one reference to the state of a key, and removes the state with its last reference.
     pub fn release(&mut self, id: KeyStateId) {
         let state = &mut self[id];
         state.holders -= 1;
@@ -228,7 +228,7 @@ impl Flights {
         self.records.iter().map(|(id, record)| (id, &record.state))
     }
 
-    /// Removes everything, and returns the flights.
+    /// Removes everything. Returns the flights.
     pub fn drain(&mut self) -> Vec<Flight> {
         let mut flights = self.further.drain();
         flights.extend(self.records.drain().into_iter().filter_map(|record| record.first));
@@ -237,15 +237,15 @@ impl Flights {
         flights
     }
 
-    /// Whether its counts are right. For checks: reads everything.
+    /// Checks that the counts are consistent: reads everything.
     pub fn check(&self) -> Result<(), String> {
         let overtaken = self.values().filter(|flight| flight.standing != Standing::Current).count();
         let (is, counted) = ((self.values().count(), overtaken), (self.len, self.overtaken));
         if is != counted {
-            return Err(format!("flights and overtaken ones are {is:?}, counted {counted:?}"));
+            return Err(format!("flights and overtaken flights are {is:?}, but {counted:?} were counted"));
         }
         if self.by_key.len() != self.records.len() {
-            return Err("a key state is not found by its key, or twice".into());
+            return Err("the index has not exactly one entry for each key state".into());
         }
         Ok(())
     }
@@ -263,14 +263,14 @@ impl Index<FlightId> for Flights {
     type Output = Flight;
     #[inline]
     fn index(&self, id: FlightId) -> &Flight {
-        self.get(id).expect("the caller knows that it is there")
+        self.get(id).expect("the id is that of a flight")
     }
 }
 
 impl IndexMut<FlightId> for Flights {
     #[inline]
     fn index_mut(&mut self, id: FlightId) -> &mut Flight {
-        self.get_mut(id).expect("the caller knows that it is there")
+        self.get_mut(id).expect("the id is that of a flight")
     }
 }
 

@@ -1,4 +1,4 @@
-//! A group: the waiting keys of one fetch at one urgency, in the order asked.
+//! A group: the waiting keys of one fetch at one urgency, in the order of their positions.
 
 use super::FlightId;
 use std::collections::BTreeMap;
@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 /// A key that waits in the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitingKey {
-    /// Its position in the fetch that started its flight.
+    /// The position in the fetch that started the key's flight.
     pub position: u32,
     pub flight: FlightId,
 }
 
-/// The waiting keys of one fetch at one urgency, and how many places of the queue they hold. There is at least one key.
+/// The waiting keys of one fetch at one urgency, and the number of places that they hold. There is at least one key.
 pub struct Group {
     keys: GroupKeys,
-    /// How many keys there are.
+    /// The number of keys.
     pub len: usize,
     pub places: usize,
-    /// How many places they may hold.
+    /// The maximum number of places; 0 for keys that are retried, which need none.
     pub most_places: usize,
 }
 
@@ -26,11 +26,11 @@ enum GroupKeys {
     Many(Box<Many>),
 }
 
-/// Keys nearly always arrive in the order asked, and are then appended to a list. A key whose urgency changed may arrive between others,
-/// and goes to a tree. Removing a key from the middle of the list costs no more than finding it: its slot stays without a flight, and is
-/// dropped once it is at either end of the list.
+/// Keys nearly always arrive in the order of their positions, and are then appended to a list. A key whose urgency changed may arrive
+/// between others, and goes to a tree. Removing a key from the middle of the list costs no more than finding it: its slot becomes empty (a
+/// null flight), and is dropped once it is at either end of the list.
 struct Many {
-    /// In the order asked, starting at `first`. The first and the last have flights.
+    /// Ordered by position, starting at `first`. The first and the last slot are not empty.
     listed: Vec<WaitingKey>,
     first: usize,
     /// Keys that arrived between others, by position.
@@ -38,7 +38,7 @@ struct Many {
 }
 
 impl Group {
-    /// A group of one key, which holds no place yet.
+    /// Creates a group of one key, without a place.
     pub fn of(key: WaitingKey, most_places: usize) -> Group {
         Group { keys: GroupKeys::One(key), len: 1, places: 0, most_places }
     }
@@ -48,18 +48,18 @@ impl Group {
         self.most_places == 0
     }
 
-    /// How many keys wait without a place.
+    /// The number of keys that wait without a place.
     pub fn deferred(&self) -> usize {
         self.len - self.places
     }
 
-    /// How many more places its keys could hold.
+    /// The number of further places that its keys could hold.
     #[inline]
     pub fn lacks(&self) -> usize {
         self.len.min(self.most_places).saturating_sub(self.places)
     }
 
-    /// The key that goes first.
+    /// The key that is served first.
     #[inline]
     pub fn first(&self) -> WaitingKey {
         match &self.keys {
@@ -69,7 +69,7 @@ impl Group {
         }
     }
 
-    /// The key that goes last.
+    /// The key that is served last.
     pub fn last(&self) -> WaitingKey {
         match &self.keys {
             GroupKeys::One(key) => *key,
@@ -92,7 +92,7 @@ impl Group {
         }
     }
 
-    /// Takes out the key of this position. If it is the only one, the caller removes the group instead.
+    /// Removes the key of this position. If it is the only one, the caller removes the group instead.
     #[inline]
     pub fn remove(&mut self, position: u32) {
         self.len -= 1;
@@ -101,7 +101,7 @@ impl Group {
         }
     }
 
-    /// Moves keys from the front to `popped` until it has `most`, or until `may_go` refuses one. Returns whether a key was refused.
+    /// Moves keys from the front to `popped` until that has `most` keys, or until `may_go` refuses one. Returns whether a key was refused.
     #[inline]
     pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
         while self.len > 0 && popped.len() < most {
@@ -115,7 +115,7 @@ impl Group {
         false
     }
 
-    /// The keys in order. For checks.
+    /// The keys in order. Used in checks.
     pub fn keys(&self) -> Vec<WaitingKey> {
         match &self.keys {
             GroupKeys::One(key) => vec![*key],
@@ -131,12 +131,12 @@ impl Group {
 }
 
 impl Many {
-    /// The one of the two keys that comes first in the order of `is_before`.
+    /// Returns the key that comes first in the order of `is_before`.
     fn end(&self, listed: Option<&WaitingKey>, between: Option<(&u32, &FlightId)>, is_before: fn(&u32, &u32) -> bool) -> WaitingKey {
         let between = between.map(|(position, flight)| WaitingKey { position: *position, flight: *flight });
         match (listed.copied(), between) {
             (Some(one), Some(other)) if is_before(&other.position, &one.position) => other,
-            (one, other) => one.or(other).expect("a group without keys is forgotten"),
+            (one, other) => one.or(other).expect("a group has at least one key"),
         }
     }
 
@@ -152,7 +152,7 @@ impl Many {
     #[inline]
     fn remove(&mut self, position: u32) {
         if self.listed.get(self.first).is_some_and(|first| first.position == position) {
-            // The usual case.
+            // The most frequent case: the first key.
             self.first += 1;
             if self.listed.get(self.first).is_none_or(|next| next.flight == FlightId::NULL) {
                 self.trim();
@@ -188,7 +188,7 @@ mod tests {
     use crate::base::Random;
 
     #[test]
-    fn f13_a_group_is_in_order_whatever_comes_and_goes() {
+    fn f13_a_group_stays_in_order_as_keys_are_added_and_removed() {
         let mut flights = crate::task::slab::IdSlab::<FlightId, ()>::new();
         let mut random = Random::new(Some(1));
         let mut draw = |below: usize| (random.unit() * below as f64) as usize;
@@ -196,7 +196,7 @@ mod tests {
             let mut known: BTreeMap<u32, FlightId> = BTreeMap::new();
             let mut group: Option<Group> = None;
             for nth in 0..200u32 {
-                // Most in order, some between.
+                // Most arrive in order, some between others.
                 let position = if draw(4) == 0 { draw(400) as u32 } else { 400 + nth };
                 if draw(5) < 3 && !known.contains_key(&position) {
                     let key = WaitingKey { position, flight: flights.insert_with_key(|_| ()) };
@@ -206,7 +206,7 @@ mod tests {
                         None => group = Some(Group::of(key, 3)),
                     }
                 } else if let Some(some) = &mut group {
-                    let position = *known.keys().nth(draw(known.len()) * draw(2)).expect("it has keys");
+                    let position = *known.keys().nth(draw(known.len()) * draw(2)).expect("there is a key");
                     known.remove(&position);
                     some.remove(position);
                     if some.len == 0 {

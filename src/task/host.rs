@@ -1,4 +1,4 @@
-//! What the floor above provides to the table (event sinks, request handles, the store), and the effects that the table returns.
+//! The interface to the floor above (event sinks, request handles, the store), and the effects that the table returns.
 
 use super::RequestId;
 use super::outcome::{BatchOutcome, Outcome};
@@ -7,24 +7,24 @@ use smallvec::SmallVec;
 
 /// The types that the floor above provides.
 pub trait Host {
-    /// Where the events of one fetch are collected.
+    /// Collects the events of one fetch.
     type Sink: EventSink;
     /// The handle that the provider receives.
     type Request: Clone;
     /// Data of a fetch that is passed to the provider.
     type Context: Clone;
 
-    /// Creates the handle for a request. Called under the table's lock: it may allocate, and does nothing else.
+    /// Creates the handle for a request. Called under the table's lock, so it may allocate, but must not block or call the program.
     fn request(&self, handout: Handout<Self::Context>) -> Self::Request;
 }
 
-/// Collects the events of one fetch, in order. Events are posted under the table's lock, so that they are delivered in the order in
-/// which the positions settle (rule F03).
+/// Collects the events of one fetch, in order. Events are posted under the table's lock, so that they are delivered in the order in which
+/// the positions settle (rule F03).
 pub trait EventSink: Clone {
-    /// Appends an event; true if the event sink must be scheduled for delivery now.
+    /// Appends an event. Returns true if the event sink must be scheduled for delivery now.
     #[must_use]
     fn post(&self, event: Event) -> bool;
-    /// Updates how many positions are settled, and how many of them failed.
+    /// Updates the number of settled positions, and of those that failed.
     fn progress(&self, done: usize, failed: usize);
 }
 
@@ -37,30 +37,30 @@ pub enum Event {
         index: usize,
         /// How it was settled.
         outcome: Outcome,
-        /// Whether nothing more follows.
+        /// Whether this is the last event.
         last: bool,
     },
-    /// All positions are settled. Nothing more follows.
+    /// All positions are settled. This is the last event.
     Batch(BatchOutcome),
-    /// Some more positions are settled.
+    /// More positions are settled.
     Progress {
-        /// How many positions are settled.
+        /// The number of settled positions.
         done: usize,
-        /// How many of them failed.
+        /// The number of those that failed.
         failed: usize,
-        /// How many positions there are.
+        /// The number of positions.
         total: usize,
     },
 }
 
-/// A request on its way to the provider.
+/// A request that is to be passed to the provider.
 #[derive(Debug)]
 pub struct Handout<C> {
     /// The id by which the provider's answers refer to it.
     pub id: RequestId,
     /// The keys, each once.
     pub keys: PackedKeys,
-    /// Which attempt of its flight each key is in: 1, 2, ...
+    /// The number of the attempt of each key's flight: 1, 2, ...
     pub attempts: Vec<u32>,
     /// The context of the fetch that started each key's flight.
     pub contexts: Vec<Option<C>>,
@@ -68,7 +68,7 @@ pub struct Handout<C> {
     pub urgency: i32,
 }
 
-/// Why a request is no longer wanted. The numbers are the C API's.
+/// Why a request is no longer wanted. The numbers are part of the C API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Cancel {
@@ -83,24 +83,24 @@ pub enum Cancel {
 /// The result of storing an answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FillResult {
-    /// As in [`Outcome`]; 0 when it is not stored.
+    /// As in [`Outcome`]; 0 if the answer is not stored.
     pub ttl_left_ms: i64,
-    /// What the entry costs; 0 when it is not stored.
+    /// The cost of the entry in bytes; 0 if the answer is not stored.
     pub cost: u64,
 }
 
-/// The store, as far as loading needs it. Called under the table's lock.
+/// The part of the store that loading needs. Called under the table's lock.
 pub trait AnswerStore {
-    /// Looks `key` up. A find counts as a hit and as a use; no find does not count as a miss.
+    /// Looks `key` up. An entry that is found counts as a hit and as a use; a miss is not counted.
     fn probe(&mut self, key: &[u8]) -> Option<Outcome>;
-    /// Stores an answer, of which the caller keeps a reference. Exclusive access lets it be shared without synchronisation. `hash` is the
-    /// key's, by the table's hasher.
+    /// Stores an answer, of which the caller keeps a reference. Exclusive access allows sharing it without synchronisation. `hash` is the
+    /// hash of the key by the table's hasher.
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult;
-    /// What the store has of `key` after its end (rule R01); counts as no hit.
+    /// Returns the expired entry of `key` that is kept as a fallback (rule R01). Does not count as a hit.
     fn stale(&mut self, key: &[u8]) -> Option<Outcome>;
-    /// Removes that.
+    /// Removes the fallback of `key`.
     fn remove_stale(&mut self, key: &[u8]);
-    /// The load of `key` ahead of its entry's end failed.
+    /// Records that the refresh of `key` ahead of its expiry failed.
     fn refresh_failed(&mut self, key: &[u8]);
 }
 
@@ -114,36 +114,36 @@ pub struct TableContext<'a, H: Host, S> {
     pub out: &'a mut Effects<H>,
 }
 
-/// What must be carried out once the table's lock is released, in the order of the fields. If effects are dropped instead, a caller
-/// loses its answer. Most operations have none, or one event sink, so creating and dropping an empty value is cheap.
+/// What the caller must do once the table's lock is released, in the order of the fields. If effects are dropped instead, a caller never
+/// receives its answer. Most operations have none, or one event sink, so creating and dropping an empty value is cheap.
 #[must_use]
 pub struct Effects<H: Host> {
     /// Event sinks to schedule for delivery.
     pub scheduled: SmallVec<[H::Sink; 2]>,
-    /// Requests to hand to the provider.
+    /// Requests to pass to the provider.
     pub handed: Vec<H::Request>,
     /// Requests whose provider must be notified that they are no longer wanted.
     pub cancelled: Vec<(H::Request, Cancel)>,
-    /// Possibly last references to host objects: dropped where callbacks run, under no lock.
+    /// References to objects of the host that may be the last ones: to be dropped where callbacks run, with no lock held.
     pub deferred_drops: Vec<DeferredDrop<H>>,
 }
 
-/// A reference whose drop may run host code. It is kept only to be dropped.
+/// A reference whose drop may run host code. It is kept only to be dropped later.
 pub enum DeferredDrop<H: Host> {
     /// An answer that was not wanted, or that has been delivered to every waiter.
     Answer(Answer),
-    /// An error, likewise.
+    /// An error that was not wanted, or that has been delivered to every waiter.
     Error(Error),
     /// The context of a fetch that ended.
     Context(H::Context),
     /// The event sink of a fetch that ended.
     Sink(H::Sink),
-    /// The handle of a request that is over.
+    /// The handle of a request that has ended.
     Request(H::Request),
 }
 
 impl<H: Host> DeferredDrop<H> {
-    /// Whether dropping it can run host code.
+    /// Whether dropping it may run host code.
     pub fn runs_host_code(&self) -> bool {
         match self {
             DeferredDrop::Answer(answer) => answer.runs_host_code_on_drop(),
@@ -160,12 +160,12 @@ impl<H: Host> Default for Effects<H> {
 }
 
 impl<H: Host> Effects<H> {
-    /// Whether there is nothing to be done.
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.scheduled.is_empty() && self.handed.is_empty() && self.cancelled.is_empty() && self.deferred_drops.is_empty()
     }
 
-    /// Drops an error after unlocking, if there is one: it may carry an object of the program.
+    /// Defers dropping an error, if there is one, until the lock is released: it may contain an object of the program.
     #[inline]
     pub(super) fn defer_error_drop(&mut self, error: Option<Error>) {
         if let Some(error) = error {

@@ -3,7 +3,7 @@
 use super::KeyStateId;
 use hashbrown::HashTable;
 
-/// The number of parts. With a million keys each part has 4,000.
+/// The number of parts. With a million keys, each part has about 4,000.
 const PARTS: usize = 256;
 
 /// Key states by the hash of their key.
@@ -12,7 +12,7 @@ pub struct KeyIndex {
     len: usize,
 }
 
-/// The hash is stored here so that most mismatches are detected, and entries are rehashed, without reading the key state.
+/// Stores the hash, so that most mismatches are detected, and entries are rehashed, without reading the key state.
 #[derive(Clone, Copy)]
 struct IndexEntry {
     hash: u64,
@@ -25,18 +25,18 @@ impl KeyIndex {
         KeyIndex { parts: (0..PARTS).map(|_| HashTable::new()).collect(), len: 0 }
     }
 
-    /// How many key states there are.
+    /// The number of key states.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Chosen by middle bits, because the table within a part uses the lowest and the highest ones.
+    /// Selects the part by bits from the middle, because the table within a part uses the lowest and the highest ones.
     #[inline]
     fn part(hash: u64) -> usize {
         (hash >> 32) as usize % PARTS
     }
 
-    /// The key state with this hash for which `is_its` is true.
+    /// Returns the key state with this hash for which `is_its` is true.
     #[inline]
     pub fn find(&self, hash: u64, is_its: impl Fn(KeyStateId) -> bool) -> Option<KeyStateId> {
         self.parts[Self::part(hash)].find(hash, |entry| entry.hash == hash && is_its(entry.key_state)).map(|entry| entry.key_state)
@@ -78,9 +78,9 @@ mod tests {
     use crate::task::slab::IdSlab;
 
     #[test]
-    fn s20_an_index_finds_what_is_there_and_gives_back_what_a_burst_took() {
+    fn s20_an_index_finds_its_entries_and_frees_the_memory_of_a_burst() {
         let (mut slab, mut index) = (IdSlab::<KeyStateId, u64>::new(), KeyIndex::new());
-        // Every hash twice: two keys may share one.
+        // Each hash is used twice, because two keys may have the same one.
         let hash = |nth: u64| (nth / 2).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let key_states: Vec<(u64, KeyStateId)> = (0..200_000).map(|nth| (nth, slab.insert_with_key(|_| nth))).collect();
         key_states.iter().for_each(|(nth, key_state)| index.insert(hash(*nth), *key_state));

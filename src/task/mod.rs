@@ -1,7 +1,7 @@
 //! The state machine of a load: which waiter receives which answer, exactly once.
 //!
-//! Pure data. Nothing here starts a thread, takes a lock or calls the host: every method takes an event, changes the
-//! [`Table`], and leaves in the [`Effects`] what the caller must carry out once the table's lock is released.
+//! Pure data. Nothing here starts a thread, takes a lock or calls the host. Every method takes an event, changes the [`Table`], and adds to
+//! the [`Effects`] what the caller must do once the table's lock is released.
 //!
 //! ```text
 //!            ask            slot free            answer
@@ -10,14 +10,15 @@
 //!                      ╰──── Backoff ◀─────╯
 //! ```
 //!
-//! A *flight* is one load of one key, shared by every fetch that wants the key. It is *current* (can be joined) or *overtaken* (the
-//! key was written meanwhile: the flight still settles its waiters, but never stores and cannot be joined). Once no key of a request
-//! is wanted, the request is cancelled: its flights end, and its parts become *unwanted*: their answers may still be stored, but
-//! settle no position. An attempt that times out leaves a *late* part behind, whose answer still counts if nothing newer was written.
+//! A *flight* is one load of one key, shared by every fetch that wants the key. It is *current* (fetches can join it) or *overtaken* (the
+//! key was written meanwhile: the flight still settles its waiters, but its answer is not stored and no fetch can join it). Once no key of
+//! a request is wanted, the request is cancelled: its flights end, and its parts become *unwanted*: their answers may still be stored, but
+//! settle no position. An attempt that times out leaves a *late* part, whose answer is still used if nothing newer was written.
 //!
-//! Reading order: [`outcome`] (what is delivered), [`host`] (what the floor above provides), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`flights`] (all of the first), [`demand`] (who wants a flight), [`queue`] of [`group`]s, [`deadlines`], [`retry`], [`error_memory`], [`throttle`], [`recent`],
-//! then [`table`], one file for each event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
+//! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
+//! three nouns), [`flights`] (all flights and key states), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
+//! [`deadlines`], [`retry`], [`error_memory`], [`throttle`], [`recent`], then [`table`], with one file for each event. Rules F06 to F20;
+//! the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
 mod concurrency;
@@ -55,7 +56,7 @@ macro_rules! ids {
         pub struct $name(RawId);
 
         impl $name {
-            /// An id that never refers to anything.
+            /// An id that refers to nothing.
             pub const NULL: $name = $name(RawId::NULL);
         }
 
@@ -73,11 +74,11 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A fetch; a stale id does nothing.
+    /// A fetch. The id of a fetch that has ended finds nothing.
     FetchId
-    /// A flight; a stale id does nothing.
+    /// A flight. The id of a flight that has ended finds nothing.
     FlightId
-    /// A request; a stale id does nothing.
+    /// A request. The id of a request that has ended finds nothing.
     RequestId
     /// A key that is being loaded, or whose answer may still arrive.
     KeyStateId

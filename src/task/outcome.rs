@@ -1,21 +1,21 @@
-//! The outcome that a position is settled with.
+//! The outcome with which a position is settled.
 
 use crate::base::{Answer, Error, Status, Value};
 
-/// How one position of a fetch was settled (rules F01, F22).
+/// The result of one position of a fetch (rules F01, F22).
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The result itself.
     pub verdict: Verdict,
-    /// Where it came from.
+    /// Where the answer came from.
     pub source: Source,
-    /// How many attempts the flight made.
+    /// The number of attempts that the flight made.
     pub attempts: u32,
-    /// How long ago the answer was loaded or put, in milliseconds.
+    /// The time since the answer was loaded or put, in milliseconds.
     pub age_ms: u64,
-    /// How long it will live, in milliseconds: -1 for ever, 0 when it is not stored.
+    /// How long the answer stays in the store, in milliseconds: -1 if it does not expire, 0 if it is not stored.
     pub ttl_left_ms: i64,
-    /// What its entry costs; 0 when it is not stored.
+    /// The cost of the entry in bytes; 0 if the answer is not stored.
     pub cost: u64,
 }
 
@@ -26,67 +26,67 @@ pub enum Verdict {
     Value(Value),
     /// There is no such record.
     Null,
-    /// The store does not have the key, and the fetch asked only for what is cached.
+    /// The store has no entry for the key, and the fetch asked only for cached values.
     Miss,
     /// The validator refused the key.
     InvalidKey,
-    /// No answer, for this reason.
+    /// There is no answer, for this reason.
     Failed(Error),
-    /// An answer whose time is over, for want of a better one (rule R02).
+    /// An expired answer that is served as a fallback (rule R02).
     Stale(Box<Stale>),
 }
 
-/// An answer whose time is over.
+/// An expired answer.
 #[derive(Clone, Debug)]
 pub struct Stale {
     /// The value, or null.
     pub answer: Answer,
-    /// What the load failed with; `None`: nothing failed, it takes too long.
+    /// The error of the load; `None` if it did not fail, but is still running.
     pub failure: Option<Error>,
 }
 
-/// Where an outcome came from. The numbers are part of the C API.
+/// The source of an outcome. The numbers are part of the C API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Source {
     /// There is no answer.
     None = 0,
-    /// The store had it.
+    /// The store.
     Store = 1,
-    /// This fetch started the load.
+    /// The provider, by a load that this fetch started.
     Provider = 2,
-    /// Another fetch had started the load.
+    /// The provider, by a load that another fetch had started.
     Joined = 3,
-    /// A put settled the waiting load.
+    /// A put, which settled the waiting load.
     Put = 4,
     /// The remembered error of an earlier load.
     ErrorMemory = 5,
-    /// The store had it, though its time was over.
+    /// The store, which had it as a fallback.
     Stale = 6,
 }
 
 impl Outcome {
-    /// An outcome without an answer.
+    /// Creates an outcome without an answer.
     pub fn bare(verdict: Verdict) -> Outcome {
         Outcome { verdict, source: Source::None, attempts: 0, age_ms: 0, ttl_left_ms: 0, cost: 0 }
     }
 
-    /// A failure.
+    /// Creates a failure.
     pub fn failed(error: Error) -> Outcome {
         Outcome::bare(Verdict::Failed(error))
     }
 
-    /// An answer from somewhere.
+    /// Creates an outcome with an answer from this source.
     pub fn of(answer: Answer, source: Source) -> Outcome {
         Outcome { source, ..Outcome::bare(answer.into()) }
     }
 
-    /// An answer as the store still has it, told without a failure.
+    /// Turns an answer of the store into a fallback that is served without a failure.
     pub fn as_stale(self) -> Outcome {
         self.stale_after(None)
     }
 
-    /// The same, told instead of a failure.
+    /// Turns an answer of the store into a fallback that is served in place of this failure.
     pub fn with_failure(self, failure: Error) -> Outcome {
         self.stale_after(Some(failure))
     }
@@ -99,7 +99,7 @@ impl Outcome {
         Outcome { verdict: Verdict::Stale(Box::new(Stale { answer, failure })), source: Source::Stale, ..self }
     }
 
-    /// The error, if it failed.
+    /// The error, if the position failed.
     pub fn error(&self) -> Option<&Error> {
         match &self.verdict {
             Verdict::Failed(error) => Some(error),
@@ -107,7 +107,8 @@ impl Outcome {
         }
     }
 
-    /// Why an all-or-nothing batch with this outcome ends before it begins: the key is too long, or the validator refused it.
+    /// The error with which an all-or-nothing batch with this outcome ends before it begins: the key is too long, or the validator refused
+    /// it.
     pub fn refusal(&self) -> Option<Error> {
         match &self.verdict {
             Verdict::Failed(error) => Some(error.clone()),
@@ -128,7 +129,7 @@ impl Outcome {
         }
     }
 
-    /// The status that reports it.
+    /// The status that reports it to the program.
     pub fn status(&self) -> Status {
         match &self.verdict {
             Verdict::Value(_) => Status::VALUE,
@@ -151,11 +152,11 @@ impl From<Answer> for Verdict {
     }
 }
 
-/// How a whole batch ended: a result for each position, in the order asked (rules F05, F17, F18).
+/// The results of a whole batch (rules F05, F17, F18).
 #[derive(Clone, Debug)]
 pub struct BatchOutcome {
-    /// One for each position.
+    /// One for each position, in the order of the call.
     pub outcomes: Vec<Outcome>,
-    /// Why the fetch as a whole ended early, if it did.
+    /// The reason if the fetch as a whole ended early.
     pub ended: Option<Error>,
 }

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   the order:   urgency, highest first   (with ageing, a virtual deadline instead)
-//!                 └─ keys that are retried, in the order in which their pauses ended
-//!                 └─ the others, by the arrival of the fetch that started their flights
-//!                     └─ within one fetch, in the order asked
+//!                 └─ retried keys, in the order in which their pauses ended
+//!                 └─ other keys, by the arrival of the fetch that started their flights
+//!                     └─ within one fetch, by position
 //! ```
 //!
-//! A *place* is the right to wait. The key of a single-key fetch needs one: without it the key is lost. Other keys hold places while there
-//! are free ones, up to the share of their fetch; beyond that they are *deferred*: they wait without a place. Holding a place does not
+//! A *place* is the right to wait. The key of a single-key fetch needs one; without it the key is lost. Other keys hold places while there
+//! are free ones, up to the share of their fetch. Beyond that they are *deferred*: they wait without a place. Holding a place does not
 //! change a key's position in the order. Places belong to a group as a whole, not to particular keys of it.
 
 use super::FlightId;
@@ -20,21 +20,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-/// The position of a group (the keys of one fetch at one urgency) in the whole order; the lowest goes first.
+/// The position of a group (the keys of one fetch at one urgency) in the whole order. The lowest is served first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Rank {
     before: i64,
     turn: u64,
 }
 
-/// The position of a key among those of its urgency.
+/// The position of a key among those of equal urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Arrival {
-    /// Below `ARRIVED`: retried after a pause. From `ARRIVED` on: arrived with a fetch. From `BEHIND` on, under `Lifo`: behind all of
-    /// those.
+    /// Below `ARRIVED`: retried after a pause. From `ARRIVED` on: arrived with a fetch. From `BEHIND` on, with `Lifo`: behind all of those.
     turn: u64,
-    /// When it was asked; zero unless lingering or ageing needs it.
-    pub asked_at: Moment,
+    /// When the key was requested; zero unless linger or ageing needs it.
+    pub requested_at: Moment,
 }
 
 const ARRIVED: u64 = 1 << 62;
@@ -44,7 +43,7 @@ const BEHIND: u64 = 1 << 63;
 #[derive(Clone, Copy, Debug)]
 pub struct Ranking {
     order: QueueOrder,
-    /// The waiting time that is worth one step of urgency.
+    /// The waiting time that counts as one step of urgency; `None` without ageing.
     ageing: Option<Duration>,
 }
 
@@ -61,36 +60,36 @@ impl Ranking {
             None => -i64::from(urgency),
             Some(step) => {
                 let earlier = i128::from(urgency) * step.as_nanos() as i128;
-                i64::try_from(i128::from(stand.asked_at.0) - earlier).unwrap_or(if urgency > 0 { i64::MIN } else { i64::MAX })
+                i64::try_from(i128::from(stand.requested_at.0) - earlier).unwrap_or(if urgency > 0 { i64::MIN } else { i64::MAX })
             }
         };
         Rank { before, turn: stand.turn }
     }
 
-    /// The position of the keys of a fetch; `arrival` is the fetch's number.
-    pub fn arrived(self, arrival: u64, asked_at: Moment) -> Arrival {
+    /// The position of the keys of a fetch. `arrival` is the number of the fetch.
+    pub fn arrived(self, arrival: u64, requested_at: Moment) -> Arrival {
         let turn = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
             QueueOrder::Lifo => BEHIND - 1 - arrival,
         };
-        Arrival { turn, asked_at }
+        Arrival { turn, requested_at }
     }
 
-    /// The position behind all keys that wait at its urgency, as if the key arrived now with fetch number `arrival`.
+    /// The position behind all keys that wait at the same urgency, as if the key arrived now with a fetch of number `arrival`.
     pub fn behind(self, arrival: u64, now: Moment) -> Arrival {
         let turn = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
             QueueOrder::Lifo => BEHIND + arrival,
         };
-        Arrival { turn, asked_at: now }
+        Arrival { turn, requested_at: now }
     }
 
-    /// The position of a key whose pause ended as the `nth` of all.
-    pub fn again(self, nth: u64, asked_at: Moment) -> Arrival {
-        Arrival { turn: nth, asked_at }
+    /// The position of a retried key whose pause was the `nth` to end.
+    pub fn again(self, nth: u64, requested_at: Moment) -> Arrival {
+        Arrival { turn: nth, requested_at }
     }
 
-    /// Whether `holder` gives its place to `newcomer`: if it is less urgent, or under `Lifo` equally urgent and older (rule F13b).
+    /// Whether `holder` gives up its place to `newcomer`: it is less urgent, or with `Lifo` equally urgent and older (rule F13b).
     fn yields_to(self, holder: Rank, newcomer: Rank) -> bool {
         match self.order {
             QueueOrder::Fifo => holder.before > newcomer.before,
@@ -104,21 +103,22 @@ pub struct WaitQueue {
     pub ranking: Ranking,
     order: BTreeMap<Rank, Group>,
     places: QueuePlaces,
-    /// How many keys wait.
+    /// The number of waiting keys.
     len: usize,
-    /// How many of them are retried: these need no places.
+    /// The number of retried keys, which need no places.
     retried: usize,
-    /// How many of the others were asked at which time, since lingering needs the oldest key at every event. `None`: nothing lingers.
+    /// The number of other keys by the time at which they were requested, because linger needs the oldest key at every event. `None`
+    /// without linger.
     ages: Option<BTreeMap<Moment, usize>>,
 }
 
-/// Which groups hold places, and which could use more.
+/// The groups that hold places, and those that could use more.
 struct QueuePlaces {
     /// The number of places.
     total: usize,
-    /// How many of them one group may hold.
+    /// The maximum number of places of one group.
     share: usize,
-    /// How many places are held.
+    /// The number of places that are held.
     held: usize,
     /// The groups that hold places.
     holders: BTreeSet<Rank>,
@@ -126,7 +126,7 @@ struct QueuePlaces {
     lacking: BTreeSet<Rank>,
 }
 
-/// How far a fetch has searched for a key that gives up its place. It looks at each group once.
+/// The progress of a fetch that searches for a key to give up its place. It visits each group once.
 #[derive(Clone, Copy, Default)]
 pub struct Search {
     passed: Option<Rank>,
@@ -157,17 +157,17 @@ impl WaitQueue {
         }
     }
 
-    /// How many keys wait.
+    /// The number of waiting keys.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// How many of them wait without a place, not counting those that are retried.
+    /// The number of keys that wait without a place, except retried ones.
     pub fn deferred(&self) -> usize {
         self.len - self.retried - self.places.held
     }
 
-    /// Whether any key waits to be retried.
+    /// Whether there is a retried key.
     pub fn has_retried(&self) -> bool {
         self.retried > 0
     }
@@ -177,7 +177,7 @@ impl WaitQueue {
         self.places.are_held()
     }
 
-    /// Whether the keys of this rank hold as many places as they may.
+    /// Whether the keys of this rank hold their maximum number of places.
     #[inline]
     pub fn is_share_used(&self, rank: Rank) -> bool {
         self.order.get(&rank).is_some_and(|group| group.places >= group.most_places)
@@ -185,14 +185,14 @@ impl WaitQueue {
 
     /// Inserts a key, with a place if one is free and its share allows it.
     #[inline]
-    pub fn push(&mut self, rank: Rank, key: WaitingKey, asked_at: Moment) {
+    pub fn push(&mut self, rank: Rank, key: WaitingKey, requested_at: Moment) {
         self.insert(rank, key, self.places.share);
         if let Some(ages) = &mut self.ages {
-            *ages.entry(asked_at).or_default() += 1;
+            *ages.entry(requested_at).or_default() += 1;
         }
     }
 
-    /// Inserts a key that is retried: it needs no place.
+    /// Inserts a retried key, which needs no place.
     pub fn push_retried(&mut self, rank: Rank, key: WaitingKey) {
         self.insert(rank, key, 0);
         self.retried += 1;
@@ -205,7 +205,7 @@ impl WaitQueue {
         if is_retried {
             self.push_retried(rank, key);
         } else {
-            self.push(rank, key, stand.asked_at);
+            self.push(rank, key, stand.requested_at);
         }
     }
 
@@ -220,16 +220,16 @@ impl WaitQueue {
             }
             Entry::Vacant(vacant) => vacant.insert(Group::of(key, most_places)),
         };
-        self.places.key_came(rank, group);
+        self.places.key_added(rank, group);
     }
 
-    /// Removes a key. Returns whether it waited to be retried.
+    /// Removes a key. Returns whether it was a retried one.
     pub fn remove(&mut self, stand: Arrival, urgency: i32, key: WaitingKey) -> bool {
         let rank = self.ranking.rank(urgency, stand);
         let Some(group) = self.order.get_mut(&rank) else { return false };
         let is_retried = group.is_retried();
         group.remove(key.position);
-        self.places.keys_left(rank, group);
+        self.places.keys_removed(rank, group);
         if group.len == 0 {
             self.order.remove(&rank);
         }
@@ -237,12 +237,12 @@ impl WaitQueue {
         if is_retried {
             self.retried -= 1;
         } else {
-            self.forget_age(stand.asked_at);
+            self.forget_age(stand.requested_at);
         }
         is_retried
     }
 
-    /// Moves keys from the front to `popped` until it has `most`, or until `may_go` refuses one.
+    /// Moves keys from the front to `popped` until that has `most` keys, or until `may_go` refuses one.
     #[inline]
     pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) {
         while popped.len() < most
@@ -253,7 +253,7 @@ impl WaitQueue {
             let count = popped.len() - before;
             self.len -= count;
             self.retried -= if group.is_retried() { count } else { 0 };
-            self.places.keys_left(rank, group);
+            self.places.keys_removed(rank, group);
             if group.len == 0 {
                 entry.remove();
             }
@@ -263,15 +263,15 @@ impl WaitQueue {
         }
     }
 
-    /// Whether it keeps the times at which keys were asked: then `forget_age` must be called for the keys that `pop` takes.
+    /// Whether the queue stores the times at which keys were requested. If so, `forget_age` must be called for the keys that `pop` takes.
     pub fn has_ages(&self) -> bool {
         self.ages.is_some()
     }
 
-    /// Forgets the time at which a popped key was asked, unless it was retried.
-    pub fn forget_age(&mut self, asked_at: Moment) {
+    /// Forgets the time at which a popped key was requested, unless it was a retried one.
+    pub fn forget_age(&mut self, requested_at: Moment) {
         let Some(ages) = &mut self.ages else { return };
-        if let Entry::Occupied(mut as_old) = ages.entry(asked_at) {
+        if let Entry::Occupied(mut as_old) = ages.entry(requested_at) {
             *as_old.get_mut() -= 1;
             if *as_old.get() == 0 {
                 as_old.remove();
@@ -279,9 +279,9 @@ impl WaitQueue {
         }
     }
 
-    /// When the oldest of the keys that are not retried was asked.
+    /// The time at which the oldest key that is not retried was requested.
     pub fn oldest(&self) -> Option<Moment> {
-        self.ages.as_ref()?.first_key_value().map(|(asked_at, _)| *asked_at)
+        self.ages.as_ref()?.first_key_value().map(|(requested_at, _)| *requested_at)
     }
 
     /// Whether a place is free for a key that waits without one.
@@ -308,8 +308,8 @@ impl WaitQueue {
         }
     }
 
-    /// The group of the last key in the order that holds a place and was not passed by the search, if it gives way to a newcomer of this
-    /// rank.
+    /// Returns the group of the last key in the order that holds a place and was not passed by the search, if it yields to a newcomer of
+    /// this rank.
     pub fn last_to_give_way(&self, search: Search, newcomer: Rank) -> Option<(Rank, &Group)> {
         let end = search.passed.map_or(Bound::Unbounded, Bound::Excluded);
         let rank = *self.places.holders.range((Bound::Unbounded, end)).next_back()?;
@@ -329,33 +329,33 @@ impl WaitQueue {
         }
     }
 
-    /// Whether the key has this rank. For checks: reads the whole group.
+    /// Whether the key has this rank. Used in checks: reads the whole group.
     pub fn holds(&self, rank: Rank, position: u32, flight: FlightId) -> bool {
         let is_it = |key: &WaitingKey| key.position == position && key.flight == flight;
         self.order.get(&rank).is_some_and(|group| group.keys().iter().any(is_it))
     }
 
-    /// Whether its counts and lists are consistent. For checks: reads everything.
+    /// Checks that counts and lists are consistent: reads everything.
     pub fn check(&self) -> Result<(), String> {
         let QueuePlaces { total, held, holders, lacking, .. } = &self.places;
         let sum = |of: fn(&Group) -> usize| self.order.values().map(of).sum::<usize>();
         let is = (sum(|group| group.len), sum(|group| group.places), sum(|group| if group.is_retried() { group.len } else { 0 }));
         let counted = (self.len, *held, self.retried);
         if is != counted {
-            return Err(format!("keys, places held and keys tried again are {is:?}, counted {counted:?}"));
+            return Err(format!("keys, held places and retried keys are {is:?}, but {counted:?} were counted"));
         }
         if held > total {
-            return Err(format!("{held} keys on {total} places"));
+            return Err(format!("{held} places are held of {total}"));
         }
         if let Some(group) = self.order.values().find(|group| group.places > group.len.min(group.most_places)) {
-            return Err(format!("{} keys hold {} places, and may hold {}", group.len, group.places, group.most_places));
+            return Err(format!("{} keys hold {} places of at most {}", group.len, group.places, group.most_places));
         }
         let ranks = |is: fn(&Group) -> bool| self.order.iter().filter(move |(_, group)| is(group)).map(|(rank, _)| rank);
         if !ranks(|group| group.places > 0).eq(holders) || !ranks(|group| group.lacks() > 0).eq(lacking) {
-            return Err("a list of who holds or lacks places is wrong".into());
+            return Err("the list of groups that hold places, or of those that lack some, is wrong".into());
         }
         if held < total && !lacking.is_empty() {
-            return Err("a key waits without a place, and one is free".into());
+            return Err("a key waits without a place although one is free".into());
         }
         Ok(())
     }
@@ -368,7 +368,7 @@ impl QueuePlaces {
 
     /// Updates the places after a key was added to the group.
     #[inline]
-    fn key_came(&mut self, rank: Rank, group: &mut Group) {
+    fn key_added(&mut self, rank: Rank, group: &mut Group) {
         if group.lacks() == 0 {
             return;
         }
@@ -386,9 +386,9 @@ impl QueuePlaces {
         }
     }
 
-    /// Updates the places after keys were removed from the group. Its remaining keys take over the places as far as they can use them.
+    /// Updates the places after keys were removed from the group. Its remaining keys take over as many of its places as they can use.
     #[inline]
-    fn keys_left(&mut self, rank: Rank, group: &mut Group) {
+    fn keys_removed(&mut self, rank: Rank, group: &mut Group) {
         if group.places > group.len {
             self.held -= group.places - group.len;
             group.places = group.len;

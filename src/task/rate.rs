@@ -1,24 +1,24 @@
-//! How fast requests are handed out: a token bucket (rule R08).
+//! The rate limit of requests: a token bucket (rule R08).
 //!
-//! The bucket is kept as one number, the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371). Handing out
-//! a request moves that time one interval ahead; a token is available as long as it is no more than a burst ahead of now.
+//! The bucket is represented by one number, the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371). Handing
+//! out a request moves that time one interval into the future. A token is available as long as it is no more than a burst ahead of now.
 
 use crate::base::Moment;
 use crate::base::config::RateSettings;
 use std::time::Duration;
 
-/// The bucket of one engine.
+/// The token bucket of one engine.
 pub struct Rate {
-    /// `None`: nothing limits the rate.
+    /// `None`: the rate is not limited.
     limit: Option<Limit>,
     full_at: Moment,
 }
 
 #[derive(Clone, Copy)]
 struct Limit {
-    /// Between two tokens.
+    /// The time between two tokens.
     interval: Duration,
-    /// How far ahead the time of a full bucket may be while it still holds a token.
+    /// How far in the future `full_at` may lie while a token is still available.
     tolerance: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Rate {
         Rate { limit, full_at: Moment::default() }
     }
 
-    /// When the next token is available; not after now if there is one already.
+    /// The time of the next token; not after now if one is available.
     pub fn next_at(&self) -> Moment {
         self.limit.map_or(Moment::default(), |limit| self.full_at.before(limit.tolerance))
     }
@@ -52,14 +52,14 @@ impl Rate {
     }
 }
 
-/// A year. With a slower rate only the first burst is handed out.
+/// In seconds: a year. A slower rate is treated as one request a year.
 const MAX_INTERVAL: f64 = 365.0 * 86_400.0;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Hands out as fast as the bucket allows until `end`, in steps of a millisecond, and answers how many.
+    /// Hands out requests as fast as the bucket allows until `end`, in steps of a millisecond, and returns how many.
     fn handed(rate: &mut Rate, from_ms: u64, end_ms: u64) -> usize {
         let mut count = 0;
         for ms in from_ms..end_ms {
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn r08_a_burst_goes_at_once_and_the_rest_at_the_rate() {
+    fn r08_a_burst_is_handed_out_at_once_and_the_rest_at_the_rate() {
         let mut rate = Rate::new(&RateSettings { requests_per_s: 100.0, burst: 5 });
         assert_eq!(handed(&mut rate, 0, 1), 5);
         assert_eq!(handed(&mut rate, 1, 1_000), 99);
     }
 
     #[test]
-    fn r08_an_idle_bucket_holds_one_burst_and_no_more() {
+    fn r08_an_idle_bucket_collects_no_more_than_one_burst() {
         let mut rate = Rate::new(&RateSettings { requests_per_s: 10.0, burst: 3 });
         assert_eq!(handed(&mut rate, 0, 1), 3);
         assert_eq!(handed(&mut rate, 60_000, 60_001), 3);
@@ -88,9 +88,9 @@ mod tests {
     }
 
     #[test]
-    fn r08_without_a_limit_every_request_goes() {
+    fn r08_without_a_limit_every_request_is_handed_out() {
         let mut rate = Rate::new(&RateSettings { requests_per_s: 0.0, burst: 1 });
         (0..1000).for_each(|_| rate.take(Moment(5)));
-        assert!(rate.has_token(|| panic!("no clock is read")));
+        assert!(rate.has_token(|| panic!("the clock was read")));
     }
 }

@@ -1,18 +1,19 @@
-//! Recent writes, by key: they decide whether a provider's extra answer is outdated (rule F15).
+//! Recent writes, by key. They decide whether an extra answer of the provider is outdated (rule F15).
 //!
-//! They are kept only while the provider has requests, and their number is bounded. When it is exceeded, every key counts as written just
-//! now: an extra answer may then be refused that could have been stored, but never the reverse.
+//! They are stored only while the provider has requests, and their number is limited. When the limit is exceeded, every key counts as
+//! written just now. Then an extra answer may be refused that could have been stored, but never the reverse.
 
 use hashbrown::HashMap;
 
-/// A logical time that orders writes and handouts.
+/// A logical time that orders writes and requests.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Tick(u64);
 
-/// The most writes that are kept.
+/// The maximum number of writes that are stored.
 const MOST: usize = 65_536;
 
-/// The recent writes by the hash of their key. If two keys share a 64-bit hash, an extra may be refused without need, and no more.
+/// The recent writes, by the hash of their key. If two keys have the same 64-bit hash, an extra answer may be refused without need, which
+/// does no harm.
 #[derive(Default)]
 pub struct Recent {
     tick: Tick,
@@ -22,13 +23,13 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// A new tick, for a request that is handed out now.
+    /// Returns a new tick, for a request that is handed out now.
     pub fn now(&mut self) -> Tick {
         self.tick.0 += 1;
         self.tick
     }
 
-    /// Every key counts as written now. What a burst took is given back; a little is kept for the next requests.
+    /// Makes every key count as written now. Frees the memory of a burst, except a little for the next requests.
     fn forget_all(&mut self, now: Tick) {
         const WORTH_KEEPING: usize = 1024;
         self.floor = now;
@@ -39,7 +40,7 @@ impl Recent {
         }
     }
 
-    /// Records a write of the key with this hash. `watched`: whether the provider has any request.
+    /// Records a write of the key with this hash. `watched` is whether the provider has any request.
     pub fn write(&mut self, hash: u64, watched: bool) {
         let now = self.now();
         if !watched {
@@ -69,29 +70,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s20_a_burst_of_writes_gives_its_memory_back() {
+    fn s20_the_memory_of_a_burst_of_writes_is_freed() {
         let mut recent = Recent::default();
         (0..MOST as u64).for_each(|hash| recent.write(hash, true));
         recent.write(0, false);
-        assert!(recent.written.capacity() <= 1024, "no request is out");
+        assert!(recent.written.capacity() <= 1024, "without requests no writes are stored");
         (0..MOST as u64).for_each(|hash| recent.write(hash, true));
         recent.write_all();
-        assert!(recent.written.capacity() <= 1024, "all keys are written");
+        assert!(recent.written.capacity() <= 1024, "writing all keys frees the memory");
     }
 
     #[test]
-    fn f15_what_is_forgotten_counts_as_written() {
+    fn f15_forgotten_writes_count_as_recent() {
         let mut recent = Recent::default();
         let handed = recent.now();
         recent.write(1, false);
-        assert!(recent.is_written_since(1, handed) && recent.is_written_since(2, handed), "nothing is kept while nobody asks");
+        assert!(recent.is_written_since(1, handed) && recent.is_written_since(2, handed), "without requests no writes are stored");
 
         let handed = recent.now();
         (0..MOST as u64).for_each(|hash| recent.write(hash, true));
         assert_eq!(recent.written.len(), MOST);
         assert!(recent.is_written_since(0, handed) && !recent.is_written_since(MOST as u64, handed));
         recent.write(0, true);
-        assert_eq!(recent.written.len(), 1, "no more than so many are kept");
-        assert!(recent.is_written_since(MOST as u64, handed), "what was kept of others is gone, so any may have been written");
+        assert_eq!(recent.written.len(), 1, "the number of stored writes is limited");
+        assert!(recent.is_written_since(MOST as u64, handed), "every key counts as written after others were forgotten");
     }
 }

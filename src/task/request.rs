@@ -111,7 +111,7 @@ impl<R> Request<R> {
 /// The slots, and which requests occupy them.
 pub struct Slots {
     max_running: u32,
-    /// What sets `max_running`, if it is not fixed (rule R10).
+    /// Determines `max_running` unless it is fixed (rule R10).
     concurrency: Option<Box<Concurrency>>,
     max_abandoned: u32,
     pub running: u32,
@@ -129,12 +129,12 @@ impl Slots {
         Slots { max_running, concurrency, max_abandoned, running: 0, abandoned: 0, overdue: BTreeMap::new() }
     }
 
-    /// How many requests may hold a slot now.
+    /// The number of requests that may hold a slot now.
     pub fn limit(&self) -> u32 {
         self.max_running
     }
 
-    /// A request that was handed out at `handed` ended well.
+    /// Records that a request that was handed out at `handed` succeeded.
     #[inline]
     pub fn note_end(&mut self, handed: Moment, now: Moment) {
         if let Some(concurrency) = &mut self.concurrency {
@@ -143,7 +143,7 @@ impl Slots {
         }
     }
 
-    /// The time of a request that was handed out at `handed` ran out.
+    /// Records that a request that was handed out at `handed` timed out.
     pub fn note_timeout(&mut self, handed: Moment, now: Moment) {
         if let Some(concurrency) = &mut self.concurrency {
             concurrency.timed_out(handed, now);

@@ -5,12 +5,12 @@ use crate::base::config::{RetrySettings, RetryShape};
 use std::time::Duration;
 
 impl RetrySettings {
-    /// Whether another attempt is allowed after `attempts` of them.
+    /// Whether another attempt is allowed after `attempts` attempts.
     pub fn allows(&self, attempts: u32) -> bool {
         self.count.is_none_or(|count| attempts <= count)
     }
 
-    /// How long to wait after the attempt with this number (1, 2, ...) failed.
+    /// The pause after the attempt with this number (1, 2, ...) failed.
     pub fn pause(&self, attempt: u32, random: &mut Random) -> Duration {
         let failures = attempt.max(1);
         let exponential = |nth: u32| {
@@ -19,7 +19,7 @@ impl RetrySettings {
                 return Duration::ZERO;
             }
             let grown = self.first.as_secs_f64() * self.factor.powf(f64::from(nth - 1));
-            // `min` first: beyond the cap the product may be infinite, which a Duration cannot hold.
+            // `min` comes first: beyond the cap the product may be infinite, which a Duration cannot represent.
             Duration::from_secs_f64(grown.min(self.cap.as_secs_f64()).min(MAX_SECONDS))
         };
         let pause = match self.shape {
@@ -34,7 +34,8 @@ impl RetrySettings {
         if self.jitter == 0.0 || pause.is_zero() {
             return pause;
         }
-        // The jitter's range ends at the cap, instead of being clamped to it: else half of all pauses would equal the cap (rule F11a).
+        // The range of the jitter ends at the cap. If the result were clamped to the cap instead, half of all pauses would equal it (rule
+        // F11a).
         let middle = pause.as_secs_f64();
         let low = middle * (1.0 - self.jitter);
         let high = (middle * (1.0 + self.jitter)).min(self.cap.as_secs_f64()).min(MAX_SECONDS).max(low);
@@ -42,7 +43,7 @@ impl RetrySettings {
     }
 }
 
-/// Some 30,000 years: the longest pause that is safe to convert to floating point and back.
+/// About 30,000 years: the longest pause that can be safely converted to floating point and back.
 const MAX_SECONDS: f64 = 1e12;
 
 #[cfg(test)]
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn f11a_at_the_cap_jitter_still_spreads() {
+    fn f11a_jitter_spreads_pauses_at_the_cap() {
         let jittered = RetrySettings { jitter: 0.5, ..retry(RetryShape::Exponential) };
         let mut random = Random::new(Some(1));
         let drawn: Vec<u64> = (0..1000).map(|_| jittered.pause(9, &mut random).as_millis() as u64).collect();
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn f11_count_n_means_n_plus_one_attempts() {
+    fn f11_a_retry_count_of_n_means_n_plus_one_attempts() {
         let never = RetrySettings { count: Some(0), ..RetrySettings::default() };
         assert!(!never.allows(1));
         let twice = RetrySettings { count: Some(2), ..RetrySettings::default() };

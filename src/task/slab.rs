@@ -1,8 +1,8 @@
 //! A slab: items found by ids that are never reused, in blocks that are freed when they are empty (rule S20).
 //!
 //! An id consists of a place and a serial number. Each item has a new serial number, so that the id of a removed item finds nothing, even
-//! after its place was reused, or its block freed and allocated again. Items do not move when the slab grows or shrinks, and growing
-//! allocates no more than one block.
+//! after its place was reused, or its block freed and allocated again. Items do not move when the slab grows or shrinks. Growing allocates
+//! no more than one block.
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -20,19 +20,19 @@ pub struct RawId {
 }
 
 impl RawId {
-    /// An id that never refers to anything.
+    /// An id that refers to nothing.
     pub const NULL: RawId = RawId { place: u32::MAX, serial: NonZeroU32::MAX };
 
-    /// Set in ids of a second slab of the same type. No slab has as many places.
+    /// Set in the ids of a second slab of the same type. No slab has this many places.
     const MARK: u32 = 1 << 31;
 
-    /// This id with a mark, for whoever has two slabs of one type. In the slab that it is of, it finds nothing.
+    /// Marks this id, for an owner of two slabs with ids of one type. A marked id finds nothing in its own slab.
     #[inline]
     pub fn marked(self) -> RawId {
         RawId { place: self.place | RawId::MARK, ..self }
     }
 
-    /// The id that was marked, if this is one.
+    /// The id without its mark; `None` if it has none.
     #[inline(always)]
     pub fn unmarked(self) -> Option<RawId> {
         (self.place & RawId::MARK != 0).then_some(RawId { place: self.place & !RawId::MARK, ..self })
@@ -49,16 +49,16 @@ pub trait Id: Copy {
 
 /// Items of type `T`, found by ids of type `I`.
 pub struct IdSlab<I, T> {
-    /// `None`: freed.
+    /// `None` for a freed block.
     blocks: Vec<Option<Block<T>>>,
     /// The free places of each block.
     rooms: Vec<BlockSpace>,
     /// The blocks with a free place.
     open: BTreeSet<usize>,
-    /// The open block that is filled now. When it is full, the first open block is next, so that blocks at the end become empty.
+    /// The open block from which places are taken. When it is full, the first open block is next, so that blocks at the end become empty.
     filling: usize,
-    /// The freed blocks that lie before others.
-    given_back: BTreeSet<usize>,
+    /// The freed blocks that have a later block.
+    freed_within: BTreeSet<usize>,
     len: usize,
     last_serial: u32,
     kind: PhantomData<fn() -> I>,
@@ -67,7 +67,7 @@ pub struct IdSlab<I, T> {
 type Block<T> = Box<[IdSlot<T>; BLOCK]>;
 
 struct IdSlot<T> {
-    /// The serial number of the item here; 0 if there is none.
+    /// The serial number of the item in this place; 0 if there is none.
     serial: u32,
     /// The free place after this one.
     next_free: u8,
@@ -90,7 +90,7 @@ impl<I: Id, T> IdSlab<I, T> {
             rooms: Vec::new(),
             open: BTreeSet::new(),
             filling: 0,
-            given_back: BTreeSet::new(),
+            freed_within: BTreeSet::new(),
             len: 0,
             last_serial: 0,
             kind: PhantomData,
@@ -117,7 +117,7 @@ impl<I: Id, T> IdSlab<I, T> {
         let room = &mut self.rooms[nth];
         let within = usize::from(room.first_free) % BLOCK;
         let id = I::of(RawId { place: (nth * BLOCK + within) as u32, serial });
-        let slot = &mut self.blocks[nth].as_mut().expect("an open block is there")[within];
+        let slot = &mut self.blocks[nth].as_mut().expect("an open block is not freed")[within];
         (room.free, room.first_free) = (room.free - 1, slot.next_free);
         slot.serial = serial.get();
         slot.value = Some(make(id));
@@ -128,11 +128,11 @@ impl<I: Id, T> IdSlab<I, T> {
         id
     }
 
-    /// Chooses the block to fill from now on.
+    /// Chooses the block from which places are taken from now on.
     #[cold]
     fn open_block(&mut self) -> usize {
         self.filling = self.open.first().copied().unwrap_or_else(|| {
-            let nth = self.given_back.pop_first().unwrap_or(self.blocks.len());
+            let nth = self.freed_within.pop_first().unwrap_or(self.blocks.len());
             if nth == self.blocks.len() {
                 self.blocks.push(None);
                 self.rooms.push(BlockSpace::default());
@@ -177,7 +177,7 @@ impl<I: Id, T> IdSlab<I, T> {
         self.get(id).is_some()
     }
 
-    /// Removes an item and returns what `keep` extracts from it, without moving the rest.
+    /// Removes an item and returns what `keep` extracts from it, without moving the rest of it.
     #[inline(always)]
     pub fn remove_with<R>(&mut self, id: I, keep: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.vacate(id, |value| {
@@ -207,25 +207,26 @@ impl<I: Id, T> IdSlab<I, T> {
         self.len -= 1;
         match usize::from(room.free) {
             1 => drop(self.open.insert(nth)),
-            BLOCK => self.give_back(nth),
+            BLOCK => self.free_block(nth),
             _ => {}
         }
         Some(taken)
     }
 
-    /// Frees an empty block, unless it is the only one with free places: adding and removing in turn must not allocate and free blocks.
+    /// Frees an empty block, unless it is the only one with free places, because adding and removing in turn must not allocate and free
+    /// blocks.
     #[cold]
-    fn give_back(&mut self, nth: usize) {
+    fn free_block(&mut self, nth: usize) {
         if self.open.len() == 1 {
             return;
         }
         (self.blocks[nth], self.rooms[nth]) = (None, BlockSpace::default());
         self.open.remove(&nth);
-        self.given_back.insert(nth);
+        self.freed_within.insert(nth);
         while self.blocks.last().is_some_and(Option::is_none) {
             self.blocks.pop();
             self.rooms.pop();
-            self.given_back.remove(&self.blocks.len());
+            self.freed_within.remove(&self.blocks.len());
         }
         if self.blocks.capacity() > 2 * self.blocks.len() + BLOCK {
             self.blocks.shrink_to(self.blocks.len());
@@ -267,14 +268,14 @@ impl<I: Id, T> Index<I> for IdSlab<I, T> {
     type Output = T;
     #[inline]
     fn index(&self, id: I) -> &T {
-        self.get(id).expect("the caller knows that it is there")
+        self.get(id).expect("the id is that of an item")
     }
 }
 
 impl<I: Id, T> IndexMut<I> for IdSlab<I, T> {
     #[inline]
     fn index_mut(&mut self, id: I) -> &mut T {
-        self.get_mut(id).expect("the caller knows that it is there")
+        self.get_mut(id).expect("the id is that of an item")
     }
 }
 
@@ -290,50 +291,50 @@ mod tests {
     }
 
     #[test]
-    fn s20_a_slab_finds_what_is_there_and_nothing_that_is_gone() {
+    fn s20_a_slab_finds_its_items_and_no_removed_ones() {
         let mut random = Random::new(Some(1));
         let mut draw = |below: usize| (random.unit() * below as f64) as usize;
-        let (mut slab, mut there, mut gone) = (IdSlab::<FlightId, usize>::new(), HashMap::new(), Vec::new());
+        let (mut slab, mut present, mut removed) = (IdSlab::<FlightId, usize>::new(), HashMap::new(), Vec::new());
         for phase in 0..8 {
             for nth in 0..2_000 {
                 // Grows in even phases, shrinks in odd ones.
-                if draw(4) < if phase % 2 == 0 { 3 } else { 1 } || there.is_empty() {
+                if draw(4) < if phase % 2 == 0 { 3 } else { 1 } || present.is_empty() {
                     let id = slab.insert_with_key(|_| nth);
-                    assert!(there.insert(id, nth).is_none());
+                    assert!(present.insert(id, nth).is_none());
                 } else {
-                    let id = *there.keys().nth(draw(there.len().min(50))).expect("not empty");
-                    assert_eq!(slab.remove(id), there.remove(&id));
-                    gone.push(id);
+                    let id = *present.keys().nth(draw(present.len().min(50))).expect("not empty");
+                    assert_eq!(slab.remove(id), present.remove(&id));
+                    removed.push(id);
                 }
             }
-            assert_eq!((slab.len(), slab.keys().count(), slab.values().count()), (there.len(), there.len(), there.len()));
-            assert!(there.iter().all(|(id, nth)| slab.get(*id) == Some(nth)));
-            assert!(gone.iter().all(|id| slab.get(*id).is_none() && !slab.contains_key(*id)));
-            assert!(slab.iter().all(|(id, nth)| there.get(&id) == Some(nth)));
+            assert_eq!((slab.len(), slab.keys().count(), slab.values().count()), (present.len(), present.len(), present.len()));
+            assert!(present.iter().all(|(id, nth)| slab.get(*id) == Some(nth)));
+            assert!(removed.iter().all(|id| slab.get(*id).is_none() && !slab.contains_key(*id)));
+            assert!(slab.iter().all(|(id, nth)| present.get(&id) == Some(nth)));
         }
         assert_eq!(slab.remove_with(FlightId::NULL, |_| ()), None);
-        assert_eq!(slab.drain().len(), there.len());
-        assert!(slab.is_empty() && there.keys().all(|id| slab.get(*id).is_none()));
+        assert_eq!(slab.drain().len(), present.len());
+        assert!(slab.is_empty() && present.keys().all(|id| slab.get(*id).is_none()));
     }
 
     #[test]
-    fn s20_a_slab_gives_back_what_a_burst_took() {
+    fn s20_a_slab_frees_the_memory_of_a_burst() {
         let mut slab = IdSlab::<FlightId, u64>::new();
         let resident: Vec<FlightId> = (0..10).map(|nth| slab.insert_with_key(|_| nth)).collect();
         let burst: Vec<FlightId> = (0..100_000).map(|nth| slab.insert_with_key(|_| nth)).collect();
         assert_eq!(blocks(&slab), 100_010usize.div_ceil(BLOCK));
         burst.into_iter().for_each(|id| assert!(slab.remove(id).is_some()));
         assert_eq!((blocks(&slab), slab.blocks.len()), (1, 1));
-        assert!(slab.blocks.capacity() < 2 * BLOCK && slab.given_back.is_empty());
+        assert!(slab.blocks.capacity() < 2 * BLOCK && slab.freed_within.is_empty());
         assert!(resident.iter().enumerate().all(|(nth, id)| slab.get(*id) == Some(&(nth as u64))));
     }
 
     #[test]
-    fn s20_things_that_come_and_go_do_not_make_and_end_blocks() {
+    fn s20_adding_and_removing_in_turn_does_not_allocate_and_free_blocks() {
         let mut slab = IdSlab::<FlightId, u64>::new();
         (0..BLOCK as u64).for_each(|nth| assert!(slab.insert_with_key(|_| nth) != FlightId::NULL));
         let more = slab.insert_with_key(|_| 0);
         slab.remove(more);
-        assert_eq!(blocks(&slab), 2, "the next one needs it again");
+        assert_eq!(blocks(&slab), 2, "the empty block is kept for the next item");
     }
 }

@@ -1,15 +1,15 @@
-//! Keys whose load failed while the store had something to tell instead: they are left alone for a while (rule R03).
+//! Keys that are not loaded again for a while, because a load failed and a fallback was served in its place (rule R03).
 //!
-//! All pauses are equally long, so that the first that began is the first to be over. Bounded by itself: a key comes here with a failed
-//! load alone, and leaves when its pause is over, at the latest with the timer.
+//! All pauses have the same length, so that the first to begin is the first to end. The size is limited because only a failed load adds a
+//! key, and it leaves when its pause ends, at the latest with the timer.
 
 use crate::base::{Error, Key, Moment};
 use lru::LruCache;
 use std::time::Duration;
 
-/// The keys that are left alone, and what their loads failed with.
+/// The keys that are not to be loaded, with the errors of their loads.
 pub struct Throttle {
-    /// In the order in which the pauses began: nothing here is moved when it is read.
+    /// In the order in which the pauses began. Reading does not change the order.
     pauses: LruCache<Key, Pause>,
     length: Duration,
 }
@@ -20,17 +20,17 @@ struct Pause {
 }
 
 impl Throttle {
-    /// One with pauses of that length; zero makes none.
+    /// Creates a throttle with pauses of this length; zero makes none.
     pub fn new(length: Duration) -> Throttle {
         Throttle { pauses: LruCache::unbounded(), length }
     }
 
-    /// What the load of `key` failed with, if it is left alone.
+    /// The error of the last load of `key`, if its pause has not ended.
     pub fn recall(&self, key: &[u8], now: Moment) -> Option<Error> {
         self.pauses.peek(key).filter(|pause| pause.until > now).map(|pause| pause.error.clone())
     }
 
-    /// Leaves `key` alone from `now` on. What it replaces is handed out through `gone`.
+    /// Begins a pause of `key` at `now`. An error that it replaces is passed to `gone`.
     pub fn begin(&mut self, key: &Key, error: &Error, now: Moment, gone: &mut impl FnMut(Error)) {
         if !self.length.is_zero() {
             let pause = Pause { error: error.clone(), until: now.after(self.length) };
@@ -38,12 +38,12 @@ impl Throttle {
         }
     }
 
-    /// `key` is not left alone any more.
+    /// Ends the pause of `key`.
     pub fn end(&mut self, key: &[u8], gone: &mut impl FnMut(Error)) {
         self.pauses.pop(key).into_iter().for_each(|pause| gone(pause.error));
     }
 
-    /// Ends up to `most` pauses that are over.
+    /// Ends up to `most` pauses that are due.
     pub fn end_due(&mut self, most: usize, now: Moment, gone: &mut impl FnMut(Error)) {
         for _ in 0..most {
             if self.next_due().is_none_or(|due| due > now) {
@@ -53,12 +53,12 @@ impl Throttle {
         }
     }
 
-    /// When the first pause is over.
+    /// The time at which the first pause ends.
     pub fn next_due(&self) -> Option<Moment> {
         self.pauses.peek_lru().map(|(_, pause)| pause.until)
     }
 
-    /// Whether nothing is left alone.
+    /// Whether there is no pause.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.pauses.is_empty()

@@ -1,4 +1,4 @@
-//! Admission: which keys get a slot or a place in the queue, which wait without one, and which are lost (rules F12 to F14).
+//! Admission: which keys get a slot or a place in the queue, which wait without a place, and which are lost (rules F12 to F14).
 
 use super::ask::FetchContext;
 use super::{AnswerStore, Host, Table, TableContext};
@@ -16,22 +16,22 @@ use smallvec::SmallVec;
 /// How a new flight is admitted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// Into the next request, together with other new flights of its fetch.
+    /// It joins the next request, together with other new flights of its fetch.
     Opening,
-    /// Into the queue.
+    /// It enters the queue.
     Queue,
-    /// All places are held: into the queue only if another key gives up its place, or if the flight can wait without one.
+    /// All places are held. It enters the queue if another key gives up its place, or if it can wait without one.
     Displacing,
-    /// Not admitted.
+    /// It is not admitted.
     Lost,
 }
 
 /// How a retried flight enters the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum RetryStart {
-    /// After a pause: before those of its urgency that arrived with a fetch.
+    /// After a pause: before the keys of its urgency that arrived with a fetch.
     Paused,
-    /// Without one: behind all that wait at its urgency, so that keys which keep failing at once starve no others (rule F11b).
+    /// Without a pause: behind all keys that wait at its urgency, so that keys that keep failing do not starve others (rule F11b).
     AtOnce,
 }
 
@@ -39,13 +39,13 @@ impl<H: Host> Table<H> {
     /// Decides how the next new flight of the fetch is admitted.
     #[inline(always)]
     pub(super) fn admission<S: AnswerStore>(&mut self, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> Admission {
-        // Without places nothing can linger.
+        // Without places in the queue no key can linger.
         let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
         if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
             return Admission::Opening;
         }
         if self.queue.is_full() {
-            // If the keys of a full queue only linger, a request can be formed.
+            // If the keys in a full queue merely linger, a request can be formed of them.
             self.form_requests(turn);
         }
         let no_more_places = || asking.wish.is_deferrable && (asking.is_refresh() || self.queue.is_share_used(asking.rank));
@@ -58,13 +58,13 @@ impl<H: Host> Table<H> {
         asking: &mut FetchContext<'_>,
         turn: &mut TableContext<'_, H, S>,
     ) -> Admission {
-        // A refresh takes no place from another key (rule F13d).
+        // A refresh does not take the place of another key (rule F13d).
         let fits = !asking.is_refresh() && self.take_place(asking, turn) || asking.wish.is_deferrable;
         if fits { Admission::Queue } else { Admission::Lost }
     }
 
-    /// Takes the place of the last key in the order that gives way, skipping keys that the fetch asks for too (rule F13g); false if there
-    /// is none. The key that gives way is deferred if it can be; else its waiters are settled with QUEUE_FULL.
+    /// Takes the place of the last key in the order that yields, skipping keys that the fetch wants too (rule F13g). Returns false if there
+    /// is none. The key that loses its place is deferred if it can be; otherwise its waiters are settled with QUEUE_FULL.
     fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> bool {
         while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
@@ -94,7 +94,7 @@ impl<H: Host> Table<H> {
         self.settle_flight(flight, outcome, turn.out);
     }
 
-    /// The position of a waiting flight among those of its urgency.
+    /// The position of a waiting flight among those of equal urgency.
     pub(super) fn stand(&self, flight: &Flight) -> Arrival {
         match flight.phase {
             Phase::Retried { stand } => stand,
@@ -103,7 +103,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Changes the demand for a flight. If that changes its urgency, a waiting flight moves in the queue (rule F13c).
+    /// Changes the demand for a flight. If that changes the urgency of a waiting flight, moves it in the queue (rule F13c).
     #[inline]
     pub(super) fn change_demand(&mut self, id: FlightId, change: impl FnOnce(&mut Demand)) {
         let Some(flight) = self.flights.get_mut(id) else { return };
@@ -123,12 +123,12 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Puts a flight that is retried into the queue. It needs no place, and is never lost.
+    /// Puts a retried flight into the queue. It needs no place, and is never lost.
     pub(super) fn requeue(&mut self, id: FlightId, again: RetryStart, now: Moment) {
         let (owner, ranking) = (self.flights[id].owner, self.queue.ranking);
         let owner = self.fetches.get_mut(owner).map(|owner| {
             owner.waiting += 1;
-            owner.stand.asked_at
+            owner.stand.requested_at
         });
         let stand = match again {
             RetryStart::Paused => {
@@ -146,7 +146,7 @@ impl<H: Host> Table<H> {
         self.queue.push_retried(ranking.rank(flight.demand.urgency(), stand), key);
     }
 
-    /// Whether a request can be formed of the waiting keys, given a slot.
+    /// Whether a request can be formed of the waiting keys once a slot is free.
     fn is_formable<S>(&self, turn: &TableContext<'_, H, S>) -> bool {
         let waiting = self.queue.len();
         if waiting == 0 {
@@ -161,7 +161,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Takes the first waiting keys for a request. An overtaken flight that is retried and the current flight of its key go into different
-    /// requests, because a request contains a key at most once (rule F04); the request is then smaller.
+    /// requests, because a request contains a key at most once (rule F04). The request is then smaller.
     pub(super) fn take_first(&mut self, taken: &mut Vec<FlightId>) {
         let Table { queue, flights, fetches, .. } = self;
         let most = self.settings.batch_max_keys as usize;
@@ -173,14 +173,14 @@ impl<H: Host> Table<H> {
         });
         if queue.has_ages() {
             for flight in taken.iter().map(|id| &flights[*id]).filter(|flight| matches!(flight.phase, Phase::Queued)) {
-                queue.forget_age(fetches[flight.owner].stand.asked_at);
+                queue.forget_age(fetches[flight.owner].stand.requested_at);
             }
         }
     }
 
-    /// Forms requests while there are slots and keys for them.
+    /// Forms requests as long as there are slots and keys for them.
     pub(super) fn form_requests<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        self.refuse_what_waits(turn);
+        self.refuse_waiting_keys(turn);
         self.queue.refill();
         while self.slots.is_free() && self.is_formable(turn) && self.rate_allows(turn.now.moment()) {
             let mut taken = std::mem::take(&mut self.forming);
@@ -188,7 +188,7 @@ impl<H: Host> Table<H> {
             self.hand_out(&taken, turn);
             taken.clear();
             self.forming = taken;
-            self.refuse_what_waits(turn);
+            self.refuse_waiting_keys(turn);
             self.queue.refill();
         }
         self.arm_linger(turn);
@@ -214,7 +214,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Creates a request from flights that are not, or no longer, in the queue.
+    /// Creates a request from flights that are not in the queue.
     fn hand_out<S: AnswerStore>(&mut self, ids: &[FlightId], turn: &mut TableContext<'_, H, S>) {
         let formed = turn.now.moment();
         self.take_token(formed);
@@ -222,7 +222,7 @@ impl<H: Host> Table<H> {
         let mut retries = 0;
         self.attempts += 1;
         let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
-        // Runs of keys that belong to one fetch; most often there is one run.
+        // Runs of consecutive keys that belong to one fetch. Most often there is one run.
         let mut owners: SmallVec<[(FetchId, usize); 1]> = SmallVec::new();
         let Table { host, requests, flights, fetches, .. } = self;
         let request = requests.insert_with_key(|request| {
@@ -246,7 +246,7 @@ impl<H: Host> Table<H> {
                 keys.push(&key_state.key);
                 attempts.push(flight.attempts);
                 contexts.push(context.clone());
-                // An overtaken flight never stores, not even the answer of a later attempt: its key has a newer flight for that.
+                // The answer of an overtaken flight is never stored, not even that of a later attempt: its key has a newer flight for that.
                 let stamp = match flight.standing {
                     Standing::Current => key_state.stamp(attempt),
                     Standing::Overtaken { .. } => KeyState::broken_stamp(attempt),

@@ -1,4 +1,4 @@
-//! The provider answers: a key of its request in time or late, or a key that is not in it (rules F10, F11, F15).
+//! The provider answers a key of its request, in time or late, or a key that is not in the request (rules F10, F11, F15).
 
 use super::admit::RetryStart;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
@@ -14,14 +14,14 @@ use crate::task::{FlightId, KeyStateId, RequestId};
 /// The provider's answer for one key.
 #[derive(Clone, Debug)]
 pub enum ProviderAnswer {
-    /// A value or null, on these terms.
+    /// A value or null, with the terms of storing it.
     Answer(Answer, StoreTerms),
-    /// A failure, with its error.
+    /// An error.
     Failed(Error),
 }
 
 impl<H: Host> Table<H> {
-    /// The provider answers one key. `index` is below the request's length.
+    /// The provider answers one key. `index` must be below the number of keys of the request.
     pub fn answer<S: AnswerStore>(
         &mut self,
         id: RequestId,
@@ -35,8 +35,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The provider answers one key with a value or null. Nearly always the key's part is open: the whole path from there to the waiters is
-    /// inlined, because each step is little more than its call.
+    /// The provider answers one key with a value or null. Nearly always the key's part is open. The whole path from there to the waiters is
+    /// inlined, because each step costs little more than its call.
     #[inline]
     pub fn resolve<S: AnswerStore>(
         &mut self,
@@ -48,7 +48,7 @@ impl<H: Host> Table<H> {
     ) -> Status {
         let Some(part) = self.take_part(id, index) else {
             turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
-            return self.over(id);
+            return self.status_if_ended(id);
         };
         let Part::Open { flight, stamp } = part else { return self.late_part_resolved(id, part, answer, terms, turn) };
         let was_wanted = self.settle_current(flight, stamp, answer, terms, turn);
@@ -56,11 +56,11 @@ impl<H: Host> Table<H> {
         Status::OK
     }
 
-    /// The provider has no answer for one key, for this reason.
+    /// The provider answers one key with an error.
     pub fn reject<S: AnswerStore>(&mut self, id: RequestId, index: usize, error: Error, turn: &mut TableContext<'_, H, S>) -> Status {
         let Some(part) = self.take_part(id, index) else {
             turn.out.deferred_drops.push(DeferredDrop::Error(error));
-            return self.over(id);
+            return self.status_if_ended(id);
         };
         let Part::Open { flight, .. } = part else {
             turn.out.deferred_drops.push(DeferredDrop::Error(error));
@@ -73,14 +73,14 @@ impl<H: Host> Table<H> {
         Status::OK
     }
 
-    /// Marks a part as answered, and returns its state before; `None` if the request or the engine is over.
+    /// Marks a part as answered. Returns its previous state; `None` if the request or the engine has ended.
     #[inline(always)]
     fn take_part(&mut self, id: RequestId, index: usize) -> Option<Part> {
         let request = self.requests.get_mut(id).filter(|_| self.life != Acceptance::Closed)?;
         Some(request.take_part(index))
     }
 
-    /// Does what the answer for an open part made possible for its request and for keys that wait.
+    /// Does what the answer for an open part made possible for its request and for waiting keys.
     #[inline(always)]
     fn open_part_answered<S: AnswerStore>(&mut self, id: RequestId, was_wanted: bool, turn: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
@@ -116,7 +116,7 @@ impl<H: Host> Table<H> {
         self.late_part_answered(id, part, turn)
     }
 
-    /// Ends a part that was not open, whose answer has been dealt with.
+    /// Ends a part that was not open, after its answer was handled.
     #[inline(never)]
     fn late_part_answered<S: AnswerStore>(&mut self, id: RequestId, part: Part, turn: &mut TableContext<'_, H, S>) -> Status {
         let status = match part {
@@ -134,10 +134,10 @@ impl<H: Host> Table<H> {
         status
     }
 
-    /// Settles a flight with its answer, and returns whether it was wanted. The flight and its key state are looked up only once.
+    /// Settles a flight with its answer. Returns whether it was wanted. The flight and its key state are looked up only once.
     ///
-    /// The answer is in the store before the table's lock is released, and a fetch that missed before repeats its lookup under that lock: so
-    /// no fetch finds the flight gone and the answer missing (F07).
+    /// The answer is in the store before the table's lock is released, and a fetch that missed repeats its lookup under that lock. So no
+    /// fetch finds neither the flight nor the answer (F07).
     #[inline(always)]
     pub(super) fn settle_current<S: AnswerStore>(
         &mut self,
@@ -148,7 +148,7 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
         let Table { flights, requests, recent, throttled, failures, counts, .. } = self;
-        let (flight, key_state) = flights.get_with_key(id).expect("the caller looked it up in the same operation");
+        let (flight, key_state) = flights.get_with_key(id).expect("the caller looked the flight up in the same operation");
         let was_wanted = flight.is_wanted();
         counts.ahead_succeeded += u64::from(flight.is_ahead);
         counts.flights_succeeded += 1;
@@ -156,7 +156,7 @@ impl<H: Host> Table<H> {
         if flight.standing == Standing::Current {
             if flight.demand.stores && key_state.is_whole(stamp) {
                 key_state.loaded(stamp);
-                // Only other requests that were handed out need to know of this write; the one that brought it and later ones do not.
+                // Only other requests that were handed out need to know of this write: the request that brought it and later ones do not.
                 if requests.len() > 1 {
                     recent.write(key_state.hash, true);
                 }
@@ -207,7 +207,7 @@ impl<H: Host> Table<H> {
             return FillResult::default();
         }
         key_state.loaded(stamp);
-        // Only other requests that were handed out need to know of this write; the one that brought it and later ones do not.
+        // Only other requests that were handed out need to know of this write: the request that brought it and later ones do not.
         if self.requests.len() > 1 {
             self.recent.write(key_state.hash, true);
         }
@@ -240,23 +240,24 @@ impl<H: Host> Table<H> {
         failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
     }
 
-    /// Handles an answer that arrived after its attempt timed out. If the key was not written since, it settles the key's current flight,
-    /// whatever its phase; else only the flight that it was requested for, if that is overtaken too (rule F10).
+    /// Handles an answer that arrived after its attempt timed out. If the key was not written since, the answer settles the key's current
+    /// flight, whatever its phase. Otherwise it settles only the flight for which it was requested, and only if that flight is overtaken
+    /// too (rule F10).
     fn settle_late<S: AnswerStore>(
         &mut self,
         remains: FlightRemains,
-        asked_for: FlightId,
+        requested_for: FlightId,
         mut answer: Answer,
         terms: &StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) {
         let key_state = &self.flights[remains.key_state];
         if !key_state.is_whole(remains.stamp) {
-            // An earlier write may lie between the attempt and the last waiter's joining: that waiter must not receive older data.
+            // A write may lie between the attempt and the last waiter's joining. That waiter must not receive older data.
             let serves = |standing| matches!(standing, Standing::Overtaken { write } if remains.stamp.is_after_all_who_joined(write));
-            if self.flights.get(asked_for).is_some_and(|flight| serves(flight.standing)) {
-                self.stop_for(asked_for, turn);
-                self.end_with(asked_for, answer, Source::Provider, FillResult::default(), turn);
+            if self.flights.get(requested_for).is_some_and(|flight| serves(flight.standing)) {
+                self.stop_for(requested_for, turn);
+                self.end_with(requested_for, answer, Source::Provider, FillResult::default(), turn);
             } else {
                 turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             }
@@ -269,7 +270,7 @@ impl<H: Host> Table<H> {
         };
         self.stop_for(current, turn);
         if self.flights[current].demand.stores {
-            // `settle_current` stores if the current flight asks for it; below, the late attempt's own wish to store decides.
+            // `settle_current` stores the answer if the current flight wants that. Below, the late attempt's own demand decides.
             self.settle_current(current, remains.stamp, answer, terms, turn);
         } else {
             let filled = self.store_stray(remains, &mut answer, terms, turn);
@@ -277,7 +278,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Takes a flight out of its phase before it is settled from elsewhere; the part of a running attempt becomes unwanted.
+    /// Takes a flight out of its phase before it is settled by something else. The part of a running attempt becomes unwanted.
     pub(super) fn stop_for<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         let flight = &self.flights[id];
@@ -300,12 +301,12 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Handles a failed attempt: the flight pauses and is retried, or ends and settles its waiters with the error.
+    /// Handles a failed attempt: the flight pauses and is retried, or it ends and its waiters are settled with the error.
     pub(super) fn fail<S: AnswerStore>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) {
         self.fail_until(id, error, Moment::default(), turn);
     }
 
-    /// Like `fail`; the next attempt begins at `not_before` at the earliest.
+    /// Like `fail`, but the next attempt begins no earlier than `not_before`.
     pub(super) fn fail_until<S: AnswerStore>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut TableContext<'_, H, S>) {
         if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
             let dropped = self.flights[id].note_error(error);
@@ -317,7 +318,7 @@ impl<H: Host> Table<H> {
             return;
         }
         self.counts.ahead_failed += u64::from(self.flights[id].is_ahead);
-        // Of an error that is the library's own the provider's says why (rule F10b).
+        // An error of the library has the provider's error as its cause (rule F10b).
         let is_own = [&self.errors.timeout, &self.errors.unavailable].into_iter().any(|own| error.is(own));
         let error = if is_own { self.flights[id].with_cause(&error) } else { error };
         let outcome = self.after_failure(id, error, turn);
@@ -326,14 +327,14 @@ impl<H: Host> Table<H> {
         self.settle_flight(flight, outcome, turn.out);
     }
 
-    /// When the next attempt after `error` begins; `None` if there is none.
+    /// The time at which the next attempt after `error` begins; `None` if there is none.
     fn next_attempt(&mut self, id: FlightId, error: &Error, not_before: Moment, now: &Now<'_>) -> Option<Moment> {
         let flight = &self.flights[id];
         let retry = &flight.retry.as_ref()?.retry;
         if flight.demand.is_empty() || !error.is_retriable() || !retry.allows(flight.attempts) || self.life == Acceptance::Closed {
             return None;
         }
-        // The provider may ask for a longer pause (rule F11a).
+        // The provider may request a longer pause (rule F11a).
         let pause = retry.pause(flight.attempts, &mut self.random).max(error.pause().unwrap_or_default());
         let due = now.moment().after(pause).max(not_before);
         let end = retry.budget.map_or(Moment::NEVER, |budget| flight.first_began.after(budget));
@@ -349,7 +350,7 @@ impl<H: Host> Table<H> {
         terms: StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
-        let status = self.over(id);
+        let status = self.status_if_ended(id);
         let hash = self.hash(key);
         let (handed, attempt) = self.requests.get(id).map(|request| (request.handed, request.attempt)).unwrap_or_default();
         if status != Status::OK || self.recent.is_written_since(hash, handed) {
@@ -358,7 +359,7 @@ impl<H: Host> Table<H> {
             return if status == Status::OK { Status::LATE } else { status };
         }
         let filled = turn.store.fill(hash, key, &mut answer, terms);
-        // An answer that the store did not take makes no other outdated: that of an older attempt may still be stored (rule S12a).
+        // An answer that was not stored does not make others outdated: that of an older attempt may still be stored (rule S12a).
         let is_stored = filled.ttl_left_ms != 0;
         if is_stored {
             self.counts.extras_stored += 1;

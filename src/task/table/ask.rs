@@ -1,4 +1,4 @@
-//! A fetch arrives: each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
+//! A fetch arrives. Each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
 
 use super::admit::Admission;
 use super::{AnswerStore, Host, Table, TableContext};
@@ -17,12 +17,12 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The result of looking a position up in the store before the table's lock was taken.
+/// The result of looking a position up in the store before the table's lock is taken.
 #[derive(Debug)]
 pub enum Probe {
-    /// The store does not have the key, or was not asked.
+    /// The store does not have the key, or was not read.
     Missed,
-    /// Settled: a hit, an invalid key, or a key that is too long.
+    /// The position is settled: a hit, an invalid key, or a key that is too long.
     Settled(Outcome),
 }
 
@@ -39,7 +39,7 @@ impl Reservation {
             return Some(Reservation { positions: SmallVec::from_buf([Position::Open(FlightId::NULL)]), outcomes: Vec::new() });
         }
         let mut room = Reservation { positions: SmallVec::new(), outcomes: Vec::new() };
-        if !form.tells() {
+        if !form.delivers() {
             return Some(room);
         }
         room.positions.try_reserve_exact(positions).ok()?;
@@ -58,23 +58,23 @@ pub struct FetchRequest<'a, H: Host> {
     pub keys: CallKeys<'a>,
     /// The result of each lookup in the store.
     pub probes: &'a mut [Probe],
-    /// Whether the store may have been written since the lookups: then they are repeated.
+    /// Whether the store may have been written since the lookups, which are then repeated.
     pub reprobe: bool,
-    /// How the host wants its results delivered.
+    /// How the results are delivered.
     pub form: Form,
     /// The engine's settings, overridden by the options of the call.
     pub settings: &'a Arc<FetchSettings>,
-    /// Where its events go; `None` for a refresh.
+    /// The event sink of the fetch; `None` for a refresh.
     pub sink: Option<H::Sink>,
     /// Data that is passed to the provider.
     pub context: Option<H::Context>,
-    /// Higher goes first.
+    /// Keys of higher urgency are served first.
     pub urgency: i32,
-    /// When open positions are settled with TIMEOUT.
+    /// The time at which open positions are settled with TIMEOUT.
     pub deadline: Option<Moment>,
-    /// After how many more settled positions progress is reported; 0: never.
+    /// The number of settled positions between two reports of progress; 0: none.
     pub progress_step: usize,
-    /// The memory reserved for it.
+    /// The memory reserved for the fetch.
     pub room: Reservation,
 }
 
@@ -86,32 +86,32 @@ pub(super) struct FetchContext<'a> {
     reprobe: bool,
     pub wish: Wish,
     stand: Arrival,
-    /// The rank of its own keys in the queue.
+    /// The rank of its keys in the queue.
     pub rank: Rank,
-    /// Whether it has joined the flights of all its remaining keys, so that none of these gives its place to another key of the fetch.
+    /// Whether it has joined the flights of all its remaining keys, so that none of these loses its place to another key of the fetch.
     looked_ahead: bool,
     pub search: Search,
 }
 
 impl FetchContext<'_> {
-    /// Whether it is a refresh of either kind, which takes no place from another key (rule F13d).
+    /// Whether it is a refresh of either kind, which does not take the place of another key (rule F13d).
     pub fn is_refresh(&self) -> bool {
-        !self.form.tells()
+        !self.form.delivers()
     }
 }
 
 impl<H: Host> Table<H> {
-    /// Registers a fetch. Returns its id if any position is still open.
+    /// Registers a fetch. Returns its id if a position is still open.
     pub fn ask<S: AnswerStore>(&mut self, ask: FetchRequest<'_, H>, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
         let FetchRequest { keys, probes, reprobe, form, settings, sink, context, urgency, deadline, progress_step, room } = ask;
         self.arrivals += 1;
         let arrival = self.arrivals;
         let is_deferrable = (form == Form::Refresh || probes.len() > 1) && self.settings.queue_overflow == Overflow::Wait;
         let wish = Wish { urgency, is_deferrable, stores: settings.read != ReadMode::NoStore };
-        // The age of a key matters only for lingering and ageing.
+        // The age of a key matters only for linger and ageing.
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
-        let asked_at = if has_age { turn.now.moment() } else { Moment::default() };
-        let stand = self.queue.ranking.arrived(arrival, asked_at);
+        let requested_at = if has_age { turn.now.moment() } else { Moment::default() };
+        let stand = self.queue.ranking.arrived(arrival, requested_at);
         let id = self.fetches.insert_with_key(|_| Fetch {
             sink,
             context,
@@ -131,7 +131,7 @@ impl<H: Host> Table<H> {
             wish,
             arrival,
             stand,
-            // Keeps the fetch until all its keys are processed; released below.
+            // Keeps the fetch until all its keys are processed. Released below.
             waiting: 1,
         });
         if let Some(deadline) = deadline {
@@ -148,13 +148,13 @@ impl<H: Host> Table<H> {
             match std::mem::replace(&mut probes[position], Probe::Missed) {
                 Probe::Missed => self.ask_position(&mut asking, position as u32, &keys, probes, turn),
                 // A refresh delivers nothing: its invalid keys are skipped.
-                Probe::Settled(outcome) if !form.tells() => turn.out.defer_outcome_drop(outcome),
+                Probe::Settled(outcome) if !form.delivers() => turn.out.defer_outcome_drop(outcome),
                 Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
             }
         }
         self.hand_out_opening(turn);
         if let Some(longest) = settings.stale_timeout {
-            self.wait_for_better(id, longest, turn);
+            self.limit_the_wait(id, longest, turn);
         }
         if self.leave_queue(id, 1) {
             self.forget_fetch(id, turn.out);
@@ -163,7 +163,7 @@ impl<H: Host> Table<H> {
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
 
-    /// Ends an all-or-nothing batch with a refused key before any of it is handed out.
+    /// Ends an all-or-nothing batch that has a refused key, before any of its keys is handed out.
     fn refuse_as_a_whole(&mut self, id: FetchId, probes: &[Probe]) {
         let refused = |probe: &Probe| match probe {
             Probe::Settled(outcome) => outcome.refusal(),
@@ -171,7 +171,7 @@ impl<H: Host> Table<H> {
         };
         let fetch = &mut self.fetches[id];
         if fetch.is_all_or_nothing()
-            && fetch.form.tells()
+            && fetch.form.delivers()
             && let Some(error) = probes.iter().find_map(refused)
         {
             fetch.ended = Some(error);
@@ -197,7 +197,7 @@ impl<H: Host> Table<H> {
             if !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
                 self.look_ahead(asking, position, keys, probes, turn);
                 if self.fetches[asking.id].ended.is_some() {
-                    // The look-ahead found a key that fails, and with it the batch.
+                    // The look-ahead found a key that fails, and the whole batch with it.
                     self.counts.missed_unasked += 1;
                     return;
                 }
@@ -220,10 +220,11 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The fetch waits that long for better than what is stale (rule R04). It is held by its caller.
-    fn wait_for_better<S: AnswerStore>(&mut self, id: FetchId, longest: Duration, turn: &mut TableContext<'_, H, S>) {
+    /// Sets the deadline at which the fetch stops waiting for its loads, and receives fallbacks where there are any (rule R04). The caller
+    /// keeps the fetch in the table.
+    fn limit_the_wait<S: AnswerStore>(&mut self, id: FetchId, longest: Duration, turn: &mut TableContext<'_, H, S>) {
         if longest.is_zero() {
-            return self.tell_stale(id, turn);
+            return self.deliver_fallbacks(id, turn);
         }
         let at = turn.now.moment().after(longest);
         if let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| fetch.open > 0 && at < Moment::NEVER) {
@@ -231,8 +232,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Joins the flights of all keys that the fetch has not processed yet, so that none of these gives its place to another key of the fetch
-    /// (rule F13g).
+    /// Joins the flights of all keys that the fetch has not processed yet, so that none of these loses its place to another key of the
+    /// fetch (rule F13g).
     fn look_ahead<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
@@ -242,7 +243,7 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) {
         for (position, probe) in (0..).zip(probes).skip(after as usize + 1) {
-            // Once the batch has failed as a whole there is nothing to join; its other positions are counted when they are processed.
+            // Once the batch has failed as a whole there is nothing to join. Its other positions are counted when they are processed.
             if self.fetches[asking.id].ended.is_some() {
                 return;
             }
@@ -262,13 +263,14 @@ impl<H: Host> Table<H> {
     ) -> Option<Newcomer<'k>> {
         let (id, read) = (asking.id, asking.settings.read);
         if asking.settings.batch_mode == BatchMode::AllOrNothing && self.fetches[id].ended.is_some() {
-            // The batch failed as a whole on an earlier position; this one is settled with the rest in `conclude`.
+            // The batch failed as a whole at an earlier position. This one is settled with the rest in `conclude`.
             self.counts.missed_unasked += 1;
             return None;
         }
         let reads = read != ReadMode::Refresh && !asking.is_refresh();
         if asking.reprobe && reads {
-            // A load that was stored since the first lookup has ended its flight in the same hold of the lock: now it is a hit (F07).
+            // If a load stored its answer since the first lookup, it ended its flight in the same hold of the lock, and this lookup is a
+            // hit (F07).
             if let Some(outcome) = turn.store.probe(key) {
                 self.settle(id, position, outcome, turn.out);
                 return None;
@@ -294,7 +296,7 @@ impl<H: Host> Table<H> {
             }
         }
         if !reads && !self.failures.is_empty() {
-            // A forced load supersedes the remembered error, whatever its result (rule F20a).
+            // A forced load supersedes the remembered error, whatever the result of the load (rule F20a).
             let drops = &mut turn.out.deferred_drops;
             self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         }
@@ -348,7 +350,7 @@ impl<H: Host> Table<H> {
             owner: asking.id,
             position,
         };
-        // The flight that gave up its place may have held the last reference to the key state.
+        // The flight that gave up its place may have had the last reference to the key state.
         let flight = match key_state.filter(|id| flights.key_state(*id).is_some()) {
             Some(key_state) => flights.add_further(key_state, make(key_state)),
             None => flights.add_first(hash, key, make),
@@ -365,7 +367,7 @@ impl<H: Host> Table<H> {
                 self.hand_out_opening(turn);
             }
         } else {
-            queue.push(asking.rank, WaitingKey { position, flight }, asking.stand.asked_at);
+            queue.push(asking.rank, WaitingKey { position, flight }, asking.stand.requested_at);
         }
     }
 
@@ -374,7 +376,7 @@ impl<H: Host> Table<H> {
     fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
-            // The flight was unwanted; it counts again among the wanted keys of its request.
+            // The flight was unwanted. Now it counts as a wanted key of its request again.
             self.requests[request].wanted += 1;
         }
         flight.priority = flight.priority.max(Priority::of(asking.settings.priority));
@@ -394,7 +396,7 @@ impl<H: Host> Table<H> {
 
 /// A key without a current flight, and the position for which it will be loaded.
 struct Newcomer<'k> {
-    /// The key's state, if it has one.
+    /// The state of the key, if it has one.
     key_state: Option<KeyStateId>,
     hash: u64,
     key: &'k [u8],

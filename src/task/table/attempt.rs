@@ -1,4 +1,4 @@
-//! A request at the provider: taken, kept alive by heartbeats, timed out, finished (rules F10, F12, F16).
+//! A request while the provider has it: taken, kept alive by heartbeats, timed out, finished (rules F10, F12, F16).
 
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
@@ -7,12 +7,12 @@ use crate::task::host::{Cancel, DeferredDrop};
 use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Time};
 use crate::task::{FlightId, RequestId};
 
-/// How the provider's finish treats the keys that it has not answered.
+/// How the end of a request settles the keys that the provider has not answered.
 #[derive(Clone, Debug)]
 pub enum Unanswered {
-    /// They fail as unanswered, or are null if the configuration says so.
+    /// They fail with UNANSWERED, or become null if the configuration says so.
     Unanswered,
-    /// They are null: there are no such records.
+    /// They become null: the provider says that there are no such records.
     Null,
     /// They fail with this error.
     Failed(Error),
@@ -21,14 +21,14 @@ pub enum Unanswered {
 /// Whether the provider is to be called for a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TakeResult {
-    /// Yes: the request counts as taken from now on.
+    /// Yes. The request counts as taken from now on.
     Run,
     /// No: none of its keys is wanted any more, and the caller must finish the request.
     Skip,
 }
 
 impl<H: Host> Table<H> {
-    /// The provider, or the reader of the host's queue, takes a request: its timeout begins to run.
+    /// The provider, or the reader of the program's queue, takes a request. Its attempt timeout starts.
     pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> TakeResult {
         let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0) else { return TakeResult::Skip };
         if request.is_taken() {
@@ -42,7 +42,7 @@ impl<H: Host> Table<H> {
         TakeResult::Run
     }
 
-    /// The provider's call returned. Answers may still follow.
+    /// The provider's call has returned. Answers may still follow.
     pub fn request_returned<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id).filter(|request| request.is_taken()) else { return };
         request.call = ProviderCall::Returned;
@@ -52,9 +52,9 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The provider is still at work: restarts the attempt's timeout.
+    /// The provider reports that it is still working: restarts the attempt timeout.
     pub fn heartbeat(&mut self, id: RequestId, now: &Now<'_>) -> Status {
-        let status = self.over(id);
+        let status = self.status_if_ended(id);
         let Some(request) = self.requests.get_mut(id).filter(|_| status == Status::OK) else { return status };
         match (&mut request.time, self.attempt_timeout) {
             (Time::Over, _) => return Status::LATE,
@@ -67,8 +67,8 @@ impl<H: Host> Table<H> {
         Status::OK
     }
 
-    /// The status of a call on a request that is over, or OK if it is not.
-    pub(super) fn over(&self, id: RequestId) -> Status {
+    /// The status of a call on a request that has ended; OK if it has not.
+    pub(super) fn status_if_ended(&self, id: RequestId) -> Status {
         match (self.requests.contains_key(id), self.life) {
             (_, Acceptance::Closed) => Status::ERR_CLOSED,
             (true, _) => Status::OK,
@@ -76,7 +76,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// How much time a request's attempt has left; `None`: no limit.
+    /// The time left for the attempt of a request; `None` without a limit.
     pub fn time_left(&self, id: RequestId, now: &Now<'_>) -> Option<std::time::Duration> {
         match self.requests.get(id)?.time {
             Time::Unlimited => None,
@@ -101,7 +101,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Abandons a request whose attempt timed out: its unanswered keys fail with TIMEOUT, and answers that still arrive are late (rule F10).
+    /// Abandons a request whose attempt timed out: its unanswered keys fail with TIMEOUT, and answers that still arrive are late (rule
+    /// F10).
     fn abandon<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         self.counts.requests_abandoned += 1;
         let mut failed: Vec<FlightId> = Vec::new();
@@ -131,12 +132,12 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The provider has finished with a request: open parts are settled as `rest` says, and the request is removed.
+    /// The provider has finished a request. Open parts are settled according to `rest`, and the request is removed.
     ///
-    /// An omitted key is taken for absent only if the provider had taken the request, the key was wanted, and the attempt had not timed out.
-    /// In any other case the provider may not have looked it up at all (rule F16A).
+    /// An omitted key becomes null only if the provider had taken the request, the key was wanted, and the attempt had not timed out.
+    /// Otherwise the provider may not have looked it up at all (rule F16A).
     pub fn finish<S: AnswerStore>(&mut self, id: RequestId, rest: Unanswered, turn: &mut TableContext<'_, H, S>) -> Status {
-        let status = self.over(id);
+        let status = self.status_if_ended(id);
         let Some(request) = self.requests.get(id) else {
             if let Unanswered::Failed(error) = rest {
                 turn.out.deferred_drops.push(DeferredDrop::Error(error));
@@ -179,7 +180,7 @@ impl<H: Host> Table<H> {
         status
     }
 
-    /// Frees what the request occupies.
+    /// Frees the slot, or the place among the abandoned requests, that the request occupies.
     pub(super) fn release<S>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
         let attempt = request.attempt;

@@ -1,4 +1,4 @@
-//! Verifies the table's invariants and describes violations in sentences. For tests only, since it reads everything.
+//! Verifies the table's invariants and describes violations in sentences. For tests only, because it reads everything.
 
 use super::{Acceptance, Host, Table};
 use crate::base::Moment;
@@ -16,11 +16,11 @@ fn ensure(holds: bool, broken: impl FnOnce() -> String) -> CheckResult {
 }
 
 impl<H: Host> Table<H> {
-    /// Verifies all invariants. Must be called between operations.
+    /// Verifies all invariants. Call it between operations.
     #[doc(hidden)]
     pub fn check(&self) -> CheckResult {
-        ensure(self.opening.is_empty(), || "newcomers were left without a request".into())?;
-        ensure(self.collapsing.is_empty(), || "a batch that failed as a whole was left open".into())?;
+        ensure(self.opening.is_empty(), || "new flights were left without a request".into())?;
+        ensure(self.collapsing.is_empty(), || "a batch that failed as a whole has open positions".into())?;
         self.check_key_states()?;
         self.flights.keys().try_for_each(|id| self.check_flight(id))?;
         self.fetches.keys().try_for_each(|id| self.check_fetch(id))?;
@@ -46,11 +46,11 @@ impl<H: Host> Table<H> {
         }
         for (id, key_state) in self.flights.key_states() {
             ensure(self.flights.find(key_state.hash, &key_state.key) == Some(id), || {
-                format!("{:?} does not find its key state", key_state.key)
+                format!("{:?} is not found in the index", key_state.key)
             })?;
             let held = holders.get(&id).copied().unwrap_or_default();
             ensure(held == key_state.holders && held > 0, || {
-                format!("{:?} has {held} holders and counts {}", key_state.key, key_state.holders)
+                format!("{:?} has {held} references, but {} are counted", key_state.key, key_state.holders)
             })?;
             let current = key_state.current.iter().map(|id| (id, true));
             for (flight, current) in current.chain(key_state.overtaken.iter().map(|id| (id, false))) {
@@ -64,47 +64,47 @@ impl<H: Host> Table<H> {
 
     fn check_flight(&self, id: FlightId) -> CheckResult {
         let flight = &self.flights[id];
-        let key_state = self.flights.key_state(flight.key_state).ok_or("a flight's key state is gone")?;
+        let key_state = self.flights.key_state(flight.key_state).ok_or("a flight has no key state")?;
         let key = &key_state.key;
         let listed = match flight.standing {
             Standing::Current => key_state.current == Some(id),
             Standing::Overtaken { .. } => key_state.overtaken.iter().filter(|other| **other == id).count() == 1,
         };
-        ensure(listed, || format!("a flight of {key:?} is {:?} andits key state does not say so", flight.standing))?;
+        ensure(listed, || format!("a flight of {key:?} is {:?}, but its key state does not list it so", flight.standing))?;
         let open = |fetch: FetchId, position: u32| {
             self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
         };
         let waiters = flight.waiters.iter().filter(|waiter| open(waiter.fetch, waiter.position));
         let wishes = waiters.map(|waiter| self.fetches[waiter.fetch].wish);
-        ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} is not that of those who want it"))?;
-        let wanted = || ensure(!flight.demand.is_empty(), || format!("nobody wants {key:?}, which waits all the same: {:?}", flight.phase));
+        ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} is not the sum of its waiters and refreshes"))?;
+        let wanted = || ensure(!flight.demand.is_empty(), || format!("{key:?} waits although it is not wanted: {:?}", flight.phase));
         let continues = !flight.continues || (flight.demand.is_empty() && flight.standing == Standing::Current);
-        ensure(continues, || format!("{key:?} continues without demand, and is wanted or can be neither joined nor stored"))?;
+        ensure(continues, || format!("{key:?} continues, but has demand or is overtaken"))?;
         match flight.phase {
             Phase::Running { request, index } => {
                 let part = self.requests.get(request).and_then(|request| request.open_flight(index as usize));
-                ensure(part == Some(id), || format!("{key:?} runs in a request that does not know it"))
+                ensure(part == Some(id), || format!("{key:?} runs in a request without an open part for it"))
             }
             Phase::Backoff { timer } => {
                 wanted()?;
-                ensure(self.deadlines.holds(timer, Due::Retry(id)), || format!("nothing ends the pause of {key:?}"))
+                ensure(self.deadlines.holds(timer, Due::Retry(id)), || format!("there is no deadline for the pause of {key:?}"))
             }
             Phase::Queued | Phase::Retried { .. } => {
                 wanted()?;
                 let rank = self.queue.ranking.rank(flight.demand.urgency(), self.stand(flight));
                 let stands = self.queue.holds(rank, flight.position, id);
-                ensure(stands, || format!("{key:?} does not stand where its urgency and its turn say"))
+                ensure(stands, || format!("{key:?} is not in the group of its urgency and arrival"))
             }
-            Phase::Opening => Err(format!("{key:?} was collected for a request that was never opened")),
+            Phase::Opening => Err(format!("{key:?} was collected for a request that was not formed")),
         }
     }
 
     fn check_fetch(&self, id: FetchId) -> CheckResult {
         let fetch = &self.fetches[id];
         let nth = fetch.arrival;
-        ensure(fetch.open > 0 || fetch.waiting > 0, || format!("fetch {nth} is over and was not forgotten"))?;
+        ensure(fetch.open > 0 || fetch.waiting > 0, || format!("fetch {nth} has ended and was not removed"))?;
         let open = fetch.open_flights().count();
-        ensure(open == fetch.open, || format!("fetch {nth} has {open} open positions and counts {}", fetch.open))?;
+        ensure(open == fetch.open, || format!("fetch {nth} has {open} open positions, but {} are counted", fetch.open))?;
         for (position, flight) in fetch.open_flights() {
             let waits = |waiter: &crate::task::flight::Waiter| waiter.fetch == id && waiter.position as usize == position;
             let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
@@ -112,47 +112,53 @@ impl<H: Host> Table<H> {
         }
         let waits = |flight: &&Flight| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
         let waiting = self.flights.values().filter(waits).count();
-        ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, it counts {}", fetch.waiting))?;
+        ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, but {} are counted", fetch.waiting))?;
         let timed = fetch.deadline.is_none_or(|timer| self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Fetch(id)));
-        ensure(timed, || format!("nothing ends fetch {nth}, which has a timeout"))
+        ensure(timed, || format!("there is no deadline for the timeout of fetch {nth}"))
     }
 
     fn check_request(&self, id: RequestId) -> CheckResult {
         let request = &self.requests[id];
         let nth = request.attempt;
         let unanswered = request.parts.iter().filter(|part| !matches!(part, Part::Answered)).count();
-        ensure(unanswered == request.unanswered, || format!("request {nth} has {unanswered} open keys, counts {}", request.unanswered))?;
+        ensure(unanswered == request.unanswered, || {
+            format!("request {nth} has {unanswered} unanswered keys, but {} are counted", request.unanswered)
+        })?;
         let mut wanted = 0;
         for (at, part) in request.parts.iter().enumerate() {
             let Part::Open { flight, .. } = part else { continue };
             let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} has no flight"))?;
             let runs = matches!(flight.phase, Phase::Running { request, index } if request == id && index as usize == at);
-            ensure(runs, || format!("key {at} of request {nth} belongs to a flight that does something else"))?;
+            ensure(runs, || format!("key {at} of request {nth} belongs to a flight that does not run in it"))?;
             wanted += usize::from(flight.is_wanted());
         }
-        ensure(wanted == request.wanted, || format!("{wanted} keys of request {nth} are wanted, it counts {}", request.wanted))?;
+        ensure(wanted == request.wanted, || format!("{wanted} keys of request {nth} are wanted, but {} are counted", request.wanted))?;
         let open = (0..request.parts.len()).any(|index| request.open_flight(index).is_some());
-        ensure(wanted > 0 || !open, || format!("nobody wants anything of request {nth}, and it was not cancelled"))?;
-        ensure(!request.is_done() || request.hold == Hold::Nothing, || format!("request {nth} is done and holds a slot"))?;
+        ensure(wanted > 0 || !open, || format!("request {nth} has no wanted key, but was not cancelled"))?;
+        ensure(!request.is_done() || request.hold == Hold::Nothing, || format!("request {nth} is done, but holds a slot"))?;
         let Time::Until(timer) = request.time else { return Ok(()) };
         let timed = self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Attempt(id));
-        ensure(timed, || format!("nothing ends the attempt of request {nth}"))
+        ensure(timed, || format!("there is no deadline for the attempt of request {nth}"))
     }
 
     fn check_slots(&self) -> CheckResult {
         let holding = |hold| self.requests.values().filter(|request| request.hold == hold).count();
         let (slots, overdue, abandoned) = (holding(Hold::Slot), holding(Hold::OverdueSlot), holding(Hold::Abandoned));
         let known = &self.slots;
-        ensure(known.running as usize == slots + overdue, || format!("{} slots are taken, {} counted", slots + overdue, known.running))?;
-        ensure(known.abandoned as usize == abandoned, || format!("{abandoned} requests are abandoned, {} counted", known.abandoned))?;
-        ensure(slots + overdue <= self.settings.max_running as usize, || "more requests run than may".into())?;
-        ensure(abandoned <= self.settings.max_abandoned as usize, || "more requests are abandoned than may be".into())?;
-        ensure(known.overdue() == overdue, || format!("{overdue} requests are overdue, {} listed", known.overdue()))?;
+        ensure(known.running as usize == slots + overdue, || {
+            format!("{} slots are taken, but {} are counted", slots + overdue, known.running)
+        })?;
+        ensure(known.abandoned as usize == abandoned, || {
+            format!("{abandoned} requests are abandoned, but {} are counted", known.abandoned)
+        })?;
+        ensure(slots + overdue <= self.settings.max_running as usize, || "more than max_running requests hold a slot".into())?;
+        ensure(abandoned <= self.settings.max_abandoned as usize, || "more than max_abandoned requests are abandoned".into())?;
+        ensure(known.overdue() == overdue, || format!("{overdue} requests are overdue, but {} are listed", known.overdue()))?;
         let full = abandoned == self.settings.max_abandoned as usize;
-        ensure(overdue == 0 || full, || "a request keeps its slot though it could be abandoned".into())
+        ensure(overdue == 0 || full, || "a request keeps its slot although it could be abandoned".into())
     }
 
-    /// Each deadline has a cause: none is left of something that is over.
+    /// Each deadline has a cause: none is left of something that has ended.
     fn check_deadlines(&self) -> CheckResult {
         let fetches = self.fetches.values().filter(|fetch| fetch.deadline.is_some_and(|timer| timer.at < Moment::NEVER));
         let attempts = self.requests.values().filter(|request| matches!(request.time, Time::Until(_)));
@@ -165,26 +171,26 @@ impl<H: Host> Table<H> {
         let known = self.deadlines.len();
         let agree = match self.life {
             Acceptance::Open => known == causes,
-            // And the ends of drains.
+            // Deadlines of drains are also pending.
             Acceptance::Draining(_) => known >= causes,
             Acceptance::Closed => known == 0,
         };
-        ensure(agree, || format!("{known} deadlines are to come, for {causes} causes"))
+        ensure(agree, || format!("{known} deadlines are pending, but {causes} have a cause"))
     }
 
     fn check_queue(&self) -> CheckResult {
         self.queue.check()?;
         let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
-        ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, the queue has {}", self.queue.len()))?;
+        ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, but the queue has {}", self.queue.len()))?;
         let is_rated = self.rate_wait.is_some_and(|wait| self.deadlines.holds(wait.timer, Due::Rate));
         if !self.slots.is_free() || waiting == 0 || is_rated {
             return Ok(());
         }
-        ensure(!self.settings.batch_linger.is_zero(), || format!("{waiting} keys wait though a slot is free"))?;
-        ensure(!self.queue.has_retried(), || "a retried key lingers though a slot is free".into())?;
-        ensure(waiting < self.settings.batch_max_keys as usize, || "a full request lingers though a slot is free".into())?;
-        ensure(!self.queue.is_full(), || "keys linger on the last place though a slot is free".into())?;
+        ensure(!self.settings.batch_linger.is_zero(), || format!("{waiting} keys wait although a slot is free"))?;
+        ensure(!self.queue.has_retried(), || "a retried key lingers although a slot is free".into())?;
+        ensure(waiting < self.settings.batch_max_keys as usize, || "a full request lingers although a slot is free".into())?;
+        ensure(!self.queue.is_full(), || "keys linger in a full queue although a slot is free".into())?;
         let armed = self.linger.is_some_and(|timer| self.deadlines.holds(timer, Due::Linger));
-        ensure(armed, || "keys linger and nothing ends it".into())
+        ensure(armed, || "keys linger, but no deadline ends it".into())
     }
 }

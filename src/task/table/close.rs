@@ -14,14 +14,14 @@ use std::time::Duration;
 /// How an engine closes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Close {
-    /// What was accepted continues, until this moment at the latest.
+    /// Accepted fetches continue until this time at the latest.
     Drain(Moment),
-    /// What was accepted is settled with CLOSED.
+    /// Accepted fetches are settled with CLOSED.
     Cancel,
 }
 
 impl<H: Host> Table<H> {
-    /// Accepts nothing new. A second close can only shorten a drain.
+    /// Stops accepting fetches. A second close can only shorten a drain.
     pub fn close<S: AnswerStore>(&mut self, how: Close, turn: &mut TableContext<'_, H, S>) {
         match (self.life, how) {
             (Acceptance::Closed, _) => {}
@@ -37,14 +37,14 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// Settles everything with CLOSED, and drops everything except requests that the provider has.
+    /// Settles everything with CLOSED. Keeps only the requests that the provider has.
     pub(super) fn end_all<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.life = Acceptance::Closed;
         let fetches: Vec<FetchId> = self.fetches.keys().collect();
         for fetch in fetches {
             self.end_fetch(fetch, EndReason::Close, turn);
         }
-        // Flights that are left are wanted by refreshes, or continue without demand.
+        // The flights that are left are wanted by refreshes, or continue without demand.
         let running: Vec<RequestId> = self.requests.keys().collect();
         for request in running {
             if self.requests[request].wanted > 0 {
@@ -62,7 +62,7 @@ impl<H: Host> Table<H> {
         self.errors_expire = None;
     }
 
-    /// The table panicked. Settles every open position with PANIC; the table is closed and empty afterwards.
+    /// Settles every open position with PANIC after a panic of the table, which is closed and empty afterwards.
     pub fn fail_everything(&mut self, out: &mut Effects<H>) {
         self.life = Acceptance::Closed;
         for mut fetch in self.fetches.drain() {

@@ -1,6 +1,6 @@
-//! What the store still has of a key after its end is told where there is nothing better (rules R02 to R04).
+//! Serves expired entries that the store keeps as fallbacks, when there is nothing better (rules R02 to R04).
 //!
-//! In which order a position is served: a fresh hit; a load, and its retries; then the fallback; then a remembered error; then the error.
+//! The order in which a position is served: a fresh hit; a load and its retries; a fallback; a remembered error; the error of the load.
 
 use super::settle::LEFT_MOST;
 use super::{AnswerStore, Host, Table, TableContext};
@@ -13,10 +13,10 @@ use crate::task::outcome::{Outcome, Source};
 use crate::task::throttle::Throttle;
 use crate::task::{FetchId, FlightId, KeyStateId};
 
-/// How many pauses one event of the timer ends.
-const AT_A_TIME: usize = 256;
+/// The maximum number of pauses that one firing of the deadline ends.
+const PAUSES_PER_STEP: usize = 256;
 
-/// Which keys are left alone, and what ends that.
+/// The keys that are not to be loaded for a while, and the deadline that ends the first of their pauses.
 pub(super) struct Throttled {
     pauses: Throttle,
     timer: Option<DeadlineId>,
@@ -27,27 +27,27 @@ impl Throttled {
         Throttled { pauses, timer: None }
     }
 
-    /// Whether no key is.
+    /// Whether there is no such key.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.pauses.is_empty()
     }
 
-    /// The key is to be loaded again when somebody asks.
+    /// Allows loading the key again.
     pub fn end<H: Host>(&mut self, key: &[u8], out: &mut Effects<H>) {
         if !self.pauses.is_empty() {
             self.pauses.end(key, &mut |error| out.deferred_drops.push(DeferredDrop::Error(error)));
         }
     }
 
-    /// What ends the first pause. For checks.
+    /// The deadline that ends the first pause. Used in checks.
     pub fn timer(&self) -> Option<DeadlineId> {
         self.timer
     }
 }
 
 impl<H: Host> Table<H> {
-    /// What everybody is told whose load failed for good, if its flight is still in the table.
+    /// Returns the outcome for all waiters of a flight that failed for good and is still in the table.
     pub(super) fn after_failure<S: AnswerStore>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) -> Outcome {
         let flight = &self.flights[id];
         if flight.is_ahead {
@@ -68,7 +68,7 @@ impl<H: Host> Table<H> {
             let source = if is_own { Source::Provider } else { Source::None };
             return Outcome { source, ..Outcome::failed(error) };
         };
-        // Who was not let through did the provider no harm.
+        // A key that did not reach the provider says nothing about it, so it may be loaded again at once.
         if is_current && !matches!(error.status(), Status::ERR_UNAVAILABLE | Status::ERR_QUEUE_FULL) {
             self.leave_alone(key_state, &error, turn);
         }
@@ -76,12 +76,12 @@ impl<H: Host> Table<H> {
         stale.with_failure(error)
     }
 
-    /// What the store still has of the key, unless the error says that it is worth nothing.
+    /// Returns the fallback for the key, unless the error forbids it.
     fn stale<S: AnswerStore>(&self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
         if error.forbids_stale() { None } else { turn.store.stale(&self.flights[key_state].key) }
     }
 
-    /// What a position is told of a key that could not be loaded, or is not to be.
+    /// Returns the fallback for a key that could not be loaded, or must not be; without one, `outcome`.
     pub(super) fn instead_of_load<S: AnswerStore>(&mut self, key: &[u8], outcome: Outcome, turn: &mut TableContext<'_, H, S>) -> Outcome {
         match outcome.error() {
             Some(error) if !error.forbids_stale() => match turn.store.stale(key) {
@@ -95,7 +95,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// What a position is told of a key that is left alone; `None`: it is not, or there is nothing to tell.
+    /// Returns the fallback for a key that must not be loaded yet; `None` if it may be loaded, or has no fallback.
     pub(super) fn while_left_alone<S: AnswerStore>(&mut self, key: &[u8], turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
         let error = self.throttled.pauses.recall(key, turn.now.moment())?;
         match turn.store.stale(key) {
@@ -125,22 +125,22 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// No key is left alone any more.
+    /// Allows loading all keys again.
     pub(super) fn end_all_throttles(&mut self, out: &mut Effects<H>) {
         self.throttled.pauses.clear(&mut |error| out.deferred_drops.push(DeferredDrop::Error(error)));
         self.throttled.timer.take().into_iter().for_each(|timer| self.deadlines.cancel(timer));
     }
 
-    /// Some pauses are over.
+    /// Ends the pauses that are due.
     pub(super) fn throttle_due<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
         let deferred_drop = &mut turn.out.deferred_drops;
         let now = turn.now.moment();
         self.throttled.timer = None;
-        self.throttled.pauses.end_due(AT_A_TIME, now, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        self.throttled.pauses.end_due(PAUSES_PER_STEP, now, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
         self.arm_throttle(now);
     }
 
-    /// How many positions wait for the flight.
+    /// The number of positions that wait for the flight.
     fn waiting_for(&self, id: FlightId) -> u64 {
         let waiters = &self.flights[id].waiters;
         let waits = |fetch: FetchId, position: u32| {
@@ -149,8 +149,8 @@ impl<H: Host> Table<H> {
         waiters.iter().filter(|waiter| waits(waiter.fetch, waiter.position)).count() as u64
     }
 
-    /// The fetch has waited for as long as it does for what it could be told instead: it is told that, and the loads go on.
-    pub(super) fn tell_stale<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) {
+    /// Settles the positions of a fetch that has waited long enough with their fallbacks, if they have one. The loads continue.
+    pub(super) fn deliver_fallbacks<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get(id) else { return };
         let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
         for (position, flight) in open {
@@ -159,15 +159,15 @@ impl<H: Host> Table<H> {
             self.counts.stale_timeout += 1;
             self.settle(id, position as u32, stale.as_stale(), turn.out);
             if std::mem::replace(&mut self.flights[flight].revalidates, true) {
-                // Somebody's wish keeps the load alive already.
+                // An earlier fetch has left its demand with the flight, which keeps the load wanted.
                 self.change_demand(flight, |demand| demand.remove(wish));
-                self.forget_who_left(flight);
+                self.forget_settled_waiters(flight);
             }
         }
     }
 
-    /// Those who left a flight's waiters are not kept in its list for ever.
-    pub(super) fn forget_who_left(&mut self, id: FlightId) {
+    /// Removes waiters that have left from the list of a flight, once there are many of them.
+    pub(super) fn forget_settled_waiters(&mut self, id: FlightId) {
         let Table { flights, fetches, .. } = self;
         let Some(Flight { waiters, demand, .. }) = flights.get_mut(id) else { return };
         if waiters.len() > LEFT_MOST + 2 * demand.total() as usize {

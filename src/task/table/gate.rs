@@ -1,4 +1,4 @@
-//! The limits between queue and provider other than slots: the rate of requests and the circuit breaker (rules R07, R08).
+//! The limits between the queue and the provider other than slots: the rate limit and the circuit breaker (rules R07, R08).
 
 use super::{AnswerStore, Host, RateWait, Table, TableContext};
 use crate::base::{Error, Moment, Now, Status};
@@ -13,7 +13,7 @@ impl<H: Host> Table<H> {
         self.slots.is_free() && self.rate.has_token(|| now.moment())
     }
 
-    /// Whether the rate allows another request. If not, sets a deadline for the time at which it will.
+    /// Whether the rate limit allows another request. If not, sets a deadline for the time at which it will.
     pub(super) fn rate_allows(&mut self, now: Moment) -> bool {
         if self.rate.has_token(|| now) {
             return true;
@@ -34,7 +34,7 @@ impl<H: Host> Table<H> {
         false
     }
 
-    /// Takes the token of a request that is handed out.
+    /// Takes the token for a request that is handed out.
     #[inline(always)]
     pub(super) fn take_token(&mut self, now: Moment) {
         self.rate.take(now);
@@ -44,7 +44,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Whether the breaker lets a key through to the provider. If not, it is counted as refused.
+    /// Whether the circuit breaker lets a key through to the provider. If not, the key is counted as refused.
     #[inline(always)]
     pub(super) fn is_provider_available(&mut self, now: &Now<'_>) -> bool {
         let admits = self.breaker.admits(|| now.moment());
@@ -52,8 +52,8 @@ impl<H: Host> Table<H> {
         admits
     }
 
-    /// Fails all waiting keys while the breaker lets no request through: a key that cannot be loaded must not hold a place.
-    pub(super) fn refuse_what_waits<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    /// Fails all waiting keys while the circuit breaker is open: a key that cannot be loaded must not hold a place.
+    pub(super) fn refuse_waiting_keys<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while self.queue.len() > 0 && !self.breaker.admits(|| turn.now.moment()) {
             let mut taken = std::mem::take(&mut self.forming);
             self.take_first(&mut taken);
@@ -69,20 +69,20 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Fails a key because the breaker is open. If it is retried, then not before the breaker lets requests through.
+    /// Fails a key because the circuit breaker is open. It is not retried before the breaker lets requests through.
     fn fail_unavailable<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         let not_before = self.breaker.retry_at(turn.now.moment());
         self.fail_until(id, self.errors.unavailable.clone(), not_before, turn);
     }
 
-    /// Records the error of a key with its request, if it is evidence of a failing provider.
+    /// Marks the request as failed if the error of one of its keys indicates a failing provider.
     pub(super) fn note_failure(&mut self, id: RequestId, error: &Error) {
         if let Some(request) = self.requests.get_mut(id) {
             request.failed |= !error.is_permanent() && error.status() != Status::ERR_CLOSED;
         }
     }
 
-    /// Reports the result of a request to the breaker, once it is over or has timed out.
+    /// Reports the result of a request to the circuit breaker, once it has ended or timed out.
     pub(super) fn report_to_breaker(&mut self, id: RequestId, was_wanted: bool, now: Moment) {
         let request = &self.requests[id];
         let ending = if request.failed { RequestOutcome::Failed } else { RequestOutcome::Succeeded };
@@ -93,12 +93,12 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The breaker's state.
+    /// The state of the circuit breaker.
     pub fn breaker_state(&self, now: Moment) -> BreakerState {
         self.breaker.state(now)
     }
 
-    /// Opens or closes the breaker for an operator, or returns the decision to it.
+    /// Opens or closes the circuit breaker for an operator, or lets it decide again.
     pub fn force_breaker<S: AnswerStore>(&mut self, forced: Forced, turn: &mut TableContext<'_, H, S>) {
         self.breaker.force(forced);
         self.conclude(turn);

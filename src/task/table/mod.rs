@@ -1,21 +1,22 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
-//! One file for each event: [`ask`](self) (a fetch arrives), `admit` (which keys get a slot or a place), `gate` (rate and circuit
+//! One file for each event: [`ask`](self) (a fetch arrives), `admit` (which keys get a slot or a place), `gate` (rate limit and circuit
 //! breaker), `attempt` (a request is taken, finished, or times out), `answer` (the provider answers), `settle` (a position is settled, a
-//! waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `fallback` (what is told where a load failed or takes too long), `close`.
+//! fetch is cancelled, a waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `fallback` (a fallback is served
+//! because a load failed or takes too long), `close`.
 //!
-//! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as
-//! a whole, gives out free places, forms requests. Until then ids may be stale.
+//! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
+//! whole, gives out free places, and forms requests. Until then ids may be those of removed items.
 //!
 //! Invariants between public methods (verified by `check`):
 //! - A key state has at most one current flight.
 //! - A position is settled once; its last one ends the fetch.
 //! - A flight that is queued or in backoff is wanted.
-//! - The slots in use are the requests that were handed out and are neither over nor abandoned.
+//! - The slots in use are the requests that were handed out, have not ended and are not abandoned.
 //! - A flight ends only after its answer is in the store.
 //! - An answer is stored only if its stamp is whole.
 //! - A key state lives as long as a flight, or a part that outlived its flight, refers to it.
-//! - No key waits while a slot is free, unless it lingers or waits for the rate; none waits without a place while one is free for it.
+//! - No key waits while a slot is free, unless it lingers or waits for the rate limit; none waits without a place while one is free for it.
 
 mod admit;
 mod answer;
@@ -73,28 +74,28 @@ pub struct Table<H: Host> {
     queue: WaitQueue,
     slots: Slots,
     rate: Rate,
-    /// Set while keys wait for the rate.
+    /// Set while keys wait for the rate limit.
     rate_wait: Option<RateWait>,
     breaker: Breaker,
     deadlines: Deadlines,
     /// The deadline at which lingering keys are checked next.
     linger: Option<DeadlineId>,
     failures: ErrorMemory,
-    /// When errors are forgotten next.
+    /// The deadline at which the oldest remembered error expires.
     errors_expire: Option<DeadlineId>,
     throttled: Throttled,
     recent: Recent,
     random: Random,
 
-    /// New flights of the current fetch that will share the next request; a free slot is kept for them.
+    /// New flights of the current fetch that will share the next request. A free slot is kept for them.
     opening: Vec<FlightId>,
     /// A buffer for the keys of a request while it is formed; empty otherwise.
     forming: Vec<FlightId>,
-    /// All-or-nothing batches that failed; `conclude` ends them.
+    /// All-or-nothing batches that failed and that `conclude` ends.
     collapsing: Vec<FetchId>,
-    /// How many fetches arrived, plus immediate retries, which queue like arrivals.
+    /// The number of fetches that arrived, plus immediate retries, which queue like arrivals.
     arrivals: u64,
-    /// How many retries entered the queue after a pause.
+    /// The number of retries that entered the queue after a pause.
     retries: u64,
     attempts: u64,
     errors: Errors,
@@ -105,12 +106,12 @@ pub struct Table<H: Host> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Acceptance {
     Open,
-    /// What was accepted continues, until this moment at the latest.
+    /// Accepted fetches continue until this time at the latest.
     Draining(Moment),
     Closed,
 }
 
-/// A period in which keys wait for nothing but the rate.
+/// A period in which keys wait for the rate limit while a slot is free.
 #[derive(Clone, Copy)]
 struct RateWait {
     since: Moment,
@@ -118,7 +119,7 @@ struct RateWait {
     timer: DeadlineId,
 }
 
-/// The library's own errors, made once.
+/// The library's own errors, created once.
 struct Errors {
     timeout: Error,
     cancelled: Error,
@@ -130,12 +131,12 @@ struct Errors {
 }
 
 impl<H: Host> Table<H> {
-    /// An empty table with a hasher of its own.
+    /// Creates an empty table with its own hasher.
     pub fn new(host: H, settings: &Settings) -> Table<H> {
         Table::with_hasher(host, settings, KeyHasher::new(settings.cache.hash))
     }
 
-    /// An empty table with the hasher of the store that it fills.
+    /// Creates an empty table with the hasher of the store that it fills.
     pub fn with_hasher(host: H, settings: &Settings, hasher: KeyHasher) -> Table<H> {
         let tasks = settings.tasks.clone();
         Table {
@@ -210,7 +211,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// When the next deadline is due.
+    /// The time of the next deadline.
     pub fn next_due(&self) -> Option<Moment> {
         self.deadlines.next()
     }
@@ -219,12 +220,12 @@ impl<H: Host> Table<H> {
         self.hasher.hash(key)
     }
 
-    /// Removes a flight from the table and from its key state. The flight's reference to the key state passes to the caller.
+    /// Removes a flight from the table and from its key state. The flight's reference to the key state becomes the caller's.
     fn take_flight(&mut self, id: FlightId) -> EndedFlight {
-        self.flights.remove(id).expect("the caller looked it up in the same operation")
+        self.flights.remove(id).expect("the caller looked the flight up in the same operation")
     }
 
-    /// Takes a waiting flight out of the queue, or cancels its pause.
+    /// Removes a waiting flight from the queue, or cancels its pause.
     fn stop_waiting(&mut self, id: FlightId) {
         let flight = &self.flights[id];
         let (owner, key) = (flight.owner, WaitingKey { position: flight.position, flight: id });
@@ -239,19 +240,19 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Records that this many of the flights that the fetch started no longer wait. True if the fetch is over.
+    /// Records that this many flights that the fetch started no longer wait. Returns true if the fetch has ended.
     fn leave_queue(&mut self, owner: FetchId, flights: usize) -> bool {
         let Some(fetch) = self.fetches.get_mut(owner) else { return false };
         fetch.waiting -= flights;
-        fetch.is_over()
+        fetch.has_ended()
     }
 
     /// Whether the fetch is settled, and no flight that it started waits.
-    fn is_over(&self, id: FetchId) -> bool {
-        self.fetches.get(id).is_some_and(Fetch::is_over)
+    fn has_ended(&self, id: FetchId) -> bool {
+        self.fetches.get(id).is_some_and(Fetch::has_ended)
     }
 
-    /// Removes a fetch that is over.
+    /// Removes a fetch that has ended.
     fn forget_fetch(&mut self, id: FetchId, out: &mut Effects<H>) {
         let Table { fetches, deadlines, .. } = self;
         fetches.remove_with(id, |fetch| {
@@ -262,8 +263,8 @@ impl<H: Host> Table<H> {
         });
     }
 
-    fn forget_fetch_if_over(&mut self, id: FetchId, out: &mut Effects<H>) {
-        if self.is_over(id) {
+    fn forget_fetch_if_ended(&mut self, id: FetchId, out: &mut Effects<H>) {
+        if self.has_ended(id) {
             self.forget_fetch(id, out);
         }
     }
@@ -286,8 +287,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Whether anything can happen to the keys that wait: a request can be formed, a place is free for one of them, or the breaker may refuse
-    /// them. False for nearly every answer, because all slots are taken while keys wait.
+    /// Whether waiting keys can be affected: a request can be formed, a place is free for one of them, or the circuit breaker may refuse them.
+    /// False for nearly every answer, because all slots are taken while keys wait.
     #[inline]
     fn can_queue_move(&self) -> bool {
         self.slots.is_free() || self.queue.can_refill() || !self.breaker.is_closed()
@@ -332,12 +333,12 @@ mod tests {
     }
 
     #[test]
-    fn s21_loads_of_keys_made_to_collide_cost_what_others_cost() {
+    fn s21_loads_of_keys_made_to_collide_cost_no_more_than_others() {
         for hash in [Hash::Fast, Hash::Sip] {
             let mut settings = Settings::default();
             settings.cache.hash = hash;
             let mut table = Table::new(Nobody, &settings);
-            assert_eq!(matches!(table.hasher, KeyHasher::Sip(_)), hash == Hash::Sip, "the kind of hash that the store has");
+            assert_eq!(matches!(table.hasher, KeyHasher::Sip(_)), hash == Hash::Sip, "the hash function of the store");
             let keys = colliding_keys(16, 1, 4_000);
             for key in &keys {
                 table.flights.add_state(table.hash(key), key);

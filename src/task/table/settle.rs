@@ -1,4 +1,4 @@
-//! A position is settled, a waiter leaves, a fetch ends (rules F01, F03, F09, F17).
+//! A position is settled, a waiter leaves, a fetch ends or is cancelled (rules F01, F03, F09, F17).
 
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::LeavePolicy;
@@ -20,28 +20,28 @@ pub(super) enum EndReason {
     Cancel,
     /// It is all-or-nothing, and one of its positions failed.
     Failure,
-    /// The engine closes.
+    /// The engine is closing.
     Close,
 }
 
-/// Up to this many waiters that left stay in a flight's list.
+/// The number of settled waiters that may stay in the list of a flight.
 pub(super) const LEFT_MOST: usize = 32;
 
 impl<H: Host> Table<H> {
-    /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every
-    /// settled flight ends here; the waiters are taken by value, so none can be settled twice.
+    /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every settled
+    /// flight ends here. The waiters are taken by value, so none can be settled twice.
     #[inline(always)]
     pub(super) fn settle_flight(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
         self.flights.release(flight.key_state);
         self.settle_waiters(flight, outcome, out);
     }
 
-    /// The same, when the flight's hold on its key state was given back.
+    /// Like `settle_flight`, for a flight whose reference to its key state was released.
     #[inline(always)]
     pub(super) fn settle_waiters(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
         out.defer_error_drop(flight.last_error);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
-        // The last waiter gets the original: most flights have one waiter, and need no second reference.
+        // The last waiter gets the original. Most flights have one waiter, which then needs no second reference.
         let last = flight.waiters.split_last();
         match last {
             Some((last, others)) => {
@@ -52,7 +52,7 @@ impl<H: Host> Table<H> {
         }
         // The fetch that started the flight no longer waits for it, or never did.
         if last.is_none_or(|(last, _)| last.fetch != flight.owner) {
-            self.forget_fetch_if_over(flight.owner, out);
+            self.forget_fetch_if_ended(flight.owner, out);
         }
     }
 
@@ -77,7 +77,7 @@ impl<H: Host> Table<H> {
                 self.collapsing.push(id);
             }
         }
-        if fetch.is_over() {
+        if fetch.has_ended() {
             self.forget_fetch(id, out);
         }
     }
@@ -89,7 +89,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Settles the open positions of a fetch and leaves their flights. Records `why` as the end of the whole, unless it had one before.
+    /// Settles the open positions of a fetch and leaves their flights. Records `why` as the end of the whole fetch, unless it has one
+    /// already.
     pub(super) fn end_fetch<S: AnswerStore>(&mut self, id: FetchId, why: EndReason, turn: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let (error, how) = match why {
@@ -100,12 +101,12 @@ impl<H: Host> Table<H> {
         let error = error.clone();
         let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
         if !open.is_empty() && fetch.ended.is_none() {
-            // The error of the whole batch has room for one cause, so the first key that has one provides it.
+            // The error of the whole batch can have one cause, so it is that of the first key that has one.
             let cause = open.iter().find_map(|(_, flight)| self.flights.get(*flight)?.last_error.as_ref());
             fetch.ended = Some(cause.map_or_else(|| error.clone(), |cause| error.caused_by(cause)));
         }
         for (position, flight) in open {
-            // Reports how many attempts its load had made, and the cause, although the load itself may continue (rule F10b).
+            // Reports the number of attempts of the load and its cause, although the load itself may continue (rule F10b).
             let outcome = match self.flights.get(flight) {
                 Some(load) => Outcome { attempts: load.attempts, ..Outcome::failed(load.with_cause(&error)) },
                 None => Outcome::failed(error.clone()),
@@ -115,7 +116,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Cancels a fetch. Settled positions stay as they are (rule F09). False if none was open.
+    /// Cancels a fetch. Settled positions do not change (rule F09). Returns false if no position was open.
     pub fn cancel<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) -> bool {
         let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0);
         if is_open {
@@ -126,18 +127,18 @@ impl<H: Host> Table<H> {
         is_open
     }
 
-    /// Removes a waiter that was settled otherwise from its flight. A flight that is no longer wanted ends at once if it waits; if it runs,
-    /// it can be joined until no key of its request is wanted. The last waiter can ask for it to continue (rule F10a).
+    /// Removes a waiter that was settled by something else from its flight. A flight that is no longer wanted ends at once if it waits. If
+    /// it runs, it can be joined until no key of its request is wanted. The last waiter may have it continue (rule F10a).
     fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
-        // A flight that can be neither joined nor stored need not continue, and one that the provider has not taken has not begun.
+        // A flight that can be neither joined nor stored need not continue, and one that the provider has not taken has not started.
         flight.continues = how == LeavePolicy::Continue
             && flight.demand.is_empty()
             && flight.standing == Standing::Current
             && matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].is_taken());
         if flight.is_wanted() {
-            return self.forget_who_left(id);
+            return self.forget_settled_waiters(id);
         }
         if let Phase::Running { request, .. } = flight.phase {
             self.drop_wanted_key(request, out);
@@ -146,7 +147,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Counts one wanted key of the request less, and cancels the request with the last one.
+    /// Counts one wanted key of the request less, and cancels the request if it was the last one.
     pub(super) fn drop_wanted_key(&mut self, id: RequestId, out: &mut Effects<H>) {
         let request = &mut self.requests[id];
         request.wanted -= 1;
@@ -163,10 +164,10 @@ impl<H: Host> Table<H> {
         self.counts.flights_cancelled += 1;
         self.flights.release(flight.key_state);
         out.defer_error_drop(flight.last_error);
-        self.forget_fetch_if_over(flight.owner, out);
+        self.forget_fetch_if_ended(flight.owner, out);
     }
 
-    /// Cancels a request of which no key is wanted any more: its flights end, its open parts become unwanted, and the provider is notified
+    /// Cancels a request that has no wanted key any more: its flights end, its open parts become unwanted, and the provider is notified
     /// (rule F09).
     pub(super) fn cancel_request(&mut self, id: RequestId, out: &mut Effects<H>) {
         let why = if self.life == Acceptance::Closed { Cancel::Closed } else { Cancel::Unwanted };
@@ -176,7 +177,7 @@ impl<H: Host> Table<H> {
             let flight = self.take_flight(flight_id);
             out.defer_error_drop(flight.last_error);
             self.counts.flights_cancelled += 1;
-            // The flight's reference to the key state passes to the part.
+            // The flight's reference to the key state becomes the part's.
             let remains = FlightRemains { key_state: flight.key_state, stamp, stores: flight.stores, priority: flight.priority.get() };
             self.requests[id].parts[index] = Part::Unwanted(remains);
         }
@@ -186,7 +187,7 @@ impl<H: Host> Table<H> {
 }
 
 impl<H: Host> Fetch<H> {
-    /// The open positions and the flights they wait for.
+    /// The open positions, with the flights that they wait for.
     pub(super) fn open_flights(&self) -> impl Iterator<Item = (usize, FlightId)> {
         self.positions.iter().enumerate().filter_map(|(position, state)| match state {
             Position::Open(flight) => Some((position, *flight)),
@@ -230,7 +231,7 @@ impl<H: Host> Fetch<H> {
         self.post_last(Event::Batch(BatchOutcome { outcomes, ended: self.ended.clone() }), out);
     }
 
-    /// Posts the last event, and gives the sink itself to the effects.
+    /// Posts the last event, and moves the sink into the effects.
     fn post_last(&mut self, event: Event, out: &mut Effects<H>) {
         let Some(sink) = self.sink.take() else { return };
         if sink.post(event) {
@@ -247,7 +248,7 @@ impl<H: Host> Fetch<H> {
         }
     }
 
-    /// Defers the drops of what is left of an ended fetch until after the lock.
+    /// Defers the drops of the remains of an ended fetch until the lock is released.
     pub(super) fn defer_drops(&mut self, out: &mut Effects<H>) {
         if let Some(sink) = self.sink.take() {
             out.deferred_drops.push(DeferredDrop::Sink(sink));
@@ -256,7 +257,7 @@ impl<H: Host> Fetch<H> {
             out.deferred_drops.push(DeferredDrop::Context(context));
         }
         out.defer_error_drop(self.ended.take());
-        // Some are left only after a panic of the table.
+        // Outcomes are left only after a panic of the table.
         if rarely(!self.outcomes.is_empty()) {
             self.outcomes.drain(..).for_each(|outcome| out.defer_outcome_drop(outcome));
         }

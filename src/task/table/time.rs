@@ -1,4 +1,4 @@
-//! A deadline fires: of a fetch, of its wait for better than a stale answer, of an attempt, of a pause, of lingering, of the rate, of a drain.
+//! A deadline fires: of a fetch, of its wait before a fallback, of an attempt, of a pause, of linger, of the rate limit, of a drain.
 
 use super::admit::RetryStart;
 use super::settle::EndReason;
@@ -26,12 +26,12 @@ impl<H: Host> Table<H> {
                 Due::Stale(id) => {
                     let Some(fetch) = self.fetches.get_mut(id) else { continue };
                     fetch.stale_at = None;
-                    self.tell_stale(id, turn);
+                    self.deliver_fallbacks(id, turn);
                 }
                 Due::Throttle => self.throttle_due(turn),
                 Due::Linger => self.linger = None,
                 Due::ErrorMemory => self.expire_errors(turn),
-                // `conclude` forms the requests that are possible now, and sets the next deadline if it must wait again.
+                // `conclude` forms the requests that are possible now, and sets the next deadline if keys must wait again.
                 Due::Rate => {
                     if self.queue.len() == 0 {
                         self.rate_wait = None;
@@ -47,7 +47,7 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// Forgets errors that have expired. Many at one instant take several turns, a millisecond apart (rule S19).
+    /// Forgets errors that have expired. If many expire at once, that takes several steps, a millisecond apart (rule S19).
     fn expire_errors<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.errors_expire = None;
         let drops = &mut turn.out.deferred_drops;
@@ -55,7 +55,7 @@ impl<H: Host> Table<H> {
         self.time_errors(turn.now);
     }
 
-    /// Sees to it that the errors in memory are forgotten in time.
+    /// Sets the deadline at which the oldest remembered error expires, if none is set.
     pub(super) fn time_errors(&mut self, now: &Now<'_>) {
         if let (None, Some(end)) = (self.errors_expire, self.failures.next_end()) {
             let at = now.clock().moment_of(end).max(now.moment().after(Duration::from_millis(1)));

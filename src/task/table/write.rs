@@ -1,5 +1,4 @@
-//! The host writes the cache while keys are being loaded (rule F08): a put settles waiting flights, and every write overtakes running
-//! ones.
+//! The host writes the cache while keys are being loaded (rule F08). A put settles waiting flights, and every write overtakes running ones.
 
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::Answer;
@@ -12,14 +11,15 @@ use std::num::NonZeroU64;
 /// A write to the cache.
 #[derive(Clone, Copy, Debug)]
 pub enum Write<'a> {
-    /// A put, and its result in the store: even a value that was not stored is the newest there is.
+    /// A put, with its result in the store. Even a value that was not stored is the newest.
     Put(&'a Answer, FillResult),
     /// A remove or a take.
     Removed,
 }
 
 impl<H: Host> Table<H> {
-    /// The host wrote this key. Must be called in the same hold of the lock as the write itself: no load may store between the two.
+    /// The host has written this key. Must be called in the same hold of the lock as the write itself: no load may store an answer between
+    /// the two.
     pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, turn: &mut TableContext<'_, H, S>) {
         let hash = self.hash(key);
         self.recent.write(hash, self.is_watched());
@@ -37,7 +37,7 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The host removed every key.
+    /// The host has removed all keys.
     pub fn cleared<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
         let drops = &mut turn.out.deferred_drops;
@@ -51,14 +51,14 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The key was just written: a running flight settles those that have joined it, and can be joined no more.
+    /// The key was just written: a running flight still settles the positions that have joined it, but cannot be joined any more.
     fn overtake(&mut self, key_state: KeyStateId, out: &mut Effects<H>) {
         let Some(id) = self.flights[key_state].current else { return };
         if let Phase::Running { request, .. } = self.flights[id].phase {
             let Some(write) = NonZeroU64::new(self.flights[key_state].writes) else { return };
             self.flights.overtake(id, write);
             if std::mem::take(&mut self.flights[id].continues) {
-                // It continued in order to be joined and stored; it can be neither any more.
+                // It continued so that it could be joined and stored, and now neither is possible.
                 self.drop_wanted_key(request, out);
             }
         }

@@ -1,7 +1,7 @@
 //! The table of states, cell by cell: what leaving, overflow, writes, extras and the close do to a flight of `k` in each state.
 
+use super::harness::{Harness, Summary, failed_with, value};
 use super::scene::*;
-use super::world::{Said, World, failed_with, value};
 use kvlight::base::Status;
 use kvlight::task::Cancel;
 
@@ -9,11 +9,11 @@ use kvlight::task::Cancel;
 fn cell_one_of_two_waiters_leaves_and_the_flight_stays() {
     for state in [Deferred, Queued, Running, Backoff] {
         let mut scene = Scene::new(state);
-        let second = scene.world.fetch("k");
-        scene.world.cancel(&second);
+        let second = scene.harness.fetch("k");
+        scene.harness.cancel(&second);
         assert_eq!(second.outcome(), failed_with(Status::ERR_CANCELLED), "{state:?}");
-        scene.run_dry("v");
-        assert_eq!(scene.told(), value("v"), "{state:?}: one waiter's cancel failed the other");
+        scene.finish_everything("v");
+        assert_eq!(scene.outcome(), value("v"), "{state:?}: the other waiter receives the answer");
     }
 }
 
@@ -22,39 +22,39 @@ fn cell_the_last_waiter_leaves_deferred_queued_backoff_and_the_flight_ends() {
     for state in [Deferred, Queued, Backoff, OvertakenBackoff] {
         let mut scene = Scene::new(state);
         let loads = scene.loads();
-        scene.world.cancel(&scene.waiter.clone());
-        scene.run_dry("v");
-        assert_eq!((scene.loads(), scene.told()), (loads, failed_with(Status::ERR_CANCELLED)), "{state:?}");
+        scene.harness.cancel(&scene.waiter.clone());
+        scene.finish_everything("v");
+        assert_eq!((scene.loads(), scene.outcome()), (loads, failed_with(Status::ERR_CANCELLED)), "{state:?}");
     }
 }
 
 #[test]
-fn cell_the_last_waiter_leaves_running_and_overtaken_and_the_request_is_told() {
+fn cell_the_last_waiter_leaves_running_and_overtaken_and_the_request_is_cancelled() {
     for state in [Running, Overtaken] {
         let mut scene = Scene::new(state);
-        scene.world.cancel(&scene.waiter.clone());
-        assert_eq!(scene.world.hooks, [(scene.mine, Cancel::Unwanted)], "{state:?}");
-        scene.world.fetch("k");
-        assert_eq!(scene.in_flight(), 2, "{state:?}: a told flight was joined");
+        scene.harness.cancel(&scene.waiter.clone());
+        assert_eq!(scene.harness.hooks, [(scene.request, Cancel::Unwanted)], "{state:?}");
+        scene.harness.fetch("k");
+        assert_eq!(scene.in_flight(), 2, "{state:?}: an unwanted flight is not joined");
     }
 }
 
 #[test]
 fn cell_queue_overflow_picks_a_queued_flight() {
     let mut scene = Scene::new(Queued);
-    scene.world.fetch("second");
-    scene.world.fetch("third");
-    assert_eq!(scene.told(), failed_with(Status::ERR_QUEUE_FULL));
+    scene.harness.fetch("second");
+    scene.harness.fetch("third");
+    assert_eq!(scene.outcome(), failed_with(Status::ERR_QUEUE_FULL));
 }
 
 #[test]
-fn cell_queue_overflow_never_picks_a_deferred_or_paused_one() {
+fn cell_queue_overflow_never_picks_a_deferred_or_pausing_flight() {
     for state in [Deferred, Backoff] {
         let mut scene = Scene::new(state);
         for key in ["1", "2", "3", "4", "5"] {
-            scene.world.fetch(key);
+            scene.harness.fetch(key);
         }
-        assert_eq!(scene.told(), Said::Nothing, "{state:?}");
+        assert_eq!(scene.outcome(), Summary::Pending, "{state:?}");
     }
 }
 
@@ -63,9 +63,9 @@ fn cell_put_on_deferred_queued_backoff_settles_with_the_value_put() {
     for state in [Deferred, Queued, Backoff, OvertakenBackoff] {
         let mut scene = Scene::new(state);
         let loads = scene.loads();
-        scene.world.put("k", "put");
-        assert_eq!((scene.told(), scene.world.lookup("k")), (value("put"), value("put")), "{state:?}");
-        scene.run_dry("loaded");
+        scene.harness.put("k", "put");
+        assert_eq!((scene.outcome(), scene.harness.lookup("k")), (value("put"), value("put")), "{state:?}");
+        scene.finish_everything("loaded");
         assert_eq!(scene.loads(), loads, "{state:?}");
     }
 }
@@ -73,45 +73,45 @@ fn cell_put_on_deferred_queued_backoff_settles_with_the_value_put() {
 #[test]
 fn cell_put_on_running_overtakes_it() {
     let mut scene = Scene::new(Running);
-    scene.world.put("k", "put");
-    assert_eq!(scene.told(), Said::Nothing);
-    assert_eq!(scene.world.fetch("k").outcome(), value("put"));
-    scene.world.answer(scene.mine, "k", "loaded");
-    assert_eq!((scene.told(), scene.world.lookup("k")), (value("loaded"), value("put")));
+    scene.harness.put("k", "put");
+    assert_eq!(scene.outcome(), Summary::Pending);
+    assert_eq!(scene.harness.fetch("k").outcome(), value("put"));
+    scene.harness.answer(scene.request, "k", "loaded");
+    assert_eq!((scene.outcome(), scene.harness.lookup("k")), (value("loaded"), value("put")));
 }
 
 #[test]
-fn cell_put_on_overtaken_and_told_leaves_them_and_wins() {
-    for state in [Overtaken, Told] {
+fn cell_put_on_overtaken_and_unwanted_leaves_them_and_stays_stored() {
+    for state in [Overtaken, Unwanted] {
         let mut scene = Scene::new(state);
-        let told = scene.told();
-        scene.world.put("k", "put");
-        assert_eq!(scene.told(), told, "{state:?}");
-        scene.world.answer(scene.mine, "k", "loaded");
-        assert_eq!(scene.world.lookup("k"), value("put"), "{state:?}");
+        let earlier = scene.outcome();
+        scene.harness.put("k", "put");
+        assert_eq!(scene.outcome(), earlier, "{state:?}");
+        scene.harness.answer(scene.request, "k", "loaded");
+        assert_eq!(scene.harness.lookup("k"), value("put"), "{state:?}");
     }
 }
 
 #[test]
 fn cell_remove_and_clear_on_waiting_flights_leave_them() {
-    let writes: [fn(&mut World); 2] = [|world| world.remove("k"), |world| world.clear()];
+    let writes: [fn(&mut Harness); 2] = [|harness| harness.remove("k"), |harness| harness.clear()];
     for (state, write) in WAITING.into_iter().flat_map(|state| writes.map(|write| (state, write))) {
         let mut scene = Scene::new(state);
-        write(&mut scene.world);
-        assert_eq!(scene.told(), Said::Nothing, "{state:?}");
-        scene.run_dry("v");
-        assert_eq!((scene.told(), scene.world.lookup("k")), (value("v"), value("v")), "{state:?} began its attempt after the write");
+        write(&mut scene.harness);
+        assert_eq!(scene.outcome(), Summary::Pending, "{state:?}");
+        scene.finish_everything("v");
+        assert_eq!((scene.outcome(), scene.harness.lookup("k")), (value("v"), value("v")), "{state:?} begins its attempt after the write");
     }
 }
 
 #[test]
-fn cell_remove_and_clear_on_running_overtake_it_and_break_the_stamp_of_told() {
-    let writes: [fn(&mut World); 2] = [|world| world.remove("k"), |world| world.clear()];
-    for (state, write) in [Running, Overtaken, Told].into_iter().flat_map(|state| writes.map(|write| (state, write))) {
+fn cell_remove_and_clear_on_running_overtake_it_and_break_the_stamp_of_unwanted() {
+    let writes: [fn(&mut Harness); 2] = [|harness| harness.remove("k"), |harness| harness.clear()];
+    for (state, write) in [Running, Overtaken, Unwanted].into_iter().flat_map(|state| writes.map(|write| (state, write))) {
         let mut scene = Scene::new(state);
-        write(&mut scene.world);
-        scene.world.answer(scene.mine, "k", "v");
-        assert_eq!(scene.world.lookup("k"), Said::Miss, "{state:?} stored what was loaded before the write");
+        write(&mut scene.harness);
+        scene.harness.answer(scene.request, "k", "v");
+        assert_eq!(scene.harness.lookup("k"), Summary::Miss, "{state:?} does not store an answer from before the write");
     }
 }
 
@@ -119,8 +119,8 @@ fn cell_remove_and_clear_on_running_overtake_it_and_break_the_stamp_of_told() {
 fn cell_supply_on_deferred_queued_backoff_settles() {
     for state in WAITING {
         let mut scene = Scene::new(state);
-        assert_eq!(scene.world.extra(0, "k", "supplied"), Status::OK);
-        assert_eq!((scene.told(), scene.world.lookup("k")), (value("supplied"), value("supplied")), "{state:?}");
+        assert_eq!(scene.harness.extra(0, "k", "supplied"), Status::OK);
+        assert_eq!((scene.outcome(), scene.harness.lookup("k")), (value("supplied"), value("supplied")), "{state:?}");
     }
 }
 
@@ -128,43 +128,43 @@ fn cell_supply_on_deferred_queued_backoff_settles() {
 fn cell_supply_on_absent_and_running_stores_and_leaves_it() {
     for state in [Absent, Running] {
         let mut scene = Scene::new(state);
-        let told = scene.told();
-        assert_eq!(scene.world.extra(0, "k", "supplied"), Status::OK);
-        assert_eq!((scene.told(), scene.world.lookup("k")), (told, value("supplied")), "{state:?}");
+        let earlier = scene.outcome();
+        assert_eq!(scene.harness.extra(0, "k", "supplied"), Status::OK);
+        assert_eq!((scene.outcome(), scene.harness.lookup("k")), (earlier, value("supplied")), "{state:?}");
     }
 }
 
 #[test]
-fn cell_drain_lets_everything_go_on() {
+fn cell_drain_lets_everything_continue() {
     for state in [Deferred, Queued, Running, Overtaken, Backoff, OvertakenBackoff] {
         let mut scene = Scene::new(state);
-        scene.world.drain(10_000);
-        assert!(!scene.world.table.is_open());
-        scene.run_dry("v");
-        assert_eq!((scene.told(), scene.world.table.is_idle()), (value("v"), true), "{state:?}");
+        scene.harness.drain(10_000);
+        assert!(!scene.harness.table.is_open());
+        scene.finish_everything("v");
+        assert_eq!((scene.outcome(), scene.harness.table.is_idle()), (value("v"), true), "{state:?}");
     }
 }
 
 #[test]
-fn cell_close_cancel_and_the_drains_end_tell_closed() {
-    let closes: [fn(&mut World); 2] = [
-        |world| world.close(),
-        |world| {
-            world.drain(50);
-            world.advance(50);
+fn cell_close_cancel_and_the_end_of_a_drain_settle_with_closed() {
+    let closes: [fn(&mut Harness); 2] = [
+        |harness| harness.close(),
+        |harness| {
+            harness.drain(50);
+            harness.advance(50);
         },
     ];
     for (state, close) in [Deferred, Queued, Running, Overtaken, Backoff].into_iter().flat_map(|state| closes.map(|close| (state, close))) {
         let mut scene = Scene::new(state);
-        close(&mut scene.world);
-        assert_eq!((scene.told(), scene.world.table.is_idle()), (failed_with(Status::ERR_CLOSED), true), "{state:?}");
+        close(&mut scene.harness);
+        assert_eq!((scene.outcome(), scene.harness.table.is_idle()), (failed_with(Status::ERR_CLOSED), true), "{state:?}");
     }
 }
 
 #[test]
-fn cell_close_on_told_leaves_it() {
-    let mut scene = Scene::new(Told);
-    scene.world.close();
-    assert_eq!(scene.told(), failed_with(Status::ERR_CANCELLED));
-    assert_eq!(scene.world.answer(scene.mine, "k", "v"), Status::ERR_CLOSED);
+fn cell_close_on_unwanted_leaves_it() {
+    let mut scene = Scene::new(Unwanted);
+    scene.harness.close();
+    assert_eq!(scene.outcome(), failed_with(Status::ERR_CANCELLED));
+    assert_eq!(scene.harness.answer(scene.request, "k", "v"), Status::ERR_CLOSED);
 }

@@ -1,4 +1,4 @@
-//! The state machine of a load, told in stories: one rule each, on a clock that moves only when the story says so.
+//! Tests of the state machine of a load. Each tests one rule, on a clock that moves only when the test says so.
 
 mod absence;
 mod admission;
@@ -8,18 +8,18 @@ mod cells;
 mod cells_host;
 mod closing;
 mod counting;
+mod delivery;
 mod faults;
 mod gate;
+mod harness;
 mod joining;
 mod leaving;
 mod model;
 mod places;
 mod provider;
+mod recording;
 mod scene;
 mod small;
 mod stale;
-mod telling;
 mod timing;
-mod told;
 mod urgency;
-mod world;

@@ -1,11 +1,11 @@
-//! Any sequence of events on any settings: after every step the table looks itself over, and what was told and stored is
-//! compared with what may have been.
+//! Any sequence of events with any settings: after every step the table's invariants are checked, and everything that was delivered and
+//! stored is compared with what is allowed.
 //!
-//! What is compared: every value says which request brought it, every request knows how often each of its keys had been written
-//! when it was handed out. So a stored value must be as new as the last write of its key, and a waiter must never be told what
-//! is older than its own call. Nulls have no text to say where they come from, so each is checked when it appears: [`Silence`].
+//! Every value contains the number of the request that loaded it, and the model records how often each key had been written when each
+//! request was handed out. So a stored value must be as new as the last write of its key, and a waiter must not receive a value that is
+//! older than its call. Nulls have no text that could contain their origin, so each is checked when it appears: [`Silence`].
 
-use super::world::{Said, Waiter, World, bytes, ms, provider_error};
+use super::harness::{Harness, Summary, Waiter, bytes, ms, provider_error};
 use kvlight::base::config::{BatchMode, LeavePolicy, Overflow, QueueOrder, ReadMode, Settings};
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::counts::Gauges;
@@ -13,7 +13,7 @@ use kvlight::task::{Form, ProviderAnswer, Source, TakeResult, Unanswered};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// The keys of the model; the validator refuses the last.
+/// The keys of the model. The validator refuses the last one.
 const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "!h"];
 
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ enum Event {
     Put(usize),
     Remove(usize),
     Clear,
-    /// An entry's time is over, and its grace begins: by itself, or by order of the host.
+    /// An entry expires and its grace begins: by its TTL, or because the host expires it.
     Age(usize),
     Expire(usize),
     Cancel(usize),
@@ -47,14 +47,14 @@ struct Call {
     all_or_nothing: bool,
     urgency: i32,
     timeout_ms: Option<u64>,
-    /// How long it waits for better than what is stale.
+    /// The stale timeout of the fetch.
     stale_ms: Option<u64>,
     retries: u32,
     pause_ms: u64,
     step: usize,
     missed_before: bool,
-    /// Whether what the provider has of it goes on when it times out, and when it is cancelled.
-    goes_on: (bool, bool),
+    /// Whether a running load continues when the fetch times out, and when it is cancelled.
+    continues: (bool, bool),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ fn call() -> impl Strategy<Value = Call> {
     let timeout = (timeout, prop_oneof![3 => Just(None), 1 => Just(Some(0)), 1 => (1..40u64).prop_map(Some)]);
     let modes = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>(), any::<(bool, bool)>());
     (keys, read, modes, -2..3i32, timeout, 0..3u32, prop_oneof![Just(0), Just(10u64)], 0..3usize).prop_map(
-        |(keys, read, (all, all_or_nothing, missed_before, goes_on), urgency, (timeout_ms, stale_ms), retries, pause_ms, step)| Call {
+        |(keys, read, (all, all_or_nothing, missed_before, continues), urgency, (timeout_ms, stale_ms), retries, pause_ms, step)| Call {
             all,
             keys,
             read,
@@ -117,7 +117,7 @@ fn call() -> impl Strategy<Value = Call> {
             pause_ms,
             step,
             missed_before,
-            goes_on,
+            continues,
         },
     )
 }
@@ -134,7 +134,14 @@ fn settings() -> impl Strategy<Value = (Settings, bool)> {
     let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
     let memory = (prop_oneof![Just(0), Just(50u64)], prop_oneof![Just(0), Just(30u64)]);
     (slots, queue, batch, prop::option::of(Just(30u64)), memory, any::<bool>()).prop_map(
-        |((running, abandoned), (places, (order, ageing), share, waits), (keys, linger, omitted), attempt, (errors, throttle), by_hand)| {
+        |(
+            (running, abandoned),
+            (places, (order, ageing), share, waits),
+            (keys, linger, omitted),
+            attempt,
+            (errors, throttle),
+            takes_manually,
+        )| {
             let mut settings = Settings::default();
             let tasks = &mut settings.tasks;
             (tasks.max_running, tasks.max_abandoned) = (running, abandoned);
@@ -145,55 +152,55 @@ fn settings() -> impl Strategy<Value = (Settings, bool)> {
             settings.tasks.stale_retry = ms(throttle);
             settings.fetch.attempt_timeout = attempt.map(ms);
             settings.cache.error_ttl_ms = errors;
-            (settings, by_hand)
+            (settings, takes_manually)
         },
     )
 }
 
-/// A fetch, and what may become of it.
-struct Asked {
+/// A fetch, and what it may still receive.
+struct SentFetch {
     call: Call,
     waiter: Waiter,
-    /// How many events there had been when it was asked.
+    /// The number of steps before the fetch.
     at_step: usize,
-    /// How often each position's key had been written when it was asked.
+    /// The number of writes of each position's key before the fetch.
     writes: Vec<u64>,
     cancelled: bool,
 }
 
-/// What a finish may say of the keys that have no answer.
+/// What a finish may mean for the keys without an answer.
 struct Silence {
-    /// That these do not exist: the provider had them in its hands, wanted, in an attempt that lives.
+    /// The keys that may become null: the provider had taken them, they were wanted, and the attempt had not timed out.
     absent: Vec<String>,
-    /// The provider never saw the request, so that its keys are unanswered, whatever the configuration makes of an omission.
+    /// The provider never took the request, so its keys are unanswered, whatever the configuration makes of an omission.
     is_unseen: bool,
 }
 
-/// What is absent, or unanswered.
+/// The keys and positions that are null, or unanswered.
 struct Nulls {
     stored: HashSet<&'static str>,
     /// Fetch, position, key, status.
-    told: HashSet<(usize, usize, &'static str, Status)>,
+    delivered: HashSet<(usize, usize, &'static str, Status)>,
 }
 
 #[derive(Default)]
 struct Run {
-    world: World,
-    fetches: Vec<Asked>,
-    /// Keys that a refresh asked for, which nobody takes back.
+    harness: Harness,
+    fetches: Vec<SentFetch>,
+    /// Keys for which there was a refresh, which cannot be cancelled.
     refreshed: HashSet<String>,
-    /// Keys of requests that have an answer.
+    /// Keys of requests that have been answered.
     answered: HashSet<(usize, String)>,
     finished: HashSet<usize>,
-    /// How many events there were.
+    /// The number of events.
     steps: usize,
-    /// At which of them the provider last said that a key does not exist.
+    /// The step at which the provider last said that a key does not exist.
     absent: HashMap<String, usize>,
-    /// At which of them a request was last finished that the provider never saw.
+    /// The step at which a request that the provider never took was last finished.
     unseen_at: usize,
-    /// How often each key was written.
+    /// The number of writes of each key.
     writes: HashMap<String, u64>,
-    /// How often each key had been written when each request was handed out.
+    /// The number of writes of each key when each request was handed out.
     handed: Vec<HashMap<String, u64>>,
     closed: bool,
 }
@@ -210,8 +217,8 @@ impl Run {
     }
 
     fn request(&self, nth: usize) -> Option<usize> {
-        // Young requests are the interesting ones.
-        let count = self.world.requests.len();
+        // Prefers the newest requests, which are the most interesting.
+        let count = self.harness.requests.len();
         (count > 0).then(|| count - 1 - nth % count.min(8))
     }
 
@@ -225,8 +232,8 @@ impl Run {
             Event::Fetch(call) => self.ask(call),
             Event::Refresh(keys) => {
                 let keys: Vec<&str> = keys.iter().map(|key| KEYS[*key]).collect();
-                if self.world.table.is_open() {
-                    self.world.ask(Form::Refresh, &keys, |_| {});
+                if self.harness.table.is_open() {
+                    self.harness.ask(Form::Refresh, &keys, |_| {});
                     self.refreshed.extend(keys.into_iter().map(str::to_owned));
                 }
             }
@@ -234,98 +241,98 @@ impl Run {
             Event::Extra(request, key) => {
                 let Some(request) = self.request(request) else { return };
                 let key = KEYS[key];
-                if !self.world.requests[request].keys().iter().any(|known| known == key) {
-                    let at = self.world.requests.len();
-                    self.world.extra(request, key, &format!("request {request} {at}"));
+                if !self.harness.requests[request].keys().iter().any(|known| known == key) {
+                    let at = self.harness.requests.len();
+                    self.harness.extra(request, key, &format!("request {request} {at}"));
                 }
             }
             Event::Finish(request, rest) => {
                 let Some(request) = self.request(request) else { return };
                 self.finish(request, rest);
             }
-            Event::Put(_) if !self.world.table.is_open() => {}
+            Event::Put(_) if !self.harness.table.is_open() => {}
             Event::Put(key) => {
                 let nth = self.write(KEYS[key]);
-                self.world.put(KEYS[key], &format!("put {nth}"));
+                self.harness.put(KEYS[key], &format!("put {nth}"));
             }
             Event::Remove(key) => {
                 self.write(KEYS[key]);
-                self.world.remove(KEYS[key]);
+                self.harness.remove(KEYS[key]);
             }
             Event::Clear => {
                 for key in KEYS {
                     self.write(key);
                 }
-                self.world.clear();
+                self.harness.clear();
             }
             Event::Age(key) => {
-                if self.world.lookup(KEYS[key]) != Said::Miss {
-                    self.world.shelf.age(KEYS[key]);
+                if self.harness.lookup(KEYS[key]) != Summary::Miss {
+                    self.harness.store.make_stale(KEYS[key]);
                 }
             }
             Event::Expire(key) => {
-                if self.world.lookup(KEYS[key]) != Said::Miss {
-                    self.world.expire(KEYS[key]);
+                if self.harness.lookup(KEYS[key]) != Summary::Miss {
+                    self.harness.expire(KEYS[key]);
                 }
             }
             Event::Cancel(fetch) => {
                 let Some(fetch) = self.fetch(fetch) else { return };
                 self.fetches[fetch].cancelled = true;
-                self.world.cancel(&self.fetches[fetch].waiter.clone());
+                self.harness.cancel(&self.fetches[fetch].waiter.clone());
             }
             Event::Urgency(fetch, urgency) => {
                 let Some(fetch) = self.fetch(fetch) else { return };
-                self.world.set_urgency(&self.fetches[fetch].waiter.clone(), urgency);
+                self.harness.set_urgency(&self.fetches[fetch].waiter.clone(), urgency);
             }
-            Event::Advance(ms) => self.world.advance(ms),
+            Event::Advance(ms) => self.harness.advance(ms),
             Event::Take(request) => {
                 let Some(request) = self.request(request) else { return };
-                if self.world.by_hand && self.world.take(request) == TakeResult::Skip {
-                    self.world.finish(request);
+                if self.harness.takes_manually && self.harness.take(request) == TakeResult::Skip {
+                    self.harness.finish(request);
                 }
             }
             Event::Return(request) => {
                 let Some(request) = self.request(request) else { return };
-                self.world.returned(request);
+                self.harness.returned(request);
             }
             Event::Heartbeat(request) => {
                 let Some(request) = self.request(request) else { return };
-                self.world.heartbeat(request);
+                self.harness.heartbeat(request);
             }
             Event::Drain(ms) => {
                 self.closed = true;
-                self.world.drain(ms);
+                self.harness.drain(ms);
             }
             Event::Close => {
                 self.closed = true;
-                self.world.close();
+                self.harness.close();
             }
         }
     }
 
     fn ask(&mut self, call: Call) {
-        if !self.world.table.is_open() {
+        if !self.harness.table.is_open() {
             return;
         }
         let keys: Vec<&str> = call.keys.iter().map(|key| KEYS[*key]).collect();
         let form = if call.all { Form::All } else { Form::Each };
-        let waiter = self.world.ask(form, &keys, |options| {
+        let waiter = self.harness.ask(form, &keys, |options| {
             options.fetch.read = call.read;
             options.fetch.timeout = call.timeout_ms.map(ms);
             options.fetch.stale_timeout = call.stale_ms.map(ms);
             (options.fetch.retry.count, options.fetch.retry.fixed) = (Some(call.retries), ms(call.pause_ms));
-            let leave = |goes_on| if goes_on { LeavePolicy::Continue } else { LeavePolicy::Cancel };
-            (options.fetch.on_timeout, options.fetch.on_cancel) = (leave(call.goes_on.0), leave(call.goes_on.1));
+            let leave = |continues| if continues { LeavePolicy::Continue } else { LeavePolicy::Cancel };
+            (options.fetch.on_timeout, options.fetch.on_cancel) = (leave(call.continues.0), leave(call.continues.1));
             options.fetch.batch_mode = if call.all_or_nothing { BatchMode::AllOrNothing } else { BatchMode::Partial };
-            (options.urgency, options.step, options.missed_before) = (call.urgency, call.step, call.missed_before);
+            (options.urgency, options.progress_step, options.missed_before) = (call.urgency, call.step, call.missed_before);
         });
         let writes = keys.iter().map(|key| self.writes(key)).collect();
-        self.fetches.push(Asked { call, waiter, at_step: self.steps, writes, cancelled: false });
+        self.fetches.push(SentFetch { call, waiter, at_step: self.steps, writes, cancelled: false });
     }
 
     fn answer(&mut self, request: usize, key: usize, reply: Reply) {
         let Some(request) = self.request(request) else { return };
-        let keys = self.world.requests[request].keys();
+        let keys = self.harness.requests[request].keys();
         let given = match reply {
             Reply::Value => ProviderAnswer::Answer(bytes(&format!("request {request}")), StoreTerms::default()),
             Reply::Null => ProviderAnswer::Answer(Answer::Null, StoreTerms::default()),
@@ -334,7 +341,7 @@ impl Run {
         };
         let key = &keys[key % keys.len()];
         let before = self.nulls();
-        self.world.give(request, key, given);
+        self.harness.give(request, key, given);
         let may_be_null = if let Reply::Null = reply { vec![key.clone()] } else { Vec::new() };
         self.check_nulls(&before, &may_be_null, false);
         self.answered.insert((request, key.clone()));
@@ -343,7 +350,7 @@ impl Run {
     fn finish(&mut self, request: usize, rest: Close) {
         let silence = self.silence(request, rest);
         let before = self.nulls();
-        self.world.finish_with(
+        self.harness.finish_with(
             request,
             match rest {
                 Close::Unanswered => Unanswered::Unanswered,
@@ -355,94 +362,94 @@ impl Run {
         self.finished.insert(request);
     }
 
-    /// What the provider's silence may mean when it finishes this request now.
+    /// What the provider's silence means if it finishes this request now.
     fn silence(&self, request: usize, rest: Close) -> Silence {
-        let is_seen = self.world.requests[request].taken;
-        let is_cancelled = self.world.hooks.iter().any(|(nth, _)| *nth == request);
+        let is_seen = self.harness.requests[request].taken;
+        let is_cancelled = self.harness.hooks.iter().any(|(nth, _)| *nth == request);
         let says_null = match rest {
-            Close::Unanswered => self.world.settings.tasks.omitted_is_null,
+            Close::Unanswered => self.harness.settings.tasks.omitted_is_null,
             Close::Null => true,
             Close::Failed => false,
         };
         let lives = is_seen && !is_cancelled && !self.finished.contains(&request);
         let is_open = |key: &String| !self.answered.contains(&(request, key.clone())) && self.may_be_wanted(key);
-        let keys = self.world.requests[request].keys().into_iter().filter(|key| lives && says_null && is_open(key));
+        let keys = self.harness.requests[request].keys().into_iter().filter(|key| lives && says_null && is_open(key));
         Silence { absent: keys.collect(), is_unseen: !is_seen }
     }
 
-    /// Whether any fetch waits for the key or left it to go on, or a refresh asked for it.
+    /// Whether a fetch waits for the key, or left with its load continuing, or there was a refresh of the key.
     fn may_be_wanted(&self, key: &str) -> bool {
-        let waits = |asked: &Asked| {
-            let outcomes = asked.waiter.outcomes();
-            let wants = |said: &Said| match said {
-                Said::Nothing | Said::Stale(_, None) => true,
-                Said::Failed(Status::ERR_TIMEOUT) => asked.call.goes_on.0,
-                Said::Failed(Status::ERR_CANCELLED) => asked.call.goes_on.1,
+        let waits = |sent: &SentFetch| {
+            let outcomes = sent.waiter.outcomes();
+            let wants = |summary: &Summary| match summary {
+                Summary::Pending | Summary::Stale(_, None) => true,
+                Summary::Failed(Status::ERR_TIMEOUT) => sent.call.continues.0,
+                Summary::Failed(Status::ERR_CANCELLED) => sent.call.continues.1,
                 _ => false,
             };
-            (0..outcomes.len()).any(|at| KEYS[asked.call.keys[at]] == key && wants(&outcomes[at]))
+            (0..outcomes.len()).any(|at| KEYS[sent.call.keys[at]] == key && wants(&outcomes[at]))
         };
         self.refreshed.contains(key) || self.fetches.iter().any(waits)
     }
 
-    /// Which keys are absent in the store, and which positions of which fetches were told so, or that a key is unanswered.
+    /// The keys that are null in the store, and the positions that received null or unanswered.
     fn nulls(&self) -> Nulls {
-        let stored = KEYS.into_iter().filter(|key| self.world.lookup(key) == Said::Null).collect();
-        let mut told = HashSet::new();
-        for (nth, asked) in self.fetches.iter().enumerate() {
-            for (at, said) in asked.waiter.outcomes().into_iter().enumerate() {
-                let key = KEYS[asked.call.keys[at]];
-                match said {
-                    Said::Null if asked.waiter.details(at).source != Source::Store => told.insert((nth, at, key, Status::NULL)),
-                    Said::Failed(status @ Status::ERR_UNANSWERED) => told.insert((nth, at, key, status)),
+        let stored = KEYS.into_iter().filter(|key| self.harness.lookup(key) == Summary::Null).collect();
+        let mut delivered = HashSet::new();
+        for (nth, sent) in self.fetches.iter().enumerate() {
+            for (at, summary) in sent.waiter.outcomes().into_iter().enumerate() {
+                let key = KEYS[sent.call.keys[at]];
+                match summary {
+                    Summary::Null if sent.waiter.details(at).source != Source::Store => delivered.insert((nth, at, key, Status::NULL)),
+                    Summary::Failed(status @ Status::ERR_UNANSWERED) => delivered.insert((nth, at, key, status)),
                     _ => false,
                 };
             }
         }
-        Nulls { stored, told }
+        Nulls { stored, delivered }
     }
 
-    /// Whether what is null now and was not `before` may be so.
+    /// Checks that everything that is null now and was not `before` may be null.
     fn check_nulls(&mut self, before: &Nulls, may_be_null: &[String], may_be_unanswered: bool) {
         let now = self.nulls();
         self.steps += 1;
         self.absent.extend(may_be_null.iter().map(|key| (key.clone(), self.steps)));
         self.unseen_at = if may_be_unanswered { self.steps } else { self.unseen_at };
         for key in now.stored.difference(&before.stored) {
-            assert!(may_be_null.iter().any(|known| known == key), "{key} is stored as absent, and the provider did not look it up");
+            assert!(may_be_null.iter().any(|known| known == key), "{key} is stored as null, but the provider did not look it up");
         }
-        for (nth, _, key, status) in now.told.difference(&before.told) {
-            let asked = &self.fetches[*nth];
-            // The results of a batch are seen with its last one, whenever the others were settled.
-            let since = if asked.call.all { asked.at_step } else { self.steps };
+        for (nth, _, key, status) in now.delivered.difference(&before.delivered) {
+            let sent = &self.fetches[*nth];
+            // The results of a batch appear together with its last one, whenever the others were settled.
+            let since = if sent.call.all { sent.at_step } else { self.steps };
             match *status {
                 Status::NULL => {
                     let is_absent = self.absent.get(*key).is_some_and(|step| *step >= since);
-                    assert!(is_absent, "{key} was told absent, and the provider did not look it up");
+                    assert!(is_absent, "{key} was delivered as null, but the provider did not look it up");
                 }
                 _ => {
-                    let is_unanswered = self.unseen_at >= since || !self.world.settings.tasks.omitted_is_null;
-                    assert!(is_unanswered, "{key} is null where it was omitted");
+                    let is_unanswered = self.unseen_at >= since || !self.harness.settings.tasks.omitted_is_null;
+                    assert!(is_unanswered, "{key} is unanswered, but an omission is null");
                 }
             }
         }
     }
 
-    /// Remembers what was written before the requests that are new.
+    /// Records the number of writes before each new request.
     fn note_handed(&mut self) {
-        for nth in self.handed.len()..self.world.requests.len() {
-            let keys = self.world.requests[nth].keys();
+        for nth in self.handed.len()..self.harness.requests.len() {
+            let keys = self.harness.requests[nth].keys();
             let mut unique = keys.clone();
             unique.sort();
             unique.dedup();
-            assert_eq!(unique.len(), keys.len(), "a key is twice in a request: {keys:?}");
+            assert_eq!(unique.len(), keys.len(), "a key is in a request twice: {keys:?}");
             self.handed.push(self.writes.clone());
         }
     }
 
-    /// As of which write of its key a value is, from what it says of itself.
+    /// Returns the number of the write of its key to which a value belongs, from its text.
     fn age(&self, key: &str, text: &str) -> u64 {
-        let (origin, nth) = text.split_once(' ').expect("values of the model have two words or three");
+        let (origin, nth) = text.split_once(' ').expect("values of the model have two or three words");
         if origin == "put" {
             return nth.parse().expect("a number");
         }
@@ -452,44 +459,47 @@ impl Run {
 
     fn check_store(&self) {
         for key in KEYS {
-            if let Said::Value(text) = self.world.lookup(key) {
-                assert_eq!(self.age(key, &text), self.writes(key), "{key} was written since, and the store holds {text:?}");
+            if let Summary::Value(text) = self.harness.lookup(key) {
+                assert_eq!(self.age(key, &text), self.writes(key), "{key} was written since, but the store has {text:?}");
             }
         }
     }
 
-    fn check_told(&self) {
-        for asked in &self.fetches {
-            for (at, said) in asked.waiter.outcomes().into_iter().enumerate() {
-                let key = KEYS[asked.call.keys[at]];
-                match said {
-                    Said::Value(text) => {
-                        assert!(self.age(key, &text) >= asked.writes[at], "{key} was told {text:?}, which is older than the call")
+    fn check_delivered(&self) {
+        for sent in &self.fetches {
+            for (at, summary) in sent.waiter.outcomes().into_iter().enumerate() {
+                let key = KEYS[sent.call.keys[at]];
+                match summary {
+                    Summary::Value(text) => {
+                        assert!(self.age(key, &text) >= sent.writes[at], "{key} received {text:?}, which is older than the call")
                     }
-                    Said::Stale(kept, _) => {
-                        if let Said::Value(text) = *kept {
-                            assert!(self.age(key, &text) >= asked.writes[at], "{key} was told {text:?}, which is older than a write before")
+                    Summary::Stale(kept, _) => {
+                        if let Summary::Value(text) = *kept {
+                            assert!(
+                                self.age(key, &text) >= sent.writes[at],
+                                "{key} received {text:?}, which is older than an earlier write"
+                            )
                         }
                     }
-                    Said::Failed(Status::ERR_CANCELLED) => {
-                        assert!(asked.cancelled || asked.call.all_or_nothing, "{key} was told of a cancel that nobody asked for")
+                    Summary::Failed(Status::ERR_CANCELLED) => {
+                        assert!(sent.cancelled || sent.call.all_or_nothing, "{key} was cancelled without a reason")
                     }
-                    Said::Failed(Status::ERR_CLOSED) => assert!(self.closed, "{key} was told of a close"),
-                    Said::Failed(Status::ERR_TIMEOUT) => {
-                        let timed = asked.call.timeout_ms.is_some() || self.world.settings.fetch.attempt_timeout.is_some();
-                        assert!(timed, "{key} was told of a timeout");
+                    Summary::Failed(Status::ERR_CLOSED) => assert!(self.closed, "{key} was closed without a close"),
+                    Summary::Failed(Status::ERR_TIMEOUT) => {
+                        let timed = sent.call.timeout_ms.is_some() || self.harness.settings.fetch.attempt_timeout.is_some();
+                        assert!(timed, "{key} timed out without a timeout");
                     }
-                    Said::Failed(Status::ERR_UNANSWERED | Status::ERR_QUEUE_FULL) => {}
-                    Said::Failed(status) => panic!("{key} was told {status:?}"),
-                    Said::InvalidKey => assert!(key.starts_with('!')),
-                    Said::Miss => assert!(asked.call.read == ReadMode::CacheOnly || !asked.waiter.is_over(), "{key} missed"),
-                    Said::Nothing | Said::Null | Said::Error(_) => {}
+                    Summary::Failed(Status::ERR_UNANSWERED | Status::ERR_QUEUE_FULL) => {}
+                    Summary::Failed(status) => panic!("{key} failed with {status:?}"),
+                    Summary::InvalidKey => assert!(key.starts_with('!')),
+                    Summary::Miss => assert!(sent.call.read == ReadMode::CacheOnly || !sent.waiter.has_ended(), "{key} missed"),
+                    Summary::Pending | Summary::Null | Summary::Error(_) => {}
                 }
             }
-            for told in asked.waiter.told() {
-                let loaded = matches!(told.outcome.source, Source::Provider | Source::Joined) && told.outcome.ttl_left_ms != 0;
-                let said = super::world::said(&told.outcome.verdict);
-                assert!(!loaded || told.in_store == said, "told {said:?}, and the store had {:?}", told.in_store);
+            for result in sent.waiter.results() {
+                let loaded = matches!(result.outcome.source, Source::Provider | Source::Joined) && result.outcome.ttl_left_ms != 0;
+                let summary = super::harness::summary(&result.outcome.verdict);
+                assert!(!loaded || result.in_store == summary, "{summary:?} was delivered, but the store had {:?}", result.in_store);
             }
         }
     }
@@ -503,54 +513,54 @@ impl Run {
         }
         self.note_handed();
         self.check_store();
-        self.check_told();
+        self.check_delivered();
     }
 
-    /// Lets the provider finish whatever it has, until nothing is under way.
-    fn wind_up(&mut self) {
+    /// Lets the provider finish everything that it has, until the table is idle.
+    fn finish_everything(&mut self) {
         for _ in 0..200 {
-            for nth in 0..self.world.requests.len() {
+            for nth in 0..self.harness.requests.len() {
                 self.finish(nth, Close::Unanswered);
             }
             self.note_handed();
-            self.world.advance(100);
-            if self.world.table.is_idle() {
+            self.harness.advance(100);
+            if self.harness.table.is_idle() {
                 break;
             }
         }
-        assert!(self.world.table.is_idle(), "the provider finishes everything, and something is still under way");
-        self.world.close();
-        for nth in 0..self.world.requests.len() {
-            self.world.finish(nth);
+        assert!(self.harness.table.is_idle(), "the table is not idle although the provider has finished everything");
+        self.harness.close();
+        for nth in 0..self.harness.requests.len() {
+            self.harness.finish(nth);
         }
         self.check_store();
-        self.check_told();
+        self.check_delivered();
     }
 
     fn check_end(&self) {
         let (mut positions, mut answered_at_once) = (0, 0);
-        for Asked { call, waiter, .. } in &self.fetches {
+        for SentFetch { call, waiter, .. } in &self.fetches {
             let outcomes = waiter.outcomes();
-            assert!(!outcomes.contains(&Said::Nothing), "a position was never told: {outcomes:?}");
+            assert!(!outcomes.contains(&Summary::Pending), "a position is not settled: {outcomes:?}");
             let events = waiter.order();
             let results = events.chars().filter(|event| *event == 'r').count();
             let batches = events.chars().filter(|event| *event == 'b').count();
             assert_eq!((results, batches), if call.all { (0, 1) } else { (call.keys.len(), 0) });
-            assert_eq!(waiter.is_over(), call.all || !call.keys.is_empty(), "the last event is not marked");
-            let told = waiter.progress().last().map(|(done, _, total)| (*done, *total));
+            assert_eq!(waiter.has_ended(), call.all || !call.keys.is_empty(), "the last event is marked");
+            let last = waiter.progress().last().map(|(done, _, total)| (*done, *total));
             let wanted = (call.step > 0 && !call.keys.is_empty()).then_some((call.keys.len(), call.keys.len()));
-            assert_eq!(told, wanted, "progress does not end with all");
+            assert_eq!(last, wanted, "progress ends with the total");
             positions += outcomes.len();
-            let at_once = |at: &usize| outcomes[*at] == Said::InvalidKey || waiter.details(*at).source == Source::Store;
+            let at_once = |at: &usize| outcomes[*at] == Summary::InvalidKey || waiter.details(*at).source == Source::Store;
             answered_at_once += (0..outcomes.len()).filter(at_once).count();
         }
-        let counts = self.world.table.counts();
-        assert_eq!(counts.misses(), (positions - answered_at_once) as u64, "each miss is counted as one thing: {counts:?}");
-        assert_eq!(counts.requests, self.world.requests.len() as u64);
-        assert_eq!(counts.attempts, self.world.requests.iter().map(|request| request.keys().len() as u64).sum::<u64>());
-        let gauges = self.world.table.gauges();
+        let counts = self.harness.table.counts();
+        assert_eq!(counts.misses(), (positions - answered_at_once) as u64, "each miss is counted once: {counts:?}");
+        assert_eq!(counts.requests, self.harness.requests.len() as u64);
+        assert_eq!(counts.attempts, self.harness.requests.iter().map(|request| request.keys().len() as u64).sum::<u64>());
+        let gauges = self.harness.table.gauges();
         let concurrency_limit = gauges.concurrency_limit;
-        assert_eq!(gauges, Gauges { concurrency_limit, ..Gauges::default() }, "something is left");
+        assert_eq!(gauges, Gauges { concurrency_limit, ..Gauges::default() }, "nothing is left");
     }
 }
 
@@ -558,14 +568,14 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn f01_to_f20_any_sequence_of_events_keeps_the_invariants(((settings, by_hand), events) in (settings(), events())) {
-        let mut world = World::with(|all| *all = settings);
-        world.by_hand = by_hand;
-        let mut run = Run { world, ..Run::default() };
+    fn f01_to_f20_any_sequence_of_events_keeps_the_invariants(((settings, takes_manually), events) in (settings(), events())) {
+        let mut harness = Harness::with(|all| *all = settings);
+        harness.takes_manually = takes_manually;
+        let mut run = Run { harness, ..Run::default() };
         for event in events {
             run.step(event);
         }
-        run.wind_up();
+        run.finish_everything();
         run.check_end();
     }
 }

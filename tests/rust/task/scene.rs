@@ -1,10 +1,10 @@
-//! A flight of `k` in each state of the table of states, for the stories in `cells` and `cells_host`.
+//! Puts a flight of `k` into each state of the table of states, for the tests in `cells` and `cells_host`.
 
-use super::world::{Said, Waiter, World, ms};
+use super::harness::{Harness, Summary, Waiter, ms};
 use kvlight::base::config::QueueOrder;
 use kvlight::task::{Form, Unanswered};
 
-/// A column of the table.
+/// A column of the table of states.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum State {
     Absent,
@@ -12,7 +12,7 @@ pub enum State {
     Queued,
     Running,
     Overtaken,
-    Told,
+    Unwanted,
     Backoff,
     OvertakenBackoff,
     Ended,
@@ -21,17 +21,17 @@ pub enum State {
 pub use State::*;
 
 pub const WAITING: [State; 3] = [Deferred, Queued, Backoff];
-pub const ALL: [State; 9] = [Absent, Deferred, Queued, Running, Overtaken, Told, Backoff, OvertakenBackoff, Ended];
+pub const ALL: [State; 9] = [Absent, Deferred, Queued, Running, Overtaken, Unwanted, Backoff, OvertakenBackoff, Ended];
 
-/// A world in which the flight of `k` is in some state. Two slots, requests of one key, two places of which a fetch gets one,
-/// one retry after 100 ms. Request 0 is with the provider all the time.
+/// A harness in which the flight of `k` is in some state. There are two slots, requests of one key, two places of which a fetch may hold
+/// one, and one retry after 100 ms. Request 0 is with the provider all the time.
 pub struct Scene {
-    pub world: World,
-    /// Who asked for `k`: its last position.
+    pub harness: Harness,
+    /// The fetch of `k`, which is its last position.
     pub waiter: Waiter,
-    /// The request that holds `k`, or held it.
-    pub mine: usize,
-    /// An abandoned request that once asked for `k`.
+    /// The index of the request for `k`.
+    pub request: usize,
+    /// The index of an abandoned request for `k`.
     pub late: Option<usize>,
 }
 
@@ -40,13 +40,13 @@ impl Scene {
         Scene::build(state, false)
     }
 
-    /// The same, after an earlier attempt for `k` ran out of time whose answer may still come.
+    /// The same, after an earlier attempt for `k` timed out, whose answer may still arrive.
     pub fn after_a_late_attempt(state: State) -> Scene {
         Scene::build(state, true)
     }
 
     fn build(state: State, has_late: bool) -> Scene {
-        let mut world = World::with(|settings| {
+        let mut harness = Harness::with(|settings| {
             let tasks = &mut settings.tasks;
             (tasks.max_running, tasks.batch_max_keys, tasks.queue_max_keys) = (2, 1, 2);
             tasks.queue_order = QueueOrder::Lifo;
@@ -54,64 +54,64 @@ impl Scene {
             settings.fetch.retry.fixed = ms(100);
             settings.fetch.retry.count = Some(0);
         });
-        // A retry policy of its own, so that the attempt before leaves no flight behind.
+        // It has its own retry policy, so that the earlier attempt leaves no flight.
         let late = has_late.then(|| {
-            world.fetch("k");
-            world.advance(1_000);
+            harness.fetch("k");
+            harness.advance(1_000);
             0
         });
-        let first = world.requests.len();
-        world.fetch("busy");
+        let first = harness.requests.len();
+        harness.fetch("busy");
         if matches!(state, Deferred | Queued) {
-            world.fetch("busy too");
+            harness.fetch("busy too");
         }
         let keys: &[&str] = match state {
             Absent => &["!nothing"],
             Deferred => &["first", "k"],
             _ => &["k"],
         };
-        let waiter = world.ask(Form::Each, keys, |options| options.fetch.retry.count = Some(1));
-        let mine = first + 1;
+        let waiter = harness.ask(Form::Each, keys, |options| options.fetch.retry.count = Some(1));
+        let request = first + 1;
         match state {
             Absent | Deferred | Queued | Running => {}
-            Overtaken => world.remove("k"),
-            Told => world.cancel(&waiter),
+            Overtaken => harness.remove("k"),
+            Unwanted => harness.cancel(&waiter),
             Backoff => {
-                world.fail(mine, "k", 1);
+                harness.fail(request, "k", 1);
             }
             OvertakenBackoff => {
-                world.remove("k");
-                world.fail(mine, "k", 1);
+                harness.remove("k");
+                harness.fail(request, "k", 1);
             }
             Ended => {
-                world.finish_with(mine, Unanswered::Null);
-                world.remove("k");
+                harness.finish_with(request, Unanswered::Null);
+                harness.remove("k");
             }
         }
-        Scene { world, waiter, mine, late }
+        Scene { harness, waiter, request, late }
     }
 
-    pub fn told(&self) -> Said {
-        self.waiter.outcomes().last().expect("a position").clone()
+    pub fn outcome(&self) -> Summary {
+        self.waiter.outcomes().last().expect("there is a position").clone()
     }
 
     pub fn in_flight(&self) -> u64 {
-        self.world.table.gauges().in_flight
+        self.harness.table.gauges().in_flight
     }
 
-    /// How many requests for `k` were handed out.
+    /// The number of requests for `k` that were handed out.
     pub fn loads(&self) -> usize {
-        self.world.handed().iter().filter(|keys| keys[..] == ["k"]).count()
+        self.harness.handed().iter().filter(|keys| keys[..] == ["k"]).count()
     }
 
-    /// Lets the provider finish everything that it has or gets.
-    pub fn run_dry(&mut self, answer: &str) {
-        self.world.advance(100);
+    /// Lets the provider finish every request that it has or receives.
+    pub fn finish_everything(&mut self, answer: &str) {
+        self.harness.advance(100);
         let mut nth = 0;
-        while nth < self.world.requests.len() {
-            let keys = self.world.requests[nth].keys();
-            self.world.answer(nth, &keys[0], answer);
-            self.world.finish(nth);
+        while nth < self.harness.requests.len() {
+            let keys = self.harness.requests[nth].keys();
+            self.harness.answer(nth, &keys[0], answer);
+            self.harness.finish(nth);
             nth += 1;
         }
     }

@@ -1,7 +1,7 @@
-//! A small world around the table: a store, a provider whose answers the story gives, event sinks (`told`), and a manual clock.
-//! After every step the table looks itself over.
+//! A harness for the table: a store, a provider whose answers the test decides, event sinks that record their events (`recording`), and a
+//! manual clock. After every step the table's invariants are checked (`Table::check`).
 
-pub use super::told::{Post, Said, Waiter, failed_with, said, stale, value};
+pub use super::recording::{RecordingSink, Summary, Waiter, failed_with, stale, summary, value};
 use kvlight::base::config::{FetchSettings, ReadMode, Settings};
 use kvlight::base::{Answer, CallKeys, Clock, Error, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value};
 use kvlight::task::host::DeferredDrop;
@@ -24,19 +24,20 @@ extern "C-unwind" fn end(_: *mut c_void) {
     note_end();
 }
 
-/// Something ended whose end may run code of the host's.
+/// Called by a destructor that stands for one of the host's. Counts it if it runs under the lock.
 pub fn note_end() {
     ENDED_UNDER_LOCK.set(ENDED_UNDER_LOCK.get() + usize::from(UNDER_LOCK.get()));
 }
 
-/// What the host would free: the world notices if it ends during an operation on the table, which is under its lock (rule L01).
+/// An object owned by the host. The test fails if its destructor runs during an operation on the table, because that holds the lock (rule
+/// L01).
 fn object() -> Object {
     Object::new(std::ptr::null_mut(), Some(end))
 }
 
 pub fn bytes(text: &str) -> Answer {
     let data = text.to_owned().leak();
-    // SAFETY: what is leaked is readable for ever.
+    // SAFETY: leaked memory is readable for ever.
     Answer::Value(unsafe { Value::external(data.as_ptr(), data.len(), object()) })
 }
 
@@ -44,57 +45,66 @@ pub fn provider_error(code: i64, permanent: bool) -> Error {
     Error::of_provider(code, b"the record is locked", permanent, Some(object()))
 }
 
-/// The store: keeps everything for ever, but for what is not to be stored and what ages by order of the story.
+/// The store: keeps everything for ever, except what must not be stored and what the test expires.
 #[derive(Clone, Default)]
-pub struct Shelf(Rc<RefCell<Entries>>, Rc<RefCell<Vec<Answer>>>, Rc<RefCell<Vec<String>>>);
+pub struct TestStore {
+    entries: Rc<RefCell<Entries>>,
+    /// Answers that left, which are dropped once the lock is released.
+    removed: Rc<RefCell<Vec<Answer>>>,
+    failed_refreshes: Rc<RefCell<Vec<String>>>,
+}
 
 type Entries = BTreeMap<Vec<u8>, Stored>;
 
 struct Stored {
     answer: Answer,
     terms: StoreTerms,
-    /// Whether its time is over, and its grace has begun.
+    /// Whether it has expired and is in its grace.
     is_stale: bool,
 }
 
-impl Shelf {
-    pub fn lookup(&self, key: &[u8]) -> Said {
-        self.0.borrow().get(key).filter(|stored| !stored.is_stale).map_or(Said::Miss, |stored| said(&stored.answer.clone().into()))
+impl TestStore {
+    pub fn lookup(&self, key: &[u8]) -> Summary {
+        self.entries
+            .borrow()
+            .get(key)
+            .filter(|stored| !stored.is_stale)
+            .map_or(Summary::Miss, |stored| summary(&stored.answer.clone().into()))
     }
 
-    /// What leaves is dropped after the lock, as the store's departures are.
+    /// Removes an entry. The answer is dropped after the lock is released, as the store's departures are.
     fn take_out(&self, key: &[u8]) {
-        self.1.borrow_mut().extend(self.0.borrow_mut().remove(key).map(|stored| stored.answer));
+        self.removed.borrow_mut().extend(self.entries.borrow_mut().remove(key).map(|stored| stored.answer));
     }
 
-    /// The entry's time is over.
-    pub fn lose(&self, key: &str) {
+    /// Removes an entry, as when it expires without a grace.
+    pub fn evict(&self, key: &str) {
         self.take_out(key.as_bytes());
     }
 
-    /// The entry's time is over, and its grace begins.
-    pub fn age(&self, key: &str) {
-        self.0.borrow_mut().get_mut(key.as_bytes()).expect("it is stored").is_stale = true;
+    /// Expires an entry, whose grace begins.
+    pub fn make_stale(&self, key: &str) {
+        self.entries.borrow_mut().get_mut(key.as_bytes()).expect("the key has an entry").is_stale = true;
     }
 
-    /// The keys whose loads ahead of their end failed.
-    pub fn failed_ahead(&self) -> Vec<String> {
-        self.2.borrow().clone()
+    /// The keys whose refresh ahead of expiry failed.
+    pub fn failed_refreshes(&self) -> Vec<String> {
+        self.failed_refreshes.borrow().clone()
     }
 
-    /// Whether something of the key is left.
+    /// Whether the key has an entry, fresh or stale.
     pub fn has(&self, key: &str) -> bool {
-        self.0.borrow().contains_key(key.as_bytes())
+        self.entries.borrow().contains_key(key.as_bytes())
     }
 
     pub fn priority(&self, key: &str) -> Option<f64> {
-        self.0.borrow().get(key.as_bytes()).and_then(|stored| stored.terms.priority)
+        self.entries.borrow().get(key.as_bytes()).and_then(|stored| stored.terms.priority)
     }
 }
 
-impl AnswerStore for Shelf {
+impl AnswerStore for TestStore {
     fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         let stored = entries.get(key).filter(|stored| !stored.is_stale)?;
         Some(Outcome::of(stored.answer.clone(), Source::Store))
     }
@@ -104,18 +114,18 @@ impl AnswerStore for Shelf {
         if terms.ttl == Some(Ttl::DoNotStore) {
             return FillResult::default();
         }
-        self.0.borrow_mut().insert(key.to_vec(), Stored { answer: answer.clone(), terms, is_stale: false });
+        self.entries.borrow_mut().insert(key.to_vec(), Stored { answer: answer.clone(), terms, is_stale: false });
         FillResult { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) }
     }
 
     fn stale(&mut self, key: &[u8]) -> Option<Outcome> {
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         let stored = entries.get(key).filter(|stored| stored.is_stale)?;
         Some(Outcome { age_ms: 7, ..Outcome::of(stored.answer.clone(), Source::Store) })
     }
 
     fn refresh_failed(&mut self, key: &[u8]) {
-        self.2.borrow_mut().push(String::from_utf8_lossy(key).into_owned());
+        self.failed_refreshes.borrow_mut().push(String::from_utf8_lossy(key).into_owned());
     }
 
     fn remove_stale(&mut self, key: &[u8]) {
@@ -125,10 +135,10 @@ impl AnswerStore for Shelf {
     }
 }
 
-pub struct Floor;
+pub struct TestHost;
 
-impl Host for Floor {
-    type Sink = Post;
+impl Host for TestHost {
+    type Sink = RecordingSink;
     type Request = Rc<Handout<&'static str>>;
     type Context = &'static str;
 
@@ -137,27 +147,27 @@ impl Host for Floor {
     }
 }
 
-/// How a fetch is asked.
+/// The options of a fetch.
 #[derive(Clone)]
 pub struct Options {
     pub fetch: FetchSettings,
     pub urgency: i32,
-    pub step: usize,
+    pub progress_step: usize,
     pub context: Option<&'static str>,
-    /// The store is looked at only once the table is locked, as when it was written in between.
+    /// The store is not looked up before the table is locked, as if the key was stored between the lookup and the lock.
     pub missed_before: bool,
 }
 
 /// A request as the provider sees it.
 #[derive(Clone)]
-pub struct Handed {
+pub struct HandedRequest {
     pub id: RequestId,
     pub handout: Rc<Handout<&'static str>>,
-    /// Whether the provider has, or had, it in its hands.
+    /// Whether the provider has taken it.
     pub taken: bool,
 }
 
-impl Handed {
+impl HandedRequest {
     pub fn keys(&self) -> Vec<String> {
         self.handout.keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
     }
@@ -167,67 +177,68 @@ impl Handed {
     }
 }
 
-/// Something that happens in a story, with its name.
-pub type Happening = (&'static str, fn(&mut World));
+/// An event of a test, with its name.
+pub type NamedEvent = (&'static str, fn(&mut Harness));
 
-/// What a provider that answers inside its call says of a key.
-pub type Instant = Box<dyn FnMut(&[u8], u32) -> ProviderAnswer>;
+/// A provider that answers within its call. Returns its answer for a key and an attempt.
+pub type SyncProvider = Box<dyn FnMut(&[u8], u32) -> ProviderAnswer>;
 
-pub struct World {
-    pub table: Table<Floor>,
-    pub shelf: Shelf,
+pub struct Harness {
+    pub table: Table<TestHost>,
+    pub store: TestStore,
     pub clock: Clock,
     manual: Arc<ManualClock>,
     pub settings: Settings,
-    /// All requests ever handed out.
-    pub requests: Vec<Handed>,
-    /// Which request was told to stop, and why.
+    /// All requests that were handed out.
+    pub requests: Vec<HandedRequest>,
+    /// The cancel hooks that ran: the index of the request, and the reason.
     pub hooks: Vec<(usize, Cancel)>,
-    /// Whether the story takes requests itself; else they are taken, and their call returns, at once.
-    pub by_hand: bool,
-    pub instant: Option<Instant>,
-    /// Whether the table looks itself over after every step.
+    /// Whether the test takes requests itself. Otherwise each is taken, and the provider's call returns, at once.
+    pub takes_manually: bool,
+    pub sync_provider: Option<SyncProvider>,
+    /// Whether the table's invariants are checked after every step.
     pub checks: bool,
-    pub deferred_drop: usize,
+    /// The number of drops that were deferred until after the lock.
+    pub deferred_drops: usize,
     untaken: VecDeque<usize>,
 }
 
-impl Default for World {
-    fn default() -> World {
-        World::new()
+impl Default for Harness {
+    fn default() -> Harness {
+        Harness::new()
     }
 }
 
-impl World {
-    pub fn new() -> World {
-        World::with(|_| {})
+impl Harness {
+    pub fn new() -> Harness {
+        Harness::with(|_| {})
     }
 
-    pub fn with(set: impl FnOnce(&mut Settings)) -> World {
+    pub fn with(set: impl FnOnce(&mut Settings)) -> Harness {
         let mut settings = Settings::default();
         settings.cache.seed = Some(1);
-        // A story that retries does so at once, unless it says otherwise.
+        // Retries have no pause, unless the test sets one.
         settings.fetch.retry.fixed = Duration::ZERO;
         set(&mut settings);
         let manual = Arc::new(ManualClock::new(Millis(1_000)));
-        World {
-            table: Table::new(Floor, &settings),
-            shelf: Shelf::default(),
+        Harness {
+            table: Table::new(TestHost, &settings),
+            store: TestStore::default(),
             clock: Clock::Manual(manual.clone()),
             manual,
             settings,
             requests: Vec::new(),
             hooks: Vec::new(),
-            by_hand: false,
-            instant: None,
+            takes_manually: false,
+            sync_provider: None,
             checks: true,
-            deferred_drop: 0,
+            deferred_drops: 0,
             untaken: VecDeque::new(),
         }
     }
 
-    /// One operation on the table, and what it leaves to be done.
-    pub fn step<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut TableContext<'_, Floor, Shelf>) -> T) -> T {
+    /// Runs one operation on the table and applies its effects.
+    pub fn step<T>(&mut self, operation: impl FnOnce(&mut Table<TestHost>, &mut TableContext<'_, TestHost, TestStore>) -> T) -> T {
         let result = self.act(operation);
         while let Some(nth) = self.untaken.pop_front() {
             self.run(nth);
@@ -235,60 +246,60 @@ impl World {
         result
     }
 
-    fn act<T>(&mut self, operation: impl FnOnce(&mut Table<Floor>, &mut TableContext<'_, Floor, Shelf>) -> T) -> T {
+    fn act<T>(&mut self, operation: impl FnOnce(&mut Table<TestHost>, &mut TableContext<'_, TestHost, TestStore>) -> T) -> T {
         let (now, mut out) = (Now::of(&self.clock), Effects::default());
         UNDER_LOCK.set(true);
-        let result = operation(&mut self.table, &mut TableContext { now: &now, store: &mut self.shelf, out: &mut out });
+        let result = operation(&mut self.table, &mut TableContext { now: &now, store: &mut self.store, out: &mut out });
         UNDER_LOCK.set(false);
         assert_eq!(ENDED_UNDER_LOCK.take(), 0, "values, errors or sinks were dropped under the table's lock (L01)");
-        self.shelf.1.borrow_mut().clear();
+        self.store.removed.borrow_mut().clear();
         if self.checks
             && let Err(broken) = self.table.check()
         {
             panic!("the table is inconsistent: {broken}");
         }
-        out.scheduled.iter().for_each(Post::deliver);
+        out.scheduled.iter().for_each(RecordingSink::deliver);
         for handout in out.handed {
-            self.requests.push(Handed { id: handout.id, handout, taken: false });
-            if !self.by_hand {
+            self.requests.push(HandedRequest { id: handout.id, handout, taken: false });
+            if !self.takes_manually {
                 self.untaken.push_back(self.requests.len() - 1);
             }
         }
         for (handout, why) in out.cancelled {
-            let nth = self.requests.iter().position(|request| request.id == handout.id).expect("it was handed out before");
+            let nth = self.requests.iter().position(|request| request.id == handout.id).expect("the request was handed out");
             self.hooks.push((nth, why));
         }
-        self.deferred_drop += out.deferred_drops.len();
+        self.deferred_drops += out.deferred_drops.len();
         for deferred_drop in &out.deferred_drops {
-            if let DeferredDrop::Sink(post) = deferred_drop {
-                assert!(!post.waits(), "an event was posted and its sink never scheduled");
+            if let DeferredDrop::Sink(sink) = deferred_drop {
+                assert!(!sink.has_pending(), "an event was posted, but its sink was not scheduled");
             }
         }
         result
     }
 
-    /// The provider's call for a request.
+    /// Runs the provider's call for a request.
     fn run(&mut self, nth: usize) {
         let request = self.requests[nth].clone();
         let id = request.id;
         if self.take(nth) == TakeResult::Skip {
             self.act(|table, turn| table.finish(id, Unanswered::Unanswered, turn));
-        } else if let Some(mut instant) = self.instant.take() {
+        } else if let Some(mut sync_provider) = self.sync_provider.take() {
             for (index, key) in request.handout.keys.iter().enumerate() {
-                let given = instant(key, request.handout.attempts[index]);
+                let given = sync_provider(key, request.handout.attempts[index]);
                 self.act(|table, turn| table.answer(id, index, given, turn));
             }
             self.act(|table, turn| table.finish(id, Unanswered::Unanswered, turn));
-            self.instant = Some(instant);
+            self.sync_provider = Some(sync_provider);
         }
         self.act(|table, turn| table.request_returned(id, turn));
     }
 
     pub fn options(&self) -> Options {
-        Options { fetch: self.settings.fetch.clone(), urgency: 0, step: 0, context: None, missed_before: false }
+        Options { fetch: self.settings.fetch.clone(), urgency: 0, progress_step: 0, context: None, missed_before: false }
     }
 
-    /// One call of the host's. A key that begins with `!` is refused by the validator.
+    /// A call of the host. A key that begins with `!` is refused by the validator.
     pub fn ask(&mut self, form: Form, keys: &[&str], set: impl FnOnce(&mut Options)) -> Waiter {
         let mut options = self.options();
         set(&mut options);
@@ -296,26 +307,26 @@ impl World {
         let mut probes = Vec::new();
         for key in keys {
             packed.push(key.as_bytes());
-            let reads = form.tells() && options.fetch.read != ReadMode::Refresh && !options.missed_before;
-            let hit = if reads { self.shelf.probe(key.as_bytes()) } else { None };
+            let reads = form.delivers() && options.fetch.read != ReadMode::Refresh && !options.missed_before;
+            let hit = if reads { self.store.probe(key.as_bytes()) } else { None };
             probes.push(match hit {
                 _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
                 Some(outcome) => Probe::Settled(outcome),
                 None => Probe::Missed,
             });
         }
-        let post = Post::new(keys, &self.shelf);
+        let recording = RecordingSink::new(keys, &self.store);
         let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
         let settings = Arc::new(options.fetch);
-        let sink = form.tells().then(|| post.clone());
+        let sink = form.delivers().then(|| recording.clone());
         let room = Reservation::try_new(keys.len(), form).expect("memory");
-        let (urgency, progress_step, context) = (options.urgency, options.step, options.context);
+        let (urgency, progress_step, context) = (options.urgency, options.progress_step, options.context);
         let (keys, probes, settings) = (CallKeys::Many(&packed), &mut probes[..], &settings);
         let id = self.step(|table, turn| {
             let ask = FetchRequest { keys, probes, reprobe: true, form, settings, sink, context, urgency, deadline, progress_step, room };
             table.ask(ask, turn)
         });
-        Waiter { id, post }
+        Waiter { id, sink: recording }
     }
 
     pub fn fetch(&mut self, key: &str) -> Waiter {
@@ -338,7 +349,7 @@ impl World {
         self.ask(Form::Refresh, &[key], |_| {});
     }
 
-    /// An entry is used that will soon be over.
+    /// As when an entry that soon expires is used.
     pub fn refresh_ahead(&mut self, key: &str) {
         self.ask(Form::Ahead, &[key], |options| options.urgency = kvlight::base::config::BACKGROUND);
     }
@@ -355,9 +366,9 @@ impl World {
         }
     }
 
-    /// The keys of each request that was ever handed out.
+    /// The keys of each request that was handed out.
     pub fn handed(&self) -> Vec<Vec<String>> {
-        self.requests.iter().map(Handed::keys).collect()
+        self.requests.iter().map(HandedRequest::keys).collect()
     }
 
     pub fn take(&mut self, nth: usize) -> TakeResult {
@@ -390,7 +401,7 @@ impl World {
         self.give(nth, key, ProviderAnswer::Answer(Answer::Null, StoreTerms::default()))
     }
 
-    /// An error that a retry may mend.
+    /// A retriable error.
     pub fn fail(&mut self, nth: usize, key: &str, code: i64) -> Status {
         self.give(nth, key, ProviderAnswer::Failed(provider_error(code, false)))
     }
@@ -413,7 +424,7 @@ impl World {
         self.step(|table, turn| table.finish(id, rest, turn))
     }
 
-    /// The host puts a value: the store and the table in one step, as under the engine's lock.
+    /// A put of the host: the store and the table in one step, as under the engine's lock.
     pub fn put(&mut self, key: &str, text: &str) {
         self.put_answer(key, &bytes(text));
     }
@@ -425,10 +436,10 @@ impl World {
         });
     }
 
-    /// The host ends the entry's time: to a load under way that is a removal.
+    /// The host expires the entry. A load in progress treats that as a removal.
     pub fn expire(&mut self, key: &str) {
         self.step(|table, turn| {
-            turn.store.age(key);
+            turn.store.make_stale(key);
             table.written(key.as_bytes(), Write::Removed, turn);
         });
     }
@@ -442,17 +453,17 @@ impl World {
 
     pub fn clear(&mut self) {
         self.step(|table, turn| {
-            let keys: Vec<Vec<u8>> = turn.store.0.borrow().keys().cloned().collect();
+            let keys: Vec<Vec<u8>> = turn.store.entries.borrow().keys().cloned().collect();
             keys.iter().for_each(|key| turn.store.take_out(key));
             table.cleared(turn);
         });
     }
 
-    pub fn lookup(&self, key: &str) -> Said {
-        self.shelf.lookup(key.as_bytes())
+    pub fn lookup(&self, key: &str) -> Summary {
+        self.store.lookup(key.as_bytes())
     }
 
-    /// Time passes, stopping wherever something falls due.
+    /// Advances the clock, stopping at every deadline.
     pub fn advance(&mut self, ms: u64) {
         let goal = self.manual.millis().after(ms);
         loop {
@@ -484,7 +495,7 @@ pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// `k0`, `k1`, ... `n` of them.
+/// The names `k0`, `k1`, and so on, `n` of them.
 pub fn keys(n: usize) -> Vec<String> {
     (0..n).map(|nth| format!("k{nth}")).collect()
 }
