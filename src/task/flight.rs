@@ -1,4 +1,4 @@
-//! A flight: one load of one key, shared by every fetch that wants the key; and the key state: everything known about a key while it is
+//! A flight: one load of one key, shared by every fetch that wants the key. And the key state: everything known about a key while it is
 //! being loaded, or while an answer for it may still arrive.
 
 use super::deadlines::DeadlineId;
@@ -16,27 +16,28 @@ pub struct Flight {
     pub key_state: KeyStateId,
     pub phase: Phase,
     pub standing: Standing,
-    /// The positions that wait. Those that left stay in the list until there are many of them: they are settled already, so settling them
+    /// The positions that wait. Those that left stay in the list until there are many of them. They are settled already, so settling them
     /// again does nothing.
     pub waiters: SmallVec<[Waiter; 1]>,
-    /// The current demand: waiters that have not left, and refreshes, which never leave.
+    /// The present demand: waiters that have not left, and refreshes, which never leave.
     pub demand: Demand,
-    /// Whether the running attempt continues without demand, because the last waiter to leave asked for that (rule F10a). If another
-    /// waiter joins, the last one to leave decides anew.
+    /// Whether the running attempt continues without demand, because the last waiter to leave chose that (rule F10a). If another fetch
+    /// joins, the last one to leave decides again.
     pub continues: bool,
-    /// Whether it is wanted for the sake of those who were told what is stale: the first of them left its wish behind, as a refresh does.
+    /// Whether the flight is wanted because fetches received the fallback instead of waiting: the first of them left its wish in the
+    /// demand, as a refresh does.
     pub revalidates: bool,
-    /// Whether the use of an entry that will soon be over started it.
+    /// Whether the flight was started by a refresh ahead of expiry.
     pub is_ahead: bool,
-    /// How many attempts began.
+    /// The number of attempts that have begun.
     pub attempts: u32,
-    /// When the first one began; never, while none has.
+    /// When the first attempt began; `Moment::NEVER` before that.
     pub first_began: Moment,
-    /// What the last failed attempt failed with: the provider's own error, if there was one (rule F10b). Never dropped under a lock.
+    /// The error of the last failed attempt; the provider's own error, if there was one (rule F10b). Never dropped under a lock.
     pub last_error: Option<Error>,
-    /// The settings of the first waiter, whose retry policy is the flight's (rule F19); `None` if that policy never retries.
+    /// The settings of the first waiter, whose retry policy applies to the flight (rule F19); `None` if that policy never retries.
     pub retry: Option<Arc<FetchSettings>>,
-    /// The highest entry priority that a waiter asked for.
+    /// The highest priority among the fetches that joined.
     pub priority: Priority,
     /// The fetch that started it.
     pub owner: FetchId,
@@ -44,18 +45,18 @@ pub struct Flight {
     pub position: u32,
 }
 
-/// What a flight is doing.
+/// The phase of a flight.
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
     /// The fetch that starts it is about to put it into a new request.
     Opening,
-    /// It waits in the queue, with or without a place, at the arrival of its fetch.
+    /// It waits in the queue, with or without a place, at the position of its fetch.
     Queued,
     /// It waits in the queue for another attempt.
     Retried { stand: Arrival },
-    /// The provider has it.
+    /// The provider has it, as the part `index` of the request.
     Running { request: RequestId, index: u32 },
-    /// It failed, and pauses before another attempt.
+    /// It failed, and pauses before the next attempt.
     Backoff { timer: DeadlineId },
 }
 
@@ -64,9 +65,9 @@ pub enum Phase {
 pub enum Standing {
     /// Fetches of its key join it.
     Current,
-    /// The key was written while the provider had it: it settles those that had joined before, and never stores.
+    /// The key was written while the provider had it. It settles the positions that had joined before, and its answer is not stored.
     Overtaken {
-        /// The number of that write among the writes of the key: until then the flight could be joined.
+        /// The number of that write among the writes of the key. The flight could be joined until then.
         write: NonZeroU64,
     },
 }
@@ -80,7 +81,7 @@ pub struct Waiter {
     pub joined: bool,
 }
 
-/// The part of an ended flight that is needed to settle its waiters and to treat answers that still arrive; moving less than the whole
+/// The part of an ended flight that is needed to settle its waiters and to handle answers that still arrive. Moving less than the whole
 /// flight is cheaper.
 pub struct EndedFlight {
     pub key_state: KeyStateId,
@@ -89,11 +90,11 @@ pub struct EndedFlight {
     pub stores: bool,
     pub priority: Priority,
     pub owner: FetchId,
-    /// To be dropped after unlocking.
+    /// To be dropped after the lock is released.
     pub last_error: Option<Error>,
 }
 
-/// A priority, or none: smaller than an `Option` of one.
+/// An optional priority. Smaller than an `Option<f64>`.
 #[derive(Clone, Copy, Debug)]
 pub struct Priority(f64);
 
@@ -108,19 +109,19 @@ impl Priority {
         Some(self.0).filter(|priority| !priority.is_nan())
     }
 
-    /// The higher of the two; no priority is lower than any.
+    /// The higher of the two. No priority is lower than any.
     pub fn max(self, other: Priority) -> Priority {
         Priority(self.0.max(other.0))
     }
 }
 
 impl Flight {
-    /// Whether its answer is wanted.
+    /// Whether the flight's answer is wanted.
     pub fn is_wanted(&self) -> bool {
         self.continues || !self.demand.is_empty()
     }
 
-    /// Ends the flight, and hands its waiters to the caller.
+    /// Ends the flight. The waiters become the caller's.
     #[inline(always)]
     pub fn end(&mut self) -> EndedFlight {
         let Flight { key_state, attempts, priority, owner, .. } = *self;
@@ -128,8 +129,8 @@ impl Flight {
         EndedFlight { key_state, waiters, attempts, stores: self.demand.stores, priority, owner, last_error }
     }
 
-    /// An attempt failed, and another may follow. Hands out what is not kept: an error of the library's own does not take the place of the
-    /// provider's.
+    /// Records the error of an attempt after which another may follow. Returns the error that is not kept: an error of the library does not
+    /// replace one of the provider.
     #[must_use]
     pub fn note_error(&mut self, error: Error) -> Option<Error> {
         let is_provider_error = |error: &Error| error.status() == Status::ERR_PROVIDER;
@@ -139,7 +140,7 @@ impl Flight {
         self.last_error.replace(error)
     }
 
-    /// `error`, with what the last attempt failed with as its cause.
+    /// Returns `error`, with the error of the last attempt as its cause.
     pub fn with_cause(&self, error: &Error) -> Error {
         with_cause(error, self.last_error.as_ref())
     }
@@ -155,55 +156,55 @@ pub struct KeyState {
     pub hash: u64,
     /// The flight that fetches join.
     pub current: Option<FlightId>,
-    /// Flights that a write overtook and that still have waiters.
+    /// Flights that were overtaken by a write and still have waiters.
     pub overtaken: SmallVec<[FlightId; 1]>,
-    /// How often the key was put, removed or cleared during the life of this state.
+    /// The number of times that the key was put, removed or cleared since this state was created.
     pub writes: u64,
     /// The number of the youngest attempt whose answer was stored.
     pub loaded_by: u64,
-    /// How many flights and parts of requests refer to it.
+    /// The number of flights and parts of requests that refer to this state.
     pub holders: u32,
 }
 
-/// What had happened to the key when an attempt began. It decides whether the attempt's answer may be stored (rules F08, F10).
+/// The writes and the number of an attempt when it began. They decide whether its answer may be stored (rules F08, F10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
     writes: u64,
-    /// The attempt's number among all.
+    /// The number of the attempt among all attempts.
     attempt: u64,
 }
 
 impl Stamp {
-    /// Whether the attempt began after the last waiter had joined the flight that this write overtook: then its answer is not older than
-    /// any of their calls.
+    /// Whether the attempt began after the last waiter had joined the flight that was overtaken by this write. Then its answer is not older
+    /// than any of their calls.
     pub fn is_after_all_who_joined(&self, overtaken_by: NonZeroU64) -> bool {
         self.writes >= overtaken_by.get() - 1
     }
 }
 
 impl KeyState {
-    /// The state of a key when its first flight begins.
+    /// The state of a key whose first flight begins.
     #[inline(always)]
     pub fn of(key: Key, hash: u64, flight: FlightId) -> KeyState {
         KeyState { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
     }
 
-    /// The stamp of the attempt with this number, which begins now.
+    /// The stamp of an attempt that begins now.
     pub fn stamp(&self, attempt: u64) -> Stamp {
         Stamp { writes: self.writes, attempt }
     }
 
-    /// The stamp of an attempt of an overtaken flight: it is never whole.
+    /// The stamp of an attempt of an overtaken flight, which is never whole.
     pub fn broken_stamp(attempt: u64) -> Stamp {
         Stamp { writes: u64::MAX, attempt }
     }
 
-    /// Whether the key has not been written since the attempt began, neither by the host nor by a younger attempt.
+    /// Whether neither the host nor the answer of a younger attempt has written the key since the attempt began.
     pub fn is_whole(&self, stamp: Stamp) -> bool {
         self.writes == stamp.writes && self.loaded_by < stamp.attempt
     }
 
-    /// Records that the answer of the attempt with this stamp is stored.
+    /// Records that the answer of the attempt with this stamp was stored.
     pub fn loaded(&mut self, stamp: Stamp) {
         self.loaded_by = self.loaded_by.max(stamp.attempt);
     }

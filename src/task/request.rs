@@ -1,4 +1,4 @@
-//! A request: a batch of keys handed to the provider; and the slots that bound how many requests it has at a time (rule F12).
+//! A request: a batch of keys handed to the provider. And the slots, which limit how many requests the provider has at a time (rule F12).
 
 use super::breaker::Era;
 use super::concurrency::Concurrency;
@@ -14,38 +14,38 @@ use std::collections::BTreeMap;
 pub struct Request<R> {
     pub handle: R,
     pub parts: Vec<Part>,
-    /// How many parts have no answer yet, wanted or not.
+    /// The number of parts without an answer, wanted or not.
     pub unanswered: usize,
-    /// How many parts are open and belong to a wanted flight.
+    /// The number of open parts whose flight is wanted.
     pub wanted: usize,
     pub call: ProviderCall,
     pub hold: Hold,
     pub time: Time,
-    /// When it was created.
+    /// When the request was created.
     pub formed: Moment,
     pub handed: Tick,
-    /// The breaker's era when it was handed out.
+    /// The era of the circuit breaker when the request was handed out.
     pub era: Era,
-    /// Whether a key of it failed with an error that is not permanent.
+    /// Whether one of its keys failed with an error that is not permanent.
     pub failed: bool,
-    /// Its number among all attempts, which the stamps of its parts carry.
+    /// The number of the request among all attempts, which the stamps of its parts contain.
     pub attempt: u64,
 }
 
-/// One key of a request. Only an open part can become absent by omission: see `Table::finish`.
+/// One key of a request. Only an open part can become null by omission: see `Table::finish`.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     /// The answer settles this flight.
     Open { flight: FlightId, stamp: Stamp },
-    /// Its request was cancelled, or its flight was settled by another answer: an answer may be stored, but settles no position.
+    /// The request was cancelled, or the flight was settled by another answer. An answer may be stored, but settles no position.
     Unwanted(FlightRemains),
-    /// The attempt timed out: an answer settles the flight, whatever its phase is by then, if the key was not written since.
+    /// The attempt timed out. An answer settles the flight in any phase if the key was not written since.
     Late { remains: FlightRemains, flight: FlightId },
-    /// Has its answer.
+    /// The part has been answered.
     Answered,
 }
 
-/// The data of a flight that is kept for an answer that arrives after the flight ended.
+/// The data of a flight that are kept for an answer that arrives after the flight has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct FlightRemains {
     pub key_state: KeyStateId,
@@ -57,47 +57,47 @@ pub struct FlightRemains {
 /// The stage of the provider's call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProviderCall {
-    /// It has not begun.
+    /// The call has not begun.
     Waiting,
-    /// It runs.
+    /// The call is running.
     Running,
-    /// It returned.
+    /// The call has returned.
     Returned,
 }
 
-/// How long the attempt may still take (rule F10).
+/// The time limit of the attempt (rule F10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Time {
-    /// Without limit: the attempt has not begun, or there is no timeout.
+    /// No limit: the attempt has not begun, or there is no timeout.
     Unlimited,
-    /// Until this timer fires.
+    /// The attempt times out when this deadline fires.
     Until(DeadlineId),
-    /// It was over before the request was finished.
+    /// The attempt timed out before the request was finished.
     Over,
 }
 
-/// What a request occupies.
+/// The resource that a request occupies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Hold {
     /// A slot.
     Slot,
-    /// A slot, although its time is over, because `max_abandoned` requests are abandoned already.
+    /// A slot, although the attempt timed out, because `max_abandoned` requests are abandoned already.
     OverdueSlot,
-    /// No slot, but one of the `max_abandoned`.
+    /// No slot, but one of the `max_abandoned` places.
     Abandoned,
     /// Nothing.
     Nothing,
 }
 
 impl<R> Request<R> {
-    /// Marks a part as answered, and returns its state before.
+    /// Marks a part as answered. Returns its previous state.
     pub fn take_part(&mut self, index: usize) -> Part {
         let part = std::mem::replace(&mut self.parts[index], Part::Answered);
         self.unanswered -= usize::from(!matches!(part, Part::Answered));
         part
     }
 
-    /// Whether the provider has taken it.
+    /// Whether the provider has taken the request.
     pub fn is_taken(&self) -> bool {
         self.call != ProviderCall::Waiting
     }
@@ -116,12 +116,12 @@ pub struct Slots {
     max_abandoned: u32,
     pub running: u32,
     pub abandoned: u32,
-    /// Requests that hold a slot although their time is over, by attempt number, so that the oldest comes first.
+    /// Requests that hold a slot although their attempt timed out, by attempt number, so that the oldest is first.
     overdue: BTreeMap<u64, RequestId>,
 }
 
 impl Slots {
-    /// Slots that are all free.
+    /// Creates slots that are all free.
     pub fn new(settings: &TaskSettings) -> Slots {
         let TaskSettings { limit, min_running, max_running, max_abandoned, .. } = *settings;
         let concurrency = (limit == ConcurrencyLimit::Adaptive).then(|| Box::new(Concurrency::new(min_running, max_running)));
@@ -163,7 +163,7 @@ impl Slots {
         Hold::Slot
     }
 
-    /// Updates what a request occupies when its time is over, and returns that.
+    /// Updates what a request occupies when its attempt times out. Returns that.
     #[must_use]
     pub fn abandon(&mut self, id: RequestId, attempt: u64, hold: Hold) -> Hold {
         if hold != Hold::Slot {
@@ -178,7 +178,7 @@ impl Slots {
         Hold::OverdueSlot
     }
 
-    /// Frees what an ended request occupied. If an overdue request becomes abandoned in its place, returns the id of that.
+    /// Frees what an ended request occupied. If an overdue request becomes abandoned in its place, returns the id of that request.
     #[must_use]
     pub fn release(&mut self, attempt: u64, hold: Hold) -> Option<RequestId> {
         match hold {
@@ -202,7 +202,7 @@ impl Slots {
         }
     }
 
-    /// How many requests hold a slot although their time is over.
+    /// The number of requests that hold a slot although their attempt timed out.
     pub fn overdue(&self) -> usize {
         self.overdue.len()
     }

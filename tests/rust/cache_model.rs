@@ -1,18 +1,18 @@
-//! The store beside a model so simple that it can be believed: a list that is sorted when somebody has to leave.
+//! Compares the store with a model that is simple enough to be obviously right: a list that is sorted when an entry has to be evicted.
 //!
-//! Any sequence of operations on a manual clock; after each, the outcome, who left in which order and why, and the ledger
-//! are compared. The only freedom the store has is how early it gives expired entries back; that is followed, and checked.
+//! Runs any sequence of operations on a manual clock. After each, the outcome, the departures in order with their causes, and the ledger
+//! are compared. The store is free only in how early it removes expired entries; the model follows that, and checks that they had expired.
 
 use kvlight::base::config::CacheSettings;
 use kvlight::base::{Answer, Clock, Key, Millis, StoreTerms, Ttl, Value};
 use kvlight::cache::{Cause, Condition, Departure, Departures, ENTRY_COST, Hit, NewEntry, PutOutcome, Store, StoreCounts, TouchOutcome};
 use proptest::prelude::*;
 
-/// Few, so that operations meet each other's entries.
+/// Few, so that operations often meet the same entries.
 const KEYS: u8 = 16;
 
 fn key_bytes(key: u8) -> Vec<u8> {
-    // Empty, short and long keys: the long ones live outside of the node.
+    // Empty, short and long keys. Long ones are not stored inside a key handle.
     vec![key; key_len(key)]
 }
 
@@ -20,7 +20,7 @@ fn key_len(key: u8) -> usize {
     usize::from(key) * 2
 }
 
-/// Every answer that is put is told apart by its number; null has none.
+/// Every value contains its number; null has none.
 fn answer(id: Option<u64>) -> Answer {
     id.map_or(Answer::Null, |id| Answer::Value(Value::bytes(&id.to_le_bytes()).expect("memory")))
 }
@@ -30,7 +30,7 @@ fn id(answer: &Answer) -> Option<u64> {
 }
 
 #[derive(Clone, Debug)]
-struct Held {
+struct ModelEntry {
     key: u8,
     id: Option<u64>,
     cost: u64,
@@ -38,14 +38,14 @@ struct Held {
     deadline: u64,
     stored_at: u64,
     used_at: u64,
-    /// Ascends with each use.
+    /// Increases with each use.
     recency: u64,
 }
 
 struct Model {
     settings: CacheSettings,
     now: u64,
-    held: Vec<Held>,
+    entries: Vec<ModelEntry>,
     uses: u64,
     counts: Expected,
 }
@@ -68,38 +68,38 @@ impl Expected {
     }
 }
 
-/// What a departure is compared by.
+/// The properties of a departure that are compared.
 type Left = (u8, Option<u64>, u64, Cause);
 
 impl Model {
-    fn end(&self, held: &Held) -> u64 {
-        self.settings.idle_ttl_ms.map_or(held.deadline, |idle| held.deadline.min(held.used_at.saturating_add(idle)))
+    fn end(&self, entry: &ModelEntry) -> u64 {
+        self.settings.idle_ttl_ms.map_or(entry.deadline, |idle| entry.deadline.min(entry.used_at.saturating_add(idle)))
     }
 
-    fn is_due(&self, held: &Held) -> bool {
-        self.end(held) <= self.now
+    fn is_due(&self, entry: &ModelEntry) -> bool {
+        self.end(entry) <= self.now
     }
 
     fn anything_due(&self) -> bool {
-        self.held.iter().any(|held| self.is_due(held))
+        self.entries.iter().any(|entry| self.is_due(entry))
     }
 
     fn find(&self, key: u8) -> Option<usize> {
-        self.held.iter().position(|held| held.key == key)
+        self.entries.iter().position(|entry| entry.key == key)
     }
 
     fn find_alive(&self, key: u8) -> Option<usize> {
-        self.find(key).filter(|at| !self.is_due(&self.held[*at]))
+        self.find(key).filter(|at| !self.is_due(&self.entries[*at]))
     }
 
     fn cost(&self) -> u64 {
-        self.held.iter().map(|held| held.cost).sum()
+        self.entries.iter().map(|entry| entry.cost).sum()
     }
 
     fn leave(&mut self, at: usize, cause: Cause, left: &mut Vec<Left>) {
-        let held = self.held.remove(at);
-        self.count_removed(cause, held.cost);
-        left.push((held.key, held.id, held.cost, cause));
+        let entry = self.entries.remove(at);
+        self.count_removed(cause, entry.cost);
+        left.push((entry.key, entry.id, entry.cost, cause));
     }
 
     fn count_removed(&mut self, cause: Cause, cost: u64) {
@@ -107,10 +107,10 @@ impl Model {
         *tally = (tally.0 + 1, tally.1 + cost);
     }
 
-    /// Who leaves first.
+    /// The entries in eviction order.
     fn victims(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.held.len()).collect();
-        let rank = |at: &usize| (self.held[*at].priority, self.held[*at].recency);
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        let rank = |at: &usize| (self.entries[*at].priority, self.entries[*at].recency);
         order.sort_by(|one, other| rank(one).partial_cmp(&rank(other)).expect("no NaN"));
         order
     }
@@ -121,8 +121,8 @@ impl Model {
 
     fn use_it(&mut self, at: usize) {
         self.uses += 1;
-        self.held[at].recency = self.uses;
-        self.held[at].used_at = self.now;
+        self.entries[at].recency = self.uses;
+        self.entries[at].used_at = self.now;
     }
 
     fn lookup(&mut self, key: u8, counts_a_miss: bool) -> Option<usize> {
@@ -130,25 +130,25 @@ impl Model {
         match found {
             Some(at) => {
                 self.use_it(at);
-                if self.held[at].id.is_some() { self.counts.hits += 1 } else { self.counts.null_hits += 1 }
+                if self.entries[at].id.is_some() { self.counts.hits += 1 } else { self.counts.null_hits += 1 }
             }
             None => self.counts.misses += u64::from(counts_a_miss),
         }
         found
     }
 
-    /// Follows the store in what it gave back of what is due.
+    /// Removes from the model the expired entries that the store has removed.
     fn expire(&mut self, departures: &[Departure]) {
         for departure in departures.iter().filter(|departure| departure.cause == Cause::Expired) {
-            let at = self.held.iter().position(|held| key_bytes(held.key) == *departure.key && held.id == id(&departure.answer));
-            let at = at.expect("what expired was in the store");
-            assert!(self.is_due(&self.held[at]), "{departure:?} left before its end");
+            let at = self.entries.iter().position(|entry| key_bytes(entry.key) == *departure.key && entry.id == id(&departure.answer));
+            let at = at.expect("the expired entry was in the store");
+            assert!(self.is_due(&self.entries[at]), "{departure:?} left before its expiry");
             self.leave(at, Cause::Expired, &mut Vec::new());
         }
     }
 
     fn lack(&self, cost: u64) -> (u64, u64) {
-        let entries = (self.held.len() as u64 + 1).saturating_sub(self.settings.capacity);
+        let entries = (self.entries.len() as u64 + 1).saturating_sub(self.settings.capacity);
         (entries, self.settings.cost_limit.map_or(0, |limit| (self.cost() + cost).saturating_sub(limit)))
     }
 
@@ -168,11 +168,11 @@ impl Model {
         let cost = given.cost + key_len(key) as u64 + ENTRY_COST;
         let default = if given.id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
         let ttl = given.ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
-        let kept = self.find(key).filter(|_| given.keep_ttl).map(|at| self.held[at].deadline);
+        let kept = self.find(key).filter(|_| given.keep_ttl).map(|at| self.entries[at].deadline);
         let stores = kept.is_some() || ttl != Ttl::DoNotStore;
         let mut replaces = false;
         if let Some(at) = self.find(key) {
-            assert!(!self.is_due(&self.held[at]), "the write met an expired entry and left it");
+            assert!(!self.is_due(&self.entries[at]), "a write removes an expired entry under its key");
             replaces = stores;
             self.leave(at, if replaces { Cause::Replaced } else { Cause::Removed }, &mut left);
         }
@@ -186,9 +186,9 @@ impl Model {
         self.uses += 1;
         let deadline = kept.unwrap_or_else(|| self.deadline(ttl));
         let (id, priority, recency, now) = (given.id, given.priority + 0.0, self.uses, self.now);
-        let held = Held { key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
-        let end = self.end(&held);
-        self.held.push(held);
+        let entry = ModelEntry { key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
+        let end = self.end(&entry);
+        self.entries.push(entry);
         (PutOutcome::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
     }
 
@@ -198,14 +198,14 @@ impl Model {
 
     fn touch(&mut self, key: u8, ttl: Option<Ttl>) -> TouchOutcome {
         let Some(at) = self.find_alive(key) else { return TouchOutcome::Missing };
-        let default = if self.held[at].id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
+        let default = if self.entries[at].id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
         let ttl = ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
         if ttl == Ttl::DoNotStore {
             return TouchOutcome::NoTtl;
         }
-        self.held[at].deadline = self.deadline(ttl);
+        self.entries[at].deadline = self.deadline(ttl);
         self.use_it(at);
-        let end = self.end(&self.held[at]);
+        let end = self.end(&self.entries[at]);
         TouchOutcome::Done((end != u64::MAX).then_some(Millis(end)))
     }
 
@@ -219,22 +219,22 @@ impl Model {
         let (mut entries, mut bytes) = self.lack(cost);
         let mut leaving = Vec::new();
         for at in self.victims() {
-            if (entries, bytes) == (0, 0) || self.held[at].priority > priority {
+            if (entries, bytes) == (0, 0) || self.entries[at].priority > priority {
                 break;
             }
-            leaving.push((self.held[at].key, if entries > 0 { Cause::Capacity } else { Cause::Cost }));
-            (entries, bytes) = (entries.saturating_sub(1), bytes.saturating_sub(self.held[at].cost));
+            leaving.push((self.entries[at].key, if entries > 0 { Cause::Capacity } else { Cause::Cost }));
+            (entries, bytes) = (entries.saturating_sub(1), bytes.saturating_sub(self.entries[at].cost));
         }
         let refused = (entries, bytes) != (0, 0);
         assert!(
             !self.anything_due() || (!refused && leaving.is_empty()),
-            "a live entry had to go, or a newcomer to stay out, for one that was due"
+            "no live entry is evicted, and no new one refused, while there is an expired one"
         );
         if refused {
             return Err(PutOutcome::Refused);
         }
         for (key, cause) in leaving {
-            let at = self.find(key).expect("it is leaving");
+            let at = self.find(key).expect("the victim is in the model");
             self.leave(at, cause, left);
         }
         Ok(())
@@ -259,13 +259,13 @@ struct Given {
     priority: f64,
 }
 
-/// On which condition a put takes place.
+/// The condition of a put.
 #[derive(Clone, Copy, Debug)]
 enum When {
     Always,
     Absent,
     Present,
-    /// The value that is there, if there is one.
+    /// The value that is in the store, if there is one.
     HoldsThis,
     HoldsAnother,
 }
@@ -293,7 +293,7 @@ enum Op {
 }
 
 fn any_ttl() -> impl Strategy<Value = Option<Ttl>> {
-    // Mostly on a grain, as the steps of the clock: so that it often stands exactly at an end.
+    // Mostly multiples of the clock's steps, so that the clock often stands exactly at an expiry time.
     let spans = prop_oneof![5 => (1..10u64).prop_map(|tens| tens * 10), 1 => 1..100u64, 2 => 100..10_000u64, 1 => Just(u64::MAX)];
     let ttls = prop_oneof![1 => Just(Ttl::Never), 1 => Just(Ttl::DoNotStore), 8 => spans.prop_map(Ttl::of_ms)];
     prop_oneof![2 => Just(None), 3 => ttls.prop_map(Some)]
@@ -323,13 +323,13 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
     let put =
         (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), prop::bool::weighted(0.2), when, any_priority(many), any::<bool>());
     let put = put.prop_map(move |(key, null, cost, ttl, keep_ttl, when, priority, naming)| {
-        // To get to many levels at all, entries must stay, and of different priorities.
+        // To get to many levels, entries must stay, with different priorities.
         let ttl = if many { None } else { ttl };
         let priority = if many && cost % 20 != 0 { f64::from(key) } else { priority };
         Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming }
     });
-    let touch = (keys.clone(), any_ttl().prop_filter("0 is no TTL for a touch", |ttl| *ttl != Some(Ttl::DoNotStore)));
-    // Nor may it be emptied all the time.
+    let touch = (keys.clone(), any_ttl().prop_filter("a touch with TTL 0 is refused", |ttl| *ttl != Some(Ttl::DoNotStore)));
+    // For the same reason the store must not be emptied often.
     let often = |weight| if many { weight * 50 } else { weight };
     prop_oneof![
         often(40) => put,
@@ -370,21 +370,21 @@ fn any_settings() -> impl Strategy<Value = CacheSettings> {
         .prop_map(|(capacity, limit, ttl, null_ttl, idle)| settings(capacity, limit, ttl, null_ttl, idle))
 }
 
-struct World {
+struct Fixture {
     store: Store,
     clock: Clock,
     model: Model,
     given: u64,
-    /// Of those given, those whose condition did not hold.
+    /// The number of values that were put with a condition that was false.
     unmet: u64,
     departed: u64,
 }
 
-impl World {
-    fn new(settings: &CacheSettings) -> World {
+impl Fixture {
+    fn new(settings: &CacheSettings) -> Fixture {
         let start = 1_000_000;
-        let model = Model { settings: settings.clone(), now: start, held: Vec::new(), uses: 0, counts: Expected::default() };
-        World { store: Store::new(settings, None), clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
+        let model = Model { settings: settings.clone(), now: start, entries: Vec::new(), uses: 0, counts: Expected::default() };
+        Fixture { store: Store::new(settings, None), clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
     }
 
     fn advance(&mut self, by_ms: u64) {
@@ -394,7 +394,7 @@ impl World {
         self.model.now += by_ms;
     }
 
-    /// Compares who left, and why, but for what expired: that the model has followed.
+    /// Compares the departures with the expected ones, except expired ones, which the model has followed.
     fn check_left(&mut self, out: &Departures, expected: &[Left]) {
         self.departed += out.len() as u64;
         let left = out.iter().filter(|departure| departure.cause != Cause::Expired);
@@ -408,12 +408,12 @@ impl World {
 
     fn check_hit(&self, hit: Option<Hit>, expected: Option<usize>) {
         let hit = hit.map(|hit| (id(&hit.answer), hit.cost, hit.stored_at.0, hit.expires_at.map_or(u64::MAX, |end| end.0)));
-        let expected = expected.map(|at| &self.model.held[at]);
-        assert_eq!(hit, expected.map(|held| (held.id, held.cost, held.stored_at, self.model.end(held))));
+        let expected = expected.map(|at| &self.model.entries[at]);
+        assert_eq!(hit, expected.map(|entry| (entry.id, entry.cost, entry.stored_at, self.model.end(entry))));
     }
 
     fn run(&mut self, op: &Op) {
-        let World { store, clock, model, .. } = self;
+        let Fixture { store, clock, model, .. } = self;
         let mut out = Departures::new();
         let mut expected = Vec::new();
         match *op {
@@ -425,9 +425,9 @@ impl World {
                     When::Absent => Condition::Absent,
                     When::Present => Condition::Present,
                     When::HoldsThis => Condition::Holds(store.peek(&key_bytes(key), clock).map_or(Answer::Null, |hit| hit.answer)),
-                    // Of the same bytes, but another handle.
+                    // Another handle with the same bytes.
                     When::HoldsAnother => {
-                        Condition::Holds(answer(Some(model.find(key).and_then(|at| model.held[at].id).unwrap_or(self.given))))
+                        Condition::Holds(answer(Some(model.find(key).and_then(|at| model.entries[at].id).unwrap_or(self.given))))
                     }
                 };
                 let terms = StoreTerms { ttl, keep_ttl, stale_ms: None, priority: Some(priority), cost: Some(cost) };
@@ -455,26 +455,26 @@ impl World {
                 assert_eq!(touched, model.touch(key, ttl));
             }
             Op::Lookup(key) => {
-                let (hit, held) = (store.lookup(&key_bytes(key), clock), model.lookup(key, true));
-                self.check_hit(hit, held);
+                let (hit, found) = (store.lookup(&key_bytes(key), clock), model.lookup(key, true));
+                self.check_hit(hit, found);
             }
             Op::LookupWith(key) => {
-                let (seen, held) = (store.lookup_with(&key_bytes(key), clock, id), model.lookup(key, true));
-                assert_eq!(seen, held.map(|at| model.held[at].id));
+                let (seen, found) = (store.lookup_with(&key_bytes(key), clock, id), model.lookup(key, true));
+                assert_eq!(seen, found.map(|at| model.entries[at].id));
             }
             Op::Glance(key) => {
-                // The short way, and the long one where that is too short.
+                // The fast path, and the slow one if that is needed.
                 let seen =
                     store.try_lookup_fast(&key_bytes(key), clock, id).unwrap_or_else(|| store.lookup_with(&key_bytes(key), clock, id));
-                assert_eq!(seen, model.lookup(key, true).map(|at| model.held[at].id));
+                assert_eq!(seen, model.lookup(key, true).map(|at| model.entries[at].id));
             }
             Op::Probe(key) => {
-                let (hit, held) = (store.probe(&key_bytes(key), clock), model.lookup(key, false));
-                self.check_hit(hit, held);
+                let (hit, found) = (store.probe(&key_bytes(key), clock), model.lookup(key, false));
+                self.check_hit(hit, found);
             }
             Op::Peek(key) => {
-                let (hit, held) = (store.peek(&key_bytes(key), clock), model.find_alive(key));
-                self.check_hit(hit, held);
+                let (hit, found) = (store.peek(&key_bytes(key), clock), model.find_alive(key));
+                self.check_hit(hit, found);
             }
             Op::Remove(key) => {
                 let removed = store.remove(&key_bytes(key), clock, &mut out);
@@ -487,7 +487,7 @@ impl World {
             Op::Take(key) => {
                 let taken = store.take(&key_bytes(key), clock, &mut out);
                 model.expire(&out);
-                assert_eq!(taken.map(|answer| id(&answer)), model.find(key).map(|at| model.held[at].id));
+                assert_eq!(taken.map(|answer| id(&answer)), model.find(key).map(|at| model.entries[at].id));
                 if let Some(at) = model.find(key) {
                     model.leave(at, Cause::Removed, &mut expected);
                 }
@@ -496,8 +496,8 @@ impl World {
                 let popped = store.pop(clock, &mut out);
                 model.expire(&out);
                 assert!(!model.anything_due());
-                assert_eq!(popped.map(|answer| id(&answer)), model.victims().first().map(|at| model.held[*at].id));
-                if !model.held.is_empty() {
+                assert_eq!(popped.map(|answer| id(&answer)), model.victims().first().map(|at| model.entries[*at].id));
+                if !model.entries.is_empty() {
                     model.leave(model.next_victim(), Cause::Removed, &mut expected);
                 }
             }
@@ -505,20 +505,20 @@ impl World {
                 store.trim(ratio, clock, &mut out);
                 model.expire(&out);
                 let keep = |whole: u64| whole.min((whole as f64 * ratio) as u64);
-                let (entries, cost) = (keep(model.held.len() as u64), keep(model.cost()));
-                expected = model.evict_while(|m| (m.held.len() as u64 > entries || m.cost() > cost).then_some(Cause::Trimmed));
+                let (entries, cost) = (keep(model.entries.len() as u64), keep(model.cost()));
+                expected = model.evict_while(|m| (m.entries.len() as u64 > entries || m.cost() > cost).then_some(Cause::Trimmed));
             }
             Op::TrimTo(entries) => {
                 store.trim_to(entries, clock, &mut out);
                 model.expire(&out);
-                expected = model.evict_while(|m| (m.held.len() as u64 > entries).then_some(Cause::Trimmed));
+                expected = model.evict_while(|m| (m.entries.len() as u64 > entries).then_some(Cause::Trimmed));
             }
             Op::Resize(capacity, cost_limit) => {
                 store.resize(capacity, cost_limit, clock, &mut out);
                 model.expire(&out);
                 (model.settings.capacity, model.settings.cost_limit) = (capacity, cost_limit);
                 expected = model.evict_while(|m| {
-                    let is_over = m.held.len() as u64 > capacity || cost_limit.is_some_and(|limit| m.cost() > limit);
+                    let is_over = m.entries.len() as u64 > capacity || cost_limit.is_some_and(|limit| m.cost() > limit);
                     is_over.then_some(Cause::Trimmed)
                 });
                 assert_eq!((store.capacity(), store.cost_limit()), (capacity, cost_limit));
@@ -526,10 +526,10 @@ impl World {
             Op::Clear => {
                 store.clear(clock, &mut out);
                 model.expire(&out);
-                expected = model.evict_while(|m| (!m.held.is_empty()).then_some(Cause::Cleared));
+                expected = model.evict_while(|m| (!m.entries.is_empty()).then_some(Cause::Cleared));
             }
             Op::RemoveExpired => {
-                let due = model.held.iter().filter(|held| model.is_due(held)).count();
+                let due = model.entries.iter().filter(|entry| model.is_due(entry)).count();
                 assert_eq!(store.remove_expired(clock, &mut out), due);
                 model.expire(&out);
             }
@@ -537,7 +537,7 @@ impl World {
                 let more = store.sweep(clock, limit, &mut out);
                 assert!(out.len() <= limit);
                 model.expire(&out);
-                assert!(more || !model.anything_due(), "the sweep forgot something");
+                assert!(more || !model.anything_due(), "a sweep without more to do has removed all expired entries");
             }
             Op::Advance(by_ms) => self.advance(by_ms),
             Op::ResetCounts => {
@@ -548,20 +548,20 @@ impl World {
         self.check_at_rest();
     }
 
-    /// What holds between any two operations.
+    /// The conditions that are true between any two operations.
     fn check_at_rest(&mut self) {
         assert_eq!(Expected::of(&self.store.counts()), self.model.counts);
-        let first_end = self.model.held.iter().map(|held| self.model.end(held)).min().unwrap_or(u64::MAX);
+        let first_end = self.model.entries.iter().map(|entry| self.model.end(entry)).min().unwrap_or(u64::MAX);
         let next_due = self.store.next_due().unwrap_or(Millis::NEVER);
-        assert!(next_due.0 <= first_end, "the timer would sleep beyond an end");
-        let alive = self.model.held.iter().filter(|held| !self.model.is_due(held));
-        for held in alive {
-            let hit = self.store.peek(&key_bytes(held.key), &self.clock).expect("it is alive");
-            assert_eq!((id(&hit.answer), hit.cost), (held.id, held.cost));
+        assert!(next_due.0 <= first_end, "the timer does not sleep beyond an expiry");
+        let alive = self.model.entries.iter().filter(|entry| !self.model.is_due(entry));
+        for entry in alive {
+            let hit = self.store.peek(&key_bytes(entry.key), &self.clock).expect("the entry is alive");
+            assert_eq!((id(&hit.answer), hit.cost), (entry.id, entry.cost));
         }
     }
 
-    /// Asking for the sums drops what is due, so it is a step of its own: else nothing due would ever be seen by the others.
+    /// Reading the sums removes expired entries, so it is a separate step; otherwise the other operations would never meet expired entries.
     fn check_sums(&mut self, recount: bool) {
         let mut out = Departures::new();
         let len = self.store.len(&self.clock, &mut out);
@@ -569,28 +569,32 @@ impl World {
         self.model.expire(&out);
         self.check_left(&out, &[]);
         assert!(!self.model.anything_due());
-        assert_eq!((len, cost), (self.model.held.len() as u64, self.model.cost()));
+        assert_eq!((len, cost), (self.model.entries.len() as u64, self.model.cost()));
         assert!(len <= self.store.capacity() && self.store.cost_limit().is_none_or(|limit| cost <= limit));
         if recount {
             let hits = (0..=u8::MAX).filter_map(|key| self.store.peek(&key_bytes(key), &self.clock));
-            assert_eq!(cost, hits.map(|hit| hit.cost).sum::<u64>(), "the ledger, recounted");
+            assert_eq!(cost, hits.map(|hit| hit.cost).sum::<u64>(), "the ledger equals the sum of all costs");
         }
     }
 }
 
 fn play(settings: &CacheSettings, ops: &[(Op, bool)]) {
-    let mut world = World::new(settings);
+    let mut fixture = Fixture::new(settings);
     for (op, asks_for_sums) in ops {
-        world.run(op);
+        fixture.run(op);
         if *asks_for_sums {
-            world.check_sums(true);
+            fixture.check_sums(true);
         }
     }
-    world.check_sums(true);
-    assert_eq!(world.given, world.unmet + world.departed + world.model.held.len() as u64, "each value is heard of exactly once");
+    fixture.check_sums(true);
+    assert_eq!(
+        fixture.given,
+        fixture.unmet + fixture.departed + fixture.model.entries.len() as u64,
+        "each value becomes exactly one departure"
+    );
 }
 
-/// How many sequences are tried, unless the environment says so, as for mutants.
+/// The number of sequences, unless the environment sets it, as the mutation tests do.
 fn cases(usually: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
 }
@@ -598,9 +602,9 @@ fn cases(usually: u32) -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(250), failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// 250 cases of up to 500 operations: about 60,000, and as many again in the two that follow.
+    /// 250 cases of up to 500 operations: about 60,000, and the same number again in the two tests that follow.
     #[test]
-    fn s01_s14_the_store_is_its_model(
+    fn s01_s14_the_store_behaves_like_its_model(
         settings in any_settings(),
         ops in prop::collection::vec((any_op(false), prop::bool::weighted(0.3)), 1..500),
     ) {
@@ -621,7 +625,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(100), failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// As many priorities as entries, on stores that are nearly full or always.
+    /// As many priorities as entries, in stores that are always full or nearly full.
     #[test]
     fn s05a_many_priorities(
         capacity in 50..100u64,
@@ -631,9 +635,9 @@ proptest! {
         play(&settings(capacity, cost_limit, None, None, None), &ops);
     }
 
-    /// With one priority and no TTL it is an LRU cache: the same as a well-known one, entry by entry.
+    /// With one priority and without TTL the store is an LRU cache, which evicts exactly like the crate `lru`.
     #[test]
-    fn s05_of_one_priority_it_is_exactly_lru(
+    fn s05_with_one_priority_the_store_is_exactly_lru(
         capacity in 1..20usize,
         ops in prop::collection::vec((0..4u8, 0..30u8), 1..500),
     ) {

@@ -1,5 +1,5 @@
-//! Whole engines: cancel against settle, close against submit, put against load, join against finish, removals, and the end of an
-//! engine against deliveries. Each model of a fetch is explored with all events in one queue, and with a queue for each route.
+//! Whole engines: cancel against settle, close against submit, put against load, join against finish, removals, and the end of an engine
+//! against deliveries. Each model of a fetch is explored with all events in one queue, and with a separate queue for each kind.
 
 use super::explore;
 use kvlight::base::config::Settings;
@@ -17,15 +17,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Answers every key with `old`.
+/// A provider that answers every key with `old`.
 #[derive(Default)]
-struct Old {
+struct OldProvider {
     calls: AtomicUsize,
-    /// How many calls have yet to return.
+    /// The number of calls that have not returned.
     inside: AtomicUsize,
 }
 
-impl Provider for Old {
+impl Provider for OldProvider {
     fn provide(&self, request: Ticket) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.inside.fetch_add(1, Ordering::SeqCst);
@@ -42,56 +42,56 @@ fn value(text: &str) -> Answer {
     Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
 }
 
-/// What the host was told, in order.
-type Diary = Arc<Mutex<Vec<(&'static str, Status)>>>;
+/// The events that were delivered to the host, in order.
+type EventLog = Arc<Mutex<Vec<(&'static str, Status)>>>;
 
-struct Told(&'static str, Diary);
+struct EventRecorder(&'static str, EventLog);
 
-impl Receiver for Told {
+impl Receiver for EventRecorder {
     fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, last: bool) {
         assert!(last, "one position, one event");
-        self.1.lock().expect("the diary").push((self.0, outcome.status()));
+        self.1.lock().expect("the log").push((self.0, outcome.status()));
     }
     fn batch(&mut self, _results: Results) {
-        unreachable!("nobody asked for a batch");
+        unreachable!("no batch was fetched");
     }
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
 }
 
-impl CloseListener for Told {
+impl CloseListener for EventRecorder {
     fn closed(self: Box<Self>) {
-        self.1.lock().expect("the diary").push((self.0, Status::OK));
+        self.1.lock().expect("the log").push((self.0, Status::OK));
     }
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
         self
     }
 }
 
-/// Whether all events go to one queue, or those of each route to one of its own.
+/// Whether all events go to one queue, or each kind to its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Queues {
     One,
     Apart,
 }
 
-struct World {
+struct Harness {
     core: Arc<Core>,
     routes: Routes,
-    provider: Arc<Old>,
+    provider: Arc<OldProvider>,
     removed: Arc<Mutex<Vec<Vec<u8>>>>,
-    diary: Diary,
+    log: EventLog,
 }
 
 /// Explores `model` with one queue and with three.
-fn explore_routes(name: &'static str, preemptions: usize, model: impl Fn(World) + Copy + Sync + Send + 'static) {
+fn explore_routes(name: &'static str, preemptions: usize, model: impl Fn(Harness) + Copy + Sync + Send + 'static) {
     for queues in [Queues::One, Queues::Apart] {
-        explore(&format!("{name}, queues: {queues:?}"), preemptions, move || model(World::new(queues)));
+        explore(&format!("{name}, queues: {queues:?}"), preemptions, move || model(Harness::new(queues)));
     }
 }
 
-impl World {
-    fn new(queues: Queues) -> World {
-        let (provider, removed) = (Arc::new(Old::default()), Arc::default());
+impl Harness {
+    fn new(queues: Queues) -> Harness {
+        let (provider, removed) = (Arc::new(OldProvider::default()), Arc::default());
         let listener = Departed(Arc::clone(&removed));
         let hooks = Hooks { provider: Some(provider.clone()), removal: Some(Arc::new(listener)), ..Hooks::default() };
         let one = Arc::new(HostQueue::new(false));
@@ -99,27 +99,27 @@ impl World {
         let routes = Routes { results: next(), provider: next(), removals: next() };
         let plan =
             Plan { settings: Settings::default(), hooks, clock: Some(Clock::manual(Millis(0))), runtime: None, routes: routes.clone() };
-        World { core: Core::engine(plan).expect("it needs no threads"), routes, provider, removed, diary: Diary::default() }
+        Harness { core: Core::engine(plan).expect("it needs no threads"), routes, provider, removed, log: EventLog::default() }
     }
 
     fn fetch(&self, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {
-        fetch(&self.core, &self.diary, name, handle)
+        fetch(&self.core, &self.log, name, handle)
     }
 
-    /// Delivers all that waits, in whatever queue.
+    /// Delivers everything that is pending in any queue.
     fn drain(&self) {
         let queues = [&self.routes.provider, &self.routes.removals, &self.routes.results];
         let poll = |queue: &HostQueue| queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok();
-        // What is delivered in one may send to another.
+        // A delivery from one queue may add to another.
         while queues.iter().any(|queue| queue.as_deref().is_some_and(poll)) {}
     }
 
-    fn told(&self) -> Vec<(&'static str, Status)> {
-        self.diary.lock().expect("the diary").clone()
+    fn events(&self) -> Vec<(&'static str, Status)> {
+        self.log.lock().expect("the log").clone()
     }
 
     fn lookup(&self) -> Option<Vec<u8>> {
-        match self.core.get(b"k").expect("it is open") {
+        match self.core.get(b"k").expect("the engine is open") {
             Lookup::Value(value) => value.as_bytes().map(<[u8]>::to_vec),
             _ => None,
         }
@@ -133,170 +133,173 @@ impl World {
     }
 }
 
-fn fetch(core: &Core, diary: &Diary, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {
+fn fetch(core: &Core, log: &EventLog, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {
     let call = FetchCall { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle, at_once: false };
-    let diary = diary.clone();
-    core.fetch([&b"k"[..]].into_iter(), &call, || Box::new(Told(name, diary))).map(drop)
+    let log = log.clone();
+    core.fetch([&b"k"[..]].into_iter(), &call, || Box::new(EventRecorder(name, log))).map(drop)
 }
 
 #[test]
-fn f01_f09_a_cancel_that_meets_the_answer_leaves_one_event() {
-    explore_routes("cancel against settle", 3, |world| {
+fn f01_f09_a_cancel_concurrent_with_the_answer_gives_one_event() {
+    explore_routes("cancel against settle", 3, |harness| {
         let handle = Arc::new(FetchHandle::new());
-        world.fetch("a", Some(&handle)).expect("it is open");
+        harness.fetch("a", Some(&handle)).expect("the engine is open");
         let canceller = loom::thread::spawn(move || handle.cancel());
-        world.drain();
-        canceller.join().expect("it ends");
-        world.drain();
-        let told = world.told();
-        assert!(matches!(told[..], [("a", Status::VALUE | Status::ERR_CANCELLED)]), "{told:?}");
-        world.end();
+        harness.drain();
+        canceller.join().expect("the thread ends");
+        harness.drain();
+        let events = harness.events();
+        assert!(matches!(events[..], [("a", Status::VALUE | Status::ERR_CANCELLED)]), "{events:?}");
+        harness.end();
     });
 }
 
 #[test]
-fn f09_a_cancel_while_the_call_is_on_its_way_is_not_lost() {
-    explore_routes("cancel against submit", 3, |world| {
+fn f09_a_cancel_during_the_call_is_not_lost() {
+    explore_routes("cancel against submit", 3, |harness| {
         let handle = Arc::new(FetchHandle::new());
         let canceller = {
             let handle = handle.clone();
             loom::thread::spawn(move || handle.cancel())
         };
-        let accepted = world.fetch("a", Some(&handle));
-        canceller.join().expect("it ends");
-        world.drain();
-        let told = world.told();
+        let accepted = harness.fetch("a", Some(&handle));
+        canceller.join().expect("the thread ends");
+        harness.drain();
+        let events = harness.events();
         match accepted {
-            // Cancelled before: no event. Else the cancel finds it in the table, since nothing was delivered before it ended.
-            Err(status) => assert!(status == Status::ERR_CANCELLED && told.is_empty(), "{status:?} {told:?}"),
-            Ok(()) => assert_eq!(told, [("a", Status::ERR_CANCELLED)]),
+            // If it was cancelled before, there is no event. Otherwise the cancel finds it in the table, because nothing was delivered
+            // before.
+            Err(status) => assert!(status == Status::ERR_CANCELLED && events.is_empty(), "{status:?} {events:?}"),
+            Ok(()) => assert_eq!(events, [("a", Status::ERR_CANCELLED)]),
         }
-        world.end();
+        harness.end();
     });
 }
 
 #[test]
-fn f01_l05_a_fetch_that_meets_a_close_is_refused_or_told_before_the_end() {
-    explore_routes("close against submit", 3, |world| {
+fn f01_l05_a_fetch_concurrent_with_a_close_is_refused_or_settled_before_the_end() {
+    explore_routes("close against submit", 3, |harness| {
         let closer = {
-            let (core, diary) = (world.core.clone(), world.diary.clone());
-            loom::thread::spawn(move || core.close(None, Some(Box::new(Told("end", diary)))))
+            let (core, log) = (harness.core.clone(), harness.log.clone());
+            loom::thread::spawn(move || core.close(None, Some(Box::new(EventRecorder("end", log)))))
         };
-        let accepted = world.fetch("a", None);
-        closer.join().expect("it ends");
-        world.drain();
-        let told = world.told();
+        let accepted = harness.fetch("a", None);
+        closer.join().expect("the thread ends");
+        harness.drain();
+        let events = harness.events();
         match accepted {
-            Err(status) => assert!(status == Status::ERR_CLOSED && told == [("end", Status::OK)], "{status:?} {told:?}"),
+            Err(status) => assert!(status == Status::ERR_CLOSED && events == [("end", Status::OK)], "{status:?} {events:?}"),
             Ok(()) => assert!(
-                matches!(told[..], [("a", Status::ERR_CLOSED), ("end", Status::OK)]),
-                "an accepted fetch is told, then the end: {told:?}"
+                matches!(events[..], [("a", Status::ERR_CLOSED), ("end", Status::OK)]),
+                "an accepted fetch is settled before the close event: {events:?}"
             ),
         }
-        world.core.clone().free();
+        harness.core.clone().free();
     });
 }
 
 #[test]
-fn f08_a_put_that_meets_the_answer_wins() {
-    explore_routes("put against load", 3, |world| {
-        world.fetch("a", None).expect("it is open");
+fn f08_a_put_concurrent_with_the_answer_wins() {
+    explore_routes("put against load", 3, |harness| {
+        harness.fetch("a", None).expect("the engine is open");
         let writer = {
-            let core = world.core.clone();
-            loom::thread::spawn(move || core.put(b"k", NewEntry::new(value("new")), None, &mut Departures::new()).expect("it is open"))
+            let core = harness.core.clone();
+            loom::thread::spawn(move || {
+                core.put(b"k", NewEntry::new(value("new")), None, &mut Departures::new()).expect("the engine is open")
+            })
         };
-        world.drain();
-        assert_eq!(writer.join().expect("it ends"), Status::OK);
-        world.drain();
-        assert_eq!(world.lookup().as_deref(), Some(&b"new"[..]), "whatever the order, the put is newer than the load");
-        assert_eq!(world.told(), [("a", Status::VALUE)]);
-        world.end();
+        harness.drain();
+        assert_eq!(writer.join().expect("the thread ends"), Status::OK);
+        harness.drain();
+        assert_eq!(harness.lookup().as_deref(), Some(&b"new"[..]), "in either order, the put is newer than the load");
+        assert_eq!(harness.events(), [("a", Status::VALUE)]);
+        harness.end();
     });
 }
 
 #[test]
-fn f06_f07_two_who_ask_are_each_told_once_and_the_provider_is_asked_once() {
-    explore_routes("join against finish", 3, |world| {
+fn f06_f07_two_fetches_are_each_settled_once_by_one_request() {
+    explore_routes("join against finish", 3, |harness| {
         let other = {
-            let (core, diary) = (world.core.clone(), world.diary.clone());
-            loom::thread::spawn(move || fetch(&core, &diary, "b", None).expect("it is open"))
+            let (core, log) = (harness.core.clone(), harness.log.clone());
+            loom::thread::spawn(move || fetch(&core, &log, "b", None).expect("the engine is open"))
         };
-        world.fetch("a", None).expect("it is open");
-        world.drain();
-        other.join().expect("it ends");
-        world.drain();
-        let mut told = world.told();
-        told.sort_by_key(|(name, _)| *name);
-        assert_eq!(told, [("a", Status::VALUE), ("b", Status::VALUE)]);
-        // Whoever came late joined the load or hit what it stored: never was there a second one.
-        assert_eq!(world.provider.calls.load(Ordering::Relaxed), 1);
-        world.end();
+        harness.fetch("a", None).expect("the engine is open");
+        harness.drain();
+        other.join().expect("the thread ends");
+        harness.drain();
+        let mut events = harness.events();
+        events.sort_by_key(|(name, _)| *name);
+        assert_eq!(events, [("a", Status::VALUE), ("b", Status::VALUE)]);
+        // The later fetch joined the load or hit what it stored, so there is no second load.
+        assert_eq!(harness.provider.calls.load(Ordering::Relaxed), 1);
+        harness.end();
     });
 }
 
-/// The reader of a queue of its own is inside the provider when another thread reads the news of the end.
+/// A thread that reads one queue is inside the provider while another thread reads the close event from another queue.
 #[test]
-fn l05b_the_end_is_told_behind_a_call_in_another_queue() {
+fn l05b_the_close_event_follows_a_call_from_another_queue() {
     explore("close against a provider's call", 2, || {
-        let world = World::new(Queues::Apart);
-        world.fetch("a", None).expect("it is open");
+        let harness = Harness::new(Queues::Apart);
+        harness.fetch("a", None).expect("the engine is open");
         let reader = {
-            let queue = world.routes.provider.clone().expect("a queue");
+            let queue = harness.routes.provider.clone().expect("a queue");
             loom::thread::spawn(move || queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok())
         };
-        world.core.close(None, Some(Box::new(Told("end", world.diary.clone()))));
-        let results = world.routes.results.as_ref().expect("a queue");
+        harness.core.close(None, Some(Box::new(EventRecorder("end", harness.log.clone()))));
+        let results = harness.routes.results.as_ref().expect("a queue");
         while results.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
-        if world.told().iter().any(|(name, _)| *name == "end") {
-            assert_eq!(world.provider.inside.load(Ordering::SeqCst), 0, "a call has yet to return");
+        if harness.events().iter().any(|(name, _)| *name == "end") {
+            assert_eq!(harness.provider.inside.load(Ordering::SeqCst), 0, "a call has not returned");
         }
-        reader.join().expect("it ends");
-        world.drain();
-        let told: Vec<&str> = world.told().iter().map(|(name, _)| *name).collect();
-        assert_eq!(told, ["a", "end"]);
-        world.core.clone().free();
+        reader.join().expect("the thread ends");
+        harness.drain();
+        let events: Vec<&str> = harness.events().iter().map(|(name, _)| *name).collect();
+        assert_eq!(events, ["a", "end"]);
+        harness.core.clone().free();
     });
 }
 
 #[test]
 fn l05b_free_waits_for_a_call_that_a_queue_delivers() {
     explore("free against a provider's call", 2, || {
-        let world = World::new(Queues::Apart);
-        world.fetch("a", None).expect("it is open");
+        let harness = Harness::new(Queues::Apart);
+        harness.fetch("a", None).expect("the engine is open");
         let reader = {
-            let queue = world.routes.provider.clone().expect("a queue");
+            let queue = harness.routes.provider.clone().expect("a queue");
             loom::thread::spawn(move || queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok())
         };
-        world.core.clone().free();
-        assert_eq!(world.provider.inside.load(Ordering::SeqCst), 0, "a call has yet to return");
-        let calls = world.provider.calls.load(Ordering::SeqCst);
-        reader.join().expect("it ends");
-        assert_eq!(world.provider.calls.load(Ordering::SeqCst), calls, "a call began after the end");
-        world.drain();
+        harness.core.clone().free();
+        assert_eq!(harness.provider.inside.load(Ordering::SeqCst), 0, "a call has not returned");
+        let calls = harness.provider.calls.load(Ordering::SeqCst);
+        reader.join().expect("the thread ends");
+        assert_eq!(harness.provider.calls.load(Ordering::SeqCst), calls, "a call began after the end");
+        harness.drain();
     });
 }
 
-/// A removal lies in a queue of its own while the engine closes.
+/// A removal is in its own queue while the engine closes.
 #[test]
-fn l05b_the_end_is_told_behind_what_left() {
+fn l05b_the_close_event_follows_pending_removals() {
     explore("close against a removal", 2, || {
-        let world = World::new(Queues::Apart);
-        world.core.put(b"k", NewEntry::new(value("1")), None, &mut Departures::new()).expect("it is open");
-        world.core.put(b"k", NewEntry::new(value("2")), None, &mut Departures::new()).expect("it is open");
+        let harness = Harness::new(Queues::Apart);
+        harness.core.put(b"k", NewEntry::new(value("1")), None, &mut Departures::new()).expect("the engine is open");
+        harness.core.put(b"k", NewEntry::new(value("2")), None, &mut Departures::new()).expect("the engine is open");
         let reader = {
-            let queue = world.routes.removals.clone().expect("a queue");
+            let queue = harness.routes.removals.clone().expect("a queue");
             loom::thread::spawn(move || queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok())
         };
-        world.core.close(None, Some(Box::new(Told("end", world.diary.clone()))));
-        let results = world.routes.results.as_ref().expect("a queue");
+        harness.core.close(None, Some(Box::new(EventRecorder("end", harness.log.clone()))));
+        let results = harness.routes.results.as_ref().expect("a queue");
         while results.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
-        if !world.told().is_empty() {
-            assert_eq!(*world.removed.lock().expect("the list"), [b"1"], "the end came first");
+        if !harness.events().is_empty() {
+            assert_eq!(*harness.removed.lock().expect("the list"), [b"1"], "the close event came before the removal");
         }
-        reader.join().expect("it ends");
-        world.drain();
-        assert_eq!(world.told(), [("end", Status::OK)]);
-        world.core.clone().free();
+        reader.join().expect("the thread ends");
+        harness.drain();
+        assert_eq!(harness.events(), [("end", Status::OK)]);
+        harness.core.clone().free();
     });
 }
 
@@ -310,31 +313,33 @@ impl RemovalListener for Departed {
 }
 
 #[test]
-fn s11_removals_of_one_key_are_told_once_and_in_store_order() {
+fn s11_removals_of_one_key_are_reported_once_and_in_store_order() {
     explore("removals", 3, || {
         let departed = Arc::new(Mutex::new(Vec::new()));
         let hooks = Hooks { removal: Some(Arc::new(Departed(departed.clone()))), ..Hooks::default() };
         let cache = Core::cache(Plan { hooks, clock: Some(Clock::manual(Millis(0))), ..Plan::default() }).expect("a cache");
-        cache.put(b"k", NewEntry::new(value("0")), None, &mut Departures::new()).expect("it is open");
+        cache.put(b"k", NewEntry::new(value("0")), None, &mut Departures::new()).expect("the engine is open");
         let writers: Vec<_> = ["1", "2"]
             .into_iter()
             .map(|text| {
                 let cache = cache.clone();
-                loom::thread::spawn(move || cache.put(b"k", NewEntry::new(value(text)), None, &mut Departures::new()).expect("it is open"))
+                loom::thread::spawn(move || {
+                    cache.put(b"k", NewEntry::new(value(text)), None, &mut Departures::new()).expect("the engine is open")
+                })
             })
             .collect();
         for writer in writers {
-            assert_eq!(writer.join().expect("it ends"), Status::OK);
+            assert_eq!(writer.join().expect("the thread ends"), Status::OK);
         }
-        let left = match cache.get(b"k").expect("it is open") {
+        let left = match cache.get(b"k").expect("the engine is open") {
             Lookup::Value(value) => value.as_bytes().map(<[u8]>::to_vec).unwrap_or_default(),
             other => panic!("{other:?}"),
         };
         let mut all = departed.lock().expect("the list").clone();
-        assert_eq!(all.len(), 2, "two were replaced: {all:?}");
-        assert_eq!(all[0], b"0", "the first leaves first: {all:?}");
+        assert_eq!(all.len(), 2, "two values were replaced: {all:?}");
+        assert_eq!(all[0], b"0", "the first value leaves first: {all:?}");
         all.push(left);
         all.sort();
-        assert_eq!(all, [b"0".to_vec(), b"1".to_vec(), b"2".to_vec()], "each value is heard of once, or still there");
+        assert_eq!(all, [b"0".to_vec(), b"1".to_vec(), b"2".to_vec()], "each value is reported once, or still stored");
     });
 }

@@ -1,19 +1,19 @@
-//! Models: the real code under every interleaving of its threads that differs, up to two or three preemptions (loom).
+//! Models: the real code under every distinct interleaving of its threads, up to two or three preemptions (loom).
 //!
-//! Built with `--cfg kvl_model`, which puts loom's locks and atomics in the place of std's (base/sync.rs). loom sees neither
-//! crossbeam's channel nor tokio, so the engines here have no threads of their own: their events go to a queue that the model
-//! reads, and their time stands still. Each model says how many executions it took to see them all.
+//! Built with `--cfg kvl_model`, which replaces std's locks and atomics by loom's (base/sync.rs). loom supports neither crossbeam's channel
+//! nor tokio, so the engines here have no threads: their events go to a queue that the model reads, and their time stands still. Each model
+//! prints the number of executions that it explored.
 //!
 //! `make test-models`
 #![cfg(kvl_model)]
 
+mod deliveries;
 mod engine;
-mod mail;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Explores `model` to the end.
+/// Explores every execution of `model`.
 fn explore(name: &str, preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = executions.clone();

@@ -1,4 +1,4 @@
-//! Waiting for mail: no wake is lost, and the flag that event loops look at is up while mail waits, and only then.
+//! Waiting for deliveries: no wake-up is lost, and the flag for event loops is raised exactly while deliveries are pending.
 
 use super::explore;
 use kvlight::runtime::delivery::{Deliverable, DeliveryResult, PullResult};
@@ -9,12 +9,12 @@ use std::io::Read;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-struct Letter;
+struct CountedDelivery;
 
-/// Mail that calls nobody.
-struct Silent;
+/// A delivery that calls no function.
+struct SilentDelivery;
 
-impl Deliverable for Silent {
+impl Deliverable for SilentDelivery {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         DeliveryResult::all(0)
     }
@@ -23,7 +23,7 @@ impl Deliverable for Silent {
     }
 }
 
-impl Deliverable for Letter {
+impl Deliverable for CountedDelivery {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         DeliveryResult::all(1)
     }
@@ -32,49 +32,49 @@ impl Deliverable for Letter {
     }
 }
 
-/// Who waits for mail gets it, whenever it was sent; else the model would find everybody asleep.
+/// A waiting reader receives every delivery. Otherwise the model would report a deadlock.
 #[test]
-fn l02_a_reader_that_waits_hears_of_every_letter() {
+fn l02_a_waiting_reader_receives_every_delivery() {
     explore("a reader that waits", 3, || {
-        let post = Arc::new(DeliveryQueue::new());
+        let queue = Arc::new(DeliveryQueue::new());
         let senders: Vec<_> = (0..2)
             .map(|_| {
-                let post = post.clone();
-                loom::thread::spawn(move || post.send(Arc::new(Letter)))
+                let queue = queue.clone();
+                loom::thread::spawn(move || queue.send(Arc::new(CountedDelivery)))
             })
             .collect();
         for _ in 0..2 {
-            assert!(post.take(None).is_some());
+            assert!(queue.take(None).is_some());
         }
-        senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
-        assert!(post.is_empty());
+        senders.into_iter().for_each(|sender| sender.join().expect("the thread ends"));
+        assert!(queue.is_empty());
     });
 }
 
-/// A wake is not lost when it comes just before the reader waits.
+/// A wake-up is not lost if it comes just before the reader waits.
 #[test]
-fn l02_a_wake_ends_the_wait_that_it_meets_or_the_next() {
+fn l02_a_wake_up_ends_the_present_wait_or_the_next() {
     explore("a wake", 3, || {
-        let post = Arc::new(DeliveryQueue::new());
+        let queue = Arc::new(DeliveryQueue::new());
         let waker = {
-            let post = post.clone();
-            loom::thread::spawn(move || post.wake())
+            let queue = queue.clone();
+            loom::thread::spawn(move || queue.wake())
         };
-        assert!(post.take(None).is_none());
-        waker.join().expect("it ends");
+        assert!(queue.take(None).is_none());
+        waker.join().expect("the thread ends");
     });
 }
 
-/// The flag says what is so when all is quiet, however senders and reader met.
+/// Once all threads are done, the flag is right, however senders and reader were interleaved.
 #[test]
-fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
+fn l02_the_flag_is_raised_exactly_while_deliveries_are_pending() {
     explore("the flag", 3, || {
         let queue = Arc::new(HostQueue::new(false));
         assert!(!queue.is_raised());
         let senders: Vec<_> = (0..2)
             .map(|_| {
                 let queue = queue.clone();
-                loom::thread::spawn(move || queue.send(Arc::new(Letter)))
+                loom::thread::spawn(move || queue.send(Arc::new(CountedDelivery)))
             })
             .collect();
         let mut read = 0;
@@ -84,7 +84,7 @@ fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
                 Err(unread) => assert_eq!(unread, ReadError::Empty),
             }
         }
-        senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
+        senders.into_iter().for_each(|sender| sender.join().expect("the thread ends"));
         assert_eq!(queue.is_raised(), read < 2, "{read} of 2 were read");
         while queue.next(Some(std::time::Duration::ZERO)).is_ok() {
             read += 1;
@@ -94,25 +94,25 @@ fn l02_the_flag_is_up_while_mail_waits_and_only_then() {
     });
 }
 
-/// Its descriptor, to be read as an event loop does.
+/// The queue's descriptor, to be read as an event loop does.
 fn descriptor_of(queue: &HostQueue) -> File {
     let fd = queue.descriptor().expect("a descriptor");
-    // SAFETY: the queue, whose descriptor it is, lives here.
+    // SAFETY: the queue, which owns the descriptor, is borrowed here.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().expect("a descriptor");
     File::from(fd)
 }
 
-/// An event loop that reads the descriptor and then drains the queue misses nothing: what came while it drained raises the flag
-/// anew, though its reading had lowered what it sees.
+/// An event loop that reads the descriptor and then drains the queue misses nothing: a delivery that arrives while it drains raises the
+/// flag again, although reading has made the descriptor unreadable.
 #[test]
-fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
+fn l02_a_host_that_reads_the_descriptor_receives_every_delivery() {
     explore("a descriptor that is read", 3, || {
         let queue = Arc::new(HostQueue::new(false));
         let mut descriptor = descriptor_of(&queue);
         let senders: Vec<_> = (0..2)
             .map(|_| {
                 let queue = queue.clone();
-                loom::thread::spawn(move || queue.send(Arc::new(Letter)))
+                loom::thread::spawn(move || queue.send(Arc::new(CountedDelivery)))
             })
             .collect();
         let mut read = 0;
@@ -124,22 +124,22 @@ fn l02_a_host_that_reads_the_descriptor_hears_of_every_letter() {
             was_readable
         };
         turn();
-        senders.into_iter().for_each(|sender| sender.join().expect("it ends"));
+        senders.into_iter().for_each(|sender| sender.join().expect("the thread ends"));
         while turn() {}
         assert_eq!(read, 2);
     });
 }
 
-/// The same for one that has its functions called: also if what it drains calls none, and something else comes just then.
+/// The same for a host that polls the queue, also if what it delivers calls no function and another delivery arrives just then.
 #[test]
-fn l02_a_host_that_polls_when_told_misses_nothing() {
+fn l02_a_host_that_polls_when_the_descriptor_is_readable_misses_nothing() {
     explore("a descriptor that is read, and a queue that is polled", 3, || {
         let queue = Arc::new(HostQueue::new(false));
         let mut descriptor = descriptor_of(&queue);
-        queue.send(Arc::new(Silent));
+        queue.send(Arc::new(SilentDelivery));
         let sender = {
             let queue = queue.clone();
-            loom::thread::spawn(move || queue.send(Arc::new(Letter)))
+            loom::thread::spawn(move || queue.send(Arc::new(CountedDelivery)))
         };
         let mut called = 0;
         let mut turn = || {
@@ -150,7 +150,7 @@ fn l02_a_host_that_polls_when_told_misses_nothing() {
             was_readable
         };
         turn();
-        sender.join().expect("it ends");
+        sender.join().expect("the thread ends");
         while turn() {}
         assert_eq!(called, 1);
     });
