@@ -2229,10 +2229,8 @@ KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_
  * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
  * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
  * @param user_data       [retained] passed to `function` as its first argument.
- * @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after `function`;
- *                        may be NULL.
- * @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. If this is NULL, `function` receives the result in
- *                        every case.
+ * @param user_data_free  [retained] frees `user_data`: after `function`, or before this returns unless KVL_PENDING; may be NULL.
+ * @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL: then `function` is always called.
  * @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
  *         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
  *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2253,8 +2251,7 @@ kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks,
 /**
  * Fetches several keys, and delivers each result separately as soon as it is known.
  *
- * `function` is called `n` times, one call at a time, each with the `index` of a position. It receives the results of keys in the cache
- * too.
+ * `function` is called `n` times, one call at a time, each with the `index` of a position, for keys in the cache too.
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
  * @param keys            [copied] `n` slices; may be NULL if `n` is 0. Duplicates are allowed. A key longer than KVL_KEY_MAX fails on its
@@ -2293,10 +2290,8 @@ kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
  * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
  * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
  * @param user_data       [retained] passed to `function` as its first argument.
- * @param user_data_free  [retained] frees `user_data`: before this returns unless the status is KVL_PENDING, otherwise after `function`;
- *                        may be NULL.
- * @param out_ready       [out, owned] set on KVL_OK, if the cache had every key: release it; NULL otherwise. If this is NULL, `function`
- *                        receives the results in every case.
+ * @param user_data_free  [retained] frees `user_data`: after `function`, or before this returns unless KVL_PENDING; may be NULL.
+ * @param out_ready       [out, owned] set on KVL_OK, if the cache had all keys: release it. May be NULL: then `function` is always called.
  * @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
  *         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
  *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2326,9 +2321,8 @@ kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
  * @param out_error  [out, owned] set if the fetch failed: release it; may be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
  *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
- *         KVL_ERR_ALREADY_USED,
- *         KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
- *         KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         KVL_ERR_ALREADY_USED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
  */
