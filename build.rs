@@ -26,6 +26,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("slices", "Slices"),
     ("cache", "The cache: creation, lookups, release"),
     ("cache_write", "The cache: writes"),
+    ("tag", "The cache: tags, and all entries"),
     ("cache_file", "The cache: saving and loading"),
     ("reader", "Readers: values without a copy"),
     ("iterator", "Iterators: all entries of a cache"),
@@ -34,13 +35,14 @@ const SECTIONS: &[(&str, &str)] = &[
     ("fetch", "A fetch"),
     ("results", "The results of a batch"),
     ("request", "Requests to the provider"),
+    ("conditional", "Conditional loads"),
     ("queue", "The queue: events for a thread of the program"),
 ];
 
 /// The initialiser of `kvl_terms_t`, which cbindgen cannot express: every field in order.
 const TERMS_INIT: &str = "
 /** The initial value of a kvl_terms_t: every term has its default. */
-#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0 }
+#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0, NULL, 0, NULL, 0 }
 ";
 
 macro_rules! statuses {

@@ -258,6 +258,12 @@ extern "C" {
 /** An urgency: the default of a refresh. */
 #define KVL_URGENCY_BACKGROUND (-1000)
 
+/** The longest version of a record, and the longest tag, in bytes. */
+#define KVL_LABEL_MAX 255u
+
+/** The most tags of an entry. */
+#define KVL_TAGS_MAX 16u
+
 /** The longest key, in bytes. */
 #define KVL_KEY_MAX 65535u
 
@@ -304,6 +310,8 @@ typedef int32_t kvl_status_t;
 #define KVL_CAUSE_REFUSED 7u
 /** The store was trimmed or made smaller. */
 #define KVL_CAUSE_TRIMMED 8u
+/** A tag that it had was removed. */
+#define KVL_CAUSE_TAG 9u
 
 /** One position of a fetch is settled. */
 #define KVL_EVENT_RESULT 1u
@@ -398,6 +406,20 @@ typedef struct kvl_terms_t {
      * grace. Since 0.2.
      */
     int64_t stale_ttl_ms;
+    /**
+     * Which version of the record it is, as the provider knows it (an ETag, for example), for kvl_request_stale(): `version_len` bytes, copied;
+     * may be NULL if that is 0. Since 0.2.
+     */
+    const uint8_t *version;
+    /** Bytes of `version`, at most KVL_LABEL_MAX; they are part of the cost. Since 0.2. */
+    size_t version_len;
+    /**
+     * The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if that is 0.
+     * Since 0.2.
+     */
+    const kvl_slice_t *tags;
+    /** How many tags, at most KVL_TAGS_MAX; they are part of the cost. Since 0.2. */
+    size_t tags_len;
 } kvl_terms_t;
 
 /**
@@ -538,7 +560,7 @@ typedef void (*kvl_removal_fn)(void *user_data, const kvl_result_t *entry, kvl_c
 typedef void (*kvl_record_fn)(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len);
 
 /** The initial value of a kvl_terms_t: every term has its default. */
-#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0 }
+#define KVL_TERMS_INIT { sizeof(kvl_terms_t), KVL_TTL_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT, 0, 0, 0, NULL, 0, NULL, 0 }
 
 /**
  * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append fields.
@@ -690,6 +712,10 @@ typedef struct kvl_stats_t {
     uint64_t refreshes_dropped;
     /** Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found. */
     uint64_t concurrency_limit;
+    /** Values that were removed by a tag. */
+    uint64_t removed_tag;
+    /** The cost of the values removed by a tag, in bytes. */
+    uint64_t removed_cost_tag;
 } kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */
@@ -1939,6 +1965,61 @@ KVL_API kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
  */
 KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
 
+/* ---- The cache: tags, and all entries ------------------------------------------------------------------------------ */
+
+/**
+ * Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored meanwhile, with
+ * cause KVL_CAUSE_TAG. Takes time in proportion to their number, and no lock for longer than a step of 64 of them takes.
+ *
+ * The answer to a request that is with the provider is not stored if it carries the tag: it may be older than this call. The fetches that wait
+ * for it receive it, also those that join it after this call.
+ *
+ * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param tag          [borrowed] `tag_len` bytes.
+ * @param tag_len      bytes: 1 to KVL_LABEL_MAX.
+ * @param out_removed  [out] how many entries left that had not expired; written on KVL_OK. May be NULL.
+ * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
+ *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_remove_tag(kvl_cache_t *cache,
+                                  const uint8_t *tag,
+                                  size_t tag_len,
+                                  size_t *out_removed);
+
+/**
+ * Expires all entries with a tag, as kvl_cache_expire() does for a key: the next fetch of each loads it, and what it held stays as a fallback
+ * for `stale.ttl_ms`. Otherwise as kvl_cache_remove_tag().
+ *
+ * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param tag          [borrowed] `tag_len` bytes.
+ * @param tag_len      bytes: 1 to KVL_LABEL_MAX.
+ * @param out_expired  [out] how many entries were expired; written on KVL_OK. May be NULL.
+ * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
+ *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_expire_tag(kvl_cache_t *cache,
+                                  const uint8_t *tag,
+                                  size_t tag_len,
+                                  size_t *out_expired);
+
+/**
+ * Expires all entries, as kvl_cache_expire() does for a key: what they held stays as a fallback for `stale.ttl_ms`. Running loads are overtaken
+ * as by kvl_cache_clear(): their answers are not stored.
+ *
+ * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
+
 /* ---- The cache: saving and loading --------------------------------------------------------------------------------- */
 
 /**
@@ -3045,6 +3126,51 @@ KVL_API kvl_request_t *kvl_request_retain(kvl_request_t *request);
  * @since 0.1
  */
 KVL_API void kvl_request_release(kvl_request_t *request);
+
+/* ---- Conditional loads --------------------------------------------------------------------------------------------- */
+
+/**
+ * Hands out what the store has of a key that is asked for, also if it has expired. A provider can then ask its source whether the record has
+ * changed since, and answer kvl_request_not_modified() if it has not.
+ *
+ * The request keeps what this returns first: later calls return the same, whatever becomes of the entry.
+ *
+ * @param request      [borrowed] from the provider's call or kvl_request_retain().
+ * @param i            which key.
+ * @param out_value    [out, owned] set on KVL_VALUE: release it; else NULL. May be NULL.
+ * @param out_age_ms   [out] milliseconds since it was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
+ * @param out_version  [out, borrowed with the request] `version` of the terms on which it was stored; `len` is 0 if they stated none.
+ *                     Written on KVL_VALUE and KVL_NULL. May be NULL.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing of the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_request_stale(kvl_request_t *request,
+                               size_t i,
+                               kvl_value_t **out_value,
+                               int64_t *out_age_ms,
+                               kvl_slice_t *out_version);
+
+/**
+ * Answers one key with what kvl_request_stale() returns: the record has not changed. The same value lives anew, from now on and on these terms,
+ * and the removal listener is not called. It keeps its version and its tags, unless the terms state others, with which it is stored like any
+ * other answer. If its entry has left meanwhile, it is stored again.
+ *
+ * @param request        [borrowed] from the provider's call or kvl_request_retain().
+ * @param i              which key.
+ * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
+ * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was), KVL_MISS (the store had nothing of the key: it is not
+ *         answered); KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
+ *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_request_not_modified(kvl_request_t *request,
+                                      size_t i,
+                                      const kvl_terms_t *terms_or_null);
 
 /* ---- The queue: events for a thread of the program ----------------------------------------------------------------- */
 

@@ -471,19 +471,28 @@ struct terms {
     int64_t cost = KVL_COST_DEFAULT;
     uint32_t flags = 0; /* KVL_PUT_F_* of a put */
     int64_t stale_ttl_ms = 0;
+    std::string_view version; /* of the record, as the provider knows it; the caller's bytes, like those of tags */
+    std::vector<kvl_slice_t> tags;
 
     terms &ttl(milliseconds time) { return ttl_ms = time.count(), *this; }
     /* How long the expired entry stays as a fallback, for when the provider fails; 0: not at all. */
     terms &stale_for(milliseconds time) { return stale_ttl_ms = time.count() > 0 ? time.count() : KVL_STALE_NEVER, *this; }
     terms &with_priority(double is) { return priority = is, *this; }
     terms &with_cost(int64_t bytes) { return cost = bytes, *this; }
+    terms &with_version(std::string_view is) { return version = is, *this; }
+    /* Adds a tag, by which cache::remove_tag finds the entry. */
+    terms &with_tag(std::string_view tag) { return tags.push_back({detail::bytes(tag), tag.size()}), *this; }
     /* A put that replaces a live entry keeps its expiry. */
     terms &keep_ttl() { return flags |= KVL_PUT_F_KEEP_TTL, *this; }
     /* A put takes place only if there is no entry; otherwise it returns KVL_CONFLICT. */
     terms &if_absent() { return flags |= KVL_PUT_F_IF_ABSENT, *this; }
     /* A put takes place only if there is an entry; otherwise it returns KVL_MISS. */
     terms &if_present() { return flags |= KVL_PUT_F_IF_PRESENT, *this; }
-    kvl_terms_t c_terms() const noexcept { return {sizeof(kvl_terms_t), ttl_ms, priority, cost, flags, 0, stale_ttl_ms}; }
+    /* Points at what these terms point at, and at these terms. */
+    kvl_terms_t c_terms() const noexcept
+    {
+        return {sizeof(kvl_terms_t), ttl_ms, priority, cost, flags, 0, stale_ttl_ms, detail::bytes(version), version.size(), tags.data(), tags.size()};
+    }
 };
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
@@ -1066,6 +1075,22 @@ public:
         status s = kvl_cache_expire(handle_.get(), detail::bytes(key), key.size());
         detail::raise_if_failed(s);
         return s == KVL_OK;
+    }
+    /* Ends all entries now. */
+    void expire_all() const { detail::raise_if_failed(kvl_cache_expire_all(handle_.get())); }
+    /* Removes all entries with the tag, and returns how many. */
+    size_t remove_tag(std::string_view tag) const
+    {
+        size_t removed = 0;
+        detail::raise_if_failed(kvl_cache_remove_tag(handle_.get(), detail::bytes(tag), tag.size(), &removed));
+        return removed;
+    }
+    /* Ends all entries with the tag now, and returns how many. */
+    size_t expire_tag(std::string_view tag) const
+    {
+        size_t expired = 0;
+        detail::raise_if_failed(kvl_cache_expire_tag(handle_.get(), detail::bytes(tag), tag.size(), &expired));
+        return expired;
     }
     /* Removes the entry and returns its value. */
     std::optional<value> take(std::string_view key) const

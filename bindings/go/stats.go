@@ -143,6 +143,10 @@ type Stats struct {
 	RefreshesDropped uint64
 	// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
 	ConcurrencyLimit uint64
+	// Values that were removed by a tag.
+	RemovedTag uint64
+	// The cost of the values removed by a tag, in bytes.
+	RemovedCostTag uint64
 }
 
 func statsOf(s *C.kvl_stats_t) Stats {
@@ -215,5 +219,7 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		RefreshesFailed:     uint64(s.refreshes_failed),
 		RefreshesDropped:    uint64(s.refreshes_dropped),
 		ConcurrencyLimit:    uint64(s.concurrency_limit),
+		RemovedTag:          uint64(s.removed_tag),
+		RemovedCostTag:      uint64(s.removed_cost_tag),
 	}
 }

@@ -31,6 +31,10 @@ typedef struct kvl_terms_t {
   uint32_t flags;
   uint32_t reserved;
   int64_t stale_ttl_ms;
+  const uint8_t *version;
+  size_t version_len;
+  const kvl_slice_t *tags;
+  size_t tags_len;
 } kvl_terms_t;
 typedef struct kvl_transfer_t {
   size_t struct_size;
@@ -144,6 +148,8 @@ typedef struct kvl_stats_t {
   uint64_t refreshes_failed;
   uint64_t refreshes_dropped;
   uint64_t concurrency_limit;
+  uint64_t removed_tag;
+  uint64_t removed_cost_tag;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(uintptr_t user_data);
 typedef void (*kvl_result_fn)(uintptr_t user_data, const kvl_result_t *result);
@@ -250,6 +256,9 @@ kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
 kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
 kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
 kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
+kvl_status_t kvl_cache_remove_tag(kvl_cache_t *cache, const char *tag, size_t tag_len, size_t *out_removed);
+kvl_status_t kvl_cache_expire_tag(kvl_cache_t *cache, const char *tag, size_t tag_len, size_t *out_expired);
+kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
 kvl_status_t kvl_cache_save(kvl_cache_t *cache, const char *path, kvl_transfer_fn on_progress, uintptr_t user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
 kvl_status_t kvl_cache_load(kvl_cache_t *cache, const char *path, kvl_transfer_fn on_progress, uintptr_t user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
 kvl_status_t kvl_cache_save_encoded(kvl_cache_t *cache, const char *path, kvl_convert_fn encode, kvl_transfer_fn on_progress, uintptr_t user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
@@ -321,6 +330,8 @@ kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
 kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
 kvl_request_t *kvl_request_retain(kvl_request_t *request);
 void kvl_request_release(kvl_request_t *request);
+kvl_status_t kvl_request_stale(kvl_request_t *request, size_t i, kvl_value_t **out_value, int64_t *out_age_ms, kvl_slice_t *out_version);
+kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
 kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);

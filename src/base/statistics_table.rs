@@ -121,6 +121,10 @@ statistics! {
         "Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.";
     concurrency_limit: gauge, "now.concurrency_limit", "kvlight_concurrency_limit", "", |s| s.gauges.concurrency_limit;
         "Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.";
+    removed_tag: counter, "removed.tag", "kvlight_removals", "cause=tag", |s| s.removed(Cause::Tag).entries;
+        "Values that were removed by a tag.";
+    removed_cost_tag: counter, "removed_cost.tag", "kvlight_removals_cost_bytes", "cause=tag", |s| s.removed(Cause::Tag).cost;
+        "The cost of the values removed by a tag, in bytes.";
 }
 
 // The descriptions of OpenMetrics families that have several samples.

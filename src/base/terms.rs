@@ -1,9 +1,10 @@
 //! The terms on which an answer is stored.
 
+use super::labels::Labels;
 use super::time::Ttl;
 
 /// The stated terms of an answer. A term that is `None` comes from the options of the fetch, the cost function or the configuration.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct StoreTerms {
     /// How long the entry stays fresh; `None`: the configured TTL of values or of nulls.
     pub ttl: Option<Ttl>,
@@ -15,12 +16,16 @@ pub struct StoreTerms {
     pub priority: Option<f64>,
     /// The cost of the value in bytes, without key and node; `None`: the result of the cost function, else the value's own cost.
     pub cost: Option<u64>,
+    /// The version of the record and the entry's tags, if any are stated.
+    pub labels: Option<Labels>,
+    /// Whether the very value that is stored lives anew where it is, instead of being replaced by itself (rule R06).
+    pub renews: bool,
 }
 
 impl StoreTerms {
     /// Returns these terms, with `priority` if none was stated.
     #[inline]
     pub fn or_priority(&self, priority: Option<f64>) -> StoreTerms {
-        StoreTerms { priority: self.priority.or(priority), ..*self }
+        StoreTerms { priority: self.priority.or(priority), ..self.clone() }
     }
 }

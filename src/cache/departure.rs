@@ -23,12 +23,23 @@ pub enum Cause {
     Refused = 7,
     /// The store was trimmed or made smaller.
     Trimmed = 8,
+    /// Its tag was removed.
+    Tag = 9,
 }
 
 impl Cause {
     /// Every cause, by number.
-    pub const ALL: [Cause; 8] =
-        [Cause::Expired, Cause::Capacity, Cause::Cost, Cause::Replaced, Cause::Removed, Cause::Cleared, Cause::Refused, Cause::Trimmed];
+    pub const ALL: [Cause; 9] = [
+        Cause::Expired,
+        Cause::Capacity,
+        Cause::Cost,
+        Cause::Replaced,
+        Cause::Removed,
+        Cause::Cleared,
+        Cause::Refused,
+        Cause::Trimmed,
+        Cause::Tag,
+    ];
 
     pub(super) fn index(self) -> usize {
         self as usize - 1

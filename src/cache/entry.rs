@@ -76,7 +76,7 @@ impl NewEntry {
     /// Whether the outcome of the put depends on the entry under the key.
     #[inline]
     pub(super) fn depends_on_older(&self) -> bool {
-        self.terms.keep_ttl || !matches!(self.condition, Condition::None)
+        self.terms.keep_ttl || self.terms.renews || !matches!(self.condition, Condition::None)
     }
 
     /// Creates an entry with default terms: its own cost, the default TTL of its kind, priority 0.

@@ -21,6 +21,7 @@ mod departure;
 mod entry;
 mod idle;
 mod index;
+mod labels;
 mod layout;
 mod levels;
 mod lifetimes;

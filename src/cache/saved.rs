@@ -5,14 +5,15 @@
 //!   block    length u64, entries u32, check of these u32, check of the body u64, body
 //!   ...
 //!   end      a block of length 0 without entries, and nothing after it
-//!   entry    flags u8, key's length u16, [TTL left in ms u64], [cost u64], [priority f64], [value's length u64], key, value
+//!   entry    flags u8, key's length u16, [TTL left in ms u64], [cost u64], [priority f64], [value's length u64], [labels' length u64], key,
+//!            value, labels
 //! ```
 //!
 //! All numbers are little-endian. A check is SipHash-1-3 with a fixed key: it detects damage, but does not prevent forgery. The check of a
 //! block includes the block's number, so that lost or reordered blocks are detected too.
 
 use super::snapshot::Copied;
-use crate::base::{Answer, Value};
+use crate::base::{Answer, Labels, Value};
 use siphasher::sip::SipHasher13;
 
 /// The first bytes of a file.
@@ -31,7 +32,8 @@ const HAS_COST: u8 = 1 << 2;
 const HAS_PRIORITY: u8 = 1 << 3;
 /// The value was made from an object by the program.
 const IS_ENCODED: u8 = 1 << 4;
-const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY | IS_ENCODED;
+const HAS_LABELS: u8 = 1 << 5;
+const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY | IS_ENCODED | HAS_LABELS;
 
 /// Why bytes are not a valid saved cache.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,16 +114,20 @@ impl Block {
             | flag(entry.ttl_left_ms.is_some(), HAS_TTL)
             | flag(entry.cost.is_some(), HAS_COST)
             | flag(priority.is_some(), HAS_PRIORITY)
-            | flag(is_encoded, IS_ENCODED);
+            | flag(is_encoded, IS_ENCODED)
+            | flag(entry.labels.is_some(), HAS_LABELS);
+        let labels = entry.labels.as_ref().map(Labels::packed);
         if self.bytes.is_empty() {
             self.bytes.resize(BLOCK_HEAD, 0);
         }
         self.bytes.push(flags);
         self.bytes.extend((entry.key.len() as u16).to_le_bytes());
-        let numbers = [entry.ttl_left_ms, entry.cost, priority.map(f64::to_bits), value.map(|value| value.len() as u64)];
+        let len = |bytes: &[u8]| bytes.len() as u64;
+        let numbers = [entry.ttl_left_ms, entry.cost, priority.map(f64::to_bits), value.map(len), labels.map(len)];
         numbers.into_iter().flatten().for_each(|number| self.bytes.extend(number.to_le_bytes()));
         self.bytes.extend_from_slice(&entry.key);
         self.bytes.extend_from_slice(value.unwrap_or_default());
+        self.bytes.extend_from_slice(labels.unwrap_or_default());
         self.entries += 1;
         true
     }
@@ -181,7 +187,7 @@ impl BlockHead {
 }
 
 /// An entry in a block.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Saved<'a> {
     /// The key.
     pub key: &'a [u8],
@@ -195,6 +201,8 @@ pub struct Saved<'a> {
     pub ttl_left_ms: Option<u64>,
     /// Whether the value stands for an object.
     pub is_encoded: bool,
+    /// Its version and its tags.
+    pub labels: Option<Labels>,
 }
 
 impl Saved<'_> {
@@ -239,13 +247,14 @@ impl<'a> Rest<'a> {
         let key_len = u16::from_le_bytes(self.array()?);
         let (ttl_left_ms, cost) = (self.number(flags, HAS_TTL)?, self.number(flags, HAS_COST)?);
         let priority = self.number(flags, HAS_PRIORITY)?.map_or(0.0, f64::from_bits);
-        let value_len = self.number(flags, HAS_VALUE)?;
+        let (value_len, labels_len) = (self.number(flags, HAS_VALUE)?, self.number(flags, HAS_LABELS)?);
         if flags & !FLAGS != 0 || priority.is_nan() {
             return Err(Damage::Corrupt);
         }
         let key = self.bytes(u64::from(key_len))?;
         let value = value_len.map(|len| self.bytes(len)).transpose()?;
-        Ok(Saved { key, value, cost, priority, ttl_left_ms, is_encoded: flags & IS_ENCODED != 0 })
+        let labels = labels_len.map(|len| Labels::of_packed(self.bytes(len)?).ok_or(Damage::Corrupt)).transpose()?;
+        Ok(Saved { key, value, cost, priority, ttl_left_ms, is_encoded: flags & IS_ENCODED != 0, labels })
     }
 }
 
@@ -257,7 +266,8 @@ mod tests {
 
     fn copied(key: &[u8], value: Option<&[u8]>, numbers: Option<u64>, priority: f64) -> Copied {
         let answer = value.map_or(Answer::Null, |bytes| Answer::Value(Value::bytes(bytes).expect("memory")));
-        Copied { key: Key::new(key), answer, cost: numbers, priority, ttl_left_ms: numbers }
+        let labels = numbers.and_then(|number| Labels::of_packed(&[1, number as u8, 2, b't', number as u8]));
+        Copied { key: Key::new(key), answer, cost: numbers, priority, ttl_left_ms: numbers, labels }
     }
 
     fn block_of(number: u64, entries: &[Copied]) -> Vec<u8> {
@@ -288,6 +298,7 @@ mod tests {
             assert_eq!((read.key, read.value), (&*entry.key, entry.answer.value().and_then(Value::as_bytes)));
             assert_eq!(read.is_encoded, entry.priority < 0.0);
             assert_eq!((read.cost, read.ttl_left_ms, read.priority), (entry.cost, entry.ttl_left_ms, entry.priority));
+            assert_eq!((&read.labels, read.labels.is_some()), (&entry.labels, entry.cost.is_some()));
         }
         assert_eq!(read_head(&head(12)), Ok(12));
     }
@@ -334,6 +345,8 @@ mod tests {
         assert_eq!(forged(&[0, 0xff, 0xff], 1), Err(Damage::Corrupt), "a key beyond the end");
         let huge = [&[HAS_VALUE, 0, 0][..], &u64::MAX.to_le_bytes()].concat();
         assert_eq!(forged(&huge, 1), Err(Damage::Corrupt), "a value beyond the end");
+        let no_labels = [&[HAS_LABELS, 0, 0][..], &2_u64.to_le_bytes(), &[0, 7]].concat();
+        assert_eq!(forged(&no_labels, 1), Err(Damage::Corrupt), "labels that are none");
         let no_number = [&[HAS_PRIORITY, 0, 0][..], &f64::NAN.to_bits().to_le_bytes()].concat();
         assert_eq!(forged(&no_number, 1), Err(Damage::Corrupt), "a priority that is NaN");
     }

@@ -16,15 +16,18 @@ pub(super) mod moves;
 mod steps;
 
 mod expiry;
+mod labels;
 mod refresh;
 mod stale;
 
 pub(super) use self::expiry::DefaultExpiry;
+pub(super) use self::labels::TagFate;
 use self::stale::time_of;
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
 use super::entry::{Condition, END_COST, Hit, LIFETIME_COST, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
 use super::index::Index;
+use super::labels::{LabelIndex, labels_cost};
 use super::levels::Amount;
 use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
@@ -33,7 +36,7 @@ use super::slab::{DetachedEntry, Found, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
 use crate::base::hint::rarely;
-use crate::base::{Answer, Clock, Key, KeyHasher, Millis, Present, Record, Ttl};
+use crate::base::{Answer, Clock, Key, KeyHasher, Labels, Millis, Present, Record, Ttl};
 use steps::STEP;
 
 /// The effect of a lookup on the entry and on the statistics.
@@ -85,6 +88,8 @@ pub(super) struct Shard {
     counts: StoreCounts,
     /// Present only if entries have a grace, or are refreshed ahead of their expiry.
     lifetimes: Option<Box<Lifetimes>>,
+    /// Only if entries have labels.
+    labels: Option<Box<LabelIndex>>,
     outgrown: Option<Box<Outgrown>>,
 }
 
@@ -94,12 +99,14 @@ pub(super) struct Outgrown {
     _order: EvictionOrder,
     _ends: Expirations,
     _lifetimes: Option<Box<Lifetimes>>,
+    _labels: Option<Box<LabelIndex>>,
 }
 
 impl Shard {
     pub fn new(hasher: KeyHasher, part: ShardLimits, expiry: DefaultExpiry) -> Shard {
         Shard {
             lifetimes: expiry.lifetimes(),
+            labels: None,
             lookups: Lookups::default(),
             order: EvictionOrder::new(expiry.idle_ms),
             slab: Slab::new(),
@@ -276,6 +283,13 @@ impl Shard {
             if let Err(unmet) = entry.condition.check(alive.map(|place| self.slab.answer(place)).as_deref()) {
                 return unmet;
             }
+            if entry.terms.renews
+                && let Some(place) = found
+                && let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer)
+                && self.is_renewed(place, entry, ttl, now)
+            {
+                return self.renew(place, entry, ttl, present);
+            }
             kept = match entry.condition {
                 Condition::Restored(end) => Some(end),
                 _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| time_of(&self.slab, self.lifetimes.as_deref(), place)),
@@ -298,7 +312,11 @@ impl Shard {
         if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
             besides += LIFETIME_COST;
         }
-        let cost = cost_of(&record, entry.terms.cost, besides);
+        let mut cost = cost_of(&record, entry.terms.cost, besides);
+        let labels = entry.terms.labels.take();
+        if rarely(labels.is_some()) {
+            cost = cost.saturating_add(labels_cost(labels.as_ref()));
+        }
         if let Err(refusal) = self.make_room(cost, priority, stores, now, out) {
             self.depart(DetachedEntry { record, cost, stored_at: now }, Cause::Refused, Millis::NEVER, now, out);
             return refusal;
@@ -309,23 +327,17 @@ impl Shard {
         if rarely(deadline != Millis::NEVER) {
             record.set_deadline(deadline);
         }
-        let end = self.store(hash, DetachedEntry { record, cost, stored_at: now }, priority, grace_ms, present.latest);
+        let end = self.store(hash, DetachedEntry { record, cost, stored_at: now }, priority, grace_ms, labels, present.latest);
         PutOutcome::Stored { cost, expires_at: finite(end) }
     }
 
-    fn store(&mut self, hash: u64, held: DetachedEntry, priority: f64, grace_ms: u64, used: Millis) -> Millis {
+    fn store(&mut self, hash: u64, held: DetachedEntry, priority: f64, grace_ms: u64, labels: Option<Labels>, used: Millis) -> Millis {
         self.cost += u128::from(held.cost);
         let deadline = held.record.deadline();
         let place = self.slab.insert(hash, held, self.part.entries);
         self.order.enter(&mut self.slab, place, priority, used);
-        if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
-            let lifetimes = self.lifetimes.get_or_insert_with(|| Box::new(Lifetimes::new()));
-            lifetimes.enter(place, deadline, grace_ms, self.slab.room());
-            if self.expiry.refresh.is_on() {
-                self.slab.set_deadline(place, self.expiry.refresh_at(used, deadline));
-            }
-        }
-        self.note_end(place, deadline)
+        self.note_labels(place, labels);
+        self.note_lifetime(place, deadline, grace_ms, used)
     }
 
     /// Restarts the TTL of the live entry under `key`. Counts as a use.
@@ -445,6 +457,7 @@ impl Shard {
     ) {
         work::entry();
         let cost = self.slab.cost(place);
+        drop(self.take_labels(place));
         if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
             self.order.leave(&mut self.slab, place);
         }
@@ -539,6 +552,7 @@ impl Shard {
             _slab: std::mem::replace(&mut self.slab, Slab::new()),
             _order: std::mem::replace(&mut self.order, order),
             _lifetimes: std::mem::replace(&mut self.lifetimes, lifetimes),
+            _labels: self.labels.take(),
             _ends: std::mem::replace(&mut self.ends, Expirations::new()),
         }));
         self.cost = 0;

@@ -286,6 +286,10 @@ impl Slab {
         self.meta[place.index()].stored_at
     }
 
+    pub fn set_stored_at(&mut self, place: Place, stored_at: Millis) {
+        self.meta[place.index()].stored_at = stored_at;
+    }
+
     #[inline]
     pub fn level(&self, place: Place) -> u32 {
         self.levels.get(place.index()).copied().unwrap_or(0)

@@ -9,12 +9,13 @@
 //! spread over shards at random, the whole is nearly in order.
 
 use super::entry::{END_COST, ENTRY_COST, LIFETIME_COST, USE_COST};
+use super::labels::labels_cost;
 use super::layout::Layout;
 use super::shard::Shard;
 use super::slab::Place;
 use super::store::Store;
 use super::work;
-use crate::base::{Answer, Clock, Key, Millis};
+use crate::base::{Answer, Clock, Key, Labels, Millis};
 
 /// The number of entries visited in one hold of a shard's lock.
 const STEP: usize = 64;
@@ -31,6 +32,8 @@ pub struct Copied {
     pub priority: f64,
     /// The time to live that is left, in milliseconds; `None` if the entry does not expire. Ignores an idle TTL.
     pub ttl_left_ms: Option<u64>,
+    /// Its version and its tags.
+    pub labels: Option<Labels>,
 }
 
 /// A recorded order of all entries, and the progress of reading them.
@@ -194,13 +197,14 @@ impl Shard {
             return None;
         }
         let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), self.ttl_end_of(place));
-        let cost = slab.cost(place);
+        let labels = self.labels_of(place).cloned();
+        let cost = slab.cost(place).saturating_sub(labels_cost(labels.as_ref()));
         // A touch may have changed whether the entry can expire, so all costs that may have been charged are compared.
         let unstated =
             |besides| [0, END_COST, USE_COST, END_COST + USE_COST].map(|more| slab.own_cost(place, besides + more)).contains(&cost);
         let is_unstated = unstated(0) || unstated(LIFETIME_COST);
         let stated = || cost.saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
         let ttl_left_ms = (deadline != Millis::NEVER).then(|| deadline.since(now));
-        Some(Copied { cost: (!is_unstated).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms })
+        Some(Copied { cost: (!is_unstated).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms, labels })
     }
 }

@@ -16,7 +16,7 @@ use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::{Mutex, MutexGuard};
-use crate::base::{Answer, Clock, KeyHasher, Millis, Present, Ttl};
+use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, Ttl};
 use std::sync::Arc;
 
 /// In milliseconds. A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
@@ -319,6 +319,12 @@ impl Store {
     ) -> Option<(R, bool)> {
         let hash = self.hasher.hash(key);
         self.visit(hash, |shard| shard.read_noting(hash, key, clock, reading, see))
+    }
+
+    /// What there is of `key`, whatever its age, and its labels (rule R06). Not a use, and not counted.
+    pub fn known(&self, key: &[u8], clock: &Clock) -> Option<(Hit, Option<Labels>)> {
+        let (hash, now) = (self.hasher.hash(key), clock.millis());
+        self.visit(hash, |shard| shard.known(hash, key, now))
     }
 
     /// Records that the refresh of `key` ahead of its expiry failed.

@@ -458,9 +458,43 @@ impl Core {
         self.change_in_steps(|left| self.store.remove_expired(&self.clock, left))
     }
 
+    /// Removes the entries with a tag, and returns how many were alive. Answers of running loads that carry it are not stored (rule R11).
+    pub fn remove_tag(&self, tag: &[u8]) -> Result<usize, Status> {
+        self.end_tagged(tag, |left| self.store.remove_tag(tag, &self.clock, left))
+    }
+
+    /// Expires the entries with a tag, and returns how many (rule R12). Affects running loads likewise.
+    pub fn expire_tag(&self, tag: &[u8]) -> Result<usize, Status> {
+        let expired = self.end_tagged(tag, |left| self.store.expire_tag(tag, &self.clock, left));
+        self.store_due();
+        expired
+    }
+
+    fn end_tagged(&self, tag: &[u8], work: impl FnOnce(&mut dyn StepSink) -> usize) -> Result<usize, Status> {
+        self.check_not_over()?;
+        if self.is_engine() {
+            self.with_table(|table, _| {
+                self.loads().note_written();
+                table.tag_removed(tag);
+            });
+        }
+        catch_panic(|| self.change_in_steps(work)).unwrap_or(Err(Status::ERR_PANIC))
+    }
+
+    /// Expires everything (rule R12), with the effect of a clear on running loads.
+    pub fn expire_all(&self) -> Result<(), Status> {
+        let expired = self.overtaking_all(|left| self.store.expire_all(&self.clock, left));
+        self.store_due();
+        expired
+    }
+
     /// Removes everything. First all loads in progress are overtaken, in one step under the table's lock, so that their answers are not
     /// stored. Then the entries leave, without the table's lock; entries that a later load stores meanwhile may leave with them.
     pub fn clear(&self) -> Result<(), Status> {
+        self.overtaking_all(|left| self.store.clear(&self.clock, left))
+    }
+
+    fn overtaking_all(&self, work: impl FnOnce(&mut dyn StepSink)) -> Result<(), Status> {
         self.check_not_over()?;
         if self.is_engine() {
             self.with_table(|table, turn| {
@@ -468,7 +502,7 @@ impl Core {
                 table.cleared(turn);
             });
         }
-        catch_panic(|| self.change_in_steps(|left| self.store.clear(&self.clock, left))).unwrap_or(Err(Status::ERR_PANIC))
+        catch_panic(|| self.change_in_steps(work)).unwrap_or(Err(Status::ERR_PANIC))
     }
 
     /// Changes both limits, and evicts until the entries fit.

@@ -13,7 +13,7 @@ use crate::base::panics::catch_panic;
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::base::{Answer, Error, Now, PackedKeys, Status, StoreTerms, Value};
+use crate::base::{Answer, Error, Labels, Now, PackedKeys, Status, StoreTerms, Value};
 use crate::runtime::delivery::{self, Deliverable, DeliveryResult, PullResult};
 use crate::runtime::hooks::call_host;
 use crate::task::{Cancel, Handout, RequestId, Unanswered};
@@ -33,6 +33,18 @@ pub struct ProviderRequest {
     /// Its delivery in the program's queue, if it was sent to one.
     waiting: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
+    /// What the store had of each key when the provider first asked for that.
+    known: OnceLock<Box<[OnceLock<Option<Known>>]>>,
+}
+
+/// What the store had of a key (rule R06).
+pub struct Known {
+    /// The value, or null.
+    pub answer: Answer,
+    /// Its age, in milliseconds.
+    pub age_ms: u64,
+    /// Its version and its tags.
+    pub labels: Option<Labels>,
 }
 
 /// Called when the request is no longer wanted. Dropped after the call, or when the request is finished.
@@ -70,6 +82,7 @@ impl ProviderRequest {
             hook: Mutex::new(HookState::Unset),
             waiting: OnceLock::new(),
             by_key: OnceLock::new(),
+            known: OnceLock::new(),
         }
     }
 
@@ -135,7 +148,20 @@ impl ProviderRequest {
 
     /// Whether dropping the last reference may run host code.
     pub(super) fn runs_host_code_on_drop(&self) -> bool {
+        let known = self.known.get().into_iter().flatten().filter_map(OnceLock::get).flatten();
         self.handout.contexts.iter().flatten().any(|context| context.ends_where_dropped())
+            || known.into_iter().any(|known| known.answer.runs_host_code_on_drop())
+    }
+
+    /// What the store has of the key at `index`, or had when this was first asked; OUT_OF_RANGE.
+    pub fn known(&self, index: usize) -> Result<Option<&Known>, Status> {
+        let key = self.keys().get(index).ok_or(Status::ERR_OUT_OF_RANGE)?;
+        let all = self.known.get_or_init(|| (0..self.keys().len()).map(|_| OnceLock::new()).collect());
+        let look = || {
+            let (hit, labels) = catch_panic(|| self.core.store.known(key, &self.core.clock)).unwrap_or_default()?;
+            Some(Known { age_ms: self.core.age_of_ms(&hit), answer: hit.answer, labels })
+        };
+        Ok(all[index].get_or_init(look).as_ref())
     }
 
     /// The highest urgency among its keys when it was formed.
@@ -268,6 +294,13 @@ impl Ticket {
         let status = self.core.with_table(|table, turn| table.resolve(self.id(), index, answer, &terms, turn));
         self.core.throttle_writer(1);
         status
+    }
+
+    /// Answers the key at `index` with what [`ProviderRequest::known`] returns, which has not changed. Returns what [`Ticket::resolve`] does, or MISS.
+    pub fn not_modified(&self, index: usize, terms: StoreTerms) -> Result<Status, Status> {
+        let Some(known) = self.known(index)? else { return Ok(Status::MISS) };
+        let labels = Labels::renewed(terms.labels, known.labels.as_ref());
+        Ok(self.resolve(index, known.answer.clone(), StoreTerms { labels, renews: true, ..terms }))
     }
 
     /// Fails the key at `index`, with the statuses of [`Ticket::resolve`].

@@ -240,7 +240,8 @@ impl Core {
         };
         let stored = saved.key.len() <= KEY_MAX && self.is_valid(saved.key) && {
             let end = saved.ttl_left_ms.map_or(Millis::NEVER, |left| self.clock.present().latest.after(left));
-            let terms = StoreTerms { priority: Some(saved.priority), cost: saved.cost, ..StoreTerms::default() };
+            let (cost, labels) = (saved.cost, saved.labels.clone());
+            let terms = StoreTerms { priority: Some(saved.priority), cost, labels, ..StoreTerms::default() };
             let entry = NewEntry { terms, condition: Condition::Restored(end), ..NewEntry::new(answer) };
             let mut left = Departures::new();
             let put = self.store.put(saved.key, entry, &self.clock, &mut left);

@@ -40,6 +40,8 @@ pub const KVL_CAUSE_CLEARED: kvl_cause_t = 6;
 pub const KVL_CAUSE_REFUSED: kvl_cause_t = 7;
 /// The store was trimmed or made smaller.
 pub const KVL_CAUSE_TRIMMED: kvl_cause_t = 8;
+/// A tag that it had was removed.
+pub const KVL_CAUSE_TAG: kvl_cause_t = 9;
 
 /// The kind of an event: KVL_EVENT_*.
 pub type kvl_event_kind_t = u32;
@@ -134,5 +136,11 @@ const _: () = assert!(KVL_ENTRY_COST == crate::cache::ENTRY_COST);
 /// An urgency: the default of a refresh.
 pub const KVL_URGENCY_BACKGROUND: i32 = -1000;
 const _: () = assert!(KVL_URGENCY_BACKGROUND == crate::base::config::BACKGROUND);
+/// The longest version of a record, and the longest tag, in bytes.
+pub const KVL_LABEL_MAX: u32 = 255;
+const _: () = assert!(KVL_LABEL_MAX as usize == crate::base::labels::LABEL_MAX);
+/// The most tags of an entry.
+pub const KVL_TAGS_MAX: u32 = 16;
+const _: () = assert!(KVL_TAGS_MAX as usize == crate::base::labels::TAGS_MAX);
 /// The longest key, in bytes.
 pub const KVL_KEY_MAX: u32 = 65535;

@@ -62,7 +62,7 @@ impl Handle for kvl_request_t {
 impl Caller {
     /// Returns a reference that keeps a request during a call that may run host code (validator, cost function, destructors of user data),
     /// which may release the last handle (rule L04a).
-    fn kept_request(&self, request: *mut kvl_request_t) -> Result<Arc<RequestHandle>, Status> {
+    pub(super) fn kept_request(&self, request: *mut kvl_request_t) -> Result<Arc<RequestHandle>, Status> {
         self.share(request.cast_const())
     }
 }
@@ -107,7 +107,7 @@ fn error_or(caller: &Caller, error: *mut kvl_error_t, status: Status) -> Result<
 }
 
 /// Turns a negative status into an error.
-fn checked(status: Status) -> Result<Status, Status> {
+pub(super) fn checked(status: Status) -> Result<Status, Status> {
     if status.is_error() { Err(status) } else { Ok(status) }
 }
 

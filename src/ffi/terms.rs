@@ -5,7 +5,8 @@ use super::constants::{
 };
 use super::guard::Caller;
 use super::types::kvl_terms_t;
-use crate::base::{Status, StoreTerms, Ttl};
+use crate::base::labels::TAGS_MAX;
+use crate::base::{Labels, Status, StoreTerms, Ttl};
 use crate::cache::Condition;
 use std::mem::{MaybeUninit, offset_of};
 
@@ -45,7 +46,7 @@ impl Caller {
         // Fields of a later version have the default 0; any other value demands something that this version cannot do.
         let (known, later) = stated.split_at(size.min(size_of::<kvl_terms_t>()));
         let mut whole = MaybeUninit::<kvl_terms_t>::zeroed();
-        // SAFETY: no more bytes are copied than the struct holds. It consists of numbers, so zeros are valid for fields that an earlier
+        // SAFETY: no more bytes are copied than the struct holds. It consists of numbers and pointers, so zeros are valid for fields that an earlier
         // version lacks.
         let terms = unsafe {
             std::ptr::copy_nonoverlapping(known.as_ptr(), whole.as_mut_ptr().cast::<u8>(), known.len());
@@ -63,19 +64,31 @@ impl Caller {
             KVL_STALE_NEVER => Some(0),
             stale => Some(u64::try_from(stale).map_err(|_| Status::ERR_BAD_VALUE)?),
         };
+        let labels = if terms.version_len == 0 && terms.tags_len == 0 { None } else { self.labels(&terms)? };
         let stated = StoreTerms {
             ttl: Ttl::from_raw(terms.ttl_ms).map_err(|_| Status::ERR_BAD_VALUE)?,
             keep_ttl: terms.flags & KVL_PUT_F_KEEP_TTL != 0,
             stale_ms,
             priority: (terms.priority != KVL_PRIORITY_DEFAULT).then_some(terms.priority),
             cost,
+            labels,
+            renews: false,
         };
         Ok((stated, terms.flags))
+    }
+
+    #[inline(never)]
+    fn labels(&self, terms: &kvl_terms_t) -> Result<Option<Labels>, Status> {
+        if terms.tags_len > TAGS_MAX {
+            return Err(Status::ERR_BAD_VALUE);
+        }
+        Labels::new(self.items(terms.version, terms.version_len)?, self.keys(terms.tags, terms.tags_len)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::types::kvl_slice_t;
     use super::*;
 
     const UNSTATED: kvl_terms_t = kvl_terms_t {
@@ -86,6 +99,10 @@ mod tests {
         flags: 0,
         reserved: 0,
         stale_ttl_ms: 0,
+        version: std::ptr::null(),
+        version_len: 0,
+        tags: std::ptr::null(),
+        tags_len: 0,
     };
 
     #[repr(C)]
@@ -148,6 +165,26 @@ mod tests {
         // A program that was compiled for an earlier version does not have the field.
         let earlier = kvl_terms_t { struct_size: FIRST_SIZE, cost: 7, stale_ttl_ms: 9, ..UNSTATED };
         assert_eq!(read(&earlier), Ok(StoreTerms { cost: Some(7), ..StoreTerms::default() }));
+    }
+
+    #[test]
+    fn r06_r11_terms_state_the_version_of_the_record_and_the_tags() {
+        let text = [b'v'; 256];
+        let slice = |len| kvl_slice_t { data: text.as_ptr(), len };
+        let of = |version_len, tags: &[kvl_slice_t]| {
+            let (version, tags, tags_len) = (text.as_ptr(), tags.as_ptr(), tags.len());
+            read(&kvl_terms_t { version, version_len, tags, tags_len, ..UNSTATED }).map(|terms| terms.labels)
+        };
+        assert_eq!(of(0, &[]), Ok(None));
+        let stated = of(2, &[slice(1), slice(255), slice(1)]).expect("good").expect("some");
+        assert_eq!((stated.version(), stated.tags().map(<[u8]>::len).collect::<Vec<_>>()), (&b"vv"[..], vec![1, 255]));
+        assert!(of(255, &[slice(1); 16]).is_ok());
+        for refused in [of(256, &[]), of(0, &[slice(256)]), of(0, &[slice(0)]), of(0, &[slice(1); 17])] {
+            assert_eq!(refused, Err(Status::ERR_BAD_VALUE));
+        }
+        assert_eq!(read(&kvl_terms_t { version_len: 1, ..UNSTATED }), Err(Status::ERR_NULL_POINTER));
+        assert_eq!(read(&kvl_terms_t { tags_len: 1, ..UNSTATED }), Err(Status::ERR_NULL_POINTER));
+        assert_eq!(of(0, &[kvl_slice_t { data: std::ptr::null(), len: 1 }]), Err(Status::ERR_NULL_POINTER));
     }
 
     #[test]

@@ -175,6 +175,11 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// The attempt's number among all.
+    pub fn attempt(&self) -> u64 {
+        self.attempt
+    }
+
     /// Whether the attempt began after the last waiter had joined the flight that was overtaken by this write. Then its answer is not older
     /// than any of their calls.
     pub fn is_after_all_who_joined(&self, overtaken_by: NonZeroU64) -> bool {

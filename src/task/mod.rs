@@ -17,7 +17,7 @@
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
 //! three nouns), [`flights`] (all flights and key states), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
-//! [`deadlines`], [`retry`], [`error_memory`], [`throttle`], [`recent`], then [`table`], with one file for each event. Rules F06 to F20;
+//! [`deadlines`], [`retry`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], then [`table`], with one file for each event. Rules F06 to F20;
 //! the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
@@ -36,6 +36,7 @@ pub mod outcome;
 mod queue;
 mod rate;
 mod recent;
+mod removed_tags;
 mod request;
 pub mod retry;
 mod slab;

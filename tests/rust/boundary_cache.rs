@@ -42,7 +42,9 @@ const KEY: *const u8 = c"key".as_ptr().cast();
 const NEVER: i64 = KVL_TTL_NEVER;
 
 fn terms(ttl_ms: i64, priority: f64, cost: i64) -> kvl_terms_t {
-    kvl_terms_t { struct_size: size_of::<kvl_terms_t>(), ttl_ms, priority, cost, flags: 0, reserved: 0, stale_ttl_ms: 0 }
+    let (version, tags) = (null(), null());
+    let struct_size = size_of::<kvl_terms_t>();
+    kvl_terms_t { struct_size, ttl_ms, priority, cost, flags: 0, reserved: 0, stale_ttl_ms: 0, version, version_len: 0, tags, tags_len: 0 }
 }
 
 fn new_cache(runtime: *mut kvl_runtime_t) -> *mut kvl_cache_t {

@@ -57,7 +57,7 @@ struct Expected {
     misses: u64,
     inserts: u64,
     replacements: u64,
-    removed: [(u64, u64); 8],
+    removed: [(u64, u64); Cause::ALL.len()],
 }
 
 impl Expected {
@@ -430,7 +430,7 @@ impl Fixture {
                         Condition::Holds(answer(Some(model.find(key).and_then(|at| model.entries[at].id).unwrap_or(self.given))))
                     }
                 };
-                let terms = StoreTerms { ttl, keep_ttl, stale_ms: None, priority: Some(priority), cost: Some(cost) };
+                let terms = StoreTerms { ttl, keep_ttl, priority: Some(priority), cost: Some(cost), ..StoreTerms::default() };
                 let entry = NewEntry { answer: answer(given.id), terms, condition };
                 let (put, named) = if naming {
                     let (put, named) = store.put_naming(&key_bytes(key), entry, clock, &mut out);

@@ -5,6 +5,7 @@ mod boundary;
 mod boundary_cache;
 mod browser;
 mod c;
+mod cache_labels;
 mod cache_model;
 mod cache_rules;
 mod cache_stale;

@@ -98,6 +98,10 @@ typedef struct kvl_terms_t {
   uint32_t flags;
   uint32_t reserved;
   int64_t stale_ttl_ms;
+  const uint8_t *version;
+  size_t version_len;
+  const kvl_slice_t *tags;
+  size_t tags_len;
 } kvl_terms_t;
 typedef struct kvl_transfer_t {
   size_t struct_size;
@@ -211,6 +215,8 @@ typedef struct kvl_stats_t {
   uint64_t refreshes_failed;
   uint64_t refreshes_dropped;
   uint64_t concurrency_limit;
+  uint64_t removed_tag;
+  uint64_t removed_cost_tag;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
@@ -317,6 +323,9 @@ kvl_status_t kvl_cache_trim(kvl_cache_t *cache, double keep_ratio);
 kvl_status_t kvl_cache_trim_to(kvl_cache_t *cache, size_t entries);
 kvl_status_t kvl_cache_clear(kvl_cache_t *cache);
 kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64_t cost_limit);
+kvl_status_t kvl_cache_remove_tag(kvl_cache_t *cache, const uint8_t *tag, size_t tag_len, size_t *out_removed);
+kvl_status_t kvl_cache_expire_tag(kvl_cache_t *cache, const uint8_t *tag, size_t tag_len, size_t *out_expired);
+kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
 kvl_status_t kvl_cache_save(kvl_cache_t *cache, const char *path, kvl_transfer_fn on_progress, void *user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
 kvl_status_t kvl_cache_load(kvl_cache_t *cache, const char *path, kvl_transfer_fn on_progress, void *user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
 kvl_status_t kvl_cache_save_encoded(kvl_cache_t *cache, const char *path, kvl_convert_fn encode, kvl_transfer_fn on_progress, void *user_data, kvl_transfer_t *out_transfer, size_t out_size, kvl_error_t **out_error);
@@ -388,6 +397,8 @@ kvl_status_t kvl_request_finish_nulls(kvl_request_t *request);
 kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_t *error_or_null);
 kvl_request_t *kvl_request_retain(kvl_request_t *request);
 void kvl_request_release(kvl_request_t *request);
+kvl_status_t kvl_request_stale(kvl_request_t *request, size_t i, kvl_value_t **out_value, int64_t *out_age_ms, kvl_slice_t *out_version);
+kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
 kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
@@ -480,6 +491,8 @@ native.constants = {
   FOREVER = -1, -- A timeout: none.
   ENTRY_COST = 90, -- The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this.
   URGENCY_BACKGROUND = -1000, -- An urgency: the default of a refresh.
+  LABEL_MAX = 255, -- The longest version of a record, and the longest tag, in bytes.
+  TAGS_MAX = 16, -- The most tags of an entry.
   KEY_MAX = 65535, -- The longest key, in bytes.
   SOURCE_NONE = 0, -- None: the position failed, or was refused before the lookup.
   SOURCE_STORE = 1, -- The store.
@@ -496,6 +509,7 @@ native.constants = {
   CAUSE_CLEARED = 6, -- The store was cleared or freed.
   CAUSE_REFUSED = 7, -- It was refused, and never stored.
   CAUSE_TRIMMED = 8, -- The store was trimmed or made smaller.
+  CAUSE_TAG = 9, -- A tag that it had was removed.
   EVENT_RESULT = 1, -- One position of a fetch is settled.
   EVENT_RESULTS = 2, -- All positions of a batch are settled.
   EVENT_PROGRESS = 3, -- Some more positions of a batch are settled.
@@ -587,6 +601,8 @@ native.statistics = {
   "refreshes_failed", -- Refreshes ahead that ended with an error.
   "refreshes_dropped", -- Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
   "concurrency_limit", -- Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
+  "removed_tag", -- Values that were removed by a tag.
+  "removed_cost_tag", -- The cost of the values removed by a tag, in bytes.
 }
 
 return native

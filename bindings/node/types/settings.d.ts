@@ -276,6 +276,10 @@ export interface Constants {
   readonly ENTRY_COST: 90;
   /** An urgency: the default of a refresh. */
   readonly URGENCY_BACKGROUND: -1000;
+  /** The longest version of a record, and the longest tag, in bytes. */
+  readonly LABEL_MAX: 255;
+  /** The most tags of an entry. */
+  readonly TAGS_MAX: 16;
   /** The longest key, in bytes. */
   readonly KEY_MAX: 65535;
   /** None: the position failed, or was refused before the lookup. */
@@ -308,6 +312,8 @@ export interface Constants {
   readonly CAUSE_REFUSED: 7;
   /** The store was trimmed or made smaller. */
   readonly CAUSE_TRIMMED: 8;
+  /** A tag that it had was removed. */
+  readonly CAUSE_TAG: 9;
   /** One position of a fetch is settled. */
   readonly EVENT_RESULT: 1;
   /** All positions of a batch are settled. */

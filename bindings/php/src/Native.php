@@ -245,6 +245,10 @@ final class Native
     public const ENTRY_COST = 90;
     /** An urgency: the default of a refresh. */
     public const URGENCY_BACKGROUND = -1000;
+    /** The longest version of a record, and the longest tag, in bytes. */
+    public const LABEL_MAX = 255;
+    /** The most tags of an entry. */
+    public const TAGS_MAX = 16;
     /** The longest key, in bytes. */
     public const KEY_MAX = 65535;
     /** None: the position failed, or was refused before the lookup. */
@@ -277,6 +281,8 @@ final class Native
     public const CAUSE_REFUSED = 7;
     /** The store was trimmed or made smaller. */
     public const CAUSE_TRIMMED = 8;
+    /** A tag that it had was removed. */
+    public const CAUSE_TAG = 9;
     /** One position of a fetch is settled. */
     public const EVENT_RESULT = 1;
     /** All positions of a batch are settled. */

@@ -2,7 +2,10 @@
 //! S06, S08, R01, R05).
 
 use super::super::lifetimes::Lifetimes;
+use super::super::slab::Place;
+use super::Shard;
 use crate::base::config::{CacheSettings, RefreshSettings};
+use crate::base::hint::rarely;
 use crate::base::{Answer, Millis, SharedRandom, Ttl};
 use std::sync::Arc;
 
@@ -69,5 +72,20 @@ impl DefaultExpiry {
             return now.after(ttl.get());
         }
         now.after(ttl.get() - range).after(self.random.up_to(2 * range))
+    }
+}
+
+impl Shard {
+    /// Records the times of the entry at `place`, which is stored now, and returns when it expires.
+    #[inline(always)]
+    pub(super) fn note_lifetime(&mut self, place: Place, deadline: Millis, grace_ms: u64, used: Millis) -> Millis {
+        if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
+            let lifetimes = self.lifetimes.get_or_insert_with(|| Box::new(Lifetimes::new()));
+            lifetimes.enter(place, deadline, grace_ms, self.slab.room());
+            if self.expiry.refresh.is_on() {
+                self.slab.set_deadline(place, self.expiry.refresh_at(used, deadline));
+            }
+        }
+        self.note_end(place, deadline)
     }
 }

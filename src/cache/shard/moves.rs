@@ -3,7 +3,7 @@
 use super::super::slab::DetachedEntry;
 use super::super::work;
 use super::Shard;
-use crate::base::{Key, Millis};
+use crate::base::{Key, Labels, Millis};
 
 /// An entry between two shards.
 pub(in super::super) struct Moving {
@@ -18,6 +18,7 @@ pub(in super::super) struct Moving {
     grace_ms: u64,
     /// For a stale entry, the end of its grace.
     stale_until: Option<Millis>,
+    labels: Option<Labels>,
 }
 
 impl Shard {
@@ -32,10 +33,10 @@ impl Shard {
             self.lifetimes.iter_mut().for_each(|lifetimes| {
                 lifetimes.leave(place, cost);
             });
-            let held = self.slab.take_forgotten(place);
+            let (labels, held) = (self.take_labels(place), self.slab.take_forgotten(place));
             let hash = self.hasher.hash(held.record.key());
             // A stale entry has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
-            moving.push(Moving { hash, held, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until) });
+            moving.push(Moving { hash, held, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
         }
         while let Some(place) = self.order.next_victim(&mut self.slab) {
             let used = Millis(self.order.idle_end(place).0.saturating_sub(idle_ms));
@@ -43,8 +44,9 @@ impl Shard {
             let (end, grace_ms) = (self.ttl_end_of(place), self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place)));
             work::entry();
             self.order.leave(&mut self.slab, place);
-            let held = self.slab.take_forgotten(place);
-            moving.push(Moving { hash: self.hasher.hash(held.record.key()), held, priority, used, end, grace_ms, stale_until: None });
+            let (labels, held) = (self.take_labels(place), self.slab.take_forgotten(place));
+            let hash = self.hasher.hash(held.record.key());
+            moving.push(Moving { hash, held, priority, used, end, grace_ms, stale_until: None, labels });
         }
         self.replace_structures();
         moving
@@ -52,15 +54,15 @@ impl Shard {
 
     /// Adds an entry that was taken out of another shard. It must fit the limits.
     pub fn take_in(&mut self, moving: Moving) {
-        let Moving { hash, mut held, priority, used, end, grace_ms, stale_until } = moving;
+        let Moving { hash, mut held, priority, used, end, grace_ms, stale_until, labels } = moving;
         if grace_ms == 0 && self.lifetimes.is_none() {
-            self.store(hash, held, priority, grace_ms, used);
+            self.store(hash, held, priority, grace_ms, labels, used);
             return;
         }
         // The deadline in the record may be the time at which the entry is due for a refresh, which is not its end.
         let (deadline, key) = (held.record.deadline(), Key::new(held.record.key()));
         held.record.set_deadline(end);
-        self.store(hash, held, priority, grace_ms, used);
+        self.store(hash, held, priority, grace_ms, labels, used);
         let Some(place) = self.find(hash, &key) else { return };
         match stale_until {
             Some(until) => self.enter_grace(place, end, until),

@@ -2,7 +2,7 @@
 
 use super::super::departure::{Departures, StepSink};
 use super::super::locked_shard::LockedShard;
-use super::super::shard::Shard;
+use super::super::shard::{Shard, TagFate};
 use super::Store;
 use crate::base::{Clock, Millis};
 
@@ -85,6 +85,50 @@ impl Store {
                 });
             }
             // A change of the layout may have moved entries to shards that were cleared already.
+            if self.layout() == layout {
+                return;
+            }
+        }
+    }
+
+    /// Removes all entries with the tag that exist when this is called, and perhaps some that are stored meanwhile (rule R11). Returns how many
+    /// of them were alive. Takes time in proportion to their number.
+    pub fn remove_tag(&self, tag: &[u8], clock: &Clock, out: &mut dyn StepSink) -> usize {
+        self.end_tagged(tag, TagFate::Removed, clock, out)
+    }
+
+    /// The same, but their time ends: their grace begins, or they leave (rule R12).
+    pub fn expire_tag(&self, tag: &[u8], clock: &Clock, out: &mut dyn StepSink) -> usize {
+        self.end_tagged(tag, TagFate::Expired, clock, out)
+    }
+
+    fn end_tagged(&self, tag: &[u8], fate: TagFate, clock: &Clock, out: &mut dyn StepSink) -> usize {
+        let (now, mut count) = (clock.millis(), 0);
+        loop {
+            let layout = self.layout();
+            for shard in &self.cells {
+                let mut from = 0;
+                self.in_steps(shard, out, |shard, left| shard.tag_step(tag, fate, &mut from, &mut count, now, left));
+            }
+            // Entries may have moved to where this had been.
+            if self.layout() == layout {
+                return count;
+            }
+        }
+    }
+
+    /// Ends the time of all entries that exist when this is called, and perhaps of some that are stored meanwhile (rule R12).
+    pub fn expire_all(&self, clock: &Clock, out: &mut dyn StepSink) {
+        let now = clock.millis();
+        loop {
+            let layout = self.layout();
+            for shard in &self.cells {
+                let mut places = None;
+                self.in_steps(shard, out, |shard, left| {
+                    let places = places.get_or_insert_with(|| 0..shard.slab().nodes());
+                    shard.expire_step(places, now, left)
+                });
+            }
             if self.layout() == layout {
                 return;
             }

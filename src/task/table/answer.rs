@@ -147,6 +147,7 @@ impl<H: Host> Table<H> {
         terms: &StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
+        let is_tag_removed = self.is_tag_removed(terms, stamp.attempt());
         let Table { flights, requests, recent, throttled, failures, counts, .. } = self;
         let (flight, key_state) = flights.get_with_key(id).expect("the caller looked the flight up in the same operation");
         let was_wanted = flight.is_wanted();
@@ -154,7 +155,7 @@ impl<H: Host> Table<H> {
         counts.flights_succeeded += 1;
         let mut filled = FillResult::default();
         if flight.standing == Standing::Current {
-            if flight.demand.stores && key_state.is_whole(stamp) {
+            if flight.demand.stores && key_state.is_whole(stamp) && !is_tag_removed {
                 key_state.loaded(stamp);
                 // Only other requests that were handed out need to know of this write: the request that brought it and later ones do not.
                 if requests.len() > 1 {
@@ -221,7 +222,8 @@ impl<H: Host> Table<H> {
         terms: &StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> FillResult {
-        if !remains.stores || self.life == Acceptance::Closed || !self.flights[remains.key_state].is_whole(remains.stamp) {
+        let is_whole = self.flights[remains.key_state].is_whole(remains.stamp) && !self.is_tag_removed(terms, remains.stamp.attempt());
+        if !remains.stores || self.life == Acceptance::Closed || !is_whole {
             return FillResult::default();
         }
         self.forget_failure(remains.key_state, turn);
@@ -353,7 +355,7 @@ impl<H: Host> Table<H> {
         let status = self.status_if_ended(id);
         let hash = self.hash(key);
         let (handed, attempt) = self.requests.get(id).map(|request| (request.handed, request.attempt)).unwrap_or_default();
-        if status != Status::OK || self.recent.is_written_since(hash, handed) {
+        if status != Status::OK || self.recent.is_written_since(hash, handed) || self.is_tag_removed(&terms, attempt) {
             self.counts.extras_refused += 1;
             turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return if status == Status::OK { Status::LATE } else { status };

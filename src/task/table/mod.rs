@@ -50,6 +50,7 @@ use super::host::{Effects, Host, TableContext};
 use super::queue::WaitQueue;
 use super::rate::Rate;
 use super::recent::Recent;
+use super::removed_tags::RemovedTags;
 use super::request::{Part, Request, Slots};
 use super::slab::IdSlab;
 use super::throttle::Throttle;
@@ -85,6 +86,7 @@ pub struct Table<H: Host> {
     errors_expire: Option<DeadlineId>,
     throttled: Throttled,
     recent: Recent,
+    removed_tags: RemovedTags,
     random: Random,
 
     /// New flights of the current fetch that will share the next request. A free slot is kept for them.
@@ -158,6 +160,7 @@ impl<H: Host> Table<H> {
             failures: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
             throttled: Throttled::new(Throttle::new(tasks.stale_retry)),
             recent: Recent::default(),
+            removed_tags: RemovedTags::default(),
             random: Random::new(settings.cache.seed),
             opening: Vec::new(),
             forming: Vec::new(),

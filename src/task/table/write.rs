@@ -1,7 +1,8 @@
 //! The host writes the cache while keys are being loaded (rule F08). A put settles waiting flights, and every write overtakes running ones.
 
 use super::{AnswerStore, Host, Table, TableContext};
-use crate::base::Answer;
+use crate::base::hint::rarely;
+use crate::base::{Answer, StoreTerms};
 use crate::task::flight::Phase;
 use crate::task::host::{DeferredDrop, Effects, FillResult};
 use crate::task::outcome::Source;
@@ -49,6 +50,21 @@ impl<H: Host> Table<H> {
             self.overtake(key_state, turn.out);
         }
         self.conclude(turn);
+    }
+
+    /// The host removed or expired the entries with this tag: answers to requests that are with the provider are not stored if they carry it
+    /// (rule R11). Which of the running loads these are shows with their answers, so they can be joined until then.
+    pub fn tag_removed(&mut self, tag: &[u8]) {
+        match self.requests.values().map(|request| request.attempt).min() {
+            Some(oldest) => self.removed_tags.note(tag, self.attempts, oldest),
+            None => self.removed_tags.clear(),
+        }
+    }
+
+    /// Whether a tag of an answer was removed since its attempt began.
+    #[inline(always)]
+    pub(super) fn is_tag_removed(&self, terms: &StoreTerms, attempt: u64) -> bool {
+        rarely(terms.labels.is_some()) && terms.labels.as_ref().is_some_and(|labels| self.removed_tags.cover(labels, attempt))
     }
 
     /// The key was just written: a running flight still settles the positions that have joined it, but cannot be joined any more.

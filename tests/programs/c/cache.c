@@ -6,7 +6,7 @@
 /* what a removal listener or a naming function heard last, and how often */
 struct heard {
     int times, ended;
-    int by_cause[KVL_CAUSE_TRIMMED + 1];
+    int by_cause[KVL_CAUSE_TAG + 1];
     kvl_cause_t cause;
     char key[16];
     kvl_result_t entry;

@@ -29,7 +29,7 @@ static int check_status_at(kvl_status_t is, kvl_status_t wanted, const char *wha
 }
 
 /* On which terms an answer is stored. */
-#define TERMS(ttl_ms, priority, cost) (&(kvl_terms_t){sizeof(kvl_terms_t), (ttl_ms), (priority), (cost), 0, 0, 0})
+#define TERMS(ttl_ms, priority, cost) (&(kvl_terms_t){sizeof(kvl_terms_t), (ttl_ms), (priority), (cost), 0, 0, 0, NULL, 0, NULL, 0})
 /* holds? */
 #define CHECK(what) ((void)check_at(!!(what), #what, __FILE__, __LINE__))
 /* answers the status? */

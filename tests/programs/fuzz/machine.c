@@ -252,7 +252,7 @@ static void provide(void *user_data, kvl_request_t *request)
 
 static void hear_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
-    MUST(cause >= KVL_CAUSE_EXPIRED && cause <= KVL_CAUSE_TRIMMED && entry->key_len <= KVL_KEY_MAX);
+    MUST(cause >= KVL_CAUSE_EXPIRED && cause <= KVL_CAUSE_TAG && entry->key_len <= KVL_KEY_MAX);
     machine_step(user_data);
 }
 
@@ -282,7 +282,7 @@ static void read_one(struct machine *machine)
     case KVL_EVENT_PROGRESS: ticket_progress(event.user_data, event.done, event.failed, event.total); break;
     case KVL_EVENT_REQUEST: provide(event.user_data, event.request); break;
     case KVL_EVENT_CANCEL: MUST(kvl_request_is_cancelled(event.request) != KVL_CANCEL_NO); break;
-    case KVL_EVENT_REMOVAL: MUST(event.cause >= KVL_CAUSE_EXPIRED && event.cause <= KVL_CAUSE_TRIMMED); break;
+    case KVL_EVENT_REMOVAL: MUST(event.cause >= KVL_CAUSE_EXPIRED && event.cause <= KVL_CAUSE_TAG); break;
     case KVL_EVENT_CLOSED: hear_closed(event.user_data); break;
     default: must(false, "an event of a known kind", event.kind, __FILE__, __LINE__);
     }

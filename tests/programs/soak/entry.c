@@ -59,7 +59,7 @@ void on_removal(void *user_data, const kvl_result_t *result, kvl_cause_t cause)
 {
     struct entry *entry = user_data;
 
-    CHECK(cause >= KVL_CAUSE_EXPIRED && cause <= KVL_CAUSE_TRIMMED);
+    CHECK(cause >= KVL_CAUSE_EXPIRED && cause <= KVL_CAUSE_TAG);
     CHECK(result->key_len == sizeof(uint64_t));
     atomic_fetch_add(&entry->removals, 1);
 }

@@ -114,8 +114,9 @@ impl AnswerStore for TestStore {
         if terms.ttl == Some(Ttl::DoNotStore) {
             return FillResult::default();
         }
+        let filled = FillResult { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) };
         self.entries.borrow_mut().insert(key.to_vec(), Stored { answer: answer.clone(), terms, is_stale: false });
-        FillResult { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) }
+        filled
     }
 
     fn stale(&mut self, key: &[u8]) -> Option<Outcome> {

@@ -13,6 +13,7 @@ mod faults;
 mod gate;
 mod harness;
 mod joining;
+mod labels;
 mod leaving;
 mod model;
 mod places;

@@ -81,6 +81,8 @@ module Kvlight
   FOREVER = -1 # A timeout: none.
   ENTRY_COST = 90 # The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this.
   URGENCY_BACKGROUND = -1000 # An urgency: the default of a refresh.
+  LABEL_MAX = 255 # The longest version of a record, and the longest tag, in bytes.
+  TAGS_MAX = 16 # The most tags of an entry.
   KEY_MAX = 65535 # The longest key, in bytes.
   SOURCE_NONE = 0 # None: the position failed, or was refused before the lookup.
   SOURCE_STORE = 1 # The store.
@@ -97,6 +99,7 @@ module Kvlight
   CAUSE_CLEARED = 6 # The store was cleared or freed.
   CAUSE_REFUSED = 7 # It was refused, and never stored.
   CAUSE_TRIMMED = 8 # The store was trimmed or made smaller.
+  CAUSE_TAG = 9 # A tag that it had was removed.
   EVENT_RESULT = 1 # One position of a fetch is settled.
   EVENT_RESULTS = 2 # All positions of a batch are settled.
   EVENT_PROGRESS = 3 # Some more positions of a batch are settled.
@@ -334,6 +337,9 @@ module Kvlight
       kvl_cache_trim_to: [:INT32_T, %i[UINTPTR_T SIZE_T]],
       kvl_cache_clear: [:INT32_T, %i[UINTPTR_T]],
       kvl_cache_resize: [:INT32_T, %i[UINTPTR_T SIZE_T INT64_T]],
+      kvl_cache_remove_tag: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],
+      kvl_cache_expire_tag: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],
+      kvl_cache_expire_all: [:INT32_T, %i[UINTPTR_T]],
       kvl_cache_save: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
       kvl_cache_load: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
       kvl_cache_save_encoded: [:INT32_T, %i[UINTPTR_T VOIDP UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
@@ -405,6 +411,8 @@ module Kvlight
       kvl_request_finish_error: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_request_retain: [:UINTPTR_T, %i[UINTPTR_T]],
       kvl_request_release: [:VOID, %i[UINTPTR_T]],
+      kvl_request_stale: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_request_not_modified: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP]],
       kvl_queue_new: [:INT32_T, %i[UINT32_T UINTPTR_T]],
       kvl_queue_fd: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_queue_handle: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
@@ -427,8 +435,8 @@ module Kvlight
     Slice = layout 16, "QQ",
              %i[data len]
 
-    Terms = layout 48, "QqdqLLq",
-             %i[struct_size ttl_ms priority cost flags reserved stale_ttl_ms]
+    Terms = layout 80, "QqdqLLqQQQQ",
+             %i[struct_size ttl_ms priority cost flags reserved stale_ttl_ms version version_len tags tags_len]
 
     Transfer = layout 40, "QQQQQ",
              %i[struct_size entries skipped total bytes]

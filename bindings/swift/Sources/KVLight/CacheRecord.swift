@@ -35,4 +35,6 @@ public enum RemovalCause: UInt32, Sendable {
     /// It never got in.
     case refused
     case trimmed
+    /// A tag that it had was removed.
+    case tag
 }

@@ -142,6 +142,10 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var refreshesDropped: Int
     /// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
     public var concurrencyLimit: Int
+    /// Values that were removed by a tag.
+    public var removedTag: Int
+    /// The cost of the values removed by a tag, in bytes.
+    public var removedCostTag: Int
 
     init(_ stats: kvl_stats_t) {
         windowID = stats.window_id
@@ -213,5 +217,7 @@ public struct KVLightStatistics: Hashable, Sendable {
         refreshesFailed = Int(clamping: stats.refreshes_failed)
         refreshesDropped = Int(clamping: stats.refreshes_dropped)
         concurrencyLimit = Int(clamping: stats.concurrency_limit)
+        removedTag = Int(clamping: stats.removed_tag)
+        removedCostTag = Int(clamping: stats.removed_cost_tag)
     }
 }

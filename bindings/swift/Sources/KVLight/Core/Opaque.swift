@@ -64,7 +64,7 @@ package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePoin
 func terms(ttl: Int64, priority: Double, flags: UInt32 = 0, stale: Int64 = 0) -> kvl_terms_t {
     kvl_terms_t(
         struct_size: MemoryLayout<kvl_terms_t>.size, ttl_ms: ttl, priority: priority, cost: Int64(KVL_COST_DEFAULT), flags: flags,
-        reserved: 0, stale_ttl_ms: stale
+        reserved: 0, stale_ttl_ms: stale, version: nil, version_len: 0, tags: nil, tags_len: 0
     )
 }
 

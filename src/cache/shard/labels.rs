@@ -1,0 +1,128 @@
+//! Labels of entries: what is known of a key whatever its age, how an unchanged value lives anew (rule R06), and what happens to all entries
+//! with a tag (rule R11).
+
+use super::super::departure::{Cause, Departures};
+use super::super::entry::{Hit, NewEntry, PutOutcome};
+use super::super::slab::Place;
+use super::steps::STEP;
+use super::{Shard, finite};
+use crate::base::hint::rarely;
+use crate::base::{Labels, Millis, Present, Ttl};
+
+/// How many places are visited for each entry that a step may change.
+const SPARSE: usize = 4;
+
+/// What happens to the entries with a tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in super::super) enum TagFate {
+    /// They leave.
+    Removed,
+    /// Their time ends now: their grace begins, or they leave (rule R12).
+    Expired,
+}
+
+impl Shard {
+    /// The labels of the entry at `place`.
+    pub fn labels_of(&self, place: Place) -> Option<&Labels> {
+        self.labels.as_ref().and_then(|index| index.of(place))
+    }
+
+    /// Records the labels of the entry that was just stored at `place`.
+    #[inline(always)]
+    pub(super) fn note_labels(&mut self, place: Place, labels: Option<Labels>) {
+        if let Some(labels) = labels {
+            self.enter_labels(place, labels);
+        }
+    }
+
+    #[inline(never)]
+    fn enter_labels(&mut self, place: Place, labels: Labels) {
+        self.labels.get_or_insert_default().enter(place, labels, &self.hasher);
+    }
+
+    /// Takes the labels of the entry at `place`, which leaves.
+    #[inline(always)]
+    pub(super) fn take_labels(&mut self, place: Place) -> Option<Labels> {
+        if rarely(self.labels.is_some()) { self.leave_labels(place) } else { None }
+    }
+
+    #[inline(never)]
+    fn leave_labels(&mut self, place: Place) -> Option<Labels> {
+        let index = self.labels.as_mut()?;
+        let labels = index.leave(place, &self.hasher);
+        if index.is_empty() {
+            self.labels = None;
+        }
+        labels
+    }
+
+    /// The entry under `key`, fresh or stale, and its labels. Not a use of it.
+    pub fn known(&self, hash: u64, key: &[u8], now: Millis) -> Option<(Hit, Option<Labels>)> {
+        let found = self.slab.find(hash, key).filter(|found| self.leaves_at(found.place) > now)?;
+        let (place, end) = (found.place, self.end_of(found.place));
+        Some((Hit::of(&self.slab, found, end), self.labels_of(place).cloned()))
+    }
+
+    /// Whether `entry`, which is put over the one at `place`, is that very value, to live anew with the labels that it has.
+    #[inline(never)]
+    pub(super) fn is_renewed(&self, place: Place, entry: &NewEntry, ttl: Ttl, now: Millis) -> bool {
+        let is_same = self.slab.answer(place).is(&entry.answer) && self.labels_of(place) == entry.terms.labels.as_ref();
+        is_same && ttl != Ttl::DoNotStore && self.leaves_at(place) > now
+    }
+
+    /// The value at `place` lives anew, as if it had just been put there. Its key and its cost stay.
+    pub(super) fn renew(&mut self, place: Place, entry: &NewEntry, ttl: Ttl, present: Present) -> PutOutcome {
+        let (cost, used) = (self.slab.cost(place), present.latest);
+        let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
+        self.ends.remove(place);
+        let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
+        if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
+            self.order.leave(&mut self.slab, place);
+        }
+        self.order.enter(&mut self.slab, place, priority, used);
+        let deadline = self.expiry.deadline(ttl, used);
+        self.slab.set_stored_at(place, present.earliest);
+        self.slab.set_deadline(place, deadline);
+        PutOutcome::Stored { cost, expires_at: finite(self.note_lifetime(place, deadline, grace_ms, used)) }
+    }
+
+    /// Removes or expires some of the entries with a tag, from the place with the number `from` on, which it moves ahead, and adds how many live
+    /// ones there were to `count`. Returns whether there is more to do.
+    pub fn tag_step(&mut self, tag: &[u8], fate: TagFate, from: &mut u32, count: &mut usize, now: Millis, out: &mut Departures) -> bool {
+        for _ in 0..STEP {
+            let next = self.labels.as_ref().and_then(|index| index.next_with(tag, *from, &self.hasher));
+            let Some(place) = next else {
+                self.shrink_if_empty();
+                return false;
+            };
+            *from = place.number() + 1;
+            let is_alive = self.end_of(place) > now;
+            *count += usize::from(is_alive);
+            match fate {
+                TagFate::Removed => {
+                    self.dismiss_or_expire(place, Cause::Tag, now, out);
+                }
+                TagFate::Expired if is_alive => self.end(place, now, now, out),
+                TagFate::Expired => {}
+            }
+        }
+        true
+    }
+
+    /// Ends the time of the live entries at some of the `places`. Returns whether there is more to do.
+    pub fn expire_step(&mut self, places: &mut std::ops::Range<usize>, now: Millis, out: &mut Departures) -> bool {
+        let mut ended = 0;
+        for _ in 0..STEP * SPARSE {
+            if ended == STEP {
+                break;
+            }
+            let Some(place) = places.next().map(|at| Place::of_number(at as u32)) else { break };
+            if self.slab.is_live(place) && self.end_of(place) > now {
+                ended += 1;
+                self.end(place, now, now, out);
+            }
+        }
+        self.shrink_if_empty();
+        self.slab.len() > 0 && places.start < places.end
+    }
+}

@@ -1,0 +1,75 @@
+//! Tags that the program removed while requests were with the provider (rule R11): answers to those requests that carry one of them are not
+//! stored.
+
+use crate::base::Labels;
+use std::collections::BTreeMap;
+
+/// How many tags are remembered one by one.
+const MOST: usize = 256;
+
+/// By tag, the number of the last attempt that had begun when it was removed.
+#[derive(Default)]
+pub struct RemovedTags {
+    by_tag: BTreeMap<Box<[u8]>, u64>,
+    /// The same for all tags together, once there were too many to remember.
+    any: u64,
+}
+
+impl RemovedTags {
+    /// `tag` was removed when this attempt was the last that had begun, and `oldest` the oldest that was not over.
+    pub fn note(&mut self, tag: &[u8], last: u64, oldest: u64) {
+        self.by_tag.retain(|_, removed_at| *removed_at >= oldest);
+        if self.by_tag.len() >= MOST {
+            self.by_tag.clear();
+            self.any = last;
+        } else {
+            self.by_tag.insert(tag.into(), last);
+        }
+    }
+
+    /// No attempt is under way.
+    pub fn clear(&mut self) {
+        self.by_tag.clear();
+    }
+
+    /// Whether one of the tags was removed since this attempt began.
+    pub fn cover(&self, labels: &Labels, attempt: u64) -> bool {
+        let is_removed = |tag: &[u8]| attempt <= self.any || self.by_tag.get(tag).is_some_and(|removed_at| attempt <= *removed_at);
+        labels.tags().any(is_removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tagged(tags: &[&str]) -> Labels {
+        Labels::new(b"", tags.iter().map(|tag| tag.as_bytes())).expect("good").expect("some")
+    }
+
+    #[test]
+    fn r11_an_attempt_that_began_before_is_covered_and_a_later_one_is_not() {
+        let mut removed = RemovedTags::default();
+        removed.note(b"a", 5, 3);
+        for (tags, attempt, covered) in [(&["a"][..], 5, true), (&["b", "a"], 3, true), (&["a"], 6, false), (&["b"], 3, false)] {
+            assert_eq!(removed.cover(&tagged(tags), attempt), covered, "{tags:?} of {attempt}");
+        }
+        removed.clear();
+        assert!(!removed.cover(&tagged(&["a"]), 1));
+    }
+
+    #[test]
+    fn r11_what_is_remembered_is_bounded_and_forgets_no_removal() {
+        let mut removed = RemovedTags::default();
+        for nth in 0..10_000_u64 {
+            removed.note(format!("tag {nth}").as_bytes(), nth + 1, 1);
+            assert!(removed.by_tag.len() <= MOST);
+        }
+        for nth in (0..10_000_u64).step_by(97) {
+            assert!(removed.cover(&tagged(&[&format!("tag {nth}")]), nth.min(1)), "{nth}");
+        }
+        // What no attempt can meet any more is forgotten.
+        removed.note(b"last", 20_000, 20_000);
+        assert_eq!(removed.by_tag.len(), 1);
+    }
+}

@@ -1,0 +1,326 @@
+//! Versions and tags of entries (rules R06, R11), as the store sees them.
+
+use kvlight::base::config::CacheSettings;
+use kvlight::base::{Answer, Clock, Labels, Millis, StoreTerms, Ttl, Value};
+use kvlight::cache::{Cause, Departures, ENTRY_COST, NewEntry, Store};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn text(text: &str) -> Answer {
+    Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
+}
+
+fn labels(version: &str, tags: &[&str]) -> Option<Labels> {
+    Labels::new(version.as_bytes(), tags.iter().map(|tag| tag.as_bytes())).expect("good labels")
+}
+
+fn tagged(tags: &[&str]) -> StoreTerms {
+    StoreTerms { labels: labels("", tags), ..StoreTerms::default() }
+}
+
+struct World {
+    store: Store,
+    clock: Clock,
+    left: Departures,
+}
+
+/// Entries live for 100 ms and stay for 50 more.
+fn graceful() -> CacheSettings {
+    CacheSettings { ttl_ms: Some(100), stale_ttl_ms: 50, shards: Some(1), ..CacheSettings::default() }
+}
+
+impl World {
+    fn new(settings: CacheSettings) -> World {
+        World { store: Store::new(&settings, None), clock: Clock::manual(Millis(5_000)), left: Departures::new() }
+    }
+
+    fn advance(&mut self, by_ms: u64) {
+        if let Clock::Manual(clock) = &self.clock {
+            clock.advance(by_ms);
+        }
+    }
+
+    fn put_answer(&mut self, key: &str, answer: &Answer, terms: StoreTerms) -> bool {
+        let entry = NewEntry { terms, ..NewEntry::new(answer.clone()) };
+        self.store.put(key.as_bytes(), entry, &self.clock, &mut self.left).is_stored()
+    }
+
+    fn put(&mut self, key: &str, terms: StoreTerms) -> bool {
+        self.put_answer(key, &text(key), terms)
+    }
+
+    fn renew(&mut self, key: &str, answer: &Answer, labels: Option<Labels>) -> bool {
+        self.put_answer(key, answer, StoreTerms { renews: true, labels, ..StoreTerms::default() })
+    }
+
+    fn is_fresh(&self, key: &str) -> bool {
+        self.store.peek(key.as_bytes(), &self.clock).is_some()
+    }
+
+    fn is_stale(&self, key: &str) -> bool {
+        self.store.stale(key.as_bytes(), &self.clock).is_some()
+    }
+
+    /// The age of what there is of the key, and its labels.
+    fn known(&self, key: &str) -> Option<(u64, Option<Labels>)> {
+        let (hit, labels) = self.store.known(key.as_bytes(), &self.clock)?;
+        Some((self.clock.millis().since(hit.stored_at), labels))
+    }
+
+    fn len(&mut self) -> u64 {
+        self.store.len(&self.clock, &mut self.left)
+    }
+
+    fn cost(&mut self) -> u64 {
+        self.store.cost(&self.clock, &mut self.left)
+    }
+
+    fn remove_tag(&mut self, tag: &str) -> usize {
+        self.store.remove_tag(tag.as_bytes(), &self.clock, &mut self.left)
+    }
+
+    fn expire_tag(&mut self, tag: &str) -> usize {
+        self.store.expire_tag(tag.as_bytes(), &self.clock, &mut self.left)
+    }
+
+    fn left(&mut self) -> Vec<(String, Cause)> {
+        self.left.drain(..).map(|left| (String::from_utf8_lossy(&left.key).into_owned(), left.cause)).collect()
+    }
+}
+
+#[test]
+fn r06_what_has_not_changed_lives_anew_without_leaving() {
+    for fresh in [true, false] {
+        let mut world = World::new(graceful());
+        let (answer, version) = (text("value"), labels("v1", &["t"]));
+        world.put_answer("k", &answer, StoreTerms { labels: version.clone(), ..StoreTerms::default() });
+        let (cost, age) = (world.cost(), if fresh { 90 } else { 120 });
+        world.advance(age);
+        assert_eq!((world.is_fresh("k"), world.is_stale("k")), (fresh, !fresh));
+        assert_eq!(world.known("k"), Some((age, version.clone())));
+        assert!(world.renew("k", &answer, version.clone()));
+        assert_eq!((world.left(), world.len(), world.cost()), (vec![], 1, cost));
+        assert_eq!(world.known("k"), Some((0, version.clone())));
+        world.advance(99);
+        assert!(world.is_fresh("k"));
+        world.advance(1);
+        assert_eq!((world.is_fresh("k"), world.is_stale("k")), (false, true));
+        world.advance(50);
+        assert_eq!((world.known("k"), world.len(), world.cost()), (None, 0, 0));
+        assert_eq!(world.remove_tag("t"), 0);
+    }
+}
+
+#[test]
+fn r06_a_value_that_lives_anew_keeps_its_place_among_the_others() {
+    let mut world = World::new(CacheSettings { capacity: 2, ..graceful() });
+    let answer = text("value");
+    world.put_answer("k", &answer, StoreTerms::default());
+    world.put("other", StoreTerms::default());
+    world.renew("k", &answer, None);
+    world.put("third", StoreTerms::default());
+    assert_eq!((world.left(), world.is_fresh("k")), (vec![("other".into(), Cause::Capacity)], true), "it was used last");
+}
+
+#[test]
+fn r06_another_value_or_other_labels_replace_it_and_what_has_left_is_stored_again() {
+    let mut world = World::new(graceful());
+    let answer = text("value");
+    world.put_answer("k", &answer, StoreTerms { labels: labels("v1", &[]), ..StoreTerms::default() });
+    world.renew("k", &answer, labels("v2", &[]));
+    assert_eq!((world.left(), world.known("k")), (vec![("k".into(), Cause::Replaced)], Some((0, labels("v2", &[])))));
+    world.renew("k", &text("other"), labels("v2", &[]));
+    assert_eq!(world.left(), [("k".into(), Cause::Replaced)]);
+    world.renew("new", &text("v"), None);
+    assert!(world.is_fresh("new"));
+    let terms = StoreTerms { renews: true, ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() };
+    world.put_answer("k", &answer, terms);
+    assert!(!world.is_fresh("k"));
+    world.store.clear(&world.clock, &mut world.left);
+    assert_eq!((world.len(), world.cost()), (0, 0));
+}
+
+#[test]
+fn r11_s03_labels_are_paid_for_and_none_cost_nothing() {
+    let mut world = World::new(CacheSettings::default());
+    let cost_with = |world: &mut World, labels: Option<Labels>| {
+        world.put_answer("k", &Answer::Null, StoreTerms { cost: Some(0), labels, ..StoreTerms::default() });
+        world.cost()
+    };
+    let plain = ENTRY_COST + 1;
+    assert_eq!(cost_with(&mut world, None), plain);
+    let version = cost_with(&mut world, labels("v", &[]));
+    let tags = ["a".repeat(255), "b".repeat(255)];
+    let all = cost_with(&mut world, labels("v", &[&tags[0], &tags[1]]));
+    assert!(version > plain && all > version + 510, "{plain}, {version}, {all}");
+    assert_eq!(cost_with(&mut world, None), plain, "they leave with their entry");
+    world.store.clear(&world.clock, &mut world.left);
+    assert_eq!(world.cost(), 0);
+}
+
+#[test]
+fn r11_a_tag_takes_its_entries_and_no_others_with_it() {
+    for shards in [1, 4] {
+        let mut world = World::new(CacheSettings { shards: Some(shards), ..graceful() });
+        for (key, tags) in [("1", &["a"][..]), ("2", &["a", "b"]), ("3", &["b"]), ("4", &[])] {
+            world.put(key, tagged(tags));
+        }
+        assert_eq!((world.remove_tag("a"), world.remove_tag("a"), world.remove_tag("c")), (2, 0, 0));
+        let mut left = world.left();
+        left.sort();
+        assert_eq!(left, [("1".into(), Cause::Tag), ("2".into(), Cause::Tag)]);
+        assert_eq!(["1", "2", "3", "4"].map(|key| world.is_fresh(key)), [false, false, true, true]);
+        // A value without the tag takes the place of one with it.
+        world.put("3", tagged(&["c"]));
+        world.left();
+        assert_eq!((world.remove_tag("b"), world.remove_tag("c")), (0, 1));
+        assert_eq!(world.store.counts().removed(Cause::Tag).entries, 3);
+    }
+}
+
+#[test]
+fn r11_what_is_stale_leaves_with_its_tag_too_and_counts_as_nothing() {
+    let mut world = World::new(graceful());
+    world.put("k", tagged(&["a"]));
+    world.advance(100);
+    assert!(world.is_stale("k"));
+    assert_eq!((world.remove_tag("a"), world.len()), (0, 0));
+    assert_eq!(world.left(), [("k".into(), Cause::Tag)]);
+}
+
+#[test]
+fn r12_the_entries_with_a_tag_or_all_of_them_end_now() {
+    let mut world = World::new(graceful());
+    let put_all = |world: &mut World| [("1", &["a"][..]), ("2", &["a"]), ("3", &[])].map(|(key, tags)| world.put(key, tagged(tags)));
+    put_all(&mut world);
+    world.advance(10);
+    assert_eq!([world.expire_tag("a"), world.expire_tag("a")], [2, 0], "they have ended");
+    assert_eq!(["1", "2", "3"].map(|key| (world.is_fresh(key), world.is_stale(key))), [(false, true), (false, true), (true, false)]);
+    assert_eq!(world.left(), []);
+    world.store.expire_all(&world.clock, &mut world.left);
+    assert_eq!(["1", "2", "3"].map(|key| (world.is_fresh(key), world.is_stale(key))), [(false, true); 3]);
+    world.advance(49);
+    assert!(world.is_stale("1"));
+    world.advance(1);
+    assert_eq!(world.len(), 0);
+    world.left();
+
+    let mut world = World::new(CacheSettings { stale_ttl_ms: 0, ..graceful() });
+    put_all(&mut world);
+    assert_eq!(world.expire_tag("a"), 2);
+    assert!(world.left().iter().all(|(_, cause)| *cause == Cause::Expired));
+    world.store.expire_all(&world.clock, &mut world.left);
+    assert_eq!((world.left(), world.len()), (vec![("3".into(), Cause::Expired)], 0));
+}
+
+#[test]
+fn r11_s02a_labels_move_with_their_entries_when_shards_change() {
+    let mut world = World::new(CacheSettings { shards: None, capacity: 100_000, stale_ttl_ms: 1_000, ..graceful() });
+    let names: Vec<String> = (0..300).map(|nth| nth.to_string()).collect();
+    let of = |nth: usize| labels(&format!("v{nth}"), &[if nth % 3 == 0 { "third" } else { "other" }]);
+    for (nth, name) in names.iter().enumerate() {
+        world.put(name, StoreTerms { labels: of(nth), ..StoreTerms::default() });
+        if nth == 149 {
+            world.advance(100);
+        }
+    }
+    assert!(world.is_stale("0"));
+    let cost = world.cost();
+    for capacity in [1_000, 100_000, 500] {
+        world.store.resize(capacity, None, &world.clock, &mut world.left);
+        assert!(names.iter().enumerate().all(|(nth, name)| world.known(name).is_some_and(|(_, labels)| labels == of(nth))));
+        assert_eq!(world.cost(), cost);
+    }
+    assert_eq!((world.remove_tag("third"), world.len()), (50, 200), "of 100, half are stale");
+    assert_eq!((world.remove_tag("other"), world.len(), world.cost()), (100, 0, 0));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put { key: u8, tags: BTreeSet<u8>, ttl: u64 },
+    Remove(u8),
+    RemoveTag(u8),
+    ExpireTag(u8),
+    ExpireAll,
+    Advance(u64),
+    Clear,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || 0u8..12;
+    let tags = proptest::collection::btree_set(0u8..4, 0..3);
+    prop_oneof![
+        8 => (key(), tags, 1u64..100).prop_map(|(key, tags, ttl)| Step::Put { key, tags, ttl }),
+        2 => key().prop_map(Step::Remove),
+        2 => (0u8..4).prop_map(Step::RemoveTag),
+        2 => (0u8..4).prop_map(Step::ExpireTag),
+        1 => Just(Step::ExpireAll),
+        3 => (1u64..60).prop_map(Step::Advance),
+        1 => Just(Step::Clear),
+    ]
+}
+
+/// What must be known of a key.
+#[derive(Clone)]
+struct Expected {
+    tags: BTreeSet<u8>,
+    end: u64,
+    leaves: u64,
+}
+
+proptest! {
+    #[test]
+    fn r11_any_sequence_of_operations(steps in proptest::collection::vec(step(), 1..150), shards in 1u32..3) {
+        let mut world = World::new(CacheSettings { shards: Some(shards), ..graceful() });
+        let (mut known, mut now) = (BTreeMap::<u8, Expected>::new(), 5_000);
+        for step in steps {
+            let alive = |tag: u8, known: &BTreeMap<u8, Expected>| known.values().filter(|e| e.tags.contains(&tag) && now < e.end).count();
+            match step {
+                Step::Put { key, tags, ttl } => {
+                    let names: Vec<String> = tags.iter().map(u8::to_string).collect();
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let terms = StoreTerms { ttl: Some(Ttl::of_ms(ttl)), ..tagged(&names) };
+                    prop_assert!(world.put(&key.to_string(), terms));
+                    known.insert(key, Expected { tags, end: now + ttl, leaves: now + ttl + 50 });
+                }
+                Step::Remove(key) => {
+                    world.store.remove(key.to_string().as_bytes(), &world.clock, &mut world.left);
+                    known.remove(&key);
+                }
+                Step::RemoveTag(tag) => {
+                    prop_assert_eq!(world.remove_tag(&tag.to_string()), alive(tag, &known));
+                    known.retain(|_, entry| !entry.tags.contains(&tag));
+                }
+                Step::ExpireTag(tag) => {
+                    prop_assert_eq!(world.expire_tag(&tag.to_string()), alive(tag, &known));
+                    for entry in known.values_mut().filter(|entry| entry.tags.contains(&tag) && now < entry.end) {
+                        (entry.end, entry.leaves) = (now, now + 50);
+                    }
+                }
+                Step::ExpireAll => {
+                    world.store.expire_all(&world.clock, &mut world.left);
+                    for entry in known.values_mut().filter(|entry| now < entry.end) {
+                        (entry.end, entry.leaves) = (now, now + 50);
+                    }
+                }
+                Step::Advance(by) => {
+                    world.advance(by);
+                    now += by;
+                }
+                Step::Clear => {
+                    world.store.clear(&world.clock, &mut world.left);
+                    known.clear();
+                }
+            }
+            known.retain(|_, entry| now < entry.leaves);
+            prop_assert_eq!(world.len(), known.len() as u64);
+            for key in 0u8..12 {
+                let entry = known.get(&key);
+                prop_assert_eq!(world.is_fresh(&key.to_string()), entry.is_some_and(|entry| now < entry.end));
+                prop_assert_eq!(world.known(&key.to_string()).is_some(), entry.is_some());
+            }
+        }
+        world.store.clear(&world.clock, &mut world.left);
+        prop_assert_eq!(world.cost(), 0);
+    }
+}
