@@ -108,7 +108,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.capacity = v.count();
     "cache.cost_limit" Int(-1, MAX), "-1", engine, "The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST.",
         |s, v| s.cache.cost_limit = v.limit();
-    "cache.shards" Int(0, 4096), "0", engine, "The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit.",
+    "cache.shards" Int(0, 4096), "0", engine, "The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit.",
         |s, v| s.cache.shards = (v.int() > 0).then(|| v.small());
     "cache.ttl_ms" Int(-1, MAX), "-1", engine, "The TTL of values, in milliseconds; -1 never expires them; 0 stores no values.",
         |s, v| s.cache.ttl_ms = v.limit();
@@ -158,7 +158,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.omitted_is_null = v.bool();
     "rate.requests_per_s" Real(0.0, 1e9), "0", engine, "The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot.",
         |s, v| s.tasks.rate.requests_per_s = v.real();
-    "rate.burst" Int(1, COUNT), "1", engine, "How many requests may go at once after a pause, with rate.requests_per_s.",
+    "rate.burst" Int(1, COUNT), "1", engine, "How many requests may be handed out at once after an idle time, with rate.requests_per_s.",
         |s, v| s.tasks.rate.burst = v.small();
     "breaker.failure_ratio" Real(0.0, 1.0), "0", engine, "The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent.",
         |s, v| s.tasks.breaker.failure_ratio = v.real();
@@ -176,17 +176,17 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.refresh.after = v.real();
     "refresh.after_ms" Int(0, MAX), "0", engine, "The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never.",
         |s, v| s.cache.refresh.after_ms = v.count();
-    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds.",
+    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds.",
         |s, v| s.cache.refresh.retry_ms = v.count();
     "refresh.jitter" Real(0.0, 1.0), "0", engine, "Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together.",
         |s, v| s.cache.refresh.jitter = v.real();
-    "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire.",
+    "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire.",
         |s, v| s.cache.stale_ttl_ms = v.count();
     "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once.",
         |s, v| s.tasks.stale_retry = v.millis();
     "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate.",
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
-    "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing).",
+    "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing).",
         |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
     "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.timeout = v.maybe_millis();
@@ -194,13 +194,13 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.fetch.attempt_timeout = v.maybe_millis();
     "read" Word(&["normal", "refresh", "cache_only", "no_store"]), "normal", fetch, "normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it.",
         |s, v| s.fetch.read = v.word(&[ReadMode::Normal, ReadMode::Refresh, ReadMode::CacheOnly, ReadMode::NoStore]);
-    "load.on_timeout" Word(&["continue", "cancel"]), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted.",
+    "load.on_timeout" Word(&["continue", "cancel"]), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted.",
         |s, v| s.fetch.on_timeout = v.word(&[LeavePolicy::Continue, LeavePolicy::Cancel]);
     "load.on_cancel" Word(&["cancel", "continue"]), "cancel", fetch, "What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout.",
         |s, v| s.fetch.on_cancel = v.word(&[LeavePolicy::Cancel, LeavePolicy::Continue]);
     "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first.",
         |s, v| s.fetch.priority = Some(v.real());
-    "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
+    "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
         |s, v| s.fetch.urgency = i32::try_from(v.int()).ok();
     "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is retried; -1 is no limit.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
@@ -208,7 +208,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.fetch.retry.shape = v.word(&[RetryShape::Fixed, RetryShape::Exponential, RetryShape::ExponentialThenFixed, RetryShape::FixedThenExponential]);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();
-    "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency.",
+    "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency.",
         |s, v| s.fetch.retry.fixed = v.millis();
     "retry.factor" Real(1.0, 1e6), "2", fetch, "The factor by which each exponential pause exceeds the one before.",
         |s, v| s.fetch.retry.factor = v.real();

@@ -513,7 +513,7 @@ mod tests {
     #[test]
     fn l09_an_impossible_length_is_no_memory() {
         assert_eq!(Value::space(usize::MAX).err(), Some(NoMemory));
-        // With 32 bits that much may be there.
+        // On 32-bit systems, half of isize::MAX may be available.
         if cfg!(target_pointer_width = "64") {
             assert_eq!(Value::space(isize::MAX as usize / 2).err(), Some(NoMemory));
         }

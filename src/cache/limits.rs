@@ -9,7 +9,7 @@ const ENTRIES_PER_SHARD: u64 = 1_024;
 /// A hit holds its shard's lock for half of its time; with this many shards, threads seldom contend. (Measured with two threads, speed
 /// relative to quick_cache: 0.7, 0.75, 0.9 and 1.0 with 4, 8, 16 and 32 shards for each core.)
 const SHARDS_PER_CORE: usize = 32;
-/// In bytes.
+/// The minimum part of the cost limit for each shard if their number is chosen automatically, in bytes.
 const SMALLEST_COST_PART: u64 = 1 << 20;
 
 /// The limits of a whole store: entries, and total cost in bytes.

@@ -59,7 +59,7 @@ impl EvictionOrder {
         let number = self.levels.open(priority);
         slab.set_level(place, number);
         self.levels.enter(number, slab.cost(place), |list| list.append(slab, place));
-        if self.times_uses() {
+        if self.has_idle_ttl() {
             self.uses.iter_mut().for_each(|uses| uses.enter(place, now, slab.room()));
         }
     }
@@ -70,14 +70,14 @@ impl EvictionOrder {
         self.settle(slab);
         let number = slab.level(place);
         self.levels.leave(number, slab.cost(place), |list| list.unlink(slab, place));
-        if self.times_uses() {
+        if self.has_idle_ttl() {
             self.uses.iter_mut().for_each(|uses| uses.leave(place));
         }
     }
 
     /// Whether there is an idle TTL, so that the time of a use matters.
     #[inline(always)]
-    pub fn times_uses(&self) -> bool {
+    pub fn has_idle_ttl(&self) -> bool {
         rarely(self.uses.is_some())
     }
 
@@ -91,7 +91,7 @@ impl EvictionOrder {
     /// When the entry expires by the idle TTL unless it is used before.
     #[inline(always)]
     pub fn idle_end(&self, place: Place) -> Millis {
-        if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.end_of(place)) } else { Millis::NEVER }
+        if self.has_idle_ttl() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.end_of(place)) } else { Millis::NEVER }
     }
 
     /// Returns the entry that has been idle for longest, if there is an idle TTL.
@@ -103,25 +103,25 @@ impl EvictionOrder {
     /// A lower bound of all expiry times by idleness.
     #[inline(always)]
     pub fn next_idle(&self) -> Millis {
-        if self.times_uses() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.next_due()) } else { Millis::NEVER }
+        if self.has_idle_ttl() { self.uses.as_ref().map_or(Millis::NEVER, |uses| uses.next_due()) } else { Millis::NEVER }
     }
 
     /// Whether the buffer of recorded uses is full.
     #[inline]
-    pub fn is_page_full(&self) -> bool {
+    pub fn is_buffer_full(&self) -> bool {
         self.noted as usize >= NOTES
     }
 
     /// Whether [`EvictionOrder::note_use`] is all that a use needs: the buffer is not full, and there is no idle TTL.
     #[inline(always)]
-    pub fn takes_note(&self) -> bool {
+    pub fn records_uses_untimed(&self) -> bool {
         self.noted < self.untimed
     }
 
     /// Records a use. The buffer must not be full.
     #[inline(always)]
     pub fn note_use(&mut self, place: Place) {
-        debug_assert!(!self.is_page_full());
+        debug_assert!(!self.is_buffer_full());
         if let Some(note) = self.notes.get_mut(self.noted as usize) {
             *note = place;
             self.noted += 1;

@@ -154,8 +154,8 @@ impl Shard {
         self.part = limits;
     }
 
-    pub fn times_uses(&self) -> bool {
-        self.order.times_uses()
+    pub fn has_idle_ttl(&self) -> bool {
+        self.order.has_idle_ttl()
     }
 
     pub fn entries(&self) -> u64 {
@@ -220,13 +220,13 @@ impl Shard {
         reading: LookupKind,
         see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
     ) -> Option<R> {
-        if rarely(self.order.is_page_full()) {
+        if rarely(self.order.is_buffer_full()) {
             self.order.settle(&mut self.slab);
         }
         let Some(Found { place, record }) = self.slab.find(hash, key) else { return self.not_found(reading) };
         // The clock is read only for an entry that can expire.
         let mut end = Millis::NEVER;
-        if rarely(self.order.times_uses() || record.deadline() != Millis::NEVER) {
+        if rarely(self.order.has_idle_ttl() || record.deadline() != Millis::NEVER) {
             let deadline = self.lifetimes.as_ref().map_or(record.deadline(), |lifetimes| lifetimes.end(place, record.deadline()));
             match end_if_alive(&mut self.order, place, deadline, clock, reading) {
                 Some(later) => end = later,
@@ -252,7 +252,7 @@ impl Shard {
     /// slow path, [`Shard::read`].
     #[inline(always)]
     pub fn try_lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        if rarely(!self.order.takes_note()) {
+        if rarely(!self.order.records_uses_untimed()) {
             return None;
         }
         let Some(Found { place, record }) = self.slab.find(hash, key) else {
@@ -308,7 +308,7 @@ impl Shard {
         let mut record = Record::new(key, entry.answer.take());
         let ends = kept.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
-        let mut besides = if ends { END_COST } else { 0 } + if self.order.times_uses() { USE_COST } else { 0 };
+        let mut besides = if ends { END_COST } else { 0 } + if self.order.has_idle_ttl() { USE_COST } else { 0 };
         if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
             besides += LIFETIME_COST;
         }
@@ -353,7 +353,7 @@ impl Shard {
         let deadline = self.expiry.deadline(ttl, present.latest);
         self.slab.set_deadline(place, self.expiry.refresh_at(present.latest, deadline));
         self.lifetimes.iter_mut().for_each(|lifetimes| lifetimes.set_end(place, deadline));
-        if rarely(self.order.is_page_full()) {
+        if rarely(self.order.is_buffer_full()) {
             self.order.settle(&mut self.slab);
         }
         self.order.time_use(place, present.latest);

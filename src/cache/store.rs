@@ -364,7 +364,7 @@ impl Store {
         let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.cells.len();
         loop {
             let mut lowest = Vec::with_capacity(self.cells.len());
-            self.look_at_all(now, out, |shard| lowest.push(shard.lowest_priority()));
+            self.visit_all(now, out, |shard| lowest.push(shard.lowest_priority()));
             let turns = (first..lowest.len()).chain(0..first);
             let candidates = turns.filter_map(|index| lowest[index].map(|priority| (index, priority)));
             let (index, _) = candidates.min_by(|one, other| one.1.total_cmp(&other.1))?;

@@ -5,7 +5,7 @@ use super::deadlines::DeadlineId;
 use super::demand::Wish;
 use super::host::Host;
 use super::outcome::Outcome;
-use super::queue::Arrival;
+use super::queue::QueuePosition;
 use crate::base::Error;
 use crate::base::config::{BatchMode, LeavePolicy};
 use smallvec::SmallVec;
@@ -63,7 +63,7 @@ pub struct Fetch<H: Host> {
     /// The number of the fetch, in order of arrival.
     pub arrival: u64,
     /// The position of its keys in the order of the queue.
-    pub stand: Arrival,
+    pub queue_position: QueuePosition,
     /// The number of flights started by the fetch that wait in the queue. While there are any, the fetch is kept, because they use its
     /// context.
     pub waiting: usize,

@@ -3,7 +3,7 @@
 
 use super::deadlines::DeadlineId;
 use super::demand::Demand;
-use super::queue::Arrival;
+use super::queue::QueuePosition;
 use super::{FetchId, FlightId, KeyStateId, RequestId};
 use crate::base::config::FetchSettings;
 use crate::base::{Error, Key, Moment, Status};
@@ -53,7 +53,7 @@ pub enum Phase {
     /// It waits in the queue, with or without a place, at the position of its fetch.
     Queued,
     /// It waits in the queue for another attempt.
-    Retried { stand: Arrival },
+    Retried { queue_position: QueuePosition },
     /// The provider has it, as the part `index` of the request.
     Running { request: RequestId, index: u32 },
     /// It failed, and pauses before the next attempt.

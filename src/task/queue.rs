@@ -29,7 +29,7 @@ pub struct Rank {
 
 /// The position of a key among those of equal urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Arrival {
+pub struct QueuePosition {
     /// Below `ARRIVED`: retried after a pause. From `ARRIVED` on: arrived with a fetch. From `BEHIND` on, with `Lifo`: behind all of those.
     turn: u64,
     /// When the key was requested; zero unless linger or ageing needs it.
@@ -55,38 +55,38 @@ impl Ranking {
 
     /// The position of such a key in the whole order.
     #[inline]
-    pub fn rank(self, urgency: i32, stand: Arrival) -> Rank {
+    pub fn rank(self, urgency: i32, queue_position: QueuePosition) -> Rank {
         let before = match self.ageing {
             None => -i64::from(urgency),
             Some(step) => {
                 let earlier = i128::from(urgency) * step.as_nanos() as i128;
-                i64::try_from(i128::from(stand.requested_at.0) - earlier).unwrap_or(if urgency > 0 { i64::MIN } else { i64::MAX })
+                i64::try_from(i128::from(queue_position.requested_at.0) - earlier).unwrap_or(if urgency > 0 { i64::MIN } else { i64::MAX })
             }
         };
-        Rank { before, turn: stand.turn }
+        Rank { before, turn: queue_position.turn }
     }
 
     /// The position of the keys of a fetch. `arrival` is the number of the fetch.
-    pub fn arrived(self, arrival: u64, requested_at: Moment) -> Arrival {
+    pub fn arrived(self, arrival: u64, requested_at: Moment) -> QueuePosition {
         let turn = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
             QueueOrder::Lifo => BEHIND - 1 - arrival,
         };
-        Arrival { turn, requested_at }
+        QueuePosition { turn, requested_at }
     }
 
     /// The position behind all keys that wait at the same urgency, as if the key arrived now with a fetch of number `arrival`.
-    pub fn behind(self, arrival: u64, now: Moment) -> Arrival {
+    pub fn behind(self, arrival: u64, now: Moment) -> QueuePosition {
         let turn = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
             QueueOrder::Lifo => BEHIND + arrival,
         };
-        Arrival { turn, requested_at: now }
+        QueuePosition { turn, requested_at: now }
     }
 
     /// The position of a retried key whose pause was the `nth` to end.
-    pub fn again(self, nth: u64, requested_at: Moment) -> Arrival {
-        Arrival { turn: nth, requested_at }
+    pub fn again(self, nth: u64, requested_at: Moment) -> QueuePosition {
+        QueuePosition { turn: nth, requested_at }
     }
 
     /// Whether `holder` gives up its place to `newcomer`: it is less urgent, or with `Lifo` equally urgent and older (rule F13b).
@@ -199,13 +199,13 @@ impl WaitQueue {
     }
 
     /// Moves a waiting key whose urgency changed.
-    pub fn move_key(&mut self, stand: Arrival, from: i32, to: i32, key: WaitingKey) {
-        let is_retried = self.remove(stand, from, key);
-        let rank = self.ranking.rank(to, stand);
+    pub fn move_key(&mut self, queue_position: QueuePosition, from: i32, to: i32, key: WaitingKey) {
+        let is_retried = self.remove(queue_position, from, key);
+        let rank = self.ranking.rank(to, queue_position);
         if is_retried {
             self.push_retried(rank, key);
         } else {
-            self.push(rank, key, stand.requested_at);
+            self.push(rank, key, queue_position.requested_at);
         }
     }
 
@@ -224,8 +224,8 @@ impl WaitQueue {
     }
 
     /// Removes a key. Returns whether it was a retried one.
-    pub fn remove(&mut self, stand: Arrival, urgency: i32, key: WaitingKey) -> bool {
-        let rank = self.ranking.rank(urgency, stand);
+    pub fn remove(&mut self, queue_position: QueuePosition, urgency: i32, key: WaitingKey) -> bool {
+        let rank = self.ranking.rank(urgency, queue_position);
         let Some(group) = self.order.get_mut(&rank) else { return false };
         let is_retried = group.is_retried();
         group.remove(key.position);
@@ -237,7 +237,7 @@ impl WaitQueue {
         if is_retried {
             self.retried -= 1;
         } else {
-            self.forget_age(stand.requested_at);
+            self.forget_age(queue_position.requested_at);
         }
         is_retried
     }

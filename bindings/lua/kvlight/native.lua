@@ -3,17 +3,17 @@
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
 ---@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
----@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
+---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
 ---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
 ---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
----@field ["load.on_timeout"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+---@field ["load.on_timeout"]? "continue"|"cancel" What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
 ---@field ["load.on_cancel"]? "cancel"|"continue" What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
 ---@field ["priority"]? number The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
----@field ["urgency"]? integer Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
+---@field ["urgency"]? integer Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
 ---@field ["retry.count"]? integer How often a failed key is retried; -1 is no limit. Default: 0.
 ---@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
 ---@field ["retry.first_ms"]? integer The first exponential pause, in milliseconds. Default: 1000.
----@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Default: 100.
+---@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
 ---@field ["retry.factor"]? number The factor by which each exponential pause exceeds the one before. Default: 2.
 ---@field ["retry.switch_after"]? integer The number of pauses after which a shape of two parts changes to its second part. Default: 0.
 ---@field ["retry.cap_ms"]? integer The longest pause, in milliseconds. Default: 60000.
@@ -24,7 +24,7 @@
 ---@class kvlight.Settings: kvlight.FetchSettings
 ---@field ["cache.capacity"]? integer The maximum number of entries in the store; 0 stores nothing. Default: 1024.
 ---@field ["cache.cost_limit"]? integer The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
----@field ["cache.shards"]? integer The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Default: 0.
+---@field ["cache.shards"]? integer The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0.
 ---@field ["cache.ttl_ms"]? integer The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
 ---@field ["cache.null_ttl_ms"]? integer The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
 ---@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
@@ -49,7 +49,7 @@
 ---@field ["batch.linger_us"]? integer How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.
 ---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
 ---@field ["rate.requests_per_s"]? number The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.
----@field ["rate.burst"]? integer How many requests may go at once after a pause, with rate.requests_per_s. Default: 1.
+---@field ["rate.burst"]? integer How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1.
 ---@field ["breaker.failure_ratio"]? number The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
 ---@field ["breaker.window_ms"]? integer The time over which breaker.failure_ratio is measured, in milliseconds. Default: 10000.
 ---@field ["breaker.min_requests"]? integer The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20.
@@ -58,9 +58,9 @@
 ---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
 ---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
 ---@field ["refresh.after_ms"]? integer The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
----@field ["refresh.retry_ms"]? integer How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Default: 1000.
+---@field ["refresh.retry_ms"]? integer After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
 ---@field ["refresh.jitter"]? number Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
----@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Default: 0.
+---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
 ---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 

@@ -4,19 +4,19 @@
 export interface FetchSettings {
   /** How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1. */
   'stale.timeout_ms'?: number;
-  /** Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial. */
+  /** Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial. */
   'batch.mode'?: 'partial' | 'all_or_nothing';
   /** How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1. */
   'timeout_ms'?: number;
   /** normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal. */
   'read'?: 'normal' | 'refresh' | 'cache_only' | 'no_store';
-  /** What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue. */
+  /** What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue. */
   'load.on_timeout'?: 'continue' | 'cancel';
   /** What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel. */
   'load.on_cancel'?: 'cancel' | 'continue';
   /** The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0. */
   'priority'?: number;
-  /** Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0. */
+  /** Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0. */
   'urgency'?: number;
   /** How often a failed key is retried; -1 is no limit. Default: 0. */
   'retry.count'?: number;
@@ -24,7 +24,7 @@ export interface FetchSettings {
   'retry.shape'?: 'fixed' | 'exponential' | 'exponential_then_fixed' | 'fixed_then_exponential';
   /** The first exponential pause, in milliseconds. Default: 1000. */
   'retry.first_ms'?: number;
-  /** The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Default: 100. */
+  /** The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100. */
   'retry.fixed_ms'?: number;
   /** The factor by which each exponential pause exceeds the one before. Default: 2. */
   'retry.factor'?: number;
@@ -44,7 +44,7 @@ export interface Settings extends FetchSettings {
   'cache.capacity'?: number;
   /** The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1. */
   'cache.cost_limit'?: number;
-  /** The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Default: 0. */
+  /** The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0. */
   'cache.shards'?: number;
   /** The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1. */
   'cache.ttl_ms'?: number;
@@ -94,7 +94,7 @@ export interface Settings extends FetchSettings {
   'batch.omitted_is_null'?: boolean;
   /** The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0. */
   'rate.requests_per_s'?: number;
-  /** How many requests may go at once after a pause, with rate.requests_per_s. Default: 1. */
+  /** How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1. */
   'rate.burst'?: number;
   /** The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0. */
   'breaker.failure_ratio'?: number;
@@ -112,11 +112,11 @@ export interface Settings extends FetchSettings {
   'refresh.after'?: number;
   /** The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0. */
   'refresh.after_ms'?: number;
-  /** How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Default: 1000. */
+  /** After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000. */
   'refresh.retry_ms'?: number;
   /** Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0. */
   'refresh.jitter'?: number;
-  /** How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Default: 0. */
+  /** How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0. */
   'stale.ttl_ms'?: number;
   /** How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000. */
   'stale.retry_ms'?: number;

@@ -11,17 +11,17 @@ namespace Kvlight;
  *
  * @phpstan-type FetchSettings array{
  *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
- *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
+ *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
- *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+ *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
  *   'load.on_cancel'?: 'cancel'|'continue', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
- *   'urgency'?: int, // Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
+ *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
  *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
- *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Default: 100.
+ *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
  *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
  *   'retry.switch_after'?: int, // The number of pauses after which a shape of two parts changes to its second part. Default: 0.
  *   'retry.cap_ms'?: int, // The longest pause, in milliseconds. Default: 60000.
@@ -34,7 +34,7 @@ namespace Kvlight;
  * @phpstan-type Settings array{
  *   'cache.capacity'?: int, // The maximum number of entries in the store; 0 stores nothing. Default: 1024.
  *   'cache.cost_limit'?: int, // The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
- *   'cache.shards'?: int, // The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Default: 0.
+ *   'cache.shards'?: int, // The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0.
  *   'cache.ttl_ms'?: int, // The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
  *   'cache.null_ttl_ms'?: int, // The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
  *   'cache.ttl_jitter_ms'?: int, // Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
@@ -59,7 +59,7 @@ namespace Kvlight;
  *   'batch.linger_us'?: int, // How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.
  *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
  *   'rate.requests_per_s'?: float, // The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.
- *   'rate.burst'?: int, // How many requests may go at once after a pause, with rate.requests_per_s. Default: 1.
+ *   'rate.burst'?: int, // How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1.
  *   'breaker.failure_ratio'?: float, // The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.
  *   'breaker.window_ms'?: int, // The time over which breaker.failure_ratio is measured, in milliseconds. Default: 10000.
  *   'breaker.min_requests'?: int, // The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20.
@@ -68,23 +68,23 @@ namespace Kvlight;
  *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
  *   'refresh.after'?: float, // The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
  *   'refresh.after_ms'?: int, // The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
- *   'refresh.retry_ms'?: int, // How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Default: 1000.
+ *   'refresh.retry_ms'?: int, // After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
  *   'refresh.jitter'?: float, // Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
- *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Default: 0.
+ *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
  *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
  *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
- *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). Default: partial.
+ *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
- *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
+ *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
  *   'load.on_cancel'?: 'cancel'|'continue', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
- *   'urgency'?: int, // Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
+ *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
  *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
- *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Default: 100.
+ *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
  *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
  *   'retry.switch_after'?: int, // The number of pauses after which a shape of two parts changes to its second part. Default: 0.
  *   'retry.cap_ms'?: int, // The longest pause, in milliseconds. Default: 60000.

@@ -77,7 +77,7 @@ impl Store {
     /// Divides the limits in proportion to what the shards contain, so that nothing is evicted just because of the new division.
     fn parts_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
         let (mut entries, mut costs) = (Vec::new(), Vec::new());
-        self.look_at_all(clock.millis(), out, |shard| {
+        self.visit_all(clock.millis(), out, |shard| {
             entries.push(u128::from(shard.entries()));
             costs.push(shard.cost());
         });
@@ -147,7 +147,7 @@ impl Store {
             shard.set_limits(ShardLimits::NONE);
         }
         let limits = limits.unwrap_or(ShardLimits::NONE);
-        let are_uses_timed = held.first().is_some_and(|(_, shard)| shard.times_uses());
+        let are_uses_timed = held.first().is_some_and(|(_, shard)| shard.has_idle_ttl());
         held.iter_mut().filter(|(index, _)| group.targets.contains(index)).for_each(|(_, shard)| shard.set_limits(limits));
         for moving in merged(moving, are_uses_timed) {
             let index = after.index(Store::middle_of(moving.hash));

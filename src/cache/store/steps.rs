@@ -27,7 +27,7 @@ impl Store {
     }
 
     /// Removes all expired entries, and then passes each shard to `look`.
-    pub(super) fn look_at_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
+    pub(super) fn visit_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
         for shard in &self.cells {
             self.in_steps(shard, out, |shard, left| {
                 let more = shard.reclaim_step(now, left);
@@ -56,7 +56,7 @@ impl Store {
     pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         let mut held = Vec::with_capacity(self.cells.len());
-        self.look_at_all(now, out, |shard| held.push(u128::from(shard.entries())));
+        self.visit_all(now, out, |shard| held.push(u128::from(shard.entries())));
         let all: u128 = held.iter().sum();
         if all <= u128::from(entries) {
             return;
@@ -152,14 +152,14 @@ impl Store {
     /// Returns the number of entries, after removing expired ones.
     pub fn len(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
         let mut entries = 0;
-        self.look_at_all(clock.millis(), out, |shard| entries += shard.entries());
+        self.visit_all(clock.millis(), out, |shard| entries += shard.entries());
         entries
     }
 
     /// Returns the total cost of the entries in bytes, after removing expired ones. Saturates.
     pub fn cost(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
         let mut cost = 0;
-        self.look_at_all(clock.millis(), out, |shard| cost += shard.cost());
+        self.visit_all(clock.millis(), out, |shard| cost += shard.cost());
         u64::try_from(cost).unwrap_or(u64::MAX)
     }
 }

@@ -8,7 +8,7 @@ use crate::task::demand::Demand;
 use crate::task::flight::{Flight, KeyState, Phase, Standing};
 use crate::task::group::WaitingKey;
 use crate::task::host::Handout;
-use crate::task::queue::Arrival;
+use crate::task::queue::QueuePosition;
 use crate::task::request::{Part, ProviderCall, Request, Time};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
@@ -95,11 +95,11 @@ impl<H: Host> Table<H> {
     }
 
     /// The position of a waiting flight among those of equal urgency.
-    pub(super) fn stand(&self, flight: &Flight) -> Arrival {
+    pub(super) fn queue_position(&self, flight: &Flight) -> QueuePosition {
         match flight.phase {
-            Phase::Retried { stand } => stand,
+            Phase::Retried { queue_position } => queue_position,
             // The fetch is kept while a flight that it started waits.
-            _ => self.fetches[flight.owner].stand,
+            _ => self.fetches[flight.owner].queue_position,
         }
     }
 
@@ -119,7 +119,7 @@ impl<H: Host> Table<H> {
         let flight = &self.flights[id];
         if let Phase::Queued | Phase::Retried { .. } = flight.phase {
             let key = WaitingKey { position: flight.position, flight: id };
-            self.queue.move_key(self.stand(flight), before, flight.demand.urgency(), key);
+            self.queue.move_key(self.queue_position(flight), before, flight.demand.urgency(), key);
         }
     }
 
@@ -128,9 +128,9 @@ impl<H: Host> Table<H> {
         let (owner, ranking) = (self.flights[id].owner, self.queue.ranking);
         let owner = self.fetches.get_mut(owner).map(|owner| {
             owner.waiting += 1;
-            owner.stand.requested_at
+            owner.queue_position.requested_at
         });
-        let stand = match again {
+        let queue_position = match again {
             RetryStart::Paused => {
                 self.retries += 1;
                 ranking.again(self.retries, owner.unwrap_or(now))
@@ -141,9 +141,9 @@ impl<H: Host> Table<H> {
             }
         };
         let flight = &mut self.flights[id];
-        flight.phase = Phase::Retried { stand };
+        flight.phase = Phase::Retried { queue_position };
         let key = WaitingKey { position: flight.position, flight: id };
-        self.queue.push_retried(ranking.rank(flight.demand.urgency(), stand), key);
+        self.queue.push_retried(ranking.rank(flight.demand.urgency(), queue_position), key);
     }
 
     /// Whether a request can be formed of the waiting keys once a slot is free.
@@ -173,7 +173,7 @@ impl<H: Host> Table<H> {
         });
         if queue.has_ages() {
             for flight in taken.iter().map(|id| &flights[*id]).filter(|flight| matches!(flight.phase, Phase::Queued)) {
-                queue.forget_age(fetches[flight.owner].stand.requested_at);
+                queue.forget_age(fetches[flight.owner].queue_position.requested_at);
             }
         }
     }

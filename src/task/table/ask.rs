@@ -11,7 +11,7 @@ use crate::task::flight::{Flight, Phase, Priority, Standing, Waiter};
 use crate::task::group::WaitingKey;
 use crate::task::host::DeferredDrop;
 use crate::task::outcome::{Outcome, Source, Verdict};
-use crate::task::queue::{Arrival, Rank, Search};
+use crate::task::queue::{QueuePosition, Rank, Search};
 use crate::task::{FetchId, FlightId, KeyStateId};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub(super) struct FetchContext<'a> {
     settings: &'a Arc<FetchSettings>,
     reprobe: bool,
     pub wish: Wish,
-    stand: Arrival,
+    queue_position: QueuePosition,
     /// The rank of its keys in the queue.
     pub rank: Rank,
     /// Whether it has joined the flights of all its remaining keys, so that none of these loses its place to another key of the fetch.
@@ -111,7 +111,7 @@ impl<H: Host> Table<H> {
         // The age of a key matters only for linger and ageing.
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
         let requested_at = if has_age { turn.now.moment() } else { Moment::default() };
-        let stand = self.queue.ranking.arrived(arrival, requested_at);
+        let queue_position = self.queue.ranking.arrived(arrival, requested_at);
         let id = self.fetches.insert_with_key(|_| Fetch {
             sink,
             context,
@@ -130,7 +130,7 @@ impl<H: Host> Table<H> {
             stale_at: None,
             wish,
             arrival,
-            stand,
+            queue_position,
             // Keeps the fetch until all its keys are processed. Released below.
             waiting: 1,
         });
@@ -140,9 +140,9 @@ impl<H: Host> Table<H> {
         if keys.is_empty() && form == Form::All {
             self.finish_fetch(id, turn.out);
         }
-        let rank = self.queue.ranking.rank(urgency, stand);
+        let rank = self.queue.ranking.rank(urgency, queue_position);
         let (looked_ahead, search) = (false, Search::default());
-        let mut asking = FetchContext { id, form, settings, reprobe, wish, stand, rank, looked_ahead, search };
+        let mut asking = FetchContext { id, form, settings, reprobe, wish, queue_position, rank, looked_ahead, search };
         self.refuse_as_a_whole(id, probes);
         for position in 0..probes.len() {
             match std::mem::replace(&mut probes[position], Probe::Missed) {
@@ -260,7 +260,7 @@ impl<H: Host> Table<H> {
         position: u32,
         key: &'k [u8],
         turn: &mut TableContext<'_, H, S>,
-    ) -> Option<Newcomer<'k>> {
+    ) -> Option<NewKey<'k>> {
         let (id, read) = (asking.id, asking.settings.read);
         if asking.settings.batch_mode == BatchMode::AllOrNothing && self.fetches[id].ended.is_some() {
             // The batch failed as a whole at an earlier position. This one is settled with the rest in `conclude`.
@@ -323,13 +323,13 @@ impl<H: Host> Table<H> {
             }
             return None;
         }
-        Some(Newcomer { key_state, hash, key, position })
+        Some(NewKey { key_state, hash, key, position })
     }
 
     /// Starts a flight with the given admission. Its position waits for it, unless the fetch is a refresh.
     #[inline]
-    fn start<S: AnswerStore>(&mut self, way: Admission, new: Newcomer<'_>, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) {
-        let Newcomer { key_state, hash, key, position } = new;
+    fn start<S: AnswerStore>(&mut self, way: Admission, new: NewKey<'_>, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) {
+        let NewKey { key_state, hash, key, position } = new;
         let Table { flights, fetches, queue, opening, .. } = self;
         let settings = asking.settings;
         let waiter = Waiter { fetch: asking.id, position, joined: false };
@@ -367,7 +367,7 @@ impl<H: Host> Table<H> {
                 self.hand_out_opening(turn);
             }
         } else {
-            queue.push(asking.rank, WaitingKey { position, flight }, asking.stand.requested_at);
+            queue.push(asking.rank, WaitingKey { position, flight }, asking.queue_position.requested_at);
         }
     }
 
@@ -395,7 +395,7 @@ impl<H: Host> Table<H> {
 }
 
 /// A key without a current flight, and the position for which it will be loaded.
-struct Newcomer<'k> {
+struct NewKey<'k> {
     /// The state of the key, if it has one.
     key_state: Option<KeyStateId>,
     hash: u64,

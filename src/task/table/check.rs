@@ -91,7 +91,7 @@ impl<H: Host> Table<H> {
             }
             Phase::Queued | Phase::Retried { .. } => {
                 wanted()?;
-                let rank = self.queue.ranking.rank(flight.demand.urgency(), self.stand(flight));
+                let rank = self.queue.ranking.rank(flight.demand.urgency(), self.queue_position(flight));
                 let stands = self.queue.holds(rank, flight.position, id);
                 ensure(stands, || format!("{key:?} is not in the group of its urgency and arrival"))
             }

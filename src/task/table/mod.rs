@@ -234,8 +234,8 @@ impl<H: Host> Table<H> {
         let (owner, key) = (flight.owner, WaitingKey { position: flight.position, flight: id });
         match flight.phase {
             Phase::Queued | Phase::Retried { .. } => {
-                let stand = self.stand(flight);
-                self.queue.remove(stand, flight.demand.urgency(), key);
+                let queue_position = self.queue_position(flight);
+                self.queue.remove(queue_position, flight.demand.urgency(), key);
                 self.leave_queue(owner, 1);
             }
             Phase::Backoff { timer } => self.deadlines.cancel(timer),

@@ -126,7 +126,7 @@ module Kvlight
     cache_capacity: "cache.capacity",
     # The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Integer; default: -1.
     cache_cost_limit: "cache.cost_limit",
-    # The number of parts of the store, each with a lock of its own and an equal part of both limits. 0: one up to a capacity of 8,191, more above it, but never so many that a part has less than 1 MiB of the cost limit. Integer; default: 0.
+    # The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Integer; default: 0.
     cache_shards: "cache.shards",
     # The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Integer; default: -1.
     cache_ttl_ms: "cache.ttl_ms",
@@ -176,7 +176,7 @@ module Kvlight
     batch_omitted_is_null: "batch.omitted_is_null",
     # The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Float; default: 0.
     rate_requests_per_s: "rate.requests_per_s",
-    # How many requests may go at once after a pause, with rate.requests_per_s. Integer; default: 1.
+    # How many requests may be handed out at once after an idle time, with rate.requests_per_s. Integer; default: 1.
     rate_burst: "rate.burst",
     # The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Float; default: 0.
     breaker_failure_ratio: "breaker.failure_ratio",
@@ -194,17 +194,17 @@ module Kvlight
     refresh_after: "refresh.after",
     # The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Integer; default: 0.
     refresh_after_ms: "refresh.after_ms",
-    # How long no use starts another refresh ahead of an entry after one that failed or was dropped, in milliseconds. Integer; default: 1000.
+    # After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Integer; default: 1000.
     refresh_retry_ms: "refresh.retry_ms",
     # Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Float; default: 0.
     refresh_jitter: "refresh.jitter",
-    # How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0 not at all. Requires entries that expire. Integer; default: 0.
+    # How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Integer; default: 0.
     stale_ttl_ms: "stale.ttl_ms",
     # How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Integer; default: 1000.
     stale_retry_ms: "stale.retry_ms",
     # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Integer; default: -1.
     stale_timeout_ms: "stale.timeout_ms",
-    # Whether the failure of one key leaves the rest of its batch alone (partial) or ends the batch (all_or_nothing). :partial, :all_or_nothing; default: partial.
+    # Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
     # How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Integer; default: -1.
     timeout_ms: "timeout_ms",
@@ -212,13 +212,13 @@ module Kvlight
     attempt_timeout_ms: "attempt_timeout_ms",
     # normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. :normal, :refresh, :cache_only, :no_store; default: normal.
     read: "read",
-    # What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load goes on, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. :continue, :cancel; default: continue.
+    # What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. :continue, :cancel; default: continue.
     load_on_timeout: "load.on_timeout",
     # What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. :cancel, :continue; default: cancel.
     load_on_cancel: "load.on_cancel",
     # The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Float; default: 0.
     priority: "priority",
-    # Keys of higher urgency leave the queue first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Integer; default: 0.
+    # Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Integer; default: 0.
     urgency: "urgency",
     # How often a failed key is retried; -1 is no limit. Integer; default: 0.
     retry_count: "retry.count",
@@ -226,7 +226,7 @@ module Kvlight
     retry_shape: "retry.shape",
     # The first exponential pause, in milliseconds. Integer; default: 1000.
     retry_first_ms: "retry.first_ms",
-    # The fixed pause, in milliseconds. With 0, a retried key goes behind the keys that wait at its urgency. Integer; default: 100.
+    # The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Integer; default: 100.
     retry_fixed_ms: "retry.fixed_ms",
     # The factor by which each exponential pause exceeds the one before. Float; default: 2.
     retry_factor: "retry.factor",
