@@ -12,6 +12,7 @@ use super::host::CloseListener;
 use super::lifecycle::{ClosingState, LifeStage, Ownership};
 use super::polled_event::PolledEvent;
 use super::{Core, Threads};
+use crate::base::hint::rarely;
 use crate::base::sync::wait;
 use crate::base::{Moment, Now, Status};
 use crate::cache::Departures;
@@ -50,10 +51,15 @@ impl Core {
     }
 
     /// Sends the notice of the close if everything is done, and ends an engine that no other thread will end.
+    #[inline]
     pub(super) fn conclude_if_closing(&self) {
-        if !self.life.has_reached(LifeStage::Closing) {
-            return;
+        if rarely(self.life.has_reached(LifeStage::Closing)) {
+            self.conclude();
         }
+    }
+
+    #[inline(never)]
+    fn conclude(&self) {
         let is_done = || self.loads.as_ref().is_some_and(|loads| loads.table.lock().is_idle() && self.life.is_quiet());
         // Checked twice: most often the first check, which takes no lock, is false.
         if !self.life.is_quiet() || !is_done() {

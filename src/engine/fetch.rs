@@ -4,6 +4,7 @@ use super::Core;
 use super::fetch_events::{EventKeys, Events, FetchEvents, FetchSink, Recipient};
 use super::fetch_handle::FetchHandle;
 use super::host::{Receiver, Results};
+use super::joined::Joiner;
 use super::transition::outcome_of;
 use crate::base::config::{BACKGROUND, BatchMode, FetchSettings, ReadMode};
 use crate::base::key::KEY_MAX;
@@ -11,15 +12,47 @@ use crate::base::sync::{Condvar, Mutex, linger, wait};
 use crate::base::{CallKeys, Error, Key, Moment, Now, Object, PackedKeys, Status};
 use crate::cache::Hit;
 use crate::task::table::Reservation;
-use crate::task::{BatchOutcome, FetchId, FetchRequest, Form, Outcome, Probe, Source, Verdict};
+use crate::task::{BatchOutcome, FetchId, FetchRequest, Form, JoinRequest, Outcome, Probe, Source, Verdict};
 use std::sync::Arc;
+
+/// The settings of a call: the engine's, borrowed, or these with the call's options.
+#[derive(Clone)]
+pub enum CallSettings<'a> {
+    /// The engine's.
+    Engine(&'a Arc<FetchSettings>),
+    /// The call's own.
+    Own(Arc<FetchSettings>),
+}
+
+impl<'a> From<&'a Arc<FetchSettings>> for CallSettings<'a> {
+    fn from(settings: &'a Arc<FetchSettings>) -> CallSettings<'a> {
+        CallSettings::Engine(settings)
+    }
+}
+
+impl From<Arc<FetchSettings>> for CallSettings<'_> {
+    fn from(settings: Arc<FetchSettings>) -> Self {
+        CallSettings::Own(settings)
+    }
+}
+
+impl std::ops::Deref for CallSettings<'_> {
+    type Target = Arc<FetchSettings>;
+    #[inline]
+    fn deref(&self) -> &Arc<FetchSettings> {
+        match self {
+            CallSettings::Engine(settings) => settings,
+            CallSettings::Own(settings) => settings,
+        }
+    }
+}
 
 /// The arguments of a fetch.
 pub struct FetchCall<'a> {
     /// How the host wants its results delivered.
     pub form: Form,
     /// The engine's settings, overridden by the options of the call.
-    pub settings: Arc<FetchSettings>,
+    pub settings: CallSettings<'a>,
     /// Progress is reported each time that this many more positions are settled; 0 means never.
     pub progress_step: usize,
     /// The handle with which the host cancels the fetch and waits for it.
@@ -80,6 +113,16 @@ struct CallContext<'a> {
     epoch: u64,
 }
 
+impl CallContext<'_> {
+    /// Whether nothing of the call needs a fetch that the table knows of: it cannot be cancelled, does not time out, is told no progress, and
+    /// waits for better than what is stale as long as that takes.
+    fn can_join_alone(&self) -> bool {
+        let CallContext { call, direct, deadline, .. } = self;
+        let is_bounded = deadline.is_some() || call.settings.stale_timeout.is_some();
+        !is_bounded && !direct && call.handle.is_none() && call.progress_step == 0
+    }
+}
+
 impl Core {
     /// Fetches `keys`. A key longer than [`KEY_MAX`] bytes fails on its own. `receiver` is called only if events follow.
     pub fn fetch<'k>(
@@ -132,7 +175,33 @@ impl Core {
             self.end_at_once(call, receiver, 1, usize::from(outcome.error().is_some()));
             return Ok(FetchAnswer::Now(outcome));
         }
+        let mut receiver = receiver();
+        if matches!(probe, Probe::Missed) && asking.can_join_alone() {
+            match self.join_alone(hash, key, &asking, receiver)? {
+                None => return Ok(FetchAnswer::Pending),
+                Some(still) => receiver = still,
+            }
+        }
         self.ask(OwnedKeys::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
+    }
+
+    /// Joins the load of `key`, if one is under way. If not, or if the store may have the key meanwhile, gives the receiver back.
+    fn join_alone(&self, hash: u64, key: &[u8], asking: &CallContext<'_>, receiver: Joiner) -> Result<Option<Joiner>, Status> {
+        let mut receiver = Some(receiver);
+        let is_open = self.with_table(|table, _| {
+            let is_open = table.is_open();
+            if is_open {
+                let reprobe = self.loads().epoch() != asking.epoch;
+                let request = JoinRequest { hash, key, reprobe, settings: &asking.call.settings, urgency: asking.urgency };
+                table.join_alone(&request, || {
+                    self.life.begin(self.routes.results_at());
+                    receiver.take().expect("it joins once")
+                });
+            }
+            is_open
+        });
+        // With no lock held: the user data ends here if the fetch was not accepted.
+        if is_open { Ok(receiver) } else { Err(Status::ERR_CLOSED) }
     }
 
     fn fetch_many<'k>(
@@ -151,7 +220,7 @@ impl Core {
             return Ok(probed.answer_at_once(call));
         }
         let ProbeResults { keys, mut probes, records, .. } = probed;
-        self.ask(OwnedKeys::Many(keys), &mut probes, records, asking, receiver)
+        self.ask(OwnedKeys::Many(keys), &mut probes, records, asking, receiver())
     }
 
     /// Ends a fetch whose results the call itself returns: no event follows.
@@ -215,7 +284,7 @@ impl Core {
         probes: &mut [Probe],
         mut records: Option<Box<LookupRecords>>,
         asking: CallContext<'_>,
-        receiver: impl FnOnce() -> Box<dyn Receiver>,
+        receiver: Box<dyn Receiver>,
     ) -> Result<FetchAnswer, Status> {
         let CallContext { call, direct, deadline, urgency, mut context, epoch } = asking;
         let room = Reservation::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
@@ -224,7 +293,7 @@ impl Core {
             OwnedKeys::One(key) => EventKeys::One(Key::new(key)),
             OwnedKeys::Many(_) => EventKeys::Many(PackedKeys::default()),
         };
-        let fetch_events = FetchEvents::new(self.me(), call.handle.cloned(), direct, events, receiver(), kept);
+        let fetch_events = FetchEvents::new(self.me(), call.handle.cloned(), direct, events, receiver, kept);
         let mut unaccepted = None;
         let result = self.try_with_table(
             |table, turn| {
@@ -392,19 +461,20 @@ impl ProbeResults {
     }
 
     fn answer_at_once(self, call: &FetchCall<'_>) -> FetchAnswer {
-        let mut outcomes = self.probes.into_iter().filter_map(|probe| match probe {
-            Probe::Settled(outcome) => Some(outcome),
-            Probe::Missed => None,
-        });
-        match (call.form, outcomes.next()) {
-            (Form::Each, Some(outcome)) => FetchAnswer::Now(outcome),
-            (_, first) => {
-                let outcomes: Vec<Outcome> = first.into_iter().chain(outcomes).collect();
-                let is_whole = call.settings.batch_mode == BatchMode::AllOrNothing;
-                let ended = outcomes.iter().find_map(Outcome::error).filter(|_| is_whole).cloned();
-                FetchAnswer::Ready(Results { keys: self.keys, batch: BatchOutcome { outcomes, ended } })
-            }
+        let outcome = |probe| match probe {
+            Probe::Settled(outcome) => outcome,
+            Probe::Missed => Outcome::bare(Verdict::Miss),
+        };
+        // In the memory of the probes, which are as large.
+        let mut outcomes: Vec<Outcome> = self.probes.into_iter().map(outcome).collect();
+        if call.form == Form::Each
+            && let Some(only) = outcomes.pop()
+        {
+            return FetchAnswer::Now(only);
         }
+        let is_whole = call.settings.batch_mode == BatchMode::AllOrNothing;
+        let ended = if is_whole { outcomes.iter().find_map(Outcome::error).cloned() } else { None };
+        FetchAnswer::Ready(Results { keys: self.keys, batch: BatchOutcome { outcomes, ended } })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::base::{Key, PackedKeys};
 use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder};
 use crate::runtime::hooks::call_host;
 use crate::task::{Event, EventSink, Form};
+use std::any::Any;
 use std::sync::Arc;
 
 /// The reference to a fetch's events that the table holds.
@@ -217,7 +218,7 @@ impl EventSink for FetchSink {
 }
 
 /// Ends a fetch when it is dropped, after its last event was read from a queue.
-pub struct End {
+struct End {
     fetch_events: Arc<FetchEvents>,
     recipient: Option<Recipient>,
 }
@@ -302,7 +303,7 @@ impl Deliverable for FetchEvents {
         };
         let recipient = if is_last { held.recipient.take() } else { None };
         drop(held);
-        let end = recipient.map(|recipient| End { fetch_events: self.clone(), recipient: Some(recipient) });
+        let end = recipient.map(|recipient| Box::new(End { fetch_events: self.clone(), recipient: Some(recipient) }) as Box<dyn Any>);
         let polled = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
         PullResult { event: Some(Box::new(polled)), more }
     }

@@ -168,6 +168,11 @@ impl Lifecycle {
         self.work.fetch_sub(place.unit(), Ordering::AcqRel);
     }
 
+    /// Like [`Lifecycle::end_one`] for several.
+    pub(super) fn end_many(&self, place: CallSite, count: usize) {
+        self.work.fetch_sub(place.unit() * count as u64, Ordering::AcqRel);
+    }
+
     /// Whether no host code runs for the engine, and none will. After free or dispose, items that lie in queues do not count.
     pub(super) fn is_quiet(&self) -> bool {
         let lies_in_queues = DELIVERIES - QUEUES;

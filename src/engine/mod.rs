@@ -15,6 +15,7 @@
 //! - [`host`]: the host's functions, as traits.
 //! - [`fetch`]: fetches. [`fetch_events`]: collects and delivers their events. [`fetch_handle`]: the host's handle, to cancel a fetch and
 //!   to wait for it.
+//! - [`joined`]: fetches that joined a load and need no event list.
 //! - [`request`]: the provider's handle of a request. [`providing`]: how requests reach the provider.
 //! - [`cache`]: the store's operations with the additions of a loading cache. [`cache_ref`]: callers' references to a cache.
 //! - [`removals`]: removals that are not reported yet. [`transition`]: operations on the table, and their effects.
@@ -34,6 +35,7 @@ pub mod fetch;
 pub mod fetch_events;
 pub mod fetch_handle;
 pub mod host;
+pub mod joined;
 mod lifecycle;
 mod loads;
 #[cfg(test)]

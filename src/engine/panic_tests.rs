@@ -44,7 +44,7 @@ fn engine() -> (Arc<Core>, Inbox<Ticket>) {
 
 fn ask(core: &Core, form: Form, keys: &[&[u8]]) -> (Result<FetchAnswer, Status>, Inbox<Status>) {
     let (sender, statuses) = channel();
-    let call = FetchCall { form, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
+    let call = FetchCall { form, settings: core.fetch_settings().clone().into(), progress_step: 0, handle: None, at_once: false };
     (core.fetch(keys.iter().copied(), &call, || Box::new(StatusListener(sender))), statuses)
 }
 

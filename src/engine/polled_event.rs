@@ -2,7 +2,6 @@
 //! event is dropped. Dropping the last event of a fetch releases the user data.
 
 use super::Core;
-use super::fetch_events::End;
 use super::host::Results;
 use super::request::{CancelHook, Ticket};
 use crate::cache::Departure;
@@ -22,7 +21,7 @@ pub enum PolledEvent {
         /// The event.
         event: FetchEvent,
         /// Dropped last: ends the fetch after its last event.
-        end: Option<End>,
+        end: Option<Box<dyn Any>>,
     },
     /// A request for the provider.
     Request {

@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::fetch_events::FetchSink;
+use super::joined::{JoinedDelivery, Joiner};
 use super::lifecycle::{CallSite, LifeStage, PendingCount};
 use super::request::{CancelDelivery, ProviderRequest};
 use crate::base::object::Object;
@@ -24,6 +25,7 @@ impl Host for EngineHost {
     type Sink = FetchSink;
     type Request = Arc<ProviderRequest>;
     type Context = Arc<Object>;
+    type Joiner = Joiner;
 
     fn request(&self, handout: Handout<Arc<Object>>) -> Arc<ProviderRequest> {
         let core = self.0.upgrade().expect("the table is used through its engine");
@@ -135,7 +137,7 @@ impl Core {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Effects::default(), Departures::new());
         let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
-        let (result, due, carries) = {
+        let (result, due, is_over) = {
             let mut table = self.loads().table.lock();
             let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
@@ -148,15 +150,17 @@ impl Core {
             // be sent.
             let is_over =
                 out.cancelled.is_empty() && out.deferred_drops.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
-            let carries = !is_over;
-            if carries {
+            if !is_over {
                 self.life.begin(CallSite::Threads);
             }
-            (result, table.next_due(), carries)
+            (result, table.next_due(), is_over)
         };
         let ends = store.ends;
         // In a common queue, a key's result must come after the removal of the value that it replaced.
-        if !left.is_empty() || self.removals.has_listener() {
+        if is_over {
+            // Nobody is told of what left, and its end runs no code of the program.
+            drop(left);
+        } else {
             self.send_departures(left);
         }
         if out.is_empty() {
@@ -165,10 +169,12 @@ impl Core {
         } else {
             self.apply_effects(out, hand);
         }
-        if carries {
+        if !is_over {
             self.life.end_one(CallSite::Threads);
         }
-        self.table_due(due);
+        if due.is_some() {
+            self.table_due(due);
+        }
         if ends {
             self.store_due();
         }
@@ -183,6 +189,9 @@ impl Core {
             } else {
                 self.send(fetch_events);
             }
+        }
+        for joined in out.joined {
+            self.send(JoinedDelivery::new(self.me(), joined));
         }
         for (request, why) in out.cancelled {
             request.cancelled(why);

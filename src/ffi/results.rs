@@ -8,7 +8,7 @@ use super::view;
 use crate::base::Status;
 use crate::base::process::Generation;
 use crate::engine::host::Results;
-use crate::task::Source;
+use crate::task::{Outcome, Source};
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, OnceLock};
@@ -30,11 +30,11 @@ pub const KVL_COUNT_JOINED: u32 = 6;
 /// Positions that received an expired value, or null, as a fallback: KVL_F_STALE.
 pub const KVL_COUNT_STALE: u32 = 7;
 
-/// The target of a results handle: the results, and their C views, which are created at once.
+/// The target of a results handle: the results, and their C views, created when the first is asked for: a program that only counts needs none.
 pub(crate) struct ResultsHandle {
     born: Generation,
     results: Results,
-    views: Vec<kvl_result_t>,
+    views: OnceLock<Vec<kvl_result_t>>,
     /// The first positions of the distinct errors, computed on first use.
     errors: OnceLock<Vec<usize>>,
 }
@@ -50,23 +50,31 @@ unsafe impl Sync for ResultsHandle {}
 
 impl ResultsHandle {
     pub(crate) fn new(results: Results) -> ResultsHandle {
-        let last = results.batch.outcomes.len().saturating_sub(1);
-        let outcomes = results.batch.outcomes.iter().enumerate();
-        let views = outcomes.map(|(at, outcome)| view::of_outcome(at, results.keys.get(at).unwrap_or_default(), outcome, at == last));
-        let views = views.collect();
-        ResultsHandle { born: Generation::now(), views, results, errors: OnceLock::new() }
+        ResultsHandle { born: Generation::now(), views: OnceLock::new(), results, errors: OnceLock::new() }
     }
 
-    fn count(&self, wanted: impl Fn(&kvl_result_t) -> bool) -> usize {
-        self.views.iter().filter(|view| wanted(view)).count()
+    fn outcomes(&self) -> &[Outcome] {
+        &self.results.batch.outcomes
+    }
+
+    fn views(&self) -> &[kvl_result_t] {
+        self.views.get_or_init(|| {
+            let (keys, outcomes) = (&self.results.keys, self.outcomes());
+            let view = |at: usize| view::of_outcome(at, keys.get(at).unwrap_or_default(), &outcomes[at], at + 1 == outcomes.len());
+            (0..outcomes.len()).map(view).collect()
+        })
+    }
+
+    fn count(&self, wanted: impl Fn(&Outcome) -> bool) -> usize {
+        self.outcomes().iter().filter(|outcome| wanted(outcome)).count()
     }
 
     /// The first position of each distinct error, in order.
     fn errors(&self) -> &[usize] {
         self.errors.get_or_init(|| {
             let mut known = HashSet::new();
-            let errors = self.views.iter().enumerate().filter(|(_, view)| view.status < 0);
-            errors.filter(|(_, view)| known.insert(view.error)).map(|(at, _)| at).collect()
+            let errors = self.outcomes().iter().enumerate().filter_map(|(at, outcome)| Some((at, outcome.error()?.as_raw())));
+            errors.filter(|(_, error)| known.insert(*error)).map(|(at, _)| at).collect()
         })
     }
 }
@@ -87,7 +95,7 @@ impl HasGeneration for ResultsHandle {
 pub unsafe extern "C" fn kvl_results_len(results: *const kvl_results_t) -> usize {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.views.len()))
+    guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.outcomes().len()))
 }
 
 /// Returns how the whole batch ended.
@@ -118,7 +126,7 @@ pub unsafe extern "C" fn kvl_results_status(results: *const kvl_results_t) -> kv
 pub unsafe extern "C" fn kvl_results_at(results: *const kvl_results_t, i: usize) -> *const kvl_result_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(null(), || caller.borrow(results).ok().and_then(|batch| batch.views.get(i)).map_or(null(), std::ptr::from_ref))
+    guard_or(null(), || caller.borrow(results).ok().and_then(|batch| batch.views().get(i)).map_or(null(), std::ptr::from_ref))
 }
 
 /// Returns all results at once, for loops without calls: result `i` begins `i * out_stride` bytes behind the first.
@@ -136,7 +144,7 @@ pub unsafe extern "C" fn kvl_results_array(results: *const kvl_results_t, out_st
     guard_or(null(), || {
         let Ok(batch) = caller.borrow(results) else { return null() };
         caller.place(out_stride).into_iter().for_each(|place| place.write(size_of::<kvl_result_t>()));
-        batch.views.first().map_or(null(), std::ptr::from_ref)
+        batch.views().first().map_or(null(), std::ptr::from_ref)
     })
 }
 
@@ -153,15 +161,15 @@ pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: 
     let caller = unsafe { Caller::trusted() };
     guard_or(0, || {
         let Ok(batch) = caller.borrow(results) else { return 0 };
-        batch.count(|view| match what {
-            KVL_COUNT_VALUES => view.status == Status::VALUE.0,
-            KVL_COUNT_NULLS => view.status == Status::NULL.0,
-            KVL_COUNT_INVALID => view.status == Status::INVALID_KEY.0,
-            KVL_COUNT_FAILED => view.status < 0,
-            KVL_COUNT_FROM_STORE => view.source == Source::Store as u32,
-            KVL_COUNT_FROM_PROVIDER => view.source == Source::Provider as u32,
-            KVL_COUNT_JOINED => view.source == Source::Joined as u32,
-            KVL_COUNT_STALE => view.source == Source::Stale as u32,
+        batch.count(|outcome| match what {
+            KVL_COUNT_VALUES => outcome.status() == Status::VALUE,
+            KVL_COUNT_NULLS => outcome.status() == Status::NULL,
+            KVL_COUNT_INVALID => outcome.status() == Status::INVALID_KEY,
+            KVL_COUNT_FAILED => outcome.status().is_error(),
+            KVL_COUNT_FROM_STORE => outcome.source == Source::Store,
+            KVL_COUNT_FROM_PROVIDER => outcome.source == Source::Provider,
+            KVL_COUNT_JOINED => outcome.source == Source::Joined,
+            KVL_COUNT_STALE => outcome.source == Source::Stale,
             _ => false,
         })
     })
@@ -178,7 +186,7 @@ pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: 
 pub unsafe extern "C" fn kvl_results_count_status(results: *const kvl_results_t, status: kvl_status_t) -> usize {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.count(|view| view.status == status)))
+    guard_or(0, || caller.borrow(results).map_or(0, |batch| batch.count(|outcome| outcome.status().0 == status)))
 }
 
 /// Counts the distinct errors: one error object in several positions counts once.
@@ -210,7 +218,8 @@ pub unsafe extern "C" fn kvl_results_error_at(results: *const kvl_results_t, i: 
     let caller = unsafe { Caller::trusted() };
     guard_or(null_mut(), || {
         let Ok(batch) = caller.borrow(results) else { return null_mut() };
-        batch.errors().get(i).map_or(null_mut(), |at| batch.views[*at].error)
+        let first = batch.errors().get(i).and_then(|at| batch.outcomes()[*at].error());
+        first.map_or(null_mut(), |error| error.as_raw().cast_mut().cast())
     })
 }
 

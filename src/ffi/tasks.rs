@@ -33,7 +33,7 @@ impl Handle for kvl_tasks_t {
 /// Reads the common arguments of the fetch functions.
 fn call_of<'a>(
     caller: &'a Caller,
-    core: &Core,
+    core: &'a Core,
     form: Form,
     options: *const kvl_options_t,
     handle: Option<&'a Arc<FetchHandle>>,
@@ -41,10 +41,10 @@ fn call_of<'a>(
 ) -> Result<(FetchCall<'a>, Option<Progress>), Status> {
     let base = if form == Form::Refresh { core.refresh_settings() } else { core.fetch_settings() };
     let (settings, progress) = if options.is_null() {
-        (base.clone(), None)
+        (base.into(), None)
     } else {
         let (settings, progress) = caller.borrow(options)?.over(base)?;
-        (Arc::new(settings), progress)
+        (Arc::new(settings).into(), progress)
     };
     let progress_step = progress.map_or(0, |progress| progress.step.get());
     Ok((FetchCall { form, settings, progress_step, handle, at_once }, progress))

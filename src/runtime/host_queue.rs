@@ -281,7 +281,8 @@ impl HostQueue {
         signal
     }
 
-    fn is_freed(&self) -> bool {
+    /// Whether it was freed, which a callback may have done.
+    pub fn is_freed(&self) -> bool {
         self.freed.load(Ordering::SeqCst)
     }
 

@@ -3,6 +3,7 @@
 
 use super::deadlines::DeadlineId;
 use super::demand::Demand;
+use super::host::Host;
 use super::queue::QueuePosition;
 use super::{FetchId, FlightId, KeyStateId, RequestId};
 use crate::base::config::FetchSettings;
@@ -12,13 +13,15 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// One load of one key.
-pub struct Flight {
+pub struct Flight<H: Host> {
     pub key_state: KeyStateId,
     pub phase: Phase,
     pub standing: Standing,
     /// The positions that wait. Those that left stay in the list until there are many of them. They are settled already, so settling them
     /// again does nothing.
     pub waiters: SmallVec<[Waiter; 1]>,
+    /// The fetches that wait for its end alone; `None`: none do.
+    pub joiners: Option<Box<Joiners<H>>>,
     /// The present demand: waiters that have not left, and refreshes, which never leave.
     pub demand: Demand,
     /// Whether the running attempt continues without demand, because the last waiter to leave chose that (rule F10a). If another fetch
@@ -83,15 +86,23 @@ pub struct Waiter {
 
 /// The part of an ended flight that is needed to settle its waiters and to handle answers that still arrive. Moving less than the whole
 /// flight is cheaper.
-pub struct EndedFlight {
+pub struct EndedFlight<H: Host> {
     pub key_state: KeyStateId,
     pub waiters: SmallVec<[Waiter; 1]>,
+    pub joiners: Option<Box<Joiners<H>>>,
     pub attempts: u32,
     pub stores: bool,
     pub priority: Priority,
     pub owner: FetchId,
     /// To be dropped after the lock is released.
     pub last_error: Option<Error>,
+}
+
+/// Fetches that joined a flight and that nothing can end before it: each is of one key, without a handle, a time limit or any wish but to
+/// be told. A fetch that waits like this needs no record of its own; the flight counts its demand, which ends with the flight.
+pub struct Joiners<H: Host> {
+    pub key: Key,
+    pub list: Vec<H::Joiner>,
 }
 
 /// An optional priority. Smaller than an `Option<f64>`.
@@ -115,7 +126,7 @@ impl Priority {
     }
 }
 
-impl Flight {
+impl<H: Host> Flight<H> {
     /// Whether the flight's answer is wanted.
     pub fn is_wanted(&self) -> bool {
         self.continues || !self.demand.is_empty()
@@ -123,10 +134,10 @@ impl Flight {
 
     /// Ends the flight. The waiters become the caller's.
     #[inline(always)]
-    pub fn end(&mut self) -> EndedFlight {
+    pub fn end(&mut self) -> EndedFlight<H> {
         let Flight { key_state, attempts, priority, owner, .. } = *self;
-        let (waiters, last_error) = (std::mem::take(&mut self.waiters), self.last_error.take());
-        EndedFlight { key_state, waiters, attempts, stores: self.demand.stores, priority, owner, last_error }
+        let (waiters, joiners, last_error) = (std::mem::take(&mut self.waiters), self.joiners.take(), self.last_error.take());
+        EndedFlight { key_state, waiters, joiners, attempts, stores: self.demand.stores, priority, owner, last_error }
     }
 
     /// Records the error of an attempt after which another may follow. Returns the error that is not kept: an error of the library does not
@@ -138,6 +149,20 @@ impl Flight {
             return Some(error);
         }
         self.last_error.replace(error)
+    }
+
+    /// The waiter that started the flight, if there was no other, and no failed attempt.
+    #[inline(always)]
+    pub fn only_waiter(&self) -> Option<Waiter> {
+        match (&self.waiters[..], &self.joiners, &self.last_error) {
+            ([waiter], None, None) if !waiter.joined => Some(*waiter),
+            _ => None,
+        }
+    }
+
+    /// How many joiners it has.
+    pub fn joined(&self) -> usize {
+        self.joiners.as_ref().map_or(0, |joiners| joiners.list.len())
     }
 
     /// Returns `error`, with the error of the last attempt as its cause.

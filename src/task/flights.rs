@@ -4,7 +4,8 @@
 //! stored in the record of the key's state: both are created, found and removed together. If a key still has a state when another flight
 //! starts (a write overtook the first flight, or an answer for it may still arrive), that flight is stored separately.
 
-use super::flight::{EndedFlight, Flight, KeyState, Standing};
+use super::flight::{Flight, KeyState, Standing};
+use super::host::Host;
 use super::key_index::KeyIndex;
 use super::slab::{Id, IdSlab};
 use super::{FlightId, KeyStateId};
@@ -13,19 +14,19 @@ use std::num::NonZeroU64;
 use std::ops::{Index, IndexMut};
 
 /// The flights, and the states of their keys.
-pub struct Flights {
-    records: IdSlab<KeyStateId, KeyRecord>,
+pub struct Flights<H: Host> {
+    records: IdSlab<KeyStateId, KeyRecord<H>>,
     /// Flights that are not in a record, by their ids without the mark.
-    further: IdSlab<FlightId, Flight>,
+    further: IdSlab<FlightId, Flight<H>>,
     by_key: KeyIndex,
     len: usize,
     overtaken: usize,
 }
 
 /// The state of a key, and its first flight until that ends.
-struct KeyRecord {
+struct KeyRecord<H: Host> {
     state: KeyState,
-    first: Option<Flight>,
+    first: Option<Flight<H>>,
 }
 
 /// The id of a first flight is that of its record. The ids of other flights are marked.
@@ -39,9 +40,9 @@ fn record_of(first: FlightId) -> KeyStateId {
     KeyStateId::of(first.raw())
 }
 
-impl Flights {
+impl<H: Host> Flights<H> {
     /// Creates an empty collection.
-    pub fn new() -> Flights {
+    pub fn new() -> Flights<H> {
         Flights { records: IdSlab::new(), further: IdSlab::new(), by_key: KeyIndex::new(), len: 0, overtaken: 0 }
     }
 
@@ -94,7 +95,7 @@ impl Flights {
 
     /// The flight with this id; `None` if it has ended.
     #[inline]
-    pub fn get(&self, id: FlightId) -> Option<&Flight> {
+    pub fn get(&self, id: FlightId) -> Option<&Flight<H>> {
         match id.raw().unmarked() {
             Some(raw) => self.further.get(FlightId::of(raw)),
             None => self.records.get(record_of(id))?.first.as_ref(),
@@ -103,7 +104,7 @@ impl Flights {
 
     /// The flight with this id, mutable; `None` if it has ended.
     #[inline]
-    pub fn get_mut(&mut self, id: FlightId) -> Option<&mut Flight> {
+    pub fn get_mut(&mut self, id: FlightId) -> Option<&mut Flight<H>> {
         match id.raw().unmarked() {
             Some(raw) => self.further.get_mut(FlightId::of(raw)),
             None => self.records.get_mut(record_of(id))?.first.as_mut(),
@@ -112,7 +113,7 @@ impl Flights {
 
     /// The flight with this id and the state of its key; `None` if it has ended.
     #[inline]
-    pub fn get_with_key(&mut self, id: FlightId) -> Option<(&mut Flight, &mut KeyState)> {
+    pub fn get_with_key(&mut self, id: FlightId) -> Option<(&mut Flight<H>, &mut KeyState)> {
         let Flights { records, further, .. } = self;
         match id.raw().unmarked() {
             None => {
@@ -129,7 +130,7 @@ impl Flights {
 
     /// Adds the first flight of a key that has no state.
     #[inline(always)]
-    pub fn add_first(&mut self, hash: u64, key: &[u8], make: impl FnOnce(KeyStateId) -> Flight) -> FlightId {
+    pub fn add_first(&mut self, hash: u64, key: &[u8], make: impl FnOnce(KeyStateId) -> Flight<H>) -> FlightId {
         let key = Key::new(key);
         let id = self.records.insert_with_key(
             #[inline(always)]
@@ -141,7 +142,7 @@ impl Flights {
     }
 
     /// Adds a flight of a key that has a state and no current flight.
-    pub fn add_further(&mut self, key_state: KeyStateId, flight: Flight) -> FlightId {
+    pub fn add_further(&mut self, key_state: KeyStateId, flight: Flight<H>) -> FlightId {
         let id = FlightId::of(self.further.insert_with_key(|_| flight).raw().marked());
         let state = &mut self[key_state];
         state.current = Some(id);
@@ -159,10 +160,10 @@ impl Flights {
         self.overtaken += 1;
     }
 
-    /// Removes a flight. Its reference to the state of its key becomes the caller's.
-    pub fn remove(&mut self, id: FlightId) -> Option<EndedFlight> {
+    /// Removes a flight, and returns what `keep` takes out of it. Its reference to the state of its key becomes the caller's.
+    pub fn remove<R>(&mut self, id: FlightId, keep: impl FnOnce(&mut Flight<H>) -> R) -> Option<R> {
         let (flight, state) = self.get_with_key(id)?;
-        let (ended, standing) = (flight.end(), flight.standing);
+        let (standing, kept) = (flight.standing, keep(flight));
         match standing {
             Standing::Current => state.current = None,
             Standing::Overtaken { .. } => {
@@ -175,24 +176,24 @@ impl Flights {
             None => self.records.get_mut(record_of(id))?.first = None,
         }
         self.len -= 1;
-        Some(ended)
+        Some(kept)
     }
 
     /// Removes a flight, and its reference to the state of its key.
     #[inline(always)]
-    pub fn remove_and_release(&mut self, id: FlightId) -> Option<EndedFlight> {
+    pub fn remove_and_release<R>(&mut self, id: FlightId, keep: impl FnOnce(&mut Flight<H>) -> R) -> Option<R> {
         // Usually nothing is left of the key afterwards, so both are removed in one step.
         let only = self.records.get(record_of(id)).filter(|record| record.is_held_by_first_alone());
         if let Some(hash) = only.map(|record| record.state.hash) {
-            let end = |record: &mut KeyRecord| record.first.as_mut().map(Flight::end);
-            let ended = self.records.remove_with(record_of(id), end).flatten();
+            let kept = self.records.remove_with(record_of(id), |record| record.first.as_mut().map(keep)).flatten();
             self.by_key.remove(hash, record_of(id));
             self.len -= 1;
-            return ended;
+            return kept;
         }
-        let ended = self.remove(id)?;
-        self.release(ended.key_state);
-        Some(ended)
+        let key_state = self.get(id)?.key_state;
+        let kept = self.remove(id, keep)?;
+        self.release(key_state);
+        Some(kept)
     }
 
     /// Drops one reference to the state of a key, and removes the state with its last reference.
@@ -208,7 +209,7 @@ impl Flights {
     }
 
     /// The flights with their ids.
-    pub fn iter(&self) -> impl Iterator<Item = (FlightId, &Flight)> {
+    pub fn iter(&self) -> impl Iterator<Item = (FlightId, &Flight<H>)> {
         let first = self.records.iter().filter_map(|(id, record)| Some((first_of(id), record.first.as_ref()?)));
         first.chain(self.further.iter().map(|(id, flight)| (FlightId::of(id.raw().marked()), flight)))
     }
@@ -219,7 +220,7 @@ impl Flights {
     }
 
     /// The flights.
-    pub fn values(&self) -> impl Iterator<Item = &Flight> {
+    pub fn values(&self) -> impl Iterator<Item = &Flight<H>> {
         self.iter().map(|(_, flight)| flight)
     }
 
@@ -229,7 +230,7 @@ impl Flights {
     }
 
     /// Removes everything. Returns the flights.
-    pub fn drain(&mut self) -> Vec<Flight> {
+    pub fn drain(&mut self) -> Vec<Flight<H>> {
         let mut flights = self.further.drain();
         flights.extend(self.records.drain().into_iter().filter_map(|record| record.first));
         self.by_key.clear();
@@ -251,7 +252,7 @@ impl Flights {
     }
 }
 
-impl KeyRecord {
+impl<H: Host> KeyRecord<H> {
     /// Whether its first flight is current, and nothing else refers to the key.
     #[inline(always)]
     fn is_held_by_first_alone(&self) -> bool {
@@ -259,22 +260,22 @@ impl KeyRecord {
     }
 }
 
-impl Index<FlightId> for Flights {
-    type Output = Flight;
+impl<H: Host> Index<FlightId> for Flights<H> {
+    type Output = Flight<H>;
     #[inline]
-    fn index(&self, id: FlightId) -> &Flight {
+    fn index(&self, id: FlightId) -> &Flight<H> {
         self.get(id).expect("the id is that of a flight")
     }
 }
 
-impl IndexMut<FlightId> for Flights {
+impl<H: Host> IndexMut<FlightId> for Flights<H> {
     #[inline]
-    fn index_mut(&mut self, id: FlightId) -> &mut Flight {
+    fn index_mut(&mut self, id: FlightId) -> &mut Flight<H> {
         self.get_mut(id).expect("the id is that of a flight")
     }
 }
 
-impl Index<KeyStateId> for Flights {
+impl<H: Host> Index<KeyStateId> for Flights<H> {
     type Output = KeyState;
     #[inline]
     fn index(&self, id: KeyStateId) -> &KeyState {
@@ -282,7 +283,7 @@ impl Index<KeyStateId> for Flights {
     }
 }
 
-impl IndexMut<KeyStateId> for Flights {
+impl<H: Host> IndexMut<KeyStateId> for Flights<H> {
     #[inline]
     fn index_mut(&mut self, id: KeyStateId) -> &mut KeyState {
         &mut self.records[id].state

@@ -2,7 +2,7 @@
 
 use super::RequestId;
 use super::outcome::{BatchOutcome, Outcome};
-use crate::base::{Answer, Error, Now, PackedKeys, StoreTerms};
+use crate::base::{Answer, Error, Key, Now, PackedKeys, StoreTerms};
 use smallvec::SmallVec;
 
 /// The types that the floor above provides.
@@ -13,6 +13,8 @@ pub trait Host {
     type Request: Clone;
     /// Data of a fetch that is passed to the provider.
     type Context: Clone;
+    /// Who waits for a load that it joined, and for nothing else: see [`Joined`].
+    type Joiner;
 
     /// Creates the handle for a request. Called under the table's lock, so it may allocate, but must not block or call the program.
     fn request(&self, handout: Handout<Self::Context>) -> Self::Request;
@@ -53,6 +55,16 @@ pub enum Event {
     },
 }
 
+/// The fetches of one key that joined its load and that nothing could end before the load: how it ended, for all of them.
+pub struct Joined<J> {
+    /// The key.
+    pub key: Key,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// Who is to be told, in the order in which they joined.
+    pub joiners: Vec<J>,
+}
+
 /// A request that is to be passed to the provider.
 #[derive(Debug)]
 pub struct Handout<C> {
@@ -62,7 +74,7 @@ pub struct Handout<C> {
     pub keys: PackedKeys,
     /// The number of the attempt of each key's flight: 1, 2, ...
     pub attempts: Vec<u32>,
-    /// The context of the fetch that started each key's flight.
+    /// The context of the fetch that started each key's flight; empty if none has one.
     pub contexts: Vec<Option<C>>,
     /// The highest urgency among the keys.
     pub urgency: i32,
@@ -120,6 +132,8 @@ pub struct TableContext<'a, H: Host, S> {
 pub struct Effects<H: Host> {
     /// Event sinks to schedule for delivery.
     pub scheduled: SmallVec<[H::Sink; 2]>,
+    /// Loads whose joiners are to be told.
+    pub joined: Vec<Joined<H::Joiner>>,
     /// Requests to pass to the provider.
     pub handed: Vec<H::Request>,
     /// Requests whose provider must be notified that they are no longer wanted.
@@ -155,14 +169,18 @@ impl<H: Host> DeferredDrop<H> {
 
 impl<H: Host> Default for Effects<H> {
     fn default() -> Self {
-        Effects { scheduled: SmallVec::new(), handed: Vec::new(), cancelled: Vec::new(), deferred_drops: Vec::new() }
+        Effects { scheduled: SmallVec::new(), joined: Vec::new(), handed: Vec::new(), cancelled: Vec::new(), deferred_drops: Vec::new() }
     }
 }
 
 impl<H: Host> Effects<H> {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.scheduled.is_empty() && self.handed.is_empty() && self.cancelled.is_empty() && self.deferred_drops.is_empty()
+        self.scheduled.is_empty()
+            && self.joined.is_empty()
+            && self.handed.is_empty()
+            && self.cancelled.is_empty()
+            && self.deferred_drops.is_empty()
     }
 
     /// Defers dropping an error, if there is one, until the lock is released: it may contain an object of the program.

@@ -130,7 +130,7 @@ impl PendingCall {
         let slot = Arc::new(Mutex::new(AnswerSlot { answer: None, waker: Some(context.waker().clone()) }));
         let call = FetchCall {
             form: self.form,
-            settings: self.core.fetch_settings().clone(),
+            settings: self.core.fetch_settings().into(),
             progress_step: 0,
             handle: Some(&handle),
             at_once: true,

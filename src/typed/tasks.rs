@@ -101,7 +101,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         if must_not_wait() {
             return Err(FetchError::of(Status::ERR_REENTRANT));
         }
-        let settings = self.core().fetch_settings().clone();
+        let settings = self.core().fetch_settings().into();
         let call = FetchCall { form, settings, progress_step: 0, handle: None, at_once: true };
         self.core().fetch_wait(keys, &call).map_err(FetchError::of)
     }

@@ -795,8 +795,13 @@ fn f21_a_fetch_by_the_provider_of_the_key_it_is_loading_joins_that_flight() {
         .answered_by(move |ticket| {
             let sender = inner.lock().expect("no panic").clone();
             let core = ticket.core().clone();
-            let call =
-                FetchCall { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle: None, at_once: false };
+            let call = FetchCall {
+                form: Form::Each,
+                settings: core.fetch_settings().clone().into(),
+                progress_step: 0,
+                handle: None,
+                at_once: false,
+            };
             struct OutcomeSender(std::sync::mpsc::Sender<(String, Source)>);
             impl kvlight::engine::host::Receiver for OutcomeSender {
                 fn result(&mut self, _: usize, _: &[u8], outcome: &kvlight::task::Outcome, _: bool) {
@@ -829,7 +834,7 @@ fn f21_a_blocking_fetch_waits_for_its_answer_but_no_longer_than_its_timeout() {
     let world = test_engine().with_system_clock().start();
     let mut settings = world.fetch_settings();
     settings.timeout = Some(Duration::from_millis(5));
-    let call = FetchCall { settings: Arc::new(settings), ..world.call(true) };
+    let call = FetchCall { settings: Arc::new(settings).into(), ..world.call(true) };
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
     assert!(matches!(asked, FetchAnswer::Now(outcome) if text_of(&outcome) == "ERR_TIMEOUT"));
     world.free();

@@ -56,7 +56,7 @@ fn everything(core: &Arc<Core>) {
     for form in [Form::Each, Form::All] {
         let handle = Arc::new(FetchHandle::new());
         let settings = core.fetch_settings().clone();
-        let call = FetchCall { form, settings, progress_step: 1, handle: Some(&handle), at_once: false };
+        let call = FetchCall { form, settings: settings.into(), progress_step: 1, handle: Some(&handle), at_once: false };
         let asked = core.fetch([&b"asked"[..], b"asked too"].into_iter(), &call, || Box::new(NullReceiver));
         assert!(matches!(asked, Ok(FetchAnswer::Pending)));
         handle.set_urgency(1);
@@ -332,7 +332,7 @@ fn l04_no_host_code_runs_on_the_timers_thread() {
     assert!(handle.set_context(ends.object()).is_ok());
     let mut settings = world.fetch_settings();
     settings.timeout = Some(Duration::from_millis(2));
-    let call = FetchCall { form: Form::Each, settings: Arc::new(settings), progress_step: 0, handle: Some(&handle), at_once: true };
+    let call = FetchCall { form: Form::Each, settings: Arc::new(settings).into(), progress_step: 0, handle: Some(&handle), at_once: true };
     let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
     assert!(matches!(asked, FetchAnswer::Now(outcome) if text_of(&outcome) == "ERR_TIMEOUT"));
     // Whether the provider was called within those 2 ms depends on the scheduler: a request of which no key is wanted is not handed out.
@@ -550,7 +550,7 @@ fn l05_fault_37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
         let object = ends.value();
         let fetch = |core: &Core, form: Form, key: &[u8], handle: &Arc<FetchHandle>| {
             let settings = core.fetch_settings().clone();
-            let call = FetchCall { form, settings, progress_step: 1, handle: Some(handle), at_once: false };
+            let call = FetchCall { form, settings: settings.into(), progress_step: 1, handle: Some(handle), at_once: false };
             let _ = core.fetch([key].into_iter(), &call, || Box::new(DisposingReceiver(disposer.clone())));
         };
         let deeds: [&dyn Fn(&Core); 4] = [
@@ -614,7 +614,13 @@ fn l05_no_callback_starts_after_free_whatever_other_threads_do() {
                         }
                         let handle = Arc::new(FetchHandle::new());
                         let settings = core.fetch_settings().clone();
-                        let call = FetchCall { form: Form::Each, settings, progress_step: 0, handle: Some(&handle), at_once: false };
+                        let call = FetchCall {
+                            form: Form::Each,
+                            settings: settings.into(),
+                            progress_step: 0,
+                            handle: Some(&handle),
+                            at_once: false,
+                        };
                         let _ = core.fetch([key.as_bytes(), b"absent"].into_iter(), &call, || Box::new(NullReceiver));
                         handle.cancel();
                     }
@@ -782,8 +788,13 @@ fn panics_everywhere() {
     for (form, ends_badly, calls) in [(Form::Each, false, 4), (Form::All, false, 2), (Form::Each, true, 4), (Form::All, true, 2)] {
         let (sender, received) = channel();
         let handle = Arc::new(FetchHandle::new());
-        let call =
-            FetchCall { form, settings: world.core.fetch_settings().clone(), progress_step: 1, handle: Some(&handle), at_once: false };
+        let call = FetchCall {
+            form,
+            settings: world.core.fetch_settings().clone().into(),
+            progress_step: 1,
+            handle: Some(&handle),
+            at_once: false,
+        };
         let asked = world.core.fetch([&b"a"[..], b"b", b"c"].into_iter(), &call, || Box::new(Panics(sender, ends_badly)));
         assert!(matches!(asked, Ok(FetchAnswer::Pending)));
         assert!(handle.wait(Some(PATIENCE)), "the fetch ends nevertheless");

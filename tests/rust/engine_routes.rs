@@ -218,7 +218,7 @@ impl ModelRun {
     fn fetch(&mut self, keys: &[u64], read: ReadMode) {
         let form = if keys.len() == 1 { Form::Each } else { Form::All };
         let settings = Arc::new(FetchSettings { read, ..(**self.core.fetch_settings()).clone() });
-        let call = FetchCall { form, settings, progress_step: 0, handle: None, at_once: false };
+        let call = FetchCall { form, settings: settings.into(), progress_step: 0, handle: None, at_once: false };
         let names: Vec<Vec<u8>> = keys.iter().map(|key| name(*key)).collect();
         let (sender, inbox) = channel();
         self.core.fetch(names.iter().map(Vec::as_slice), &call, || Box::new(OutcomeSender(sender))).expect("it is open");

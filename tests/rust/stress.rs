@@ -358,7 +358,7 @@ impl Stage {
             progress: (0, 0),
         };
         let progress_step = if random.up_to(3) == 0 { 1 + random.up_to(7) as usize } else { 0 };
-        let call = FetchCall { form, settings: Arc::new(settings), progress_step, handle: Some(&handle), at_once: false };
+        let call = FetchCall { form, settings: Arc::new(settings).into(), progress_step, handle: Some(&handle), at_once: false };
         in_progress.fetch_add(1, Ordering::SeqCst);
         self.tally.begun.fetch_add(1, Ordering::SeqCst);
         let mut receiver = Some(Box::new(receiver));

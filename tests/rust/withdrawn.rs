@@ -84,7 +84,8 @@ fn storm(queue: Option<Arc<HostQueue>>) {
     let mut last = Vec::new();
     for nth in 0..FETCHES {
         let fetch = Arc::new(FetchHandle::new());
-        let call = FetchCall { form: Form::Each, settings: settings.clone(), progress_step: 0, handle: Some(&fetch), at_once: false };
+        let call =
+            FetchCall { form: Form::Each, settings: settings.clone().into(), progress_step: 0, handle: Some(&fetch), at_once: false };
         let asked = core.fetch([&key(nth)[..]].into_iter(), &call, || Box::new(NullReceiver));
         assert!(matches!(asked, Ok(FetchAnswer::Pending)), "{asked:?}");
         if nth % STAYS == 0 {

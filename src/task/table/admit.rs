@@ -2,6 +2,7 @@
 
 use super::ask::FetchContext;
 use super::{AnswerStore, Host, Table, TableContext};
+use crate::base::hint::rarely;
 use crate::base::{Moment, PackedKeys};
 use crate::task::deadlines::Due;
 use crate::task::demand::Demand;
@@ -39,9 +40,7 @@ impl<H: Host> Table<H> {
     /// Decides how the next new flight of the fetch is admitted.
     #[inline(always)]
     pub(super) fn admission<S: AnswerStore>(&mut self, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> Admission {
-        // Without places in the queue no key can linger.
-        let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
-        if !lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
+        if !asking.lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
             return Admission::Opening;
         }
         if self.queue.is_full() {
@@ -95,7 +94,7 @@ impl<H: Host> Table<H> {
     }
 
     /// The position of a waiting flight among those of equal urgency.
-    pub(super) fn queue_position(&self, flight: &Flight) -> QueuePosition {
+    pub(super) fn queue_position(&self, flight: &Flight<H>) -> QueuePosition {
         match flight.phase {
             Phase::Retried { queue_position } => queue_position,
             // The fetch is kept while a flight that it started waits.
@@ -228,7 +227,7 @@ impl<H: Host> Table<H> {
         let request = requests.insert_with_key(|request| {
             let count = ids.len();
             let mut keys = PackedKeys::try_with_capacity(count, 16 * count).unwrap_or_default();
-            let (mut attempts, mut contexts) = (Vec::with_capacity(count), Vec::with_capacity(count));
+            let (mut attempts, mut contexts) = (Vec::with_capacity(count), Vec::new());
             let (mut parts, mut urgency, mut context) = (Vec::with_capacity(count), i32::MIN, None);
             for (index, id) in (0..).zip(ids) {
                 let (flight, key_state) = flights.get_with_key(*id).expect("the caller knows that it is there");
@@ -245,7 +244,10 @@ impl<H: Host> Table<H> {
                 }
                 keys.push(&key_state.key);
                 attempts.push(flight.attempts);
-                contexts.push(context.clone());
+                if rarely(context.is_some() || !contexts.is_empty()) {
+                    contexts.resize(index as usize, None);
+                    contexts.push(context.clone());
+                }
                 // The answer of an overtaken flight is never stored, not even that of a later attempt: its key has a newer flight for that.
                 let stamp = match flight.standing {
                     Standing::Current => key_state.stamp(attempt),

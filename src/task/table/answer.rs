@@ -5,7 +5,7 @@ use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::hint::rarely;
 use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
-use crate::task::flight::{Phase, Stamp, Standing};
+use crate::task::flight::{Flight, Phase, Stamp, Standing};
 use crate::task::host::{DeferredDrop, FillResult};
 use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{FlightRemains, Part};
@@ -171,9 +171,19 @@ impl<H: Host> Table<H> {
                 failures.forget(&key_state.key, &mut |error| drops.push(DeferredDrop::Error(error)));
             }
         }
-        let flight = flights.remove_and_release(id).expect("it was there");
-        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, Source::Provider) };
-        self.settle_waiters(flight, outcome, turn.out);
+        let (attempts, owner) = (flight.attempts, flight.owner);
+        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, attempts, ..Outcome::of(answer, Source::Provider) };
+        match flight.only_waiter() {
+            Some(waiter) if waiter.fetch == owner => {
+                // Nearly always: nothing else of the flight needs to be moved.
+                flights.remove_and_release(id, |_| ());
+                self.settle(waiter.fetch, waiter.position, outcome, turn.out);
+            }
+            _ => {
+                let flight = flights.remove_and_release(id, Flight::end).expect("it was looked up above");
+                self.settle_waiters(flight, outcome, turn.out);
+            }
+        }
         was_wanted
     }
 

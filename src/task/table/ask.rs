@@ -3,11 +3,12 @@
 use super::admit::Admission;
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::config::{BatchMode, FetchSettings, Overflow, ReadMode};
-use crate::base::{CallKeys, Moment};
+use crate::base::hint::rarely;
+use crate::base::{CallKeys, Key, Moment};
 use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{Flight, Phase, Priority, Standing, Waiter};
+use crate::task::flight::{Flight, Joiners, Phase, Priority, Standing, Waiter};
 use crate::task::group::WaitingKey;
 use crate::task::host::DeferredDrop;
 use crate::task::outcome::{Outcome, Source, Verdict};
@@ -78,6 +79,21 @@ pub struct FetchRequest<'a, H: Host> {
     pub room: Reservation,
 }
 
+/// What a fetch of one key states that would join a load: [`Table::join_alone`].
+#[derive(Clone, Copy)]
+pub struct JoinRequest<'a> {
+    /// The key's hash, by the table's hasher.
+    pub hash: u64,
+    /// The key, which the store did not have.
+    pub key: &'a [u8],
+    /// Whether the store may have been written since the lookup.
+    pub reprobe: bool,
+    /// The engine's settings, overridden by the options of the call.
+    pub settings: &'a FetchSettings,
+    /// Higher goes first.
+    pub urgency: i32,
+}
+
 /// A fetch whose positions are being processed.
 pub(super) struct FetchContext<'a> {
     pub id: FetchId,
@@ -85,6 +101,10 @@ pub(super) struct FetchContext<'a> {
     settings: &'a Arc<FetchSettings>,
     reprobe: bool,
     pub wish: Wish,
+    /// Whether a key that fails may be tried again.
+    retries: bool,
+    /// Whether its keys may linger for a fuller request; without places nothing can.
+    pub lingers: bool,
     queue_position: QueuePosition,
     /// The rank of its keys in the queue.
     pub rank: Rank,
@@ -141,8 +161,9 @@ impl<H: Host> Table<H> {
             self.finish_fetch(id, turn.out);
         }
         let rank = self.queue.ranking.rank(urgency, queue_position);
-        let (looked_ahead, search) = (false, Search::default());
-        let mut asking = FetchContext { id, form, settings, reprobe, wish, queue_position, rank, looked_ahead, search };
+        let (retries, looked_ahead, search) = (settings.retry.allows(1), false, Search::default());
+        let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
+        let mut asking = FetchContext { id, form, settings, reprobe, wish, retries, lingers, queue_position, rank, looked_ahead, search };
         self.refuse_as_a_whole(id, probes);
         for position in 0..probes.len() {
             match std::mem::replace(&mut probes[position], Probe::Missed) {
@@ -234,6 +255,7 @@ impl<H: Host> Table<H> {
 
     /// Joins the flights of all keys that the fetch has not processed yet, so that none of these loses its place to another key of the
     /// fetch (rule F13g).
+    #[inline(never)]
     fn look_ahead<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
@@ -254,6 +276,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Settles a position from the store or the error memory, or joins the flight of its key. Otherwise returns what a new flight needs.
+    #[inline(always)]
     fn look_up<'k, S: AnswerStore>(
         &mut self,
         asking: &FetchContext<'_>,
@@ -327,7 +350,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Starts a flight with the given admission. Its position waits for it, unless the fetch is a refresh.
-    #[inline]
+    #[inline(always)]
     fn start<S: AnswerStore>(&mut self, way: Admission, new: NewKey<'_>, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) {
         let NewKey { key_state, hash, key, position } = new;
         let Table { flights, fetches, queue, opening, .. } = self;
@@ -337,6 +360,7 @@ impl<H: Host> Table<H> {
             key_state,
             phase: if way == Admission::Opening { Phase::Opening } else { Phase::Queued },
             standing: Standing::Current,
+            joiners: None,
             waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
             demand: Demand::of(asking.wish),
             continues: false,
@@ -345,7 +369,7 @@ impl<H: Host> Table<H> {
             attempts: 0,
             first_began: Moment::NEVER,
             last_error: None,
-            retry: settings.retry.allows(1).then(|| settings.clone()),
+            retry: if asking.retries { Some(settings.clone()) } else { None },
             priority: Priority::of(settings.priority),
             owner: asking.id,
             position,
@@ -371,26 +395,54 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Joins a flight: adds the demand and the priority of the fetch to it (rule F19).
+    /// A position joins a flight (rule F19).
     #[inline]
     fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
+        if !asking.is_refresh() {
+            self.counts.missed_joined += 1;
+            self.flights[id].waiters.push(Waiter { fetch: asking.id, position, joined: true });
+            self.fetches[asking.id].positions[position as usize] = Position::Open(id);
+        }
+        self.add_demand(id, asking.wish, asking.settings.priority);
+    }
+
+    /// Adds the demand and the priority of a fetch that joins to a flight.
+    #[inline]
+    fn add_demand(&mut self, id: FlightId, wish: Wish, priority: Option<f64>) {
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
             // The flight was unwanted. Now it counts as a wanted key of its request again.
             self.requests[request].wanted += 1;
         }
-        flight.priority = flight.priority.max(Priority::of(asking.settings.priority));
+        flight.priority = flight.priority.max(Priority::of(priority));
         flight.continues = false;
-        if !asking.is_refresh() {
-            self.counts.missed_joined += 1;
-            flight.waiters.push(Waiter { fetch: asking.id, position, joined: true });
-            self.fetches[asking.id].positions[position as usize] = Position::Open(id);
-        }
         let before = flight.demand.urgency();
-        flight.demand.add(asking.wish);
-        if flight.demand.urgency() != before {
+        flight.demand.add(wish);
+        if rarely(flight.demand.urgency() != before) {
             self.move_in_queue(id, before);
         }
+    }
+
+    /// A fetch of one key joins the flight under way, and waits for its end, whatever that is: it is no fetch that the table knows of. False
+    /// if there is none to join, or the key may be in the store meanwhile: then it is asked for like any other.
+    ///
+    /// Nothing can end such a fetch before the load: it has neither a handle nor a time limit, is told no progress, and does not want what is
+    /// stale after a while (rule R04). `joiner` is called last, if it joins: what fails before has told nobody anything.
+    pub fn join_alone(&mut self, request: &JoinRequest<'_>, joiner: impl FnOnce() -> H::Joiner) -> bool {
+        let JoinRequest { hash, key, reprobe, settings, urgency } = *request;
+        debug_assert!(settings.stale_timeout.is_none());
+        if settings.read == ReadMode::CacheOnly || (reprobe && settings.read != ReadMode::Refresh) {
+            return false;
+        }
+        let known = self.flights.find(hash, key);
+        let Some(id) = known.and_then(|known| self.flights[known].current) else { return false };
+        self.counts.missed_joined += 1;
+        let wish = Wish { urgency, is_deferrable: false, stores: settings.read != ReadMode::NoStore };
+        self.add_demand(id, wish, settings.priority);
+        let joiners = &mut self.flights[id].joiners;
+        let joiners = joiners.get_or_insert_with(|| Box::new(Joiners { key: Key::new(key), list: Vec::new() }));
+        joiners.list.push(joiner());
+        true
     }
 }
 

@@ -54,7 +54,7 @@ impl<H: Host> Table<H> {
             })?;
             let current = key_state.current.iter().map(|id| (id, true));
             for (flight, current) in current.chain(key_state.overtaken.iter().map(|id| (id, false))) {
-                let agrees = |flight: &Flight| flight.key_state == id && (flight.standing == Standing::Current) == current;
+                let agrees = |flight: &Flight<H>| flight.key_state == id && (flight.standing == Standing::Current) == current;
                 let agrees = self.flights.get(*flight).is_some_and(agrees);
                 ensure(agrees, || format!("{:?} lists a flight of another key or standing", key_state.key))?;
             }
@@ -77,6 +77,8 @@ impl<H: Host> Table<H> {
         let waiters = flight.waiters.iter().filter(|waiter| open(waiter.fetch, waiter.position));
         let wishes = waiters.map(|waiter| self.fetches[waiter.fetch].wish);
         ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} is not the sum of its waiters and refreshes"))?;
+        let demand = flight.demand.total() as usize;
+        ensure(demand >= flight.joined(), || format!("{} fetches joined {key:?}, and its demand is {demand}", flight.joined()))?;
         let wanted = || ensure(!flight.demand.is_empty(), || format!("{key:?} waits although it is not wanted: {:?}", flight.phase));
         let continues = !flight.continues || (flight.demand.is_empty() && flight.standing == Standing::Current);
         ensure(continues, || format!("{key:?} continues, but has demand or is overtaken"))?;
@@ -110,7 +112,7 @@ impl<H: Host> Table<H> {
             let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }
-        let waits = |flight: &&Flight| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
+        let waits = |flight: &&Flight<H>| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
         let waiting = self.flights.values().filter(waits).count();
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, but {} are counted", fetch.waiting))?;
         let timed = fetch.deadline.is_none_or(|timer| self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Fetch(id)));

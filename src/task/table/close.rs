@@ -1,6 +1,6 @@
 //! The engine closes (rule L05), or fails after a panic (rule L07).
 
-use super::settle::EndReason;
+use super::settle::{EndReason, settle_joiners};
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::Moment;
 use crate::task::deadlines::Due;
@@ -44,7 +44,15 @@ impl<H: Host> Table<H> {
         for fetch in fetches {
             self.end_fetch(fetch, EndReason::Close, turn);
         }
-        // The flights that are left are wanted by refreshes, or continue without demand.
+        let joined: Vec<FlightId> = self.flights.iter().filter(|(_, flight)| flight.joiners.is_some()).map(|(id, _)| id).collect();
+        for id in joined {
+            let flight = &mut self.flights[id];
+            let outcome = Outcome { attempts: flight.attempts, ..Outcome::failed(flight.with_cause(&self.errors.closed)) };
+            if let Some(joiners) = flight.joiners.take() {
+                settle_joiners(*joiners, outcome, turn.out);
+            }
+        }
+        // The flights that are left are wanted by refreshes or by joiners, or continue without demand.
         let running: Vec<RequestId> = self.requests.keys().collect();
         for request in running {
             if self.requests[request].wanted > 0 {
@@ -79,6 +87,9 @@ impl<H: Host> Table<H> {
         self.counts.flights_cancelled += self.flights.len() as u64;
         for flight in self.flights.drain() {
             out.defer_error_drop(flight.last_error);
+            if let Some(joiners) = flight.joiners {
+                settle_joiners(*joiners, Outcome::failed(self.errors.panic.clone()), out);
+            }
         }
         self.end_all_throttles(out);
         self.queue = WaitQueue::new(&self.settings);

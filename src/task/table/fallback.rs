@@ -146,7 +146,7 @@ impl<H: Host> Table<H> {
         let waits = |fetch: FetchId, position: u32| {
             self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
         };
-        waiters.iter().filter(|waiter| waits(waiter.fetch, waiter.position)).count() as u64
+        (waiters.iter().filter(|waiter| waits(waiter.fetch, waiter.position)).count() + self.flights[id].joined()) as u64
     }
 
     /// Settles the positions of a fetch that has waited long enough with their fallbacks, if they have one. The loads continue.

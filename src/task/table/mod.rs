@@ -31,7 +31,7 @@ mod time;
 mod write;
 
 pub use answer::ProviderAnswer;
-pub use ask::{FetchRequest, Probe, Reservation};
+pub use ask::{FetchRequest, JoinRequest, Probe, Reservation};
 pub use attempt::{TakeResult, Unanswered};
 pub use close::Close;
 pub use write::Write;
@@ -43,7 +43,7 @@ use super::counts::Gauges;
 use super::deadlines::{DeadlineId, Deadlines};
 use super::error_memory::ErrorMemory;
 use super::fetch::Fetch;
-use super::flight::{EndedFlight, Phase};
+use super::flight::{EndedFlight, Flight, Phase};
 use super::flights::Flights;
 use super::group::WaitingKey;
 use super::host::{Effects, Host, TableContext};
@@ -68,7 +68,7 @@ pub struct Table<H: Host> {
     life: Acceptance,
 
     hasher: KeyHasher,
-    flights: Flights,
+    flights: Flights<H>,
     fetches: IdSlab<FetchId, Fetch<H>>,
     requests: IdSlab<RequestId, Request<H::Request>>,
 
@@ -219,13 +219,14 @@ impl<H: Host> Table<H> {
         self.deadlines.next()
     }
 
-    fn hash(&self, key: &[u8]) -> u64 {
+    /// The hash by which the table finds a key.
+    pub fn hash(&self, key: &[u8]) -> u64 {
         self.hasher.hash(key)
     }
 
     /// Removes a flight from the table and from its key state. The flight's reference to the key state becomes the caller's.
-    fn take_flight(&mut self, id: FlightId) -> EndedFlight {
-        self.flights.remove(id).expect("the caller looked the flight up in the same operation")
+    fn take_flight(&mut self, id: FlightId) -> EndedFlight<H> {
+        self.flights.remove(id, Flight::end).expect("the caller looked the flight up in the same operation")
     }
 
     /// Removes a waiting flight from the queue, or cancels its pause.
@@ -332,6 +333,7 @@ mod tests {
         type Sink = Nobody;
         type Request = ();
         type Context = ();
+        type Joiner = ();
         fn request(&self, _: Handout<()>) {}
     }
 

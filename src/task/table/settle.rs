@@ -5,8 +5,8 @@ use crate::base::config::LeavePolicy;
 use crate::base::hint::rarely;
 use crate::task::demand::Wish;
 use crate::task::fetch::{Fetch, Form, Position};
-use crate::task::flight::{EndedFlight, Phase, Standing, Waiter};
-use crate::task::host::{Cancel, DeferredDrop, Effects, Event, EventSink};
+use crate::task::flight::{EndedFlight, Joiners, Phase, Standing, Waiter};
+use crate::task::host::{Cancel, DeferredDrop, Effects, Event, EventSink, Joined};
 use crate::task::outcome::{BatchOutcome, Outcome, Source};
 use crate::task::request::{FlightRemains, Part};
 use crate::task::{FetchId, FlightId, RequestId};
@@ -31,16 +31,19 @@ impl<H: Host> Table<H> {
     /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every settled
     /// flight ends here. The waiters are taken by value, so none can be settled twice.
     #[inline(always)]
-    pub(super) fn settle_flight(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
+    pub(super) fn settle_flight(&mut self, flight: EndedFlight<H>, outcome: Outcome, out: &mut Effects<H>) {
         self.flights.release(flight.key_state);
         self.settle_waiters(flight, outcome, out);
     }
 
     /// Like `settle_flight`, for a flight whose reference to its key state was released.
     #[inline(always)]
-    pub(super) fn settle_waiters(&mut self, flight: EndedFlight, outcome: Outcome, out: &mut Effects<H>) {
+    pub(super) fn settle_waiters(&mut self, flight: EndedFlight<H>, outcome: Outcome, out: &mut Effects<H>) {
         out.defer_error_drop(flight.last_error);
         let outcome = Outcome { attempts: flight.attempts, ..outcome };
+        if let Some(joiners) = flight.joiners {
+            settle_joiners(*joiners, outcome.clone(), out);
+        }
         // The last waiter gets the original. Most flights have one waiter, which then needs no second reference.
         let last = flight.waiters.split_last();
         match last {
@@ -186,6 +189,15 @@ impl<H: Host> Table<H> {
     }
 }
 
+/// Tells all who joined a flight how it ended.
+#[inline(never)]
+pub(super) fn settle_joiners<H: Host>(joiners: Joiners<H>, mut outcome: Outcome, out: &mut Effects<H>) {
+    if outcome.source == Source::Provider {
+        outcome.source = Source::Joined;
+    }
+    out.joined.push(Joined { key: joiners.key, outcome, joiners: joiners.list });
+}
+
 impl<H: Host> Fetch<H> {
     /// The open positions, with the flights that they wait for.
     pub(super) fn open_flights(&self) -> impl Iterator<Item = (usize, FlightId)> {
@@ -206,16 +218,16 @@ impl<H: Host> Fetch<H> {
                 self.ended.get_or_insert_with(|| error.clone());
             }
         }
-        let (done, failed, total, last) = (self.done(), self.failed, self.positions.len(), self.open == 0);
+        let last = self.open == 0;
         if let Some(sink) = &self.sink {
-            sink.progress(done, failed);
+            sink.progress(self.done(), self.failed);
         }
-        if self.progress_step > 0 && (done >= self.progress_at || last) {
-            self.progress_at = done.saturating_add(self.progress_step);
-            self.post(Event::Progress { done, failed, total }, out);
+        if rarely(self.progress_step > 0) {
+            self.post_progress(out);
         }
         if self.form == Form::All {
-            self.outcomes[position] = outcome;
+            // What was there is a placeholder without anything to drop.
+            std::mem::forget(std::mem::replace(&mut self.outcomes[position], outcome));
             if last {
                 self.post_batch(out);
             }
@@ -223,6 +235,15 @@ impl<H: Host> Fetch<H> {
             self.post_last(Event::Result { index: position, outcome, last }, out);
         } else {
             self.post(Event::Result { index: position, outcome, last }, out);
+        }
+    }
+
+    /// Posts how far it is, if that is due.
+    fn post_progress(&mut self, out: &mut Effects<H>) {
+        let (done, failed, total) = (self.done(), self.failed, self.positions.len());
+        if done >= self.progress_at || self.open == 0 {
+            self.progress_at = done.saturating_add(self.progress_step);
+            self.post(Event::Progress { done, failed, total }, out);
         }
     }
 

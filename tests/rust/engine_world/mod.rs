@@ -462,7 +462,7 @@ impl World {
         let mut settings = self.fetch_settings();
         set(&mut settings);
         let (sender, received) = channel();
-        let call = FetchCall { form, settings: Arc::new(settings), progress_step: step, handle: Some(&handle), at_once: false };
+        let call = FetchCall { form, settings: Arc::new(settings).into(), progress_step: step, handle: Some(&handle), at_once: false };
         let receiver = move || Box::new(EventRecorder { sender, then }) as Box<dyn Receiver>;
         match self.core.fetch(keys.iter().map(|key| key.as_bytes()), &call, receiver)? {
             FetchAnswer::Pending => Ok(Waiter { handle, received }),
@@ -506,7 +506,7 @@ impl World {
 
     /// A call with default settings.
     pub fn call(&self, at_once: bool) -> FetchCall<'static> {
-        FetchCall { form: Form::Each, settings: self.core.fetch_settings().clone(), progress_step: 0, handle: None, at_once }
+        FetchCall { form: Form::Each, settings: self.core.fetch_settings().clone().into(), progress_step: 0, handle: None, at_once }
     }
 
     pub fn refresh(&self, keys: &[&str]) -> Result<(), Status> {

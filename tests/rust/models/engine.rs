@@ -134,7 +134,7 @@ impl Harness {
 }
 
 fn fetch(core: &Core, log: &EventLog, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {
-    let call = FetchCall { form: Form::Each, settings: core.fetch_settings().clone(), progress_step: 0, handle, at_once: false };
+    let call = FetchCall { form: Form::Each, settings: core.fetch_settings().clone().into(), progress_step: 0, handle, at_once: false };
     let log = log.clone();
     core.fetch([&b"k"[..]].into_iter(), &call, || Box::new(EventRecorder(name, log))).map(drop)
 }

@@ -7,7 +7,9 @@ use kvlight::base::{Answer, CallKeys, Clock, Error, ManualClock, Millis, Moment,
 use kvlight::task::host::DeferredDrop;
 use kvlight::task::table::{Reservation, Write};
 use kvlight::task::{AnswerStore, RequestId, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
-use kvlight::task::{Cancel, Close, Effects, FetchRequest, FillResult, Form, Handout, Host, Outcome, Probe, ProviderAnswer};
+use kvlight::task::{
+    Cancel, Close, Effects, Event, EventSink, FetchRequest, FillResult, Form, Handout, Host, JoinRequest, Outcome, Probe, ProviderAnswer,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
@@ -142,6 +144,7 @@ impl Host for TestHost {
     type Sink = RecordingSink;
     type Request = Rc<Handout<&'static str>>;
     type Context = &'static str;
+    type Joiner = RecordingSink;
 
     fn request(&self, handout: Handout<&'static str>) -> Self::Request {
         Rc::new(handout)
@@ -260,6 +263,14 @@ impl Harness {
             panic!("the table is inconsistent: {broken}");
         }
         out.scheduled.iter().for_each(RecordingSink::deliver);
+        for joined in &out.joined {
+            assert!(!joined.joiners.is_empty(), "a list of joiners is empty");
+            for sink in &joined.joiners {
+                let outcome = joined.outcome.clone();
+                assert!(sink.post(Event::Result { index: 0, outcome, last: true }), "a joiner has a result already");
+                sink.deliver();
+            }
+        }
         for handout in out.handed {
             self.requests.push(HandedRequest { id: handout.id, handout, taken: false });
             if !self.takes_manually {
@@ -332,6 +343,21 @@ impl Harness {
 
     pub fn fetch(&mut self, key: &str) -> Waiter {
         self.ask(Form::Each, &[key], |_| {})
+    }
+
+    /// A call for one key that joins the key's load without a fetch of its own; `None` if there is no load to join.
+    pub fn join(&mut self, key: &str, set: impl FnOnce(&mut Options)) -> Option<Waiter> {
+        let mut options = self.options();
+        set(&mut options);
+        let sink = RecordingSink::new(&[key], &self.store);
+        let Options { fetch, urgency, missed_before, .. } = options;
+        // Stays here if it does not join: no object of the program may be dropped under the lock.
+        let (key, mut joiner) = (key.as_bytes(), Some(sink.clone()));
+        let joins = self.step(|table, _| {
+            let request = JoinRequest { hash: table.hash(key), key, reprobe: missed_before, settings: &fetch, urgency };
+            table.join_alone(&request, || joiner.take().expect("it joins once"))
+        });
+        joins.then_some(Waiter { id: None, sink })
     }
 
     pub fn fetch_with(&mut self, key: &str, set: impl FnOnce(&mut Options)) -> Waiter {

@@ -3,6 +3,7 @@
 mod absence;
 mod admission;
 mod ahead;
+mod alone;
 mod causes;
 mod cells;
 mod cells_host;

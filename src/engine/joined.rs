@@ -1,0 +1,129 @@
+//! Delivers how a load ended to the fetches that joined it and could not end before it: one delivery for all of them, with one outcome.
+
+use super::Core;
+use super::host::Receiver;
+use super::polled_event::{FetchEvent, PolledEvent};
+use crate::base::Key;
+use crate::base::sync::Mutex;
+use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder};
+use crate::runtime::hooks::call_host;
+use crate::task::{Joined, Outcome, Verdict};
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+/// A fetch that joined a load, as the table knows it: who is to be told. It counts as pending from the moment it joins.
+pub type Joiner = Box<dyn Receiver>;
+
+/// The outcome of a load on its way to all who joined it. They are told in the order in which they joined, by one thread at a time.
+pub(super) struct JoinedDelivery {
+    core: Arc<Core>,
+    key: Key,
+    outcome: Outcome,
+    /// Those who have not been told. Taken out during a delivery, so that none runs under the lock.
+    joiners: Mutex<IntoIter<Joiner>>,
+}
+
+impl JoinedDelivery {
+    pub(super) fn new(core: Arc<Core>, joined: Joined<Joiner>) -> Arc<JoinedDelivery> {
+        let Joined { key, outcome, joiners } = joined;
+        Arc::new(JoinedDelivery { core, key, outcome, joiners: Mutex::new(joiners.into_iter()) })
+    }
+
+    /// Tells one of them, and ends its user data.
+    fn tell(&self, mut joiner: Joiner) {
+        call_host(|| joiner.result(0, &self.key, &self.outcome, true));
+        drop_receiver(joiner);
+    }
+}
+
+fn drop_receiver(receiver: Joiner) {
+    if receiver.runs_host_code_on_drop() {
+        call_host(|| drop(receiver));
+    }
+}
+
+impl Core {
+    /// This many fetches that had joined a load have been told, and their user data has ended.
+    fn end_joined(&self, count: usize) {
+        self.life.end_many(self.routes.results_at(), count);
+        self.conclude_if_closing();
+    }
+}
+
+impl Deliverable for JoinedDelivery {
+    fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult {
+        let _delivering = self.core.delivering(self.core.routes.results_at());
+        let mut joiners = std::mem::take(&mut *self.joiners.lock());
+        let mut count = 0;
+        let mut is_callable = true;
+        while count < most
+            && let Some(next) = joiners.as_slice().first()
+        {
+            is_callable = next.is_callable();
+            if !is_callable {
+                break;
+            }
+            joiners.next().into_iter().for_each(|joiner| self.tell(joiner));
+            count += 1;
+            // A callback has freed the queue: what was not told by then is dropped with it.
+            if self.core.routes.results.as_ref().is_some_and(|queue| queue.is_freed()) {
+                break;
+            }
+        }
+        let is_over = joiners.len() == 0;
+        *self.joiners.lock() = joiners;
+        self.core.end_joined(count);
+        let remainder = match (is_over, is_callable) {
+            (true, _) => {
+                // Dropped here, where callbacks run, and before the guard: it holds the engine, and perhaps the last reference to a value.
+                drop(self);
+                Remainder::Nothing
+            }
+            (false, true) => Remainder::More(self),
+            (false, false) => Remainder::NoFunction(self),
+        };
+        DeliveryResult { count, remainder }
+    }
+
+    fn pull(self: Arc<Self>) -> PullResult {
+        let (joiner, more) = {
+            let mut joiners = self.joiners.lock();
+            (joiners.next(), joiners.len() > 0)
+        };
+        let Some(joiner) = joiner else { return PullResult::nothing() };
+        let user_data = joiner.user_data();
+        let event = FetchEvent::Result { index: 0, key: self.key.to_vec(), outcome: self.outcome.clone(), last: true };
+        let end = Some(Box::new(JoinedEnd { core: self.core.clone(), joiner: Some(joiner) }) as _);
+        let letter = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
+        PullResult { event: Some(Box::new(letter)), more }
+    }
+}
+
+impl Drop for JoinedDelivery {
+    fn drop(&mut self) {
+        // Some are left if a queue was freed with this inside: their user data ends here, and so do they.
+        let joiners = std::mem::take(self.joiners.get_mut());
+        let count = joiners.len();
+        joiners.for_each(drop_receiver);
+        if self.outcome.runs_host_code_on_drop() {
+            let outcome = std::mem::replace(&mut self.outcome, Outcome::bare(Verdict::Miss));
+            call_host(|| drop(outcome));
+        }
+        if count > 0 {
+            self.core.end_joined(count);
+        }
+    }
+}
+
+/// Ends a fetch when it is dropped: its only event was read.
+struct JoinedEnd {
+    core: Arc<Core>,
+    joiner: Option<Joiner>,
+}
+
+impl Drop for JoinedEnd {
+    fn drop(&mut self) {
+        self.joiner.take().into_iter().for_each(drop_receiver);
+        self.core.end_joined(1);
+    }
+}
