@@ -267,7 +267,7 @@ impl Leases {
     fn wait(&self) {
         let mut waiting = self.waiting.lock();
         self.awaited.store(true, Ordering::SeqCst);
-        // Not a load, which might not see what was changed last.
+        // A read-modify-write, because a plain load might not see the latest change.
         while self.out.fetch_add(0, Ordering::SeqCst) > 0 {
             waiting = wait(&self.back, waiting);
         }

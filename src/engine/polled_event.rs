@@ -59,7 +59,7 @@ pub enum PolledEvent {
     },
 }
 
-/// What happened to a fetch.
+/// An event of a fetch.
 pub enum FetchEvent {
     /// One position is settled.
     Result {

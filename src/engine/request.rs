@@ -309,7 +309,7 @@ impl Ticket {
             return Status::ERR_OUT_OF_RANGE;
         }
         let status = self.core.with_table(|table, turn| table.reject(self.id(), index, error, turn));
-        // What was left of an entry after its end may have been removed.
+        // A stale entry of the key may have been removed.
         self.core.throttle_writer(1);
         status
     }
