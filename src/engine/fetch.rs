@@ -136,7 +136,7 @@ impl Core {
 
     fn fetch_to<'k>(
         &self,
-        mut keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
+        keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
         call: &FetchCall<'_>,
         direct: bool,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
@@ -152,9 +152,9 @@ impl Core {
         let asking = CallContext { call, direct, deadline, urgency, context, epoch: self.loads().epoch() };
         // Most fetches have one key and need no lists, unless there is a record listener.
         let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
-        let result = match keys.next() {
+        let result = match keys.clone().next() {
             Some(key) if is_one && key.len() <= KEY_MAX => self.fetch_one(key, asking, receiver),
-            first => self.fetch_many(first.into_iter().chain(keys), asking, receiver),
+            _ => self.fetch_many(keys, asking, receiver),
         };
         if let (Err(_), Some(handle)) = (&result, call.handle) {
             handle.give_back();

@@ -90,6 +90,7 @@ pub(super) fn filled_of(put: PutOutcome, now: &Now<'_>) -> FillResult {
 }
 
 /// The outcome of a hit.
+#[inline(always)]
 pub(super) fn outcome_of(hit: Hit, now: &Now<'_>) -> Outcome {
     Outcome {
         age_ms: now.millis().since(hit.stored_at),
