@@ -16,7 +16,14 @@ static uint64_t next_key = 1 << 20;
 
 /* ---- the store ---------------------------------------------------------------------------------------------------- */
 
-static kvl_cache_t *make(size_t capacity, int64_t ttl_ms)
+static uint32_t accept(void *user_data, const uint8_t *key, size_t key_len)
+{
+    (void)user_data;
+    (void)key;
+    return key_len > 0;
+}
+
+static kvl_cache_t *make(size_t capacity, int64_t ttl_ms, kvl_validate_fn validator)
 {
     kvl_config_t *config;
     kvl_cache_t *cache;
@@ -26,6 +33,8 @@ static kvl_cache_t *make(size_t capacity, int64_t ttl_ms)
     kvl_config_set_int(config, "cache.shards", 1); /* as many as the machine has processors for, otherwise */
     kvl_config_set_int(config, "cache.ttl_ms", ttl_ms);
     kvl_config_set(config, "cache.timer", "false");
+    if (validator)
+        kvl_config_set_validator(config, validator, NULL, NULL);
     if (kvl_cache_new(config, &cache, NULL) != KVL_OK)
         DIE("kvl_cache_new");
     kvl_config_free(config);
@@ -225,7 +234,7 @@ int main(void)
     memset(value, 7, sizeof value);
     for (size_t i = 0; i < ENTRIES; i++)
         make_key(keys[i], i);
-    kvl_cache_t *plain = make(ENTRIES, -1), *ending = make(ENTRIES, 3600000);
+    kvl_cache_t *plain = make(ENTRIES, -1, NULL), *ending = make(ENTRIES, 3600000, NULL), *careful = make(ENTRIES, 3600000, accept);
     if (kvl_value_new_bytes(value, VALUE_LEN, &one_value) != KVL_OK)
         DIE("kvl_value_new_bytes");
     cache = plain;
@@ -235,6 +244,8 @@ int main(void)
     section("hit_of_64", OPS / MANY, MANY, get_many);
     cache = ending;
     section("hit_with_ttl", OPS, 1, get);
+    cache = careful;
+    section("hit_with_validator", OPS, 1, get);
     cache = plain;
     section("miss", OPS, 1, miss);
     section("put_over", OPS, 1, put);
@@ -244,6 +255,7 @@ int main(void)
     kvl_value_release(one_value);
     kvl_cache_release(plain);
     kvl_cache_release(ending);
+    kvl_cache_release(careful);
 
     kvl_clock_t *clock;
     if (kvl_clock_new_manual(0, &clock) != KVL_OK || kvl_queue_new(0, &queue) != KVL_OK)

@@ -7,7 +7,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 thread_local! {
-    static PLACE: Cell<ThreadContext> = const { Cell::new(ThreadContext { forks: 0, callbacks: 0, is_ours: false }) };
+    static PLACE: Cell<ThreadContext> = const { Cell::new(ThreadContext { forks: 0, callbacks: 0, owner: ThreadOwner::Program }) };
 }
 
 /// What the current thread is doing for the library.
@@ -18,47 +18,54 @@ struct ThreadContext {
     forks: u32,
     /// The depth of nested callbacks.
     callbacks: u32,
-    /// Whether the library started the thread.
-    is_ours: bool,
+    owner: ThreadOwner,
+}
+
+/// Who started a thread. As wide as its neighbours, so that all are copied as words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum ThreadOwner {
+    Program,
+    Library,
 }
 
 impl ThreadContext {
     /// The context, if it was written in this process; otherwise that of a thread of the program outside callbacks.
     fn here(self) -> ThreadContext {
         let forks = FORKS.load(Ordering::Relaxed);
-        if self.forks == forks { self } else { ThreadContext { forks, callbacks: 0, is_ours: false } }
+        if self.forks == forks { self } else { ThreadContext { forks, callbacks: 0, owner: ThreadOwner::Program } }
     }
 }
 
 /// Runs host code. Until it returns, this thread counts as inside a callback.
 pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
     /// Restores the context from before the call.
-    struct ContextGuard(ThreadContext);
-    impl Drop for ContextGuard {
+    struct ContextGuard<'a>(&'a Cell<ThreadContext>, ThreadContext);
+    impl Drop for ContextGuard<'_> {
         fn drop(&mut self) {
-            let _ = PLACE.try_with(|place| place.set(self.0));
+            self.0.set(self.1);
         }
     }
-    let enter = |place: &Cell<ThreadContext>| {
+    // One access to the thread's storage, since each costs a call in a shared library. It has no destructor, so it is always there, even
+    // while the thread ends.
+    PLACE.with(|place| {
         let before = place.get().here();
         place.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
-        before
-    };
-    // The thread-local may already be destroyed while the thread ends. A destructor that runs then is not inside a callback.
-    let _leave = PLACE.try_with(enter).map(ContextGuard);
-    run()
+        let _leave = ContextGuard(place, before);
+        run()
+    })
 }
 
 /// Marks the current thread as one of the library, so that code on it is refused whatever waits for the library. `hidden` contains the
 /// signals that it blocks and the program does not.
 pub fn claim_thread(hidden: SignalSet) {
-    PLACE.with(|place| place.set(ThreadContext { is_ours: true, ..place.get().here() }));
+    PLACE.with(|place| place.set(ThreadContext { owner: ThreadOwner::Library, ..place.get().here() }));
     HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 
 /// Whether a function marked `outside` must refuse the call, because the thread is inside a callback or belongs to the library.
 pub fn must_not_wait() -> bool {
-    PLACE.try_with(|place| place.get().here()).is_ok_and(|place| place.callbacks > 0 || place.is_ours)
+    PLACE.try_with(|place| place.get().here()).is_ok_and(|place| place.callbacks > 0 || place.owner == ThreadOwner::Library)
 }
 
 static FORKS: AtomicU32 = AtomicU32::new(0);

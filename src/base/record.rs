@@ -60,6 +60,12 @@ impl Address {
         RecordRef(ManuallyDrop::new(Record(self.0)), PhantomData)
     }
 
+    /// The address as a number; 0 for `None`.
+    #[inline(always)]
+    pub fn bits(address: Option<Address>) -> usize {
+        address.map_or(0, |address| address.0.addr().get())
+    }
+
     /// An address at which there is no record.
     #[cfg(test)]
     pub fn made_up(number: u32) -> Address {
@@ -127,7 +133,7 @@ impl Record {
     fn can_be(value: &Value, key: &[u8]) -> bool {
         let header = value.header();
         // SAFETY: a block with this tag has a head, and exists as long as the value.
-        let is_its_key = header.shape().tag() == ENTRY_BYTES && is_same(unsafe { key_of(value.as_raw()) }, key);
+        let is_its_key = header.shape().tag() == ENTRY_BYTES && unsafe { is_under(value.as_raw(), key) };
         is_its_key && {
             // Acquire on both paths: what the block's previous store did to it must be visible to the next one. With a single reference, no
             // other thread can take part: further references are made from this one only.
@@ -180,7 +186,8 @@ impl Record {
     /// Whether its key is `key`.
     #[inline(always)]
     pub fn is_under(&self, key: &[u8]) -> bool {
-        is_same(self.key(), key)
+        // SAFETY: a record's block has a head, and lives as long as the record.
+        unsafe { is_under(self.0, key) }
     }
 
     /// When it expires by its TTL; [`Millis::NEVER`] if it does not. For an entry that is refreshed ahead, the earlier time at which that
@@ -270,16 +277,25 @@ impl Record {
     }
 }
 
-/// Whether two keys are equal. Common lengths are compared as words, because a call to `memcmp` costs more.
+/// Whether the key in a block is `key`. Common lengths are compared as words: a call to `memcmp` costs more, and loads wider than a word stall if
+/// the words have only just been written.
+///
+/// # Safety
+/// The block has a head, and exists.
 #[inline(always)]
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    if let (Ok(one), Ok(other)) = (<[u8; 16]>::try_from(one), <[u8; 16]>::try_from(other)) {
-        return u128::from_ne_bytes(one) == u128::from_ne_bytes(other);
+unsafe fn is_under(block: NonNull<Header>, key: &[u8]) -> bool {
+    // SAFETY: the caller's promise.
+    if unsafe { block.as_ref() }.shape().key_len() != key.len() {
+        return false;
     }
-    if let (Ok(one), Ok(other)) = (<[u8; 8]>::try_from(one), <[u8; 8]>::try_from(other)) {
-        return u64::from_ne_bytes(one) == u64::from_ne_bytes(other);
+    // SAFETY: the caller's promise; the key follows the head, and has this length.
+    let own = unsafe { std::slice::from_raw_parts(block.cast::<Head>().as_ptr().add(1).cast::<u8>(), key.len()) };
+    let word = |bytes: &[u8]| bytes.first_chunk().map(|word| u64::from_ne_bytes(*word));
+    match key.len() {
+        16 => word(own) == word(key) && word(&own[8..]) == word(&key[8..]),
+        8 => word(own) == word(key),
+        _ => own == key,
     }
-    one == other
 }
 
 /// The key in a block.

@@ -43,7 +43,8 @@ impl Bucket {
     /// Returns the slot of `record`, or [`SLOTS`] if it is not here. Visits all slots, to avoid unpredictable branches.
     #[inline(always)]
     fn slot_of(&self, record: Address) -> usize {
-        (0..SLOTS).rev().fold(SLOTS, |found, at| if self.records[at] == Some(record) { at } else { found })
+        let wanted = Address::bits(Some(record));
+        (0..SLOTS).rev().fold(SLOTS, |found, at| select_unpredictable(Address::bits(self.records[at]) == wanted, at, found))
     }
 
     /// Returns the number of slots in use. Visits all slots, to avoid unpredictable branches.

@@ -76,10 +76,22 @@ impl LockedShard {
         self.shard.lock_unless_broken().unwrap_or_else(|broken| self.salvage(broken, sink, out))
     }
 
-    /// Like [`LockedShard::read`], but returns `None`, having done nothing, if that would need waiting or recovery.
+    /// Like [`LockedShard::read`], but returns `None`, having done nothing, if that would need waiting or recovery, or if the shard is not ready.
     #[inline(always)]
-    pub fn try_lookup_fast<R>(&self, work: impl FnOnce(&mut Shard) -> Option<R>) -> Option<R> {
-        work(&mut *self.shard.try_lock_unless_broken()?)
+    pub fn try_read<R>(&self, is_ready: impl FnOnce(&Shard) -> bool, look: impl FnOnce(&mut Shard) -> R) -> Option<R> {
+        let mut shard = self.shard.try_lock_unless_broken()?;
+        if rarely(!is_ready(&shard)) {
+            LockedShard::let_go(shard);
+            return None;
+        }
+        Some(look(&mut shard))
+    }
+
+    /// Releases the lock, apart from where that is done after a look: so nothing that the caller then needs is kept during one.
+    #[cold]
+    #[inline(never)]
+    fn let_go(shard: MutexGuard<'_, Shard>) {
+        drop(shard);
     }
 
     /// Runs `change` under the lock. It puts departures into `out`; the departure sink, if there is one, takes them from there, even after

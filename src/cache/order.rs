@@ -13,7 +13,7 @@ use crate::base::Millis;
 use crate::base::hint::rarely;
 
 /// The number of recorded uses that the buffer has room for.
-const NOTES: usize = 63;
+pub(super) const NOTES: usize = 63;
 
 /// The entries of one priority, in order of use.
 struct List {
@@ -32,8 +32,6 @@ impl Default for List {
 pub(super) struct EvictionOrder {
     /// The number of recorded uses. The first field, so that it lies next to the other data that each lookup writes.
     noted: u32,
-    /// While fewer uses than this are recorded, recording one is all that a use needs: the size of the buffer, or 0 with an idle TTL.
-    untimed: u32,
     /// Uses that have not been applied to the lists, oldest first.
     notes: [Place; NOTES],
     levels: Levels<List>,
@@ -43,9 +41,8 @@ pub(super) struct EvictionOrder {
 
 impl EvictionOrder {
     pub fn new(idle_ms: Option<u64>) -> EvictionOrder {
-        let untimed = if idle_ms.is_some() { 0 } else { NOTES as u32 };
         let uses = idle_ms.map(Uses::new).map(Box::new);
-        EvictionOrder { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, untimed, uses }
+        EvictionOrder { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, uses }
     }
 
     /// An empty order with the same settings.
@@ -112,10 +109,10 @@ impl EvictionOrder {
         self.noted as usize >= NOTES
     }
 
-    /// Whether [`EvictionOrder::note_use`] is all that a use needs: the buffer is not full, and there is no idle TTL.
+    /// The number of recorded uses that have not been applied to the lists.
     #[inline(always)]
-    pub fn records_uses_untimed(&self) -> bool {
-        self.noted < self.untimed
+    pub fn noted(&self) -> u32 {
+        self.noted
     }
 
     /// Records a use. The buffer must not be full.

@@ -15,11 +15,13 @@
 pub(super) mod moves;
 mod steps;
 
+mod ahead;
 mod expiry;
 mod labels;
 mod refresh;
 mod stale;
 
+use self::ahead::Foreseen;
 pub(super) use self::expiry::DefaultExpiry;
 pub(super) use self::labels::TagFate;
 use self::stale::time_of;
@@ -31,7 +33,7 @@ use super::labels::{LabelIndex, labels_cost};
 use super::levels::Amount;
 use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
-use super::order::EvictionOrder;
+use super::order::{EvictionOrder, NOTES};
 use super::slab::{DetachedEntry, Found, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
@@ -76,6 +78,9 @@ impl Lookups {
 #[repr(C)]
 pub(super) struct Shard {
     lookups: Lookups,
+    /// How many recorded uses leave a lookup its fast path. None if a use takes more than a note: with an idle TTL its time counts, and with
+    /// refresh ahead its entry may be due.
+    fast_notes: u32,
     order: EvictionOrder,
     slab: Slab,
     expiry: DefaultExpiry,
@@ -91,6 +96,8 @@ pub(super) struct Shard {
     /// Only if entries have labels.
     labels: Option<Box<LabelIndex>>,
     outgrown: Option<Box<Outgrown>>,
+    /// The hash of the key of the next victim, which was needed to prefetch for its eviction.
+    foreseen: Foreseen,
 }
 
 /// The structures that a shard has replaced by empty ones.
@@ -108,6 +115,7 @@ impl Shard {
             lifetimes: expiry.lifetimes(),
             labels: None,
             lookups: Lookups::default(),
+            fast_notes: if expiry.idle_ms.is_some() || expiry.refresh.is_on() { 0 } else { NOTES as u32 },
             order: EvictionOrder::new(expiry.idle_ms),
             slab: Slab::new(),
             expiry,
@@ -117,6 +125,7 @@ impl Shard {
             part,
             counts: StoreCounts::default(),
             outgrown: None,
+            foreseen: Foreseen::NONE,
         }
     }
 
@@ -248,29 +257,28 @@ impl Shard {
         None
     }
 
-    /// The fast path of a lookup, on which nothing can panic. If the outer `Option` is `None`, nothing was done, and the lookup needs the
-    /// slow path, [`Shard::read`].
+    /// Whether [`Shard::lookup_fast`] may be used.
     #[inline(always)]
-    pub fn try_lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        if rarely(!self.order.records_uses_untimed()) {
-            return None;
-        }
+    pub fn is_fast(&self) -> bool {
+        self.order.noted() < self.fast_notes
+    }
+
+    /// The fast path of a lookup, on which nothing can panic.
+    #[inline(always)]
+    pub fn lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
         let Some(Found { place, record }) = self.slab.find(hash, key) else {
             self.lookups.misses += 1;
-            return Some(None);
+            return None;
         };
+        // What the entry itself says is its end, since nothing is loaded ahead of that.
         if rarely(record.deadline() != Millis::NEVER) && record.deadline() <= clock.millis() {
-            if self.lifetimes.is_some() {
-                // The entry may be alive and due for a refresh.
-                return None;
-            }
             self.lookups.misses += 1;
-            return Some(None);
+            return None;
         }
         self.order.note_use(place);
         let answer = record.answer();
         self.lookups.found(&answer);
-        Some(Some(see(&answer)))
+        Some(see(&answer))
     }
 
     pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut NewEntry, present: Present, out: &mut Departures) -> PutOutcome {
@@ -391,18 +399,29 @@ impl Shard {
         if lack.is_none() {
             return Ok(());
         }
-        if !self.evictable(priority).covers(lack) {
+        if !self.can_evict(lack, priority) {
             return Err(PutOutcome::Refused);
         }
-        loop {
-            let lack = self.lack(1, cost);
+        while !lack.is_none() {
             let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
-            if lack.is_none() || !self.dismiss_next(cause, now, out) {
+            if !self.dismiss_next(cause, now, out) {
                 break;
             }
+            lack = self.lack(1, cost);
         }
         self.prefetch_victims();
         Ok(())
+    }
+
+    /// Whether what may leave for an entry of this priority makes up for `lack`.
+    #[inline(always)]
+    fn can_evict(&self, lack: Amount, priority: f64) -> bool {
+        if lack.entries == 1 && lack.cost == 0 {
+            // Most often. Any entry will do, so the totals are not needed.
+            return self.order.lowest().is_some_and(|lowest| lowest <= priority)
+                || self.lifetimes.as_ref().is_some_and(|lifetimes| lifetimes.first().is_some());
+        }
+        self.evictable(priority).covers(lack)
     }
 
     /// Returns how much room is missing for this many more entries of this total cost.
@@ -410,19 +429,6 @@ impl Shard {
         Amount {
             entries: (self.slab.len() + entries).saturating_sub(self.part.entries),
             cost: self.part.cost.map_or(0, |limit| (self.cost + u128::from(cost)).saturating_sub(u128::from(limit))),
-        }
-    }
-
-    /// Prefetches for the next eviction: the next victim has not been read for long, and the next put would wait for its memory several
-    /// times. There are three stages, one for each of the next three victims: the node leads to the record, and the key in the record to
-    /// the bucket of the index.
-    fn prefetch_victims(&self) {
-        let Some(next) = self.order.oldest() else { return };
-        self.slab.index().prefetch(self.hasher.hash(self.slab.key(next)));
-        let Some(after_it) = self.slab.newer(next).some() else { return };
-        self.slab.get(after_it).into_iter().for_each(Record::needed_soon);
-        if let Some(third) = self.slab.newer(after_it).some() {
-            self.slab.prefetch(third);
         }
     }
 
@@ -440,7 +446,7 @@ impl Shard {
     /// Removes one entry from all structures. Every single removal goes through this function.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
-        let hash = self.hasher.hash(self.slab.key(place));
+        let hash = self.foreseen.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));
         self.ends.remove(place);
         self.release(place, cause, end, now, out, |slab, left| slab.remove(hash, place, left));
     }
@@ -556,6 +562,7 @@ impl Shard {
             _ends: std::mem::replace(&mut self.ends, Expirations::new()),
         }));
         self.cost = 0;
+        self.foreseen = Foreseen::NONE;
     }
 
     /// Returns memory that is no longer needed, to be dropped after the lock is released.

@@ -195,7 +195,7 @@ impl Store {
     }
 
     /// Like [`Store::probe`], for a caller that has computed the key's hash with [`Store::hasher`].
-    #[inline]
+    #[inline(always)]
     pub fn probe_hashed(&self, hash: u64, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read_hashed(hash, key, clock, LookupKind::Probe, Hit::of)
     }
@@ -224,9 +224,11 @@ impl Store {
     #[inline(always)]
     pub fn try_lookup_hashed<R>(&self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let layout = self.layout_word();
-        self.cells.get(layout.index(Store::middle_of(hash)))?.try_lookup_fast(
+        self.cells.get(layout.index(Store::middle_of(hash)))?.try_read(
             #[inline(always)]
-            |shard| if self.layout_word() == layout { shard.try_lookup_fast(hash, key, clock, see) } else { None },
+            |shard| self.layout_word() == layout && shard.is_fast(),
+            #[inline(always)]
+            |shard| shard.lookup_fast(hash, key, clock, see),
         )
     }
 
@@ -249,12 +251,17 @@ impl Store {
     /// An older value under the key leaves in any case: as [`Cause::Replaced`], or as [`Cause::Removed`] if the TTL says not to store. A
     /// new entry that is not stored leaves as [`Cause::Refused`]. If the entry's condition is false, nothing happens.
     pub fn put(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        let present = self.present_of(&entry, clock);
+        self.put_from(key, &mut entry, clock, out)
+    }
+
+    /// Like [`Store::put`], but takes the answer out of `entry`. What is left of that must be dropped under no lock.
+    pub fn put_from(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
+        let present = self.present_of(entry, clock);
         self.write(
             key,
             out,
             #[inline(always)]
-            |shard, hash, out| shard.put(hash, key, &mut entry, present, out),
+            |shard, hash, out| shard.put(hash, key, entry, present, out),
         )
     }
 
@@ -275,13 +282,13 @@ impl Store {
         &self.hasher
     }
 
-    /// Like [`Store::put`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if
+    /// Like [`Store::put_from`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if
     /// it was refused. Expired entries and an older entry under the same key are not among them.
-    pub fn put_naming(&self, key: &[u8], mut entry: NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
-        let present = self.present_of(&entry, clock);
+    pub fn put_naming(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
+        let present = self.present_of(entry, clock);
         self.write(key, out, |shard, hash, out| {
             let earlier = out.len();
-            let put = shard.put(hash, key, &mut entry, present, out);
+            let put = shard.put(hash, key, entry, present, out);
             let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
             (put, out[earlier..].iter().filter(is_victim).cloned().collect())
         })

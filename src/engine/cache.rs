@@ -101,26 +101,31 @@ impl Core {
     pub(super) fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = (u64, &'k [u8])> {
         /// About as many cache misses as a processor can have in flight.
         const AHEAD: usize = 8;
-        let needed_soon = |key: &[u8]| {
-            if rarely(key.len() > KEY_MAX) {
-                return 0;
-            }
-            let hash = self.store.hasher().hash(key);
-            self.store.prefetch(hash);
-            hash
-        };
         // The hashes of the next `AHEAD` keys. A key's hash replaces that of the key `AHEAD` places before it.
         let mut hashes = [0; AHEAD];
         let mut ahead = keys.clone();
-        hashes.iter_mut().zip(ahead.by_ref()).for_each(|(hash, key)| *hash = needed_soon(key));
-        keys.enumerate().map(move |(at, key)| {
-            let hash = &mut hashes[at % AHEAD];
-            let own = *hash;
-            if let Some(key) = ahead.next() {
-                *hash = needed_soon(key);
-            }
-            (own, key)
-        })
+        hashes.iter_mut().zip(ahead.by_ref()).for_each(|(hash, key)| *hash = self.hash_ahead(key));
+        keys.enumerate().map(
+            #[inline(always)]
+            move |(at, key)| {
+                let hash = &mut hashes[at % AHEAD];
+                let own = *hash;
+                if let Some(key) = ahead.next() {
+                    *hash = self.hash_ahead(key);
+                }
+                (own, key)
+            },
+        )
+    }
+
+    #[inline(always)]
+    fn hash_ahead(&self, key: &[u8]) -> u64 {
+        if rarely(key.len() > KEY_MAX) {
+            return 0;
+        }
+        let hash = self.store.hasher().hash(key);
+        self.store.prefetch(hash);
+        hash
     }
 
     /// Looks up each of `keys` in order, like [`Core::get_with`], after [`Core::check_not_over`]. Passes to `see` the key's index and the
@@ -224,7 +229,10 @@ impl Core {
     /// A lookup that may start a refresh ahead of the entry's expiry.
     fn lookup_with<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<R> {
         if !self.refreshes_ahead {
-            return self.store.lookup_with(key, &self.clock, see);
+            let mut see = Some(see);
+            let mut see_once = |answer: &Answer| see.take().map(|see| see(answer));
+            let seen = self.store.try_lookup_fast(key, &self.clock, &mut see_once);
+            return seen.unwrap_or_else(|| self.store.lookup_with(key, &self.clock, see_once)).flatten();
         }
         let (seen, is_due) = self.store.lookup_noting(key, &self.clock, see)?;
         if is_due {
@@ -233,8 +241,8 @@ impl Core {
         Some(seen)
     }
 
-    /// Like [`Core::lookup_with`], for a fetch, which counts its miss elsewhere.
-    #[inline]
+    /// Like [`Core::lookup_with`], for a fetch, which counts its miss elsewhere. Inlined, so that a hit is not moved through memory.
+    #[inline(always)]
     pub(super) fn probe(&self, hash: u64, key: &[u8]) -> Option<Hit> {
         if rarely(self.refreshes_ahead) { self.probe_and_refresh(key) } else { self.store.probe_hashed(hash, key, &self.clock) }
     }
@@ -290,6 +298,18 @@ impl Core {
         naming: Option<&mut dyn FnMut(&Departure)>,
         left: &mut Departures,
     ) -> Result<Status, Status> {
+        self.put_from(key, &mut entry, naming, left)
+    }
+
+    /// Like [`Core::put`], but takes the answer out of `entry`, which need not be moved.
+    #[inline]
+    pub fn put_from(
+        &self,
+        key: &[u8],
+        entry: &mut NewEntry,
+        naming: Option<&mut dyn FnMut(&Departure)>,
+        left: &mut Departures,
+    ) -> Result<Status, Status> {
         self.check_open()?;
         if !self.is_valid(key) {
             // Not a lookup, so not counted as one.
@@ -319,9 +339,9 @@ impl Core {
     }
 
     /// Stores into an engine's cache. The write and its effect on loads are one step: no load may store between the two (rule F08).
-    fn put_past_loads(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
-        // Keeps the values alive until after the lock, under which no last reference may be dropped.
-        let (answer, _condition) = (entry.answer.clone(), entry.condition.clone());
+    fn put_past_loads(&self, key: &[u8], entry: &mut NewEntry, named: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
+        // Keeps the value alive until after the lock, under which no last reference may be dropped.
+        let answer = entry.answer.clone();
         self.with_table(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
@@ -344,7 +364,7 @@ impl Core {
 
     /// Stores into a cache without an engine.
     #[inline(always)]
-    fn put_alone(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
+    fn put_alone(&self, key: &[u8], entry: &mut NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         let put = self.put_into_store(key, entry, named, left);
         self.report_removals(false);
         if matches!(put, PutOutcome::Stored { expires_at: Some(_), .. }) {
@@ -354,14 +374,14 @@ impl Core {
     }
 
     #[inline(always)]
-    fn put_into_store(&self, key: &[u8], entry: NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
+    fn put_into_store(&self, key: &[u8], entry: &mut NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         match named {
             Some(victims) => {
                 let (put, named) = self.store.put_naming(key, entry, &self.clock, left);
                 *victims = named;
                 put
             }
-            None => self.store.put(key, entry, &self.clock, left),
+            None => self.store.put_from(key, entry, &self.clock, left),
         }
     }
 

@@ -7,7 +7,7 @@
 use super::config::Config;
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_apart, guard_or};
-use super::handle::{Handle, Owner, ScalarOut, SharedOwner};
+use super::handle::{Handle, HandleOut, Owner, ScalarOut, SharedOwner};
 use super::stats::kvl_stats_t;
 use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_value_t};
@@ -67,7 +67,12 @@ impl Caller {
 
     /// Returns a reference that keeps the cache during a call that may run host code.
     pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Arc<Core>, Status> {
-        Ok(self.borrow(cache)?.me())
+        let core = std::ptr::from_ref(self.borrow(cache)?);
+        // SAFETY: a living handle is the pointer of an `Arc` (`Owner::into_raw`), whose reference stays with the caller.
+        Ok(unsafe {
+            Arc::increment_strong_count(core);
+            Arc::from_raw(core)
+        })
     }
 
     /// Returns the result of a lookup to the caller.
@@ -109,6 +114,15 @@ impl Caller {
     fn room_for_bytes(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<ByteBuffer<'_>, Status> {
         let len = self.place(out_len)?;
         if buf.is_null() && cap > 0 { Err(Status::ERR_NULL_POINTER) } else { Ok(ByteBuffer { buf, cap, len }) }
+    }
+}
+
+/// Returns a reference to the answer of a lookup to the caller. May run under a shard's lock.
+#[inline(always)]
+fn give(out: HandleOut<'_, kvl_value_t>, answer: &Answer) -> Status {
+    match answer {
+        Answer::Value(value) => out.give(Answer::Value(value.clone()), Status::VALUE),
+        Answer::Null => out.give(Answer::Null, Status::NULL),
     }
 }
 
@@ -213,15 +227,17 @@ pub unsafe extern "C" fn kvl_cache_get(
     // SAFETY: the caller keeps the promises of the header.
     let caller = &unsafe { Caller::trusted() };
     if let Ok(out) = caller.out(out_value)
-        && let Some(seen) = caller.try_fast(cache, key, key_len, |answer| match answer {
-            Answer::Value(value) => out.give(Answer::Value(value.clone()), Status::VALUE),
-            Answer::Null => out.give(Answer::Null, Status::NULL),
-        })
+        && let Some(seen) = caller.try_fast(cache, key, key_len, |answer| give(out, answer))
     {
         return seen.unwrap_or(Status::MISS).0;
     }
     // Moved, here and below: variables captured by reference would have to be in memory on the fast path too.
-    guard_apart(move || caller.return_lookup(out_value, || caller.kept(cache)?.get(caller.key(key, key_len)?)))
+    guard_apart(move || {
+        let out = caller.out(out_value)?;
+        let core = caller.kept(cache)?;
+        let seen = core.get_with(caller.key(key, key_len)?, |answer| give(out, answer))?;
+        Ok(seen.unwrap_or_else(|lookup| lookup.status()))
+    })
 }
 
 /// Looks a key up and copies its value's bytes into the caller's buffer.

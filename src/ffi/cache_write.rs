@@ -31,17 +31,16 @@ impl Caller {
     ) -> Result<Status, Status> {
         let (core, key) = (self.borrow(cache)?, self.key(key.0, key.1)?);
         let (terms, condition) = self.put_terms(terms, KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT)?;
-        put(core, key, NewEntry { answer: answer(key)?, terms, condition }, naming)
+        put(core, key, &mut NewEntry { answer: answer(key)?, terms, condition }, naming)
     }
 }
 
-fn put(core: &Core, key: &[u8], entry: NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+fn put(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
     let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
+    // Dropped last of all, but for the reference above, when nothing looks at the core any more: a value's end may be the host's code, and
+    // that may release the cache. Where it is: a move costs more than the drop.
     let mut left = Departures::new();
-    let status = kept.as_deref().unwrap_or(core).put(key, entry, naming, &mut left);
-    // Last of all, when the core is no longer accessed: a value's destructor is host code, and may release the cache.
-    drop(left);
-    status
+    kept.as_deref().unwrap_or(core).put_from(key, entry, naming, &mut left)
 }
 
 /// Stores a value under a key, and replaces an existing entry.
@@ -178,7 +177,7 @@ pub unsafe extern "C" fn kvl_cache_compare_put(
         let (core, key) = (caller.borrow(cache)?, caller.key(key, key_len)?);
         let (terms, _) = caller.put_terms(terms_or_null, KVL_PUT_F_KEEP_TTL)?;
         let condition = Condition::Holds(caller.share(expected)?);
-        put(core, key, NewEntry { answer: caller.share(value)?, terms, condition }, None)
+        put(core, key, &mut NewEntry { answer: caller.share(value)?, terms, condition }, None)
     })
 }
 

@@ -34,14 +34,16 @@ impl Provider for Notify<kvl_provide_fn> {
 impl Validator for Notify<kvl_validate_fn> {
     fn is_valid(&self, key: &[u8]) -> bool {
         // SAFETY: the host passed the function for this user data; the key stays valid until it returns.
-        self.call(|function, user_data| function.is_none_or(|validate| unsafe { validate(user_data, start_of(key), key.len()) } != 0))
+        self.call_within(|function, user_data| {
+            function.is_none_or(|validate| unsafe { validate(user_data, start_of(key), key.len()) } != 0)
+        })
     }
 }
 
 impl CostFunction for Notify<kvl_cost_fn> {
     fn cost(&self, key: &[u8], value: &Value) -> u64 {
         let handle = value.as_raw().as_ptr().cast();
-        self.call(|function, user_data| match function {
+        self.call_within(|function, user_data| match function {
             // SAFETY: the host passed the function for this user data; key and value stay valid until it returns.
             Some(cost) => unsafe { cost(user_data, start_of(key), key.len(), handle) },
             None => Answer::cost(&Answer::Value(value.clone())),
@@ -68,7 +70,7 @@ impl RemovalListener for Notify<kvl_removal_fn> {
 
 impl RecordListener for Notify<kvl_record_fn> {
     fn looked_up(&self, record: Status, key: &[u8]) {
-        self.call(|function, user_data| {
+        self.call_within(|function, user_data| {
             // SAFETY: the host passed the function for this user data; the key stays valid until it returns.
             function.into_iter().for_each(|listen| unsafe { listen(user_data, record.0, start_of(key), key.len()) });
         });

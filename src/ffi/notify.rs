@@ -37,7 +37,13 @@ impl<F: Copy> Notify<F> {
 
     /// Runs `call`, which calls the function with the user data, and marks it as host code.
     pub(crate) fn call<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
-        calling_host(|| call(self.function, self.user_data()))
+        calling_host(|| self.call_within(call))
+    }
+
+    /// As [`Notify::call`], for who runs as host code already: what the engine calls through `call_host`.
+    #[inline(always)]
+    pub(crate) fn call_within<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
+        call(self.function, self.user_data())
     }
 }
 

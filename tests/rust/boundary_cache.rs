@@ -206,6 +206,70 @@ fn l09_lookups_of_several_keys_refuse_invalid_arrays() {
     }
 }
 
+unsafe extern "C-unwind" fn is_short(calls: *mut c_void, _: *const u8, key_len: usize) -> u32 {
+    // SAFETY: the test passes a counter that outlives the cache.
+    unsafe { count(calls) };
+    u32::from(key_len < 3)
+}
+
+/// More keys than are looked ahead: twice, of all lengths that are compared in a way of their own, empty, too long, absent, and null.
+#[test]
+fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
+    const MAX: usize = KVL_KEY_MAX as usize;
+    let calls = AtomicU32::new(0);
+    let with_validator = {
+        let (mut config, mut cache) = (null_mut(), null_mut());
+        answers!("OK", kvl_config_new(&mut config));
+        answers!("OK", kvl_config_set_validator(config, Some(is_short), (&raw const calls).cast_mut().cast(), None));
+        answers!("OK", kvl_cache_new(config, &mut cache, null_mut()));
+        // SAFETY: a living handle, ended once.
+        unsafe { kvl_config_free(config) };
+        cache
+    };
+    for (cache, validates) in [(new_cache(null_mut()), false), (with_validator, true)] {
+        let long = vec![7; MAX + 1];
+        let lens = (0..40).chain([2, 9, 16, 8, 0]).chain([MAX + 1, 17, 1]);
+        let keys: Vec<_> = lens.map(|len| kvl_slice_t { data: long.as_ptr(), len }).collect();
+        // Every third length is absent, and the answer of every fifth is null.
+        for len in (0..40).filter(|len| len % 3 != 2) {
+            let (data, value) = (long.as_ptr(), kvl_value_null());
+            // SAFETY: living handles, and bytes that outlive the calls.
+            unsafe {
+                match len % 5 {
+                    4 => kvl_cache_put(cache, data, len, value, null()),
+                    _ => kvl_cache_put_bytes(cache, data, len, data, len, null()),
+                }
+            };
+        }
+        calls.store(0, Ordering::Relaxed);
+        let (mut values, mut statuses) = (vec![dirty::<kvl_value_t>(); keys.len()], vec![77; keys.len()]);
+        answers!("OK", kvl_cache_get_many(cache, keys.as_ptr(), keys.len(), values.as_mut_ptr(), statuses.as_mut_ptr()));
+        let asked = keys.iter().filter(|key| key.len <= MAX).count();
+        assert_eq!(calls.load(Ordering::Relaxed) as usize, if validates { asked } else { 0 }, "once for each key that can be one");
+        for ((key, value), said) in keys.iter().zip(&values).zip(&statuses) {
+            let mut single = null_mut();
+            // SAFETY: a living handle, and as many bytes.
+            let alone = unsafe { kvl_cache_get(cache, key.data, key.len, &mut single) };
+            assert_eq!((status(*said), *value), (status(alone), single), "length {}", key.len);
+            let expected = match key.len {
+                len if len > MAX => "KVL_ERR_KEY_TOO_LONG",
+                len if validates && len >= 3 => "KVL_INVALID_KEY",
+                len if len % 3 == 2 => "KVL_MISS",
+                len if len % 5 == 4 => "KVL_NULL",
+                _ => "KVL_VALUE",
+            };
+            assert_eq!(status(*said), expected, "length {}", key.len);
+            // SAFETY: a reference of this test's own, or NULL.
+            unsafe { kvl_value_release(single) };
+        }
+        // SAFETY: living handles, each ended once.
+        unsafe {
+            kvl_value_release_many(values.as_mut_ptr(), values.len());
+            kvl_cache_release(cache);
+        }
+    }
+}
+
 #[test]
 fn l09_puts_refuse_bad_terms_and_change_nothing() {
     let cache = cache_with_key();
