@@ -241,9 +241,15 @@ impl Core {
         Some(seen)
     }
 
-    /// Like [`Core::lookup_with`], for a fetch, which counts its miss elsewhere. Inlined, so that a hit is not moved through memory.
-    #[inline(always)]
+    /// Like [`Core::lookup_with`], for a fetch, which counts its miss elsewhere.
+    #[inline(never)]
     pub(super) fn probe(&self, hash: u64, key: &[u8]) -> Option<Hit> {
+        self.probe_inlined(hash, key)
+    }
+
+    /// [`Core::probe`] in a loop over many keys, where it pays that a hit is not moved through memory.
+    #[inline(always)]
+    pub(super) fn probe_inlined(&self, hash: u64, key: &[u8]) -> Option<Hit> {
         if rarely(self.refreshes_ahead) { self.probe_and_refresh(key) } else { self.store.probe_hashed(hash, key, &self.clock) }
     }
 

@@ -166,8 +166,8 @@ impl Core {
         let (call, hash) = (asking.call, self.hash_of(key));
         let mut probe = match call.at_once {
             // A single answer in the call does not report age and cost.
-            true => self.probe_key(hash, key, &call.settings, |hit| Outcome::of(hit.answer, Source::Store)),
-            false => self.probe_key(hash, key, &call.settings, |hit| outcome_of(hit, &Now::of(&self.clock))),
+            true => self.probe_key(key, &call.settings, || self.probe(hash, key), |hit| Outcome::of(hit.answer, Source::Store)),
+            false => self.probe_key(key, &call.settings, || self.probe(hash, key), |hit| outcome_of(hit, &Now::of(&self.clock))),
         };
         if call.at_once
             && let Probe::Settled(outcome) = probe
@@ -242,7 +242,7 @@ impl Core {
         let mut probed = ProbeResults { keys: keys_room, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
         for (hash, key) in self.ahead(keys) {
-            let probe = self.probe_key(hash, key, &call.settings, |hit| outcome_of(hit, &now));
+            let probe = self.probe_key(key, &call.settings, || self.probe_inlined(hash, key), |hit| outcome_of(hit, &now));
             probed.keys.push(key);
             probed.missed += usize::from(matches!(probe, Probe::Missed));
             if let Some(records) = &mut probed.records {
@@ -255,7 +255,13 @@ impl Core {
     }
 
     #[inline]
-    fn probe_key(&self, hash: u64, key: &[u8], settings: &FetchSettings, outcome: impl FnOnce(Hit) -> Outcome) -> Probe {
+    fn probe_key(
+        &self,
+        key: &[u8],
+        settings: &FetchSettings,
+        probe: impl FnOnce() -> Option<Hit>,
+        outcome: impl FnOnce(Hit) -> Outcome,
+    ) -> Probe {
         if key.len() > KEY_MAX {
             return Probe::Settled(Outcome::failed(Error::of(Status::ERR_KEY_TOO_LONG)));
         }
@@ -264,7 +270,7 @@ impl Core {
             return Probe::Settled(Outcome::bare(Verdict::InvalidKey));
         }
         if settings.read != ReadMode::Refresh
-            && let Some(hit) = self.probe(hash, key)
+            && let Some(hit) = probe()
         {
             return Probe::Settled(outcome(hit));
         }
