@@ -33,8 +33,8 @@ impl Provider for Notify<kvl_provide_fn> {
 
 impl Validator for Notify<kvl_validate_fn> {
     fn is_valid(&self, key: &[u8]) -> bool {
-        // SAFETY: the host passed the function for this user data; the key stays valid until it returns.
         self.call_within(|function, user_data| {
+            // SAFETY: the host passed the function for this user data; the key stays valid until it returns.
             function.is_none_or(|validate| unsafe { validate(user_data, start_of(key), key.len()) } != 0)
         })
     }
