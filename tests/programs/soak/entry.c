@@ -28,6 +28,13 @@ size_t bytes_of(uint64_t key, uint8_t *bytes)
     return len;
 }
 
+kvl_slice_t tag_of(uint64_t key)
+{
+    static const uint8_t tags[64] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
+
+    return (kvl_slice_t){&tags[key % 64], 1};
+}
+
 kvl_value_t *value_of(uint64_t key)
 {
     uint8_t bytes[VALUE_MAX];
@@ -115,6 +122,16 @@ static void make_engine(struct entry *entry, uint64_t seed)
         break;
     case EIGHT: set(config, "cache.idle_ttl_ms", "30"); break;
     case CLOSE: set(config, "batch.linger_us", "1000"); break;
+    case OUTAGE:
+        set(config, "cache.ttl_ms", "5");
+        set(config, "stale.ttl_ms", "60000");
+        set(config, "stale.retry_ms", "2");
+        set(config, "stale.timeout_ms", seed % 2 == 0 ? "1" : "-1");
+        set(config, "refresh.after", "0.5");
+        set(config, "breaker.consecutive", "5");
+        set(config, "breaker.open_ms", "3");
+        set(config, "tasks.limit", seed % 3 == 0 ? "fixed" : "adaptive");
+        break;
     default: break;
     }
     CHECK_STATUS(kvl_config_set_validator(config, validate, entry, NULL), KVL_OK);
@@ -226,24 +243,30 @@ static void write_or_look_up(struct submitter *me, uint64_t key, const kvl_slice
     kvl_value_t *value = NULL;
     kvl_status_t status;
 
-    switch (random_of(&me->random) % 5) {
+    switch (random_of(&me->random) % 24) {
     case 0:
+        CHECK_STATUS(kvl_cache_remove_tag(entry->cache, tag_of(key).data, 1, NULL), KVL_OK);
+        break;
+    case 1:
+        CHECK_STATUS(kvl_cache_expire_tag(entry->cache, tag_of(key).data, 1, NULL), KVL_OK);
+        break;
+    case 2: case 3: case 4: case 5:
         value = value_of(key);
         status = kvl_cache_put(entry->cache, slice->data, slice->len, value, NULL);
         CHECK(status == KVL_OK || status == KVL_REFUSED || status == KVL_INVALID_KEY || (entry->fault == CLOSE && status == KVL_ERR_CLOSED));
         break;
-    case 1:
+    case 6: case 7: case 8: case 9:
         status = kvl_cache_remove(entry->cache, slice->data, slice->len);
         CHECK(status == KVL_OK || status == KVL_MISS);
         break;
-    case 2:
+    case 10: case 11: case 12: case 13:
         status = kvl_cache_get(entry->cache, slice->data, slice->len, &value);
         atomic_fetch_add(&entry->lookups, 1);
         if (status == KVL_MISS)
             atomic_fetch_add(&entry->plain_misses, 1);
         CHECK(status == KVL_MISS || status == (key_is_invalid(key) ? KVL_INVALID_KEY : key_is_absent(key) ? KVL_NULL : KVL_VALUE));
         break;
-    case 3:
+    case 14: case 15: case 16: case 17:
         status = kvl_cache_peek(entry->cache, slice->data, slice->len, &value, NULL, NULL);
         CHECK(status == KVL_MISS || status == (key_is_absent(key) ? KVL_NULL : KVL_VALUE));
         break;
@@ -334,7 +357,7 @@ static bool no_load_is_left(struct entry *entry)
 static uint64_t removals_counted(const kvl_stats_t *stats)
 {
     return stats->removed_expired + stats->removed_capacity + stats->removed_cost + stats->removed_replaced + stats->removed_removed +
-           stats->removed_cleared + stats->removed_trimmed;
+           stats->removed_cleared + stats->removed_trimmed + stats->removed_tag;
 }
 
 static bool all_removals_are_reported(struct entry *entry)
@@ -371,7 +394,8 @@ static void check_ledger(struct entry *entry)
     }
     stats = stats_of(entry);
     CHECK(entries <= CAPACITY && cost <= 600000);
-    if (entry->fault != TWICE && entry->fault != EIGHT) {
+    /* entries that expire meanwhile, and stale ones, would be in one sum and not in the other */
+    if (entry->fault != TWICE && entry->fault != EIGHT && entry->fault != OUTAGE) {
         CHECK(kvl_cache_len(entry->cache) == entries && stats.entries == entries);
         CHECK(kvl_cache_cost(entry->cache) == cost && stats.cost == cost);
     }
@@ -383,7 +407,7 @@ static void check_statistics(struct entry *entry)
 {
     kvl_stats_t stats = stats_of(entry);
     uint64_t of_fetches = stats.misses_started + stats.misses_joined + stats.misses_cache_only + stats.misses_queue_full +
-                          stats.misses_remembered + stats.misses_unasked;
+                          stats.misses_remembered + stats.misses_unasked + stats.misses_unavailable + stats.misses_throttled;
     uint64_t lookups = stats.hits + stats.null_hits + stats.misses + stats.invalid_keys, asked = atomic_load(&entry->lookups);
 
     /* each position is one lookup; a call that the close interrupted may have looked its keys up before it was refused */
@@ -392,6 +416,9 @@ static void check_statistics(struct entry *entry)
     CHECK(stats.misses == of_fetches + atomic_load(&entry->plain_misses));
     CHECK(stats.loads_started == stats.loads_succeeded + stats.loads_failed + stats.loads_lost + stats.loads_cancelled);
     CHECK(stats.inserts == stats.entries + removals_counted(&stats));
+    CHECK(atomic_load(&entry->stale) == stats.stale_error + stats.stale_timeout + stats.stale_throttled);
+    CHECK(stats.refreshes_started <= stats.refreshes_succeeded + stats.refreshes_failed + stats.refreshes_dropped);
+    CHECK(stats.refreshes_started >= stats.refreshes_succeeded + stats.refreshes_failed);
     CHECK(stats.attempts >= stats.requests && stats.attempts - stats.loads_retried <= stats.loads_started);
 }
 

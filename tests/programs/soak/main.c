@@ -9,7 +9,7 @@
 #include <string.h>
 
 const char *const mode_names[MODES] = {"poll", "next", "wake"};
-const char *const fault_names[FAULTS] = {"storm", "close", "fails", "hangs", "twice", "eight", "slow"};
+const char *const fault_names[FAULTS] = {"storm", "close", "fails", "hangs", "twice", "eight", "slow", "outage"};
 
 atomic_int failures;
 static int passed, failed;

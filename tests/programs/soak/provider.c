@@ -52,25 +52,33 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
     uint8_t bytes[VALUE_MAX];
     kvl_status_t status;
     uint32_t attempt = kvl_request_attempt(request, i);
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    kvl_slice_t tag;
 
     if (!CHECK_STATUS(kvl_request_key(request, i, &data, &len), KVL_OK) || !CHECK(len == sizeof key))
         return;
     memcpy(&key, data, sizeof key);
     CHECK(!key_is_invalid(key));
     CHECK(attempt >= 1);
-    if (entry->fault == FAILS && (key / 7 + attempt) % 3 == 0) {
+    tag = tag_of(key);
+    terms.tags = &tag;
+    terms.tags_len = 1;
+    if (is_down(entry)) {
+        status = kvl_request_fail_text(request, i, 503, "down", 0);
+    } else if (entry->fault == FAILS && (key / 7 + attempt) % 3 == 0) {
         switch (key % 3) {
         case 0: status = kvl_request_fail_text(request, i, (int64_t)key, "out of order", 0); break;
         case 1: status = kvl_request_fail_text(request, i, (int64_t)key, NULL, KVL_ERROR_F_PERMANENT); break;
         default: return; /* left out */
         }
+    } else if (entry->fault == OUTAGE && key % 4 == 2 && (status = kvl_request_not_modified(request, i, &terms)) != KVL_MISS) {
+        /* what the store still has is right: it lives anew */
     } else if (key_is_absent(key)) {
         status = kvl_request_resolve(request, i, kvl_value_null(), NULL);
     } else if (key % 2 == 0) {
-        status = kvl_request_resolve_bytes(request, i, bytes, bytes_of(key, bytes), NULL);
+        status = kvl_request_resolve_bytes(request, i, bytes, bytes_of(key, bytes), &terms);
     } else {
         kvl_value_t *value = value_of(key);
-        kvl_terms_t terms = KVL_TERMS_INIT;
         terms.ttl_ms = key % 5 == 0 ? 0 : KVL_TTL_DEFAULT;
         status = kvl_request_supply(request, data, len, value, &terms);
         kvl_value_release(value);

@@ -21,7 +21,7 @@
 /* How a thread of the program reads the queue: by kvl_queue_poll when the descriptor is readable, by kvl_queue_next, or by
  * kvl_queue_poll when the wake function was called. */
 enum mode { POLL, NEXT, WAKE, MODES };
-enum fault { STORM, CLOSE, FAILS, HANGS, TWICE, EIGHT, SLOW, FAULTS };
+enum fault { STORM, CLOSE, FAILS, HANGS, TWICE, EIGHT, SLOW, OUTAGE, FAULTS };
 
 /* The number of combinations of KVL_QUEUE_F_*. Events that are not routed to the queue go to threads of the library. */
 enum { ROUTES = KVL_QUEUE_F_ALL + 1 };
@@ -39,6 +39,8 @@ bool key_is_absent(uint64_t key);
 enum { VALUE_MAX = 96 };
 size_t bytes_of(uint64_t key, uint8_t *bytes);
 kvl_value_t *value_of(uint64_t key);
+/* The tag of the values that the provider loads for the key: one of 64. */
+kvl_slice_t tag_of(uint64_t key);
 
 /* ---- one entry of the matrix */
 
@@ -53,7 +55,7 @@ struct entry {
     /* events that were promised, and events that were delivered */
     atomic_ullong positions, delivered, tickets, tickets_freed;
     /* the program's own counts of what the statistics count */
-    atomic_ullong lookups, refused, plain_misses, removals;
+    atomic_ullong lookups, refused, plain_misses, removals, stale;
     atomic_uint closed_events, provider_freed, listener_freed;
     /* how many keys were submitted, and how many are to be; a close comes half way */
     atomic_ullong submitted, wanted;
@@ -113,6 +115,14 @@ void on_closed(void *entry);
 static inline bool is_pulled(const struct entry *entry, uint32_t route)
 {
     return entry->mode == NEXT && (entry->routes & route) != 0;
+}
+
+/* Whether the provider is in its outage: a fifth of the keys, in the middle. */
+static inline bool is_down(const struct entry *entry)
+{
+    unsigned long long submitted = atomic_load(&entry->submitted), wanted = atomic_load(&entry->wanted);
+
+    return entry->fault == OUTAGE && submitted > wanted / 5 * 2 && submitted < wanted / 5 * 3;
 }
 
 /* Runs one entry with that many keys. Returns whether every check held. */

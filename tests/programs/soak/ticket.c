@@ -85,7 +85,8 @@ static bool may_fail_with(enum fault fault, kvl_status_t status)
     switch (status) {
     case KVL_ERR_CANCELLED: return fault == STORM || fault == FAILS; /* also of all-or-nothing batches */
     case KVL_ERR_CLOSED: return fault == CLOSE;
-    case KVL_ERR_PROVIDER: return fault == FAILS;
+    case KVL_ERR_PROVIDER: return fault == FAILS || fault == OUTAGE;
+    case KVL_ERR_UNAVAILABLE: return fault == OUTAGE;
     case KVL_ERR_UNANSWERED: return fault == FAILS;
     case KVL_ERR_TIMEOUT: return fault == HANGS;
     case KVL_ERR_QUEUE_FULL: return true;
@@ -107,7 +108,12 @@ static void check_result(struct ticket *ticket, const kvl_result_t *result)
     ticket->delivered++;
     key = ticket->keys[i];
     CHECK(result->key_len == sizeof key && memcmp(result->key, &key, sizeof key) == 0);
-    CHECK((result->error != NULL) == (result->status < 0));
+    if (result->flags & KVL_F_STALE) {
+        CHECK(ticket->entry->fault == OUTAGE && result->status >= 0 && result->source == KVL_SOURCE_STALE);
+        atomic_fetch_add(&ticket->entry->stale, 1);
+    } else {
+        CHECK((result->error != NULL) == (result->status < 0));
+    }
     CHECK((result->value != NULL) == (result->status == KVL_VALUE));
     CHECK((result->status == KVL_INVALID_KEY) <= key_is_invalid(key));
     switch (result->status) {

@@ -3,7 +3,9 @@
 
 pub use super::recording::{RecordingSink, Summary, Waiter, failed_with, stale, summary, value};
 use kvlight::base::config::{FetchSettings, ReadMode, Settings};
-use kvlight::base::{Answer, CallKeys, Clock, Error, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value};
+use kvlight::base::{
+    Answer, CallKeys, Clock, Error, Labels, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value,
+};
 use kvlight::task::host::DeferredDrop;
 use kvlight::task::table::{Reservation, Write};
 use kvlight::task::{AnswerStore, RequestId, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
@@ -97,6 +99,14 @@ impl TestStore {
     /// Whether the key has an entry, fresh or stale.
     pub fn has(&self, key: &str) -> bool {
         self.entries.borrow().contains_key(key.as_bytes())
+    }
+
+    /// Removes the entries with the tag.
+    fn remove_tagged(&self, tag: &str) {
+        let is_tagged = |stored: &Stored| stored.terms.labels.iter().any(|labels| labels.tags().any(|other| other == tag.as_bytes()));
+        let tagged = |(key, stored): (&Vec<u8>, &Stored)| is_tagged(stored).then(|| key.clone());
+        let keys: Vec<Vec<u8>> = self.entries.borrow().iter().filter_map(tagged).collect();
+        keys.iter().for_each(|key| self.take_out(key));
     }
 
     pub fn priority(&self, key: &str) -> Option<f64> {
@@ -478,6 +488,14 @@ impl Harness {
         });
     }
 
+    /// The host removes the entries with the tag: running loads hear of it first, as in the engine.
+    pub fn remove_tag(&mut self, tag: &str) {
+        self.step(|table, turn| {
+            table.tag_removed(tag.as_bytes());
+            turn.store.remove_tagged(tag);
+        });
+    }
+
     pub fn clear(&mut self) {
         self.step(|table, turn| {
             let keys: Vec<Vec<u8>> = turn.store.entries.borrow().keys().cloned().collect();
@@ -516,6 +534,12 @@ impl Harness {
     pub fn in_ms(&self, ms: u64) -> Moment {
         self.clock.moment().after(Duration::from_millis(ms))
     }
+}
+
+/// Terms with these tags.
+pub fn tagged(tags: &[&str]) -> StoreTerms {
+    let labels = Labels::new(b"", tags.iter().map(|tag| tag.as_bytes())).expect("good labels");
+    StoreTerms { labels, ..StoreTerms::default() }
 }
 
 pub fn ms(ms: u64) -> Duration {

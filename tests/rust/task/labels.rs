@@ -1,21 +1,12 @@
 //! Answers with tags and answers that say that nothing has changed (rules R06, R11), as the table sees them.
 
-use super::harness::{Harness, Summary, bytes, value};
-use kvlight::base::{Answer, Labels, Status, StoreTerms};
+use super::harness::{Harness, Summary, bytes, tagged, value};
+use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::ProviderAnswer;
-
-fn tagged(tags: &[&str]) -> StoreTerms {
-    let labels = Labels::new(b"", tags.iter().map(|tag| tag.as_bytes())).expect("good labels");
-    StoreTerms { labels, ..StoreTerms::default() }
-}
 
 impl Harness {
     fn answer_tagged(&mut self, nth: usize, key: &str, text: &str, tags: &[&str]) -> Status {
         self.give(nth, key, ProviderAnswer::Answer(bytes(text), tagged(tags)))
-    }
-
-    fn remove_tag(&mut self, tag: &str) {
-        self.step(|table, _| table.tag_removed(tag.as_bytes()));
     }
 }
 

@@ -17,6 +17,8 @@ mod joining;
 mod labels;
 mod leaving;
 mod model;
+mod model_settings;
+mod order;
 mod places;
 mod provider;
 mod recording;

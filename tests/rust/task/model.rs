@@ -5,8 +5,9 @@
 //! request was handed out. So a stored value must be as new as the last write of its key, and a waiter must not receive a value that is
 //! older than its call. Nulls have no text that could contain their origin, so each is checked when it appears: [`Silence`].
 
-use super::harness::{Harness, Summary, Waiter, bytes, ms, provider_error};
-use kvlight::base::config::{BatchMode, LeavePolicy, Overflow, QueueOrder, ReadMode, Settings};
+use super::harness::{Harness, Summary, Waiter, bytes, ms, provider_error, tagged};
+use super::model_settings::settings;
+use kvlight::base::config::{BatchMode, LeavePolicy, ReadMode};
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::counts::Gauges;
 use kvlight::task::{Form, ProviderAnswer, Source, TakeResult, Unanswered};
@@ -16,10 +17,17 @@ use std::collections::{HashMap, HashSet};
 /// The keys of the model. The validator refuses the last one.
 const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "!h"];
 
+/// The tags of the model.
+const TAGS: [&str; 2] = ["even", "odd"];
+
 #[derive(Clone, Debug)]
 enum Event {
     Fetch(Call),
     Refresh(Vec<usize>),
+    /// An entry is used shortly before its expiry.
+    RefreshAhead(usize),
+    /// The entries with the tag of these keys are removed.
+    RemoveTag(usize),
     Answer(usize, usize, Reply),
     Extra(usize, usize),
     Finish(usize, Close),
@@ -77,6 +85,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
         12 => call().prop_map(Event::Fetch),
         2 => prop::collection::vec(0..8usize, 1..4).prop_map(Event::Refresh),
+        2 => (0..7usize).prop_map(Event::RefreshAhead),
+        2 => (0..2usize).prop_map(Event::RemoveTag),
         14 => (some.clone(), some.clone(), reply()).prop_map(|(request, key, reply)| Event::Answer(request, key, reply)),
         3 => (some.clone(), 0..7usize).prop_map(|(request, key)| Event::Extra(request, key)),
         5 => (some.clone(), prop_oneof![Just(Close::Unanswered), Just(Close::Null), Just(Close::Failed)])
@@ -126,37 +136,6 @@ fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![4 => Just(Reply::Value), 1 => Just(Reply::Null), 3 => Just(Reply::Failed), 1 => Just(Reply::FailedForGood)]
 }
 
-fn settings() -> impl Strategy<Value = (Settings, bool)> {
-    let slots = (1..4u32, 0..3u32);
-    let order =
-        prop_oneof![2 => Just((QueueOrder::Fifo, None)), 1 => Just((QueueOrder::Fifo, Some(15))), 2 => Just((QueueOrder::Lifo, None))];
-    let queue = (0..7u32, order, prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
-    let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
-    let memory = (prop_oneof![Just(0), Just(50u64)], prop_oneof![Just(0), Just(30u64)]);
-    (slots, queue, batch, prop::option::of(Just(30u64)), memory, any::<bool>()).prop_map(
-        |(
-            (running, abandoned),
-            (places, (order, ageing), share, waits),
-            (keys, linger, omitted),
-            attempt,
-            (errors, throttle),
-            takes_manually,
-        )| {
-            let mut settings = Settings::default();
-            let tasks = &mut settings.tasks;
-            (tasks.max_running, tasks.max_abandoned) = (running, abandoned);
-            (tasks.queue_max_keys, tasks.queue_share) = (places, share);
-            tasks.queue_overflow = if waits { Overflow::Wait } else { Overflow::Reject };
-            (tasks.queue_order, tasks.queue_ageing) = (order, ageing.map(ms));
-            (tasks.batch_max_keys, tasks.batch_linger, tasks.omitted_is_null) = (keys, ms(linger), omitted);
-            settings.tasks.stale_retry = ms(throttle);
-            settings.fetch.attempt_timeout = attempt.map(ms);
-            settings.cache.error_ttl_ms = errors;
-            (settings, takes_manually)
-        },
-    )
-}
-
 /// A fetch, and what it may still receive.
 struct SentFetch {
     call: Call,
@@ -202,7 +181,14 @@ struct Run {
     writes: HashMap<String, u64>,
     /// The number of writes of each key when each request was handed out.
     handed: Vec<HashMap<String, u64>>,
+    /// The number of requests when each tag was last removed.
+    removed_tags: [usize; 2],
     closed: bool,
+}
+
+/// The tag of the values that requests load for a key.
+fn tag_of(key: &str) -> usize {
+    usize::from(key.as_bytes()[0] % 2)
 }
 
 impl Run {
@@ -236,6 +222,16 @@ impl Run {
                     self.harness.ask(Form::Refresh, &keys, |_| {});
                     self.refreshed.extend(keys.into_iter().map(str::to_owned));
                 }
+            }
+            Event::RefreshAhead(key) => {
+                if self.harness.table.is_open() {
+                    self.harness.refresh_ahead(KEYS[key]);
+                    self.refreshed.insert(KEYS[key].to_owned());
+                }
+            }
+            Event::RemoveTag(tag) => {
+                self.removed_tags[tag] = self.harness.requests.len();
+                self.harness.remove_tag(TAGS[tag]);
             }
             Event::Answer(request, key, reply) => self.answer(request, key, reply),
             Event::Extra(request, key) => {
@@ -333,13 +329,13 @@ impl Run {
     fn answer(&mut self, request: usize, key: usize, reply: Reply) {
         let Some(request) = self.request(request) else { return };
         let keys = self.harness.requests[request].keys();
+        let key = &keys[key % keys.len()];
         let given = match reply {
-            Reply::Value => ProviderAnswer::Answer(bytes(&format!("request {request}")), StoreTerms::default()),
+            Reply::Value => ProviderAnswer::Answer(bytes(&format!("request {request}")), tagged(&[TAGS[tag_of(key)]])),
             Reply::Null => ProviderAnswer::Answer(Answer::Null, StoreTerms::default()),
             Reply::Failed => ProviderAnswer::Failed(provider_error(1, false)),
             Reply::FailedForGood => ProviderAnswer::Failed(provider_error(2, true)),
         };
-        let key = &keys[key % keys.len()];
         let before = self.nulls();
         self.harness.give(request, key, given);
         let may_be_null = if let Reply::Null = reply { vec![key.clone()] } else { Vec::new() };
@@ -461,6 +457,9 @@ impl Run {
         for key in KEYS {
             if let Summary::Value(text) = self.harness.lookup(key) {
                 assert_eq!(self.age(key, &text), self.writes(key), "{key} was written since, but the store has {text:?}");
+                let loaded_by = text.strip_prefix("request ").and_then(|nth| nth.parse::<usize>().ok());
+                let is_newer = loaded_by.is_none_or(|nth| nth >= self.removed_tags[tag_of(key)]);
+                assert!(is_newer, "the tag of {key} was removed since, but the store has {text:?}");
             }
         }
     }
@@ -558,6 +557,8 @@ impl Run {
         assert_eq!(counts.misses(), (positions - answered_at_once) as u64, "each miss is counted once: {counts:?}");
         assert_eq!(counts.requests, self.harness.requests.len() as u64);
         assert_eq!(counts.attempts, self.harness.requests.iter().map(|request| request.keys().len() as u64).sum::<u64>());
+        let ahead = counts.ahead_succeeded + counts.ahead_failed;
+        assert!((ahead..=ahead + counts.ahead_dropped).contains(&counts.ahead_started), "each refresh ahead ended once: {counts:?}");
         let gauges = self.harness.table.gauges();
         let concurrency_limit = gauges.concurrency_limit;
         assert_eq!(gauges, Gauges { concurrency_limit, ..Gauges::default() }, "nothing is left");
