@@ -51,14 +51,25 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 func (e *engine[V]) close() {
 	e.mu.Lock()
 	tasks, queue := e.tasks, e.queue
-	if tasks != nil {
-		C.kvl_tasks_free(tasks)
-		e.tasks, e.queue = nil, nil
-	}
+	e.tasks, e.queue = nil, nil
 	e.mu.Unlock()
+	// From here on no call uses them.
 	if tasks == nil {
 		return
 	}
+	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
+		// Inside a function that Save or Load called: it would wait for that very function.
+		go func() {
+			C.kvl_tasks_free(tasks)
+			e.end(queue)
+		}()
+		return
+	}
+	e.end(queue)
+}
+
+// end frees what the engine leaves.
+func (e *engine[V]) end(queue *C.kvl_queue_t) {
 	// The pump reads to the end before it heeds this.
 	C.kvl_queue_wake(queue)
 	<-e.pumped

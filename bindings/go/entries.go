@@ -53,8 +53,8 @@ func (e *FileError) Error() string { return "kvlight: " + e.Message }
 func (e *FileError) Unwrap() error { return e.Status }
 
 // Save writes the entries to a file, with what is left of their times, and returns how many those are. A file of that name is replaced once
-// the new one is complete. encode turns values into bytes, as json.Marshal and gob do; its first error ends the save. It may call the cache,
-// and the save fails with ErrClosed if it is closed meanwhile.
+// the new one is complete. encode turns values into bytes, as json.Marshal and gob do; its first error ends the save. It may call the cache;
+// if it closes it, the save fails with ErrClosed, or ends.
 func (t *Tasks[V]) Save(path string, encode func(V) ([]byte, error)) (entries int, err error) {
 	return t.transferred(path, &transfer[V]{engine: t.engine, encode: encode}, true)
 }

@@ -105,6 +105,9 @@ func Test_s18_what_is_wrong_with_a_file_or_a_function_is_said(t *testing.T) {
 	if _, err := tasks.Save(file, encoded); err != kvlight.ErrClosed {
 		t.Error(err)
 	}
+	if !collected(func() bool { return libraryThreads() == 0 }) {
+		t.Errorf("%d threads of the library are left", libraryThreads())
+	}
 }
 
 func Test_s17_touch_expire_and_conditional_puts(t *testing.T) {

@@ -16,6 +16,7 @@ class Cache extends Store {
 
   /** Lets go of everything. May be called twice. */
   close() {
+    this.mayClose();
     if (!this.#isClosed) {
       this.#isClosed = true;
       this.finish();

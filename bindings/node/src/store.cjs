@@ -5,7 +5,7 @@
 const { fileURLToPath } = require('node:url');
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { calling } = require('./errors.cjs');
+const { KvlightError, calling } = require('./errors.cjs');
 
 // So many events at a time, then Node's other business.
 const EVENTS_A_TURN = 256;
@@ -65,6 +65,7 @@ class Store {
   #lastId = 0;
   #dropped;
   #cost;
+  #transfers = 0; // saves and loads under way, whose functions may call back
 
   constructor(settings, { dropped, cost }, hasProvider) {
     for (const [name, given] of Object.entries({ dropped, cost })) {
@@ -149,14 +150,14 @@ class Store {
    * one is complete. `dump` turns values that are no Uint8Array into bytes, `v8.serialize` say; they are left out without it.
    */
   save(path, { dump } = {}) {
-    return calling(() => this.engine.save(pathOf(path), (id) => dump?.(this.objects.get(id))));
+    return this.#transfer(() => this.engine.save(pathOf(path), (id) => dump?.(this.objects.get(id))));
   }
 
   /**
    * Stores the entries of such a file, unless their key has an entry, and returns how many those are. `load` is the opposite of `dump`.
    */
   load(path, { load } = {}) {
-    return calling(() =>
+    return this.#transfer(() =>
       this.engine.load(pathOf(path), (bytes) => {
         if (load === undefined) {
           return undefined;
@@ -166,6 +167,15 @@ class Store {
         return [this.crossing(value), cost];
       }),
     );
+  }
+
+  #transfer(call) {
+    this.#transfers++;
+    try {
+      return calling(call);
+    } finally {
+      this.#transfers--;
+    }
   }
 
   /** Removes what is stored under a key. True if there was something. */
@@ -249,6 +259,13 @@ class Store {
       if (this.#dropped !== undefined && value !== undefined && !(value instanceof Kept)) {
         this.#dropped(value);
       }
+    }
+  }
+
+  /** A function that converts values cannot close what is being saved. */
+  mayClose() {
+    if (this.#transfers > 0) {
+      throw new KvlightError(K.ERR_REENTRANT, 'a function that save or load called cannot close the cache');
     }
   }
 

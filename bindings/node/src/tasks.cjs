@@ -108,7 +108,8 @@ class Tasks extends Store {
   }
 
   /** Ends the cache: whoever waits is told KVL_ERR_CLOSED, and `dropped` is called with all values. May be called twice. */
-  close() {
+  async close() {
+    this.mayClose();
     this.#closing ??= this.#close();
     return this.#closing;
   }

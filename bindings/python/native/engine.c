@@ -67,8 +67,12 @@ static void engine_end(Engine *self)
         waiter_unlink(self->waiters);
     Py_CLEAR(pump->keep);
     store_end(&self->store);
-    if (tasks)
-        LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
+    if (tasks) {
+        kvl_status_t status;
+        LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
+        if (status == KVL_ERR_REENTRANT) /* inside a function that save or load called: the rest goes without anybody who waits */
+            LIBRARY(self->store.state->home, kvl_tasks_dispose(tasks));
+    }
     pump_leave(pump);
     Py_DECREF(pump);
     PyErr_Restore(type, exception, traceback);

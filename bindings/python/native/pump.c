@@ -83,8 +83,12 @@ static void free_queue(Pump *self)
 {
     kvl_queue_t *queue = self->queue;
     self->queue = NULL;
-    if (queue)
-        LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS kvl_queue_free(queue); Py_END_ALLOW_THREADS);
+    if (!queue)
+        return;
+    kvl_status_t status;
+    LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS status = kvl_queue_free(queue); Py_END_ALLOW_THREADS);
+    if (status < 0) /* inside a function that save or load called, or while one holds the cache */
+        LIBRARY(self->state->home, kvl_queue_dispose(queue));
 }
 
 /* Ends it, on the loop's thread or where there is no loop any more: the loop watches the descriptor no longer before it is closed. */

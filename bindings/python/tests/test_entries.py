@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import pickle
+import tempfile
+import time
 import uuid
+import warnings
 from pathlib import Path
 from typing import Any
 
 import kvlight
 import pytest
+from alone import alone, in_use
 
 
 def s18_iteration_shows_each_entry_once() -> None:
@@ -121,6 +126,32 @@ def s18_objects_are_saved_by_functions_of_the_program(tmp_path: Path) -> None:
     assert cache.save(file, dump=closes) == 5000, "a save that is under way goes on"
     with pytest.raises(kvlight.Closed):
         cache.save(file)
+
+
+@alone
+def l08_an_engine_that_is_closed_or_collected_during_a_save_leaves_nothing() -> None:
+    before = in_use()
+    for i in range(20):
+        with tempfile.TemporaryDirectory() as folder, kvlight.Tasks[int, Any](provider=lambda keys: [[key] for key in keys]) as tasks:
+            tasks.fetch_all_wait(range(10))
+            other = kvlight.Tasks[int, int](provider=lambda keys: keys)
+            other.fetch_wait(1)
+
+            def dump(value: Any) -> bytes:
+                nonlocal other
+                other = None  # type: ignore[assignment]
+                if i % 2:
+                    tasks.close_wait()
+                return b"x"
+
+            with contextlib.suppress(kvlight.Closed), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tasks.save(f"{folder}/cache", dump=dump)
+    for _ in range(1000):
+        if all(now <= then for now, then in zip(in_use(), before)):
+            break
+        time.sleep(0.01)
+    assert all(now <= then for now, then in zip(in_use(), before)), f"{before} threads and descriptors became {in_use()}"
 
 
 def s18_what_is_wrong_with_a_file(tmp_path: Path) -> None:
