@@ -86,7 +86,7 @@ test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, mutants, 
 test-swift: ## Run the Swift package's tests alone.
 	tests/tiers/run swift
 
-.PHONY: bench bench-quick bench-instructions bench-swift bench-python performance
+.PHONY: bench bench-quick bench-instructions bench-swift bench-python bench-hosts performance
 bench: build ## Measure beside other caches, three times, with tables, plots and JSON in target/bench: half an hour.
 	bench/run
 
@@ -102,6 +102,9 @@ performance: ## Put the tables of the last make bench into README.md and docs/PE
 bench-swift: ## Measure the Swift package: ns for each key. The next make bench takes the figures in.
 	@mkdir -p "$$KVL_TARGET/bench"
 	set -o pipefail; cd "$$KVL_TARGET/bench" && "$(CURDIR)/bindings/swift/bench.sh" | tee swift.new && mv swift.new swift.txt
+
+bench-hosts: stage ## Measure the packages of the languages beside what their users would take otherwise; needs pip, npm and, as root, apt.
+	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bench/hosts/run "$$KVL_TARGET/bench/hosts"
 
 bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bindings/python/bench.sh
