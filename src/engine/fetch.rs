@@ -114,8 +114,8 @@ struct CallContext<'a> {
 }
 
 impl CallContext<'_> {
-    /// Whether nothing of the call needs a fetch that the table knows of: it cannot be cancelled, does not time out, is told no progress, and
-    /// waits for better than what is stale as long as that takes.
+    /// Whether the call can do without a record in the table if it joins a load: it cannot be cancelled, does not time out, reports no
+    /// progress, and does not ask for a stale answer after a while.
     fn can_join_alone(&self) -> bool {
         let CallContext { call, direct, deadline, .. } = self;
         let is_bounded = deadline.is_some() || call.settings.stale_timeout.is_some();

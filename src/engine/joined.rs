@@ -1,4 +1,4 @@
-//! Delivers how a load ended to the fetches that joined it and could not end before it: one delivery for all of them, with one outcome.
+//! Delivers the outcome of a load to its joiners, the fetches that joined it and that nothing could end earlier: one delivery for all of them.
 
 use super::Core;
 use super::host::Receiver;
@@ -11,15 +11,15 @@ use crate::task::{Joined, Outcome, Verdict};
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-/// A fetch that joined a load, as the table knows it: who is to be told. It counts as pending from the moment it joins.
+/// What the table holds of a fetch that joined a load: its receiver. It counts as pending work from the moment it joins.
 pub type Joiner = Box<dyn Receiver>;
 
-/// The outcome of a load on its way to all who joined it. They are told in the order in which they joined, by one thread at a time.
+/// The outcome of a load, on its way to its joiners. They receive it in the order in which they joined, from one thread at a time.
 pub(super) struct JoinedDelivery {
     core: Arc<Core>,
     key: Key,
     outcome: Outcome,
-    /// Those who have not been told. Taken out during a delivery, so that none runs under the lock.
+    /// Those that have not received it. Taken out during a delivery, so that no host code runs under the lock.
     joiners: Mutex<IntoIter<Joiner>>,
 }
 
@@ -29,8 +29,8 @@ impl JoinedDelivery {
         Arc::new(JoinedDelivery { core, key, outcome, joiners: Mutex::new(joiners.into_iter()) })
     }
 
-    /// Tells one of them, and ends its user data.
-    fn tell(&self, mut joiner: Joiner) {
+    /// Calls one of them, and ends its user data.
+    fn deliver_to(&self, mut joiner: Joiner) {
         call_host(|| joiner.result(0, &self.key, &self.outcome, true));
         drop_receiver(joiner);
     }
@@ -43,7 +43,7 @@ fn drop_receiver(receiver: Joiner) {
 }
 
 impl Core {
-    /// This many fetches that had joined a load have been told, and their user data has ended.
+    /// This many joiners have received the outcome, and their user data has ended.
     fn end_joined(&self, count: usize) {
         self.life.end_many(self.routes.results_at(), count);
         self.conclude_if_closing();
@@ -63,9 +63,9 @@ impl Deliverable for JoinedDelivery {
             if !is_callable {
                 break;
             }
-            joiners.next().into_iter().for_each(|joiner| self.tell(joiner));
+            joiners.next().into_iter().for_each(|joiner| self.deliver_to(joiner));
             count += 1;
-            // A callback has freed the queue: what was not told by then is dropped with it.
+            // A callback has freed the queue: the rest is dropped with it.
             if self.core.routes.results.as_ref().is_some_and(|queue| queue.is_freed()) {
                 break;
             }
@@ -101,7 +101,7 @@ impl Deliverable for JoinedDelivery {
 
 impl Drop for JoinedDelivery {
     fn drop(&mut self) {
-        // Some are left if a queue was freed with this inside: their user data ends here, and so do they.
+        // Some are left if a queue was freed with this in it: their user data ends here, and so do they.
         let joiners = std::mem::take(self.joiners.get_mut());
         let count = joiners.len();
         joiners.for_each(drop_receiver);

@@ -159,7 +159,7 @@ impl Core {
         let ends = store.ends;
         // In a common queue, a key's result must come after the removal of the value that it replaced.
         if is_over {
-            // Nobody is told of what left, and its end runs no code of the program.
+            // No listener is notified of the departures, and dropping them runs no code of the program.
             drop(left);
         } else {
             self.send_departures(left);

@@ -20,7 +20,7 @@ pub struct Flight<H: Host> {
     /// The positions that wait. Those that left stay in the list until there are many of them. They are settled already, so settling them
     /// again does nothing.
     pub waiters: SmallVec<[Waiter; 1]>,
-    /// The fetches that wait for its end alone; `None`: none do.
+    /// The fetches that wait for its end and have no record of their own; `None`: there are none.
     pub joiners: Option<Box<Joiners<H>>>,
     /// The present demand: waiters that have not left, and refreshes, which never leave.
     pub demand: Demand,
@@ -98,8 +98,8 @@ pub struct EndedFlight<H: Host> {
     pub last_error: Option<Error>,
 }
 
-/// Fetches that joined a flight and that nothing can end before it: each is of one key, without a handle, a time limit or any wish but to
-/// be told. A fetch that waits like this needs no record of its own; the flight counts its demand, which ends with the flight.
+/// Fetches that joined a flight and that nothing can end earlier: each is of one key, without a handle, a time limit or progress. Such a
+/// fetch needs no record of its own: the flight counts its demand, which ends with the flight.
 pub struct Joiners<H: Host> {
     pub key: Key,
     pub list: Vec<H::Joiner>,

@@ -13,7 +13,7 @@ pub trait Host {
     type Request: Clone;
     /// Data of a fetch that is passed to the provider.
     type Context: Clone;
-    /// Who waits for a load that it joined, and for nothing else: see [`Joined`].
+    /// The receiver of a fetch that joined a load and that nothing can end earlier: see [`Joined`].
     type Joiner;
 
     /// Creates the handle for a request. Called under the table's lock, so it may allocate, but must not block or call the program.
@@ -55,13 +55,13 @@ pub enum Event {
     },
 }
 
-/// The fetches of one key that joined its load and that nothing could end before the load: how it ended, for all of them.
+/// The outcome of a load for its joiners: the fetches of its key that joined it and that nothing could end earlier.
 pub struct Joined<J> {
     /// The key.
     pub key: Key,
     /// Its outcome.
     pub outcome: Outcome,
-    /// Who is to be told, in the order in which they joined.
+    /// Their receivers, in the order in which they joined.
     pub joiners: Vec<J>,
 }
 
@@ -132,7 +132,7 @@ pub struct TableContext<'a, H: Host, S> {
 pub struct Effects<H: Host> {
     /// Event sinks to schedule for delivery.
     pub scheduled: SmallVec<[H::Sink; 2]>,
-    /// Loads whose joiners are to be told.
+    /// Outcomes to be delivered to joiners.
     pub joined: Vec<Joined<H::Joiner>>,
     /// Requests to pass to the provider.
     pub handed: Vec<H::Request>,

@@ -423,11 +423,11 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A fetch of one key joins the flight under way, and waits for its end, whatever that is: it is no fetch that the table knows of. False
-    /// if there is none to join, or the key may be in the store meanwhile: then it is asked for like any other.
+    /// A fetch of one key joins the key's flight and waits for its end, without a record of its own. False if there is no flight to join, or
+    /// if the store may have the key by now: then the caller uses [`Table::ask`].
     ///
-    /// Nothing can end such a fetch before the load: it has neither a handle nor a time limit, is told no progress, and does not want what is
-    /// stale after a while (rule R04). `joiner` is called last, if it joins: what fails before has told nobody anything.
+    /// Nothing may be able to end the fetch earlier: it has neither a handle nor a time limit, reports no progress, and does not ask for
+    /// stale answers after a while (rule R04). `joiner` is called last, and only if the fetch joins.
     pub fn join_alone(&mut self, request: &JoinRequest<'_>, joiner: impl FnOnce() -> H::Joiner) -> bool {
         let JoinRequest { hash, key, reprobe, settings, urgency } = *request;
         debug_assert!(settings.stale_timeout.is_none());

@@ -189,7 +189,7 @@ impl<H: Host> Table<H> {
     }
 }
 
-/// Tells all who joined a flight how it ended.
+/// Hands the outcome of a flight to its joiners.
 #[inline(never)]
 pub(super) fn settle_joiners<H: Host>(joiners: Joiners<H>, mut outcome: Outcome, out: &mut Effects<H>) {
     if outcome.source == Source::Provider {

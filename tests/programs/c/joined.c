@@ -1,50 +1,51 @@
-/* Fetches that join a load and that nothing can end before it (rules F03, F06, L02, L04): each is told once, whichever way events are
- * read, and however the queue ends. */
+/* Fetches that join a load and that nothing can end earlier (rules F03, F06, L02, L04): each gets one result, whichever way events are
+ * read, and its user data ends once, however the queue ends. */
 #include "check.h"
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
 enum { WAITERS = 6 };
 
-struct story {
+struct world {
     kvl_queue_t *queue;
     kvl_tasks_t *tasks;
     kvl_request_t *held;
-    int told, ended, gives_up; /* gives_up: at which call the queue is given up; 0: never */
+    int calls, ended;
+    int disposes_at; /* the call in which the engine and the queue are disposed of; 0: none */
     int order[WAITERS];
 };
 
 struct waiter {
-    struct story *story;
-    int nth, told, ended;
+    struct world *world;
+    int nth, calls, ended;
     kvl_status_t status;
     kvl_source_t source;
 };
 
 static void provide(void *user_data, kvl_request_t *request)
 {
-    struct story *story = user_data;
+    struct world *world = user_data;
 
-    story->held = kvl_request_retain(request);
+    world->held = kvl_request_retain(request);
 }
 
-static void hear(void *user_data, const kvl_result_t *result)
+static void receive(void *user_data, const kvl_result_t *result)
 {
     struct waiter *waiter = user_data;
-    struct story *story = waiter->story;
+    struct world *world = waiter->world;
 
     CHECK(result->flags & KVL_F_LAST);
     CHECK(result->index == 0 && result->key_len == 1 && result->key[0] == 'k');
     CHECK(!waiter->ended);
-    waiter->told++;
+    waiter->calls++;
     waiter->status = result->status;
     waiter->source = result->source;
-    if (story->told < WAITERS)
-        story->order[story->told] = waiter->nth;
-    story->told++;
-    if (story->told == story->gives_up) {
-        kvl_tasks_dispose(story->tasks);
-        kvl_queue_dispose(story->queue);
+    if (world->calls < WAITERS)
+        world->order[world->calls] = waiter->nth;
+    world->calls++;
+    if (world->calls == world->disposes_at) {
+        kvl_tasks_dispose(world->tasks);
+        kvl_queue_dispose(world->queue);
     }
 }
 
@@ -53,130 +54,130 @@ static void end(void *user_data)
     struct waiter *waiter = user_data;
 
     waiter->ended++;
-    waiter->story->ended++;
+    waiter->world->ended++;
 }
 
-static void begin(struct story *story, struct waiter *waiters, kvl_result_fn function)
+static void begin(struct world *world, struct waiter *waiters, kvl_result_fn function)
 {
     kvl_config_t *config;
 
-    memset(story, 0, sizeof *story);
-    STATUS(kvl_queue_new(0, &story->queue), KVL_OK);
+    memset(world, 0, sizeof *world);
+    STATUS(kvl_queue_new(0, &world->queue), KVL_OK);
     STATUS(kvl_config_new(&config), KVL_OK);
-    STATUS(kvl_config_set_provider(config, provide, story, NULL), KVL_OK);
-    STATUS(kvl_config_set_queue(config, story->queue, KVL_QUEUE_F_ALL), KVL_OK);
-    STATUS(kvl_tasks_new(config, &story->tasks, NULL), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide, world, NULL), KVL_OK);
+    STATUS(kvl_config_set_queue(config, world->queue, KVL_QUEUE_F_ALL), KVL_OK);
+    STATUS(kvl_tasks_new(config, &world->tasks, NULL), KVL_OK);
     kvl_config_free(config);
     for (int i = 0; i < WAITERS; i++) {
-        waiters[i] = (struct waiter){ story, i, 0, 0, KVL_MISS, KVL_SOURCE_NONE };
-        STATUS(kvl_tasks_fetch(story->tasks, KEY("k"), NULL, NULL, function, &waiters[i], end, NULL), KVL_PENDING);
+        waiters[i] = (struct waiter){ world, i, 0, 0, KVL_MISS, KVL_SOURCE_NONE };
+        STATUS(kvl_tasks_fetch(world->tasks, KEY("k"), NULL, NULL, function, &waiters[i], end, NULL), KVL_PENDING);
     }
-    STATUS(kvl_queue_poll(story->queue, 1, 60000, NULL), KVL_OK);
-    CHECK(story->held != NULL && story->told == 0 && story->ended == 0);
+    STATUS(kvl_queue_poll(world->queue, 1, 60000, NULL), KVL_OK);
+    CHECK(world->held != NULL && world->calls == 0 && world->ended == 0);
 }
 
-static void answer(struct story *story)
+static void answer(struct world *world)
 {
-    STATUS(kvl_request_resolve_bytes(story->held, 0, KEY("v"), NULL), KVL_OK);
-    STATUS(kvl_request_finish(story->held), KVL_OK);
-    kvl_request_release(story->held);
+    STATUS(kvl_request_resolve_bytes(world->held, 0, KEY("v"), NULL), KVL_OK);
+    STATUS(kvl_request_finish(world->held), KVL_OK);
+    kvl_request_release(world->held);
 }
 
-static void finish(struct story *story)
+static void finish(struct world *world)
 {
-    kvl_tasks_dispose(story->tasks);
-    while (kvl_queue_poll(story->queue, SIZE_MAX, 0, NULL) == KVL_OK) {}
-    kvl_queue_dispose(story->queue);
+    kvl_tasks_dispose(world->tasks);
+    while (kvl_queue_poll(world->queue, SIZE_MAX, 0, NULL) == KVL_OK) {}
+    kvl_queue_dispose(world->queue);
 }
 
-static void f03_each_is_told_once_and_in_the_order_in_which_they_joined(void)
+static void f03_each_gets_one_result_in_the_order_in_which_they_joined(void)
 {
-    /* in one call, and one by one */
+    /* one by one, and in one call */
     for (size_t most = 1; most <= WAITERS; most += WAITERS - 1) {
-        struct story story;
+        struct world world;
         struct waiter waiters[WAITERS];
-        size_t ran, calls = 0;
+        size_t ran, polls = 0;
 
-        begin(&story, waiters, hear);
-        answer(&story);
-        while (story.told < WAITERS && calls++ < WAITERS) {
-            STATUS(kvl_queue_poll(story.queue, most, 60000, &ran), KVL_OK);
-            CHECK(ran == most && story.told == story.ended);
+        begin(&world, waiters, receive);
+        answer(&world);
+        while (world.calls < WAITERS && polls++ < WAITERS) {
+            STATUS(kvl_queue_poll(world.queue, most, 60000, &ran), KVL_OK);
+            CHECK(ran == most && world.calls == world.ended);
         }
         for (int i = 0; i < WAITERS; i++) {
-            CHECK(story.order[i] == i && waiters[i].told == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_VALUE);
+            CHECK(world.order[i] == i && waiters[i].calls == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_VALUE);
             CHECK(waiters[i].source == (i == 0 ? KVL_SOURCE_PROVIDER : KVL_SOURCE_JOINED));
         }
-        finish(&story);
-        CHECK(story.ended == WAITERS);
+        finish(&world);
+        CHECK(world.ended == WAITERS);
     }
 }
 
 static void l02_each_can_be_taken_out_as_an_event(void)
 {
-    struct story story;
+    struct world world;
     struct waiter waiters[WAITERS];
     kvl_event_t event;
 
-    begin(&story, waiters, NULL);
-    answer(&story);
-    STATUS(kvl_queue_poll(story.queue, SIZE_MAX, 0, NULL), KVL_ERR_NO_CALLBACK);
+    begin(&world, waiters, NULL);
+    answer(&world);
+    STATUS(kvl_queue_poll(world.queue, SIZE_MAX, 0, NULL), KVL_ERR_NO_CALLBACK);
     for (int i = 0; i < WAITERS; i++) {
-        STATUS(kvl_queue_next(story.queue, 60000, &event, sizeof event), KVL_OK);
-        CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == story.tasks);
+        STATUS(kvl_queue_next(world.queue, 60000, &event, sizeof event), KVL_OK);
+        CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == world.tasks);
         CHECK(event.result->status == KVL_VALUE && event.result->data_len == 1 && event.result->key[0] == 'k');
         /* its user data ends when the next event is read */
-        CHECK(story.ended == i && waiters[i].ended == 0);
+        CHECK(world.ended == i && waiters[i].ended == 0);
     }
-    STATUS(kvl_queue_next(story.queue, 0, &event, sizeof event), KVL_EMPTY);
-    CHECK(story.ended == WAITERS);
-    finish(&story);
+    STATUS(kvl_queue_next(world.queue, 0, &event, sizeof event), KVL_EMPTY);
+    CHECK(world.ended == WAITERS);
+    finish(&world);
 }
 
-static void l04_those_who_are_not_told_end_all_the_same(void)
+static void l04_user_data_ends_without_a_result_when_the_queue_is_disposed_of(void)
 {
-    /* no function is called once the queue is given up, be that before the load ends, in its events, or in the middle of them */
-    for (int told = 0; told <= WAITERS; told += 2) {
-        struct story story;
+    /* no function is called once the queue is disposed of: before the load ends, or in the callback of some of its waiters */
+    for (int calls = 0; calls <= WAITERS; calls += 2) {
+        struct world world;
         struct waiter waiters[WAITERS];
 
-        begin(&story, waiters, hear);
-        story.gives_up = told;
-        if (told == 0) {
-            kvl_tasks_dispose(story.tasks);
-            kvl_queue_dispose(story.queue);
-            STATUS(kvl_request_finish(story.held), KVL_ERR_CLOSED);
-            kvl_request_release(story.held);
+        begin(&world, waiters, receive);
+        world.disposes_at = calls;
+        if (calls == 0) {
+            kvl_tasks_dispose(world.tasks);
+            kvl_queue_dispose(world.queue);
+            STATUS(kvl_request_finish(world.held), KVL_ERR_CLOSED);
+            kvl_request_release(world.held);
         } else {
-            answer(&story);
-            kvl_queue_poll(story.queue, SIZE_MAX, 60000, NULL);
+            answer(&world);
+            kvl_queue_poll(world.queue, SIZE_MAX, 60000, NULL);
         }
-        CHECK(story.told == told && story.ended == WAITERS);
+        CHECK(world.calls == calls && world.ended == WAITERS);
         for (int i = 0; i < WAITERS; i++)
-            CHECK(waiters[i].told == (i < told) && waiters[i].ended == 1);
+            CHECK(waiters[i].calls == (i < calls) && waiters[i].ended == 1);
     }
 }
 
-static void l05_a_close_tells_all(void)
+static void l05_a_close_settles_all(void)
 {
-    struct story story;
+    struct world world;
     struct waiter waiters[WAITERS];
 
-    begin(&story, waiters, hear);
-    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
-    kvl_request_release(story.held);
-    while (story.told < WAITERS)
-        STATUS(kvl_queue_poll(story.queue, SIZE_MAX, 60000, NULL), KVL_OK);
+    begin(&world, waiters, receive);
+    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
+    kvl_request_release(world.held);
+    while (world.calls < WAITERS)
+        STATUS(kvl_queue_poll(world.queue, SIZE_MAX, 60000, NULL), KVL_OK);
     for (int i = 0; i < WAITERS; i++)
-        CHECK(waiters[i].told == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_ERR_CLOSED);
-    finish(&story);
+        CHECK(waiters[i].calls == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_ERR_CLOSED);
+    finish(&world);
 }
 
 int main(void)
 {
-    f03_each_is_told_once_and_in_the_order_in_which_they_joined();
+    f03_each_gets_one_result_in_the_order_in_which_they_joined();
     l02_each_can_be_taken_out_as_an_event();
-    l04_those_who_are_not_told_end_all_the_same();
-    l05_a_close_tells_all();
+    l04_user_data_ends_without_a_result_when_the_queue_is_disposed_of();
+    l05_a_close_settles_all();
     DONE();
 }
