@@ -1737,7 +1737,7 @@ KVL_API void kvl_cache_release(kvl_cache_t *cache);
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
  *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
  *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
- *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1764,7 +1764,7 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
  *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
  *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER,
- *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (of an engine's cache),
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache),
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -1819,8 +1819,8 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
  *                       configuration's.
  * @return KVL_OK, KVL_CONFLICT (another value is stored), KVL_MISS (none is stored), KVL_REFUSED (too low a priority to make room, or TTL
  *         0: the expected value is removed), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an
- *         invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
- *         (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG,
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */

@@ -2,9 +2,10 @@
  *
  *     stall [ENTRIES]
  *
- * One thread does a call that concerns all entries of a full cache; another looks one key up, again and again, and notes the longest time
- * that one lookup took. Each row is the median of five runs: first in one shard, then in as many as the library chooses. "nothing" is the
- * machine's own noise: the other thread sleeps. */
+ * One thread does a call that concerns all entries of a full cache, or very many loads of an engine; another looks a key up and puts one,
+ * in turn, and notes the longest time that one of these took. Right after each call the same is measured for as long with the first thread
+ * asleep: the noise of the machine, which a loaded one has much of. A row gives the medians of five runs, and of the differences of
+ * each pair; first with one shard, then with as many as the library chooses. */
 #define _POSIX_C_SOURCE 200809L
 #include <kvlight.h>
 #include <pthread.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RUNS = 5 };
+enum { RUNS = 5, PAUSES = 100000 };
 
 static size_t entries = 1000000;
 static kvl_cache_t *cache;
@@ -37,19 +38,37 @@ static void must(kvl_status_t status)
     }
 }
 
-/* looks the same key up until it is told to stop */
+/* looks a key up and puts one, in turn, until it is told to stop */
 static void *look(void *unused)
 {
+    unsigned turn = 0;
     (void)unused;
     while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-        kvl_value_t *value;
+        kvl_value_t *value = NULL;
         double before = now(), took;
-        kvl_cache_get(cache, (const uint8_t *)"never there", 11, &value);
+        if (turn++ % 2)
+            kvl_cache_get(cache, (const uint8_t *)"never there", 11, &value);
+        else
+            kvl_cache_put_bytes(cache, (const uint8_t *)"often put", 9, (const uint8_t *)"v", 1, NULL);
         took = now() - before;
         if (took > longest)
             longest = took;
     }
     return NULL;
+}
+
+static double longest_while(void (*work)(void), double *took)
+{
+    pthread_t thread;
+    atomic_store(&stop, 0);
+    longest = 0;
+    pthread_create(&thread, NULL, look, NULL);
+    *took = now();
+    work();
+    *took = now() - *took;
+    atomic_store(&stop, 1);
+    pthread_join(thread, NULL);
+    return longest;
 }
 
 static void fill(void)
@@ -76,10 +95,12 @@ static void make(int shards)
     kvl_config_free(config);
 }
 
+static double idle_ms;
+
 static void nothing(void)
 {
-    struct timespec while_[1] = {{0, 300000000}};
-    nanosleep(while_, NULL);
+    struct timespec pause = {(time_t)(idle_ms / 1e3), (long)(idle_ms * 1e6) % 1000000000};
+    nanosleep(&pause, NULL);
 }
 static void clear(void) { must(kvl_cache_clear(cache)); }
 static void trim(void) { must(kvl_cache_trim(cache, 0.01)); }
@@ -101,58 +122,179 @@ static void walk(void)
 }
 static void save(void) { must(kvl_cache_save(cache, "/dev/shm/kvlight-stall", NULL, NULL, NULL, 0, NULL)); }
 
+/* an engine around the cache, whose provider holds its one request, or fails every key of it once */
+
+static kvl_tasks_t *tasks;
+static kvl_fetch_t *fetch;
+static kvl_slice_t *keys;
+static uint64_t *names;
+static kvl_request_t *held;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
+static int fails;
+
+static void provide(void *unused, kvl_request_t *request)
+{
+    (void)unused;
+    if (fails && kvl_request_attempt(request, 0) == 1) {
+        size_t i, n = kvl_request_len(request);
+        for (i = 0; i < n; i++)
+            kvl_request_fail_text(request, i, 1, "later", 0);
+        kvl_request_finish(request);
+        return;
+    }
+    pthread_mutex_lock(&lock);
+    held = kvl_request_retain(request);
+    pthread_cond_signal(&arrived);
+    pthread_mutex_unlock(&lock);
+}
+
+static void forget(void *unused, kvl_results_t *results) { (void)unused, (void)results; }
+
+static void make_tasks(int shards, int with_failures)
+{
+    kvl_config_t *config;
+
+    fails = with_failures;
+    held = NULL;
+    must(kvl_clock_new_manual(0, &manual));
+    must(kvl_config_new(&config));
+    must(kvl_config_set_clock(config, manual));
+    must(kvl_config_set_int(config, "cache.capacity", (int64_t)entries));
+    if (shards)
+        must(kvl_config_set_int(config, "cache.shards", shards));
+    must(kvl_config_set_int(config, "tasks.max_running", 1));
+    must(kvl_config_set_int(config, "batch.max_keys", 1000));
+    must(kvl_config_set_int(config, "retry.count", with_failures));
+    must(kvl_config_set_int(config, "retry.fixed_ms", 1000));
+    must(kvl_config_set_provider(config, provide, NULL, NULL));
+    must(kvl_tasks_new(config, &tasks, NULL));
+    must(kvl_tasks_cache(tasks, &cache));
+    kvl_config_free(config);
+    must(kvl_fetch_new(&fetch));
+}
+
+static void ask(size_t n) { must(kvl_tasks_fetch_all(tasks, keys, n, NULL, fetch, forget, NULL, NULL, NULL)); }
+static void ask_all(void) { ask(entries); }
+
+static void wait_for_held(void)
+{
+    pthread_mutex_lock(&lock);
+    while (!held)
+        pthread_cond_wait(&arrived, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+/* every key of a fetch has failed, and pauses until the same instant */
+static void make_pauses(int shards)
+{
+    kvl_stats_t stats;
+    make_tasks(shards, 1);
+    ask(PAUSES < entries ? PAUSES : entries);
+    do {
+        struct timespec pause = {0, 5000000};
+        nanosleep(&pause, NULL);
+        must(kvl_tasks_stats(tasks, &stats, sizeof stats));
+    } while (stats.queued + stats.deferred + stats.running > 0);
+}
+
+static void make_asked(int shards)
+{
+    make_tasks(shards, 0);
+    ask_all();
+    wait_for_held();
+}
+static void make_unasked(int shards) { make_tasks(shards, 0); }
+
+static void cancel(void) { must(kvl_fetch_cancel(fetch)); }
+static void close_tasks(void) { must(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL)); }
+
+static void end_tasks(void)
+{
+    close_tasks();
+    pthread_mutex_lock(&lock);
+    if (held) {
+        kvl_request_finish(held);
+        kvl_request_release(held);
+    }
+    pthread_mutex_unlock(&lock);
+    kvl_fetch_release(fetch);
+    kvl_cache_release(cache);
+    must(kvl_tasks_free(tasks));
+    kvl_clock_release(manual);
+}
+
+static void make_full(int shards) { make(shards), fill(); }
+static void end_cache(void)
+{
+    kvl_cache_release(cache);
+    kvl_clock_release(manual);
+}
+
 static int ascending(const void *one, const void *other)
 {
     double a = *(const double *)one, b = *(const double *)other;
     return (a > b) - (a < b);
 }
 
-static void measure(const char *name, int shards, void (*work)(void), int full)
+static double median(double *values)
 {
-    double stalls[RUNS], times[RUNS];
+    qsort(values, RUNS, sizeof *values, ascending);
+    return values[RUNS / 2];
+}
+
+static void measure(const char *name, int shards, void (*prepare)(int), void (*work)(void), void (*end)(void))
+{
+    double stalls[RUNS], noises[RUNS], over[RUNS], times[RUNS], unused;
     int run;
 
     for (run = 0; run < RUNS; run++) {
-        pthread_t thread;
-        make(shards);
-        if (full)
-            fill();
-        atomic_store(&stop, 0);
-        longest = 0;
-        pthread_create(&thread, NULL, look, NULL);
-        times[run] = now();
-        work();
-        times[run] = now() - times[run];
-        atomic_store(&stop, 1);
-        pthread_join(thread, NULL);
-        stalls[run] = longest;
-        kvl_cache_release(cache);
-        kvl_clock_release(manual);
+        prepare(shards);
+        stalls[run] = longest_while(work, &times[run]);
+        idle_ms = times[run] < 20 ? 20 : times[run];
+        noises[run] = longest_while(nothing, &unused);
+        over[run] = stalls[run] - noises[run];
+        end();
     }
-    qsort(stalls, RUNS, sizeof *stalls, ascending);
-    qsort(times, RUNS, sizeof *times, ascending);
-    printf("| %s | %s | %.2f | %.1f |\n", name, shards ? "1" : "default", stalls[RUNS / 2], times[RUNS / 2]);
+    printf("| %s | %s | %.2f | %.2f | %.2f | %.0f |\n", name, shards ? "1" : "default", median(stalls), median(noises), median(over),
+           median(times));
     fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
     int shards;
+    size_t i;
 
     if (argc > 1)
         entries = (size_t)strtoull(argv[1], NULL, 10);
-    printf("| call, %zu entries | shards | longest lookup of another thread, ms | the call itself, ms |\n|---|---|---|---|\n", entries);
+    keys = malloc(entries * sizeof *keys);
+    names = malloc(entries * sizeof *names);
+    if (!keys || !names)
+        return 1;
+    for (i = 0; i < entries; i++) {
+        names[i] = i;
+        keys[i].data = (const uint8_t *)&names[i];
+        keys[i].len = sizeof names[i];
+    }
+    printf("| call, %zu entries | shards | longest get or put of another thread, ms | the same while nothing happens, ms | difference, ms | "
+           "the call itself, ms |\n|---|---|---|---|---|---|\n", entries);
     for (shards = 1; shards >= 0; shards--) {
-        measure("nothing", shards, nothing, 1);
-        measure("filling", shards, fill, 0);
-        measure("clear", shards, clear, 1);
-        measure("trim to 1 %", shards, trim, 1);
-        measure("resize to 9", shards, resize, 1);
-        measure("expiry at one instant", shards, expire, 1);
-        measure("statistics", shards, count, 1);
-        measure("iteration", shards, walk, 1);
-        measure("save", shards, save, 1);
+        measure("filling", shards, make, fill, end_cache);
+        measure("clear", shards, make_full, clear, end_cache);
+        measure("trim to 1 %", shards, make_full, trim, end_cache);
+        measure("resize to 9", shards, make_full, resize, end_cache);
+        measure("expiry at one instant", shards, make_full, expire, end_cache);
+        measure("statistics", shards, make_full, count, end_cache);
+        measure("iteration", shards, make_full, walk, end_cache);
+        measure("save", shards, make_full, save, end_cache);
+        measure("fetch of all keys", shards, make_unasked, ask_all, end_tasks);
+        measure("cancel of a fetch of all keys", shards, make_asked, cancel, end_tasks);
+        measure("close with a fetch of all keys", shards, make_asked, close_tasks, end_tasks);
+        measure("100,000 pauses end at one instant", shards, make_pauses, expire, end_tasks);
     }
     remove("/dev/shm/kvlight-stall");
+    free(keys);
+    free(names);
     return 0;
 }

@@ -116,12 +116,14 @@ pub enum PutOutcome {
     Conflict,
     /// Nothing happened: there is no entry, contrary to the condition.
     Missing,
+    /// Nothing happened: there is no memory for one more entry.
+    NoMemory,
 }
 
 impl PutOutcome {
     /// Whether the put took place, that is, its condition was true.
     pub fn took_place(self) -> bool {
-        !matches!(self, PutOutcome::Conflict | PutOutcome::Missing)
+        !matches!(self, PutOutcome::Conflict | PutOutcome::Missing | PutOutcome::NoMemory)
     }
 
     /// Whether the value is in the store.

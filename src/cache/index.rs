@@ -9,6 +9,8 @@
 use super::work;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::Address;
+use std::alloc::{Layout, handle_alloc_error};
+use std::collections::TryReserveError;
 use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
@@ -186,7 +188,7 @@ impl Index {
 
     /// Adds a record that is not in the table. `limit` is the maximum number of entries.
     pub fn insert(&mut self, hash: u64, record: Address, limit: u64) {
-        if Index::buckets_for(self.len + 1) > self.buckets.len() as u64 {
+        if self.must_grow() {
             self.grow(limit);
         }
         self.len += 1;
@@ -208,18 +210,37 @@ impl Index {
         (entries * SLOTS_PER_ENTRY).div_ceil(SLOTS as u64)
     }
 
+    /// Whether another record needs a larger table.
+    #[inline(always)]
+    pub fn must_grow(&self) -> bool {
+        Index::buckets_for(self.len + 1) > self.buckets.len() as u64
+    }
+
     #[cold]
     fn grow(&mut self, limit: u64) {
+        if self.try_grow(limit).is_err() {
+            handle_alloc_error(Layout::new::<Bucket>());
+        }
+    }
+
+    /// Makes the table large enough for another record. If there is no memory for that, nothing changes.
+    pub fn try_grow(&mut self, limit: u64) -> Result<(), TryReserveError> {
+        if !self.must_grow() {
+            return Ok(());
+        }
         // By a quarter only, because unused slots are not part of any entry's cost (rule S03a).
         let wanted = (self.buckets.len() as u64 * 5 / 4)
             .max(self.buckets.len() as u64 + FIRST_GROWTH)
             .min(Index::buckets_for(limit))
             .max(Index::buckets_for(self.len + 1));
         let wanted = usize::try_from(wanted).expect("a shard holds at most MAX_NODES entries");
-        let buckets = std::mem::replace(&mut self.buckets, vec![EMPTY; wanted]);
-        for bucket in buckets {
+        let mut larger = Vec::new();
+        larger.try_reserve_exact(wanted)?;
+        larger.resize(wanted, EMPTY);
+        for bucket in std::mem::replace(&mut self.buckets, larger) {
             (0..bucket.len()).for_each(|slot| self.enter(bucket.tags[slot], bucket.records[slot]));
         }
+        Ok(())
     }
 
     /// Calls `show` with the records whose tag (the low 32 bits of the hash) is at least `from`, in ascending order of their home buckets:

@@ -12,14 +12,13 @@
 //! An expired entry is treated as absent: no operation returns it except [`Shard::stale`]. It is removed, or its grace begins, when the
 //! wheel reports it or a write finds it. Live entries are evicted only if no expired entry and no stale one is left.
 
-pub(super) mod moves;
-mod steps;
-
 mod ahead;
 mod expiry;
 mod labels;
+pub(super) mod moves;
 mod refresh;
 mod stale;
+mod steps;
 
 use self::ahead::Foreseen;
 pub(super) use self::expiry::DefaultExpiry;
@@ -284,6 +283,9 @@ impl Shard {
     pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut NewEntry, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
+        if rarely(!self.slab.has_room(self.part.entries)) {
+            return PutOutcome::NoMemory;
+        }
         let found = self.find(hash, key);
         let mut kept = None;
         if rarely(entry.depends_on_older()) {

@@ -10,6 +10,7 @@ use super::index::Index;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::{Address, AnswerRef, RecordRef};
 use crate::base::{Key, Millis, Record};
+use std::collections::TryReserveError;
 
 /// The maximum number of nodes of a shard: the wheel uses the top bit of a place for itself.
 pub(super) const MAX_NODES: u64 = 1 << 31;
@@ -148,6 +149,41 @@ impl Slab {
         place
     }
 
+    /// Whether one more entry, of at most `limit`, needs more memory than there is. A full slab needs none: an entry leaves first.
+    #[inline(always)]
+    fn must_grow(&self, limit: u64) -> bool {
+        let is_used_up = self.free == Place::NONE && self.records.len() == self.records.capacity();
+        (is_used_up || self.index.must_grow()) && self.live < limit
+    }
+
+    /// Whether there is memory for one more entry, or more could be allocated.
+    #[inline(always)]
+    pub fn has_room(&mut self, limit: u64) -> bool {
+        !rarely(self.must_grow(limit)) || self.try_grow(limit).is_ok()
+    }
+
+    /// Gets memory for another entry, of at most `limit`. If there is none, nothing changes.
+    #[cold]
+    fn try_grow(&mut self, limit: u64) -> Result<(), TryReserveError> {
+        let len = self.records.len();
+        if self.free == Place::NONE && len == self.records.capacity() {
+            let more = Slab::next_room(len, limit) - len;
+            // The records decide whether there is room: they come last.
+            self.links.try_reserve_exact(more)?;
+            self.meta.try_reserve_exact(more)?;
+            self.records.try_reserve_exact(more)?;
+        }
+        self.index.try_grow(limit)
+    }
+
+    /// How many nodes there is to be memory for, if there are `len` and all are in use.
+    fn next_room(len: usize, limit: u64) -> usize {
+        // Grows by an eighth, and not beyond the capacity. Doubling, as a vector does, could leave half of the memory unused, which is not
+        // part of any entry's cost (rule S03a).
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1)
+    }
+
     fn place(&mut self, held: DetachedEntry, limit: u64) -> Place {
         self.live += 1;
         let DetachedEntry { mut record, cost, stored_at } = held;
@@ -163,10 +199,7 @@ impl Slab {
         }
         let len = self.records.len();
         if len == self.records.capacity() {
-            // Grows by an eighth, and not beyond the capacity. Doubling, as a vector does, could leave half of the memory unused, which is
-            // not part of any entry's cost (rule S03a).
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            let room = len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1);
+            let room = Slab::next_room(len, limit);
             self.records.reserve_exact(room - len);
             self.links.reserve_exact(room - len);
             self.meta.reserve_exact(room - len);

@@ -341,6 +341,7 @@ impl Core {
             PutOutcome::TooLarge => Status::TOO_LARGE,
             PutOutcome::Conflict => Status::CONFLICT,
             PutOutcome::Missing => Status::MISS,
+            PutOutcome::NoMemory => return Err(Status::ERR_NO_MEMORY),
         })
     }
 
@@ -514,7 +515,7 @@ impl Core {
         expired
     }
 
-    /// Removes everything. First all loads in progress are overtaken, in one step under the table's lock, so that their answers are not
+    /// Removes everything. First all loads in progress are overtaken, in steps under the table's lock, so that their answers are not
     /// stored. Then the entries leave, without the table's lock; entries that a later load stores meanwhile may leave with them.
     pub fn clear(&self) -> Result<(), Status> {
         self.overtaking_all(|left| self.store.clear(&self.clock, left))

@@ -3,9 +3,10 @@
 use super::Core;
 use super::fetch_events::{EventKeys, Events, FetchEvents, FetchSink, Recipient};
 use super::fetch_handle::FetchHandle;
+use super::fetch_steps::{LongCall, is_long};
 use super::host::{Receiver, Results};
 use super::joined::Joiner;
-use super::transition::outcome_of;
+use super::transition::{EngineContext, EngineHost, EngineTable, outcome_of};
 use crate::base::config::{BACKGROUND, BatchMode, FetchSettings, ReadMode};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::{Condvar, Mutex, linger, wait};
@@ -300,6 +301,41 @@ impl Core {
             OwnedKeys::Many(_) => EventKeys::Many(PackedKeys::default()),
         };
         let fetch_events = FetchEvents::new(self.me(), call.handle.cloned(), direct, events, receiver, kept);
+        if let (true, OwnedKeys::Many(packed)) = (is_long(probes.len()), &mut keys) {
+            let (none, keys) = (PackedKeys::default(), std::mem::take(packed));
+            let ask = FetchRequest {
+                keys: CallKeys::Many(&none),
+                probes: &mut [],
+                reprobe: false,
+                form: call.form,
+                settings: &call.settings,
+                sink: Some(FetchSink(fetch_events.clone())),
+                context,
+                urgency,
+                deadline,
+                progress_step: call.progress_step,
+                room,
+            };
+            let mut long = LongCall { keys, probes, epoch, events: Some(&fetch_events), found: Vec::new() };
+            let asked = self.ask_in_steps(ask, &mut long, |table, turn, id, keys| {
+                fetch_events.keep_keys(keys);
+                self.activate(call, id, table, turn);
+            });
+            let found = long.found;
+            return match asked {
+                Ok(()) => {
+                    if let Some(mut records) = records {
+                        note_found(&mut records, &found);
+                        self.report_records(&records);
+                    }
+                    Ok(FetchAnswer::Pending)
+                }
+                Err(status) => {
+                    drop(fetch_events.withdraw());
+                    Err(status)
+                }
+            };
+        }
         let mut unaccepted = None;
         let result = self.try_with_table(
             |table, turn| {
@@ -327,16 +363,7 @@ impl Core {
                 if let OwnedKeys::Many(keys) = &mut keys {
                     fetch_events.keep_keys(std::mem::take(keys));
                 }
-                if let Some(handle) = call.handle {
-                    let meanwhile = handle.activate(&self.me(), id);
-                    let id = id.unwrap_or(FetchId::NULL);
-                    if let Some(urgency) = meanwhile.urgency {
-                        table.set_urgency(id, urgency, turn);
-                    }
-                    if meanwhile.cancelled {
-                        table.cancel(id, turn);
-                    }
-                }
+                self.activate(call, id, table, turn);
                 if let Some(records) = &mut records {
                     note_found(records, &turn.store.found);
                 }
@@ -361,6 +388,20 @@ impl Core {
         }
     }
 
+    /// The table has all keys of the call: its handle may act on the fetch, and what it was told meanwhile is done.
+    #[inline]
+    fn activate(&self, call: &FetchCall<'_>, id: Option<FetchId>, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) {
+        let Some(handle) = call.handle else { return };
+        let meanwhile = handle.activate(&self.me(), id);
+        let id = id.unwrap_or(FetchId::NULL);
+        if let Some(urgency) = meanwhile.urgency {
+            table.set_urgency(id, urgency, turn);
+        }
+        if meanwhile.cancelled {
+            table.cancel(id, turn);
+        }
+    }
+
     /// Reloads `keys`, or joins loads in progress of them. Delivers nothing.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         // A refresh loads and stores; options that forbid either contradict it.
@@ -375,27 +416,21 @@ impl Core {
             }
         }
         let room = Reservation::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
-        let mut probes: Vec<Probe> = (0..packed.len()).map(|_| Probe::Missed).collect();
+        let mut probes = Vec::new();
+        probes.try_reserve_exact(packed.len()).map_err(|_| Status::ERR_NO_MEMORY)?;
+        probes.resize_with(packed.len(), || Probe::Missed);
+        let urgency = settings.urgency.unwrap_or(BACKGROUND);
+        if is_long(packed.len()) {
+            let none = PackedKeys::default();
+            let ask = silent_request(Form::Refresh, CallKeys::Many(&none), &mut [], settings, urgency, room);
+            let mut long = LongCall { keys: packed, probes: &mut probes, epoch: 0, events: None, found: Vec::new() };
+            return self.ask_in_steps(ask, &mut long, |_, _, _, _| {});
+        }
         self.with_table(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
-            table.ask(
-                FetchRequest {
-                    keys: CallKeys::Many(&packed),
-                    probes: &mut probes,
-                    reprobe: false,
-                    form: Form::Refresh,
-                    settings,
-                    sink: None,
-                    context: None,
-                    urgency: settings.urgency.unwrap_or(BACKGROUND),
-                    deadline: None,
-                    progress_step: 0,
-                    room,
-                },
-                turn,
-            );
+            table.ask(silent_request(Form::Refresh, CallKeys::Many(&packed), &mut probes, settings, urgency, room), turn);
             Ok(())
         })
     }
@@ -410,20 +445,8 @@ impl Core {
         let Some(room) = Reservation::try_new(0, Form::Ahead) else { return };
         self.with_table(|table, turn| {
             if table.is_open() {
-                let (keys, probes, settings) = (CallKeys::One(key), &mut [Probe::Missed][..], self.refresh_settings());
-                let ask = FetchRequest {
-                    keys,
-                    probes,
-                    reprobe: false,
-                    form: Form::Ahead,
-                    settings,
-                    sink: None,
-                    context: None,
-                    urgency: BACKGROUND,
-                    deadline: None,
-                    progress_step: 0,
-                    room,
-                };
+                let probes = &mut [Probe::Missed];
+                let ask = silent_request(Form::Ahead, CallKeys::One(key), probes, &self.loads().refresh_settings, BACKGROUND, room);
                 table.ask(ask, turn);
             }
         });
@@ -443,6 +466,19 @@ impl Core {
             at_once => Ok(at_once),
         }
     }
+}
+
+/// A request of loads of which nobody is told.
+fn silent_request<'a>(
+    form: Form,
+    keys: CallKeys<'a>,
+    probes: &'a mut [Probe],
+    settings: &'a Arc<FetchSettings>,
+    urgency: i32,
+    room: Reservation,
+) -> FetchRequest<'a, EngineHost> {
+    let (sink, context, deadline) = (None, None, None);
+    FetchRequest { keys, probes, reprobe: false, form, settings, sink, context, urgency, deadline, progress_step: 0, room }
 }
 
 /// Cleans up after a panic of the table while it accepts a fetch: the table settles everything, but a call that fails must deliver nothing

@@ -140,6 +140,19 @@ impl FetchEvents {
         Arc::new(FetchEvents { core, handle, direct, pending: Mutex::new(held) })
     }
 
+    /// Holds deliveries back, before the fetch can be seen by others, until [`FetchEvents::release`].
+    pub(super) fn hold_back(&self) {
+        self.pending.lock().scheduled = true;
+    }
+
+    /// Lets deliveries begin; true if one must be scheduled now. Under the table's lock, under which events are posted.
+    #[must_use]
+    pub(super) fn release(&self) -> bool {
+        let mut held = self.pending.lock();
+        held.scheduled = !held.events.is_empty();
+        held.scheduled
+    }
+
     /// Stores the keys of a fetch of several, once the table has them and before the first delivery can begin.
     pub(super) fn keep_keys(&self, keys: PackedKeys) {
         if let Some(recipient) = &mut self.pending.lock().recipient {

@@ -3,6 +3,7 @@
 use super::providing::ReadyRequests;
 use super::transition::EngineHost;
 use crate::base::config::{FetchSettings, Settings};
+use crate::base::fair::FairMutex;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::cache::Store;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 /// The loads of an engine, and their settings.
 pub(super) struct Loads {
-    pub(super) table: Mutex<Table<EngineHost>>,
+    pub(super) table: FairMutex<Table<EngineHost>>,
     pub(super) ready: Mutex<ReadyRequests>,
     /// Counts answers that were stored and other writes. A fetch that missed in the store compares it to learn whether to look again.
     epoch: AtomicU64,
@@ -26,7 +27,7 @@ impl Loads {
     /// requested.
     pub(super) fn new(host: EngineHost, settings: &Settings, store: &Store) -> Loads {
         Loads {
-            table: Mutex::new(Table::with_hasher(host, settings, store.hasher().clone())),
+            table: FairMutex::new(Table::with_hasher(host, settings, store.hasher().clone())),
             ready: Mutex::default(),
             epoch: AtomicU64::new(0),
             fetch_settings: Arc::new(settings.fetch.clone()),

@@ -16,6 +16,7 @@
 //! - [`fetch`]: fetches. [`fetch_events`]: collects and delivers their events. [`fetch_handle`]: the host's handle, to cancel a fetch and
 //!   to wait for it.
 //! - [`joined`]: fetches that joined a load and need no event list.
+//! - [`fetch_steps`]: fetches of very many keys.
 //! - [`request`]: the provider's handle of a request. [`providing`]: how requests reach the provider.
 //! - [`cache`]: the store's operations with the additions of a loading cache. [`cache_ref`]: callers' references to a cache.
 //! - [`removals`]: removals that are not reported yet. [`transition`]: operations on the table, and their effects.
@@ -34,6 +35,7 @@ pub mod entries;
 pub mod fetch;
 pub mod fetch_events;
 pub mod fetch_handle;
+mod fetch_steps;
 pub mod host;
 pub mod joined;
 mod lifecycle;
@@ -360,7 +362,9 @@ impl Timed for Core {
             return;
         }
         if self.is_engine() {
-            self.with_table(|table, turn| table.advance(turn));
+            while self.with_table(|table, turn| table.advance(turn)) {
+                self.loads().table.give_way();
+            }
         }
         if self.is_timed() {
             let _pending = self.is_engine().then(|| PendingCount::new(self.me(), CallSite::Threads));

@@ -85,7 +85,9 @@ impl AnswerStore for StoreAccess<'_> {
 pub(super) fn filled_of(put: PutOutcome, now: &Now<'_>) -> FillResult {
     match put {
         PutOutcome::Stored { cost, expires_at } => FillResult { ttl_left_ms: ttl_left(expires_at, now), cost },
-        PutOutcome::Refused | PutOutcome::TooLarge | PutOutcome::Conflict | PutOutcome::Missing => FillResult::default(),
+        PutOutcome::Refused | PutOutcome::TooLarge | PutOutcome::Conflict | PutOutcome::Missing | PutOutcome::NoMemory => {
+            FillResult::default()
+        }
     }
 }
 
@@ -111,8 +113,8 @@ fn ends_silently(left: &Departures) -> bool {
     left.len() < MANY && left.iter().all(|left| left.answer.ends_silently())
 }
 
-type EngineTable = Table<EngineHost>;
-type EngineContext<'a, 'b> = TableContext<'a, EngineHost, StoreAccess<'b>>;
+pub(super) type EngineTable = Table<EngineHost>;
+pub(super) type EngineContext<'a, 'b> = TableContext<'a, EngineHost, StoreAccess<'b>>;
 
 impl Core {
     /// Runs `work` on the table, then applies its effects. Only for engines.
@@ -133,13 +135,43 @@ impl Core {
     pub(super) fn try_with_table<R>(
         &self,
         work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
-        hand: impl FnMut(Arc<ProviderRequest>),
+        mut hand: impl FnMut(Arc<ProviderRequest>),
     ) -> std::thread::Result<R> {
+        let (result, long_work) = self.hold_table(work, &mut hand);
+        if let Some(many) = long_work {
+            self.go_on(many, &mut hand);
+        }
+        result
+    }
+
+    /// Does the first `many` long works of the table, a step in each hold of its lock (rule S19). Others have the lock in between. A panic
+    /// ends everything; whoever waits for it is told, and the operation that began the work has had its effect.
+    #[cold]
+    #[inline(never)]
+    fn go_on(&self, mut many: u64, hand: &mut impl FnMut(Arc<ProviderRequest>)) {
+        loop {
+            self.loads().table.give_way();
+            let (more, begun) = self.hold_table(|table, turn| table.go_on(many, turn), hand);
+            // The steps may have begun more.
+            many = begun.unwrap_or(many);
+            if !more.unwrap_or(false) && begun.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// One hold of the table's lock, and its effects. Also returns how many long works are to be done, if `work` began any that is not.
+    fn hold_table<R>(
+        &self,
+        work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
+        hand: &mut impl FnMut(Arc<ProviderRequest>),
+    ) -> (std::thread::Result<R>, Option<u64>) {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Effects::default(), Departures::new());
         let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
-        let (result, due, is_over) = {
+        let (result, due, is_over, long_work) = {
             let mut table = self.loads().table.lock();
+            let begun = table.long_work_begun();
             let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
             if result.is_err() {
@@ -154,7 +186,8 @@ impl Core {
             if !is_over {
                 self.life.begin(CallSite::Threads);
             }
-            (result, table.next_due(), is_over)
+            let long_work = Some(table.long_work_begun()).filter(|many| *many > begun && table.has_long_work(*many));
+            (result, table.next_due(), is_over, long_work)
         };
         let ends = store.ends;
         // In a common queue, a key's result must come after the removal of the value that it replaced.
@@ -180,10 +213,10 @@ impl Core {
             self.store_due();
         }
         self.conclude_if_closing();
-        result
+        (result, long_work)
     }
 
-    fn apply_effects(&self, out: Effects<EngineHost>, hand: impl FnMut(Arc<ProviderRequest>)) {
+    fn apply_effects(&self, out: Effects<EngineHost>, hand: &mut impl FnMut(Arc<ProviderRequest>)) {
         for FetchSink(fetch_events) in out.scheduled {
             if fetch_events.is_direct() {
                 fetch_events.deliver(usize::MAX);
@@ -230,7 +263,7 @@ impl Core {
     fn run_deferred_drop(&self, deferred_drop: DeferredDrop<EngineHost>) {
         match deferred_drop {
             // Runs no host code: the receiver was dropped after the last event.
-            DeferredDrop::Sink(_) => drop(deferred_drop),
+            DeferredDrop::Sink(_) | DeferredDrop::Memory(_) => drop(deferred_drop),
             DeferredDrop::Request(request) => self.drop_request(request),
             _ if deferred_drop.runs_host_code() && self.is_engine() => self.send_drop(deferred_drop),
             _ => drop(deferred_drop),

@@ -48,7 +48,11 @@ pub struct Fetch<H: Host> {
     pub failed: usize,
     /// With `Form::All`: the results so far, by position.
     pub outcomes: Vec<Outcome>,
-    /// The reason if the fetch as a whole ended early.
+    /// Whether its open positions are being ended, in steps.
+    pub is_ending: bool,
+    /// Whether its keys are still being asked.
+    pub is_asking: bool,
+    /// Why the fetch as a whole ended early, if it did.
     pub ended: Option<Error>,
     /// The number of settled positions between two reports of progress; 0: none.
     pub progress_step: usize,

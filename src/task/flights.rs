@@ -229,6 +229,26 @@ impl<H: Host> Flights<H> {
         self.records.iter().map(|(id, record)| (id, &record.state))
     }
 
+    /// The first key state at or after a place, with the place after it: for looking at all of them a few at a time.
+    pub fn key_state_from(&self, place: usize) -> Option<(usize, KeyStateId)> {
+        self.records.id_from(place)
+    }
+
+    /// The same of the flights.
+    pub fn flight_from(&self, place: usize) -> Option<(usize, FlightId)> {
+        /// The places of further flights come after all places that a record can have.
+        const FURTHER: usize = 1 << (u32::BITS - 1);
+        let mut place = place;
+        while let Some((next, record)) = self.records.id_from(place).filter(|_| place < FURTHER) {
+            if self.records[record].first.is_some() {
+                return Some((next, first_of(record)));
+            }
+            place = next;
+        }
+        let (next, further) = self.further.id_from(place.saturating_sub(FURTHER))?;
+        Some((FURTHER + next, FlightId::of(further.raw().marked())))
+    }
+
     /// Removes everything. Returns the flights.
     pub fn drain(&mut self) -> Vec<Flight<H>> {
         let mut flights = self.further.drain();

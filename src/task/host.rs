@@ -140,9 +140,14 @@ pub struct Effects<H: Host> {
     pub cancelled: Vec<(H::Request, Cancel)>,
     /// References to objects of the host that may be the last ones: to be dropped where callbacks run, with no lock held.
     pub deferred_drops: Vec<DeferredDrop<H>>,
+    /// How much more may be done in this hold of the lock, about one for each key (rule S19). What does not fit is done in later holds.
+    pub budget: usize,
 }
 
-/// A reference whose drop may run host code. It is kept only to be dropped later.
+/// How many keys one hold of the table's lock works on, if it is not about a single request of more keys.
+pub const STEP: usize = 256;
+
+/// A reference whose drop may run host code. It is kept only to be dropped.
 pub enum DeferredDrop<H: Host> {
     /// An answer that was not wanted, or that has been delivered to every waiter.
     Answer(Answer),
@@ -154,6 +159,8 @@ pub enum DeferredDrop<H: Host> {
     Sink(H::Sink),
     /// The handle of a request that has ended.
     Request(H::Request),
+    /// Memory of the table's own that takes long to free.
+    Memory(Box<dyn Send>),
 }
 
 impl<H: Host> DeferredDrop<H> {
@@ -162,6 +169,7 @@ impl<H: Host> DeferredDrop<H> {
         match self {
             DeferredDrop::Answer(answer) => answer.runs_host_code_on_drop(),
             DeferredDrop::Error(error) => error.runs_host_code_on_drop(),
+            DeferredDrop::Memory(_) => false,
             DeferredDrop::Context(_) | DeferredDrop::Sink(_) | DeferredDrop::Request(_) => true,
         }
     }
@@ -169,7 +177,8 @@ impl<H: Host> DeferredDrop<H> {
 
 impl<H: Host> Default for Effects<H> {
     fn default() -> Self {
-        Effects { scheduled: SmallVec::new(), joined: Vec::new(), handed: Vec::new(), cancelled: Vec::new(), deferred_drops: Vec::new() }
+        let (scheduled, joined, handed) = (SmallVec::new(), Vec::new(), Vec::new());
+        Effects { scheduled, joined, handed, cancelled: Vec::new(), deferred_drops: Vec::new(), budget: STEP }
     }
 }
 
@@ -183,7 +192,22 @@ impl<H: Host> Effects<H> {
             && self.deferred_drops.is_empty()
     }
 
-    /// Defers dropping an error, if there is one, until the lock is released: it may contain an object of the program.
+    /// Uses up so much of the budget; false, and nothing of it, if it does not suffice.
+    #[inline(always)]
+    pub(super) fn takes(&mut self, many: usize) -> bool {
+        let suffices = many <= self.budget;
+        self.budget -= if suffices { many } else { 0 };
+        suffices
+    }
+
+    /// Frees the memory of a list of `count` items after unlocking, if that takes long.
+    pub(super) fn defer_memory(&mut self, count: usize, memory: impl Send + 'static) {
+        if count > STEP {
+            self.deferred_drops.push(DeferredDrop::Memory(Box::new(memory)));
+        }
+    }
+
+    /// Drops an error after unlocking, if there is one: it may carry an object of the program.
     #[inline]
     pub(super) fn defer_error_drop(&mut self, error: Option<Error>) {
         if let Some(error) = error {

@@ -45,7 +45,7 @@ mod throttle;
 
 pub use counts::TaskCounts;
 pub use fetch::Form;
-pub use host::{AnswerStore, Cancel, Effects, Event, EventSink, FillResult, Handout, Host, Joined, TableContext};
+pub use host::{AnswerStore, Cancel, Effects, Event, EventSink, FillResult, Handout, Host, Joined, STEP, TableContext};
 pub use outcome::{BatchOutcome, Outcome, Source, Verdict};
 use slab::{Id, RawId};
 pub use table::{Close, FetchRequest, JoinRequest, Probe, ProviderAnswer, Table, TakeResult, Unanswered};

@@ -26,7 +26,9 @@ pub struct Request<R> {
     pub handed: Tick,
     /// The era of the circuit breaker when the request was handed out.
     pub era: Era,
-    /// Whether one of its keys failed with an error that is not permanent.
+    /// Whether the provider has finished it, and its parts are being settled in steps.
+    pub is_finishing: bool,
+    /// Whether a key of it failed with an error that is not permanent.
     pub failed: bool,
     /// The number of the request among all attempts, which the stamps of its parts contain.
     pub attempt: u64,

@@ -250,6 +250,25 @@ impl<I: Id, T> IdSlab<I, T> {
         self.iter().map(|(id, _)| id)
     }
 
+    /// The first item at or after a place, with the place after it: for looking at all of them a few at a time.
+    pub fn id_from(&self, place: usize) -> Option<(usize, I)> {
+        let mut place = place;
+        while let Some(block) = self.blocks.get(place / BLOCK) {
+            let Some(block) = block else {
+                place = (place / BLOCK + 1) * BLOCK;
+                continue;
+            };
+            for within in place % BLOCK..BLOCK {
+                if let (Some(serial), Some(_)) = (NonZeroU32::new(block[within].serial), &block[within].value) {
+                    let place = place / BLOCK * BLOCK + within;
+                    return Some((place + 1, I::of(RawId { place: place as u32, serial })));
+                }
+            }
+            place = (place / BLOCK + 1) * BLOCK;
+        }
+        None
+    }
+
     /// The items.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.iter().map(|(_, thing)| thing)
@@ -311,6 +330,13 @@ mod tests {
             assert!(present.iter().all(|(id, nth)| slab.get(*id) == Some(nth)));
             assert!(removed.iter().all(|id| slab.get(*id).is_none() && !slab.contains_key(*id)));
             assert!(slab.iter().all(|(id, nth)| present.get(&id) == Some(nth)));
+            let mut from = 0;
+            let one_by_one = std::iter::from_fn(|| {
+                let (next, id) = slab.id_from(from)?;
+                from = next;
+                Some(id)
+            });
+            assert!(one_by_one.eq(slab.keys()));
         }
         assert_eq!(slab.remove_with(FlightId::NULL, |_| ()), None);
         assert_eq!(slab.drain().len(), present.len());

@@ -18,6 +18,7 @@ mod engine_lives;
 mod engine_removals;
 mod engine_routes;
 mod engine_saved;
+mod engine_steps;
 mod engine_world;
 mod engine_writes;
 mod hits;

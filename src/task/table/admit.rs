@@ -1,11 +1,12 @@
 //! Admission: which keys get a slot or a place in the queue, which wait without a place, and which are lost (rules F12 to F14).
 
 use super::ask::FetchContext;
-use super::{AnswerStore, Host, Table, TableContext};
+use super::steps::LongWork;
+use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::hint::rarely;
 use crate::base::{Moment, PackedKeys};
 use crate::task::deadlines::Due;
-use crate::task::demand::Demand;
+use crate::task::demand::{Demand, Wish};
 use crate::task::flight::{Flight, KeyState, Phase, Standing};
 use crate::task::group::WaitingKey;
 use crate::task::host::Handout;
@@ -68,7 +69,7 @@ impl<H: Host> Table<H> {
         while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
             let flight = &self.flights[last.flight];
-            if flight.waiters.last().is_some_and(|waiter| waiter.fetch == asking.id) {
+            if flight.waiters.last().is_some_and(|waiter| waiter.fetch == asking.id) || asking.is_own(self.flights[flight.key_state].hash) {
                 asking.search.pass(rank);
                 continue;
             }
@@ -179,11 +180,18 @@ impl<H: Host> Table<H> {
 
     /// Forms requests as long as there are slots and keys for them.
     pub(super) fn form_requests<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        if self.is_firing || self.life == Acceptance::Closed {
+            return;
+        }
         self.refuse_waiting_keys(turn);
         self.queue.refill();
         while self.slots.is_free() && self.is_formable(turn) && self.rate_allows(turn.now.moment()) {
+            if turn.out.budget == 0 {
+                return self.form_later();
+            }
             let mut taken = std::mem::take(&mut self.forming);
             self.take_first(&mut taken);
+            turn.out.budget = turn.out.budget.saturating_sub(taken.len());
             self.hand_out(&taken, turn);
             taken.clear();
             self.forming = taken;
@@ -270,6 +278,7 @@ impl<H: Host> Table<H> {
                 formed,
                 handed,
                 era,
+                is_finishing: false,
                 failed: false,
                 attempt,
             }
@@ -294,13 +303,16 @@ impl<H: Host> Table<H> {
             return;
         }
         fetch.wish.urgency = urgency;
-        let (after, open) = (fetch.wish, fetch.open_flights().map(|(_, flight)| flight).collect::<Vec<FlightId>>());
-        for flight in open {
-            self.change_demand(flight, |demand| {
-                demand.add(after);
-                demand.remove(before);
-            });
-        }
+        let after = fetch.wish;
+        self.begin_work(LongWork::Urgency { fetch: id, before, after, next: 0 });
         self.conclude(turn);
+    }
+
+    /// Changes what a position adds to the demand for a flight.
+    pub(super) fn exchange_wish(&mut self, flight: FlightId, before: Wish, after: Wish) {
+        self.change_demand(flight, |demand| {
+            demand.add(after);
+            demand.remove(before);
+        });
     }
 }

@@ -76,7 +76,7 @@ impl<H: Host> Table<H> {
     /// Marks a part as answered. Returns its previous state; `None` if the request or the engine has ended.
     #[inline(always)]
     fn take_part(&mut self, id: RequestId, index: usize) -> Option<Part> {
-        let request = self.requests.get_mut(id).filter(|_| self.life != Acceptance::Closed)?;
+        let request = self.requests.get_mut(id).filter(|request| self.life != Acceptance::Closed && !request.is_finishing)?;
         Some(request.take_part(index))
     }
 

@@ -1,10 +1,11 @@
 //! A fetch arrives. Each position is settled at once, joins a flight, or starts one (rules F04 to F07, F19, F20).
 
 use super::admit::Admission;
-use super::{AnswerStore, Host, Table, TableContext};
+use super::ask_steps::{OwnKeys, refusal_of_all};
+use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::{BatchMode, FetchSettings, Overflow, ReadMode};
 use crate::base::hint::rarely;
-use crate::base::{CallKeys, Key, Moment};
+use crate::base::{CallKeys, Error, Key, Moment, Now};
 use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
 use crate::task::fetch::{Fetch, Form, Position};
@@ -28,6 +29,7 @@ pub enum Probe {
 }
 
 /// Memory for the results, reserved before a fetch is accepted (rule F01).
+#[derive(Default)]
 pub struct Reservation {
     positions: SmallVec<[Position; 1]>,
     outcomes: Vec<Outcome>,
@@ -97,20 +99,22 @@ pub struct JoinRequest<'a> {
 /// A fetch whose positions are being processed.
 pub(super) struct FetchContext<'a> {
     pub id: FetchId,
-    form: Form,
-    settings: &'a Arc<FetchSettings>,
-    reprobe: bool,
+    pub form: Form,
+    pub settings: &'a Arc<FetchSettings>,
+    pub reprobe: bool,
     pub wish: Wish,
     /// Whether a key that fails may be tried again.
-    retries: bool,
+    pub retries: bool,
     /// Whether its keys may linger for a fuller request; without places nothing can.
     pub lingers: bool,
-    queue_position: QueuePosition,
+    pub queue_position: QueuePosition,
     /// The rank of its keys in the queue.
     pub rank: Rank,
     /// Whether it has joined the flights of all its remaining keys, so that none of these loses its place to another key of the fetch.
-    looked_ahead: bool,
+    pub looked_ahead: bool,
     pub search: Search,
+    /// `Some`: its keys are asked in steps.
+    pub steps: Option<&'a OwnKeys>,
 }
 
 impl FetchContext<'_> {
@@ -118,32 +122,71 @@ impl FetchContext<'_> {
     pub fn is_refresh(&self) -> bool {
         !self.form.delivers()
     }
+
+    /// Whether the key with this hash is one of its own, as far as the keys are not looked up ahead.
+    pub fn is_own(&self, hash: u64) -> bool {
+        self.steps.is_some_and(|own| own.as_ref().is_some_and(|hashes| hashes.binary_search(&hash).is_ok()))
+    }
 }
 
 impl<H: Host> Table<H> {
-    /// Registers a fetch. Returns its id if a position is still open.
-    pub fn ask<S: AnswerStore>(&mut self, ask: FetchRequest<'_, H>, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
-        let FetchRequest { keys, probes, reprobe, form, settings, sink, context, urgency, deadline, progress_step, room } = ask;
+    /// Registers a fetch, all in one hold of the lock. Returns its id if any position is still open.
+    pub fn ask<S: AnswerStore>(&mut self, mut ask: FetchRequest<'_, H>, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
+        let (form, settings, reprobe, deadline) = (ask.form, ask.settings, ask.reprobe, ask.deadline);
+        let (ask_count, refusal) = (ask.probes.len(), refusal_of_all(form, settings, ask.probes));
+        let (id, wish, queue_position) = self.register(&mut ask, ask_count > 1, refusal, turn.now);
+        let FetchRequest { keys, probes, .. } = ask;
+        if let Some(deadline) = deadline {
+            self.fetches[id].deadline = Some(self.deadlines.set(deadline, Due::Fetch(id)));
+        }
+        if keys.is_empty() && form == Form::All {
+            self.finish_fetch(id, turn.out);
+        }
+        let rank = self.queue.ranking.rank(wish.urgency, queue_position);
+        let (looked_ahead, search, steps) = (false, Search::default(), None);
+        let (retries, lingers) = (settings.retry.allows(1), self.may_linger());
+        let mut asking =
+            FetchContext { id, form, settings, reprobe, wish, retries, lingers, queue_position, rank, looked_ahead, search, steps };
+        for position in 0..probes.len() {
+            self.ask_probed(&mut asking, position as u32, &keys, probes, turn);
+        }
+        self.conclude_ask(id, settings.stale_timeout, turn)
+    }
+
+    /// Adds a fetch none of whose keys is asked yet. It is held until all are.
+    #[inline(always)]
+    pub(super) fn register(
+        &mut self,
+        ask: &mut FetchRequest<'_, H>,
+        is_many: bool,
+        refusal: Option<Error>,
+        now: &Now<'_>,
+    ) -> (FetchId, Wish, QueuePosition) {
+        let FetchRequest { form, settings, urgency, progress_step, .. } = *ask;
         self.arrivals += 1;
         let arrival = self.arrivals;
-        let is_deferrable = (form == Form::Refresh || probes.len() > 1) && self.settings.queue_overflow == Overflow::Wait;
+        let is_deferrable = (form == Form::Refresh || is_many) && self.settings.queue_overflow == Overflow::Wait;
         let wish = Wish { urgency, is_deferrable, stores: settings.read != ReadMode::NoStore };
         // The age of a key matters only for linger and ageing.
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
-        let requested_at = if has_age { turn.now.moment() } else { Moment::default() };
+        let requested_at = if has_age { now.moment() } else { Moment::default() };
         let queue_position = self.queue.ranking.arrived(arrival, requested_at);
+        let Reservation { positions, outcomes } = std::mem::take(&mut ask.room);
+        let fails = refusal.is_some();
         let id = self.fetches.insert_with_key(|_| Fetch {
-            sink,
-            context,
+            sink: ask.sink.take(),
+            context: ask.context.take(),
             form,
             mode: settings.batch_mode,
             on_timeout: settings.on_timeout,
             on_cancel: settings.on_cancel,
-            open: room.positions.len(),
-            positions: room.positions,
+            open: positions.len(),
+            positions,
             failed: 0,
-            outcomes: room.outcomes,
-            ended: None,
+            outcomes,
+            is_ending: false,
+            is_asking: false,
+            ended: refusal,
             progress_step,
             progress_at: progress_step,
             deadline: None,
@@ -154,27 +197,45 @@ impl<H: Host> Table<H> {
             // Keeps the fetch until all its keys are processed. Released below.
             waiting: 1,
         });
-        if let Some(deadline) = deadline {
-            self.fetches[id].deadline = Some(self.deadlines.set(deadline, Due::Fetch(id)));
+        if fails {
+            self.collapsing.push(id);
         }
-        if keys.is_empty() && form == Form::All {
-            self.finish_fetch(id, turn.out);
+        (id, wish, queue_position)
+    }
+
+    /// Whether keys may linger for a fuller request; without places nothing can.
+    pub(super) fn may_linger(&self) -> bool {
+        !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0
+    }
+
+    /// Asks one position. False if the hashes of the fetch's keys are needed first.
+    #[inline(always)]
+    pub(super) fn ask_probed<S: AnswerStore>(
+        &mut self,
+        asking: &mut FetchContext<'_>,
+        position: u32,
+        keys: &CallKeys<'_>,
+        probes: &mut [Probe],
+        turn: &mut TableContext<'_, H, S>,
+    ) -> bool {
+        match std::mem::replace(&mut probes[position as usize], Probe::Missed) {
+            Probe::Missed => return self.ask_position(asking, position, keys, probes, turn),
+            // A refresh delivers nothing: its invalid keys are skipped.
+            Probe::Settled(outcome) if !asking.form.delivers() => turn.out.defer_outcome_drop(outcome),
+            Probe::Settled(outcome) => self.settle(asking.id, position, outcome, turn.out),
         }
-        let rank = self.queue.ranking.rank(urgency, queue_position);
-        let (retries, looked_ahead, search) = (settings.retry.allows(1), false, Search::default());
-        let lingers = !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0;
-        let mut asking = FetchContext { id, form, settings, reprobe, wish, retries, lingers, queue_position, rank, looked_ahead, search };
-        self.refuse_as_a_whole(id, probes);
-        for position in 0..probes.len() {
-            match std::mem::replace(&mut probes[position], Probe::Missed) {
-                Probe::Missed => self.ask_position(&mut asking, position as u32, &keys, probes, turn),
-                // A refresh delivers nothing: its invalid keys are skipped.
-                Probe::Settled(outcome) if !form.delivers() => turn.out.defer_outcome_drop(outcome),
-                Probe::Settled(outcome) => self.settle(id, position as u32, outcome, turn.out),
-            }
-        }
+        true
+    }
+
+    #[inline(always)]
+    pub(super) fn conclude_ask<S: AnswerStore>(
+        &mut self,
+        id: FetchId,
+        stale: Option<Duration>,
+        turn: &mut TableContext<'_, H, S>,
+    ) -> Option<FetchId> {
         self.hand_out_opening(turn);
-        if let Some(longest) = settings.stale_timeout {
+        if let Some(longest) = stale {
             self.limit_the_wait(id, longest, turn);
         }
         if self.leave_queue(id, 1) {
@@ -184,23 +245,8 @@ impl<H: Host> Table<H> {
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
 
-    /// Ends an all-or-nothing batch that has a refused key, before any of its keys is handed out.
-    fn refuse_as_a_whole(&mut self, id: FetchId, probes: &[Probe]) {
-        let refused = |probe: &Probe| match probe {
-            Probe::Settled(outcome) => outcome.refusal(),
-            Probe::Missed => None,
-        };
-        let fetch = &mut self.fetches[id];
-        if fetch.is_all_or_nothing()
-            && fetch.form.delivers()
-            && let Some(error) = probes.iter().find_map(refused)
-        {
-            fetch.ended = Some(error);
-            self.collapsing.push(id);
-        }
-    }
-
-    /// Settles a position that the store did not answer, joins the flight of its key, or starts one.
+    /// Settles a position that the store did not answer, joins the flight of its key, or starts one. False if the hashes of the fetch's keys
+    /// are needed first: then nothing was done.
     fn ask_position<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
@@ -208,19 +254,28 @@ impl<H: Host> Table<H> {
         keys: &CallKeys<'_>,
         probes: &[Probe],
         turn: &mut TableContext<'_, H, S>,
-    ) {
-        if asking.looked_ahead && !self.fetches[asking.id].is_unasked(position) {
-            return;
+    ) -> bool {
+        if (asking.looked_ahead || asking.steps.is_some()) && asking.form.delivers() && !self.fetches[asking.id].is_unasked(position) {
+            self.counts.missed_unasked += u64::from(asking.steps.is_some());
+            return true;
         }
-        let Some(new) = self.look_up(asking, position, &keys[position as usize], turn) else { return };
+        if asking.steps.is_some() && self.life == Acceptance::Closed {
+            // The close settles it.
+            self.counts.missed_unasked += 1;
+            return true;
+        }
+        let Some(new) = self.look_up(asking, position, &keys[position as usize], turn) else { return true };
         let mut way = self.admission(asking, turn);
         if way == Admission::Displacing {
-            if !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
+            if let (Some(None), false) = (asking.steps, asking.is_refresh()) {
+                return false;
+            }
+            if asking.steps.is_none() && !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
                 self.look_ahead(asking, position, keys, probes, turn);
                 if self.fetches[asking.id].ended.is_some() {
                     // The look-ahead found a key that fails, and the whole batch with it.
                     self.counts.missed_unasked += 1;
-                    return;
+                    return true;
                 }
             }
             way = self.admission_with_a_place(asking, turn);
@@ -229,7 +284,8 @@ impl<H: Host> Table<H> {
         self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead && way == Admission::Lost);
         if way != Admission::Lost {
             self.counts.missed_started += u64::from(!asking.is_refresh());
-            return self.start(way, new, asking, turn);
+            self.start(way, new, asking, turn);
+            return true;
         }
         if !asking.is_refresh() {
             self.counts.missed_queue_full += 1;
@@ -239,6 +295,7 @@ impl<H: Host> Table<H> {
         } else if asking.form == Form::Refresh {
             self.counts.refreshes_refused += 1;
         }
+        true
     }
 
     /// Sets the deadline at which the fetch stops waiting for its loads, and receives fallbacks where there are any (rule R04). The caller

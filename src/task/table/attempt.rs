@@ -1,7 +1,8 @@
 //! A request while the provider has it: taken, kept alive by heartbeats, timed out, finished (rules F10, F12, F16).
 
+use super::steps::{Finish, LongWork};
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
-use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
+use crate::base::{Error, Moment, Now, Status};
 use crate::task::deadlines::Due;
 use crate::task::host::{Cancel, DeferredDrop};
 use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Time};
@@ -30,7 +31,9 @@ pub enum TakeResult {
 impl<H: Host> Table<H> {
     /// The provider, or the reader of the program's queue, takes a request. Its attempt timeout starts.
     pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> TakeResult {
-        let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0) else { return TakeResult::Skip };
+        let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0 && !request.is_finishing) else {
+            return TakeResult::Skip;
+        };
         if request.is_taken() {
             return TakeResult::Run;
         }
@@ -69,7 +72,8 @@ impl<H: Host> Table<H> {
 
     /// The status of a call on a request that has ended; OK if it has not.
     pub(super) fn status_if_ended(&self, id: RequestId) -> Status {
-        match (self.requests.contains_key(id), self.life) {
+        let is_there = self.requests.get(id).is_some_and(|request| !request.is_finishing);
+        match (is_there, self.life) {
             (_, Acceptance::Closed) => Status::ERR_CLOSED,
             (true, _) => Status::OK,
             (false, _) => Status::ERR_ALREADY_ANSWERED,
@@ -138,7 +142,7 @@ impl<H: Host> Table<H> {
     /// Otherwise the provider may not have looked it up at all (rule F16A).
     pub fn finish<S: AnswerStore>(&mut self, id: RequestId, rest: Unanswered, turn: &mut TableContext<'_, H, S>) -> Status {
         let status = self.status_if_ended(id);
-        let Some(request) = self.requests.get(id) else {
+        let Some(request) = self.requests.get(id).filter(|request| !request.is_finishing) else {
             if let Unanswered::Failed(error) = rest {
                 turn.out.deferred_drops.push(DeferredDrop::Error(error));
             }
@@ -150,37 +154,24 @@ impl<H: Host> Table<H> {
             Unanswered::Null => (request.is_taken(), unanswered()),
             Unanswered::Failed(error) => (false, error),
         };
-        for index in 0..request.parts.len() {
-            match self.requests[id].take_part(index) {
-                Part::Open { flight, stamp } => {
-                    let is_wanted = self.flights[flight].is_wanted();
-                    self.requests[id].wanted -= usize::from(is_wanted);
-                    if is_absent && is_wanted {
-                        self.settle_current(flight, stamp, Answer::Null, &StoreTerms::default(), turn);
-                    } else {
-                        if is_wanted {
-                            self.note_failure(id, &error);
-                        }
-                        self.fail(flight, error.clone(), turn);
-                    }
-                }
-                Part::Unwanted(remains) | Part::Late { remains, .. } => self.flights.release(remains.key_state),
-                Part::Answered => {}
-            }
-        }
-        turn.out.deferred_drops.push(DeferredDrop::Error(error));
-        self.release(id, turn);
-        if let Some(request) = self.requests.remove(id) {
-            if let Time::Until(timer) = request.time {
-                self.deadlines.cancel(timer);
-            }
-            turn.out.deferred_drops.push(DeferredDrop::Request(request.handle));
+        if let Some(rest) = self.finish_more(Finish { request: id, is_absent, error, next: 0 }, turn) {
+            self.finish_in_steps(rest);
         }
         self.conclude(turn);
         status
     }
 
-    /// Frees the slot, or the place among the abandoned requests, that the request occupies.
+    #[cold]
+    fn finish_in_steps(&mut self, rest: Finish) {
+        let request = &mut self.requests[rest.request];
+        request.is_finishing = true;
+        if let Time::Until(timer) = std::mem::replace(&mut request.time, Time::Unlimited) {
+            self.deadlines.cancel(timer);
+        }
+        self.begin_work(LongWork::Finish(rest));
+    }
+
+    /// Frees what the request occupies.
     pub(super) fn release<S>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
         let attempt = request.attempt;

@@ -75,7 +75,7 @@ impl<H: Host> Table<H> {
             self.fetches.get(fetch).is_some_and(|fetch| fetch.positions[position as usize] == Position::Open(id))
         };
         let waiters = flight.waiters.iter().filter(|waiter| open(waiter.fetch, waiter.position));
-        let wishes = waiters.map(|waiter| self.fetches[waiter.fetch].wish);
+        let wishes = waiters.map(|waiter| self.wish_at(waiter.fetch, waiter.position as usize));
         ensure(flight.demand.covers(wishes), || format!("the demand for {key:?} is not the sum of its waiters and refreshes"))?;
         let demand = flight.demand.total() as usize;
         ensure(demand >= flight.joined(), || format!("{} fetches joined {key:?}, and its demand is {demand}", flight.joined()))?;
@@ -89,7 +89,8 @@ impl<H: Host> Table<H> {
             }
             Phase::Backoff { timer } => {
                 wanted()?;
-                ensure(self.deadlines.holds(timer, Due::Retry(id)), || format!("there is no deadline for the pause of {key:?}"))
+                let is_timed = self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Retry(id));
+                ensure(is_timed, || format!("there is no deadline for the pause of {key:?}"))
             }
             Phase::Queued | Phase::Retried { .. } => {
                 wanted()?;
@@ -108,12 +109,18 @@ impl<H: Host> Table<H> {
         let open = fetch.open_flights().count();
         ensure(open == fetch.open, || format!("fetch {nth} has {open} open positions, but {} are counted", fetch.open))?;
         for (position, flight) in fetch.open_flights() {
+            // One that was not asked yet, or will not be, because the batch failed as a whole.
+            let is_unasked = (fetch.is_asking || fetch.is_ending) && flight == FlightId::NULL;
+            if is_unasked || (self.backlog.settles() && self.flights.get(flight).is_none()) {
+                continue;
+            }
             let waits = |waiter: &crate::task::flight::Waiter| waiter.fetch == id && waiter.position as usize == position;
             let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }
         let waits = |flight: &&Flight<H>| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
         let waiting = self.flights.values().filter(waits).count();
+        let waiting = waiting + usize::from(fetch.is_asking);
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, but {} are counted", fetch.waiting))?;
         let timed = fetch.deadline.is_none_or(|timer| self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Fetch(id)));
         ensure(timed, || format!("there is no deadline for the timeout of fetch {nth}"))
@@ -136,8 +143,13 @@ impl<H: Host> Table<H> {
         }
         ensure(wanted == request.wanted, || format!("{wanted} keys of request {nth} are wanted, but {} are counted", request.wanted))?;
         let open = (0..request.parts.len()).any(|index| request.open_flight(index).is_some());
-        ensure(wanted > 0 || !open, || format!("request {nth} has no wanted key, but was not cancelled"))?;
-        ensure(!request.is_done() || request.hold == Hold::Nothing, || format!("request {nth} is done, but holds a slot"))?;
+        ensure(request.is_finishing == self.backlog.finishes(id), || {
+            format!("request {nth} is finishing without long work, or the reverse")
+        })?;
+        ensure(wanted > 0 || !open || request.is_finishing, || format!("request {nth} has no wanted key, but was not cancelled"))?;
+        ensure(!request.is_done() || request.hold == Hold::Nothing || request.is_finishing, || {
+            format!("request {nth} is done, but holds a slot")
+        })?;
         let Time::Until(timer) = request.time else { return Ok(()) };
         let timed = self.life == Acceptance::Closed || self.deadlines.holds(timer, Due::Attempt(id));
         ensure(timed, || format!("there is no deadline for the attempt of request {nth}"))
@@ -171,6 +183,7 @@ impl<H: Host> Table<H> {
         let stale = self.fetches.values().filter(|fetch| fetch.stale_at.is_some());
         let causes = fetches.count() + stale.count() + attempts.count() + pauses.count() + rate.count() + single;
         let known = self.deadlines.len();
+        ensure(self.backlog.is_empty() == !self.has_long_work(self.long_work_begun()), || "long work is miscounted".into())?;
         let agree = match self.life {
             Acceptance::Open => known == causes,
             // Deadlines of drains are also pending.
@@ -185,7 +198,8 @@ impl<H: Host> Table<H> {
         let waiting = self.flights.values().filter(|flight| matches!(flight.phase, Phase::Queued | Phase::Retried { .. })).count();
         ensure(waiting == self.queue.len(), || format!("{waiting} flights wait, but the queue has {}", self.queue.len()))?;
         let is_rated = self.rate_wait.is_some_and(|wait| self.deadlines.holds(wait.timer, Due::Rate));
-        if !self.slots.is_free() || waiting == 0 || is_rated {
+        let is_later = self.backlog.forms() || self.is_firing || self.life == Acceptance::Closed;
+        if !self.slots.is_free() || waiting == 0 || is_rated || is_later {
             return Ok(());
         }
         ensure(!self.settings.batch_linger.is_zero(), || format!("{waiting} keys wait although a slot is free"))?;

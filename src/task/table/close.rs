@@ -1,6 +1,7 @@
 //! The engine closes (rule L05), or fails after a panic (rule L07).
 
-use super::settle::{EndReason, settle_joiners};
+use super::settle::settle_joiners;
+use super::steps::LongWork;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::Moment;
 use crate::task::deadlines::Due;
@@ -8,7 +9,6 @@ use crate::task::host::{Cancel, DeferredDrop, Effects};
 use crate::task::outcome::Outcome;
 use crate::task::queue::WaitQueue;
 use crate::task::request::Slots;
-use crate::task::{FetchId, FlightId, RequestId};
 use std::time::Duration;
 
 /// How an engine closes.
@@ -40,39 +40,22 @@ impl<H: Host> Table<H> {
     /// Settles everything with CLOSED. Keeps only the requests that the provider has.
     pub(super) fn end_all<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.life = Acceptance::Closed;
-        let fetches: Vec<FetchId> = self.fetches.keys().collect();
-        for fetch in fetches {
-            self.end_fetch(fetch, EndReason::Close, turn);
-        }
-        let joined: Vec<FlightId> = self.flights.iter().filter(|(_, flight)| flight.joiners.is_some()).map(|(id, _)| id).collect();
-        for id in joined {
-            let flight = &mut self.flights[id];
-            let outcome = Outcome { attempts: flight.attempts, ..Outcome::failed(flight.with_cause(&self.errors.closed)) };
-            if let Some(joiners) = flight.joiners.take() {
-                settle_joiners(*joiners, outcome, turn.out);
-            }
-        }
-        // The flights that are left are wanted by refreshes or by joiners, or continue without demand.
-        let running: Vec<RequestId> = self.requests.keys().collect();
-        for request in running {
-            if self.requests[request].wanted > 0 {
-                self.cancel_request(request, turn.out);
-            }
-        }
-        let waiting: Vec<FlightId> = self.flights.keys().collect();
-        for flight in waiting {
-            self.end_waiting(flight, turn.out);
-        }
+        // The flights that are left then are wanted by refreshes or by joiners, or continue without demand.
+        self.begin_work(LongWork::CloseFetches { from: 0 });
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         self.end_all_throttles(turn.out);
-        self.deadlines = Default::default();
+        let deadlines = std::mem::take(&mut self.deadlines);
+        turn.out.defer_memory(deadlines.len(), deadlines);
         self.errors_expire = None;
+        self.is_firing = false;
     }
 
     /// Settles every open position with PANIC after a panic of the table, which is closed and empty afterwards.
     pub fn fail_everything(&mut self, out: &mut Effects<H>) {
         self.life = Acceptance::Closed;
+        self.forget_work(out);
+        self.is_firing = false;
         for mut fetch in self.fetches.drain() {
             for position in 0..fetch.positions.len() {
                 if fetch.positions[position] != crate::task::fetch::Position::Settled {

@@ -3,6 +3,7 @@
 //! The order in which a position is served: a fresh hit; a load and its retries; a fallback; a remembered error; the error of the load.
 
 use super::settle::LEFT_MOST;
+use super::steps::LongWork;
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::{Error, Key, Moment, Status};
 use crate::task::deadlines::{DeadlineId, Due};
@@ -151,18 +152,27 @@ impl<H: Host> Table<H> {
 
     /// Settles the positions of a fetch that has waited long enough with their fallbacks, if they have one. The loads continue.
     pub(super) fn deliver_fallbacks<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) {
-        let Some(fetch) = self.fetches.get(id) else { return };
-        let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
-        for (position, flight) in open {
-            let Some(key_state) = self.flights.get(flight).map(|flight| flight.key_state) else { continue };
-            let Some(stale) = turn.store.stale(&self.flights[key_state].key) else { continue };
-            self.counts.stale_timeout += 1;
-            self.settle(id, position as u32, stale.as_stale(), turn.out);
-            if std::mem::replace(&mut self.flights[flight].revalidates, true) {
-                // An earlier fetch has left its demand with the flight, which keeps the load wanted.
-                self.change_demand(flight, |demand| demand.remove(wish));
-                self.forget_settled_waiters(flight);
-            }
+        let Some(count) = self.fetches.get(id).map(|fetch| fetch.positions.len()) else { return };
+        if !turn.out.takes(count) {
+            return self.begin_work(LongWork::TellStale { fetch: id, next: 0 });
+        }
+        for position in 0..count {
+            self.tell_stale_position(id, position, turn);
+        }
+    }
+
+    /// The same of one position, unless it is settled.
+    pub(super) fn tell_stale_position<S: AnswerStore>(&mut self, id: FetchId, position: usize, turn: &mut TableContext<'_, H, S>) {
+        let Some(Position::Open(flight)) = self.fetches.get(id).map(|fetch| fetch.positions[position]) else { return };
+        let Some(key_state) = self.flights.get(flight).map(|flight| flight.key_state) else { return };
+        let Some(stale) = turn.store.stale(&self.flights[key_state].key) else { return };
+        let wish = self.wish_at(id, position);
+        self.counts.stale_timeout += 1;
+        self.settle(id, position as u32, stale.as_stale(), turn.out);
+        if std::mem::replace(&mut self.flights[flight].revalidates, true) {
+            // Somebody's wish keeps the load alive already.
+            self.change_demand(flight, |demand| demand.remove(wish));
+            self.forget_settled_waiters(flight);
         }
     }
 

@@ -55,8 +55,12 @@ impl<H: Host> Table<H> {
     /// Fails all waiting keys while the circuit breaker is open: a key that cannot be loaded must not hold a place.
     pub(super) fn refuse_waiting_keys<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         while self.queue.len() > 0 && !self.breaker.admits(|| turn.now.moment()) {
+            if turn.out.budget == 0 {
+                return self.form_later();
+            }
             let mut taken = std::mem::take(&mut self.forming);
             self.take_first(&mut taken);
+            turn.out.budget = turn.out.budget.saturating_sub(taken.len());
             for id in taken.drain(..) {
                 let owner = self.flights[id].owner;
                 if self.leave_queue(owner, 1) {

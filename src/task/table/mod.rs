@@ -1,9 +1,9 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
-//! One file for each event: [`ask`](self) (a fetch arrives), `admit` (which keys get a slot or a place), `gate` (rate limit and circuit
-//! breaker), `attempt` (a request is taken, finished, or times out), `answer` (the provider answers), `settle` (a position is settled, a
+//! One file for each event: [`ask`](self) (a fetch arrives; of very many keys: `ask_steps`), `admit` (which keys get a slot or a place),
+//! `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `answer` (the provider answers), `settle` (a position is settled, a
 //! fetch is cancelled, a waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `fallback` (a fallback is served
-//! because a load failed or takes too long), `close`.
+//! because a load failed or takes too long), `close`. What is done in steps: `steps`.
 //!
 //! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
 //! whole, gives out free places, and forms requests. Until then ids may be those of removed items.
@@ -21,23 +21,27 @@
 mod admit;
 mod answer;
 mod ask;
+mod ask_steps;
 mod attempt;
 mod check;
 mod close;
 mod fallback;
 mod gate;
 mod settle;
+mod steps;
 mod time;
 mod write;
 
 pub use answer::ProviderAnswer;
 pub use ask::{FetchRequest, JoinRequest, Probe, Reservation};
+pub use ask_steps::{AskProgress, Asking, refusal_of_all};
 pub use attempt::{TakeResult, Unanswered};
 pub use close::Close;
 pub use write::Write;
 
 use self::fallback::Throttled;
 use self::settle::EndReason;
+use self::steps::Backlog;
 use super::breaker::Breaker;
 use super::counts::Gauges;
 use super::deadlines::{DeadlineId, Deadlines};
@@ -91,6 +95,10 @@ pub struct Table<H: Host> {
 
     /// New flights of the current fetch that will share the next request. A free slot is kept for them.
     opening: Vec<FlightId>,
+    /// What earlier events left to be done in steps.
+    backlog: Backlog,
+    /// Whether deadlines of this instant are still to fire.
+    is_firing: bool,
     /// A buffer for the keys of a request while it is formed; empty otherwise.
     forming: Vec<FlightId>,
     /// All-or-nothing batches that failed and that `conclude` ends.
@@ -163,6 +171,8 @@ impl<H: Host> Table<H> {
             removed_tags: RemovedTags::default(),
             random: Random::new(settings.cache.seed),
             opening: Vec::new(),
+            backlog: Backlog::default(),
+            is_firing: false,
             forming: Vec::new(),
             collapsing: Vec::new(),
             arrivals: 0,
@@ -180,6 +190,11 @@ impl<H: Host> Table<H> {
             counts: TaskCounts::default(),
             settings: tasks,
         }
+    }
+
+    /// What keys are hashed with.
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
     }
 
     /// Whether new fetches, puts and refreshes are accepted.
@@ -276,18 +291,29 @@ impl<H: Host> Table<H> {
     /// Does what the event made possible or necessary elsewhere.
     #[inline]
     fn conclude<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        if rarely(!self.collapsing.is_empty()) {
-            self.end_failed_batches(turn);
+        if rarely(!self.collapsing.is_empty() || self.backlog.is_new()) {
+            self.go_on_now(turn);
         }
         if self.queue.len() > 0 && self.can_queue_move() {
             self.form_requests(turn);
+            // Keys that were refused may have failed their batches.
+            if rarely(!self.collapsing.is_empty()) {
+                self.go_on_now(turn);
+            }
         }
     }
 
+    /// Ends batches that failed as a whole, and begins what is done in steps.
     #[inline(never)]
-    fn end_failed_batches<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        while let Some(fetch) = self.collapsing.pop() {
-            self.end_fetch(fetch, EndReason::Failure, turn);
+    fn go_on_now<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        loop {
+            while let Some(fetch) = self.collapsing.pop() {
+                self.end_fetch(fetch, EndReason::Failure, turn);
+            }
+            if !self.backlog.take_new() {
+                return;
+            }
+            self.work_on(turn);
         }
     }
 

@@ -1,12 +1,13 @@
 //! A position is settled, a waiter leaves, a fetch ends or is cancelled (rules F01, F03, F09, F17).
 
+use super::steps::{FetchEnd, LongWork, Settlement};
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::LeavePolicy;
 use crate::base::hint::rarely;
 use crate::task::demand::Wish;
 use crate::task::fetch::{Fetch, Form, Position};
 use crate::task::flight::{EndedFlight, Joiners, Phase, Standing, Waiter};
-use crate::task::host::{Cancel, DeferredDrop, Effects, Event, EventSink, Joined};
+use crate::task::host::{Cancel, DeferredDrop, Effects, Event, EventSink, Joined, STEP};
 use crate::task::outcome::{BatchOutcome, Outcome, Source};
 use crate::task::request::{FlightRemains, Part};
 use crate::task::{FetchId, FlightId, RequestId};
@@ -47,6 +48,10 @@ impl<H: Host> Table<H> {
         // The last waiter gets the original. Most flights have one waiter, which then needs no second reference.
         let last = flight.waiters.split_last();
         match last {
+            Some((_, others)) if rarely(!out.takes(others.len())) => {
+                let EndedFlight { waiters, owner, .. } = flight;
+                return self.begin_work(LongWork::Settle(Box::new(Settlement { waiters, outcome, owner, next: 0 })));
+            }
             Some((last, others)) => {
                 others.iter().for_each(|waiter| self.settle_waiter(*waiter, outcome.clone(), out));
                 self.settle_waiter(*last, outcome, out);
@@ -60,7 +65,7 @@ impl<H: Host> Table<H> {
     }
 
     #[inline(always)]
-    fn settle_waiter(&mut self, waiter: Waiter, mut outcome: Outcome, out: &mut Effects<H>) {
+    pub(super) fn settle_waiter(&mut self, waiter: Waiter, mut outcome: Outcome, out: &mut Effects<H>) {
         if rarely(waiter.joined) && outcome.source == Source::Provider {
             outcome.source = Source::Joined;
         }
@@ -95,33 +100,36 @@ impl<H: Host> Table<H> {
     /// Settles the open positions of a fetch and leaves their flights. Records `why` as the end of the whole fetch, unless it has one
     /// already.
     pub(super) fn end_fetch<S: AnswerStore>(&mut self, id: FetchId, why: EndReason, turn: &mut TableContext<'_, H, S>) {
-        let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.is_ending) else { return };
         let (error, how) = match why {
             EndReason::Timeout => (&self.errors.timeout, fetch.on_timeout),
             EndReason::Cancel | EndReason::Failure => (&self.errors.cancelled, fetch.on_cancel),
             EndReason::Close => (&self.errors.closed, LeavePolicy::Cancel),
         };
         let error = error.clone();
-        let (wish, open) = (fetch.wish, fetch.open_flights().collect::<Vec<(usize, FlightId)>>());
-        if !open.is_empty() && fetch.ended.is_none() {
-            // The error of the whole batch can have one cause, so it is that of the first key that has one.
+        let ends_whole = fetch.open > 0 && fetch.ended.is_none();
+        if rarely(!turn.out.takes(fetch.positions.len())) {
+            fetch.is_ending = true;
+            if ends_whole {
+                fetch.ended = Some(error.clone());
+            }
+            let left = fetch.positions.len();
+            return self.begin_work(LongWork::EndFetch(FetchEnd { fetch: id, error, how, left, ends_whole }));
+        }
+        let open = fetch.open_flights().collect::<Vec<(usize, FlightId)>>();
+        if ends_whole {
+            // The error of the whole batch has room for one cause, so the first key that has one provides it.
             let cause = open.iter().find_map(|(_, flight)| self.flights.get(*flight)?.last_error.as_ref());
             fetch.ended = Some(cause.map_or_else(|| error.clone(), |cause| error.caused_by(cause)));
         }
         for (position, flight) in open {
-            // Reports the number of attempts of the load and its cause, although the load itself may continue (rule F10b).
-            let outcome = match self.flights.get(flight) {
-                Some(load) => Outcome { attempts: load.attempts, ..Outcome::failed(load.with_cause(&error)) },
-                None => Outcome::failed(error.clone()),
-            };
-            self.settle(id, position as u32, outcome, turn.out);
-            self.leave(flight, wish, how, turn.out);
+            self.end_position(id, position, flight, &error, how, turn.out);
         }
     }
 
     /// Cancels a fetch. Settled positions do not change (rule F09). Returns false if no position was open.
     pub fn cancel<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) -> bool {
-        let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0);
+        let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0 && !fetch.is_ending);
         if is_open {
             self.counts.fetch_cancels += 1;
             self.end_fetch(id, EndReason::Cancel, turn);
@@ -130,9 +138,9 @@ impl<H: Host> Table<H> {
         is_open
     }
 
-    /// Removes a waiter that was settled by something else from its flight. A flight that is no longer wanted ends at once if it waits. If
-    /// it runs, it can be joined until no key of its request is wanted. The last waiter may have it continue (rule F10a).
-    fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
+    /// Removes a waiter that was settled otherwise from its flight. A flight that is no longer wanted ends at once if it waits; if it runs,
+    /// it can be joined until no key of its request is wanted. The last waiter can ask for it to continue (rule F10a).
+    pub(super) fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
         // A flight that can be neither joined nor stored need not continue, and one that the provider has not taken has not started.
@@ -184,8 +192,11 @@ impl<H: Host> Table<H> {
             let remains = FlightRemains { key_state: flight.key_state, stamp, stores: flight.stores, priority: flight.priority.get() };
             self.requests[id].parts[index] = Part::Unwanted(remains);
         }
-        self.requests[id].wanted = 0;
-        out.cancelled.push((self.requests[id].handle.clone(), why));
+        let request = &mut self.requests[id];
+        request.wanted = 0;
+        if !request.is_finishing {
+            out.cancelled.push((request.handle.clone(), why));
+        }
     }
 }
 
@@ -281,6 +292,9 @@ impl<H: Host> Fetch<H> {
         // Outcomes are left only after a panic of the table.
         if rarely(!self.outcomes.is_empty()) {
             self.outcomes.drain(..).for_each(|outcome| out.defer_outcome_drop(outcome));
+        }
+        if rarely(self.positions.len() > STEP) {
+            out.defer_memory(self.positions.len(), std::mem::take(&mut self.positions));
         }
     }
 }

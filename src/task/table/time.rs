@@ -9,14 +9,17 @@ use crate::task::host::DeferredDrop;
 use std::time::Duration;
 
 impl<H: Host> Table<H> {
-    /// Fires all deadlines that are due.
-    pub fn advance<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        while let Some((at, due)) = self.deadlines.pop(turn.now.moment()) {
+    /// Fires deadlines that are due, and returns whether more are: then the caller lets others in, and calls again. Until the last of them
+    /// has fired no requests are formed.
+    pub fn advance<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) -> bool {
+        while turn.out.takes(1)
+            && let Some((at, due)) = self.deadlines.pop(turn.now.moment())
+        {
             match due {
                 Due::Fetch(id) => {
                     let Some(fetch) = self.fetches.get_mut(id) else { continue };
                     fetch.deadline = None;
-                    if fetch.open > 0 {
+                    if fetch.open > 0 && !fetch.is_ending {
                         self.counts.fetch_timeouts += 1;
                         self.end_fetch(id, EndReason::Timeout, turn);
                     }
@@ -44,7 +47,9 @@ impl<H: Host> Table<H> {
                 }
             }
         }
+        self.is_firing = self.deadlines.next().is_some_and(|next| next <= turn.now.moment());
         self.conclude(turn);
+        self.is_firing
     }
 
     /// Forgets errors that have expired. If many expire at once, that takes several steps, a millisecond apart (rule S19).

@@ -1,5 +1,6 @@
 //! The host writes the cache while keys are being loaded (rule F08). A put settles waiting flights, and every write overtakes running ones.
 
+use super::steps::LongWork;
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::hint::rarely;
 use crate::base::{Answer, StoreTerms};
@@ -44,11 +45,7 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         self.end_all_throttles(turn.out);
-        let key_states: Vec<KeyStateId> = self.flights.key_states().map(|(id, _)| id).collect();
-        for key_state in key_states {
-            self.flights[key_state].writes += 1;
-            self.overtake(key_state, turn.out);
-        }
+        self.begin_work(LongWork::Overtake { from: 0 });
         self.conclude(turn);
     }
 
@@ -68,7 +65,7 @@ impl<H: Host> Table<H> {
     }
 
     /// The key was just written: a running flight still settles the positions that have joined it, but cannot be joined any more.
-    fn overtake(&mut self, key_state: KeyStateId, out: &mut Effects<H>) {
+    pub(super) fn overtake(&mut self, key_state: KeyStateId, out: &mut Effects<H>) {
         let Some(id) = self.flights[key_state].current else { return };
         if let Phase::Running { request, .. } = self.flights[id].phase {
             let Some(write) = NonZeroU64::new(self.flights[key_state].writes) else { return };

@@ -7,8 +7,8 @@ use kvlight::base::{
     Answer, CallKeys, Clock, Error, Labels, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value,
 };
 use kvlight::task::host::DeferredDrop;
-use kvlight::task::table::{Reservation, Write};
-use kvlight::task::{AnswerStore, RequestId, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
+use kvlight::task::table::{AskProgress, Asking, Reservation, Write, refusal_of_all};
+use kvlight::task::{AnswerStore, RequestId, STEP, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
 use kvlight::task::{
     Cancel, Close, Effects, Event, EventSink, FetchRequest, FillResult, Form, Handout, Host, JoinRequest, Outcome, Probe, ProviderAnswer,
 };
@@ -214,6 +214,12 @@ pub struct Harness {
     pub checks: bool,
     /// The number of drops that were deferred until after the lock.
     pub deferred_drops: usize,
+    /// How much one hold of the lock may do.
+    pub budget: usize,
+    /// Whether long work is left undone, so that the story can go on with it when it likes.
+    pub is_slow: bool,
+    /// The most positions that were settled, and flights that were started, in one hold.
+    pub most_in_a_hold: (usize, usize),
     untaken: VecDeque<usize>,
 }
 
@@ -247,6 +253,9 @@ impl Harness {
             sync_provider: None,
             checks: true,
             deferred_drops: 0,
+            budget: STEP,
+            is_slow: false,
+            most_in_a_hold: (0, 0),
             untaken: VecDeque::new(),
         }
     }
@@ -254,17 +263,41 @@ impl Harness {
     /// Runs one operation on the table and applies its effects.
     pub fn step<T>(&mut self, operation: impl FnOnce(&mut Table<TestHost>, &mut TableContext<'_, TestHost, TestStore>) -> T) -> T {
         let result = self.act(operation);
+        self.run_untaken();
+        while !self.is_slow && self.go_on() {}
+        result
+    }
+
+    fn run_untaken(&mut self) {
         while let Some(nth) = self.untaken.pop_front() {
             self.run(nth);
         }
-        result
+    }
+
+    pub fn has_long_work(&self) -> bool {
+        self.table.has_long_work(self.table.long_work_begun())
+    }
+
+    /// Does another step of the long work; false once nothing is left.
+    pub fn go_on(&mut self) -> bool {
+        if !self.has_long_work() {
+            return false;
+        }
+        self.act(|table, turn| table.go_on(table.long_work_begun(), turn));
+        self.run_untaken();
+        self.has_long_work()
     }
 
     fn act<T>(&mut self, operation: impl FnOnce(&mut Table<TestHost>, &mut TableContext<'_, TestHost, TestStore>) -> T) -> T {
         let (now, mut out) = (Now::of(&self.clock), Effects::default());
+        out.budget = self.budget;
+        let (settled, started) = (super::recording::settled(), self.table.counts().flights_started);
         UNDER_LOCK.set(true);
         let result = operation(&mut self.table, &mut TableContext { now: &now, store: &mut self.store, out: &mut out });
         UNDER_LOCK.set(false);
+        let (most_settled, most_started) = self.most_in_a_hold;
+        let started = self.table.counts().flights_started - started;
+        self.most_in_a_hold = (most_settled.max(super::recording::settled() - settled), most_started.max(started as usize));
         assert_eq!(ENDED_UNDER_LOCK.take(), 0, "values, errors or sinks were dropped under the table's lock (L01)");
         self.store.removed.borrow_mut().clear();
         if self.checks
@@ -323,6 +356,11 @@ impl Harness {
 
     /// A call of the host. A key that begins with `!` is refused by the validator.
     pub fn ask(&mut self, form: Form, keys: &[&str], set: impl FnOnce(&mut Options)) -> Waiter {
+        if keys.len() > self.budget {
+            let mut long = self.ask_first(form, keys, set);
+            while self.ask_more(&mut long) {}
+            return self.ask_last(long);
+        }
         let mut options = self.options();
         set(&mut options);
         let mut packed = PackedKeys::default();
@@ -349,6 +387,70 @@ impl Harness {
             table.ask(ask, turn)
         });
         Waiter { id, sink: recording }
+    }
+
+    /// A call for very many keys: the first step of it.
+    pub fn ask_first(&mut self, form: Form, keys: &[&str], set: impl FnOnce(&mut Options)) -> LongAsk {
+        let mut options = self.options();
+        set(&mut options);
+        let (mut packed, mut probes) = (PackedKeys::default(), Vec::new());
+        for key in keys {
+            packed.push(key.as_bytes());
+            probes.push(match self.store.probe(key.as_bytes()) {
+                _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
+                Some(outcome) if form.delivers() && options.fetch.read != ReadMode::Refresh && !options.missed_before => {
+                    Probe::Settled(outcome)
+                }
+                _ => Probe::Missed,
+            });
+        }
+        let post = RecordingSink::new(keys, &self.store);
+        let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
+        let settings = Arc::new(options.fetch);
+        let refusal = refusal_of_all(form, &settings, &probes);
+        let sink = form.delivers().then(|| post.clone());
+        let room = Reservation::try_new(keys.len(), form).expect("memory");
+        let (urgency, progress_step, context, settings) = (options.urgency, options.progress_step, options.context, &settings);
+        let none = PackedKeys::default();
+        let ask = FetchRequest {
+            keys: CallKeys::Many(&none),
+            probes: &mut [],
+            reprobe: false,
+            form,
+            settings,
+            sink,
+            context,
+            urgency,
+            deadline,
+            progress_step,
+            room,
+        };
+        let (asking, progress) = self.step(|table, turn| {
+            let mut asking = table.begin(ask, refusal, turn.now);
+            let progress = table.ask_more(&mut asking, &CallKeys::Many(&packed), &mut probes, true, turn);
+            (asking, progress)
+        });
+        LongAsk { asking, keys: packed, probes, post, progress }
+    }
+
+    /// Another step; false once all keys are asked.
+    pub fn ask_more(&mut self, long: &mut LongAsk) -> bool {
+        let LongAsk { asking, keys, probes, progress, .. } = long;
+        let keys = CallKeys::Many(keys);
+        match progress {
+            AskProgress::Done => return false,
+            AskProgress::NeedsHashes => asking.hash_keys(&keys, self.table.hasher()),
+            AskProgress::More => {}
+        }
+        *progress = self.step(|table, turn| table.ask_more(asking, &keys, probes, true, turn));
+        *progress != AskProgress::Done
+    }
+
+    /// The last step.
+    pub fn ask_last(&mut self, long: LongAsk) -> Waiter {
+        let LongAsk { asking, post, .. } = long;
+        let id = self.step(|table, turn| table.end_ask(asking, turn));
+        Waiter { id, sink: post }
     }
 
     pub fn fetch(&mut self, key: &str) -> Waiter {
@@ -510,12 +612,19 @@ impl Harness {
 
     /// Advances the clock, stopping at every deadline.
     pub fn advance(&mut self, ms: u64) {
+        self.advance_by(ms, |_| {});
+    }
+
+    /// The same; `between` happens whenever deadlines are still to fire, and the lock was released.
+    pub fn advance_by(&mut self, ms: u64, mut between: impl FnMut(&mut Harness)) {
         let goal = self.manual.millis().after(ms);
         loop {
             let due = self.table.next_due().map_or(goal, |due| self.manual.millis_at(due));
             let stop = due.clamp(self.manual.millis(), goal);
             self.manual.advance(stop.since(self.manual.millis()));
-            self.step(|table, turn| table.advance(turn));
+            while self.step(|table, turn| table.advance(turn)) {
+                between(self);
+            }
             if stop == goal && self.table.next_due().is_none_or(|due| due > self.clock.moment()) {
                 return;
             }
@@ -540,6 +649,15 @@ impl Harness {
 pub fn tagged(tags: &[&str]) -> StoreTerms {
     let labels = Labels::new(b"", tags.iter().map(|tag| tag.as_bytes())).expect("good labels");
     StoreTerms { labels, ..StoreTerms::default() }
+}
+
+/// A call for very many keys on its way into the table.
+pub struct LongAsk {
+    asking: Asking,
+    keys: PackedKeys,
+    probes: Vec<Probe>,
+    post: RecordingSink,
+    progress: AskProgress,
 }
 
 pub fn ms(ms: u64) -> Duration {

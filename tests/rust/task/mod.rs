@@ -25,5 +25,6 @@ mod recording;
 mod scene;
 mod small;
 mod stale;
+mod steps;
 mod timing;
 mod urgency;

@@ -3,7 +3,7 @@
 use super::harness::{TestStore, note_end};
 use kvlight::base::{Error, Status};
 use kvlight::task::{BatchOutcome, Event, EventSink, FetchId, Outcome, Verdict};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The summary of an outcome, for comparison in tests.
@@ -50,7 +50,16 @@ pub fn summary(verdict: &Verdict) -> Summary {
     }
 }
 
-/// A recorded result.
+thread_local! {
+    static SETTLED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many positions of any fetch were settled so far.
+pub fn settled() -> usize {
+    SETTLED.get()
+}
+
+/// One event as it was told.
 #[derive(Debug, Clone)]
 pub struct RecordedResult {
     pub index: usize,
@@ -112,6 +121,7 @@ impl EventSink for RecordingSink {
 
     fn progress(&self, done: usize, failed: usize) {
         let mut recording = self.0.borrow_mut();
+        SETTLED.set(SETTLED.get() + 1);
         assert!(done > recording.polled.0, "the number of settled positions did not increase");
         recording.polled = (done, failed);
     }

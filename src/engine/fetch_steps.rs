@@ -1,0 +1,108 @@
+//! Fetches and refreshes of very many keys: they are asked in steps, each a hold of the table's lock, so that other threads need not wait
+//! for all of them (rule S19). What others may see in between: `task::table::steps`.
+
+use super::Core;
+use super::fetch_events::{FetchEvents, FetchSink};
+use super::transition::{EngineContext, EngineHost, EngineTable};
+use crate::base::{CallKeys, Key, PackedKeys, Status};
+use crate::task::table::{AskProgress, Asking, refusal_of_all};
+use crate::task::{FetchId, FetchRequest, Probe, STEP};
+use std::sync::Arc;
+
+/// Whether so many keys are asked in steps.
+#[inline]
+pub(super) fn is_long(keys: usize) -> bool {
+    keys > STEP
+}
+
+/// A call for very many keys.
+pub(super) struct LongCall<'a> {
+    pub keys: PackedKeys,
+    pub probes: &'a mut [Probe],
+    /// The store's epoch before the keys were looked up.
+    pub epoch: u64,
+    /// Where the events go; `None` for a refresh.
+    pub events: Option<&'a Arc<FetchEvents>>,
+    /// The positions that repeated lookups found in the store, in the order asked: their keys and statuses.
+    pub found: Vec<(Key, Status)>,
+}
+
+impl LongCall<'_> {
+    fn step(&mut self, core: &Core, asking: &mut Asking, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) -> AskProgress {
+        let reprobe = core.loads().epoch() != self.epoch;
+        let progress = table.ask_more(asking, &CallKeys::Many(&self.keys), self.probes, reprobe, turn);
+        self.found.append(&mut turn.store.found);
+        progress
+    }
+}
+
+impl Core {
+    /// Asks the keys of `call` in steps; `ask` is the fetch without keys. `accept` runs in the last step, with the fetch's id if any position
+    /// is open. Deliveries begin after that, so that a fetch which fails after all has delivered nothing (rule F01).
+    pub(super) fn ask_in_steps(
+        &self,
+        ask: FetchRequest<'_, EngineHost>,
+        call: &mut LongCall<'_>,
+        accept: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>, Option<FetchId>, PackedKeys),
+    ) -> Result<(), Status> {
+        if let Some(events) = call.events {
+            events.hold_back();
+        }
+        let refusal = refusal_of_all(ask.form, ask.settings, call.probes);
+        // Taken out only if it is accepted: it may hold the program's objects, which are dropped under no lock.
+        let mut ask = Some(ask);
+        let first = self.try_with_table(
+            |table, turn| {
+                let ask = ask.take().filter(|_| table.is_open())?;
+                if let Some(events) = call.events {
+                    self.life.begin(events.place());
+                }
+                let mut asking = table.begin(ask, refusal, turn.now);
+                let progress = call.step(self, &mut asking, table, turn);
+                Some((asking, progress))
+            },
+            |request| self.hand_to_provider(request),
+        );
+        let (mut asking, mut progress) = match first {
+            Ok(Some(begun)) => begun,
+            Ok(None) => return Err(Status::ERR_CLOSED),
+            Err(_) => return Err(self.refuse_long_call(call)),
+        };
+        while progress != AskProgress::Done {
+            if progress == AskProgress::NeedsHashes {
+                asking.hash_keys(&CallKeys::Many(&call.keys), self.store.hasher());
+            }
+            self.loads().table.give_way();
+            let next =
+                self.try_with_table(|table, turn| call.step(self, &mut asking, table, turn), |request| self.hand_to_provider(request));
+            match next {
+                Ok(next) => progress = next,
+                Err(_) => return Err(self.refuse_long_call(call)),
+            }
+        }
+        let keys = std::mem::take(&mut call.keys);
+        let last = self.try_with_table(
+            |table, turn| {
+                let id = table.end_ask(asking, turn);
+                accept(table, turn, id, keys);
+                if let Some(events) = call.events
+                    && events.release()
+                {
+                    turn.out.scheduled.push(FetchSink(events.clone()));
+                }
+            },
+            |request| self.hand_to_provider(request),
+        );
+        last.map_err(|_| self.refuse_long_call(call))
+    }
+
+    /// The table panicked while it took the call: everything is settled, and nothing is delivered.
+    fn refuse_long_call(&self, call: &LongCall<'_>) -> Status {
+        if let Some(events) = call.events {
+            drop(events.withdraw());
+            self.life.end_one(events.place());
+            self.conclude_if_closing();
+        }
+        Status::ERR_PANIC
+    }
+}

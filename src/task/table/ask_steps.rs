@@ -1,0 +1,123 @@
+//! A fetch of very many keys arrives: its keys are asked in steps, each in a hold of the lock (rule S19).
+
+use super::ask::{FetchContext, FetchRequest, Probe};
+use super::{Acceptance, AnswerStore, Host, Table, TableContext};
+use crate::base::config::{BatchMode, FetchSettings};
+use crate::base::{CallKeys, Error, KeyHasher, Moment, Now};
+use crate::task::FetchId;
+use crate::task::deadlines::Due;
+use crate::task::demand::Wish;
+use crate::task::fetch::Form;
+use crate::task::queue::{QueuePosition, Rank, Search};
+use std::sync::Arc;
+
+/// A fetch whose keys are asked in steps, from `Table::begin` to `Table::end_ask` (rule S19).
+pub struct Asking {
+    id: FetchId,
+    form: Form,
+    settings: Arc<FetchSettings>,
+    wish: Wish,
+    queue_position: QueuePosition,
+    rank: Rank,
+    deadline: Option<Moment>,
+    /// The next position.
+    next: usize,
+    own_keys: OwnKeys,
+}
+
+/// The hashes of a fetch's own keys in order, once they are needed to know which keys must not give their places to it (rule F13g).
+pub(super) type OwnKeys = Option<Vec<u64>>;
+
+/// How far a step came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AskProgress {
+    /// Positions are left.
+    More,
+    /// Positions are left, and before the next step `Asking::hash_keys` must be called, with no lock held.
+    NeedsHashes,
+    /// All positions are asked.
+    Done,
+}
+
+impl Asking {
+    /// Hashes the keys of the fetch.
+    pub fn hash_keys(&mut self, keys: &CallKeys<'_>, hasher: &KeyHasher) {
+        let mut hashes = Vec::new();
+        // Without memory for them the keys are not told apart from others.
+        if hashes.try_reserve_exact(keys.len()).is_ok() {
+            hashes.extend((0..keys.len()).map(|position| hasher.hash(&keys[position])));
+        }
+        hashes.sort_unstable();
+        self.own_keys = Some(hashes);
+    }
+}
+
+impl<H: Host> Table<H> {
+    /// Registers a fetch whose keys are then asked in steps, the first of them in the same hold (rule S19). `refusal` is that of
+    /// [`refusal_of_all`]. The keys and results of `ask` are not looked at: they come with each step.
+    pub fn begin(&mut self, mut ask: FetchRequest<'_, H>, refusal: Option<Error>, now: &Now<'_>) -> Asking {
+        let (id, wish, queue_position) = self.register(&mut ask, true, refusal, now);
+        self.fetches[id].is_asking = true;
+        let rank = self.queue.ranking.rank(wish.urgency, queue_position);
+        let FetchRequest { form, settings, deadline, .. } = ask;
+        Asking { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, own_keys: None }
+    }
+
+    /// Asks the next keys. The keys are the same in each step; `reprobe` is true if the store was written since they were looked up.
+    pub fn ask_more<S: AnswerStore>(
+        &mut self,
+        asking: &mut Asking,
+        keys: &CallKeys<'_>,
+        probes: &mut [Probe],
+        reprobe: bool,
+        turn: &mut TableContext<'_, H, S>,
+    ) -> AskProgress {
+        let Asking { id, form, settings, wish, queue_position, rank, next, own_keys, .. } = asking;
+        let (id, form, wish, queue_position, rank) = (*id, *form, *wish, *queue_position, *rank);
+        let (settings, steps) = (&*settings, Some(&*own_keys));
+        let (looked_ahead, search) = (false, Search::default());
+        let (retries, lingers) = (settings.retry.allows(1), self.may_linger());
+        let mut context =
+            FetchContext { id, form, settings, reprobe, wish, retries, lingers, queue_position, rank, looked_ahead, search, steps };
+        // A request is filled in one hold, in the order of the keys (rule F14).
+        let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
+        while *next < probes.len().min(most) {
+            if !turn.out.takes(1) && self.opening.is_empty() {
+                break;
+            }
+            if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
+                *next = probes.len();
+            } else if self.ask_probed(&mut context, *next as u32, keys, probes, turn) {
+                *next += 1;
+            } else {
+                self.hand_out_opening(turn);
+                self.conclude(turn);
+                return AskProgress::NeedsHashes;
+            }
+        }
+        self.hand_out_opening(turn);
+        self.conclude(turn);
+        if *next < probes.len() { AskProgress::More } else { AskProgress::Done }
+    }
+
+    /// All keys are asked. Returns the fetch's id if any position is still open.
+    pub fn end_ask<S: AnswerStore>(&mut self, asking: Asking, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
+        let fetch = self.fetches.get_mut(asking.id)?;
+        fetch.is_asking = false;
+        if let Some(deadline) = asking.deadline.filter(|_| self.life != Acceptance::Closed) {
+            fetch.deadline = Some(self.deadlines.set(deadline, Due::Fetch(asking.id)));
+        }
+        self.conclude_ask(asking.id, asking.settings.stale_timeout, turn)
+    }
+}
+
+/// The error that ends an all-or-nothing batch before any of it is handed out: that of its first refused key. Reads all results.
+pub fn refusal_of_all(form: Form, settings: &FetchSettings, probes: &[Probe]) -> Option<Error> {
+    if settings.batch_mode != BatchMode::AllOrNothing || !form.delivers() {
+        return None;
+    }
+    probes.iter().find_map(|probe| match probe {
+        Probe::Settled(outcome) => outcome.refusal(),
+        Probe::Missed => None,
+    })
+}

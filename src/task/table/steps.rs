@@ -1,0 +1,412 @@
+//! Long work in steps (rule S19): nobody waits for the table's lock for longer than a step of a few hundred keys takes.
+//!
+//! Each hold of the lock has a budget ([`Effects::budget`]), about one for each key. An event that needs more begins a [`LongWork`] and does
+//! as much of it as the budget allows. The thread that caused the event then releases the lock, carries out the effects, lets others in, and
+//! goes on ([`Table::go_on`]) until it is done, before its call returns. Work is done in the order in which it began, so that of two works
+//! on one fetch the second finds the first complete.
+//!
+//! What others may see between two steps:
+//! - *A fetch is being asked*: its keys up to a point; it has a timeout, and can be cancelled, only once all are asked. Its deliveries begin
+//!   then (rule F02). The store is looked at again in each step that follows a write (rule F07).
+//! - *A fetch ends*: the positions that are left, each with its flight, as ever: an answer may still settle one before its turn. Positions
+//!   end from the last to the first, since the first are in the provider's hands: a slot that this frees finds no key of the fetch waiting.
+//! - *A flight of very many waiters has ended*: its answer is in the store; those who wait are settled by nobody else, unless they leave.
+//! - *A request is finished*: it takes no more answers, and is cancelled no more. Keys that were not reached count as still running.
+//! - *All is cleared*: nothing that is stored for a key that was not reached outlives the clear, since the store is emptied after the last
+//!   step.
+//! - *The engine closes*: nothing is accepted, answered, timed out or handed out any more.
+//! - *Deadlines of one instant fire*: no request is formed before the last of them has fired.
+
+use super::settle::{EndReason, settle_joiners};
+use super::{Acceptance, AnswerStore, Host, Table, TableContext};
+use crate::base::config::LeavePolicy;
+use crate::base::{Answer, Error, StoreTerms};
+use crate::task::demand::Wish;
+use crate::task::fetch::Position;
+use crate::task::flight::{Phase, Waiter};
+use crate::task::host::{DeferredDrop, Effects};
+use crate::task::outcome::Outcome;
+use crate::task::request::{Part, Time};
+use crate::task::{FetchId, FlightId, RequestId};
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+
+/// What an event left to be done.
+pub(super) enum LongWork {
+    /// The open positions of a fetch are settled and leave their flights, from the last one on.
+    EndFetch(FetchEnd),
+    /// The positions that waited for a flight are settled.
+    Settle(Box<Settlement>),
+    /// The provider has finished a request.
+    Finish(Finish),
+    /// All keys were cleared: the key states from this place on are still to be overtaken.
+    Overtake { from: usize },
+    /// The engine closes: the fetches from this place on are still to be ended.
+    CloseFetches { from: usize },
+    /// Then those who joined flights without a fetch.
+    CloseJoiners { from: usize },
+    /// Then the requests.
+    CloseRequests { from: usize },
+    /// Then the flights that nobody waits for.
+    CloseFlights { from: usize },
+    /// Requests can be formed, or keys that wait are to be refused.
+    Form,
+    /// A fetch has another urgency; its positions from this one on are still as urgent as before.
+    Urgency { fetch: FetchId, before: Wish, after: Wish, next: usize },
+    /// A fetch is told what is stale of its positions from this one on.
+    TellStale { fetch: FetchId, next: usize },
+}
+
+pub(super) struct FetchEnd {
+    pub fetch: FetchId,
+    pub error: Error,
+    pub how: LeavePolicy,
+    /// The positions before this one have not been processed.
+    pub left: usize,
+    /// Whether the fetch as a whole ends for this reason, and not for an earlier one.
+    pub ends_whole: bool,
+}
+
+pub(super) struct Settlement {
+    pub waiters: SmallVec<[Waiter; 1]>,
+    pub outcome: Outcome,
+    pub owner: FetchId,
+    pub next: usize,
+}
+
+pub(super) struct Finish {
+    pub request: RequestId,
+    /// Whether an omitted key is absent; else it fails with the error.
+    pub is_absent: bool,
+    pub error: Error,
+    pub next: usize,
+}
+
+/// The long work that has begun and is not done, the oldest first.
+#[derive(Default)]
+pub(super) struct Backlog {
+    work: VecDeque<LongWork>,
+    /// How many works ever began.
+    begun: u64,
+    /// How many of them are done.
+    done: u64,
+    /// Whether work began since `conclude` last looked.
+    is_new: bool,
+    /// Whether `LongWork::Form` is among them.
+    forms: bool,
+}
+
+impl Backlog {
+    pub fn is_empty(&self) -> bool {
+        self.work.is_empty()
+    }
+
+    /// Whether work began since the last `take_new`.
+    #[inline(always)]
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    pub fn take_new(&mut self) -> bool {
+        std::mem::take(&mut self.is_new)
+    }
+
+    /// The work on this request's finish, if there is any. For checks.
+    pub fn finishes(&self, id: RequestId) -> bool {
+        self.work.iter().any(|work| matches!(work, LongWork::Finish(finish) if finish.request == id))
+    }
+
+    /// Whether positions that waited for an ended flight are still to be settled. For checks.
+    pub fn settles(&self) -> bool {
+        self.work.iter().any(|work| matches!(work, LongWork::Settle(_)))
+    }
+
+    /// Whether requests are still to be formed. For checks.
+    pub fn forms(&self) -> bool {
+        self.forms
+    }
+}
+
+impl<H: Host> Table<H> {
+    /// The number of long works that ever began. If an operation raised it, whoever called it goes on until so many are done.
+    #[inline(always)]
+    pub fn long_work_begun(&self) -> u64 {
+        self.backlog.begun
+    }
+
+    /// Whether one of the first `many` long works is not done.
+    pub fn has_long_work(&self, many: u64) -> bool {
+        self.backlog.done < many
+    }
+
+    /// Does another step of what began, the oldest first. Returns whether one of the first `many` works is still not done.
+    pub fn go_on<S: AnswerStore>(&mut self, many: u64, turn: &mut TableContext<'_, H, S>) -> bool {
+        if self.has_long_work(many) {
+            self.work_on(turn);
+        }
+        self.conclude(turn);
+        self.has_long_work(many)
+    }
+
+    /// Leaves work to be done in steps.
+    #[cold]
+    pub(super) fn begin_work(&mut self, work: LongWork) {
+        self.backlog.work.push_back(work);
+        self.backlog.begun += 1;
+        self.backlog.is_new = true;
+    }
+
+    /// Forms requests in the next hold.
+    #[cold]
+    pub(super) fn form_later(&mut self) {
+        if !std::mem::replace(&mut self.backlog.forms, true) {
+            self.begin_work(LongWork::Form);
+        }
+    }
+
+    /// Works until the budget is used up, or nothing is left.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn work_on<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        while turn.out.budget > 0
+            && let Some(work) = self.backlog.work.pop_front()
+        {
+            match self.step(work, turn) {
+                Some(rest) => self.backlog.work.push_front(rest),
+                None => self.backlog.done += 1,
+            }
+        }
+    }
+
+    /// Returns what is left of the work once the budget is used up.
+    fn step<S: AnswerStore>(&mut self, work: LongWork, turn: &mut TableContext<'_, H, S>) -> Option<LongWork> {
+        match work {
+            LongWork::EndFetch(end) => self.end_more(end, turn).map(LongWork::EndFetch),
+            LongWork::Settle(settlement) => self.settle_more(settlement, turn.out).map(LongWork::Settle),
+            LongWork::Finish(finish) => self.finish_more(finish, turn).map(LongWork::Finish),
+            LongWork::Overtake { mut from } => {
+                while let Some((next, key_state)) = self.flights.key_state_from(from) {
+                    if !turn.out.takes(1) {
+                        return Some(LongWork::Overtake { from });
+                    }
+                    from = next;
+                    self.flights[key_state].writes += 1;
+                    self.overtake(key_state, turn.out);
+                }
+                None
+            }
+            LongWork::CloseFetches { mut from } => {
+                while let Some((next, fetch)) = self.fetches.id_from(from) {
+                    if !turn.out.takes(1) {
+                        return Some(LongWork::CloseFetches { from });
+                    }
+                    from = next;
+                    self.end_fetch(fetch, EndReason::Close, turn);
+                }
+                // Behind the ends of those fetches.
+                self.begin_work(LongWork::CloseJoiners { from: 0 });
+                None
+            }
+            LongWork::CloseJoiners { mut from } => {
+                while let Some((next, id)) = self.flights.flight_from(from) {
+                    if !turn.out.takes(1) {
+                        return Some(LongWork::CloseJoiners { from });
+                    }
+                    from = next;
+                    let flight = &mut self.flights[id];
+                    if let Some(joiners) = flight.joiners.take() {
+                        let outcome = Outcome { attempts: flight.attempts, ..Outcome::failed(flight.with_cause(&self.errors.closed)) };
+                        settle_joiners(*joiners, outcome, turn.out);
+                    }
+                }
+                self.begin_work(LongWork::CloseRequests { from: 0 });
+                None
+            }
+            LongWork::CloseRequests { mut from } => {
+                while let Some((next, request)) = self.requests.id_from(from) {
+                    if !turn.out.takes(1) {
+                        return Some(LongWork::CloseRequests { from });
+                    }
+                    from = next;
+                    if self.requests[request].wanted > 0 {
+                        self.cancel_request(request, turn.out);
+                    }
+                }
+                self.begin_work(LongWork::CloseFlights { from: 0 });
+                None
+            }
+            LongWork::CloseFlights { mut from } => {
+                while let Some((next, flight)) = self.flights.flight_from(from) {
+                    if !turn.out.takes(1) {
+                        return Some(LongWork::CloseFlights { from });
+                    }
+                    from = next;
+                    // One that runs ends with its request's finish, which began before.
+                    if !matches!(self.flights[flight].phase, Phase::Running { .. }) {
+                        self.end_waiting(flight, turn.out);
+                    }
+                }
+                None
+            }
+            LongWork::Form => {
+                // `conclude` forms them.
+                self.backlog.forms = false;
+                None
+            }
+            LongWork::Urgency { fetch, before, after, mut next } => {
+                let count = self.fetches.get(fetch).map_or(0, |fetch| fetch.positions.len());
+                while next < count {
+                    if !turn.out.takes(1) {
+                        return Some(LongWork::Urgency { fetch, before, after, next });
+                    }
+                    if let Position::Open(flight) = self.fetches[fetch].positions[next] {
+                        self.exchange_wish(flight, before, after);
+                    }
+                    next += 1;
+                }
+                None
+            }
+            LongWork::TellStale { fetch, mut next } => {
+                while self.fetches.get(fetch).is_some_and(|fetch| next < fetch.positions.len()) {
+                    if !turn.out.takes(1) {
+                        return Some(LongWork::TellStale { fetch, next });
+                    }
+                    self.tell_stale_position(fetch, next, turn);
+                    next += 1;
+                }
+                None
+            }
+        }
+    }
+
+    /// Ends positions of a fetch, from the last one on.
+    pub(super) fn end_more<S: AnswerStore>(&mut self, mut end: FetchEnd, turn: &mut TableContext<'_, H, S>) -> Option<FetchEnd> {
+        while end.left > 0 {
+            if !turn.out.takes(1) {
+                return Some(end);
+            }
+            end.left -= 1;
+            // The last position ends the fetch, which may go with it.
+            let Some(fetch) = self.fetches.get(end.fetch) else { break };
+            let Position::Open(flight) = fetch.positions[end.left] else { continue };
+            let cause = self.flights.get(flight).and_then(|flight| flight.last_error.as_ref());
+            if let (true, Some(cause)) = (end.ends_whole, cause) {
+                // The error of the whole batch has room for one cause, so the first key that has one provides it: it is reached last.
+                let caused = end.error.caused_by(cause);
+                let before = self.fetches[end.fetch].ended.replace(caused);
+                turn.out.defer_error_drop(before);
+            }
+            self.end_position(end.fetch, end.left, flight, &end.error, end.how, turn.out);
+        }
+        None
+    }
+
+    /// Settles an open position with an error, and leaves its flight.
+    pub(super) fn end_position(
+        &mut self,
+        fetch: FetchId,
+        position: usize,
+        flight: FlightId,
+        error: &Error,
+        how: LeavePolicy,
+        out: &mut Effects<H>,
+    ) {
+        let wish = self.wish_at(fetch, position);
+        // Reports how many attempts its load had made, and the cause, although the load itself may continue (rule F10b).
+        let outcome = match self.flights.get(flight) {
+            Some(load) => Outcome { attempts: load.attempts, ..Outcome::failed(load.with_cause(error)) },
+            None => Outcome::failed(error.clone()),
+        };
+        self.settle(fetch, position as u32, outcome, out);
+        self.leave(flight, wish, how, out);
+    }
+
+    /// What a position adds to the demand for its key: while the urgency of its fetch is being changed, it may still have the earlier one.
+    pub(super) fn wish_at(&self, id: FetchId, position: usize) -> Wish {
+        let earlier = self.backlog.work.iter().find_map(|work| match work {
+            LongWork::Urgency { fetch, before, next, .. } if *fetch == id && position >= *next => Some(*before),
+            _ => None,
+        });
+        earlier.unwrap_or_else(|| self.fetches[id].wish)
+    }
+
+    /// Settles the positions that waited for a flight which has ended.
+    fn settle_more(&mut self, mut settlement: Box<Settlement>, out: &mut Effects<H>) -> Option<Box<Settlement>> {
+        while let Some(waiter) = settlement.waiters.get(settlement.next).copied() {
+            if !out.takes(1) {
+                return Some(settlement);
+            }
+            settlement.next += 1;
+            self.settle_waiter(waiter, settlement.outcome.clone(), out);
+        }
+        self.forget_fetch_if_ended(settlement.owner, out);
+        let Settlement { waiters, outcome, .. } = *settlement;
+        out.defer_outcome_drop(outcome);
+        out.defer_memory(waiters.len(), waiters);
+        None
+    }
+
+    /// Settles the parts of a request that the provider has finished; after the last one the request is removed.
+    pub(super) fn finish_more<S: AnswerStore>(&mut self, mut finish: Finish, turn: &mut TableContext<'_, H, S>) -> Option<Finish> {
+        let id = finish.request;
+        let end = self.requests[id].parts.len();
+        let until = end.min(finish.next + turn.out.budget);
+        turn.out.budget -= until - finish.next;
+        for index in finish.next..until {
+            match self.requests[id].take_part(index) {
+                Part::Open { flight, stamp } => {
+                    let is_wanted = self.flights[flight].is_wanted();
+                    self.requests[id].wanted -= usize::from(is_wanted);
+                    if self.life == Acceptance::Closed {
+                        self.close_flight(flight, turn.out);
+                    } else if finish.is_absent && is_wanted {
+                        self.settle_current(flight, stamp, Answer::Null, &StoreTerms::default(), turn);
+                    } else {
+                        if is_wanted {
+                            self.note_failure(id, &finish.error);
+                        }
+                        self.fail(flight, finish.error.clone(), turn);
+                    }
+                }
+                Part::Unwanted(remains) | Part::Late { remains, .. } => self.flights.release(remains.key_state),
+                Part::Answered => {}
+            }
+        }
+        if until < end {
+            finish.next = until;
+            return Some(finish);
+        }
+        turn.out.deferred_drops.push(DeferredDrop::Error(finish.error));
+        self.release(id, turn);
+        if let Some(request) = self.requests.remove(id) {
+            if let Time::Until(timer) = request.time {
+                self.deadlines.cancel(timer);
+            }
+            turn.out.deferred_drops.push(DeferredDrop::Request(request.handle));
+            turn.out.defer_memory(request.parts.len(), request.parts);
+        }
+        None
+    }
+
+    /// Ends a running flight whose request is finished while the engine closes.
+    fn close_flight(&mut self, id: FlightId, out: &mut Effects<H>) {
+        let outcome = Outcome::failed(self.flights[id].with_cause(&self.errors.closed));
+        self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
+        let flight = self.take_flight(id);
+        self.counts.flights_cancelled += 1;
+        self.settle_flight(flight, outcome, out);
+    }
+
+    /// Forgets all long work: the table has panicked.
+    pub(super) fn forget_work(&mut self, out: &mut Effects<H>) {
+        self.backlog.done = self.backlog.begun;
+        (self.backlog.forms, self.backlog.is_new) = (false, false);
+        for work in std::mem::take(&mut self.backlog.work) {
+            match work {
+                LongWork::EndFetch(FetchEnd { error, .. }) | LongWork::Finish(Finish { error, .. }) => out.defer_error_drop(Some(error)),
+                LongWork::Settle(settlement) => out.defer_outcome_drop(settlement.outcome),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+/* Very many keys and callers at once, on the default settings: nobody is lost, and what it took is given back (rules F13a, S11a, S20). */
+#define _GNU_SOURCE
+#include "check.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { BATCH = 1000, SINGLES = 40 };
+
+/* Under valgrind and the race detector memory cannot be measured, and everything takes much longer. */
+static int is_watched(void)
+{
+#ifdef KVL_RACE
+    return 1;
+#endif
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
+}
+
+static double resident_mib(void)
+{
+    long pages = 0, all = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file != NULL && fscanf(file, "%ld %ld", &all, &pages) == 2);
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1024.0 * 1024.0);
+}
+
+/* A provider that answers every key with its text. */
+static void answer_all(void *unused, kvl_request_t *request)
+{
+    const kvl_slice_t *keys = kvl_request_keys(request);
+    size_t i, n = kvl_request_len(request);
+    (void)unused;
+    for (i = 0; i < n; i++)
+        kvl_request_resolve_bytes(request, i, keys[i].data, keys[i].len, NULL);
+    kvl_request_finish(request);
+}
+
+/* what all fetches of a story were told */
+struct tally {
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    int open, values, others;
+};
+
+static void tally_begin(struct tally *tally)
+{
+    memset(tally, 0, sizeof *tally);
+    CHECK(pthread_mutex_init(&tally->lock, NULL) == 0 && pthread_cond_init(&tally->news, NULL) == 0);
+}
+
+static void tally_end(struct tally *tally)
+{
+    pthread_mutex_lock(&tally->lock);
+    while (tally->open > 0)
+        pthread_cond_wait(&tally->news, &tally->lock);
+    pthread_mutex_unlock(&tally->lock);
+    pthread_mutex_destroy(&tally->lock);
+    pthread_cond_destroy(&tally->news);
+}
+
+static void count(struct tally *tally, int values, int others)
+{
+    pthread_mutex_lock(&tally->lock);
+    tally->values += values;
+    tally->others += others;
+    tally->open--;
+    pthread_cond_signal(&tally->news);
+    pthread_mutex_unlock(&tally->lock);
+}
+
+static int is_own_value(const kvl_result_t *result)
+{
+    return result->status == KVL_VALUE && result->data_len == result->key_len && memcmp(result->data, result->key, result->key_len) == 0;
+}
+
+static void count_results(void *user_data, kvl_results_t *results)
+{
+    int values = 0;
+    size_t i, n = kvl_results_len(results);
+    for (i = 0; i < n; i++)
+        values += is_own_value(kvl_results_at(results, i));
+    count(user_data, values, (int)n - values);
+}
+
+static void count_result(void *user_data, const kvl_result_t *result) { count(user_data, is_own_value(result), !is_own_value(result)); }
+
+static kvl_tasks_t *engine_with(const char *order)
+{
+    kvl_config_t *config = NULL;
+    kvl_tasks_t *tasks = NULL;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_provider(config, answer_all, NULL, NULL), KVL_OK);
+    STATUS(kvl_config_set(config, "queue.order", order), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    return tasks;
+}
+
+/* `batches` fetches of 1,000 keys each; with `step` < 1,000 they overlap. Single fetches, urgent ones and others, between them. */
+static void batches_at_once(int batches, int step, const char *order)
+{
+    static uint32_t names[12 * BATCH + SINGLES];
+    static kvl_slice_t keys[12 * BATCH + SINGLES];
+    kvl_tasks_t *tasks = engine_with(order);
+    kvl_options_t *urgent = NULL;
+    struct tally tally;
+    size_t i;
+    int nth;
+
+    for (i = 0; i < COUNT(keys); i++) {
+        names[i] = (uint32_t)i;
+        keys[i].data = (const uint8_t *)&names[i];
+        keys[i].len = sizeof names[i];
+    }
+    tally_begin(&tally);
+    tally.open = batches + SINGLES;
+    STATUS(kvl_options_new(&urgent), KVL_OK);
+    STATUS(kvl_options_set_int(urgent, "urgency", 10), KVL_OK);
+    for (nth = 0; nth < batches; nth++)
+        STATUS(kvl_tasks_fetch_all(tasks, keys + nth * step, BATCH, NULL, NULL, count_results, &tally, NULL, NULL), KVL_PENDING);
+    for (nth = 0; nth < SINGLES; nth++) {
+        /* half of them keys of a batch, half their own; half urgent */
+        const kvl_slice_t *key = &keys[nth % 2 ? 12 * BATCH + nth : nth * 17];
+        kvl_value_t *value = NULL;
+        kvl_status_t status =
+            kvl_tasks_fetch(tasks, key->data, key->len, nth % 4 < 2 ? urgent : NULL, NULL, count_result, &tally, NULL, &value);
+        CHECK(status == KVL_PENDING || status == KVL_VALUE);
+        if (status == KVL_VALUE) {
+            count(&tally, 1, 0);
+            kvl_value_release(value);
+        }
+    }
+    tally_end(&tally);
+    kvl_options_free(urgent);
+    CHECK(tally.values == batches * BATCH + SINGLES);
+    CHECK(tally.others == 0);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+}
+
+static void f13a_any_number_of_batches_of_a_thousand_keys_get_all_values(void)
+{
+    static const int many[] = { 3, 6, 12 }, steps[] = { BATCH, BATCH / 2, 1 };
+    size_t i, j;
+
+    for (i = 0; i < COUNT(many) - (size_t)is_watched(); i++) {
+        for (j = 0; j < COUNT(steps); j++) {
+            batches_at_once(many[i], steps[j], "fifo");
+            batches_at_once(many[i], steps[j], "lifo");
+        }
+    }
+}
+
+static void s20_an_idle_engine_gives_back_what_a_burst_took(void)
+{
+    size_t i, n = is_watched() ? 2000 : 1000000;
+    uint32_t *names = malloc(n * sizeof *names);
+    kvl_slice_t *keys = malloc(n * sizeof *keys);
+    kvl_config_t *config = NULL;
+    kvl_tasks_t *tasks = NULL;
+    struct tally tally;
+    double before, after;
+    int tries = 20;
+
+    CHECK(names != NULL && keys != NULL);
+    for (i = 0; i < n; i++) {
+        names[i] = (uint32_t)i;
+        keys[i].data = (const uint8_t *)&names[i];
+        keys[i].len = sizeof names[i];
+    }
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_provider(config, answer_all, NULL, NULL), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.capacity", 1000), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    before = resident_mib();
+    tally_begin(&tally);
+    tally.open = 1;
+    STATUS(kvl_tasks_fetch_all(tasks, keys, n, NULL, NULL, count_results, &tally, NULL, NULL), KVL_PENDING);
+    tally_end(&tally);
+    CHECK(tally.values == (int)n);
+    /* two seconds at most */
+    do {
+        struct timespec pause = { 0, 100000000 };
+        nanosleep(&pause, NULL);
+        after = resident_mib();
+    } while (after - before > 8 && --tries > 0);
+    if (!is_watched() && !(after - before <= 8))
+        printf("%.1f MiB stay\n", after - before);
+    CHECK(is_watched() || after - before <= 8);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    free(names);
+    free(keys);
+}
+
+/* A listener that is slower than three writers: what waits for it is bounded (S11a). */
+
+enum { WRITES = 60000 };
+
+static void listen_slowly(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
+{
+    static atomic_int nth;
+    (void)user_data, (void)entry, (void)cause;
+    if (++nth % 64 == 0) {
+        struct timespec pause = { 0, 500000 };
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void *write_much(void *user_data)
+{
+    static const uint8_t bytes[1000];
+    static atomic_int nth;
+    uint32_t i, n = is_watched() ? 500 : WRITES;
+
+    for (i = 0; i < n; i++) {
+        uint32_t key = (uint32_t)atomic_fetch_add(&nth, 1);
+        if (kvl_cache_put_bytes(user_data, (const uint8_t *)&key, sizeof key, bytes, sizeof bytes, NULL) != KVL_OK)
+            checks_failed++;
+    }
+    return NULL;
+}
+
+static void s11a_three_writers_and_a_slow_listener_stay_within_the_limit(void)
+{
+    kvl_config_t *config = NULL;
+    kvl_cache_t *cache = NULL;
+    pthread_t writers[3];
+    double before, most = 0;
+    size_t i;
+    int done = is_watched();
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.cost_limit", 1100000), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, listen_slowly, NULL, NULL), KVL_OK);
+    STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
+    kvl_config_free(config);
+    before = resident_mib();
+    for (i = 0; i < COUNT(writers); i++)
+        CHECK(pthread_create(&writers[i], NULL, write_much, cache) == 0);
+    for (i = 0; i < COUNT(writers); i++) {
+        while (!done && pthread_tryjoin_np(writers[i], NULL) != 0) {
+            struct timespec pause = { 0, 2000000 };
+            double now = resident_mib() - before;
+            most = now > most ? now : most;
+            nanosleep(&pause, NULL);
+        }
+        if (done)
+            CHECK(pthread_join(writers[i], NULL) == 0);
+    }
+    if (!(most < 16))
+        printf("%.1f MiB above the start\n", most);
+    CHECK(most < 16);
+    kvl_cache_release(cache);
+}
+
+int main(void)
+{
+    s11a_three_writers_and_a_slow_listener_stay_within_the_limit();
+    s20_an_idle_engine_gives_back_what_a_burst_took();
+    f13a_any_number_of_batches_of_a_thousand_keys_get_all_values();
+    DONE();
+}

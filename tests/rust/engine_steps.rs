@@ -1,0 +1,147 @@
+//! An engine does long work in steps (rule S19), and whatever other threads do in between, each fetch is told everything once.
+
+use super::engine_world::{test_engine, until, value};
+use kvlight::base::{Status, StoreTerms};
+use kvlight::engine::fetch_handle::FetchHandle;
+use kvlight::task::Form;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+const MANY: usize = 3_000;
+
+fn names() -> Vec<String> {
+    (0..MANY).map(|nth| format!("k{nth}")).collect()
+}
+
+fn refs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn s19_f02_very_many_keys_are_told_in_full_while_others_write() {
+    let world = test_engine().with(|settings| settings.tasks.batch_max_keys = 20).echo().start();
+    let names = names();
+    let keys = refs(&names);
+    thread::scope(|threads| {
+        let writer = threads.spawn(|| (0..MANY).step_by(7).for_each(|nth| assert_eq!(world.put(&names[nth], "put"), Status::OK)));
+        for round in 0..4 {
+            let form = if round % 2 == 0 { Form::Each } else { Form::All };
+            let waiter = world.ask(form, &keys, |settings| settings.read = kvlight::base::config::ReadMode::Normal);
+            let told = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
+            for (name, said) in names.iter().zip(told) {
+                assert!(said == format!("{name}!") || said == "put", "{name} is {said}");
+            }
+            assert_eq!(world.core.clear(), Ok(()));
+        }
+        writer.join().expect("it writes");
+    });
+    world.wait_until_idle();
+    world.free();
+}
+
+#[test]
+fn s19_s12_each_position_is_recorded_once_although_it_is_looked_up_again() {
+    let records: Arc<Mutex<HashMap<Vec<u8>, Vec<Status>>>> = Arc::default();
+    let known = records.clone();
+    let world = test_engine()
+        .hooks(move |hooks| {
+            hooks.record = Some(Arc::new(super::engine_world::HostFunction(move |status: Status, key: &[u8]| {
+                known.lock().expect("no panic").entry(key.to_vec()).or_default().push(status);
+            })))
+        })
+        .with(|settings| (settings.tasks.batch_max_keys, settings.cache.capacity) = (20, 10_000))
+        .echo()
+        .start();
+    let names = names();
+    let waiter = world.ask(Form::All, &refs(&names), |_| {});
+    assert_eq!(waiter.batch().1, "OK");
+    let records = records.lock().expect("no panic");
+    assert!(names.iter().all(|name| records[name.as_bytes()] == [Status::MISS]));
+    drop(records);
+    world.free();
+}
+
+#[test]
+fn s19_f09_a_cancel_during_the_call_takes_effect_with_its_last_step() {
+    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
+    let names = names();
+    let handle = Arc::new(FetchHandle::new());
+    thread::scope(|threads| {
+        // The provider has the first key as soon as the first step is done.
+        let canceller = threads.spawn(|| {
+            let request = world.request();
+            handle.cancel();
+            request
+        });
+        let waiter = world.try_ask(Form::Each, &refs(&names), |_| {}, handle.clone(), 0, None).expect("it is accepted");
+        let request = canceller.join().expect("it cancels");
+        assert!(waiter.each(MANY).iter().all(|said| said == "ERR_CANCELLED"));
+        assert_eq!(request.finish(), Status::OK);
+    });
+    world.wait_until_idle();
+    assert_eq!((world.calls(), world.stats().tasks.fetch_cancels), (1, 1));
+    world.free();
+}
+
+#[test]
+fn s19_l05_a_close_amid_the_calls_of_others_settles_all_of_them() {
+    for _ in 0..10 {
+        let world = test_engine()
+            .with(|settings| (settings.tasks.batch_max_keys, settings.tasks.max_running) = (50, 3))
+            .answered_by(|ticket| {
+                ticket.resolve(0, value("v"), StoreTerms::default());
+            })
+            .start();
+        let (names, accepted) = (names(), AtomicUsize::new(0));
+        let closed = thread::scope(|threads| {
+            for form in [Form::Each, Form::All] {
+                let (world, names, accepted) = (&world, &names, &accepted);
+                threads.spawn(move || {
+                    for _ in 0..1_000 {
+                        let refresh = world.refresh(&refs(names));
+                        match world.try_ask(form, &refs(names), |_| {}, Arc::new(FetchHandle::new()), 100, None) {
+                            Ok(waiter) => {
+                                accepted.fetch_add(1, SeqCst);
+                                let told = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
+                                assert_eq!(told.len(), MANY);
+                            }
+                            Err(status) => {
+                                assert_eq!(status, Status::ERR_CLOSED);
+                                return;
+                            }
+                        }
+                        assert!(matches!(refresh, Ok(()) | Err(Status::ERR_CLOSED)));
+                    }
+                });
+            }
+            until("both ask", || accepted.load(SeqCst) >= 2);
+            world.close(None)
+        });
+        super::engine_world::expect_closed(&closed);
+        assert_eq!(world.stats().gauges.in_flight, 0);
+        world.free();
+    }
+}
+
+#[test]
+fn s19_f16a_very_many_keys_of_one_request_are_finished_by_several_threads_at_once() {
+    let world =
+        test_engine().with(|settings| (settings.tasks.batch_max_keys, settings.tasks.omitted_is_null) = (MANY as u32, true)).start();
+    let names = names();
+    let waiter = world.ask(Form::Each, &refs(&names), |_| {});
+    let request = world.request();
+    let finished: Vec<Status> = thread::scope(|threads| {
+        let finishers: Vec<_> = (0..3).map(|_| threads.spawn(|| request.finish())).collect();
+        let late = threads.spawn(|| request.answer(&names[MANY - 1], "v"));
+        let status = late.join().expect("it answers");
+        assert!(matches!(status, Status::OK | Status::ERR_ALREADY_ANSWERED), "{status:?}");
+        finishers.into_iter().map(|finisher| finisher.join().expect("it finishes")).collect()
+    });
+    assert_eq!(finished.iter().filter(|status| **status == Status::OK).count(), 1, "{finished:?}");
+    let told = waiter.each(MANY);
+    assert!(told[..MANY - 1].iter().all(|said| said == "NULL"));
+    drop(request);
+    world.free();
+}
