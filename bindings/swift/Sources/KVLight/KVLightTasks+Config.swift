@@ -18,6 +18,9 @@ extension KVLightTasks {
         public var cache: CacheConfiguration<K, Element>
         /// How many requests may be with the provider at a time.
         public var maximumRunningRequests = 4
+        /// Lets the number of requests that may be with the provider find itself by how long they take: between this and
+        /// ``maximumRunningRequests``, beginning here. `nil` is ``maximumRunningRequests`` always.
+        public var minimumRunningRequests: Int?
         /// How many requests whose time is over may still be with the provider while their place is used again.
         public var maximumAbandonedRequests = 4
         /// How many places the queue has: so many keys of single fetches may wait.
@@ -70,7 +73,12 @@ extension KVLightTasks {
 
         func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {
             cache.write(to: config, reported: reported, spellings: spellings)
-            config.set("tasks.max_running", min(max(maximumRunningRequests, 1), 65_536))
+            let maximum = min(max(maximumRunningRequests, 1), 65_536)
+            config.set("tasks.max_running", maximum)
+            if let minimumRunningRequests {
+                config.set("tasks.limit", "adaptive")
+                config.set("tasks.min_running", min(max(minimumRunningRequests, 1), maximum))
+            }
             config.set("tasks.max_abandoned", min(max(maximumAbandonedRequests, 0), 65_536))
             config.set("queue.max_keys", min(max(maximumQueuedKeys, 0), Int(UInt32.max)))
             config.set("queue.order", queueOrder.rawValue)

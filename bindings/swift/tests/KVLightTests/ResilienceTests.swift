@@ -112,6 +112,20 @@ private func tabled(
         #expect(try await second == "value of b")
     }
 
+    @Test func f12_theNumberOfRunningRequestsBeginsWithTheLeast() async throws {
+        let gate = Gate()
+        let calls = Locked<[[String]]>([])
+        let tasks = gated(gate, calls: calls, batch: 1) {
+            $0.maximumRunningRequests = 8
+            $0.minimumRunningRequests = 2
+        }
+        async let fetched = tasks.values(for: (0..<6).map { "\($0)" })
+        #expect(await eventually { calls.current.count == 2 })
+        #expect(tasks.statistics.running == 2)
+        await gate.open()
+        #expect(try await fetched.count == 6)
+    }
+
     @Test func f10b_aTimeoutNamesWhatTheAttemptBeforeFailedWith() async throws {
         let clock = ManualClock()
         let fault = Fault()
