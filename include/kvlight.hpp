@@ -369,7 +369,8 @@ public:
         raise_if_failed();
         return std::get<0>(is_);
     }
-    Type &&value() &&
+    /* By value, so that a range-based for over the results of a call keeps them. */
+    Type value() &&
     {
         raise_if_failed();
         return std::move(std::get<0>(is_));
@@ -377,7 +378,7 @@ public:
     Type value_or(Type other) const { return has_value() ? std::get<0>(is_) : std::move(other); }
     Type &operator*() & { return value(); }
     const Type &operator*() const & { return value(); }
-    Type &&operator*() && { return std::move(*this).value(); }
+    Type operator*() && { return std::move(*this).value(); }
     Type *operator->() { return &value(); }
     const Type *operator->() const { return &value(); }
     const kvl::error &error() const
