@@ -51,6 +51,7 @@ impl EvictionOrder {
     }
 
     /// Adds the entry at `place` as the most recently used one of its priority. The caller must have turned -0 into 0.
+    #[inline(always)]
     pub fn enter(&mut self, slab: &mut Slab, place: Place, priority: f64, now: Millis) {
         self.settle(slab);
         let number = self.levels.open(priority);
