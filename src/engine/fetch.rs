@@ -165,7 +165,7 @@ impl Core {
 
     fn fetch_one(&self, key: &[u8], asking: CallContext<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>) -> Result<FetchAnswer, Status> {
         let (call, hash) = (asking.call, self.hash_of(key));
-        let mut probe = match call.at_once {
+        let probe = match call.at_once {
             // A single answer in the call does not report age and cost.
             true => self.probe_key(key, &call.settings, || self.probe(hash, key), |hit| Outcome::of(hit.answer, Source::Store)),
             false => self.probe_key(key, &call.settings, || self.probe(hash, key), |hit| outcome_of(hit, &Now::of(&self.clock))),
@@ -176,7 +176,19 @@ impl Core {
             self.end_at_once(call, receiver, 1, usize::from(outcome.error().is_some()));
             return Ok(FetchAnswer::Now(outcome));
         }
-        let mut receiver = receiver();
+        self.ask_one(hash, key, probe, asking, receiver())
+    }
+
+    /// Joins the load of one key that the call does not answer, or asks the table for it. Out of line: a hit must not save registers for it.
+    #[inline(never)]
+    fn ask_one(
+        &self,
+        hash: u64,
+        key: &[u8],
+        mut probe: Probe,
+        asking: CallContext<'_>,
+        mut receiver: Box<dyn Receiver>,
+    ) -> Result<FetchAnswer, Status> {
         if matches!(probe, Probe::Missed) && asking.can_join_alone() {
             match self.join_alone(hash, key, &asking, receiver)? {
                 None => return Ok(FetchAnswer::Pending),
