@@ -51,7 +51,7 @@ func Test_s18_a_saved_cache_loads_with_its_values_and_times(t *testing.T) {
 		}
 	}
 	other.All()(func(entry kvlight.Result[user]) bool {
-		if entry.Found && entry.Key != "k3" && (entry.TTLLeft <= 0 || entry.TTLLeft > time.Hour) {
+		if entry.Found && entry.Key != "k3" && (entry.TTLLeft <= 0 || entry.TTLLeft > time.Hour+time.Second) {
 			t.Error(entry)
 		}
 		return true

