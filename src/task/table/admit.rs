@@ -181,7 +181,8 @@ impl<H: Host> Table<H> {
     /// Forms requests as long as there are slots and keys for them.
     pub(super) fn form_requests<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         if self.is_firing || self.life == Acceptance::Closed {
-            return;
+            // Places that became free are given out nonetheless.
+            return self.queue.refill();
         }
         self.refuse_waiting_keys(turn);
         self.queue.refill();
