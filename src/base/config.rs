@@ -172,6 +172,14 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.breaker.open = v.millis();
     "breaker.probes" Int(1, COUNT), "1", engine, "How many probe requests must succeed before the circuit breaker closes; one failure opens it again.",
         |s, v| s.tasks.breaker.probes = v.small();
+    "hedge.after_ms" Int(0, COUNT), "0", engine, "A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never.",
+        |s, v| s.tasks.hedge.after = v.millis();
+    "hedge.percentile" Real(0.0, 1.0), "0", engine, "Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not.",
+        |s, v| s.tasks.hedge.percentile = v.real();
+    "hedge.max_ratio" Real(0.0, 1.0), "0.05", engine, "The largest share of the requests that is handed out once more.",
+        |s, v| s.tasks.hedge.max_ratio = v.real();
+    "provider.idempotent" Bool, "true", engine, "Whether the provider may be called for the same key twice at a time. false refuses the hedge settings.",
+        |s, v| s.tasks.idempotent = v.bool();
     "refresh.after" Real(0.0, 1.0), "0", engine, "The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded.",
         |s, v| s.cache.refresh.after = v.real();
     "refresh.after_ms" Int(0, MAX), "0", engine, "The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never.",

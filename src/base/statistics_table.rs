@@ -119,6 +119,12 @@ statistics! {
         "Refreshes ahead that ended with an error.";
     refreshes_dropped: counter, "refreshes.dropped", "kvlight_refreshes_ahead", "event=dropped", |s| s.tasks.ahead_dropped;
         "Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.";
+    hedges_started: counter, "hedges.started", "kvlight_hedges", "event=started", |s| s.tasks.hedges_started;
+        "Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).";
+    hedges_won: counter, "hedges.won", "kvlight_hedges", "event=won", |s| s.tasks.hedges_won;
+        "Such requests that answered a key first, or took over a key that the other request failed.";
+    hedges_lost: counter, "hedges.lost", "kvlight_hedges", "event=lost", |s| s.tasks.hedges_lost;
+        "Such requests that ended without either.";
     concurrency_limit: gauge, "now.concurrency_limit", "kvlight_concurrency_limit", "", |s| s.gauges.concurrency_limit;
         "Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.";
     removed_tag: counter, "removed.tag", "kvlight_removals", "cause=tag", |s| s.removed(Cause::Tag).entries;
@@ -133,6 +139,7 @@ families! {
     "kvlight_removals": "Values that left the store or were not stored, by cause.";
     "kvlight_removals_cost_bytes": "The cost of the values that left the store or were not stored, by cause.";
     "kvlight_fetch_misses": "Misses of fetches, by outcome.";
+    "kvlight_hedges": "Requests that repeated others, by event.";
     "kvlight_loads_ended": "Loads that ended, by outcome.";
     "kvlight_stale": "Positions that received a stale answer.";
     "kvlight_refreshes_ahead": "Loads of entries that were used shortly before their expiry.";

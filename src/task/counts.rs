@@ -47,6 +47,10 @@ pub struct TaskCounts {
     pub ahead_succeeded: u64,
     pub ahead_failed: u64,
     pub ahead_dropped: u64,
+    /// Requests that repeated others; those that answered a key first or took one over; and those that ended without.
+    pub hedges_started: u64,
+    pub hedges_won: u64,
+    pub hedges_lost: u64,
     pub fetch_timeouts: u64,
     pub fetch_cancels: u64,
     /// The time from the creation of a request to its end, in microseconds.

@@ -13,6 +13,8 @@ pub enum Due {
     Stale(FetchId),
     /// The attempt of the request times out.
     Attempt(RequestId),
+    /// The request takes long and is handed out once more.
+    Hedge(RequestId),
     /// The pause of the flight ends.
     Retry(FlightId),
     /// The oldest key has lingered long enough for a fuller request.

@@ -17,7 +17,7 @@
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
 //! three nouns), [`flights`] (all flights and key states), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
-//! [`deadlines`], [`retry`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], then [`table`], with one file for each event. Rules F06 to F20;
+//! [`deadlines`], [`retry`], [`hedge`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], then [`table`], with one file for each event. Rules F06 to F20;
 //! the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
@@ -30,6 +30,7 @@ mod fetch;
 mod flight;
 mod flights;
 mod group;
+mod hedge;
 pub mod host;
 mod key_index;
 pub mod outcome;

@@ -4,6 +4,7 @@ use super::breaker::Era;
 use super::concurrency::Concurrency;
 use super::deadlines::DeadlineId;
 use super::flight::Stamp;
+use super::hedge::Hedge;
 use super::recent::Tick;
 use super::{FlightId, KeyStateId, RequestId};
 use crate::base::Moment;
@@ -16,7 +17,7 @@ pub struct Request<R> {
     pub parts: Vec<Part>,
     /// The number of parts without an answer, wanted or not.
     pub unanswered: usize,
-    /// The number of open parts whose flight is wanted.
+    /// The number of open parts whose flight is wanted, and of parts that repeat the key of a flight.
     pub wanted: usize,
     pub call: ProviderCall,
     pub hold: Hold,
@@ -32,6 +33,7 @@ pub struct Request<R> {
     pub failed: bool,
     /// The number of the request among all attempts, which the stamps of its parts contain.
     pub attempt: u64,
+    pub hedge: Hedge,
 }
 
 /// One key of a request. Only an open part can become null by omission: see `Table::finish`.
@@ -43,6 +45,8 @@ pub enum Part {
     Unwanted(FlightRemains),
     /// The attempt timed out. An answer settles the flight in any phase if the key was not written since.
     Late { remains: FlightRemains, flight: FlightId },
+    /// It repeats a key of another request, which runs the flight. An answer settles the flight (rule R09).
+    Hedge { remains: FlightRemains, flight: FlightId },
     /// The part has been answered.
     Answered,
 }

@@ -5,7 +5,7 @@ use super::{ConcurrencyLimit, Draft, Settings};
 impl Draft {
     /// A sentence that says why an engine cannot be created from these settings, although each is valid; `None` if it can.
     pub fn contradiction(&self) -> Option<String> {
-        let Settings { cache, tasks, .. } = &self.settings;
+        let Settings { cache, tasks, fetch } = &self.settings;
         let sentence = if cache.stale_ttl_ms > 0 && cache.ttl_ms.is_none() && cache.idle_ttl_ms.is_none() {
             "\"stale.ttl_ms\" keeps expired entries, but no entry expires: set \"cache.ttl_ms\" or \"cache.idle_ttl_ms\""
         } else if cache.refresh.after > 0.0 && cache.refresh.after_ms > 0 {
@@ -14,6 +14,12 @@ impl Draft {
             "\"refresh.after\" is a share of the TTL, but values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\""
         } else if tasks.limit == ConcurrencyLimit::Adaptive && tasks.min_running > tasks.max_running {
             "\"tasks.min_running\" exceeds \"tasks.max_running\": lower the former or raise the latter"
+        } else if !tasks.hedge.after.is_zero() && tasks.hedge.percentile > 0.0 {
+            "\"hedge.after_ms\" and \"hedge.percentile\" exclude each other: set one of them"
+        } else if !tasks.idempotent && (!tasks.hedge.after.is_zero() || tasks.hedge.percentile > 0.0) {
+            "\"hedge\" settings call the provider twice for a key, which \"provider.idempotent\" = false forbids"
+        } else if !tasks.hedge.after.is_zero() && fetch.attempt_timeout.is_some_and(|timeout| timeout <= tasks.hedge.after) {
+            "\"hedge.after_ms\" is not below \"attempt_timeout_ms\", so no request is ever repeated: lower the former or raise the latter"
         } else {
             return None;
         };
@@ -41,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn r01_r05_r07_r08_r10_settings_that_cannot_work_are_refused_with_a_sentence_that_names_them() {
+    fn r01_r05_r07_r08_r09_r10_settings_that_cannot_work_are_refused_with_a_sentence_that_names_them() {
         for (bad, good) in [
             ("stale.ttl_ms=5", "stale.ttl_ms=5 cache.ttl_ms=5"),
             ("stale.ttl_ms=5 cache.ttl_ms=-1", "stale.ttl_ms=5 cache.idle_ttl_ms=5"),
@@ -66,6 +72,14 @@ mod tests {
             ("rate.requests_per_s=-1", "rate.requests_per_s=0"),
             ("rate.requests_per_s=inf", "rate.requests_per_s=0.5"),
             ("rate.burst=0", "rate.burst=1"),
+            ("hedge.after_ms=-1", "hedge.after_ms=5"),
+            ("hedge.percentile=1.1", "hedge.percentile=0.95"),
+            ("hedge.percentile=-0.1", "hedge.percentile=0"),
+            ("hedge.max_ratio=1.1", "hedge.max_ratio=1"),
+            ("hedge.after_ms=5 hedge.percentile=0.9", "hedge.percentile=0.9"),
+            ("hedge.after_ms=5 provider.idempotent=false", "provider.idempotent=false"),
+            ("hedge.percentile=0.5 provider.idempotent=false", "hedge.percentile=0.5 provider.idempotent=true"),
+            ("hedge.after_ms=5 attempt_timeout_ms=5", "hedge.after_ms=5 attempt_timeout_ms=6"),
             ("tasks.limit=some", "tasks.limit=adaptive"),
             ("tasks.min_running=0", "tasks.min_running=1"),
             ("tasks.limit=adaptive tasks.min_running=5", "tasks.min_running=5"),

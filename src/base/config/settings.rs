@@ -86,6 +86,9 @@ pub struct TaskSettings {
     pub omitted_is_null: bool,
     pub rate: RateSettings,
     pub breaker: BreakerSettings,
+    pub hedge: HedgeSettings,
+    /// Whether the provider may be asked for the same keys twice at a time.
+    pub idempotent: bool,
     /// How long a key is not loaded again after a failure that a fallback covered (rule R03).
     pub stale_retry: Duration,
 }
@@ -118,6 +121,17 @@ pub struct BreakerSettings {
     pub consecutive: u32,
     pub open: Duration,
     pub probes: u32,
+}
+
+/// When a request that takes long is handed out once more (rule R09).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct HedgeSettings {
+    /// Zero: by `percentile`.
+    pub after: Duration,
+    /// 0: by `after`.
+    pub percentile: f64,
+    pub max_ratio: f64,
 }
 
 /// Which of the waiting fetches is served first, among those of equal urgency.
@@ -267,6 +281,8 @@ impl Default for TaskSettings {
                 open: Duration::from_secs(5),
                 probes: 1,
             },
+            hedge: HedgeSettings { after: Duration::ZERO, percentile: 0.0, max_ratio: 0.05 },
+            idempotent: true,
             stale_retry: Duration::from_secs(1),
         }
     }

@@ -9,6 +9,7 @@ use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
 use crate::task::flight::{Flight, KeyState, Phase, Standing};
 use crate::task::group::WaitingKey;
+use crate::task::hedge::Hedge;
 use crate::task::host::Handout;
 use crate::task::queue::QueuePosition;
 use crate::task::request::{Part, ProviderCall, Request, Time};
@@ -282,6 +283,7 @@ impl<H: Host> Table<H> {
                 is_finishing: false,
                 failed: false,
                 attempt,
+                hedge: Hedge::None,
             }
         });
         for (owner, keys) in owners {
@@ -291,6 +293,7 @@ impl<H: Host> Table<H> {
         }
         self.counts.retries += retries;
         self.counts.requests += 1;
+        self.hedging.note_request();
         self.counts.attempts += ids.len() as u64;
         self.counts.batch_size.count(ids.len() as u64);
         turn.out.handed.push(self.requests[request].handle.clone());

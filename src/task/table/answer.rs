@@ -63,7 +63,15 @@ impl<H: Host> Table<H> {
             return self.status_if_ended(id);
         };
         let Part::Open { flight, .. } = part else {
-            turn.out.deferred_drops.push(DeferredDrop::Error(error));
+            if let Part::Hedge { flight, .. } = part {
+                // The other request may still answer.
+                self.hedge_answered(id, turn.out);
+                self.note_failure(id, &error);
+                let dropped = self.flights[flight].note_error(error);
+                turn.out.defer_error_drop(dropped);
+            } else {
+                turn.out.deferred_drops.push(DeferredDrop::Error(error));
+            }
             return self.late_part_answered(id, part, turn);
         };
         let was_wanted = self.flights[flight].is_wanted();
@@ -111,6 +119,11 @@ impl<H: Host> Table<H> {
                 turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             }
             Part::Late { remains, flight } => self.settle_late(remains, flight, answer, terms, turn),
+            Part::Hedge { remains, flight } => {
+                self.hedge_answered(id, turn.out);
+                self.note_win(id);
+                self.settle_late(remains, flight, answer, terms, turn);
+            }
             Part::Answered | Part::Open { .. } => turn.out.deferred_drops.push(DeferredDrop::Answer(answer)),
         }
         self.late_part_answered(id, part, turn)
@@ -124,6 +137,10 @@ impl<H: Host> Table<H> {
                 self.flights.release(remains.key_state);
                 self.counts.answers_late += 1;
                 Status::LATE
+            }
+            Part::Hedge { remains, .. } => {
+                self.flights.release(remains.key_state);
+                Status::OK
             }
             Part::Answered | Part::Open { .. } => Status::ERR_ALREADY_ANSWERED,
         };
@@ -148,6 +165,7 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
         let is_tag_removed = self.is_tag_removed(terms, stamp.attempt());
+        self.withdraw_hedge(id, turn.out);
         let Table { flights, requests, recent, throttled, failures, counts, .. } = self;
         let (flight, key_state) = flights.get_with_key(id).expect("the caller looked the flight up in the same operation");
         let was_wanted = flight.is_wanted();
@@ -293,6 +311,7 @@ impl<H: Host> Table<H> {
     /// Takes a flight out of its phase before it is settled by something else. The part of a running attempt becomes unwanted.
     pub(super) fn stop_for<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
+        self.withdraw_hedge(id, turn.out);
         let flight = &self.flights[id];
         if let Phase::Running { request, index } = flight.phase {
             let wanted = flight.is_wanted();
@@ -320,6 +339,7 @@ impl<H: Host> Table<H> {
 
     /// Like `fail`, but the next attempt begins no earlier than `not_before`.
     pub(super) fn fail_until<S: AnswerStore>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut TableContext<'_, H, S>) {
+        let Some(error) = self.go_on_in_hedge(id, error, turn.out) else { return };
         if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
             let dropped = self.flights[id].note_error(error);
             turn.out.defer_error_drop(dropped);

@@ -4,6 +4,7 @@ use super::steps::{Finish, LongWork};
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::{Error, Moment, Now, Status};
 use crate::task::deadlines::Due;
+use crate::task::hedge::Hedge;
 use crate::task::host::{Cancel, DeferredDrop};
 use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Time};
 use crate::task::{FlightId, RequestId};
@@ -41,6 +42,9 @@ impl<H: Host> Table<H> {
         let deadline = self.attempt_timeout.map_or(Moment::NEVER, |timeout| now.moment().after(timeout));
         if deadline < Moment::NEVER {
             request.time = Time::Until(self.deadlines.set(deadline, Due::Attempt(id)));
+        }
+        if let (Hedge::None, Some(delay)) = (&request.hedge, self.hedging.delay()) {
+            request.hedge = Hedge::Due(self.deadlines.set(now.moment().after(delay), Due::Hedge(id)));
         }
         TakeResult::Run
     }
@@ -91,7 +95,10 @@ impl<H: Host> Table<H> {
 
     /// Whether the answer for this key of the request is wanted.
     pub fn is_wanted(&self, id: RequestId, index: usize) -> bool {
-        let flight = self.requests.get(id).and_then(|request| request.open_flight(index));
+        let flight = self.requests.get(id).and_then(|request| match request.parts.get(index)? {
+            Part::Open { flight, .. } | Part::Hedge { flight, .. } => Some(*flight),
+            Part::Unwanted(_) | Part::Late { .. } | Part::Answered => None,
+        });
         flight.and_then(|flight| self.flights.get(flight)).is_some_and(|flight| flight.is_wanted())
     }
 
@@ -119,6 +126,9 @@ impl<H: Host> Table<H> {
                 self.flights[remains.key_state].holders += 1;
                 *part = Part::Late { remains, flight: flight_id };
                 failed.push(flight_id);
+            } else if let Part::Hedge { remains, flight } = *part {
+                *part = Part::Late { remains, flight };
+                self.hedged -= 1;
             }
         }
         let was_wanted = request.wanted > 0;
@@ -179,7 +189,11 @@ impl<H: Host> Table<H> {
         if hold == Hold::Nothing {
             return;
         }
-        self.counts.latency.count(turn.now.moment().since(request.formed).as_micros() as u64);
+        let latency = turn.now.moment().since(request.formed);
+        self.counts.latency.count(latency.as_micros() as u64);
+        if !matches!(request.hedge, Hedge::Repeats { .. }) {
+            self.hedging.note_latency(latency);
+        }
         if hold == Hold::Slot {
             let request = &self.requests[id];
             if request.is_taken() && !request.failed {

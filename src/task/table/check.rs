@@ -5,6 +5,7 @@ use crate::base::Moment;
 use crate::task::deadlines::Due;
 use crate::task::fetch::Position;
 use crate::task::flight::{Flight, Phase, Standing};
+use crate::task::hedge::Hedge;
 use crate::task::request::{Hold, Part, Time};
 use crate::task::{FetchId, FlightId, RequestId};
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ impl<H: Host> Table<H> {
         self.fetches.keys().try_for_each(|id| self.check_fetch(id))?;
         self.requests.keys().try_for_each(|id| self.check_request(id))?;
         self.check_slots()?;
+        let repeated = self.requests.values().flat_map(|request| &request.parts).filter(|part| matches!(part, Part::Hedge { .. })).count();
+        ensure(repeated == self.hedged, || format!("{repeated} parts repeat others, {} are counted", self.hedged))?;
         self.flights.check()?;
         self.check_queue()?;
         self.check_deadlines()?;
@@ -40,7 +43,7 @@ impl<H: Host> Table<H> {
         let mut holders: HashMap<_, u32> = HashMap::new();
         self.flights.values().for_each(|flight| *holders.entry(flight.key_state).or_default() += 1);
         for part in self.requests.values().flat_map(|request| &request.parts) {
-            if let Part::Unwanted(remains) | Part::Late { remains, .. } = part {
+            if let Part::Unwanted(remains) | Part::Late { remains, .. } | Part::Hedge { remains, .. } = part {
                 *holders.entry(remains.key_state).or_default() += 1;
             }
         }
@@ -135,6 +138,12 @@ impl<H: Host> Table<H> {
         })?;
         let mut wanted = 0;
         for (at, part) in request.parts.iter().enumerate() {
+            if let Part::Hedge { flight, .. } = part {
+                wanted += 1;
+                let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} repeats that of no flight"))?;
+                let runs = matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].hedge == Hedge::By(id));
+                ensure(runs, || format!("key {at} of request {nth} repeats one that no other request has"))?;
+            }
             let Part::Open { flight, .. } = part else { continue };
             let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} has no flight"))?;
             let runs = matches!(flight.phase, Phase::Running { request, index } if request == id && index as usize == at);
@@ -180,8 +189,9 @@ impl<H: Host> Table<H> {
         let rate = self.rate_wait.iter().filter(|wait| self.deadlines.holds(wait.timer, Due::Rate));
         let single = usize::from(self.linger.is_some()) + usize::from(self.errors_expire.is_some_and(|timer| timer.at < Moment::NEVER));
         let single = single + usize::from(self.throttled.timer().is_some());
+        let hedges = self.requests.values().filter(|request| matches!(request.hedge, Hedge::Due(_)));
         let stale = self.fetches.values().filter(|fetch| fetch.stale_at.is_some());
-        let causes = fetches.count() + stale.count() + attempts.count() + pauses.count() + rate.count() + single;
+        let causes = fetches.count() + stale.count() + attempts.count() + hedges.count() + pauses.count() + rate.count() + single;
         let known = self.deadlines.len();
         ensure(self.backlog.is_empty() == !self.has_long_work(self.long_work_begun()), || "long work is miscounted".into())?;
         let agree = match self.life {

@@ -80,5 +80,6 @@ impl<H: Host> Table<H> {
         self.collapsing.clear();
         self.deadlines = Default::default();
         self.slots = Slots::new(&self.settings);
+        self.hedged = 0;
     }
 }

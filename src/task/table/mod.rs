@@ -1,9 +1,10 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
 //! One file for each event: [`ask`](self) (a fetch arrives; of very many keys: `ask_steps`), `admit` (which keys get a slot or a place),
-//! `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `answer` (the provider answers), `settle` (a position is settled, a
-//! fetch is cancelled, a waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `fallback` (a fallback is served
-//! because a load failed or takes too long), `close`. What is done in steps: `steps`.
+//! `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is handed out once
+//! more), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write` (the host
+//! writes the cache), `time` (a deadline fires), `fallback` (a fallback is served because a load failed or takes too long), `close`. What
+//! is done in steps: `steps`.
 //!
 //! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
 //! whole, gives out free places, and forms requests. Until then ids may be those of removed items.
@@ -27,6 +28,7 @@ mod check;
 mod close;
 mod fallback;
 mod gate;
+mod hedge;
 mod settle;
 mod steps;
 mod time;
@@ -50,6 +52,7 @@ use super::fetch::Fetch;
 use super::flight::{EndedFlight, Flight, Phase};
 use super::flights::Flights;
 use super::group::WaitingKey;
+use super::hedge::Hedging;
 use super::host::{Effects, Host, TableContext};
 use super::queue::WaitQueue;
 use super::rate::Rate;
@@ -82,6 +85,9 @@ pub struct Table<H: Host> {
     /// Set while keys wait for the rate limit.
     rate_wait: Option<RateWait>,
     breaker: Breaker,
+    hedging: Hedging,
+    /// How many parts of requests repeat keys of others.
+    hedged: usize,
     deadlines: Deadlines,
     /// The deadline at which lingering keys are checked next.
     linger: Option<DeadlineId>,
@@ -162,6 +168,8 @@ impl<H: Host> Table<H> {
             rate: Rate::new(&tasks.rate),
             rate_wait: None,
             breaker: Breaker::new(&tasks.breaker),
+            hedging: Hedging::new(&tasks.hedge),
+            hedged: 0,
             deadlines: Deadlines::default(),
             linger: None,
             errors_expire: None,

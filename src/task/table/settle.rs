@@ -183,7 +183,16 @@ impl<H: Host> Table<H> {
     pub(super) fn cancel_request(&mut self, id: RequestId, out: &mut Effects<H>) {
         let why = if self.life == Acceptance::Closed { Cancel::Closed } else { Cancel::Unwanted };
         for index in 0..self.requests[id].parts.len() {
-            let Part::Open { flight: flight_id, stamp } = self.requests[id].parts[index] else { continue };
+            let (flight_id, stamp) = match self.requests[id].parts[index] {
+                Part::Open { flight, stamp } => (flight, stamp),
+                Part::Hedge { remains, .. } => {
+                    self.requests[id].parts[index] = Part::Unwanted(remains);
+                    self.hedged -= 1;
+                    continue;
+                }
+                Part::Unwanted(_) | Part::Late { .. } | Part::Answered => continue,
+            };
+            self.withdraw_hedge(flight_id, out);
             self.counts.ahead_dropped += u64::from(self.flights[flight_id].is_ahead);
             let flight = self.take_flight(flight_id);
             out.defer_error_drop(flight.last_error);

@@ -369,6 +369,11 @@ impl<H: Host> Table<H> {
                     }
                 }
                 Part::Unwanted(remains) | Part::Late { remains, .. } => self.flights.release(remains.key_state),
+                Part::Hedge { remains, .. } => {
+                    self.hedged -= 1;
+                    self.requests[id].wanted -= 1;
+                    self.flights.release(remains.key_state);
+                }
                 Part::Answered => {}
             }
         }
@@ -382,6 +387,7 @@ impl<H: Host> Table<H> {
             if let Time::Until(timer) = request.time {
                 self.deadlines.cancel(timer);
             }
+            self.end_hedge(&request.hedge);
             turn.out.deferred_drops.push(DeferredDrop::Request(request.handle));
             turn.out.defer_memory(request.parts.len(), request.parts);
         }
@@ -390,6 +396,7 @@ impl<H: Host> Table<H> {
 
     /// Ends a running flight whose request is finished while the engine closes.
     fn close_flight(&mut self, id: FlightId, out: &mut Effects<H>) {
+        self.withdraw_hedge(id, out);
         let outcome = Outcome::failed(self.flights[id].with_cause(&self.errors.closed));
         self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);

@@ -25,6 +25,7 @@ impl<H: Host> Table<H> {
                     }
                 }
                 Due::Attempt(id) => self.attempt_due(id, turn),
+                Due::Hedge(id) => self.hedge_due(id, turn),
                 Due::Retry(id) => self.requeue(id, RetryStart::Paused, turn.now.moment()),
                 Due::Stale(id) => {
                     let Some(fetch) = self.fetches.get_mut(id) else { continue };

@@ -13,6 +13,7 @@ mod delivery;
 mod faults;
 mod gate;
 mod harness;
+mod hedge;
 mod joining;
 mod labels;
 mod leaving;

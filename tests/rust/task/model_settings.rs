@@ -11,13 +11,14 @@ pub fn settings() -> impl Strategy<Value = (Settings, bool)> {
     let queue = (0..7u32, order, prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
     let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
     let memory = (prop_oneof![Just(0), Just(50u64)], prop_oneof![Just(0), Just(30u64)]);
-    (slots, queue, batch, prop::option::of(Just(30u64)), memory, any::<bool>()).prop_map(
+    let hedge = prop_oneof![2 => Just(0), 1 => 1..25u64];
+    (slots, queue, batch, prop::option::of(Just(30u64)), (memory, hedge), any::<bool>()).prop_map(
         |(
             (running, abandoned),
             (places, (order, ageing), share, waits),
             (keys, linger, omitted),
             attempt,
-            (errors, throttle),
+            ((errors, throttle), hedge),
             takes_manually,
         )| {
             let mut settings = Settings::default();
@@ -28,6 +29,7 @@ pub fn settings() -> impl Strategy<Value = (Settings, bool)> {
             (tasks.queue_order, tasks.queue_ageing) = (order, ageing.map(ms));
             (tasks.batch_max_keys, tasks.batch_linger, tasks.omitted_is_null) = (keys, ms(linger), omitted);
             settings.tasks.stale_retry = ms(throttle);
+            (settings.tasks.hedge.after, settings.tasks.hedge.max_ratio) = (ms(hedge), 1.0);
             settings.fetch.attempt_timeout = attempt.map(ms);
             settings.cache.error_ttl_ms = errors;
             (settings, takes_manually)

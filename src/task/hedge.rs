@@ -1,0 +1,187 @@
+//! When a request that takes long is handed out a second time (rule R09): after a fixed time, or after a time that most requests of late
+//! did not exceed; and for a small share of the requests only, so that a provider that slows down is not burdened twice.
+
+use super::RequestId;
+use super::deadlines::DeadlineId;
+use crate::base::config::HedgeSettings;
+use std::time::Duration;
+
+/// What a request has to do with hedging.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Hedge {
+    /// Nothing.
+    None,
+    /// It is handed out once more when this deadline fires.
+    Due(DeadlineId),
+    /// Its open keys were handed out once more, with this request.
+    By(RequestId),
+    /// It repeats keys of another request: `indexes` are their indexes there, ascending. `won`: it answered one of them first, or took over
+    /// one that the other request failed.
+    Repeats { indexes: Vec<u32>, won: bool },
+}
+
+/// The policy of one engine, and what it has measured.
+pub struct Hedging {
+    settings: HedgeSettings,
+    /// How many requests may still be hedged: each request adds `max_ratio`, each hedge takes 1.
+    credit: f64,
+    /// `None`: the delay is fixed, or hedging is off.
+    latencies: Option<Box<Latencies>>,
+}
+
+/// The most hedges that requests of the past pay for.
+const MAX_CREDIT: f64 = 10.0;
+
+impl Hedging {
+    /// The policy of the settings.
+    pub fn new(settings: &HedgeSettings) -> Hedging {
+        let latencies = (settings.percentile > 0.0).then(Box::default);
+        Hedging { settings: settings.clone(), credit: 0.0, latencies }
+    }
+
+    /// How long after the provider took it a request is hedged; `None`: not at all, or too little is known yet.
+    #[inline]
+    pub fn delay(&self) -> Option<Duration> {
+        if let Some(latencies) = &self.latencies {
+            return latencies.percentile(self.settings.percentile);
+        }
+        (!self.settings.after.is_zero()).then_some(self.settings.after)
+    }
+
+    /// Counts a request that repeats no other.
+    #[inline]
+    pub fn note_request(&mut self) {
+        self.credit = (self.credit + self.settings.max_ratio).min(MAX_CREDIT);
+    }
+
+    /// Counts how long a request took that repeats no other.
+    #[inline]
+    pub fn note_latency(&mut self, latency: Duration) {
+        if let Some(latencies) = &mut self.latencies {
+            latencies.note(latency);
+        }
+    }
+
+    /// Whether one more request may be hedged; it then counts.
+    pub fn take_credit(&mut self) -> bool {
+        // A share such as 0.05 has no exact binary form: twenty of them may add up to a little less than 1.
+        let has_credit = self.credit >= 1.0 - 1e-9;
+        self.credit -= if has_credit { 1.0 } else { 0.0 };
+        has_credit
+    }
+}
+
+/// The latencies of the last requests: a histogram that is filled, and the one before it. Buckets are sixteenths of a power of two, so a
+/// percentile is at most 6 percent too high.
+struct Latencies {
+    filling: Counts,
+    full: Counts,
+}
+
+type Counts = [u32; BUCKETS];
+
+/// After so many the histogram that is filled takes the place of the one before.
+const WINDOW: u32 = 512;
+/// With fewer than this nothing is known.
+const MIN_KNOWN: u32 = 32;
+const STEPS: u64 = 16;
+/// Up to 2^40 microseconds, twelve days.
+const BUCKETS: usize = 36 * STEPS as usize + STEPS as usize;
+
+impl Default for Latencies {
+    fn default() -> Latencies {
+        Latencies { filling: [0; BUCKETS], full: [0; BUCKETS] }
+    }
+}
+
+impl Latencies {
+    fn note(&mut self, latency: Duration) {
+        self.filling[bucket_of(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX))] += 1;
+        if self.filling.iter().sum::<u32>() >= WINDOW {
+            self.full = std::mem::replace(&mut self.filling, [0; BUCKETS]);
+        }
+    }
+
+    fn percentile(&self, part: f64) -> Option<Duration> {
+        let counts = || self.filling.iter().zip(&self.full).map(|(filling, full)| filling + full);
+        let known: u32 = counts().sum();
+        if known < MIN_KNOWN {
+            return None;
+        }
+        let mut left = (f64::from(known) * part).ceil() as u32;
+        let bucket = counts().position(|count| {
+            let is_last = left <= count;
+            left = left.saturating_sub(count);
+            is_last
+        })?;
+        Some(Duration::from_micros(end_of(bucket)))
+    }
+}
+
+/// The first 16 buckets hold one value each, then each power of two has 16.
+fn bucket_of(micros: u64) -> usize {
+    if micros < STEPS {
+        return micros as usize;
+    }
+    let exponent = micros.ilog2();
+    let step = (micros >> (exponent - 4)) - STEPS;
+    (((u64::from(exponent) - 3) * STEPS + step) as usize).min(BUCKETS - 1)
+}
+
+/// The first value above those of the bucket.
+fn end_of(bucket: usize) -> u64 {
+    let (power, step) = (bucket as u64 / STEPS, bucket as u64 % STEPS);
+    if power == 0 { step + 1 } else { (STEPS + step + 1) << (power - 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hedging(after_ms: u64, percentile: f64, max_ratio: f64) -> Hedging {
+        Hedging::new(&HedgeSettings { after: Duration::from_millis(after_ms), percentile, max_ratio })
+    }
+
+    #[test]
+    fn r09_a_bucket_ends_where_the_next_one_begins() {
+        for micros in (0..5_000).chain([1 << 20, (1 << 30) + 12_345, 1 << 39]) {
+            let bucket = bucket_of(micros);
+            assert!(micros < end_of(bucket) && (bucket == 0 || micros >= end_of(bucket - 1)), "{micros}");
+            assert!(end_of(bucket) as f64 <= (micros + 1) as f64 * 1.07, "{micros}");
+        }
+        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn r09_the_delay_is_the_percentile_of_the_last_requests() {
+        let mut hedging = hedging(0, 0.9, 0.05);
+        (0..31).for_each(|_| hedging.note_latency(Duration::from_millis(1)));
+        assert_eq!(hedging.delay(), None, "31 requests say nothing yet");
+        (0..100).for_each(|nth| hedging.note_latency(Duration::from_millis(1 + nth)));
+        let known = hedging.delay().expect("a delay").as_millis();
+        assert!((80..=100).contains(&known), "{known} ms");
+        // What was measured long ago is forgotten.
+        (0..2 * WINDOW).for_each(|_| hedging.note_latency(Duration::from_millis(5)));
+        assert_eq!(hedging.delay().expect("a delay").as_millis(), 5);
+    }
+
+    #[test]
+    fn r09_only_a_share_of_the_requests_is_hedged() {
+        let mut hedging = hedging(5, 0.0, 0.05);
+        assert_eq!(hedging.delay(), Some(Duration::from_millis(5)));
+        assert!(!hedging.take_credit(), "no request pays for it yet");
+        let mut hedged = 0;
+        for _ in 0..1_000 {
+            hedging.note_request();
+            hedged += u32::from(hedging.take_credit());
+        }
+        assert_eq!(hedged, 50);
+    }
+
+    #[test]
+    fn r09_a_long_time_without_hedges_pays_for_ten_at_most() {
+        let mut hedging = hedging(5, 0.0, 0.5);
+        (0..1_000).for_each(|_| hedging.note_request());
+        assert_eq!((0..100).filter(|_| hedging.take_credit()).count(), 10);
+    }
+}

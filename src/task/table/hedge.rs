@@ -1,0 +1,162 @@
+//! A request that takes long is handed out once more, with its open keys (rule R09).
+//!
+//! The flights stay with the first request. The parts of the second one only know of them: the first answer settles a flight, whichever
+//! request brings it, and makes the other part unwanted. If the first request fails a key, its flight goes on in the second one.
+
+use super::{AnswerStore, Host, Table, TableContext};
+use crate::base::{Error, PackedKeys};
+use crate::task::flight::{KeyState, Phase, Standing};
+use crate::task::hedge::Hedge;
+use crate::task::host::{Effects, Handout, STEP};
+use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Request, Time};
+use crate::task::{FlightId, RequestId};
+
+impl<H: Host> Table<H> {
+    /// A request takes long: hands it out once more, if a slot and a token are free and hedging allows it.
+    pub(super) fn hedge_due<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        request.hedge = Hedge::None;
+        let is_open = request.wanted > 0 && request.hold == Hold::Slot && !request.is_finishing;
+        let now = turn.now.moment();
+        if is_open && self.slots.is_free() && self.rate.has_token(|| now) && self.breaker.is_closed() && self.hedging.take_credit() {
+            self.hand_out_again(id, turn);
+        }
+    }
+
+    /// Creates a request that repeats the wanted keys of another one, as many as one hold of the lock takes (rule S19).
+    fn hand_out_again<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+        let formed = turn.now.moment();
+        let first = &self.requests[id];
+        let open = (0..).zip(&first.parts).filter_map(|(index, part)| match part {
+            Part::Open { flight, .. } => Some((index, *flight)),
+            _ => None,
+        });
+        let (indexes, repeated): (Vec<u32>, Vec<FlightId>) =
+            open.filter(|(_, flight)| self.flights[*flight].is_wanted()).take(STEP).unzip();
+        self.take_token(formed);
+        let era = self.breaker.handed(formed);
+        self.attempts += 1;
+        let (attempt, hold, handed, count) = (self.attempts, self.slots.take(), self.recent.now(), repeated.len());
+        let mut keys = PackedKeys::try_with_capacity(count, 16 * count).unwrap_or_default();
+        let (mut attempts, mut contexts) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (mut parts, mut urgency) = (Vec::with_capacity(count), i32::MIN);
+        for flight_id in repeated {
+            let (flight, key_state) = self.flights.get_with_key(flight_id).expect("an open part has a flight");
+            keys.push(&key_state.key);
+            attempts.push(flight.attempts);
+            contexts.push(self.fetches.get(flight.owner).and_then(|fetch| fetch.context.clone()));
+            urgency = urgency.max(flight.demand.urgency());
+            let stamp = match flight.standing {
+                Standing::Current => key_state.stamp(attempt),
+                Standing::Overtaken { .. } => KeyState::broken_stamp(attempt),
+            };
+            let remains =
+                FlightRemains { key_state: flight.key_state, stamp, stores: flight.demand.stores, priority: flight.priority.get() };
+            self.flights[remains.key_state].holders += 1;
+            parts.push(Part::Hedge { remains, flight: flight_id });
+        }
+        self.hedged += count;
+        let host = &self.host;
+        let hedge = self.requests.insert_with_key(|request| Request {
+            handle: host.request(Handout { id: request, keys, attempts, contexts, urgency }),
+            parts,
+            unanswered: count,
+            wanted: count,
+            call: ProviderCall::Waiting,
+            hold,
+            time: Time::Unlimited,
+            formed,
+            handed,
+            era,
+            failed: false,
+            attempt,
+            hedge: Hedge::Repeats { indexes, won: false },
+            is_finishing: false,
+        });
+        self.requests[id].hedge = Hedge::By(hedge);
+        self.counts.requests += 1;
+        self.counts.hedges_started += 1;
+        self.counts.batch_size.count(count as u64);
+        turn.out.handed.push(self.requests[hedge].handle.clone());
+    }
+
+    /// The part that repeats the key of a running flight, if there is one.
+    fn hedge_of(&self, id: FlightId) -> Option<(RequestId, usize)> {
+        let Phase::Running { request, index } = self.flights.get(id)?.phase else { return None };
+        let Hedge::By(hedge) = self.requests.get(request)?.hedge else { return None };
+        let hedged = self.requests.get(hedge)?;
+        let Hedge::Repeats { indexes, .. } = &hedged.hedge else { return None };
+        let at = indexes.binary_search(&index).ok()?;
+        matches!(hedged.parts[at], Part::Hedge { .. }).then_some((hedge, at))
+    }
+
+    /// A running flight is about to end, or to be settled from elsewhere: the part that repeats its key becomes unwanted.
+    #[inline]
+    pub(super) fn withdraw_hedge(&mut self, id: FlightId, out: &mut Effects<H>) {
+        if self.hedged > 0 {
+            self.withdraw_hedge_of(id, out);
+        }
+    }
+
+    #[cold]
+    fn withdraw_hedge_of(&mut self, id: FlightId, out: &mut Effects<H>) {
+        let Some((hedge, index)) = self.hedge_of(id) else { return };
+        if let Part::Hedge { remains, .. } = self.requests[hedge].parts[index] {
+            self.requests[hedge].parts[index] = Part::Unwanted(remains);
+            self.hedged -= 1;
+            self.drop_wanted_key(hedge, out);
+        }
+    }
+
+    /// The attempt of a running flight failed. If another request has the key too, the flight goes on there, and the error becomes the cause
+    /// of what may follow. Otherwise gives the error back.
+    #[inline]
+    pub(super) fn go_on_in_hedge(&mut self, id: FlightId, error: Error, out: &mut Effects<H>) -> Option<Error> {
+        if self.hedged == 0 { Some(error) } else { self.go_on_in_hedge_of(id, error, out) }
+    }
+
+    #[cold]
+    fn go_on_in_hedge_of(&mut self, id: FlightId, error: Error, out: &mut Effects<H>) -> Option<Error> {
+        let Some((request, index)) = self.hedge_of(id) else { return Some(error) };
+        if !self.flights[id].is_wanted() {
+            self.withdraw_hedge_of(id, out);
+            return Some(error);
+        }
+        if let Part::Hedge { remains, flight } = self.requests[request].parts[index] {
+            self.requests[request].parts[index] = Part::Open { flight, stamp: remains.stamp };
+            self.flights.release(remains.key_state);
+            self.flights[id].phase = Phase::Running { request, index: index as u32 };
+            self.hedged -= 1;
+            self.note_win(request);
+        }
+        let dropped = self.flights[id].note_error(error);
+        out.defer_error_drop(dropped);
+        None
+    }
+
+    /// A part that repeats a key is answered: it is taken out of the accounts before the answer is dealt with.
+    pub(super) fn hedge_answered(&mut self, id: RequestId, out: &mut Effects<H>) {
+        self.hedged -= 1;
+        let request = &mut self.requests[id];
+        request.wanted -= 1;
+        if request.wanted == 0 && request.unanswered > 0 {
+            self.cancel_request(id, out);
+        }
+    }
+
+    /// The hedge answered a key first, or took one over.
+    pub(super) fn note_win(&mut self, id: RequestId) {
+        if let Hedge::Repeats { won, .. } = &mut self.requests[id].hedge {
+            self.counts.hedges_won += u64::from(!std::mem::replace(won, true));
+        }
+    }
+
+    /// The request is removed.
+    pub(super) fn end_hedge(&mut self, hedge: &Hedge) {
+        match hedge {
+            Hedge::Due(timer) => self.deadlines.cancel(*timer),
+            Hedge::Repeats { won: false, .. } => self.counts.hedges_lost += 1,
+            Hedge::None | Hedge::By(_) | Hedge::Repeats { won: true, .. } => {}
+        }
+    }
+}
