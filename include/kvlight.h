@@ -710,6 +710,12 @@ typedef struct kvl_stats_t {
     uint64_t refreshes_failed;
     /** Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed. */
     uint64_t refreshes_dropped;
+    /** Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile). */
+    uint64_t hedges_started;
+    /** Such requests that answered a key first, or took over a key that the other request failed. */
+    uint64_t hedges_won;
+    /** Such requests that ended without either. */
+    uint64_t hedges_lost;
     /** Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found. */
     uint64_t concurrency_limit;
     /** Values that were removed by a tag. */

@@ -141,6 +141,12 @@ type Stats struct {
 	RefreshesFailed uint64
 	// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
 	RefreshesDropped uint64
+	// Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).
+	HedgesStarted uint64
+	// Such requests that answered a key first, or took over a key that the other request failed.
+	HedgesWon uint64
+	// Such requests that ended without either.
+	HedgesLost uint64
 	// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
 	ConcurrencyLimit uint64
 	// Values that were removed by a tag.
@@ -218,6 +224,9 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		RefreshesSucceeded:  uint64(s.refreshes_succeeded),
 		RefreshesFailed:     uint64(s.refreshes_failed),
 		RefreshesDropped:    uint64(s.refreshes_dropped),
+		HedgesStarted:       uint64(s.hedges_started),
+		HedgesWon:           uint64(s.hedges_won),
+		HedgesLost:          uint64(s.hedges_lost),
 		ConcurrencyLimit:    uint64(s.concurrency_limit),
 		RemovedTag:          uint64(s.removed_tag),
 		RemovedCostTag:      uint64(s.removed_cost_tag),

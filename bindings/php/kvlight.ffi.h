@@ -147,6 +147,9 @@ typedef struct kvl_stats_t {
   uint64_t refreshes_succeeded;
   uint64_t refreshes_failed;
   uint64_t refreshes_dropped;
+  uint64_t hedges_started;
+  uint64_t hedges_won;
+  uint64_t hedges_lost;
   uint64_t concurrency_limit;
   uint64_t removed_tag;
   uint64_t removed_cost_tag;

@@ -56,6 +56,10 @@
 ---@field ["breaker.consecutive"]? integer The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
 ---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
 ---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
+---@field ["hedge.after_ms"]? integer A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.
+---@field ["hedge.percentile"]? number Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Default: 0.
+---@field ["hedge.max_ratio"]? number The largest share of the requests that is handed out once more. Default: 0.05.
+---@field ["provider.idempotent"]? boolean Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.
 ---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
 ---@field ["refresh.after_ms"]? integer The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
 ---@field ["refresh.retry_ms"]? integer After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
@@ -214,6 +218,9 @@ typedef struct kvl_stats_t {
   uint64_t refreshes_succeeded;
   uint64_t refreshes_failed;
   uint64_t refreshes_dropped;
+  uint64_t hedges_started;
+  uint64_t hedges_won;
+  uint64_t hedges_lost;
   uint64_t concurrency_limit;
   uint64_t removed_tag;
   uint64_t removed_cost_tag;
@@ -600,6 +607,9 @@ native.statistics = {
   "refreshes_succeeded", -- Refreshes ahead that ended with a value or a null.
   "refreshes_failed", -- Refreshes ahead that ended with an error.
   "refreshes_dropped", -- Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
+  "hedges_started", -- Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).
+  "hedges_won", -- Such requests that answered a key first, or took over a key that the other request failed.
+  "hedges_lost", -- Such requests that ended without either.
   "concurrency_limit", -- Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
   "removed_tag", -- Values that were removed by a tag.
   "removed_cost_tag", -- The cost of the values removed by a tag, in bytes.

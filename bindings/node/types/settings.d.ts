@@ -108,6 +108,14 @@ export interface Settings extends FetchSettings {
   'breaker.open_ms'?: number;
   /** How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1. */
   'breaker.probes'?: number;
+  /** A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0. */
+  'hedge.after_ms'?: number;
+  /** Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Default: 0. */
+  'hedge.percentile'?: number;
+  /** The largest share of the requests that is handed out once more. Default: 0.05. */
+  'hedge.max_ratio'?: number;
+  /** Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true. */
+  'provider.idempotent'?: boolean;
   /** The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0. */
   'refresh.after'?: number;
   /** The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0. */

@@ -116,8 +116,62 @@ static void r08_the_rate_is_kept_by_the_clock(void)
     kvl_clock_release(clock);
 }
 
+/* the next request in the queue, retained */
+static kvl_request_t *next_request_of(kvl_queue_t *queue)
+{
+    kvl_event_t event;
+
+    STATUS(kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_REQUEST);
+    return kvl_request_retain(event.request);
+}
+
+static void r09_a_slow_request_is_handed_out_once_more(void)
+{
+    kvl_clock_t *clock = NULL;
+    kvl_queue_t *queue = NULL;
+    kvl_config_t *config = NULL;
+    kvl_tasks_t *tasks = NULL;
+    kvl_request_t *slow, *hedge;
+    kvl_event_t event;
+    kvl_stats_t stats;
+
+    STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_clock(config, clock), KVL_OK);
+    STATUS(kvl_config_set_provider(config, NULL, NULL, NULL), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_ALL), KVL_OK);
+    STATUS(kvl_config_set(config, "hedge.after_ms", "20"), KVL_OK);
+    STATUS(kvl_config_set(config, "hedge.max_ratio", "1"), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    STATUS(kvl_tasks_fetch(tasks, KEY("key"), NULL, NULL, NULL, NULL, NULL, NULL), KVL_PENDING);
+    slow = next_request_of(queue);
+    STATUS(kvl_clock_advance(clock, 19), KVL_OK);
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
+    STATUS(kvl_clock_advance(clock, 1), KVL_OK);
+    hedge = next_request_of(queue);
+    CHECK(kvl_request_len(hedge) == 1 && kvl_request_attempt(hedge, 0) == 1);
+    STATUS(kvl_request_resolve_bytes(hedge, 0, KEY("fast"), NULL), KVL_OK);
+    STATUS(kvl_request_finish(hedge), KVL_OK);
+    CHECK(kvl_request_is_cancelled(slow));
+    STATUS(kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_RESULT && event.result->status == KVL_VALUE && memcmp(event.result->data, "fast", 4) == 0);
+    STATUS(kvl_request_resolve_bytes(slow, 0, KEY("slow"), NULL), KVL_LATE);
+    STATUS(kvl_request_finish(slow), KVL_OK);
+    STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.hedges_started == 1 && stats.hedges_won == 1 && stats.hedges_lost == 0 && stats.requests == 2 && stats.attempts == 1);
+    kvl_request_release(slow);
+    kvl_request_release(hedge);
+    STATUS(kvl_tasks_dispose(tasks), KVL_OK);
+    STATUS(kvl_queue_dispose(queue), KVL_OK);
+    kvl_clock_release(clock);
+}
+
 int main(void)
 {
+    r09_a_slow_request_is_handed_out_once_more();
     r07_it_opens_refuses_probes_and_closes();
     r07_an_operator_has_the_last_word();
     r08_the_rate_is_kept_by_the_clock();

@@ -327,6 +327,18 @@ class Settings(FetchSettings, total=False):
     breaker_probes: int
     """How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1."""
 
+    hedge_after_ms: int
+    """A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0."""
+
+    hedge_percentile: float
+    """Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Default: 0."""
+
+    hedge_max_ratio: float
+    """The largest share of the requests that is handed out once more. Default: 0.05."""
+
+    provider_idempotent: bool
+    """Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true."""
+
     refresh_after: float
     """The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0."""
 
@@ -425,6 +437,10 @@ NAMES: dict[str, str] = {
     "breaker_consecutive": "breaker.consecutive",
     "breaker_open_ms": "breaker.open_ms",
     "breaker_probes": "breaker.probes",
+    "hedge_after_ms": "hedge.after_ms",
+    "hedge_percentile": "hedge.percentile",
+    "hedge_max_ratio": "hedge.max_ratio",
+    "provider_idempotent": "provider.idempotent",
     "refresh_after": "refresh.after",
     "refresh_after_ms": "refresh.after_ms",
     "refresh_retry_ms": "refresh.retry_ms",

@@ -190,6 +190,14 @@ module Kvlight
     breaker_open_ms: "breaker.open_ms",
     # How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Integer; default: 1.
     breaker_probes: "breaker.probes",
+    # A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Integer; default: 0.
+    hedge_after_ms: "hedge.after_ms",
+    # Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Float; default: 0.
+    hedge_percentile: "hedge.percentile",
+    # The largest share of the requests that is handed out once more. Float; default: 0.05.
+    hedge_max_ratio: "hedge.max_ratio",
+    # Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. true or false; default: true.
+    provider_idempotent: "provider.idempotent",
     # The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Float; default: 0.
     refresh_after: "refresh.after",
     # The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Integer; default: 0.

@@ -140,6 +140,12 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var refreshesFailed: Int
     /// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
     public var refreshesDropped: Int
+    /// Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).
+    public var hedgesStarted: Int
+    /// Such requests that answered a key first, or took over a key that the other request failed.
+    public var hedgesWon: Int
+    /// Such requests that ended without either.
+    public var hedgesLost: Int
     /// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
     public var concurrencyLimit: Int
     /// Values that were removed by a tag.
@@ -216,6 +222,9 @@ public struct KVLightStatistics: Hashable, Sendable {
         refreshesSucceeded = Int(clamping: stats.refreshes_succeeded)
         refreshesFailed = Int(clamping: stats.refreshes_failed)
         refreshesDropped = Int(clamping: stats.refreshes_dropped)
+        hedgesStarted = Int(clamping: stats.hedges_started)
+        hedgesWon = Int(clamping: stats.hedges_won)
+        hedgesLost = Int(clamping: stats.hedges_lost)
         concurrencyLimit = Int(clamping: stats.concurrency_limit)
         removedTag = Int(clamping: stats.removed_tag)
         removedCostTag = Int(clamping: stats.removed_cost_tag)
