@@ -17,8 +17,8 @@
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
 //! three nouns), [`flights`] (all flights and key states), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
-//! [`deadlines`], [`retry`], [`hedge`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], then [`table`], with one file for each event. Rules F06 to F20;
-//! the full table of states is in ARCHITECTURE.md.
+//! [`deadlines`], [`retry`], [`hedge`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], then [`table`], with one file for
+//! each event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
 mod concurrency;
