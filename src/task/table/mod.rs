@@ -1,17 +1,10 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
-<<<<<<< HEAD
 //! One file for each event: [`ask`](self) (a fetch arrives; of very many keys: `ask_steps`), `admit` (which keys get a slot or a place),
 //! `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is handed out once
 //! more), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write` (the host
 //! writes the cache), `time` (a deadline fires), `fallback` (a fallback is served because a load failed or takes too long), `close`. What
 //! is done in steps: `steps`.
-=======
-//! One file for each event: [`ask`](self) (a fetch arrives), `admit` (which keys get a slot or a place), `gate` (rate limit and circuit
-//! breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is handed out once more), `answer` (the provider
-//! answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write` (the host writes the cache), `time` (a
-//! deadline fires), `fallback` (a fallback is served because a load failed or takes too long), `close`.
->>>>>>> f944835 (Write what is generated with hedging)
 //!
 //! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
 //! whole, gives out free places, and forms requests. Until then ids may be those of removed items.
