@@ -1,4 +1,4 @@
-//! Refused resources: programs that replace functions of libc and refuse threads or memory (tests/programs/scarce) when the test demands
+//! Refused resources: programs that replace functions of libc and refuse threads (tests/programs/scarce/threads.c) when the test demands
 //! it. They run without valgrind and sanitizers, which replace the same functions.
 
 use super::library;
@@ -24,9 +24,4 @@ fn run(name: &str) {
 #[test]
 fn l09a_refused_threads_are_a_status_and_no_hang() {
     run("threads");
-}
-
-#[test]
-fn l09a_a_lack_of_memory_is_a_status() {
-    run("memory");
 }
