@@ -113,7 +113,7 @@ impl<H: Host> Table<H> {
         ensure(open == fetch.open, || format!("fetch {nth} has {open} open positions, but {} are counted", fetch.open))?;
         for (position, flight) in fetch.open_flights() {
             // One that was not asked yet, or will not be, because the batch failed as a whole.
-            let is_unasked = (fetch.is_asking || fetch.is_ending) && flight == FlightId::NULL;
+            let is_unasked = (fetch.is_asking || fetch.is_ending || self.life == Acceptance::Closed) && flight == FlightId::NULL;
             if is_unasked || (self.backlog.settles() && self.flights.get(flight).is_none()) {
                 continue;
             }
