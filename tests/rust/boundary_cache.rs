@@ -361,7 +361,7 @@ fn l09_readers_and_runtimes_refuse_null() {
 
 /// The memory of a program that was compiled with an earlier header: a smaller struct, with other data behind it.
 #[test]
-fn s12_fault_39_statistics_never_overrun_a_smaller_struct() {
+fn s12_fault39_statistics_never_overrun_a_smaller_struct() {
     let cache = cache_with_key();
     let full = size_of::<kvl_stats_t>();
     let hits_end = offset_of!(kvl_stats_t, hits) + size_of::<u64>();

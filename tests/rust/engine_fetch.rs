@@ -179,7 +179,7 @@ fn f04_an_empty_fetch_each_gets_no_event_and_does_not_delay_the_close() {
 }
 
 #[test]
-fn f05_fault_20_an_empty_batch_gets_its_event() {
+fn f05_fault20_an_empty_batch_gets_its_event() {
     let world = test_engine().start();
     let waiter = world.fetch_all(&[]);
     let Received::Batch { results, thread } = waiter.next() else { panic!("a batch event was expected") };
@@ -190,7 +190,7 @@ fn f05_fault_20_an_empty_batch_gets_its_event() {
 }
 
 #[test]
-fn f05_fault_10_duplicates_in_a_batch_are_one_load_and_one_event() {
+fn f05_fault10_duplicates_in_a_batch_are_one_load_and_one_event() {
     let world = test_engine().with(|settings| settings.tasks.batch_max_keys = 20).start();
     let waiter = world.fetch_all(&["a", "b", "a", "a"]);
     let request = world.request();
@@ -220,7 +220,7 @@ fn f07_a_lookup_from_the_callback_hits() {
 }
 
 #[test]
-fn f07_fault_29_no_key_is_loaded_twice_while_its_answer_is_in_the_store() {
+fn f07_fault29_no_key_is_loaded_twice_while_its_answer_is_in_the_store() {
     const KEYS: usize = 500;
     let world = test_engine().with(|settings| settings.tasks.max_running = 4).echo().start();
     std::thread::scope(|scope| {
@@ -237,7 +237,7 @@ fn f07_fault_29_no_key_is_loaded_twice_while_its_answer_is_in_the_store() {
 }
 
 #[test]
-fn f08_fault_21_a_put_through_the_cache_overtakes_the_load_in_progress() {
+fn f08_fault21_a_put_through_the_cache_overtakes_the_load_in_progress() {
     let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();
@@ -284,7 +284,7 @@ fn f08_a_put_settles_a_load_that_waits_for_a_slot() {
 }
 
 #[test]
-fn f09_fault_23_cancel_affects_no_other_fetch() {
+fn f09_fault23_cancel_affects_no_other_fetch() {
     let world = test_engine().start();
     let (mine, theirs) = (world.fetch("k"), world.fetch("k"));
     let request = world.request();
@@ -299,7 +299,7 @@ fn f09_fault_23_cancel_affects_no_other_fetch() {
 }
 
 #[test]
-fn f09_fault_24_a_fetch_that_starts_after_a_cancel_is_never_cancelled_by_it() {
+fn f09_fault24_a_fetch_that_starts_after_a_cancel_is_never_cancelled_by_it() {
     let world = test_engine().with(|settings| settings.tasks.max_running = 2).echo().start();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -376,7 +376,7 @@ fn f10_a_timeout_settles_open_positions_and_keeps_the_results_of_others() {
 }
 
 #[test]
-fn f10_fault_11_a_provider_that_never_answers_blocks_neither_its_key_nor_its_slot() {
+fn f10_fault11_a_provider_that_never_answers_blocks_neither_its_key_nor_its_slot() {
     let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 1;
@@ -412,7 +412,7 @@ fn f10_a_heartbeat_restarts_the_timeout_of_the_attempt() {
 }
 
 #[test]
-fn f10_fault_43_a_late_answer_is_stored_unless_the_key_was_written() {
+fn f10_fault43_a_late_answer_is_stored_unless_the_key_was_written() {
     let world = test_engine().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(100))).start();
     let waiter = world.fetch("k");
     let late = world.request();
@@ -454,7 +454,7 @@ fn f10_a_late_answer_settles_the_flight_while_its_next_attempt_runs() {
 }
 
 #[test]
-fn f11_fault_15_retries_do_not_grow_the_stack() {
+fn f11_fault15_retries_do_not_grow_the_stack() {
     const TRIES: u32 = 200_000;
     // The provider fails inside its own call, as fast as it can: each retry starts at the end of the previous attempt.
     let world = test_engine()
@@ -488,7 +488,7 @@ fn f12_consecutive_loads_share_few_threads() {
 }
 
 #[test]
-fn f11_fault_15_count_zero_retries_nothing() {
+fn f11_fault15_count_zero_retries_nothing() {
     let world = test_engine()
         .answered_by(|ticket| {
             ticket.fail(0, error(1));
@@ -499,7 +499,7 @@ fn f11_fault_15_count_zero_retries_nothing() {
 }
 
 #[test]
-fn f11_fault_14_a_key_in_backoff_holds_no_thread_and_no_slot() {
+fn f11_fault14_a_key_in_backoff_holds_no_thread_and_no_slot() {
     let world = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 1;
@@ -523,7 +523,7 @@ fn f11_fault_14_a_key_in_backoff_holds_no_thread_and_no_slot() {
 }
 
 #[test]
-fn f12_fault_12_a_misbehaving_provider_does_not_raise_the_running_limit() {
+fn f12_fault12_a_misbehaving_provider_does_not_raise_the_running_limit() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (running, highest) = (now.clone(), most.clone());
     let world = test_engine()
@@ -558,7 +558,7 @@ fn f12_fault_12_a_misbehaving_provider_does_not_raise_the_running_limit() {
 }
 
 #[test]
-fn f12_fault_09_failed_loads_free_their_slots() {
+fn f12_fault09_failed_loads_free_their_slots() {
     let world = test_engine()
         .with(|settings| settings.tasks.max_running = 4)
         .answered_by(|ticket| {
@@ -636,7 +636,7 @@ fn f15_an_extra_key_is_stored_unless_it_is_outdated() {
 }
 
 #[test]
-fn f15_fault_38_a_request_that_the_provider_drops_leaves_its_keys_unanswered() {
+fn f15_fault38_a_request_that_the_provider_drops_leaves_its_keys_unanswered() {
     let world = test_engine().answered_by(|_| {}).start();
     assert_eq!(world.fetch("k").text(), "ERR_UNANSWERED");
     world.wait_until_idle();
@@ -841,7 +841,7 @@ fn f21_a_blocking_fetch_waits_for_its_answer_but_no_longer_than_its_timeout() {
 }
 
 #[test]
-fn fault_34_36_the_callback_may_run_and_the_fetch_may_end_before_the_call_returns() {
+fn fault34_36_the_callback_may_run_and_the_fetch_may_end_before_the_call_returns() {
     // The caller passes the handle in, and the receiver is created for the call, so no memory of the caller is written after acceptance
     // (ADR 3).
     let world = test_engine().with(|settings| settings.tasks.max_running = 8).echo().start();
@@ -854,7 +854,7 @@ fn fault_34_36_the_callback_may_run_and_the_fetch_may_end_before_the_call_return
 }
 
 #[test]
-fn fault_42_null_is_distinguished_from_a_miss() {
+fn fault42_null_is_distinguished_from_a_miss() {
     let world = test_engine().start();
     let waiter = world.fetch("k");
     world.request().answer_null("k");
@@ -864,7 +864,7 @@ fn fault_42_null_is_distinguished_from_a_miss() {
 }
 
 #[test]
-fn fault_44_under_lifo_a_huge_fetch_does_not_delay_single_ones() {
+fn fault44_under_lifo_a_huge_fetch_does_not_delay_single_ones() {
     let world = test_engine().with(|settings| (settings.tasks.max_running, settings.tasks.queue_order) = (1, QueueOrder::Lifo)).start();
     let keys: Vec<String> = (0..1000).map(|n| format!("huge{n}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

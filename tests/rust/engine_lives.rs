@@ -91,7 +91,7 @@ impl NestedCaller {
 }
 
 #[test]
-fn l01_fault_07_fault_26_every_function_may_be_called_from_every_callback() {
+fn l01_fault07_fault26_every_function_may_be_called_from_every_callback() {
     let nested = Arc::new(NestedCaller { core: OnceLock::new(), begun: Mutex::default(), done: Mutex::default() });
     let by = || nested.clone();
     let (provider, validator, cost, removal, record) = (by(), by(), by(), by(), by());
@@ -451,7 +451,7 @@ fn l05_a_drain_ends_at_its_deadline_and_a_second_close_can_only_shorten_it() {
 }
 
 #[test]
-fn l05_fault_13_an_engine_freed_with_loads_in_progress_settles_every_fetch() {
+fn l05_fault13_an_engine_freed_with_loads_in_progress_settles_every_fetch() {
     let world = test_engine().with(|settings| settings.tasks.max_running = 2).start();
     let waiters: Vec<Waiter> = (0..50).map(|n| world.fetch(&format!("k{n}"))).collect();
     let batch = world.fetch_all(&["a", "b"]);
@@ -504,7 +504,7 @@ impl Drop for DisposingReceiver {
 }
 
 #[test]
-fn l05_fault_37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
+fn l05_fault37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
     for place in CALLBACKS.into_iter().chain(["user data"]) {
         let (notified, closed) = channel();
         let disposer = Arc::new(DisposeAt { place, core: Mutex::default(), notified: Mutex::new(notified) });
@@ -668,7 +668,7 @@ fn l05_on_a_shared_runtime_the_hooks_are_released_when_free_returns() {
 }
 
 #[test]
-fn l05_fault_41_a_hook_set_after_the_cancel_is_refused_and_one_that_holds_its_request_is_released_with_it() {
+fn l05_fault41_a_hook_set_after_the_cancel_is_refused_and_one_that_holds_its_request_is_released_with_it() {
     let world = test_engine().start();
     let waiter = world.fetch("k");
     let request = world.request();

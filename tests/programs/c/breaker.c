@@ -40,7 +40,7 @@ static kvl_tasks_t *engine(kvl_clock_t *clock, int *calls, const char *setting, 
     return tasks;
 }
 
-static void r07_it_opens_refuses_probes_and_closes(void)
+static void r07_the_breaker_opens_refuses_probes_and_closes(void)
 {
     int calls = 0;
     kvl_clock_t *clock = NULL;
@@ -52,7 +52,7 @@ static void r07_it_opens_refuses_probes_and_closes(void)
     CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_CLOSED);
     STATUS(fetched(tasks, "f1"), KVL_ERR_PROVIDER);
     STATUS(fetched(tasks, "f2"), KVL_ERR_PROVIDER);
-    /* the provider's call is back, and only then is the request over */
+    /* the request ends only when the provider's call has returned */
     while (kvl_tasks_breaker_state(tasks) == KVL_BREAKER_CLOSED) {}
     CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_OPEN);
     STATUS(fetched(tasks, "well"), KVL_ERR_UNAVAILABLE);
@@ -68,7 +68,7 @@ static void r07_it_opens_refuses_probes_and_closes(void)
     kvl_clock_release(clock);
 }
 
-static void r07_an_operator_has_the_last_word(void)
+static void r07_an_operator_can_force_the_breaker(void)
 {
     int calls = 0;
     kvl_clock_t *clock = NULL;
@@ -88,7 +88,7 @@ static void r07_an_operator_has_the_last_word(void)
     kvl_clock_release(clock);
 }
 
-static void r08_the_rate_is_kept_by_the_clock(void)
+static void r08_the_rate_limit_follows_the_clock(void)
 {
     int calls = 0, came;
     kvl_clock_t *clock = NULL;
@@ -98,7 +98,7 @@ static void r08_the_rate_is_kept_by_the_clock(void)
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     tasks = engine(clock, &calls, "rate.requests_per_s", "2");
     STATUS(fetched(tasks, "one"), KVL_VALUE);
-    /* its answer is there before the provider's call is back */
+    /* the answer is delivered before the provider's call returns */
     do
         STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     while (stats.running != 0);
@@ -172,8 +172,8 @@ static void r09_a_slow_request_is_handed_out_once_more(void)
 int main(void)
 {
     r09_a_slow_request_is_handed_out_once_more();
-    r07_it_opens_refuses_probes_and_closes();
-    r07_an_operator_has_the_last_word();
-    r08_the_rate_is_kept_by_the_clock();
+    r07_the_breaker_opens_refuses_probes_and_closes();
+    r07_an_operator_can_force_the_breaker();
+    r08_the_rate_limit_follows_the_clock();
     DONE();
 }

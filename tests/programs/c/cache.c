@@ -1,16 +1,16 @@
-/* Caches: what is put, found, made room for, removed, heard of and counted; by rule (S01 to S14). */
+/* Caches: lookups, puts, eviction, removal, listeners and statistics (rules S01 to S14). */
 #include "check.h"
 #include <math.h>
 #include <pthread.h>
 
-/* what a removal listener or a naming function heard last, and how often */
+/* the last removal that a listener was called with, and how often it was called */
 struct heard {
     int times, ended;
     int by_cause[KVL_CAUSE_TAG + 1];
     kvl_cause_t cause;
     char key[16];
     kvl_result_t entry;
-    kvl_cache_t *release; /* given up in the next call */
+    kvl_cache_t *release; /* released in the next call */
 };
 
 static void end(void *user_data)
@@ -34,7 +34,7 @@ static void hear(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
     kvl_cache_release(release);
 }
 
-/* what a record listener heard: one letter for each lookup */
+/* what the record listener was called with: one letter for each lookup */
 static void note(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
 {
     static const char letters[] = "?vnmi";
@@ -100,7 +100,7 @@ static kvl_status_t has(kvl_cache_t *cache, const char *key)
     return kvl_cache_contains(cache, KEY(key));
 }
 
-/* the value's bytes are the text, and it is given up */
+/* checks that the value's bytes are the text, and releases it */
 static int is_text(kvl_value_t *value, const char *text)
 {
     size_t len = 0;
@@ -137,7 +137,7 @@ static void s01_a_lookup_has_four_outcomes(void)
     CHECK(value == NULL && validated == 7);
     TEXT(notes, "vnmi");
 
-    /* S10: not asked by those who only look, or remove */
+    /* S10: peek and remove do not call the validator */
     STATUS(has(cache, "x"), KVL_MISS);
     STATUS(kvl_cache_peek(cache, KEY("x"), &value, NULL, NULL), KVL_MISS);
     STATUS(kvl_cache_remove(cache, KEY("x")), KVL_MISS);
@@ -147,7 +147,7 @@ static void s01_a_lookup_has_four_outcomes(void)
     kvl_cache_release(cache);
 }
 
-static void s01_get_into_copies_or_says_how_much(void)
+static void s01_get_into_copies_or_returns_the_length_needed(void)
 {
     kvl_cache_t *cache = cache_of(config_of(10));
     kvl_value_t *object = NULL;
@@ -214,7 +214,7 @@ static void s01_many_are_looked_up_in_order(void)
     kvl_value_release_many(values, 5);
     STATUS(kvl_cache_get_many(cache, NULL, 0, NULL, NULL), KVL_OK);
 
-    /* what is too long is not even read */
+    /* a key that is too long is not even read */
     keys[4].data = (const uint8_t *)"x";
     keys[4].len = SIZE_MAX / 4;
     STATUS(kvl_cache_get_many(cache, keys, 5, values, statuses), KVL_OK);
@@ -222,7 +222,7 @@ static void s01_many_are_looked_up_in_order(void)
     TEXT(notes, "vnmvvnmv");
     kvl_value_release_many(values, 5);
 
-    /* nothing is looked up if one key is nowhere */
+    /* nothing is looked up if one key is NULL */
     keys[4].data = NULL;
     for (i = 0; i < 5; i++) {
         values[i] = kvl_value_null();
@@ -253,7 +253,7 @@ static void s02_entries_are_bounded(void)
     kvl_cache_release(cache);
 }
 
-static void s03_the_ledger_is_exact(void)
+static void s03_the_cost_is_exact_after_every_operation(void)
 {
     int asked = 0;
     kvl_config_t *config = config_of(10);
@@ -262,7 +262,7 @@ static void s03_the_ledger_is_exact(void)
 
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     STATUS(put(cache, "k", ""), KVL_OK);
-    /* Where nothing is stated, what the heap holds: in steps, as allocators go. */
+    /* Without a stated cost, the cost is what the heap holds, in steps, as allocators round up. */
     node = KVL_ENTRY_COST;
     CHECK(kvl_cache_cost(cache) > node && kvl_cache_cost(cache) <= node + 8 + 16);
     STATUS(put(cache, "k", "12345"), KVL_OK);
@@ -288,7 +288,7 @@ static void s03_the_ledger_is_exact(void)
     kvl_cache_release(cache);
 }
 
-static void s04_too_large(void)
+static void s04_a_value_that_is_too_large_is_refused(void)
 {
     struct heard heard;
     kvl_config_t *config = config_of(10);
@@ -307,7 +307,7 @@ static void s04_too_large(void)
     kvl_cache_release(cache);
 }
 
-static void s05_room_is_made_from_what_matters_least(void)
+static void s05_the_least_important_entries_are_evicted_first(void)
 {
     struct heard heard;
     kvl_cache_t *cache = cache_of(config_of(3));
@@ -317,7 +317,7 @@ static void s05_room_is_made_from_what_matters_least(void)
     STATUS(put_at(cache, "low", -1), KVL_OK);
     STATUS(put_at(cache, "old", 0), KVL_OK);
     STATUS(put_at(cache, "new", -0.0), KVL_OK);
-    /* a use makes "old" the newer one; a look does not */
+    /* a get is a use and makes "old" the newer one; a peek does not */
     STATUS(kvl_cache_get(cache, KEY("old"), &value), KVL_VALUE);
     kvl_value_release(value);
     STATUS(has(cache, "new"), KVL_VALUE);
@@ -336,7 +336,7 @@ static void s05_room_is_made_from_what_matters_least(void)
     kvl_cache_release(cache);
 }
 
-static void s06_ttl(void)
+static void s06_an_entry_expires_at_the_end_of_its_ttl(void)
 {
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(10);
@@ -378,7 +378,7 @@ static void s06_ttl(void)
     kvl_clock_release(clock);
 }
 
-static void s07_without_a_timer_writes_and_remove_expired_reclaim(void)
+static void s07_without_a_timer_writes_and_remove_expired_free_memory(void)
 {
     struct heard heard;
     kvl_clock_t *clock = NULL;
@@ -434,7 +434,7 @@ static void s09_idle_entries_expire(void)
     kvl_clock_release(clock);
 }
 
-static void s11_each_value_is_heard_of_once(void)
+static void s11_each_removed_value_is_reported_once(void)
 {
     struct heard heard;
     kvl_clock_t *clock = NULL;
@@ -479,7 +479,7 @@ static void s11_each_value_is_heard_of_once(void)
     STATUS(kvl_cache_clear(cache), KVL_OK);
     CHECK(heard.times == 9 && heard.by_cause[KVL_CAUSE_CLEARED] == 2);
 
-    /* S14: a listener may give the very cache up */
+    /* S14: a listener may release the cache that called it */
     STATUS(put(cache, "z", "1"), KVL_OK);
     heard.release = cache;
     STATUS(kvl_cache_remove(cache, KEY("z")), KVL_OK);
@@ -487,7 +487,7 @@ static void s11_each_value_is_heard_of_once(void)
     kvl_clock_release(clock);
 }
 
-static void s11_the_end_of_a_cache_is_no_removal(void)
+static void s11_freeing_a_cache_reports_no_removals(void)
 {
     struct heard heard, object;
     kvl_config_t *config = config_of(3);
@@ -500,7 +500,7 @@ static void s11_the_end_of_a_cache_is_no_removal(void)
     cache = cache_of(config);
     STATUS(kvl_value_new_object(&object, 1, end, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("o"), value, NULL), KVL_OK);
-    /* S16: a value stays with who holds it */
+    /* S16: a value outlives its cache */
     CHECK(kvl_cache_retain(cache) == cache);
     kvl_cache_release(cache);
     CHECK(heard.ended == 0);
@@ -511,7 +511,7 @@ static void s11_the_end_of_a_cache_is_no_removal(void)
     CHECK(object.ended == 1);
 }
 
-static void l02_removals_come_out_of_a_queue(void)
+static void l02_removals_can_be_routed_to_a_queue(void)
 {
     kvl_config_t *config = config_of(3);
     kvl_queue_t *queue = NULL;
@@ -545,7 +545,7 @@ static int contains(kvl_value_t *text, const char *part)
     return 0;
 }
 
-static void s12_everything_is_counted(void)
+static void s12_every_operation_is_counted(void)
 {
     kvl_stats_t stats;
     int validated = 0;
@@ -563,7 +563,7 @@ static void s12_everything_is_counted(void)
     STATUS(put(cache, "a", "2"), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
     STATUS(put_at(cache, "low", -1), KVL_REFUSED);
-    STATUS(put(cache, "x", "1"), KVL_INVALID_KEY); /* no lookup */
+    STATUS(put(cache, "x", "1"), KVL_INVALID_KEY); /* not counted as a lookup */
     STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE);
     kvl_value_release(value);
     STATUS(kvl_cache_get(cache, KEY("n"), &value), KVL_NULL);
@@ -601,7 +601,7 @@ static void s12_everything_is_counted(void)
     kvl_clock_release(clock);
 }
 
-static void s14_take_pop_trim_resize(void)
+static void s14_take_pop_trim_and_resize_report_their_causes(void)
 {
     kvl_cache_t *cache = cache_of(config_of(10));
     kvl_value_t *value = NULL;
@@ -644,7 +644,7 @@ static void s14_take_pop_trim_resize(void)
     kvl_cache_release(cache);
 }
 
-static void s14_naming_leaves_out_what_is_no_victim(void)
+static void s14_a_named_removal_never_lists_its_own_key(void)
 {
     struct heard named, heard;
     kvl_clock_t *clock = NULL;
@@ -673,7 +673,7 @@ static void s14_naming_leaves_out_what_is_no_victim(void)
     kvl_clock_release(clock);
 }
 
-/* L01: a callback may use the very cache that called it */
+/* L01: a callback may use the cache that called it */
 static void look_again(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
 {
     kvl_cache_t **cache = user_data;
@@ -713,7 +713,7 @@ static void l09_a_refused_configuration_says_why(void)
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_ERR_BAD_VALUE);
     kvl_config_free(config);
 
-    /* removals to a queue that there is not */
+    /* removals are routed to a queue, but there is none */
     config = config_of(3);
     STATUS(kvl_config_set_removal_listener(config, NULL, NULL, NULL), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, &error), KVL_ERR_NO_CALLBACK);
@@ -778,7 +778,7 @@ static void *jostle(void *user_data)
     return NULL;
 }
 
-static void s02_bounds_hold_whoever_looks(const char *shards)
+static void s02_the_limits_hold_for_every_observer(const char *shards)
 {
     kvl_config_t *config = config_of(32);
     kvl_cache_t *cache;
@@ -800,7 +800,7 @@ static void s02_bounds_hold_whoever_looks(const char *shards)
         CHECK(pthread_join(threads[i], NULL) == 0);
         CHECK(crowd[i].wrong == 0);
     }
-    /* S12: exact once callers are quiet */
+    /* S12: exact once no call is running */
     STATUS(kvl_cache_stats(cache, &stats, sizeof stats), KVL_OK);
     left = stats.removed_capacity + stats.removed_removed + stats.removed_replaced;
     CHECK(stats.inserts == left + stats.entries && stats.inserts > 0 && stats.hits > 0);
@@ -811,24 +811,24 @@ static void s02_bounds_hold_whoever_looks(const char *shards)
 int main(void)
 {
     s01_a_lookup_has_four_outcomes();
-    s01_get_into_copies_or_says_how_much();
+    s01_get_into_copies_or_returns_the_length_needed();
     s01_many_are_looked_up_in_order();
     s02_entries_are_bounded();
-    s03_the_ledger_is_exact();
-    s04_too_large();
-    s05_room_is_made_from_what_matters_least();
-    s06_ttl();
-    s07_without_a_timer_writes_and_remove_expired_reclaim();
+    s03_the_cost_is_exact_after_every_operation();
+    s04_a_value_that_is_too_large_is_refused();
+    s05_the_least_important_entries_are_evicted_first();
+    s06_an_entry_expires_at_the_end_of_its_ttl();
+    s07_without_a_timer_writes_and_remove_expired_free_memory();
     s09_idle_entries_expire();
-    s11_each_value_is_heard_of_once();
-    s11_the_end_of_a_cache_is_no_removal();
-    l02_removals_come_out_of_a_queue();
-    s12_everything_is_counted();
-    s14_take_pop_trim_resize();
-    s14_naming_leaves_out_what_is_no_victim();
+    s11_each_removed_value_is_reported_once();
+    s11_freeing_a_cache_reports_no_removals();
+    l02_removals_can_be_routed_to_a_queue();
+    s12_every_operation_is_counted();
+    s14_take_pop_trim_and_resize_report_their_causes();
+    s14_a_named_removal_never_lists_its_own_key();
     l01_callbacks_may_call_back();
     l09_a_refused_configuration_says_why();
-    s02_bounds_hold_whoever_looks("1");
-    s02_bounds_hold_whoever_looks("4");
+    s02_the_limits_hold_for_every_observer("1");
+    s02_the_limits_hold_for_every_observer("4");
     DONE();
 }

@@ -1,4 +1,4 @@
-/* A cache in a file: from C, where paths, structs and functions are the program's. */
+/* Saving a cache to a file and loading it. */
 #include "check.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static int32_t watch(void *user_data, const kvl_transfer_t *progress)
     return ++watcher->calls == watcher->stop_at;
 }
 
-static void s18_a_saved_cache_loads_and_tells_how_far_it_is(void)
+static void s18_a_saved_cache_loads_and_reports_progress(void)
 {
     kvl_cache_t *cache = cache_of(), *other = cache_of();
     struct watcher saving = {0}, loading = {0}, stopping = {.stop_at = 1};
@@ -66,7 +66,7 @@ static void s18_a_saved_cache_loads_and_tells_how_far_it_is(void)
     CHECK(kvl_cache_len(other) == 20000);
     STATUS(kvl_cache_get_into(other, KEY("key 7"), (uint8_t *)value, sizeof value, &len), KVL_VALUE);
     CHECK(len == sizeof value && value[0] == 7 && value[63] == 7);
-    /* Neither function nor places are needed. */
+    /* The progress function and the outputs are optional. */
     STATUS(kvl_cache_save(other, path, NULL, NULL, NULL, 0, NULL), KVL_OK);
     STATUS(kvl_cache_load(other, path, NULL, NULL, &loaded, sizeof loaded, NULL), KVL_OK);
     CHECK(loaded.entries == 0 && loaded.skipped == 20000);
@@ -78,7 +78,7 @@ static void s18_a_saved_cache_loads_and_tells_how_far_it_is(void)
     kvl_cache_release(other);
 }
 
-static void s18_what_is_wrong_with_a_file_is_said(void)
+static void s18_a_damaged_file_gets_its_own_status(void)
 {
     kvl_cache_t *cache = cache_of();
     kvl_error_t *error = NULL;
@@ -170,7 +170,7 @@ static void s18_objects_are_saved_and_loaded_by_functions(void)
     kvl_cache_release(other);
 }
 
-static void l09_what_cannot_be_is_refused(void)
+static void l09_invalid_arguments_are_refused(void)
 {
     kvl_cache_t *cache = cache_of();
     kvl_transfer_t transfer = {0};
@@ -194,10 +194,10 @@ int main(void)
     const char *folder = getenv("TMPDIR");
 
     snprintf(path, sizeof path, "%s/kvlight-saved-%p", folder != NULL ? folder : "/tmp", (void *)&folder);
-    s18_a_saved_cache_loads_and_tells_how_far_it_is();
-    s18_what_is_wrong_with_a_file_is_said();
+    s18_a_saved_cache_loads_and_reports_progress();
+    s18_a_damaged_file_gets_its_own_status();
     s18_objects_are_saved_and_loaded_by_functions();
-    l09_what_cannot_be_is_refused();
+    l09_invalid_arguments_are_refused();
     CHECK(remove(path) == 0);
     DONE();
 }

@@ -1,5 +1,5 @@
-/* Checks for the programs beside this file. CHECK goes on after a failure, so that one run shows all of them; DONE makes the
- * program's exit code say whether there was one. */
+/* Checks for the programs beside this file. CHECK goes on after a failure, so that one run shows all of them; DONE turns
+ * them into the exit code. */
 #ifndef KVL_TESTS_CHECK_H
 #define KVL_TESTS_CHECK_H
 
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Callbacks check too, on threads of their own. */
+/* Atomic, because callbacks on other threads check too. */
 static atomic_int checks_done, checks_failed;
 
 static int check_at(int holds, const char *what, const char *file, int line)
@@ -16,7 +16,7 @@ static int check_at(int holds, const char *what, const char *file, int line)
     checks_done++;
     if (!holds) {
         checks_failed++;
-        printf("%s:%d: does not hold: %s\n", file, line, what);
+        printf("%s:%d: check failed: %s\n", file, line, what);
     }
     return holds;
 }
@@ -24,17 +24,17 @@ static int check_at(int holds, const char *what, const char *file, int line)
 static int check_status_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
 {
     if (!check_at(is == wanted, what, file, line))
-        printf("    it is %s, not %s\n", kvl_status_name(is), kvl_status_name(wanted));
+        printf("    got %s, expected %s\n", kvl_status_name(is), kvl_status_name(wanted));
     return is == wanted;
 }
 
-/* On which terms an answer is stored. */
+/* The terms on which an answer is stored. */
 #define TERMS(ttl_ms, priority, cost) (&(kvl_terms_t){sizeof(kvl_terms_t), (ttl_ms), (priority), (cost), 0, 0, 0, NULL, 0, NULL, 0})
-/* holds? */
+/* Checks a condition. */
 #define CHECK(what) ((void)check_at(!!(what), #what, __FILE__, __LINE__))
-/* answers the status? */
+/* Checks the status that a call returns. */
 #define STATUS(call, wanted) ((void)check_status_at((call), (wanted), #call, __FILE__, __LINE__))
-/* is the text? */
+/* Checks that a string has the expected text. */
 #define TEXT(is, wanted) CHECK(strcmp((is), (wanted)) == 0)
 
 #define DONE()                                                           \

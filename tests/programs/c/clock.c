@@ -2,50 +2,50 @@
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-/* Whatever lies ahead, an advance beyond the end of time returns, and time stops. */
-static void l09a_time_stops_at_the_end_of_its_range(int64_t start, int64_t span, int64_t by)
+/* An advance beyond the end of the range returns, and the clock stays at the end. */
+static void l09a_a_clock_saturates_at_the_end_of_its_range(int64_t start, int64_t span, int64_t by)
 {
-    struct world world;
-    struct heard heard;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_options_t *options = NULL;
     kvl_cache_t *cache = NULL;
     kvl_request_t *request;
     const int64_t end_of_time = start > INT64_MAX - by ? INT64_MAX : start + by;
     int i;
 
-    kvl_clock_release(world.clock);
-    STATUS(kvl_clock_new_manual(start, &world.clock), KVL_OK);
-    STATUS(kvl_config_set_clock(config, world.clock), KVL_OK);
+    kvl_clock_release(fixture.clock);
+    STATUS(kvl_clock_new_manual(start, &fixture.clock), KVL_OK);
+    STATUS(kvl_config_set_clock(config, fixture.clock), KVL_OK);
     STATUS(kvl_config_set_int(config, "cache.ttl_ms", span), KVL_OK);
     STATUS(kvl_config_set_int(config, "attempt_timeout_ms", span), KVL_OK);
-    begin(&world, config);
-    STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
+    create_engine(&fixture, config);
+    STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
     STATUS(kvl_options_new(&options), KVL_OK);
     STATUS(kvl_options_set_int(options, "timeout_ms", span), KVL_OK);
     STATUS(kvl_options_set_int(options, "retry.count", -1), KVL_OK);
     STATUS(kvl_options_set_int(options, "retry.fixed_ms", span), KVL_OK);
-    ask(&heard, &world, "hold", options, NULL);
-    request = next_request(&world);
+    fetch_recorded(&recorder, &fixture, "hold", options, NULL);
+    request = next_request(&fixture);
     kvl_options_free(options);
     for (i = 0; i < 3; i++) {
         STATUS(kvl_cache_put_bytes(cache, KEY("entry"), KEY("v"), NULL), KVL_OK);
-        STATUS(kvl_clock_advance(world.clock, by), KVL_OK);
+        STATUS(kvl_clock_advance(fixture.clock, by), KVL_OK);
         if (i == 0)
-            CHECK(kvl_clock_now_ms(world.clock) == end_of_time);
+            CHECK(kvl_clock_now_ms(fixture.clock) == end_of_time);
     }
     kvl_request_release(request);
     kvl_cache_release(cache);
-    end(&world);
-    CHECK(heard.ended == 1);
-    let_go(&heard);
+    free_engine(&fixture);
+    CHECK(recorder.freed == 1);
+    recorder_release(&recorder);
 }
 
 int main(void)
 {
     static const int64_t starts[] = { 0, 1000000, INT64_MAX / 2, INT64_MAX - 10, INT64_MAX };
     static const int64_t spans[] = { 1, 1000, INT64_MAX / 1000000, INT64_MAX / 2, INT64_MAX };
-    /* the two in the middle: about 2^64 nanoseconds */
+    /* the two in the middle are about 2^64 nanoseconds */
     static const int64_t steps[] = { 100, 18446744073709, 18446744073710, INT64_MAX / 2, INT64_MAX };
     size_t i, j, k;
     kvl_clock_t *clock = NULL;
@@ -73,6 +73,6 @@ int main(void)
     for (i = 0; i < COUNT(starts); i++)
         for (j = 0; j < COUNT(spans); j++)
             for (k = 0; k < COUNT(steps); k++)
-                l09a_time_stops_at_the_end_of_its_range(starts[i], spans[j], steps[k]);
+                l09a_a_clock_saturates_at_the_end_of_its_range(starts[i], spans[j], steps[k]);
     DONE();
 }

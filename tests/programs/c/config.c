@@ -1,4 +1,4 @@
-/* Configurations and options: settings by name, functions with their user data. */
+/* Configurations and options: settings by name, and functions with their user data. */
 #include "check.h"
 
 static int ended;
@@ -9,7 +9,7 @@ static void end(void *user_data)
     ended++;
 }
 
-/* a free may come back to the very configuration that lets it go */
+/* a free function may use the configuration that calls it */
 static kvl_config_t *reentered;
 
 static void end_and_come_back(void *user_data)
@@ -95,7 +95,7 @@ static void settings_are_written_and_read(void)
     kvl_config_free(config);
 }
 
-static void the_first_refusal_is_kept(void)
+static void the_first_invalid_setting_is_reported(void)
 {
     kvl_config_t *config = NULL;
     const char *problem;
@@ -112,7 +112,7 @@ static void the_first_refusal_is_kept(void)
     kvl_config_free(config);
 }
 
-static void user_data_ends_with_the_configuration(void)
+static void user_data_is_freed_with_the_configuration(void)
 {
     kvl_config_t *config = NULL;
 
@@ -128,7 +128,7 @@ static void user_data_ends_with_the_configuration(void)
     CHECK(ended == 5);
 }
 
-static void user_data_ends_when_another_takes_its_place(void)
+static void user_data_is_freed_when_it_is_replaced(void)
 {
     kvl_config_t *config = NULL;
 
@@ -148,7 +148,7 @@ static void user_data_ends_when_another_takes_its_place(void)
     CHECK(ended == 4);
 }
 
-static void a_clock_may_go_before_the_configuration(void)
+static void a_clock_may_be_released_before_the_configuration(void)
 {
     kvl_config_t *config = NULL;
     kvl_clock_t *clock = NULL;
@@ -161,7 +161,7 @@ static void a_clock_may_go_before_the_configuration(void)
     kvl_config_free(config);
 }
 
-static void options_take_what_is_a_fetchs_own(void)
+static void options_accept_only_settings_of_a_fetch(void)
 {
     kvl_options_t *options = NULL;
     const char *problem;
@@ -180,7 +180,7 @@ static void options_take_what_is_a_fetchs_own(void)
     kvl_options_free(NULL);
 }
 
-static void the_list_of_settings_is_there(void)
+static void all_settings_are_listed(void)
 {
     const char *keys = kvl_config_keys_json();
 
@@ -190,7 +190,7 @@ static void the_list_of_settings_is_there(void)
     CHECK(keys == kvl_config_keys_json());
 }
 
-static void l09b_numbers_as_text_are_written_in_one_way(void)
+static void l09b_numbers_as_text_have_one_form(void)
 {
     static const char *const wrong[] = {"+5", " 5", "5 ", "5\n", ""};
     kvl_config_t *config = NULL;
@@ -208,13 +208,13 @@ static void l09b_numbers_as_text_are_written_in_one_way(void)
 
 int main(void)
 {
-    l09b_numbers_as_text_are_written_in_one_way();
+    l09b_numbers_as_text_have_one_form();
     settings_are_written_and_read();
-    the_first_refusal_is_kept();
-    user_data_ends_with_the_configuration();
-    user_data_ends_when_another_takes_its_place();
-    a_clock_may_go_before_the_configuration();
-    options_take_what_is_a_fetchs_own();
-    the_list_of_settings_is_there();
+    the_first_invalid_setting_is_reported();
+    user_data_is_freed_with_the_configuration();
+    user_data_is_freed_when_it_is_replaced();
+    a_clock_may_be_released_before_the_configuration();
+    options_accept_only_settings_of_a_fetch();
+    all_settings_are_listed();
     DONE();
 }

@@ -1,4 +1,4 @@
-/* Errors: code, message, the program's object. */
+/* Errors: code, message, and the program's object. */
 #include "check.h"
 
 static int ended;
@@ -9,7 +9,7 @@ static void end(void *object)
     ended++;
 }
 
-static void an_error_keeps_what_it_was_made_of(void)
+static void an_error_keeps_its_code_message_and_object(void)
 {
     kvl_error_t *error = NULL;
 
@@ -25,7 +25,7 @@ static void an_error_keeps_what_it_was_made_of(void)
     kvl_error_release(error);
 }
 
-static void a_message_is_made_utf_8_and_ends_at_a_nul(void)
+static void a_message_is_converted_to_utf_8_and_ends_at_a_nul(void)
 {
     kvl_error_t *error = NULL;
 
@@ -43,7 +43,7 @@ static void a_message_is_made_utf_8_and_ends_at_a_nul(void)
     kvl_error_release(error);
 }
 
-static void an_object_ends_with_the_last_reference(void)
+static void the_object_of_an_error_is_freed_with_its_last_reference(void)
 {
     kvl_error_t *error = NULL;
 
@@ -56,7 +56,7 @@ static void an_object_ends_with_the_last_reference(void)
     CHECK(ended == 1);
 }
 
-static void what_fails_ends_the_object(void)
+static void a_call_that_fails_frees_the_object(void)
 {
     kvl_error_t *error = NULL;
 
@@ -69,7 +69,7 @@ static void what_fails_ends_the_object(void)
     CHECK(ended == 3);
 }
 
-static void f11a_an_error_says_when_to_try_again(void)
+static void f11a_an_error_can_delay_its_retry(void)
 {
     kvl_error_t *error = NULL;
 
@@ -81,7 +81,7 @@ static void f11a_an_error_says_when_to_try_again(void)
     CHECK(kvl_error_retry_after_ms(error) == 1500);
     STATUS(kvl_error_set_retry_after(error, INT64_MAX), KVL_OK);
     CHECK(kvl_error_retry_after_ms(error) == INT64_MAX);
-    /* what others hold does not change */
+    /* references that others hold are not changed */
     kvl_error_retain(error);
     STATUS(kvl_error_set_retry_after(error, 1), KVL_ERR_ALREADY_USED);
     kvl_error_release(error);
@@ -100,8 +100,8 @@ static void fail_once(void *user_data, kvl_request_t *request)
         STATUS(kvl_request_fail(request, 0, first_failure), KVL_OK);
 }
 
-/* On a clock of its own, on this thread. */
-static void f10b_a_timeout_carries_what_the_attempt_before_failed_with(void)
+/* Driven by a manual clock on this thread. */
+static void f10b_a_timeout_carries_the_error_of_the_previous_attempt(void)
 {
     kvl_config_t *config = NULL;
     kvl_clock_t *clock = NULL;
@@ -147,7 +147,7 @@ static void f10b_a_timeout_carries_what_the_attempt_before_failed_with(void)
     kvl_clock_release(clock);
 }
 
-static void null_is_no_error(void)
+static void null_is_accepted_where_an_error_is_optional(void)
 {
     STATUS(kvl_error_set_retry_after(NULL, 1), KVL_ERR_NULL_POINTER);
     CHECK(kvl_error_retry_after_ms(NULL) == -1);
@@ -163,12 +163,12 @@ static void null_is_no_error(void)
 
 int main(void)
 {
-    an_error_keeps_what_it_was_made_of();
-    a_message_is_made_utf_8_and_ends_at_a_nul();
-    an_object_ends_with_the_last_reference();
-    what_fails_ends_the_object();
-    f11a_an_error_says_when_to_try_again();
-    f10b_a_timeout_carries_what_the_attempt_before_failed_with();
-    null_is_no_error();
+    an_error_keeps_its_code_message_and_object();
+    a_message_is_converted_to_utf_8_and_ends_at_a_nul();
+    the_object_of_an_error_is_freed_with_its_last_reference();
+    a_call_that_fails_frees_the_object();
+    f11a_an_error_can_delay_its_retry();
+    f10b_a_timeout_carries_the_error_of_the_previous_attempt();
+    null_is_accepted_where_an_error_is_optional();
     DONE();
 }

@@ -1,187 +1,187 @@
-/* Fetch handles: made before the call, to cancel by, to wait for, to hurry, and to carry something for the provider.
- * Not reached here: KVL_ERR_PANIC; KVL_ERR_FORKED is reached in tasks.c. */
+/* Fetch handles: cancelling, waiting, changing the urgency, and carrying a context for the provider.
+ * Statuses not reached here: KVL_ERR_PANIC; KVL_ERR_FORKED is reached in tasks.c. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-static void f09_cancel_before_the_call(void)
+static void f09_a_fetch_cancelled_before_the_call_starts_nothing(void)
 {
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_fetch_t *fetch = NULL;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, fetch, hear, &heard, heard_ends, NULL), KVL_ERR_CANCELLED);
-    CHECK(heard.times == 0 && heard.ended == 1);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, fetch, record_result, &recorder, count_free, NULL), KVL_ERR_CANCELLED);
+    CHECK(recorder.events == 0 && recorder.freed == 1);
     STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
     kvl_fetch_release(fetch);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void f09_cancel_while_it_waits_and_after(void)
+static void f09_a_fetch_can_be_cancelled_while_it_waits_and_after(void)
 {
-    struct world world;
-    struct heard mine, theirs;
+    struct fixture fixture;
+    struct recorder mine, theirs;
     kvl_fetch_t *fetch = NULL;
     size_t done = 9, failed = 9, total = 9;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     STATUS(kvl_fetch_progress(fetch, &done, &failed, &total), KVL_OK);
     CHECK(done == 0 && failed == 0 && total == 0);
-    ask(&mine, &world, "hold", NULL, fetch);
-    ask(&theirs, &world, "hold", NULL, NULL);
+    fetch_recorded(&mine, &fixture, "hold", NULL, fetch);
+    fetch_recorded(&theirs, &fixture, "hold", NULL, NULL);
     STATUS(kvl_fetch_wait(fetch, 0), KVL_EMPTY);
     STATUS(kvl_fetch_wait(fetch, 1), KVL_EMPTY);
     STATUS(kvl_fetch_wait(fetch, -2), KVL_ERR_INVALID_ARG);
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
     STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
-    /* the user data ended before the wait did */
-    CHECK(mine.times == 1 && mine.ended == 1 && mine.status == KVL_ERR_CANCELLED && mine.flags == KVL_F_LAST);
+    /* the user data was freed before the wait returned */
+    CHECK(mine.events == 1 && mine.freed == 1 && mine.status == KVL_ERR_CANCELLED && mine.flags == KVL_F_LAST);
     STATUS(kvl_fetch_progress(fetch, &done, &failed, &total), KVL_OK);
     CHECK(done == 1 && failed == 1 && total == 1);
     STATUS(kvl_fetch_progress(fetch, NULL, NULL, NULL), KVL_OK);
-    answer(next_request(&world), "v");
-    ends(&theirs);
+    answer(next_request(&fixture), "v");
+    wait_for_free(&theirs);
     CHECK(theirs.status == KVL_VALUE && theirs.source == KVL_SOURCE_JOINED);
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
     STATUS(kvl_fetch_set_context(fetch, NULL, NULL), KVL_ERR_ALREADY_USED);
-    listen(&theirs, &world);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, fetch, hear, &theirs, heard_ends, NULL), KVL_ERR_ALREADY_USED);
-    CHECK(theirs.ended == 1);
+    recorder_init(&theirs, &fixture);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, fetch, record_result, &theirs, count_free, NULL), KVL_ERR_ALREADY_USED);
+    CHECK(theirs.freed == 1);
     kvl_fetch_release(fetch);
-    let_go(&mine);
-    end(&world);
+    recorder_release(&mine);
+    free_engine(&fixture);
 }
 
-static void f09_release_does_not_cancel(void)
+static void f09_releasing_a_fetch_does_not_cancel_it(void)
 {
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_fetch_t *fetch = NULL;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     CHECK(kvl_fetch_retain(fetch) == fetch);
-    ask(&heard, &world, "hold", NULL, fetch);
+    fetch_recorded(&recorder, &fixture, "hold", NULL, fetch);
     kvl_fetch_release(fetch);
     kvl_fetch_release(fetch);
-    answer(next_request(&world), "v");
-    ends(&heard);
-    CHECK(heard.status == KVL_VALUE);
-    end(&world);
+    answer(next_request(&fixture), "v");
+    wait_for_free(&recorder);
+    CHECK(recorder.status == KVL_VALUE);
+    free_engine(&fixture);
 }
 
-static void f13_urgency_before_and_while_it_waits(void)
+static void f13_urgency_can_be_set_before_and_while_a_fetch_waits(void)
 {
-    struct world world;
-    struct heard busy, hurried, plain;
+    struct fixture fixture;
+    struct recorder busy, hurried, plain;
     kvl_fetch_t *fetch = NULL;
-    kvl_config_t *config = prepare(&world);
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_request_t *request;
     const uint8_t *key;
     size_t len;
 
     STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
-    begin(&world, config);
+    create_engine(&fixture, config);
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     STATUS(kvl_fetch_set_urgency(fetch, 1), KVL_OK);
-    ask(&busy, &world, "hold", NULL, NULL);
-    ask(&hurried, &world, "hold hurried", NULL, fetch);
-    ask(&plain, &world, "hold plain", NULL, NULL);
+    fetch_recorded(&busy, &fixture, "hold", NULL, NULL);
+    fetch_recorded(&hurried, &fixture, "hold hurried", NULL, fetch);
+    fetch_recorded(&plain, &fixture, "hold plain", NULL, NULL);
     STATUS(kvl_fetch_set_urgency(fetch, 7), KVL_OK);
-    answer(next_request(&world), "v");
-    request = next_request(&world);
+    answer(next_request(&fixture), "v");
+    request = next_request(&fixture);
     STATUS(kvl_request_key(request, 0, &key, &len), KVL_OK);
     CHECK(len == strlen("hold hurried") && memcmp(key, "hold hurried", len) == 0);
     CHECK(kvl_request_urgency(request) == 7);
     answer(request, "v");
-    answer(next_request(&world), "v");
-    ends(&busy);
-    ends(&hurried);
-    ends(&plain);
+    answer(next_request(&fixture), "v");
+    wait_for_free(&busy);
+    wait_for_free(&hurried);
+    wait_for_free(&plain);
     kvl_fetch_release(fetch);
-    end(&world);
+    free_engine(&fixture);
 }
 
 struct context {
-    int ended;
+    int freed;
 };
 
 static void context_ends(void *context)
 {
-    ((struct context *)context)->ended++;
+    ((struct context *)context)->freed++;
 }
 
-static void l04_a_context_ends_once(void)
+static void l04_a_context_is_freed_once(void)
 {
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     struct context first = { 0 }, second = { 0 }, third = { 0 };
     kvl_fetch_t *fetch = NULL;
     kvl_request_t *request;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     STATUS(kvl_fetch_set_context(fetch, &first, context_ends), KVL_OK);
     STATUS(kvl_fetch_set_context(fetch, &second, context_ends), KVL_OK);
-    CHECK(first.ended == 1);
-    ask(&heard, &world, "hold", NULL, fetch);
+    CHECK(first.freed == 1);
+    fetch_recorded(&recorder, &fixture, "hold", NULL, fetch);
     STATUS(kvl_fetch_set_context(fetch, &third, context_ends), KVL_ERR_ALREADY_USED);
-    CHECK(third.ended == 1);
-    request = next_request(&world);
+    CHECK(third.freed == 1);
+    request = next_request(&fixture);
     CHECK(kvl_request_context(request, 0) == &second && kvl_request_context(request, 1) == NULL);
     answer(request, "v");
-    ends(&heard);
+    wait_for_free(&recorder);
     kvl_fetch_release(fetch);
 
     STATUS(kvl_fetch_set_context(NULL, &third, context_ends), KVL_ERR_NULL_POINTER);
-    CHECK(third.ended == 2);
+    CHECK(third.freed == 2);
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     STATUS(kvl_fetch_set_context(fetch, &first, context_ends), KVL_OK);
     kvl_fetch_release(fetch);
-    CHECK(first.ended == 2); /* one that was never used */
-    end(&world);
-    CHECK(second.ended == 1);
+    CHECK(first.freed == 2); /* also the context of a handle that was never used */
+    free_engine(&fixture);
+    CHECK(second.freed == 1);
 }
 
 static kvl_fetch_t *waited;
 
-static void wait_inside(struct heard *heard)
+static void wait_inside(struct recorder *recorder)
 {
-    (void)heard;
+    (void)recorder;
     STATUS(kvl_fetch_wait(waited, KVL_FOREVER), KVL_ERR_REENTRANT);
     STATUS(kvl_fetch_wait(waited, 0), KVL_ERR_REENTRANT);
 }
 
 static void f21_a_wait_inside_a_callback_is_refused(void)
 {
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_fetch_new(&waited), KVL_OK);
-    listen(&heard, &world);
-    heard.inside = wait_inside;
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, waited, hear, &heard, heard_ends, NULL), KVL_PENDING);
+    recorder_init(&recorder, &fixture);
+    recorder.first = wait_inside;
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, waited, record_result, &recorder, count_free, NULL), KVL_PENDING);
     STATUS(kvl_fetch_wait(waited, KVL_FOREVER), KVL_OK);
-    CHECK(heard.times == 1 && heard.ended == 1);
+    CHECK(recorder.events == 1 && recorder.freed == 1);
     kvl_fetch_release(waited);
-    end(&world);
+    free_engine(&fixture);
 }
 
 enum { THOUSAND = 1000 };
 
 struct crowd {
     pthread_mutex_t lock;
-    pthread_cond_t news;
+    pthread_cond_t changed;
     int asked, answered, values;
 };
 
-/* Answers when everybody has asked. */
+/* Answers once all fetches have begun. */
 static void provide_later(void *user_data, kvl_request_t *request)
 {
     struct crowd *crowd = user_data;
@@ -189,7 +189,7 @@ static void provide_later(void *user_data, kvl_request_t *request)
 
     pthread_mutex_lock(&crowd->lock);
     while (crowd->asked < THOUSAND)
-        pthread_cond_wait(&crowd->news, &crowd->lock);
+        pthread_cond_wait(&crowd->changed, &crowd->lock);
     pthread_mutex_unlock(&crowd->lock);
     for (i = 0; i < kvl_request_len(request); i++)
         STATUS(kvl_request_resolve_bytes(request, i, KEY("v"), NULL), KVL_OK);
@@ -202,7 +202,7 @@ static void hear_one(void *user_data, const kvl_result_t *result)
     pthread_mutex_lock(&crowd->lock);
     crowd->values += result->status == KVL_VALUE;
     crowd->answered++;
-    pthread_cond_broadcast(&crowd->news);
+    pthread_cond_broadcast(&crowd->changed);
     pthread_mutex_unlock(&crowd->lock);
 }
 
@@ -215,7 +215,7 @@ static void f13f_a_thousand_single_fetches_at_once_on_the_defaults(void)
     int i;
 
     pthread_mutex_init(&crowd.lock, NULL);
-    pthread_cond_init(&crowd.news, NULL);
+    pthread_cond_init(&crowd.changed, NULL);
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_config_set_provider(config, provide_later, &crowd, NULL), KVL_OK);
     STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
@@ -226,44 +226,44 @@ static void f13f_a_thousand_single_fetches_at_once_on_the_defaults(void)
     }
     pthread_mutex_lock(&crowd.lock);
     crowd.asked = THOUSAND;
-    pthread_cond_broadcast(&crowd.news);
+    pthread_cond_broadcast(&crowd.changed);
     while (crowd.answered < THOUSAND)
-        pthread_cond_wait(&crowd.news, &crowd.lock);
+        pthread_cond_wait(&crowd.changed, &crowd.lock);
     CHECK(crowd.values == THOUSAND);
     pthread_mutex_unlock(&crowd.lock);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
-    pthread_cond_destroy(&crowd.news);
+    pthread_cond_destroy(&crowd.changed);
     pthread_mutex_destroy(&crowd.lock);
 }
 
-static void l09b_progress_that_nobody_hears_is_refused(void)
+static void l09b_progress_without_a_function_is_refused(void)
 {
     const kvl_slice_t keys[] = { SLICE("a"), SLICE("b") };
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_options_t *options = NULL;
     kvl_results_t *results = NULL;
     kvl_value_t *value = NULL;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_options_new(&options), KVL_OK);
     STATUS(kvl_options_set_progress(options, NULL, 1), KVL_OK);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), options, NULL, hear, &heard, heard_ends, NULL), KVL_ERR_NO_CALLBACK);
-    CHECK(heard.times == 0 && heard.ended == 1);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_each(world.tasks, keys, COUNT(keys), options, NULL, hear, &heard, heard_ends), KVL_ERR_NO_CALLBACK);
-    CHECK(heard.times == 0 && heard.ended == 1);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_all(world.tasks, keys, COUNT(keys), options, NULL, hear_all, &heard, heard_ends, NULL), KVL_ERR_NO_CALLBACK);
-    CHECK(heard.times == 0 && heard.ended == 1);
-    /* who waits sees no progress, and asks for none */
-    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("k"), options, NULL, &value, NULL), KVL_VALUE);
-    STATUS(kvl_tasks_fetch_all_wait(world.tasks, keys, COUNT(keys), options, NULL, &results), KVL_OK);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), options, NULL, record_result, &recorder, count_free, NULL), KVL_ERR_NO_CALLBACK);
+    CHECK(recorder.events == 0 && recorder.freed == 1);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_each(fixture.tasks, keys, COUNT(keys), options, NULL, record_result, &recorder, count_free), KVL_ERR_NO_CALLBACK);
+    CHECK(recorder.events == 0 && recorder.freed == 1);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_all(fixture.tasks, keys, COUNT(keys), options, NULL, record_results, &recorder, count_free, NULL), KVL_ERR_NO_CALLBACK);
+    CHECK(recorder.events == 0 && recorder.freed == 1);
+    /* a blocking call reports no progress, and needs no function for it */
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), options, NULL, &value, NULL), KVL_VALUE);
+    STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, COUNT(keys), options, NULL, &results), KVL_OK);
     kvl_value_release(value);
     kvl_results_release(results);
     kvl_options_free(options);
-    end(&world);
+    free_engine(&fixture);
 }
 
 static void l09_null(void)
@@ -282,14 +282,14 @@ static void l09_null(void)
 int main(void)
 {
     use_all();
-    f09_cancel_before_the_call();
-    f09_cancel_while_it_waits_and_after();
-    f09_release_does_not_cancel();
-    f13_urgency_before_and_while_it_waits();
-    l04_a_context_ends_once();
+    f09_a_fetch_cancelled_before_the_call_starts_nothing();
+    f09_a_fetch_can_be_cancelled_while_it_waits_and_after();
+    f09_releasing_a_fetch_does_not_cancel_it();
+    f13_urgency_can_be_set_before_and_while_a_fetch_waits();
+    l04_a_context_is_freed_once();
     f21_a_wait_inside_a_callback_is_refused();
     f13f_a_thousand_single_fetches_at_once_on_the_defaults();
-    l09b_progress_that_nobody_hears_is_refused();
+    l09b_progress_without_a_function_is_refused();
     l09_null();
     DONE();
 }

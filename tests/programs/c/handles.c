@@ -1,11 +1,11 @@
-/* Handles that are given up inside the very call that works on them: by a hook, a listener, a destructor, the end of user data (rule
- * L04a). Run under valgrind, which sees whatever is touched after its end. */
+/* Handles that are released inside the call that works on them: by a hook, a listener, a destructor, or a free function (rule
+ * L04a). Valgrind finds any use after free. */
 #include "check.h"
 #include <stdlib.h>
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
-/* what the next function of the program that runs gives up; once */
+/* released by the next function of the program that runs, once */
 struct given_up {
     kvl_tasks_t *tasks;
     kvl_cache_t *cache;
@@ -32,12 +32,12 @@ static void give_up(void *user_data)
     kvl_clock_release(now.clock);
     kvl_cache_release(now.cache);
     kvl_tasks_dispose(now.tasks);
-    /* the engine's last mail lies in it, and goes with it */
+    /* holds the engine's last event, which is freed with it */
     if (now.queue != NULL)
         kvl_queue_dispose(now.queue);
 }
 
-/* Whether a function of the program has run since the last time this was asked. */
+/* Returns whether a function of the program has run since the last call. */
 static int has_run(struct given_up *all)
 {
     int times = all->times;
@@ -99,7 +99,7 @@ static void told(void *user_data, const kvl_result_t *result)
     (void)result;
 }
 
-/* A cache of one entry, with the hooks that are named. */
+/* A cache with one entry and the given hooks. */
 static kvl_cache_t *cache_of(struct given_up *all, uint32_t hooks, kvl_clock_t *clock)
 {
     kvl_config_t *config = NULL;
@@ -123,8 +123,8 @@ static kvl_cache_t *cache_of(struct given_up *all, uint32_t hooks, kvl_clock_t *
     return cache;
 }
 
-/* An engine whose `routes` go to a queue. If that is all of them it has no threads: when it is disposed and its queue with it, nothing
- * else holds it. */
+/* An engine whose `routes` go to a queue. With all routes on the queue it has no threads: once it and its queue are disposed, nothing
+ * holds it any more. */
 static void make_engine_of(struct given_up *all, uint32_t hooks, uint32_t routes)
 {
     kvl_config_t *config = NULL;
@@ -151,7 +151,7 @@ static void make_engine(struct given_up *all, uint32_t hooks)
     make_engine_of(all, hooks, KVL_QUEUE_F_ALL);
 }
 
-/* An object whose destructor gives things up. */
+/* An object whose destructor releases handles. */
 static kvl_value_t *object(struct given_up *all)
 {
     kvl_value_t *value = NULL;
@@ -170,20 +170,20 @@ static void put_object(kvl_cache_t *cache, struct given_up *all, const char *key
 
 /* ---- engines */
 
-static void l04a_the_end_of_user_data_disposes_the_engine_that_is_closed(void)
+static void l04a_freeing_user_data_may_dispose_the_engine_being_closed(void)
 {
     struct given_up all;
 
     make_engine(&all, 0);
     STATUS(kvl_tasks_close(all.tasks, 77, 0, NULL, &all, give_up), KVL_ERR_INVALID_ARG);
     CHECK(has_run(&all));
-    /* without a function, and without a queue for the news, the user data ends at once */
+    /* without a function or a queue for the event, the user data is freed at once */
     make_engine_of(&all, 0, KVL_QUEUE_F_PROVIDER);
     STATUS(kvl_tasks_close(all.tasks, KVL_CLOSE_CANCEL, 0, NULL, &all, give_up), KVL_OK);
     CHECK(has_run(&all));
 }
 
-static void l04a_the_end_of_user_data_disposes_the_engine_that_is_asked(void)
+static void l04a_freeing_user_data_may_dispose_the_engine_of_the_fetch(void)
 {
     const kvl_slice_t key = { (const uint8_t *)"k", 1 };
     kvl_value_t *value = NULL;
@@ -214,7 +214,7 @@ static void l04a_the_end_of_user_data_disposes_the_engine_that_is_asked(void)
     kvl_value_release(value);
 }
 
-static void l04a_a_validator_disposes_the_engine_that_is_asked(void)
+static void l04a_a_validator_may_dispose_the_engine_of_the_fetch(void)
 {
     struct given_up all;
     kvl_value_t *value = NULL;
@@ -231,7 +231,7 @@ static void l04a_a_validator_disposes_the_engine_that_is_asked(void)
 
 /* ---- requests */
 
-/* An engine whose request for "k" is with the story, and all that the story holds of it is `all->request`. */
+/* An engine whose request for "k" is held by the test; `all->request` is the only reference. */
 static void begin_request(struct given_up *all, uint32_t hooks)
 {
     make_engine(all, hooks);
@@ -240,7 +240,7 @@ static void begin_request(struct given_up *all, uint32_t hooks)
     CHECK(all->request != NULL);
 }
 
-static void l04a_a_cost_function_releases_the_request_that_is_answered(void)
+static void l04a_a_cost_function_may_release_the_request_being_answered(void)
 {
     kvl_value_t *value = NULL;
     struct given_up all;
@@ -258,14 +258,14 @@ static void l04a_a_cost_function_releases_the_request_that_is_answered(void)
         case 3: status = kvl_request_supply(all.request, KEY("k"), value, NULL); break;
         default: status = kvl_request_supply_bytes(all.request, KEY("other"), KEY("v"), NULL);
         }
-        /* by then the engine was disposed */
+        /* the engine has been disposed by then */
         CHECK(status == KVL_ERR_CLOSED);
         CHECK(has_run(&all));
     }
     kvl_value_release(value);
 }
 
-static void l04a_a_validator_releases_the_request_that_is_supplied(void)
+static void l04a_a_validator_may_release_the_request_being_supplied(void)
 {
     struct given_up all;
 
@@ -282,7 +282,7 @@ static void hear_cancel(void *user_data, kvl_request_t *request, uint32_t reason
     (void)reason;
 }
 
-static void l04a_the_end_of_a_refused_hook_releases_its_request(void)
+static void l04a_freeing_a_refused_hook_may_release_its_request(void)
 {
     struct given_up all;
 
@@ -290,7 +290,7 @@ static void l04a_the_end_of_a_refused_hook_releases_its_request(void)
     STATUS(kvl_request_on_cancel(all.request, hear_cancel, NULL, NULL), KVL_OK);
     STATUS(kvl_request_on_cancel(all.request, hear_cancel, &all, give_up), KVL_ERR_ALREADY_USED);
     CHECK(has_run(&all));
-    /* and one that the finish lets go of */
+    /* and one that the finish releases */
     begin_request(&all, 0);
     STATUS(kvl_request_on_cancel(all.request, hear_cancel, &all, give_up), KVL_OK);
     STATUS(kvl_request_finish(all.request), KVL_OK);
@@ -299,7 +299,7 @@ static void l04a_the_end_of_a_refused_hook_releases_its_request(void)
 
 /* ---- caches without an engine */
 
-static void l04a_a_destructor_releases_the_cache_that_is_written(void)
+static void l04a_a_destructor_may_release_the_cache_being_written(void)
 {
     struct given_up all = { .times = 0 };
     kvl_value_t *value = NULL;
@@ -323,7 +323,7 @@ static void l04a_a_destructor_releases_the_cache_that_is_written(void)
     }
 }
 
-static void l04a_a_hook_releases_the_cache_that_it_is_called_for(void)
+static void l04a_a_hook_may_release_the_cache_it_is_called_for(void)
 {
     struct given_up all = { .times = 0 };
     kvl_value_t *value = NULL;
@@ -344,7 +344,7 @@ static void l04a_a_hook_releases_the_cache_that_it_is_called_for(void)
     }
 }
 
-static void l04a_a_listener_releases_the_clock_that_is_advanced(void)
+static void l04a_a_listener_may_release_the_clock_being_advanced(void)
 {
     struct given_up all = { .times = 0 };
     kvl_clock_t *clock = NULL;
@@ -366,7 +366,7 @@ static void l04a_a_listener_releases_the_clock_that_is_advanced(void)
 
 /* ---- readers */
 
-static void l04a_a_destructor_frees_the_reader_that_looks(void)
+static void l04a_a_destructor_may_free_the_reader_in_use(void)
 {
     struct given_up all = { .times = 0 };
     int way;
@@ -382,7 +382,7 @@ static void l04a_a_destructor_frees_the_reader_that_looks(void)
         put_object(cache, &all, "a");
         STATUS(kvl_reader_get(reader, KEY("a"), &data, &len, &shown), KVL_VALUE);
         CHECK(shown == &all);
-        /* what is in view is the last reference */
+        /* the iterator's current value is the last reference */
         STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("v"), NULL), KVL_OK);
         CHECK(all.times == 0);
         all.reader = reader;
@@ -396,7 +396,7 @@ static void l04a_a_destructor_frees_the_reader_that_looks(void)
     }
 }
 
-static void l04a_a_hook_frees_the_reader_that_looks(void)
+static void l04a_a_hook_may_free_the_reader_in_use(void)
 {
     struct given_up all = { .times = 0 };
     uint32_t hook;
@@ -415,7 +415,7 @@ static void l04a_a_hook_frees_the_reader_that_looks(void)
     }
 }
 
-static void l04a_a_destructor_frees_the_iterator_that_moves_on(void)
+static void l04a_a_destructor_may_free_the_iterator_being_advanced(void)
 {
     struct given_up all = { .times = 0 };
     kvl_cache_t *cache = cache_of(&all, 0, NULL);
@@ -433,7 +433,7 @@ static void l04a_a_destructor_frees_the_iterator_that_moves_on(void)
 
 /* ---- fetches, configurations, queues */
 
-static void l04a_the_end_of_a_context_releases_its_fetch(void)
+static void l04a_freeing_a_context_may_release_its_fetch(void)
 {
     struct given_up all = { .times = 0 };
 
@@ -443,11 +443,11 @@ static void l04a_the_end_of_a_context_releases_its_fetch(void)
     CHECK(has_run(&all));
 }
 
-static void l04a_the_end_of_user_data_frees_the_configuration_that_is_set(void)
+static void l04a_freeing_user_data_may_free_the_configuration_being_set(void)
 {
     struct given_up all = { .times = 0 };
 
-    /* what was replaced */
+    /* the replaced user data */
     STATUS(kvl_config_new(&all.config), KVL_OK);
     STATUS(kvl_config_set_provider(all.config, provide, &all, give_up), KVL_OK);
     STATUS(kvl_config_set_provider(all.config, provide, NULL, NULL), KVL_OK);
@@ -464,7 +464,7 @@ static void dispose_of_all(void *user_data, const kvl_result_t *result)
     give_up(user_data);
 }
 
-static void l04a_a_callback_disposes_engine_and_queue(void)
+static void l04a_a_callback_may_dispose_the_engine_and_its_queue(void)
 {
     struct given_up all;
     kvl_queue_t *queue;
@@ -479,20 +479,20 @@ static void l04a_a_callback_disposes_engine_and_queue(void)
 
 int main(void)
 {
-    l04a_the_end_of_user_data_disposes_the_engine_that_is_closed();
-    l04a_the_end_of_user_data_disposes_the_engine_that_is_asked();
-    l04a_a_validator_disposes_the_engine_that_is_asked();
-    l04a_a_cost_function_releases_the_request_that_is_answered();
-    l04a_a_validator_releases_the_request_that_is_supplied();
-    l04a_the_end_of_a_refused_hook_releases_its_request();
-    l04a_a_destructor_releases_the_cache_that_is_written();
-    l04a_a_hook_releases_the_cache_that_it_is_called_for();
-    l04a_a_listener_releases_the_clock_that_is_advanced();
-    l04a_a_destructor_frees_the_reader_that_looks();
-    l04a_a_hook_frees_the_reader_that_looks();
-    l04a_a_destructor_frees_the_iterator_that_moves_on();
-    l04a_the_end_of_a_context_releases_its_fetch();
-    l04a_the_end_of_user_data_frees_the_configuration_that_is_set();
-    l04a_a_callback_disposes_engine_and_queue();
+    l04a_freeing_user_data_may_dispose_the_engine_being_closed();
+    l04a_freeing_user_data_may_dispose_the_engine_of_the_fetch();
+    l04a_a_validator_may_dispose_the_engine_of_the_fetch();
+    l04a_a_cost_function_may_release_the_request_being_answered();
+    l04a_a_validator_may_release_the_request_being_supplied();
+    l04a_freeing_a_refused_hook_may_release_its_request();
+    l04a_a_destructor_may_release_the_cache_being_written();
+    l04a_a_hook_may_release_the_cache_it_is_called_for();
+    l04a_a_listener_may_release_the_clock_being_advanced();
+    l04a_a_destructor_may_free_the_reader_in_use();
+    l04a_a_hook_may_free_the_reader_in_use();
+    l04a_a_destructor_may_free_the_iterator_being_advanced();
+    l04a_freeing_a_context_may_release_its_fetch();
+    l04a_freeing_user_data_may_free_the_configuration_being_set();
+    l04a_a_callback_may_dispose_the_engine_and_its_queue();
     DONE();
 }

@@ -1,4 +1,4 @@
-/* Iterators: every entry once, whatever happens meanwhile. */
+/* Iterators: each entry is returned once, whatever is written meanwhile. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
@@ -26,7 +26,7 @@ static void counts(void *user_data)
     ++*(int *)user_data;
 }
 
-static void s18_an_iterator_shows_each_entry_with_all_that_is_known_of_it(void)
+static void s18_an_iterator_returns_each_entry_with_its_properties(void)
 {
     kvl_cache_t *cache = cache_of();
     kvl_iterator_t *iterator = NULL;
@@ -57,7 +57,7 @@ static void s18_an_iterator_shows_each_entry_with_all_that_is_known_of_it(void)
         } else {
             STATUS(status, KVL_VALUE);
             CHECK(entry.object == &ends && entry.data == NULL);
-            /* In view, it outlives its entry. */
+            /* The iterator keeps its current object, even after the entry is removed. */
             STATUS(kvl_cache_remove(cache, KEY("object")), KVL_OK);
             CHECK(ends == 0);
             seen |= 4;
@@ -71,10 +71,10 @@ static void s18_an_iterator_shows_each_entry_with_all_that_is_known_of_it(void)
     kvl_cache_release(cache);
 }
 
-static void s18_what_stays_is_shown_once_and_an_iterator_keeps_the_cache(void)
+static void s18_a_lasting_entry_is_returned_once_and_an_iterator_keeps_the_cache(void)
 {
     enum { KEPT = 2000 };
-    static unsigned char times[KEPT];
+    static unsigned char events[KEPT];
     kvl_cache_t *cache = cache_of();
     kvl_iterator_t *iterator = NULL;
     kvl_result_t entry;
@@ -88,8 +88,8 @@ static void s18_what_stays_is_shown_once_and_an_iterator_keeps_the_cache(void)
     while (kvl_iterator_next(iterator, &entry, sizeof entry) == KVL_VALUE) {
         memcpy(&number, entry.data, sizeof number);
         if (number < KEPT)
-            times[number]++;
-        /* Newcomers may come into view, others take their place. */
+            events[number]++;
+        /* New entries may be returned too; half of those returned are removed again. */
         if (next < 10 * KEPT)
             put_number(cache, next++);
         if (number >= KEPT && number % 2) {
@@ -98,7 +98,7 @@ static void s18_what_stays_is_shown_once_and_an_iterator_keeps_the_cache(void)
         }
     }
     for (number = 0; number < KEPT; number++)
-        right += times[number] == 1;
+        right += events[number] == 1;
     CHECK(right == KEPT);
     kvl_iterator_free(iterator);
 
@@ -108,29 +108,29 @@ static void s18_what_stays_is_shown_once_and_an_iterator_keeps_the_cache(void)
     kvl_iterator_free(iterator);
 }
 
-static void s18_the_entries_of_an_engine_can_be_seen_until_it_is_freed(void)
+static void s18_an_engines_entries_can_be_iterated_until_it_is_freed(void)
 {
-    struct world world;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_cache_t *cache;
     kvl_iterator_t *iterator = NULL;
     kvl_result_t entry;
 
-    begin(&world, config);
-    STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
+    create_engine(&fixture, config);
+    STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
     put_number(cache, 7);
     STATUS(kvl_iterator_new(cache, &iterator), KVL_OK);
     STATUS(kvl_iterator_next(iterator, &entry, sizeof entry), KVL_VALUE);
-    STATUS(kvl_tasks_free(world.tasks), KVL_OK);
+    STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
     CHECK(entry.data_len == sizeof(int) && memcmp(entry.key, "key 7", 5) == 0);
     STATUS(kvl_iterator_next(iterator, &entry, sizeof entry), KVL_ERR_CLOSED);
     kvl_iterator_free(iterator);
     kvl_cache_release(cache);
-    CHECK(wait_for(&world, &world.ended, 1));
-    forget(&world);
+    CHECK(wait_for(&fixture, &fixture.freed, 1));
+    fixture_destroy(&fixture);
 }
 
-static void l09_an_iterator_refuses_what_cannot_be(void)
+static void l09_an_iterator_refuses_invalid_arguments(void)
 {
     kvl_cache_t *cache = cache_of();
     kvl_iterator_t *iterator = (kvl_iterator_t *)&cache;
@@ -155,9 +155,9 @@ static void l09_an_iterator_refuses_what_cannot_be(void)
 int main(void)
 {
     use_all();
-    s18_an_iterator_shows_each_entry_with_all_that_is_known_of_it();
-    s18_what_stays_is_shown_once_and_an_iterator_keeps_the_cache();
-    s18_the_entries_of_an_engine_can_be_seen_until_it_is_freed();
-    l09_an_iterator_refuses_what_cannot_be();
+    s18_an_iterator_returns_each_entry_with_its_properties();
+    s18_a_lasting_entry_is_returned_once_and_an_iterator_keeps_the_cache();
+    s18_an_engines_entries_can_be_iterated_until_it_is_freed();
+    l09_an_iterator_refuses_invalid_arguments();
     DONE();
 }

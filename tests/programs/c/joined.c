@@ -6,7 +6,7 @@
 
 enum { WAITERS = 6 };
 
-struct world {
+struct fixture {
     kvl_queue_t *queue;
     kvl_tasks_t *tasks;
     kvl_request_t *held;
@@ -16,7 +16,7 @@ struct world {
 };
 
 struct waiter {
-    struct world *world;
+    struct fixture *fixture;
     int nth, calls, ended;
     kvl_status_t status;
     kvl_source_t source;
@@ -24,15 +24,15 @@ struct waiter {
 
 static void provide(void *user_data, kvl_request_t *request)
 {
-    struct world *world = user_data;
+    struct fixture *fixture = user_data;
 
-    world->held = kvl_request_retain(request);
+    fixture->held = kvl_request_retain(request);
 }
 
 static void receive(void *user_data, const kvl_result_t *result)
 {
     struct waiter *waiter = user_data;
-    struct world *world = waiter->world;
+    struct fixture *fixture = waiter->fixture;
 
     CHECK(result->flags & KVL_F_LAST);
     CHECK(result->index == 0 && result->key_len == 1 && result->key[0] == 'k');
@@ -40,12 +40,12 @@ static void receive(void *user_data, const kvl_result_t *result)
     waiter->calls++;
     waiter->status = result->status;
     waiter->source = result->source;
-    if (world->calls < WAITERS)
-        world->order[world->calls] = waiter->nth;
-    world->calls++;
-    if (world->calls == world->disposes_at) {
-        kvl_tasks_dispose(world->tasks);
-        kvl_queue_dispose(world->queue);
+    if (fixture->calls < WAITERS)
+        fixture->order[fixture->calls] = waiter->nth;
+    fixture->calls++;
+    if (fixture->calls == fixture->disposes_at) {
+        kvl_tasks_dispose(fixture->tasks);
+        kvl_queue_dispose(fixture->queue);
     }
 }
 
@@ -54,105 +54,105 @@ static void end(void *user_data)
     struct waiter *waiter = user_data;
 
     waiter->ended++;
-    waiter->world->ended++;
+    waiter->fixture->ended++;
 }
 
-static void begin(struct world *world, struct waiter *waiters, kvl_result_fn function)
+static void begin(struct fixture *fixture, struct waiter *waiters, kvl_result_fn function)
 {
     kvl_config_t *config;
 
-    memset(world, 0, sizeof *world);
-    STATUS(kvl_queue_new(0, &world->queue), KVL_OK);
+    memset(fixture, 0, sizeof *fixture);
+    STATUS(kvl_queue_new(0, &fixture->queue), KVL_OK);
     STATUS(kvl_config_new(&config), KVL_OK);
-    STATUS(kvl_config_set_provider(config, provide, world, NULL), KVL_OK);
-    STATUS(kvl_config_set_queue(config, world->queue, KVL_QUEUE_F_ALL), KVL_OK);
-    STATUS(kvl_tasks_new(config, &world->tasks, NULL), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide, fixture, NULL), KVL_OK);
+    STATUS(kvl_config_set_queue(config, fixture->queue, KVL_QUEUE_F_ALL), KVL_OK);
+    STATUS(kvl_tasks_new(config, &fixture->tasks, NULL), KVL_OK);
     kvl_config_free(config);
     for (int i = 0; i < WAITERS; i++) {
-        waiters[i] = (struct waiter){ world, i, 0, 0, KVL_MISS, KVL_SOURCE_NONE };
-        STATUS(kvl_tasks_fetch(world->tasks, KEY("k"), NULL, NULL, function, &waiters[i], end, NULL), KVL_PENDING);
+        waiters[i] = (struct waiter){ fixture, i, 0, 0, KVL_MISS, KVL_SOURCE_NONE };
+        STATUS(kvl_tasks_fetch(fixture->tasks, KEY("k"), NULL, NULL, function, &waiters[i], end, NULL), KVL_PENDING);
     }
-    STATUS(kvl_queue_poll(world->queue, 1, 60000, NULL), KVL_OK);
-    CHECK(world->held != NULL && world->calls == 0 && world->ended == 0);
+    STATUS(kvl_queue_poll(fixture->queue, 1, 60000, NULL), KVL_OK);
+    CHECK(fixture->held != NULL && fixture->calls == 0 && fixture->ended == 0);
 }
 
-static void answer(struct world *world)
+static void answer(struct fixture *fixture)
 {
-    STATUS(kvl_request_resolve_bytes(world->held, 0, KEY("v"), NULL), KVL_OK);
-    STATUS(kvl_request_finish(world->held), KVL_OK);
-    kvl_request_release(world->held);
+    STATUS(kvl_request_resolve_bytes(fixture->held, 0, KEY("v"), NULL), KVL_OK);
+    STATUS(kvl_request_finish(fixture->held), KVL_OK);
+    kvl_request_release(fixture->held);
 }
 
-static void finish(struct world *world)
+static void finish(struct fixture *fixture)
 {
-    kvl_tasks_dispose(world->tasks);
-    while (kvl_queue_poll(world->queue, SIZE_MAX, 0, NULL) == KVL_OK) {}
-    kvl_queue_dispose(world->queue);
+    kvl_tasks_dispose(fixture->tasks);
+    while (kvl_queue_poll(fixture->queue, SIZE_MAX, 0, NULL) == KVL_OK) {}
+    kvl_queue_dispose(fixture->queue);
 }
 
 static void f03_each_gets_one_result_in_the_order_in_which_they_joined(void)
 {
     /* one by one, and in one call */
     for (size_t most = 1; most <= WAITERS; most += WAITERS - 1) {
-        struct world world;
+        struct fixture fixture;
         struct waiter waiters[WAITERS];
         size_t ran, polls = 0;
 
-        begin(&world, waiters, receive);
-        answer(&world);
-        while (world.calls < WAITERS && polls++ < WAITERS) {
-            STATUS(kvl_queue_poll(world.queue, most, 60000, &ran), KVL_OK);
-            CHECK(ran == most && world.calls == world.ended);
+        begin(&fixture, waiters, receive);
+        answer(&fixture);
+        while (fixture.calls < WAITERS && polls++ < WAITERS) {
+            STATUS(kvl_queue_poll(fixture.queue, most, 60000, &ran), KVL_OK);
+            CHECK(ran == most && fixture.calls == fixture.ended);
         }
         for (int i = 0; i < WAITERS; i++) {
-            CHECK(world.order[i] == i && waiters[i].calls == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_VALUE);
+            CHECK(fixture.order[i] == i && waiters[i].calls == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_VALUE);
             CHECK(waiters[i].source == (i == 0 ? KVL_SOURCE_PROVIDER : KVL_SOURCE_JOINED));
         }
-        finish(&world);
-        CHECK(world.ended == WAITERS);
+        finish(&fixture);
+        CHECK(fixture.ended == WAITERS);
     }
 }
 
 static void l02_each_can_be_taken_out_as_an_event(void)
 {
-    struct world world;
+    struct fixture fixture;
     struct waiter waiters[WAITERS];
     kvl_event_t event;
 
-    begin(&world, waiters, NULL);
-    answer(&world);
-    STATUS(kvl_queue_poll(world.queue, SIZE_MAX, 0, NULL), KVL_ERR_NO_CALLBACK);
+    begin(&fixture, waiters, NULL);
+    answer(&fixture);
+    STATUS(kvl_queue_poll(fixture.queue, SIZE_MAX, 0, NULL), KVL_ERR_NO_CALLBACK);
     for (int i = 0; i < WAITERS; i++) {
-        STATUS(kvl_queue_next(world.queue, 60000, &event, sizeof event), KVL_OK);
-        CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == world.tasks);
+        STATUS(kvl_queue_next(fixture.queue, 60000, &event, sizeof event), KVL_OK);
+        CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == fixture.tasks);
         CHECK(event.result->status == KVL_VALUE && event.result->data_len == 1 && event.result->key[0] == 'k');
         /* its user data ends when the next event is read */
-        CHECK(world.ended == i && waiters[i].ended == 0);
+        CHECK(fixture.ended == i && waiters[i].ended == 0);
     }
-    STATUS(kvl_queue_next(world.queue, 0, &event, sizeof event), KVL_EMPTY);
-    CHECK(world.ended == WAITERS);
-    finish(&world);
+    STATUS(kvl_queue_next(fixture.queue, 0, &event, sizeof event), KVL_EMPTY);
+    CHECK(fixture.ended == WAITERS);
+    finish(&fixture);
 }
 
 static void l04_user_data_ends_without_a_result_when_the_queue_is_disposed_of(void)
 {
     /* no function is called once the queue is disposed of: before the load ends, or in the callback of some of its waiters */
     for (int calls = 0; calls <= WAITERS; calls += 2) {
-        struct world world;
+        struct fixture fixture;
         struct waiter waiters[WAITERS];
 
-        begin(&world, waiters, receive);
-        world.disposes_at = calls;
+        begin(&fixture, waiters, receive);
+        fixture.disposes_at = calls;
         if (calls == 0) {
-            kvl_tasks_dispose(world.tasks);
-            kvl_queue_dispose(world.queue);
-            STATUS(kvl_request_finish(world.held), KVL_ERR_CLOSED);
-            kvl_request_release(world.held);
+            kvl_tasks_dispose(fixture.tasks);
+            kvl_queue_dispose(fixture.queue);
+            STATUS(kvl_request_finish(fixture.held), KVL_ERR_CLOSED);
+            kvl_request_release(fixture.held);
         } else {
-            answer(&world);
-            kvl_queue_poll(world.queue, SIZE_MAX, 60000, NULL);
+            answer(&fixture);
+            kvl_queue_poll(fixture.queue, SIZE_MAX, 60000, NULL);
         }
-        CHECK(world.calls == calls && world.ended == WAITERS);
+        CHECK(fixture.calls == calls && fixture.ended == WAITERS);
         for (int i = 0; i < WAITERS; i++)
             CHECK(waiters[i].calls == (i < calls) && waiters[i].ended == 1);
     }
@@ -160,17 +160,17 @@ static void l04_user_data_ends_without_a_result_when_the_queue_is_disposed_of(vo
 
 static void l05_a_close_settles_all(void)
 {
-    struct world world;
+    struct fixture fixture;
     struct waiter waiters[WAITERS];
 
-    begin(&world, waiters, receive);
-    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
-    kvl_request_release(world.held);
-    while (world.calls < WAITERS)
-        STATUS(kvl_queue_poll(world.queue, SIZE_MAX, 60000, NULL), KVL_OK);
+    begin(&fixture, waiters, receive);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
+    kvl_request_release(fixture.held);
+    while (fixture.calls < WAITERS)
+        STATUS(kvl_queue_poll(fixture.queue, SIZE_MAX, 60000, NULL), KVL_OK);
     for (int i = 0; i < WAITERS; i++)
         CHECK(waiters[i].calls == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_ERR_CLOSED);
-    finish(&world);
+    finish(&fixture);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* Keys as the program's functions are shown them: the empty one, and one that lies where the answer is written (rule L09). */
+/* Keys as the program's functions see them: the empty key, and a key inside the buffer that the value is written to (rule L09). */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
@@ -6,7 +6,7 @@
 
 static atomic_int shown;
 
-/* An empty key is shown as 0 bytes that are somewhere: what is at NULL, or at 1, cannot be compared or copied by a careful program. */
+/* An empty key has 0 bytes at a valid address: a program may not pass NULL or 1 to memcmp or memcpy. */
 static void is_somewhere(const uint8_t *key, size_t key_len)
 {
     if (key_len != 0)
@@ -69,7 +69,7 @@ static kvl_config_t *with_all_functions(void)
     return config;
 }
 
-static void l09_the_empty_key_is_shown_as_no_bytes_that_are_somewhere(uint32_t routes)
+static void l09_the_empty_key_has_a_valid_address(uint32_t routes)
 {
     static const kvl_slice_t twice[] = { { NULL, 0 }, { NULL, 0 } };
     static const uint32_t lens[] = { 0, 0 };
@@ -98,7 +98,7 @@ static void l09_the_empty_key_is_shown_as_no_bytes_that_are_somewhere(uint32_t r
         CHECK(event.kind == KVL_EVENT_REQUEST);
         look_at_the_request(NULL, event.request);
     }
-    STATUS(kvl_tasks_fetch_all(tasks, twice, 2, NULL, NULL, hear_all, NULL, NULL, &results), KVL_OK);
+    STATUS(kvl_tasks_fetch_all(tasks, twice, 2, NULL, NULL, record_results, NULL, NULL, &results), KVL_OK);
     is_somewhere(kvl_results_at(results, 1)->key, kvl_results_at(results, 1)->key_len);
     kvl_results_release(results);
     STATUS(kvl_cache_get_many(cache, twice, 2, values, statuses), KVL_OK);
@@ -129,7 +129,7 @@ static void hear_key(void *user_data, kvl_status_t status, const uint8_t *key, s
     heard_key[key_len] = '\0';
 }
 
-static void l09_a_key_may_lie_where_its_value_is_copied_to(int listens)
+static void l09_a_key_may_overlap_the_buffer_for_its_value(int listens)
 {
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
@@ -155,9 +155,9 @@ static void l09_a_key_may_lie_where_its_value_is_copied_to(int listens)
 int main(void)
 {
     use_all();
-    l09_the_empty_key_is_shown_as_no_bytes_that_are_somewhere(0);
-    l09_the_empty_key_is_shown_as_no_bytes_that_are_somewhere(KVL_QUEUE_F_ALL);
-    l09_a_key_may_lie_where_its_value_is_copied_to(0);
-    l09_a_key_may_lie_where_its_value_is_copied_to(1);
+    l09_the_empty_key_has_a_valid_address(0);
+    l09_the_empty_key_has_a_valid_address(KVL_QUEUE_F_ALL);
+    l09_a_key_may_overlap_the_buffer_for_its_value(0);
+    l09_a_key_may_overlap_the_buffer_for_its_value(1);
     DONE();
 }

@@ -1,4 +1,4 @@
-/* What the library does to the process that it lives in: signals, stacks, forks (rules L06a, L08a). */
+/* What the library does to its process: signals, stacks, forks (rules L06a, L08a). */
 #define _GNU_SOURCE
 #include "engine.h"
 #include <poll.h>
@@ -9,7 +9,7 @@
 static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 static const int others[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGALRM };
 
-/* How many signals this thread treats otherwise than a thread of the library is to. */
+/* The number of signals whose mask on this thread differs from what a library thread must have. */
 static int wrong_signals(void)
 {
     sigset_t blocked;
@@ -48,40 +48,40 @@ static void handle(int signal)
 static void look(void)
 {
     CHECK(wrong_signals() == 0);
-    /* raised by the thread for itself, as a fault is: blocked, it would stay pending */
+    /* raised by the thread itself, as a fault is; if it were blocked, it would stay pending */
     handled = 0;
     CHECK(raise(SIGILL) == 0 && handled == 1);
     looks++;
 }
 
-static void look_in_provider(struct world *world)
+static void look_in_provider(struct fixture *fixture)
 {
-    (void)world;
+    (void)fixture;
     look();
 }
 
-static void look_in_callback(struct heard *heard)
+static void look_in_callback(struct recorder *recorder)
 {
-    (void)heard;
+    (void)recorder;
     look();
 }
 
 static void look_when_woken(void *user_data)
 {
-    struct world *world = user_data;
+    struct fixture *fixture = user_data;
 
     look();
-    pthread_mutex_lock(&world->lock);
-    world->ended++;
-    pthread_cond_broadcast(&world->news);
-    pthread_mutex_unlock(&world->lock);
+    pthread_mutex_lock(&fixture->lock);
+    fixture->freed++;
+    pthread_cond_broadcast(&fixture->changed);
+    pthread_mutex_unlock(&fixture->lock);
 }
 
-static void l08a_threads_of_the_library_see_faults_and_no_other_signals(void)
+static void l08a_library_threads_block_all_signals_except_faults(void)
 {
     struct sigaction action, before;
-    struct world world, woken;
-    struct heard heard;
+    struct fixture fixture, woken;
+    struct recorder recorder;
     kvl_queue_t *queue = NULL;
     kvl_value_t *value = NULL;
     kvl_event_t event;
@@ -91,25 +91,25 @@ static void l08a_threads_of_the_library_see_faults_and_no_other_signals(void)
     action.sa_handler = handle;
     CHECK(sigaction(SIGILL, &action, &before) == 0);
 
-    begin(&world, prepare(&world));
-    world.inside = look_in_provider;
-    listen(&heard, &world);
-    heard.inside = look_in_callback;
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_PENDING);
-    ends(&heard);
-    end(&world);
+    create_engine(&fixture, fixture_init(&fixture));
+    fixture.first = look_in_provider;
+    recorder_init(&recorder, &fixture);
+    recorder.first = look_in_callback;
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
+    wait_for_free(&recorder);
+    free_engine(&fixture);
 
-    kvl_config_free(prepare(&woken));
-    CHECK(wait_for(&woken, &woken.ended, 1));
+    kvl_config_free(fixture_init(&woken));
+    CHECK(wait_for(&woken, &woken.freed, 1));
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
     STATUS(kvl_queue_set_wake(queue, look_when_woken, &woken, NULL), KVL_OK);
     STATUS(kvl_value_new_object_on(queue, &drops, 1, NULL, &value), KVL_OK);
     kvl_value_release(value);
-    CHECK(wait_for(&woken, &woken.ended, 2));
+    CHECK(wait_for(&woken, &woken.freed, 2));
     STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_OK);
     CHECK(event.kind == KVL_EVENT_DROP && event.user_data == &drops);
     STATUS(kvl_queue_free(queue), KVL_OK);
-    forget(&woken);
+    fixture_destroy(&woken);
     CHECK(looks == 3);
     CHECK(sigaction(SIGILL, &before, NULL) == 0);
 }
@@ -118,41 +118,41 @@ static void l08a_threads_of_the_library_see_faults_and_no_other_signals(void)
 
 static size_t largest;
 
-static void measure(struct world *world)
+static void measure(struct fixture *fixture)
 {
-    (void)world;
+    (void)fixture;
     largest = stack_size();
 }
 
-static size_t stack_of(kvl_config_t *config, struct world *world)
+static size_t stack_of(kvl_config_t *config, struct fixture *fixture)
 {
     kvl_value_t *value = NULL;
 
-    begin(world, config);
-    world->inside = measure;
-    STATUS(kvl_tasks_fetch_wait(world->tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    create_engine(fixture, config);
+    fixture->first = measure;
+    STATUS(kvl_tasks_fetch_wait(fixture->tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
-    end(world);
+    free_engine(fixture);
     return largest;
 }
 
-static void l08a_the_stack_of_a_provider_is_as_large_as_it_was_set(void)
+static void l08a_a_provider_thread_has_the_configured_stack(void)
 {
     static const int64_t sizes[] = { 1 << 20, 24 << 20, 3 << 20 };
-    struct world world;
+    struct fixture fixture;
     kvl_config_t *config;
     kvl_runtime_t *runtime = NULL;
     size_t i, size;
 
-    CHECK(stack_of(prepare(&world), &world) >= (size_t)8 << 20);
+    CHECK(stack_of(fixture_init(&fixture), &fixture) >= (size_t)8 << 20);
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
     for (i = 0; i < 2 * COUNT(sizes); i++) {
         const int64_t wanted = sizes[i % COUNT(sizes)];
-        config = prepare(&world);
+        config = fixture_init(&fixture);
         STATUS(kvl_config_set_int(config, "tasks.stack_bytes", wanted), KVL_OK);
         if (i >= COUNT(sizes))
             STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
-        size = stack_of(config, &world);
+        size = stack_of(config, &fixture);
         CHECK(size >= (size_t)wanted && size < (size_t)wanted + (1 << 20));
     }
     STATUS(kvl_runtime_free(runtime), KVL_OK);
@@ -163,7 +163,7 @@ static void l08a_the_stack_of_a_provider_is_as_large_as_it_was_set(void)
 
 /* ---- forks ----------------------------------------------------------------------------------------------------------- */
 
-/* Runs `child` in a fork. Says how much was wrong there. */
+/* Runs `child` in a fork. Returns how many checks failed there. */
 static unsigned char in_a_fork(unsigned char (*child)(void *), void *argument)
 {
     unsigned char wrong = 255;
@@ -174,10 +174,10 @@ static unsigned char in_a_fork(unsigned char (*child)(void *), void *argument)
     fflush(stdout);
     pid = fork();
     if (pid == 0) {
-        /* a lock of the parent's that is held for ever is no success */
+        /* fails instead of hanging if the child waits for a lock of the parent */
         alarm(60);
         wrong = child(argument);
-        /* killed rather than ended: what the parent left in this memory is nobody's leak */
+        /* killed instead of exiting, because a leak checker would report the memory copied from the parent */
         if (write(answers[1], &wrong, 1) == 1)
             raise(SIGKILL);
         _exit(1);
@@ -194,7 +194,7 @@ struct bound {
     kvl_queue_t *queue;
     kvl_value_t *value, *silent;
     kvl_error_t *error;
-    int ended;
+    int freed;
 };
 
 static void one_more(void *object)
@@ -209,9 +209,9 @@ static unsigned char release_in_the_child(void *argument)
     unsigned char wrong = 0;
 
     kvl_value_release(bound->value);
-    wrong = (unsigned char)(wrong + (bound->ended != 1));
+    wrong = (unsigned char)(wrong + (bound->freed != 1));
     kvl_error_release(bound->error);
-    wrong = (unsigned char)(wrong + (bound->ended != 2));
+    wrong = (unsigned char)(wrong + (bound->freed != 2));
     kvl_value_release(bound->silent);
     return (unsigned char)(wrong + (kvl_queue_next(bound->queue, 0, &event, sizeof event) != KVL_ERR_FORKED));
 }
@@ -222,7 +222,7 @@ static int is_readable(int fd)
     return poll(&look, 1, 0) == 1;
 }
 
-static void l06a_what_is_bound_to_a_queue_ends_in_the_child_where_it_is_released(uint32_t flags)
+static void l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(uint32_t flags)
 {
     static int object;
     struct bound bound;
@@ -232,30 +232,30 @@ static void l06a_what_is_bound_to_a_queue_ends_in_the_child_where_it_is_released
     memset(&bound, 0, sizeof bound);
     STATUS(kvl_queue_new(flags, &bound.queue), KVL_OK);
     STATUS(kvl_queue_fd(bound.queue, &fd), KVL_OK);
-    STATUS(kvl_value_new_object_on(bound.queue, &bound.ended, 1, one_more, &bound.value), KVL_OK);
+    STATUS(kvl_value_new_object_on(bound.queue, &bound.freed, 1, one_more, &bound.value), KVL_OK);
     STATUS(kvl_value_new_object_on(bound.queue, &object, 1, NULL, &bound.silent), KVL_OK);
-    STATUS(kvl_error_new_object(1, "no", 2, 0, bound.queue, &bound.ended, one_more, &bound.error), KVL_OK);
+    STATUS(kvl_error_new_object(1, "no", 2, 0, bound.queue, &bound.freed, one_more, &bound.error), KVL_OK);
 
     CHECK(in_a_fork(release_in_the_child, &bound) == 0);
-    CHECK(!is_readable(fd) && bound.ended == 0);
+    CHECK(!is_readable(fd) && bound.freed == 0);
     STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_EMPTY);
 
-    /* the parent is unharmed */
+    /* the parent still works */
     kvl_value_release(bound.value);
     kvl_error_release(bound.error);
     kvl_value_release(bound.silent);
-    CHECK(is_readable(fd) && bound.ended == 0);
+    CHECK(is_readable(fd) && bound.freed == 0);
     STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_OK);
-    CHECK(event.kind == KVL_EVENT_DROP && event.user_data == &object && bound.ended == 2);
+    CHECK(event.kind == KVL_EVENT_DROP && event.user_data == &object && bound.freed == 2);
     STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_EMPTY);
     CHECK(!is_readable(fd));
     STATUS(kvl_queue_free(bound.queue), KVL_OK);
 }
 
-/* The parent's handles are refused by name, whatever the thread was inside of, and new ones work. */
+/* The parent's handles return FORKED, even inside a callback, and new handles work. */
 static unsigned char in_the_child_of_a_callback(void *argument)
 {
-    struct world *parents = argument;
+    struct fixture *parents = argument;
     unsigned char wrong = 0;
     kvl_value_t *value = NULL;
     kvl_queue_t *queue = NULL;
@@ -267,19 +267,19 @@ static unsigned char in_the_child_of_a_callback(void *argument)
     wrong = (unsigned char)(wrong + (kvl_queue_new(0, &queue) != KVL_OK));
     wrong = (unsigned char)(wrong + (kvl_queue_next(queue, 0, &event, sizeof event) != KVL_EMPTY));
     wrong = (unsigned char)(wrong + (kvl_queue_free(queue) != KVL_OK));
-    /* SIGUSR2 is blocked by the program itself, on the thread that made the engine */
+    /* the program blocks SIGUSR2 on the thread that creates the engine */
     wrong = (unsigned char)(wrong + (pthread_sigmask(SIG_SETMASK, NULL, &blocked) != 0));
     wrong = (unsigned char)(wrong + (sigismember(&blocked, SIGTERM) != 0) + (sigismember(&blocked, SIGUSR2) != 1));
-#ifndef KVL_RACE /* parking_lot, which stands for std's locks there, keeps the parent's threads in a table of its own */
+#ifndef KVL_RACE /* parking_lot, which replaces std's locks in that build, keeps a table of the parent's threads */
     {
-        struct world child;
-        kvl_config_t *config = prepare(&child);
+        struct fixture child;
+        kvl_config_t *config = fixture_init(&child);
 
         wrong = (unsigned char)(wrong + (kvl_tasks_new(config, &child.tasks, NULL) != KVL_OK));
         kvl_config_free(config);
         wrong = (unsigned char)(wrong + (kvl_tasks_fetch_wait(child.tasks, KEY("k"), NULL, NULL, &value, NULL) != KVL_VALUE));
         kvl_value_release(value);
-        wrong = (unsigned char)(wrong + (kvl_tasks_free(child.tasks) != KVL_OK) + (child.ended != 1));
+        wrong = (unsigned char)(wrong + (kvl_tasks_free(child.tasks) != KVL_OK) + (child.freed != 1));
     }
 #endif
     return wrong;
@@ -287,44 +287,44 @@ static unsigned char in_the_child_of_a_callback(void *argument)
 
 static unsigned char wrong_in_provider, wrong_in_callback;
 
-static void fork_in_provider(struct world *world)
+static void fork_in_provider(struct fixture *fixture)
 {
-    wrong_in_provider = in_a_fork(in_the_child_of_a_callback, world);
+    wrong_in_provider = in_a_fork(in_the_child_of_a_callback, fixture);
 }
 
-static void fork_in_callback(struct heard *heard)
+static void fork_in_callback(struct recorder *recorder)
 {
-    wrong_in_callback = in_a_fork(in_the_child_of_a_callback, heard->world);
+    wrong_in_callback = in_a_fork(in_the_child_of_a_callback, recorder->fixture);
 }
 
-static void l06a_a_fork_inside_a_callback_is_a_fork_like_any_other(void)
+static void l06a_a_fork_inside_a_callback_is_survived(void)
 {
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     sigset_t blocked, before;
 
     CHECK(sigemptyset(&blocked) == 0 && sigaddset(&blocked, SIGUSR2) == 0);
     CHECK(pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
-    begin(&world, prepare(&world));
-    world.inside = fork_in_provider;
-    listen(&heard, &world);
-    heard.inside = fork_in_callback;
+    create_engine(&fixture, fixture_init(&fixture));
+    fixture.first = fork_in_provider;
+    recorder_init(&recorder, &fixture);
+    recorder.first = fork_in_callback;
     wrong_in_provider = wrong_in_callback = 255;
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_PENDING);
-    ends(&heard);
-    STATUS(heard.status, KVL_VALUE);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
+    wait_for_free(&recorder);
+    STATUS(recorder.status, KVL_VALUE);
     CHECK(wrong_in_provider == 0 && wrong_in_callback == 0);
-    end(&world);
+    free_engine(&fixture);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
 int main(void)
 {
     use_all();
-    l08a_threads_of_the_library_see_faults_and_no_other_signals();
-    l08a_the_stack_of_a_provider_is_as_large_as_it_was_set();
-    l06a_what_is_bound_to_a_queue_ends_in_the_child_where_it_is_released(0);
-    l06a_what_is_bound_to_a_queue_ends_in_the_child_where_it_is_released(KVL_QUEUE_NEW_PIPE);
-    l06a_a_fork_inside_a_callback_is_a_fork_like_any_other();
+    l08a_library_threads_block_all_signals_except_faults();
+    l08a_a_provider_thread_has_the_configured_stack();
+    l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(0);
+    l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(KVL_QUEUE_NEW_PIPE);
+    l06a_a_fork_inside_a_callback_is_survived();
     DONE();
 }

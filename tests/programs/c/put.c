@@ -1,4 +1,4 @@
-/* Puts on terms and on conditions, and touches (rules S06, S17). */
+/* Puts with terms, conditional puts, and touches (rules S06, S17). */
 #include "check.h"
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
@@ -54,7 +54,7 @@ static kvl_status_t put_on(struct world world, const char *key, const char *text
     return kvl_cache_put_bytes(world.cache, KEY(key), KEY(text), &terms);
 }
 
-static void s06_terms_state_what_differs(void)
+static void s06_terms_override_the_configuration(void)
 {
     struct world world = world_of(-1);
     kvl_terms_t terms = KVL_TERMS_INIT;
@@ -66,7 +66,7 @@ static void s06_terms_state_what_differs(void)
     CHECK(ttl_left(world, "k") == 20);
     STATUS(kvl_cache_put_bytes(world.cache, KEY("k"), KEY("v"), NULL), KVL_OK);
     CHECK(ttl_left(world, "k") == 1000);
-    terms.struct_size = offsetof(kvl_terms_t, stale_ttl_ms) - 1; /* less than any version had */
+    terms.struct_size = offsetof(kvl_terms_t, stale_ttl_ms) - 1; /* smaller than the cost of any version */
     STATUS(kvl_cache_put_bytes(world.cache, KEY("k"), KEY("w"), &terms), KVL_ERR_BAD_VALUE);
     STATUS(put_on(world, "k", "w", -3, 0), KVL_ERR_BAD_VALUE);
     STATUS(put_on(world, "k", "w", 5, 8), KVL_ERR_BAD_VALUE);
@@ -75,16 +75,16 @@ static void s06_terms_state_what_differs(void)
     world_end(world);
 }
 
-static void s17_a_put_keeps_the_end_of_what_was_there(void)
+static void s17_a_put_can_keep_the_expiry_of_the_replaced_entry(void)
 {
     struct world world = world_of(-1);
 
-    STATUS(put_on(world, "k", "1", 50, KVL_PUT_F_KEEP_TTL), KVL_OK); /* nothing there: the TTL that is stated */
+    STATUS(put_on(world, "k", "1", 50, KVL_PUT_F_KEEP_TTL), KVL_OK); /* no entry: the stated TTL applies */
     CHECK(ttl_left(world, "k") == 50);
     STATUS(kvl_clock_advance(world.clock, 20), KVL_OK);
     STATUS(put_on(world, "k", "2", 5000, KVL_PUT_F_KEEP_TTL), KVL_OK);
     CHECK(ttl_left(world, "k") == 30 && holds(world, "k", "2"));
-    STATUS(put_on(world, "k", "3", 0, KVL_PUT_F_KEEP_TTL), KVL_OK); /* it has one, so 0 does not count */
+    STATUS(put_on(world, "k", "3", 0, KVL_PUT_F_KEEP_TTL), KVL_OK); /* it has an entry, so a TTL of 0 does not apply */
     CHECK(ttl_left(world, "k") == 30 && holds(world, "k", "3"));
     STATUS(kvl_clock_advance(world.clock, 30), KVL_OK);
     STATUS(put_on(world, "k", "4", 0, KVL_PUT_F_KEEP_TTL), KVL_REFUSED);
@@ -94,7 +94,7 @@ static void s17_a_put_keeps_the_end_of_what_was_there(void)
     world_end(world);
 }
 
-static void s17_a_put_only_if_absent_or_present(void)
+static void s17_a_put_can_require_an_entry_or_none(void)
 {
     struct world world = world_of(-1);
     kvl_stats_t before, after;
@@ -111,13 +111,13 @@ static void s17_a_put_only_if_absent_or_present(void)
     STATUS(kvl_clock_advance(world.clock, 50), KVL_OK);
     STATUS(put_on(world, "k", "3", 50, KVL_PUT_F_IF_PRESENT), KVL_MISS);
     STATUS(kvl_cache_put(world.cache, KEY("k"), kvl_value_null(), NULL), KVL_OK);
-    STATUS(put_on(world, "k", "3", 50, KVL_PUT_F_IF_ABSENT), KVL_CONFLICT); /* null is an entry */
+    STATUS(put_on(world, "k", "3", 50, KVL_PUT_F_IF_ABSENT), KVL_CONFLICT); /* a null is an entry too */
     STATUS(put_on(world, "k", "3", 50, KVL_PUT_F_IF_PRESENT | KVL_PUT_F_KEEP_TTL), KVL_OK);
     CHECK(holds(world, "k", "3"));
     world_end(world);
 }
 
-static void s17_compare_and_put(void)
+static void s17_compare_put_replaces_only_the_expected_value(void)
 {
     struct world world = world_of(-1);
     kvl_value_t *one = NULL, *same = NULL, *two = NULL;
@@ -196,16 +196,16 @@ static void s17_a_touch_is_a_use(void)
     STATUS(put_on(world, "b", "2", KVL_TTL_NEVER, 0), KVL_OK);
     STATUS(kvl_cache_touch(world.cache, KEY("a"), KVL_TTL_NEVER), KVL_OK);
     STATUS(kvl_cache_trim_to(world.cache, 1), KVL_OK);
-    STATUS(kvl_cache_contains(world.cache, KEY("a")), KVL_VALUE); /* b was used longer ago */
+    STATUS(kvl_cache_contains(world.cache, KEY("a")), KVL_VALUE); /* b was used less recently */
     world_end(world);
 }
 
 int main(void)
 {
-    s06_terms_state_what_differs();
-    s17_a_put_keeps_the_end_of_what_was_there();
-    s17_a_put_only_if_absent_or_present();
-    s17_compare_and_put();
+    s06_terms_override_the_configuration();
+    s17_a_put_can_keep_the_expiry_of_the_replaced_entry();
+    s17_a_put_can_require_an_entry_or_none();
+    s17_compare_put_replaces_only_the_expected_value();
     s17_a_touch_renews_the_ttl_and_nothing_else();
     s17_a_touch_is_a_use();
     DONE();

@@ -1,4 +1,4 @@
-/* Readers: a view on a value that lives until the next call. */
+/* Readers: a borrowed view of a value, valid until the next call. */
 #include "check.h"
 
 struct witness {
@@ -29,7 +29,7 @@ static void put(kvl_cache_t *cache, const char *key, const char *text)
     STATUS(kvl_cache_put_bytes(cache, KEY(key), KEY(text), NULL), KVL_OK);
 }
 
-static void s01_a_reader_sees_all_outcomes(void)
+static void s01_a_reader_returns_all_outcomes(void)
 {
     kvl_cache_t *cache = cache_of();
     kvl_reader_t *reader = NULL;
@@ -62,7 +62,7 @@ static void s01_a_reader_sees_all_outcomes(void)
     STATUS(kvl_reader_get(reader, KEY("o"), &data, &len, NULL), KVL_ERR_WRONG_KIND);
     CHECK(len == 99);
 
-    /* S05, S12: lookups as any other */
+    /* S05, S12: counted and used like any other lookup */
     STATUS(kvl_cache_stats(cache, &stats, sizeof stats), KVL_OK);
     CHECK(stats.hits == 4 && stats.null_hits == 1 && stats.misses == 1);
     kvl_reader_free(reader);
@@ -91,7 +91,7 @@ static void s16_a_view_outlives_its_entry(void)
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_MISS);
     CHECK(witness.ended == 1);
 
-    /* done lets go at once; the end of the reader too */
+    /* done releases the value at once; so does freeing the reader */
     put(cache, "a", "apple");
     STATUS(kvl_value_new_extern(bytes, 7, &witness, end, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("k"), value, NULL), KVL_OK);
@@ -112,7 +112,7 @@ static void s16_a_view_outlives_its_entry(void)
 
 int main(void)
 {
-    s01_a_reader_sees_all_outcomes();
+    s01_a_reader_returns_all_outcomes();
     s16_a_view_outlives_its_entry();
     kvl_reader_done(NULL);
     kvl_reader_free(NULL);

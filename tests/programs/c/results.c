@@ -1,25 +1,25 @@
-/* What a fetch of many keys comes to, and how its results are read (rules F05, F17, F18, F22). */
+/* The results of a fetch of many keys (rules F05, F17, F18, F22). */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-static kvl_results_t *fetch_all(struct world *world, const kvl_slice_t *keys, size_t n, const kvl_options_t *options)
+static kvl_results_t *fetch_all(struct fixture *fixture, const kvl_slice_t *keys, size_t n, const kvl_options_t *options)
 {
-    struct heard heard;
+    struct recorder recorder;
     kvl_results_t *results;
 
-    listen(&heard, world);
-    STATUS(kvl_tasks_fetch_all(world->tasks, keys, n, options, NULL, hear_all, &heard, heard_ends, NULL), KVL_PENDING);
-    ends(&heard);
-    CHECK(heard.times == 1);
-    results = heard.results;
+    recorder_init(&recorder, fixture);
+    STATUS(kvl_tasks_fetch_all(fixture->tasks, keys, n, options, NULL, record_results, &recorder, count_free, NULL), KVL_PENDING);
+    wait_for_free(&recorder);
+    CHECK(recorder.events == 1);
+    results = recorder.results;
     CHECK(results != NULL);
     return results;
 }
 
-static void put(struct world *world, const char *key, const char *text)
+static void put(struct fixture *fixture, const char *key, const char *text)
 {
     kvl_cache_t *cache = NULL;
-    STATUS(kvl_tasks_cache(world->tasks, &cache), KVL_OK);
+    STATUS(kvl_tasks_cache(fixture->tasks, &cache), KVL_OK);
     STATUS(kvl_cache_put_bytes(cache, KEY(key), KEY(text), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_OK);
     kvl_cache_release(cache);
 }
@@ -30,21 +30,21 @@ static uint32_t is_not_bad(void *user_data, const uint8_t *key, size_t key_len)
     return !(key_len == 3 && memcmp(key, "bad", 3) == 0);
 }
 
-static void f05_f18_f22_each_position_in_the_order_asked_with_its_source_and_its_error(void)
+static void f05_f18_f22_results_are_in_order_with_their_sources_and_errors(void)
 {
     static const kvl_slice_t keys[] = { SLICE("stored"), SLICE("k"), SLICE("fail"), SLICE("bad"), SLICE("null"),
                                         SLICE("k"), SLICE("fail"), SLICE("nothing") };
-    struct world world;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_results_t *results;
     const kvl_result_t *result, *array;
     size_t i, stride = 0;
 
     STATUS(kvl_config_set_validator(config, is_not_bad, NULL, NULL), KVL_OK);
-    begin(&world, config);
-    put(&world, "stored", "v");
-    STATUS(kvl_clock_advance(world.clock, 40), KVL_OK);
-    results = fetch_all(&world, keys, COUNT(keys), NULL);
+    create_engine(&fixture, config);
+    put(&fixture, "stored", "v");
+    STATUS(kvl_clock_advance(fixture.clock, 40), KVL_OK);
+    results = fetch_all(&fixture, keys, COUNT(keys), NULL);
     CHECK(kvl_results_len(results) == COUNT(keys));
     STATUS(kvl_results_status(results), KVL_OK);
 
@@ -71,7 +71,7 @@ static void f05_f18_f22_each_position_in_the_order_asked_with_its_source_and_its
     STATUS(kvl_results_at(results, 3)->status, KVL_INVALID_KEY);
     STATUS(kvl_results_at(results, 4)->status, KVL_NULL);
     CHECK(kvl_results_at(results, 5)->source == KVL_SOURCE_JOINED);
-    CHECK(kvl_results_at(results, 6)->error == result->error); /* one error, the same object */
+    CHECK(kvl_results_at(results, 6)->error == result->error); /* one error object, shared */
     STATUS(kvl_results_at(results, 7)->status, KVL_ERR_UNANSWERED);
 
     CHECK(kvl_results_count(results, KVL_COUNT_VALUES) == 3);
@@ -89,92 +89,92 @@ static void f05_f18_f22_each_position_in_the_order_asked_with_its_source_and_its
     STATUS(kvl_error_status(kvl_results_error_at(results, 1)), KVL_ERR_UNANSWERED);
     CHECK(kvl_results_error_at(results, 2) == NULL);
     kvl_results_release(results);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void f05_an_empty_batch_is_told_too(void)
+static void f05_an_empty_batch_is_delivered_too(void)
 {
-    struct world world;
+    struct fixture fixture;
     kvl_results_t *results;
     size_t stride = 0;
 
-    begin(&world, prepare(&world));
-    results = fetch_all(&world, NULL, 0, NULL);
+    create_engine(&fixture, fixture_init(&fixture));
+    results = fetch_all(&fixture, NULL, 0, NULL);
     CHECK(kvl_results_len(results) == 0 && kvl_results_at(results, 0) == NULL);
     CHECK(kvl_results_array(results, &stride) == NULL && stride > 0);
     STATUS(kvl_results_status(results), KVL_OK);
     kvl_results_release(results);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void f17_how_the_whole_ended(void)
+static void f17_a_batch_has_a_status_of_its_own(void)
 {
     static const kvl_slice_t both[] = { SLICE("fail"), SLICE("hold") }, late[] = { SLICE("late"), SLICE("hold too") },
                              cancel[] = { SLICE("cancel"), SLICE("hold three") }, closed[] = { SLICE("k"), SLICE("hold four") };
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_options_t *options;
     kvl_results_t *results;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
 
     options = option("batch.mode", "all_or_nothing");
-    results = fetch_all(&world, both, 2, options);
+    results = fetch_all(&fixture, both, 2, options);
     STATUS(kvl_results_status(results), KVL_ERR_PROVIDER);
     CHECK(kvl_results_count_status(results, KVL_ERR_PROVIDER) == 1 && kvl_results_count_status(results, KVL_ERR_CANCELLED) == 1);
     kvl_results_release(results);
     kvl_options_free(options);
 
     options = option("timeout_ms", "500");
-    results = fetch_all(&world, late, 2, options);
+    results = fetch_all(&fixture, late, 2, options);
     STATUS(kvl_results_status(results), KVL_ERR_TIMEOUT);
     CHECK(kvl_results_at(results, 1)->status == KVL_ERR_TIMEOUT);
     kvl_results_release(results);
     kvl_options_free(options);
 
-    STATUS(kvl_fetch_new(&world.cancel), KVL_OK);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_all(world.tasks, cancel, 2, NULL, world.cancel, hear_all, &heard, heard_ends, NULL), KVL_PENDING);
-    ends(&heard);
-    STATUS(heard.status, KVL_ERR_CANCELLED);
-    let_go(&heard);
-    kvl_fetch_release(world.cancel);
+    STATUS(kvl_fetch_new(&fixture.cancel), KVL_OK);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_all(fixture.tasks, cancel, 2, NULL, fixture.cancel, record_results, &recorder, count_free, NULL), KVL_PENDING);
+    wait_for_free(&recorder);
+    STATUS(recorder.status, KVL_ERR_CANCELLED);
+    recorder_release(&recorder);
+    kvl_fetch_release(fixture.cancel);
 
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_all(world.tasks, closed, 2, NULL, NULL, hear_all, &heard, heard_ends, NULL), KVL_PENDING);
-    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
-    ends(&heard);
-    STATUS(heard.status, KVL_ERR_CLOSED);
-    STATUS(kvl_tasks_free(world.tasks), KVL_OK);
-    /* what was asked for and never answered; the first was not even taken if its batch had failed before */
-    while (world.taken < world.came)
-        kvl_request_release(world.held[world.taken++]);
-    CHECK(wait_for(&world, &world.ended, 1));
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_all(fixture.tasks, closed, 2, NULL, NULL, record_results, &recorder, count_free, NULL), KVL_PENDING);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
+    wait_for_free(&recorder);
+    STATUS(recorder.status, KVL_ERR_CLOSED);
+    STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
+    /* requests that were never answered; the first was not even taken if its batch had already failed */
+    while (fixture.held_taken < fixture.held_len)
+        kvl_request_release(fixture.held[fixture.held_taken++]);
+    CHECK(wait_for(&fixture, &fixture.freed, 1));
     /* results outlive their engine */
-    CHECK(kvl_results_len(heard.results) == 2 && kvl_results_retain(heard.results) == heard.results);
-    kvl_results_release(heard.results);
-    STATUS(kvl_results_at(heard.results, 1)->status, KVL_ERR_CLOSED);
-    let_go(&heard);
-    forget(&world);
+    CHECK(kvl_results_len(recorder.results) == 2 && kvl_results_retain(recorder.results) == recorder.results);
+    kvl_results_release(recorder.results);
+    STATUS(kvl_results_at(recorder.results, 1)->status, KVL_ERR_CLOSED);
+    recorder_release(&recorder);
+    fixture_destroy(&fixture);
 }
 
-static void f02_what_is_resident_is_answered_by_the_call(void)
+static void f02_a_resident_batch_is_answered_by_the_call(void)
 {
     static const kvl_slice_t keys[] = { SLICE("a"), SLICE("b"), SLICE("a") };
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_results_t *ready = NULL;
 
-    begin(&world, prepare(&world));
-    put(&world, "a", "1");
-    put(&world, "b", "2");
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_all(world.tasks, keys, 3, NULL, NULL, hear_all, &heard, heard_ends, &ready), KVL_OK);
-    CHECK(heard.times == 0 && heard.ended == 1);
+    create_engine(&fixture, fixture_init(&fixture));
+    put(&fixture, "a", "1");
+    put(&fixture, "b", "2");
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_all(fixture.tasks, keys, 3, NULL, NULL, record_results, &recorder, count_free, &ready), KVL_OK);
+    CHECK(recorder.events == 0 && recorder.freed == 1);
     CHECK(kvl_results_len(ready) == 3 && kvl_results_count(ready, KVL_COUNT_FROM_STORE) == 3);
     CHECK(kvl_results_at(ready, 1)->data[0] == '2');
     kvl_results_release(ready);
-    end(&world);
+    free_engine(&fixture);
 }
 
 static void l09_null(void)
@@ -190,25 +190,25 @@ static void l09_null(void)
     kvl_results_release(NULL);
 }
 
-/* As many errors as keys. Were each looked for among all before it, this would take hours. */
-static void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number(void)
+/* As many errors as keys. In quadratic time this would take hours. */
+static void l09a_listing_the_errors_of_many_keys_takes_linear_time(void)
 {
     enum { KEYS = 20000 };
     static char names[KEYS][16];
     static kvl_slice_t keys[KEYS];
-    struct world world;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_results_t *results;
     kvl_error_t *before = NULL;
     size_t i;
 
     STATUS(kvl_config_set_int(config, "batch.max_keys", KEYS), KVL_OK);
-    begin(&world, config);
+    create_engine(&fixture, config);
     for (i = 0; i < KEYS; i++) {
         keys[i].len = (size_t)snprintf(names[i], sizeof names[i], "fail %zu", i / 2 * 2);
         keys[i].data = (const uint8_t *)names[i];
     }
-    results = fetch_all(&world, keys, KEYS, NULL);
+    results = fetch_all(&fixture, keys, KEYS, NULL);
     for (i = 0; i < kvl_results_error_len(results); i++) {
         kvl_error_t *error = kvl_results_error_at(results, i);
         CHECK(error != NULL && error != before && error == kvl_results_at(results, 2 * i)->error);
@@ -216,17 +216,17 @@ static void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_th
     }
     CHECK(i == KEYS / 2 && kvl_results_error_at(results, i) == NULL);
     kvl_results_release(results);
-    end(&world);
+    free_engine(&fixture);
 }
 
 int main(void)
 {
     use_all();
-    l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number();
-    f05_f18_f22_each_position_in_the_order_asked_with_its_source_and_its_error();
-    f05_an_empty_batch_is_told_too();
-    f17_how_the_whole_ended();
-    f02_what_is_resident_is_answered_by_the_call();
+    l09a_listing_the_errors_of_many_keys_takes_linear_time();
+    f05_f18_f22_results_are_in_order_with_their_sources_and_errors();
+    f05_an_empty_batch_is_delivered_too();
+    f17_a_batch_has_a_status_of_its_own();
+    f02_a_resident_batch_is_answered_by_the_call();
     l09_null();
     DONE();
 }

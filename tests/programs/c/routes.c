@@ -1,4 +1,4 @@
-/* The eight mixtures of routes: results, requests and removals, each to a queue or to threads of the library (rules L02a, L05b). */
+/* All eight combinations of routes: results, requests and removals, each on a queue or on threads of the library (rules L02a, L05b). */
 #define _POSIX_C_SOURCE 200809L
 #include "../system.h"
 #include "check.h"
@@ -9,10 +9,10 @@
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 #define MIXTURES 8
 
-/* what of the program's runs for an engine */
+/* the kinds of code of the program that run for an engine */
 enum place { RESULT, PROVIDER, REMOVAL, CANCEL, DESTRUCTOR, CLOSED, PLACES };
 
-/* which bit routes it to a queue */
+/* the bit that routes each of them to a queue */
 static const uint32_t routed_by[PLACES] = { KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS,
                                             KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_RESULTS };
 
@@ -24,7 +24,7 @@ struct story {
     kvl_tasks_t *tasks;
     kvl_cache_t *cache;
     kvl_request_t *held; /* of a key that begins with "hold" */
-    enum place blocks;   /* waits inside until `open` */
+    enum place blocks;   /* waits inside the call until `open` */
     int open, freed, late, stopped;
     int times[PLACES], data_ended, provider_ended, listener_ended, removals_before_the_result;
     pthread_t where[PLACES];
@@ -44,7 +44,7 @@ static void wait_until(struct story *story, const int *number, int wanted)
     CHECK(reached);
 }
 
-/* Looks for a moment whether the number changes, which it is not to do. */
+/* Checks for a moment that the number does not change. */
 static void stays(struct story *story, const int *number, int wanted)
 {
     struct timespec end;
@@ -69,7 +69,7 @@ static void count(struct story *story, int *number)
     pthread_mutex_unlock(&story->lock);
 }
 
-/* what each function of the program does */
+/* called by every function of the program */
 static void inside(struct story *story, enum place place)
 {
     int before;
@@ -81,7 +81,7 @@ static void inside(struct story *story, enum place place)
     pthread_cond_broadcast(&story->news);
     while (story->blocks == place && !story->open)
         pthread_cond_wait(&story->news, &story->lock);
-    /* what ran when the engine was freed was waited for; what begins after it came out of a queue */
+    /* free waited for calls that were running; calls that begin later came out of a queue */
     if (story->freed && (!before || (story->mixture & routed_by[place]) == 0))
         story->late++;
     pthread_mutex_unlock(&story->lock);
@@ -107,7 +107,7 @@ static void provide(void *user_data, kvl_request_t *request)
         pthread_mutex_unlock(&story->lock);
         return;
     }
-    /* an engine that closes meanwhile does not take it */
+    /* an engine that is closing refuses it */
     kvl_request_resolve_bytes(request, 0, KEY("v"), NULL);
 }
 
@@ -179,7 +179,7 @@ static void begin(struct story *story, uint32_t mixture, int with_one_queue)
     kvl_config_free(config);
 }
 
-/* runs what waits in a queue */
+/* runs the events of a queue */
 static void drain(kvl_queue_t *queue)
 {
     size_t ran;
@@ -221,7 +221,7 @@ static void put_object(struct story *story, const char *key)
     kvl_value_release(value);
 }
 
-/* reads until the number is reached, as a program with a loop does */
+/* reads the queue until the number is reached, as an event loop does */
 static void read_until(struct story *story, enum place place, int wanted)
 {
     if (story->mixture & routed_by[place]) {
@@ -240,7 +240,7 @@ static void read_until(struct story *story, enum place place, int wanted)
 
 /* ---- where things run ------------------------------------------------------------------------------------------------ */
 
-static void l02a_each_thing_runs_where_it_was_routed(uint32_t mixture)
+static void l02a_each_event_runs_where_it_was_routed(uint32_t mixture)
 {
     struct story story;
     kvl_fetch_t *handle = NULL;
@@ -270,7 +270,7 @@ static void l02a_each_thing_runs_where_it_was_routed(uint32_t mixture)
     drain_all(&story);
     read_until(&story, CLOSED, 1);
     for (place = 0; place < PLACES; place++) {
-        /* a value that the listener was shown ends behind it */
+        /* a value that was passed to the listener is freed after it */
         int here = place == DESTRUCTOR ? (mixture & KVL_QUEUE_F_REMOVALS) != 0 : (mixture & routed_by[place]) != 0;
         CHECK(story.times[place] >= 1);
         CHECK(pthread_equal(story.where[place], pthread_self()) == here);
@@ -282,8 +282,8 @@ static void l02a_each_thing_runs_where_it_was_routed(uint32_t mixture)
     end(&story);
 }
 
-/* In one queue the removal of what a load replaced comes before the load's result. */
-static void l02a_a_result_comes_behind_the_removal_of_what_it_replaced(void)
+/* In one queue, the removal of the value that a load replaced comes before the load's result. */
+static void l02a_a_result_comes_after_the_removal_of_the_value_it_replaced(void)
 {
     struct story story;
     kvl_options_t *options = NULL;
@@ -332,7 +332,7 @@ static void *free_it(void *argument)
     return NULL;
 }
 
-static void l05b_free_waits_for_what_runs(uint32_t mixture, enum place place, int with_one_queue)
+static void l05b_free_waits_for_running_callbacks(uint32_t mixture, enum place place, int with_one_queue)
 {
     struct story story;
     struct reader readers[3];
@@ -391,7 +391,7 @@ static void l05b_free_waits_for_what_runs(uint32_t mixture, enum place place, in
 
 /* ---- closed comes last ----------------------------------------------------------------------------------------------- */
 
-/* Something lies in every queue that there is: a result, a cancel hook, a removal. */
+/* Every queue holds an event: a result, a cancel hook, or a removal. */
 static void fill_queues(struct story *story)
 {
     fetch(story, "hold", NULL, NULL);
@@ -407,7 +407,7 @@ static void fill_queues(struct story *story)
     STATUS(kvl_cache_remove(story->cache, KEY("object")), KVL_OK);
 }
 
-static void l05b_closed_is_told_behind_all_that_runs(uint32_t mixture, int first)
+static void l05b_closed_is_delivered_after_all_callbacks(uint32_t mixture, int first)
 {
     struct story story;
     int i, left = 0;
@@ -435,8 +435,8 @@ static void l05b_closed_is_told_behind_all_that_runs(uint32_t mixture, int first
     end(&story);
 }
 
-/* A request that nobody took yet and nobody wants any more is taken back: neither its slot nor the end waits for a reader. */
-static void l05b_a_request_that_waits_in_a_queue_is_taken_back(void)
+/* A request in a queue that is no longer wanted is withdrawn: neither its slot nor the close waits for a reader. */
+static void l05b_a_request_in_a_queue_is_withdrawn(void)
 {
     struct story story;
     kvl_fetch_t *handle = NULL;
@@ -462,8 +462,8 @@ static void l05b_a_request_that_waits_in_a_queue_is_taken_back(void)
     end(&story);
 }
 
-/* The thread that reads is the one that frees: what lies in queues stays there until it is read, or ends with the queue. */
-static void l05b_free_does_not_wait_for_what_lies_in_queues(uint32_t mixture, int reads)
+/* The thread that reads the queue is the one that frees the engine: events stay in the queue until they are read or the queue is freed. */
+static void l05b_free_does_not_wait_for_events_in_queues(uint32_t mixture, int reads)
 {
     struct story story;
     int lies = (mixture & KVL_QUEUE_F_RESULTS) != 0;
@@ -491,7 +491,7 @@ static void l05b_free_does_not_wait_for_what_lies_in_queues(uint32_t mixture, in
 
 static int threads, descriptors;
 
-/* The system may list a thread for a moment after it ended, and a disposed engine ends by itself. */
+/* The system may list a thread for a moment after its end, and nothing waits for a disposed engine to end. */
 static void nothing_is_left(void)
 {
     CHECK(threads_come_to(threads));
@@ -499,7 +499,7 @@ static void nothing_is_left(void)
 
 enum goes { QUEUE_FREED, QUEUE_DISPOSED, QUEUE_DISPOSED_FIRST, QUEUE_READ, WAYS };
 
-static void l05b_dispose_ends_without_a_reader(uint32_t mixture, enum goes way, int cache_stays)
+static void l05b_dispose_ends_an_engine_whose_queue_nobody_reads(uint32_t mixture, enum goes way, int cache_stays)
 {
     struct story story;
     int i;
@@ -508,7 +508,7 @@ static void l05b_dispose_ends_without_a_reader(uint32_t mixture, enum goes way, 
     for (i = 0; i < 3; i++)
         CHECK(wait_for_queue(story.queues[i], 0) >= 0);
     fill_queues(&story);
-    /* one more that nobody takes, and an object in the store */
+    /* one more request that is never taken, and an object in the store */
     fetch(&story, "waits", NULL, NULL);
     put_object(&story, "stays");
     if (!cache_stays)
@@ -541,8 +541,8 @@ static void l05b_dispose_ends_without_a_reader(uint32_t mixture, enum goes way, 
     end(&story);
 }
 
-/* The queue goes while the provider is still at work, on a thread of the library or of the program. */
-static void l05b_a_queue_goes_before_the_last_call_is_back(uint32_t mixture, int disposed)
+/* The queue is freed while the provider is still running, on a thread of the library or of the program. */
+static void l05b_a_queue_may_be_freed_before_the_last_call_returns(uint32_t mixture, int disposed)
 {
     struct story story;
     struct reader reader = { &story, NULL };
@@ -590,8 +590,8 @@ static void give_the_queue_up(void *object)
     kvl_queue_dispose(given_up);
 }
 
-/* Inside a function that runs where the queue is read. */
-static void l05b_a_queue_may_be_given_up_while_it_is_read(int polls)
+/* Runs inside a function that is called while the queue is read. */
+static void l05b_a_queue_may_be_disposed_while_it_is_read(int polls)
 {
     static int object;
     kvl_value_t *first = NULL, *second = NULL;
@@ -608,7 +608,7 @@ static void l05b_a_queue_may_be_given_up_while_it_is_read(int polls)
     else
         STATUS(kvl_queue_next(given_up, KVL_FOREVER, &event, sizeof event), KVL_EMPTY);
     CHECK(ran == (polls ? 1 : 7));
-    kvl_value_release(second); /* its queue is gone: it ends here */
+    kvl_value_release(second); /* its queue has been freed, so it ends here */
     kvl_queue_dispose(NULL);
 }
 
@@ -622,22 +622,22 @@ int main(void)
     for (mixture = 0; mixture < MIXTURES; mixture++) {
         enum place place;
 
-        l02a_each_thing_runs_where_it_was_routed(mixture);
+        l02a_each_event_runs_where_it_was_routed(mixture);
         for (place = RESULT; place <= DESTRUCTOR; place++)
-            l05b_free_waits_for_what_runs(mixture, place, mixture % 2 == 1 && place % 2 == 1);
+            l05b_free_waits_for_running_callbacks(mixture, place, mixture % 2 == 1 && place % 2 == 1);
         for (i = 0; i < 3; i++)
-            l05b_closed_is_told_behind_all_that_runs(mixture, i);
-        l05b_free_does_not_wait_for_what_lies_in_queues(mixture, 0);
-        l05b_free_does_not_wait_for_what_lies_in_queues(mixture, 1);
+            l05b_closed_is_delivered_after_all_callbacks(mixture, i);
+        l05b_free_does_not_wait_for_events_in_queues(mixture, 0);
+        l05b_free_does_not_wait_for_events_in_queues(mixture, 1);
         for (i = 0; i < WAYS; i++)
-            l05b_dispose_ends_without_a_reader(mixture, (enum goes)i, i % 2);
-        l05b_a_queue_goes_before_the_last_call_is_back(mixture, 0);
-        l05b_a_queue_goes_before_the_last_call_is_back(mixture, 1);
+            l05b_dispose_ends_an_engine_whose_queue_nobody_reads(mixture, (enum goes)i, i % 2);
+        l05b_a_queue_may_be_freed_before_the_last_call_returns(mixture, 0);
+        l05b_a_queue_may_be_freed_before_the_last_call_returns(mixture, 1);
     }
-    l02a_a_result_comes_behind_the_removal_of_what_it_replaced();
-    l05b_a_request_that_waits_in_a_queue_is_taken_back();
-    l05b_a_queue_may_be_given_up_while_it_is_read(0);
-    l05b_a_queue_may_be_given_up_while_it_is_read(1);
+    l02a_a_result_comes_after_the_removal_of_the_value_it_replaced();
+    l05b_a_request_in_a_queue_is_withdrawn();
+    l05b_a_queue_may_be_disposed_while_it_is_read(0);
+    l05b_a_queue_may_be_disposed_while_it_is_read(1);
     nothing_is_left();
     DONE();
 }

@@ -1,11 +1,11 @@
-/* Threads: a cache's own, and those that several share. */
+/* Threads: a cache's own, and a shared runtime. */
 #define _POSIX_C_SOURCE 200809L
 #include "../system.h"
 #include "check.h"
 #include <pthread.h>
 #include <time.h>
 
-/* what a listener on another thread heard */
+/* what a listener on another thread was called with */
 struct heard {
     pthread_mutex_t lock;
     pthread_cond_t news;
@@ -55,7 +55,7 @@ static void end(void *user_data)
     pthread_mutex_unlock(&heard->lock);
 }
 
-/* until the number is reached, or so long that something is wrong */
+/* Waits until the number is reached, or for a minute. Returns whether it was reached. */
 static int wait_for(struct heard *heard, const int *number, int wanted)
 {
     struct timespec until;
@@ -71,7 +71,7 @@ static int wait_for(struct heard *heard, const int *number, int wanted)
     return reached;
 }
 
-/* how many there are before the library has any */
+/* the number of threads before the library starts any */
 static int alone;
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
@@ -95,7 +95,7 @@ static kvl_cache_t *cache_of(kvl_runtime_t *runtime, struct heard *heard)
     return cache;
 }
 
-static void s07_a_cache_has_threads_from_its_first_ttl_to_its_end(void)
+static void s07_a_cache_has_threads_from_its_first_ttl_until_it_is_freed(void)
 {
     struct heard heard;
     kvl_cache_t *cache;
@@ -111,7 +111,7 @@ static void s07_a_cache_has_threads_from_its_first_ttl_to_its_end(void)
     CHECK(!pthread_equal(heard.thread, pthread_self()));
     /* one for the timer, one for the listener */
     CHECK(threads_come_to(before + 2) && kvl_cache_len(cache) == 1);
-    /* the timer sleeps until then: its thread has to be woken to end */
+    /* the timer sleeps until then, so its thread must be woken to end */
     STATUS(put_for(cache, "c", 3600000), KVL_OK);
     kvl_cache_release(cache);
     CHECK(wait_for(&heard, &heard.ended, 1));
@@ -184,7 +184,7 @@ static void l03_a_release_does_not_wait_for_a_listener(void)
     finish(&heard);
 }
 
-static void l04_a_shared_runtime_carries_many_caches(void)
+static void l04_many_caches_share_a_runtime(void)
 {
     enum { CACHES = 5 };
     struct heard heard;
@@ -196,7 +196,7 @@ static void l04_a_shared_runtime_carries_many_caches(void)
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
     for (i = 0; i < CACHES; i++) {
         caches[i] = cache_of(runtime, &heard);
-        /* the short one last: a write would remove what has expired, and tell the listener on this thread */
+        /* the short TTL last, because a write removes expired entries and calls the listener on this thread */
         STATUS(put_for(caches[i], "b", 3600000), KVL_OK);
         STATUS(put_for(caches[i], "a", 1 + i), KVL_OK);
     }
@@ -208,7 +208,7 @@ static void l04_a_shared_runtime_carries_many_caches(void)
         kvl_cache_release(caches[i]);
     }
     STATUS(kvl_runtime_free(runtime), KVL_OK);
-    /* joined: all that was on its way is done */
+    /* joined, so every delivery has finished */
     CHECK(threads_come_to(before) && heard.ended == CACHES && heard.times == CACHES);
     finish(&heard);
 }
@@ -226,13 +226,13 @@ static void l01_a_callback_cannot_wait_for_itself(void)
     STATUS(put_for(cache, "a", 1), KVL_OK);
     CHECK(wait_for(&heard, &heard.times, 1));
     STATUS(heard.freeing, KVL_ERR_REENTRANT);
-    /* nor on the thread that caused it, if the dispatcher is not at it just then */
+    /* nor on the thread that caused it, unless the dispatcher is calling it at the time */
     STATUS(put_for(cache, "b", KVL_TTL_NEVER), KVL_OK);
     STATUS(kvl_cache_remove(cache, KEY("b")), KVL_OK);
     CHECK(wait_for(&heard, &heard.times, 2));
     STATUS(heard.freeing, KVL_ERR_REENTRANT);
 
-    /* the last release on the dispatcher's own thread */
+    /* the last release happens on the dispatcher's thread */
     STATUS(put_for(cache, "c", 3600000), KVL_OK);
     pthread_mutex_lock(&heard.lock);
     heard.release = cache;
@@ -273,11 +273,11 @@ static void l05_a_runtime_that_ended_is_refused(void)
 int main(void)
 {
     alone = count_threads();
-    s07_a_cache_has_threads_from_its_first_ttl_to_its_end();
+    s07_a_cache_has_threads_from_its_first_ttl_until_it_is_freed();
     s07a_without_a_timer_no_thread_is_started();
     l08_no_thread_is_left_when_the_release_returns();
     l03_a_release_does_not_wait_for_a_listener();
-    l04_a_shared_runtime_carries_many_caches();
+    l04_many_caches_share_a_runtime();
     l01_a_callback_cannot_wait_for_itself();
     l05_a_runtime_that_ended_is_refused();
     DONE();

@@ -3,7 +3,7 @@
 #include "engine.h"
 #include <stdatomic.h>
 
-/* what the provider does */
+/* the state of the provider */
 struct source {
     atomic_int calls;
     atomic_int is_down;
@@ -21,7 +21,7 @@ static void provide_from(void *user_data, kvl_request_t *request)
     for (i = 0; i < kvl_request_len(request); i++) {
         const kvl_slice_t *key = &kvl_request_keys(request)[i];
         if (source->is_down) {
-            /* a load goes on behind its fetch, so that the engine may be closing */
+            /* a load continues after its fetch, so the engine may be closing */
             status = kvl_request_fail_text(request, i, 503, "down", source->flags);
             CHECK(status == KVL_OK || status == KVL_ERR_CLOSED);
             continue;
@@ -54,7 +54,7 @@ static kvl_tasks_t *made(kvl_config_t *config)
     return tasks;
 }
 
-/* the only result of a fetch, or one of them */
+/* the result of a fetch */
 struct seen {
     kvl_status_t status;
     kvl_source_t source;
@@ -88,7 +88,7 @@ static struct seen fetched(kvl_tasks_t *tasks, const char *key)
     return seen;
 }
 
-static void r02_a_value_past_its_end_is_told_with_what_the_load_failed_with(void)
+static void r02_a_stale_value_is_delivered_with_the_error_of_the_load(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
@@ -105,7 +105,7 @@ static void r02_a_value_past_its_end_is_told_with_what_the_load_failed_with(void
     CHECK(seen.age_ms == 1500 && seen.code == 503 && strcmp(seen.text, "k") == 0);
     CHECK(fetched(tasks, "never").status == KVL_ERR_PROVIDER);
 
-    /* left alone for a second, in which nobody calls the provider */
+    /* throttled for a second, in which the provider is not called */
     source.calls = 0;
     CHECK(fetched(tasks, "k").flags && source.calls == 0);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
@@ -125,7 +125,7 @@ static void r02_a_value_past_its_end_is_told_with_what_the_load_failed_with(void
     kvl_clock_release(clock);
 }
 
-static void r01_a_lookup_sees_nothing_of_what_is_past_its_end(void)
+static void r01_a_lookup_misses_a_stale_entry(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
@@ -146,7 +146,7 @@ static void r01_a_lookup_sees_nothing_of_what_is_past_its_end(void)
     kvl_clock_release(clock);
 }
 
-static void r04_a_fetch_that_may_not_wait_is_told_at_once(void)
+static void r04_a_fetch_with_no_time_to_wait_gets_the_stale_value(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
@@ -165,7 +165,7 @@ static void r04_a_fetch_that_may_not_wait_is_told_at_once(void)
     kvl_clock_release(clock);
 }
 
-static void r12_a_key_is_loaded_again_and_its_value_kept_until_then(void)
+static void r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
@@ -186,7 +186,7 @@ static void r12_a_key_is_loaded_again_and_its_value_kept_until_then(void)
     kvl_clock_release(clock);
 }
 
-static void r01_grace_without_an_end_is_refused_with_a_sentence(void)
+static void r01_a_stale_ttl_without_a_ttl_is_refused_with_a_sentence(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
@@ -212,7 +212,7 @@ static void until_succeeded(kvl_tasks_t *tasks, uint64_t refreshes)
     CHECK(stats.refreshes_started == refreshes && stats.misses_started == 1);
 }
 
-static void r05_what_is_used_is_loaded_anew_before_its_end(void)
+static void r05_an_entry_in_use_is_refreshed_before_it_expires(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
@@ -248,11 +248,11 @@ static void r05_what_is_used_is_loaded_anew_before_its_end(void)
 
 int main(void)
 {
-    r05_what_is_used_is_loaded_anew_before_its_end();
-    r02_a_value_past_its_end_is_told_with_what_the_load_failed_with();
-    r01_a_lookup_sees_nothing_of_what_is_past_its_end();
-    r04_a_fetch_that_may_not_wait_is_told_at_once();
-    r12_a_key_is_loaded_again_and_its_value_kept_until_then();
-    r01_grace_without_an_end_is_refused_with_a_sentence();
+    r05_an_entry_in_use_is_refreshed_before_it_expires();
+    r02_a_stale_value_is_delivered_with_the_error_of_the_load();
+    r01_a_lookup_misses_a_stale_entry();
+    r04_a_fetch_with_no_time_to_wait_gets_the_stale_value();
+    r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback();
+    r01_a_stale_ttl_without_a_ttl_is_refused_with_a_sentence();
     DONE();
 }

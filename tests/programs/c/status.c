@@ -1,7 +1,7 @@
-/* The version and the table of statuses. */
+/* The version, and the table of statuses. */
 #include "check.h"
 
-static void the_library_is_the_headers(void)
+static void the_library_has_the_version_of_the_header(void)
 {
     char text[64];
 
@@ -11,7 +11,7 @@ static void the_library_is_the_headers(void)
     TEXT(kvl_version_string(), text);
 }
 
-static void the_table_can_be_walked(void)
+static void all_statuses_are_listed(void)
 {
     size_t i, j, n = kvl_status_count();
 
@@ -28,7 +28,7 @@ static void the_table_can_be_walked(void)
     STATUS(kvl_status_at((size_t)-1), KVL_ERR_OUT_OF_RANGE);
 }
 
-static void names_belong_to_their_numbers(void)
+static void each_status_has_its_name(void)
 {
     TEXT(kvl_status_name(KVL_OK), "KVL_OK");
     TEXT(kvl_status_name(KVL_PENDING), "KVL_PENDING");
@@ -37,7 +37,7 @@ static void names_belong_to_their_numbers(void)
     CHECK(kvl_status_message(INT32_MIN) != NULL);
 }
 
-static void only_what_may_pass_is_retriable(void)
+static void only_transient_errors_are_retriable(void)
 {
     CHECK(kvl_status_is_retriable(KVL_ERR_TIMEOUT) == 1);
     CHECK(kvl_status_is_retriable(KVL_ERR_PROVIDER) == 1);
@@ -48,9 +48,9 @@ static void only_what_may_pass_is_retriable(void)
 
 int main(void)
 {
-    the_library_is_the_headers();
-    the_table_can_be_walked();
-    names_belong_to_their_numbers();
-    only_what_may_pass_is_retriable();
+    the_library_has_the_version_of_the_header();
+    all_statuses_are_listed();
+    each_status_has_its_name();
+    only_transient_errors_are_retriable();
     DONE();
 }

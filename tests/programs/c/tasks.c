@@ -1,5 +1,5 @@
-/* Engines: made, asked in every form, and ended from everywhere (rules F01 to F05, F19 to F21, S12, L01, L02, L04 to L06, L09).
- * Not reached here: KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_PANIC. */
+/* Engines: creation, every form of fetch, and closing from anywhere (rules F01 to F05, F19 to F21, S12, L01, L02, L04 to L06, L09).
+ * Statuses not reached here: KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_PANIC. */
 #define _POSIX_C_SOURCE 200809L
 #include "../system.h"
 #include "engine.h"
@@ -9,9 +9,9 @@
 #include <unistd.h>
 #endif
 
-static void l09_what_a_new_engine_needs(void)
+static void l09_an_engine_needs_a_provider_and_valid_settings(void)
 {
-    struct world world;
+    struct fixture fixture;
     kvl_config_t *config = NULL;
     kvl_tasks_t *tasks = NULL;
     kvl_error_t *error = NULL;
@@ -24,7 +24,7 @@ static void l09_what_a_new_engine_needs(void)
     STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_ERR_NO_CALLBACK);
     kvl_config_free(config);
 
-    config = prepare(&world);
+    config = fixture_init(&fixture);
     STATUS(kvl_tasks_new(NULL, &tasks, &error), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_new(config, NULL, &error), KVL_ERR_NULL_POINTER);
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
@@ -41,8 +41,8 @@ static void l09_what_a_new_engine_needs(void)
     kvl_error_release(error);
     STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_ERR_BAD_VALUE);
     kvl_config_free(config);
-    CHECK(world.ended == 1);
-    forget(&world);
+    CHECK(fixture.freed == 1);
+    fixture_destroy(&fixture);
 }
 
 static uint32_t is_not_bad(void *user_data, const uint8_t *key, size_t key_len)
@@ -51,97 +51,97 @@ static uint32_t is_not_bad(void *user_data, const uint8_t *key, size_t key_len)
     return !(key_len == 3 && memcmp(key, "bad", 3) == 0);
 }
 
-static void f01_f02_one_key(void)
+static void f01_f02_a_fetch_of_one_key_is_delivered_once(void)
 {
-    struct world world;
-    struct heard heard;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_value_t *value = NULL;
 
     STATUS(kvl_config_set_validator(config, is_not_bad, NULL, NULL), KVL_OK);
-    begin(&world, config);
-    STATUS(kvl_tasks_get(world.tasks, KEY("k"), &value), KVL_MISS);
+    create_engine(&fixture, config);
+    STATUS(kvl_tasks_get(fixture.tasks, KEY("k"), &value), KVL_MISS);
 
-    /* loaded: told by an event */
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, &value), KVL_PENDING);
+    /* loaded: delivered by an event */
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, &value), KVL_PENDING);
     CHECK(value == NULL);
-    ends(&heard);
-    CHECK(heard.times == 1 && heard.status == KVL_VALUE && heard.source == KVL_SOURCE_PROVIDER && heard.flags == KVL_F_LAST);
-    CHECK(heard.ttl_left_ms == KVL_TTL_NEVER && !pthread_equal(heard.thread, pthread_self()));
-    TEXT(heard.text, "k");
+    wait_for_free(&recorder);
+    CHECK(recorder.events == 1 && recorder.status == KVL_VALUE && recorder.source == KVL_SOURCE_PROVIDER && recorder.flags == KVL_F_LAST);
+    CHECK(recorder.ttl_left_ms == KVL_TTL_NEVER && !pthread_equal(recorder.thread, pthread_self()));
+    TEXT(recorder.text, "k");
 
-    /* resident: answered by the call, whose user data ended in it */
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, &value), KVL_VALUE);
-    CHECK(heard.times == 0 && heard.ended == 1);
+    /* resident: answered by the call, which frees the user data */
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, &value), KVL_VALUE);
+    CHECK(recorder.events == 0 && recorder.freed == 1);
     CHECK(kvl_value_data(value, NULL)[0] == 'k');
     kvl_value_release(value);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("bad"), NULL, NULL, hear, &heard, heard_ends, &value), KVL_INVALID_KEY);
-    CHECK(value == NULL && heard.ended == 2);
-    STATUS(kvl_tasks_get(world.tasks, KEY("k"), &value), KVL_VALUE);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("bad"), NULL, NULL, record_result, &recorder, count_free, &value), KVL_INVALID_KEY);
+    CHECK(value == NULL && recorder.freed == 2);
+    STATUS(kvl_tasks_get(fixture.tasks, KEY("k"), &value), KVL_VALUE);
     kvl_value_release(value);
-    STATUS(kvl_tasks_get(world.tasks, KEY("bad"), &value), KVL_INVALID_KEY);
+    STATUS(kvl_tasks_get(fixture.tasks, KEY("bad"), &value), KVL_INVALID_KEY);
 
-    /* resident, but told by an event all the same, if the call has nowhere to put it */
-    ask(&heard, &world, "k", NULL, NULL);
-    ends(&heard);
-    CHECK(heard.source == KVL_SOURCE_STORE);
-    ask(&heard, &world, "null", NULL, NULL);
-    ends(&heard);
-    STATUS(heard.status, KVL_NULL);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("null"), NULL, NULL, hear, NULL, NULL, &value), KVL_NULL);
-    STATUS(kvl_tasks_get(world.tasks, KEY("null"), &value), KVL_NULL);
-    CHECK(value == NULL && world.calls == 2);
-    end(&world);
+    /* resident, but delivered by an event, because the call has no out parameter for it */
+    fetch_recorded(&recorder, &fixture, "k", NULL, NULL);
+    wait_for_free(&recorder);
+    CHECK(recorder.source == KVL_SOURCE_STORE);
+    fetch_recorded(&recorder, &fixture, "null", NULL, NULL);
+    wait_for_free(&recorder);
+    STATUS(recorder.status, KVL_NULL);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("null"), NULL, NULL, record_result, NULL, NULL, &value), KVL_NULL);
+    STATUS(kvl_tasks_get(fixture.tasks, KEY("null"), &value), KVL_NULL);
+    CHECK(value == NULL && fixture.calls == 2);
+    free_engine(&fixture);
 }
 
-static void f04_many_keys_one_by_one(void)
+static void f04_fetch_each_delivers_one_event_for_each_key(void)
 {
     static const kvl_slice_t keys[] = { SLICE("a"), SLICE("fail"), SLICE("a"), SLICE("null") };
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_options_t *options = NULL;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_options_new(&options), KVL_OK);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_each(world.tasks, keys, COUNT(keys), options, NULL, hear, &heard, heard_ends), KVL_PENDING);
-    ends(&heard);
-    CHECK(heard.times == 4 && heard.flags == KVL_F_LAST);
-    let_go(&heard);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_each(world.tasks, NULL, 0, options, NULL, hear, &heard, heard_ends), KVL_OK);
-    CHECK(heard.times == 0 && heard.ended == 1);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_each(fixture.tasks, keys, COUNT(keys), options, NULL, record_result, &recorder, count_free), KVL_PENDING);
+    wait_for_free(&recorder);
+    CHECK(recorder.events == 4 && recorder.flags == KVL_F_LAST);
+    recorder_release(&recorder);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_each(fixture.tasks, NULL, 0, options, NULL, record_result, &recorder, count_free), KVL_OK);
+    CHECK(recorder.events == 0 && recorder.freed == 1);
     kvl_options_free(options);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void f03_progress(void)
+static void f03_progress_never_decreases(void)
 {
     static const kvl_slice_t keys[] = { SLICE("a"), SLICE("fail"), SLICE("b"), SLICE("null"), SLICE("c") };
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_options_t *options = NULL;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_options_new(&options), KVL_OK);
-    STATUS(kvl_options_set_progress(options, hear_progress, 2), KVL_OK);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch_all(world.tasks, keys, COUNT(keys), options, NULL, hear_all, &heard, heard_ends, NULL), KVL_PENDING);
+    STATUS(kvl_options_set_progress(options, record_progress, 2), KVL_OK);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch_all(fixture.tasks, keys, COUNT(keys), options, NULL, record_results, &recorder, count_free, NULL), KVL_PENDING);
     kvl_options_free(options);
-    ends(&heard);
-    CHECK(heard.progress >= 1 && heard.done == 5 && heard.failed == 1 && heard.total == 5);
-    let_go(&heard);
-    end(&world);
+    wait_for_free(&recorder);
+    CHECK(recorder.progress >= 1 && recorder.done == 5 && recorder.failed == 1 && recorder.total == 5);
+    recorder_release(&recorder);
+    free_engine(&fixture);
 }
 
-static void f21_blocking_forms(void)
+static void f21_the_blocking_calls_wait_for_the_answer(void)
 {
     static const kvl_slice_t keys[] = { SLICE("a"), SLICE("fail") };
     static uint8_t longest[KVL_KEY_MAX + 1];
-    struct world world;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_options_t *cache_only = option("read", "cache_only"), *hurried = option("timeout_ms", "500"), *bad = NULL;
     kvl_fetch_t *fetch = NULL;
     kvl_results_t *results = NULL;
@@ -150,8 +150,8 @@ static void f21_blocking_forms(void)
     kvl_tasks_t *tasks;
 
     STATUS(kvl_config_set_validator(config, is_not_bad, NULL, NULL), KVL_OK);
-    begin(&world, config);
-    tasks = world.tasks;
+    create_engine(&fixture, config);
+    tasks = fixture.tasks;
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), cache_only, NULL, &value, &error), KVL_MISS);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, &error), KVL_VALUE);
     CHECK(value != NULL && error == NULL);
@@ -171,7 +171,7 @@ static void f21_blocking_forms(void)
     kvl_error_release(error);
 
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
-    world.cancel = fetch;
+    fixture.cancel = fetch;
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("cancel"), NULL, fetch, &value, NULL), KVL_ERR_CANCELLED);
     STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, fetch, &value, NULL), KVL_ERR_ALREADY_USED);
@@ -208,32 +208,32 @@ static void f21_blocking_forms(void)
     kvl_options_free(bad);
     kvl_options_free(cache_only);
     kvl_options_free(hurried);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void f13_what_finds_no_place_is_lost(void)
+static void f13_a_single_fetch_without_a_place_fails(void)
 {
-    struct world world;
-    struct heard busy;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    struct recorder busy;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_value_t *value = NULL;
 
     STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
     STATUS(kvl_config_set_int(config, "queue.max_keys", 0), KVL_OK);
-    begin(&world, config);
-    ask(&busy, &world, "hold", NULL, NULL);
-    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("lost"), NULL, NULL, &value, NULL), KVL_ERR_QUEUE_FULL);
-    answer(next_request(&world), "v");
-    ends(&busy);
-    end(&world);
+    create_engine(&fixture, config);
+    fetch_recorded(&busy, &fixture, "hold", NULL, NULL);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("lost"), NULL, NULL, &value, NULL), KVL_ERR_QUEUE_FULL);
+    answer(next_request(&fixture), "v");
+    wait_for_free(&busy);
+    free_engine(&fixture);
 }
 
-static void f21_l02_an_engine_whose_provider_is_drained_does_not_block(void)
+static void f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue(void)
 {
     static const kvl_slice_t keys[] = { SLICE("k") };
-    struct world world;
-    struct heard heard;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_queue_t *queue = NULL;
     kvl_value_t *value = NULL;
     kvl_results_t *results = NULL;
@@ -241,18 +241,18 @@ static void f21_l02_an_engine_whose_provider_is_drained_does_not_block(void)
 
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
     STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_ALL), KVL_OK);
-    begin(&world, config);
-    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_UNSUPPORTED);
-    STATUS(kvl_tasks_fetch_all_wait(world.tasks, keys, 1, NULL, NULL, &results), KVL_ERR_UNSUPPORTED);
-    ask(&heard, &world, "k", NULL, NULL);
-    while (heard.ended == 0)
+    create_engine(&fixture, config);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_UNSUPPORTED);
+    STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, 1, NULL, NULL, &results), KVL_ERR_UNSUPPORTED);
+    fetch_recorded(&recorder, &fixture, "k", NULL, NULL);
+    while (recorder.freed == 0)
         STATUS(kvl_queue_poll(queue, 10, KVL_FOREVER, &ran), KVL_OK);
-    CHECK(heard.status == KVL_VALUE && pthread_equal(heard.thread, pthread_self()));
+    CHECK(recorder.status == KVL_VALUE && pthread_equal(recorder.thread, pthread_self()));
     STATUS(kvl_queue_free(queue), KVL_ERR_BUSY);
-    STATUS(kvl_tasks_free(world.tasks), KVL_OK);
-    STATUS(kvl_queue_free(queue), KVL_OK); /* with the news of the end inside */
-    CHECK(world.ended == 1);
-    forget(&world);
+    STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
+    STATUS(kvl_queue_free(queue), KVL_OK); /* with the closed event in it */
+    CHECK(fixture.freed == 1);
+    fixture_destroy(&fixture);
 }
 
 static void leave_it(void *object)
@@ -270,7 +270,7 @@ static void l02_an_event_loop_waits_for_the_queue(void)
     int object;
 
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
-    /* the one or the other, by system; what is not there leaves the place as it was */
+    /* one or the other, depending on the system; a missing one leaves the output unchanged */
 #ifdef _WIN32
     STATUS(kvl_queue_fd(queue, &descriptor), KVL_ERR_NO_FD);
     CHECK(descriptor == -7);
@@ -294,89 +294,89 @@ static void l02_an_event_loop_waits_for_the_queue(void)
     STATUS(kvl_queue_free(queue), KVL_OK);
 }
 
-static void f19_refresh(void)
+static void f19_a_refresh_reloads_and_stores(void)
 {
     static const kvl_slice_t keys[] = { SLICE("hold a"), SLICE("hold b") };
-    struct world world;
+    struct fixture fixture;
     kvl_options_t *bad = NULL;
     kvl_value_t *value = NULL;
 
-    begin(&world, prepare(&world));
-    STATUS(kvl_tasks_refresh(world.tasks, keys, 2, NULL), KVL_OK);
-    STATUS(kvl_tasks_refresh(world.tasks, NULL, 0, NULL), KVL_OK);
-    answer(next_request(&world), "new");
-    answer(next_request(&world), "new");
-    STATUS(kvl_tasks_get(world.tasks, KEY("hold a"), &value), KVL_VALUE);
+    create_engine(&fixture, fixture_init(&fixture));
+    STATUS(kvl_tasks_refresh(fixture.tasks, keys, 2, NULL), KVL_OK);
+    STATUS(kvl_tasks_refresh(fixture.tasks, NULL, 0, NULL), KVL_OK);
+    answer(next_request(&fixture), "new");
+    answer(next_request(&fixture), "new");
+    STATUS(kvl_tasks_get(fixture.tasks, KEY("hold a"), &value), KVL_VALUE);
     kvl_value_release(value);
     STATUS(kvl_options_new(&bad), KVL_OK);
     STATUS(kvl_options_set_int(bad, "timeout_ms", -7), KVL_ERR_BAD_VALUE);
-    STATUS(kvl_tasks_refresh(world.tasks, keys, 2, bad), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_tasks_refresh(fixture.tasks, keys, 2, bad), KVL_ERR_BAD_VALUE);
     kvl_options_free(bad);
     STATUS(kvl_tasks_refresh(NULL, keys, 2, NULL), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_tasks_refresh(world.tasks, NULL, 2, NULL), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_tasks_refresh(world.tasks, keys, SIZE_MAX, NULL), KVL_ERR_INVALID_ARG);
-    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, NULL, NULL, NULL), KVL_OK);
-    STATUS(kvl_tasks_refresh(world.tasks, keys, 2, NULL), KVL_ERR_CLOSED);
-    end(&world);
+    STATUS(kvl_tasks_refresh(fixture.tasks, NULL, 2, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_tasks_refresh(fixture.tasks, keys, SIZE_MAX, NULL), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, NULL, NULL, NULL), KVL_OK);
+    STATUS(kvl_tasks_refresh(fixture.tasks, keys, 2, NULL), KVL_ERR_CLOSED);
+    free_engine(&fixture);
 }
 
-static void l04_what_fails_ends_the_user_data_in_the_call(void)
+static void l04_a_call_that_fails_frees_its_user_data(void)
 {
     static const kvl_slice_t keys[] = { SLICE("k") }, null_inside[] = { { NULL, 3 } };
     static uint8_t longest[KVL_KEY_MAX + 1];
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_options_t *bad = NULL;
     kvl_fetch_t *cancelled = NULL, *used = NULL;
     kvl_value_t *value = NULL;
     kvl_results_t *ready = NULL;
     kvl_tasks_t *tasks;
-    int times = 0;
+    int events = 0;
 
-    begin(&world, prepare(&world));
-    tasks = world.tasks;
+    create_engine(&fixture, fixture_init(&fixture));
+    tasks = fixture.tasks;
     STATUS(kvl_fetch_new(&cancelled), KVL_OK);
     STATUS(kvl_fetch_cancel(cancelled), KVL_OK);
     STATUS(kvl_fetch_new(&used), KVL_OK);
-    ask(&heard, &world, "first", NULL, used);
-    ends(&heard);
+    fetch_recorded(&recorder, &fixture, "first", NULL, used);
+    wait_for_free(&recorder);
     STATUS(kvl_options_new(&bad), KVL_OK);
     STATUS(kvl_options_set(bad, "no.such", "1"), KVL_ERR_UNKNOWN_KEY);
 
-    listen(&heard, &world);
-#define FAILS(call, status) do { STATUS(call, status); times++; CHECK(heard.ended == times && heard.times == 0); } while (0)
-#define FETCH(tasks, key, len, options, fetch, fn) kvl_tasks_fetch(tasks, key, len, options, fetch, fn, &heard, heard_ends, &value)
-    FAILS(FETCH(NULL, (const uint8_t *)"k", 1, NULL, NULL, hear), KVL_ERR_NULL_POINTER);
-    FAILS(FETCH(tasks, NULL, 1, NULL, NULL, hear), KVL_ERR_NULL_POINTER);
-    FAILS(FETCH(tasks, longest, sizeof longest, NULL, NULL, hear), KVL_ERR_KEY_TOO_LONG);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, bad, NULL, hear), KVL_ERR_BAD_VALUE);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, cancelled, hear), KVL_ERR_CANCELLED);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, used, hear), KVL_ERR_ALREADY_USED);
+    recorder_init(&recorder, &fixture);
+#define FAILS(call, status) do { STATUS(call, status); events++; CHECK(recorder.freed == events && recorder.events == 0); } while (0)
+#define FETCH(tasks, key, len, options, fetch, fn) kvl_tasks_fetch(tasks, key, len, options, fetch, fn, &recorder, count_free, &value)
+    FAILS(FETCH(NULL, (const uint8_t *)"k", 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FAILS(FETCH(tasks, NULL, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FAILS(FETCH(tasks, longest, sizeof longest, NULL, NULL, record_result), KVL_ERR_KEY_TOO_LONG);
+    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, bad, NULL, record_result), KVL_ERR_BAD_VALUE);
+    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, cancelled, record_result), KVL_ERR_CANCELLED);
+    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, used, record_result), KVL_ERR_ALREADY_USED);
     FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
-#define EACH(tasks, keys, n, options, fetch, fn) kvl_tasks_fetch_each(tasks, keys, n, options, fetch, fn, &heard, heard_ends)
-    FAILS(EACH(NULL, keys, 1, NULL, NULL, hear), KVL_ERR_NULL_POINTER);
-    FAILS(EACH(tasks, NULL, 1, NULL, NULL, hear), KVL_ERR_NULL_POINTER);
-    FAILS(EACH(tasks, null_inside, 1, NULL, NULL, hear), KVL_ERR_NULL_POINTER);
-    FAILS(EACH(tasks, keys, SIZE_MAX, NULL, NULL, hear), KVL_ERR_INVALID_ARG);
-    FAILS(EACH(tasks, keys, 1, bad, NULL, hear), KVL_ERR_BAD_VALUE);
-    FAILS(EACH(tasks, keys, 1, NULL, cancelled, hear), KVL_ERR_CANCELLED);
-    FAILS(EACH(tasks, keys, 1, NULL, used, hear), KVL_ERR_ALREADY_USED);
+#define EACH(tasks, keys, n, options, fetch, fn) kvl_tasks_fetch_each(tasks, keys, n, options, fetch, fn, &recorder, count_free)
+    FAILS(EACH(NULL, keys, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FAILS(EACH(tasks, NULL, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FAILS(EACH(tasks, null_inside, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FAILS(EACH(tasks, keys, SIZE_MAX, NULL, NULL, record_result), KVL_ERR_INVALID_ARG);
+    FAILS(EACH(tasks, keys, 1, bad, NULL, record_result), KVL_ERR_BAD_VALUE);
+    FAILS(EACH(tasks, keys, 1, NULL, cancelled, record_result), KVL_ERR_CANCELLED);
+    FAILS(EACH(tasks, keys, 1, NULL, used, record_result), KVL_ERR_ALREADY_USED);
     FAILS(EACH(tasks, keys, 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
-#define ALL(tasks, keys, n, options, fetch, fn) kvl_tasks_fetch_all(tasks, keys, n, options, fetch, fn, &heard, heard_ends, &ready)
-    FAILS(ALL(NULL, keys, 1, NULL, NULL, hear_all), KVL_ERR_NULL_POINTER);
-    FAILS(ALL(tasks, NULL, 1, NULL, NULL, hear_all), KVL_ERR_NULL_POINTER);
-    FAILS(ALL(tasks, keys, SIZE_MAX, NULL, NULL, hear_all), KVL_ERR_INVALID_ARG);
-    FAILS(ALL(tasks, keys, 1, bad, NULL, hear_all), KVL_ERR_BAD_VALUE);
-    FAILS(ALL(tasks, keys, 1, NULL, cancelled, hear_all), KVL_ERR_CANCELLED);
-    FAILS(ALL(tasks, keys, 1, NULL, used, hear_all), KVL_ERR_ALREADY_USED);
+#define ALL(tasks, keys, n, options, fetch, fn) kvl_tasks_fetch_all(tasks, keys, n, options, fetch, fn, &recorder, count_free, &ready)
+    FAILS(ALL(NULL, keys, 1, NULL, NULL, record_results), KVL_ERR_NULL_POINTER);
+    FAILS(ALL(tasks, NULL, 1, NULL, NULL, record_results), KVL_ERR_NULL_POINTER);
+    FAILS(ALL(tasks, keys, SIZE_MAX, NULL, NULL, record_results), KVL_ERR_INVALID_ARG);
+    FAILS(ALL(tasks, keys, 1, bad, NULL, record_results), KVL_ERR_BAD_VALUE);
+    FAILS(ALL(tasks, keys, 1, NULL, cancelled, record_results), KVL_ERR_CANCELLED);
+    FAILS(ALL(tasks, keys, 1, NULL, used, record_results), KVL_ERR_ALREADY_USED);
     FAILS(ALL(tasks, keys, 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
-    FAILS(kvl_tasks_close(NULL, KVL_CLOSE_CANCEL, 0, NULL, &heard, heard_ends), KVL_ERR_NULL_POINTER);
-    FAILS(kvl_tasks_close(tasks, 9, 0, NULL, &heard, heard_ends), KVL_ERR_INVALID_ARG);
-    FAILS(kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, -2, NULL, &heard, heard_ends), KVL_ERR_INVALID_ARG);
-    FAILS(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, &heard, heard_ends), KVL_OK);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, NULL, hear), KVL_ERR_CLOSED);
-    FAILS(EACH(tasks, keys, 1, NULL, NULL, hear), KVL_ERR_CLOSED);
-    FAILS(ALL(tasks, keys, 1, NULL, NULL, hear_all), KVL_ERR_CLOSED);
+    FAILS(kvl_tasks_close(NULL, KVL_CLOSE_CANCEL, 0, NULL, &recorder, count_free), KVL_ERR_NULL_POINTER);
+    FAILS(kvl_tasks_close(tasks, 9, 0, NULL, &recorder, count_free), KVL_ERR_INVALID_ARG);
+    FAILS(kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, -2, NULL, &recorder, count_free), KVL_ERR_INVALID_ARG);
+    FAILS(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, &recorder, count_free), KVL_OK);
+    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, NULL, record_result), KVL_ERR_CLOSED);
+    FAILS(EACH(tasks, keys, 1, NULL, NULL, record_result), KVL_ERR_CLOSED);
+    FAILS(ALL(tasks, keys, 1, NULL, NULL, record_results), KVL_ERR_CLOSED);
     STATUS(kvl_tasks_get(tasks, KEY("k"), &value), KVL_ERR_CLOSED);
     STATUS(kvl_tasks_get(tasks, longest, sizeof longest, &value), KVL_ERR_KEY_TOO_LONG);
     STATUS(kvl_tasks_get(tasks, KEY("k"), NULL), KVL_ERR_NULL_POINTER);
@@ -385,74 +385,74 @@ static void l04_what_fails_ends_the_user_data_in_the_call(void)
     kvl_options_free(bad);
     kvl_fetch_release(cancelled);
     kvl_fetch_release(used);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void s12_statistics(void)
+static void s12_fetches_and_loads_are_counted(void)
 {
-    struct world world;
+    struct fixture fixture;
     kvl_stats_t stats;
     kvl_value_t *text = NULL, *value = NULL;
 
-    begin(&world, prepare(&world));
-    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    create_engine(&fixture, fixture_init(&fixture));
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
-    STATUS(kvl_tasks_get(world.tasks, KEY("k"), &value), KVL_VALUE);
+    STATUS(kvl_tasks_get(fixture.tasks, KEY("k"), &value), KVL_VALUE);
     kvl_value_release(value);
-    STATUS(kvl_tasks_stats(world.tasks, &stats, sizeof stats), KVL_OK);
+    STATUS(kvl_tasks_stats(fixture.tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.struct_size == sizeof stats && stats.hits == 1 && stats.misses == 1 && stats.inserts == 1);
     CHECK(stats.loads_started == 1 && stats.loads_succeeded == 1 && stats.entries == 1 && stats.in_flight == 0);
-    STATUS(kvl_tasks_stats_json(world.tasks, &text), KVL_OK);
+    STATUS(kvl_tasks_stats_json(fixture.tasks, &text), KVL_OK);
     CHECK(kvl_value_data(text, NULL)[0] == '{');
     kvl_value_release(text);
-    STATUS(kvl_tasks_stats_openmetrics(world.tasks, &text), KVL_OK);
+    STATUS(kvl_tasks_stats_openmetrics(fixture.tasks, &text), KVL_OK);
     CHECK(kvl_value_data(text, NULL)[0] == '#');
     kvl_value_release(text);
-    STATUS(kvl_tasks_stats_reset(world.tasks), KVL_OK);
-    STATUS(kvl_tasks_stats(world.tasks, &stats, sizeof stats), KVL_OK);
+    STATUS(kvl_tasks_stats_reset(fixture.tasks), KVL_OK);
+    STATUS(kvl_tasks_stats(fixture.tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.hits == 0 && stats.misses == 0 && stats.entries == 1);
-    STATUS(kvl_tasks_stats(world.tasks, NULL, sizeof stats), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_tasks_stats(world.tasks, &stats, 1), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_tasks_stats(fixture.tasks, NULL, sizeof stats), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_tasks_stats(fixture.tasks, &stats, 1), KVL_ERR_INVALID_ARG);
     STATUS(kvl_tasks_stats(NULL, &stats, sizeof stats), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_stats_json(NULL, &text), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_tasks_stats_json(world.tasks, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_tasks_stats_json(fixture.tasks, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_stats_openmetrics(NULL, &text), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_tasks_stats_openmetrics(world.tasks, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_tasks_stats_openmetrics(fixture.tasks, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_stats_reset(NULL), KVL_ERR_NULL_POINTER);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void f08_the_engines_cache(void)
+static void f08_a_put_to_the_engines_cache_overtakes_a_load(void)
 {
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_cache_t *cache = NULL;
     kvl_request_t *request;
     kvl_value_t *value = NULL;
 
-    begin(&world, prepare(&world));
-    STATUS(kvl_tasks_cache(world.tasks, NULL), KVL_ERR_NULL_POINTER);
+    create_engine(&fixture, fixture_init(&fixture));
+    STATUS(kvl_tasks_cache(fixture.tasks, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_cache(NULL, &cache), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
-    ask(&heard, &world, "hold", NULL, NULL);
-    request = next_request(&world);
+    STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
+    fetch_recorded(&recorder, &fixture, "hold", NULL, NULL);
+    request = next_request(&fixture);
     STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("new"), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_OK);
     answer(request, "old");
-    ends(&heard);
-    TEXT(heard.text, "old");
+    wait_for_free(&recorder);
+    TEXT(recorder.text, "old");
     STATUS(kvl_cache_get(cache, KEY("hold"), &value), KVL_VALUE);
     CHECK(kvl_value_data(value, NULL)[0] == 'n');
-    STATUS(kvl_tasks_free(world.tasks), KVL_OK);
+    STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
     STATUS(kvl_cache_get(cache, KEY("hold"), NULL), KVL_ERR_NULL_POINTER);
-    CHECK(kvl_value_data(value, NULL)[0] == 'n'); /* it outlives its engine */
+    CHECK(kvl_value_data(value, NULL)[0] == 'n'); /* the value outlives its engine */
     kvl_value_release(value);
     STATUS(kvl_cache_get(cache, KEY("hold"), &value), KVL_ERR_CLOSED);
     STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("v"), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_ERR_CLOSED);
     STATUS(kvl_cache_compare_put(cache, KEY("hold"), kvl_value_null(), kvl_value_null(), NULL), KVL_ERR_CLOSED);
     STATUS(kvl_cache_touch(cache, KEY("hold"), KVL_TTL_NEVER), KVL_ERR_CLOSED);
     kvl_cache_release(cache);
-    CHECK(wait_for(&world, &world.ended, 1));
-    forget(&world);
+    CHECK(wait_for(&fixture, &fixture.freed, 1));
+    fixture_destroy(&fixture);
 }
 
 /* ---- from inside callbacks ------------------------------------------------------------------------------------------ */
@@ -467,7 +467,7 @@ static void outside_refuses(kvl_tasks_t *tasks)
     kvl_results_t *results = NULL;
 
     pthread_mutex_lock(&counting);
-    insides++; /* the provider and the record listener run at one time */
+    insides++; /* the provider and the record listener run at the same time */
     pthread_mutex_unlock(&counting);
     STATUS(kvl_tasks_free(tasks), KVL_ERR_REENTRANT);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_REENTRANT);
@@ -477,14 +477,14 @@ static void outside_refuses(kvl_tasks_t *tasks)
 
 static kvl_tasks_t *outer;
 
-static void inside_provider(struct world *world)
+static void inside_provider(struct fixture *fixture)
 {
-    outside_refuses(world->tasks);
+    outside_refuses(fixture->tasks);
 }
 
-static void inside_result(struct heard *heard)
+static void inside_result(struct recorder *recorder)
 {
-    outside_refuses(heard->world->tasks);
+    outside_refuses(recorder->fixture->tasks);
 }
 
 static uint32_t inside_validator(void *user_data, const uint8_t *key, size_t key_len)
@@ -531,14 +531,14 @@ static void inside_free(void *object)
 static void inside_closed(void *user_data)
 {
     outside_refuses(outer);
-    heard_ends(user_data);
+    count_free(user_data);
 }
 
-static void l01_what_waits_refuses_inside_every_callback(void)
+static void l01_blocking_calls_are_refused_inside_every_callback(void)
 {
-    struct world world;
-    struct heard heard;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_cache_t *cache = NULL;
     kvl_value_t *value = NULL;
 
@@ -547,104 +547,104 @@ static void l01_what_waits_refuses_inside_every_callback(void)
     STATUS(kvl_config_set_cost(config, inside_cost, NULL, NULL), KVL_OK);
     STATUS(kvl_config_set_removal_listener(config, inside_removal, NULL, NULL), KVL_OK);
     STATUS(kvl_config_set_record_listener(config, inside_record, NULL, NULL), KVL_OK);
-    begin(&world, config);
-    outer = world.tasks;
-    world.inside = inside_provider;
-    listen(&heard, &world);
-    heard.inside = inside_result;
+    create_engine(&fixture, config);
+    outer = fixture.tasks;
+    fixture.first = inside_provider;
+    recorder_init(&recorder, &fixture);
+    recorder.first = inside_result;
     /* validator, record, provider, cost, result: one each */
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_PENDING);
-    ends(&heard);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
+    wait_for_free(&recorder);
     CHECK(insides == 5);
-    STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
-    STATUS(kvl_value_new_object(&world, 1, inside_free, &value), KVL_OK);
+    STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
+    STATUS(kvl_value_new_object(&fixture, 1, inside_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("object"), value, NULL), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_cache_remove(cache, KEY("object")), KVL_OK);
     kvl_cache_release(cache);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_CANCEL, 0, inside_closed, &heard, NULL), KVL_OK);
-    ends(&heard);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, inside_closed, &recorder, NULL), KVL_OK);
+    wait_for_free(&recorder);
     CHECK(insides == 10); /* and validator, cost, removal, free, closed */
-    end(&world);
+    free_engine(&fixture);
 }
 
-static void give_up(struct heard *heard)
+static void give_up(struct recorder *recorder)
 {
-    kvl_tasks_dispose(heard->world->tasks);
+    kvl_tasks_dispose(recorder->fixture->tasks);
 }
 
 static void l05_dispose_inside_a_callback(void)
 {
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
 
-    begin(&world, prepare(&world));
-    listen(&heard, &world);
-    heard.inside = give_up;
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_PENDING);
-    CHECK(wait_for(&world, &world.ended, 1)); /* the engine freed itself */
-    CHECK(heard.ended == 1 && heard.times == 1);
-    forget(&world);
+    create_engine(&fixture, fixture_init(&fixture));
+    recorder_init(&recorder, &fixture);
+    recorder.first = give_up;
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
+    CHECK(wait_for(&fixture, &fixture.freed, 1)); /* the engine freed itself */
+    CHECK(recorder.freed == 1 && recorder.events == 1);
+    fixture_destroy(&fixture);
     kvl_tasks_dispose(NULL);
     STATUS(kvl_tasks_free(NULL), KVL_OK);
 }
 
 static uint32_t dispose_while_asked(void *user_data, const uint8_t *key, size_t key_len)
 {
-    struct world *world = user_data;
+    struct fixture *fixture = user_data;
 
     (void)key;
     (void)key_len;
-    kvl_tasks_dispose(world->tasks);
-    /* for the end to come, were it not for this call */
+    kvl_tasks_dispose(fixture->tasks);
+    /* where the close would wait, without this call */
     pause_for_us(20000);
-    CHECK(world->ended == 0);
+    CHECK(fixture->freed == 0);
     return 1;
 }
 
 static void l05_dispose_inside_a_validator(void)
 {
-    struct world world;
-    struct heard heard;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_config_t *config = fixture_init(&fixture);
 
-    STATUS(kvl_config_set_validator(config, dispose_while_asked, &world, NULL), KVL_OK);
-    begin(&world, config);
-    listen(&heard, &world);
-    STATUS(kvl_tasks_fetch(world.tasks, KEY("k"), NULL, NULL, hear, &heard, heard_ends, NULL), KVL_ERR_CLOSED);
-    CHECK(heard.ended == 1 && heard.times == 0);
-    CHECK(wait_for(&world, &world.ended, 1));
-    forget(&world);
+    STATUS(kvl_config_set_validator(config, dispose_while_asked, &fixture, NULL), KVL_OK);
+    create_engine(&fixture, config);
+    recorder_init(&recorder, &fixture);
+    STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_ERR_CLOSED);
+    CHECK(recorder.freed == 1 && recorder.events == 0);
+    CHECK(wait_for(&fixture, &fixture.freed, 1));
+    fixture_destroy(&fixture);
 }
 
-static void l05_close_drain_free(void)
+static void l05_close_drain_and_free_end_in_order(void)
 {
-    struct world world;
-    struct heard first, second, news, more;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    struct recorder first, second, changed, more;
+    kvl_config_t *config = fixture_init(&fixture);
 
     STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
-    begin(&world, config);
-    ask(&first, &world, "hold", NULL, NULL);
-    ask(&second, &world, "hold too", NULL, NULL);
-    listen(&news, &world);
-    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_DRAIN, 1000, heard_ends, &news, NULL), KVL_OK);
-    answer(next_request(&world), "v");
-    ends(&first);
+    create_engine(&fixture, config);
+    fetch_recorded(&first, &fixture, "hold", NULL, NULL);
+    fetch_recorded(&second, &fixture, "hold too", NULL, NULL);
+    recorder_init(&changed, &fixture);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, 1000, count_free, &changed, NULL), KVL_OK);
+    answer(next_request(&fixture), "v");
+    wait_for_free(&first);
     STATUS(first.status, KVL_VALUE);
-    CHECK(wait_for(&world, &world.came, 2));
-    CHECK(news.ended == 0);
-    listen(&more, &world);
-    STATUS(kvl_tasks_close(world.tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, heard_ends, &more, NULL), KVL_OK);
-    STATUS(kvl_clock_advance(world.clock, 1000), KVL_OK); /* a second close may only shorten */
-    ends(&second);
+    CHECK(wait_for(&fixture, &fixture.held_len, 2));
+    CHECK(changed.freed == 0);
+    recorder_init(&more, &fixture);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, count_free, &more, NULL), KVL_OK);
+    STATUS(kvl_clock_advance(fixture.clock, 1000), KVL_OK); /* a second close can only shorten the time */
+    wait_for_free(&second);
     STATUS(second.status, KVL_ERR_CLOSED);
-    let_go(&second);
-    ends(&news);
-    ends(&more);
-    kvl_request_release(next_request(&world));
-    end(&world);
+    recorder_release(&second);
+    wait_for_free(&changed);
+    wait_for_free(&more);
+    kvl_request_release(next_request(&fixture));
+    free_engine(&fixture);
 }
 
 #ifndef _WIN32
@@ -655,13 +655,13 @@ static void object_of_nobody(void *object)
     ++*(int *)object;
 }
 
-/* What is made in the child works there: how many answers are wrong. */
+/* Uses new handles in the child. Returns the number of wrong statuses. */
 static unsigned char made_anew(void)
 {
     unsigned char wrong = 0;
-#ifndef KVL_RACE /* parking_lot, which stands for std's locks there, keeps the parent's threads in a table of its own */
-    struct world child;
-    kvl_config_t *config = prepare(&child);
+#ifndef KVL_RACE /* parking_lot, which replaces std's locks in that build, keeps a table of the parent's threads */
+    struct fixture child;
+    kvl_config_t *config = fixture_init(&child);
     kvl_value_t *value = NULL;
     kvl_error_t *error = NULL;
 
@@ -669,34 +669,34 @@ static unsigned char made_anew(void)
     kvl_config_free(config);
     wrong = (unsigned char)(wrong + (kvl_tasks_fetch_wait(child.tasks, KEY("k"), NULL, NULL, &value, NULL) != KVL_VALUE));
     kvl_value_release(value);
-    wrong = (unsigned char)(wrong + (kvl_tasks_free(child.tasks) != KVL_OK) + (child.ended != 1));
+    wrong = (unsigned char)(wrong + (kvl_tasks_free(child.tasks) != KVL_OK) + (child.freed != 1));
 #endif
     return wrong;
 }
 
-/* In the child: how many answers are wrong. Nothing is printed: the output is the parent's. */
-static unsigned char forked(struct world *world, kvl_config_t *config, kvl_fetch_t *fetch, kvl_request_t *request,
+/* Runs in the child. Returns the number of wrong statuses; prints nothing, because the output is the parent's. */
+static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_fetch_t *fetch, kvl_request_t *request,
                             kvl_results_t *results, kvl_cache_t *cache, kvl_value_t *kept)
 {
     static const kvl_slice_t keys[] = { SLICE("k") };
-    kvl_tasks_t *tasks = world->tasks;
+    kvl_tasks_t *tasks = fixture->tasks;
     kvl_value_t *value = NULL;
     kvl_results_t *out = NULL;
     kvl_cache_t *its_cache = NULL;
     kvl_stats_t stats;
     const uint8_t *key;
     size_t len;
-    int times = 0;
+    int events = 0;
     unsigned char wrong = 0;
 
 #define FORKED(call) (wrong = (unsigned char)(wrong + ((call) != KVL_ERR_FORKED)))
     FORKED(kvl_tasks_new(config, &tasks, NULL));
-    tasks = world->tasks;
+    tasks = fixture->tasks;
     FORKED(kvl_tasks_cache(tasks, &its_cache));
     FORKED(kvl_tasks_get(tasks, KEY("k"), &value));
-    FORKED(kvl_tasks_fetch(tasks, KEY("k"), NULL, NULL, hear, NULL, NULL, &value));
-    FORKED(kvl_tasks_fetch_each(tasks, keys, 1, NULL, NULL, hear, NULL, NULL));
-    FORKED(kvl_tasks_fetch_all(tasks, keys, 1, NULL, NULL, hear_all, NULL, NULL, &out));
+    FORKED(kvl_tasks_fetch(tasks, KEY("k"), NULL, NULL, record_result, NULL, NULL, &value));
+    FORKED(kvl_tasks_fetch_each(tasks, keys, 1, NULL, NULL, record_result, NULL, NULL));
+    FORKED(kvl_tasks_fetch_all(tasks, keys, 1, NULL, NULL, record_results, NULL, NULL, &out));
     FORKED(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL));
     FORKED(kvl_tasks_fetch_all_wait(tasks, keys, 1, NULL, NULL, &out));
     FORKED(kvl_tasks_refresh(tasks, keys, 1, NULL));
@@ -705,8 +705,8 @@ static unsigned char forked(struct world *world, kvl_config_t *config, kvl_fetch
     FORKED(kvl_tasks_stats_openmetrics(tasks, &value));
     FORKED(kvl_tasks_stats_reset(tasks));
     FORKED(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL));
-    FORKED(kvl_fetch_set_context(fetch, &times, object_of_nobody));
-    wrong = (unsigned char)(wrong + (times != 1));
+    FORKED(kvl_fetch_set_context(fetch, &events, object_of_nobody));
+    wrong = (unsigned char)(wrong + (events != 1));
     FORKED(kvl_fetch_set_urgency(fetch, 1));
     FORKED(kvl_fetch_cancel(fetch));
     FORKED(kvl_fetch_wait(fetch, KVL_FOREVER));
@@ -716,8 +716,8 @@ static unsigned char forked(struct world *world, kvl_config_t *config, kvl_fetch
     FORKED(kvl_request_resolve(request, 0, kvl_value_null(), NULL));
     FORKED(kvl_request_resolve(request, 0, kvl_value_null(), TERMS(1, 0, 1)));
     FORKED(kvl_request_resolve_bytes(request, 0, KEY("v"), NULL));
-    FORKED(kvl_request_resolve_object(request, 0, &times, 1, object_of_nobody, NULL));
-    wrong = (unsigned char)(wrong + (times != 2));
+    FORKED(kvl_request_resolve_object(request, 0, &events, 1, object_of_nobody, NULL));
+    wrong = (unsigned char)(wrong + (events != 2));
     FORKED(kvl_request_fail(request, 0, NULL));
     FORKED(kvl_request_fail_text(request, 0, 1, "no", 0));
     FORKED(kvl_request_supply(request, KEY("k"), kvl_value_null(), TERMS(1, 0, 1)));
@@ -729,7 +729,7 @@ static unsigned char forked(struct world *world, kvl_config_t *config, kvl_fetch
     FORKED(kvl_results_status(results));
     FORKED(kvl_cache_get(cache, KEY("k"), &value));
     wrong = (unsigned char)(wrong + (kvl_request_len(request) != 0) + (kvl_results_len(results) != 0));
-    /* ending does nothing */
+    /* freeing has no effect */
     FORKED(kvl_tasks_free(tasks));
     kvl_tasks_dispose(tasks);
     kvl_fetch_release(fetch);
@@ -741,11 +741,11 @@ static unsigned char forked(struct world *world, kvl_config_t *config, kvl_fetch
     return (unsigned char)(wrong + made_anew());
 }
 
-static void l06_after_a_fork(void)
+static void l06_handles_return_forked_in_the_child(void)
 {
     static const kvl_slice_t keys[] = { SLICE("k") };
-    struct world world;
-    struct heard heard;
+    struct fixture fixture;
+    struct recorder recorder;
     kvl_config_t *config = NULL;
     kvl_fetch_t *fetch = NULL;
     kvl_request_t *request;
@@ -756,20 +756,20 @@ static void l06_after_a_fork(void)
     int answers[2];
     pid_t child;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
-    STATUS(kvl_tasks_cache(world.tasks, &cache), KVL_OK);
-    STATUS(kvl_tasks_fetch_all_wait(world.tasks, keys, 1, NULL, NULL, &results), KVL_OK);
-    STATUS(kvl_tasks_get(world.tasks, KEY("k"), &kept), KVL_VALUE);
-    ask(&heard, &world, "hold", NULL, fetch);
-    request = next_request(&world);
+    STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
+    STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, 1, NULL, NULL, &results), KVL_OK);
+    STATUS(kvl_tasks_get(fixture.tasks, KEY("k"), &kept), KVL_VALUE);
+    fetch_recorded(&recorder, &fixture, "hold", NULL, fetch);
+    request = next_request(&fixture);
     CHECK(pipe(answers) == 0);
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        wrong = forked(&world, config, fetch, request, results, cache, kept);
-        /* killed rather than ended: what the parent left in this memory is nobody's leak */
+        wrong = forked(&fixture, config, fetch, request, results, cache, kept);
+        /* killed instead of exiting, because a leak checker would report the memory copied from the parent */
         if (write(answers[1], &wrong, 1) == 1)
             raise(SIGKILL);
         _exit(1);
@@ -779,40 +779,40 @@ static void l06_after_a_fork(void)
     close(answers[0]);
     close(answers[1]);
 
-    /* the parent is unharmed */
+    /* the parent still works */
     answer(request, "v");
-    ends(&heard);
-    STATUS(heard.status, KVL_VALUE);
+    wait_for_free(&recorder);
+    STATUS(recorder.status, KVL_VALUE);
     kvl_fetch_release(fetch);
     kvl_results_release(results);
     kvl_value_release(kept);
     kvl_cache_release(cache);
     kvl_config_free(config);
-    end(&world);
+    free_engine(&fixture);
 }
 #endif
 
 int main(void)
 {
     use_all();
-    l09_what_a_new_engine_needs();
-    f01_f02_one_key();
-    f04_many_keys_one_by_one();
-    f03_progress();
-    f21_blocking_forms();
-    f13_what_finds_no_place_is_lost();
-    f21_l02_an_engine_whose_provider_is_drained_does_not_block();
+    l09_an_engine_needs_a_provider_and_valid_settings();
+    f01_f02_a_fetch_of_one_key_is_delivered_once();
+    f04_fetch_each_delivers_one_event_for_each_key();
+    f03_progress_never_decreases();
+    f21_the_blocking_calls_wait_for_the_answer();
+    f13_a_single_fetch_without_a_place_fails();
+    f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue();
     l02_an_event_loop_waits_for_the_queue();
-    f19_refresh();
-    l04_what_fails_ends_the_user_data_in_the_call();
-    s12_statistics();
-    f08_the_engines_cache();
-    l01_what_waits_refuses_inside_every_callback();
+    f19_a_refresh_reloads_and_stores();
+    l04_a_call_that_fails_frees_its_user_data();
+    s12_fetches_and_loads_are_counted();
+    f08_a_put_to_the_engines_cache_overtakes_a_load();
+    l01_blocking_calls_are_refused_inside_every_callback();
     l05_dispose_inside_a_callback();
     l05_dispose_inside_a_validator();
-    l05_close_drain_free();
+    l05_close_drain_and_free_end_in_order();
 #ifndef _WIN32
-    l06_after_a_fork();
+    l06_handles_return_forked_in_the_child();
 #endif
     DONE();
 }

@@ -1,7 +1,7 @@
-/* Values: bytes of the library's, bytes of the program's, objects, the null value. */
+/* Values: copied bytes, bytes of the program, objects, and the null value. */
 #include "check.h"
 
-/* what a destructor was given, and how often it ran */
+/* what a destructor was called with, and how often */
 struct witness {
     int ended;
 };
@@ -43,7 +43,7 @@ static void empty_bytes_are_a_value(void)
     kvl_value_release(value);
 }
 
-static void space_is_filled_by_the_program(void)
+static void a_value_can_be_filled_by_the_program(void)
 {
     kvl_value_t *value = NULL;
     uint8_t *data = NULL;
@@ -58,7 +58,7 @@ static void space_is_filled_by_the_program(void)
     kvl_value_release(value);
 }
 
-static void extern_bytes_stay_where_they_are(void)
+static void extern_bytes_are_not_copied(void)
 {
     static const uint8_t bytes[] = {1, 2, 3};
     struct witness witness = {0};
@@ -74,7 +74,7 @@ static void extern_bytes_stay_where_they_are(void)
     CHECK(witness.ended == 1);
 }
 
-static void an_object_ends_with_its_last_reference(void)
+static void an_object_is_freed_with_its_last_reference(void)
 {
     struct witness witness = {0};
     kvl_value_t *value = NULL;
@@ -89,7 +89,7 @@ static void an_object_ends_with_its_last_reference(void)
     CHECK(witness.ended == 1);
 }
 
-static void what_fails_ends_what_it_was_given(void)
+static void a_call_that_fails_frees_its_arguments(void)
 {
     struct witness witness = {0};
     kvl_value_t *value = kvl_value_null();
@@ -154,10 +154,10 @@ int main(void)
 {
     bytes_are_copied_and_shared();
     empty_bytes_are_a_value();
-    space_is_filled_by_the_program();
-    extern_bytes_stay_where_they_are();
-    an_object_ends_with_its_last_reference();
-    what_fails_ends_what_it_was_given();
+    a_value_can_be_filled_by_the_program();
+    extern_bytes_are_not_copied();
+    an_object_is_freed_with_its_last_reference();
+    a_call_that_fails_frees_its_arguments();
     null_is_a_constant();
     many_are_released_at_once();
     keys_are_unpacked();

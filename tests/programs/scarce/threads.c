@@ -45,15 +45,15 @@ static void any(void)
 
 static void l08a_the_mask_is_set_before_a_thread_starts(void)
 {
-    struct world world;
+    struct fixture fixture;
     kvl_value_t *value = NULL;
     sigset_t blocked;
 
     born = born_open = 0;
-    begin(&world, prepare(&world));
-    STATUS(kvl_tasks_fetch_wait(world.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    create_engine(&fixture, fixture_init(&fixture));
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
-    end(&world);
+    free_engine(&fixture);
     /* timer, dispatcher, provider */
     CHECK(born == 3 && born_open == 0);
     /* the starting thread has its own mask again */
@@ -63,8 +63,8 @@ static void l08a_the_mask_is_set_before_a_thread_starts(void)
 
 static void l09a_what_needs_a_thread_says_that_it_has_none(void)
 {
-    struct world world;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_runtime_t *runtime = NULL;
     kvl_queue_t *queue = NULL;
     int i;
@@ -72,44 +72,44 @@ static void l09a_what_needs_a_thread_says_that_it_has_none(void)
     for (i = 0; i < 2; i++) {
         none();
         allowed = i; /* the timer's thread is started, the dispatcher's is refused */
-        STATUS(kvl_tasks_new(config, &world.tasks, NULL), KVL_ERR_NO_THREAD);
-        CHECK(world.tasks == NULL && refused == 1);
+        STATUS(kvl_tasks_new(config, &fixture.tasks, NULL), KVL_ERR_NO_THREAD);
+        CHECK(fixture.tasks == NULL && refused == 1);
     }
     none();
     STATUS(kvl_runtime_new(&runtime), KVL_ERR_NO_THREAD);
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
-    STATUS(kvl_queue_set_wake(queue, provider_ends, &world, NULL), KVL_ERR_NO_THREAD);
+    STATUS(kvl_queue_set_wake(queue, count_provider_free, &fixture, NULL), KVL_ERR_NO_THREAD);
     STATUS(kvl_queue_free(queue), KVL_OK);
     any();
     kvl_config_free(config);
-    forget(&world);
+    fixture_destroy(&fixture);
 }
 
 static void l09a_a_request_without_a_thread_fails_and_the_next_is_served(int first_fetches)
 {
-    struct world world;
+    struct fixture fixture;
     kvl_value_t *value = NULL;
     kvl_error_t *error = NULL;
     char key[32];
     int i;
 
-    begin(&world, prepare(&world));
+    create_engine(&fixture, fixture_init(&fixture));
     none();
     for (i = 0; i < first_fetches; i++) {
         snprintf(key, sizeof key, "refused %d", i);
-        STATUS(kvl_tasks_fetch_wait(world.tasks, KEY(key), NULL, NULL, &value, &error), KVL_ERR_NO_THREAD);
+        STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY(key), NULL, NULL, &value, &error), KVL_ERR_NO_THREAD);
         STATUS(kvl_error_status(error), KVL_ERR_NO_THREAD);
         kvl_error_release(error);
     }
-    CHECK(refused == first_fetches && world.calls == 0);
+    CHECK(refused == first_fetches && fixture.calls == 0);
     any();
     for (i = 0; i < 10; i++) {
         snprintf(key, sizeof key, "served %d", i);
-        STATUS(kvl_tasks_fetch_wait(world.tasks, KEY(key), NULL, NULL, &value, NULL), KVL_VALUE);
+        STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY(key), NULL, NULL, &value, NULL), KVL_VALUE);
         kvl_value_release(value);
     }
-    CHECK(world.calls == 10);
-    end(&world);
+    CHECK(fixture.calls == 10);
+    free_engine(&fixture);
 }
 
 /* Each request that fails makes room for the next, which gets no thread either. */
@@ -118,116 +118,116 @@ static void l09a_many_requests_without_a_thread_fail_one_after_the_other(void)
     enum { KEYS = 20000 };
     static char names[KEYS][32];
     static kvl_slice_t keys[KEYS];
-    struct world world;
-    kvl_config_t *config = prepare(&world);
+    struct fixture fixture;
+    kvl_config_t *config = fixture_init(&fixture);
     kvl_results_t *results = NULL;
     size_t i;
 
     STATUS(kvl_config_set_int(config, "tasks.max_running", 2), KVL_OK);
-    begin(&world, config);
+    create_engine(&fixture, config);
     for (i = 0; i < KEYS; i++) {
         keys[i].len = (size_t)snprintf(names[i], sizeof names[i], "k%zu", i);
         keys[i].data = (const uint8_t *)names[i];
     }
     none();
-    STATUS(kvl_tasks_fetch_all_wait(world.tasks, keys, KEYS, NULL, NULL, &results), KVL_OK);
+    STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, KEYS, NULL, NULL, &results), KVL_OK);
     CHECK(kvl_results_count_status(results, KVL_ERR_NO_THREAD) == KEYS);
     any();
     kvl_results_release(results);
-    end(&world);
+    free_engine(&fixture);
 }
 
-static struct world *gate;
+static struct fixture *gate;
 static int waiting, opened;
 
 /* blocks in the call until the gate is opened, once */
-static void hold_the_thread(struct world *world)
+static void hold_the_thread(struct fixture *fixture)
 {
-    pthread_mutex_lock(&world->lock);
-    if (world->calls == 1) {
+    pthread_mutex_lock(&fixture->lock);
+    if (fixture->calls == 1) {
         waiting++;
-        pthread_cond_broadcast(&world->news);
+        pthread_cond_broadcast(&fixture->changed);
         while (!opened)
-            pthread_cond_wait(&world->news, &world->lock);
+            pthread_cond_wait(&fixture->changed, &fixture->lock);
     }
-    pthread_mutex_unlock(&world->lock);
+    pthread_mutex_unlock(&fixture->lock);
 }
 
 static void open_gate(void)
 {
     pthread_mutex_lock(&gate->lock);
     opened = 1;
-    pthread_cond_broadcast(&gate->news);
+    pthread_cond_broadcast(&gate->changed);
     pthread_mutex_unlock(&gate->lock);
 }
 
 static void l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(int lifted)
 {
-    struct world world;
-    struct heard first, second;
+    struct fixture fixture;
+    struct recorder first, second;
 
-    begin(&world, prepare(&world));
-    gate = &world;
+    create_engine(&fixture, fixture_init(&fixture));
+    gate = &fixture;
     waiting = opened = 0;
-    world.inside = hold_the_thread;
-    ask(&first, &world, "first", NULL, NULL);
-    CHECK(wait_for(&world, &waiting, 1));
+    fixture.first = hold_the_thread;
+    fetch_recorded(&first, &fixture, "first", NULL, NULL);
+    CHECK(wait_for(&fixture, &waiting, 1));
     none();
-    ask(&second, &world, "second", NULL, NULL);
+    fetch_recorded(&second, &fixture, "second", NULL, NULL);
     CHECK(refused == 1);
     if (lifted) {
         /* the running thread never takes it, so another start is attempted */
         any();
-        ends(&second);
-        CHECK(first.times == 0);
+        wait_for_free(&second);
+        CHECK(first.events == 0);
         open_gate();
     } else {
         open_gate();
-        ends(&second);
+        wait_for_free(&second);
     }
-    ends(&first);
+    wait_for_free(&first);
     any();
     STATUS(first.status, KVL_VALUE);
     STATUS(second.status, KVL_VALUE);
-    CHECK(world.calls == 2);
-    end(&world);
+    CHECK(fixture.calls == 2);
+    free_engine(&fixture);
 }
 
 /* With a shared runtime, the engine whose requests wait is not notified of the other's. */
 static void l09a_engines_that_share_threads_fail_for_themselves(void)
 {
-    struct world one, other;
-    struct heard first, second;
+    struct fixture one, other;
+    struct recorder first, second;
     kvl_runtime_t *runtime = NULL;
     kvl_config_t *config;
     kvl_value_t *value = NULL;
 
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
-    config = prepare(&one);
+    config = fixture_init(&one);
     STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
-    begin(&one, config);
-    config = prepare(&other);
+    create_engine(&one, config);
+    config = fixture_init(&other);
     STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
-    begin(&other, config);
+    create_engine(&other, config);
     none();
     allowed = 1; /* the dispatcher's thread runs already */
     gate = &one;
     waiting = opened = 0;
-    one.inside = hold_the_thread;
-    ask(&first, &one, "first", NULL, NULL);
+    one.first = hold_the_thread;
+    fetch_recorded(&first, &one, "first", NULL, NULL);
     CHECK(wait_for(&one, &waiting, 1));
-    ask(&second, &other, "second", NULL, NULL);
+    fetch_recorded(&second, &other, "second", NULL, NULL);
     CHECK(refused == 1);
     open_gate();
-    ends(&first);
-    ends(&second);
+    wait_for_free(&first);
+    wait_for_free(&second);
     STATUS(first.status, KVL_VALUE);
     STATUS(second.status, KVL_VALUE);
     any();
-    end(&one);
+    free_engine(&one);
     STATUS(kvl_tasks_fetch_wait(other.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
-    end(&other);
+    free_engine(&other);
     STATUS(kvl_runtime_free(runtime), KVL_OK);
 }
 
