@@ -1,12 +1,12 @@
-"""Figures beside aiodataloader with cachetools, on the same work: `bench.py [FOLDER]` prints a table, and writes it to
+"""Compares kvlight with aiodataloader and cachetools on the same work: `bench.py [FOLDER]` prints a table, and writes it to
 python.md and python.json in FOLDER.
 
 Three kinds of work, Zipf 0.99 over 100,000 keys, a provider that takes a millisecond a call, batches of at most 100:
   resident   one key at a time, everything in memory
   tenth      100 coroutines, one key at a time each, room for a tenth of the keys, least recently used out
   pages      20 coroutines, 50 keys at a time each, room for a tenth
-aiodataloader waits for a turn of the loop before it calls its provider; kvlight calls at once where a slot is free, unless it is told
-to linger. Rounds are interleaved, and each figure is the median of them.
+aiodataloader waits for a turn of the loop before it calls its provider; kvlight calls at once if a slot is free, unless
+batch.linger_us is set. Rounds are interleaved, and each figure is their median.
 """
 
 from __future__ import annotations

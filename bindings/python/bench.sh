@@ -1,5 +1,5 @@
 #!/bin/sh
-# Figures beside aiodataloader with cachetools: `bench.sh [FOLDER]`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+# Compares kvlight with aiodataloader and cachetools: `bench.sh [FOLDER]`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 python=${PYTHON:-python3}

@@ -1,8 +1,8 @@
-"""Builds the extension module with the library inside it. The library is, in this order:
+"""Builds the extension module with the library inside it. The first of these that exists is used:
 
 - in the folder that KVL_LIB_DIR names, its header in KVL_INCLUDE_DIR (else in ../include beside it);
 - built by cargo from the sources, where this is a checkout or a source distribution;
-- what pkg-config knows as kvlight, linked as a shared library.
+- the library that pkg-config finds as kvlight, linked as a shared library.
 """
 
 import os
@@ -18,12 +18,12 @@ HERE = Path(__file__).resolve().parent
 
 
 def sources():
-    """The folder of the Rust sources: those of a source distribution, or the checkout around this."""
+    """The folder of the Rust sources: those of a source distribution, or of the checkout that contains this file."""
     return next((folder for folder in (HERE / "rust", HERE.parents[1]) if (folder / "src" / "ffi").is_dir()), None)
 
 
 def version():
-    """What make generate wrote from the library's own."""
+    """The library's version, as `make generate` wrote it."""
     return re.search(r'^VERSION = "(.*)"', (HERE / "src" / "kvlight" / "_api.py").read_text(), re.M).group(1)
 
 
@@ -44,7 +44,7 @@ class Build(build_ext):
 
     @staticmethod
     def link(extension, lib, include):
-        """The library inside the module: two copies or versions in one process know nothing of each other."""
+        """Links the library into the module, so that several copies or versions in one process are independent."""
         extension.include_dirs.append(str(include))
         extension.extra_objects.append(str(lib / "libkvlight.a"))
         if os.uname().sysname == "Linux":

@@ -1,4 +1,4 @@
-/* The addon's entry, strings, settings, and what is thrown. */
+/* The addon's entry point, strings, settings and exceptions. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ napi_value refused(napi_env env)
     return NULL;
 }
 
-/* JavaScript makes a KvlightError of it: src/errors.cjs. */
+/* src/errors.cjs turns it into a KvlightError. */
 napi_value thrown(napi_env env, kvl_status_t status, const char *sentence)
 {
     napi_value error, message, code;
@@ -62,7 +62,7 @@ bool text_read(napi_env env, napi_value value, Text *into)
         napi_throw_type_error(env, NULL, "kvlight: a string is wanted here");
         return false;
     }
-    /* It was cut if no further character had room. */
+    /* The string may have been truncated if no further character fits. */
     if (into->len < sizeof into->first - 4)
         return true;
     napi_get_value_string_utf8(env, value, NULL, 0, &into->len);

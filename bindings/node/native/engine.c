@@ -1,9 +1,9 @@
-/* An engine, or a cache alone: its life, lookups, writes, fetches. */
+/* An engine, or a cache without one: opening and closing, lookups, writes, fetches. */
 #include "native.h"
 
 #include <stdlib.h>
 
-/* ---- Its life ---- */
+/* ---- Opening and closing ---- */
 
 void engine_release(Engine *engine)
 {
@@ -31,7 +31,7 @@ static void watcher_ready(uv_poll_t *watcher, int status, int events)
     napi_value listener, global;
     if (napi_get_reference_value(env, engine->listener, &listener) == napi_ok && napi_get_global(env, &global) == napi_ok &&
         napi_make_callback(env, engine->context, global, listener, 0, NULL, NULL) == napi_pending_exception) {
-        /* As what any callback of Node's throws. */
+        /* Reported as an uncaught exception, like one that any Node callback throws. */
         napi_value exception;
         if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
             napi_fatal_exception(env, exception);
@@ -39,8 +39,8 @@ static void watcher_ready(uv_poll_t *watcher, int status, int events)
     napi_close_handle_scope(env, scope);
 }
 
-/* Ends the engine. What its queue still holds can be read until engine_leave(). No code of JavaScript runs on the library's threads, so
- * this waits for nothing but them. */
+/* Ends the engine. The events still in its queue can be read until engine_leave(). No JavaScript runs on the library's threads, so this
+ * waits only for those threads. */
 static void engine_end(Engine *engine)
 {
     kvl_tasks_t *tasks = engine->tasks;
@@ -52,7 +52,7 @@ static void engine_end(Engine *engine)
         kvl_tasks_free(tasks);
 }
 
-/* The descriptor is watched no longer, then the queue that it belongs to is freed. */
+/* Stops watching the queue's descriptor, then frees the queue. */
 static void engine_leave(Engine *engine)
 {
     engine_end(engine);
@@ -193,7 +193,7 @@ static napi_value engine_end_all(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* Whether the process is kept alive. */
+/* hold(yes): whether the engine keeps the process alive. */
 static napi_value engine_hold(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
@@ -254,7 +254,7 @@ kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double c
 
 /* ---- The store ---- */
 
-/* get(key): a value that crosses, or undefined on a miss. */
+/* get(key): a value as native.h describes, or undefined on a miss. */
 static napi_value engine_get(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
@@ -384,7 +384,7 @@ static void fetch_forgotten(napi_env env, void *fetch, void *hint)
     kvl_fetch_release(fetch);
 }
 
-/* newFetch(): what a fetch is cancelled by. */
+/* newFetch(): a handle by which a fetch can be cancelled. */
 static napi_value new_fetch(napi_env env, napi_callback_info info)
 {
     (void)info;
@@ -410,7 +410,7 @@ static napi_value cancel_fetch(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* The number of a fetch, its options and what it may be cancelled by, which may be undefined. */
+/* The number of a fetch, its options, and the handle to cancel it by, which may be undefined. */
 typedef struct {
     double id;
     kvl_options_t *options;
@@ -427,7 +427,7 @@ static bool call_read(napi_env env, napi_value id, napi_value settings, napi_val
     return options_read(env, settings, &call->options);
 }
 
-/* fetch(key, id, settings, fetch): a value that crosses, false on a miss that loads nothing, or undefined: it comes as an event. */
+/* fetch(key, id, settings, fetch): the value; false on a miss that loads nothing; undefined if the outcome will come as an event. */
 static napi_value engine_fetch(napi_env env, napi_callback_info info)
 {
     napi_value args[4];
@@ -452,7 +452,7 @@ static napi_value engine_fetch(napi_env env, napi_callback_info info)
     return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : thrown(env, status, NULL);
 }
 
-/* Many keys, end to end. */
+/* Many keys, stored one after the other. */
 typedef struct {
     char *data;
     kvl_slice_t *slices;
@@ -481,7 +481,7 @@ static bool keys_read(napi_env env, napi_value list, Keys *keys)
         keys->slices[i].len = len;
         total += len;
     }
-    /* One more: each string is written with a NUL, over which the next is written. */
+    /* One byte more: each string is written with a NUL, which the next one overwrites. */
     keys->data = keys->slices ? malloc(total + 1) : NULL;
     if (!keys->data) {
         keys_end(keys);
@@ -497,7 +497,7 @@ static bool keys_read(napi_env env, napi_value list, Keys *keys)
     return true;
 }
 
-/* fetchAll(keys, id, settings, fetch): results, or undefined: they come as an event. */
+/* fetchAll(keys, id, settings, fetch): the results, or undefined if they will come as an event. */
 static napi_value engine_fetch_all(napi_env env, napi_callback_info info)
 {
     napi_value args[4];
@@ -540,7 +540,7 @@ static napi_value engine_refresh(napi_env env, napi_callback_info info)
     return status < 0 ? thrown(env, status, NULL) : NULL;
 }
 
-/* breaker(): its state. */
+/* breaker(): the state of the circuit breaker. */
 static napi_value engine_breaker(napi_env env, napi_callback_info info)
 {
     Engine *engine = engine_of(env, info, 0, NULL);

@@ -1,4 +1,4 @@
-/* All entries of a store: one after the other, and to and from a file. */
+/* Iterating over the entries of a store, and saving and loading them. */
 #include "native.h"
 
 /* ---- Iteration ---- */
@@ -9,7 +9,7 @@ static void iterator_forgotten(napi_env env, void *iterator, void *hint)
     kvl_iterator_free(iterator);
 }
 
-/* iterate(): what nextEntry() is called with. */
+/* iterate(): an iterator for nextEntry(). */
 napi_value engine_iterate(napi_env env, napi_callback_info info)
 {
     Engine *engine = engine_of(env, info, 0, NULL);
@@ -26,7 +26,7 @@ napi_value engine_iterate(napi_env env, napi_callback_info info)
     return refused(env);
 }
 
-/* nextEntry(iterator): [key, value that crosses], or undefined at the end. */
+/* nextEntry(iterator): [key, value], or undefined at the end. */
 static napi_value next_entry(napi_env env, napi_callback_info info)
 {
     size_t n = 1;
@@ -49,12 +49,12 @@ static napi_value next_entry(napi_env env, napi_callback_info info)
 
 /* ---- A file ---- */
 
-/* A save or a load under way, with the function that converts. */
+/* A save or a load in progress, with the function that converts values. */
 typedef struct {
     napi_env env;
     Engine *engine;
     napi_value convert;
-    bool has_failed; /* with an exception pending */
+    bool has_failed; /* an exception is pending */
 } Transfer;
 
 static napi_value converted(Transfer *self, napi_value argument)
@@ -67,7 +67,7 @@ static napi_value converted(Transfer *self, napi_value argument)
     return NULL;
 }
 
-/* What JavaScript makes of an object: a Uint8Array, or undefined, which leaves it out. */
+/* Converts an object by the program's function: to a Uint8Array, or to undefined, which leaves the entry out. */
 static kvl_value_t *encode_value(void *user_data, const kvl_result_t *entry)
 {
     Transfer *self = user_data;
@@ -87,7 +87,7 @@ static kvl_value_t *encode_value(void *user_data, const kvl_result_t *entry)
     return value;
 }
 
-/* What JavaScript makes of bytes: [a value that crosses, its cost], or undefined. */
+/* Converts bytes by the program's function: to [value, cost], or to undefined, which leaves the entry out. */
 static kvl_value_t *decode_value(void *user_data, const kvl_result_t *entry)
 {
     Transfer *self = user_data;
@@ -127,7 +127,7 @@ static napi_value transfer(napi_env env, napi_callback_info info, TransferCall c
     if (!engine || !text_read(env, args[0], &path))
         return NULL;
     Transfer transfer = {env, engine, args[1], false};
-    kvl_cache_t *cache = kvl_cache_retain(engine->cache); /* a function of the program's may close it */
+    kvl_cache_t *cache = kvl_cache_retain(engine->cache); /* the program's function may close it */
     kvl_transfer_t done = {0};
     kvl_error_t *error = NULL;
     kvl_status_t status = call(cache, path.data, convert, stops, &transfer, &done, sizeof done, &error);
@@ -139,10 +139,10 @@ static napi_value transfer(napi_env env, napi_callback_info info, TransferCall c
     return status < 0 || transfer.has_failed ? NULL : number(env, (double)done.entries);
 }
 
-/* save(path, encode): how many entries were written. */
+/* save(path, encode): the number of entries written. */
 napi_value engine_save(napi_env env, napi_callback_info info) { return transfer(env, info, kvl_cache_save_encoded, encode_value); }
 
-/* load(path, decode): how many entries were stored. */
+/* load(path, decode): the number of entries stored. */
 napi_value engine_load(napi_env env, napi_callback_info info) { return transfer(env, info, kvl_cache_load_decoded, decode_value); }
 
 napi_status entries_define(napi_env env, napi_value exports)

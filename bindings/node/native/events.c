@@ -1,4 +1,4 @@
-/* Events as JavaScript reads them, and the requests of the provider. */
+/* Conversion of events for JavaScript, and the provider's requests. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static List list_new(napi_env env)
 
 static void list_add(List *list, napi_value value) { napi_set_element(list->env, list->array, list->n++, value); }
 
-/* The number of the object that it carries; else its sentence; where another error is behind it, [its sentence, that one's status, that one]. */
+/* The number of the JavaScript error that it carries; otherwise its message; if it has a cause, [message, status of the cause, cause]. */
 static napi_value error_shown(napi_env env, const kvl_error_t *error)
 {
     void *object = kvl_error_object(error);
@@ -35,8 +35,8 @@ static napi_value error_shown(napi_env env, const kvl_error_t *error)
     return list.array;
 }
 
-/* Eight places a result: its status; its value, or its error as above; its source; its attempts; its age; the rest of its time; whether it is
- * stale; what the load of a stale one failed with: [its status, its error as above]. */
+/* Adds the eight elements of a result: status; value, or error as above; source; attempts; age; remaining TTL; whether it is stale; for a
+ * stale one, the error of its load: [status, error as above]. */
 static void list_add_result(List *list, const kvl_result_t *result)
 {
     napi_value shown = result->status >= 0 ? value_shown(list->env, result->object, result->data, result->data_len)
@@ -72,11 +72,11 @@ static void request_forgotten(napi_env env, void *data, void *hint)
 {
     (void)env, (void)hint;
     Request *request = data;
-    kvl_request_release(request->handle); /* unfinished, its open keys fail: nobody waits for ever */
+    kvl_request_release(request->handle); /* if it was not finished, this fails its open keys, so that no caller waits forever */
     free(request);
 }
 
-/* [what it is answered by, its keys, whether it is unwanted already] */
+/* [request handle, keys, whether it is unwanted already] */
 static napi_value request_shown(Engine *engine, kvl_request_t *handle, double *out_id)
 {
     napi_env env = engine->env;
@@ -105,7 +105,7 @@ static napi_value request_shown(Engine *engine, kvl_request_t *handle, double *o
     return list.array;
 }
 
-/* drain(most): three places an event: its kind, its number, and what it brings. */
+/* drain(most): three elements for each event: its kind, its number and its payload. */
 napi_value engine_drain(napi_env env, napi_callback_info info)
 {
     size_t n = 1;
@@ -146,7 +146,7 @@ napi_value engine_drain(napi_env env, napi_callback_info info)
 
 /* ---- Requests ---- */
 
-/* The request of the first of so many arguments; NULL with an exception where it is finished or too few came. */
+/* Returns the request in the first argument; NULL with an exception if it is finished, or if there are fewer arguments than needed. */
 static Request *request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
 {
     size_t n = want;
@@ -156,7 +156,7 @@ static Request *request_of(napi_env env, napi_callback_info info, size_t want, n
     return ((Request *)request)->handle ? request : (Request *)thrown(env, KVL_ERR_ALREADY_ANSWERED, NULL);
 }
 
-/* A request that is finished is given up at once: what it holds of the engine is not to wait for the collector. */
+/* Releases a finished request at once, so that its reference to the engine does not wait for the garbage collector. */
 static napi_value request_finished(napi_env env, Request *request, kvl_status_t status)
 {
     if (status >= 0) {
@@ -189,7 +189,7 @@ static napi_value request_resolve(napi_env env, napi_callback_info info)
     return number(env, status);
 }
 
-/* resolveAll(request, engine, values, costs of objects): as many values that cross as there are keys; undefined leaves a key open. */
+/* resolveAll(request, engine, values, costs of objects): one value for each key; undefined leaves a key open. */
 static napi_value request_resolve_all(napi_env env, napi_callback_info info)
 {
     napi_value args[4], element;
@@ -219,7 +219,7 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* An error that carries the number of what was thrown. */
+/* Creates an error that carries the number of the thrown object. */
 static kvl_error_t *error_read(napi_env env, Engine *engine, napi_value id, napi_value message, napi_value flags, napi_value pause)
 {
     double number, pause_ms;
@@ -239,7 +239,7 @@ static kvl_error_t *error_read(napi_env env, Engine *engine, napi_value id, napi
     return status < 0 ? (kvl_error_t *)thrown(env, status, NULL) : error;
 }
 
-/* fail(request, engine, i, id, message, flags, pause in ms or -1): a status. With i below 0 all that is open fails, and the request is finished. */
+/* fail(request, engine, i, id, message, flags, pause in ms or -1): a status. If i is negative, fails all open keys and finishes. */
 static napi_value request_fail(napi_env env, napi_callback_info info)
 {
     napi_value args[7];
@@ -258,7 +258,7 @@ static napi_value request_fail(napi_env env, napi_callback_info info)
     return i < 0 ? request_finished(env, request, status) : number(env, status);
 }
 
-/* finish(request): what is open is null; a status. */
+/* finish(request): answers the open keys with null; a status. */
 static napi_value request_finish(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
@@ -266,7 +266,7 @@ static napi_value request_finish(napi_env env, napi_callback_info info)
     return request ? request_finished(env, request, kvl_request_finish_nulls(request->handle)) : NULL;
 }
 
-/* attempt(request, i) */
+/* attempt(request, i): the number of the key's attempt, from 1. */
 static napi_value request_attempt(napi_env env, napi_callback_info info)
 {
     napi_value args[2];

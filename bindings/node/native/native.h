@@ -1,4 +1,4 @@
-/* The addon: what its files share. Node-API for JavaScript, libuv for the queue's descriptor, and the C interface of the library. */
+/* Declarations shared by the addon's files. It uses Node-API, libuv to watch the queue's descriptor, and the C interface of the library. */
 #ifndef KVLIGHT_NODE_NATIVE_H
 #define KVLIGHT_NODE_NATIVE_H
 
@@ -10,33 +10,33 @@
 #include <kvlight.h>
 
 /*
- * Values that are no bytes stay in JavaScript: the library holds their numbers, and tells by KVL_EVENT_DROP when nobody holds one any more.
- * A value crosses as its number, a Uint8Array, or null.
+ * Values other than bytes stay in JavaScript: the library holds a number for each, and reports by KVL_EVENT_DROP when it has dropped the
+ * last reference. Between JavaScript and the addon a value is therefore its number, a Uint8Array, or null.
  */
 
-/* One engine or one cache of JavaScript. Two hold it: the object that wraps it and, while it is open, the descriptor's watcher. */
+/* The native side of one Tasks or Cache. It has two owners: the object that wraps it and, while it is open, the descriptor's watcher. */
 typedef struct Engine {
     napi_env env;
-    kvl_tasks_t *tasks; /* NULL for a cache alone, and after its end */
+    kvl_tasks_t *tasks; /* NULL for a Cache, and after the engine has ended */
     kvl_cache_t *cache;
     kvl_queue_t *queue;
     uv_poll_t watcher;
-    napi_ref listener; /* called when events wait */
+    napi_ref listener; /* called when the queue has events */
     napi_async_context context;
-    napi_async_cleanup_hook_handle cleanup; /* for environments that end while it is open */
+    napi_async_cleanup_hook_handle cleanup; /* closes it if the environment ends first */
     bool is_watched, is_leaving;
     int holders;
     uint64_t last_request;
 } Engine;
 
-/* Keys that the provider has; the JavaScript object holds a reference. */
+/* A request of the provider, owned by the JavaScript object that wraps it. */
 typedef struct {
     kvl_request_t *handle;
 } Request;
 
 /* ---- addon.c ---- */
 
-/* Ends the call with an exception if Node-API refused. */
+/* Returns from the function, with an exception pending, if a call of Node-API fails. */
 #define TRY(env, call)                                                                                                                     \
     do {                                                                                                                                   \
         if ((call) != napi_ok)                                                                                                             \
@@ -44,14 +44,14 @@ typedef struct {
     } while (0)
 
 napi_value refused(napi_env env);
-/* Throws what the status says; the sentence may be NULL. */
+/* Throws the error for a status; the message may be NULL. */
 napi_value thrown(napi_env env, kvl_status_t status, const char *sentence);
 napi_value undefined(napi_env env);
 napi_value number(napi_env env, double value);
 napi_value boolean(napi_env env, bool value);
 napi_value text(napi_env env, const char *utf8);
 
-/* The bytes of a string, on the stack where they are few. */
+/* The UTF-8 bytes of a string; a short one needs no allocation. */
 typedef struct {
     char *data;
     size_t len;
@@ -61,22 +61,22 @@ typedef struct {
 bool text_read(napi_env env, napi_value value, Text *into);
 void text_end(Text *text);
 
-/* Settings come as a flat array: name, value, name, value. */
+/* Settings are passed as a flat array: name, value, name, value. */
 bool settings_into_config(napi_env env, kvl_config_t *config, napi_value settings);
-/* Terms come as an array of numbers: ttl_ms, priority, cost, stale_ttl_ms, flags; undefined states nothing. */
+/* Terms are passed as an array of numbers: ttl_ms, priority, cost, stale_ttl_ms, flags; undefined keeps the defaults. */
 bool terms_read(napi_env env, napi_value stated, kvl_terms_t *terms);
-/* NULL where there are none. */
+/* Sets *options to NULL if there are no settings. */
 bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options);
 
 /* ---- engine.c ---- */
 
 void engine_release(Engine *engine);
 napi_status engine_define(napi_env env, napi_value exports);
-/* The engine of `this`, with so many arguments; NULL with an exception where it is closed or too few came. */
+/* Returns the engine of `this` and reads `want` arguments; NULL with an exception if it is closed, or if there are fewer arguments. */
 Engine *engine_of(napi_env env, napi_callback_info info, size_t want, napi_value *args);
-/* A handle for a value that crosses. */
+/* Creates a handle for a value from JavaScript. */
 kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double cost);
-/* What JavaScript is given for a value of the library. */
+/* Converts a value of the library for JavaScript. */
 napi_value value_shown(napi_env env, const void *object, const uint8_t *data, size_t len);
 
 /* ---- entries.c ---- */

@@ -7,14 +7,14 @@ class Cache extends Store {
   #isClosed = false;
 
   /**
-   * @param settings those of docs/CONFIGURATION.md that begin with "cache."; `cost` says what a value costs, in bytes; `dropped` is called with
-   *   each value that is no Uint8Array once the cache holds it no more.
+   * @param settings those of docs/CONFIGURATION.md that begin with "cache."; `cost` returns the cost of a value in bytes; `dropped` is called
+   *   with each value that is not a Uint8Array when the cache no longer holds it.
    */
   constructor({ dropped, cost, ...settings } = {}) {
     super(settings, { dropped, cost }, false);
   }
 
-  /** Lets go of everything. May be called twice. */
+  /** Releases all entries. May be called twice. */
   close() {
     this.mayClose();
     if (!this.#isClosed) {

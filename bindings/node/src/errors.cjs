@@ -4,9 +4,9 @@ const K = require('./constants.json');
 
 const NAMES = new Map(Object.entries(K).filter(([name, value]) => name.startsWith('ERR_') && value < 0).map(([name, value]) => [value, `KVL_${name}`]));
 
-/** An error of the library's: `code` is "KVL_ERR_TIMEOUT", `status` its number. What a provider throws arrives as it is. */
+/** An error of the library: `code` is for example "KVL_ERR_TIMEOUT", `status` its number. Errors thrown by a provider arrive unchanged. */
 class KvlightError extends Error {
-  /** `cause`: what the provider's last attempt had failed with when time ran out or the fetch was ended. */
+  /** `cause`: the error of the provider's last attempt before the timeout or the end of the fetch. */
   constructor(status, message, cause) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'KvlightError';
@@ -15,7 +15,7 @@ class KvlightError extends Error {
   }
 }
 
-/** Thrown by a provider, or put in a value's place: trying again is pointless, whatever the retry settings say. */
+/** Thrown by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say. */
 class PermanentError extends Error {
   constructor(...given) {
     super(...given);
@@ -23,7 +23,7 @@ class PermanentError extends Error {
   }
 }
 
-/** As PermanentError, where an older value is worth nothing either: no fallback serves in its place (stale.ttl_ms), and it leaves the store. */
+/** Like PermanentError, but an older value is invalid too: it is removed from the store and not served as a fallback (stale.ttl_ms). */
 class GoneError extends PermanentError {
   constructor(...given) {
     super(...given);
@@ -31,7 +31,7 @@ class GoneError extends PermanentError {
   }
 }
 
-/** Thrown by a provider, or put in a value's place: a retry waits at least `after_ms`, as HTTP's Retry-After asks. */
+/** Thrown by a provider, or returned in place of a value: a retry waits at least `after_ms`, like HTTP's Retry-After. */
 class RetryAfterError extends Error {
   constructor(message, { after_ms, ...options } = {}) {
     super(message, options);
@@ -43,13 +43,13 @@ class RetryAfterError extends Error {
   }
 }
 
-/** Flags and pause of what a provider fails with, as the library takes them. */
+/** The flags and the pause of a provider's error, in the form that the library takes. */
 function askedOf(error) {
   const flags = (error instanceof PermanentError ? K.ERROR_F_PERMANENT : 0) + (error instanceof GoneError ? K.ERROR_F_NO_STALE : 0);
   return [flags, error instanceof RetryAfterError ? Math.min(Math.ceil(error.after_ms), Number.MAX_SAFE_INTEGER) : -1];
 }
 
-/** Calls the addon; what it throws with a status of its own comes out as a KvlightError. What the program's functions throw has none. */
+/** Calls the addon, and turns an exception that has a status into a KvlightError. Exceptions of the program's functions have no status. */
 function calling(call) {
   try {
     return call();

@@ -11,7 +11,7 @@
 //   await users.fetch('9', { signal, timeout_ms: 500 });
 //   await users.close();
 //
-// A cache keeps the process alive only while fetches are under way.
+// A cache keeps the process alive only while fetches are in progress.
 
 'use strict';
 

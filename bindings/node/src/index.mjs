@@ -1,4 +1,4 @@
-// The same module for import: there is one of it, however it is loaded.
+// The ES module: import and require share one instance.
 
 import kvlight from './index.cjs';
 

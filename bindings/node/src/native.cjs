@@ -1,10 +1,10 @@
-// Finds the addon: for this platform in a package of its own, or in the folder of a checkout where it was built.
+// Finds the addon: in the package for this platform, or in the build folder of a checkout.
 
 'use strict';
 
 const path = require('node:path');
 
-/** "linux-x64-gnu": the C library counts too. */
+/** The name of this platform, for example "linux-x64-gnu", which includes the C library. */
 function platform() {
   const { platform, arch } = process;
   if (platform !== 'linux') {

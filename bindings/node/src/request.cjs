@@ -1,4 +1,4 @@
-// What a provider is handed as its second argument.
+// The second argument of a provider.
 
 'use strict';
 
@@ -7,7 +7,7 @@ const { native } = require('./native.cjs');
 const { KvlightError, askedOf, calling } = require('./errors.cjs');
 const { Kept, termsOf } = require('./store.cjs');
 
-/** To answer keys one by one, or later: then the provider returns nothing. One that is forgotten is finished by the collector. */
+/** Answers keys one by one, or later: the provider then returns nothing. A request that is never finished fails when it is collected. */
 class Request {
   #store;
   #handle;
@@ -21,12 +21,12 @@ class Request {
     this.keys = keys;
   }
 
-  /** An AbortSignal: nobody waits for it any more, or its time is over. */
+  /** An AbortSignal: aborted when no caller waits for the answers any longer, or when the attempt has timed out. */
   get signal() {
     return this.#controller.signal;
   }
 
-  /** Answers the i-th key; null is "there is no such record". True if it came in time. */
+  /** Answers the i-th key; null means that there is no such record. True if the answer was in time. */
   resolve(i, value, terms) {
     const store = this.#open();
     const stated = termsOf(terms);
@@ -34,25 +34,25 @@ class Request {
     return this.#said(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, stated)) === K.OK;
   }
 
-  /** Fails the i-th key; the very error arrives at everybody who waits. */
+  /** Fails the i-th key; every waiting caller gets the same error object. */
   fail(i, error) {
     return this.#said(() => this.#fail(i, error)) === K.OK;
   }
 
-  /** Finishes: what has no answer is null. */
+  /** Finishes the request: keys without an answer are null. */
   finish() {
     this.#done();
     this.#open();
     this.#said(() => native.finish(this.#handle));
   }
 
-  /** Finishes: what has no answer fails. */
+  /** Finishes the request: keys without an answer fail with the error. */
   finishError(error) {
     this.#done();
     this.#said(() => this.#fail(-1, error));
   }
 
-  /** Answers all keys from a Map or an object; what it lacks is null, an Error in a value's place fails that key alone. */
+  /** Answers all keys from a Map or an object: a missing key is null, and an Error in place of a value fails that key alone. */
   answer(rows) {
     if (typeof rows !== 'object') {
       throw new TypeError(`kvlight: the provider is to answer with a Map or an object, { key: value }, not ${typeof rows}`);
@@ -64,7 +64,7 @@ class Request {
     const values = this.keys.map((key, i) => {
       const row = rows instanceof Map ? rows.get(key) : Object.hasOwn(rows, key) ? rows[key] : null;
       if (row === null || row === undefined) {
-        return undefined; // the finish makes it null
+        return undefined; // finish() makes it null
       }
       try {
         if (row instanceof Error) {
@@ -84,7 +84,7 @@ class Request {
     });
   }
 
-  /** Which attempt the i-th key is in, from 1. */
+  /** The number of the i-th key's attempt, from 1. */
   attempt(i) {
     return calling(() => native.attempt(this.#handle, i));
   }
@@ -132,7 +132,7 @@ class Request {
     try {
       this.#said(() => this.#fail(-1, error));
     } catch (refused) {
-      // One that is finished or closed has told all who waited.
+      // If the request is finished or closed, every waiter has its outcome already.
       if (!(refused instanceof KvlightError)) {
         throw refused;
       }
@@ -140,7 +140,7 @@ class Request {
   }
 }
 
-/** What an error says, whatever it is. */
+/** A message for an error, which may be any value. */
 function sentenceOf(error) {
   try {
     return String(error?.message ?? error);

@@ -1,4 +1,4 @@
-// What a cache and an engine have in common.
+// The base class of Cache and Tasks.
 
 'use strict';
 
@@ -7,10 +7,10 @@ const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { KvlightError, calling } = require('./errors.cjs');
 
-// So many events at a time, then Node's other business.
+// The number of events handled before Node's other work gets its turn.
 const EVENTS_A_TURN = 256;
 
-/** The settings as the addon takes them: name, value, name, value. */
+/** Settings in the form that the addon takes: name, value, name, value. */
 function flat(settings) {
   const list = [];
   for (const [name, value] of Object.entries(settings)) {
@@ -24,7 +24,7 @@ function flat(settings) {
 
 const CONDITIONS = { absent: K.PUT_F_IF_ABSENT, present: K.PUT_F_IF_PRESENT };
 
-/** Terms as the addon takes them. */
+/** Terms in the form that the addon takes. */
 function termsOf(terms) {
   if (terms === undefined) {
     return undefined;
@@ -51,7 +51,7 @@ function keyOf(key) {
   return key;
 }
 
-/** Throws where nobody can catch it, as what an event listener throws. */
+/** Throws an error as an uncaught exception, like one thrown by an event listener. */
 function throwLater(error) {
   queueMicrotask(() => {
     throw error;
@@ -61,11 +61,11 @@ function throwLater(error) {
 class Store {
   /** The engine of the addon. */
   engine;
-  objects = new Map(); // values and errors by number, until the library holds them no more
+  objects = new Map(); // values and errors by number, until the library has dropped its last reference
   #lastId = 0;
   #dropped;
   #cost;
-  #transfers = 0; // saves and loads under way, whose functions may call back
+  #transfers = 0; // saves and loads in progress, whose functions may call back
 
   constructor(settings, { dropped, cost }, hasProvider) {
     for (const [name, given] of Object.entries({ dropped, cost })) {
@@ -75,51 +75,51 @@ class Store {
     }
     this.#dropped = dropped;
     this.#cost = cost;
-    // The addon holds the listener for as long as the descriptor is watched: it must not hold the store.
+    // The addon holds the listener while it watches the descriptor, so the listener must not hold the store.
     const weak = new WeakRef(this);
     const list = flat(settings);
     this.engine = calling(() => new native.Engine(list, () => weak.deref()?.turn(), hasProvider));
   }
 
-  /** What is stored, null if it is known that there is nothing, undefined if it is not in the cache. */
+  /** The stored value; null if the key is known to be absent, undefined if it is not in the cache. */
   look(key) {
     const found = this.engine.get(key);
     return typeof found === 'number' ? this.objects.get(found) : found;
   }
 
-  /** What the cache has, without asking the provider; null also if it is known that there is nothing. */
+  /** The stored value, without asking the provider; null if the key is known to be absent or not in the cache. */
   get(key) {
     return calling(() => this.look(keyOf(key))) ?? null;
   }
 
-  /** Whether the cache has an answer for the key, "there is none" included. */
+  /** Whether the key is in the cache, with a value or as known to be absent. */
   has(key) {
     return calling(() => this.engine.has(keyOf(key)));
   }
 
-  /** Stores a value; null is "known to be absent". True if it got in. */
+  /** Stores a value; null stores the key as known to be absent. True if it was stored. */
   put(key, value, terms) {
     const stated = termsOf(terms);
     const own = this.costOf(value);
     return calling(() => this.engine.put(keyOf(key), this.crossing(value), own, stated)) === K.OK;
   }
 
-  /** Gives what is stored under a key another time to live, from now. True if there was something. */
+  /** Gives an entry a new TTL, counted from now. True if there was an entry. */
   touch(key, { ttl_ms = K.TTL_DEFAULT } = {}) {
     return calling(() => this.engine.touch(keyOf(key), ttl_ms));
   }
 
   /**
-   * Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if `stale.ttl_ms` gives it
-   * time for that. True if there was something.
+   * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if `stale.ttl_ms` is set. True if
+   * there was an entry.
    */
   expire(key) {
     return calling(() => this.engine.expire(keyOf(key)));
   }
 
   /**
-   * Each [key, value], null for what is known to be absent. A key that is stored all the time comes once, whatever changes meanwhile. Loads
-   * nothing, and counts as no use.
+   * Iterates over the entries as [key, value], with null for a key known to be absent. A key that is stored throughout appears exactly once,
+   * whatever changes meanwhile. Loads nothing, and does not count as a use.
    */
   *entries() {
     const iterator = calling(() => this.engine.iterate());
@@ -146,15 +146,15 @@ class Store {
   }
 
   /**
-   * Writes the entries to a file, with what is left of their times, and returns how many those are. A file of that name is replaced once the new
-   * one is complete. `dump` turns values that are no Uint8Array into bytes, `v8.serialize` say; they are left out without it.
+   * Writes the entries to a file, with their remaining times, and returns the number of them. An existing file is replaced once the new one
+   * is complete. `dump` turns values that are not a Uint8Array into bytes, for example `v8.serialize`; without it they are left out.
    */
   save(path, { dump } = {}) {
     return this.#transfer(() => this.engine.save(pathOf(path), (id) => dump?.(this.objects.get(id))));
   }
 
   /**
-   * Stores the entries of such a file, unless their key has an entry, and returns how many those are. `load` is the opposite of `dump`.
+   * Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. `load` reverses `dump`.
    */
   load(path, { load } = {}) {
     return this.#transfer(() =>
@@ -178,7 +178,7 @@ class Store {
     }
   }
 
-  /** Removes what is stored under a key. True if there was something. */
+  /** Removes an entry. True if there was one. */
   remove(key) {
     return calling(() => this.engine.remove(keyOf(key)));
   }
@@ -187,31 +187,31 @@ class Store {
     calling(() => this.engine.clear());
   }
 
-  /** How many entries there are. */
+  /** The number of entries. */
   get size() {
     return calling(() => this.engine.size());
   }
 
-  /** All that was counted. */
+  /** The statistics: docs/STATISTICS.md. */
   stats() {
     return JSON.parse(calling(() => this.engine.stats()));
   }
 
   // ---- For the package ----------------------------------------------------------------------------------------------------
 
-  /** Numbers a thing that the library is to hold. */
+  /** Gives an object a number, by which the library holds it. */
   keep(thing) {
     const id = ++this.#lastId;
     this.objects.set(id, thing);
     return id;
   }
 
-  /** Numbers something that the library only gives back. */
+  /** A number that the library only hands back, such as that of a fetch. */
   nextId() {
     return ++this.#lastId;
   }
 
-  /** A value as it crosses: Uint8Arrays are bytes, null is null, all else stays in JavaScript. */
+  /** A value in the form that the addon takes: a Uint8Array and null as they are, anything else as its number. */
   crossing(value) {
     if (value === null || value === undefined) {
       return null;
@@ -219,7 +219,7 @@ class Store {
     return value instanceof Uint8Array ? value : this.keep(value);
   }
 
-  /** What an object costs; the library knows the cost of bytes itself. */
+  /** The cost of an object in bytes; the library itself computes that of bytes. */
   costOf(value) {
     if (value === null || value === undefined || value instanceof Uint8Array) {
       return 0;
@@ -234,12 +234,12 @@ class Store {
     return typeof value === 'string' ? 2 * value.length : 0;
   }
 
-  /** Called when events wait. */
+  /** Called by the addon when the queue has events. */
   turn() {
-    this.drain(); // no more than so many: the descriptor stays readable, and others get their turn
+    this.drain(); // a limited number: the descriptor stays readable, and other handlers get their turn
   }
 
-  /** Handles events; says how many there were. What a function of the program's throws harms no other event. */
+  /** Handles events and returns their number. An exception of the program's function does not affect other events. */
   drain() {
     const events = this.engine.drain(EVENTS_A_TURN);
     for (let i = 0; i < events.length; i += 3) {
@@ -262,24 +262,24 @@ class Store {
     }
   }
 
-  /** A function that converts values cannot close what is being saved. */
+  /** Refuses a close by a function that converts values for a save or load in progress. */
   mayClose() {
     if (this.#transfers > 0) {
       throw new KvlightError(K.ERR_REENTRANT, 'a function that save or load called cannot close the cache');
     }
   }
 
-  /** Reads to the last event, and gives the descriptor back. */
+  /** Handles the remaining events and stops watching the descriptor. */
   finish() {
     this.engine.close();
     while (this.drain() > 0) {
-      // Nobody reads after us.
+      // No events are read after this.
     }
     this.engine.leave();
   }
 }
 
-/** What a provider threw, among the objects. */
+/** Marks an error of a provider among the objects. */
 class Kept {
   constructor(error) {
     this.error = error;

@@ -6,7 +6,7 @@ const { KvlightError, calling } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
 const { Kept, Store, flat, keyOf } = require('./store.cjs');
 
-// Functions that the library would call, maybe on a thread of its own.
+// Settings for callbacks, which the library might call on its own threads.
 const REFUSED = {
   validator: 'check keys before you fetch them',
   removal_listener: '`dropped` is called with values that nobody holds any more',
@@ -15,23 +15,23 @@ const REFUSED = {
 
 const BREAKER = ['closed', 'open', 'half_open'];
 const FORCE = new Map([[null, K.BREAKER_FORCE_NONE], ['closed', K.BREAKER_FORCE_CLOSED], ['open', K.BREAKER_FORCE_OPEN]]);
-// How many places of a list belong to one result: native/events.c.
+// The number of elements for each result: native/events.c.
 const PLACES = 8;
 
-// Those with fetches under way: whoever waits need not hold the cache.
+// The engines with fetches in progress: keeps them alive though the program may hold only a promise.
 const busy = new Set();
 
 /** A cache with a provider behind it. */
 class Tasks extends Store {
   #provider;
-  #fetches = new Map(); // by number, until their last event
-  #requests = new Map(); // by number, those that can still become unwanted
+  #fetches = new Map(); // by number, until their last event was handled
+  #requests = new Map(); // by number; only those that can still become unwanted
   #closing = null;
   isClosed = false;
 
   /**
-   * @param settings `provider`; those of docs/CONFIGURATION.md; `cost` says what a value costs, in bytes; `dropped` is called with each value
-   *   that is no Uint8Array once cache and fetches hold it no more.
+   * @param settings `provider`; those of docs/CONFIGURATION.md; `cost` returns the cost of a value in bytes; `dropped` is called with each
+   *   value that is not a Uint8Array when neither the cache nor a fetch holds it any longer.
    */
   constructor({ provider, dropped, cost, delivery = 'queue', ...settings } = {}) {
     for (const [name, instead] of Object.entries(REFUSED)) {
@@ -50,7 +50,7 @@ class Tasks extends Store {
   }
 
   /**
-   * The value of one key, null if there is none; rejects with what made it fail.
+   * The value of one key, null if there is no such record; rejects with the error if the key fails.
    * @param options `signal`, an AbortSignal, and the settings that are "per fetch".
    */
   async fetch(key, options) {
@@ -63,7 +63,7 @@ class Tasks extends Store {
     return valueOf(status, shown, options?.signal);
   }
 
-  /** The values of many keys in the order asked, null where there is none; rejects with the first error. */
+  /** The values of many keys, in the order of the keys, null where there is no such record; rejects with the first error. */
   async fetchAll(keys, options) {
     const all = await this.#fetchAll([...keys], options);
     const values = new Array(all.length / PLACES);
@@ -74,8 +74,8 @@ class Tasks extends Store {
   }
 
   /**
-   * What came of each key, in the order asked: { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale }. No single key makes
-   * it reject. With `isStale`, `error` is what the load failed with: null if it takes too long (`stale.timeout_ms`).
+   * The result of each key, in the order of the keys: { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale }. A key
+   * that fails does not make it reject. With `isStale`, `error` is the error of the load, or null if it took too long (`stale.timeout_ms`).
    */
   async results(keys, options) {
     keys = [...keys];
@@ -88,7 +88,7 @@ class Tasks extends Store {
     });
   }
 
-  /** Loads keys anew in the background; the old values serve until then, and stay if it fails. */
+  /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys, options) {
     const settings = options === undefined ? undefined : flat(options);
     calling(() => this.engine.refresh([...keys].map(keyOf), settings));
@@ -99,7 +99,7 @@ class Tasks extends Store {
     return BREAKER[calling(() => this.engine.breaker())];
   }
 
-  /** Orders the circuit breaker "closed" or "open", whatever the provider does; null leaves it to itself again. */
+  /** Forces the circuit breaker "closed" or "open", whatever the provider does; null returns it to automatic operation. */
   forceBreaker(state) {
     if (!FORCE.has(state)) {
       throw new TypeError('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: null');
@@ -107,7 +107,7 @@ class Tasks extends Store {
     calling(() => this.engine.forceBreaker(FORCE.get(state)));
   }
 
-  /** Ends the cache: whoever waits is told KVL_ERR_CLOSED, and `dropped` is called with all values. May be called twice. */
+  /** Closes the cache: waiting callers get KVL_ERR_CLOSED, and `dropped` is called with all values. May be called twice. */
   async close() {
     this.mayClose();
     this.#closing ??= this.#close();
@@ -131,7 +131,7 @@ class Tasks extends Store {
     return this.#begin(id, options, (settings, fetch) => this.engine.fetchAll(keys, id, settings, fetch));
   }
 
-  /** What `call` returns, or what the event of this number brings. */
+  /** The return value of `call`, or the outcome that the event of this number brings. */
   #begin(id, options, call) {
     const { signal, ...own } = options ?? {};
     signal?.throwIfAborted();
@@ -155,7 +155,7 @@ class Tasks extends Store {
     });
   }
 
-  /** Values and errors in place of their numbers: at once, since a later event may say that nobody holds them any more. */
+  /** Replaces numbers by values and errors: at once, since a later event may report that they were dropped. */
   #shown(results) {
     for (let i = 0; i < results.length; i += PLACES) {
       results[i + 1] = this.#shownOne(results[i + 1], results[i]);
@@ -214,7 +214,7 @@ class Tasks extends Store {
   }
 }
 
-/** The value of a key, null if there is none, undefined if it was not to be loaded; throws what made it fail. */
+/** The value of a key; null if there is no such record, undefined for a miss that is not loaded. Throws the error of a key that failed. */
 function valueOf(status, shown, signal) {
   if (status < 0) {
     throw errorOf(status, shown, signal);
@@ -222,7 +222,7 @@ function valueOf(status, shown, signal) {
   return status === K.MISS ? undefined : shown;
 }
 
-/** What made a key fail: what the provider threw, or the library's own. */
+/** The error of a key that failed: the one that the provider threw, or the library's. */
 function errorOf(status, shown, signal) {
   if (status === K.ERR_CANCELLED && signal?.aborted) {
     return signal.reason;

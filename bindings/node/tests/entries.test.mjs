@@ -1,4 +1,4 @@
-// All entries: iteration, and files; what is stale, and what saves a fetch.
+// Iteration over the entries, files, stale values, and failures that a fallback covers.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

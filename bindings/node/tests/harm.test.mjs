@@ -1,4 +1,4 @@
-// A function of the program's that fails harms itself alone: never another's fetch, the reading of events, or close.
+// A failing function of the program does not affect other fetches, the handling of events, or close().
 
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';

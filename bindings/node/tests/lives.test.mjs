@@ -1,4 +1,4 @@
-// Engines that are dropped, workers that end, modules that load twice: no thread and no descriptor of theirs stays.
+// Engines that are dropped, workers that end, modules that load twice: none leaves a thread or a descriptor behind.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -6,7 +6,7 @@ import { program } from './support.mjs';
 
 // A million in the tests of the package; fewer where every host runs.
 const CALLS = Number(process.env.KVL_CALLS ?? 200_000);
-// What allocators may move by.
+// Bytes that allocators may differ by.
 const ALLOWED = 4 << 20;
 
 for (const [what, work] of Object.entries({
@@ -34,7 +34,7 @@ for (const [what, work] of Object.entries({
       const hundred = (make) => Array.from({ length: 100 }, (_, j) => make(j));
       const tasks = new Tasks({ provider: echo, 'cache.capacity': 1000 });
       const failing = new Tasks({ provider: () => { throw new Error('x'.repeat(100)); } });
-      // The heap's free pages are V8's business: what counts is what is used in it, and all that lies beside it.
+      // V8 decides when to return free pages of its heap: the test counts the used part of the heap and all memory outside it.
       const settled = async () => {
         for (let i = 0; i < 10; i++) { globalThis.gc(); await turn(); }
         const { rss, heapTotal, heapUsed } = process.memoryUsage();
@@ -42,7 +42,7 @@ for (const [what, work] of Object.entries({
       };
       const work = ${work};
       await work(${Math.min(CALLS, 200_000)});
-      // A leak shows in each round; a heap or an arena that grows to its size shows in one.
+      // A leak shows in every round; a heap or an arena that grows once shows in one.
       let grown = Infinity;
       for (let round = 0; round < 4 && grown > ${ALLOWED}; round++) {
         const before = await settled();

@@ -1,4 +1,4 @@
-// The twelve scenarios, and what is Node's own, while the interpreter is busy between the turns of its loop. Prints TAP.
+// The twelve scenarios, and tests specific to Node, while the interpreter is busy between the turns of its loop. Prints TAP.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { K, KvlightError, PermanentError, Tasks } from '../src/index.mjs';
 
 const MODULE = new URL('../src/index.mjs', import.meta.url);
 
-/** Work, that the interpreter is busy with, and a turn of the loop, until `isDone`. */
+/** Keeps the interpreter busy, with turns of the loop in between, until `isDone`. */
 async function busyUntil(isDone) {
   let sum = 0;
   while (!isDone()) {
@@ -21,7 +21,7 @@ async function busyUntil(isDone) {
   return sum;
 }
 
-/** What a promise comes to, while the interpreter is busy. */
+/** Awaits a promise while the interpreter is busy. */
 async function busyFor(promise) {
   let isDone = false;
   promise.then(() => (isDone = true), () => (isDone = true));
@@ -29,7 +29,7 @@ async function busyFor(promise) {
   return promise;
 }
 
-/** A provider that answers "user <key>" to every key but those that begin with "no", and what it was asked. */
+/** An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with. */
 function users(settings = {}) {
   const asked = [];
   const provider = async (keys) => {
@@ -39,14 +39,14 @@ function users(settings = {}) {
   return { tasks: new Tasks({ provider, ...settings }), asked };
 }
 
-/** A provider that answers nothing: its requests are for the test. */
+/** An engine whose provider answers nothing and hands its requests to the test. */
 function held(settings = {}) {
   const requests = [];
   const provider = (_, request) => void requests.push(request);
   return { tasks: new Tasks({ provider, ...settings }), requests };
 }
 
-/** Runs a program in a Node of its own, which must end by itself. */
+/** Runs a program in a separate Node process, which must end on its own. */
 function program(text) {
   const ended = spawnSync(process.execPath, ['--input-type=module', '-e', `import { Tasks } from '${MODULE}';\n${text}`], { timeout: 60_000 });
   return { code: ended.status, said: `${ended.signal ?? ''} ${ended.stdout}${ended.stderr}` };
@@ -204,7 +204,7 @@ const scenarios = {
     assert.equal(dropped.size, made.length);
   },
 
-  // ---- Node's own ------------------------------------------------------------------------------------------------------------
+  // ---- Specific to Node ------------------------------------------------------------------------------------------------------------
 
   async 'a function that the library would call is refused with a sentence'() {
     const provider = () => ({});

@@ -1,5 +1,5 @@
-// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, answers that come later. Each must
-// be told exactly once. `node stress.mjs SEED`; run.sh stress starts it many times.
+// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, late answers. Each must
+// be settled exactly once. `node stress.mjs SEED`; run.sh stress starts it many times.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { Tasks } from '../src/index.mjs';
@@ -7,7 +7,7 @@ import { Tasks } from '../src/index.mjs';
 const FETCHES = 100_000;
 
 let state = Number(process.argv[2] ?? 1);
-/** A whole number below `n`, repeatable. */
+/** A pseudo-random integer from 0 to `n` - 1, determined by the seed. */
 function dice(n) {
   state = (Math.imul(state, 1103515245) + 12345) >>> 0;
   return (state >>> 8) % n;

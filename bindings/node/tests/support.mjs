@@ -1,4 +1,4 @@
-// What the tests share.
+// Helpers of the tests.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -13,10 +13,10 @@ export const MODULE = new URL('../src/index.mjs', import.meta.url).href;
 export const echo = (keys) => new Map(keys.map((key) => [key, { key }]));
 export const never = () => new Promise(() => {});
 
-/** How many threads and descriptors this process has. */
+/** The number of threads and descriptors of this process. */
 export const inUse = () => readdirSync('/proc/self/task').length + readdirSync('/proc/self/fd').length;
 
-/** Collects garbage and takes turns until `isDone`, for a minute at most. */
+/** Collects garbage and gives the loop turns until `isDone`, for a minute at most. */
 export async function collectUntil(isDone) {
   for (let i = 0; i < 600 && !isDone(); i++) {
     globalThis.gc();
@@ -24,7 +24,7 @@ export async function collectUntil(isDone) {
   }
 }
 
-/** What a program prints that runs in a Node of its own, which must end well by itself. */
+/** Runs a program in a separate Node process, which must end successfully on its own, and returns its output. */
 export function program(text, ...flags) {
   const ended = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', `import { Tasks, Cache } from '${MODULE}';\n${text}`],
     { timeout: 300_000 });
@@ -32,7 +32,7 @@ export function program(text, ...flags) {
   return String(ended.stdout);
 }
 
-/** What is thrown meanwhile where nobody can catch it. */
+/** Returns the uncaught exceptions during a call. */
 export async function uncaught(during) {
   const caught = [];
   const before = process.listeners('uncaughtException');

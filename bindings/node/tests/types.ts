@@ -1,4 +1,4 @@
-// What TypeScript knows of the package: compiled with --strict, never run.
+// Checks the package's TypeScript types: compiled with --strict, never run.
 
 import { Cache, GoneError, K, KvlightError, PermanentError, RetryAfterError, Tasks, type Result } from 'kvlight';
 
@@ -33,7 +33,7 @@ export async function uses(signal: AbortSignal): Promise<string> {
   const isOpen: boolean = users.breaker === 'open' && results[0]!.isStale && saved > everybody.size;
   users.forceBreaker(isOpen ? null : 'closed');
   const failures: Error[] = [new GoneError('gone'), new RetryAfterError('busy', { after_ms: 500, cause: 1 })];
-  // @ts-expect-error: it says when
+  // @ts-expect-error: after_ms is missing
   new RetryAfterError('busy', {});
 
   const answersLater = new Tasks<Buffer>({
@@ -47,9 +47,9 @@ export async function uses(signal: AbortSignal): Promise<string> {
 
   // @ts-expect-error: there is no such setting
   new Cache({ 'cache.capacty': 5 });
-  // @ts-expect-error: it is no word of this setting
+  // @ts-expect-error: not a value of this setting
   new Tasks({ provider: () => ({}), 'queue.order': 'random' });
-  // @ts-expect-error: a cache by itself has no provider's settings
+  // @ts-expect-error: a cache without a provider does not have this setting
   new Cache({ timeout_ms: 5 });
   // @ts-expect-error: keys are strings
   await users.fetch(7);

@@ -1,4 +1,4 @@
-/* A clock that moves only when it is told to. */
+/* The manual clock of tests: it moves only by advance(). */
 #include "native.h"
 
 typedef struct {

@@ -1,9 +1,9 @@
-/* An engine: fetches that begin, events that come, and its end. */
+/* An engine: starting fetches, handling events, and closing. */
 #include "native.h"
 
 #include <stdlib.h>
 
-/* ---- Its life ---- */
+/* ---- Opening and closing ---- */
 
 static PyObject *engine_open(Engine *self, PyObject *args)
 {
@@ -37,7 +37,7 @@ static PyObject *engine_open(Engine *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Requests that are with the provider: nobody waits for their answers any more. */
+/* Marks the requests that the provider holds as abandoned: no caller waits for their answers any longer. */
 static void abandon_requests(Engine *self)
 {
     PyObject *requests = self->requests, *request;
@@ -48,8 +48,8 @@ static void abandon_requests(Engine *self)
     self->pump->requests = requests;
 }
 
-/* Ends the engine wherever it stands. With everything routed to the queue no code of the program runs on the library's threads, so this
- * waits for nothing but them. */
+/* Ends the engine in any state. All events go to the queue, so no code of the program runs on the library's threads, and this waits only
+ * for those threads. */
 static void engine_end(Engine *self)
 {
     Pump *pump = self->pump;
@@ -58,7 +58,7 @@ static void engine_end(Engine *self)
         return;
     PyObject *type, *exception, *traceback;
     PyErr_Fetch(&type, &exception, &traceback);
-    /* First of all nothing leads to it any more, since other threads may run from here on. */
+    /* First remove every reference to the engine, since other threads may run from here on. */
     pump->engine = NULL;
     abandon_requests(self);
     self->pump = NULL;
@@ -70,7 +70,7 @@ static void engine_end(Engine *self)
     if (tasks) {
         kvl_status_t status;
         LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
-        if (status == KVL_ERR_REENTRANT) /* inside a function that save or load called: the rest goes without anybody who waits */
+        if (status == KVL_ERR_REENTRANT) /* inside a function that save or load called: ends without waiting */
             LIBRARY(self->store.state->home, kvl_tasks_dispose(tasks));
     }
     pump_leave(pump);
@@ -116,7 +116,7 @@ static PyObject *engine_abandon(Engine *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* The descriptor that the loop is to watch. */
+/* _attach(loop): lets the loop watch the queue's descriptor. */
 static PyObject *engine_attach(Engine *self, PyObject *loop)
 {
     if (!store_alive(&self->store))
@@ -152,7 +152,7 @@ static PyObject *engine_close(Engine *self, PyObject *args)
 
 /* ---- Fetches ---- */
 
-/* The options of one fetch, NULL where there are none. */
+/* The options of one fetch; NULL if there are none. */
 static int options_of(Engine *self, PyObject *settings, size_t progress_step, kvl_options_t **out_options)
 {
     *out_options = NULL;
@@ -170,7 +170,7 @@ static int options_of(Engine *self, PyObject *settings, size_t progress_step, kv
     return -1;
 }
 
-/* A waiter that is in no list yet: one that a fetch did not need, or a new one. */
+/* Returns a waiter that is not in the list: the spare one, or a new one. */
 static Waiter *waiter_for(Engine *self, Wait wait)
 {
     if (!store_alive(&self->store))
@@ -189,7 +189,7 @@ static Waiter *waiter_for(Engine *self, Wait wait)
     return (Waiter *)raise_status(self->store.state, status, NULL);
 }
 
-/* A waiter that turned out not to be needed, since the key was resident. */
+/* Takes back a waiter that was not needed, since the key was resident. */
 static void waiter_unused(Engine *self, Waiter *waiter)
 {
     kvl_fetch_release(waiter->fetch); /* it serves one fetch */
@@ -200,7 +200,7 @@ static void waiter_unused(Engine *self, Waiter *waiter)
         self->spare = waiter;
 }
 
-/* Where the outcome goes: a future of the loop, or a lock that is held until the outcome is there. */
+/* Creates the target of an outcome: a future of the loop, or a lock that is held until the outcome has arrived. */
 static PyObject *new_target(Engine *self)
 {
     State *state = self->store.state;
@@ -214,7 +214,7 @@ static PyObject *new_target(Engine *self)
     return lock;
 }
 
-/* The library took the fetch: the waiter is in the engine's list before anybody can handle an event, which takes the interpreter's lock. */
+/* The library has accepted the fetch. Its event is handled under the interpreter's lock, so the waiter is in the engine's list by then. */
 static PyObject *pending(Engine *self, Waiter *waiter, PyObject *target)
 {
     waiter_link(waiter);
@@ -264,7 +264,7 @@ static PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n)
     return outcome;
 }
 
-/* Many keys, encoded end to end. */
+/* Many keys, encoded one after the other. */
 typedef struct {
     Bytes bytes;
     kvl_slice_t *slices;
@@ -288,7 +288,7 @@ static int keys_encode(Engine *self, PyObject *list, Keys *keys)
     bool failed = n < 0 || !keys->slices;
     for (Py_ssize_t i = 0; i < n && !failed; i++) {
         size_t before = keys->bytes.len;
-        PyObject *key = PyList_GetItem(list, i); /* encode= may have shortened the list */
+        PyObject *key = PyList_GetItem(list, i); /* fails if encode= has shortened the list */
         failed = !key || key_encode(self->store.state, self->store.encode, key, &keys->bytes) < 0;
         keys->slices[i].len = keys->bytes.len - before;
     }
@@ -296,7 +296,7 @@ static int keys_encode(Engine *self, PyObject *list, Keys *keys)
         keys_end(keys);
         return -1;
     }
-    const uint8_t *at = keys->bytes.data; /* which stays where it is from now on */
+    const uint8_t *at = keys->bytes.data; /* does not move any more: all keys are encoded */
     for (size_t i = 0; i < keys->n; at += keys->slices[i++].len)
         keys->slices[i].data = at;
     return 0;
@@ -345,7 +345,7 @@ static PyObject *engine_fetch_all(Engine *self, PyObject *args)
     return outcome;
 }
 
-/* _fetch_each(keys, options, arrive): a Waiter, or None where there is nothing to wait for. */
+/* _fetch_each(keys, options, arrive): a Waiter, or None if there is nothing to wait for. */
 static PyObject *engine_fetch_each(Engine *self, PyObject *args)
 {
     PyObject *list, *settings, *arrive;
@@ -437,7 +437,7 @@ static int provide(Engine *self, kvl_request_t *handle)
 {
     Request *request = (Request *)request_new(self, handle);
     if (!request)
-        return 0; /* its keys were told why */
+        return 0; /* its keys have failed with the reason */
     unsigned long long number = PyLong_AsUnsignedLongLong(request->number);
     PyObject *returned = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__provide, request, NULL);
     int failed = 0;
@@ -464,7 +464,7 @@ static void cancel_request(Engine *self, uintptr_t number)
     PyObject *request = key && self->requests ? PyDict_GetItemWithError(self->requests, key) : NULL;
     Py_XDECREF(key);
     if (!request)
-        return; /* it was answered before this came */
+        return; /* it was answered before this event */
     Py_INCREF(request);
     request_cancelled((Request *)request);
     Py_DECREF(request);
@@ -491,7 +491,7 @@ static int tell_closed(Engine *self)
     return returned ? 0 : -1;
 }
 
-/* An event for a waiter; the last one takes it out of the list. */
+/* Delivers an event to its waiter; the last event of a fetch removes the waiter from the list. */
 static int tell(const kvl_event_t *event)
 {
     Waiter *waiter = event->user_data;
@@ -509,7 +509,7 @@ static int tell(const kvl_event_t *event)
     return failed;
 }
 
-/* What goes wrong in a function of the program's is reported, and harms no other event; only what is no Exception ends the turn. */
+/* An exception of the program's function is reported and does not affect other events; only one that is not an Exception ends the turn. */
 int engine_handle(Engine *self, const kvl_event_t *event)
 {
     int failed = 0;

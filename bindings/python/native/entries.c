@@ -1,13 +1,13 @@
-/* All entries of a store: one after the other, and to and from a file. */
+/* Iterating over the entries of a store, and saving and loading them. */
 #include "native.h"
 
 /* ---- Iteration ---- */
 
-/* An iterator of (key, value). It holds the store object, whose functions turn bytes into keys. */
+/* An iterator of (key, value). It holds a reference to the store object, whose decode function it calls. */
 typedef struct {
     PyObject_HEAD
     Store *store;
-    kvl_iterator_t *iterator; /* NULL at the end */
+    kvl_iterator_t *iterator; /* NULL after the last entry */
 } Entries;
 
 PyObject *store_items(Store *self, PyObject *unused)
@@ -44,7 +44,7 @@ static PyObject *entries_next(Entries *self)
         return NULL;
     Store *store = self->store;
     State *state = store->state;
-    /* Taken out: a function of the program's decodes, and may come back here. */
+    /* Taken out, since the program's decode function runs below and may call this iterator again. */
     kvl_iterator_t *iterator = self->iterator;
     self->iterator = NULL;
     kvl_result_t entry;
@@ -111,18 +111,18 @@ PyType_Spec entries_spec = {"kvlight._native.Entries", sizeof(Entries), 0, Py_TP
 
 /* ---- A file ---- */
 
-/* Before the bytes that the program's function made of a value. The letters before other values are those of keys. */
+/* The letter before bytes that the program's dump function returned. Other values have the same letters as keys. */
 #define DUMPED 'd'
 
-/* A save or a load under way. The interpreter's lock is released but for the program's functions. */
+/* A save or a load in progress. The interpreter's lock is released except while the program's functions run. */
 typedef struct {
     Store *store;
     PyObject *convert; /* the program's function, or Py_None */
     PyThreadState *thread;
-    bool has_failed; /* with an exception set */
+    bool has_failed; /* an exception is set */
 } Transfer;
 
-/* Whether a value is saved without the program's help, and comes back as it was. */
+/* Whether a value is saved without the program's dump function, and loaded unchanged. */
 static bool is_plain(State *state, PyObject *value)
 {
     return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyBytes_CheckExact(value) || PyBool_Check(value) ||
@@ -190,7 +190,7 @@ static int32_t stops(void *user_data, const kvl_transfer_t *progress)
     return ((Transfer *)user_data)->has_failed;
 }
 
-/* save and load: path, and the function that converts. */
+/* save(path, dump) and load(path, load). */
 static PyObject *transfer(Store *self, PyObject *args, bool is_save)
 {
     PyObject *path, *convert;
@@ -218,7 +218,7 @@ static PyObject *transfer(Store *self, PyObject *args, bool is_save)
     if (status < 0 && !transfer.has_failed)
         raise_error(state, status, error);
     kvl_error_release(error);
-    /* An exception that is set must not be seen by the destructors of what was dropped. */
+    /* Destructors of dropped objects must not run with an exception set. */
     PyObject *type, *exception, *traceback;
     PyErr_Fetch(&type, &exception, &traceback);
     home_settle(state->home);

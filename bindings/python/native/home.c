@@ -1,4 +1,4 @@
-/* Objects in the library's hands: boxed when they go in, and released where the interpreter's lock is held. */
+/* Python objects that the library holds: each is boxed, and released by a thread that holds the interpreter's lock. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -21,13 +21,13 @@ void home_release(Home *home)
         free(home);
 }
 
-/* From now on no other thread schedules anything in this interpreter. */
+/* Returns when no thread schedules, or will schedule, a call in this interpreter. */
 void home_finish(Home *home)
 {
     atomic_store(&home->is_finishing, 1);
     Py_BEGIN_ALLOW_THREADS
     while (atomic_load(&home->scheduling)) {
-        /* Until the few who were at it are done: they wait for nothing. */
+        /* Threads that are scheduling a call at this moment finish soon: they wait for nothing. */
     }
     Py_END_ALLOW_THREADS
 }
@@ -63,7 +63,7 @@ static int empty_pending(void *home)
     return 0;
 }
 
-/* The library's destructor of a boxed object: any thread, with or without the interpreter's lock. */
+/* The destructor that the library calls for a box, on any thread, with or without the interpreter's lock. */
 void box_dropped(void *dropped)
 {
     Box *box = dropped;
@@ -73,7 +73,7 @@ void box_dropped(void *dropped)
         box->next = first;
     } while (!atomic_compare_exchange_weak(&home->dropped, &first, box));
     if (empties_home || first || !home->is_main)
-        return; /* this thread, whoever put the first box there, or the next call of this interpreter empties the home */
+        return; /* emptied by this thread, by the thread that dropped the first box, or by the next call of this interpreter */
     atomic_fetch_add(&home->references, 1);
     atomic_fetch_add(&home->scheduling, 1);
     bool is_scheduled = !atomic_load(&home->is_finishing) && Py_AddPendingCall(empty_pending, home) == 0;

@@ -1,4 +1,4 @@
-/* Keys as bytes. A key of another type is another key, so each begins with a letter for its type. */
+/* Encoding of keys as bytes. Each begins with a letter for its type, since equal keys of different types are different keys. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -38,7 +38,7 @@ int bytes_add(Bytes *bytes, const void *data, size_t len)
 
 static int add_letter(Bytes *into, char letter) { return bytes_add(into, &letter, 1); }
 
-/* A number of at most 64 bits in decimal, a longer one in hexadecimal, which has no limit of length. */
+/* An integer of at most 64 bits in decimal; a longer one in hexadecimal, which Python converts without a limit on the digits. */
 static int add_int(PyObject *key, Bytes *into)
 {
     int overflow;
@@ -89,7 +89,7 @@ static int add_text(PyObject *key, Bytes *into)
 
 static int add_key(State *state, PyObject *key, Bytes *into);
 
-/* Each part with its length before it. */
+/* A tuple: each part follows its length. */
 static int add_tuple(State *state, PyObject *key, Bytes *into)
 {
     if (add_letter(into, 't') < 0 || Py_EnterRecursiveCall(" while a key is encoded"))
@@ -102,7 +102,7 @@ static int add_tuple(State *state, PyObject *key, Bytes *into)
         failed = add_key(state, PyTuple_GetItem(key, i), &part);
         uint32_t len = (uint32_t)part.len;
         if (!failed && part.len > KVL_KEY_MAX)
-            len = KVL_KEY_MAX; /* the whole is too long, which the library will say */
+            len = KVL_KEY_MAX; /* the whole key is too long: the library will refuse it */
         failed = failed || bytes_add(into, &len, sizeof len) || bytes_add(into, part.data, part.len);
         bytes_end(&part);
     }

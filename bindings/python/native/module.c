@@ -1,4 +1,4 @@
-/* The module: its state, and what is raised. */
+/* The module: its state, exceptions and settings. */
 #include "native.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@ static struct PyModuleDef definition;
 
 State *state_of_type(PyTypeObject *type, PyObject **module)
 {
-    /* The name is the same in every copy, and a copy's types carry their own module. */
+    /* The interned name is shared by all copies of the module; each copy's types refer to their own module by it. */
     PyObject *name = PyUnicode_InternFromString("_module");
     PyObject *found = name ? PyObject_GetAttr((PyObject *)type, name) : NULL;
     Py_XDECREF(name);
@@ -50,7 +50,7 @@ PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *err
             PyErr_Clear();
         return made;
     }
-    /* Each raise would lengthen it otherwise. */
+    /* Otherwise each raise would append to the traceback. */
     if (PyException_SetTraceback(box->object, box->traceback ? box->traceback : Py_None) < 0)
         PyErr_Clear();
     Py_INCREF(box->object);
@@ -69,7 +69,7 @@ PyObject *exception_taken(void)
     return exception;
 }
 
-/* How long a RetryAfter asks to wait; -1 if it does not say, or says what is no time. */
+/* The pause of a RetryAfter in milliseconds; -1 if it has none, or not a valid one. */
 static int64_t pause_of(State *state, PyObject *exception)
 {
     if (!PyErr_GivenExceptionMatches(exception, state->retry_after))
@@ -85,7 +85,7 @@ static int64_t pause_of(State *state, PyObject *exception)
 
 kvl_error_t *error_of(State *state, PyObject *exception)
 {
-    /* No future and no generator can be given a StopIteration. */
+    /* Neither a future nor a generator accepts a StopIteration. */
     PyObject *carried = NULL, *text = NULL;
     if (PyErr_GivenExceptionMatches(exception, PyExc_StopIteration)) {
         carried = PyObject_CallFunction(PyExc_RuntimeError, "s", "the provider raised StopIteration");
@@ -99,7 +99,7 @@ kvl_error_t *error_of(State *state, PyObject *exception)
     }
     text = PyUnicode_FromFormat("%S: %S", ((PyObject *)Py_TYPE(carried)), carried);
     if (!text)
-        PyErr_Clear(); /* its __str__ raises: it arrives all the same */
+        PyErr_Clear(); /* its __str__ raised: the exception is delivered without a message */
     Py_ssize_t len = 0;
     const char *message = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
     if (!message) {
@@ -160,7 +160,7 @@ static int write_setting(Settings *into, const char *name, PyObject *value)
     return 0;
 }
 
-/* cache_ttl_ms=5 is the library's "cache.ttl_ms"; what it refuses is raised in its own sentence. */
+/* cache_ttl_ms=5 sets "cache.ttl_ms"; a refusal is raised with the library's message. */
 static int write_settings(State *state, Settings *into, PyObject *settings)
 {
     PyObject *argument, *value;
@@ -212,7 +212,7 @@ static PyObject *finish(PyObject *module, void *unused)
     Py_RETURN_NONE;
 }
 
-/* The attribute of a module, by both names. */
+/* Imports an attribute of a module. */
 static PyObject *imported(const char *package, const char *module, const char *name)
 {
     PyObject *path = package ? PyUnicode_FromFormat("%s.%s", package, module) : PyUnicode_FromString(module);
@@ -233,7 +233,7 @@ static PyTypeObject *type_of(PyObject *module, PyType_Spec *spec, PyTypeObject *
     return (PyTypeObject *)type;
 }
 
-/* What runs when the interpreter ends, before anything of it is gone. */
+/* Registers home_finish() to run when the interpreter ends, before any of it is torn down. */
 static int register_finish(PyObject *module)
 {
     PyObject *at_exit = imported(NULL, "atexit", "register"), *function = PyObject_GetAttrString(module, "_finish");

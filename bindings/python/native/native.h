@@ -1,4 +1,4 @@
-/* The extension module kvlight._native: what its files share. One binary serves every CPython from 3.9 on (stable ABI). */
+/* Declarations shared by the files of the extension module kvlight._native. One binary serves every CPython from 3.9 on (stable ABI). */
 #ifndef KVLIGHT_NATIVE_H
 #define KVLIGHT_NATIVE_H
 
@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <kvlight.h>
 
-/* Both are in every CPython since 3.7 and were promised for good with 3.10, which is why the headers hide them from 3.9. */
+/* Both exist in every CPython since 3.7, but joined the stable ABI only with 3.10, so the headers for 3.9 hide them. */
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080
 #endif
@@ -18,24 +18,24 @@
 PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *size);
 #endif
 
-/* ---- Objects in the library's hands (home.c) ---- */
+/* ---- Objects that the library holds (home.c) ---- */
 
 typedef struct Box Box;
 
-/* Where the objects of one interpreter come home to. The library may drop the last reference to a value on any thread; the object is then
+/* The objects of one interpreter that the library has dropped. It may drop the last reference to a value on any thread; the object is then
  * put on a stack, and released by a thread that holds the interpreter's lock. */
 typedef struct Home {
     _Atomic(Box *) dropped;
-    atomic_size_t references; /* the module's, and one a box */
-    atomic_int is_finishing;  /* the interpreter ends: nothing may be scheduled any more */
+    atomic_size_t references; /* one of the module, and one for each box */
+    atomic_int is_finishing;  /* the interpreter is ending: no call may be scheduled any more */
     atomic_int scheduling;    /* threads inside Py_AddPendingCall() */
-    bool is_main;             /* pending calls run in the main interpreter only */
+    bool is_main;             /* only the main interpreter runs pending calls */
 } Home;
 
 /* One object that the library holds; the library knows the box by its address. */
 struct Box {
     PyObject *object;
-    PyObject *traceback; /* of an exception, as it was when it was raised; else NULL */
+    PyObject *traceback; /* of an exception: its traceback when it was first raised; else NULL */
     Home *home;
     Box *next;
 };
@@ -56,7 +56,7 @@ static inline void home_settle(Home *home)
         home_empty(home);
 }
 
-/* A call of the library that may drop objects: they are released before it is over. */
+/* Calls the library, and then releases the objects that the call dropped. */
 #define LIBRARY(home, call)                                                                                                                \
     do {                                                                                                                                   \
         empties_home++;                                                                                                                    \
@@ -76,7 +76,7 @@ typedef struct {
     Home *home;
     PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *pump_type, *clock_type;
     PyObject *failure;   /* kvlight._errors.failure(status, sentence): an exception */
-    PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent and its kin */
+    PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer;    /* kvlight.Answer */
     PyObject *setting_names;
     PyObject *uuid, *allocate_lock;
@@ -86,15 +86,15 @@ typedef struct {
 } State;
 
 State *state_of_type(PyTypeObject *type, PyObject **module);
-/* Raise what the status says; NULL for convenience. The sentence may be NULL. */
+/* Raises the exception of a status, and returns NULL. The message may be NULL. */
 PyObject *raise_status(State *state, kvl_status_t status, const char *sentence);
-/* The same with the sentence of an error, which may be NULL. */
+/* Does the same with the message of an error, which may be NULL. */
 PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
-/* The exception that an error of the library stands for; a new reference. Its traceback is set back to where it was raised first. */
+/* Returns the exception for an error of the library, a new reference. Its traceback is reset to the one with which it was first raised. */
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error);
 /* An error for the library that carries an exception; NULL with an exception set. */
 kvl_error_t *error_of(State *state, PyObject *exception);
-/* The exception that is set, taken, with its traceback. */
+/* Clears the exception that is set and returns it, with its traceback. */
 PyObject *exception_taken(void);
 /* Writes a dictionary of settings into a configuration or into options. */
 int settings_into_config(State *state, kvl_config_t *config, PyObject *settings);
@@ -102,7 +102,7 @@ int settings_into_options(State *state, kvl_options_t *options, PyObject *settin
 
 /* ---- Keys (key.c) ---- */
 
-/* Bytes that grow; short ones need no memory of their own. */
+/* A growing byte buffer; short contents need no allocation. */
 typedef struct {
     uint8_t *data;
     size_t len, room;
@@ -114,7 +114,7 @@ void bytes_end(Bytes *bytes);
 int bytes_add(Bytes *bytes, const void *data, size_t len);
 /* Appends the bytes of a key; `encode` is the program's function, or NULL. */
 int key_encode(State *state, PyObject *encode, PyObject *key, Bytes *into);
-/* The key behind bytes. `is_raw`: the bytes themselves, where a function of the program's encoded it and none decodes it. */
+/* Decodes a key. `is_raw`: returns the bytes themselves, since the program has an encode function and no decode function. */
 PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t len, bool is_raw);
 
 /* ---- Clock (clock.c) ---- */
@@ -128,7 +128,7 @@ typedef struct Engine Engine;
 typedef struct Waiter Waiter;
 typedef struct Pump Pump;
 
-/* What a cache and an engine have in common (store.c). */
+/* The common part of a cache and an engine (store.c). */
 typedef struct {
     PyObject_HEAD
     PyObject *module;
@@ -142,54 +142,54 @@ struct Engine {
     Store store;
     kvl_tasks_t *tasks;
     Pump *pump;
-    PyObject *loop;     /* the event loop, or NULL where a thread reads the queue */
-    PyObject *requests; /* number: Request, those that are with the provider */
-    PyObject *closing;  /* a future or a lock, from close to its end */
+    PyObject *loop;     /* the event loop, or NULL if a thread reads the queue */
+    PyObject *requests; /* a dict, number to Request: those that the provider has not finished */
+    PyObject *closing;  /* a future or a lock, from the call of close until the engine has ended */
     Waiter *waiters, *spare;
     size_t waiting;
     unsigned long long last_request;
 };
 
 typedef enum { WAITS_FOR_ONE, WAITS_FOR_ALL, WAITS_FOR_EACH } Wait;
-/* What a batch comes to: values, or the first exception; exceptions in their places; all that is known of each key, as a tuple. */
+/* The form of a batch's outcome: values, or the first exception; exceptions in place of values; the details of each key, as a tuple. */
 typedef enum { WANTS_VALUES, WANTS_EXCEPTIONS, WANTS_RESULTS } Wants;
 
-/* One fetch under way (waiter.c). The engine's list holds it until its last event. */
+/* One fetch in progress (waiter.c). The engine's list holds it until its last event. */
 struct Waiter {
     PyObject_HEAD
-    Engine *engine; /* borrowed; NULL once it is not in the list */
+    Engine *engine; /* borrowed; NULL while not in the list */
     Waiter *next, *before;
     Wait wait;
     Wants wants;
     kvl_fetch_t *fetch;
-    PyObject *target;   /* a future; a lock that is held until the outcome is there; a function for each outcome */
+    PyObject *target;   /* a future; a lock that is held until the outcome has arrived; a function for each outcome */
     PyObject *progress; /* a function, or NULL */
     PyObject *outcome, *error;
 };
 
-/* Keys that the provider is to answer (request.c). */
+/* A request of the provider (request.c). */
 typedef struct {
     PyObject_HEAD
     State *state;
     PyObject *module;
-    Engine *engine; /* borrowed; NULL once it is answered or the engine is gone */
+    Engine *engine; /* borrowed; NULL once the request is finished or the engine has ended */
     kvl_request_t *handle;
     PyObject *number, *keys, *task;
 } Request;
 
-/* The reader of an engine's queue (pump.c). It outlives the engine until what the queue holds is dealt with. */
+/* The reader of an engine's queue (pump.c). It outlives the engine until the remaining events of the queue are handled. */
 struct Pump {
     PyObject_HEAD
     State *state;
     PyObject *module;
-    Engine *engine; /* borrowed; NULL once the engine is gone */
-    PyObject *keep; /* the engine, while somebody waits: the loop holds the pump, and so whoever waits */
+    Engine *engine; /* borrowed; NULL once the engine has ended */
+    PyObject *keep; /* the engine, while a fetch waits: the loop holds the pump, and by this the engine and its waiters */
     PyObject *loop;
-    PyObject *requests; /* of an engine that is gone: nobody waits for their answers any more */
-    unsigned long thread; /* the loop's */
+    PyObject *requests; /* of an engine that has ended: no caller waits for their answers any longer */
+    unsigned long thread; /* the loop's thread */
     kvl_queue_t *queue;
     int fd; /* -1 while no loop watches it */
-    bool is_read; /* a thread is in run() */
+    bool is_read; /* a thread is inside run() */
     bool is_over;
 };
 
@@ -202,7 +202,7 @@ int store_traverse(Store *self, visitproc visit, void *arg);
 int store_clear(Store *self);
 Store *store_alive(Store *self);
 uint64_t store_cost(Store *self, PyObject *value, bool *failed);
-/* A handle for a value: None is null. NULL with an exception set. */
+/* Creates a handle for a value; None becomes null. NULL with an exception set. */
 kvl_value_t *store_value(Store *self, PyObject *value);
 PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value);
 /* entries.c */
@@ -224,7 +224,7 @@ Pump *pump_new(State *state, PyObject *module, Engine *engine);
 int pump_attach(Pump *self, PyObject *loop);
 void pump_finish(Pump *self);
 void pump_leave(Pump *self);
-/* Handles events until there is none or `most` were handled; 1 if there may be more, 0 if not, -1 with an exception set. */
+/* Handles at most `most` events; returns 1 if there may be more, 0 if there are none left, -1 with an exception set. */
 int pump_drain(Pump *self, size_t most);
 
 int engine_handle(Engine *self, const kvl_event_t *event);

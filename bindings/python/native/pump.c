@@ -1,5 +1,5 @@
-/* The reader of an engine's queue: called by an event loop when the queue's descriptor is readable, or run by a thread of its own.
- * It holds no engine while nobody waits, so that an engine that is dropped unclosed ends, and what the queue still holds with it. */
+/* The reader of an engine's queue: called by an event loop when the queue's descriptor is readable, or run by a separate thread.
+ * It holds the engine only while a fetch waits, so that an engine that is dropped without a close ends. */
 #include "native.h"
 
 enum { EVENTS_A_TURN = 256 };
@@ -17,7 +17,7 @@ Pump *pump_new(State *state, PyObject *module, Engine *engine)
     return self;
 }
 
-/* The queue's descriptor, for the loop of this thread to watch. */
+/* Lets the loop of this thread watch the queue's descriptor. */
 int pump_attach(Pump *self, PyObject *loop)
 {
     int32_t fd;
@@ -32,7 +32,7 @@ int pump_attach(Pump *self, PyObject *loop)
     return self->fd = fd;
 }
 
-/* One event, with the engine if it is still there. What it would have told an engine that is gone, nobody waits for. */
+/* Handles one event, by the engine if it still exists. Without it no caller waits for the event, and it is dropped. */
 static int handle(Pump *self, const kvl_event_t *event)
 {
     Engine *engine = self->engine;
@@ -87,11 +87,11 @@ static void free_queue(Pump *self)
         return;
     kvl_status_t status;
     LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS status = kvl_queue_free(queue); Py_END_ALLOW_THREADS);
-    if (status < 0) /* inside a function that save or load called, or while one holds the cache */
+    if (status < 0) /* inside a function that save or load called, or while such a call holds the cache */
         LIBRARY(self->state->home, kvl_queue_dispose(queue));
 }
 
-/* Ends it, on the loop's thread or where there is no loop any more: the loop watches the descriptor no longer before it is closed. */
+/* Ends the pump, on the loop's thread or when there is no loop any longer. The loop stops watching the descriptor before it is closed. */
 void pump_finish(Pump *self)
 {
     if (self->is_over)
@@ -113,7 +113,7 @@ void pump_finish(Pump *self)
     Py_CLEAR(self->loop);
 }
 
-/* loop.METHOD(self.finish): whether the loop took it. */
+/* Calls loop.METHOD(self.finish). Returns whether the loop accepted it. */
 static bool scheduled(Pump *self, PyObject *method)
 {
     PyObject *finish = PyObject_GetAttrString((PyObject *)self, "finish");
@@ -121,15 +121,15 @@ static bool scheduled(Pump *self, PyObject *method)
     Py_XDECREF(finish);
     Py_XDECREF(handle);
     if (!handle)
-        PyErr_Clear(); /* it was closed in this moment */
+        PyErr_Clear(); /* the loop has just been closed */
     return handle != NULL;
 }
 
-/* The engine is gone: the pump ends as soon as it may. */
+/* Ends the pump of an engine that has ended, as soon as that is allowed. */
 void pump_leave(Pump *self)
 {
     if (self->is_read) {
-        kvl_queue_wake(self->queue); /* run() finishes */
+        kvl_queue_wake(self->queue); /* run() ends the pump */
         return;
     }
     if (self->loop && !self->is_over) {
@@ -147,13 +147,13 @@ void pump_leave(Pump *self)
 static PyObject *pump_call(Pump *self, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
-    /* No more than so many: the descriptor stays readable, and others get their turn. */
+    /* A limited number: the descriptor stays readable, and other callbacks get their turn. */
     if (pump_drain(self, EVENTS_A_TURN) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-/* Reads until the engine is gone; the interpreter's lock is held while events are handled only. */
+/* run(): handles events until the engine has ended. Holds the interpreter's lock only while it handles events. */
 static PyObject *pump_run(Pump *self, PyObject *unused)
 {
     (void)unused;
@@ -202,7 +202,7 @@ static void pump_dealloc(Pump *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    /* A loop that took finish() and was closed before it ran it. */
+    /* The loop accepted finish() and was closed before it ran it. */
     self->engine = NULL;
     free_queue(self);
     pump_clear(self);

@@ -1,4 +1,4 @@
-/* Keys that the provider is to answer, and how its answers reach the library. */
+/* Requests of the provider, and the conversion of its answers. */
 #include "native.h"
 
 PyObject *request_new(Engine *engine, kvl_request_t *handle)
@@ -23,7 +23,7 @@ PyObject *request_new(Engine *engine, kvl_request_t *handle)
     }
     self->number = self->keys ? PyLong_FromUnsignedLongLong(++engine->last_request) : NULL;
     if (!self->number || PyDict_SetItem(engine->requests, self->number, (PyObject *)self) < 0) {
-        /* The keys cannot be shown to the provider: they fail with the reason. */
+        /* The keys cannot be decoded for the provider: they fail with the reason. */
         PyObject *reason = exception_taken();
         kvl_error_t *error = error_of(state, reason);
         LIBRARY(state->home, kvl_request_finish_error(handle, error); kvl_error_release(error));
@@ -35,7 +35,7 @@ PyObject *request_new(Engine *engine, kvl_request_t *handle)
     return (PyObject *)self;
 }
 
-/* It is answered, or nobody waits for an answer any more. */
+/* Removes a request from its engine: it is finished, or no caller waits for its answers any longer. */
 static void leave(Request *self)
 {
     Engine *engine = self->engine;
@@ -60,7 +60,7 @@ void request_cancelled(Request *self)
 
 /* ---- Answers ---- */
 
-/* Answered before, closed, late: no mistakes of the provider's. */
+/* Checks the status of an answer. An answer that is late, repeated or after the close is not the provider's fault, and raises nothing. */
 static int said(Request *self, kvl_status_t status)
 {
     if (status >= 0 || status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED || status == KVL_ERR_FORKED)
@@ -87,7 +87,7 @@ static int64_t whole_of(PyObject *answer, PyObject *name)
     return number;
 }
 
-/* The terms that an Answer states; its value is returned, a new reference. */
+/* Reads the terms of an Answer, and returns its value, a new reference. */
 static PyObject *terms_of(Request *self, PyObject *answer, kvl_terms_t *terms)
 {
     terms->ttl_ms = whole_of(answer, self->state->s_ttl_ms);
@@ -100,7 +100,7 @@ static PyObject *terms_of(Request *self, PyObject *answer, kvl_terms_t *terms)
     return PyErr_Occurred() ? NULL : PyObject_GetAttr(answer, self->state->s_value);
 }
 
-/* A value for the library, with its terms; a new handle, or NULL with an exception set. */
+/* Creates a handle for an answer, and reads its terms; NULL with an exception set. */
 static kvl_value_t *stated_value(Request *self, PyObject *answer, kvl_terms_t *terms)
 {
     if (Py_TYPE(answer) != (PyTypeObject *)self->state->answer)
@@ -111,10 +111,10 @@ static kvl_value_t *stated_value(Request *self, PyObject *answer, kvl_terms_t *t
     return handle;
 }
 
-/* An exception in a value's place fails its key; a class is a value like any other. */
+/* An exception object in place of a value fails its key; an exception class is an ordinary value. */
 static bool is_failure(PyObject *answer) { return !PyType_Check(answer) && PyErr_GivenExceptionMatches(answer, PyExc_Exception); }
 
-/* What goes wrong with one answer (its cost, its terms) fails its key alone. */
+/* Answers the i-th key. An exception about this answer (its cost, its terms) fails this key alone. */
 static int settle(Request *self, size_t i, PyObject *answer)
 {
     if (!self->engine)
@@ -136,7 +136,7 @@ static int settle(Request *self, size_t i, PyObject *answer)
     return failed;
 }
 
-/* What the provider knows beyond what it was asked is stored, unless something newer is there. */
+/* Stores an answer for a key that was not requested, unless a newer entry exists. */
 static int supply(Request *self, PyObject *key, PyObject *answer)
 {
     if (!self->engine || is_failure(answer))
@@ -163,7 +163,7 @@ static int supply_extras(Request *self, PyObject *answers)
         PyObject *item = PyList_GetItem(items, i), *key = PyTuple_GetItem(item, 0);
         int is_asked = PySet_Contains(asked, key);
         failed = is_asked < 0 ? -1 : 0;
-        /* An extra that cannot be stored is no failure of what was asked for. */
+        /* An extra answer that cannot be stored does not fail the requested keys. */
         if (is_asked == 0 && supply(self, key, PyTuple_GetItem(item, 1)) < 0) {
             if (!PyErr_ExceptionMatches(PyExc_Exception))
                 failed = -1;
@@ -216,7 +216,7 @@ static int answer_sequence(Request *self, PyObject *answers)
     return failed;
 }
 
-/* All answers, from a mapping or a sequence; then the request is finished. */
+/* Answers all keys from a mapping or a sequence, and finishes the request. */
 static int answer_all(Request *self, PyObject *answers)
 {
     int failed;
@@ -244,7 +244,7 @@ static int answer_all(Request *self, PyObject *answers)
     return failed;
 }
 
-/* Fails what is open. NULL: the provider was cancelled, and left no exception. */
+/* Fails the open keys. NULL: the provider was cancelled, and left no exception. */
 static void fail_all(Request *self, PyObject *exception)
 {
     if (!self->handle)
@@ -256,7 +256,7 @@ static void fail_all(Request *self, PyObject *exception)
 
 /* ---- For Python ---- */
 
-/* What went wrong while it was answered is what its keys fail with; only what is no Exception goes on to the caller. */
+/* An exception raised while answering fails the open keys; only one that is not an Exception is passed on to the caller. */
 static PyObject *answered(Request *self, int failed)
 {
     PyObject *wrong = failed ? exception_taken() : NULL;
@@ -275,7 +275,7 @@ static PyObject *answered(Request *self, int failed)
 static PyObject *request_answer(Request *self, PyObject *answers)
 {
     Engine *engine = self->engine;
-    Py_XINCREF(engine); /* the program's code runs: cost and encode functions */
+    Py_XINCREF(engine); /* keeps the engine while the program's cost and encode functions run */
     PyObject *done = answered(self, self->handle && engine ? answer_all(self, answers) : 0);
     Py_XDECREF(engine);
     return done;
@@ -296,7 +296,7 @@ static int is_true(PyObject *task, PyObject *method)
     return truth;
 }
 
-/* As the callback of a task that is done. */
+/* request(task): the callback of a task that is done. */
 static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
 {
     (void)kwargs;
@@ -367,7 +367,7 @@ static void request_dealloc(Request *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    if (self->handle) /* forgotten without an answer: its keys are told so */
+    if (self->handle) /* dropped unfinished: its keys fail */
         LIBRARY(self->state->home, kvl_request_release(self->handle));
     Py_XDECREF(self->task);
     Py_XDECREF(self->keys);

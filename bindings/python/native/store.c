@@ -1,11 +1,11 @@
-/* A store: what a cache and an engine have in common. */
+/* A store: the common part of a cache and an engine. */
 #include "native.h"
 
 #include <string.h>
 
-/* ---- Its life ---- */
+/* ---- Opening and closing ---- */
 
-/* Takes the module and writes the settings; the configuration is then the caller's. */
+/* Initializes the store and writes the settings into a new configuration, which the caller releases. */
 int store_start(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config)
 {
     if (self->state) {
@@ -76,7 +76,7 @@ static PyObject *given(PyObject *function)
     return function;
 }
 
-/* What store and engine keep of how they were made. */
+/* Keeps the program's functions that the constructor was given. */
 void store_keep(Store *self, PyObject *encode, PyObject *decode, PyObject *cost)
 {
     self->encode = given(encode);
@@ -124,7 +124,7 @@ Store *store_alive(Store *self)
 
 /* ---- Keys and values ---- */
 
-/* Declares `key`, holding the bytes of `object`, or returns `failed`. */
+/* Declares `key`, with the encoded bytes of `object`; returns `failed` from the function if that fails. */
 #define KEY(self, object, failed)                                                                                                          \
     Bytes key;                                                                                                                             \
     if (!store_alive(self))                                                                                                                \
@@ -161,7 +161,7 @@ kvl_value_t *store_value(Store *self, PyObject *value)
     return status < 0 ? (kvl_value_t *)raise_status(self->state, status, NULL) : handle;
 }
 
-/* The object of a value that a call handed out, whose reference is given up. */
+/* Converts a value that a call returned to its object, and releases the value. */
 PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value)
 {
     PyObject *object = Py_None;
@@ -172,7 +172,7 @@ PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value)
     return object;
 }
 
-/* ---- What programs call ---- */
+/* ---- Methods ---- */
 
 static PyObject *store_get(Store *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
@@ -290,7 +290,7 @@ static PyObject *store_take(Store *self, PyObject *args)
     return instead;
 }
 
-/* A call that may take long and drop much: without the interpreter's lock, on a reference of its own. */
+/* A call that may take long and drop many objects: made without the interpreter's lock, on its own reference to the cache. */
 #define AT_LENGTH(self, call)                                                                                                              \
     if (!store_alive(self))                                                                                                                \
         return NULL;                                                                                                                       \

@@ -1,4 +1,4 @@
-/* A fetch under way, and how its outcome reaches whoever waits. */
+/* A fetch in progress, and the delivery of its outcome to the waiting caller. */
 #include "native.h"
 
 Waiter *waiter_new(Engine *engine)
@@ -10,7 +10,7 @@ Waiter *waiter_new(Engine *engine)
     return waiter;
 }
 
-/* The engine's list holds it, and with it the engine is held by whoever holds the pump: its event loop. */
+/* Adds a waiter to the engine's list. The list is reachable from the pump, which the event loop holds. */
 void waiter_link(Waiter *waiter)
 {
     Engine *engine = waiter->engine;
@@ -25,7 +25,7 @@ void waiter_link(Waiter *waiter)
     }
 }
 
-/* The caller holds the engine. */
+/* Removes a waiter from the list. The caller holds a reference to the engine. */
 void waiter_unlink(Waiter *waiter)
 {
     Engine *engine = waiter->engine;
@@ -42,7 +42,7 @@ void waiter_unlink(Waiter *waiter)
     Py_DECREF(waiter);
 }
 
-/* A method of the target; what it returns is of no interest. */
+/* Calls a method of the target and drops its result. */
 static int call_target(Waiter *waiter, PyObject *method, PyObject *argument)
 {
     PyObject *returned = PyObject_CallMethodObjArgs(waiter->target, method, argument, NULL);
@@ -50,19 +50,19 @@ static int call_target(Waiter *waiter, PyObject *method, PyObject *argument)
     return returned ? 0 : -1;
 }
 
-/* Hands over what is in waiter->outcome or waiter->error. */
+/* Delivers waiter->outcome or waiter->error to the target. */
 static int deliver(Waiter *waiter)
 {
     State *state = waiter->engine->store.state;
     if (!waiter->target)
-        return 0; /* none could be made, which was raised */
+        return 0; /* there is neither: the failure to create one was raised */
     if (!waiter->engine->loop)
         return call_target(waiter, state->s_release, NULL);
     PyObject *done = PyObject_CallMethodObjArgs(waiter->target, state->s_done, NULL);
     int is_done = done ? PyObject_IsTrue(done) : -1;
     Py_XDECREF(done);
     if (is_done)
-        return is_done < 0 ? -1 : 0; /* its task was cancelled */
+        return is_done < 0 ? -1 : 0; /* its task has been cancelled */
     return waiter->error ? call_target(waiter, state->s_set_exception, waiter->error)
                          : call_target(waiter, state->s_set_result, waiter->outcome);
 }
@@ -95,7 +95,7 @@ int waiter_told(Waiter *waiter, const kvl_result_t *result)
     return deliver(waiter);
 }
 
-/* All that is known of a key: status, value, exception, source, attempts, age, time left, whether it is stale. */
+/* The details of a key: status, value, exception, source, attempts, age, remaining TTL, whether it is stale. */
 static PyObject *result_of(State *state, const kvl_result_t *result)
 {
     PyObject *value = Py_None, *error = Py_None;
@@ -114,7 +114,7 @@ static PyObject *result_of(State *state, const kvl_result_t *result)
                          (long long)result->age_ms, (long long)result->ttl_left_ms, result->flags & KVL_F_STALE ? Py_True : Py_False);
 }
 
-/* The outcomes in the order asked. The first failure goes to *out_error, unless exceptions are wanted in their places. */
+/* The outcomes in the order of the keys. The first failure goes to *out_error, unless exceptions are wanted in place of values. */
 static PyObject *outcomes_of(State *state, const kvl_results_t *results, Wants wants, PyObject **out_error)
 {
     size_t stride, n = kvl_results_len(results);
@@ -137,7 +137,7 @@ static PyObject *outcomes_of(State *state, const kvl_results_t *results, Wants w
     return list;
 }
 
-/* Takes the outcome in; it is the caller's to hand over. */
+/* Stores the outcome in the waiter; the caller then delivers it. */
 static int keep_results(Waiter *waiter, State *state, const kvl_results_t *results)
 {
     waiter->outcome = outcomes_of(state, results, waiter->wants, &waiter->error);
@@ -149,7 +149,7 @@ int waiter_told_all(Waiter *waiter, const kvl_results_t *results)
     return keep_results(waiter, waiter->engine->store.state, results) < 0 ? -1 : deliver(waiter);
 }
 
-/* What a batch came to whose results were there at once: a list, or NULL with the first failure raised. */
+/* The outcome of a batch whose results were available at once: a list, or NULL with the first failure raised. */
 PyObject *waiter_had_all(Waiter *waiter, State *state, const kvl_results_t *results)
 {
     if (keep_results(waiter, state, results) < 0)

@@ -1,4 +1,4 @@
-"""Tests that run in an interpreter of their own: they count its threads and memory, fork it, or might not come back."""
+"""Tests that run in a separate interpreter: they count its threads and memory, fork it, or might hang."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def run(program: str, *arguments: str, **environment: str) -> str:
-    """What a program prints, which must end well."""
+    """Runs a program, which must succeed, and returns its output."""
     path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=300,
                            env={**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1", **environment})
@@ -23,7 +23,7 @@ def run(program: str, *arguments: str, **environment: str) -> str:
 
 
 def alone(test: Callable[[], None]) -> Callable[[], None]:
-    """Runs a test of no arguments in an interpreter of its own."""
+    """Runs a test without arguments in a separate interpreter."""
 
     @functools.wraps(test)
     def run_it() -> None:
@@ -33,12 +33,12 @@ def alone(test: Callable[[], None]) -> Callable[[], None]:
 
 
 def in_use() -> tuple[int, int]:
-    """Threads and descriptors of this process."""
+    """The number of threads and of descriptors of this process."""
     return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
 
 
 def memory() -> int:
-    """Bytes that are resident."""
+    """The resident memory of this process, in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

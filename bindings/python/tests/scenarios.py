@@ -14,12 +14,12 @@ import kvlight
 
 
 class Shelf:
-    """A provider whose behaviour the key's name says."""
+    """A provider whose behaviour depends on how the key begins."""
 
     def __init__(self) -> None:
         self.requests: list[list[str]] = []
         self.attempts: dict[str, int] = {}
-        self.open = asyncio.Event()  # lets go of the slow ones
+        self.open = asyncio.Event()  # ends the slow loads
         self.asked = asyncio.Event()
         self.cancelled = 0
         self.lost = KeyError("no such shelf")
@@ -112,13 +112,13 @@ async def timeout(shelf: Shelf) -> None:
             raise AssertionError("no timeout")
         except TimeoutError as error:
             assert isinstance(error, kvlight.Timeout) and error.name == "KVL_ERR_TIMEOUT"
-    assert shelf.cancelled == 1  # nobody waited any more
+    assert shelf.cancelled == 1  # closing the engine cancelled the load, which the timeout had let continue
     async with kvlight.Tasks(provider=shelf, retry_count=1, retry_fixed_ms=60_000) as tasks:
         try:
             await tasks.fetch("bad", timeout_ms=20)
             raise AssertionError("no timeout")
         except kvlight.Timeout as error:
-            assert error.__cause__ is shelf.lost  # what the attempt had failed with
+            assert error.__cause__ is shelf.lost  # the exception of the failed attempt
 
 
 async def cancel(shelf: Shelf) -> None:
@@ -161,7 +161,7 @@ async def ten_thousand_keys(shelf: Shelf) -> None:
 
 
 async def callback_that_fetches(shelf: Shelf) -> None:
-    """Callbacks here are those of futures and of progress, and the provider itself."""
+    """The callbacks in Python are those of futures, progress functions, and the provider itself."""
 
     async def provider(keys: list[str]) -> dict[str, Any]:
         if keys == ["sum"]:
@@ -194,9 +194,9 @@ async def object_value(_: Shelf) -> None:
         del same
         await tasks.fetch("two")
         assert tasks.remove("one") and not tasks.remove("one")
-        await tasks.fetch("three")  # a turn of the loop: the library lets go
+        await tasks.fetch("three")  # gives the loop a turn, in which the library releases its reference
         gc.collect()
-        assert ended == []  # the program holds it
+        assert ended == []  # the program still holds it
         del one
         gc.collect()
         assert ended == ["one"]

@@ -1,4 +1,4 @@
-"""All entries: iteration, and files; what is stale, and what saves a fetch."""
+"""Iteration over the entries, files, stale values, and failures that a fallback covers."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def r02_a_fallback_serves_where_the_provider_fails() -> None:
             assert (result.key, result.value, result.error, result.is_stale) == (1, "one", lost, True)
             assert (result.status, result.source, result.age_ms) == (kvlight.Status.VALUE, kvlight.Source.STALE, 150)
             with pytest.raises(ConnectionError):
-                await tasks.fetch(2)  # it had no time as a fallback
+                await tasks.fetch(2)  # it was not kept as a fallback
             with pytest.raises(kvlight.Gone):
                 await tasks.fetch(3)
             assert tasks.stats()["stale"]["error"] >= 1

@@ -1,4 +1,4 @@
-"""A function of the program's that fails harms itself alone: never another's fetch, the reading of events, or close."""
+"""A failing function of the program does not affect other fetches, the handling of events, or close."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def f01_a_future_that_its_program_settled_harms_no_other() -> None:
 
 @alone
 def l05_an_engine_closed_inside_every_callback() -> None:
-    """By the cost function, the provider, a progress function and a destructor: whoever waits is answered all the same."""
+    """By the cost function, the provider, a progress function and a destructor: every waiting caller is still answered."""
 
     async def by_cost() -> None:
         closing: list[Any] = []

@@ -1,4 +1,4 @@
-"""Engines that end, are forgotten, or come twice: no thread, no descriptor and no object of theirs stays."""
+"""Engines that end, are dropped, or exist twice: none leaves a thread, a descriptor or an object behind."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def l06_a_child_makes_its_own() -> None:
 
 @alone
 def l04_fault33_fault40_objects_end_where_the_interpreters_lock_is_held() -> None:
-    """Whoever drops the last reference: a timer, an eviction, a clear without the lock, a thread that is not the main one."""
+    """The last reference may be dropped by a timer, an eviction, a clear without the lock, or a thread other than the main one."""
 
     class Row:
         def __init__(self) -> None:
@@ -315,7 +315,7 @@ def l04_fault33_fault40_objects_end_where_the_interpreters_lock_is_held() -> Non
     for _ in range(1000):
         if len(ended) == 300:
             break
-        time.sleep(0.01)  # nobody touches it: the library's timer ends the rest
+        time.sleep(0.01)  # no call is made: the library's timer removes the rest
     assert len(ended) == 300
 
     def work() -> None:
@@ -403,7 +403,7 @@ for i in range(100):
 """
     with kvlight.Tasks[int, int](provider=lambda keys: keys) as tasks:
         for _ in range(3):
-            # One that shares the interpreter's lock, as extension modules of the stable ABI want it.
+            # An interpreter that shares the lock, as extension modules of the stable ABI require.
             other = interpreters.create("legacy") if sys.version_info >= (3, 13) else interpreters.create(isolated=False)
             failure = interpreters.run_string(other, program)
             assert failure is None, failure

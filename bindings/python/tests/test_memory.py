@@ -16,13 +16,13 @@ from alone import alone, echo, memory
 
 # A million in the tests of the package; fewer where every host runs.
 CALLS = int(os.environ.get("KVL_CALLS", "200000"))
-ALLOWED = 2 << 20  # what an allocator may move by
+ALLOWED = 2 << 20  # bytes that an allocator may differ by
 
 
 async def _flat(what: str, work: Callable[[int], Awaitable[None]]) -> None:
-    await work(min(CALLS, 200_000))  # long enough for all that is bounded to be full: a leak goes on after that
+    await work(min(CALLS, 200_000))  # enough to fill everything that is bounded; a leak grows further
     grown = ALLOWED + 1
-    for _ in range(4):  # a leak shows in each round; an arena that is taken shows in one
+    for _ in range(4):  # a leak shows in every round; a new arena shows in one
         if grown <= ALLOWED:
             break
         gc.collect()
@@ -50,9 +50,9 @@ def l08_memory_is_flat_over_gets_loads_options_and_failures() -> None:
                 for i in range(n):
                     tasks.put(i % 2000, [i])
                     if i % 100 == 0:
-                        await asyncio.sleep(0)  # what leaves a store ends in the loop's turns
+                        await asyncio.sleep(0)  # dropped values are released in the turns of the loop
 
-            async def options(n: int) -> None:  # found: one set of options for each distinct deadline, for ever
+            async def options(n: int) -> None:  # a fault kept one set of options for each distinct deadline forever
                 await tasks.fetch(1)
                 for i in range(n):
                     await tasks.fetch(1, timeout_ms=1000 + i)
@@ -111,7 +111,7 @@ def l08_memory_is_flat_over_writes_results_breakers_and_entries() -> None:
                 for _ in range(0, n, 1000):
                     for _ in tasks.items():
                         pass
-                    next(iter(tasks))  # given up half way
+                    next(iter(tasks))  # abandoned half way
 
             for work in (writes, results, breakers, entries):
                 await _flat(work.__name__, work)

@@ -1,4 +1,4 @@
-"""Without an event loop: the plain store, waiting fetches, the decorator; and what is said of wrong use."""
+"""Without an event loop: caches without a provider, blocking fetches, the decorator, and errors for wrong use."""
 
 from __future__ import annotations
 

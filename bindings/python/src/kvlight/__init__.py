@@ -1,4 +1,4 @@
-"""kvlight: a loading cache that fetches each key once, in batches, however many ask.
+"""kvlight: a loading cache that fetches each key once, in batches, however many callers ask for it.
 
     import asyncio, kvlight
 
@@ -12,8 +12,8 @@
 
     asyncio.run(main())
 
-Without an event loop: `with kvlight.Tasks(provider=...) as rows: rows.fetch_wait(7)`, the decorator `kvlight.cached`, and the plain
-store `kvlight.Cache`.
+Without an event loop: `with kvlight.Tasks(provider=...) as rows: rows.fetch_wait(7)`, the decorator `kvlight.cached`, and a cache
+without a provider, `kvlight.Cache`.
 """
 
 from ._answer import Answer, Result

@@ -1,4 +1,4 @@
-"""What a provider may say about the value that it answers, and what is known of a key that was fetched."""
+"""The terms of a provider's answer, and the result of a fetched key."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Answer(Generic[V]):
-    """What a provider may return for a key instead of the bare value, to say on which terms it is stored."""
+    """A value with the terms on which it is stored, which a provider may return for a key instead of the bare value."""
 
     value: Optional[V]
     ttl_ms: int = -2
-    """Milliseconds; -1 for ever, 0 not at all, -2 as the settings say."""
+    """Milliseconds until the value expires; -1: never, 0: not stored, -2: as the settings say."""
     priority: float = -sys.float_info.max
-    """Entries of lower priority make room for it."""
+    """Entries of lower priority are evicted first."""
     cost: int = -1
-    """Bytes that it costs to keep; -1 as cost= says."""
+    """The cost of the value in bytes; -1: as cost= returns."""
     stale_ttl_ms: int = 0
-    """Milliseconds that it stays after its end as a fallback; 0 as the settings say, -1 not at all."""
+    """Milliseconds for which the value is kept as a fallback after it expires; 0: as the settings say, -1: not at all."""
 
 
 @dataclass(frozen=True)
 class Result(Generic[K, V]):
-    """What came of one key."""
+    """The result of one key."""
 
     key: K
     value: Optional[V]
-    """None also where there is none."""
+    """None if there is no such record, and if the key failed."""
     error: Optional[BaseException]
-    """What made it fail. With `is_stale`, what the load failed with: None if it takes too long (stale_timeout_ms)."""
+    """The exception of a key that failed. With `is_stale`, the one of the load, or None if it took too long (stale_timeout_ms)."""
     status: Union[Status, int]
-    """VALUE, NULL, MISS, INVALID_KEY, or an error's."""
+    """VALUE, NULL, MISS, INVALID_KEY, or the status of the error."""
     source: Union[Source, int]
     attempts: int
-    """How many the load took; 0 if there was none."""
+    """The number of attempts of the load; 0 if there was none."""
     age_ms: int
-    """Since it was loaded or put."""
+    """Milliseconds since the value was loaded or put."""
     ttl_left_ms: int
-    """Until its end; -1 for ever, 0 if it is not stored."""
+    """Milliseconds until the value expires; -1: never, 0: it is not stored."""
     is_stale: bool
-    """Its end is over: it serves because there was nothing better."""
+    """The value has expired, and is served as a fallback."""
 
 
 def result(key: K, known: tuple[int, Optional[V], Optional[BaseException], int, int, int, int, bool]) -> Result[K, V]:
-    """Of what the extension module knows."""
+    """Creates a result from the extension module's tuple."""
     status, value, error, source, attempts, age_ms, ttl_left_ms, is_stale = known
     return Result(key, value, error, _member(Status, status), _member(Source, source), attempts, age_ms, ttl_left_ms, is_stale)
 
@@ -59,4 +59,4 @@ def _member(of: type[Union[Status, Source]], number: int) -> int:
     try:
         return of(number)
     except ValueError:
-        return number  # of a later version
+        return number  # one of a later version

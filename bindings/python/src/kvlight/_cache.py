@@ -21,10 +21,10 @@ class Cache(Store[K, V]):
     """A bounded store with expiry, which any thread may use: `cache = Cache(capacity=10_000, ttl_ms=60_000)`.
 
     clock      a kvlight.Clock, for tests of time
-    cost       says what a value costs, in bytes, where cost_limit is set; sys.getsizeof if None
-    encode     turns keys to bytes, where they are of other types than listed
-    decode     turns them back, where items() and keys() are used; else these have the bytes
-    settings   those of docs/CONFIGURATION.md that begin with "cache.", without that
+    cost       returns the cost of a value in bytes, if cost_limit is set; sys.getsizeof if None
+    encode     turns keys into bytes; needed for keys of other types
+    decode     turns bytes back into keys, for items() and keys(); without it these yield the bytes
+    settings   those of docs/CONFIGURATION.md that begin with "cache.", without that prefix
     """
 
     def __init__(self, *, clock: Clock | None = None, cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
@@ -51,7 +51,7 @@ class Cache(Store[K, V]):
         return True
 
     def close(self) -> None:
-        """Lets go of everything; later calls raise Closed."""
+        """Releases all entries; later calls raise Closed."""
         self._end()
 
     def __enter__(self) -> Self:

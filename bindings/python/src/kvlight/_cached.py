@@ -1,4 +1,4 @@
-"""A decorator that remembers what a function returned, and lets it run once for all who ask at the same time."""
+"""A decorator that caches the results of a function, and runs it once for concurrent calls with the same arguments."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Stands in a key between the positional arguments and those by name; no argument is encoded like it.
+# Separates positional from keyword arguments in a key; no argument is encoded like it.
 _NAMED = ("", None, "")
 
 
 class _Box:
-    """What the function returned: None is a value here like any other."""
+    """Wraps the function's result: None is an ordinary value here."""
 
     __slots__ = ("value",)
 
@@ -32,11 +32,11 @@ class _Box:
 
 
 def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
-    """Remembers what a function returned for its arguments: `@cached(cache_capacity=1000, cache_ttl_ms=60_000)`.
+    """Caches the results of a function by its arguments: `@cached(cache_capacity=1000, cache_ttl_ms=60_000)`.
 
-    Plain functions and coroutine functions. Whoever calls while the same arguments are being worked on waits for that result, in any
-    thread or task; what the function raises, all of them get, and it is not remembered unless cache_error_ttl_ms is set. Arguments are
-    int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one store for each event loop.
+    Plain functions and coroutine functions. Concurrent calls with the same arguments share one run, in any
+    thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
+    int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one cache for each event loop.
 
     The decorated function has cache_clear(), cache_stats() and __wrapped__.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong. A provider's exceptions come as they are; these are the library's own."""
+"""The library's exceptions. A provider's exceptions arrive unchanged."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from ._api import Status
 
 
 class Error(Exception):
-    """What the library says went wrong; `status` is its number and name. `__cause__` is what the provider's last attempt had failed with
-    when time ran out or the fetch was ended, if one had."""
+    """The base class; `status` is the library's status. `__cause__` is the exception of the provider's last attempt before the timeout
+    or the end of the fetch, if one had failed."""
 
     status: Status | int = Status.OK
 
     @property
     def name(self) -> str:
-        """The status as the library writes it, "KVL_ERR_TIMEOUT"."""
+        """The library's name of the status, for example "KVL_ERR_TIMEOUT"."""
         return f"KVL_{self.status.name}" if isinstance(self.status, Status) else f"KVL_{self.status}"
 
 
 class Timeout(Error, TimeoutError):
-    """timeout_ms or attempt_timeout_ms was over."""
+    """timeout_ms or attempt_timeout_ms has passed."""
 
 
 class Cancelled(Error):
-    """The key was given up because another of its batch failed (batch_mode="all_or_nothing")."""
+    """The key was cancelled because another one of its batch failed (batch_mode="all_or_nothing")."""
 
 
 class Closed(Error):
-    """The engine was closed before the answer came, or before the question."""
+    """The engine was closed before the call, or before the answer arrived."""
 
 
 class QueueFull(Error):
-    """Too many keys waited: queue_max_keys."""
+    """Too many keys were waiting: queue_max_keys."""
 
 
 class Unanswered(Error):
@@ -42,7 +42,7 @@ class ProviderFailed(Error):
 
 
 class Unavailable(Error):
-    """The circuit breaker is open (breaker_failure_ratio, breaker_consecutive): the provider is left alone for a while."""
+    """The circuit breaker is open (breaker_failure_ratio, breaker_consecutive): the provider is not called for a while."""
 
 
 class FileFailed(Error, OSError):
@@ -50,11 +50,11 @@ class FileFailed(Error, OSError):
 
 
 class Damaged(Error, ValueError):
-    """What load was given is damaged, cut short, of a later version, or no saved cache. What was read before stays."""
+    """The file given to load is damaged, truncated, of a later version, or not a saved cache. Entries read before that are kept."""
 
 
 class Forked(Error):
-    """Used in a child process: make a Tasks of its own there."""
+    """Used in a child process after a fork: create a new Tasks there."""
 
 
 class Miss(Error, KeyError):
@@ -64,20 +64,19 @@ class Miss(Error, KeyError):
 
 
 class Wrong(Error, ValueError):
-    """A setting or an argument that the library refuses, in its own sentence."""
+    """A setting or an argument that the library refuses, with its message."""
 
 
 class Permanent(Exception):
-    """A provider raises this, or a class of its own made from it, where trying again is pointless, whatever the retry settings say."""
+    """Raised by a provider, itself or as a subclass: the key is not retried, whatever the retry settings say."""
 
 
 class Gone(Permanent):
-    """As Permanent, where an older value is worth nothing either: no fallback serves in its place (stale_ttl_ms), and it leaves the store."""
+    """Like Permanent, but an older value is invalid too: it is removed from the store and not served as a fallback (stale_ttl_ms)."""
 
 
 class RetryAfter(Exception):
-    """A provider raises this, or a class of its own made from it, to say when trying again makes sense, as HTTP's Retry-After does:
-    a retry waits at least `after_ms`."""
+    """Raised by a provider, itself or as a subclass: a retry waits at least `after_ms`, like HTTP's Retry-After."""
 
     def __init__(self, *args: object, after_ms: int) -> None:
         super().__init__(*args)
@@ -106,7 +105,7 @@ _OF_STATUS: dict[int, type[Error]] = {
 
 
 def failure(status: int, sentence: str, errno: int | None = None) -> Error:
-    """The exception of a status; the extension module raises what this makes."""
+    """Creates the exception of a status, for the extension module to raise."""
     error = _OF_STATUS.get(status, Error)(*((sentence,) if errno is None else (errno, sentence)))
     try:
         error.status = Status(status)

@@ -1,4 +1,4 @@
-"""What a cache and an engine have in common: keys and values, and what was counted."""
+"""The base class of Cache and Tasks: keys, values and statistics."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _Path = Union[str, "os.PathLike[str]"]
 
 
 class Store(_native.Store, Generic[K, V]):
-    """Keys are int, str, bytes, float, bool, None, UUID or tuples of those, or whatever encode= turns to bytes; 1, 1.0 and True are
-    three keys. Values are any objects, and None means "known to be absent"."""
+    """Keys are int, str, bytes, float, bool, None, UUID or tuples of those, or any type that encode= turns into bytes; 1, 1.0 and True are
+    three keys. Values are any objects; None means that the key is known to be absent."""
 
     if TYPE_CHECKING:  # the extension module has them
 
@@ -41,30 +41,30 @@ class Store(_native.Store, Generic[K, V]):
         def take(self, key: K, default: Any = None, /) -> Any: ...
 
     def __iter__(self) -> Iterator[K]:
-        """The keys, as items() has them."""
+        """Iterates over the keys, like items()."""
         return (key for key, _ in self.items())
 
     def keys(self) -> Iterator[K]:
-        """The keys, as items() has them."""
+        """Iterates over the keys, like items()."""
         return iter(self)
 
     def values(self) -> Iterator[V | None]:
-        """The values, as items() has them."""
+        """Iterates over the values, like items()."""
         return (value for _, value in self.items())
 
     def save(self, path: _Path, *, dump: Callable[[V], bytes] | None = None) -> int:
-        """Writes the entries to a file, with what is left of their TTLs, and returns how many those are. A file of that name is replaced once
-        the new one is complete. Values that are str, bytes, int, float, bool or UUID are written as they are; others as the bytes that
-        `dump` makes of them, pickle.dumps say, and are left out without it."""
+        """Writes the entries to a file, with their remaining TTLs, and returns the number of them. An existing file is replaced once the
+        new one is complete. Values that are str, bytes, int, float, bool or UUID are written as they are; others as the bytes that
+        `dump` returns for them, for example pickle.dumps. Without `dump` they are left out."""
         return self._save(path, dump)
 
     def load(self, path: _Path, *, load: Callable[[bytes], V] | None = None) -> int:
-        """Stores the entries of such a file, unless their key has an entry, and returns how many those are. `load` is the opposite of
-        `dump`; values that need it are left out without it. With pickle.loads, whoever can write the file can run any program."""
+        """Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. `load` reverses
+        `dump`; without it, values that need it are left out. With pickle.loads, anyone who can write the file can run any code."""
         return self._load(path, load)
 
     def stats(self) -> dict[str, Any]:
-        """What was counted since the start."""
+        """The statistics since the start, as a dictionary: docs/STATISTICS.md."""
         return cast("dict[str, Any]", json.loads(self._stats()))
 
     def __repr__(self) -> str:

@@ -30,27 +30,27 @@ _One = Callable[[K], Union[_Given[V], Awaitable[_Given[V]]]]
 _Progress = Callable[[int, int, int], object]
 
 _ABSENT: Any = object()
-# What a batch comes to: as in native.h.
+# The form of a batch's outcome: enum Wants in native.h.
 _VALUES, _EXCEPTIONS, _RESULTS = 0, 1, 2
 _BREAKER: tuple[Literal["closed", "open", "half_open"], ...] = ("closed", "open", "half_open")
 _FORCE = {None: 0, "closed": 1, "open": 2}
 
 
 class Tasks(Store[K, V], _native.Engine):
-    """A cache that loads each key once, in batches, however many ask.
+    """A cache that loads each key once, in batches, however many callers ask for it.
 
     With an event loop: `async with Tasks(provider=...) as tasks: await tasks.fetch(7)`. Without: `with Tasks(provider=...) as tasks:
     tasks.fetch_wait(7)`, from any thread.
 
     provider   is given the keys that the cache lacks, as a list, and answers with a mapping (a key left out is absent) or with a
                sequence in the same order. None is "there is none", an exception in a place fails that key alone, an exception
-               raised fails them all and comes out of every fetch as the same object. It is a coroutine function, or a plain one,
-               which then runs in `executor` (if None, the loop's own, or threads of its own). A coroutine is cancelled when nobody
-               waits for it any more.
+               raised fails them all and reaches every fetch as the same object. It is a coroutine function, or a plain one,
+               which then runs in `executor` (if None, the loop's default one, or the engine's own threads). A coroutine is cancelled
+               when no caller waits for it any longer.
     one        instead of provider: is given one key and answers it.
     clock      a kvlight.Clock, for tests of time.
-    cost       says what a value costs, in bytes, where cache_cost_limit is set; sys.getsizeof if None.
-    encode,    turn keys to bytes and back, where keys are of other types than listed.
+    cost       returns the cost of a value in bytes, if cache_cost_limit is set; sys.getsizeof if None.
+    encode,    turn keys into bytes and back; needed for keys of other types.
     decode
     settings   as docs/CONFIGURATION.md lists them, "." being "_": cache_capacity=10_000, retry_count=3, timeout_ms=500.
     """
@@ -82,7 +82,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     def __del__(self) -> None:
         was_open = not self.is_closed
-        self._abandon()  # first of all: from here on nothing leads to it
+        self._abandon()  # first, so that nothing refers to the engine from here on
         if was_open:
             warnings.warn(f"a kvlight.{type(self).__name__} was never closed: use `async with` or `with`", ResourceWarning, source=self)
 
@@ -104,14 +104,14 @@ class Tasks(Store[K, V], _native.Engine):
         await self.close()
 
     async def close(self, *, drain_ms: int | None = None) -> None:
-        """Ends the engine. What is under way raises Closed, at once or after `drain_ms` (-1: when it is done)."""
+        """Closes the engine. Fetches in progress raise Closed, at once or after `drain_ms` milliseconds; -1 lets all of them finish."""
         loop = self._here()
         if self._closing is None:
             closing = loop.create_future()
             self._close(drain_ms, closing)
             self._closing = closing
         elif drain_ms is None and not self.is_closed:
-            self._close(None, None)  # a second close may only shorten
+            self._close(None, None)  # a second close may only shorten the drain
         await asyncio.shield(self._closing)
         while tasks := [request.task for request in self._providing() if request.task is not None]:
             await asyncio.wait(tasks)
@@ -121,7 +121,7 @@ class Tasks(Store[K, V], _native.Engine):
             pump.finish()
 
     async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
-        """The value of a key, None if there is none; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
+        """The value of a key, None if there is no such record; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
         if asyncio.get_running_loop() is not self._loop:
             self._here()
         waiter = self._fetch(key, options)
@@ -135,7 +135,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch_all(self, keys: Iterable[K], *, return_exceptions: bool = False, progress: _Progress | None = None,
                         progress_step: int = 1, **options: Unpack[FetchSettings]) -> list[V | None]:
-        """The values in the order asked, duplicates repeated. Raises the first failure, or puts failures in their places if
+        """The values in the order of the keys, duplicates repeated. Raises the first failure, or returns exceptions in place of values if
         `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._here()
         waiter = self._fetch_all(list(keys), options, int(return_exceptions), progress, progress_step)
@@ -148,8 +148,8 @@ class Tasks(Store[K, V], _native.Engine):
             raise
 
     async def results(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
-        """What came of each key, in the order asked: value or exception, where from, after how many attempts, how old, whether stale.
-        No single key makes it raise."""
+        """The result of each key, in the order of the keys: value or exception, source, attempts, age, whether it is stale.
+        A key that fails does not make it raise."""
         self._here()
         keys = list(keys)
         waiter = self._fetch_all(keys, options, _RESULTS, None, 1)
@@ -162,12 +162,12 @@ class Tasks(Store[K, V], _native.Engine):
         return list(map(result, keys, waiter))
 
     async def fetch_map(self, keys: Iterable[K], **options: Any) -> dict[K, V | None]:
-        """As fetch_all, as a dictionary."""
+        """Like fetch_all, but returns a dictionary."""
         keys = list(keys)
         return dict(zip(keys, await self.fetch_all(keys, **options)))
 
     async def fetch_each(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> AsyncIterator[tuple[K, V | None | BaseException]]:
-        """(key, value) for each position as it comes; (key, exception) where it failed. Leaving the loop early cancels the rest."""
+        """Yields (key, value) for each position as it settles, (key, exception) if it failed. Leaving the loop early cancels the rest."""
         self._here()
         keys = list(keys)
         arrived: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
@@ -187,13 +187,13 @@ class Tasks(Store[K, V], _native.Engine):
         return _BREAKER[self._breaker]
 
     def force_breaker(self, state: Literal["closed", "open"] | None) -> None:
-        """Orders the circuit breaker closed or open, whatever the provider does; None leaves it to itself again."""
+        """Forces the circuit breaker closed or open, whatever the provider does; None returns it to automatic operation."""
         if state not in _FORCE:
             raise ValueError('the circuit breaker is forced "closed" or "open", or left to itself: None')
         self._force_breaker(_FORCE[state])
 
     def refresh(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> None:
-        """Loads keys anew in the background; the old values serve until then, and stay if it fails."""
+        """Reloads keys in the background; the current values are served until then, and stay if the reload fails."""
         if self._loop is None:
             self._start()
         self._refresh(list(keys), options)
@@ -208,7 +208,7 @@ class Tasks(Store[K, V], _native.Engine):
                                f"(this is thread {threading.current_thread().name})")
         return self._loop
 
-    # -- Without one -------------------------------------------------------------------------------------------------------------
+    # -- Without an event loop -------------------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         self._start()
@@ -218,8 +218,8 @@ class Tasks(Store[K, V], _native.Engine):
         self.close_wait()
 
     def close_wait(self, *, drain_ms: int | None = None) -> None:
-        """Ends the engine, and waits until it has ended. What is under way raises Closed, at once or after `drain_ms`
-        (-1: when it is done)."""
+        """Closes the engine, and waits until it has ended. Fetches in progress raise Closed, at once or after `drain_ms` milliseconds;
+        -1 lets all of them finish."""
         if self._loop is not None:
             return self._on_loop(self.close(drain_ms=drain_ms))
         self._start()
@@ -240,7 +240,7 @@ class Tasks(Store[K, V], _native.Engine):
             thread.join()
 
     def fetch_wait(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
-        """As fetch, for programs without an event loop, and for threads beside one: waits for the value."""
+        """Like fetch, but blocks: for programs without an event loop, and for threads other than the loop's."""
         if self._loop is not None:
             if not options and key in self:  # a resident key needs no turn of the loop
                 value = self.get(key, _ABSENT)
@@ -253,7 +253,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     def fetch_all_wait(self, keys: Iterable[K], *, return_exceptions: bool = False,
                        **options: Unpack[FetchSettings]) -> list[V | None]:
-        """As fetch_all, for programs without an event loop, and for threads beside one."""
+        """Like fetch_all, but blocks: for programs without an event loop, and for threads other than the loop's."""
         keys = list(keys)
         if self._loop is not None:
             return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
@@ -261,7 +261,7 @@ class Tasks(Store[K, V], _native.Engine):
         return cast("list[V | None]", self._wait(self._fetch_all(keys, options, int(return_exceptions), None, 1)))
 
     def results_wait(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
-        """As results, for programs without an event loop, and for threads beside one."""
+        """Like results, but blocks: for programs without an event loop, and for threads other than the loop's."""
         keys = list(keys)
         if self._loop is not None:
             return self._on_loop(self.results(keys, **options))
@@ -271,16 +271,16 @@ class Tasks(Store[K, V], _native.Engine):
     @staticmethod
     def _wait(waiter: Any) -> Any:
         if type(waiter) is not _native.Waiter:
-            return waiter  # all was resident
+            return waiter  # all keys were resident
         try:
-            waiter.target.acquire()  # until the outcome is there; a signal's exception comes out of it
+            waiter.target.acquire()  # until the outcome has arrived; a signal handler's exception is raised here
         except BaseException:
             waiter.cancel()
             raise
         return waiter.take()
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """From a thread beside the loop's."""
+        """Runs on a thread other than the loop's."""
         loop = cast(asyncio.AbstractEventLoop, self._loop)
         try:
             is_here = asyncio.get_running_loop() is loop
@@ -293,7 +293,7 @@ class Tasks(Store[K, V], _native.Engine):
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
     def _start(self) -> None:
-        """The thread that reads the queue; providers run in a pool beside it."""
+        """Starts the thread that reads the queue; providers run in a separate pool."""
         if self._thread is not None:
             return
         with self._lock:
@@ -309,7 +309,7 @@ class Tasks(Store[K, V], _native.Engine):
     # -- What the extension module calls -----------------------------------------------------------------------------------------
 
     def _provide(self, request: Request) -> None:
-        """Begins to answer a request."""
+        """Starts the provider for a request."""
         if self._loop is None:
             cast(Executor, self._pool).submit(_provide_here, self._function, self._is_one, request)
             return
@@ -329,7 +329,7 @@ class Tasks(Store[K, V], _native.Engine):
         return [answers] if self._is_one else answers
 
     def _report(self, what: str, exception: BaseException) -> None:
-        """A function of the program's raised where nobody waits for it."""
+        """Reports an exception of the program's function for which no caller waits."""
         context = {"message": f"kvlight: {what}", "exception": exception}
         if self._loop is not None:
             self._loop.call_exception_handler(context)
@@ -344,7 +344,7 @@ def _closed_gate() -> threading.Lock:
 
 
 def _provide_here(function: Any, is_one: bool, request: Request) -> None:
-    """On a thread of the pool. It holds no engine: one that is dropped meanwhile ends."""
+    """Runs on a thread of the pool. Holds no reference to the engine, so that an engine dropped meanwhile ends."""
     try:
         answers = function(request.keys[0] if is_one else request.keys)
         if inspect.isawaitable(answers):
