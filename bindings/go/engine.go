@@ -10,21 +10,21 @@ import (
 	"sync/atomic"
 )
 
-// engine is a cache as the goroutine that reads its queue holds it.
+// engine is the part of a Tasks to which the goroutine that reads its queue refers.
 type engine[V any] struct {
 	provide func(*Request[V])
 	dropped func(V)
 
-	// Held for reading while a call uses what follows; for writing while it is freed.
+	// Held for reading while a call uses the fields that follow; for writing while they are freed.
 	mu    sync.RWMutex
 	tasks *C.kvl_tasks_t
 	queue *C.kvl_queue_t
 
-	// What ends the contexts of requests, by id.
+	// The functions that cancel the contexts of requests, by id.
 	asked  sync.Map
 	lastID uintptr
 	pumped chan struct{}
-	// A waiter that no fetch needs: one that found its key resident left it.
+	// A waiter for reuse, left by a fetch whose key was resident.
 	spare atomic.Pointer[waiter[V]]
 }
 
@@ -53,12 +53,12 @@ func (e *engine[V]) close() {
 	tasks, queue := e.tasks, e.queue
 	e.tasks, e.queue = nil, nil
 	e.mu.Unlock()
-	// From here on no call uses them.
+	// From here on no call uses the handles.
 	if tasks == nil {
 		return
 	}
 	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
-		// Inside a function that Save or Load called: it would wait for that very function.
+		// Inside a function that Save or Load called, which this would wait for.
 		go func() {
 			C.kvl_tasks_free(tasks)
 			e.end(queue)
@@ -68,9 +68,9 @@ func (e *engine[V]) close() {
 	e.end(queue)
 }
 
-// end frees what the engine leaves.
+// end frees the engine's queue and handles after its end.
 func (e *engine[V]) end(queue *C.kvl_queue_t) {
-	// The pump reads to the end before it heeds this.
+	// The pump reads the remaining events before it stops.
 	C.kvl_queue_wake(queue)
 	<-e.pumped
 	C.kvl_queue_free(queue)
@@ -83,7 +83,7 @@ func (e *engine[V]) end(queue *C.kvl_queue_t) {
 	})
 }
 
-// used calls with the engine, which is not freed meanwhile.
+// used calls a function with the engine, which is not freed during the call.
 func (e *engine[V]) used(use func(*C.kvl_tasks_t) error) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -104,7 +104,7 @@ func (e *engine[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
 	})
 }
 
-// changed says whether a call changed something.
+// changed reports whether a call changed something.
 func (e *engine[V]) changed(change func(*C.kvl_cache_t) C.kvl_status_t) (isChanged bool, err error) {
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		status := change(cache)
@@ -124,7 +124,7 @@ func (e *engine[V]) get(key string) (found V, isFound bool, err error) {
 	return found, isFound, err
 }
 
-// taken is the value that a call handed out, whose reference is given up.
+// taken returns the Go value of a handle that a call returned, and releases the handle.
 func taken[V any](status Status, value *C.kvl_value_t) (found V, isFound bool) {
 	if status == Value {
 		found, isFound = unboxed[V](C.go_value_object(value)), true
@@ -147,7 +147,7 @@ func (e *engine[V]) put(key string, value *V, terms Terms) (isIn bool, err error
 	return isIn, err
 }
 
-// waiter is a fetch under way, as the pump knows it.
+// waiter is a fetch in progress, to which the pump delivers events.
 type waiter[V any] struct {
 	id      cgo.Handle
 	keys    []string
@@ -165,7 +165,7 @@ func (e *engine[V]) waiter(keys []string) *waiter[V] {
 	return w
 }
 
-// unused is for a waiter of which the library knows nothing.
+// unused takes back a waiter that the library does not know.
 func (e *engine[V]) unused(w *waiter[V]) {
 	if !e.spare.CompareAndSwap(nil, w) {
 		w.id.Delete()
@@ -180,7 +180,7 @@ func (e *engine[V]) unused(w *waiter[V]) {
 	}
 }
 
-// fetch returns what became of one key.
+// fetch returns the result of one key.
 func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) (result Result[V], err error) {
 	results, err := e.wait(ctx, []string{key}, settings, func(c *call[V]) C.kvl_status_t {
 		var value *C.kvl_value_t
@@ -230,7 +230,7 @@ func (e *engine[V]) refresh(keys []string, settings []Settings) error {
 	})
 }
 
-// merged is what several settings say together; the later ones win.
+// merged combines several settings; later ones take precedence.
 func merged(settings []Settings) Settings {
 	if len(settings) == 1 {
 		return settings[0]
@@ -244,7 +244,7 @@ func merged(settings []Settings) Settings {
 	return all
 }
 
-// call is what a fetch begins with.
+// call holds the handles with which a fetch is started.
 type call[V any] struct {
 	tasks   *C.kvl_tasks_t
 	options *C.kvl_options_t
@@ -252,7 +252,7 @@ type call[V any] struct {
 	waiter  *waiter[V]
 }
 
-// wait begins a fetch and returns its results once they came. Results that were there at once are taken by `begin`, and nil here.
+// wait starts a fetch and returns its results when they have arrived. Results that were available at once go to `begin`; wait returns nil.
 func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings, begin func(*call[V]) C.kvl_status_t) ([]Result[V], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -284,7 +284,7 @@ func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings
 		e.unused(w)
 		return nil, err
 	}
-	// The pump has it until the last event, which comes also after a cancel.
+	// The pump uses the id until the last event, which also follows a cancel.
 	defer w.id.Delete()
 	select {
 	case <-w.told:

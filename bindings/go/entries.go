@@ -10,9 +10,9 @@ import (
 	"unsafe"
 )
 
-// All goes over what the cache holds: `for entry := range users.All() { ... }`, or a call with a function that says whether to go on. Each
-// key that is in the cache all the time comes once, whatever other goroutines, or the loop itself, change meanwhile. Nothing is loaded or
-// counted as used. It ends early if the cache is closed.
+// All iterates over the entries: `for entry := range users.All() { ... }`, or a call with a function that returns whether to continue. A
+// key that is in the cache throughout appears exactly once, whatever other goroutines, or the loop itself, change meanwhile. Nothing is
+// loaded or counted as used. The iteration ends early if the cache is closed.
 func (t *Tasks[V]) All() func(yield func(Result[V]) bool) {
 	return func(yield func(Result[V]) bool) {
 		defer runtime.KeepAlive(t)
@@ -40,32 +40,32 @@ func (e *engine[V]) all(yield func(Result[V]) bool) {
 	}
 }
 
-// FileError is why a file could not be saved or loaded. errors.Is finds its status: ErrIO, ErrCorrupt, ErrTruncated or ErrFileVersion.
+// FileError reports why a file could not be saved or loaded. errors.Is finds its status: ErrIO, ErrCorrupt, ErrTruncated or ErrFileVersion.
 type FileError struct {
 	Status Status
-	// Message is a sentence with the name of the file.
+	// Message is a sentence that names the file.
 	Message string
 }
 
 func (e *FileError) Error() string { return "kvlight: " + e.Message }
 
-// Unwrap is the status.
+// Unwrap returns the status.
 func (e *FileError) Unwrap() error { return e.Status }
 
-// Save writes the entries to a file, with what is left of their times, and returns how many those are. A file of that name is replaced once
-// the new one is complete. encode turns values into bytes, as json.Marshal and gob do; its first error ends the save. It may call the cache;
-// if it closes it, the save fails with ErrClosed, or ends.
+// Save writes the entries to a file, with their remaining times, and returns the number of them. An existing file is replaced once the new
+// one is complete. encode turns values into bytes, for example with json.Marshal or gob; its first error ends the save. It may call the
+// cache; if it closes the cache, the save fails with ErrClosed, or completes.
 func (t *Tasks[V]) Save(path string, encode func(V) ([]byte, error)) (entries int, err error) {
 	return t.transferred(path, &transfer[V]{engine: t.engine, encode: encode}, true)
 }
 
-// Load stores the entries of such a file, unless their key has an entry, and returns how many those are. decode is the opposite of encode; its
-// first error ends the load, and what was loaded before stays. It may call the cache.
+// Load stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. decode reverses
+// encode; its first error ends the load, and entries loaded before that are kept. It may call the cache.
 func (t *Tasks[V]) Load(path string, decode func([]byte) (V, error)) (entries int, err error) {
 	return t.transferred(path, &transfer[V]{engine: t.engine, decode: decode}, false)
 }
 
-// transfer is a save or a load under way.
+// transfer is a save or a load in progress.
 type transfer[V any] struct {
 	engine *engine[V]
 	encode func(V) ([]byte, error)
@@ -82,7 +82,7 @@ func (t *Tasks[V]) transferred(path string, work *transfer[V], isSave bool) (int
 	var done C.kvl_transfer_t
 	var why *C.kvl_error_t
 	defer func() { C.kvl_error_release(why) }()
-	// Not with the engine's lock: a Close that waits for it would block the program's functions.
+	// Without the engine's lock: a Close that waits for it would block the program's functions.
 	var cache *C.kvl_cache_t
 	if err := t.engine.used(func(tasks *C.kvl_tasks_t) error { return check(C.kvl_tasks_cache(tasks, &cache)) }); err != nil {
 		return 0, err
@@ -105,7 +105,7 @@ func (t *Tasks[V]) transferred(path string, work *transfer[V], isSave bool) (int
 	return int(done.entries), nil
 }
 
-// converter is a transfer of any type. Its methods are called by the library on the goroutine of Save and Load.
+// converter is a transfer of values of any type. Its methods are called by the library on the goroutine of Save and Load.
 type converter interface {
 	encoded(object C.uintptr_t) *C.kvl_value_t
 	decoded(bytes []byte) *C.kvl_value_t
@@ -114,7 +114,7 @@ type converter interface {
 
 func (t *transfer[V]) hasFailed() bool { return t.err != nil }
 
-// guard makes a panic of the program's function the error of the call: it must not unwind the library.
+// guard turns a panic of the program's function into the error of the call: it must not unwind the library.
 func (t *transfer[V]) guard() {
 	if why := recover(); why != nil {
 		t.err = fmt.Errorf("kvlight: the function that converts values panicked: %v", why)
@@ -125,7 +125,7 @@ func (t *transfer[V]) encoded(object C.uintptr_t) (value *C.kvl_value_t) {
 	defer t.guard()
 	bytes, err := t.encode(unboxed[V](object))
 	if err == nil {
-		bytes := append(bytes[:len(bytes):len(bytes)], 0) // so that there is a first byte to point at
+		bytes := append(bytes[:len(bytes):len(bytes)], 0) // so that there is a first byte to take the address of
 		err = check(C.kvl_value_new_bytes((*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &value))
 	}
 	t.err = err

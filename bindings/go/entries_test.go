@@ -97,7 +97,7 @@ func Test_s18_what_is_wrong_with_a_file_or_a_function_is_said(t *testing.T) {
 	if _, err := tasks.Load(file, func([]byte) (user, error) { return user{}, no }); err != no {
 		t.Error(err)
 	}
-	// One that closes the cache ends the save, and neither hangs.
+	// A function that closes the cache ends the save, and neither call hangs.
 	_, _ = tasks.Put("a", user{"a", 1}, kvlight.Terms{})
 	if _, err := tasks.Save(file, func(user) ([]byte, error) { tasks.Close(); return nil, nil }); err != nil && err != kvlight.ErrClosed {
 		t.Error(err)

@@ -1,5 +1,5 @@
-// Package kvlight is a loading cache: keys are asked for, and what memory lacks is fetched from a provider, each key once however many
-// ask, many keys in one request.
+// Package kvlight is a loading cache: keys that are not in memory are fetched from a provider, each key once however many callers ask for it,
+// many keys in one request.
 //
 //	users, err := kvlight.New(func(ctx context.Context, ids []string) (map[string]User, error) {
 //		return db.Users(ctx, ids) // called with the keys that the cache lacks; keys left out are remembered as absent
@@ -9,8 +9,8 @@
 //	user, found, err := users.Fetch(ctx, "7")
 //	all, err := users.FetchAll(ctx, []string{"7", "8", "7"})
 //
-// Values are any Go values and stay Go's; the library holds handles of them. Errors of the provider arrive as they are at everybody who
-// waited. One goroutine reads the library's queue; providers run on goroutines of their own.
+// Values are any Go values and stay in Go; the library holds handles of them. Errors of the provider reach every waiting caller
+// unchanged. One goroutine reads the library's queue; each request runs the provider on its own goroutine.
 package kvlight
 
 // #include "shim.h"
@@ -26,34 +26,34 @@ import (
 // Provider answers keys: those that are not in the map it returns are absent. An error fails them all; KeyErrors fails some.
 type Provider[V any] func(ctx context.Context, keys []string) (map[string]V, error)
 
-// Tasks is a cache with a provider behind it. Its methods may be called from every goroutine. One that is dropped without a Close ends
-// with the garbage, unless its own provider refers to it.
+// Tasks is a cache with a provider. Its methods may be called from any goroutine. A Tasks that is dropped without Close is closed by the
+// garbage collector, unless its provider refers to it.
 type Tasks[V any] struct{ engine *engine[V] }
 
-// Result is what became of one key.
+// Result is the result of one key.
 type Result[V any] struct {
 	Key string
-	// Found says whether there is a Value; without one and without an Err the key is known to be absent, or not in the cache.
+	// Found reports whether there is a Value; without a Value and an Err the key is known to be absent, or not in the cache.
 	Value    V
 	Found    bool
 	Err      error
 	Status   Status
 	Source   Source
 	Attempts int
-	// Age is how long ago it was loaded or put; TTLLeft is how long it is still to live, below 0 for ever, and 0 if it is not stored.
+	// Age is the time since the value was loaded or put. TTLLeft is the time until it expires: negative: never, 0: it is not stored.
 	Age, TTLLeft time.Duration
-	// IsStale says that its time is over, and that it serves because there was nothing better. LoadErr is then what the load failed with, nil
-	// if it takes too long ("stale.timeout_ms").
+	// IsStale reports that the value has expired and is served as a fallback. LoadErr is then the error of the load, nil if it took too
+	// long ("stale.timeout_ms").
 	IsStale bool
 	LoadErr error
 }
 
-// New makes a cache whose provider returns maps.
+// New creates a cache whose provider returns maps.
 func New[V any](provider Provider[V], settings Settings, options ...Option[V]) (*Tasks[V], error) {
 	return NewWithRequests(func(request *Request[V]) { request.answer(provider) }, settings, options...)
 }
 
-// NewWithRequests makes a cache whose provider answers key by key, now or later.
+// NewWithRequests creates a cache whose provider answers key by key, now or later.
 func NewWithRequests[V any](provide func(*Request[V]), settings Settings, options ...Option[V]) (*Tasks[V], error) {
 	config, err := settings.config()
 	if err != nil {
@@ -67,28 +67,28 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 	if err := engine.open(config); err != nil {
 		return nil, err
 	}
-	// What reads the queue holds the engine, and only a program holds the Tasks.
+	// The goroutine that reads the queue refers to the engine, and only the program refers to the Tasks, so that it can be collected.
 	t := &Tasks[V]{engine}
 	runtime.SetFinalizer(t, func(t *Tasks[V]) { go t.engine.close() })
 	return t, nil
 }
 
-// Option is something of a cache that is no setting.
+// Option is an option of a cache that is not one of the library's settings.
 type Option[V any] func(*engine[V])
 
-// Dropped asks for a call with each value once cache and fetches hold it no more. The function must neither wait for this cache nor close
-// it. What it panics with is logged, and harms nothing else.
+// Dropped sets a function that is called with each value when neither the cache nor a fetch holds it any longer. The function must neither
+// wait for this cache nor close it. A panic of it is logged and has no other effect.
 func Dropped[V any](function func(V)) Option[V] {
 	return func(e *engine[V]) { e.dropped = function }
 }
 
-// Close ends the cache: whoever waits gets ErrClosed, contexts of requests are cancelled. It does not wait for providers.
+// Close closes the cache: waiting callers get ErrClosed, and the contexts of requests are cancelled. It does not wait for providers.
 func (t *Tasks[V]) Close() {
 	defer runtime.KeepAlive(t)
 	t.engine.close()
 }
 
-// Get looks into the cache, without asking the provider.
+// Get returns the value in the cache, without asking the provider.
 func (t *Tasks[V]) Get(key string) (value V, found bool, err error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.get(key)
@@ -122,13 +122,13 @@ func (t *Tasks[V]) FetchAll(ctx context.Context, keys []string, settings ...Sett
 	return values, nil
 }
 
-// Results returns what became of each key, in the order asked. Its error is that of the whole: the context's, or a refusal.
+// Results returns the result of each key, in the order of the keys. Its error concerns the whole call: the context's, or a refusal.
 func (t *Tasks[V]) Results(ctx context.Context, keys []string, settings ...Settings) ([]Result[V], error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.results(ctx, keys, settings)
 }
 
-// Refresh loads keys anew in the background; the old values serve until then, and stay if it fails.
+// Refresh reloads keys in the background; the current values are served until then, and stay if the reload fails.
 func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
 	defer runtime.KeepAlive(t)
 	return t.engine.refresh(keys, settings)
@@ -136,27 +136,27 @@ func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
 
 // Terms are the terms on which a value is stored; the zero Terms leave all to the settings.
 type Terms struct {
-	// TTL is how long it lives; below 0 for ever. 0 leaves it to the settings.
+	// TTL is the time until the value expires; negative: never. 0 leaves it to the settings.
 	TTL time.Duration
-	// Cost is what it costs to keep, in bytes.
+	// Cost is the cost of the value, in bytes.
 	Cost uint64
-	// Priority: entries of lower priority make room for those of higher ones. 0 leaves it to the settings.
+	// Priority: entries of lower priority are evicted first. 0 leaves it to the settings.
 	Priority float64
-	// StaleTTL is how long it stays after its end as a fallback; below 0 not at all. 0 leaves it to the settings.
+	// StaleTTL is how long the value is kept as a fallback after it expires; negative: not at all. 0 leaves it to the settings.
 	StaleTTL time.Duration
-	// KeepTTL, of a put: what is stored under the key keeps its end.
+	// KeepTTL lets an existing entry keep its time of expiry. It applies to puts only.
 	KeepTTL bool
-	// OnlyIf, of a put: else nothing changes.
+	// OnlyIf is the condition under which a put stores the value; otherwise nothing changes.
 	OnlyIf Condition
 }
 
-// Condition is whether a put takes place.
+// Condition is the condition of a put.
 type Condition int
 
 // Conditions.
 const (
 	Always Condition = iota
-	// Absent: the key has no entry; that it is known to be absent is one.
+	// Absent: the key has no entry. A key that is known to be absent has one.
 	Absent
 	// Present: the key has an entry.
 	Present
@@ -170,7 +170,7 @@ func (terms Terms) flags() C.uint32_t {
 	return flags
 }
 
-// milliseconds of a time that is 0 if it is left open.
+// milliseconds converts a duration; 0 becomes `open`, and a negative one `never`.
 func milliseconds(d time.Duration, open, never C.int64_t) C.int64_t {
 	switch {
 	case d == 0:
@@ -184,7 +184,7 @@ func milliseconds(d time.Duration, open, never C.int64_t) C.int64_t {
 	}
 }
 
-// stated are the terms as the library reads them; the cost is the value's own.
+// stated converts the terms for the library, without the cost, which belongs to the value.
 func (terms Terms) stated() *C.kvl_terms_t {
 	priority := C.double(C.KVL_PRIORITY_DEFAULT)
 	if terms.Priority != 0 {
@@ -200,7 +200,7 @@ func (terms Terms) stated() *C.kvl_terms_t {
 	}
 }
 
-// Put stores a value, and says whether it got in.
+// Put stores a value, and reports whether it was stored.
 func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.put(key, &value, terms)
@@ -216,8 +216,8 @@ func (t *Tasks[V]) PutNull(key string, terms ...Terms) (bool, error) {
 	return t.engine.put(key, nil, stated)
 }
 
-// Touch gives what is stored under a key another time to live, from now; 0 leaves it to the settings, and below 0 it is for ever. It says
-// whether there was something.
+// Touch gives an entry a new TTL, counted from now; 0 leaves it to the settings, and a negative one means that it never expires. It reports
+// whether there was an entry.
 func (t *Tasks[V]) Touch(key string, ttl time.Duration) (wasIn bool, err error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
@@ -225,8 +225,8 @@ func (t *Tasks[V]) Touch(key string, ttl time.Duration) (wasIn bool, err error) 
 	})
 }
 
-// Expire ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if "stale.ttl_ms" gives
-// it time for that. It says whether there was something.
+// Expire expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if "stale.ttl_ms" is set. It
+// reports whether there was an entry.
 func (t *Tasks[V]) Expire(key string) (wasIn bool, err error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
@@ -234,7 +234,7 @@ func (t *Tasks[V]) Expire(key string) (wasIn bool, err error) {
 	})
 }
 
-// Remove removes what is stored under a key, and says whether there was something.
+// Remove removes an entry, and reports whether there was one.
 func (t *Tasks[V]) Remove(key string) (wasIn bool, err error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
@@ -248,7 +248,7 @@ func (t *Tasks[V]) Clear() error {
 	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_clear(cache) })
 }
 
-// BreakerState is what the circuit breaker does.
+// BreakerState is the state of the circuit breaker.
 type BreakerState uint32
 
 // States of the circuit breaker.
@@ -268,18 +268,18 @@ func (t *Tasks[V]) Breaker() (state BreakerState, err error) {
 	return state, err
 }
 
-// BreakerOrder is what the circuit breaker is ordered to be.
+// BreakerOrder is a state that the program forces on the circuit breaker.
 type BreakerOrder uint32
 
 // Orders for the circuit breaker.
 const (
-	// ForceNone leaves it to itself.
+	// ForceNone is automatic operation.
 	ForceNone   BreakerOrder = C.KVL_BREAKER_FORCE_NONE
 	ForceClosed BreakerOrder = C.KVL_BREAKER_FORCE_CLOSED
 	ForceOpen   BreakerOrder = C.KVL_BREAKER_FORCE_OPEN
 )
 
-// ForceBreaker orders the circuit breaker open or closed, whatever the provider does, or leaves it to itself again.
+// ForceBreaker forces the circuit breaker open or closed, whatever the provider does, or returns it to automatic operation.
 func (t *Tasks[V]) ForceBreaker(order BreakerOrder) error {
 	defer runtime.KeepAlive(t)
 	return t.engine.used(func(tasks *C.kvl_tasks_t) error {
@@ -287,7 +287,7 @@ func (t *Tasks[V]) ForceBreaker(order BreakerOrder) error {
 	})
 }
 
-// Stats returns what was counted.
+// Stats returns the statistics.
 func (t *Tasks[V]) Stats() (stats Stats, err error) {
 	defer runtime.KeepAlive(t)
 	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {
@@ -299,7 +299,7 @@ func (t *Tasks[V]) Stats() (stats Stats, err error) {
 	return stats, err
 }
 
-// StatsJSON returns all that was counted, with histograms.
+// StatsJSON returns the statistics as JSON, with histograms: docs/STATISTICS.md.
 func (t *Tasks[V]) StatsJSON() (text json.RawMessage, err error) {
 	defer runtime.KeepAlive(t)
 	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {

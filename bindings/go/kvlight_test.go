@@ -45,7 +45,7 @@ func names(n int) []string {
 	return keys
 }
 
-// collected collects garbage until something is so, for a minute at most.
+// collected collects garbage until a condition holds, for a minute at most, and reports whether it holds.
 func collected(isSo func() bool) bool {
 	for i := 0; i < 6000; i++ {
 		runtime.GC()
@@ -210,7 +210,7 @@ func Test_l08_engines_that_are_dropped_unclosed_leave_no_thread_no_goroutine_and
 	for i := 0; i < 20; i++ {
 		drop()
 	}
-	// Go keeps threads of its own that waited in C: those of the library have names.
+	// Go keeps its own threads that waited in C; those of the library are recognized by their names.
 	if !collected(func() bool {
 		return runtime.NumGoroutine() <= goroutines && entries("/proc/self/fd") <= descriptors && libraryThreads() == 0
 	}) {
@@ -355,7 +355,7 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 			runtime.GC()
 			var heap runtime.MemStats
 			runtime.ReadMemStats(&heap)
-			// The free pages of Go's heap are its own business.
+			// Go decides when to return the free pages of its heap, so they do not count.
 			return resident() - int(heap.HeapSys-heap.HeapReleased) + int(heap.HeapAlloc)
 		}
 		for i := 0; i < calls && i < 100_000; i++ {

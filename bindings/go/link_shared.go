@@ -2,7 +2,7 @@
 
 package kvlight
 
-// The library as pkg-config knows it.
+// Links the library that pkg-config finds.
 
 // #cgo pkg-config: kvlight
 import "C"

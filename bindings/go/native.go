@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// Status is an outcome, or an error of the library's: errors.Is(err, kvlight.ErrTimeout).
+// Status is an outcome, or an error of the library: errors.Is(err, kvlight.ErrTimeout).
 type Status int32
 
 // Statuses that a program may meet.
@@ -37,12 +37,12 @@ const (
 	ErrFileVersion Status = C.KVL_ERR_FILE_VERSION
 )
 
-// Error is the status's name and sentence.
+// Error returns the status's name and message.
 func (s Status) Error() string {
 	return C.GoString(C.kvl_status_name(C.kvl_status_t(s))) + ": " + C.GoString(C.kvl_status_message(C.kvl_status_t(s)))
 }
 
-// Source says where a result came from.
+// Source is the origin of a result.
 type Source uint32
 
 // Sources.
@@ -63,12 +63,12 @@ func check(status C.kvl_status_t) error {
 	return nil
 }
 
-// explained is a status with a sentence of its own.
+// explained returns a status as an error, with a more specific message.
 func explained(status Status, sentence *C.char) error {
 	return fmt.Errorf("%w: %s", status, C.GoString(sentence))
 }
 
-// bytesOf is where a string's bytes are. C may read them during one call.
+// bytesOf returns the address of a string's bytes. C may read them during one call.
 func bytesOf(s string) *C.uint8_t {
 	if len(s) == 0 {
 		return nil
@@ -82,10 +82,10 @@ func stringOf(data *C.uint8_t, length C.size_t) string {
 	return string(unsafe.Slice((*byte)(data), int(length)))
 }
 
-// Settings are those of docs/CONFIGURATION.md by name; of a fetch, those that are "per fetch".
+// Settings are the settings of docs/CONFIGURATION.md by name; for a fetch, those that are "per fetch".
 type Settings map[string]any
 
-// written hands each setting to the writer of its type. What is refused is said by the problem of what it was written to.
+// written passes each setting to the function for its type. The problem function explains a refusal.
 func (s Settings) written(text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
 	for key, value := range s {
 		name := C.CString(key)
@@ -153,7 +153,7 @@ func (s Settings) options() (*C.kvl_options_t, error) {
 	return options, nil
 }
 
-// packed lays keys end to end, with their lengths beside.
+// packed returns the bytes of keys one after the other, and their lengths.
 func packed(keys []string) ([]byte, []C.uint32_t) {
 	size := 0
 	for _, key := range keys {
@@ -163,6 +163,6 @@ func packed(keys []string) ([]byte, []C.uint32_t) {
 	for _, key := range keys {
 		bytes, lengths = append(bytes, key...), append(lengths, C.uint32_t(len(key)))
 	}
-	// One more than is told, so that both have a first element to point at.
+	// One element more than C is told, so that both have a first element to take the address of.
 	return append(bytes, 0), append(lengths, 0)
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a folder that Go takes as a module proxy, with the module and the archive of this platform in it: `package.sh FOLDER` makes
+# Creates a folder that Go accepts as a module proxy, with the module and the archive of this platform in it: `package.sh FOLDER` creates
 # FOLDER/go. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)

@@ -17,7 +17,7 @@ import (
 	"unsafe"
 )
 
-// boxed makes a handle of a value, nil being null. The value is Go's, until the queue says that nobody holds it.
+// boxed creates a handle of a value; nil becomes null. The value is kept in Go until the queue reports that the handle was dropped.
 func (e *engine[V]) boxed(value *V, terms Terms) (*C.kvl_value_t, error) {
 	if value == nil {
 		return C.kvl_value_null(), nil
@@ -31,7 +31,7 @@ func (e *engine[V]) boxed(value *V, terms Terms) (*C.kvl_value_t, error) {
 	return handle, nil
 }
 
-// box tells values from errors where V is an error type itself.
+// box distinguishes values from errors if V is itself an error type.
 type box[V any] struct{ value V }
 
 func unboxed[V any](id C.uintptr_t) V { return cgo.Handle(id).Value().(box[V]).value }
@@ -39,7 +39,7 @@ func unboxed[V any](id C.uintptr_t) V { return cgo.Handle(id).Value().(box[V]).v
 // pump reads the queue until it is empty and the cache is closed.
 func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	defer close(e.pumped)
-	// C's memory: it has ids where Go would expect pointers.
+	// In C's memory, since it holds ids in variables of pointer types.
 	event := (*C.kvl_event_t)(C.malloc(C.sizeof_kvl_event_t))
 	defer C.free(unsafe.Pointer(event))
 	for {
@@ -47,12 +47,12 @@ func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 		case C.KVL_OK:
 			e.handle(event)
 		default:
-			return // It was woken: Close() says that nothing follows.
+			return // Woken by Close: no event follows.
 		}
 	}
 }
 
-// handle reads all that an event borrows before it returns.
+// handle handles an event. It has read all memory that the event borrows when it returns.
 func (e *engine[V]) handle(event *C.kvl_event_t) {
 	id := C.go_user_data(event)
 	switch event.kind {
@@ -92,7 +92,7 @@ func (e *engine[V]) resultsOf(all *C.kvl_results_t) []Result[V] {
 	return results
 }
 
-// drop calls the program's function on a goroutine of its own, so that a panic or a Goexit of it ends no reading of events.
+// drop calls the program's function on a separate goroutine, so that its panic or Goexit does not end the reading of events.
 func (e *engine[V]) drop(value V) {
 	done := make(chan struct{})
 	go func() {
@@ -127,7 +127,7 @@ func (e *engine[V]) result(r *C.kvl_result_t) Result[V] {
 	return result
 }
 
-// durationOf is the longest duration for what is longer; below 0 stays so.
+// durationOf converts milliseconds, limited to the longest duration; a negative number stays negative.
 func durationOf(ms C.int64_t) time.Duration {
 	if ms > math.MaxInt64/C.int64_t(time.Millisecond) {
 		return math.MaxInt64
@@ -135,8 +135,8 @@ func durationOf(ms C.int64_t) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// EndedError is what a key fails with that had been tried before: time ran out, or the fetch was ended. errors.Is finds its status,
-// ErrTimeout say, as well as what the provider's last attempt had failed with.
+// EndedError is the error of a key whose fetch ended, for example by a timeout, after attempts had failed. errors.Is finds its status, such
+// as ErrTimeout, and the error of the provider's last attempt.
 type EndedError struct {
 	Status Status
 	Cause  error
@@ -146,13 +146,13 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("%s, after: %s", e.Status, e.Cause)
 }
 
-// Is says whether target is the status.
+// Is reports whether target is the status.
 func (e *EndedError) Is(target error) bool { return target == error(e.Status) }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *EndedError) Unwrap() error { return e.Cause }
 
-// failure is the provider's own error, or else the status, with what the last attempt had failed with behind it.
+// failure returns the provider's error, or else the status, with the error of the last attempt as its cause.
 func failure(status Status, why *C.kvl_error_t) error {
 	if id := C.go_error_object(why); id != 0 {
 		return cgo.Handle(id).Value().(error)
@@ -178,7 +178,7 @@ func (e *engine[V]) ask(handle *C.kvl_request_t) {
 	go request.run()
 }
 
-// run calls the provider. A panic of it fails the request's keys, as an error would.
+// run calls the provider. A panic fails the request's keys, like an error.
 func (r *Request[V]) run() {
 	hasReturned := false
 	defer func() {
@@ -188,7 +188,7 @@ func (r *Request[V]) run() {
 		if why := recover(); why != nil {
 			_ = r.FinishError(&PanicError{why, debug.Stack()})
 		} else {
-			// It called runtime.Goexit, as a failing test does.
+			// The provider called runtime.Goexit, as a failing test does.
 			_ = r.FinishError(errors.New("kvlight: the provider's goroutine ended"))
 		}
 	}()
@@ -196,11 +196,11 @@ func (r *Request[V]) run() {
 	hasReturned = true
 }
 
-// PanicError is what the keys fail with whose provider panicked.
+// PanicError is the error of the keys of a request whose provider panicked.
 type PanicError struct {
-	// Value is what it panicked with.
+	// Value is the argument of the panic.
 	Value any
-	// Stack is where.
+	// Stack is the stack trace of the panic.
 	Stack []byte
 }
 
@@ -208,7 +208,7 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("kvlight: the provider panicked: %v", e.Value)
 }
 
-// Unwrap is the value, if it is an error.
+// Unwrap returns the value, if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err

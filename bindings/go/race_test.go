@@ -2,5 +2,5 @@
 
 package kvlight_test
 
-// The race detector remembers who touched what, so that memory is not flat under it.
+// The race detector records accesses, so that memory grows under it.
 const isRaceDetected = true

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// Request is what a provider is handed: keys to answer, from any goroutine. What has no answer at the Finish is null. A request that is
-// forgotten is finished by the collector, its open keys failing with ErrUnanswered.
+// Request is a request of the provider: keys to answer, from any goroutine. Keys without an answer at Finish are null. A request that is
+// dropped unfinished is finished by the garbage collector, and its open keys fail with ErrUnanswered.
 type Request[V any] struct {
 	keys   []string
 	engine *engine[V]
-	// Held for reading while a call uses the handle; for writing while it is given up.
+	// Held for reading while a call uses the handle; for writing while it is released.
 	mu     sync.RWMutex
 	handle *C.kvl_request_t
 	id     uintptr
@@ -25,7 +25,7 @@ type Request[V any] struct {
 	cancel context.CancelFunc
 }
 
-// KeyErrors is returned by a Provider beside its map to fail some keys alone.
+// KeyErrors is returned by a Provider together with its map, to fail single keys.
 type KeyErrors map[string]error
 
 func (e KeyErrors) Error() string { return fmt.Sprintf("%d keys failed", len(e)) }
@@ -34,15 +34,15 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent marks an error as one that trying again does not help, whatever the retry settings say.
+// Permanent marks an error as permanent: the key is not retried, whatever the retry settings say.
 func Permanent(err error) error { return permanent{err} }
 
 type gone struct{ error }
 
 func (g gone) Unwrap() error { return g.error }
 
-// Gone marks an error as Permanent does, where an older value is worth nothing either: no fallback serves in its place ("stale.ttl_ms"), and it
-// leaves the store.
+// Gone marks an error like Permanent, but an older value is invalid too: it is removed from the store and not served as a fallback
+// ("stale.ttl_ms").
 func Gone(err error) error { return gone{Permanent(err)} }
 
 type retryAfter struct {
@@ -52,16 +52,16 @@ type retryAfter struct {
 
 func (r retryAfter) Unwrap() error { return r.error }
 
-// RetryAfter marks an error with the pause after which trying again makes sense, as HTTP's Retry-After does: a retry waits at least that long.
+// RetryAfter marks an error with a pause, like HTTP's Retry-After: a retry waits at least that long.
 func RetryAfter(err error, pause time.Duration) error { return retryAfter{err, pause} }
 
-// Keys are the keys that are asked for.
+// Keys returns the requested keys.
 func (r *Request[V]) Keys() []string { return r.keys }
 
-// Context ends when nobody waits for the request any more, or its time is over.
+// Context returns a context that ends when no caller waits for the request any longer, or when its attempt has timed out.
 func (r *Request[V]) Context() context.Context { return r.ctx }
 
-// Attempt says which attempt the i-th key is in, from 1.
+// Attempt returns the number of the i-th key's attempt, from 1.
 func (r *Request[V]) Attempt(i int) (attempt int) {
 	_ = r.used(func(handle *C.kvl_request_t) C.kvl_status_t {
 		attempt = int(C.kvl_request_attempt(handle, C.size_t(i)))
@@ -70,7 +70,7 @@ func (r *Request[V]) Attempt(i int) (attempt int) {
 	return attempt
 }
 
-// used calls with the handle, which is not given up meanwhile.
+// used calls a function with the handle, which is not released during the call.
 func (r *Request[V]) used(use func(*C.kvl_request_t) C.kvl_status_t) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -80,7 +80,7 @@ func (r *Request[V]) used(use func(*C.kvl_request_t) C.kvl_status_t) error {
 	return check(use(r.handle))
 }
 
-// release gives the handle up: what it holds of the engine is not to wait for the collector.
+// release releases the handle, so that its reference to the engine does not wait for the garbage collector.
 func (r *Request[V]) release() {
 	r.engine.asked.Delete(r.id)
 	r.cancel()
@@ -116,20 +116,20 @@ func (r *Request[V]) resolve(i int, value *V, terms Terms) error {
 	})
 }
 
-// Fail fails the i-th key; the very error arrives at everybody who waits.
+// Fail fails the i-th key; every waiting caller gets the same error.
 func (r *Request[V]) Fail(i int, why error) error {
 	return r.withError(why, func(handle *C.kvl_request_t, err *C.kvl_error_t) C.kvl_status_t {
 		return C.kvl_request_fail(handle, C.size_t(i), err)
 	})
 }
 
-// Finish ends the request: what has no answer is null.
+// Finish finishes the request: keys without an answer are null.
 func (r *Request[V]) Finish() error {
 	defer r.release()
 	return r.used(func(handle *C.kvl_request_t) C.kvl_status_t { return C.kvl_request_finish_nulls(handle) })
 }
 
-// FinishError ends the request: what has no answer fails.
+// FinishError finishes the request: keys without an answer fail with the error.
 func (r *Request[V]) FinishError(why error) error {
 	defer r.release()
 	return r.withError(why, func(handle *C.kvl_request_t, err *C.kvl_error_t) C.kvl_status_t {
@@ -160,7 +160,7 @@ func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_erro
 	})
 }
 
-// said is an error's text; an error whose Error panics arrives all the same.
+// said returns an error's message; an error whose Error method panics is delivered without one.
 func said(why error) (text string) {
 	defer func() {
 		if recover() != nil {
@@ -170,7 +170,7 @@ func said(why error) (text string) {
 	return why.Error()
 }
 
-// answer runs a provider and answers with what it returned. After a close nobody waits, so nobody misses what is refused.
+// answer runs a provider and answers with its result. A refusal is ignored: after a close no caller waits.
 func (r *Request[V]) answer(provider Provider[V]) {
 	rows, err := provider(r.ctx, r.keys)
 	var some KeyErrors

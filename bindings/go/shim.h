@@ -1,5 +1,5 @@
-/* What Go cannot say itself: ids travel where C has pointers, and a number in a variable of a pointer type would disturb Go's
- * collector, so they become pointers here, on C's side. */
+/* Calls that Go cannot make directly: the library takes ids as pointers, and a number in a variable of a pointer type would disturb Go's
+ * garbage collector, so the conversion is made here, in C. */
 #ifndef KVLIGHT_GO_SHIM_H
 #define KVLIGHT_GO_SHIM_H
 
@@ -43,7 +43,7 @@ static inline kvl_status_t go_refresh(kvl_tasks_t *tasks, const uint8_t *packed,
     free(keys);
     return status;
 }
-/* Go's own functions, which the library calls on the thread of a save or a load: entries.go. */
+/* Functions in Go (entries.go) that the library calls on the thread of a save or a load. */
 extern kvl_value_t *kvlGoEncode(uintptr_t id, uintptr_t object);
 extern kvl_value_t *kvlGoDecode(uintptr_t id, uint8_t *data, size_t len);
 extern int32_t kvlGoStops(uintptr_t id);

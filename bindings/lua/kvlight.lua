@@ -12,8 +12,8 @@
 --   users:close()
 --
 -- Everything happens in poll(), on your thread: fetch() polls while it waits, and yields in between if it runs in a coroutine; a
--- program with a loop of its own calls start() with a function, waits on fd() and polls. For OpenResty there is kvlight.ngx. No Lua
--- function is ever handed to the library: a call from one of its threads, or into Lua from a compiled trace, would break LuaJIT.
+-- program with its own event loop calls start() with a function, waits on fd() and polls. For OpenResty there is kvlight.ngx. No Lua
+-- function is ever passed to the library: a call from one of its threads, or into Lua from a compiled trace, would break LuaJIT.
 
 local library = require "kvlight.library"
 local tasks = require "kvlight.tasks"

@@ -11,8 +11,8 @@
 //   $rows = $users->fetchAll(['7', '8', '7']);   // in the order of the keys; throws the first error
 //   $users->close();
 //
-// Everything happens in poll(), on PHP's one thread: fetch() polls while it waits; a program with a loop of its own calls start()
-// with a function, and polls. No PHP function is ever handed to the library: a call from one of its threads would crash PHP.
+// Everything happens in poll(), on PHP's only thread: fetch() polls while it waits; a program with its own event loop calls start()
+// with a function, and polls. No PHP function is ever passed to the library: a call from one of its threads would crash PHP.
 declare(strict_types=1);
 
 spl_autoload_register(static function (string $class): void {

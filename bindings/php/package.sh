@@ -12,6 +12,6 @@ package=$work/kvlight-php-$version
 mkdir -p "$package/lib"
 cp -r "$here/src" "$here/kvlight.php" "$here/kvlight.ffi.h" "$here/preload.php" "$here/README.md" "$top"/LICENSE-* "$package/"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$package/lib/"
-# Tags carry the version where a package comes from a repository; this one is installed from its folder.
+# A package from a repository has its version from a tag; this one is installed from its folder and states it.
 sed "s/^    \"type\"/    \"version\": \"$version\",\n&/" "$here/composer.json" >"$package/composer.json"
 tar -czf "$1/kvlight-php-$version.tar.gz" -C "$work" "kvlight-php-$version"

@@ -1,11 +1,11 @@
 <?php
-// For web servers. By default PHP lets nobody but preloaded scripts use FFI there (ffi.enable=preload), so php.ini names these files:
+// For web servers. By default only preloaded scripts may use FFI there (ffi.enable=preload), so php.ini has to name these files:
 //
 //   ffi.preload=/path/to/kvlight/kvlight.ffi.h
 //   opcache.preload=/path/to/kvlight/preload.php
 //   opcache.preload_user=www-data
 //
-// A project that has a preload script of its own requires this file there.
+// A project with its own preload script requires this file there.
 declare(strict_types=1);
 
 require_once __DIR__ . '/kvlight.php';

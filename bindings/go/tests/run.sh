@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs kvlight under Go: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
-# KVL_LIB_DIR and KVL_INCLUDE_DIR say where library and header are.
+# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the library and its header are.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,5 +53,5 @@ go build -race -o "$work/stress" ./stress
 echo "# under the race detector"
 "$work/stress"
 go build -o "$work/scenarios" ./scenarios
-# GODEBUG: Go's own checks of what crosses to C, at their strictest.
+# GODEBUG: Go's strictest checks of pointers passed to C.
 GODEBUG=cgocheck=2 timeout 300 "$work/scenarios"

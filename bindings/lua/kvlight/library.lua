@@ -1,4 +1,4 @@
--- Finds the library, and turns its errors, settings and terms into Lua's.
+-- Finds the library, and converts errors, settings and terms between it and Lua.
 
 local ffi = require "ffi"
 local native = require "kvlight.native"
@@ -6,8 +6,8 @@ local native = require "kvlight.native"
 local M = { K = native.constants }
 local K = M.K
 
--- Declarations stay for as long as the process; a test runner that empties package.loaded loads this file more than once. The name
--- of a type says which version declared them.
+-- FFI declarations last as long as the process, and a test runner that empties package.loaded loads this file more than once. The name
+-- of a marker type records which version declared them.
 local mark = "kvl_lua_declared_" .. native.version.number
 if not pcall(ffi.typeof, mark) then
   local fresh, why = pcall(ffi.cdef, native.declarations)
@@ -44,9 +44,9 @@ end
 local C = load_library()
 M.C = C
 
--- An error of the library's: status (a number), name ("KVL_ERR_TIMEOUT"), message, and cause: what the provider's last attempt had failed
--- with when time ran out or the fetch was ended; nil if no attempt had failed.
--- An error of the provider's arrives as the very value that it raised, at everybody who waited.
+-- An error of the library: status (a number), name ("KVL_ERR_TIMEOUT"), message, and cause: the error of the provider's last attempt before
+-- the timeout or the end of the fetch; nil if no attempt had failed.
+-- An error that the provider raises reaches every waiting caller as the same value.
 local Error = {}
 Error.__index = Error
 Error.__tostring = function(self)
@@ -61,7 +61,7 @@ function M.error_of(status, message)
   return setmetatable({ status = status, name = ffi.string(C.kvl_status_name(status)), message = message }, Error)
 end
 
--- Raises if a status is an error; else returns it.
+-- Raises an error if a status is one; otherwise returns it.
 function M.check(status, message)
   if status < 0 then
     error(M.error_of(status, message), 0)
@@ -69,9 +69,9 @@ function M.check(status, message)
   return status
 end
 
--- Makes what a provider puts in a key's place to fail that key alone. `terms`: a table with `permanent` (trying again is pointless),
--- `no_stale` (nor is an older value worth anything: no fallback serves in its place, and it leaves the cache) and `retry_after_ms` (a retry waits
--- at least that long); or true, which is { permanent = true }.
+-- Creates a failure that a provider returns in place of a value to fail that key alone. `terms`: a table with `permanent` (the key is not
+-- retried), `no_stale` (an older value is removed from the cache and not served as a fallback) and `retry_after_ms` (a retry waits at least
+-- that long); or true, which means { permanent = true }.
 local Failure = { __tostring = function(self) return self.message end }
 function M.failure(message, code, terms)
   if type(terms) ~= "table" then
@@ -94,12 +94,12 @@ function M.is_failure(value)
   return getmetatable(value) == Failure
 end
 
--- States settings in a kvl_config_t or kvl_options_t; `prefix` is "kvl_config" or "kvl_options".
+-- Writes settings into a kvl_config_t or kvl_options_t; `prefix` is "kvl_config" or "kvl_options".
 function M.state(prefix, handle, settings, skipped)
   for key, value in pairs(settings) do
     local kind = type(value)
     if skipped and skipped[key] then
-      -- It is this module's own business.
+      -- A setting of this module, not of the library.
     elseif kind == "boolean" then
       C[prefix .. "_set_int"](handle, key, value and 1 or 0)
     elseif kind == "number" then
@@ -120,8 +120,8 @@ end
 local TERMS = { ttl_ms = true, priority = true, cost = true, stale_ttl_ms = true, keep_ttl = true, only_if = true }
 local CONDITIONS = { absent = K.PUT_F_IF_ABSENT, present = K.PUT_F_IF_PRESENT }
 
--- A table of ttl_ms, priority, cost, stale_ttl_ms (how long it stays after its end as a fallback; -1 not at all), keep_ttl (the entry there keeps its end) and only_if ("absent" or "present") as the library
--- reads it; nil states nothing.
+-- Converts terms for the library: a table with ttl_ms, priority, cost, stale_ttl_ms (how long the value is kept as a fallback after it
+-- expires; -1: not at all), keep_ttl (an existing entry keeps its time of expiry) and only_if ("absent" or "present"); or nil.
 function M.terms(stated)
   if not stated then
     return nil
@@ -145,7 +145,7 @@ function M.terms(stated)
   })
 end
 
--- The number that the library carries in a pointer's place.
+-- The number that the library carries as a pointer.
 function M.id_of(pointer)
   return tonumber(ffi.cast("uintptr_t", pointer))
 end

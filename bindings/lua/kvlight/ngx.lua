@@ -3,8 +3,8 @@
 --   local users = require("kvlight.ngx").tasks { provider = function(keys) … end }   -- once a worker: in init_worker_by_lua, or at
 --   local user = users:fetch("7")                                                     -- first use in a module
 --
--- A timer of nginx's handles the events. Providers run in light threads of that timer, and may use sockets; a client that goes away
--- takes no provider with it.
+-- A timer of nginx handles the events. Providers run in light threads of that timer, and may use sockets; a client that disconnects
+-- does not end a provider.
 
 local semaphore = require "ngx.semaphore"
 local tasks = require "kvlight.tasks"
@@ -12,10 +12,10 @@ local library = require "kvlight.library"
 
 local M = { K = library.K, Error = library.Error, failure = library.failure }
 
--- How long the timer sleeps, in seconds, unless somebody wakes it: while fetches are under way it looks after the library's own
--- events, such as the end of a pause between attempts.
+-- How long the timer sleeps, in seconds, unless it is woken. The first is for while fetches are in progress, so that events of the library,
+-- such as the end of a pause between attempts, are handled soon.
 local BUSY, IDLE = 0.002, 0.05
--- A timer's memory is given back when it ends: another one takes over after so many turns.
+-- nginx frees a timer's memory only when it ends, so another timer takes over after this many turns.
 local TURNS = 10000
 
 function M.tasks(settings)
@@ -25,7 +25,7 @@ function M.tasks(settings)
   end
   local pump = semaphore.new()
   local sleeping = setmetatable({}, { __mode = "k" }) -- semaphores by fetch
-  local asked = {} -- providers that are to begin
+  local asked = {} -- providers that are to be started
 
   local own = {}
   for name, value in pairs(settings) do
@@ -41,7 +41,7 @@ function M.tasks(settings)
       sleeping[fetch]:post()
     end
   end
-  -- Whoever polls, providers are the timer's, since light threads end with the request that began them.
+  -- Providers are always started by the timer, whichever thread polls, since light threads end with the request that started them.
   function own.spawn(provide)
     asked[#asked + 1] = provide
     pump:post()

@@ -1,4 +1,4 @@
--- Requests: what a provider may take as its second argument, to answer keys one by one, or later.
+-- Requests: the second argument of a provider, to answer keys one by one, or later.
 
 local ffi = require "ffi"
 local library = require "kvlight.library"
@@ -8,7 +8,7 @@ local C, K, check = library.C, library.K, library.check
 local Request = {}
 Request.__index = Request
 
--- `handle` is borrowed. A request that is forgotten is finished, with KVL_ERR_UNANSWERED for what is open.
+-- `handle` is borrowed. A request that is dropped unfinished is finished, and its open keys fail with KVL_ERR_UNANSWERED.
 function Request.new(tasks, handle)
   local keys = {}
   local slices = C.kvl_request_keys(handle)
@@ -25,7 +25,7 @@ local function position(self, i)
   return i - 1
 end
 
--- Answers the i-th key; nil is "there is no such record". `terms` may have ttl_ms, priority, cost. True if it came in time.
+-- Answers the i-th key; nil means that there is no such record. `terms` may have ttl_ms, priority, cost. True if the answer was in time.
 function Request:resolve(i, value, terms)
   local at = position(self, i)
   local stated = library.terms(terms)
@@ -35,7 +35,7 @@ function Request:resolve(i, value, terms)
   return check(status) == K.OK
 end
 
--- Fails the i-th key with a kvlight.failure(), or any value that is to arrive at those who wait.
+-- Fails the i-th key with a kvlight.failure(), or with any value, which every waiting caller then gets.
 function Request:fail(i, why)
   local at = position(self, i)
   local handle = self.tasks:_error(why)
@@ -44,12 +44,12 @@ function Request:fail(i, why)
   return check(status) == K.OK
 end
 
--- Finishes: what has no answer is null.
+-- Finishes the request: keys without an answer are null.
 function Request:finish()
   check(C.kvl_request_finish_nulls(self.handle))
 end
 
--- Finishes: what has no answer fails.
+-- Finishes the request: keys without an answer fail with the reason.
 function Request:finish_error(why)
   local handle = self.tasks:_error(why)
   local status = C.kvl_request_finish_error(self.handle, handle)
@@ -57,17 +57,17 @@ function Request:finish_error(why)
   check(status)
 end
 
--- Whether nobody waits for it any more.
+-- Whether no caller waits for the request any longer.
 function Request:is_cancelled()
   return C.kvl_request_is_cancelled(self.handle) ~= K.CANCEL_NO
 end
 
--- Which attempt the i-th key is in, from 1.
+-- The number of the i-th key's attempt, from 1.
 function Request:attempt(i)
   return C.kvl_request_attempt(self.handle, position(self, i))
 end
 
--- Answers all keys from { key = value }; what it lacks is null, a kvlight.failure() in a value's place fails that key.
+-- Answers all keys from { key = value }: a missing key is null, and a kvlight.failure() in place of a value fails that key.
 function Request:answer(rows)
   if type(rows) ~= "table" then
     error(("kvlight: the provider returned a %s, and not { key = value }"):format(type(rows)), 0)
@@ -83,7 +83,7 @@ function Request:answer(rows)
       self:resolve(i, row)
     end
   end
-  -- Before a row under the number 7 makes the key "7" absent.
+  -- Otherwise a row under the number 7 would make the key "7" absent.
   if not is_complete then
     for key in pairs(rows) do
       if type(key) ~= "string" then
@@ -94,14 +94,14 @@ function Request:answer(rows)
   self:finish()
 end
 
--- Calls the provider. One that returns nothing has answered, or keeps the request and answers later.
+-- Calls the provider. A provider that returns nothing has answered, or keeps the request and answers later.
 function Request:provide(provider)
   local went_well, rows = pcall(provider, self.keys, self)
   if went_well and rows ~= nil then
     went_well, rows = pcall(self.answer, self, rows)
   end
   if not went_well then
-    -- That fails if the request was finished, or if the cache was closed meanwhile, which has told everybody.
+    -- This fails if the request is finished or the cache was closed meanwhile: then every waiter has its outcome already.
     pcall(self.finish_error, self, rows)
   end
 end

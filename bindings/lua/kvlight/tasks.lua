@@ -13,12 +13,12 @@ local C, K, check, error_of, id_of = library.C, library.K, library.check, librar
 local Fetch = {}
 Fetch.__index = Fetch
 
--- Ends it for those who wait for this fetch, with KVL_ERR_CANCELLED, and for nobody else.
+-- Cancels this fetch alone: its waiters get KVL_ERR_CANCELLED.
 function Fetch:cancel()
   check(C.kvl_fetch_cancel(self.handle))
 end
 
--- Waits until it is done, and returns what its function is called with.
+-- Waits until the fetch is done, and returns the result, or the list of results, that its function is called with.
 function Fetch:wait()
   while not self.is_done do
     self.tasks:_wait(self)
@@ -40,10 +40,10 @@ local EVENT_SIZE = ffi.sizeof "kvl_event_t"
 local RESULT_SIZE = ffi.sizeof "kvl_result_t"
 local TRANSFER_SIZE = ffi.sizeof "kvl_transfer_t"
 
--- Settings that are this module's own business.
+-- Settings of this module, not of the library.
 local OWN = { provider = true, dropped = true, on_error = true, wait = true, wake = true, spawn = true, delivery = true }
 
--- What would have to be called by the library, maybe from a thread of its own.
+-- Settings for callbacks, which the library might call on its own threads.
 local REFUSED = {
   validator = "check keys before you fetch them",
   cost = "state a value's cost in its answer: request:resolve(i, value, { cost = … })",
@@ -65,8 +65,8 @@ local function refuse(settings)
   end
 end
 
--- The engine and its queue end together: by close(), else by the collector. Neither waits for code of the program's, since all of it
--- runs in poll().
+-- Ends an engine and its queue, by close() or else by the garbage collector. This does not wait for code of the program, which runs only in
+-- poll().
 local function end_pair(pair)
   C.kvl_tasks_free(pair.tasks)
   C.kvl_queue_free(pair.queue)
@@ -78,14 +78,14 @@ local function report(why)
 end
 
 -- Besides the library's settings, which are those of docs/CONFIGURATION.md:
---   provider  is given a list of keys, and the Request; returns { key = value }, or nothing: then it answers later.
---   dropped   is given each value that is no string once cache and fetches hold it no more.
---   on_error  is given what a function given to start(), or `dropped`, raises; without it that is printed.
+--   provider  is called with a list of keys and the Request; returns { key = value }, or nothing to answer later.
+--   dropped   is called with each value that is not a string when neither the cache nor a fetch holds it any longer.
+--   on_error  is called with errors raised by functions passed to start() and by `dropped`; without it they are printed.
 -- For schedulers of coroutines:
---   wait      is given a fetch that is not done, again and again, and lets others run, poll() among them. Without it, waiting yields
+--   wait      is called repeatedly with a fetch that is not done, and lets other coroutines and poll() run. Without it, waiting yields
 --             in coroutines, and blocks elsewhere.
---   wake      is given a fetch that is done: so that `wait` may sleep until then.
---   spawn     is given a function that runs the provider, and runs it in a coroutine of its own. Without it, it runs in poll().
+--   wake      is called with a fetch that is done, so that `wait` may sleep until then.
+--   spawn     is called with a function that runs the provider, and runs it in a separate coroutine. Without it, providers run in poll().
 function M.new(settings)
   refuse(settings)
   local pair = ffi.gc(pair_of(), end_pair)
@@ -113,10 +113,10 @@ function M.new(settings)
     spawn = settings.spawn,
     event = ffi.new "kvl_event_t",
     last_id = 0,
-    polls = 0, -- how many calls of poll() are in the program's code now
+    polls = 0, -- the number of poll() calls that are running the program's code
     fetches = {}, -- by id, until their last event
-    objects = {}, -- values by id, until the library says that nobody holds them
-    errors = {}, -- what providers failed with, likewise
+    objects = {}, -- values by id, until the library reports that they were dropped
+    errors = {}, -- errors of providers, likewise
   }, Tasks)
 end
 
@@ -132,7 +132,7 @@ function Tasks:_open()
   return self.pair.tasks
 end
 
--- A handle for a value of Lua's: strings are bytes, nil is null, all else is an object that stays in Lua.
+-- Creates a handle for a value: strings become bytes, nil becomes null, and anything else is an object that stays in Lua.
 function Tasks:_value(value)
   if value == nil then
     return C.kvl_value_null()
@@ -192,9 +192,9 @@ function from_error(self, failed)
   return made
 end
 
--- A result as Lua sees it: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or an error's), key, value, error, source, attempts, age_ms,
--- ttl_left_ms (-1 for ever, 0 if it is not stored) and is_stale: its end is over, and it serves because there was nothing better. `error` is then
--- what the load failed with, nil if it takes too long (stale.timeout_ms).
+-- Converts a result: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or an error's), key, value, error, source, attempts, age_ms,
+-- ttl_left_ms (-1: never expires, 0: not stored) and is_stale: the value has expired and is served as a fallback. `error` is then the error of
+-- the load, nil if it took too long (stale.timeout_ms).
 local function from_result(self, result)
   local status = result.status
   local value, failed
@@ -229,7 +229,7 @@ local function from_results(self, results)
   return list
 end
 
--- Calls `use` with options made from a table, or with nil.
+-- Calls `use` with options created from a table, or with nil.
 local function with_options(settings, use)
   if not settings then
     return use(nil)
@@ -258,7 +258,7 @@ local function slices(keys)
   return list, n
 end
 
--- A fetch that is under way once `call` says KVL_PENDING.
+-- Starts a fetch, which is in progress if `call` returns KVL_PENDING.
 local function begin(self, tell, call)
   local out = ffi.new "kvl_fetch_t *[1]"
   check(C.kvl_fetch_new(out))
@@ -273,7 +273,7 @@ local function begin(self, tell, call)
   return fetch
 end
 
--- Begins to fetch one key; `tell` is called by poll() with its result. Options are settings that are "per fetch".
+-- Starts to fetch one key; poll() calls `tell` with its result. Options are settings that are "per fetch".
 function Tasks:start(key, options, tell)
   local tasks = self:_open()
   key_of(key)
@@ -284,7 +284,7 @@ function Tasks:start(key, options, tell)
   end)
 end
 
--- Begins to fetch many keys; `tell` is called by poll() with the list of all their results.
+-- Starts to fetch many keys; poll() calls `tell` with the list of their results.
 function Tasks:start_all(keys, options, tell)
   local tasks = self:_open()
   local list, n = slices(keys)
@@ -295,7 +295,7 @@ function Tasks:start_all(keys, options, tell)
   end)
 end
 
--- What the cache has, without asking the provider: its value, and K.VALUE, K.NULL, K.MISS or K.INVALID_KEY.
+-- Looks a key up without asking the provider: returns the value, and K.VALUE, K.NULL, K.MISS or K.INVALID_KEY.
 function Tasks:get(key)
   local out = out_value()
   local status = check(C.kvl_tasks_get(self:_open(), key_of(key), #key, out))
@@ -307,7 +307,7 @@ function Tasks:get(key)
   return value, status
 end
 
--- The value of one key, nil if there is none; waits for it, and raises what made it fail.
+-- Waits for the value of one key, nil if there is no such record; raises the error of a key that fails.
 function Tasks:fetch(key, options)
   if not options then
     local value, status = self:get(key)
@@ -322,12 +322,12 @@ function Tasks:fetch(key, options)
   return result.value
 end
 
--- What came of each key, in their order; raises nothing that befell a single key.
+-- The result of each key, in the order of the keys. Does not raise the error of a single key.
 function Tasks:results(keys, options)
   return self:start_all(keys, options):wait()
 end
 
--- The values of many keys in their order, with nil where there is none; raises the first error.
+-- The values of many keys, in the order of the keys, nil where there is no such record; raises the first error.
 function Tasks:fetch_all(keys, options)
   local values = {}
   for i, result in ipairs(self:results(keys, options)) do
@@ -347,8 +347,8 @@ local function with_cache(self, use)
   return check(status)
 end
 
--- Stores a value; nil is "known to be absent". `terms` may have ttl_ms, priority, cost, stale_ttl_ms, keep_ttl, only_if. True if it got in. Polls if
--- no other poll is under way, so that a program that only stores gives back what left.
+-- Stores a value; nil stores the key as known to be absent. `terms` may have ttl_ms, priority, cost, stale_ttl_ms, keep_ttl, only_if. True if
+-- it was stored. Polls unless a poll is in progress, so that a program that only stores also releases removed values.
 function Tasks:put(key, value, terms)
   self:_open()
   key_of(key)
@@ -365,20 +365,20 @@ function Tasks:put(key, value, terms)
   return status == K.OK
 end
 
--- Gives what is stored under a key another time to live. True if there was something.
+-- Gives an entry a new TTL. True if there was an entry.
 function Tasks:touch(key, ttl_ms)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_touch(cache, key, #key, ttl_ms or K.TTL_DEFAULT) end) == K.OK
 end
 
--- Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if stale.ttl_ms gives it time for
--- that. True if there was something.
+-- Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. True if there
+-- was an entry.
 function Tasks:expire(key)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_expire(cache, key, #key) end) == K.OK
 end
 
--- Loads keys anew in the background, as poll() is called; the old values serve until then, and stay if it fails.
+-- Reloads keys in the background, while poll() is called; the current values are served until then, and stay if the reload fails.
 function Tasks:refresh(keys, options)
   local tasks = self:_open()
   local list, n = slices(keys)
@@ -393,7 +393,7 @@ function Tasks:breaker()
   return BREAKER[C.kvl_tasks_breaker_state(self:_open())]
 end
 
--- Orders the circuit breaker "closed" or "open", whatever the provider does; nil leaves it to itself again.
+-- Forces the circuit breaker "closed" or "open", whatever the provider does; nil returns it to automatic operation.
 function Tasks:force_breaker(state)
   local order = state == nil and K.BREAKER_FORCE_NONE or FORCE[state]
   if not order then
@@ -402,7 +402,7 @@ function Tasks:force_breaker(state)
   check(C.kvl_tasks_breaker_force(self:_open(), order))
 end
 
--- Removes what is stored under a key. True if there was something.
+-- Removes an entry. True if there was one.
 function Tasks:remove(key)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_remove(cache, key, #key) end) == K.OK
@@ -413,7 +413,7 @@ function Tasks:clear()
   with_cache(self, function(cache) return C.kvl_cache_clear(cache) end)
 end
 
--- What was counted, by the names of docs/STATISTICS.md, as numbers.
+-- The statistics as numbers, by the names of docs/STATISTICS.md.
 function Tasks:stats()
   local stats = ffi.new "kvl_stats_t"
   check(C.kvl_tasks_stats(self:_open(), stats, ffi.sizeof(stats)))
@@ -437,8 +437,8 @@ local function transfer(self, call, path)
   return tonumber(done.entries)
 end
 
--- What the cache holds: `for key, value in cache:entries() do`, with nil for what is known to be absent. Each key that is in the cache all the
--- time comes once, whatever the loop changes. Nothing is loaded, or counted as used.
+-- Iterates over the entries: `for key, value in cache:entries() do`, with nil for a key known to be absent. A key that is in the cache
+-- throughout appears exactly once, whatever the loop changes. Nothing is loaded, or counted as used.
 function Tasks:entries()
   local out = ffi.new "kvl_iterator_t *[1]"
   with_cache(self, function(cache) return C.kvl_iterator_new(cache, out) end)
@@ -457,20 +457,20 @@ function Tasks:entries()
   end
 end
 
--- Writes what the cache holds to a file, which replaces one of that name when it is complete, and returns how many entries that were. Values that
--- are no strings are left out: a cache that is to be saved holds strings.
+-- Writes the entries to a file, and returns the number of them. An existing file is replaced once the new one is complete. Values that are
+-- not strings are left out: a cache that is to be saved should hold strings.
 function Tasks:save(path)
   return transfer(self, C.kvl_cache_save, path)
 end
 
--- Stores what such a file holds, unless its key has an entry, and returns how many entries that were.
+-- Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored.
 function Tasks:load(path)
   return transfer(self, C.kvl_cache_load, path)
 end
 
 -- ---- Events --------------------------------------------------------------------------------------------------------
 
--- Calls a function of the program's, whose failure is nobody else's.
+-- Calls a function of the program, and reports its error.
 local function call_back(self, call, argument)
   local why, trace
   local function note(raised)
@@ -516,7 +516,7 @@ local function ask(self, handle)
   end
 end
 
--- All that an event borrows is read before code of the program's runs: that code may poll, too.
+-- All memory that an event borrows is read before code of the program runs, since that code may poll too.
 local function handle_event(self, event)
   local kind = event.kind
   if kind == K.EVENT_RESULT then
@@ -537,7 +537,7 @@ local function handle_event(self, event)
   end
 end
 
--- Handles what waits; waits for the first event for up to `timeout_ms` (0: not at all). Returns how many there were.
+-- Handles the events in the queue; waits up to `timeout_ms` for the first one (0: not at all). Returns the number of events.
 function Tasks:poll(timeout_ms)
   local count = 0
   local patience = timeout_ms or 0
@@ -557,7 +557,7 @@ function Tasks:poll(timeout_ms)
   return count
 end
 
--- A coroutine may yield unless a function of C's called it: coroutine.isyieldable() knows.
+-- A coroutine may yield unless a C function called it: coroutine.isyieldable() reports that.
 local function may_yield()
   if coroutine.isyieldable then
     return coroutine.isyieldable()
@@ -566,7 +566,7 @@ local function may_yield()
   return running ~= nil and not is_main
 end
 
--- Lets time pass for a fetch that is not done.
+-- Waits once for a fetch that is not done: by the program's `wait`, by yielding, or by polling.
 function Tasks:_wait(fetch)
   if self.wait then
     self.wait(fetch)
@@ -577,7 +577,7 @@ function Tasks:_wait(fetch)
   end
 end
 
--- A descriptor that is readable while poll() has something to do.
+-- A descriptor that is readable while poll() has work to do.
 function Tasks:fd()
   self:_open()
   local out = ffi.new "int32_t[1]"
@@ -585,7 +585,8 @@ function Tasks:fd()
   return out[0]
 end
 
--- Ends the cache: fetches under way end with KVL_ERR_CLOSED, here, and `dropped` is called with all objects. May be called twice.
+-- Closes the cache: fetches in progress end with KVL_ERR_CLOSED during this call, and `dropped` is called with all objects. May be called
+-- twice.
 function Tasks:close()
   if self.pair.tasks ~= nil then
     check(C.kvl_tasks_close(self.pair.tasks, K.CLOSE_CANCEL, 0, nil, nil, nil))
@@ -593,7 +594,7 @@ function Tasks:close()
       self:poll(100)
     end
   end
-  -- A function that poll() called may have closed as well.
+  -- A function that poll() called may have closed it too.
   if self.pair.tasks ~= nil then
     check(C.kvl_tasks_free(self.pair.tasks))
     self.pair.tasks = nil

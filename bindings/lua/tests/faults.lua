@@ -1,5 +1,5 @@
--- What programs do to a library: functions that fail, coroutines that yield or are never resumed, caches that are dropped, millions of
--- calls; each harms nobody but itself. Prints TAP; run.sh tells it where module and library are.
+-- Misuse by programs: functions that fail, coroutines that yield or are never resumed, caches that are dropped, millions of calls; none
+-- affects anything else. Prints TAP; run.sh passes the places of module and library.
 
 local kvlight = require "kvlight"
 local K = kvlight.K
@@ -36,7 +36,7 @@ local function content(path)
   return text
 end
 
--- How many threads and descriptors the process has.
+-- The number of threads and descriptors of the process.
 local pid = content("/proc/self/stat"):match("^%d+")
 local function census()
   return lines_of("ls /proc/" .. pid .. "/task"), lines_of("ls /proc/" .. pid .. "/fd")
@@ -124,7 +124,7 @@ end)
 
 -- ---- Coroutines ----------------------------------------------------------------------------------------------------
 
--- Resumes coroutines in turn until all are done; what they returned, and how many turns it took.
+-- Resumes coroutines in turn until all are done; returns their results, and the number of turns.
 local function in_turn(functions, most)
   local ready, values, turns = {}, {}, 0
   for i, each in ipairs(functions) do
@@ -278,7 +278,7 @@ scenario("a scheduler is told to run providers, to wait and to wake", function()
   tasks:close()
 end)
 
--- ---- Lives ---------------------------------------------------------------------------------------------------------
+-- ---- Lifetimes ---------------------------------------------------------------------------------------------------------
 
 scenario("caches that are dropped leave no thread and no descriptor", function()
   collectgarbage()
@@ -393,7 +393,7 @@ scenario("memory stays flat", function()
   tasks:close()
 end)
 
--- A provider that answers, or fails, as the table says.
+-- An engine whose provider answers or fails according to a table.
 local function tabled(answers, settings)
   settings.provider = function(keys)
     local rows = {}
@@ -474,7 +474,7 @@ scenario("f11a a provider says when to try again", function()
   while calls == 0 do
     tasks:poll(100)
   end
-  -- Far longer than the policy's own pause, and shorter than the one asked for.
+  -- Far longer than the policy's pause, and shorter than the requested one.
   equal(tasks:poll(20), 0, "the pause")
   equal(fetch:wait().value, "answer", "the second attempt")
   equal(pcall(kvlight.failure, "later", 0, { retry_after_ms = -1 }), false, "no time")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# kvlight.ngx in a running nginx: two requests of one key at once, and a third that is answered meanwhile; a client that goes away; a
+# kvlight.ngx in a running nginx: two requests of one key at once, and a third that is answered meanwhile; a client that disconnects; a
 # reload. nginx and its Lua are Debian's; where they are not installed they are unpacked into a folder, since Debian's two LuaJITs
 # exclude each other. KVL_LIBRARY names the library.
 set -eu

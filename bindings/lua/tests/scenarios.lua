@@ -1,5 +1,5 @@
--- The twelve scenarios, and what is LuaJIT's own, while the interpreter is busy: nothing here waits inside a C call, but where a
--- scenario is about waiting. Prints TAP; run.sh tells it where module and library are.
+-- The twelve scenarios, and tests specific to LuaJIT, while the interpreter is busy: nothing here waits inside a C call, except in a
+-- scenario about waiting. Prints TAP; run.sh passes the places of module and library.
 
 local kvlight = require "kvlight"
 local K = kvlight.K
@@ -7,7 +7,7 @@ local tap = require "tap"
 
 local busy_until, equal, scenario = tap.busy_until, tap.equal, tap.scenario
 
--- A provider that answers "user <key>" to every key but those that begin with "no", and remembers what it was asked.
+-- An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with.
 local function users(settings)
   local asked = {}
   settings = settings or {}
@@ -24,7 +24,7 @@ local function users(settings)
   return kvlight.tasks(settings), asked
 end
 
--- A provider that answers nothing: its requests are for the test.
+-- An engine whose provider answers nothing, and its requests.
 local function held(settings)
   local requests = {}
   settings = settings or {}
@@ -238,7 +238,7 @@ scenario("object value whose destructor is counted", function()
   equal(next(tasks.objects), nil, "objects left")
 end)
 
--- ---- LuaJIT's own --------------------------------------------------------------------------------------------------
+-- ---- Specific to LuaJIT --------------------------------------------------------------------------------------------------
 
 scenario("a function that the library would call is refused with a sentence", function()
   for name, settings in pairs {

@@ -1,5 +1,5 @@
--- 100,000 fetches while the interpreter runs compiled code: single ones, batches, objects, errors, cancels, answers that come
--- later. Each must be told exactly once. `luajit stress.lua SEED`; run.sh stress starts it many times.
+-- 100,000 fetches while the interpreter runs compiled code: single ones, batches, objects, errors, cancels, late
+-- answers. Each must be settled exactly once. `luajit stress.lua SEED`; run.sh stress starts it many times.
 
 local kvlight = require "kvlight"
 math.randomseed(tonumber(arg[1]) or 1)

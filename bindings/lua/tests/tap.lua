@@ -1,8 +1,8 @@
--- What scenarios are written in, and what runs them: each prints its line of TAP; the first twelve are counted for the row.
+-- Helpers for scenarios, and their runner: each scenario prints a line of TAP; the first twelve are counted for the table.
 
 local M = {}
 
--- Work that is compiled to a trace, with polls that do not wait in between, until `is_done`.
+-- Runs work that is compiled to a trace, with polls that do not wait in between, until `is_done`.
 function M.busy_until(tasks, is_done)
   local sum = 0
   while not is_done() do
@@ -25,7 +25,7 @@ function M.scenario(name, run)
   scenarios[#scenarios + 1] = { name = name, run = run }
 end
 
--- `row` is for the table of the twelve scenarios.
+-- Runs the scenarios. `row`: also prints a row for the table of the twelve scenarios.
 function M.run(row)
   local passed = 0
   local failed = 0

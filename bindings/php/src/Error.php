@@ -3,13 +3,13 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** An error of the library's; its code is the status. What a provider throws arrives as it is, at everybody who waited. */
+/** An error of the library; its code is the status. An exception that a provider throws reaches every waiting caller unchanged. */
 final class Error extends \RuntimeException
 {
-    /** "KVL_ERR_TIMEOUT" */
+    /** The name of the status, for example "KVL_ERR_TIMEOUT". */
     public readonly string $name;
 
-    /** @param ?\Throwable $previous what the provider's last attempt had failed with when time ran out or the fetch was ended */
+    /** @param ?\Throwable $previous the exception of the provider's last attempt before the timeout or the end of the fetch */
     public function __construct(int $status, ?string $message = null, ?\Throwable $previous = null)
     {
         $ffi = Library::functions();

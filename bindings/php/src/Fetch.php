@@ -5,12 +5,12 @@ namespace Kvlight;
 
 use FFI\CData;
 
-/** A fetch that was begun by Tasks::start() or Tasks::startAll(). */
+/** A fetch that was started by Tasks::start() or Tasks::startAll(). */
 final class Fetch
 {
     private Result|array|null $outcome = null;
 
-    /** @internal Tasks makes them. */
+    /** @internal Created by Tasks. */
     public function __construct(private readonly Tasks $tasks, public readonly CData $handle, private ?\Closure $tell)
     {
     }
@@ -20,7 +20,7 @@ final class Fetch
         Library::functions()->kvl_fetch_release($this->handle);
     }
 
-    /** Ends it for those who wait for this fetch, with KVL_ERR_CANCELLED, and for nobody else. */
+    /** Cancels this fetch alone: its waiters get KVL_ERR_CANCELLED. */
     public function cancel(): void
     {
         Library::check(Library::functions()->kvl_fetch_cancel($this->handle));
@@ -31,7 +31,7 @@ final class Fetch
         return $this->outcome !== null;
     }
 
-    /** Waits until it is done; returns its Result, or the list of all its Results. */
+    /** Waits until the fetch is done; returns its Result, or the list of its Results. */
     public function wait(): Result|array
     {
         while ($this->outcome === null) {
@@ -40,7 +40,7 @@ final class Fetch
         return $this->outcome;
     }
 
-    /** @internal What is to be called with the outcome, if anything is. */
+    /** @internal Keeps the outcome, and returns the function to be called with it, if there is one. */
     public function settle(Result|array $outcome): ?\Closure
     {
         $tell = $this->tell;

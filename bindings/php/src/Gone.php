@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** As Permanent, where an older value is worth nothing either: no fallback serves in its place (stale.ttl_ms), and it leaves the cache. */
+/** Like Permanent, but an older value is invalid too: it is removed from the cache and not served as a fallback (stale.ttl_ms). */
 class Gone extends Permanent
 {
 }

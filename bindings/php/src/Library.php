@@ -7,21 +7,21 @@ use FFI;
 use FFI\CData;
 
 /**
- * Finds the library, and turns its handles, statuses and bytes into PHP's.
+ * Finds the library, and converts handles, statuses and bytes between it and PHP.
  *
- * Two traps of PHP's FFI: a first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2; and each read of an element of
- * an array whose type was parsed by `$ffi->new()` leaks that type as soon as the array is freed. Places that the library writes to
- * are therefore made once, and read by name.
+ * Two defects of PHP's FFI: a first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2; and each read of an element of
+ * an array whose type was parsed by `$ffi->new()` leaks that type as soon as the array is freed. The variables that the library
+ * writes to are therefore created once and kept.
  */
 final class Library
 {
     private static ?FFI $ffi = null;
-    /** @var array<string, CData> places that functions write to, by their type */
+    /** @var array<string, CData> variables that functions write to, by their type */
     private static array $places = [];
     private static ?CData $terms = null;
     private static ?CData $termsAt = null;
 
-    /** The library's functions: one load for all. */
+    /** The library's functions; the library is loaded once. */
     public static function functions(): FFI
     {
         return self::$ffi ??= self::checked(self::find());
@@ -54,7 +54,7 @@ final class Library
         throw new \RuntimeException('kvlight: no library found; tried ' . implode(', ', $failures) . '; KVL_LIBRARY names one');
     }
 
-    /** In the package; where the system has it; in the checkout that these files are of. */
+    /** In the package; where the system looks for libraries; in the checkout that contains these files. */
     private static function usualPlaces(): array
     {
         $inside = dirname(__DIR__) . '/lib/libkvlight.so';
@@ -70,25 +70,25 @@ final class Library
         return $ffi;
     }
 
-    /** "0.2" */
+    /** The major and minor version, such as "0.2". */
     private static function version(): string
     {
         return intdiv(Native::VERSION, 1_000_000) . '.' . intdiv(Native::VERSION, 1000) % 1000;
     }
 
-    /** Throws if a status is an error; else returns it. */
+    /** Throws if a status is an error; otherwise returns it. */
     public static function check(int $status, ?string $message = null): int
     {
         return $status < 0 ? throw new Error($status, $message) : $status;
     }
 
-    /** A place for one value of a type, which functions are given as a pointer: `$place[0]` is the value until somebody else uses it. */
+    /** A variable of a type, to be passed to functions as a pointer: `$place[0]` is its value until the next use of the same type. */
     public static function place(string $type): CData
     {
         return self::$places[$type] ??= self::functions()->new("{$type}[1]");
     }
 
-    /** The handle of the given type that a call writes. */
+    /** Returns the handle of the given type that a call writes. */
     public static function taken(string $type, callable $call): CData
     {
         $place = self::place("$type *");
@@ -105,7 +105,7 @@ final class Library
     }
 
     /**
-     * On which terms a value is stored, as the library reads it during the next call.
+     * Converts the terms of a value for the library; the result is valid for the next call.
      *
      * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
@@ -154,7 +154,7 @@ final class Library
         }
     }
 
-    /** Many keys as the library takes them: slices that lie in the returned bytes, which must be kept as long. */
+    /** Converts many keys for the library: slices that point into the returned bytes, which must be kept as long as the slices. */
     public static function slices(array $keys): array
     {
         $count = count($keys);

@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** Thrown by a provider, or put in a value's place: trying again is pointless, whatever the retry settings say. */
+/** Thrown by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say. */
 class Permanent extends \RuntimeException
 {
 }

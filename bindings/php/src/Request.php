@@ -5,21 +5,21 @@ namespace Kvlight;
 
 use FFI\CData;
 
-/** What a provider may take as its second argument, to answer keys one by one, or later: then it returns nothing. */
+/** The second argument of a provider, to answer keys one by one, or later: the provider then returns nothing. */
 final class Request
 {
-    /** @internal Tasks makes them. */
+    /** @internal Created by Tasks. */
     public function __construct(private readonly Tasks $tasks, private readonly CData $handle, public readonly array $keys)
     {
     }
 
-    /** A request that is forgotten is finished, so that nobody waits for ever. */
+    /** Finishes a request that was dropped unfinished, so that no caller waits forever. */
     public function __destruct()
     {
         Library::functions()->kvl_request_release($this->handle);
     }
 
-    /** Answers the key at a position; null is "there is no such record". `$terms` may have ttl_ms, priority, cost. True if it came in time. */
+    /** Answers the key at a position; null: there is no such record. `$terms` may have ttl_ms, priority, cost. True if the answer was in time. */
     public function resolve(int $at, mixed $value, array $terms = []): bool
     {
         return $this->tasks->withValue($value, fn (CData $handle) => Library::check(Library::functions()->kvl_request_resolve(
@@ -30,21 +30,21 @@ final class Request
         ))) === Native::OK;
     }
 
-    /** Fails the key at a position; the very error arrives at everybody who waits. */
+    /** Fails the key at a position; every waiting caller gets the same error object. */
     public function fail(int $at, \Throwable $error): bool
     {
         return $this->tasks->withError($error, fn (CData $handle) => Library::check(
             Library::functions()->kvl_request_fail($this->handle, $at, $handle))) === Native::OK;
     }
 
-    /** Finishes: what has no answer is null. */
+    /** Finishes the request: keys without an answer are null. */
     public function finish(): void
     {
         Library::check(Library::functions()->kvl_request_finish_nulls($this->handle));
         $this->tasks->finished($this);
     }
 
-    /** Finishes: what has no answer fails. */
+    /** Finishes the request: keys without an answer fail with the error. */
     public function finishError(\Throwable $error): void
     {
         $this->tasks->withError($error, fn (CData $handle) => Library::check(
@@ -52,7 +52,7 @@ final class Request
         $this->tasks->finished($this);
     }
 
-    /** @internal Fails what is open, unless it was finished, or the cache closed meanwhile, which has told everybody. */
+    /** @internal Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome. */
     public function giveUp(\Throwable $error): void
     {
         try {
@@ -62,7 +62,7 @@ final class Request
         }
     }
 
-    /** Answers all keys from [key => value]; what it lacks is null, a Throwable in a value's place fails that key alone. */
+    /** Answers all keys from [key => value]: a missing key is null, and a Throwable in place of a value fails that key alone. */
     public function answer(array $rows): void
     {
         foreach ($this->keys as $at => $key) {
@@ -76,13 +76,13 @@ final class Request
         $this->finish();
     }
 
-    /** Whether nobody waits for it any more. */
+    /** Whether no caller waits for the request any longer. */
     public function isCancelled(): bool
     {
         return Library::functions()->kvl_request_is_cancelled($this->handle) !== Native::CANCEL_NO;
     }
 
-    /** Which attempt the key at a position is in, from 1. */
+    /** The number of the attempt of the key at a position, from 1. */
     public function attempt(int $at): int
     {
         return Library::functions()->kvl_request_attempt($this->handle, $at);

@@ -3,31 +3,31 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** What became of one key. */
+/** The result of one key. */
 final class Result
 {
     public function __construct(
         public readonly string $key,
         public readonly mixed $value,
         public readonly ?\Throwable $error,
-        /** Native::VALUE, NULL, MISS, INVALID_KEY, or an error's. */
+        /** Native::VALUE, NULL, MISS, INVALID_KEY, or the status of the error. */
         public readonly int $status,
-        /** Native::SOURCE_*. */
+        /** Where the value is from: Native::SOURCE_*. */
         public readonly int $source,
         public readonly int $attempts,
-        /** Milliseconds since it was loaded or put. */
+        /** Milliseconds since the value was loaded or put. */
         public readonly int $ageMs = 0,
-        /** Milliseconds until its end; -1 for ever, 0 if it is not stored. */
+        /** Milliseconds until the value expires; -1: never, 0: it is not stored. */
         public readonly int $ttlLeftMs = 0,
         /**
-         * Whether its end is over, and it serves because there was nothing better. $error is then what the load failed with, null if it takes too
-         * long (stale.timeout_ms).
+         * Whether the value has expired and is served as a fallback. $error is then the error of the load, null if it took too long
+         * (stale.timeout_ms).
          */
         public readonly bool $isStale = false,
     ) {
     }
 
-    /** The value, null if there is none; throws what made it fail. */
+    /** The value, null if there is no such record; throws the error of a key that failed. */
     public function value(): mixed
     {
         return $this->status >= 0 ? $this->value : throw $this->error;

@@ -6,10 +6,10 @@ namespace Kvlight;
 use FFI;
 use FFI\CData;
 
-/** A cache with a provider behind it. */
+/** A cache with a provider. */
 final class Tasks
 {
-    /** What the library would have to call, maybe on a thread of its own. */
+    /** Settings for callbacks, which the library might call on its own threads. */
     private const REFUSED = [
         'validator' => 'check keys before you fetch them',
         'cost' => 'state a value\'s cost in its answer: $request->resolve($at, $value, [\'cost\' => …])',
@@ -29,24 +29,24 @@ final class Tasks
     private readonly CData $eventAt;
     private readonly int $eventSize;
     private int $lastId = 0;
-    /** how many calls of poll() are in the program's code now */
+    /** the number of poll() calls that are running the program's code */
     private int $polls = 0;
     /** @var array<int, Fetch> by id, until their last event */
     private array $fetches = [];
-    /** @var array<int, mixed> values by id, until nobody holds them */
+    /** @var array<int, mixed> values by id, until the library reports that they were dropped */
     private array $objects = [];
-    /** @var array<int, \Throwable> what providers failed with, likewise */
+    /** @var array<int, \Throwable> errors of providers, likewise */
     private array $errors = [];
     /** @var \WeakMap<Request, bool> requests without an answer yet */
     private readonly \WeakMap $open;
 
     /**
-     * @param callable $provider is given a list of keys, and the Request; returns [key => value], or nothing: then it answers later.
-     * @param array $settings those of docs/CONFIGURATION.md; any value that is no string is kept as it is.
-     * @param ?callable $dropped is given each value that is no string once cache and fetches hold it no more.
-     * @param ?callable $onError is given what a function given to start(), or `$dropped`, throws; without it that is logged.
-     * @param ?callable $wait is given a Fetch that is not done, again and again, and lets others run, poll() among them: for event
-     *                        loops. Without it, waiting polls.
+     * @param callable $provider is called with a list of keys and the Request; returns [key => value], or nothing to answer later.
+     * @param array $settings those of docs/CONFIGURATION.md, by name.
+     * @param ?callable $dropped is called with each value that is not a string when neither the cache nor a fetch holds it any longer.
+     * @param ?callable $onError is called with exceptions of functions passed to start() and of `$dropped`; without it they are logged.
+     * @param ?callable $wait for event loops: is called repeatedly with a Fetch that is not done, and lets other code and poll() run.
+     *                        Without it, waiting polls.
      */
     public function __construct(
         callable $provider,
@@ -84,13 +84,13 @@ final class Tasks
         }
     }
 
-    /** Ends the cache without telling anybody, since objects that would be told may be gone. */
+    /** Closes the cache without calling functions of the program, since their objects may no longer exist. */
     public function __destruct()
     {
         $this->free();
     }
 
-    /** The value of one key, null if there is none; waits for it, and throws what made it fail. */
+    /** Waits for the value of one key, null if there is no such record; throws the error of a key that fails. */
     public function fetch(string $key, array $options = []): mixed
     {
         if ($options === []) {
@@ -102,44 +102,44 @@ final class Tasks
         return $this->start($key, options: $options)->wait()->value();
     }
 
-    /** The values of many keys in their order, null where there is none; throws the first error. */
+    /** The values of many keys, in the order of the keys, null where there is no such record; throws the first error. */
     public function fetchAll(array $keys, array $options = []): array
     {
         return array_map(static fn (Result $result) => $result->value(), $this->results($keys, $options));
     }
 
-    /** What came of each key, in their order; throws nothing that befell a single key. */
+    /** The result of each key, in the order of the keys. Does not throw the error of a single key. */
     public function results(array $keys, array $options = []): array
     {
         return $this->startAll($keys, options: $options)->wait();
     }
 
-    /** Begins to fetch one key; poll() calls `$tell` with its Result. Options are the settings that are "per fetch". */
+    /** Starts to fetch one key; poll() calls `$tell` with its Result. Options are the settings that are "per fetch". */
     public function start(string $key, ?callable $tell = null, array $options = []): Fetch
     {
         return $this->begin($tell, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch(
             $this->tasks(), $key, strlen($key), $options, $fetch, null, $id, null, null));
     }
 
-    /** Begins to fetch many keys; poll() calls `$tell` with the list of all their Results. */
+    /** Starts to fetch many keys; poll() calls `$tell` with the list of their Results. */
     public function startAll(array $keys, ?callable $tell = null, array $options = []): Fetch
     {
-        // Keys of arrays that look like numbers have become numbers.
+        // PHP turns array keys that look like numbers into integers.
         $keys = array_map(strval(...), array_values($keys));
         [$slices, $packed] = Library::slices($keys);
         return $this->begin($tell, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch_all(
             $this->tasks(), $slices, count($keys), $options, $fetch, null, $id, null, null));
     }
 
-    /** What the cache has, without asking the provider; null also if it is known that there is nothing. */
+    /** The stored value, without asking the provider; null if the key is known to be absent or not in the cache. */
     public function get(string $key): mixed
     {
         return $this->look($key, $status);
     }
 
     /**
-     * Stores a value; null is "known to be absent". True if it got in. Polls if no other poll is under way, so that a program that
-     * only stores gives back what left.
+     * Stores a value; null stores the key as known to be absent. True if it was stored. Polls unless a poll is in progress, so that a
+     * program that only stores also releases removed values.
      *
      * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
@@ -158,22 +158,22 @@ final class Tasks
         return $status === Native::OK;
     }
 
-    /** Gives what is stored under a key another time to live. True if there was something. */
+    /** Gives an entry a new TTL. True if there was an entry. */
     public function touch(string $key, int $ttlMs = Native::TTL_DEFAULT): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_touch($cache, $key, strlen($key), $ttlMs)) === Native::OK;
     }
 
     /**
-     * Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if stale.ttl_ms gives it time
-     * for that. True if there was something.
+     * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. True if
+     * there was an entry.
      */
     public function expire(string $key): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_expire($cache, $key, strlen($key))) === Native::OK;
     }
 
-    /** Loads keys anew in the background, as poll() is called; the old values serve until then, and stay if it fails. */
+    /** Reloads keys in the background, while poll() is called; the current values are served until then, and stay if the reload fails. */
     public function refresh(array $keys, array $options = []): void
     {
         $keys = array_map(strval(...), array_values($keys));
@@ -188,7 +188,7 @@ final class Tasks
         return ['closed', 'open', 'half_open'][$this->ffi->kvl_tasks_breaker_state($this->tasks())];
     }
 
-    /** Orders the circuit breaker "closed" or "open", whatever the provider does; null leaves it to itself again. */
+    /** Forces the circuit breaker "closed" or "open", whatever the provider does; null returns it to automatic operation. */
     public function forceBreaker(?string $state): void
     {
         Library::check($this->ffi->kvl_tasks_breaker_force($this->tasks(), match ($state) {
@@ -199,7 +199,7 @@ final class Tasks
         }));
     }
 
-    /** Removes what is stored under a key. True if there was something. */
+    /** Removes an entry. True if there was one. */
     public function remove(string $key): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_remove($cache, $key, strlen($key))) === Native::OK;
@@ -211,8 +211,8 @@ final class Tasks
     }
 
     /**
-     * What the cache holds: `foreach ($tasks->entries() as $key => $value)`, with null for what is known to be absent. Each key that is in the
-     * cache all the time comes once, whatever the loop changes. Nothing is loaded, or counted as used. Keys are strings.
+     * Iterates over the entries: `foreach ($tasks->entries() as $key => $value)`, with null for a key known to be absent. A key that is in the
+     * cache throughout appears exactly once, whatever the loop changes. Nothing is loaded, or counted as used. Keys are strings.
      */
     public function entries(): \Generator
     {
@@ -233,15 +233,15 @@ final class Tasks
     }
 
     /**
-     * Writes what the cache holds to a file, which replaces one of that name when it is complete; how many entries that were. Values that are no
-     * strings are left out: a cache that is to be saved holds what serialize() or json_encode() made of them.
+     * Writes the entries to a file, and returns the number of them. An existing file is replaced once the new one is complete. Values that are
+     * not strings are left out: a cache that is to be saved should hold the results of serialize() or json_encode().
      */
     public function save(string $path): int
     {
         return $this->transfer('kvl_cache_save', $path);
     }
 
-    /** Stores what such a file holds, unless its key has an entry; how many entries that were. */
+    /** Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. */
     public function load(string $path): int
     {
         return $this->transfer('kvl_cache_load', $path);
@@ -262,7 +262,7 @@ final class Tasks
         return $done->entries;
     }
 
-    /** All that was counted, as arrays. */
+    /** The statistics as arrays: docs/STATISTICS.md. */
     public function stats(): array
     {
         $text = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_tasks_stats_json($this->tasks(), $out));
@@ -272,8 +272,8 @@ final class Tasks
     }
 
     /**
-     * Handles what waits; waits for the first event for up to `$timeoutMs` (0: not at all). Returns how many there were. What the
-     * program's functions throw goes to `onError`, and to those who wait for what a provider failed.
+     * Handles the events in the queue; waits up to `$timeoutMs` for the first one (0: not at all). Returns the number of events. Exceptions
+     * of the program's functions go to `onError`, those of a provider to the waiters of its keys.
      */
     public function poll(int $timeoutMs = 0): int
     {
@@ -294,7 +294,7 @@ final class Tasks
         return $count;
     }
 
-    /** A descriptor that is readable while poll() has something to do; fopen("php://fd/$number", 'r') makes a stream of it. */
+    /** A descriptor that is readable while poll() has work to do; fopen("php://fd/$number", 'r') makes a stream of it. */
     public function fd(): int
     {
         $this->tasks();
@@ -303,7 +303,7 @@ final class Tasks
         return $place[0];
     }
 
-    /** Ends the cache: fetches under way end with KVL_ERR_CLOSED, here, and `dropped` is called with all values. May be called twice. */
+    /** Closes the cache: fetches in progress end with KVL_ERR_CLOSED in this call, and `dropped` is called with all values. May be repeated. */
     public function close(): void
     {
         if ($this->tasks !== null) {
@@ -312,7 +312,7 @@ final class Tasks
                 $this->poll(100);
             }
         }
-        // A function that poll() called may have closed as well.
+        // A function that poll() called may have closed it too.
         if ($this->tasks !== null) {
             Library::check($this->ffi->kvl_tasks_free($this->tasks));
             $this->tasks = null;
@@ -321,7 +321,7 @@ final class Tasks
         $this->free();
     }
 
-    /** @internal Lets time pass for a fetch that is not done. */
+    /** @internal Waits once for a fetch that is not done. */
     public function wait(Fetch $fetch): void
     {
         if ($this->wait !== null) {
@@ -329,21 +329,21 @@ final class Tasks
             return;
         }
         if (\Fiber::getCurrent() === null || count($this->open) === 0) {
-            // In slices, so that PHP can attend to signals.
+            // In slices, so that PHP can handle signals.
             $this->poll(100);
         } elseif ($this->poll() === 0) {
-            // Whoever has the request, in another fiber, goes on only if this one does not block.
+            // Another fiber that has the request can continue only if this one does not block.
             \Fiber::suspend();
         }
     }
 
-    /** @internal A request that was handed out counts until it is finished or forgotten. */
+    /** @internal Counts a request as finished. Until then, or until it is dropped, it counts as open. */
     public function finished(Request $request): void
     {
         unset($this->open[$request]);
     }
 
-    /** @internal Calls with a handle of a value: strings are bytes, null is null, all else is an object that stays in PHP. */
+    /** @internal Calls a function with a handle of a value: a string becomes bytes, null null, and anything else an object that stays in PHP. */
     public function withValue(mixed $value, callable $use): mixed
     {
         if ($value === null) {
@@ -364,7 +364,7 @@ final class Tasks
         }
     }
 
-    /** @internal Calls with a handle of an error. */
+    /** @internal Calls a function with a handle of an error. */
     public function withError(\Throwable $error, callable $use): mixed
     {
         $this->tasks();
@@ -386,7 +386,7 @@ final class Tasks
 
     private function free(): void
     {
-        // Neither waits for code of the program's, since all of it runs in poll(). In a forked child both do nothing.
+        // Neither call waits for code of the program, which runs only in poll(). In a forked child both do nothing.
         $this->ffi->kvl_tasks_free($this->tasks);
         $this->ffi->kvl_queue_free($this->queue);
         $this->tasks = $this->queue = null;
@@ -447,7 +447,7 @@ final class Tasks
         }
     }
 
-    /** All that an event borrows is read before code of the program's runs: that code may poll, too. */
+    /** Handles one event. All memory that it borrows is read before code of the program runs, since that code may poll too. */
     private function handle(CData $event): void
     {
         match ($event->kind) {
@@ -467,7 +467,7 @@ final class Tasks
         $this->callBack($fetch->settle($outcome), $outcome);
     }
 
-    /** Calls a function of the program's, whose failure is nobody else's. */
+    /** Calls a function of the program, and reports its exception. */
     private function callBack(?\Closure $function, mixed $argument): void
     {
         if ($function === null) {

@@ -1,6 +1,6 @@
 <?php
-// What programs do to a library: functions that throw, caches that are dropped, millions of calls; each harms nobody but itself.
-// Prints TAP; run.sh tells it where the library is.
+// Misuse by programs: functions that throw, caches that are dropped, millions of calls; none affects anything else.
+// Prints TAP; run.sh passes the place of the library.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
@@ -12,7 +12,7 @@ function echoed(mixed ...$named): Tasks
     return new Tasks(fn (array $keys) => array_combine($keys, array_map(fn ($key) => [(string) $key], $keys)), ...$named);
 }
 
-/** By how many bytes PHP's memory grows in a second round of the same work. */
+/** The number of bytes by which PHP's memory grows in a second round of the same work. */
 function growth(callable $work): int
 {
     $work();

@@ -20,7 +20,7 @@ COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_DISABLE_NETWORK=1 COMPOSER_HOME=$work/compos
 rm -r "$work/package"
 KVL_PACKAGE=$work/project/vendor/kvlight/kvlight
 export KVL_PACKAGE
-# The example names the checkout's copy; here the autoloader of the project is what a user has.
+# The example requires the checkout's copy; replace it by the project's autoloader, which a user has.
 sed "s#require .*kvlight.php';#require '$work/project/vendor/autoload.php';#" "$top/examples/php/hello.php" >hello.php
 "$top/bindings/hello.sh" PHP php hello.php
 cp -r "$here" "$work/tests"

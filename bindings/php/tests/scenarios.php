@@ -1,13 +1,13 @@
 <?php
-// The twelve scenarios, and what is PHP's own, while the interpreter is busy: nothing here waits inside a C call, but where a
-// scenario is about waiting. Prints TAP; run.sh tells it where library and header are.
+// The twelve scenarios, and tests specific to PHP, while the interpreter is busy: nothing here waits inside a C call, except in a
+// scenario about waiting. Prints TAP; run.sh passes the places of library and header.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
 
 use Kvlight\{Error, Native, Permanent, Request, Result, Tasks};
 
-/** What a provider was asked, or was given. */
+/** The keys and the requests with which a provider was called. */
 final class Seen
 {
     public array $keys = [];
@@ -15,7 +15,7 @@ final class Seen
     public array $requests = [];
 }
 
-/** A provider that answers "user <key>" to every key but those that begin with "no". */
+/** An engine whose provider answers "user <key>" for every key that does not begin with "no". */
 function users(array $settings = [], ?Seen $seen = null): Tasks
 {
     return new Tasks(function (array $keys) use ($seen): array {
@@ -32,7 +32,7 @@ function users(array $settings = [], ?Seen $seen = null): Tasks
     }, $settings);
 }
 
-/** A provider that answers nothing: its requests are for the test. */
+/** An engine whose provider answers nothing and hands its requests to the test. */
 function held(Seen $seen, array $settings = []): Tasks
 {
     return new Tasks(function (array $keys, Request $request) use ($seen): void {
@@ -213,7 +213,7 @@ $scenarios['object value whose destructor is counted'] = function () {
     equal(count(array_unique($dropped)), count($made), 'objects dropped, each counted once');
 };
 
-// -- PHP's own -------------------------------------------------------------------------------------------------------------
+// -- Specific to PHP -------------------------------------------------------------------------------------------------------------
 
 $scenarios['a function that the library would call is refused with a sentence'] = function () {
     foreach (['validator', 'removal_listener'] as $name) {

@@ -1,6 +1,6 @@
 <?php
-// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, answers that come later. Each must
-// be told exactly once. `php stress.php SEED`; run.sh stress starts it many times.
+// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, late answers. Each must
+// be settled exactly once. `php stress.php SEED`; run.sh stress starts it many times.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';

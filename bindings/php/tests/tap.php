@@ -1,15 +1,15 @@
 <?php
-// What scenarios are written in, and what runs them: each prints its line of TAP; the first twelve are counted for the row.
+// Helpers for scenarios, and their runner: each scenario prints a line of TAP; the first twelve are counted for the table.
 declare(strict_types=1);
 
-/** The folder of the package: the one that is installed, or the checkout's. */
+/** The folder of the package: the installed one, or the checkout's. */
 define('PACKAGE', getenv('KVL_PACKAGE') ?: dirname(__DIR__));
 
 require_once PACKAGE . '/kvlight.php';
 
 use Kvlight\Tasks;
 
-/** Work, with polls that do not wait in between, until `$isDone`. */
+/** Keeps the interpreter busy, with polls that do not wait in between, until `$isDone`. */
 function busyUntil(Tasks $tasks, callable $isDone): int
 {
     $sum = 0;
@@ -39,7 +39,7 @@ function thrown(callable $call): Throwable
     throw new Exception('nothing was thrown');
 }
 
-/** Runs a program in an interpreter of its own, which must end by itself; its exit code, and what it said. */
+/** Runs a program in a separate interpreter, which must end on its own; returns its exit code and its output. */
 function program(string $text): array
 {
     $file = tempnam(sys_get_temp_dir(), 'kvlight');
@@ -49,7 +49,7 @@ function program(string $text): array
     return [$code, implode("\n", $said)];
 }
 
-/** `$row` is for the table of the twelve scenarios. */
+/** Runs the scenarios. `$row`: also prints a row for the table of the twelve scenarios. */
 function runScenarios(array $scenarios, bool $row = false): never
 {
     $failed = $passed = $i = 0;

@@ -1,7 +1,6 @@
 #!/bin/sh
-# A page of php-fpm with the defaults, which is refused with the reason and the remedy; and one that
-# preloads, as the remedy says, over two requests. KVL_LIBRARY names the library, or the
-# package has it.
+# Tests a page of php-fpm with the default settings, which is refused with a reason and a remedy; and one that preloads, as the
+# remedy says, over two requests. KVL_LIBRARY names the library, unless the package contains it.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +21,7 @@ work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 chmod 755 "$work"
-# Servers give their privileges up, and may not enter the folder of a checkout.
+# Servers drop their privileges, and may then have no access to the folder of a checkout.
 cp -r "$package/src" "$package/kvlight.php" "$package/preload.php" "$package/kvlight.ffi.h" "$work/"
 cp -L "${KVL_LIBRARY:-$package/lib/libkvlight.so}" "$work/$(sed -n 's/^#define FFI_LIB "\(.*\)"/\1/p' "$package/kvlight.ffi.h")"
 chmod -R a+rX "$work"
@@ -52,7 +51,7 @@ clear_env = no
 CONF
 [ "$(id -u)" = 0 ] && printf 'user = nobody\ngroup = nogroup\n' >>"$work/fpm.conf"
 
-# Serves with the given options; a page's text goes to the file `said`, once for each request.
+# Starts the server with the given options; the page's output goes to the file `said`, once for each request.
 serve() {
     (unset KVL_LIBRARY && LD_LIBRARY_PATH="$work" exec "$fpm" -F -y "$work/fpm.conf" -p "$work" "$@") >"$work/fpm.log" 2>&1 &
     server=$!

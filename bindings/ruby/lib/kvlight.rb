@@ -12,9 +12,9 @@
 #   users.start("9") { |result| … }     # goes on; the block runs when the result is there
 #   users.close
 #
-# The library's events come through a queue that one thread of Ruby reads, the pump; it runs no code of the program's. Providers
+# The library's events arrive in a queue that one Ruby thread reads, the pump; it runs no code of the program. Providers
 # run on worker threads, at most `tasks.max_running` at a time; blocks given to start, and `dropped:`, run one at a time on another
-# thread. No Ruby code is ever handed to the library, since a call from one of its threads would abort the interpreter.
+# thread. No Ruby code is ever passed to the library, since a call from one of its threads would abort the interpreter.
 
 # A second copy of these files, found by another path, would redefine the classes of the first under it.
 if defined?(Kvlight::LOADED_FROM) && Kvlight::LOADED_FROM != __FILE__

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# What programs do to a library: blocks that raise, threads that are killed, a heap that is compacted, caches that are dropped; each
-# harms nobody but itself. Prints TAP; run.sh tells it where the library is.
+# Misuse by programs: blocks that raise, threads that are killed, a heap that is compacted, caches that are dropped; none affects
+# anything else. Prints TAP; run.sh passes the place of the library.
 
 require "kvlight"
 require_relative "tap"
@@ -12,7 +12,7 @@ def echo(**settings)
   Kvlight::Tasks.new(**settings) { |keys| keys.to_h { |key| [key, [key]] } }
 end
 
-# How many threads Ruby has, and how many descriptors the process.
+# The number of Ruby threads, and of the process's descriptors.
 def census
   [Thread.list.size, Dir["/proc/self/fd/*"].size]
 end
@@ -21,7 +21,7 @@ def resident_kib
   File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i
 end
 
-# By how many KiB a second round of the same work makes the process grow.
+# The number of KiB by which a second round of the same work makes the process grow.
 def growth
   yield
   3.times { GC.start }
@@ -31,7 +31,7 @@ def growth
   resident_kib - before
 end
 
-# Others fetch as if nothing had happened, and close returns.
+# Checks that other fetches still work, and that close returns.
 def still_works(tasks)
   Timeout.timeout(20) { equal tasks.fetch("later"), ["later"], "a fetch afterwards" }
   Timeout.timeout(20) { tasks.close }
@@ -181,13 +181,13 @@ end
 scenario "caches that are dropped leave no thread and no descriptor" do
   before = census
   40.times do |i|
-    # The provider refers to the cache, as one does that was written where the cache is a local variable.
+    # The provider refers to the cache, like a block written where the cache is a local variable.
     tasks = Kvlight::Tasks.new(dropped: ->(_) { tasks }) { |keys| tasks && keys.to_h { |key| [key, [key]] } }
     tasks.fetch("a")
     tasks.put("c", {})
     tasks.start("b") { |_| tasks.get("a") } if i.odd?
   end
-  # The collector may take what lies on a stack for a reference: one or two may stay.
+  # The garbage collector may find stale references on a stack: one or two may stay.
   200.times { GC.start && sleep(0.02) unless census.zip(before).all? { |now, then_| now <= then_ + 6 } }
   equal census.zip(before).all? { |now, then_| now <= then_ + 6 }, true, "threads and descriptors #{before} -> #{census}"
 end

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# The twelve scenarios, and what is Ruby's own, while this thread is busy and not asleep in a call: what happens comes by blocks of
-# start, on the pump. Prints TAP; run.sh tells it where the library is.
+# The twelve scenarios, and tests specific to Ruby, while this thread is busy and not asleep in a call: results are delivered to blocks
+# of start. Prints TAP; run.sh passes the place of the library.
 
 require "kvlight"
 require_relative "tap"
@@ -10,7 +10,7 @@ include Tap # rubocop:disable Style/MixinUsage
 
 Thread.report_on_exception = true
 
-# A provider that answers "user <key>" to every key but those that begin with "no", and what it was asked.
+# An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with.
 def users(**settings, &provider)
   asked = Thread::Queue.new
   provider ||= lambda do |keys|
@@ -20,7 +20,7 @@ def users(**settings, &provider)
   [Kvlight::Tasks.new(**settings, &provider), asked]
 end
 
-# A provider that answers nothing: its requests are for the test.
+# An engine whose provider answers nothing, and its requests.
 def held(**settings)
   requests = Thread::Queue.new
   [Kvlight::Tasks.new(**settings) { |_, request| requests << request }, requests]
@@ -40,7 +40,7 @@ def all_told(tasks, keys, **options)
   results
 end
 
-# Runs a block in a process of its own, which must end by itself; what it says on its way out.
+# Runs a block in a separate process, which must end on its own.
 def apart(what)
   reader, writer = IO.pipe
   child = fork do
@@ -205,7 +205,7 @@ scenario "object value whose destructor is counted" do
   equal dropped.size, made.size, "objects dropped"
 end
 
-# -- Ruby's own --------------------------------------------------------------------------------------------------------
+# -- Specific to Ruby --------------------------------------------------------------------------------------------------------
 
 scenario "a function that the library would call is refused with a sentence" do
   { validator: proc {}, removal_listener: proc {}, delivery: :thread }.each do |name, value|

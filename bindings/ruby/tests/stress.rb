@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# 100,000 fetches while this thread computes: single ones, batches, objects, errors, cancels, answers that come later. Each must be
-# told exactly once. `ruby stress.rb SEED`; run.sh stress starts it many times.
+# 100,000 fetches while this thread computes: single ones, batches, objects, errors, cancels, late answers. Each must be
+# settled exactly once. `ruby stress.rb SEED`; run.sh stress starts it many times.
 
 require "kvlight"
 

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# What scenarios are written in: each is run, its line of TAP printed, and the first twelve counted for the row.
+# Helpers for scenarios, and their runner: each scenario prints a line of TAP; the first twelve are counted for the table.
 module Tap
   SCENARIOS = [] # rubocop:disable Style/MutableConstant
 
@@ -22,25 +22,25 @@ module Tap
     raise Failed, "#{what}: nothing was raised"
   end
 
-  # Runs a program in an interpreter of its own; its exit code, and what it said.
+  # Runs a program in a separate interpreter; returns its exit code and its output.
   def program(text, *options)
     command = [RbConfig.ruby, "-W1", *options, "-r", "kvlight", "-e", text]
     said = IO.popen(command, err: %i[child out], &:read)
     [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
   end
 
-  # Work, that the interpreter is busy with, until the block says yes.
+  # Keeps the interpreter busy until the block returns true.
   def busy_until
     sum = 0
     until yield
       1000.times { |i| sum += i * i }
-      # Without it each turn of another thread waits until this one's tenth of a second is over.
+      # Without this, other threads would wait for the end of this thread's time slice of a tenth of a second.
       Thread.pass
     end
     sum
   end
 
-  # `row` names host, version and mode, for the table of the twelve scenarios.
+  # Runs the scenarios. `row`: host, version and mode, for the table of the twelve scenarios.
   def run_scenarios(row = nil)
     puts "1..#{SCENARIOS.size}"
     outcomes = SCENARIOS.each.with_index(1).map do |(name, run), i|

@@ -1,4 +1,4 @@
-// The twelve scenarios, and what is Go's own, while a goroutine on every processor computes. Prints TAP.
+// The twelve scenarios, and tests specific to Go, while a goroutine on every processor computes. Prints TAP.
 package main
 
 import (
@@ -22,7 +22,7 @@ type scenario struct {
 	run  func()
 }
 
-// failed is what a scenario panics with.
+// failed is the panic value of a scenario that fails.
 type failed string
 
 func equal[T any](got, wanted T, what string) {
@@ -38,14 +38,14 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// eventually gives other goroutines the processor until something is so. A test that waits in vain is ended from outside.
+// eventually gives other goroutines the processor until a condition holds. The timeout of run.sh ends a test that waits in vain.
 func eventually(isSo func() bool) {
 	for !isSo() {
 		runtime.Gosched()
 	}
 }
 
-// users answers "user <key>" to every key but those that begin with "no", and counts keys and requests.
+// users returns an engine whose provider answers "user <key>" for keys that do not begin with "no", and counters of keys and requests.
 func users(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
 	asked := new(atomic.Int64)
 	return must(kvlight.New(func(_ context.Context, keys []string) (map[string]string, error) {
@@ -60,7 +60,7 @@ func users(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
 	}, settings)), asked
 }
 
-// held answers nothing: its requests are for the test.
+// held returns an engine whose provider answers nothing, and a channel of its requests.
 func held(settings kvlight.Settings) (*kvlight.Tasks[string], chan *kvlight.Request[string]) {
 	requests := make(chan *kvlight.Request[string], 100)
 	return must(kvlight.NewWithRequests(func(request *kvlight.Request[string]) { requests <- request }, settings)), requests

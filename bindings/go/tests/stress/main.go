@@ -1,5 +1,5 @@
-// 100,000 fetches while other goroutines compute: single ones, batches, errors, cancels, answers that come later. Each must be told
-// exactly once, each value dropped exactly once. `stress SEED`; run.sh stress starts it many times.
+// 100,000 fetches while other goroutines compute: single ones, batches, errors, cancels, late answers. Each must be settled
+// exactly once, and each value dropped exactly once. `stress SEED`; run.sh stress starts it many times.
 package main
 
 import (
@@ -44,7 +44,7 @@ func main() {
 			case dice <= 7:
 				made.Add(1)
 				if request.Resolve(i, "value of "+key) != nil {
-					// It was refused, and is dropped all the same.
+					// A refused value is dropped too.
 					continue
 				}
 			}
@@ -101,7 +101,7 @@ func main() {
 	}
 	all.Wait()
 	tasks.Close()
-	// A load that everybody left may still be answered, after the close to no effect: only those that were accepted are dropped.
+	// A load without waiters may still be answered; after the close this has no effect, and only accepted values are dropped.
 	if told.Load() != fetches || dropped.Load() > made.Load() {
 		log.Fatalf("%d told; %d made, %d dropped", told.Load(), made.Load(), dropped.Load())
 	}

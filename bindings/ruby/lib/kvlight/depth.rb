@@ -1,14 +1,14 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # Ruby's collector takes whatever lies on a thread's machine stack for a reference, also what finished calls left there. A thread
-  # that waits for its next job would so keep what its last one worked on alive, and Tasks that were dropped would never end. Jobs
-  # therefore run further down the stack than a thread ever is while it waits.
+  # Ruby's garbage collector treats every word on a thread's machine stack as a possible reference, including remnants of finished calls. A
+  # thread that waits for its next job would keep the objects of its last one alive, and Tasks that were dropped would never end. Jobs
+  # therefore run deeper in the stack than a thread ever is while it waits.
   module Depth
-    # How many calls of C functions lie in between. Each takes more than a KiB; a thread that waits, some three.
+    # The number of C function calls in between. Each takes more than one KiB of stack; a waiting thread takes about three.
     LEVELS = 6
 
-    # The block must refer to nothing but what may stay alive.
+    # The block must refer only to objects that may stay alive.
     def self.run(levels = LEVELS, &block)
       levels.zero? ? yield : catch { run(levels - 1, &block) }
     end

@@ -8,7 +8,7 @@ module Kvlight
   class Engine
     attr_reader :queue
 
-    # How many requests the provider can have at once.
+    # The greatest number of requests that the provider can have at a time.
     attr_reader :most_requests
 
     def initialize(settings)
@@ -20,7 +20,7 @@ module Kvlight
       open(settings)
     end
 
-    # Hands events to `tasks` from now on; `workers` are closed at the end.
+    # Starts to hand events to `tasks`; `workers` are closed at the end.
     def start(tasks, workers)
       @workers = workers
       @owner = Weak.new(tasks)
@@ -28,7 +28,7 @@ module Kvlight
       @lock.synchronize { keep_pumping }
     end
 
-    # What runs when Tasks are collected, on any thread, maybe in the middle of a call: the lock is for a thread of its own.
+    # The finalizer of Tasks. It runs on any thread, possibly in the middle of a call, so a separate thread takes the lock.
     def self.ending(engine)
       proc do
         engine.is_here? && Thread.new { engine.close_unasked }
@@ -37,7 +37,7 @@ module Kvlight
       end
     end
 
-    # Calls with the engine, which is not freed meanwhile.
+    # Calls the block with the engine, which is not freed during the call.
     def use
       @lock.synchronize do
         raise Error, ERR_CLOSED if @tasks.zero?
@@ -50,12 +50,12 @@ module Kvlight
       @state == :open
     end
 
-    # Whether this is the process that made it, and not a fork.
+    # Whether this process created it, rather than a parent before a fork.
     def is_here?
       Process.pid == @process
     end
 
-    # Begins to close; wait_until_ended waits.
+    # Starts to close; wait_until_ended waits for the end.
     def close
       @lock.synchronize do
         next unless @state == :open
@@ -80,7 +80,7 @@ module Kvlight
       @ended.pop # nil once it is closed
     end
 
-    # Starts the pump, also if it was killed and no other thread could be started then. Call it with the lock.
+    # Starts the pump, or restarts it if it was killed and no thread could be started then. The caller holds the lock.
     def keep_pumping
       return if @pump&.alive? || ended?
 
@@ -100,7 +100,7 @@ module Kvlight
       @most_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
       @tasks = Native.taken { |out| Error.check(Native.kvl_tasks_new(config, out, 0)) }
       descriptor = Native.taken { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
-      # The descriptor is the library's: Ruby must not close it.
+      # The library owns the descriptor: Ruby must not close it.
       @readable = IO.for_fd([descriptor].pack("Q").unpack1("l"), autoclose: false)
     rescue StandardError
       Native.kvl_tasks_free(@tasks)
@@ -110,7 +110,7 @@ module Kvlight
       Native.kvl_config_free(config) if config
     end
 
-    # Killed only while it waits, so that no event is lost; then another thread goes on.
+    # Reads the queue. The thread can be killed only while it waits, so that no event is lost; then another thread continues.
     def pump
       until ended?
         Thread.handle_interrupt(Object => :on_blocking) { IO.select([@readable]) }
@@ -120,7 +120,7 @@ module Kvlight
       begin
         keep_pumping_after_this_one
       rescue ThreadError
-        nil # The next fetch tries again; or the process ends.
+        nil # The next fetch tries again, unless the process is ending.
       end
     end
 
@@ -137,7 +137,7 @@ module Kvlight
       end
     end
 
-    # What the event points at is valid until the next one is taken out.
+    # The memory to which the event points is valid until the next event is taken.
     def next_event
       return if @queue.zero?
 
@@ -148,11 +148,11 @@ module Kvlight
     def hand_over(event)
       @owner.get { |tasks| tasks.runs_on?(self) }&.handle(event)
     rescue Exception => e # rubocop:disable Lint/RescueException
-      # Out of memory or of threads: one event's harm, and not that of all that follow.
+      # Out of memory or threads: this event is lost, but not those that follow.
       warn "kvlight: an event was lost: #{e.full_message}"
     end
 
-    # Nothing is under way any more. Values that the cache held leave it when the engine is freed.
+    # Frees the engine when no fetch is in progress any longer. The values of the cache are dropped then.
     def finish
       @lock.synchronize do
         Error.check(Native.kvl_tasks_free(@tasks))

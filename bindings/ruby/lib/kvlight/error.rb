@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # An error of the library's. What a provider raises arrives as it is, at everybody who waited.
+  # An error of the library. An exception that a provider raises reaches every waiting caller unchanged.
   class Error < StandardError
-    # Kvlight::ERR_TIMEOUT and the like.
+    # The status, for example Kvlight::ERR_TIMEOUT.
     attr_reader :status
 
-    # What the provider's last attempt had failed with when time ran out or the fetch was ended; nil if no attempt had failed.
+    # The exception of the provider's last attempt before the timeout or the end of the fetch; nil if no attempt had failed.
     attr_reader :cause
 
     def initialize(status, message = nil, cause = nil)
@@ -16,7 +16,7 @@ module Kvlight
       super("#{name}: #{message}")
     end
 
-    # "KVL_ERR_TIMEOUT"
+    # The name of the status, for example "KVL_ERR_TIMEOUT".
     def name
       Native.text(Native.kvl_status_name(@status))
     end
@@ -26,13 +26,13 @@ module Kvlight
     end
   end
 
-  # Put in a key's place by a provider, or raised: that trying again is pointless, whatever the retry settings say.
+  # Raised by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say.
   class Permanent < StandardError; end
 
-  # As Permanent, where an older value is worth nothing either: no fallback serves in its place (stale_ttl_ms), and it leaves the cache.
+  # Like Permanent, but an older value is invalid too: it is removed from the cache and not served as a fallback (stale_ttl_ms).
   class Gone < Permanent; end
 
-  # Put in a key's place by a provider, or raised: a retry waits at least `after_ms`, as HTTP's Retry-After asks.
+  # Raised by a provider, or returned in place of a value: a retry waits at least `after_ms`, like HTTP's Retry-After.
   class RetryAfter < StandardError
     attr_reader :after_ms
 
@@ -44,16 +44,16 @@ module Kvlight
     end
   end
 
-  # What became of one key. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or an error's; `source` is Kvlight::SOURCE_STORE
-  # and the like. `age_ms` is the time since it was loaded or put, `ttl_left_ms` that until its end: -1 for ever, 0 if it is not stored.
+  # The result of one key. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or an error's; `source` is one of Kvlight::SOURCE_*.
+  # `age_ms` is the time since the value was loaded or put, `ttl_left_ms` the time until it expires; -1: never, 0: it is not stored.
   Result = Struct.new(:key, :value, :error, :status, :source, :attempts, :age_ms, :ttl_left_ms, :stale, keyword_init: true) do
-    # The value, nil if there is none; raises what made it fail.
+    # The value, nil if there is no such record; raises the error of a key that failed.
     def value!
       status.negative? ? raise(error) : value
     end
 
-    # Whether its end is over, and it serves because there was nothing better. `error` is then what the load failed with, nil if it takes too
-    # long (stale_timeout_ms).
+    # Whether the value has expired and is served as a fallback. `error` is then the error of the load, nil if it took too long
+    # (stale_timeout_ms).
     def stale?
       stale
     end

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # A fetch that was begun by Tasks#start or Tasks#start_all.
+  # A fetch that was started by Tasks#start or Tasks#start_all.
   class Fetch
     # The keys in the order of the call.
     attr_reader :keys
@@ -16,7 +16,7 @@ module Kvlight
       @lock = Mutex.new
     end
 
-    # Ends it for those who wait for this fetch, with KVL_ERR_CANCELLED, and for nobody else.
+    # Cancels this fetch alone: its waiters get KVL_ERR_CANCELLED.
     def cancel
       @lock.synchronize { Error.check(Native.kvl_fetch_cancel(@handle)) if @handle }
       self
@@ -26,7 +26,7 @@ module Kvlight
       @settled.closed?
     end
 
-    # Waits for its Result, or for all its Results.
+    # Waits until the fetch is done; returns its Result, or the list of its Results.
     def wait
       raise Error, ERR_FORKED unless done? || @tasks.is_here?
 
@@ -41,7 +41,7 @@ module Kvlight
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    # Wakes those who wait; returns what the block is to be called with, if there is one.
+    # Wakes the waiting threads; returns the argument for the block, if there is a block.
     def settle(results)
       @outcome = @single ? results.first : results
       release
@@ -53,7 +53,7 @@ module Kvlight
       -> { block.call(@outcome) }
     end
 
-    # There is nothing left to cancel.
+    # Releases the handle of a fetch that can no longer be cancelled.
     def release
       @lock.synchronize do
         Native.kvl_fetch_release(@handle) if @handle

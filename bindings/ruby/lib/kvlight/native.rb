@@ -4,9 +4,9 @@ require "fiddle"
 require "rbconfig"
 
 module Kvlight
-  # The library's functions, and what its memory holds as Ruby objects. Handles and addresses are Integers. Strings are handed over
-  # as arguments only, which stay where they are during the call; an address that the library keeps for longer is never one of an
-  # object of Ruby's, since compaction moves those.
+  # The library's functions, and conversions of its memory to Ruby objects. Handles and addresses are Integers. Strings are passed
+  # as arguments only, which do not move during the call; an address that the library keeps for longer is never that of a Ruby
+  # object, since compaction moves those.
   module Native
     def self.load_library
       candidates = [ENV["KVL_LIBRARY"]]
@@ -19,7 +19,7 @@ module Kvlight
       raise LoadError, "kvlight: no library found; tried #{failures.join(', ')}; KVL_LIBRARY names one"
     end
 
-    # In the gem; where the system has it; in the checkout that these files are of.
+    # In the gem; where the system looks for libraries; in the checkout that contains these files.
     def self.usual_places
       extension = RbConfig::CONFIG["SOEXT"]
       inside = File.expand_path("libkvlight.#{extension}", __dir__)
@@ -38,14 +38,14 @@ module Kvlight
     }.freeze
 
     FUNCTIONS.each do |name, (result, taken)|
-      # None of these blocks for long. A call that let go of the interpreter's lock would wait for it again, a tenth of a second if
+      # None of these blocks for long. A call that releases the interpreter's lock would wait for it again, a tenth of a second if
       # another thread computes.
       const_set(name.upcase, Fiddle::Function.new(LIBRARY[name.to_s], TYPES.values_at(*taken), TYPES.fetch(result), need_gvl: true))
       names = Array.new(taken.size) { |i| "v#{i}" }.join(", ")
       module_eval "def self.#{name}(#{names}) = #{name.upcase}.call(#{names})", __FILE__, __LINE__
     end
 
-    # A String that ends with a zero byte in C.
+    # Reads a NUL-terminated string.
     def self.text(address)
       Fiddle::Pointer.new(address).to_s
     end
@@ -54,19 +54,19 @@ module Kvlight
       length.zero? ? +"".b : Fiddle::Pointer.new(address)[0, length]
     end
 
-    # The bytes of a kvl_value_t.
+    # Reads the bytes of a kvl_value_t.
     def self.content(value)
       data = nil
       length = taken { |out| data = kvl_value_data(value, out) }
       bytes(data, length)
     end
 
-    # The struct of the given layout at an address.
+    # Reads the struct of the given layout at an address.
     def self.read(layout, address)
       layout.new(*Fiddle::Pointer.new(address)[0, layout::SIZE].unpack(layout::FORMAT))
     end
 
-    # Keys as kvl_slice_t, in memory of their own that stays where it is as long as the returned pointer lives.
+    # Copies keys into an array of kvl_slice_t and its own memory, which is valid as long as the returned pointer exists.
     def self.slices(keys)
       packed = keys.sum(&:bytesize)
       memory = Fiddle::Pointer.malloc(keys.size * Slice::SIZE + packed + 1, Fiddle::RUBY_FREE)
@@ -89,7 +89,7 @@ module Kvlight
       slices.each_slice(2).map { |data, length| bytes(data, length) }
     end
 
-    # What a function writes to the place that it is given: a handle or a number of up to 64 bits.
+    # Returns the value that a function writes to an output parameter: a handle or a number of up to 64 bits.
     def self.taken
       cell = Thread.current.thread_variable_get(:kvlight_cell) || new_cell
       cell[0, 8] = NOTHING

@@ -1,11 +1,11 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # What a provider may take as its second argument, to answer keys one by one, or later:
+  # The second argument of a provider, to answer keys one by one, or later:
   #
   #   Kvlight::Tasks.new { |keys, request| keys.each { |key| request.resolve(key, load(key), ttl_ms: 5000) }; request.finish }
   class Request
-    # The keys that are to be loaded.
+    # The requested keys.
     attr_reader :keys
 
     def initialize(tasks, handle, keys)
@@ -17,12 +17,12 @@ module Kvlight
       ObjectSpace.define_finalizer(self, Request.ending(handle))
     end
 
-    # A request that is forgotten is finished, with KVL_ERR_UNANSWERED for what is open.
+    # The finalizer: finishes a request that was dropped unfinished. Its open keys fail with KVL_ERR_UNANSWERED.
     def self.ending(handle)
       proc { Native.kvl_request_release(handle) }
     end
 
-    # Answers one key; nil is "there is no such record". Terms are ttl_ms:, priority: and cost:. True if it came in time.
+    # Answers one key; nil means that there is no such record. Terms are ttl_ms:, priority: and cost:. True if the answer was in time.
     def resolve(key, value, **terms)
       at = @positions.fetch(key)
       @tasks.with_value(value) do |handle|
@@ -30,25 +30,25 @@ module Kvlight
       end
     end
 
-    # Fails one key with an exception, which arrives as it is at everybody who waits.
+    # Fails one key with an exception, which reaches every waiting caller unchanged.
     def fail(key, exception)
       at = @positions.fetch(key)
       @tasks.with_error(exception) { |handle| call { Native.kvl_request_fail(_1, at, handle) } == OK }
     end
 
-    # Finishes: what has no answer is null.
+    # Finishes the request: keys without an answer are null.
     def finish
       call { Native.kvl_request_finish_nulls(_1) }
       nil
     end
 
-    # Finishes: what has no answer fails.
+    # Finishes the request: keys without an answer fail with the exception.
     def finish_error(exception)
       @tasks.with_error(exception) { |handle| call { Native.kvl_request_finish_error(_1, handle) } }
       nil
     end
 
-    # Answers all keys from { key => value }; what it lacks is null, an exception in a value's place fails that key.
+    # Answers all keys from { key => value }: a missing key is null, and an exception in place of a value fails that key.
     def answer(rows)
       stray = rows.respond_to?(:each_key) && rows.each_key.find { |key| !key.is_a?(String) }
       raise TypeError, "kvlight: keys are Strings, and the provider answered #{stray.inspect}" if stray
@@ -60,12 +60,12 @@ module Kvlight
       finish
     end
 
-    # Whether nobody waits for it any more.
+    # Whether no caller waits for the request any longer.
     def cancelled?
       call { Native.kvl_request_is_cancelled(_1) } != CANCEL_NO
     end
 
-    # Which attempt a key is in, from 1.
+    # The number of a key's attempt, from 1.
     def attempt(key)
       at = @positions.fetch(key)
       call { Native.kvl_request_attempt(_1, at) }
@@ -73,8 +73,8 @@ module Kvlight
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    # Runs the provider. One that returns a Hash has answered; one that takes the request may answer later. However it ends, even
-    # killed, those who wait for its keys are answered.
+    # Runs the provider. A provider that returns a Hash has answered; one that takes the request may answer later. However it ends, even
+    # killed, the waiters of its keys are answered.
     def provide(provider)
       later = false
       rows = Thread.handle_interrupt(Object => :immediate) { called(provider).tap { answer(_1) if _1.respond_to?(:key?) } }
@@ -89,7 +89,7 @@ module Kvlight
       release unless later && answered
     end
 
-    # Fails what is open, unless it was finished, or the cache closed meanwhile, which has told everybody.
+    # Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome.
     def give_up(exception)
       finish_error(exception)
     rescue Error
@@ -98,7 +98,7 @@ module Kvlight
 
     private
 
-    # A lambda counts its arguments.
+    # Calls the provider with the arguments that it accepts: a lambda checks their number.
     def called(provider)
       provider.arity == 1 ? provider.call(@keys) : provider.call(@keys, self)
     end

@@ -6,7 +6,7 @@ module Kvlight
     NAMES = SETTINGS.merge(SETTINGS.values.to_h { |name| [name.to_sym, name] }).freeze
     private_constant :NAMES
 
-    # States them in a kvl_config_t or kvl_options_t; raises with the library's sentence if one is wrong.
+    # Writes settings into a kvl_config_t or kvl_options_t; raises with the library's message if one is invalid.
     def self.state(kind, handle, settings)
       settings.each { |key, value| state_one(kind, handle, NAMES.fetch(key.to_sym, key.to_s), value) }
       problem = Native.public_send("#{kind}_problem", handle)
@@ -34,7 +34,7 @@ module Kvlight
       Native::Terms.members.map { |member| stated.fetch(member, 0) }.pack(Native::Terms::FORMAT)
     end
 
-    # A setting of a configuration that is a whole number.
+    # Reads an integer setting from a configuration.
     def self.number(config, name)
       text = Native.taken { |out| Error.check(Native.kvl_config_get(config, name, out)) }
       Integer(Native.content(text))

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # Objects of the program's by the ids that the library carries for them.
+  # The program's objects, by the ids that the library holds for them.
   class Shelf
     def initialize
       @objects = {}
@@ -9,7 +9,7 @@ module Kvlight
       @lock = Mutex.new
     end
 
-    # Returns its id, which is never 0.
+    # Adds an object; returns its id, which is never 0.
     def put(object)
       @lock.synchronize do
         @last_id += 1
@@ -22,7 +22,7 @@ module Kvlight
       @lock.synchronize { @objects.fetch(id) }
     end
 
-    # Returns what was there, or nil.
+    # Removes an object; returns it, or nil.
     def delete(id)
       @lock.synchronize { @objects.delete(id) }
     end

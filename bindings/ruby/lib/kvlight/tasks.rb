@@ -1,10 +1,10 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # A cache with a provider behind it. Its methods may be called from every thread. Tasks that are dropped without close are ended
+  # A cache with a provider. Its methods may be called from any thread. Tasks that are dropped without close are closed
   # when Ruby collects them; `dropped:` is not called then, since it may refer to them.
   class Tasks
-    # What the library would have to call on a thread of its own, or in the middle of a call.
+    # Settings for callbacks, which the library might call on its own threads, or in the middle of a call.
     REFUSED = {
       validator: "check keys before you fetch them",
       cost: "state a value's cost in its answer: request.resolve(key, value, cost: …)",
@@ -12,18 +12,18 @@ module Kvlight
       record_listener: "stats counts lookups"
     }.freeze
 
-    # Tasks with fetches under way are kept from being collected: what waits for them may be a block alone.
+    # Keeps Tasks with fetches in progress from being collected: the program may hold only a block.
     BUSY = {}.compare_by_identity
     BUSY_LOCK = Mutex.new
-    # What a provider raised, among the objects.
+    # Marks an exception of a provider among the objects.
     Raised = Struct.new(:exception)
     BREAKER = { BREAKER_CLOSED => :closed, BREAKER_OPEN => :open, BREAKER_HALF_OPEN => :half_open }.freeze
     FORCE = { nil => BREAKER_FORCE_NONE, closed: BREAKER_FORCE_CLOSED, open: BREAKER_FORCE_OPEN }.freeze
     private_constant :BUSY, :BUSY_LOCK, :Raised, :BREAKER, :FORCE
 
-    # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is no
-    # String once cache and fetches hold it no more; `on_error` with what a block given to start, or `dropped`, raises: without one
-    # it is printed. `encoding` is that of keys and of values that are Strings.
+    # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is not a
+    # String when neither the cache nor a fetch holds it any longer; `on_error` with exceptions of blocks passed to start, and of `dropped`:
+    # without it they are printed. `encoding` is that of keys and of values that are Strings.
     def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, **settings, &provider)
       refuse(settings, delivery, provider)
       @provider = provider
@@ -31,15 +31,15 @@ module Kvlight
       @on_error = on_error
       @encoding = encoding
       @fetches = Shelf.new
-      @objects = Shelf.new # values, and what providers raised, until nobody holds them
+      @objects = Shelf.new # values, and exceptions of providers, until the library has dropped them
       @engine = Engine.new(settings)
       @providers = Workers.new("kvlight provider", @engine.most_requests)
       @callbacks = Workers.new("kvlight callbacks", 1)
       @engine.start(self, [@providers, @callbacks])
     end
 
-    # The value of one key, nil if there is none; waits for it, and raises what made it fail. A thread that is interrupted while it
-    # waits cancels the fetch.
+    # Waits for the value of one key, nil if there is no such record; raises the error of a key that fails. A thread that is interrupted
+    # while it waits cancels the fetch.
     def fetch(key, **options)
       if options.empty?
         status, value = look_up(key)
@@ -48,17 +48,17 @@ module Kvlight
       waited_for(start(key, **options), &:value)
     end
 
-    # The values of many keys in their order, nil where there is none; raises the first error.
+    # The values of many keys, in the order of the keys, nil where there is no such record; raises the first error.
     def fetch_all(keys, **options)
       results(keys, **options).map(&:value!)
     end
 
-    # What came of each key, in their order; raises nothing that befell a single key.
+    # The result of each key, in the order of the keys. Does not raise the error of a single key.
     def results(keys, **options)
       waited_for(start_all(keys, **options), &:wait)
     end
 
-    # Begins to fetch one key. The block runs with its Result when it is there.
+    # Starts to fetch one key. The block runs with its Result when it has arrived.
     def start(key, **options, &block)
       key = key_of(key)
       begin_fetch([key], options, block, single: true) do |tasks, stated, fetch, id|
@@ -66,7 +66,7 @@ module Kvlight
       end
     end
 
-    # Begins to fetch many keys. The block runs with all their Results when the last is there.
+    # Starts to fetch many keys. The block runs with their Results when the last has arrived.
     def start_all(keys, **options, &block)
       keys = keys.map { |key| key_of(key) }
       slices = Native.slices(keys)
@@ -75,13 +75,14 @@ module Kvlight
       end
     end
 
-    # What the cache has, without asking the provider.
+    # The stored value, without asking the provider.
     def get(key)
       look_up(key).last
     end
 
-    # Stores a value; nil is "known to be absent". Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how long it stays after its end as a
-    # fallback; -1 not at all), keep_ttl: true (the entry there keeps its end) and only_if: :absent or :present. True if it got in.
+    # Stores a value; nil stores the key as known to be absent. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how long the value is kept as
+    # a fallback after it expires; -1: not at all), keep_ttl: true (an existing entry keeps its time of expiry) and only_if: :absent or
+    # :present. True if it was stored.
     def put(key, value, **terms)
       key = key_of(key)
       with_value(value) do |handle|
@@ -89,20 +90,20 @@ module Kvlight
       end == OK
     end
 
-    # Gives what is stored under a key another time to live. True if there was something.
+    # Gives an entry a new TTL. True if there was an entry.
     def touch(key, ttl_ms: TTL_DEFAULT)
       key = key_of(key)
       with_cache { |cache| Native.kvl_cache_touch(cache, key, key.bytesize, ttl_ms) } == OK
     end
 
-    # Ends what is stored under a key now: it is loaded anew when it is fetched, and serves until then as a fallback, if stale_ttl_ms gives it
-    # time for that. True if there was something.
+    # Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale_ttl_ms is set. True if
+    # there was an entry.
     def expire(key)
       key = key_of(key)
       with_cache { |cache| Native.kvl_cache_expire(cache, key, key.bytesize) } == OK
     end
 
-    # Loads keys anew in the background; the old values serve until then, and stay if it fails.
+    # Reloads keys in the background; the current values are served until then, and stay if the reload fails.
     def refresh(keys, **options)
       keys = keys.map { |key| key_of(key) }
       slices = Native.slices(keys)
@@ -117,14 +118,14 @@ module Kvlight
       BREAKER.fetch(@engine.use { |tasks| Native.kvl_tasks_breaker_state(tasks) })
     end
 
-    # Orders the circuit breaker :closed or :open, whatever the provider does; nil leaves it to itself again.
+    # Forces the circuit breaker :closed or :open, whatever the provider does; nil returns it to automatic operation.
     def force_breaker(state)
       order = FORCE.fetch(state) { raise ArgumentError, "kvlight: the circuit breaker is forced :closed or :open, or left to itself: nil" }
       @engine.use { |tasks| Error.check(Native.kvl_tasks_breaker_force(tasks, order)) }
       nil
     end
 
-    # Removes what is stored under a key. True if there was something.
+    # Removes an entry. True if there was one.
     def remove(key)
       key = key_of(key)
       with_cache { |cache| Native.kvl_cache_remove(cache, key, key.bytesize) } == OK
@@ -135,8 +136,8 @@ module Kvlight
       self
     end
 
-    # Runs the block with each key and value of the cache, nil for what is known to be absent; without a block an Enumerator. Each key that is in
-    # the cache all the time comes once, whatever other threads or the block change. Nothing is loaded, or counted as used.
+    # Calls the block with each key and value, nil for a key known to be absent; returns an Enumerator without a block. A key that is in the
+    # cache throughout appears exactly once, whatever other threads or the block change. Nothing is loaded, or counted as used.
     def each_entry
       return enum_for(:each_entry) unless block_given?
 
@@ -154,18 +155,18 @@ module Kvlight
       self
     end
 
-    # Writes what the cache holds to a file, which replaces one of that name when it is complete; how many entries that were. Values that are
-    # no Strings are left out: a cache that is to be saved holds what Marshal.dump or JSON made of them.
+    # Writes the entries to a file, and returns the number of them. An existing file is replaced once the new one is complete. Values that are
+    # not Strings are left out: a cache that is to be saved should hold the results of Marshal.dump or JSON.
     def save(path)
       transfer(path) { |*given| Native.kvl_cache_save(*given) }
     end
 
-    # Stores what such a file holds, unless its key has an entry; how many entries that were.
+    # Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored.
     def load(path)
       transfer(path) { |*given| Native.kvl_cache_load(*given) }
     end
 
-    # All that was counted, as a Hash with symbols.
+    # The statistics as a Hash with symbols: docs/STATISTICS.md.
     def stats
       text = @engine.use { |tasks| Native.taken { |out| Error.check(Native.kvl_tasks_stats_json(tasks, out)) } }
       JSON.parse(Native.content(text).force_encoding(Encoding::UTF_8), symbolize_names: true)
@@ -173,7 +174,7 @@ module Kvlight
       Native.kvl_value_release(text) if text
     end
 
-    # Ends the cache: fetches under way end with KVL_ERR_CLOSED. When it returns, their blocks have run, and `dropped` was called with
+    # Closes the cache: fetches in progress end with KVL_ERR_CLOSED. When it returns, their blocks have run, and `dropped` was called with
     # all values. May be called twice, and inside a block of start.
     def close
       @engine.close
@@ -195,12 +196,12 @@ module Kvlight
 
     # -- For requests and fetches, not for programs ----------------------------------------------------------------------
 
-    # Whether this is the process that made it, and not a fork.
+    # Whether this process created it, rather than a parent before a fork.
     def is_here?
       @engine.is_here?
     end
 
-    # Calls with a handle of a value: Strings are bytes, nil is null, all else is an object that stays in Ruby.
+    # Calls the block with a handle of a value: a String becomes bytes, nil null, and anything else an object that stays in Ruby.
     def with_value(value)
       return yield Native.kvl_value_null if value.nil?
 
@@ -227,7 +228,7 @@ module Kvlight
       @engine.equal?(engine)
     end
 
-    # One event, on the pump: all that it borrows is read here, and none of the program's code runs.
+    # Handles one event, on the pump's thread: reads all memory that it borrows, and runs no code of the program.
     def handle(event)
       case event.kind
       when EVENT_RESULT then settle(event.user_data, [event.result])
@@ -276,7 +277,7 @@ module Kvlight
       made
     end
 
-    # The handle that the block makes for an object, which is kept until the library says that the handle is gone.
+    # Returns the handle that the block creates for an object, which is kept until the library reports that the handle was dropped.
     def kept(object)
       id = @objects.put(object)
       made = Native.taken { |out| Error.check(yield(id, out)) }
@@ -284,7 +285,7 @@ module Kvlight
       @objects.delete(id) unless made
     end
 
-    # It is the program's method, and may fail itself.
+    # The message of an error: that method is the program's, and may raise.
     def message_of(error)
       String(error.message)
     rescue StandardError
@@ -303,7 +304,7 @@ module Kvlight
       Native.kvl_value_release(handle) if handle && handle != 0
     end
 
-    # The error says in a sentence what is wrong with the file.
+    # Calls the block for a save or a load; raises an error whose message says what is wrong with the file.
     def transfer(path)
       done = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
       status = nil
@@ -359,7 +360,7 @@ module Kvlight
       end
     end
 
-    # The thread that waits may be interrupted: by Timeout, or killed. Then nobody waits any more.
+    # Waits for a fetch, and cancels it if the thread is interrupted: by Timeout, or killed.
     def waited_for(fetch)
       yield fetch
     ensure
@@ -421,7 +422,7 @@ module Kvlight
       request.give_up(e)
     end
 
-    # Runs code of the program's on the thread for callbacks. What it raises is reported, and harms nobody else.
+    # Runs code of the program on the thread for callbacks, and reports its exceptions.
     def call_back(&job)
       @callbacks.push(lambda do
         Thread.handle_interrupt(Object => :immediate) { job.call }

@@ -1,9 +1,8 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # A reference that keeps nothing alive. WeakRef itself loses living objects on Ruby before 3.3 once the heap was compacted, since
-  # it finds them by their addresses; this one finds them by numbers, none of which is used twice, and asks what it found whether
-  # it is the one.
+  # A weak reference. On Ruby before 3.3, WeakRef loses live objects after the heap was compacted, since it finds them by their addresses.
+  # This one finds them by its own numbers, none of which is used twice, and checks that the object found is the right one.
   class Weak
     OBJECTS = ObjectSpace::WeakMap.new
     NUMBERS = Thread::Queue.new << 0
@@ -14,7 +13,7 @@ module Kvlight
       OBJECTS[@number] = object
     end
 
-    # The object, or nil if it was collected. The block says whether it is the right one.
+    # The object, or nil if it was collected. The block returns whether an object is the right one.
     def get
       found = OBJECTS[@number]
       found if found && yield(found)

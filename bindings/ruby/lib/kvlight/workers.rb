@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # Threads that run jobs: started when they are needed, and replaced when a job, or anybody else, kills one. A job that was taken
-  # is always called. A thread that waits keeps nothing of the program's alive.
+  # Threads that run jobs: started when they are needed, and replaced when they are killed, by a job or from elsewhere. A job that was
+  # accepted is always called. A waiting thread holds no reference to the program's objects.
   class Workers
     def initialize(name, most)
       @name = name
@@ -15,7 +15,7 @@ module Kvlight
       @changed = ConditionVariable.new
     end
 
-    # Raises ThreadError if there is no thread and none can be started; the job is not taken then.
+    # Adds a job. Raises ThreadError if there is no thread and none can be started; the job is not accepted then.
     def push(job)
       @lock.synchronize do
         start_another if @jobs.size >= @waiting
@@ -32,17 +32,17 @@ module Kvlight
       end
     end
 
-    # Whether this thread is one of them.
+    # Whether the calling thread is one of the workers.
     def current?
       @lock.synchronize { @threads.include?(Thread.current) }
     end
 
-    # Runs jobs on this thread, which is one of them, until it was closed and all are done.
+    # Runs jobs on this worker thread until the pool is closed and all jobs are done.
     def run_to_the_end
       Depth.run { run_one } while wait
     end
 
-    # Waits until it was closed and all jobs are done.
+    # Waits until the pool is closed and all jobs are done.
     def join
       while (thread = @lock.synchronize { @threads.find(&:alive?) })
         begin
@@ -59,7 +59,7 @@ module Kvlight
       @threads.select!(&:alive?)
       return if @threads.size >= @most
 
-      # A thread inherits the mask: it can be killed while it waits, and where a job allows it.
+      # A thread inherits the interrupt mask (:never), so it can be killed only while it waits, or where a job allows it.
       @threads << Thread.handle_interrupt(Object => :never) { Thread.new { work } }
       @threads.last.name = @name
     rescue ThreadError
@@ -72,7 +72,7 @@ module Kvlight
       replace
     end
 
-    # Whether there is a job, or there will be none any more. Another thread may take it first.
+    # Waits until there is a job, or the pool is closed. False if there will be no more jobs. Another thread may take the job first.
     def wait
       @lock.synchronize do
         @waiting += 1
@@ -88,14 +88,14 @@ module Kvlight
       job&.call
     end
 
-    # What a killed thread leaves behind is for another one.
+    # Starts another thread for the jobs that a killed one left.
     def replace
       @lock.synchronize do
         @threads.delete(Thread.current)
         start_another unless @jobs.empty?
       end
     rescue ThreadError
-      nil # The next push tries again; or the process ends.
+      nil # The next push tries again, unless the process is ending.
     end
   end
 end
